@@ -1,0 +1,3 @@
+//! The `#[profiled]` attribute of perf-sdk. Use it through that crate.
+
+#![forbid(unsafe_code)]

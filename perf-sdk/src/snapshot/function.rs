@@ -1,0 +1,90 @@
+//! One function's figures.
+
+use serde::{Deserialize, Serialize};
+
+use super::Totals;
+use crate::histogram::Histogram;
+
+/// Finished calls by outcome: exact counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Calls {
+    /// Returned, and not an `Err`.
+    pub ok: u64,
+    /// Returned an `Err`.
+    pub error: u64,
+    /// Unwound.
+    pub panic: u64,
+    /// A future dropped before it completed.
+    pub cancelled: u64,
+}
+
+impl Calls {
+    /// All finished calls.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.ok + self.error + self.panic + self.cancelled
+    }
+}
+
+/// What only futures have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FutureTotals {
+    /// Times `poll` was called.
+    pub polls: u64,
+    /// Time inside `poll`.
+    pub busy_ns: u64,
+    /// Time between polls, of finished futures.
+    pub idle_ns: u64,
+    /// The longest single poll. Over a window: the longest since recording began.
+    pub longest_poll_ns: u64,
+}
+
+/// A trace that one call ran in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// The trace id, lower-case hexadecimal.
+    pub trace_id: String,
+    /// The span id, lower-case hexadecimal; empty if unknown.
+    pub span_id: String,
+    /// The wall time of that call.
+    pub value_ns: u64,
+    /// When it ended, nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+}
+
+/// All figures of one function.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Function {
+    /// `function`, `Type::method`, or the given name.
+    pub name: String,
+    /// The module path, `crate::module`.
+    pub module: String,
+    /// The source file as the compiler names it.
+    pub file: String,
+    /// The line in it, from 1; 0 if unknown.
+    pub line: u32,
+    /// Finished calls by outcome.
+    pub calls: Calls,
+    /// Calls running when the snapshot was taken.
+    pub running: u64,
+    /// Duration of every finished call, nanoseconds; of a future from its first poll to its end.
+    pub wall: Histogram,
+    /// CPU time of every finished call, nanoseconds; absent with `cpu = false`.
+    pub cpu: Option<Histogram>,
+    /// Bytes allocated by every finished call; absent without a counting allocator and with `alloc = false`.
+    pub bytes: Option<Histogram>,
+    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls.
+    pub inclusive: Totals,
+    /// Without profiled callees.
+    pub exclusive: Totals,
+    /// Present once a future of this name was polled.
+    pub future: Option<FutureTotals>,
+    /// The text of the last error, at most 256 bytes, with `error = display`.
+    pub last_error: Option<String>,
+    /// At most one a classic bucket.
+    pub exemplars: Vec<Exemplar>,
+}

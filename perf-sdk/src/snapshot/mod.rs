@@ -1,0 +1,34 @@
+//! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
+
+mod function;
+mod profiler;
+mod totals;
+mod tree;
+
+pub use function::{Calls, Exemplar, Function, FutureTotals};
+pub use profiler::{Dropped, Profiler};
+pub use totals::Totals;
+pub use tree::{CallNode, ROOT};
+
+use serde::{Deserialize, Serialize};
+
+/// Everything recorded, at one moment or over one window.
+///
+/// All times are nanoseconds, all sizes bytes. Functions are sorted by `(module, name)`; sites with equal labels are
+/// one function.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// When it was taken, nanoseconds since the Unix epoch.
+    pub taken_at_unix_ns: u64,
+    /// The length of what it covers: since recording began, or the window between two snapshots.
+    pub window_ns: u64,
+    /// Whether an allocator of ours counts. When false, every allocation figure is absent, not zero.
+    pub has_allocations: bool,
+    /// One entry per `(module, name)`, sorted.
+    pub functions: Vec<Function>,
+    /// The call tree of all threads, merged. Parents come before their children.
+    pub tree: Vec<CallNode>,
+    /// What the profiler says of itself.
+    pub profiler: Profiler,
+}

@@ -1,0 +1,26 @@
+//! The merged call tree.
+
+use serde::{Deserialize, Serialize};
+
+use super::Totals;
+
+/// The `parent` of a node that nothing profiled called.
+pub const ROOT: u32 = u32::MAX;
+
+/// One function reached by one path of callers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CallNode {
+    /// Index into [`Snapshot::functions`](super::Snapshot::functions).
+    pub function: u32,
+    /// Index into [`Snapshot::tree`](super::Snapshot::tree), always smaller than this node's own, or [`ROOT`].
+    pub parent: u32,
+    /// Finished calls, all outcomes.
+    pub calls: u64,
+    /// Calls running when the snapshot was taken.
+    pub running: u64,
+    /// With callees. Of directly recursive calls only the outermost counts. Holds the elapsed part of running calls.
+    pub inclusive: Totals,
+    /// Without profiled callees; may be slightly negative.
+    pub exclusive: Totals,
+}

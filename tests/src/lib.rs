@@ -1,0 +1,1 @@
+//! What the whole-process tests share.
