@@ -1,3 +1,93 @@
 //! The `#[profiled]` attribute of perf-sdk. Use it through that crate.
+//!
+//! One file a phase: [`ast`] finds out what the attribute stands on, [`attr`] reads its options, [`valid`] refuses what
+//! cannot work, [`expand`] and [`delegate`] write the code, [`fallback`] reports a mistake and keeps the user's item.
+//! Generated code names nothing but `perf_sdk::__private`; everything that runs is there.
 
 #![forbid(unsafe_code)]
+
+mod ast;
+mod attr;
+mod delegate;
+mod expand;
+mod fallback;
+mod returns;
+mod site;
+mod tokens;
+mod valid;
+
+use proc_macro2::TokenStream;
+
+/// Measures every call of a function: how long it took, its CPU time, what it allocated, and how it ended.
+///
+/// It goes on a function or method with a body, of any kind but `const fn`: `async`, generic, `unsafe`, `extern "C"`,
+/// `#[test]`, `main`. A function that returns a future (`async fn`, `-> impl Future`, `-> Pin<Box<dyn Future>>`, also one
+/// that `async_trait` wrote) is measured while the future runs, from its first poll until it completes or is dropped.
+/// A function whose return type is called `Result` counts as failed when it returns `Err`.
+///
+/// On an `impl`, a `trait` or an inline `mod` it measures every function inside, also in `impl`s, `trait`s and `mod`s
+/// inside of that; `const fn`s and functions without a body are left alone.
+///
+/// # Options
+///
+/// | option | meaning | also on `impl`, `trait`, `mod` |
+/// |---|---|---|
+/// | `name = "…"` | the name to report, instead of `function` or `Type::method`; any constant expression | |
+/// | `skip` | do not measure; leaves one item out of a measured `impl`, `trait` or `mod` | yes |
+/// | `sample = always` | time every call, whatever the budget says | yes |
+/// | `sample = never` | count calls and outcomes, time none | yes |
+/// | `cpu = false` | leave thread CPU time out | yes |
+/// | `alloc = false` | leave allocations out | yes |
+/// | `result = true` | the return type is a `Result` under another name | |
+/// | `result = false` | an `Err` is nothing unusual here: every return counts as ok | |
+/// | `future = true` | the return type is an alias of a boxed future | |
+/// | `future = false` | measure the call that makes the future, not the future | |
+/// | `error = display` | keep the text of the last error, at most 256 bytes | yes |
+/// | `crate = path` | where perf-sdk is, if it is renamed or re-exported | yes |
+///
+/// Options of a function go before those of what it stands in.
+///
+/// # Errors
+///
+/// A wrong option, or an item that cannot be measured, is one compile error that names what is allowed. The item itself is
+/// still compiled, so that no other error follows.
+///
+/// # Cost
+///
+/// One `static` and one guard a function; a function that returns a `Result` also gets a closure around its body, a future
+/// a wrapper around it. Nothing is boxed, except that a function with a boxed future that does not end in `Box::pin(…)`, or
+/// that can return early, boxes it once more.
+///
+/// # Blind spots
+///
+/// - A `#[track_caller]` function counts as ok unless it panics: a closure around its body would hide the caller.
+/// - Parameters that the body does not use are dropped after the measurement ends.
+/// - What a function does before it makes its future is not part of the future's time.
+/// - `-> impl Future` with more bounds than `Future`, auto traits and lifetimes measures the making of the future only,
+///   because the wrapper would not have those bounds; `future = true` insists.
+/// - A future's arguments are kept in both layers of it, so a deep stack of measured `async fn`s with large arguments makes
+///   larger futures.
+#[proc_macro_attribute]
+pub fn profiled(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    expand(args.into(), item.into()).into()
+}
+
+fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let item = ast::Item::new(item);
+    match attr::Options::parse(args).and_then(|options| rewrite(options, &item)) {
+        Ok(tokens) => tokens,
+        Err(error) => fallback::expand(&item, &error),
+    }
+}
+
+fn rewrite(mut options: attr::Options, item: &ast::Item) -> syn::Result<TokenStream> {
+    // The attribute may stand on the item once more, when a container or a `cfg_attr` put it there.
+    let item = &item.without_profiled(|args| options.inherit_from(args))?;
+    if options.skip.is_some() {
+        return Ok(item.to_token_stream());
+    }
+    match valid::target(item, &options)? {
+        valid::Target::Function(function) => Ok(expand::function(item, &function, &options)),
+        valid::Target::Container(members) => delegate::container(item, members, &options),
+    }
+}

@@ -1,0 +1,191 @@
+//! The options in `#[profiled(…)]`.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream, Parser as _};
+use syn::{Error, Expr, Ident, Lit, Path, Token};
+
+/// What an unknown option is answered with.
+const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never`, `cpu = false`, `alloc = false`, \
+    `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
+
+/// Under this name a container hands its options down; what it holds gives way to an item's own options.
+const INHERITED: &str = "__inherited";
+
+/// An option as it was written.
+#[derive(Clone)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+    /// It comes from the `impl`, `trait` or `mod` around the item: a wish, not an order.
+    pub(crate) inherited: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sample {
+    Always,
+    Never,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Given<Expr>>,
+    pub(crate) skip: Option<Given<()>>,
+    pub(crate) sample: Option<Given<Sample>>,
+    pub(crate) cpu: Option<Given<bool>>,
+    pub(crate) alloc: Option<Given<bool>>,
+    pub(crate) result: Option<Given<bool>>,
+    pub(crate) future: Option<Given<bool>>,
+    pub(crate) error: Option<Given<()>>,
+    pub(crate) krate: Option<Given<Path>>,
+}
+
+impl Options {
+    pub(crate) fn parse(args: TokenStream) -> syn::Result<Self> {
+        if args.is_empty() { Ok(Self::default()) } else { Self::parse_list.parse2(args) }
+    }
+
+    fn parse_list(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut options = Self::default();
+        let mut inherited = None;
+        while !input.is_empty() {
+            if !input.peek(Ident::peek_any) {
+                let hint = if input.peek(syn::LitStr) { "; to give a name write `name = \"…\"`" } else { "" };
+                return Err(Error::new(input.span(), format!("expected an option{hint}; {ALLOWED}")));
+            }
+            let key = Ident::parse_any(input)?;
+            if key == INHERITED {
+                let content;
+                syn::parenthesized!(content in input);
+                inherited = Some(Self::parse_list(&content)?);
+            } else {
+                options.parse_option(&key, input)?;
+            }
+            if input.is_empty() {
+                break;
+            }
+            if !input.peek(Token![,]) {
+                return Err(Error::new(input.span(), format!("expected `,` after `{key}`; {ALLOWED}")));
+            }
+            input.parse::<Token![,]>()?;
+        }
+        if let Some(inherited) = inherited {
+            options.inherit(inherited);
+        }
+        Ok(options)
+    }
+
+    fn parse_option(&mut self, key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "name" => set(&mut self.name, key, input, parse_name),
+            "skip" if input.peek(Token![=]) || input.peek(syn::token::Paren) => {
+                Err(Error::new(input.span(), "`skip` takes no value"))
+            }
+            "skip" => put(&mut self.skip, key, ()),
+            "sample" => set(&mut self.sample, key, input, |input| {
+                choice(input, "`sample` takes `always` or `never`", &[("always", Sample::Always), ("never", Sample::Never)])
+            }),
+            "cpu" => set(&mut self.cpu, key, input, |input| flag(input, "`cpu` takes `false` or `true`")),
+            "alloc" => set(&mut self.alloc, key, input, |input| flag(input, "`alloc` takes `false` or `true`")),
+            "result" => set(&mut self.result, key, input, |input| flag(input, "`result` takes `true` or `false`")),
+            "future" => set(&mut self.future, key, input, |input| flag(input, "`future` takes `true` or `false`")),
+            "error" => {
+                set(&mut self.error, key, input, |input| choice(input, "`error` takes `display`", &[("display", ())]))
+            }
+            "crate" => set(&mut self.krate, key, input, parse_crate),
+            _ => Err(Error::new(key.span(), format!("unknown option `{key}`; {ALLOWED}"))),
+        }
+    }
+
+    /// Takes what a container says about this item from the attribute that the container put on it.
+    pub(crate) fn inherit_from(&mut self, args: TokenStream) -> syn::Result<()> {
+        let is_handed_down = matches!(args.clone().into_iter().next(),
+            Some(proc_macro2::TokenTree::Ident(first)) if first == INHERITED);
+        if !is_handed_down {
+            let span = args.into_iter().next().map_or_else(Span::call_site, |tree| tree.span());
+            return Err(Error::new(span, "`#[profiled]` is given twice; write one with all options"));
+        }
+        self.inherit(Self::parse(args)?);
+        Ok(())
+    }
+
+    fn inherit(&mut self, outer: Self) {
+        fn take<T>(own: &mut Option<Given<T>>, outer: Option<Given<T>>) {
+            if own.is_none() {
+                *own = outer.map(|given| Given { inherited: true, ..given });
+            }
+        }
+        take(&mut self.sample, outer.sample);
+        take(&mut self.cpu, outer.cpu);
+        take(&mut self.alloc, outer.alloc);
+        take(&mut self.error, outer.error);
+        take(&mut self.krate, outer.krate);
+    }
+
+    /// What a container hands down to what is inside.
+    pub(crate) fn handed_down(&self) -> TokenStream {
+        let inherited = Ident::new(INHERITED, Span::call_site());
+        let sample = self.sample.as_ref().map(|given| match given.value {
+            Sample::Always => quote!(sample = always,),
+            Sample::Never => quote!(sample = never,),
+        });
+        let cpu = self.cpu.as_ref().map(|Given { value, .. }| quote!(cpu = #value,));
+        let alloc = self.alloc.as_ref().map(|Given { value, .. }| quote!(alloc = #value,));
+        let error = self.error.as_ref().map(|_| quote!(error = display,));
+        let krate = self.krate.as_ref().map(|Given { value, .. }| quote!(crate = #value,));
+        quote!(#inherited(#sample #cpu #alloc #error #krate))
+    }
+}
+
+fn put<T>(slot: &mut Option<Given<T>>, key: &Ident, value: T) -> syn::Result<()> {
+    if slot.is_some() {
+        return Err(Error::new(key.span(), format!("`{key}` is given twice")));
+    }
+    *slot = Some(Given { value, span: key.span(), inherited: false });
+    Ok(())
+}
+
+fn set<T>(
+    slot: &mut Option<Given<T>>,
+    key: &Ident,
+    input: ParseStream<'_>,
+    value: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<()> {
+    if !input.peek(Token![=]) {
+        return Err(Error::new(key.span(), format!("`{key}` needs a value; {ALLOWED}")));
+    }
+    input.parse::<Token![=]>()?;
+    let value = value(input)?;
+    put(slot, key, value)
+}
+
+fn parse_name(input: ParseStream<'_>) -> syn::Result<Expr> {
+    fn is_name(expr: &Expr) -> bool {
+        match expr {
+            Expr::Lit(lit) => matches!(&lit.lit, Lit::Str(text) if !text.value().is_empty()),
+            Expr::Group(group) => is_name(&group.expr),
+            Expr::Macro(_) | Expr::Path(_) => true,
+            _ => false,
+        }
+    }
+    let span = input.span();
+    input.parse().ok().filter(is_name).ok_or_else(|| Error::new(span, "`name` takes a string that is not empty: `name = \"…\"`"))
+}
+
+fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
+    let span = input.span();
+    input.call(Path::parse_mod_style).map_err(|_| Error::new(span, "`crate` takes the path of perf-sdk: `crate = path`"))
+}
+
+fn flag(input: ParseStream<'_>, wanted: &str) -> syn::Result<bool> {
+    let span = input.span();
+    syn::LitBool::parse(input).map(|flag| flag.value).map_err(|_| Error::new(span, wanted))
+}
+
+fn choice<T: Copy>(input: ParseStream<'_>, wanted: &str, choices: &[(&str, T)]) -> syn::Result<T> {
+    let span = input.span();
+    let word = Ident::parse_any(input).map_err(|_| Error::new(span, wanted))?;
+    let found = choices.iter().find(|(name, _)| word == name);
+    found.map(|(_, value)| *value).ok_or_else(|| Error::new(span, wanted))
+}

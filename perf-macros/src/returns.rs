@@ -1,0 +1,195 @@
+//! What a function gives back, told from how its return type is written.
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens as _;
+use syn::{
+    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, ReturnType, Signature, Type, TypeInfer,
+    TypeParamBound,
+};
+
+use crate::attr::Options;
+
+/// What comes out of a call.
+pub(crate) enum Returns {
+    /// A value, when the function returns.
+    Value(Output),
+    /// `async fn`: a value, when its future completes.
+    Async(Output),
+    /// `-> impl Future`.
+    Future(Output),
+    /// `-> Pin<Box<dyn Future>>`.
+    Boxed(Output),
+}
+
+/// A value, and whether it says how the call went.
+pub(crate) struct Output {
+    /// As it can be written inside the function: `impl Trait` is replaced by `_`. `None`: unit, never, or not known.
+    pub(crate) written: Option<Type>,
+    pub(crate) is_result: bool,
+}
+
+impl Returns {
+    fn output(&self) -> &Output {
+        let (Self::Value(output) | Self::Async(output) | Self::Future(output) | Self::Boxed(output)) = self;
+        output
+    }
+
+    /// The output, if it is a `Result`.
+    pub(crate) fn judged(&self) -> Option<&Output> {
+        Some(self.output()).filter(|output| output.is_result)
+    }
+}
+
+impl Output {
+    fn new(ty: Option<&Type>, options: &Options) -> Self {
+        let ty = ty.map(ungroup);
+        let is_result = match (&options.result, ty) {
+            (Some(given), _) => given.value,
+            (None, Some(Type::Path(path))) => path.path.segments.last().is_some_and(|last| last.ident == "Result"),
+            (None, _) => false,
+        };
+        let written = match ty {
+            None | Some(Type::Never(_) | Type::ImplTrait(_)) => None,
+            Some(Type::Tuple(unit)) if unit.elems.is_empty() => None,
+            Some(ty) => Some(without_impl(ty)),
+        };
+        Self { written, is_result }
+    }
+}
+
+pub(crate) fn of(signature: &Signature, options: &Options) -> Returns {
+    let ty = match &signature.output {
+        ReturnType::Default => None,
+        ReturnType::Type(_, ty) => Some(ungroup(ty)),
+    };
+    if signature.asyncness.is_some() {
+        return Returns::Async(Output::new(ty, options));
+    }
+    let wish = options.future.as_ref().map(|given| given.value);
+    if wish == Some(false) {
+        return Returns::Value(Output::new(ty, options));
+    }
+    let insists = wish == Some(true);
+    match ty {
+        Some(Type::ImplTrait(ty)) => {
+            if let Some(output) = future_output(ty.bounds.iter(), insists).or(insists.then_some(None)) {
+                return Returns::Future(Output::new(output, options));
+            }
+        }
+        Some(Type::Path(path)) => {
+            if let Some(Type::TraitObject(object)) = pinned_box(&path.path)
+                && let Some(output) = future_output(object.bounds.iter(), true)
+            {
+                return Returns::Boxed(Output::new(output, options));
+            }
+        }
+        _ => {}
+    }
+    if insists && ty.is_some() {
+        // An alias hides the output: let the value itself decide, unless it was said.
+        let is_result = options.result.as_ref().is_none_or(|given| given.value);
+        return Returns::Boxed(Output { written: None, is_result });
+    }
+    Returns::Value(Output::new(ty, options))
+}
+
+/// Looks through parentheses and the invisible groups that `macro_rules!` puts around its fragments.
+fn ungroup(ty: &Type) -> &Type {
+    match ty {
+        Type::Group(group) => ungroup(&group.elem),
+        Type::Paren(paren) => ungroup(&paren.elem),
+        ty => ty,
+    }
+}
+
+/// What a future with these bounds gives, `Some(None)` if that is not written; `None` if these are not a future's bounds.
+///
+/// The wrapper has the auto traits of what it wraps and no other trait, so any other bound stands in the way.
+fn future_output<'a>(bounds: impl Iterator<Item = &'a TypeParamBound>, insists: bool) -> Option<Option<&'a Type>> {
+    let mut output = None;
+    for bound in bounds {
+        let TypeParamBound::Trait(bound) = bound else { continue };
+        let last = bound.path.segments.last()?;
+        match last.ident.to_string().as_str() {
+            "Future" => output = Some(binding(&last.arguments, "Output")),
+            "Send" | "Sync" | "Unpin" | "UnwindSafe" | "RefUnwindSafe" | "Sized" => {}
+            _ if insists => {}
+            _ => return None,
+        }
+    }
+    output
+}
+
+/// `T` in `Pin<Box<T>>`.
+fn pinned_box(path: &Path) -> Option<&Type> {
+    let pin = path.segments.last().filter(|last| last.ident == "Pin")?;
+    let Type::Path(inner) = argument(&pin.arguments)? else { return None };
+    let boxed = inner.path.segments.last().filter(|last| last.ident == "Box")?;
+    argument(&boxed.arguments)
+}
+
+fn argument(arguments: &PathArguments) -> Option<&Type> {
+    let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = arguments else { return None };
+    match args.first()? {
+        GenericArgument::Type(ty) => Some(ungroup(ty)),
+        _ => None,
+    }
+}
+
+fn binding<'a>(arguments: &'a PathArguments, name: &str) -> Option<&'a Type> {
+    let PathArguments::AngleBracketed(AngleBracketedGenericArguments { args, .. }) = arguments else { return None };
+    args.iter().find_map(|arg| match arg {
+        GenericArgument::AssocType(binding) if binding.ident == name => Some(&binding.ty),
+        _ => None,
+    })
+}
+
+/// `impl Trait` cannot be written inside a function; `_` stands for it.
+pub(crate) fn without_impl(ty: &Type) -> Type {
+    fn mentions_impl(tokens: TokenStream) -> bool {
+        tokens.into_iter().any(|tree| match tree {
+            TokenTree::Ident(ident) => ident == "impl",
+            TokenTree::Group(group) => mentions_impl(group.stream()),
+            _ => false,
+        })
+    }
+    let mut ty = ty.clone();
+    if mentions_impl(ty.to_token_stream()) {
+        replace_impl(&mut ty);
+    }
+    ty
+}
+
+fn replace_impl(ty: &mut Type) {
+    match ty {
+        Type::ImplTrait(it) => *ty = Type::Infer(TypeInfer { underscore_token: syn::Token![_](it.impl_token.span) }),
+        Type::Array(it) => replace_impl(&mut it.elem),
+        Type::Group(it) => replace_impl(&mut it.elem),
+        Type::Paren(it) => replace_impl(&mut it.elem),
+        Type::Ptr(it) => replace_impl(&mut it.elem),
+        Type::Reference(it) => replace_impl(&mut it.elem),
+        Type::Slice(it) => replace_impl(&mut it.elem),
+        Type::Tuple(it) => it.elems.iter_mut().for_each(replace_impl),
+        Type::Path(it) => it.path.segments.iter_mut().for_each(|segment| replace_in(&mut segment.arguments)),
+        Type::TraitObject(it) => {
+            for bound in &mut it.bounds {
+                if let TypeParamBound::Trait(bound) = bound {
+                    bound.path.segments.iter_mut().for_each(|segment| replace_in(&mut segment.arguments));
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn replace_in(arguments: &mut PathArguments) {
+    if let PathArguments::AngleBracketed(arguments) = arguments {
+        for argument in &mut arguments.args {
+            match argument {
+                GenericArgument::Type(ty) => replace_impl(ty),
+                GenericArgument::AssocType(binding) => replace_impl(&mut binding.ty),
+                _ => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The `static` that stands for an annotated function.
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::quote_spanned;
+use syn::Ident;
+use syn::ext::IdentExt as _;
+
+use crate::attr::{Options, Sample};
+
+/// The only place that generated code names.
+pub(crate) fn private(options: &Options) -> TokenStream {
+    let span = Span::mixed_site();
+    match &options.krate {
+        None => quote_spanned!(span=> ::perf_sdk::__private),
+        Some(krate) => {
+            let krate = &krate.value;
+            quote_spanned!(span=> #krate::__private)
+        }
+    }
+}
+
+/// An expression of type `&'static Site`. Its items are in a block of their own, where the user's code does not see them.
+pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Options) -> TokenStream {
+    let span = Span::mixed_site();
+    let name = match &options.name {
+        None => quote_spanned!(span=> #private::None),
+        Some(name) => {
+            let name = &name.value;
+            quote_spanned!(span=> #private::Some(#name))
+        }
+    };
+    let ident = Literal::string(&function.unraw().to_string());
+    let (file, line) = position(function.span());
+    let settings = settings(private, options);
+    quote_spanned! {span=> {
+        enum PerfMark {}
+        static PERF_SITE: #private::Site = #private::Site::new(
+            #private::Source {
+                name: #name,
+                path: #private::type_path::<PerfMark>,
+                ident: #ident,
+                module: #private::module_path!(),
+                file: #file,
+                line: #line,
+            },
+            #settings,
+        );
+        &PERF_SITE
+    }}
+}
+
+fn settings(private: &TokenStream, options: &Options) -> TokenStream {
+    let span = Span::mixed_site();
+    let cpu = options.cpu.as_ref().is_none_or(|given| given.value);
+    let alloc = options.alloc.as_ref().is_none_or(|given| given.value);
+    let sample = options.sample.as_ref().map(|given| given.value);
+    if cpu && alloc && sample.is_none() {
+        return quote_spanned!(span=> #private::Options::DEFAULT);
+    }
+    let sample = match sample {
+        None => quote_spanned!(span=> Default),
+        Some(Sample::Always) => quote_spanned!(span=> Always),
+        Some(Sample::Never) => quote_spanned!(span=> Never),
+    };
+    quote_spanned!(span=> #private::Options { sample: #private::Sample::#sample, cpu: #cpu, alloc: #alloc })
+}
+
+/// PERF: two literals cost the compiler less than `file!()` and `line!()`, and they are right inside a measured `mod`, where
+/// `line!()` would be the line of the `mod`'s attribute.
+fn position(span: Span) -> (Literal, Literal) {
+    let (file, line) = if proc_macro::is_available() {
+        let span = span.unwrap();
+        (span.file(), span.line())
+    } else {
+        (String::new(), 0)
+    };
+    (Literal::string(&file), Literal::u32_unsuffixed(u32::try_from(line).unwrap_or(0)))
+}
