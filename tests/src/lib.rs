@@ -1,1 +1,54 @@
-//! What the whole-process tests share.
+//! What the whole-process tests share: looking figures up, and running one scenario in a process of its own.
+
+mod host;
+
+use std::process::{Command, Output};
+
+pub use host::{at_exit, at_key_destruction, exit_now, fork, on_timer, process_cpu, stop_timer, wait_for};
+
+use perf_sdk::snapshot::{CallNode, Function, ROOT, Snapshot};
+
+/// The function called `name`.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn function<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Function {
+    let names = || snapshot.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>();
+    snapshot.functions.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("no {name} among {:?}", names()))
+}
+
+/// The call-tree node reached by `path`, names from the root down.
+#[must_use]
+pub fn node<'a>(snapshot: &'a Snapshot, path: &[&str]) -> Option<&'a CallNode> {
+    snapshot.tree.iter().find(|node| {
+        let mut names = Vec::new();
+        let mut at = Some(*node);
+        while let Some(node) = at {
+            names.push(snapshot.functions[node.function as usize].name.as_str());
+            at = (node.parent != ROOT).then(|| &snapshot.tree[node.parent as usize]);
+        }
+        names.reverse();
+        names == path
+    })
+}
+
+/// Runs `program` with `scenario` and fails the test with all that it printed unless it ends well.
+///
+/// # Panics
+/// When it does not.
+pub fn run(program: &str, scenario: &str, environment: &[(&str, &str)]) -> Output {
+    let output = Command::new(program)
+        .arg(scenario)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{scenario} {environment:?}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}

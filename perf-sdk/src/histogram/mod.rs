@@ -1,5 +1,26 @@
 //! Histograms in the cells of a Prometheus native histogram.
+//!
+//! | file | job |
+//! |---|---|
+//! | `scale` | the two scales: integer nanoseconds over seconds, integer bytes; their exact constants |
+//! | `buckets` | pure arithmetic: value → cell → bounds |
+//! | `page` | the counters of one octave, written by one thread and read by others |
+//! | `shard` | the histogram of one site on one thread |
+//! | `merged` | the read-side form: merge, subtract, quantiles |
+//! | `views` | the merged form as classic and as native buckets |
+//! | `hdr` | to and from `hdrhistogram` |
 
+mod buckets;
+mod hdr;
 mod merged;
+mod page;
+mod scale;
+mod shard;
+mod views;
 
 pub use merged::Histogram;
+pub(crate) use page::Page;
+pub(crate) use scale::SECONDS_LE;
+pub use scale::Scale;
+pub(crate) use shard::Shard;
+pub use views::{Native, Span};

@@ -1,10 +1,15 @@
 //! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
 
+mod combine;
+mod exemplars;
+mod fold;
 mod function;
 mod profiler;
+mod threads;
 mod totals;
 mod tree;
 
+pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 pub use profiler::{Dropped, Profiler};
 pub use totals::Totals;

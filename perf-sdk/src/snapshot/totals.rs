@@ -31,6 +31,11 @@ impl Totals {
         self.wall_ns - self.cpu_ns
     }
 
+    /// Negative figures as 0.
+    pub(super) fn clamped(self) -> Self {
+        self.zip(self, |n, _| n.max(0))
+    }
+
     fn zip(self, other: Self, f: impl Fn(i64, i64) -> i64) -> Self {
         Self {
             wall_ns: f(self.wall_ns, other.wall_ns),

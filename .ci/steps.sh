@@ -1,0 +1,34 @@
+# Functions of .ci/run.
+
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    "$@"
+    printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
+}
+
+install_tools() {
+    local missing=()
+    command -v promtool > /dev/null || missing+=(prometheus)
+    command -v chromium > /dev/null || missing+=(chromium)
+    if [ "${#missing[@]}" -gt 0 ]; then
+        apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
+    fi
+    python3 -c 'import prometheus_client, hdrh' 2> /dev/null || python3 -m pip install --quiet prometheus_client hdrhistogram
+    promtool --version 2>&1 | head -1
+}
+
+# What users get without asking: few crates, and none that breaks type inference.
+check_tree() {
+    local tree count
+    tree=$(cargo tree -p perf-sdk -e normal --prefix none --no-dedupe | sed 's/ (.*//' | sort -u)
+    count=$(printf '%s\n' "$tree" | wc -l)
+    echo "$count crates"
+    [ "$count" -lt 120 ] || { echo "the default tree must stay under 120 crates"; return 1; }
+    if printf '%s\n' "$tree" | grep -q '^serde_json '; then
+        echo "serde_json is in the default tree"
+        return 1
+    fi
+}

@@ -1,0 +1,88 @@
+//! What can go wrong when the profiler starts.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why [`start`](crate::start) refused. Recording itself never fails: it loses a sample and counts it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting has a value that is not allowed.
+    Setting {
+        /// Where it was set: an environment variable, or a method of the builder.
+        place: String,
+        /// The value.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// The profiler runs already, with another configuration.
+    Running {
+        /// The setting that differs.
+        key: &'static str,
+        /// Its value in force.
+        in_force: String,
+        /// The value asked for.
+        asked: String,
+    },
+    /// The endpoint would be reachable from other machines without protection.
+    Unprotected {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The explicitly given address cannot be listened on.
+    Listen {
+        /// The address or socket path.
+        address: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The token cannot be kept in its file.
+    TokenFile {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The system refused a thread or a runtime for the endpoint.
+    Thread(io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setting { place, value, allowed } => {
+                write!(f, "{place} is {value:?}; allowed: {allowed}")
+            }
+            Self::Running { key, in_force, asked } => write!(
+                f,
+                "the profiler runs already with {key} = {in_force}, not {asked}; start it once, or with equal settings"
+            ),
+            Self::Unprotected { address } => write!(
+                f,
+                "{address} can be reached from other machines; set a token (PERF_TOKEN), or allow it (PERF_ALLOW_REMOTE=true), \
+                 or listen on a loopback address"
+            ),
+            Self::Listen { address, source } => {
+                write!(f, "cannot listen on {address}: {source}; choose another address (PERF_LISTEN) or port 0 for a free one")
+            }
+            Self::TokenFile { path, source } => write!(
+                f,
+                "cannot keep the token in {}: {source}; choose another file (PERF_TOKEN_FILE) or set PERF_TOKEN",
+                path.display()
+            ),
+            Self::Thread(source) => write!(f, "no thread for the endpoint: {source}; PERF_LISTEN=off goes without"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen { source, .. } | Self::TokenFile { source, .. } | Self::Thread(source) => Some(source),
+            _ => None,
+        }
+    }
+}

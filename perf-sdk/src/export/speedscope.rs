@@ -1,0 +1,81 @@
+//! The file format of speedscope.app.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::stacks::{self, full_name};
+use super::{Weight, json};
+use crate::snapshot::Snapshot;
+
+#[derive(Serialize)]
+struct File<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    name: String,
+    exporter: &'static str,
+    shared: Shared<'a>,
+    profiles: [Profile; 1],
+}
+
+#[derive(Serialize)]
+struct Shared<'a> {
+    frames: Vec<Frame<'a>>,
+}
+
+#[derive(Serialize)]
+struct Frame<'a> {
+    name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    file: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u32>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Profile {
+    r#type: &'static str,
+    name: String,
+    unit: &'static str,
+    start_value: u64,
+    end_value: u64,
+    samples: Vec<Vec<u32>>,
+    weights: Vec<u64>,
+}
+
+/// Writes one sampled profile; with `function` only its subtrees.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    let (samples, weights): (Vec<_>, Vec<_>) =
+        stacks::of(snapshot, weight, function).into_iter().map(|stack| (stack.path, stack.weight)).unzip();
+    let frames = snapshot
+        .functions
+        .iter()
+        .map(|f| Frame { name: full_name(f), file: &f.file, line: (f.line > 0).then_some(f.line) })
+        .collect();
+    let unit = match weight {
+        Weight::Wall | Weight::Cpu | Weight::OffCpu => "nanoseconds",
+        Weight::Bytes => "bytes",
+        Weight::Allocations | Weight::Calls => "none",
+    };
+    let profile = Profile {
+        r#type: "sampled",
+        name: weight.name().to_owned(),
+        unit,
+        start_value: 0,
+        end_value: weights.iter().sum(),
+        samples,
+        weights,
+    };
+    let file = File {
+        schema: "https://www.speedscope.app/file-format-schema.json",
+        name: format!("perf-sdk {weight}"),
+        exporter: concat!("perf-sdk@", env!("CARGO_PKG_VERSION")),
+        shared: Shared { frames },
+        profiles: [profile],
+    };
+    json::write(&file, to)
+}

@@ -1,0 +1,75 @@
+//! The report at exit: a table of functions for a terminal.
+
+use std::io::{self, Write};
+
+use super::units::{bytes, count, time};
+use crate::snapshot::{Function, Snapshot};
+
+/// Rows printed at most.
+const ROWS: usize = 40;
+
+struct Column {
+    head: &'static str,
+    cell: fn(&Function) -> Option<String>,
+}
+
+const COLUMNS: &[Column] = &[
+    Column { head: "calls", cell: |f| Some(count(f.calls.total() as f64)) },
+    Column { head: "running", cell: |f| (f.running > 0).then(|| count(f.running as f64)) },
+    Column { head: "errors", cell: |f| (f.calls.error > 0).then(|| count(f.calls.error as f64)) },
+    Column { head: "panics", cell: |f| (f.calls.panic > 0).then(|| count(f.calls.panic as f64)) },
+    Column { head: "cancelled", cell: |f| (f.calls.cancelled > 0).then(|| count(f.calls.cancelled as f64)) },
+    Column { head: "p50", cell: |f| f.wall.quantile(0.5).map(time) },
+    Column { head: "p95", cell: |f| f.wall.quantile(0.95).map(time) },
+    Column { head: "p99", cell: |f| f.wall.quantile(0.99).map(time) },
+    Column { head: "total", cell: |f| Some(time(f.inclusive.wall_ns as f64)) },
+    Column { head: "self", cell: |f| Some(time(f.exclusive.wall_ns.max(0) as f64)) },
+    Column { head: "CPU", cell: |f| f.cpu.as_ref().map(|_| time(f.inclusive.cpu_ns as f64)) },
+    Column { head: "idle", cell: |f| f.future.map(|future| time(future.idle_ns as f64)) },
+    Column { head: "bytes/call", cell: |f| f.bytes.as_ref()?.mean().map(bytes) },
+];
+
+/// Writes the functions with the most time of their own first; nothing if none was called. Columns without a figure are
+/// left out.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
+    if snapshot.functions.is_empty() {
+        return Ok(());
+    }
+    let mut functions: Vec<&Function> = snapshot.functions.iter().collect();
+    functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
+    let shown = &functions[..functions.len().min(ROWS)];
+
+    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| f.name.clone()).collect()];
+    columns[0].insert(0, "function".to_owned());
+    for column in COLUMNS {
+        let cells: Vec<Option<String>> = shown.iter().map(|f| (column.cell)(f)).collect();
+        if cells.iter().any(Option::is_some) {
+            let head = std::iter::once(column.head.to_owned());
+            columns.push(head.chain(cells.into_iter().map(Option::unwrap_or_default)).collect());
+        }
+    }
+
+    let seconds = snapshot.window_ns as f64 / 1e9;
+    writeln!(to, "\nperf-sdk: {} functions, {seconds:.1} s", functions.len())?;
+    let widths: Vec<usize> =
+        columns.iter().map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    for row in 0..=shown.len() {
+        let mut line = format!("{:<1$}", columns[0][row], widths[0]);
+        for (cells, width) in columns.iter().zip(&widths).skip(1) {
+            line.push_str(&format!("  {:>1$}", cells[row], width));
+        }
+        writeln!(to, "{}", line.trim_end())?;
+    }
+    if functions.len() > ROWS {
+        writeln!(to, "… and {} more", functions.len() - ROWS)?;
+    }
+    let dropped: Vec<String> =
+        snapshot.profiler.dropped.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
+    if !dropped.is_empty() {
+        writeln!(to, "not recorded: {}", dropped.join(", "))?;
+    }
+    Ok(())
+}

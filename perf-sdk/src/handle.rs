@@ -1,0 +1,103 @@
+//! The running profiler.
+
+use std::net::SocketAddr;
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::clock;
+use crate::config::{Builder, Config};
+use crate::error::Error;
+use crate::export;
+#[cfg(feature = "serve")]
+use crate::serve::Server;
+use crate::snapshot::{self, Snapshot};
+
+/// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
+///
+/// Recording does not depend on it: profiled calls are recorded before the start and after the end.
+#[derive(Clone, Debug)]
+#[must_use = "the endpoint closes when the handle drops"]
+pub struct Handle {
+    running: Arc<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    config: Config,
+    /// A forked child inherits the memory but not the endpoint.
+    process: u32,
+    #[cfg(feature = "serve")]
+    server: Mutex<Option<Server>>,
+}
+
+static RUNNING: Mutex<Weak<Running>> = Mutex::new(Weak::new());
+
+impl Handle {
+    /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket, or when it is off.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        #[cfg(feature = "serve")]
+        {
+            let server = self.running.server.lock().unwrap_or_else(PoisonError::into_inner);
+            server.as_ref().and_then(Server::address)
+        }
+        #[cfg(not(feature = "serve"))]
+        None
+    }
+
+    /// Everything recorded up to now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        snapshot::take()
+    }
+}
+
+/// The running profiler with an equal configuration, or a new one.
+pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
+    let mut slot = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = slot.upgrade()
+        && running.process == process::id()
+    {
+        return match running.config.difference(&config) {
+            None => Ok(Handle { running }),
+            Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
+        };
+    }
+    if let Err(unavailable) = clock::init(config.cpu_clock) {
+        return Err(Error::Setting {
+            place: "PERF_CPU_CLOCK".to_owned(),
+            value: unavailable.engine.to_string(),
+            allowed: unavailable.to_string(),
+        });
+    }
+    crate::record::began();
+    #[cfg(feature = "serve")]
+    let server = Server::start(&config, &builder)?;
+    #[cfg(not(feature = "serve"))]
+    let _ = builder;
+    let running = Arc::new(Running {
+        config,
+        process: process::id(),
+        #[cfg(feature = "serve")]
+        server: Mutex::new(server),
+    });
+    *slot = Arc::downgrade(&running);
+    Ok(Handle { running })
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            // In a forked child: the parent's thread is not there to be joined, and the report is the parent's.
+            #[cfg(feature = "serve")]
+            std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+            return;
+        }
+        #[cfg(feature = "serve")]
+        drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if self.config.report {
+            // Nowhere to say that stderr is closed.
+            let _ = export::table::write(&snapshot::take(), &mut std::io::stderr().lock());
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The counters of one octave, written by one thread and read by others.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU16, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+
+use super::buckets::SLOTS;
+
+/// Looks at a cell that is being carried before what was seen is taken. A carry happens once in 2³² calls and takes
+/// nanoseconds; only in a child that was forked in the middle of one does it never end.
+const LOOKS: u32 = 100;
+
+/// Cells of one octave. Lives for ever once it is part of a shard.
+///
+/// Counters are 32 bits wide to halve the memory of a profile; what overflows is carried into a second page, which exists
+/// only where some cell passed 2³².
+#[derive(Debug)]
+pub(crate) struct Page {
+    cells: [AtomicU32; SLOTS],
+    /// Odd while a carry is under way. That 2¹⁵ of them pass while somebody reads one cell is out of the question.
+    carries: AtomicU16,
+    octave: AtomicU8,
+    /// Counts in units of 2³².
+    carried: AtomicPtr<Page>,
+    /// The page that its shard had before.
+    older: AtomicPtr<Page>,
+}
+
+const _: () = assert!(size_of::<Page>() == 152);
+
+impl Page {
+    /// An empty page.
+    pub(crate) const fn new() -> Self {
+        Self {
+            cells: [const { AtomicU32::new(0) }; SLOTS],
+            carries: AtomicU16::new(0),
+            carried: AtomicPtr::new(ptr::null_mut()),
+            older: AtomicPtr::new(ptr::null_mut()),
+            octave: AtomicU8::new(0),
+        }
+    }
+
+    /// Before it is published.
+    pub(super) fn link(&self, octave: u8, older: *mut Page) {
+        self.octave.store(octave, Relaxed);
+        self.older.store(older, Relaxed);
+    }
+
+    pub(super) fn octave(&self) -> u8 {
+        self.octave.load(Relaxed)
+    }
+
+    pub(super) fn older(&self) -> Option<&'static Page> {
+        // SAFETY: null or a page that `link` was given by its shard, which are never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    fn carried(&self) -> Option<&'static Page> {
+        // SAFETY: null or stored by `carry` from a `&'static Page`; `Acquire` pairs with the store there.
+        unsafe { self.carried.load(Acquire).as_ref() }
+    }
+
+    /// Owner only. False when there is no page to carry into; then nothing was counted.
+    #[inline]
+    pub(super) fn add(&self, slot: u8, n: u64, more: &impl Fn() -> Option<&'static Page>) -> bool {
+        let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
+        match u32::try_from(u64::from(cell.load(Relaxed)) + n) {
+            Ok(sum) => {
+                cell.store(sum, Relaxed);
+                true
+            }
+            Err(_) => self.carry(cell, slot, n, more),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn carry(&self, cell: &AtomicU32, slot: u8, n: u64, more: &dyn Fn() -> Option<&'static Page>) -> bool {
+        let carried = match self.carried() {
+            Some(page) => page,
+            None => {
+                let Some(page) = more() else { return false };
+                self.carried.store(ptr::from_ref(page).cast_mut(), Release);
+                page
+            }
+        };
+        let high = &carried.cells[usize::from(slot)];
+        let sum = u64::from(cell.load(Relaxed)).saturating_add(n);
+        let carries = self.carries.load(Relaxed);
+        self.carries.store(carries.wrapping_add(1), Relaxed);
+        // The two stores may not be seen before the odd number.
+        fence(Release);
+        cell.store(sum as u32, Relaxed);
+        high.store(high.load(Relaxed).saturating_add((sum >> 32) as u32), Relaxed);
+        self.carries.store(carries.wrapping_add(2), Release);
+        true
+    }
+
+    /// The cells that are not empty, from any thread.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (u8, u64)> {
+        (0..SLOTS).map(|slot| (slot as u8, self.count(slot))).filter(|(_, count)| *count > 0)
+    }
+
+    fn count(&self, slot: usize) -> u64 {
+        let mut looks = 1;
+        loop {
+            let before = self.carries.load(Acquire);
+            let low = self.cells[slot].load(Relaxed);
+            let high = self.carried().map_or(0, |page| page.cells[slot].load(Relaxed));
+            fence(Acquire);
+            let settled = before % 2 == 0 && self.carries.load(Relaxed) == before;
+            if settled || looks == LOOKS {
+                return u64::from(low) | u64::from(high) << 32;
+            }
+            looks += 1;
+            std::hint::spin_loop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page() -> &'static Page {
+        Box::leak(Box::new(Page::new()))
+    }
+
+    #[test]
+    fn carries_past_32_bits() {
+        let low = page();
+        let more = || Some(page());
+        for n in [u64::from(u32::MAX), 1, 5, 1 << 33, u64::from(u32::MAX)] {
+            assert!(low.add(32, n, &more));
+        }
+        assert!(low.add(0, 7, &more));
+        let expected = 2 * u64::from(u32::MAX) + 6 + (1 << 33);
+        assert_eq!(low.counts().collect::<Vec<_>>(), [(0, 7), (32, expected)]);
+    }
+
+    #[test]
+    fn counts_nothing_when_it_cannot_carry() {
+        let low = page();
+        assert!(low.add(3, u64::from(u32::MAX), &|| None));
+        assert!(!low.add(3, 1, &|| None));
+        assert_eq!(low.counts().collect::<Vec<_>>(), [(3, u64::from(u32::MAX))]);
+    }
+
+    #[test]
+    fn a_reader_never_sees_half_a_carry() {
+        let low = page();
+        let step = 1 << 31;
+        let steps = if cfg!(miri) { 200 } else { 200_000 };
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut last = 0;
+                while last < step * steps {
+                    let now = low.count(1);
+                    assert!(now >= last && now % step == 0, "{last} then {now}");
+                    last = now;
+                }
+            });
+            let second = page();
+            for _ in 0..steps {
+                assert!(low.add(1, step, &|| Some(second)));
+            }
+            reader.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,255 @@
+//! The histogram of one site on one thread.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use super::buckets::Cell;
+use super::merged::Histogram;
+use super::page::Page;
+use super::scale::Scale;
+
+/// Pages that the owner finds without a search. Octaves that are neighbours never share a place.
+const NEAR: usize = 4;
+const NO_OCTAVE: u8 = u8::MAX;
+
+/// Written by its one owner with plain stores, read by anybody at any time.
+///
+/// Pages come from the owner's allocator when an octave is first hit and are never freed. A value is in one cell only, so
+/// a reader that comes between two stores misses at most the call being recorded, and in `sum` only.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Shard {
+    zero: AtomicU64,
+    sum: AtomicU64,
+    newest: AtomicPtr<Page>,
+    /// The owner's short cut; `near_octaves` tells what each place holds.
+    near: [AtomicPtr<Page>; NEAR],
+    near_octaves: [AtomicU8; NEAR],
+    scale: Scale,
+}
+
+const _: () = assert!(size_of::<Shard>() == 64);
+
+/// A value and its cell, to record one value in two histograms of one scale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located {
+    value: u64,
+    cell: Cell,
+}
+
+#[inline]
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
+}
+
+impl Shard {
+    /// An empty histogram.
+    pub(crate) const fn new(scale: Scale) -> Self {
+        Self {
+            zero: AtomicU64::new(0),
+            sum: AtomicU64::new(0),
+            newest: AtomicPtr::new(ptr::null_mut()),
+            near: [const { AtomicPtr::new(ptr::null_mut()) }; NEAR],
+            near_octaves: [const { AtomicU8::new(NO_OCTAVE) }; NEAR],
+            scale,
+        }
+    }
+
+    /// Owner only: `weight` calls of `value`. `pages` gives a fresh page; when it cannot, nothing is recorded and the
+    /// answer is false.
+    #[inline]
+    pub(crate) fn record(&self, value: u64, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
+        self.record_at(self.locate(value), weight, pages)
+    }
+
+    /// Where `value` belongs, in any shard of this one's scale.
+    #[inline]
+    pub(crate) fn locate(&self, value: u64) -> Located {
+        Located { value, cell: Cell::of(self.scale, value | u64::from(value == 0)) }
+    }
+
+    /// As [`record`](Self::record), for a value that a shard of the same scale has located.
+    #[inline]
+    pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
+        if at.value == 0 {
+            add(&self.zero, weight);
+            return true;
+        }
+        let Some(page) = self.page(at.cell.octave, pages) else { return false };
+        let counted = page.add(at.cell.slot, weight, pages);
+        if counted {
+            add(&self.sum, at.value.wrapping_mul(weight));
+        }
+        counted
+    }
+
+    #[inline]
+    fn page(&self, octave: u8, pages: &impl Fn() -> Option<&'static Page>) -> Option<&'static Page> {
+        let place = usize::from(octave) % NEAR;
+        if self.near_octaves[place].load(Relaxed) == octave {
+            // SAFETY: the two are stored together by `far`, on this thread or on the one that handed this record over,
+            // from a `&'static Page`.
+            return unsafe { self.near[place].load(Relaxed).as_ref() };
+        }
+        self.far(octave, pages)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far(&self, octave: u8, pages: &dyn Fn() -> Option<&'static Page>) -> Option<&'static Page> {
+        let page = match self.pages().find(|page| page.octave() == octave) {
+            Some(page) => page,
+            None => {
+                let page = pages()?;
+                page.link(octave, self.newest.load(Relaxed));
+                self.newest.store(ptr::from_ref(page).cast_mut(), Release);
+                page
+            }
+        };
+        let place = usize::from(octave) % NEAR;
+        self.near[place].store(ptr::from_ref(page).cast_mut(), Relaxed);
+        self.near_octaves[place].store(octave, Relaxed);
+        Some(page)
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &'static Page> {
+        // SAFETY: null or stored by `far` from a `&'static Page`; `Acquire` pairs with that store.
+        let newest: Option<&'static Page> = unsafe { self.newest.load(Acquire).as_ref() };
+        std::iter::successors(newest, |page| page.older())
+    }
+
+    /// Adds what was recorded so far to `into`, from any thread. Some microseconds.
+    pub(crate) fn fold_into(&self, into: &mut Histogram) {
+        let mut cells: Vec<(u16, u64)> = self
+            .pages()
+            .flat_map(|page| {
+                let octave = page.octave();
+                page.counts().map(move |(slot, count)| (Cell { octave, slot }.index(), count))
+            })
+            .collect();
+        cells.sort_unstable();
+        into.add(&Histogram::from_parts(self.scale, self.zero.load(Relaxed), self.sum.load(Relaxed), cells));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page() -> Option<&'static Page> {
+        Some(Box::leak(Box::new(Page::new())))
+    }
+
+    fn folded(shard: &Shard) -> Histogram {
+        let mut histogram = Histogram::new(shard.scale);
+        shard.fold_into(&mut histogram);
+        histogram
+    }
+
+    #[test]
+    fn holds_what_was_recorded() {
+        for scale in [Scale::Seconds, Scale::Bytes] {
+            let shard = Shard::new(scale);
+            let mut expected = Histogram::new(scale);
+            let mut random = 0x2545_f491_4f6c_dd1d_u64;
+            for i in 0..50_000_u64 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                let (value, weight) = (random >> (random % 65).min(63), 1 + i % 3);
+                assert!(shard.record(value, weight, &page));
+                expected.record(value, weight);
+            }
+            assert!(shard.record(0, 2, &page));
+            expected.record(0, 2);
+            assert_eq!(folded(&shard), expected);
+        }
+    }
+
+    #[test]
+    fn asks_for_a_page_an_octave_and_no_more() {
+        let asked = std::cell::Cell::new(0);
+        let pages = || {
+            asked.set(asked.get() + 1);
+            page()
+        };
+        let shard = Shard::new(Scale::Seconds);
+        assert!(shard.record(0, 1, &pages));
+        assert_eq!(asked.get(), 0);
+        for _ in 0..3 {
+            // 16 times apart: the same place among the near pages.
+            for value in [1_000, 16_000, 256_000] {
+                assert!(shard.record(value, 1, &pages));
+            }
+        }
+        assert_eq!(asked.get(), 3);
+        assert_eq!(folded(&shard).count(), 10);
+    }
+
+    #[test]
+    fn records_nothing_without_a_page() {
+        let shard = Shard::new(Scale::Bytes);
+        assert!(!shard.record(7, 1, &|| None));
+        assert_eq!(folded(&shard), Histogram::new(Scale::Bytes));
+        assert!(shard.record(7, 1, &page));
+        assert_eq!((folded(&shard).count(), folded(&shard).sum()), (1, 7));
+    }
+
+    #[test]
+    fn one_location_serves_two_shards() {
+        let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
+        let at = wall.locate(1_234);
+        assert!(wall.record_at(at, 1, &page) && cpu.record_at(at, 64, &page));
+        assert_eq!(folded(&wall).sum(), 1_234);
+        assert_eq!((folded(&cpu).sum(), folded(&cpu).count()), (64 * 1_234, 64));
+    }
+
+    #[test]
+    fn counts_only_grow_for_a_reader() {
+        let shard = Shard::new(Scale::Seconds);
+        let calls = if cfg!(miri) { 100 } else { 300_000 };
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut last = 0;
+                while last < calls {
+                    let now = folded(&shard).count();
+                    assert!(now >= last);
+                    last = now;
+                }
+            });
+            for i in 0..calls {
+                assert!(shard.record(i * 37, 1, &page));
+            }
+            reader.join().unwrap();
+        });
+    }
+
+    /// `cargo test --release -p perf-sdk --lib shard::tests::cost -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn cost() {
+        const VALUES: usize = 4096;
+        let values: Vec<u64> = (0..VALUES as u64).map(|i| 800 + i * i % 1_201).collect();
+        let best = |f: &mut dyn FnMut(u64)| {
+            (0..200)
+                .map(|_| {
+                    let start = std::time::Instant::now();
+                    values.iter().for_each(|v| f(*v));
+                    start.elapsed().as_nanos() as f64 / VALUES as f64
+                })
+                .fold(f64::MAX, f64::min)
+        };
+        let shard = Shard::new(Scale::Seconds);
+        let mut sink = 0_u64;
+        let read = best(&mut |v| sink = sink.wrapping_add(std::hint::black_box(v)));
+        let locate = best(&mut |v| sink += u64::from(std::hint::black_box(shard.locate(v)).cell.slot));
+        let record = best(&mut |v| assert!(shard.record(v, 1, &page)));
+        let mut hdr = hdrhistogram::Histogram::<u64>::new(3).unwrap();
+        let hdr = best(&mut |v| hdr.record(v).unwrap());
+        println!("loop {read:.2} ns, locate {locate:.2} ns, record {record:.2} ns, hdrhistogram {hdr:.2} ns");
+        println!("record / hdrhistogram = {:.2}", record / hdr);
+    }
+}

@@ -1,0 +1,155 @@
+//! The merged form as Prometheus sees it: classic and native buckets, both exact.
+
+use super::merged::Histogram;
+
+/// The buckets of a Prometheus native histogram, schema 5.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Native {
+    /// Values that are 0.
+    pub zero_count: u64,
+    /// Runs of consecutive buckets.
+    pub spans: Vec<Span>,
+    /// The first bucket's count, then each bucket's difference to the one before, over all spans.
+    pub deltas: Vec<i64>,
+}
+
+impl Native {
+    /// Bounds are powers of 2^(2^-5).
+    pub const SCHEMA: i32 = 5;
+}
+
+/// A run of consecutive buckets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Span {
+    /// Of the first one: the index of its first bucket. Of the others: how many empty buckets lie before it.
+    pub offset: i32,
+    /// How many buckets.
+    pub length: u32,
+}
+
+/// Runs that are this close are written as one: two empty buckets cost less than another span.
+const BRIDGED: i32 = 2;
+
+impl Histogram {
+    /// The classic buckets as (label, cumulative count), ascending, without `+Inf`, whose count is
+    /// [`count`](Self::count).
+    pub fn classic(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let scale = self.scale();
+        let mut cells = self.iter().peekable();
+        let mut passed = self.zero_count();
+        scale.classic_bounds().iter().map(move |(bound, label)| {
+            while let Some((_, count)) = cells.next_if(|(cell, _)| cell.last(scale) <= *bound) {
+                passed = passed.saturating_add(count);
+            }
+            (*label, passed)
+        })
+    }
+
+    /// The buckets of the native histogram.
+    #[must_use]
+    pub fn native(&self) -> Native {
+        let mut native = Native { zero_count: self.zero_count(), ..Native::default() };
+        let mut before = 0;
+        let mut next: Option<i32> = None;
+        for (index, count) in self.buckets() {
+            match (next, native.spans.last_mut()) {
+                (Some(next), Some(span)) if index - next <= BRIDGED => {
+                    for _ in next..index {
+                        native.deltas.push(-before);
+                        before = 0;
+                    }
+                    span.length += (index - next) as u32 + 1;
+                }
+                _ => native.spans.push(Span { offset: index - next.unwrap_or(0), length: 1 }),
+            }
+            native.deltas.push(count - before);
+            (before, next) = (count, Some(index + 1));
+        }
+        native
+    }
+
+    /// (schema index, count): cells with the two parts of a split bucket put together again.
+    fn buckets(&self) -> Vec<(i32, i64)> {
+        let mut buckets: Vec<(i32, i64)> = Vec::new();
+        for (cell, count) in self.iter() {
+            let index = cell.schema_index(self.scale());
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            match buckets.last_mut() {
+                Some(last) if last.0 == index => last.1 = last.1.saturating_add(count),
+                _ => buckets.push((index, count)),
+            }
+        }
+        buckets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Scale;
+    use super::*;
+
+    fn of(scale: Scale, values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::new(scale);
+        values.iter().for_each(|v| histogram.record(*v, 1));
+        histogram
+    }
+
+    /// As a Prometheus server reads spans and deltas.
+    fn expand(native: &Native) -> Vec<(i32, i64)> {
+        let mut deltas = native.deltas.iter();
+        let (mut index, mut count, mut buckets) = (0, 0, Vec::new());
+        for span in &native.spans {
+            index += span.offset;
+            for _ in 0..span.length {
+                count += deltas.next().expect("a delta for each bucket");
+                buckets.push((index, count));
+                index += 1;
+            }
+        }
+        assert_eq!(deltas.next(), None);
+        buckets.retain(|bucket| bucket.1 != 0);
+        buckets
+    }
+
+    #[test]
+    fn classic_buckets_count_exactly() {
+        for scale in [Scale::Seconds, Scale::Bytes] {
+            let mut values = vec![0, 0, 1, u64::MAX];
+            for (bound, _) in scale.classic_bounds() {
+                values.extend([bound - 1, *bound, *bound, bound + 1, bound * 13 / 10]);
+            }
+            let histogram = of(scale, &values);
+            for ((label, count), (bound, expected_label)) in histogram.classic().zip(scale.classic_bounds()) {
+                let exact = values.iter().filter(|v| *v <= bound).count() as u64;
+                assert_eq!((label, count), (*expected_label, exact));
+            }
+            assert_eq!(histogram.classic().count(), scale.classic_bounds().len());
+        }
+    }
+
+    #[test]
+    fn native_buckets_are_the_counts_by_schema_index() {
+        let second = 1_000_000_000_f64;
+        // Either side of a decimal cut (0.25 s): one native bucket. Then neighbours, bridged gaps and far ones.
+        let mut values = vec![249_999_999, 250_000_000, 250_000_001, 251_000_000, 0, 1, 2, 7];
+        for index in [-3, 0, 1, 2, 4, 5, 8, 12, 13, 300] {
+            values.push((second * 2_f64.powf((f64::from(index) - 0.5) / 32.0)) as u64);
+        }
+        let native = of(Scale::Seconds, &values).native();
+        let mut expected = std::collections::BTreeMap::new();
+        for v in values.iter().filter(|v| **v > 0) {
+            *expected.entry(((*v as f64 / second).log2() * 32.0).ceil() as i32).or_insert(0) += 1;
+        }
+        assert_eq!(native.zero_count, 1);
+        assert_eq!(expand(&native), expected.into_iter().collect::<Vec<_>>());
+        assert!(native.spans[1..].iter().all(|span| span.offset > BRIDGED));
+    }
+
+    #[test]
+    fn an_empty_histogram_has_no_buckets() {
+        assert_eq!(Histogram::new(Scale::Seconds).native(), Native::default());
+        assert!(Histogram::new(Scale::Seconds).classic().all(|(_, count)| count == 0));
+    }
+}

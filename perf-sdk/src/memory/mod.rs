@@ -1,0 +1,11 @@
+//! The global allocator and its per-thread tallies.
+
+mod counted;
+#[cfg(feature = "jemalloc")]
+mod jemalloc;
+mod tallies;
+
+pub use counted::Counted;
+#[cfg(feature = "jemalloc")]
+pub use jemalloc::Alloc;
+pub(crate) use tallies::{Tallies, is_counting, uncounted};

@@ -1,0 +1,127 @@
+//! What this thread allocated and freed so far.
+#![allow(unsafe_code)]
+
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+/// A thread's allocation counters, or a difference of two readings. All wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tallies {
+    /// Bytes requested; a realloc counts its new size.
+    pub(crate) allocated_bytes: u64,
+    pub(crate) allocations: u64,
+    /// Bytes freed; a realloc counts its old size.
+    pub(crate) freed_bytes: u64,
+    pub(crate) frees: u64,
+    pub(crate) reallocations: u64,
+}
+
+struct Cells {
+    allocated_bytes: Cell<u64>,
+    allocations: Cell<u64>,
+    freed_bytes: Cell<u64>,
+    frees: Cell<u64>,
+    reallocations: Cell<u64>,
+}
+
+thread_local! {
+    // Const and without a destructor: an allocator is called before the first and after the last line of a thread.
+    static CELLS: Cells = const {
+        Cells {
+            allocated_bytes: Cell::new(0),
+            allocations: Cell::new(0),
+            freed_bytes: Cell::new(0),
+            frees: Cell::new(0),
+            reallocations: Cell::new(0),
+        }
+    };
+}
+
+#[inline]
+fn add(cell: &Cell<u64>, n: u64) {
+    cell.set(cell.get().wrapping_add(n));
+}
+
+#[inline]
+pub(super) fn allocated(bytes: usize) {
+    CELLS.with(|c| {
+        add(&c.allocations, 1);
+        add(&c.allocated_bytes, bytes as u64);
+    });
+}
+
+#[inline]
+pub(super) fn freed(bytes: usize) {
+    CELLS.with(|c| {
+        add(&c.frees, 1);
+        add(&c.freed_bytes, bytes as u64);
+    });
+}
+
+#[inline]
+pub(super) fn reallocated(old_bytes: usize, new_bytes: usize) {
+    CELLS.with(|c| {
+        add(&c.reallocations, 1);
+        add(&c.allocated_bytes, new_bytes as u64);
+        add(&c.freed_bytes, old_bytes as u64);
+    });
+}
+
+impl Tallies {
+    /// This thread's counters. Five loads.
+    #[inline]
+    pub(crate) fn now() -> Self {
+        CELLS.with(|c| Self {
+            allocated_bytes: c.allocated_bytes.get(),
+            allocations: c.allocations.get(),
+            freed_bytes: c.freed_bytes.get(),
+            frees: c.frees.get(),
+            reallocations: c.reallocations.get(),
+        })
+    }
+
+    fn restore(self) {
+        CELLS.with(|c| {
+            c.allocated_bytes.set(self.allocated_bytes);
+            c.allocations.set(self.allocations);
+            c.freed_bytes.set(self.freed_bytes);
+            c.frees.set(self.frees);
+            c.reallocations.set(self.reallocations);
+        });
+    }
+}
+
+/// Runs `f` and takes what it allocated and freed out of this thread's tallies: the profiler's own memory is not the
+/// application's.
+pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(Tallies);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            self.0.restore();
+        }
+    }
+    let _restore = Restore(Tallies::now());
+    f()
+}
+
+/// Whether the program's global allocator is one of ours: found out once, by one small allocation.
+pub(crate) fn is_counting() -> bool {
+    static COUNTING: OnceLock<bool> = OnceLock::new();
+    *COUNTING.get_or_init(|| {
+        uncounted(|| {
+            let before = Tallies::now();
+            let layout = Layout::new::<u64>();
+            // SAFETY: the layout is not empty, and the block is freed with the layout it was allocated with. `std::alloc`
+            // calls the registered global allocator.
+            unsafe {
+                let block = std::alloc::alloc(layout);
+                if !block.is_null() {
+                    std::alloc::dealloc(std::hint::black_box(block), layout);
+                }
+            }
+            Tallies::now() != before
+        })
+    })
+}
+

@@ -1,0 +1,107 @@
+//! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is pinned to this version.
+
+use std::future::Future;
+use std::ops::Deref;
+
+pub use core::option::Option::{None, Some};
+pub use core::{file, line, module_path};
+pub use perf_macros::profiled;
+pub use std::boxed::Box;
+
+use crate::record::note_error;
+pub use crate::record::{Guard, Judge, Judged, Outcome, Profiled, Returned, enter};
+pub use crate::scope::{Options, Sample, Site, Source};
+
+/// The path of a type nested in an annotated function: it knows the enclosing type.
+#[must_use]
+pub fn type_path<T: ?Sized>() -> &'static str {
+    core::any::type_name::<T>()
+}
+
+/// Calls a closure: one that returns a borrow of what it captured must pass through a function like this.
+///
+/// Always inlined, so that the body of a `#[target_feature]` function keeps its features.
+#[inline(always)]
+pub fn call<R, F: FnOnce() -> R>(f: F) -> R {
+    f()
+}
+
+/// Asks a value for its outcome. The inherent method exists for core's `Result` only; any other type, even one called
+/// `Result`, reaches [`Unjudged`] through `Deref`, so no trait need be in scope in the user's crate.
+#[derive(Debug)]
+pub struct Probe<'a, R: ?Sized>(pub &'a R);
+
+impl<T, E> Probe<'_, Result<T, E>> {
+    /// Error for an `Err`.
+    #[inline(always)]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        if self.0.is_err() { Outcome::Error } else { Outcome::Ok }
+    }
+}
+
+impl<R: ?Sized> Deref for Probe<'_, R> {
+    type Target = Unjudged;
+
+    #[inline(always)]
+    fn deref(&self) -> &Unjudged {
+        &Unjudged
+    }
+}
+
+/// A value that says nothing about success.
+#[derive(Debug)]
+pub struct Unjudged;
+
+impl Unjudged {
+    /// Ok.
+    #[inline(always)]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        Outcome::Ok
+    }
+}
+
+/// [`Probe`] that also keeps the text of an error that is `Display`; anything else falls back to `Probe`.
+#[derive(Debug)]
+pub struct Noted<'a, R: ?Sized>(pub Probe<'a, R>, pub &'static Site);
+
+impl<T, E: core::fmt::Display> Noted<'_, Result<T, E>> {
+    /// Error for an `Err`, whose text becomes the site's last error.
+    #[inline]
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self.0.0 {
+            Ok(_) => Outcome::Ok,
+            Err(error) => {
+                note_error(self.1, error);
+                Outcome::Error
+            }
+        }
+    }
+}
+
+impl<'a, R: ?Sized> Deref for Noted<'a, R> {
+    type Target = Probe<'a, R>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Probe<'a, R> {
+        &self.0
+    }
+}
+
+/// A measured future whose every completion is ok.
+#[inline]
+pub fn future<F: Future>(site: &'static Site, future: F) -> Profiled<F, Returned> {
+    Profiled::new(Some(site), future, Returned)
+}
+
+/// A measured future whose output is judged. The bound gives the emitted closure its higher-ranked signature.
+#[inline]
+pub fn future_with<F: Future, O: FnOnce(&F::Output) -> Outcome>(
+    site: &'static Site,
+    future: F,
+    outcome: O,
+) -> Profiled<F, Judged<O>> {
+    Profiled::new(Some(site), future, Judged::new(outcome))
+}

@@ -1,0 +1,37 @@
+//! The hot path: what a profiled call records, and where.
+
+mod arena;
+mod call;
+mod counter;
+mod dropped;
+mod error_text;
+mod exemplar;
+mod future;
+mod index;
+mod node;
+mod outcome;
+mod overhead;
+mod registry;
+mod ring;
+mod shard;
+mod stack;
+mod thread;
+mod user;
+
+pub use call::{Guard, enter};
+pub(crate) use error_text::note_error;
+pub use exemplar::{TraceContext, TraceHook, set_trace_hook};
+pub use future::{Judge, Judged, Profiled, Returned};
+pub use outcome::Outcome;
+pub use user::{FutureExt, measure, record};
+
+#[cfg(feature = "tracing")]
+pub(crate) use future::{Call, OpenPoll};
+pub(crate) use arena::mapped_bytes;
+pub(crate) use dropped::{counts as dropped_counts, torn_read};
+pub(crate) use node::{Node, Sums};
+pub(crate) use overhead::call_cost_ns;
+pub(crate) use registry::{began, records};
+pub(crate) use ring::Finished;
+pub(crate) use shard::SiteShard;
+pub(crate) use thread::ThreadRecord;

@@ -1,0 +1,171 @@
+//! One function reached by one path of callers, on one thread: its exact counts and inclusive sums.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::arena::{Arena, Zeroed};
+use super::counter::Counter;
+use super::outcome::Outcome;
+use super::shard::SiteShard;
+use crate::memory::Tallies;
+use crate::scope::{Path, Site};
+
+/// Sums over calls. Wall and CPU are in clock ticks.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Sums {
+    pub(crate) wall: Counter,
+    pub(crate) cpu: Counter,
+    pub(crate) allocated_bytes: Counter,
+    pub(crate) allocations: Counter,
+    pub(crate) freed_bytes: Counter,
+    pub(crate) frees: Counter,
+    pub(crate) reallocations: Counter,
+}
+
+impl Sums {
+    #[inline]
+    pub(crate) fn add_tallies(&self, delta: &Tallies) {
+        self.allocated_bytes.add(delta.allocated_bytes);
+        self.allocations.add(delta.allocations);
+        self.freed_bytes.add(delta.freed_bytes);
+        self.frees.add(delta.frees);
+        self.reallocations.add(delta.reallocations);
+    }
+}
+
+/// Corrections for futures that are polled elsewhere than under the scope of their first poll. They keep exclusive
+/// figures true: a parent must not give up time that it never had, and who really polled must not keep it.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Detours {
+    /// Part of this node's own sums that its tree parent's sums do not hold.
+    pub(crate) outside_parent: Sums,
+    /// Part of this node's own sums that belongs to nodes which are not its children.
+    pub(crate) foreign: Sums,
+}
+
+/// A call-tree node: in its thread's arena for ever, written by its thread only.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Node {
+    /// Who, and called by whom. First, see [`Path`].
+    path: Path,
+    /// Histograms of this node's site on this thread; null only in a root.
+    shard: AtomicPtr<SiteShard>,
+    /// The next older node of this thread.
+    older: AtomicPtr<Node>,
+    /// The child that was called last; the node itself when it recursed last. Owner only.
+    last_child: Cell<*const Node>,
+    detours: AtomicPtr<Detours>,
+    /// Finished calls by outcome.
+    outcomes: [Counter; Outcome::COUNT],
+    pub(crate) sums: Sums,
+}
+
+const _: () = assert!(size_of::<Node>() <= 192);
+
+// SAFETY: all fields are atomics or immutable after publication, but for `last_child`, which only the owner thread of
+// the tree touches; other threads are handed nodes as `&'static Node` for reading paths and counters.
+unsafe impl Sync for Node {}
+impl std::panic::RefUnwindSafe for Node {}
+// SAFETY: null pointers, zero counters and `None` references are valid, and there is no destructor.
+unsafe impl Zeroed for Node {}
+// SAFETY: counters only.
+unsafe impl Zeroed for Detours {}
+
+impl Node {
+    /// A new node, not yet linked. `None` when there is no memory.
+    pub(crate) fn allocate(
+        arena: &Arena,
+        site: &'static Site,
+        parent: &'static Node,
+        shard: &'static SiteShard,
+        older: *const Node,
+    ) -> Option<&'static Node> {
+        let node: &'static Node = arena.zeroed()?;
+        let path = Path { site: Some(site), parent: Some(&parent.path), depth: parent.path.depth + 1 };
+        let place = ptr::from_ref(&node.path).cast_mut();
+        // SAFETY: nobody else knows the fresh node yet, so writing through its address races with nothing; the memory
+        // came from a mapping, not from a shared borrow of initialised data, and `Path` has no destructor.
+        unsafe { place.write(path) };
+        node.shard.store(ptr::from_ref(shard).cast_mut(), Relaxed);
+        node.older.store(older.cast_mut(), Relaxed);
+        Some(node)
+    }
+
+    #[inline]
+    pub(crate) fn path(&'static self) -> &'static Path {
+        &self.path
+    }
+
+    /// The node that a path is the first field of.
+    #[inline]
+    pub(crate) fn of(path: &'static Path) -> &'static Node {
+        // SAFETY: paths are made only as the first field of a `repr(C)` node in an arena.
+        unsafe { &*ptr::from_ref(path).cast::<Node>() }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, site: &'static Site) -> bool {
+        self.path.site.is_some_and(|mine| ptr::eq(mine, site))
+    }
+
+    pub(crate) fn site(&self) -> Option<&'static Site> {
+        self.path.site
+    }
+
+    pub(crate) fn parent(&self) -> Option<&'static Node> {
+        self.path.parent.map(Node::of)
+    }
+
+    #[inline]
+    pub(crate) fn shard(&self) -> Option<&'static SiteShard> {
+        // SAFETY: null or a shard in an arena, which is never freed.
+        unsafe { self.shard.load(Relaxed).as_ref() }
+    }
+
+    pub(crate) fn older(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn last_child(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.last_child.get().as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn set_last_child(&self, child: &'static Node) {
+        self.last_child.set(child);
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn count(&self, outcome: Outcome) {
+        self.outcomes[outcome.index()].add(1);
+    }
+
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::COUNT] {
+        self.outcomes.each_ref().map(Counter::get)
+    }
+
+    pub(crate) fn detours(&self) -> Option<&'static Detours> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.detours.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn detours_or_new(&self, arena: &Arena) -> Option<&'static Detours> {
+        if let Some(detours) = self.detours() {
+            return Some(detours);
+        }
+        let detours: &'static Detours = arena.zeroed()?;
+        self.detours.store(ptr::from_ref(detours).cast_mut(), Release);
+        Some(detours)
+    }
+}

@@ -1,0 +1,187 @@
+//! All thread records, and how a thread comes by one.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+use super::dropped;
+use super::thread::ThreadRecord;
+use crate::clock::{self, ThreadCpu};
+use crate::memory;
+use crate::scope::Slot;
+
+static NEWEST: AtomicPtr<ThreadRecord> = AtomicPtr::new(ptr::null_mut());
+/// Records without an owner: a hint that saves the search when there is none.
+static FREE: AtomicU32 = AtomicU32::new(0);
+/// Ticks when this process began to record; 0 before.
+static BEGAN: AtomicU64 = AtomicU64::new(0);
+
+/// All records of this process, the newest first.
+pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
+    // SAFETY: null or a record, which is never freed; `Acquire` pairs with the publication in `publish`.
+    let newest = unsafe { NEWEST.load(Acquire).as_ref() };
+    std::iter::successors(newest, |record| record.older())
+}
+
+/// When recording began, in ticks.
+pub(crate) fn began() -> u64 {
+    let now = clock::wall().ticks().max(1);
+    match BEGAN.compare_exchange(0, now, Relaxed, Relaxed) {
+        Ok(_) => now,
+        Err(began) => began,
+    }
+}
+
+/// A record for a thread that has none yet; it keeps it until it ends.
+#[cold]
+pub(super) fn enrol() -> Option<&'static ThreadRecord> {
+    let record = obtain(|| ThreadCpu::attach())?;
+    exit::watch(record);
+    Some(record)
+}
+
+/// A record for one outermost call on a thread that has given its own back: a late thread-local or global destructor.
+#[cold]
+pub(super) fn borrow() -> Option<&'static ThreadRecord> {
+    let record = obtain(|| ThreadCpu::detached())?;
+    record.borrowed.set(true);
+    Some(record)
+}
+
+fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
+    let owner = thread_id();
+    let cpu = memory::uncounted(cpu);
+    if FREE.load(Relaxed) > 0
+        && let Some(record) = records().find(|record| record.take(owner))
+    {
+        FREE.fetch_sub(1, Relaxed);
+        record.set_cpu(cpu);
+        record.reset_stack();
+        return Some(record);
+    }
+    began();
+    let record = ThreadRecord::allocate(owner, clock::wall(), cpu, memory::is_counting())?;
+    publish(record);
+    Some(record)
+}
+
+fn publish(record: &'static ThreadRecord) {
+    let new = ptr::from_ref(record).cast_mut();
+    let mut newest = NEWEST.load(Relaxed);
+    loop {
+        record.set_older(newest);
+        match NEWEST.compare_exchange_weak(newest, new, AcqRel, Relaxed) {
+            Ok(_) => return,
+            Err(now) => newest = now,
+        }
+    }
+}
+
+/// Owner only: hands the record on. The slot must no longer point to it.
+pub(super) fn release(record: &'static ThreadRecord) {
+    record.flush();
+    record.reset_stack();
+    record.borrowed.set(false);
+    record.cpu().detach();
+    record.give_back();
+    FREE.fetch_add(1, Relaxed);
+}
+
+/// In a forked child: only the forking thread is there, and its figures start from zero. The parent's records stay where
+/// they are, unreachable, since guards and futures may still point into them.
+fn forget_all() {
+    NEWEST.store(ptr::null_mut(), Relaxed);
+    FREE.store(0, Relaxed);
+    BEGAN.store(0, Relaxed);
+    dropped::reset();
+    if Slot::get().is_record() {
+        Slot::NEW.set();
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn thread_id() -> u32 {
+    // SAFETY: no arguments, cannot fail.
+    (unsafe { libc::gettid() }) as u32
+}
+
+#[cfg(not(target_os = "linux"))]
+fn thread_id() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}
+
+#[cfg(unix)]
+mod exit {
+    //! Notices that a thread ends and that a process forks.
+    //!
+    //! A POSIX key rather than a thread-local with a destructor: its destructor runs after those of Rust's and C++'s
+    //! thread-locals, which may still call profiled functions; and setting it does not allocate for the first 32 keys,
+    //! so a first profiled call inside a signal handler cannot deadlock in the allocator.
+
+    use std::ffi::c_void;
+    use std::sync::OnceLock;
+
+    use super::{ThreadRecord, forget_all, release};
+    use crate::clock;
+    use crate::scope::Slot;
+
+    pub(super) fn watch(record: &'static ThreadRecord) {
+        static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+        let key = KEY.get_or_init(|| {
+            let mut key = 0;
+            // SAFETY: `key` is a valid place for the result; the destructor has the signature that is asked for.
+            let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0;
+            // SAFETY: the handler has the signature that is asked for and lives as long as the process.
+            unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+            made.then_some(key)
+        });
+        if let Some(key) = key {
+            // SAFETY: the key exists; the value is only ever handed back to `ended`.
+            unsafe { libc::pthread_setspecific(*key, std::ptr::from_ref(record).cast()) };
+        }
+    }
+
+    extern "C" fn ended(value: *mut c_void) {
+        let slot = Slot::get();
+        if !slot.is_record() || !std::ptr::eq(slot.as_ptr().cast::<c_void>(), value) {
+            return;
+        }
+        Slot::DEAD.set();
+        release(ThreadRecord::of(slot.as_ptr()));
+    }
+
+    extern "C" fn forked() {
+        clock::after_fork();
+        forget_all();
+    }
+}
+
+#[cfg(not(unix))]
+mod exit {
+    //! Notices that a thread ends.
+
+    use std::cell::Cell;
+
+    use super::{ThreadRecord, release};
+    use crate::scope::Slot;
+
+    struct Watch(Cell<Option<&'static ThreadRecord>>);
+
+    impl Drop for Watch {
+        fn drop(&mut self) {
+            if let Some(record) = self.0.get() {
+                Slot::DEAD.set();
+                release(record);
+            }
+        }
+    }
+
+    thread_local! {
+        static WATCH: Watch = const { Watch(Cell::new(None)) };
+    }
+
+    pub(super) fn watch(record: &'static ThreadRecord) {
+        let _ = WATCH.try_with(|watch| watch.0.set(Some(record)));
+    }
+}

@@ -1,0 +1,138 @@
+//! Finished calls on their way into histograms.
+//!
+//! A cell's address depends on the counter that was just read, so writing it at the end of every call exposes its cache
+//! miss. Calls are appended here instead and written to their cells in batches, where the misses overlap. Readers see
+//! both: what is in the cells and what is still here, under a sequence count.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+
+use super::counter::Counter;
+use super::shard::SiteShard;
+
+/// Calls in a batch.
+const CAPACITY: usize = 64;
+/// Looks at a flushing thread before a reader gives up: the thread may have been preempted in the middle.
+const PATIENCE: u32 = 2_000;
+
+/// One finished call. Times in ticks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Finished {
+    pub(crate) shard: &'static SiteShard,
+    pub(crate) wall: u64,
+    pub(crate) cpu: u64,
+    pub(crate) bytes: u64,
+    /// How many calls the CPU figure stands for; 0 when there is none.
+    pub(crate) cpu_weight: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    shard: AtomicPtr<SiteShard>,
+    wall: Counter,
+    cpu: Counter,
+    bytes: Counter,
+    cpu_weight: AtomicU32,
+}
+
+/// The batch of one thread.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    /// Odd while the owner moves the entries to their cells.
+    sequence: AtomicU32,
+    pending: AtomicU32,
+    entries: [Entry; CAPACITY],
+}
+
+impl Entry {
+    const fn new() -> Self {
+        Self {
+            shard: AtomicPtr::new(ptr::null_mut()),
+            wall: Counter::new(),
+            cpu: Counter::new(),
+            bytes: Counter::new(),
+            cpu_weight: AtomicU32::new(0),
+        }
+    }
+
+    fn read(&self) -> Option<Finished> {
+        // SAFETY: null or a shard in an arena, which is never freed.
+        let shard = unsafe { self.shard.load(Relaxed).as_ref() }?;
+        Some(Finished {
+            shard,
+            wall: self.wall.get(),
+            cpu: self.cpu.get(),
+            bytes: self.bytes.get(),
+            cpu_weight: self.cpu_weight.load(Relaxed),
+        })
+    }
+}
+
+impl Ring {
+    pub(crate) const fn new() -> Self {
+        Self {
+            sequence: AtomicU32::new(0),
+            pending: AtomicU32::new(0),
+            entries: [const { Entry::new() }; CAPACITY],
+        }
+    }
+
+    /// Owner only. True when the ring is full and wants a flush.
+    #[inline]
+    #[must_use]
+    pub(crate) fn push(&self, finished: &Finished) -> bool {
+        let at = self.pending.load(Relaxed) as usize;
+        if let Some(entry) = self.entries.get(at) {
+            entry.shard.store(ptr::from_ref(finished.shard).cast_mut(), Relaxed);
+            entry.wall.set(finished.wall);
+            entry.cpu.set(finished.cpu);
+            entry.bytes.set(finished.bytes);
+            entry.cpu_weight.store(finished.cpu_weight, Relaxed);
+            self.pending.store(at as u32 + 1, Release);
+        }
+        at + 1 >= CAPACITY
+    }
+
+    /// Owner only. Hands every pending call to `sink` and empties the ring.
+    pub(crate) fn flush(&self, mut sink: impl FnMut(&Finished)) {
+        let sequence = self.sequence.load(Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Relaxed);
+        fence(Release);
+        let pending = self.pending.load(Relaxed) as usize;
+        for finished in self.entries.iter().take(pending).filter_map(Entry::read) {
+            sink(&finished);
+        }
+        self.pending.store(0, Relaxed);
+        self.sequence.store(sequence.wrapping_add(2), Release);
+    }
+
+    /// Reader: the pending calls, with the sequence number under which they were read; `None` when the owner has been
+    /// flushing all along.
+    pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
+        for look in 0..PATIENCE {
+            into.clear();
+            let sequence = self.sequence.load(Acquire);
+            if sequence.is_multiple_of(2) {
+                let pending = self.pending.load(Acquire) as usize;
+                into.extend(self.entries.iter().take(pending).filter_map(Entry::read));
+                if self.unchanged(sequence) {
+                    return Some(sequence);
+                }
+            }
+            if look % 64 == 63 {
+                std::thread::yield_now();
+            } else {
+                std::hint::spin_loop();
+            }
+        }
+        into.clear();
+        None
+    }
+
+    /// Reader: whether cells and entries read since `sequence` belong together.
+    pub(crate) fn unchanged(&self, sequence: u32) -> bool {
+        fence(Acquire);
+        self.sequence.load(Relaxed) == sequence
+    }
+}

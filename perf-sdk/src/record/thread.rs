@@ -1,0 +1,318 @@
+//! Everything one thread records. A record outlives its thread and passes to the next one, sums and all.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use super::arena::Arena;
+use super::counter::Counter;
+use super::dropped::{self, Reason};
+use super::index::Index;
+use super::node::Node;
+use super::ring::{Finished, Ring};
+use super::shard::SiteShard;
+use super::stack::Stack;
+use crate::clock::{ThreadCpu, Wall};
+use crate::scope::{Path, Scopes, Site};
+
+/// Nodes of one thread's tree; beyond, new paths are not recorded.
+const MAX_NODES: u64 = 1 << 17;
+/// Steps from a node to the root; a call deeper than that is folded onto its site's outermost open call.
+pub(crate) const MAX_TREE_DEPTH: u32 = 256;
+
+/// One thread's record.
+#[repr(C)]
+pub(crate) struct ThreadRecord {
+    /// First: the thread-local slot points here.
+    scopes: Scopes,
+    pub(crate) wall: &'static Wall,
+    /// Owner only.
+    cpu: UnsafeCell<ThreadCpu>,
+    cpu_sampled: AtomicBool,
+    /// Whether an allocator of ours counts.
+    pub(crate) counting: bool,
+    /// Owner only.
+    random: Cell<u64>,
+    /// Owner only.
+    serial: Cell<u32>,
+    pub(crate) ring: Ring,
+    pub(crate) stack: Stack,
+    pub(crate) arena: Arena,
+    root: &'static Node,
+    newest_node: AtomicPtr<Node>,
+    newest_shard: AtomicPtr<SiteShard>,
+    nodes: Index<Node>,
+    shards: Index<SiteShard>,
+    node_count: Counter,
+    /// Kernel id of the owner; 0 while nobody owns the record.
+    owner: AtomicU32,
+    /// Taken for the length of one outermost call by a thread that has given its own record back. Owner only.
+    pub(crate) borrowed: Cell<bool>,
+    /// The record that was made before this one.
+    older: AtomicPtr<ThreadRecord>,
+}
+
+// SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones; cells, the index, the
+// arena and `cpu` are the owner's alone, and `owner` passes them on with acquire and release.
+unsafe impl Sync for ThreadRecord {}
+impl std::panic::RefUnwindSafe for ThreadRecord {}
+
+impl ThreadRecord {
+    /// A new record, owned by `owner`. `None` when there is no memory.
+    pub(super) fn allocate(owner: u32, wall: &'static Wall, cpu: ThreadCpu, counting: bool) -> Option<&'static Self> {
+        let arena = Arena::new();
+        let root: &'static Node = arena.zeroed()?;
+        let room = arena.room::<Self>()?;
+        // SAFETY: `room` is fresh memory for one record that nobody else has and nobody frees.
+        let record: &'static Self = unsafe {
+            room.write(Self {
+                scopes: Scopes { top: AtomicPtr::new(ptr::from_ref(root.path()).cast_mut()) },
+                wall,
+                cpu_sampled: AtomicBool::new(cpu.sampled()),
+                cpu: UnsafeCell::new(cpu),
+                counting,
+                random: Cell::new(0),
+                serial: Cell::new(0),
+                ring: Ring::new(),
+                stack: Stack::new(),
+                arena,
+                root,
+                newest_node: AtomicPtr::new(ptr::null_mut()),
+                newest_shard: AtomicPtr::new(ptr::null_mut()),
+                nodes: Index::new(),
+                shards: Index::new(),
+                node_count: Counter::new(),
+                owner: AtomicU32::new(owner),
+                borrowed: Cell::new(false),
+                older: AtomicPtr::new(ptr::null_mut()),
+            });
+            room.as_ref()
+        };
+        record.random.set((ptr::from_ref(record).addr() as u64) ^ wall.ticks() | 1);
+        record.reset_stack();
+        Some(record)
+    }
+
+    /// The record that a slot's scopes are the first field of.
+    #[inline]
+    pub(super) fn of(scopes: *const Scopes) -> &'static Self {
+        // SAFETY: slots are made only from a record's first field; the struct is `repr(C)` and never freed.
+        unsafe { &*scopes.cast::<Self>() }
+    }
+
+    #[inline]
+    pub(super) fn scopes(&'static self) -> &'static Scopes {
+        &self.scopes
+    }
+
+    /// Owner only, and never while another reference from here lives: used for single statements in this module's
+    /// siblings.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub(super) fn cpu(&self) -> &mut ThreadCpu {
+        // SAFETY: only the owner thread calls this, the slot is BUSY meanwhile so that no handler on the same thread does,
+        // and each caller lets go of the reference within the statement.
+        unsafe { &mut *self.cpu.get() }
+    }
+
+    /// Owner only: goes on with another CPU clock.
+    pub(super) fn set_cpu(&self, cpu: ThreadCpu) {
+        self.cpu_sampled.store(cpu.sampled(), Relaxed);
+        *self.cpu() = cpu;
+    }
+
+    /// Whether CPU time is measured on a sample of the calls, by system call.
+    #[inline]
+    pub(crate) fn cpu_sampled(&self) -> bool {
+        self.cpu_sampled.load(Relaxed)
+    }
+
+    #[inline]
+    pub(super) fn root(&self) -> &'static Node {
+        self.root
+    }
+
+    /// The node of the innermost open call.
+    #[inline]
+    pub(super) fn top(&self) -> &'static Node {
+        // SAFETY: `top` always holds a path that is the first field of a node of this record.
+        let path: &'static Path = unsafe { &*self.scopes.top.load(Relaxed) };
+        Node::of(path)
+    }
+
+    #[inline]
+    pub(super) fn set_top(&self, node: &'static Node) {
+        self.scopes.top.store(ptr::from_ref(node.path()).cast_mut(), Relaxed);
+    }
+
+    /// Owner only: no call is open.
+    pub(super) fn reset_stack(&self) {
+        if let Some(bottom) = self.stack.frame(0) {
+            bottom.open(self.root, crate::memory::Tallies::default());
+        }
+        self.stack.set_depth(0);
+        self.set_top(self.root);
+    }
+
+    /// Owner only: a number for the next call.
+    #[inline]
+    pub(super) fn next_serial(&self) -> u32 {
+        let serial = self.serial.get().wrapping_add(1);
+        self.serial.set(serial);
+        serial
+    }
+
+    /// Owner only.
+    pub(super) fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x
+    }
+
+    /// Owner only: the node of `site` called from `parent`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn child(&self, parent: &'static Node, site: &'static Site) -> Option<&'static Node> {
+        let child = self.find_child(parent, site)?;
+        parent.set_last_child(child);
+        Some(child)
+    }
+
+    fn find_child(&self, parent: &'static Node, site: &'static Site) -> Option<&'static Node> {
+        if parent.is(site) {
+            return Some(parent);
+        }
+        let mut parent = parent;
+        if parent.path().depth >= MAX_TREE_DEPTH {
+            // Too deep: fold onto the nearest caller of the same site, else stay at the limit.
+            let mut up = Some(parent);
+            while let Some(node) = up {
+                if node.is(site) {
+                    return Some(node);
+                }
+                up = node.parent();
+            }
+            while parent.path().depth >= MAX_TREE_DEPTH {
+                parent = parent.parent()?;
+            }
+        }
+        let key = (ptr::from_ref(parent).addr(), ptr::from_ref(site).addr());
+        if let Some(node) = self.nodes.get(key) {
+            return Some(node);
+        }
+        if self.node_count.get() >= MAX_NODES {
+            return None;
+        }
+        let shard = self.shard(site)?;
+        let newest = self.newest_node.load(Relaxed);
+        let node = Node::allocate(&self.arena, site, parent, shard, newest)?;
+        self.nodes.insert(&self.arena, key, node)?;
+        self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
+        self.node_count.add(1);
+        Some(node)
+    }
+
+    fn shard(&self, site: &'static Site) -> Option<&'static SiteShard> {
+        let key = (ptr::from_ref(site).addr(), 0);
+        if let Some(shard) = self.shards.get(key) {
+            return Some(shard);
+        }
+        let newest = self.newest_shard.load(Relaxed);
+        let shard = SiteShard::allocate(&self.arena, site, newest)?;
+        self.shards.insert(&self.arena, key, shard)?;
+        self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
+        Some(shard)
+    }
+
+    /// Owner only: the node in this record's tree with the same path as `node`, which may be another record's.
+    pub(super) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
+        let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
+        let mut length = 0;
+        let mut up = Some(node.path());
+        while let Some(path) = up {
+            if let Some(site) = path.site {
+                *sites.get_mut(length)? = Some(site);
+                length += 1;
+            }
+            up = path.parent;
+        }
+        let mut here = self.root;
+        for site in sites[..length].iter().rev().flatten() {
+            here = match here.last_child() {
+                Some(child) if child.is(site) => child,
+                _ => self.child(here, site)?,
+            };
+        }
+        Some(here)
+    }
+
+    /// Owner only: one finished call.
+    #[inline]
+    pub(super) fn finish(&self, finished: &Finished) {
+        if self.ring.push(finished) {
+            self.flush();
+        }
+    }
+
+    /// Owner only: pending calls into their cells.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn flush(&self) {
+        let sampled = self.cpu_sampled();
+        self.ring.flush(|finished| {
+            if sampled {
+                finished.shard.note_duration(self.wall.ns(finished.wall));
+            }
+            if !finished.shard.record(finished, self.wall, self.counting, &self.arena) {
+                dropped::count(Reason::Memory);
+            }
+        });
+    }
+
+    pub(crate) fn newest_node(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed; `Acquire` pairs with the store in `find_child`.
+        unsafe { self.newest_node.load(Acquire).as_ref() }
+    }
+
+    pub(crate) fn newest_shard(&self) -> Option<&'static SiteShard> {
+        // SAFETY: null or a shard in an arena, which is never freed; `Acquire` pairs with the store in `shard`.
+        unsafe { self.newest_shard.load(Acquire).as_ref() }
+    }
+
+    /// The kernel's id of the thread that owns this record now.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        let owner = self.owner.load(Acquire);
+        (owner != 0).then_some(owner)
+    }
+
+    /// Takes a record that nobody owns. Afterwards the caller is the owner.
+    pub(super) fn take(&self, owner: u32) -> bool {
+        self.owner.load(Relaxed) == 0 && self.owner.compare_exchange(0, owner, AcqRel, Relaxed).is_ok()
+    }
+
+    /// Owner only, and the last thing that it does.
+    pub(super) fn give_back(&self) {
+        self.owner.store(0, Release);
+    }
+
+    pub(super) fn older(&self) -> Option<&'static Self> {
+        // SAFETY: null or a record, which is never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    pub(super) fn set_older(&self, older: *mut Self) {
+        self.older.store(older, Relaxed);
+    }
+}
+
+impl std::fmt::Debug for ThreadRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ThreadRecord").field("owner", &self.owner()).finish_non_exhaustive()
+    }
+}

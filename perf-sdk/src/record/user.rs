@@ -1,0 +1,106 @@
+//! What a user calls where an attribute does not fit.
+
+use std::any::type_name;
+use std::future::Future;
+use std::panic::Location;
+use std::time::Duration;
+
+use super::call::{self, Guard, leave_busy, leave_for_good};
+use super::dropped::{self, Reason};
+use super::future::{Profiled, Returned};
+use super::outcome::Outcome;
+use super::ring::Finished;
+use super::thread::ThreadRecord;
+use crate::memory;
+use crate::scope::{Options, Site, Slot, intern};
+
+/// Runs `f` as one call of `name`.
+///
+/// ```
+/// let sum = perf_sdk::measure("sum", || (1..10).sum::<u64>());
+/// assert_eq!(sum, 45);
+/// ```
+///
+/// **Label.** `module` is the path of the calling function. **Outcome.** Ok, or panic if `f` unwinds.
+/// **Cost.** That of a profiled call and a cache look-up of a few nanoseconds; the first call of a name takes a lock.
+/// **Limits.** 10,000 names; calls of further ones are not recorded and counted in `perf_dropped_total{reason="names"}`.
+#[track_caller]
+pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
+    let _guard = match named(name, caller::<F>(), Options::DEFAULT) {
+        Some(site) => call::enter(site),
+        None => Guard::nothing(),
+    };
+    f()
+}
+
+/// Records one call of `name` that was timed elsewhere and has just ended.
+///
+/// It stands at the top of the call tree: its time was not necessarily spent on this thread. There are no CPU and
+/// allocation figures for it.
+///
+/// ```
+/// use std::time::Duration;
+/// perf_sdk::record("disk_flush", Duration::from_micros(250), perf_sdk::Outcome::Ok);
+/// ```
+#[track_caller]
+pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
+    let options = Options { cpu: false, alloc: false, ..Options::DEFAULT };
+    let Some(site) = named(name, "", options) else { return };
+    let slot = Slot::get();
+    let record = if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { call::arrive(slot) };
+    let Some(record) = record else { return };
+    Slot::BUSY.set();
+    let root = record.root();
+    let node = match root.last_child() {
+        Some(child) if child.is(site) => Some(child),
+        _ => record.child(root, site),
+    };
+    match node.and_then(|node| Some((node, node.shard()?))) {
+        Some((node, shard)) => {
+            let wall = record.wall.ticks_of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX >> 8));
+            node.count(outcome);
+            node.sums.wall.add(wall);
+            record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, cpu_weight: 0 });
+        }
+        None => dropped::count(Reason::Memory),
+    }
+    if record.stack.depth() == 0 { leave_for_good(record) } else { leave_busy(record) }
+}
+
+/// Measures any future.
+pub trait FutureExt: Future + Sized {
+    /// This future as one call of `name`, from its first poll to its completion; dropped before, it counts as cancelled.
+    ///
+    /// ```
+    /// use perf_sdk::FutureExt as _;
+    /// let lookup = async { 7 }.profiled("lookup");
+    /// # drop(lookup);
+    /// ```
+    #[track_caller]
+    fn profiled(self, name: &'static str) -> Profiled<Self, Returned> {
+        Profiled::new(named(name, caller::<Self>(), Options::DEFAULT), self, Returned)
+    }
+}
+
+impl<F: Future> FutureExt for F {}
+
+/// The path of the function in which a closure or an async block stands; empty for other types.
+fn caller<F>() -> &'static str {
+    let mut path = type_name::<F>();
+    let mut found = "";
+    while let Some(outer) = path.strip_suffix("::{{closure}}") {
+        path = outer;
+        found = outer;
+    }
+    found
+}
+
+#[track_caller]
+fn named(name: &'static str, module: &'static str, options: Options) -> Option<&'static Site> {
+    let location = Location::caller();
+    let site = memory::uncounted(|| intern(name, module, location.file(), location.line(), options));
+    if site.is_none() {
+        dropped::count(Reason::Names);
+    }
+    site
+}

@@ -1,0 +1,73 @@
+//! The thread's current scope.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::AtomicPtr;
+
+use super::Site;
+
+/// One function reached by one path of callers. The first field of a call-tree node; immutable once published and
+/// never freed, so a hook or a handler may walk it from any thread.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Path {
+    /// `None` only in a tree's root.
+    pub(crate) site: Option<&'static Site>,
+    /// The caller; `None` only in a tree's root.
+    pub(crate) parent: Option<&'static Path>,
+    /// Steps to the root.
+    pub(crate) depth: u32,
+}
+
+/// What a hook may know of a thread: the first field of a thread's record.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Scopes {
+    /// Written by the owner only.
+    pub(crate) top: AtomicPtr<Path>,
+}
+
+/// What the thread-local slot holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot(*const Scopes);
+
+impl Slot {
+    /// No profiled call ran on this thread yet.
+    pub(crate) const NEW: Self = Self(ptr::null());
+    /// The recorder is at work on this thread: whoever comes in between is a signal handler or an allocator hook.
+    pub(crate) const BUSY: Self = Self(ptr::without_provenance(1));
+    /// The thread gave its record back.
+    pub(crate) const DEAD: Self = Self(ptr::without_provenance(2));
+
+    #[inline]
+    pub(crate) fn of(scopes: &'static Scopes) -> Self {
+        Self(scopes)
+    }
+
+    #[inline]
+    pub(crate) fn is_record(self) -> bool {
+        self.0.addr() > 2
+    }
+
+    #[inline]
+    pub(crate) fn as_ptr(self) -> *const Scopes {
+        self.0
+    }
+}
+
+thread_local! {
+    // Const and without a destructor: readable at any time, in handlers and while the thread is torn down.
+    static CURRENT: Cell<Slot> = const { Cell::new(Slot::NEW) };
+}
+
+impl Slot {
+    #[inline]
+    pub(crate) fn get() -> Self {
+        CURRENT.with(Cell::get)
+    }
+
+    #[inline]
+    pub(crate) fn set(self) {
+        CURRENT.with(|slot| slot.set(self));
+    }
+}

@@ -1,0 +1,110 @@
+//! One annotated place in the source.
+
+use std::sync::{Mutex, OnceLock};
+
+use super::name;
+
+/// Where a site stands and what it is called. Written by generated code.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// A name that the user gave; otherwise the name is taken from `path`.
+    pub name: Option<&'static str>,
+    /// The type path of a function nested in the annotated one; it knows the enclosing type.
+    pub path: fn() -> &'static str,
+    /// The annotated function's own name: the fallback.
+    pub ident: &'static str,
+    /// `module_path!()`.
+    pub module: &'static str,
+    /// `file!()`.
+    pub file: &'static str,
+    /// `line!()`; 0 if unknown.
+    pub line: u32,
+}
+
+/// Which calls of a site are timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sample {
+    /// As configured.
+    Default,
+    /// Every call.
+    Always,
+    /// None: calls and outcomes are counted, nothing is timed.
+    Never,
+}
+
+/// What is measured at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Which calls are timed.
+    pub sample: Sample,
+    /// Whether thread CPU time is measured.
+    pub cpu: bool,
+    /// Whether allocations are measured.
+    pub alloc: bool,
+}
+
+impl Options {
+    /// Everything on.
+    pub const DEFAULT: Self = Self { sample: Sample::Default, cpu: true, alloc: true };
+}
+
+/// What a reader calls a site. Sites with equal labels are summed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Label {
+    pub(crate) module: String,
+    pub(crate) name: String,
+}
+
+/// One annotated place in the source: a `static` that generated code declares.
+#[derive(Debug)]
+pub struct Site {
+    source: Source,
+    options: Options,
+    label: OnceLock<Label>,
+    last_error: Mutex<Option<String>>,
+}
+
+impl Site {
+    /// A site; costs nothing until it runs.
+    #[must_use]
+    pub const fn new(source: Source, options: Options) -> Self {
+        Self { source, options, label: OnceLock::new(), last_error: Mutex::new(None) }
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    #[inline]
+    pub(crate) fn options(&self) -> Options {
+        self.options
+    }
+
+    /// Resolved when first read, never on the hot path.
+    pub(crate) fn label(&self) -> &Label {
+        self.label.get_or_init(|| Label {
+            module: self.source.module.to_owned(),
+            name: match self.source.name {
+                Some(name) => name.to_owned(),
+                None => name::of((self.source.path)(), self.source.module, self.source.ident),
+            },
+        })
+    }
+
+    /// Keeps `text` as the last error, unless another thread does so at this moment.
+    pub(crate) fn set_last_error(&self, text: &str) -> bool {
+        match self.last_error.try_lock() {
+            Ok(mut slot) => {
+                let slot = slot.get_or_insert_with(String::new);
+                slot.clear();
+                slot.push_str(text);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.last_error.try_lock().ok().and_then(|slot| slot.clone())
+    }
+}

@@ -1,0 +1,15 @@
+//! The endpoint: routes, access control, and the server thread.
+
+mod access;
+mod capture;
+mod page;
+mod reply;
+mod routes;
+mod server;
+mod signals;
+mod token;
+#[cfg(feature = "metrics")]
+mod user_metrics;
+
+pub use routes::router;
+pub(crate) use server::Server;

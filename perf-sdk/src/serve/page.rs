@@ -1,0 +1,187 @@
+//! The index page.
+
+use std::fmt::Write as _;
+
+use crate::export::units::{bytes, count, time};
+use crate::snapshot::{Function, Snapshot};
+
+/// A column: head, the number to sort by, and the cell's text.
+struct Column {
+    head: &'static str,
+    hint: &'static str,
+    value: fn(&Function) -> Option<f64>,
+    show: fn(f64) -> String,
+}
+
+const COLUMNS: &[Column] = &[
+    Column { head: "calls", hint: "finished calls, exact", value: |f| Some(f.calls.total() as f64), show: count },
+    Column { head: "running", hint: "calls running now", value: |f| Some(f.running as f64), show: count },
+    Column { head: "p50", hint: "median duration", value: |f| f.wall.quantile(0.5), show: time },
+    Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| f.wall.quantile(0.95), show: time },
+    Column { head: "p99", hint: "99 % of the calls are no longer", value: |f| f.wall.quantile(0.99), show: time },
+    Column { head: "total", hint: "with callees; a future's idle time left out", value: |f| Some(f.inclusive.wall_ns as f64), show: time },
+    Column { head: "self", hint: "without profiled callees", value: |f| Some(f.exclusive.wall_ns as f64), show: time },
+    Column {
+        head: "CPU",
+        hint: "thread CPU time, with callees",
+        value: |f| f.cpu.as_ref().map(|_| f.inclusive.cpu_ns as f64),
+        show: time,
+    },
+];
+
+const BYTES: Column =
+    Column { head: "bytes/call", hint: "requested from the allocator", value: |f| f.bytes.as_ref()?.mean(), show: bytes };
+
+/// The functions that cost most come first.
+pub(super) fn html(snapshot: &Snapshot) -> String {
+    let mut page = String::with_capacity(64 * 1024);
+    page.push_str(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>",
+    );
+    head(&mut page, snapshot);
+    if snapshot.functions.is_empty() {
+        page.push_str("<p class=\"empty\">No profiled function was called yet. Put <code>#[perf_sdk::profiled]</code> on one.</p>");
+    } else {
+        table(&mut page, snapshot);
+    }
+    foot(&mut page, snapshot);
+    page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
+    page
+}
+
+fn head(page: &mut String, snapshot: &Snapshot) {
+    let profiler = &snapshot.profiler;
+    let _ = write!(
+        page,
+        "<header><h1>perf-sdk</h1><span class=\"facts\">{} functions · {} threads · recording for {} · CPU clock {}</span></header><nav>",
+        snapshot.functions.len(),
+        profiler.threads,
+        time(snapshot.window_ns as f64),
+        if profiler.cpu_clock.is_empty() { "none" } else { &profiler.cpu_clock },
+    );
+    if cfg!(feature = "svg") {
+        page.push_str("<b>flamegraph</b>");
+        let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
+        for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(allocations) {
+            let _ = write!(page, "<a href=\"flamegraph?weight={weight}\">{weight}</a>");
+        }
+        page.push_str("<a href=\"flamegraph?weight=wall&amp;seconds=10\">next 10 s</a>");
+    }
+    page.push_str(
+        "<b>also</b><a href=\"metrics\">metrics</a><a href=\"folded\">folded</a><a href=\"speedscope\">speedscope</a>\
+         <a href=\"snapshot\">snapshot</a><a href=\"hlog\">hlog</a></nav>",
+    );
+}
+
+fn table(page: &mut String, snapshot: &Snapshot) {
+    let columns = || COLUMNS.iter().chain(snapshot.has_allocations.then_some(&BYTES));
+    page.push_str("<div class=\"scroll\"><table><thead><tr><th>function</th>");
+    for column in columns() {
+        let sort = if column.head == "self" { " aria-sort=\"descending\"" } else { "" };
+        let _ = write!(page, "<th title=\"{}\"{sort}>{}</th>", column.hint, column.head);
+    }
+    page.push_str("</tr></thead><tbody>");
+    let mut functions: Vec<&Function> = snapshot.functions.iter().collect();
+    functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
+    let all: f64 = functions.iter().map(|f| f.exclusive.wall_ns.max(0) as f64).sum();
+    for function in functions {
+        row(page, function, columns(), all);
+    }
+    page.push_str("</tbody></table></div>");
+}
+
+fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item = &'a Column>, all_self: f64) {
+    let name = escape(&function.name);
+    let _ = write!(page, "<tr><td data-v=\"{name}\">");
+    if cfg!(feature = "svg") {
+        let _ = write!(page, "<a href=\"flamegraph?function={}\">{name}</a>", percent(&function.name));
+    } else {
+        page.push_str(&name);
+    }
+    let _ = write!(page, "<small title=\"{}:{}\">{}", escape(&function.file), function.line, escape(&function.module));
+    let calls = function.calls;
+    let bad: Vec<String> = [(calls.error, "errors"), (calls.panic, "panics"), (calls.cancelled, "cancelled")]
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", count(*n as f64)))
+        .collect();
+    if !bad.is_empty() {
+        let text = function.last_error.as_deref().unwrap_or("");
+        let _ = write!(page, " · <span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", "));
+    }
+    page.push_str("</small></td>");
+    for column in columns {
+        match (column.value)(function) {
+            Some(value) => {
+                let _ = write!(page, "<td data-v=\"{value}\">{}", (column.show)(value));
+                if column.head == "self" && all_self > 0.0 {
+                    let share = (value.max(0.0) / all_self * 100.0).min(100.0);
+                    let _ = write!(page, "<span class=\"bar\" style=\"width:{share:.1}%\"></span>");
+                }
+                page.push_str("</td>");
+            }
+            None => page.push_str("<td data-v=\"-1\"></td>"),
+        }
+    }
+    page.push_str("</tr>");
+}
+
+fn foot(page: &mut String, snapshot: &Snapshot) {
+    let profiler = &snapshot.profiler;
+    let share = profiler.overhead_ns as f64 / (snapshot.window_ns as f64).max(1.0) * 100.0;
+    let _ = write!(
+        page,
+        "<footer>The profiler itself: {} memory, about {} spent recording ({share:.3} % of the time)",
+        bytes(profiler.memory_bytes as f64),
+        time(profiler.overhead_ns as f64),
+    );
+    for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
+        let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
+    }
+    page.push_str("</footer>");
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// For a query's value.
+fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_break_out_of_the_page() {
+        let mut snapshot = Snapshot::default();
+        let name = "<script>alert(\"1\")</script>&'".to_owned();
+        let function = Function { name, last_error: Some("\"><b>".into()), ..Function::default() };
+        snapshot.functions.push(function);
+        let page = html(&snapshot);
+        assert!(!page.contains("<script>alert") && !page.contains("\"><b>"), "{page}");
+        assert!(page.contains("%3Cscript%3E"));
+    }
+}

@@ -1,0 +1,13 @@
+//! What the pages load.
+
+use axum::response::Response;
+
+use crate::serve::reply;
+
+pub(super) async fn style() -> Response {
+    reply::ok("text/css; charset=utf-8", include_str!("../style.css"))
+}
+
+pub(super) async fn sort() -> Response {
+    reply::ok("text/javascript; charset=utf-8", include_str!("../sort.js"))
+}

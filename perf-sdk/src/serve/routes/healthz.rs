@@ -1,0 +1,9 @@
+//! `/healthz`: the endpoint answers.
+
+use axum::response::Response;
+
+use crate::serve::reply;
+
+pub(super) async fn ok() -> Response {
+    reply::ok("text/plain; charset=utf-8", "ok\n")
+}

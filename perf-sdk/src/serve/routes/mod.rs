@@ -1,0 +1,63 @@
+//! One file a route, or a family of routes that differ in a format only.
+
+mod assets;
+mod healthz;
+mod hlog;
+mod index;
+//M mod metrics;
+mod profile;
+mod snapshot;
+
+use axum::Router;
+use axum::extract::OriginalUri;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get};
+
+use super::reply;
+
+/// What is served where.
+fn table() -> Vec<(&'static str, MethodRouter)> {
+    vec![
+        ("/", get(index::page)),
+        //M ("/metrics", get(metrics::metrics)),
+        #[cfg(feature = "svg")]
+        ("/flamegraph", get(profile::flamegraph)),
+        ("/folded", get(profile::folded)),
+        ("/speedscope", get(profile::speedscope)),
+        ("/snapshot", get(snapshot::json)),
+        ("/hlog", get(hlog::hlog)),
+        ("/healthz", get(healthz::ok)),
+        ("/assets/style.css", get(assets::style)),
+        ("/assets/sort.js", get(assets::sort)),
+    ]
+}
+
+/// All routes of the profiler, to be mounted on a server of your own, behind its TLS and authentication.
+///
+/// ```
+/// let app: axum::Router = axum::Router::new().nest("/perf", perf_sdk::router());
+/// ```
+///
+/// The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
+/// is your server's part.
+pub fn router() -> Router {
+    table()
+        .into_iter()
+        .fold(Router::new(), |router, (path, method)| router.route(path, method.fallback(not_allowed)))
+        .fallback(not_found)
+}
+
+async fn not_found(uri: Uri) -> Response {
+    let paths: Vec<&str> = table().iter().map(|(path, _)| *path).filter(|path| !path.starts_with("/assets/")).collect();
+    reply::refusal(StatusCode::NOT_FOUND, &format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
+}
+
+async fn not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Response {
+    let mut response = reply::refusal(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("{method} is not allowed at {}; allowed: GET, HEAD", uri.path()),
+    );
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+    response
+}

@@ -1,0 +1,237 @@
+//! The endpoint's own thread: never the user's runtime.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, oneshot};
+
+use super::access::{self, Access, Local};
+use super::routes;
+use super::token::Token;
+use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
+use crate::error::Error;
+
+/// Connections at once; further ones wait in the kernel's queue.
+const MAX_CONNECTIONS: usize = 64;
+/// Time for a request's head, idle time between requests included.
+const HEAD_TIME: Duration = Duration::from_secs(15);
+/// Longest life of a connection: a capture of an hour, and its answer.
+const CONNECTION_TIME: Duration = Duration::from_secs(3_900);
+/// Largest request head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Between two attempts to get the default address.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// The running endpoint; it closes when this drops.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: Arc<Mutex<Option<SocketAddr>>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    socket: Option<PathBuf>,
+}
+
+enum Listener {
+    Tcp(TcpListener),
+    /// The default address is taken.
+    Later,
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Server {
+    /// `None` when the endpoint is off.
+    pub(crate) fn start(config: &Config, builder: &Builder) -> Result<Option<Self>, Error> {
+        #[cfg(feature = "metrics")]
+        super::user_metrics::install(builder.metrics_handle.as_ref());
+        #[cfg(not(feature = "metrics"))]
+        let _ = builder;
+        let Some(listener) = bind(config)? else { return Ok(None) };
+        let token = Token::of(config)?;
+        let bound = match &listener {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            _ => None,
+        };
+        announce(config, &listener, bound, &token);
+        let access = Arc::new(Access {
+            guarded: config.token.is_some() && bound.is_some_and(|address| !address.ip().is_loopback()),
+            check_host: !matches!(config.listen, Listen::Unix(_)),
+            hosts: config.allow_hosts.clone(),
+            token,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+        let address = Arc::new(Mutex::new(bound));
+        let (stop, stopped) = oneshot::channel();
+        let shared = Arc::clone(&address);
+        let thread = thread::Builder::new()
+            .name("perf-sdk".to_owned())
+            .spawn(move || {
+                super::signals::block_all();
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = run(listener, access, shared) => {}
+                    }
+                });
+                runtime.shutdown_background();
+            })
+            .map_err(Error::Thread)?;
+        let socket = match &config.listen {
+            Listen::Unix(path) => Some(path.clone()),
+            _ => None,
+        };
+        Ok(Some(Self { address, stop: Some(stop), thread: Some(thread), socket }))
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It ends at its next await; a fold or an export takes milliseconds.
+            let _ = thread.join();
+        }
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+fn bind(config: &Config) -> Result<Option<Listener>, Error> {
+    let refused = |source| Error::Listen { address: config.listen.to_string(), source };
+    match &config.listen {
+        Listen::Off => Ok(None),
+        Listen::Default => Ok(Some(TcpListener::bind(DEFAULT_ADDRESS).map_or(Listener::Later, Listener::Tcp))),
+        Listen::Tcp(address) => TcpListener::bind(address).map(Listener::Tcp).map(Some).map_err(refused),
+        Listen::Unix(path) => bind_unix(path).map(Some).map_err(refused),
+    }
+}
+
+#[cfg(unix)]
+fn bind_unix(path: &Path) -> io::Result<Listener> {
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    // A socket that nobody answers on is left over from a process that was killed.
+    let stale = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
+        && UnixStream::connect(path).is_err();
+    if stale {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(Listener::Unix(listener))
+}
+
+#[cfg(not(unix))]
+fn bind_unix(_: &Path) -> io::Result<Listener> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// One line, once.
+fn announce(config: &Config, listener: &Listener, bound: Option<SocketAddr>, token: &Token) {
+    let place = match (listener, bound) {
+        (Listener::Later, _) => {
+            eprintln!(
+                "perf-sdk: {DEFAULT_ADDRESS} is taken; recording goes on, and serving begins when it is free. \
+                 PERF_LISTEN chooses another address, port 0 a free one."
+            );
+            format!("http://{DEFAULT_ADDRESS}/ once it is free")
+        }
+        (_, Some(address)) => format!("http://{address}/"),
+        _ => config.listen.to_string(),
+    };
+    match &token.file {
+        Some(file) => eprintln!("perf-sdk: {place} · token {} (kept in {})", token.secret(), file.display()),
+        None => eprintln!("perf-sdk: {place}"),
+    }
+}
+
+async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
+    let routes = routes::router().layer(middleware::from_fn(move |request: Request, next| {
+        access::check(Arc::clone(&access), request, next)
+    }));
+    #[cfg(feature = "metrics")]
+    tokio::spawn(super::user_metrics::upkeep());
+    let listener = match listener {
+        #[cfg(unix)]
+        Listener::Unix(listener) => return serve_unix(listener, routes).await,
+        Listener::Tcp(listener) => listener,
+        Listener::Later => loop {
+            tokio::time::sleep(RETRY).await;
+            if let Ok(listener) = TcpListener::bind(DEFAULT_ADDRESS) {
+                *address.lock().unwrap_or_else(PoisonError::into_inner) = listener.local_addr().ok();
+                break listener;
+            }
+        },
+    };
+    if listener.set_nonblocking(true).is_err() {
+        return;
+    }
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let local = stream.local_addr().ok().map(|address| Local(address.ip()));
+                let routes = routes.clone();
+                tokio::spawn(async move {
+                    connection(stream, routes, local).await;
+                    drop(place);
+                });
+            }
+            // Out of descriptors, or the peer is gone already: neither gets better by trying at once.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn serve_unix(listener: std::os::unix::net::UnixListener, routes: Router) {
+    if listener.set_nonblocking(true).is_err() {
+        return;
+    }
+    let Ok(listener) = tokio::net::UnixListener::from_std(listener) else { return };
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let routes = routes.clone();
+                tokio::spawn(async move {
+                    connection(stream, routes, None).await;
+                    drop(place);
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, routes: Router, local: Option<Local>) {
+    let routes = match local {
+        Some(local) => routes.layer(axum::Extension(local)),
+        None => routes,
+    };
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    // A peer that breaks off or breaks the protocol is its own affair.
+    let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+}

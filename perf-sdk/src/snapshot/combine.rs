@@ -1,0 +1,313 @@
+//! Sums and differences of snapshots.
+
+use std::collections::HashMap;
+
+use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use crate::histogram::Histogram;
+
+impl Snapshot {
+    /// What happened since `earlier`, a snapshot of the same process: a window.
+    ///
+    /// Counts, sums and histograms are differences; running calls are those of this snapshot, and their elapsed part inside
+    /// the window is in it. Functions and paths without anything in the window are left out. A figure that would be
+    /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
+    #[must_use]
+    pub fn subtract(&self, earlier: &Self) -> Self {
+        let before: HashMap<(&str, &str), &Function> =
+            earlier.functions.iter().map(|f| ((f.module.as_str(), f.name.as_str()), f)).collect();
+        let functions: Vec<Function> = self
+            .functions
+            .iter()
+            .map(|now| match before.get(&(now.module.as_str(), now.name.as_str())) {
+                Some(before) => now.since(before, earlier.taken_at_unix_ns),
+                None => now.clone(),
+            })
+            .collect();
+        let tree = self.tree_since(earlier);
+        let (profiler, window_ns) = (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
+        Self { functions, tree, profiler, window_ns, ..*self }.without_empty()
+    }
+
+    /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
+    /// name, call-tree nodes by their path. The window becomes the longer one, the moment the later one.
+    pub fn merge(&mut self, other: &Self) {
+        let mut index: HashMap<(String, String), u32> =
+            self.functions.iter().zip(0..).map(|(f, i)| ((f.module.clone(), f.name.clone()), i)).collect();
+        let functions: Vec<u32> = other
+            .functions
+            .iter()
+            .map(|theirs| {
+                let next = self.functions.len() as u32;
+                let at = *index.entry((theirs.module.clone(), theirs.name.clone())).or_insert(next);
+                match self.functions.get_mut(at as usize) {
+                    Some(ours) => ours.add(theirs),
+                    None => self.functions.push(theirs.clone()),
+                }
+                at
+            })
+            .collect();
+        let mut paths: HashMap<(u32, u32), u32> =
+            self.tree.iter().zip(0..).map(|(node, i)| ((node.parent, node.function), i)).collect();
+        let mut nodes: Vec<u32> = Vec::with_capacity(other.tree.len());
+        for theirs in &other.tree {
+            let parent = if theirs.parent == ROOT { ROOT } else { nodes[theirs.parent as usize] };
+            let function = functions[theirs.function as usize];
+            let next = self.tree.len() as u32;
+            let at = *paths.entry((parent, function)).or_insert(next);
+            if at == next {
+                self.tree.push(CallNode { function, parent, ..CallNode::default() });
+            }
+            nodes.push(at);
+            let ours = &mut self.tree[at as usize];
+            ours.calls += theirs.calls;
+            ours.running += theirs.running;
+            ours.inclusive += theirs.inclusive;
+            ours.exclusive += theirs.exclusive;
+        }
+        self.taken_at_unix_ns = self.taken_at_unix_ns.max(other.taken_at_unix_ns);
+        self.window_ns = self.window_ns.max(other.window_ns);
+        self.has_allocations |= other.has_allocations;
+        self.profiler.add(&other.profiler);
+        self.sort_functions();
+    }
+
+    fn tree_since(&self, earlier: &Self) -> Vec<CallNode> {
+        // A path in the earlier tree: the earlier parent's index and the function's name.
+        let name = |snapshot: &Self, node: &CallNode| {
+            let function = &snapshot.functions[node.function as usize];
+            (function.module.clone(), function.name.clone())
+        };
+        let mut before: HashMap<(u32, (String, String)), u32> = HashMap::with_capacity(earlier.tree.len());
+        for (node, at) in earlier.tree.iter().zip(0..) {
+            before.insert((node.parent, name(earlier, node)), at);
+        }
+        let mut matched: Vec<Option<u32>> = Vec::with_capacity(self.tree.len());
+        self.tree
+            .iter()
+            .map(|now| {
+                let parent = if now.parent == ROOT { Some(ROOT) } else { matched[now.parent as usize] };
+                let was = parent.and_then(|parent| before.get(&(parent, name(self, now))).copied());
+                matched.push(was);
+                match was.map(|at| &earlier.tree[at as usize]) {
+                    Some(was) => CallNode {
+                        calls: now.calls.saturating_sub(was.calls),
+                        inclusive: (now.inclusive - was.inclusive).clamped(),
+                        exclusive: now.exclusive - was.exclusive,
+                        ..*now
+                    },
+                    None => *now,
+                }
+            })
+            .collect()
+    }
+
+    /// Drops nodes and functions in which nothing happened, but keeps the callers of others.
+    fn without_empty(mut self) -> Self {
+        let mut kept: Vec<bool> = self
+            .tree
+            .iter()
+            .map(|node| node.calls > 0 || node.running > 0 || node.inclusive != Totals::default())
+            .collect();
+        for at in (0..self.tree.len()).rev() {
+            let parent = self.tree[at].parent;
+            if kept[at] && parent != ROOT {
+                kept[parent as usize] = true;
+            }
+        }
+        let mut used: Vec<bool> = self.functions.iter().map(|f| f.calls.total() > 0 || f.running > 0).collect();
+        for (node, _) in self.tree.iter().zip(&kept).filter(|(_, kept)| **kept) {
+            used[node.function as usize] = true;
+        }
+        let functions = renumbered(&used);
+        let nodes = renumbered(&kept);
+        self.tree = self
+            .tree
+            .iter()
+            .zip(&kept)
+            .filter(|(_, kept)| **kept)
+            .map(|(node, _)| CallNode {
+                function: functions[node.function as usize],
+                parent: if node.parent == ROOT { ROOT } else { nodes[node.parent as usize] },
+                ..*node
+            })
+            .collect();
+        let mut flags = used.iter();
+        self.functions.retain(|_| flags.next().copied().unwrap_or(false));
+        self
+    }
+
+    /// Functions by module and name; the tree's indices follow.
+    pub(super) fn sort_functions(&mut self) {
+        let mut order: Vec<usize> = (0..self.functions.len()).collect();
+        order.sort_by(|a, b| {
+            let key = |i: usize| (&self.functions[i].module, &self.functions[i].name);
+            key(*a).cmp(&key(*b))
+        });
+        let mut new_index = vec![0; order.len()];
+        let mut old: Vec<Option<Function>> = std::mem::take(&mut self.functions).into_iter().map(Some).collect();
+        for (new, was) in order.into_iter().enumerate() {
+            new_index[was] = new as u32;
+            self.functions.extend(old[was].take());
+        }
+        for node in &mut self.tree {
+            node.function = new_index[node.function as usize];
+        }
+    }
+}
+
+/// Where each kept item comes to stand.
+fn renumbered(kept: &[bool]) -> Vec<u32> {
+    kept.iter()
+        .scan(0, |next, kept| {
+            let at = *next;
+            *next += u32::from(*kept);
+            Some(at)
+        })
+        .collect()
+}
+
+impl Function {
+    fn since(&self, earlier: &Self, moment_unix_ns: u64) -> Self {
+        let histogram = |now: &Option<Histogram>, was: &Option<Histogram>| match (now, was) {
+            (Some(now), Some(was)) => Some(now.since(was)),
+            (now, _) => now.clone(),
+        };
+        let was = earlier.calls;
+        Self {
+            calls: Calls {
+                ok: self.calls.ok.saturating_sub(was.ok),
+                error: self.calls.error.saturating_sub(was.error),
+                panic: self.calls.panic.saturating_sub(was.panic),
+                cancelled: self.calls.cancelled.saturating_sub(was.cancelled),
+            },
+            wall: self.wall.since(&earlier.wall),
+            cpu: histogram(&self.cpu, &earlier.cpu),
+            bytes: histogram(&self.bytes, &earlier.bytes),
+            inclusive: (self.inclusive - earlier.inclusive).clamped(),
+            exclusive: self.exclusive - earlier.exclusive,
+            future: self.future.map(|now| {
+                let was = earlier.future.unwrap_or_default();
+                FutureTotals {
+                    polls: now.polls.saturating_sub(was.polls),
+                    busy_ns: now.busy_ns.saturating_sub(was.busy_ns),
+                    idle_ns: now.idle_ns.saturating_sub(was.idle_ns),
+                    longest_poll_ns: now.longest_poll_ns,
+                }
+            }),
+            exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.calls.ok += other.calls.ok;
+        self.calls.error += other.calls.error;
+        self.calls.panic += other.calls.panic;
+        self.calls.cancelled += other.calls.cancelled;
+        self.running += other.running;
+        self.wall.merge(&other.wall);
+        for (ours, theirs) in [(&mut self.cpu, &other.cpu), (&mut self.bytes, &other.bytes)] {
+            match (ours.as_mut(), theirs) {
+                (Some(ours), Some(theirs)) => ours.merge(theirs),
+                (None, Some(_)) => ours.clone_from(theirs),
+                (_, None) => {}
+            }
+        }
+        self.inclusive += other.inclusive;
+        self.exclusive += other.exclusive;
+        if let Some(theirs) = other.future {
+            let ours = self.future.get_or_insert_default();
+            ours.polls += theirs.polls;
+            ours.busy_ns += theirs.busy_ns;
+            ours.idle_ns += theirs.idle_ns;
+            ours.longest_poll_ns = ours.longest_poll_ns.max(theirs.longest_poll_ns);
+        }
+        if other.last_error.is_some() {
+            self.last_error.clone_from(&other.last_error);
+        }
+        super::exemplars::merge(&mut self.exemplars, other.exemplars.iter().cloned());
+    }
+}
+
+impl Profiler {
+    fn since(&self, earlier: &Self) -> Self {
+        let was = |reason: &str| earlier.dropped.get(reason).copied().unwrap_or(0);
+        Self {
+            overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
+            dropped: self.dropped.iter().map(|(r, n)| (r.clone(), n.saturating_sub(was(r)))).collect(),
+            ..self.clone()
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.sites = self.sites.max(other.sites);
+        self.threads += other.threads;
+        self.memory_bytes += other.memory_bytes;
+        self.overhead_ns += other.overhead_ns;
+        if self.cpu_clock != other.cpu_clock {
+            self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
+        }
+        for (reason, n) in &other.dropped {
+            *self.dropped.entry(reason.clone()).or_default() += n;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str, calls: u64, wall_ns: u64) -> Function {
+        let mut function = Function { name: name.into(), module: "m".into(), ..Function::default() };
+        function.calls.ok = calls;
+        function.wall.record(wall_ns, calls);
+        function.inclusive.wall_ns = (calls * wall_ns) as i64;
+        function
+    }
+
+    fn node(function: u32, parent: u32, calls: u64, wall_ns: i64) -> CallNode {
+        let inclusive = Totals { wall_ns, ..Totals::default() };
+        CallNode { function, parent, calls, inclusive, exclusive: inclusive, running: 0 }
+    }
+
+    fn snapshot(functions: Vec<Function>, tree: Vec<CallNode>) -> Snapshot {
+        Snapshot { functions, tree, window_ns: 10, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn a_window_holds_only_what_happened_in_it() {
+        let early = snapshot(
+            vec![function("idle", 5, 100), function("outer", 1, 1_000)],
+            vec![node(1, ROOT, 1, 1_000), node(0, 0, 5, 500), node(0, ROOT, 2, 200)],
+        );
+        let late = snapshot(
+            vec![function("fresh", 2, 10), function("idle", 5, 100), function("outer", 3, 1_000)],
+            vec![node(2, ROOT, 3, 3_000), node(1, 0, 5, 500), node(0, 0, 2, 20), node(1, ROOT, 2, 200)],
+        );
+        let window = late.subtract(&early);
+        let names: Vec<&str> = window.functions.iter().map(|f| f.name.as_str()).collect();
+        assert_eq!(names, ["fresh", "outer"]);
+        assert_eq!(window.functions[1].calls.ok, 2);
+        assert_eq!(window.functions[1].wall.count(), 2);
+        assert_eq!(window.tree, [node(1, ROOT, 2, 2_000), node(0, 0, 2, 20)]);
+    }
+
+    #[test]
+    fn early_and_window_make_late() {
+        let early = snapshot(vec![function("a", 3, 50)], vec![node(0, ROOT, 3, 150)]);
+        let mut late = snapshot(vec![function("a", 3, 50), function("b", 1, 7)], vec![node(0, ROOT, 3, 150), node(1, 0, 1, 7)]);
+        late.window_ns = 25;
+        let mut sum = early.clone();
+        let mut window = late.subtract(&early);
+        window.window_ns = 25;
+        sum.merge(&window);
+        assert_eq!(sum, late);
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_snapshot_less_itself() {
+        let all = snapshot(vec![function("a", 3, 50)], vec![node(0, ROOT, 3, 150)]);
+        let none = all.subtract(&all);
+        assert!(none.functions.is_empty() && none.tree.is_empty());
+    }
+}

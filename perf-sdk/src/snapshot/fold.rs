@@ -1,0 +1,204 @@
+//! All threads' records into one snapshot.
+
+use std::collections::HashMap;
+use std::ptr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::threads::{self, NodeReading, ThreadReading};
+use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use crate::clock;
+use crate::histogram::{Histogram, Scale};
+use crate::memory;
+use crate::record::{self, Node, SiteShard, ThreadRecord};
+use crate::scope::Site;
+
+/// Everything recorded up to now.
+pub(crate) fn take() -> Snapshot {
+    memory::uncounted(|| {
+        let mut fold = Fold::default();
+        let mut threads = 0;
+        for record in record::records() {
+            threads += u64::from(record.owner().is_some());
+            fold.thread(record);
+        }
+        fold.finish(threads)
+    })
+}
+
+/// Sums of one merged node that only the exclusive figures need.
+#[derive(Clone, Copy, Default)]
+struct Detour {
+    outside_parent: Totals,
+    foreign: Totals,
+}
+
+#[derive(Default)]
+struct Fold {
+    by_site: HashMap<*const Site, u32>,
+    by_label: HashMap<(&'static str, &'static str), u32>,
+    functions: Vec<Function>,
+    by_path: HashMap<(u32, u32), u32>,
+    tree: Vec<CallNode>,
+    detours: Vec<Detour>,
+    measured_calls: u64,
+}
+
+impl Fold {
+    fn thread(&mut self, record: &'static ThreadRecord) {
+        let reading = threads::read(record);
+        self.nodes(&reading);
+        threads::read_shards(record, |shard, wall, cpu, bytes| self.shard(record, shard, wall, cpu, bytes));
+    }
+
+    fn function(&mut self, site: &'static Site) -> u32 {
+        if let Some(index) = self.by_site.get(&ptr::from_ref(site)) {
+            return *index;
+        }
+        let label = site.label();
+        let next = self.functions.len() as u32;
+        let index = *self.by_label.entry((&label.module, &label.name)).or_insert(next);
+        if index == next {
+            self.functions.push(Function {
+                name: label.name.clone(),
+                module: label.module.clone(),
+                file: site.source().file.to_owned(),
+                line: site.source().line,
+                wall: Histogram::new(Scale::Seconds),
+                ..Function::default()
+            });
+        }
+        self.by_site.insert(ptr::from_ref(site), index);
+        index
+    }
+
+    fn nodes(&mut self, reading: &ThreadReading) {
+        let mut merged: HashMap<*const Node, u32> = HashMap::with_capacity(reading.nodes.len());
+        for node in &reading.nodes {
+            let NodeReading { node: place, outcomes, sums, detours, running } = node;
+            let Some(site) = place.site() else { continue };
+            let parent = place.parent().and_then(|parent| merged.get(&ptr::from_ref(parent)).copied()).unwrap_or(ROOT);
+            let function = self.function(site);
+            let next = self.tree.len() as u32;
+            let index = *self.by_path.entry((parent, function)).or_insert(next);
+            if index == next {
+                self.tree.push(CallNode { function, parent, ..CallNode::default() });
+                self.detours.push(Detour::default());
+            }
+            merged.insert(ptr::from_ref(*place), index);
+            let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
+            self.measured_calls += calls.total();
+            let merged = &mut self.tree[index as usize];
+            merged.calls += calls.total();
+            merged.running += running;
+            merged.inclusive += *sums;
+            if let Some((outside_parent, foreign)) = detours {
+                let detour = &mut self.detours[index as usize];
+                detour.outside_parent += *outside_parent;
+                detour.foreign += *foreign;
+            }
+            let function = &mut self.functions[function as usize];
+            function.calls.ok += calls.ok;
+            function.calls.error += calls.error;
+            function.calls.panic += calls.panic;
+            function.calls.cancelled += calls.cancelled;
+            if place.shard().is_none_or(|shard| shard.future().is_none()) {
+                function.running += running;
+            }
+        }
+    }
+
+    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, wall: &Histogram, cpu: &Histogram, bytes: &Histogram) {
+        let index = self.function(shard.site) as usize;
+        let options = shard.site.options();
+        let function = &mut self.functions[index];
+        function.wall.merge(wall);
+        if options.cpu && clock::engine().is_some() {
+            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(cpu);
+        }
+        if options.alloc && record.counting {
+            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(bytes);
+        }
+        if let Some(future) = shard.future() {
+            let totals = function.future.get_or_insert_with(FutureTotals::default);
+            let ns = |ticks: u64| record.wall.ns(ticks);
+            let (finished, started) = (future.finished.get(), future.started.get());
+            totals.polls += future.polls.get();
+            totals.busy_ns += ns(future.busy.get());
+            totals.idle_ns += ns(future.idle.get());
+            totals.longest_poll_ns = totals.longest_poll_ns.max(ns(future.longest_poll.get()));
+            self.measured_calls += future.polls.get();
+            // A future may end on another thread than it began on: the difference is meant over all threads.
+            function.running = function.running.wrapping_add(started).wrapping_sub(finished);
+        }
+        if let Some(exemplars) = shard.exemplars() {
+            super::exemplars::merge(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
+        }
+        if let Some(text) = shard.site.last_error() {
+            function.last_error = Some(text);
+        }
+    }
+
+    fn finish(mut self, threads: u64) -> Snapshot {
+        self.exclusive();
+        self.inclusive();
+        for function in &mut self.functions {
+            if function.running > u64::MAX / 2 {
+                // Read while a future moved between threads.
+                function.running = 0;
+            }
+        }
+        let wall = clock::wall();
+        let window_ns = wall.ns(wall.ticks().saturating_sub(record::began()));
+        let mut dropped: super::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
+        dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
+        let profiler = Profiler {
+            sites: self.by_site.len() as u64,
+            threads,
+            memory_bytes: record::mapped_bytes(),
+            cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
+            overhead_ns: (self.measured_calls as f64 * record::call_cost_ns()) as u64,
+            dropped,
+        };
+        let mut snapshot = Snapshot {
+            taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
+            window_ns,
+            has_allocations: memory::is_counting(),
+            functions: self.functions,
+            tree: self.tree,
+            profiler,
+        };
+        snapshot.sort_functions();
+        snapshot
+    }
+
+    /// Own inclusive figures less the children's, detours put right.
+    fn exclusive(&mut self) {
+        for at in 0..self.tree.len() {
+            let own = self.tree[at].inclusive - self.detours[at].foreign;
+            self.tree[at].exclusive += own;
+            let parent = self.tree[at].parent;
+            if parent != ROOT {
+                let given = self.tree[at].inclusive - self.detours[at].outside_parent;
+                self.tree[parent as usize].exclusive -= given;
+            }
+        }
+    }
+
+    /// A function's figures from its nodes; its inclusive ones from the nodes that no caller of the same function holds.
+    fn inclusive(&mut self) {
+        for node in &self.tree {
+            let function = &mut self.functions[node.function as usize];
+            function.exclusive += node.exclusive;
+            let mut up = node.parent;
+            let mut outermost = true;
+            while up != ROOT && outermost {
+                let caller = &self.tree[up as usize];
+                outermost = caller.function != node.function;
+                up = caller.parent;
+            }
+            if outermost {
+                function.inclusive += node.inclusive;
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One thread's record as read from outside, while its owner goes on.
+
+use std::ptr;
+
+use super::Totals;
+use crate::clock;
+use crate::histogram::{Histogram, Scale};
+use crate::record::{Finished, Node, SiteShard, Sums, ThreadRecord};
+
+/// Readings taken again because a long call ended in between.
+const TRIES: u32 = 3;
+/// A call shorter than this may be missed for one reading.
+const SHORT_NS: u64 = 1_000_000;
+/// Looks at one histogram before its pending calls are left for the next reading.
+const LOOKS: u32 = 100;
+
+/// The call tree of one thread, parents first.
+pub(super) struct ThreadReading {
+    pub(super) nodes: Vec<NodeReading>,
+}
+
+pub(super) struct NodeReading {
+    pub(super) node: &'static Node,
+    pub(super) outcomes: [u64; 4],
+    /// With the elapsed part of calls that are still open.
+    pub(super) sums: Totals,
+    /// What its parent's sums do not hold, and what belongs to others than its children.
+    pub(super) detours: Option<(Totals, Totals)>,
+    /// Open calls.
+    pub(super) running: u64,
+}
+
+struct OpenCall {
+    depth: usize,
+    node: &'static Node,
+    /// The frame below.
+    below: &'static Node,
+    start: u64,
+    cpu: u64,
+    cpu_weight: u32,
+}
+
+/// Reads the tree of `record` with the calls that are open.
+pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
+    let mut tries = 1;
+    loop {
+        let open = open_calls(record);
+        let now = record.wall.ticks();
+        let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
+        let mut nodes = closed_calls(record);
+        let mut missed_long = false;
+        for call in &open {
+            let elapsed = now.saturating_sub(call.start);
+            let frame = record.stack.frame(call.depth);
+            let still_open = record.stack.depth_for_reader() >= call.depth
+                && frame.is_some_and(|frame| frame.start() == call.start)
+                && frame.and_then(|frame| frame.node()).is_some_and(|node| ptr::eq(node, call.node));
+            if still_open {
+                add_open(record, &mut nodes, call, elapsed, cpu_now_ns);
+            } else {
+                missed_long |= record.wall.ns(elapsed) > SHORT_NS;
+            }
+        }
+        if !missed_long || tries == TRIES {
+            return ThreadReading { nodes };
+        }
+        tries += 1;
+    }
+}
+
+fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
+    (1..=record.stack.depth_for_reader())
+        .filter_map(|depth| {
+            let frame = record.stack.frame(depth)?;
+            Some(OpenCall {
+                depth,
+                start: frame.start(),
+                cpu: frame.cpu(),
+                cpu_weight: frame.cpu_weight(),
+                node: frame.node()?,
+                below: record.stack.frame(depth - 1)?.node()?,
+            })
+        })
+        .collect()
+}
+
+fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
+    let mut nodes: Vec<NodeReading> = std::iter::successors(record.newest_node(), |node| node.older())
+        .map(|node| NodeReading {
+            node,
+            outcomes: node.outcomes(),
+            sums: totals(record, &node.sums),
+            detours: node.detours().map(|d| (totals(record, &d.outside_parent), totals(record, &d.foreign))),
+            running: 0,
+        })
+        .collect();
+    nodes.reverse();
+    nodes
+}
+
+fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
+    Totals {
+        wall_ns: record.wall.ns(sums.wall.get()) as i64,
+        cpu_ns: record.wall.ns(sums.cpu.get()) as i64,
+        allocated_bytes: sums.allocated_bytes.get() as i64,
+        allocations: sums.allocations.get() as i64,
+        freed_bytes: sums.freed_bytes.get() as i64,
+        frees: sums.frees.get() as i64,
+        reallocations: sums.reallocations.get() as i64,
+    }
+}
+
+/// Adds the elapsed part of an open call. Its allocations show when it ends.
+fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) {
+    let find = |nodes: &[NodeReading], wanted: &Node| nodes.iter().position(|n| ptr::eq(n.node, wanted));
+    let Some(at) = find(nodes, call.node) else { return };
+    nodes[at].running += 1;
+    if ptr::eq(call.below, call.node) || call.start == 0 {
+        return;
+    }
+    let part = Totals {
+        wall_ns: record.wall.ns(elapsed) as i64,
+        cpu_ns: open_cpu_ns(record, call, elapsed, cpu_now_ns) as i64,
+        ..Totals::default()
+    };
+    nodes[at].sums += part;
+    let parent_is_below = call.node.parent().is_none_or(|parent| ptr::eq(parent, call.below));
+    if !parent_is_below {
+        nodes[at].detours.get_or_insert_default().0 += part;
+        if let Some(below) = find(nodes, call.below) {
+            nodes[below].detours.get_or_insert_default().1 += part;
+        }
+    }
+}
+
+fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) -> u64 {
+    let Some(now_ns) = cpu_now_ns else { return 0 };
+    let spent_ns = match call.cpu_weight {
+        0 => 0,
+        weight if record.cpu_sampled() => now_ns.saturating_sub(call.cpu) * u64::from(weight),
+        _ => {
+            let start_ns = record.wall.ns(call.start.wrapping_add(call.cpu));
+            now_ns.saturating_sub(start_ns)
+        }
+    };
+    spent_ns.min(record.wall.ns(elapsed))
+}
+
+/// Hands each site's histograms on this thread to `sink`: wall, CPU, bytes; pending calls included.
+pub(super) fn read_shards(
+    record: &'static ThreadRecord,
+    mut sink: impl FnMut(&'static SiteShard, &Histogram, &Histogram, &Histogram),
+) {
+    let mut pending: Vec<Finished> = Vec::new();
+    let mut sequence = record.ring.read(&mut pending);
+    let mut shard = record.newest_shard();
+    while let Some(this) = shard {
+        let mut looks = 1;
+        let (wall, cpu, bytes) = loop {
+            let (mut wall, mut cpu, mut bytes) =
+                (Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds), Histogram::new(Scale::Bytes));
+            this.wall.fold_into(&mut wall);
+            this.cpu.fold_into(&mut cpu);
+            this.bytes.fold_into(&mut bytes);
+            if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
+                for call in pending.iter().filter(|call| ptr::eq(call.shard, this)) {
+                    add_pending(record, call, &mut wall, &mut cpu, &mut bytes);
+                }
+                break (wall, cpu, bytes);
+            }
+            if looks == LOOKS || sequence.is_none() {
+                crate::record::torn_read();
+                sequence = record.ring.read(&mut pending);
+                break (wall, cpu, bytes);
+            }
+            looks += 1;
+            sequence = record.ring.read(&mut pending);
+        };
+        sink(this, &wall, &cpu, &bytes);
+        shard = this.older();
+    }
+}
+
+fn add_pending(record: &ThreadRecord, call: &Finished, wall: &mut Histogram, cpu: &mut Histogram, bytes: &mut Histogram) {
+    let options = call.shard.site.options();
+    wall.record(record.wall.ns(call.wall), 1);
+    if options.cpu && call.cpu_weight > 0 {
+        cpu.record(record.wall.ns(call.cpu), u64::from(call.cpu_weight));
+    }
+    if options.alloc && record.counting {
+        bytes.record(call.bytes, 1);
+    }
+}

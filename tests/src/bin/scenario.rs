@@ -1,0 +1,606 @@
+//! One scenario a process, named by the argument; under the counted jemalloc.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::FutureExt as _;
+use perf_sdk::snapshot::Calls;
+use perf_sdk_tests::{function, node};
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let scenarios: &[(&str, fn())] = &[
+        ("exact_counts", exact_counts),
+        ("recursion", recursion),
+        ("deep_recursion", deep_recursion),
+        ("fork", fork),
+        ("thread_local_destructor", thread_local_destructor),
+        ("global_destructor", global_destructor),
+        ("signal_handler", signal_handler),
+        ("cpu_agrees_with_the_kernel", cpu_agrees_with_the_kernel),
+        ("never_returns", never_returns),
+        ("free_on_another_thread", free_on_another_thread),
+        ("threads_pass_records_on", threads_pass_records_on),
+        ("future_over_threads", future_over_threads),
+        ("future_polled_elsewhere", future_polled_elsewhere),
+        ("future_outcomes", future_outcomes),
+        ("sleeping_is_off_cpu", sleeping_is_off_cpu),
+        ("allocations", allocations),
+        ("panic_while_unwinding", panic_while_unwinding),
+        ("recorded_elsewhere", recorded_elsewhere),
+        ("exemplars", exemplars),
+        ("tracing_layer", tracing_layer),
+        ("guards_out_of_order", guards_out_of_order),
+    ];
+    match scenarios.iter().find(|(known, _)| *known == name) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("no scenario {name:?}"),
+    }
+}
+
+/// Polls once.
+fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// Pending until the flag is set; each poll spins for a while.
+struct Gate<'a> {
+    open: &'a AtomicBool,
+    spin: Duration,
+}
+
+impl Future for Gate<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        spin(self.spin);
+        if self.open.load(Relaxed) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+fn spin(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        black_box(0);
+    }
+}
+
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}
+
+fn exact_counts() {
+    const THREADS: u64 = 64;
+    const ROUNDS: u64 = 500;
+    quiet_panics();
+
+    fn early(n: u64) -> u64 {
+        perf_sdk::scope!("early");
+        if n.is_multiple_of(3) {
+            return 0;
+        }
+        n
+    }
+    fn recursive(n: u64) -> u64 {
+        perf_sdk::scope!("recursive");
+        if n == 0 { 0 } else { 1 + recursive(n - 1) }
+    }
+
+    thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| {
+                let closed = AtomicBool::new(false);
+                for round in 0..ROUNDS {
+                    black_box(early(round));
+                    recursive(4);
+                    let result = catch_unwind(AssertUnwindSafe(|| {
+                        perf_sdk::measure("panics", || assert!(round % 5 != 0, "every fifth"));
+                    }));
+                    assert_eq!(result.is_err(), round % 5 == 0);
+                    let mut cancelled = Box::pin(Gate { open: &closed, spin: Duration::ZERO }.profiled("gate"));
+                    assert!(poll(cancelled.as_mut()).is_pending());
+                }
+            });
+        }
+    });
+
+    let seen = perf_sdk::snapshot();
+    let calls = |name| function(&seen, name).calls;
+    let all = THREADS * ROUNDS;
+    let expected = |ok, error, panic, cancelled| {
+        let mut calls = Calls::default();
+        (calls.ok, calls.error, calls.panic, calls.cancelled) = (ok, error, panic, cancelled);
+        calls
+    };
+    assert_eq!(calls("early"), expected(all, 0, 0, 0));
+    assert_eq!(calls("recursive"), expected(all * 5, 0, 0, 0));
+    assert_eq!(calls("panics"), expected(all * 4 / 5, 0, all / 5, 0));
+    assert_eq!(calls("gate"), expected(0, 0, 0, all));
+    assert_eq!(function(&seen, "gate").future.map(|f| f.polls), Some(all));
+    for function in &seen.functions {
+        assert_eq!(function.wall.count(), function.calls.total(), "{}", function.name);
+        assert_eq!(function.running, 0, "{}", function.name);
+    }
+    assert!(seen.profiler.dropped.values().all(|n| *n == 0), "{:?}", seen.profiler.dropped);
+}
+
+fn recursion() {
+    fn f(n: u32) {
+        perf_sdk::scope!("f");
+        spin(Duration::from_millis(1));
+        if n > 0 {
+            g(n - 1);
+        }
+    }
+    fn g(n: u32) {
+        perf_sdk::scope!("g");
+        spin(Duration::from_millis(1));
+        if n > 0 {
+            f(n - 1);
+        }
+    }
+    let start = Instant::now();
+    f(9);
+    let elapsed = start.elapsed().as_nanos() as i64;
+    let seen = perf_sdk::snapshot();
+    for name in ["f", "g"] {
+        let function = function(&seen, name);
+        assert_eq!(function.calls.ok, 5);
+        assert_eq!(function.wall.count(), 5);
+        assert!(function.inclusive.wall_ns <= elapsed, "{name} {:?} {elapsed}", function.inclusive);
+        assert!(function.exclusive.wall_ns >= 5_000_000 && function.exclusive.wall_ns < elapsed * 7 / 10);
+    }
+    let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
+    assert_eq!(all, function(&seen, "f").inclusive.wall_ns);
+}
+
+fn deep_recursion() {
+    fn down(n: u32) -> u32 {
+        perf_sdk::scope!("down");
+        if n == 0 { 0 } else { black_box(down(n - 1) + 1) }
+    }
+    fn ping(n: u32) -> u32 {
+        perf_sdk::scope!("ping");
+        if n == 0 { 0 } else { black_box(pong(n - 1) + 1) }
+    }
+    fn pong(n: u32) -> u32 {
+        perf_sdk::scope!("pong");
+        if n == 0 { 0 } else { black_box(ping(n - 1) + 1) }
+    }
+    let worker = thread::Builder::new().stack_size(512 << 20).spawn(|| (down(100_000), ping(9_999)));
+    let start = Instant::now();
+    assert_eq!(worker.map(|w| w.join().unwrap_or_default()).unwrap_or_default(), (100_000, 9_999));
+    let elapsed = start.elapsed().as_nanos() as i64;
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "down").calls.ok, 100_001);
+    assert_eq!(function(&seen, "down").wall.count(), 100_001);
+    assert_eq!(function(&seen, "ping").calls.ok + function(&seen, "pong").calls.ok, 10_000);
+    for function in &seen.functions {
+        assert!(function.inclusive.wall_ns <= elapsed, "{} {:?}", function.name, function.inclusive);
+    }
+    assert!(seen.tree.len() <= 300, "the tree is folded: {}", seen.tree.len());
+}
+
+fn fork() {
+    perf_sdk::measure("before", || spin(Duration::from_millis(2)));
+    let (send, receive) = mpsc::channel::<()>();
+    let other = thread::spawn(move || {
+        perf_sdk::measure("other", || while receive.recv().is_ok() {});
+    });
+    perf_sdk::measure("around", || {
+        let child = perf_sdk_tests::fork();
+        if child == 0 {
+            let passed = catch_unwind(|| {
+                for _ in 0..10 {
+                    perf_sdk::measure("in_child", || spin(Duration::from_millis(1)));
+                }
+                let seen = perf_sdk::snapshot();
+                assert_eq!(function(&seen, "in_child").calls.ok, 10);
+                assert!(seen.functions.iter().all(|f| f.name != "before" && f.name != "other"));
+                let figures = function(&seen, "in_child").inclusive;
+                assert!(figures.wall_ns >= 10_000_000, "{figures:?}");
+                assert!(figures.cpu_ns >= 5_000_000 && figures.cpu_ns <= figures.wall_ns * 101 / 100, "{figures:?}");
+                thread::spawn(|| perf_sdk::measure("in_childs_thread", || ())).join().unwrap_or(());
+            });
+            perf_sdk_tests::exit_now(i32::from(passed.is_err()));
+        }
+        assert_eq!(perf_sdk_tests::wait_for(child), 0, "the child failed");
+    });
+    drop(send);
+    assert!(other.join().is_ok());
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "around").calls.ok, 1);
+    assert_eq!(function(&seen, "before").calls.ok, 1);
+    assert!(seen.functions.iter().all(|f| f.name != "in_child"));
+}
+
+fn thread_local_destructor() {
+    struct Late;
+    impl Drop for Late {
+        fn drop(&mut self) {
+            perf_sdk::measure("late", || perf_sdk::measure("inner", || spin(Duration::from_micros(50))));
+        }
+    }
+    thread_local! {
+        static FIRST: Late = const { Late };
+        static SECOND: Cell<Option<Late>> = const { Cell::new(None) };
+    }
+    const THREADS: u64 = 50;
+    for _ in 0..THREADS {
+        let worker = thread::spawn(|| {
+            FIRST.with(|_| ());
+            perf_sdk::measure("usual", || ());
+            SECOND.with(|late| late.set(Some(Late)));
+            perf_sdk_tests::at_key_destruction(|| perf_sdk::measure("after_key", || ()));
+        });
+        assert!(worker.join().is_ok());
+    }
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "late").calls.ok, 2 * THREADS);
+    assert_eq!(function(&seen, "inner").calls.ok, 2 * THREADS);
+    assert_eq!(function(&seen, "usual").calls.ok, THREADS);
+    assert_eq!(function(&seen, "after_key").calls.ok, THREADS);
+    assert!(node(&seen, &["late", "inner"]).is_some());
+}
+
+fn global_destructor() {
+    perf_sdk::measure("usual", || ());
+    perf_sdk_tests::at_exit(|| {
+        perf_sdk::measure("at_exit", || ());
+        let seen = perf_sdk::snapshot();
+        if function(&seen, "at_exit").calls.ok != 1 || function(&seen, "usual").calls.ok != 1 {
+            perf_sdk_tests::exit_now(3);
+        }
+        println!("global destructor ran");
+    });
+}
+
+fn signal_handler() {
+    static HANDLED: AtomicU64 = AtomicU64::new(0);
+    fn handler() {
+        perf_sdk::scope!("in_handler");
+        HANDLED.fetch_add(1, Relaxed);
+    }
+    // Known before the first signal, as a handler's first call ever on a thread needs memory.
+    handler();
+    perf_sdk_tests::on_timer(Duration::from_micros(500), handler);
+    let start = Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < Duration::from_millis(800) {
+        perf_sdk::measure("interrupted", || drop(black_box(vec![0u8; 100])));
+        calls += 1;
+    }
+    perf_sdk_tests::stop_timer();
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "interrupted").calls.ok, calls);
+    assert_eq!(function(&seen, "interrupted").wall.count(), calls);
+    let handled = HANDLED.load(Relaxed);
+    let recorded = function(&seen, "in_handler").calls.ok;
+    assert!(handled > 50, "{handled} signals");
+    assert_eq!(recorded + seen.profiler.dropped["reentered"], handled);
+}
+
+fn cpu_agrees_with_the_kernel() {
+    let before = perf_sdk_tests::process_cpu();
+    thread::scope(|threads| {
+        for _ in 0..6 {
+            threads.spawn(|| {
+                perf_sdk::scope!("worker");
+                for _ in 0..200 {
+                    perf_sdk::measure("spins", || spin(Duration::from_micros(700)));
+                }
+            });
+        }
+    });
+    let used = (perf_sdk_tests::process_cpu() - before).as_nanos() as f64;
+    let seen = perf_sdk::snapshot();
+    let worker = function(&seen, "worker");
+    let ratio = worker.inclusive.cpu_ns as f64 / used;
+    assert!((0.99..1.01).contains(&ratio), "worker: {ratio} with {}", seen.profiler.cpu_clock);
+    let spins = function(&seen, "spins").inclusive.cpu_ns as f64 / used;
+    assert!((0.96..1.02).contains(&spins), "spins: {spins} with {}", seen.profiler.cpu_clock);
+    println!("{} {ratio:.4} {spins:.4}", seen.profiler.cpu_clock);
+}
+
+fn never_returns() {
+    thread::spawn(|| {
+        perf_sdk::scope!("server_loop");
+        loop {
+            perf_sdk::measure("request", || thread::sleep(Duration::from_millis(2)));
+        }
+    });
+    thread::sleep(Duration::from_millis(100));
+    let first = perf_sdk::snapshot();
+    thread::sleep(Duration::from_millis(200));
+    let second = perf_sdk::snapshot();
+    let (before, after) = (function(&first, "server_loop"), function(&second, "server_loop"));
+    assert_eq!((after.running, after.calls.total()), (1, 0));
+    let grown = after.inclusive.wall_ns - before.inclusive.wall_ns;
+    let real = (second.taken_at_unix_ns - first.taken_at_unix_ns) as i64;
+    assert!((grown - real).abs() < real / 20, "{grown} of {real}");
+    let request = function(&second, "request");
+    assert!(after.exclusive.wall_ns.abs() < after.inclusive.wall_ns / 5, "{:?}", after.exclusive);
+    assert!(request.inclusive.wall_ns <= after.inclusive.wall_ns + 3_000_000);
+    let window = second.subtract(&first);
+    let windowed = function(&window, "server_loop").inclusive.wall_ns;
+    assert!((windowed - real).abs() < real / 20, "only the part inside the window: {windowed} of {real}");
+}
+
+fn free_on_another_thread() {
+    let (send, receive) = mpsc::sync_channel::<Vec<u8>>(1);
+    let consumer = thread::spawn(move || {
+        perf_sdk::measure("consume", || {
+            for block in receive {
+                drop(black_box(block));
+            }
+        });
+    });
+    perf_sdk::measure("produce", || {
+        for _ in 0..100 {
+            assert!(send.send(black_box(vec![1u8; 10_000])).is_ok());
+        }
+        drop(send);
+    });
+    assert!(consumer.join().is_ok());
+    let seen = perf_sdk::snapshot();
+    let (produce, consume) = (function(&seen, "produce").inclusive, function(&seen, "consume").inclusive);
+    assert!(produce.allocated_bytes >= 1_000_000, "{produce:?}");
+    assert!(consume.freed_bytes >= 1_000_000, "{consume:?}");
+    assert!(produce.freed_bytes < 100_000 && consume.allocated_bytes < 100_000, "{produce:?} {consume:?}");
+}
+
+fn threads_pass_records_on() {
+    let round = || {
+        thread::scope(|threads| {
+            for _ in 0..20 {
+                threads.spawn(|| perf_sdk::measure("short", || ()));
+            }
+        });
+    };
+    round();
+    round();
+    let before = perf_sdk::snapshot();
+    for _ in 0..50 {
+        round();
+    }
+    let after = perf_sdk::snapshot();
+    assert_eq!(function(&after, "short").calls.ok, 52 * 20);
+    assert_eq!(function(&after, "short").wall.count(), 52 * 20);
+    let grown = after.profiler.memory_bytes - before.profiler.memory_bytes;
+    assert!(grown <= 20 * 65_536, "records are used again: {grown} bytes more");
+    assert_eq!(after.profiler.threads, before.profiler.threads);
+}
+
+fn future_over_threads() {
+    let open = AtomicBool::new(false);
+    let gate = Gate { open: &open, spin: Duration::from_millis(5) };
+    let mut future = Box::pin(gate.profiled("travels"));
+    perf_sdk::measure("first_poll", || assert!(poll(future.as_mut()).is_pending()));
+    for _ in 0..3 {
+        thread::scope(|threads| {
+            threads.spawn(|| assert!(poll(future.as_mut()).is_pending()));
+        });
+        thread::sleep(Duration::from_millis(10));
+    }
+    open.store(true, Relaxed);
+    thread::scope(|threads| {
+        threads.spawn(|| assert!(poll(future.as_mut()).is_ready()));
+    });
+    drop(future);
+    let seen = perf_sdk::snapshot();
+    let travels = function(&seen, "travels");
+    assert_eq!((travels.calls.ok, travels.calls.cancelled, travels.running), (1, 0, 0));
+    let totals = travels.future.unwrap_or_default();
+    assert_eq!(totals.polls, 5);
+    assert!((25_000_000..40_000_000).contains(&totals.busy_ns), "{totals:?}");
+    assert!(totals.idle_ns >= 30_000_000, "{totals:?}");
+    assert!(totals.longest_poll_ns >= 5_000_000);
+    let total = travels.wall.sum() as u64;
+    assert!(total.abs_diff(totals.busy_ns + totals.idle_ns) < 1_000, "{total} {totals:?}");
+    assert!(travels.inclusive.wall_ns as u64 >= 25_000_000, "busy time only: {:?}", travels.inclusive);
+    assert!((travels.inclusive.wall_ns as u64) < total, "idle time is left out");
+    assert!(node(&seen, &["first_poll", "travels"]).is_some(), "its parent is the scope of its first poll");
+    assert!(node(&seen, &["travels"]).is_none());
+    let first = function(&seen, "first_poll");
+    assert!((0..2_000_000).contains(&first.exclusive.wall_ns), "{:?}", first.exclusive);
+}
+
+fn future_polled_elsewhere() {
+    let open = AtomicBool::new(false);
+    let mut future = Box::pin(Gate { open: &open, spin: Duration::from_millis(5) }.profiled("moved"));
+    perf_sdk::measure("owner", || {
+        spin(Duration::from_millis(2));
+        assert!(poll(future.as_mut()).is_pending());
+    });
+    perf_sdk::measure("stranger", || {
+        spin(Duration::from_millis(3));
+        for _ in 0..4 {
+            assert!(poll(future.as_mut()).is_pending());
+        }
+    });
+    let seen = perf_sdk::snapshot();
+    let own = |name| function(&seen, name).exclusive.wall_ns;
+    assert!((2_000_000..4_000_000).contains(&own("owner")), "{}", own("owner"));
+    assert!((3_000_000..5_000_000).contains(&own("stranger")), "{}", own("stranger"));
+    assert!(own("moved") >= 25_000_000);
+}
+
+fn future_outcomes() {
+    quiet_panics();
+    let open = AtomicBool::new(true);
+    let gate = || Gate { open: &open, spin: Duration::ZERO };
+    assert!(poll(pin!(gate().profiled("completes"))).is_ready());
+    drop(gate().profiled("never_polled"));
+    let panics = catch_unwind(|| {
+        let _ = poll(pin!(async { panic!("in poll") }.profiled("panics")));
+    });
+    assert!(panics.is_err());
+    open.store(false, Relaxed);
+    {
+        let mut pending = pin!(gate().profiled("concurrent"));
+        assert!(poll(pending.as_mut()).is_pending());
+        assert_eq!(function(&perf_sdk::snapshot(), "concurrent").running, 1);
+    }
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "completes").calls.ok, 1);
+    assert_eq!(function(&seen, "panics").calls.panic, 1);
+    assert_eq!(function(&seen, "panics").calls.total(), 1);
+    assert_eq!(function(&seen, "concurrent").calls.cancelled, 1);
+    assert_eq!(function(&seen, "concurrent").running, 0);
+    assert!(seen.functions.iter().all(|f| f.name != "never_polled"));
+}
+
+fn sleeping_is_off_cpu() {
+    for _ in 0..20 {
+        perf_sdk::measure("sleeps", || thread::sleep(Duration::from_millis(5)));
+        perf_sdk::measure("works", || spin(Duration::from_millis(5)));
+    }
+    let seen = perf_sdk::snapshot();
+    let (sleeps, works) = (function(&seen, "sleeps").inclusive, function(&seen, "works").inclusive);
+    assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns < 10_000_000, "{sleeps:?}");
+    assert!(works.wall_ns >= 100_000_000 && works.cpu_ns > works.wall_ns / 2, "{works:?}");
+    assert!(works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
+    let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
+    assert!(cpu < 1_000_000.0, "median CPU of a sleep: {cpu} ns");
+}
+
+fn allocations() {
+    perf_sdk::measure("allocates", || {
+        let mut list: Vec<u64> = black_box(Vec::with_capacity(10));
+        list.reserve_exact(20);
+        perf_sdk::measure("inner", || drop(black_box(Box::new([0u8; 1_000]))));
+        drop(list);
+    });
+    perf_sdk::measure("quiet", || ());
+    let seen = perf_sdk::snapshot();
+    assert!(seen.has_allocations);
+    let outer = function(&seen, "allocates");
+    let figures = |t: perf_sdk::snapshot::Totals| (t.allocations, t.allocated_bytes, t.frees, t.freed_bytes, t.reallocations);
+    assert_eq!(figures(outer.inclusive), (2, 80 + 160 + 1_000, 2, 80 + 160 + 1_000, 1));
+    assert_eq!(figures(outer.exclusive), (1, 80 + 160, 1, 80 + 160, 1));
+    assert_eq!(figures(function(&seen, "inner").inclusive), (1, 1_000, 1, 1_000, 0));
+    assert_eq!(figures(function(&seen, "quiet").inclusive), (0, 0, 0, 0, 0));
+    assert_eq!(function(&seen, "inner").bytes.as_ref().map(|b| (b.count(), b.sum() as u64)), Some((1, 1_000)));
+}
+
+fn panic_while_unwinding() {
+    struct Cleanup;
+    impl Drop for Cleanup {
+        fn drop(&mut self) {
+            perf_sdk::measure("cleanup", || ());
+        }
+    }
+    quiet_panics();
+    let result = catch_unwind(|| {
+        perf_sdk::measure("fails", || {
+            let _cleanup = Cleanup;
+            panic!("on purpose");
+        })
+    });
+    assert!(result.is_err());
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "fails").calls.panic, 1);
+    assert_eq!(function(&seen, "cleanup").calls.ok, 1, "a call in a destructor ends well while its thread unwinds");
+}
+
+fn recorded_elsewhere() {
+    perf_sdk::measure("outer", || {
+        for _ in 0..3 {
+            perf_sdk::record("flush", Duration::from_millis(7), perf_sdk::Outcome::Error);
+        }
+    });
+    let seen = perf_sdk::snapshot();
+    let flush = function(&seen, "flush");
+    assert_eq!((flush.calls.error, flush.calls.total()), (3, 3));
+    assert!((flush.inclusive.wall_ns - 21_000_000).abs() < 21_000, "{:?}", flush.inclusive);
+    assert!(node(&seen, &["flush"]).is_some());
+    assert!(function(&seen, "outer").exclusive.wall_ns >= 0);
+    assert!(flush.cpu.is_none() && flush.bytes.is_none());
+}
+
+fn exemplars() {
+    thread_local! {
+        static TRACE: Cell<u8> = const { Cell::new(0) };
+    }
+    fn current() -> Option<perf_sdk::TraceContext> {
+        let n = TRACE.get();
+        // A hook may itself be profiled.
+        perf_sdk::measure("hook", || ());
+        (n > 0).then_some(perf_sdk::TraceContext { trace_id: [n; 16], span_id: [n; 8] })
+    }
+    perf_sdk::measure("before", || ());
+    perf_sdk::set_trace_hook(current);
+    perf_sdk::measure("untraced", || ());
+    TRACE.set(7);
+    perf_sdk::measure("traced", || spin(Duration::from_micros(20)));
+    perf_sdk::measure("traced", || spin(Duration::from_millis(3)));
+    let open = AtomicBool::new(true);
+    assert!(poll(pin!(Gate { open: &open, spin: Duration::ZERO }.profiled("traced_future"))).is_ready());
+    let seen = perf_sdk::snapshot();
+    assert!(function(&seen, "before").exemplars.is_empty());
+    assert!(function(&seen, "untraced").exemplars.is_empty());
+    let kept = &function(&seen, "traced").exemplars;
+    assert_eq!(kept.len(), 2, "one a bucket: {kept:?}");
+    assert!(kept.iter().all(|e| e.trace_id == "07".repeat(16) && e.span_id == "07".repeat(8)));
+    assert!(kept[0].value_ns >= 20_000 && kept[1].value_ns >= 3_000_000);
+    assert_eq!(function(&seen, "traced_future").exemplars.len(), 1);
+}
+
+fn tracing_layer() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..3 {
+            let outer = tracing::info_span!("outer_span");
+            let _entered = outer.enter();
+            tracing::info_span!("inner_span").in_scope(|| spin(Duration::from_millis(2)));
+        }
+        let open = AtomicBool::new(false);
+        let gate = Gate { open: &open, spin: Duration::from_millis(1) };
+        let mut future = pin!(tracing::Instrument::instrument(gate, tracing::info_span!("future_span")));
+        assert!(poll(future.as_mut()).is_pending());
+        thread::sleep(Duration::from_millis(10));
+        open.store(true, Relaxed);
+        assert!(poll(future.as_mut()).is_ready());
+    });
+    let seen = perf_sdk::snapshot();
+    assert_eq!(function(&seen, "outer_span").calls.ok, 3);
+    assert_eq!(function(&seen, "inner_span").calls.ok, 3);
+    assert_eq!(function(&seen, "outer_span").module, "scenario");
+    assert!(node(&seen, &["outer_span", "inner_span"]).is_some());
+    assert!(function(&seen, "outer_span").exclusive.wall_ns < 2_000_000);
+    let future = function(&seen, "future_span").future.unwrap_or_default();
+    assert!(future.busy_ns >= 2_000_000 && future.idle_ns >= 10_000_000, "{future:?}");
+}
+
+fn guards_out_of_order() {
+    use perf_sdk::__private::{Options, Site, Source, enter};
+    const fn site(name: &'static str) -> Site {
+        Site::new(Source { name: Some(name), path: || "", ident: name, module: "m", file: "", line: 0 }, Options::DEFAULT)
+    }
+    static FIRST: Site = site("first");
+    static SECOND: Site = site("second");
+    let first = enter(&FIRST);
+    let second = enter(&SECOND);
+    drop(first);
+    drop(second);
+    perf_sdk::measure("after", || ());
+    let seen = perf_sdk::snapshot();
+    assert!(node(&seen, &["after"]).is_some(), "the stack is repaired");
+    assert_eq!(function(&seen, "first").calls.ok, 1);
+    assert_eq!(function(&seen, "second").calls.ok, 1);
+    assert!(seen.profiler.dropped["out_of_order"] >= 1);
+    assert!(seen.functions.iter().all(|f| f.running == 0));
+}

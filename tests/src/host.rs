@@ -1,0 +1,123 @@
+//! What scenarios need of the operating system.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
+use std::time::Duration;
+
+/// `fork()`: 0 in the child.
+///
+/// # Panics
+/// When the system refuses.
+#[must_use]
+pub fn fork() -> i32 {
+    // SAFETY: the callers' children go on with code that needs no other thread.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
+    child
+}
+
+/// Ends the process at once, without destructors.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: ends the process.
+    unsafe { libc::_exit(code) }
+}
+
+/// Waits for a child and returns its exit code, or its signal as a negative number.
+#[must_use]
+pub fn wait_for(child: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the result.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
+}
+
+/// CPU time of this process, from the kernel.
+#[must_use]
+pub fn process_cpu() -> Duration {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` is a valid place for the result, and zeros are a valid value of it.
+    let usage = unsafe {
+        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
+        usage.assume_init()
+    };
+    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1_000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// Runs `f` when the process exits.
+pub fn at_exit(f: fn()) {
+    static LAST: Mutex<Option<fn()>> = Mutex::new(None);
+    extern "C" fn run() {
+        let f = LAST.lock().ok().and_then(|mut f| f.take());
+        if let Some(f) = f {
+            f();
+        }
+    }
+    if let Ok(mut last) = LAST.lock() {
+        *last = Some(f);
+    }
+    // SAFETY: `run` lives as long as the process.
+    unsafe { libc::atexit(run) };
+}
+
+/// Runs `f` in the last round of this thread's POSIX key destructors.
+pub fn at_key_destruction(f: fn()) {
+    extern "C" fn run(value: *mut libc::c_void) {
+        let round = value.addr();
+        if round < 3 {
+            let key = KEY.load(Relaxed).addr() as libc::pthread_key_t;
+            // SAFETY: the key exists; setting it again asks for another round.
+            unsafe { libc::pthread_setspecific(key, ptr::without_provenance(round + 1)) };
+            return;
+        }
+        let f = FUNCTION.load(Relaxed);
+        // SAFETY: stored from a `fn()` below, before the key was set.
+        let f: fn() = unsafe { std::mem::transmute(f) };
+        f();
+    }
+    static KEY: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+    static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+    let mut key: libc::pthread_key_t = 0;
+    // SAFETY: `key` is a valid place for the result; `run` has the signature that is asked for.
+    let made = unsafe { libc::pthread_key_create(&raw mut key, Some(run)) };
+    assert_eq!(made, 0);
+    KEY.store(ptr::without_provenance_mut(key as usize), Relaxed);
+    FUNCTION.store(f as *mut (), Relaxed);
+    // SAFETY: the key exists.
+    unsafe { libc::pthread_setspecific(key, ptr::without_provenance(1)) };
+}
+
+static HANDLER: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+
+/// Runs `f` in a signal handler every `period` of process CPU time.
+pub fn on_timer(period: Duration, f: fn()) {
+    extern "C" fn run(_: libc::c_int) {
+        // SAFETY: stored from a `fn()` before the handler was installed.
+        let f: fn() = unsafe { std::mem::transmute(HANDLER.load(Relaxed)) };
+        f();
+    }
+    HANDLER.store(f as *mut (), Relaxed);
+    // SAFETY: a zeroed `sigaction` with a handler and SA_RESTART is valid; `run` lives as long as the process.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = run as extern "C" fn(libc::c_int) as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut());
+    }
+    set_timer(period);
+}
+
+/// No more signals.
+pub fn stop_timer() {
+    set_timer(Duration::ZERO);
+}
+
+fn set_timer(period: Duration) {
+    let time = libc::timeval { tv_sec: 0, tv_usec: period.as_micros() as libc::suseconds_t };
+    let timer = libc::itimerval { it_interval: time, it_value: time };
+    // SAFETY: `timer` is valid; the old value is not asked for.
+    unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
+}
