@@ -1,0 +1,148 @@
+//! Every lint that a strict crate denies passes over what the macro writes. The clippy groups hold when clippy runs.
+#![forbid(unsafe_code)]
+#![deny(missing_docs, unused, nonstandard_style, rust_2018_idioms, let_underscore)]
+#![deny(unused_qualifications, unused_results, single_use_lifetimes, trivial_casts, missing_debug_implementations)]
+#![deny(clippy::all, clippy::pedantic, clippy::nursery, clippy::cargo)]
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use perf_sdk::profiled;
+
+use crate::{Yield, assert_recorded, block_on};
+
+/// A number.
+#[derive(Debug, Clone, Default)]
+pub struct Number(u32);
+
+#[profiled]
+fn single_expression() -> u32 { 1 }
+
+#[profiled]
+fn nothing_at_all() {}
+
+#[profiled]
+fn tail_block(value: u32) -> u32 {
+    {
+        value + 1
+    }
+}
+
+#[profiled]
+fn items_first(value: u32) -> u32 {
+    use std::cmp::max;
+    const LIMIT: u32 = 3;
+    const fn half(value: u32) -> u32 {
+        value / 2
+    }
+    max(half(value), LIMIT)
+}
+
+#[profiled]
+fn items_first_in_a_result(value: u32) -> Result<u32, fmt::Error> {
+    use std::cmp::max;
+    const LIMIT: u32 = 3;
+    if value == 0 {
+        return Err(fmt::Error);
+    }
+    Ok(max(value, LIMIT))
+}
+
+#[profiled]
+async fn items_first_in_an_async_fn(value: u32) -> Result<u32, fmt::Error> {
+    use std::cmp::max;
+    const LIMIT: u32 = 3;
+    Yield::default().await;
+    if value == 0 {
+        return Err(fmt::Error);
+    }
+    Ok(max(value, LIMIT))
+}
+
+#[profiled(error = display)]
+fn one_call(text: &str) -> Result<u32, std::num::ParseIntError> { text.parse() }
+
+#[profiled(error = display, cpu = false)]
+async fn one_async_call(text: String) -> Result<u32, std::num::ParseIntError> { text.parse() }
+
+#[profiled]
+fn forwards() -> Result<u32, fmt::Error> {
+    helper()
+}
+
+#[profiled(sample = always)]
+fn helper() -> Result<u32, fmt::Error> {
+    let mut text = String::new();
+    fmt::write(&mut text, format_args!("x"))?;
+    u32::try_from(text.len()).map_err(|_| fmt::Error)
+}
+
+#[profiled]
+fn boxed(text: &str) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+    Box::pin(async move { text.len() })
+}
+
+#[profiled]
+fn boxed_early(text: &str) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
+    if text.is_empty() {
+        return Box::pin(std::future::ready(9));
+    }
+    Box::pin(async move { text.len() })
+}
+
+#[profiled]
+fn opaque(text: &str) -> impl Future<Output = usize> + Send { std::future::ready(text.len()) }
+
+#[profiled]
+impl Number {
+    /// The next one.
+    ///
+    /// # Errors
+    /// At the end.
+    pub fn next(&mut self) -> Result<&mut Self, fmt::Error> {
+        self.0 = self.0.checked_add(1).ok_or(fmt::Error)?;
+        Ok(self)
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.0 += other.0;
+        self
+    }
+
+    /// Both.
+    ///
+    /// # Errors
+    /// When they are equal.
+    pub fn both(self, other: Self) -> Result<(Self, Self), fmt::Error> {
+        if self.0 == other.0 { Err(fmt::Error) } else { Ok((self, other)) }
+    }
+
+    /// Waits.
+    pub async fn wait(&self, times: Vec<()>) -> u32 {
+        for () in times {
+            Yield::default().await;
+        }
+        self.0
+    }
+}
+
+#[test]
+fn strict_lints_pass_over_what_the_macro_writes() {
+    perf_sdk::scope!("linted scope");
+    assert_eq!(single_expression() + tail_block(1) + items_first(8), 7);
+    nothing_at_all();
+    assert_eq!(items_first_in_a_result(4), Ok(4));
+    assert_eq!(block_on(items_first_in_an_async_fn(4)), Ok(4));
+    assert_eq!((one_call("3"), block_on(one_async_call(String::from("3")))), (Ok(3), Ok(3)));
+    assert_eq!(forwards(), Ok(1));
+    assert_eq!(block_on(boxed("ab")) + block_on(boxed_early("")) + block_on(opaque("a")), 12);
+    let mut number = Number::default();
+    assert_eq!(number.next().map(|number| number.0), Ok(1));
+    let (first, second) = number.plus(&Number(1)).both(Number(5)).unwrap_or_default();
+    assert_eq!(block_on(first.wait(vec![(), ()])) + second.0, 7);
+    assert_recorded!("Number::wait", [1, 0, 0, 0]);
+    assert_recorded!("forwards", [1, 0, 0, 0]);
+}

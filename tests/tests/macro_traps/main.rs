@@ -1,0 +1,64 @@
+//! `#[profiled]` on every kind of function, in every hostile surrounding that we know of: it compiles, the function gives
+//! what it gave before, and the call is recorded under the right name with the right outcome.
+
+mod containers;
+mod futures;
+mod hygiene;
+mod kinds;
+mod lints;
+mod options;
+mod renamed;
+mod results;
+mod scopes;
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use perf_sdk::snapshot::Function;
+
+/// The figures of `name` in `module`, if it was called.
+fn find(module: &str, name: &str) -> Option<Function> {
+    perf_sdk::snapshot().functions.into_iter().find(|function| function.module == module && function.name == name)
+}
+
+/// How often `name` in `module` ended as ok, error, panic, cancelled.
+fn outcomes(module: &str, name: &str) -> [u64; 4] {
+    let Some(function) = find(module, name) else {
+        let known = perf_sdk::snapshot().functions;
+        let known: Vec<_> = known.iter().filter(|f| f.module == module).map(|f| f.name.as_str()).collect();
+        panic!("no call of {name} was recorded in {module}, only of {known:?}");
+    };
+    let calls = function.calls;
+    [calls.ok, calls.error, calls.panic, calls.cancelled]
+}
+
+/// Asserts how often a function of this module ended as ok, error, panic, cancelled.
+macro_rules! assert_recorded {
+    ($name:expr, $outcomes:expr) => {
+        assert_eq!(crate::outcomes(module_path!(), $name), $outcomes, "{}", $name)
+    };
+}
+use assert_recorded;
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+    }
+}
+
+/// Pending once.
+#[derive(Default)]
+struct Yield(bool);
+
+impl Future for Yield {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
