@@ -273,7 +273,7 @@ fn returns_early_impl(early: bool) -> impl Future<Output = u32> + Unpin {
 
 #[profiled]
 fn returns_std_path<'a>(text: &'a str) -> impl core::future::Future<Output = &'a str> + 'a {
-    async { text.trim() }
+    async move { text.trim() }
 }
 
 #[test]

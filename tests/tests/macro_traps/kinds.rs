@@ -190,7 +190,7 @@ fn an_extern_c_fn_is_still_a_c_function() {
 
 #[profiled]
 fn never(message: &str) -> ! {
-    panic!("{message}")
+    panic!("{}", message)
 }
 
 #[test]

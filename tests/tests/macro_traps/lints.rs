@@ -75,7 +75,7 @@ fn forwards() -> Result<u32, fmt::Error> {
 fn helper() -> Result<u32, fmt::Error> {
     let mut text = String::new();
     fmt::write(&mut text, format_args!("x"))?;
-    u32::try_from(text.len()).map_err(|_| fmt::Error)
+    text.len().to_string().parse().map_err(|_| fmt::Error)
 }
 
 #[profiled]

@@ -24,13 +24,16 @@ fn find(module: &str, name: &str) -> Option<Function> {
 
 /// How often `name` in `module` ended as ok, error, panic, cancelled.
 fn outcomes(module: &str, name: &str) -> [u64; 4] {
-    let Some(function) = find(module, name) else {
-        let known = perf_sdk::snapshot().functions;
-        let known: Vec<_> = known.iter().filter(|f| f.module == module).map(|f| f.name.as_str()).collect();
-        panic!("no call of {name} was recorded in {module}, only of {known:?}");
-    };
+    let function = find(module, name);
+    assert!(function.is_some(), "no call of {name} was recorded in {module}, only of {:?}", names(module));
+    let function = function.unwrap();
     let calls = function.calls;
     [calls.ok, calls.error, calls.panic, calls.cancelled]
+}
+
+fn names(module: &str) -> Vec<String> {
+    let functions = perf_sdk::snapshot().functions.into_iter();
+    functions.filter(|function| function.module == module).map(|function| function.name).collect()
 }
 
 /// Asserts how often a function of this module ended as ok, error, panic, cancelled.

@@ -1,0 +1,6 @@
+#[perf_sdk::profiled("search")]
+fn search() {}
+
+fn main() {
+    search();
+}

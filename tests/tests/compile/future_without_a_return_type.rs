@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(future = true)]
+fn search() {}
+
+fn main() {
+    search();
+}

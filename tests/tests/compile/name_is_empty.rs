@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(name = "")]
+fn search() {}
+
+fn main() {
+    search();
+}

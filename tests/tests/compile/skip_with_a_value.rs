@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(skip = true)]
+fn search() {}
+
+fn main() {
+    search();
+}

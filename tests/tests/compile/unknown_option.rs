@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(nmae = "search")]
+fn search() {}
+
+fn main() {
+    search();
+}

@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(cpu = off)]
+fn search() {}
+
+fn main() {
+    search();
+}

@@ -1,0 +1,6 @@
+#[perf_sdk::profiled(sample = sometimes)]
+fn search() {}
+
+fn main() {
+    search();
+}
