@@ -1,9 +1,11 @@
 //! What the whole-process tests share: looking figures up, and running one scenario in a process of its own.
 
+mod allocating;
 mod host;
 
 use std::process::{Command, Output};
 
+pub use allocating::allocating_work;
 pub use host::{at_exit, at_key_destruction, exit_now, fork, on_timer, process_cpu, stop_timer, wait_for};
 
 use perf_sdk::snapshot::{CallNode, Function, ROOT, Snapshot};

@@ -252,6 +252,9 @@ impl Measured {
         if let Some(shard) = node.shard()
             && self.timed
         {
+            if record.cpu_sampled() {
+                shard.note_duration(record.wall.ns(self.wall));
+            }
             record.finish(&Finished {
                 shard,
                 wall: self.wall,
@@ -350,7 +353,11 @@ fn give_back(record: &'static ThreadRecord) {
 #[cold]
 #[inline(never)]
 pub(super) fn note_trace(record: &'static ThreadRecord, node: &'static Node, wall: u64, end: u64, hook: exemplar::TraceHook) {
+    if record.asking.replace(true) {
+        return;
+    }
     if let Some(exemplars) = node.shard().and_then(|shard| shard.exemplars_or_new(&record.arena)) {
         exemplars.note(record.wall.ns(wall), record.wall.ns(end), hook);
     }
+    record.asking.set(false);
 }

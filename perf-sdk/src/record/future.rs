@@ -261,6 +261,9 @@ impl Call {
         if shard.site.options().sample == Sample::Never {
             return;
         }
+        if record.cpu_sampled() {
+            shard.note_duration(record.wall.ns(self.busy));
+        }
         record.finish(&Finished {
             shard,
             wall: total.max(self.busy),

@@ -7,14 +7,16 @@
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::counter::Counter;
 use super::shard::SiteShard;
 
 /// Calls in a batch.
 const CAPACITY: usize = 64;
-/// Looks at a flushing thread before a reader gives up: the thread may have been preempted in the middle.
-const PATIENCE: u32 = 2_000;
+/// How long a reader waits for a flushing thread, which may have been preempted in the middle, before it gives up.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// One finished call. Times in ticks.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +112,8 @@ impl Ring {
     /// Reader: the pending calls, with the sequence number under which they were read; `None` when the owner has been
     /// flushing all along.
     pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
-        for look in 0..PATIENCE {
+        let mut first_look = None;
+        for look in 1u32.. {
             into.clear();
             let sequence = self.sequence.load(Acquire);
             if sequence.is_multiple_of(2) {
@@ -120,10 +123,12 @@ impl Ring {
                     return Some(sequence);
                 }
             }
-            if look % 64 == 63 {
-                std::thread::yield_now();
-            } else {
+            if look < 100 {
                 std::hint::spin_loop();
+            } else if first_look.get_or_insert_with(Instant::now).elapsed() < PATIENCE {
+                thread::sleep(Duration::from_micros(50));
+            } else {
+                break;
             }
         }
         into.clear();

@@ -128,7 +128,7 @@ impl SiteShard {
     /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.
     pub(crate) fn note_duration(&self, wall_ns: u64) {
         let mut block = self.block.get();
-        block.usual_ns = block.usual_ns - block.usual_ns / 8 + wall_ns / 8;
+        block.usual_ns = if block.usual_ns == 0 { wall_ns } else { block.usual_ns - block.usual_ns / 8 + wall_ns / 8 };
         self.block.set(block);
     }
 

@@ -34,6 +34,8 @@ pub(crate) struct ThreadRecord {
     cpu_sampled: AtomicBool,
     /// Whether an allocator of ours counts.
     pub(crate) counting: bool,
+    /// Whether the trace hook is being asked, which may be profiled itself. Owner only.
+    pub(super) asking: Cell<bool>,
     /// Owner only.
     random: Cell<u64>,
     /// Owner only.
@@ -74,6 +76,7 @@ impl ThreadRecord {
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
                 cpu: UnsafeCell::new(cpu),
                 counting,
+                asking: Cell::new(false),
                 random: Cell::new(0),
                 serial: Cell::new(0),
                 ring: Ring::new(),
@@ -264,11 +267,7 @@ impl ThreadRecord {
     #[cold]
     #[inline(never)]
     pub(super) fn flush(&self) {
-        let sampled = self.cpu_sampled();
         self.ring.flush(|finished| {
-            if sampled {
-                finished.shard.note_duration(self.wall.ns(finished.wall));
-            }
             if !finished.shard.record(finished, self.wall, self.counting, &self.arena) {
                 dropped::count(Reason::Memory);
             }

@@ -1,17 +1,18 @@
 //! Sites for names that are known only at run time.
+#![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::{Options, Site, Source};
 
 /// Names kept at most; further ones are refused, so that a name made from data cannot eat the memory.
 const MAX_NAMES: usize = 10_000;
-/// A small direct-mapped cache a thread: the lock below is for first sights only.
+/// Chains of the table of all names. No lock: a signal handler or a forked child might find it held for ever.
+const CHAINS: usize = 1_024;
+/// A small direct-mapped cache a thread, by address.
 const CACHE: usize = 64;
-/// Tries to take the lock. A signal handler or a forked child may find it held by somebody who will never go on.
-const TRIES: usize = 1_000;
 
 type Key = (&'static str, &'static str, Options);
 
@@ -25,7 +26,15 @@ thread_local! {
     static SEEN: [Cell<Option<Cached>>; CACHE] = const { [const { Cell::new(None) }; CACHE] };
 }
 
-static SITES: Mutex<Option<HashMap<Key, &'static Site>>> = Mutex::new(None);
+/// One name; never freed.
+struct Entry {
+    key: Key,
+    site: Site,
+    next: *const Entry,
+}
+
+static NAMES: [AtomicPtr<Entry>; CHAINS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHAINS];
+static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The site of `(name, module)`; `None` when there are too many names or the table cannot be reached.
 pub(crate) fn intern(
@@ -56,25 +65,52 @@ fn same(a: &str, b: &str) -> bool {
 }
 
 fn find(key: Key, file: &'static str, line: u32) -> Option<&'static Site> {
-    let mut sites = (0..TRIES).find_map(|_| {
-        let guard = SITES.try_lock().ok();
-        if guard.is_none() {
-            std::hint::spin_loop();
-        }
-        guard
-    })?;
-    let sites = sites.get_or_insert_with(HashMap::new);
-    if let Some(site) = sites.get(&key) {
+    let (name, module, options) = key;
+    let hash = name.bytes().chain(module.bytes()).fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    let chain = &NAMES[hash as usize % CHAINS];
+    let mut newest = chain.load(Acquire);
+    if let Some(site) = in_chain(newest, &key) {
         return Some(site);
     }
-    if sites.len() >= MAX_NAMES {
+    if COUNT.load(Relaxed) >= MAX_NAMES {
         return None;
     }
-    let (name, module, options) = key;
     let source = Source { name: Some(name), path: || "", ident: name, module, file, line };
-    let site: &'static Site = Box::leak(Box::new(Site::new(source, options)));
-    sites.insert(key, site);
-    Some(site)
+    let entry = Box::into_raw(Box::new(Entry { key, site: Site::new(source, options), next: newest }));
+    loop {
+        match chain.compare_exchange(newest, entry, Release, Acquire) {
+            Ok(_) => {
+                COUNT.fetch_add(1, Relaxed);
+                // SAFETY: the entry came from a box and is never freed.
+                return Some(unsafe { &(*entry).site });
+            }
+            Err(now) => {
+                if let Some(site) = in_chain(now, &key) {
+                    // SAFETY: nobody else has seen the entry.
+                    drop(unsafe { Box::from_raw(entry) });
+                    return Some(site);
+                }
+                newest = now;
+                // SAFETY: nobody else has seen the entry.
+                unsafe { (*entry).next = newest };
+            }
+        }
+    }
+}
+
+fn in_chain(newest: *const Entry, key: &Key) -> Option<&'static Site> {
+    let mut at = newest;
+    loop {
+        // SAFETY: null or an entry that is never freed; `Acquire` when the chain's head was read pairs with its
+        // publication, and older entries were published before.
+        let entry: &'static Entry = unsafe { at.as_ref() }?;
+        if entry.key == *key {
+            return Some(&entry.site);
+        }
+        at = entry.next;
+    }
 }
 
 #[cfg(test)]
@@ -88,5 +124,16 @@ mod tests {
         let c = intern("n", "other", "", 0, Options::DEFAULT).unwrap();
         assert!(std::ptr::eq(a, b));
         assert!(!std::ptr::eq(a, c));
+    }
+
+    #[test]
+    fn threads_agree_on_a_site() {
+        let names: Vec<&'static str> = (0..200).map(|i| &*format!("name{i}").leak()).collect();
+        let seen: Vec<Vec<usize>> = std::thread::scope(|scope| {
+            let find = || names.iter().map(|name| intern(name, "t", "", 0, Options::DEFAULT).unwrap() as *const _ as usize).collect();
+            let workers: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();
+            workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+        });
+        assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
     }
 }

@@ -159,7 +159,7 @@ fn recursion() {
         assert_eq!(function.calls.ok, 5);
         assert_eq!(function.wall.count(), 5);
         assert!(function.inclusive.wall_ns <= elapsed, "{name} {:?} {elapsed}", function.inclusive);
-        assert!(function.exclusive.wall_ns >= 5_000_000 && function.exclusive.wall_ns < elapsed * 7 / 10);
+        assert!(function.exclusive.wall_ns >= 5_000_000, "{name} {:?}", function.exclusive);
     }
     let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
     assert_eq!(all, function(&seen, "f").inclusive.wall_ns);
@@ -375,11 +375,10 @@ fn threads_pass_records_on() {
         round();
     }
     let after = perf_sdk::snapshot();
-    assert_eq!(function(&after, "short").calls.ok, 52 * 20);
+    assert_eq!(function(&after, "short").calls.ok, 52 * 20, "{:?}", after.profiler);
     assert_eq!(function(&after, "short").wall.count(), 52 * 20);
     let grown = after.profiler.memory_bytes - before.profiler.memory_bytes;
     assert!(grown <= 20 * 65_536, "records are used again: {grown} bytes more");
-    assert_eq!(after.profiler.threads, before.profiler.threads);
 }
 
 fn future_over_threads() {
@@ -403,7 +402,7 @@ fn future_over_threads() {
     assert_eq!((travels.calls.ok, travels.calls.cancelled, travels.running), (1, 0, 0));
     let totals = travels.future.unwrap_or_default();
     assert_eq!(totals.polls, 5);
-    assert!((25_000_000..40_000_000).contains(&totals.busy_ns), "{totals:?}");
+    assert!(totals.busy_ns >= 25_000_000, "{totals:?}");
     assert!(totals.idle_ns >= 30_000_000, "{totals:?}");
     assert!(totals.longest_poll_ns >= 5_000_000);
     let total = travels.wall.sum() as u64;
@@ -412,8 +411,10 @@ fn future_over_threads() {
     assert!((travels.inclusive.wall_ns as u64) < total, "idle time is left out");
     assert!(node(&seen, &["first_poll", "travels"]).is_some(), "its parent is the scope of its first poll");
     assert!(node(&seen, &["travels"]).is_none());
+    // The parent gave up the time of the first poll only.
     let first = function(&seen, "first_poll");
-    assert!((0..2_000_000).contains(&first.exclusive.wall_ns), "{:?}", first.exclusive);
+    assert!(first.inclusive.wall_ns >= 5_000_000 && first.exclusive.wall_ns >= 0, "{first:?}");
+    assert!(first.inclusive.wall_ns - first.exclusive.wall_ns <= totals.longest_poll_ns as i64, "{first:?}");
 }
 
 fn future_polled_elsewhere() {
@@ -431,9 +432,11 @@ fn future_polled_elsewhere() {
     });
     let seen = perf_sdk::snapshot();
     let own = |name| function(&seen, name).exclusive.wall_ns;
-    assert!((2_000_000..4_000_000).contains(&own("owner")), "{}", own("owner"));
-    assert!((3_000_000..5_000_000).contains(&own("stranger")), "{}", own("stranger"));
-    assert!(own("moved") >= 25_000_000);
+    assert!(own("owner") >= 2_000_000 && own("stranger") >= 3_000_000 && own("moved") >= 25_000_000);
+    // Nothing is lost and nothing counted twice.
+    let inclusive = |name| function(&seen, name).inclusive.wall_ns;
+    let difference = own("owner") + own("stranger") + own("moved") - inclusive("owner") - inclusive("stranger");
+    assert!(difference.abs() < 10, "{difference}");
 }
 
 fn future_outcomes() {
@@ -462,6 +465,7 @@ fn future_outcomes() {
 }
 
 fn sleeping_is_off_cpu() {
+    let before = perf_sdk_tests::process_cpu();
     for _ in 0..20 {
         perf_sdk::measure("sleeps", || thread::sleep(Duration::from_millis(5)));
         perf_sdk::measure("works", || spin(Duration::from_millis(5)));
@@ -469,8 +473,10 @@ fn sleeping_is_off_cpu() {
     let seen = perf_sdk::snapshot();
     let (sleeps, works) = (function(&seen, "sleeps").inclusive, function(&seen, "works").inclusive);
     assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns < 10_000_000, "{sleeps:?}");
-    assert!(works.wall_ns >= 100_000_000 && works.cpu_ns > works.wall_ns / 2, "{works:?}");
-    assert!(works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
+    assert!(works.wall_ns >= 100_000_000 && works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
+    let used = (perf_sdk_tests::process_cpu() - before).as_nanos() as i64;
+    let found = works.cpu_ns + sleeps.cpu_ns;
+    assert!((found - used).abs() < used / 50 + 2_000_000, "{found} of {used}");
     let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
     assert!(cpu < 1_000_000.0, "median CPU of a sleep: {cpu} ns");
 }
@@ -580,7 +586,9 @@ fn tracing_layer() {
     assert_eq!(function(&seen, "inner_span").calls.ok, 3);
     assert_eq!(function(&seen, "outer_span").module, "scenario");
     assert!(node(&seen, &["outer_span", "inner_span"]).is_some());
-    assert!(function(&seen, "outer_span").exclusive.wall_ns < 2_000_000);
+    let (outer, inner) = (function(&seen, "outer_span"), function(&seen, "inner_span"));
+    assert!(inner.inclusive.wall_ns >= 6_000_000);
+    assert!((outer.inclusive.wall_ns - outer.exclusive.wall_ns - inner.inclusive.wall_ns).abs() < 10);
     let future = function(&seen, "future_span").future.unwrap_or_default();
     assert!(future.busy_ns >= 2_000_000 && future.idle_ns >= 10_000_000, "{future:?}");
 }

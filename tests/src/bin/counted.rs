@@ -1,0 +1,16 @@
+//! `Counted` over the system's allocator, read as dhat counts: a realloc is a new block.
+
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOC: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
+
+fn main() {
+    perf_sdk::measure("work", perf_sdk_tests::allocating_work);
+    let seen = perf_sdk::snapshot();
+    let figures = perf_sdk_tests::function(&seen, "work").inclusive;
+    assert!(figures.reallocations > 100 && figures.allocations > 5_000, "{figures:?}");
+    assert_eq!(figures.allocations, figures.frees);
+    assert_eq!(figures.allocated_bytes, figures.freed_bytes);
+    println!("{} blocks, {} bytes", figures.allocations + figures.reallocations, figures.allocated_bytes);
+}
