@@ -2,6 +2,7 @@
 
 mod allocating;
 mod host;
+pub mod http;
 
 use std::process::{Command, Output};
 

@@ -32,12 +32,17 @@ const COLUMNS: &[Column] = &[
 const BYTES: Column =
     Column { head: "bytes/call", hint: "requested from the allocator", value: |f| f.bytes.as_ref()?.mean(), show: bytes };
 
-/// The functions that cost most come first.
-pub(super) fn html(snapshot: &Snapshot) -> String {
+/// The functions that cost most come first. Links are relative to `folder`, if there is one.
+pub(super) fn html(snapshot: &Snapshot, folder: Option<&str>) -> String {
     let mut page = String::with_capacity(64 * 1024);
     page.push_str(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>",
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
+    );
+    if let Some(folder) = folder {
+        let _ = write!(page, "<base href=\"{}/\">", escape(folder));
+    }
+    page.push_str(
+        "<title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>",
     );
     head(&mut page, snapshot);
     if snapshot.functions.is_empty() {
@@ -180,7 +185,7 @@ mod tests {
         let name = "<script>alert(\"1\")</script>&'".to_owned();
         let function = Function { name, last_error: Some("\"><b>".into()), ..Function::default() };
         snapshot.functions.push(function);
-        let page = html(&snapshot);
+        let page = html(&snapshot, None);
         assert!(!page.contains("<script>alert") && !page.contains("\"><b>"), "{page}");
         assert!(page.contains("%3Cscript%3E"));
     }

@@ -24,7 +24,7 @@ use crate::error::Error;
 /// Connections at once; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
 /// Time for a request's head, idle time between requests included.
-const HEAD_TIME: Duration = Duration::from_secs(15);
+const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Longest life of a connection: a capture of an hour, and its answer.
 const CONNECTION_TIME: Duration = Duration::from_secs(3_900);
 /// Largest request head.

@@ -1,17 +1,13 @@
 //! `/`: the table of functions.
 
 use axum::extract::OriginalUri;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 
 use crate::serve::{page, reply};
 use crate::snapshot;
 
 pub(super) async fn page(OriginalUri(uri): OriginalUri) -> Response {
-    // Mounted under a prefix and asked without the slash: the page's relative links would lead astray.
-    if !uri.path().ends_with('/') {
-        let folder = format!("{}/", uri.path());
-        return (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, folder)]).into_response();
-    }
-    reply::ok("text/html; charset=utf-8", page::html(&snapshot::take()))
+    // Mounted at `/prefix` and asked without a slash at the end, the page's links are relative to `prefix/`.
+    let folder = uri.path().rsplit('/').next().filter(|last| !last.is_empty());
+    reply::ok("text/html; charset=utf-8", page::html(&snapshot::take(), folder))
 }

@@ -1,0 +1,346 @@
+//! The endpoint, one scenario a process.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::Handle;
+use perf_sdk_tests::function;
+use perf_sdk_tests::http::{self, exchange, get};
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let scenarios: &[(&str, fn())] = &[
+        ("every_route_answers", every_route_answers),
+        ("default_port_taken", default_port_taken),
+        ("explicit_port_taken", explicit_port_taken),
+        ("second_start", second_start),
+        ("wrong_settings", wrong_settings),
+        ("hosts_and_tokens", hosts_and_tokens),
+        ("bad_requests", bad_requests),
+        ("unix_socket", unix_socket),
+        ("captures", captures),
+        ("slow_clients", slow_clients),
+        ("forked_child", forked_child),
+        ("mounted", mounted),
+        ("report", report),
+        ("user_metrics", user_metrics),
+        ("foreign_recorder", foreign_recorder),
+    ];
+    match scenarios.iter().find(|(known, _)| *known == name) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("no scenario {name:?}"),
+    }
+}
+
+fn started() -> (Handle, SocketAddr) {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("a start");
+    let address = handle.address().expect("an address");
+    (handle, address)
+}
+
+fn work() {
+    perf_sdk::measure("outer", || {
+        perf_sdk::measure("inner", || drop(std::hint::black_box(vec![0u8; 4_096])));
+        thread::sleep(Duration::from_millis(1));
+    });
+}
+
+fn every_route_answers() {
+    let (_handle, address) = started();
+    work();
+    for (route, content_type, part) in [
+        ("/", "text/html; charset=utf-8", "outer"),
+        ("/metrics", "text/plain; version=0.0.4", "function_calls_total"),
+        ("/flamegraph", "image/svg+xml", "inner"),
+        ("/flamegraph?weight=bytes&function=inner", "image/svg+xml", "bytes of inner"),
+        ("/folded?weight=calls", "text/plain; charset=utf-8", "outer;"),
+        ("/speedscope", "application/json", "https://www.speedscope.app/file-format-schema.json"),
+        ("/snapshot", "application/json", "\"name\":\"inner\""),
+        ("/hlog", "text/plain; charset=utf-8", "HIST"),
+        ("/healthz", "text/plain; charset=utf-8", "ok\n"),
+        ("/assets/style.css", "text/css; charset=utf-8", "table"),
+        ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),
+    ] {
+        let answer = get(address, route);
+        assert_eq!(answer.status, 200, "{route}: {}", answer.text());
+        assert!(answer.header("content-type").is_some_and(|t| t.starts_with(content_type)), "{route}: {}", answer.head);
+        assert!(answer.text().contains(part), "{route}: {}", answer.text());
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        let head = http::request(address, &format!("HEAD {route} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+        assert!(head.status == 200 && head.body.is_empty(), "{route}: {}", head.head);
+    }
+    // The page links to nothing that is not there.
+    let page = get(address, "/").text();
+    for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        if !link.contains("seconds=") {
+            let answer = get(address, &format!("/{}", link.replace("&amp;", "&")));
+            assert!(answer.status == 200 || answer.text().contains("no profiled call"), "{link}: {}", answer.text());
+        }
+    }
+}
+
+fn default_port_taken() {
+    // Whoever has it, it is taken.
+    let taken = TcpListener::bind("127.0.0.1:9464");
+    let handle = perf_sdk::builder().report(false).start().expect("recording starts all the same");
+    assert_eq!(handle.address(), None);
+    work();
+    assert_eq!(function(&handle.snapshot(), "outer").calls.ok, 1);
+    if taken.is_ok() {
+        drop(taken);
+        let start = Instant::now();
+        while handle.address().is_none() && start.elapsed() < Duration::from_secs(20) {
+            thread::sleep(Duration::from_millis(50));
+        }
+        let address = handle.address().expect("serving begins when the port is free");
+        assert_eq!(get(address, "/healthz").status, 200);
+    }
+}
+
+fn explicit_port_taken() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address");
+    let error = perf_sdk::builder().listen(address).start().expect_err("the address is taken").to_string();
+    assert!(error.contains(&address.to_string()), "{error}");
+    // It can be started elsewhere.
+    drop(started());
+}
+
+fn second_start() {
+    let (first, address) = started();
+    let second = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("the same again");
+    assert_eq!(second.address(), Some(address));
+    let error = perf_sdk::builder().listen("127.0.0.1:0").report(true).start().expect_err("another one").to_string();
+    assert!(error.contains("report") && error.contains("false") && error.contains("true"), "{error}");
+    drop(first);
+    assert_eq!(get(address, "/healthz").status, 200, "the second handle keeps it open");
+    drop(second);
+    assert!(TcpStream::connect(address).is_err(), "the last handle closes it");
+    let (_third, again) = started();
+    assert_eq!(get(again, "/healthz").status, 200);
+}
+
+fn wrong_settings() {
+    let error = perf_sdk::start().expect_err("PERF_LISTEN is wrong").to_string();
+    print!("{error}");
+}
+
+fn hosts_and_tokens() {
+    let token = "a-token-of-some-length";
+    let handle = perf_sdk::builder()
+        .listen("127.0.0.1:0")
+        .allow_host("pod-7.internal")
+        .token(token)
+        .report(false)
+        .start()
+        .expect("a start");
+    let address = handle.address().expect("an address");
+    let ask = |method: &str, host: &str, more: &str| {
+        http::request(address, &format!("{method} /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"))
+    };
+    for host in ["localhost", "127.0.0.1", "pod-7.internal:9464", &address.to_string()] {
+        assert_eq!(ask("GET", host, "").status, 200, "{host}");
+    }
+    let refused = ask("GET", "evil.example", "");
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("evil.example") && refused.text().contains("PERF_ALLOW_HOSTS"), "{}", refused.text());
+    let no_host = http::request(address, "GET /healthz HTTP/1.0\r\n\r\n");
+    assert_eq!(no_host.status, 400);
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        assert_eq!(ask(method, "localhost", "").status, 401, "{method}");
+        assert_eq!(ask(method, "localhost", "Authorization: Bearer wrong-token-of-length\r\n").status, 401);
+        assert_eq!(ask(method, "localhost", &format!("Authorization: Bearer {token}\r\n")).status, 405);
+    }
+    drop(handle);
+
+    // Open to other machines: reads need the token as well.
+    let handle = perf_sdk::builder().listen("0.0.0.0:0").token(token).report(false).start().expect("a start");
+    let port = handle.address().expect("an address").port();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    assert_eq!(get(address, "/metrics").status, 401);
+    let with = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    assert_eq!(http::request(address, &with).status, 200);
+    drop(handle);
+
+    let error = perf_sdk::builder().listen("0.0.0.0:0").start().expect_err("unprotected").to_string();
+    assert!(error.contains("PERF_TOKEN") && error.contains("PERF_ALLOW_REMOTE"), "{error}");
+}
+
+fn bad_requests() {
+    let (_handle, address) = started();
+    work();
+    for (target, status, parts) in [
+        ("/flamegraph?weight=time", 400, &["time", "offcpu"][..]),
+        ("/flamegraph?wait=3", 400, &["wait", "weight, function, seconds"]),
+        ("/folded?seconds=-1", 400, &["seconds", "-1"]),
+        ("/folded?seconds=1e9", 400, &["seconds", "3600"]),
+        ("/folded?seconds=NaN", 400, &["seconds"]),
+        ("/flamegraph?function=nobody", 404, &["nobody", "outer"]),
+        ("/nowhere", 404, &["/nowhere", "/metrics"]),
+        ("/snapshot?weight=wall", 400, &["weight", "seconds"]),
+        ("/folded?function=%ff%fe", 400, &["query"]),
+    ] {
+        let answer = get(address, target);
+        assert_eq!(answer.status, status, "{target}: {}", answer.text());
+        assert!(parts.iter().all(|part| answer.text().contains(part)), "{target}: {}", answer.text());
+    }
+    let large = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nX-Large: {}\r\n\r\n", "x".repeat(100_000));
+    let stream = TcpStream::connect(address).expect("a connection");
+    // Refused with a status, or cut off while still sending.
+    if let Ok(answer) = exchange(stream, &large) {
+        assert!((400..500).contains(&answer.status), "{}", answer.head);
+    }
+    for garbage in ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\r\n\r\n\r\n"] {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.shutdown(std::net::Shutdown::Write).ok();
+        let _ = exchange(stream, garbage);
+    }
+    assert_eq!(get(address, "/healthz").status, 200, "it still answers");
+}
+
+fn unix_socket() {
+    let path = std::env::temp_dir().join(format!("perf-sdk-test-{}.sock", std::process::id()));
+    // Left over from a process that was killed.
+    drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
+    let handle = perf_sdk::builder().listen(format!("unix:{}", path.display())).report(false).start().expect("a start");
+    assert_eq!(handle.address(), None);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).expect("the socket").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let stream = UnixStream::connect(&path).expect("a connection");
+    let answer = exchange(stream, "GET /healthz HTTP/1.1\r\nHost: whatever\r\nConnection: close\r\n\r\n").expect("an answer");
+    assert_eq!(answer.status, 200);
+    drop(handle);
+    assert!(!path.exists());
+}
+
+fn captures() {
+    let (_handle, address) = started();
+    work();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..6).map(|_| scope.spawn(|| get(address, "/folded?seconds=2&weight=calls"))).collect();
+        thread::sleep(Duration::from_millis(700));
+        for _ in 0..5 {
+            perf_sdk::measure("in_window", || ());
+        }
+        asked
+            .into_iter()
+            .map(|asked| {
+                let answer = asked.join().expect("an answer");
+                if answer.status == 200 {
+                    let text = answer.text();
+                    assert!(text.contains("in_window 5") && !text.contains("inner"), "only the window: {text}");
+                } else {
+                    assert!(answer.text().contains("captures"), "{}", answer.text());
+                }
+                answer.status
+            })
+            .collect()
+    });
+    assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 4, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|s| **s == 429).count(), 2, "{statuses:?}");
+}
+
+fn slow_clients() {
+    let (_handle, address) = started();
+    // All places taken by clients that never finish their request.
+    let _slow: Vec<TcpStream> = (0..64)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: lo").expect("a beginning");
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    assert_eq!(get(address, "/healthz").status, 200);
+    assert!(start.elapsed() < Duration::from_secs(30), "they are thrown out: {:?}", start.elapsed());
+}
+
+fn forked_child() {
+    let (_handle, address) = started();
+    let child = perf_sdk_tests::fork();
+    if child == 0 {
+        let passed = std::panic::catch_unwind(|| {
+            perf_sdk::measure("in_child", || ());
+            assert_eq!(perf_sdk::snapshot().functions.len(), 1);
+            // Asked, it serves; at an address of its own.
+            let (handle, own) = started();
+            assert_ne!(own, address);
+            assert!(get(own, "/folded?weight=calls").text().contains("in_child"));
+            drop(handle);
+        });
+        perf_sdk_tests::exit_now(i32::from(passed.is_err()));
+    }
+    assert_eq!(perf_sdk_tests::wait_for(child), 0);
+    assert_eq!(get(address, "/healthz").status, 200);
+}
+
+fn mounted() {
+    work();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    listener.set_nonblocking(true).expect("a listener");
+    thread::spawn(move || {
+        runtime.block_on(async {
+            let app = axum::Router::new().nest("/perf", perf_sdk::router());
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            axum::serve(listener, app).await
+        })
+    });
+    let page = get(address, "/perf");
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert!(!page.text().contains("href=\"/") && !page.text().contains("src=\"/"), "links are relative");
+    assert!(page.text().contains("<base href=\"perf/\">"), "to the folder that the page stands for");
+    for route in ["/perf/metrics", "/perf/flamegraph", "/perf/assets/style.css"] {
+        assert_eq!(get(address, route).status, 200, "{route}");
+    }
+}
+
+fn report() {
+    let handle = perf_sdk::builder().listen("off").start().expect("a start");
+    assert_eq!(handle.address(), None);
+    work();
+    drop(handle);
+}
+
+fn user_metrics() {
+    let (_handle, address) = started();
+    metrics::describe_counter!("orders_total", metrics::Unit::Count, "Orders taken");
+    metrics::counter!("orders_total", "kind" => "a\"b").increment(3);
+    metrics::gauge!("queue_length").set(7.5);
+    for value in [0.1, 0.2, 3.0] {
+        metrics::histogram!("order_seconds").record(value);
+    }
+    for (accept, parts) in [
+        ("text/plain", &["orders_total{kind=\"a\\\"b\"} 3", "queue_length 7.5", "order_seconds_count 3"][..]),
+        ("application/openmetrics-text; version=1.0.0", &["orders_total{kind=\"a\\\"b\"} 3", "order_seconds_bucket", "# EOF"]),
+        ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", &["orders_total", "order_seconds"]),
+    ] {
+        let answer =
+            http::request(address, &format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"));
+        assert_eq!(answer.status, 200);
+        for part in parts {
+            assert!(answer.text().contains(part), "{accept}: no {part} in\n{}", answer.text());
+        }
+    }
+}
+
+fn foreign_recorder() {
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    assert!(metrics::set_global_recorder(recorder).is_ok());
+    metrics::counter!("theirs_total").increment(1);
+    // Not an error, but said.
+    drop(started());
+    let joined =
+        perf_sdk::builder().listen("127.0.0.1:0").report(false).metrics_handle(handle).start().expect("a start");
+    let address = joined.address().expect("an address");
+    assert!(get(address, "/metrics").text().contains("theirs_total 1"));
+}

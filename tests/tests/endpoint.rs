@@ -1,0 +1,58 @@
+//! The endpoint, over loopback.
+
+use perf_sdk_tests::run;
+
+const ENDPOINT: &str = env!("CARGO_BIN_EXE_endpoint");
+
+macro_rules! scenarios {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test]
+        fn $name() {
+            run(ENDPOINT, stringify!($name), &[]);
+        })+
+    };
+}
+
+scenarios! {
+    every_route_answers,
+    default_port_taken,
+    explicit_port_taken,
+    second_start,
+    hosts_and_tokens,
+    bad_requests,
+    unix_socket,
+    captures,
+    slow_clients,
+    forked_child,
+    mounted,
+    user_metrics,
+}
+
+#[test]
+fn a_recorder_of_the_programs_own_is_reported_or_joined() {
+    let output = run(ENDPOINT, "foreign_recorder", &[]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("metrics_handle"));
+}
+
+#[test]
+fn a_wrong_setting_lists_the_right_ones() {
+    for (variable, value, part) in [
+        ("PERF_LISTEN", "nonsense", "unix:"),
+        ("PERF_REPORT", "perhaps", "true or false"),
+        ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),
+        ("PERF_LISTEN", "192.0.2.1:9464", "PERF_TOKEN"),
+    ] {
+        let said = String::from_utf8_lossy(&run(ENDPOINT, "wrong_settings", &[(variable, value)]).stdout).into_owned();
+        assert!(said.contains(value) && said.contains(part), "{variable}={value}: {said}");
+    }
+}
+
+#[test]
+fn the_report_is_printed_at_exit_unless_it_is_off() {
+    let on = run(ENDPOINT, "report", &[]);
+    let printed = String::from_utf8_lossy(&on.stderr);
+    assert!(printed.contains("outer") && printed.contains("bytes/call") && printed.contains("p99"), "{printed}");
+    assert!(!printed.contains("panics"), "columns without a figure are left out: {printed}");
+    let off = run(ENDPOINT, "report", &[("PERF_REPORT", "off")]);
+    assert_eq!(String::from_utf8_lossy(&off.stderr), "");
+}
