@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// A code-search service, profiled by perf-sdk while its own load generator asks it questions.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "service", max_term_width = 110)]
+pub(crate) struct Args {
+    /// Directory whose Rust sources are searched; may be given more than once [default: this workspace and its fetched
+    /// dependencies]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) corpus: Vec<PathBuf>,
+
+    /// At most so many files; more are thinned out, the workspace's own last
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = at_least_one)]
+    pub(crate) max_files: usize,
+
+    /// Directory of the database that makes restarts quick [default: beside the executable, in the target directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Address of the service; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+
+    /// Users of the load generator; 0: no load
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub(crate) users: u32,
+
+    /// Questions that each user asks per second, whether or not the answers come in time; 0: the next one as soon as the last
+    /// is answered
+    #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = rate)]
+    pub(crate) rate: f64,
+
+    /// How the number of users changes
+    #[arg(long, value_enum, default_value_t = Scenario::Steady)]
+    pub(crate) scenario: Scenario,
+
+    /// Ends after so long [default: at Ctrl-C]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    pub(crate) seconds: Option<u64>,
+
+    /// Seed of everything random in the load
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Threads that search and index [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: Option<u16>,
+
+    /// Questions that may wait for a thread; further ones are refused with status 503
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
+    pub(crate) queue: usize,
+
+    /// Answers kept in memory, fewer than there are different questions
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub(crate) cache: u64,
+
+    /// Milliseconds after which a question is given up with status 504
+    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    pub(crate) timeout: u64,
+}
+
+/// How the number of users changes over the run, or over every half minute of a run without an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scenario {
+    /// All users, all the time
+    Steady,
+    /// All users, and four times as many in the middle fifth of the run
+    Spike,
+    /// From one user to all of them
+    Ramp,
+}
+
+impl Args {
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        self.seconds.map(Duration::from_secs)
+    }
+
+    pub(crate) fn thread_count(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("a whole number from 1 to {} is allowed", usize::MAX)),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.0..=10_000.0).contains(&rate) => Ok(rate),
+        _ => Err("a number from 0 to 10000 is allowed".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_what_is_allowed() {
+        for (option, value, allowed) in [
+            ("--users", "-1", ""),
+            ("--users", "10001", "10000"),
+            ("--users", "many", "invalid digit"),
+            ("--scenario", "flood", "steady, spike, ramp"),
+            ("--seconds", "0", "1..="),
+            ("--rate", "NaN", "0 to 10000"),
+            ("--max-files", "0", "from 1"),
+            ("--listen", "localhost", "socket address"),
+        ] {
+            let error = Args::try_parse_from(["service", &format!("{option}={value}")]).unwrap_err().to_string();
+            assert!(error.contains(option) && error.contains(value) && error.contains(allowed), "{error}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A small code-search service, profiled while it works.
+//!
+//! It cuts Rust sources into items, keeps them in SQLite, indexes their words, and answers questions over HTTP, ranked by
+//! BM25; a load generator in the same process asks them. Annotations are where a service's author would put them.
+
+mod args;
+mod cache;
+mod chunk;
+mod corpus;
+mod http;
+mod index;
+mod lexer;
+mod load;
+mod page;
+mod postings;
+mod query;
+mod question;
+mod random;
+mod refresh;
+mod search;
+mod snippet;
+mod store;
+mod tally;
+mod tokenize;
+mod workers;
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::args::Args;
+use crate::cache::Cache;
+use crate::corpus::Corpus;
+use crate::http::Service;
+use crate::question::Questions;
+use crate::refresh::Desk;
+use crate::search::Scratch;
+use crate::store::Store;
+use crate::workers::Workers;
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+/// Connections that are still busy this long after the end are cut.
+const GRACE: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    match run(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    let perf = perf_sdk::start()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // First of all: an address that is taken should not cost an indexing.
+    let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(|error| {
+        format!("--listen {}: {error}; a free local address is allowed, port 0 takes any", args.listen)
+    })?;
+    let address = listener.local_addr()?;
+    let service = Arc::new(prepare(args)?);
+
+    println!("service     http://{address}");
+    match perf.address() {
+        Some(address) => println!("profiler    http://{address}"),
+        None => println!("profiler    recording, without an address (PERF_LISTEN=127.0.0.1:0 takes a free port)"),
+    }
+    let until = args.seconds.map_or("until Ctrl-C".into(), |seconds| format!("for {seconds} s"));
+    match args.users {
+        0 => println!("load        none; {until}"),
+        users => println!("load        {users} users, {}, {until}", pace(args)),
+    }
+    println!();
+
+    let tally = runtime.block_on(serve(args, listener, address, service.clone()))?;
+    runtime.shutdown_timeout(GRACE);
+    if args.users > 0 {
+        print!("{tally}");
+        if let Some(ratio) = service.cache.hit_ratio() {
+            println!("cache       {:.1} % of searches answered from it", 100.0 * ratio);
+        }
+    }
+    println!();
+    drop(perf); // prints its report
+    Ok(())
+}
+
+fn pace(args: &Args) -> String {
+    let scenario = format!("{:?}", args.scenario).to_lowercase();
+    if args.rate > 0.0 {
+        format!("{} requests/s each, {scenario}", args.rate)
+    } else {
+        format!("as fast as answered, {scenario}")
+    }
+}
+
+/// Brings the database up to date and loads the index.
+#[perf_sdk::profiled]
+fn prepare(args: &Args) -> Result<Service, Box<dyn Error>> {
+    let begin = Instant::now();
+    let corpus = Corpus::new(&args.corpus, args.max_files)?;
+    let files = corpus.files()?;
+    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum::<u64>());
+
+    let directory = args.data.clone().unwrap_or_else(data_directory);
+    let database = directory.join(format!("{:016x}.sqlite", corpus.fingerprint()));
+    let failed =
+        |error: &dyn Error| format!("--data {}: {error}; a writable directory is allowed", directory.display());
+    std::fs::create_dir_all(&directory).map_err(|error| failed(&error))?;
+    let mut store = Store::open(&database).map_err(|error| failed(&error))?;
+    let mut desks = Vec::new();
+    for _ in 0..args.thread_count() {
+        desks.push(Desk { store: Store::open_reader(&database)?, scratch: Scratch::default() });
+    }
+    let workers = Workers::start(desks, args.queue)?;
+    let changes = refresh::refresh(&mut store, &workers, files)?;
+    let index = Arc::new(refresh::load(&store, &workers)?);
+
+    let (items, words) = (index.items().len(), index.word_count());
+    println!("corpus      {count} files, {:.1} MB: {items} items, {words} words", bytes as f64 / 1e6);
+    let refresh::Changes { unchanged, indexed, removed, unreadable } = changes;
+    print!("index       {indexed} files indexed, {unchanged} unchanged, {removed} removed");
+    if unreadable > 0 {
+        print!(", {unreadable} unreadable");
+    }
+    println!("; ready after {:.1} s", begin.elapsed().as_secs_f64());
+    metrics::gauge!("service_items").set(items as f64);
+    Ok(Service { index, workers, cache: Cache::new(args.cache), timeout: Duration::from_millis(args.timeout) })
+}
+
+/// Serves, under load, until the time is over or someone says so.
+async fn serve(
+    args: &Args,
+    listener: TcpListener,
+    address: SocketAddr,
+    service: Arc<Service>,
+) -> Result<tally::Tally, Box<dyn Error>> {
+    let (stop, stopped) = watch::channel(false);
+    let mut server_stopped = stopped.clone();
+    let server = axum::serve(listener, http::router(service.clone())).with_graceful_shutdown(async move {
+        let _ = server_stopped.changed().await;
+    });
+    let server = tokio::spawn(server.into_future());
+
+    let load = (args.users > 0).then(|| {
+        let plan = load::Plan::new(args, address);
+        let questions = Questions::new(service.index.by_frequency(), args.seed);
+        std::thread::Builder::new().name("users".into()).spawn(move || load::run(plan, questions, stopped))
+    });
+    end(args.duration()).await?;
+    stop.send_replace(true);
+    let tally = match load.transpose()? {
+        Some(load) => load.join().map_err(|_| "the load generator panicked")??,
+        None => tally::Tally::default(),
+    };
+    if let Ok(served) = tokio::time::timeout(GRACE, server).await {
+        served??;
+    }
+    Ok(tally)
+}
+
+/// Waits for the end: Ctrl-C, a termination signal, or the time.
+async fn end(after: Option<Duration>) -> io::Result<()> {
+    let time = async {
+        match after {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    #[cfg(unix)]
+    let mut termination = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    #[cfg(unix)]
+    let terminated = termination.recv();
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = time => Ok(()),
+        _ = terminated => Ok(()),
+        pressed = tokio::signal::ctrl_c() => pressed,
+    }
+}
+
+/// `service` in the target directory, which is two above the executable; else in the directory for temporary files.
+fn data_directory() -> PathBuf {
+    let executable = std::env::current_exe().ok();
+    let target = executable.as_deref().and_then(|path| path.ancestors().nth(3));
+    match target {
+        Some(target) if target.join("CACHEDIR.TAG").is_file() => target.join("service"),
+        _ => std::env::temp_dir().join("perf-sdk-service"),
+    }
+}

@@ -1,0 +1,209 @@
+//! Threads that compute: a bounded queue before them, and what each needs kept beside it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use perf_sdk::Outcome;
+use tokio::sync::oneshot;
+
+type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
+
+/// The queue is full; the work was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// Dedicated threads, each with a state of its own (a database connection, buffers). Dropping ends them after the work that
+/// was taken.
+#[derive(Debug)]
+pub(crate) struct Workers<S> {
+    queue: Arc<Queue<S>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Queue<S> {
+    waiting: Mutex<Waiting<S>>,
+    capacity: usize,
+    arrived: Condvar,
+    left: Condvar,
+}
+
+struct Waiting<S> {
+    jobs: VecDeque<(Job<S>, Instant)>,
+    closed: bool,
+}
+
+impl<S: 'static> Workers<S> {
+    /// Starts a thread for each state.
+    pub(crate) fn start(states: Vec<S>, capacity: usize) -> io::Result<Self>
+    where
+        S: Send,
+    {
+        let waiting = Mutex::new(Waiting { jobs: VecDeque::with_capacity(capacity.min(1024)), closed: false });
+        let queue = Arc::new(Queue { waiting, capacity, arrived: Condvar::new(), left: Condvar::new() });
+        let mut workers = Self { queue, threads: Vec::new() };
+        for (number, mut state) in states.into_iter().enumerate() {
+            let queue = workers.queue.clone();
+            let work = move || {
+                while let Some(job) = queue.next() {
+                    run(job, &mut state);
+                }
+            };
+            workers.threads.push(thread::Builder::new().name(format!("worker-{number}")).spawn(work)?);
+        }
+        Ok(workers)
+    }
+
+    /// How many threads there are.
+    pub(crate) fn count(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Hands `work` to a thread, unless the queue is full. The receiver gets the result; dropped before the work begins, the
+    /// work is not done; an error there says that the work panicked.
+    pub(crate) fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut S) -> T + Send + 'static,
+    ) -> Result<oneshot::Receiver<T>, Full> {
+        let (sender, receiver) = oneshot::channel();
+        let job = Box::new(move |state: &mut S| {
+            if !sender.is_closed() {
+                let _ = sender.send(work(state)); // nobody waits any more: nothing to tell
+            }
+        });
+        let mut waiting = self.queue.lock();
+        if waiting.jobs.len() >= self.queue.capacity {
+            return Err(Full);
+        }
+        waiting.jobs.push_back((job, Instant::now()));
+        metrics::gauge!("service_queue_depth").set(waiting.jobs.len() as f64);
+        drop(waiting);
+        self.queue.arrived.notify_one();
+        Ok(receiver)
+    }
+
+    /// Hands `work` to a thread, waiting while the queue is full.
+    pub(crate) fn give(&self, work: impl FnOnce(&mut S) + Send + 'static) {
+        let mut waiting = self.queue.lock();
+        while waiting.jobs.len() >= self.queue.capacity {
+            waiting = self.queue.left.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        waiting.jobs.push_back((Box::new(work), Instant::now()));
+        drop(waiting);
+        self.queue.arrived.notify_one();
+    }
+}
+
+#[perf_sdk::profiled(name = "worker job")]
+fn run<S>(job: Job<S>, state: &mut S) {
+    // Its result is its own matter; the thread and its state live on.
+    let _ = catch_unwind(AssertUnwindSafe(|| job(state)));
+}
+
+impl<S> Queue<S> {
+    fn lock(&self) -> MutexGuard<'_, Waiting<S>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job, waiting for one; `None` when the queue is closed and empty.
+    fn next(&self) -> Option<Job<S>> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some((job, since)) = waiting.jobs.pop_front() {
+                metrics::gauge!("service_queue_depth").set(waiting.jobs.len() as f64);
+                drop(waiting);
+                self.left.notify_one();
+                // Began on one thread and ends on another: no scope can hold it.
+                perf_sdk::record("queue wait", since.elapsed(), Outcome::Ok);
+                return Some(job);
+            }
+            if waiting.closed {
+                return None;
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<S> Drop for Workers<S> {
+    fn drop(&mut self) {
+        self.queue.lock().closed = true;
+        self.queue.arrived.notify_all();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<S> std::fmt::Debug for Waiting<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waiting").field("jobs", &self.jobs.len()).field("closed", &self.closed).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Occupies the only thread until the sender is dropped.
+    fn block(workers: &Workers<u32>) -> mpsc::Sender<()> {
+        let (release, blocked) = mpsc::channel::<()>();
+        let (begun, begins) = mpsc::channel();
+        workers.give(move |_| {
+            begun.send(()).unwrap();
+            let _ = blocked.recv();
+        });
+        begins.recv().unwrap();
+        release
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_an_abandoned_question_is_not_worked_on() {
+        let workers = Workers::start(vec![7_u32], 1).unwrap();
+        let release = block(&workers);
+        let worked = Arc::new(AtomicUsize::new(0));
+        let counting = worked.clone();
+        let abandoned = workers.ask(move |_| counting.fetch_add(1, Ordering::Relaxed)).unwrap();
+        assert_eq!(workers.ask(|_| ()).unwrap_err(), Full);
+        drop(abandoned);
+        drop(release);
+        drop(workers);
+        assert_eq!(worked.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_panic_ends_the_job_and_not_the_thread() {
+        let workers = Workers::start(vec![7_u32], 8).unwrap();
+        let lost = workers
+            .ask(|_| {
+                if true {
+                    panic!("expected by the test")
+                }
+            })
+            .unwrap();
+        let found = workers.ask(|state| *state).unwrap();
+        assert!(lost.blocking_recv().is_err());
+        assert_eq!(found.blocking_recv(), Ok(7));
+    }
+
+    #[test]
+    fn the_end_waits_for_what_was_taken() {
+        let workers = Workers::start(vec![1_u32, 2], 2).unwrap();
+        let worked = Arc::new(AtomicUsize::new(0));
+        for _ in 0..100 {
+            let counting = worked.clone();
+            workers.give(move |_| {
+                counting.fetch_add(1, Ordering::Relaxed);
+            });
+        }
+        drop(workers);
+        assert_eq!(worked.load(Ordering::Relaxed), 100);
+    }
+}
