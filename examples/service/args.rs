@@ -16,20 +16,20 @@ pub(crate) struct Args {
     pub(crate) corpus: Vec<PathBuf>,
 
     /// At most so many files; more are thinned out, the workspace's own last
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = at_least_one)]
-    pub(crate) max_files: usize,
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = whole::<1, 10_000_000>)]
+    pub(crate) max_files: u64,
 
     /// Directory of the database that makes restarts quick [default: beside the executable, in the target directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
     /// Address of the service; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Users of the load generator; 0: no load
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(0..=10_000))]
-    pub(crate) users: u32,
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = whole::<0, 10_000>)]
+    pub(crate) users: u64,
 
     /// Questions that each user asks per second, whether or not the answers come in time; 0: the next one as soon as the last
     /// is answered
@@ -41,27 +41,27 @@ pub(crate) struct Args {
     pub(crate) scenario: Scenario,
 
     /// Ends after so long [default: at Ctrl-C]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    #[arg(long, value_name = "N", value_parser = whole::<1, 31_536_000>)]
     pub(crate) seconds: Option<u64>,
 
     /// Seed of everything random in the load
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<0, { u64::MAX }>)]
     pub(crate) seed: u64,
 
     /// Threads that search and index [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) threads: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = whole::<1, 256>)]
+    pub(crate) threads: Option<u64>,
 
     /// Questions that may wait for a thread; further ones are refused with status 503
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
-    pub(crate) queue: usize,
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole::<1, 1_000_000>)]
+    pub(crate) queue: u64,
 
     /// Answers kept in memory, fewer than there are different questions
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole::<0, 10_000_000>)]
     pub(crate) cache: u64,
 
     /// Milliseconds after which a question is given up with status 504
-    #[arg(long, value_name = "MS", default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    #[arg(long, value_name = "MS", default_value_t = 100, value_parser = whole::<1, 600_000>)]
     pub(crate) timeout: u64,
 }
 
@@ -83,15 +83,19 @@ impl Args {
 
     pub(crate) fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.threads.map_or_else(cores, usize::from)
+        self.threads.map_or_else(cores, |threads| threads as usize)
     }
 }
 
-fn at_least_one(text: &str) -> Result<usize, String> {
+fn whole<const MIN: u64, const MAX: u64>(text: &str) -> Result<u64, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(format!("a whole number from 1 to {} is allowed", usize::MAX)),
-        Ok(number) => Ok(number),
+        Ok(number) if (MIN..=MAX).contains(&number) => Ok(number),
+        _ => Err(format!("a whole number from {MIN} to {MAX} is allowed")),
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address and a port such as 127.0.0.1:8080 or [::1]:0 is allowed".into())
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -114,14 +118,14 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_what_is_allowed() {
         for (option, value, allowed) in [
-            ("--users", "-1", ""),
-            ("--users", "10001", "10000"),
-            ("--users", "many", "invalid digit"),
+            ("--users", "-1", "0 to 10000"),
+            ("--users", "10001", "0 to 10000"),
+            ("--users", "many", "0 to 10000"),
             ("--scenario", "flood", "steady, spike, ramp"),
-            ("--seconds", "0", "1..="),
+            ("--seconds", "0", "1 to"),
             ("--rate", "NaN", "0 to 10000"),
-            ("--max-files", "0", "from 1"),
-            ("--listen", "localhost", "socket address"),
+            ("--max-files", "0", "1 to"),
+            ("--listen", "localhost", "127.0.0.1:8080"),
         ] {
             let error = Args::try_parse_from(["service", &format!("{option}={value}")]).unwrap_err().to_string();
             assert!(error.contains(option) && error.contains(value) && error.contains(allowed), "{error}");

@@ -41,7 +41,7 @@ impl Plan {
     pub(crate) fn new(args: &Args, address: SocketAddr) -> Self {
         Self {
             address,
-            users: args.users,
+            users: args.users as u32,
             rate: args.rate,
             scenario: args.scenario,
             period: args.duration().unwrap_or(ENDLESS_PERIOD),

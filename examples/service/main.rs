@@ -25,7 +25,7 @@ mod tokenize;
 mod workers;
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,7 +38,7 @@ use tokio::sync::watch;
 
 use crate::args::Args;
 use crate::cache::Cache;
-use crate::corpus::Corpus;
+use crate::corpus::{Corpus, File};
 use crate::http::Service;
 use crate::question::Questions;
 use crate::refresh::Desk;
@@ -56,44 +56,45 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            let _ = writeln!(io::stderr(), "error: {error}"); // nowhere to say that stderr is closed
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    let perf = perf_sdk::start()?;
+    // What a wrong argument spoils is tried first: an address that is taken should not cost an indexing.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    // First of all: an address that is taken should not cost an indexing.
     let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(|error| {
         format!("--listen {}: {error}; a free local address is allowed, port 0 takes any", args.listen)
     })?;
     let address = listener.local_addr()?;
-    let service = Arc::new(prepare(args)?);
+    let opened = Opened::new(args)?;
+    let perf = perf_sdk::start()?;
+    let mut out = io::stdout();
+    let service = Arc::new(prepare(args, opened, &mut out)?);
 
-    println!("service     http://{address}");
+    writeln!(out, "service     http://{address}")?;
     match perf.address() {
-        Some(address) => println!("profiler    http://{address}"),
-        None => println!("profiler    recording, without an address (PERF_LISTEN=127.0.0.1:0 takes a free port)"),
+        Some(address) => writeln!(out, "profiler    http://{address}")?,
+        None => writeln!(out, "profiler    records, without an address (PERF_LISTEN=127.0.0.1:0 takes a free port)")?,
     }
     let until = args.seconds.map_or("until Ctrl-C".into(), |seconds| format!("for {seconds} s"));
     match args.users {
-        0 => println!("load        none; {until}"),
-        users => println!("load        {users} users, {}, {until}", pace(args)),
+        0 => writeln!(out, "load        none; {until}\n")?,
+        users => writeln!(out, "load        {users} users, {}, {until}\n", pace(args))?,
     }
-    println!();
 
     let tally = runtime.block_on(serve(args, listener, address, service.clone()))?;
     runtime.shutdown_timeout(GRACE);
     if args.users > 0 {
-        print!("{tally}");
+        write!(out, "{tally}")?;
         if let Some(ratio) = service.cache.hit_ratio() {
-            println!("cache       {:.1} % of searches answered from it", 100.0 * ratio);
+            writeln!(out, "cache       {:.1} % of searches answered from it\n", 100.0 * ratio)?;
         }
     }
-    println!();
-    drop(perf); // prints its report
+    drop(service); // its workers too: the report has everything
+    drop(perf); // prints the report
     Ok(())
 }
 
@@ -106,36 +107,52 @@ fn pace(args: &Args) -> String {
     }
 }
 
+/// The corpus and the database, found and open.
+struct Opened {
+    files: Vec<File>,
+    store: Store,
+    desks: Vec<Desk>,
+}
+
+#[perf_sdk::profiled]
+impl Opened {
+    fn new(args: &Args) -> Result<Self, Box<dyn Error>> {
+        let corpus = Corpus::new(&args.corpus, args.max_files as usize)?;
+        let files = corpus.files()?;
+        let directory = args.data.clone().unwrap_or_else(data_directory);
+        let database = directory.join(format!("{:016x}.sqlite", corpus.fingerprint()));
+        let failed = |error: &dyn Error| {
+            format!("--data {}: {error}; a directory that can be written is allowed", directory.display())
+        };
+        std::fs::create_dir_all(&directory).map_err(|error| failed(&error))?;
+        let store = Store::open(&database).map_err(|error| failed(&error))?;
+        let mut desks = Vec::new();
+        for _ in 0..args.thread_count() {
+            let store = Store::open_reader(&database).map_err(|error| failed(&error))?;
+            desks.push(Desk { store, scratch: Scratch::default() });
+        }
+        Ok(Self { files, store, desks })
+    }
+}
+
 /// Brings the database up to date and loads the index.
 #[perf_sdk::profiled]
-fn prepare(args: &Args) -> Result<Service, Box<dyn Error>> {
+fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service, Box<dyn Error>> {
     let begin = Instant::now();
-    let corpus = Corpus::new(&args.corpus, args.max_files)?;
-    let files = corpus.files()?;
+    let Opened { files, mut store, desks } = opened;
     let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum::<u64>());
-
-    let directory = args.data.clone().unwrap_or_else(data_directory);
-    let database = directory.join(format!("{:016x}.sqlite", corpus.fingerprint()));
-    let failed =
-        |error: &dyn Error| format!("--data {}: {error}; a writable directory is allowed", directory.display());
-    std::fs::create_dir_all(&directory).map_err(|error| failed(&error))?;
-    let mut store = Store::open(&database).map_err(|error| failed(&error))?;
-    let mut desks = Vec::new();
-    for _ in 0..args.thread_count() {
-        desks.push(Desk { store: Store::open_reader(&database)?, scratch: Scratch::default() });
-    }
-    let workers = Workers::start(desks, args.queue)?;
+    let workers = Workers::start(desks, args.queue as usize)?;
     let changes = refresh::refresh(&mut store, &workers, files)?;
     let index = Arc::new(refresh::load(&store, &workers)?);
 
     let (items, words) = (index.items().len(), index.word_count());
-    println!("corpus      {count} files, {:.1} MB: {items} items, {words} words", bytes as f64 / 1e6);
+    writeln!(out, "corpus      {count} files, {:.1} MB: {items} items, {words} words", bytes as f64 / 1e6)?;
     let refresh::Changes { unchanged, indexed, removed, unreadable } = changes;
-    print!("index       {indexed} files indexed, {unchanged} unchanged, {removed} removed");
+    write!(out, "index       {indexed} files indexed, {unchanged} unchanged, {removed} removed")?;
     if unreadable > 0 {
-        print!(", {unreadable} unreadable");
+        write!(out, ", {unreadable} unreadable")?;
     }
-    println!("; ready after {:.1} s", begin.elapsed().as_secs_f64());
+    writeln!(out, ", in {:.1} s", begin.elapsed().as_secs_f64())?;
     metrics::gauge!("service_items").set(items as f64);
     Ok(Service { index, workers, cache: Cache::new(args.cache), timeout: Duration::from_millis(args.timeout) })
 }

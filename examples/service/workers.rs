@@ -33,7 +33,7 @@ struct Queue<S> {
 }
 
 struct Waiting<S> {
-    jobs: VecDeque<(Job<S>, Instant)>,
+    jobs: VecDeque<Job<S>>,
     closed: bool,
 }
 
@@ -70,8 +70,12 @@ impl<S: 'static> Workers<S> {
         work: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<oneshot::Receiver<T>, Full> {
         let (sender, receiver) = oneshot::channel();
+        let asked = Instant::now();
         let job = Box::new(move |state: &mut S| {
-            if !sender.is_closed() {
+            let outcome = if sender.is_closed() { Outcome::Cancelled } else { Outcome::Ok };
+            // Began on one thread and ended on another: no scope could hold it.
+            perf_sdk::record("queue wait", asked.elapsed(), outcome);
+            if outcome == Outcome::Ok {
                 let _ = sender.send(work(state)); // nobody waits any more: nothing to tell
             }
         });
@@ -79,7 +83,7 @@ impl<S: 'static> Workers<S> {
         if waiting.jobs.len() >= self.queue.capacity {
             return Err(Full);
         }
-        waiting.jobs.push_back((job, Instant::now()));
+        waiting.jobs.push_back(job);
         metrics::gauge!("service_queue_depth").set(waiting.jobs.len() as f64);
         drop(waiting);
         self.queue.arrived.notify_one();
@@ -92,7 +96,7 @@ impl<S: 'static> Workers<S> {
         while waiting.jobs.len() >= self.queue.capacity {
             waiting = self.queue.left.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        waiting.jobs.push_back((Box::new(work), Instant::now()));
+        waiting.jobs.push_back(Box::new(work));
         drop(waiting);
         self.queue.arrived.notify_one();
     }
@@ -113,12 +117,10 @@ impl<S> Queue<S> {
     fn next(&self) -> Option<Job<S>> {
         let mut waiting = self.lock();
         loop {
-            if let Some((job, since)) = waiting.jobs.pop_front() {
+            if let Some(job) = waiting.jobs.pop_front() {
                 metrics::gauge!("service_queue_depth").set(waiting.jobs.len() as f64);
                 drop(waiting);
                 self.left.notify_one();
-                // Began on one thread and ends on another: no scope can hold it.
-                perf_sdk::record("queue wait", since.elapsed(), Outcome::Ok);
                 return Some(job);
             }
             if waiting.closed {
