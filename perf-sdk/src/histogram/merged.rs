@@ -101,7 +101,7 @@ impl Histogram {
     /// The value at rank ⌈q · count⌉ of the sorted values, at least the first, within 1.1 %.
     ///
     /// It is the harmonic middle of its cell's bounds, which halves the greatest relative error; exact where a cell holds
-    /// one integer only, as below 50. `q` is clamped to 0..=1. `None` if the histogram is empty or `q` is not a number.
+    /// one integer only, as up to 40. `q` is clamped to 0..=1. `None` if the histogram is empty or `q` is not a number.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let count = self.count();
@@ -291,6 +291,13 @@ mod tests {
                     assert!((got - exact).abs() <= exact * 0.011, "{scale:?} q {q}: {got} instead of {exact}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn small_integers_are_exact() {
+        for (scale, v) in (0..=40).flat_map(|v| [(Scale::Seconds, v), (Scale::Bytes, v)]) {
+            assert_eq!(of(scale, &[v]).quantile(0.5), Some(v as f64));
         }
     }
 

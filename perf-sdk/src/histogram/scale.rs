@@ -194,14 +194,16 @@ impl Grid {
         }
     }
 
-    /// The bucket of `v ≥ 1`, counted from octave 0, bucket 0.
+    /// The bucket of `v ≥ 1`, counted from octave 0, bucket 0. Some bucket for 0.
     #[inline]
     pub(super) const fn number(&self, v: u64) -> u32 {
-        let zeros = v.leading_zeros();
-        let mantissa = v.wrapping_shl(zeros);
+        // PERF: the mask makes 0 harmless without the compiler learning that `v` is not 0. Where it knows, it emits a
+        // bare `bsr`, which waits for the old value of its target register: 8 ns a call instead of 3.
+        let zeros = v.leading_zeros() & 63;
+        let mantissa = v << zeros;
         let below = self.below[(mantissa >> 57) as usize & 63];
         let bounds_below = below as u32 + (mantissa > self.mantissas[below as usize]) as u32;
-        32 * (63_u32.wrapping_sub(zeros)) + bounds_below + self.offset
+        32 * (63 - zeros) + bounds_below + self.offset
     }
 
     /// The largest integer in bucket `number`: the floor of its upper bound.
