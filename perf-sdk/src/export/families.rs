@@ -1,0 +1,294 @@
+//! The metrics: one table, whichever format they are written in. A new metric is a new row.
+
+use std::borrow::Cow;
+use std::io;
+
+use super::exposition::Floors;
+use crate::histogram::Histogram;
+use crate::snapshot::{Exemplar, Function, Snapshot};
+
+/// What a family's numbers mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Only grows. Its name ends in `_total`, or it is the user's and does not.
+    Counter,
+    Gauge,
+    /// Always 1; says something by its labels. Its name ends in `_info`.
+    Info,
+    Histogram,
+    Summary,
+    Unknown,
+}
+
+/// What is said once of all metrics of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head<'a> {
+    /// As a query spells it, in every format: with `_total`, with `_info`.
+    pub(super) name: Cow<'a, str>,
+    pub(super) help: Cow<'a, str>,
+    /// The end of the name that is a unit, or nothing.
+    pub(super) unit: &'static str,
+    pub(super) kind: Kind,
+}
+
+/// Labels and a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Metric<'a> {
+    pub(super) labels: Vec<(&'a str, Cow<'a, str>)>,
+    pub(super) value: Value<'a>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value<'a> {
+    Number(f64),
+    /// One of ours: has native buckets too.
+    Distribution {
+        histogram: &'a Histogram,
+        exemplars: &'a [Exemplar],
+    },
+    /// Somebody else's: (upper bound, cumulative count), without `+Inf`.
+    Buckets {
+        buckets: Vec<(f64, u64)>,
+        sum: f64,
+        count: u64,
+    },
+    /// (quantile, value).
+    Quantiles {
+        quantiles: Vec<(f64, f64)>,
+        sum: f64,
+        count: u64,
+    },
+}
+
+/// A format. It knows what metrics are; they do not know it.
+pub(super) trait Encoding {
+    /// Writes one family.
+    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()>;
+    /// Writes what ends a document.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// What a row is computed from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) floors: &'a Floors,
+}
+
+type Metrics<'a> = Box<dyn Iterator<Item = Metric<'a>> + 'a>;
+
+/// One of our metrics.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+    pub(super) unit: &'static str,
+    pub(super) kind: Kind,
+    pub(super) metrics: for<'a> fn(Source<'a>) -> Metrics<'a>,
+}
+
+impl Row {
+    pub(super) fn head(&self) -> Head<'static> {
+        Head { name: self.name.into(), help: self.help.into(), unit: self.unit, kind: self.kind }
+    }
+}
+
+/// All of ours, in the order in which they are written.
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "function_calls_total",
+        help: "Finished calls by outcome, exact.",
+        unit: "",
+        kind: Kind::Counter,
+        metrics: calls,
+    },
+    Row {
+        name: "function_calls_duration_seconds",
+        help: "Wall time of finished calls; of a future from its first poll to its end.",
+        unit: "seconds",
+        kind: Kind::Histogram,
+        metrics: |source| distributions(source, |f| Some(&f.wall), |f| &f.exemplars),
+    },
+    Row {
+        name: "function_cpu_seconds",
+        help: "CPU time that the calling threads spent in finished calls.",
+        unit: "seconds",
+        kind: Kind::Histogram,
+        metrics: |source| distributions(source, |f| f.cpu.as_ref(), |_| &[]),
+    },
+    Row {
+        name: "function_allocated_bytes",
+        help: "Bytes requested from the allocator by finished calls, callees included.",
+        unit: "bytes",
+        kind: Kind::Histogram,
+        metrics: |source| distributions(source, |f| f.bytes.as_ref(), |_| &[]),
+    },
+    Row {
+        name: "function_calls_concurrent",
+        help: "Calls running now.",
+        unit: "",
+        kind: Kind::Gauge,
+        metrics: |source| per_function(source, |_, f| Some(f.running as f64)),
+    },
+    Row {
+        name: "function_self_seconds_total",
+        help: "Wall time without profiled callees and without a future's idle time; the highest estimate so far.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |s, f| Some(seconds(s.floors.self_wall_ns(f)))),
+    },
+    Row {
+        name: "function_self_cpu_seconds_total",
+        help: "CPU time without profiled callees; the highest estimate so far.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |s, f| f.cpu.as_ref().map(|_| seconds(s.floors.self_cpu_ns(f)))),
+    },
+    Row {
+        name: "function_idle_seconds_total",
+        help: "Time that finished futures spent between polls.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |_, f| f.future.map(|future| seconds(future.idle_ns))),
+    },
+    Row {
+        name: "function_allocations_total",
+        help: "Allocations during calls, callees included, reallocations not.",
+        unit: "",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |_, f| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
+    },
+    Row {
+        name: "function_freed_bytes_total",
+        help: "Bytes freed during calls, callees included, whoever had allocated them.",
+        unit: "bytes",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |_, f| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
+    },
+    Row {
+        name: "perf_sites",
+        help: "Annotated places that ran at least once.",
+        unit: "",
+        kind: Kind::Gauge,
+        metrics: |source| single(source.snapshot.profiler.sites as f64),
+    },
+    Row {
+        name: "perf_threads",
+        help: "Threads that recorded something and live.",
+        unit: "",
+        kind: Kind::Gauge,
+        metrics: |source| single(source.snapshot.profiler.threads as f64),
+    },
+    Row {
+        name: "perf_memory_bytes",
+        help: "Memory held by the recorder.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        metrics: |source| single(source.snapshot.profiler.memory_bytes as f64),
+    },
+    Row {
+        name: "perf_dropped_total",
+        help: "What could not be recorded, by reason.",
+        unit: "",
+        kind: Kind::Counter,
+        metrics: dropped,
+    },
+    Row {
+        name: "perf_cpu_clock_info",
+        help: "How thread CPU time is read.",
+        unit: "",
+        kind: Kind::Info,
+        metrics: cpu_clock,
+    },
+    Row {
+        name: "perf_overhead_seconds_total",
+        help: "Estimated time that recording itself cost.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        metrics: |source| single(seconds(source.floors.overhead_ns())),
+    },
+];
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}
+
+fn positive(n: i64) -> f64 {
+    n.max(0) as f64
+}
+
+fn labels(function: &Function) -> Vec<(&'static str, Cow<'_, str>)> {
+    vec![("function", function.name.as_str().into()), ("module", function.module.as_str().into())]
+}
+
+fn single<'a>(value: f64) -> Metrics<'a> {
+    Box::new(std::iter::once(Metric { labels: Vec::new(), value: Value::Number(value) }))
+}
+
+fn per_function<'a>(source: Source<'a>, value: fn(Source<'a>, &'a Function) -> Option<f64>) -> Metrics<'a> {
+    Box::new(source.snapshot.functions.iter().filter_map(move |function| {
+        Some(Metric { labels: labels(function), value: Value::Number(value(source, function)?) })
+    }))
+}
+
+fn distributions<'a>(
+    source: Source<'a>,
+    histogram: fn(&'a Function) -> Option<&'a Histogram>,
+    exemplars: fn(&'a Function) -> &'a [Exemplar],
+) -> Metrics<'a> {
+    Box::new(source.snapshot.functions.iter().filter_map(move |function| {
+        let value = Value::Distribution { histogram: histogram(function)?, exemplars: exemplars(function) };
+        Some(Metric { labels: labels(function), value })
+    }))
+}
+
+/// Outcomes that never happened are there as 0, so that the first one is an increase; a plain function cannot be cancelled.
+fn calls(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.functions.iter().flat_map(|function| {
+        let calls = function.calls;
+        let may_be_cancelled = function.future.is_some() || calls.cancelled > 0;
+        [
+            ("ok", Some(calls.ok)),
+            ("error", Some(calls.error)),
+            ("panic", Some(calls.panic)),
+            ("cancelled", may_be_cancelled.then_some(calls.cancelled)),
+        ]
+        .into_iter()
+        .filter_map(move |(result, count)| {
+            let mut labels = labels(function);
+            labels.push(("result", result.into()));
+            Some(Metric { labels, value: Value::Number(count? as f64) })
+        })
+    }))
+}
+
+fn dropped(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.profiler.dropped.iter().map(|(reason, count)| Metric {
+        labels: vec![("reason", reason.as_str().into())],
+        value: Value::Number(*count as f64),
+    }))
+}
+
+fn cpu_clock(source: Source<'_>) -> Metrics<'_> {
+    let engine = source.snapshot.profiler.cpu_clock.as_str();
+    Box::new(
+        (!engine.is_empty())
+            .then(|| Metric { labels: vec![("engine", engine.into())], value: Value::Number(1.0) })
+            .into_iter(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_end_as_their_kind_and_unit_demand() {
+        for row in ROWS {
+            assert_eq!(row.name.ends_with("_total"), row.kind == Kind::Counter, "{}", row.name);
+            assert_eq!(row.name.ends_with("_info"), row.kind == Kind::Info, "{}", row.name);
+            let stem = row.name.strip_suffix("_total").unwrap_or(row.name);
+            assert!(row.unit.is_empty() || stem.ends_with(&format!("_{}", row.unit)), "{}", row.name);
+            assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+}

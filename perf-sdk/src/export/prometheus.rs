@@ -1,0 +1,42 @@
+//! Prometheus text format 0.0.4.
+
+use std::io::{self, Write};
+
+use super::families::{Encoding, Head, Kind, Metric};
+use super::text::{Escaped, samples};
+
+/// Every server reads it. It has no exemplars and no native histograms.
+pub(super) struct Prometheus<'a> {
+    to: &'a mut dyn Write,
+}
+
+impl<'a> Prometheus<'a> {
+    pub(super) fn new(to: &'a mut dyn Write) -> Self {
+        Self { to }
+    }
+}
+
+impl Encoding for Prometheus<'_> {
+    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()> {
+        let kind = match head.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge | Kind::Info => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+            Kind::Unknown => "untyped",
+        };
+        let name = &head.name;
+        if !head.help.is_empty() {
+            writeln!(self.to, "# HELP {name} {}", Escaped { text: &head.help, quotes: false })?;
+        }
+        writeln!(self.to, "# TYPE {name} {kind}")?;
+        for metric in metrics {
+            samples(self.to, name, &metric, false)?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

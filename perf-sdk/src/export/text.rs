@@ -1,0 +1,230 @@
+//! What the two text formats share: sample lines, labels, numbers.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use super::families::{Metric, Value};
+use crate::snapshot::Exemplar;
+
+/// Writes the sample lines of one metric.
+pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
+    let line = |to: &mut dyn Write, suffix: &str, extra: Option<(&str, &str)>, value: &dyn Display| {
+        write!(to, "{name}{suffix}{} {value}", Labels { labels: &metric.labels, extra })
+    };
+    match &metric.value {
+        Value::Number(value) => {
+            line(to, "", None, &Number(*value))?;
+            writeln!(to)?;
+        }
+        Value::Distribution { histogram, exemplars } => {
+            let per_unit = histogram.scale().per_unit() as f64;
+            let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
+            let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
+            let infinite = std::iter::once((u64::MAX, "+Inf", count));
+            let finite = bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
+            for (bound, le, count) in finite.chain(infinite) {
+                line(to, "_bucket", Some(("le", le)), &count)?;
+                // They are sorted; should two share a bucket, the later one stands.
+                let mut newest = None;
+                while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
+                    newest = Some(exemplar);
+                }
+                if let Some(exemplar) = newest {
+                    write!(to, " # {}", Reference { exemplar, per_unit })?;
+                }
+                writeln!(to)?;
+            }
+            line(to, "_sum", None, &Number(histogram.sum_in_base_unit()))?;
+            writeln!(to)?;
+            line(to, "_count", None, &count)?;
+            writeln!(to)?;
+        }
+        Value::Buckets { buckets, sum, count } => {
+            for (bound, count) in buckets {
+                line(to, "_bucket", Some(("le", &bound_label(*bound))), count)?;
+                writeln!(to)?;
+            }
+            line(to, "_bucket", Some(("le", "+Inf")), count)?;
+            writeln!(to)?;
+            line(to, "_sum", None, &Number(*sum))?;
+            writeln!(to)?;
+            line(to, "_count", None, count)?;
+            writeln!(to)?;
+        }
+        Value::Quantiles { quantiles, sum, count } => {
+            for (quantile, value) in quantiles {
+                line(to, "", Some(("quantile", &bound_label(*quantile))), &Number(*value))?;
+                writeln!(to)?;
+            }
+            line(to, "_sum", None, &Number(*sum))?;
+            writeln!(to)?;
+            line(to, "_count", None, count)?;
+            writeln!(to)?;
+        }
+    }
+    Ok(())
+}
+
+struct Labels<'a> {
+    labels: &'a [(&'a str, std::borrow::Cow<'a, str>)],
+    extra: Option<(&'a str, &'a str)>,
+}
+
+impl Display for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let labels = self.labels.iter().map(|(name, value)| (*name, value.as_ref()));
+        let mut before = '{';
+        for (name, value) in labels.chain(self.extra) {
+            write!(f, "{before}{name}=\"{}\"", Escaped { text: value, quotes: true })?;
+            before = ',';
+        }
+        if before == ',' { f.write_str("}") } else { Ok(()) }
+    }
+}
+
+/// A label's value, or a help text.
+pub(super) struct Escaped<'a> {
+    pub(super) text: &'a str,
+    /// Whether double quotes are escaped too.
+    pub(super) quotes: bool,
+}
+
+impl Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.text;
+        while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || (c == '"' && self.quotes)) {
+            f.write_str(&rest[..at])?;
+            f.write_str(match rest.as_bytes()[at] {
+                b'\\' => "\\\\",
+                b'\n' => "\\n",
+                _ => "\\\"",
+            })?;
+            rest = &rest[at + 1..];
+        }
+        f.write_str(rest)
+    }
+}
+
+/// An exemplar after the `#`.
+struct Reference<'a> {
+    exemplar: &'a Exemplar,
+    per_unit: f64,
+}
+
+impl Display for Reference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Exemplar { value_ns, at_unix_ns, .. } = self.exemplar;
+        let labels: Vec<(&str, std::borrow::Cow<'_, str>)> =
+            exemplar_labels(self.exemplar).map(|(name, value)| (name, value.into())).collect();
+        let labels = Labels { labels: &labels, extra: None }.to_string();
+        let labels = if labels.is_empty() { "{}" } else { &labels };
+        let (seconds, ms) = (at_unix_ns / 1_000_000_000, at_unix_ns / 1_000_000 % 1_000);
+        write!(f, "{labels} {} {seconds}.{ms:03}", Number(*value_ns as f64 / self.per_unit))
+    }
+}
+
+/// Names and values together may have 128 characters.
+const EXEMPLAR_CHARACTERS: usize = 128;
+
+/// The labels that an exemplar may bear; those that would make it too long are left out.
+pub(super) fn exemplar_labels(exemplar: &Exemplar) -> impl Iterator<Item = (&'static str, &str)> {
+    let mut left = EXEMPLAR_CHARACTERS;
+    [("trace_id", exemplar.trace_id.as_str()), ("span_id", exemplar.span_id.as_str())].into_iter().filter(
+        move |(name, value)| {
+            let length = name.len() + value.chars().count();
+            let fits = !value.is_empty() && length <= left;
+            left -= if fits { length } else { 0 };
+            fits
+        },
+    )
+}
+
+/// A sample's value.
+pub(super) struct Number(pub(super) f64);
+
+impl Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            n if n.is_nan() => f.write_str("NaN"),
+            n if n.is_infinite() => f.write_str(if n > 0.0 { "+Inf" } else { "-Inf" }),
+            n if n == 0.0 || (1e-6..1e16).contains(&n.abs()) => write!(f, "{n}"),
+            n => write!(f, "{n:e}"),
+        }
+    }
+}
+
+/// The value of an `le` or `quantile` label, as a Prometheus server spells it when it makes the label itself from a
+/// protobuf: else the same bucket would be another series in another format.
+pub(super) fn bound_label(bound: f64) -> String {
+    if !bound.is_finite() {
+        return Number(bound).to_string();
+    }
+    let scientific = format!("{bound:e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    match exponent.parse::<i32>() {
+        Ok(exponent) if bound != 0.0 && !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => {
+            let plain = bound.to_string();
+            if plain.contains('.') { plain } else { format!("{plain}.0") }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::histogram::Scale;
+
+    #[test]
+    fn bounds_are_spelled_as_a_server_spells_them() {
+        for (bound, label) in [
+            (0.0, "0.0"),
+            (1.0, "1.0"),
+            (0.5, "0.5"),
+            (0.0001, "0.0001"),
+            (0.00001, "1e-05"),
+            (2.5e-7, "2.5e-07"),
+            (100_000.0, "100000.0"),
+            (123_456.5, "123456.5"),
+            (1e6, "1e+06"),
+            (1.5e100, "1.5e+100"),
+            (-2.0, "-2.0"),
+            (f64::INFINITY, "+Inf"),
+        ] {
+            assert_eq!(bound_label(bound), label);
+        }
+        for scale in [Scale::Seconds, Scale::Bytes] {
+            for (bound, label) in scale.classic_bounds() {
+                assert_eq!(bound_label(*bound as f64 / scale.per_unit() as f64), *label);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_back_exactly() {
+        for n in [0.0, 1.0, -3.5, 1e-9, 0.1 + 0.2, 123_456_789.123, 1e300, f64::MIN_POSITIVE, 9_007_199_254_740_993.0] {
+            assert_eq!(Number(n).to_string().parse::<f64>().unwrap(), n);
+        }
+        assert_eq!(Number(f64::NAN).to_string(), "NaN");
+        assert_eq!(Number(f64::NEG_INFINITY).to_string(), "-Inf");
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        let labels = [("a", "x\\y\"z\nü".into())];
+        assert_eq!(Labels { labels: &labels, extra: None }.to_string(), "{a=\"x\\\\y\\\"z\\nü\"}");
+        assert_eq!(Labels { labels: &[], extra: None }.to_string(), "");
+        assert_eq!(Escaped { text: "say \"\\\"\n", quotes: false }.to_string(), "say \"\\\\\"\\n");
+    }
+
+    #[test]
+    fn an_exemplar_is_not_longer_than_allowed() {
+        let exemplar = Exemplar { trace_id: "a".repeat(100), span_id: "b".repeat(30), ..Exemplar::default() };
+        assert_eq!(exemplar_labels(&exemplar).map(|label| label.0).collect::<Vec<_>>(), ["trace_id"]);
+        let exemplar = Exemplar { trace_id: "a".repeat(200), span_id: "b".repeat(30), ..Exemplar::default() };
+        assert_eq!(exemplar_labels(&exemplar).map(|label| label.0).collect::<Vec<_>>(), ["span_id"]);
+    }
+}

@@ -1,0 +1,283 @@
+//! The user's own metrics, read from the text of their recorder, so that they appear in every format.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::families::{Head, Kind, Metric, ROWS, Value};
+
+/// A family that was read.
+#[derive(Debug, PartialEq)]
+pub(super) struct Family<'a> {
+    pub(super) head: Head<'a>,
+    pub(super) metrics: Vec<Metric<'a>>,
+}
+
+/// Put before a name that is ours.
+const RENAMED: &str = "user_";
+
+/// Suffixes that some format gives to the samples of some kind; a name and each of these belong together.
+const SUFFIXES: [&str; 7] = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info"];
+
+/// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is worth more than an error.
+///
+/// No two families of the result, and none of ours, can be mistaken for one another in any format: names that are taken
+/// are replaced, which the help text says.
+pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
+    let mut families: Vec<Family<'_>> = Vec::new();
+    let mut helps: HashMap<&str, Cow<'_, str>> = HashMap::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(comment) = line.strip_prefix('#') {
+            let mut words = comment.trim_start().splitn(3, ' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some("HELP"), Some(name), Some(help)) => {
+                    helps.insert(name, unescaped(help));
+                }
+                (Some("TYPE"), Some(name), Some(kind)) => {
+                    let help = helps.remove(name).unwrap_or_default();
+                    let head = Head { name: name.into(), help, unit: "", kind: kind_of(kind) };
+                    families.push(Family { head, metrics: Vec::new() });
+                }
+                _ => {}
+            }
+        } else if let Some(sample) = Sample::parse(line) {
+            if !families.last().is_some_and(|family| sample.part_of(&family.head).is_some()) {
+                let head = Head { name: sample.name.into(), help: Cow::default(), unit: "", kind: Kind::Unknown };
+                families.push(Family { head, metrics: Vec::new() });
+            }
+            if let Some(family) = families.last_mut() {
+                family.add(sample);
+            }
+        }
+    }
+    families.retain(|family| !family.metrics.is_empty());
+    rename(&mut families);
+    families
+}
+
+fn kind_of(text: &str) -> Kind {
+    match text.trim() {
+        "counter" => Kind::Counter,
+        "gauge" => Kind::Gauge,
+        "histogram" => Kind::Histogram,
+        "summary" => Kind::Summary,
+        _ => Kind::Unknown,
+    }
+}
+
+fn rename(families: &mut Vec<Family<'_>>) {
+    let reserved = |name: &str| {
+        let stem = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name).to_owned();
+        SUFFIXES.map(|suffix| format!("{stem}{suffix}"))
+    };
+    let mut taken: HashSet<String> = ROWS.iter().flat_map(|row| reserved(row.name)).collect();
+    families.retain_mut(|family| {
+        let is_free = |taken: &HashSet<String>, name: &str| {
+            let samples: &[&str] = match family.head.kind {
+                Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
+                Kind::Summary => &["", "_count", "_sum", "_created"],
+                _ => &[""],
+            };
+            samples.iter().all(|suffix| !taken.contains(&format!("{name}{suffix}")))
+        };
+        if !is_free(&taken, &family.head.name) {
+            let name = format!("{RENAMED}{}", family.head.name);
+            if !is_free(&taken, &name) {
+                return false;
+            }
+            let space = if family.head.help.is_empty() { "" } else { " " };
+            let note = format!("{space}(Renamed from {}, which is taken.)", family.head.name);
+            family.head.help.to_mut().push_str(&note);
+            family.head.name = name.into();
+        }
+        taken.extend(reserved(&family.head.name));
+        true
+    });
+}
+
+impl<'a> Family<'a> {
+    fn add(&mut self, sample: Sample<'a>) {
+        let Some(part) = sample.part_of(&self.head) else { return };
+        let Sample { mut labels, value, .. } = sample;
+        let mut bound = |name: &str| {
+            let at = labels.iter().position(|label| label.0 == name)?;
+            number(&labels.remove(at).1)
+        };
+        let (le, quantile) = match self.head.kind {
+            Kind::Histogram => (bound("le"), None),
+            Kind::Summary => (None, bound("quantile")),
+            _ => (None, None),
+        };
+        let empty = match self.head.kind {
+            Kind::Histogram => Value::Buckets { buckets: Vec::new(), sum: 0.0, count: 0 },
+            Kind::Summary => Value::Quantiles { quantiles: Vec::new(), sum: 0.0, count: 0 },
+            _ => {
+                self.metrics.push(Metric { labels, value: Value::Number(value) });
+                return;
+            }
+        };
+        // The lines of one metric follow each other.
+        if self.metrics.last().is_none_or(|last| last.labels != labels) {
+            self.metrics.push(Metric { labels, value: empty });
+        }
+        match (self.metrics.last_mut().map(|metric| &mut metric.value), part) {
+            (Some(Value::Buckets { sum, .. } | Value::Quantiles { sum, .. }), "_sum") => *sum = value,
+            (Some(Value::Buckets { count, .. } | Value::Quantiles { count, .. }), "_count") => *count = value as u64,
+            (Some(Value::Buckets { buckets, .. }), "_bucket") => {
+                buckets.extend(le.filter(|le| le.is_finite()).map(|le| (le, value as u64)));
+            }
+            (Some(Value::Quantiles { quantiles, .. }), "") => quantiles.extend(quantile.map(|q| (q, value))),
+            _ => {}
+        }
+    }
+}
+
+/// One line: `name{label="value",…} value [timestamp]`.
+struct Sample<'a> {
+    name: &'a str,
+    labels: Vec<(&'a str, Cow<'a, str>)>,
+    value: f64,
+}
+
+impl<'a> Sample<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let end = line.find(['{', ' ', '\t'])?;
+        let (name, mut rest) = line.split_at(end);
+        let mut labels: Vec<(&str, Cow<'_, str>)> = Vec::new();
+        if let Some(inside) = rest.strip_prefix('{') {
+            rest = inside;
+            loop {
+                rest = rest.trim_start_matches([',', ' ']);
+                if let Some(after) = rest.strip_prefix('}') {
+                    rest = after;
+                    break;
+                }
+                let (label, after) = rest.split_once("=\"")?;
+                let end = closing_quote(after)?;
+                // Names may have become equal when the recorder made them fit. A scrape with one twice is refused whole.
+                if labels.iter().all(|(known, _)| *known != label.trim()) {
+                    labels.push((label.trim(), unescaped(&after[..end])));
+                }
+                rest = &after[end + 1..];
+            }
+        }
+        let value = number(rest.split_ascii_whitespace().next()?)?;
+        (!name.is_empty()).then_some(Self { name, labels, value })
+    }
+
+    /// The suffix by which this sample belongs to the family, if it does.
+    fn part_of(&self, head: &Head<'_>) -> Option<&'a str> {
+        let suffix = self.name.strip_prefix(head.name.as_ref())?;
+        let belongs = match head.kind {
+            Kind::Histogram => matches!(suffix, "_bucket" | "_sum" | "_count"),
+            Kind::Summary => matches!(suffix, "" | "_sum" | "_count"),
+            _ => suffix.is_empty(),
+        };
+        belongs.then_some(suffix)
+    }
+}
+
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|byte| {
+        let closes = byte == b'"' && !escaped;
+        escaped = byte == b'\\' && !escaped;
+        closes
+    })
+}
+
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(c) = characters.next() {
+        match (c, characters.clone().next()) {
+            ('\\', Some(next @ ('\\' | '"' | 'n'))) => {
+                plain.push(if next == 'n' { '\n' } else { next });
+                characters.next();
+            }
+            _ => plain.push(c),
+        }
+    }
+    plain.into()
+}
+
+/// Knows `NaN`, `+Inf` and `-Inf` in any case, as written by any language.
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(family: &Family<'_>) -> Vec<f64> {
+        let number = |metric: &Metric<'_>| match metric.value {
+            Value::Number(value) => value,
+            _ => panic!("{metric:?}"),
+        };
+        family.metrics.iter().map(number).collect()
+    }
+
+    #[test]
+    fn reads_all_kinds() {
+        let families = parse(
+            "# HELP jobs_total jobs \\\\ done\\n\n# TYPE jobs_total counter\njobs_total{queue=\"a\\\"b,c} d\",kind=\"x\\\\\"} 3\njobs_total 4\n\n\
+             # TYPE depth gauge\ndepth NaN\ndepth{q=\"\"} -inf 1700000000000\n\n\
+             # TYPE took histogram\ntook_bucket{r=\"1\",le=\"0.5\"} 1\ntook_bucket{r=\"1\",le=\"+Inf\"} 2\ntook_sum{r=\"1\"} 7.5\ntook_count{r=\"1\"} 2\n\
+             took_bucket{r=\"2\",le=\"0.5\"} 0\ntook_bucket{r=\"2\",le=\"+Inf\"} 0\ntook_sum{r=\"2\"} 0\ntook_count{r=\"2\"} 0\n\n\
+             # TYPE size summary\nsize{quantile=\"0.9\"} 8\nsize{quantile=\"1\"} 9\nsize_sum 17\nsize_count 2\n\n\
+             loose 5\n",
+        );
+        let [jobs, depth, took, size, loose] = families.as_slice() else { panic!("{families:?}") };
+        assert_eq!((jobs.head.kind, jobs.head.help.as_ref()), (Kind::Counter, "jobs \\ done\n"));
+        assert_eq!(jobs.metrics[0].labels, [("queue", "a\"b,c} d".into()), ("kind", "x\\".into())]);
+        assert_eq!(numbers(jobs), [3.0, 4.0]);
+        assert!(numbers(depth)[0].is_nan() && numbers(depth)[1] == f64::NEG_INFINITY);
+        assert_eq!(took.metrics.len(), 2);
+        assert_eq!(took.metrics[0].labels, [("r", "1".into())]);
+        assert_eq!(took.metrics[0].value, Value::Buckets { buckets: vec![(0.5, 1)], sum: 7.5, count: 2 });
+        assert_eq!(size.metrics[0].value, Value::Quantiles { quantiles: vec![(0.9, 8.0), (1.0, 9.0)], sum: 17.0, count: 2 });
+        assert_eq!((loose.head.kind, numbers(loose)), (Kind::Unknown, vec![5.0]));
+    }
+
+    #[test]
+    fn nonsense_is_passed_over() {
+        for text in ["", "# TYPE", "# TYPE x", "x", "x{", "x{a", "x{a=", "x{a=\"", "x{a=\"b\"", "x{a=\"b\"} z", "{} 1", "x{a=\"\\\"} 1", "# é", "x é"] {
+            assert_eq!(parse(text), [], "{text}");
+        }
+        assert_eq!(parse("x{a=\"1\",a=\"2\"} 1")[0].metrics[0].labels, [("a", "1".into())]);
+    }
+
+    #[test]
+    fn a_name_of_ours_is_replaced_and_the_help_says_so() {
+        for (name, kind) in [
+            ("function_calls_total", "counter"),
+            ("function_calls", "gauge"),
+            ("function_cpu_seconds", "histogram"),
+            ("function_cpu_seconds_count", "gauge"),
+            ("perf_cpu_clock", "gauge"),
+            ("function_self_seconds", "summary"),
+        ] {
+            let sample = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
+            let families = parse_leaked(&format!("# HELP {name} Mine.\n# TYPE {name} {kind}\n{sample} 1\n"));
+            assert_eq!(families[0].head.name, format!("user_{name}"));
+            assert_eq!(families[0].head.help, format!("Mine. (Renamed from {name}, which is taken.)"));
+        }
+        for name in ["function_calls_ok", "perf_site", "function", "user_function_calls"] {
+            assert_eq!(parse_leaked(&format!("# TYPE {name} gauge\n{name} 1\n"))[0].head.name, name);
+        }
+    }
+
+    #[test]
+    fn two_families_of_one_name_are_told_apart() {
+        let families = parse("# TYPE x counter\nx 1\n# TYPE x gauge\nx 2\n# TYPE x histogram\nx_count 3\n");
+        let names: Vec<&str> = families.iter().map(|family| family.head.name.as_ref()).collect();
+        assert_eq!(names, ["x", "user_x"], "a third one has no name left");
+    }
+
+    fn parse_leaked(text: &str) -> Vec<Family<'static>> {
+        parse(text.to_owned().leak())
+    }
+}
