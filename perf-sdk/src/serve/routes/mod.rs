@@ -4,7 +4,7 @@ mod assets;
 mod healthz;
 mod hlog;
 mod index;
-//M mod metrics;
+mod metrics;
 mod profile;
 mod snapshot;
 
@@ -20,7 +20,7 @@ use super::reply;
 fn table() -> Vec<(&'static str, MethodRouter)> {
     vec![
         ("/", get(index::page)),
-        //M ("/metrics", get(metrics::metrics)),
+        ("/metrics", get(metrics::metrics)),
         #[cfg(feature = "svg")]
         ("/flamegraph", get(profile::flamegraph)),
         ("/folded", get(profile::folded)),
