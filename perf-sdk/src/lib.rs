@@ -25,7 +25,7 @@ mod tracing_layer;
 pub use config::{Builder, SETTINGS, Setting};
 pub use error::Error;
 pub use handle::Handle;
-pub use histogram::Histogram;
+pub use histogram::{Histogram, Native, Scale, Span};
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 pub use memory::Counted;
