@@ -40,7 +40,7 @@ pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
                 _ => {}
             }
         } else if let Some(sample) = Sample::parse(line) {
-            if !families.last().is_some_and(|family| sample.part_of(&family.head).is_some()) {
+            if families.last().is_none_or(|family| sample.part_of(&family.head).is_none()) {
                 let head = Head { name: sample.name.into(), help: Cow::default(), unit: "", kind: Kind::Unknown };
                 families.push(Family { head, metrics: Vec::new() });
             }

@@ -3,7 +3,7 @@
 //! A cell is a bucket of the native histogram, or one of the two parts into which a decimal bound splits it. So native
 //! buckets, classic buckets and quantiles all come exactly from the same counts.
 
-use super::scale::{OCTAVES, Scale};
+use super::scale::Scale;
 
 /// Cells of an octave: its 32 buckets, one of them possibly split.
 pub(super) const SLOTS: usize = 33;
@@ -80,13 +80,12 @@ impl Cell {
     }
 }
 
-/// All cells of a scale.
-pub(super) const CELLS: u16 = (OCTAVES * SLOTS) as u16;
-
 #[cfg(test)]
 mod tests {
+    use super::super::scale::OCTAVES;
     use super::*;
 
+    const CELLS: u16 = (OCTAVES * SLOTS) as u16;
     const SCALES: [Scale; 2] = [Scale::Seconds, Scale::Bytes];
 
     /// By trial of all cells' ends, which `scale`'s tests prove from exact powers.

@@ -108,7 +108,7 @@ impl Page {
             let low = self.cells[slot].load(Relaxed);
             let high = self.carried().map_or(0, |page| page.cells[slot].load(Relaxed));
             fence(Acquire);
-            let settled = before % 2 == 0 && self.carries.load(Relaxed) == before;
+            let settled = before.is_multiple_of(2) && self.carries.load(Relaxed) == before;
             if settled || looks == LOOKS {
                 return u64::from(low) | u64::from(high) << 32;
             }
@@ -156,7 +156,7 @@ mod tests {
                 let mut last = 0;
                 while last < step * steps {
                     let now = low.count(1);
-                    assert!(now >= last && now % step == 0, "{last} then {now}");
+                    assert!(now >= last && now.is_multiple_of(step), "{last} then {now}");
                     last = now;
                 }
             });

@@ -2,6 +2,7 @@
 
 mod combine;
 mod exemplars;
+mod file;
 mod fold;
 mod function;
 mod profiler;
@@ -10,6 +11,8 @@ mod totals;
 mod tree;
 
 pub(crate) use fold::take;
+pub use file::FileError;
+pub(crate) use file::write_json;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 pub use profiler::{Dropped, Profiler};
 pub use totals::Totals;

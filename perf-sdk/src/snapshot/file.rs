@@ -1,0 +1,226 @@
+//! Snapshots in files.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use struson::reader::{JsonReader as _, JsonStreamReader};
+use struson::serde::{DeserializerError, SerializerError};
+use struson::writer::{JsonStreamWriter, JsonWriter as _};
+
+use super::{ROOT, Snapshot};
+
+/// Why a snapshot was not written or read. The message names the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file could not be opened, read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds something else than a snapshot.
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where in the file.
+        problem: String,
+    },
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, source } => write!(f, "snapshot {}: {source}", path.display()),
+            Self::Format { path, problem } => {
+                write!(f, "{} is not a snapshot as Snapshot::write_to writes it: {problem}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Format { .. } => None,
+        }
+    }
+}
+
+impl Snapshot {
+    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever reads `path`
+    /// meanwhile finds the old one or the new one.
+    ///
+    /// ```
+    /// # let path = std::env::temp_dir().join(format!("perf-sdk-doc-{}.json", std::process::id()));
+    /// let before = perf_sdk::snapshot();
+    /// before.write_to(&path)?;
+    /// assert_eq!(perf_sdk::snapshot::Snapshot::read_from(&path)?, before);
+    /// # std::fs::remove_file(&path).unwrap();
+    /// # Ok::<(), perf_sdk::snapshot::FileError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FileError::Io`]; then a file at `path` is as it was.
+    pub fn write_to(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
+        let path = path.as_ref();
+        // Beside the goal, so that both are on one file system.
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let part = path.with_file_name(name);
+        let written = self.write_file(&part).and_then(|()| std::fs::rename(&part, path));
+        written.map_err(|source| {
+            // It may not exist; the error that matters is the first one.
+            let _ = std::fs::remove_file(&part);
+            FileError::Io { path: path.to_owned(), source }
+        })
+    }
+
+    fn write_file(&self, path: &Path) -> io::Result<()> {
+        let mut file = BufWriter::new(File::create(path)?);
+        write_json(self, &mut file)?;
+        file.into_inner()?.sync_all()
+    }
+
+    /// Reads what [`write_to`](Self::write_to) or `/snapshot` wrote.
+    ///
+    /// # Errors
+    /// [`FileError::Io`]; [`FileError::Format`] for other contents.
+    pub fn read_from(path: impl AsRef<Path>) -> Result<Self, FileError> {
+        let path = path.as_ref();
+        let io = |source| FileError::Io { path: path.to_owned(), source };
+        let format = |problem: String| FileError::Format { path: path.to_owned(), problem };
+        let file = File::open(path).map_err(io)?;
+        let snapshot: Self = read_json(BufReader::new(file)).map_err(|error| match error {
+            DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => io(error),
+            other => format(other.to_string()),
+        })?;
+        snapshot.check().map_err(format)?;
+        Ok(snapshot)
+    }
+
+    /// Whether indices point where the types' documentation says.
+    fn check(&self) -> Result<(), String> {
+        for (node, at) in self.tree.iter().zip(0_u32..) {
+            if node.function as usize >= self.functions.len() {
+                return Err(format!("node {at} of the tree is of function {}, which there is not", node.function));
+            }
+            if node.parent != ROOT && node.parent >= at {
+                return Err(format!("node {at} of the tree comes before its parent {}", node.parent));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One JSON document and the end of the line. Without `serde_json`, whose comparisons with primitives break type
+/// inference in programs that merely have it in their tree.
+pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
+    let mut writer = JsonStreamWriter::new(&mut *to);
+    writer.serialize_value(value).map_err(|error| match error {
+        SerializerError::IoError(error) => error,
+        other => io::Error::new(io::ErrorKind::InvalidData, other.to_string()),
+    })?;
+    writer.finish_document()?;
+    writeln!(to)
+}
+
+fn read_json<T: DeserializeOwned>(from: impl io::Read) -> Result<T, DeserializerError> {
+    let mut reader = JsonStreamReader::new(from);
+    let value = reader.deserialize_next()?;
+    reader.consume_trailing_whitespace()?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+    use crate::histogram::{Histogram, Scale};
+    use crate::snapshot::{CallNode, Exemplar, Function, FutureTotals};
+
+    fn path(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("perf-sdk-{}-{name}", std::process::id()))
+    }
+
+    fn snapshot() -> Snapshot {
+        let mut function = Function { name: "Näme::\"f\"\n".into(), module: "m".into(), line: 7, ..Function::default() };
+        function.wall.record(0, 1);
+        function.wall.record(u64::MAX, 3);
+        let mut bytes = Histogram::new(Scale::Bytes);
+        bytes.record(4_096, 2);
+        function.bytes = Some(bytes);
+        function.exclusive.wall_ns = i64::MIN;
+        function.future = Some(FutureTotals { polls: 2, ..FutureTotals::default() });
+        function.exemplars = vec![Exemplar { trace_id: "ab".into(), ..Exemplar::default() }];
+        let tree = vec![
+            CallNode { parent: ROOT, calls: 4, ..CallNode::default() },
+            CallNode { parent: 0, calls: 1, ..CallNode::default() },
+        ];
+        let mut snapshot = Snapshot { functions: vec![function], tree, has_allocations: true, ..Snapshot::default() };
+        snapshot.profiler.dropped.insert("depth".into(), 5);
+        snapshot
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let (path, snapshot) = (path("roundtrip.json"), snapshot());
+        for expected in [Snapshot::default(), snapshot] {
+            expected.write_to(&path).unwrap();
+            assert_eq!(Snapshot::read_from(&path).unwrap(), expected);
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_cause() {
+        let missing = path("missing/one.json");
+        for error in [Snapshot::read_from(&missing).unwrap_err(), snapshot().write_to(&missing).unwrap_err()] {
+            assert!(error.to_string().contains("one.json") && error.source().is_some(), "{error}");
+        }
+        let path = path("bad.json");
+        let mut loop_in_tree = snapshot();
+        loop_in_tree.tree[1].parent = 1;
+        loop_in_tree.write_to(&path).unwrap();
+        let loops = std::fs::read_to_string(&path).unwrap();
+        let mut unknown_function = snapshot();
+        unknown_function.tree[0].function = 1;
+        unknown_function.write_to(&path).unwrap();
+        let dangles = std::fs::read_to_string(&path).unwrap();
+        let cut = &loops[..loops.len() / 2];
+        for (text, expected) in [
+            ("", "at"),
+            ("{}", "taken_at_unix_ns"),
+            ("[1]", "snapshot"),
+            (cut, "at"),
+            (&loops, "parent"),
+            (&dangles, "function 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Snapshot::read_from(&path).unwrap_err();
+            assert!(matches!(error, FileError::Format { .. }), "{error:?}");
+            let message = error.to_string();
+            assert!(message.contains("bad.json") && message.to_lowercase().contains(expected), "{message}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file() {
+        let folder = path("folder");
+        std::fs::create_dir_all(folder.join("inside")).unwrap();
+        assert!(snapshot().write_to(&folder).is_err());
+        assert!(folder.join("inside").exists());
+        assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().flatten().filter(|entry| {
+            entry.path().to_string_lossy().contains(&format!("{}-folder.", std::process::id()))
+        }).count(), 0, "no half-written file is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
