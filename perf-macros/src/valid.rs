@@ -28,7 +28,7 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
     match (item.kind, &item.braces) {
         (Kind::Other(what), _) => refuse(format!("{WHERE}; this is a {what}")),
         (Kind::Function { is_const: true }, _) => {
-            refuse(format!("a `const fn` cannot be measured, because the compiler may run it; {WHERE} that is not `const`"))
+            refuse(format!("a `const fn` cannot be measured, because the compiler itself may run it; {WHERE}"))
         }
         (Kind::Function { .. }, None) => refuse(format!("{WHERE}; this function has no body")),
         (Kind::Module, None) => refuse(format!("{WHERE}; the contents of this `mod` are in another file: annotate them there")),
@@ -39,7 +39,7 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
         }
         (Kind::Function { .. }, Some(body)) => {
             if item.attributes.iter().any(|attribute| attribute.is_any(&["naked"])) {
-                return refuse(format!("a naked function has no room for a measurement; {WHERE} that is not naked"));
+                return refuse(format!("a naked function has no room for a measurement; {WHERE}"));
             }
             let signature: TokenStream = item.head[item.qualifiers..].iter().cloned().collect();
             let signature: Signature = syn::parse2(signature)?;

@@ -1,6 +1,7 @@
 //! `#[profiled]` in a `#![no_std]` crate: there is no `::std` to name.
 #![no_std]
 #![forbid(unsafe_code)]
+#![allow(unreachable_pub)] // visibilities are part of what is tested
 
 use core::future::Future;
 use core::pin::{Pin, pin};
