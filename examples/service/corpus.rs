@@ -24,6 +24,8 @@ pub(crate) struct File {
 #[derive(Clone, Debug)]
 pub(crate) struct Corpus {
     roots: Vec<PathBuf>,
+    /// One of the roots.
+    workspace: Option<PathBuf>,
     max_files: usize,
 }
 
@@ -47,48 +49,52 @@ impl Corpus {
             }
             roots.push(root);
         }
+        let mut own = None;
         if directories.is_empty() {
             let workspace = workspace();
-            roots.extend(workspace.canonicalize());
+            own = workspace.canonicalize().ok();
+            roots.extend(own.clone());
             roots.extend(dependencies(&workspace));
         }
-        Ok(Self { roots, max_files })
+        Ok(Self { roots, workspace: own, max_files })
     }
 
-    /// The files, by path. When there are more than allowed, those of the first directory go first and the others are
-    /// thinned out by a hash of their paths, so that one more file changes little in the choice.
+    /// The files, by path. When there are more than allowed, each directory gives equally many as far as it has them, but
+    /// all of the workspace goes first. Which ones is up to a hash of their paths, so that one more file changes little.
     pub(crate) fn files(&self) -> Result<Vec<File>, CorpusError> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
-        for (order, root) in self.roots.iter().enumerate() {
+        for root in &self.roots {
             let failed = |error: io::Error| CorpusError { directory: root.clone(), reason: error.to_string() };
             let mut files = Vec::new();
             walk(root, &mut files).map_err(failed)?;
-            for file in files {
-                if seen.insert(file.path.clone()) {
-                    let mut hasher = DefaultHasher::new();
-                    file.path.hash(&mut hasher);
-                    found.push(((order > 0, hasher.finish()), file));
-                }
-            }
+            files.retain(|file| seen.insert(file.path.clone()));
+            let mut hashed: Vec<(u64, File)> = files.into_iter().map(|file| (hash(&file.path), file)).collect();
+            hashed.sort_unstable_by_key(|(hash, _)| *hash);
+            let first = self.workspace.as_ref() == Some(root);
+            found.extend(hashed.into_iter().enumerate().map(|(place, file)| (if first { 0 } else { place }, file)));
         }
         if found.is_empty() {
             let directory = self.roots.first().cloned().unwrap_or_default();
             return Err(CorpusError { directory, reason: "no Rust sources in it".into() });
         }
-        found.sort_unstable_by_key(|(rank, _)| *rank);
+        found.sort_by_key(|(turn, _)| *turn); // stable: in the order of the directories
         found.truncate(self.max_files);
-        let mut files: Vec<File> = found.into_iter().map(|(_, file)| file).collect();
+        let mut files: Vec<File> = found.into_iter().map(|(_, (_, file))| file).collect();
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         Ok(files)
     }
 
     /// A number for this choice of files, to tell databases apart.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (&self.roots, self.max_files).hash(&mut hasher);
-        hasher.finish()
+        hash(&(&self.roots, self.max_files))
     }
+}
+
+fn hash(value: &(impl Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// All `.rs` files below; what cannot be read below the top is passed over, and so are build directories.
@@ -175,6 +181,18 @@ mod tests {
         assert!(few.len() == 3 && all.len() > 10);
         assert!(few.iter().all(|file| all.contains(file)));
         assert!(all.iter().all(|file| file.path.extension().is_some_and(|extension| extension == "rs")));
+    }
+
+    #[test]
+    fn directories_give_equally_many_but_the_workspace_gives_all() {
+        let package = PathBuf::from(env!("CARGO_MANIFEST_DIR")).canonicalize().unwrap();
+        let (few, many) = (package.join("../perf-macros/src"), package.join("service"));
+        let corpus = |workspace| Corpus { roots: vec![few.clone(), many.clone()], workspace, max_files: 10 };
+        let of = |files: &[File], root: &Path| files.iter().filter(|file| file.path.starts_with(root)).count();
+        let files = corpus(None).files().unwrap();
+        assert_eq!((of(&files, &few), of(&files, &many)), (5, 5));
+        let files = corpus(Some(many.clone())).files().unwrap();
+        assert!(of(&files, &many) >= 9, "{files:?}");
     }
 
     #[test]

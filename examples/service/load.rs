@@ -1,6 +1,6 @@
 //! Users: they ask real words over real connections, at times of their own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +38,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(args: &Args, address: SocketAddr) -> Self {
+    /// For a service that listens on `address`.
+    pub(crate) fn new(args: &Args, mut address: SocketAddr) -> Self {
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
         Self {
             address,
             users: args.users as u32,
@@ -125,15 +131,18 @@ impl User {
                         sleep(Duration::from_millis(20)).await;
                         due = Instant::now();
                     }
-                    // Late: asked at once, and the delay counts, for a user would have felt it.
+                    // Late, it is asked at once, and the delay counts, for a user would have felt it. In time, it counts from
+                    // now: timers are a millisecond coarse, which is not the service's fault.
+                    let late = due <= Instant::now();
                     sleep_until(due).await;
-                    self.ask(due).await;
+                    self.ask(if late { due } else { Instant::now() }).await;
                 } => {}
             }
         }
     }
 
-    async fn ask(&mut self, due: Instant) {
+    /// One question, and the wait for its answer since `begin`.
+    async fn ask(&mut self, begin: Instant) {
         let question = self.questions.pick(&mut self.random, &self.last_results);
         let path = question.path();
         let patience = match question {
@@ -151,7 +160,7 @@ impl User {
         };
         match answer {
             Ok(Ok((status, body))) => {
-                self.tally.answered(status, due.elapsed());
+                self.tally.answered(status, begin.elapsed());
                 if wants_results && status == 200 {
                     self.last_results = ids(&body);
                 }

@@ -125,7 +125,9 @@ impl Opened {
             format!("--data {}: {error}; a directory that can be written is allowed", directory.display())
         };
         std::fs::create_dir_all(&directory).map_err(|error| failed(&error))?;
-        let store = Store::open(&database).map_err(|error| failed(&error))?;
+        let store = Store::open(&database).map_err(|error| {
+            format!("{}: {error}; delete it or give another directory by --data", database.display())
+        })?;
         let mut desks = Vec::new();
         for _ in 0..args.thread_count() {
             let store = Store::open_reader(&database).map_err(|error| failed(&error))?;
