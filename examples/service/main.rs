@@ -11,6 +11,7 @@ mod http;
 mod index;
 mod lexer;
 mod load;
+mod meters;
 mod page;
 mod postings;
 mod query;
@@ -71,6 +72,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let opened = Opened::new(args)?;
     let perf = perf_sdk::start()?;
+    meters::describe();
     let mut out = io::stdout();
     let service = Arc::new(prepare(args, opened, &mut out)?);
 
