@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::chunk::Kind;
+use crate::kind::Kind;
 use crate::postings;
 use crate::store::{self, Store};
 

@@ -9,6 +9,7 @@ mod chunk;
 mod corpus;
 mod http;
 mod index;
+mod kind;
 mod lexer;
 mod load;
 mod meters;

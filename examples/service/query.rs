@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::chunk::Kind;
+use crate::kind::Kind;
 use crate::tokenize;
 
 /// Longer questions are refused, in bytes.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
 
-use crate::chunk::Kind;
 use crate::corpus::File;
+use crate::kind::Kind;
 
 pub(crate) type Result<T> = rusqlite::Result<T>;
 
