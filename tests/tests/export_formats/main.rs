@@ -1,0 +1,7 @@
+//! The exporters: byte for byte, and opened by readers that somebody else made.
+
+mod golden;
+mod readers;
+mod sample;
+mod scrape;
+mod tools;

@@ -1,0 +1,149 @@
+//! A snapshot with something of everything, the same on every run.
+
+use perf_sdk::snapshot::{CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals};
+use perf_sdk::{Histogram, Scale};
+
+/// What a `metrics-exporter-prometheus` recorder renders.
+pub const USER: &str = r#"# HELP orders_total Orders "placed".
+# TYPE orders_total counter
+orders_total{shop="Käse & Co",path="C:\\a\"b"} 17
+
+# TYPE requests counter
+requests 3
+
+# HELP function_calls_total Not ours.
+# TYPE function_calls_total counter
+function_calls_total{kind="mine"} 5
+
+# TYPE queue_depth gauge
+queue_depth{queue="in"} -2.5
+queue_depth{queue="out"} NaN
+
+# TYPE upload_size histogram
+upload_size_bucket{le="1000000"} 4
+upload_size_bucket{le="1000000000"} 6
+upload_size_bucket{le="+Inf"} 7
+upload_size_sum 12345678901.5
+upload_size_count 7
+
+# TYPE wait_seconds summary
+wait_seconds{quantile="0.5"} 0.25
+wait_seconds{quantile="1"} 2
+wait_seconds_sum 3.5
+wait_seconds_count 9
+"#;
+
+/// Three functions that call each other, one of them a future.
+pub fn snapshot() -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    snapshot.taken_at_unix_ns = 1_700_000_060_000_000_000;
+    snapshot.window_ns = 60_000_000_000;
+    snapshot.has_allocations = true;
+    snapshot.functions = vec![handle(), parse(), awkward()];
+    snapshot.tree = vec![
+        node(0, ROOT, 4, totals(9_000_000, 4_000_000, 10_000, 30), totals(5_000_000, 2_500_000, 4_000, 10)),
+        node(1, 0, 1_000, totals(3_000_000, 1_500_000, 6_000, 20), totals(3_000_000, 1_500_000, 6_000, 20)),
+        node(2, 0, 2, totals(1_000_000, 0, 0, 0), totals(1_000_000, 0, 0, 0)),
+        // An estimate that came out slightly negative.
+        node(1, ROOT, 7, totals(40_000, 40_000, 64, 1), totals(-1_500, 40_000, 64, 1)),
+    ];
+    let profiler = &mut snapshot.profiler;
+    profiler.sites = 3;
+    profiler.threads = 2;
+    profiler.memory_bytes = 131_072;
+    profiler.cpu_clock = "perf-seq".into();
+    profiler.overhead_ns = 25_000;
+    profiler.dropped = [("clock".to_owned(), 0), ("depth".to_owned(), 3)].into();
+    snapshot
+}
+
+fn handle() -> Function {
+    let mut function = named("Server::handle", "shop::http");
+    function.calls.ok = 3;
+    function.calls.error = 1;
+    function.running = 1;
+    function.wall = times(&[(900_000, 1), (1_000_000, 1), (1_000_001, 1), (14_000_000_000, 1)]);
+    function.cpu = Some(times(&[(0, 1), (700_000, 3)]));
+    function.bytes = Some(sizes(&[(1_000, 3), (7_000, 1)]));
+    function.inclusive = totals(9_000_000, 4_000_000, 10_000, 30);
+    function.exclusive = totals(5_000_000, 2_500_000, 4_000, 10);
+    let mut future = FutureTotals::default();
+    (future.polls, future.busy_ns, future.idle_ns, future.longest_poll_ns) = (11, 9_000_000, 14_000_000_000, 800_000);
+    function.future = Some(future);
+    function.last_error = Some("out of cheese".into());
+    function.exemplars = vec![exemplar(900_000, "00f067aa0ba902b7"), exemplar(14_000_000_000, "")];
+    function
+}
+
+fn parse() -> Function {
+    let mut function = named("parse", "shop::http");
+    function.calls.ok = 1_006;
+    function.calls.panic = 1;
+    function.wall = times(&[(60, 7), (2_500, 900), (5_000, 100)]);
+    function.cpu = Some(times(&[(60, 7), (2_500, 1_000)]));
+    function.bytes = Some(sizes(&[(0, 1_000), (6_064, 1), (1, 6)]));
+    function.inclusive = totals(3_040_000, 1_540_000, 6_064, 21);
+    function.exclusive = totals(2_998_500, 1_540_000, 6_064, 21);
+    function
+}
+
+/// A name that every format has to escape; measured with `cpu = false, alloc = false`.
+fn awkward() -> Function {
+    let mut function = named("<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h\n", "shop::öl");
+    function.line = 0;
+    function.calls.ok = 2;
+    function.wall = times(&[(500_000, 2)]);
+    function.inclusive.wall_ns = 1_000_000;
+    function.exclusive.wall_ns = 1_000_000;
+    function
+}
+
+fn named(name: &str, module: &str) -> Function {
+    let mut function = Function::default();
+    function.name = name.into();
+    function.module = module.into();
+    function.file = "src/http.rs".into();
+    function.line = 12;
+    function
+}
+
+fn times(values: &[(u64, u64)]) -> Histogram {
+    recorded(Scale::Seconds, values)
+}
+
+fn sizes(values: &[(u64, u64)]) -> Histogram {
+    recorded(Scale::Bytes, values)
+}
+
+fn recorded(scale: Scale, values: &[(u64, u64)]) -> Histogram {
+    let mut histogram = Histogram::new(scale);
+    values.iter().for_each(|(value, times)| histogram.record(*value, *times));
+    histogram
+}
+
+fn totals(wall_ns: i64, cpu_ns: i64, allocated_bytes: i64, allocations: i64) -> Totals {
+    let mut totals = Totals::default();
+    totals.wall_ns = wall_ns;
+    totals.cpu_ns = cpu_ns;
+    totals.allocated_bytes = allocated_bytes;
+    totals.allocations = allocations;
+    totals.freed_bytes = allocated_bytes / 2;
+    totals.reallocations = allocations / 10;
+    totals
+}
+
+fn node(function: u32, parent: u32, calls: u64, inclusive: Totals, exclusive: Totals) -> CallNode {
+    let mut node = CallNode::default();
+    (node.function, node.parent, node.calls) = (function, parent, calls);
+    (node.inclusive, node.exclusive) = (inclusive, exclusive);
+    node
+}
+
+fn exemplar(value_ns: u64, span_id: &str) -> Exemplar {
+    let mut exemplar = Exemplar::default();
+    exemplar.trace_id = "4bf92f3577b34da6a3ce929d0e0e4736".into();
+    exemplar.span_id = span_id.into();
+    exemplar.value_ns = value_ns;
+    exemplar.at_unix_ns = 1_700_000_059_250_000_000;
+    exemplar
+}

@@ -1,0 +1,115 @@
+//! A real Prometheus scrapes a real program.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use perf_sdk_tests::http;
+
+use super::tools::has;
+
+/// Long enough for a slow machine; the test ends when the answer is there.
+const PATIENCE: Duration = Duration::from_secs(60);
+const CALLS: u64 = 200;
+
+#[test]
+fn prometheus_stores_native_histograms_and_answers_from_them() {
+    if !has("prometheus", &["--version"], "install Debian's prometheus") {
+        return;
+    }
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().unwrap();
+    for _ in 0..CALLS {
+        perf_sdk::record("scraped", Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
+    }
+    for native in [true, false] {
+        let server = Prometheus::start(perf.address().expect("an address"), native);
+        let count = server.answer("function_calls_total{function=\"scraped\",result=\"ok\"}");
+        assert_eq!(count, CALLS as f64, "native: {native}");
+        let (median, buckets) = if native {
+            (
+                "histogram_quantile(0.5, function_calls_duration_seconds{function=\"scraped\"})",
+                "histogram_count(function_calls_duration_seconds{function=\"scraped\"})",
+            )
+        } else {
+            (
+                "histogram_quantile(0.5, function_calls_duration_seconds_bucket{function=\"scraped\"})",
+                "function_calls_duration_seconds_bucket{function=\"scraped\",le=\"0.0025\"}",
+            )
+        };
+        assert_eq!(server.answer(buckets), CALLS as f64, "native: {native}");
+        let median = server.answer(median);
+        let error = if native { 0.012 } else { 0.7 };
+        assert!((median / 0.001_5 - 1.0).abs() <= error, "native: {native}: {median}");
+    }
+}
+
+struct Prometheus {
+    process: Child,
+    folder: PathBuf,
+    address: SocketAddr,
+}
+
+impl Prometheus {
+    fn start(target: SocketAddr, native: bool) -> Self {
+        let folder = std::env::temp_dir().join(format!("perf-sdk-prometheus-{}-{native}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let config = folder.join("prometheus.yml");
+        let text = format!(
+            "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\n\
+             scrape_configs: [{{job_name: perf, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
+        );
+        std::fs::write(&config, text).unwrap();
+        // It cannot take port 0; another program may take this one in between, and then the test says so.
+        let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap();
+        let process = Self::command(&config, &folder, address, native).spawn().unwrap();
+        Self { process, folder, address }
+    }
+
+    fn command(config: &Path, folder: &Path, address: SocketAddr, native: bool) -> Command {
+        let mut command = Command::new("prometheus");
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(folder.join("log")).unwrap());
+        if native {
+            command.arg("--enable-feature=native-histograms");
+        }
+        command
+    }
+
+    /// The value of the one series that `query` gives; waits for it.
+    fn answer(&self, query: &str) -> f64 {
+        let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let request =
+            format!("GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let end = Instant::now() + PATIENCE;
+        let mut last = String::new();
+        while Instant::now() < end {
+            if let Ok(stream) = std::net::TcpStream::connect(self.address)
+                && let Ok(answer) = http::exchange(stream, &request)
+            {
+                last = answer.text();
+                // {"status":"success","data":{"resultType":"vector","result":[{"metric":{…},"value":[time,"200"]}]}}
+                if let Some((_, value)) = last.split_once("\"value\":[")
+                    && let Some(value) = value.split('"').nth(1)
+                {
+                    return value.parse().unwrap();
+                }
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        panic!("no answer to {query}: {last}\n{log}");
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
