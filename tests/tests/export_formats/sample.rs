@@ -4,7 +4,7 @@ use perf_sdk::snapshot::{CallNode, Exemplar, Function, FutureTotals, ROOT, Snaps
 use perf_sdk::{Histogram, Scale};
 
 /// What a `metrics-exporter-prometheus` recorder renders.
-pub const USER: &str = r#"# HELP orders_total Orders "placed".
+pub(crate) const USER: &str = r#"# HELP orders_total Orders "placed".
 # TYPE orders_total counter
 orders_total{shop="Käse & Co",path="C:\\a\"b"} 17
 
@@ -34,7 +34,7 @@ wait_seconds_count 9
 "#;
 
 /// Three functions that call each other, one of them a future.
-pub fn snapshot() -> Snapshot {
+pub(crate) fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.taken_at_unix_ns = 1_700_000_060_000_000_000;
     snapshot.window_ns = 60_000_000_000;

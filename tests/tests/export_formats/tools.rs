@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 const REQUIRE: &str = "PERF_TEST_REQUIRE_TOOLS";
 
 /// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says so.
-pub fn has(command: &str, probe: &[&str], how: &str) -> bool {
+pub(crate) fn has(command: &str, probe: &[&str], how: &str) -> bool {
     let found = Command::new(command).args(probe).output().is_ok_and(|output| output.status.success());
     if !found {
         let text = format!("{command} {} does not work here; {how}", probe.join(" "));
@@ -18,7 +18,7 @@ pub fn has(command: &str, probe: &[&str], how: &str) -> bool {
 }
 
 /// Runs `command` with `input` and fails the test with what it says unless it ends well.
-pub fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {
+pub(crate) fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {
     let output = run(command, arguments, input);
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command}: {}\n{said}\n{complained}\ninput:\n{}", output.status, String::from_utf8_lossy(input));
@@ -27,7 +27,7 @@ pub fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {
 }
 
 /// Runs `command` with `input`.
-pub fn run(command: &str, arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn run(command: &str, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(command)
         .args(arguments)
         .stdin(Stdio::piped())
