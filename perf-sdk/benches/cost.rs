@@ -81,6 +81,7 @@ fn main() {
         println!("{name:<16} {:>8.2} {median:>8.2} {:>8.2} {:>16.2}", times[0], times[ROUNDS - 1], median / reads);
     }
     let seen = perf_sdk::snapshot();
+    println!("CPU clock {}, dropped {:?}", seen.profiler.cpu_clock, seen.profiler.dropped);
     let calls: u64 = seen.functions.iter().find(|f| f.name == "empty").map_or(0, |f| f.calls.total());
     assert_eq!(calls, 2 * ROUNDS as u64 * u64::from(CALLS), "every call is counted");
 }

@@ -150,7 +150,7 @@ pub(super) fn push(
 fn begin_sampled(record: &'static ThreadRecord, node: &'static Node, frame: &Frame, weight: Option<u32>) {
     let weight = weight.unwrap_or_else(|| next_cpu_weight(record, node));
     let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
-    frame.begin(record.wall.ticks(), cpu_ns, weight);
+    frame.begin_asked(record.wall.ticks(), cpu_ns, weight);
 }
 
 /// How many calls the next call's CPU time stands for; 0 when it is not measured.
@@ -184,9 +184,11 @@ pub(super) fn pop(record: &'static ThreadRecord, depth: usize, serial: u32) -> O
     let cpu_weight = frame.cpu_weight();
     let cpu = if !timed {
         0
-    } else if sampled {
+    } else if frame.cpu_asked() {
         sampled_cpu(record, frame)
     } else {
+        // Begun under a clock that was given up meanwhile.
+        let offset = if sampled { record.cpu().exit(record.wall).1 } else { offset };
         // The offset shrinks by what the thread was off the CPU in between.
         let off = frame.cpu().wrapping_sub(offset);
         if off as i64 <= 0 { wall.wrapping_sub(off) } else { wall.saturating_sub(off) }

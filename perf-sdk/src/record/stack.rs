@@ -12,6 +12,8 @@ use crate::memory::Tallies;
 /// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
 const FIRST: usize = 64;
 const SEGMENTS: usize = 20;
+/// Bit of `cpu_weight`: the CPU figure is the kernel's answer.
+const ASKED: u32 = 1 << 31;
 /// No thread's own stack holds that many calls: memory ends first.
 const MAX_DEPTH: usize = FIRST << SEGMENTS;
 
@@ -79,7 +81,18 @@ impl Frame {
     /// How many calls the CPU figure stands for; 0 when none is taken.
     #[inline]
     pub(crate) fn cpu_weight(&self) -> u32 {
-        self.cpu_weight.load(Relaxed)
+        self.cpu_weight.load(Relaxed) & !ASKED
+    }
+
+    /// Whether `cpu` is the kernel's answer, in nanoseconds, rather than an offset.
+    #[inline]
+    pub(crate) fn cpu_asked(&self) -> bool {
+        self.cpu_weight.load(Relaxed) & ASKED != 0
+    }
+
+    /// As `begin`, with the kernel's answer; with weight 0 it was not asked.
+    pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
+        self.begin(start, cpu_ns, cpu_weight | ASKED);
     }
 
     /// Ticks; 0 when the call is counted only.

@@ -272,6 +272,8 @@ impl ThreadRecord {
                 dropped::count(Reason::Memory);
             }
         });
+        // An engine may be given up for the whole process.
+        self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
     }
 
     pub(crate) fn newest_node(&self) -> Option<&'static Node> {

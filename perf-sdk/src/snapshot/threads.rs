@@ -38,6 +38,7 @@ struct OpenCall {
     start: u64,
     cpu: u64,
     cpu_weight: u32,
+    cpu_asked: bool,
 }
 
 /// Reads the tree of `record` with the calls that are open.
@@ -77,6 +78,7 @@ fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
                 start: frame.start(),
                 cpu: frame.cpu(),
                 cpu_weight: frame.cpu_weight(),
+                cpu_asked: frame.cpu_asked(),
                 node: frame.node()?,
                 below: record.stack.frame(depth - 1)?.node()?,
             })
@@ -137,7 +139,7 @@ fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns:
     let Some(now_ns) = cpu_now_ns else { return 0 };
     let spent_ns = match call.cpu_weight {
         0 => 0,
-        weight if record.cpu_sampled() => now_ns.saturating_sub(call.cpu) * u64::from(weight),
+        weight if call.cpu_asked => now_ns.saturating_sub(call.cpu) * u64::from(weight),
         _ => {
             let start_ns = record.wall.ns(call.start.wrapping_add(call.cpu));
             now_ns.saturating_sub(start_ns)

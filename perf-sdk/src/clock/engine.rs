@@ -1,0 +1,138 @@
+//! The ways to know a thread's CPU time, and which one to prefer.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+/// How the CPU time of a thread is known. Declared in order of preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// Computed from the page of a perf event: no system call at all. Needs `cap_user_time`, which virtual machines lack.
+    PerfTime,
+    /// The sequence word of the page of a perf event tells that the thread left the CPU.
+    PerfSeq,
+    /// The kernel clears the thread's restartable-sequence pointer when the thread left the CPU.
+    Rseq,
+    /// The kernel is asked, for some calls only.
+    Syscall,
+}
+
+impl Engine {
+    pub(crate) const PREFERENCE: [Self; 4] = [Self::PerfTime, Self::PerfSeq, Self::Rseq, Self::Syscall];
+
+    /// As in `PERF_CPU_CLOCK` and in the label of `perf_cpu_clock_info`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::PerfTime => "perf-time",
+            Self::PerfSeq => "perf-seq",
+            Self::Rseq => "rseq",
+            Self::Syscall => "syscall",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Engine {
+    type Err = UnknownEngine;
+
+    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
+        let found = Self::PREFERENCE.into_iter().find(|engine| engine.name() == name.trim());
+        found.ok_or_else(|| UnknownEngine(name.to_owned()))
+    }
+}
+
+/// A name that is none of [`Engine::PREFERENCE`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UnknownEngine(String);
+
+impl fmt::Display for UnknownEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a CPU clock; use one of ", self.0)?;
+        for (i, engine) in Engine::PREFERENCE.into_iter().enumerate() {
+            write!(f, "{}`{engine}`", if i == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for UnknownEngine {}
+
+/// A set of engines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Engines(u8);
+
+impl Engines {
+    pub(super) const NONE: Self = Self(0);
+    pub(super) const ALL: Self = Self(0b1111);
+
+    pub(super) const fn of(engine: Engine) -> Self {
+        Self(engine.bit())
+    }
+
+    pub(super) const fn from_bits(bits: u8) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(super) const fn with(self, engine: Engine) -> Self {
+        Self(self.0 | engine.bit())
+    }
+
+    pub(super) const fn contains(self, engine: Engine) -> bool {
+        self.0 & engine.bit() != 0
+    }
+
+    /// In order of preference.
+    pub(super) fn iter(self) -> impl Iterator<Item = Engine> {
+        Engine::PREFERENCE.into_iter().filter(move |engine| self.contains(*engine))
+    }
+
+    /// The preferred one of the set.
+    pub(super) fn first(self) -> Option<Engine> {
+        self.iter().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for engine in Engine::PREFERENCE {
+            assert_eq!(engine.to_string().parse(), Ok(engine));
+        }
+        assert_eq!(" rseq\n".parse(), Ok(Engine::Rseq));
+    }
+
+    #[test]
+    fn a_wrong_name_is_told_the_right_ones() {
+        let error = "tsc".parse::<Engine>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`tsc` is not a CPU clock; use one of `perf-time`, `perf-seq`, `rseq`, `syscall`"
+        );
+        assert!("".parse::<Engine>().is_err() && "RSEQ".parse::<Engine>().is_err());
+    }
+
+    #[test]
+    fn sets_keep_the_order_of_preference() {
+        let set = Engines::NONE.with(Engine::Syscall).with(Engine::Rseq).with(Engine::PerfSeq);
+        assert_eq!(set.first(), Some(Engine::PerfSeq));
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Engine::PerfSeq, Engine::Rseq, Engine::Syscall]);
+        assert_eq!(Engines::from_bits(set.bits()), set);
+        assert_eq!(Engines::ALL.iter().collect::<Vec<_>>(), Engine::PREFERENCE);
+    }
+}

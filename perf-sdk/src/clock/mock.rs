@@ -1,0 +1,108 @@
+//! Clocks that a test moves: deterministic time for one thread.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::thread::ThreadCpu;
+use super::wall::Wall;
+
+/// The world that a mocked [`Wall`] and [`ThreadCpu`] read. A tick is a nanosecond.
+#[derive(Debug)]
+pub(crate) struct Time {
+    ticks: quanta::Clock,
+    moves: std::sync::Arc<quanta::Mock>,
+    os_ns: AtomicU64,
+    cpu_ns: AtomicU64,
+    /// What the thread's witness reads; moves when the thread leaves the CPU.
+    pub(super) witness: AtomicU64,
+    switches: AtomicU64,
+    /// Lets the thread leave the CPU unseen: a broken witness.
+    blind: AtomicU64,
+    /// What one reading of the CPU clock takes.
+    reading_ns: AtomicU64,
+}
+
+impl Time {
+    pub(crate) fn new(start: u64) -> Self {
+        let (ticks, moves) = quanta::Clock::mock();
+        moves.increment(start);
+        Self {
+            ticks,
+            moves,
+            os_ns: AtomicU64::new(start),
+            cpu_ns: AtomicU64::new(0),
+            witness: AtomicU64::new(2),
+            switches: AtomicU64::new(0),
+            blind: AtomicU64::new(0),
+            reading_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// A world of its own, leaked: its wall clock, and the CPU clock of its only thread.
+    pub(crate) fn world() -> (&'static Self, &'static Wall, ThreadCpu) {
+        let time: &'static Self = Box::leak(Box::new(Self::new(1_000_000)));
+        let wall: &'static Wall = Box::leak(Box::new(Wall::mocked(time)));
+        wall.observe(wall.ticks());
+        (time, wall, ThreadCpu::mocked(time, wall))
+    }
+
+    /// The thread runs.
+    pub(crate) fn run(&self, ns: u64) {
+        self.pass(ns);
+        self.cpu_ns.fetch_add(ns, Relaxed);
+    }
+
+    /// The thread is off the CPU.
+    pub(crate) fn sleep(&self, ns: u64) {
+        self.pass(ns);
+        self.switches.fetch_add(1, Relaxed);
+        if self.blind.load(Relaxed) == 0 {
+            self.witness.fetch_add(2, Relaxed);
+        }
+    }
+
+    /// The hypervisor or an interrupt takes the CPU: no context switch, no CPU time.
+    pub(crate) fn steal(&self, ns: u64) {
+        self.pass(ns);
+    }
+
+    /// Time passes that belongs to nobody.
+    pub(crate) fn pass(&self, ns: u64) {
+        self.moves.increment(ns);
+        self.os_ns.fetch_add(ns, Relaxed);
+    }
+
+    /// The counter jumps, the operating system's clock does not.
+    pub(crate) fn jump(&self, ticks: i64) {
+        match u64::try_from(ticks) {
+            Ok(forwards) => self.moves.increment(forwards),
+            Err(_) => self.moves.decrement(ticks.unsigned_abs()),
+        }
+    }
+
+    /// From now on the witness does not see sleeps.
+    pub(crate) fn blind(&self) {
+        self.blind.store(1, Relaxed);
+    }
+
+    /// Each reading of the CPU clock takes so long.
+    pub(crate) fn set_reading_ns(&self, ns: u64) {
+        self.reading_ns.store(ns, Relaxed);
+    }
+
+    pub(super) fn ticks(&self) -> u64 {
+        self.ticks.raw()
+    }
+
+    pub(super) fn os_ns(&self) -> u64 {
+        self.os_ns.load(Relaxed)
+    }
+
+    pub(super) fn cpu_ns(&self) -> u64 {
+        self.run(self.reading_ns.load(Relaxed));
+        self.cpu_ns.load(Relaxed)
+    }
+
+    pub(super) fn switches(&self) -> u64 {
+        self.switches.load(Relaxed)
+    }
+}

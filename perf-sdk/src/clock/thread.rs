@@ -1,0 +1,377 @@
+//! The CPU clock of one thread: an anchor, and how long it holds.
+//!
+//! An anchor is a moment at which both the counter and the thread's CPU time are known. As long as the thread has not left
+//! the CPU since, its CPU time is the anchor's plus the elapsed ticks. A witness tells when it has; then the kernel is asked
+//! once, which costs less than the context switch did.
+
+#[cfg(test)]
+use super::mock;
+use super::anomaly::{self, Anomaly};
+use super::choice;
+use super::engine::Engine;
+#[cfg(target_os = "linux")]
+use super::linux::{self, Area, Event};
+use super::syscall;
+use super::wall::{Wall, wall};
+use super::witness::Witness;
+
+/// One call in so many is measured when the kernel must be asked for each, at most.
+pub(crate) const DEFAULT_INTERVAL: u32 = 128;
+
+/// Greatest age of an anchor: a hypervisor's absence shows in no witness, so the kernel is asked this often.
+const LEASE_NS: u64 = 10_000_000;
+/// Attempts to anchor without being switched in between.
+const TRIES: u32 = 8;
+/// A prediction may be off by one in so many parts.
+const MISS_SHARE: u64 = 100;
+
+/// One thread's CPU clock; used by its owner thread only.
+#[derive(Debug)]
+pub(crate) struct ThreadCpu {
+    witness: Witness,
+    /// What the witness's word reads as long as the anchor holds.
+    expected: u64,
+    /// Ticks of the anchor.
+    anchored: u64,
+    /// CPU time in ticks is ticks plus this, wrapping.
+    offset: u64,
+    engine: Engine,
+    source: Source,
+    /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was switched under a witness
+    /// that did not move has a broken witness; one that was not has lost time to a hypervisor or to interrupts.
+    suspicion: Option<u64>,
+}
+
+/// What the witness belongs to.
+#[derive(Debug)]
+enum Source {
+    Nothing,
+    #[cfg(target_os = "linux")]
+    Event { event: Event, /* CPU time when the event's own time was 0 */ base_ns: u64 },
+    #[cfg(target_os = "linux")]
+    Area(Area),
+    #[cfg(test)]
+    Mock(&'static mock::Time),
+}
+
+impl ThreadCpu {
+    /// The clock of the calling thread, with the best engine that can be had for it.
+    ///
+    /// **Cost.** Three to five system calls.
+    pub(crate) fn attach() -> Self {
+        let usable = choice::usable_or_test();
+        for engine in usable.iter() {
+            if let Some(cpu) = Self::with(engine, wall()) {
+                if usable.first() != Some(engine) {
+                    anomaly::count(Anomaly::CpuFallback);
+                }
+                return cpu;
+            }
+        }
+        Self::detached()
+    }
+
+    /// For a thread that is being torn down: the kernel is asked, nothing is held.
+    pub(crate) fn detached() -> Self {
+        Self {
+            witness: Witness::none(),
+            expected: 0,
+            anchored: 0,
+            offset: 0,
+            engine: Engine::Syscall,
+            source: Source::Nothing,
+            suspicion: None,
+        }
+    }
+
+    /// With this engine, if this thread can have it.
+    pub(super) fn with(engine: Engine, wall: &Wall) -> Option<Self> {
+        let (source, witness) = Self::open(engine, wall)?;
+        let mut cpu = Self { engine, source, witness, ..Self::detached() };
+        if engine != Engine::Syscall {
+            cpu.anchor(wall);
+        }
+        Some(cpu)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open(engine: Engine, wall: &Wall) -> Option<(Source, Witness)> {
+        if engine == Engine::Syscall {
+            return Some((Source::Nothing, Witness::none()));
+        }
+        // The kernel's time and the counter must be one.
+        if !wall.is_counter() {
+            return None;
+        }
+        let lease = linux::lease(wall.ticks_of_ns(LEASE_NS))?;
+        match engine {
+            Engine::PerfTime | Engine::PerfSeq => {
+                if linux::perf_is_risky() {
+                    return None;
+                }
+                let event = Event::open()?;
+                let mut base_ns = 0;
+                if engine == Engine::PerfTime {
+                    if !event.tells_time() {
+                        linux::close(event, false);
+                        return None;
+                    }
+                    base_ns = syscall::thread_cpu_ns()?.wrapping_sub(linux::time_ns(&event, wall.ticks()));
+                }
+                let witness = linux::witness_of_event(lease, &event);
+                Some((Source::Event { event, base_ns }, witness))
+            }
+            Engine::Rseq => {
+                let area = Area::find()?;
+                let witness = linux::witness_of_area(lease, &area);
+                Some((Source::Area(area), witness))
+            }
+            Engine::Syscall => None,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open(engine: Engine, _: &Wall) -> Option<(Source, Witness)> {
+        (engine == Engine::Syscall).then_some((Source::Nothing, Witness::none()))
+    }
+
+    /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one is due, is taken before.
+    #[inline]
+    pub(crate) fn enter(&mut self, wall: &Wall) -> (u64, u64) {
+        let ticks = wall.ticks();
+        if self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected) {
+            return (ticks, self.offset);
+        }
+        self.renew(wall);
+        (self.anchored, self.offset)
+    }
+
+    /// A call ends: its ticks, and the offset. A new anchor, if one is due, is taken after.
+    #[inline]
+    pub(crate) fn exit(&mut self, wall: &Wall) -> (u64, u64) {
+        let ticks = wall.ticks();
+        if !self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected) {
+            self.renew(wall);
+        }
+        (ticks, self.offset)
+    }
+
+    /// A new anchor: the old one is too old, or the thread left the CPU.
+    #[cold]
+    #[inline(never)]
+    fn renew(&mut self, wall: &Wall) {
+        if self.engine != Engine::Syscall {
+            if !self.witness.is_leased() {
+                // A forked child that no handler told: what the witness lay in is not there.
+                self.drop_source(true);
+            } else if choice::is_given_up(self.engine) {
+                self.drop_source(false);
+            }
+        }
+        let (was_anchored, was_offset) = (self.anchored, self.offset);
+        let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
+        self.anchor(wall);
+        wall.observe(self.anchored);
+        if unmoved {
+            self.check(wall, was_anchored, was_offset);
+        } else if self.suspicion.is_some() {
+            self.suspicion = self.switches();
+        }
+    }
+
+    /// Compares what the old anchor predicted with what the kernel said.
+    fn check(&mut self, wall: &Wall, was_anchored: u64, was_offset: u64) {
+        let elapsed = self.anchored.wrapping_sub(was_anchored);
+        let missed = (self.offset.wrapping_sub(was_offset) as i64).unsigned_abs();
+        let switches = if self.suspicion.is_some() { self.switches() } else { None };
+        if wall.ns(elapsed) >= LEASE_NS && missed > elapsed / MISS_SHARE {
+            anomaly::count(Anomaly::CpuMiss);
+            match (self.suspicion, switches) {
+                (Some(before), Some(now)) if before != now => {
+                    choice::demote(self.engine);
+                    self.drop_source(false);
+                    return;
+                }
+                _ => self.suspicion = self.switches(),
+            }
+        } else if switches.is_some() {
+            self.suspicion = switches;
+        }
+    }
+
+    /// Reads CPU time and ticks at one moment: with the word the same before and after.
+    fn anchor(&mut self, wall: &Wall) {
+        for attempt in 1..=TRIES {
+            let expected = self.arm();
+            let ticks_before = wall.ticks();
+            let cpu_ns = self.cpu_ns(ticks_before);
+            let ticks = wall.ticks();
+            self.expected = expected;
+            self.anchored = ticks;
+            self.offset = wall.ticks_of_ns(cpu_ns).wrapping_sub(ticks);
+            if self.engine == Engine::Syscall || self.witness.unmoved(expected) {
+                return;
+            }
+            if attempt == TRIES {
+                anomaly::count(Anomaly::CpuUnsettled);
+            }
+        }
+    }
+
+    /// Makes the word tell, from now on.
+    fn arm(&self) -> u64 {
+        match &self.source {
+            Source::Nothing => 0,
+            #[cfg(target_os = "linux")]
+            Source::Event { event, .. } => linux::read_word(event.word()),
+            #[cfg(target_os = "linux")]
+            Source::Area(area) => area.arm(),
+            #[cfg(test)]
+            Source::Mock(time) => time.witness.load(std::sync::atomic::Ordering::Relaxed),
+        }
+    }
+
+    fn cpu_ns(&self, _ticks: u64) -> u64 {
+        match &self.source {
+            #[cfg(target_os = "linux")]
+            Source::Event { event, base_ns } if self.engine == Engine::PerfTime => {
+                base_ns.wrapping_add(linux::time_ns(event, _ticks))
+            }
+            #[cfg(test)]
+            Source::Mock(time) => time.cpu_ns(),
+            _ => syscall::thread_cpu_ns().unwrap_or(0),
+        }
+    }
+
+    fn switches(&self) -> Option<u64> {
+        match &self.source {
+            #[cfg(test)]
+            Source::Mock(time) => Some(time.switches()),
+            _ => syscall::thread_switches(),
+        }
+    }
+
+    /// Goes on by asking the kernel.
+    fn drop_source(&mut self, _forked: bool) {
+        match std::mem::replace(&mut self.source, Source::Nothing) {
+            #[cfg(target_os = "linux")]
+            Source::Event { event, .. } => linux::close(event, _forked),
+            #[cfg(target_os = "linux")]
+            Source::Area(area) => area.disarm(),
+            #[cfg(test)]
+            mock @ Source::Mock(_) => self.source = mock,
+            Source::Nothing => {}
+        }
+        self.witness = Witness::none();
+        self.engine = Engine::Syscall;
+        self.suspicion = None;
+    }
+
+    /// The thread ends: nothing is held any more. More than once does no harm.
+    pub(crate) fn detach(&mut self) {
+        self.drop_source(false);
+    }
+
+    /// Whether the kernel is asked each time, so that calls are to be sampled.
+    #[inline]
+    pub(crate) fn sampled(&self) -> bool {
+        self.engine == Engine::Syscall
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// CPU time of the calling thread: a system call.
+    pub(crate) fn cpu_now_ns() -> u64 {
+        syscall::thread_cpu_ns().unwrap_or(0)
+    }
+
+    #[cfg(test)]
+    pub(super) fn mocked(time: &'static mock::Time, wall: &Wall) -> Self {
+        use std::sync::atomic::AtomicU64;
+        let lease: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(LEASE_NS)));
+        let mut cpu = Self {
+            engine: Engine::PerfSeq,
+            source: Source::Mock(time),
+            witness: super::witness::mocked(lease, &time.witness),
+            ..Self::detached()
+        };
+        cpu.anchor(wall);
+        cpu
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::mock::Time;
+
+    const MS: u64 = 1_000_000;
+
+    /// CPU time of what happens in `f`.
+    fn cpu_of(cpu: &mut ThreadCpu, wall: &Wall, f: impl FnOnce()) -> u64 {
+        let (start, before) = cpu.enter(wall);
+        f();
+        let (end, after) = cpu.exit(wall);
+        end.wrapping_add(after).wrapping_sub(start.wrapping_add(before))
+    }
+
+    #[test]
+    fn running_counts_and_sleeping_does_not() {
+        let (time, wall, mut cpu) = Time::world();
+        assert_eq!(cpu_of(&mut cpu, wall, || time.run(500)), 500);
+        let mixed = cpu_of(&mut cpu, wall, || {
+            time.run(300);
+            time.sleep(7 * MS);
+            time.run(40);
+        });
+        assert_eq!(mixed, 340);
+    }
+
+    #[test]
+    fn a_sleep_between_calls_belongs_to_none() {
+        let (time, wall, mut cpu) = Time::world();
+        cpu_of(&mut cpu, wall, || time.run(10));
+        time.sleep(50 * MS);
+        assert_eq!(cpu_of(&mut cpu, wall, || time.run(20)), 20);
+    }
+
+    #[test]
+    fn a_new_anchor_is_not_charged_to_the_call() {
+        let (time, wall, mut cpu) = Time::world();
+        time.set_reading_ns(385);
+        time.sleep(1);
+        assert_eq!(cpu_of(&mut cpu, wall, || time.run(100)), 100, "taken before the call");
+        let after = cpu_of(&mut cpu, wall, || {
+            time.run(100);
+            time.sleep(1);
+        });
+        assert!(after <= 100 + 385, "{after}");
+    }
+
+    #[test]
+    fn stolen_time_is_found_when_the_anchor_is_old() {
+        let (time, wall, mut cpu) = Time::world();
+        for _ in 0..3 {
+            let stolen = cpu_of(&mut cpu, wall, || {
+                time.run(8 * MS);
+                time.steal(8 * MS);
+            });
+            assert_eq!(stolen, 8 * MS);
+        }
+        assert!(!cpu.sampled(), "a hypervisor's absence is not the engine's fault");
+    }
+
+    #[test]
+    fn a_witness_that_does_not_see_is_given_up_after_two_misses() {
+        let (time, wall, mut cpu) = Time::world();
+        // Given up for the whole process: not the one that other tests use.
+        cpu.engine = Engine::PerfTime;
+        time.blind();
+        assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0, "the age of the anchor finds it");
+        assert!(!cpu.sampled(), "once is chance");
+        assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0);
+        assert!(cpu.sampled() && choice::is_given_up(Engine::PerfTime));
+    }
+}

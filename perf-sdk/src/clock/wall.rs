@@ -1,0 +1,368 @@
+//! The wall clock, in ticks of the processor's counter where it can be trusted, else in nanoseconds.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+use super::anomaly::{self, Anomaly};
+use super::arch;
+use super::continuity::Continuity;
+#[cfg(test)]
+use super::mock;
+use super::once::Once;
+use super::scale::{self, Scale};
+
+/// A pair of readings taken further apart than this says nothing.
+const PAIR_APART_NS: u64 = 5_000;
+const PAIR_TRIES: u32 = 16;
+
+/// The base line of the first calibration. Both its ends are the closest of several readings, so that being switched out
+/// in between does not matter: on a loaded machine a calibration that averages readings was seen 20 % off.
+const FIRST_BASE_NS: u64 = 2_000_000;
+/// A longer base line replaces it when the two agree this well.
+const REFINED_WITHIN: f64 = 1e-3;
+const REFINED_BASE_NS: u64 = 3_000_000;
+
+/// Process-wide wall clock.
+///
+/// Its fields are atomic because it lives in a static that is filled in at the first use; after that they stay.
+#[derive(Debug)]
+pub(crate) struct Wall {
+    /// Ticks are the processor's counter; otherwise they are nanoseconds of the operating system's clock.
+    counter: AtomicBool,
+    forward: AtomicU64,
+    inverse: AtomicU64,
+    second: AtomicU64,
+    continuity: Mutex<Continuity>,
+    #[cfg(test)]
+    mock: Option<&'static mock::Time>,
+}
+
+static WALL: Wall = Wall::nanoseconds();
+static CALIBRATED: Once = Once::new();
+
+/// The process's wall clock. The first use calibrates it, in two milliseconds.
+#[inline]
+pub(crate) fn wall() -> &'static Wall {
+    if !CALIBRATED.is_done() {
+        calibrate();
+    }
+    &WALL
+}
+
+#[cold]
+fn calibrate() {
+    CALIBRATED.call(|| WALL.calibrate());
+}
+
+/// In a forked child.
+pub(super) fn after_fork() {
+    CALIBRATED.after_fork();
+}
+
+impl Wall {
+    const fn nanoseconds() -> Self {
+        Self {
+            counter: AtomicBool::new(false),
+            forward: AtomicU64::new(Scale::NANOSECONDS.forward),
+            inverse: AtomicU64::new(Scale::NANOSECONDS.inverse),
+            second: AtomicU64::new(1_000_000_000),
+            continuity: Mutex::new(Continuity::new(0, 0)),
+            #[cfg(test)]
+            mock: None,
+        }
+    }
+
+    /// Now. One counter read.
+    #[inline(always)]
+    pub(crate) fn ticks(&self) -> u64 {
+        if self.counter.load(Relaxed) { arch::counter() } else { self.os_ticks() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn os_ticks(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(time) = self.mock {
+            return time.ticks();
+        }
+        os_ns()
+    }
+
+    /// Duration of so many ticks. A multiplication and a shift.
+    #[inline]
+    pub(crate) fn ns(&self, delta_ticks: u64) -> u64 {
+        scale::apply(delta_ticks, self.forward.load(Relaxed))
+    }
+
+    /// How many ticks take so many nanoseconds.
+    #[inline]
+    pub(crate) fn ticks_of_ns(&self, ns: u64) -> u64 {
+        scale::apply(ns, self.inverse.load(Relaxed))
+    }
+
+    /// Ticks from `start` to `end`; 0 when that is negative or implausible, and counted.
+    #[inline]
+    pub(crate) fn between(&self, start: u64, end: u64) -> u64 {
+        let delta = end.wrapping_sub(start);
+        if delta > self.suspicious_ticks() { self.plausible(start, end) } else { delta }
+    }
+
+    /// A longer delta, or a negative one (which wraps), is to be put to [`plausible`](Self::plausible): a second.
+    #[inline]
+    pub(crate) fn suspicious_ticks(&self) -> u64 {
+        self.second.load(Relaxed)
+    }
+
+    /// Ticks from `start` to `end` if the operating system's clock went along with the counter; otherwise 0, counted.
+    ///
+    /// **Blind spot.** Which of several calls a jump fell into is known as closely as the two clocks were compared:
+    /// every second while any thread is active.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn plausible(&self, start: u64, end: u64) -> u64 {
+        let delta = end.wrapping_sub(start);
+        if delta > i64::MAX as u64 {
+            anomaly::count(Anomaly::Backwards);
+            0
+        } else if delta > self.suspicious_ticks() && self.jumped_between(start, end) {
+            anomaly::count(Anomaly::Jump);
+            0
+        } else {
+            delta
+        }
+    }
+
+    fn jumped_between(&self, start: u64, end: u64) -> bool {
+        let Ok(mut continuity) = self.continuity.try_lock() else { return false };
+        if let Some((ticks, os_ns)) = self.pair() {
+            continuity.advance(ticks, os_ns, |ticks| self.ns(ticks));
+        }
+        continuity.broken_between(start, end)
+    }
+
+    /// Compares the counter with the operating system's clock when that is due, so that a jump is known closely.
+    pub(super) fn observe(&self, now: u64) {
+        let Ok(mut continuity) = self.continuity.try_lock() else { return };
+        if now.wrapping_sub(continuity.reference()) > self.suspicious_ticks()
+            && let Some((ticks, os_ns)) = self.pair()
+        {
+            continuity.advance(ticks, os_ns, |ticks| self.ns(ticks));
+        }
+    }
+
+    /// Both clocks at one moment. `None` when something came in between each time.
+    fn pair(&self) -> Option<(u64, u64)> {
+        let limit = self.ticks_of_ns(PAIR_APART_NS);
+        (0..PAIR_TRIES)
+            .map(|_| {
+                let before = self.ticks();
+                let os_ns = self.os_ns();
+                let apart = self.ticks().wrapping_sub(before);
+                (apart, (before.wrapping_add(apart / 2), os_ns))
+            })
+            .find_map(|(apart, pair)| (apart <= limit).then_some(pair))
+    }
+
+    /// As [`pair`](Self::pair), the closest of some.
+    fn close_pair(&self) -> (u64, u64) {
+        let pairs = (0..PAIR_TRIES).map(|_| {
+            let before = self.ticks();
+            let os_ns = self.os_ns();
+            let apart = self.ticks().wrapping_sub(before);
+            (apart, before.wrapping_add(apart / 2), os_ns)
+        });
+        pairs.min_by_key(|(apart, ..)| *apart).map_or((0, 0), |(_, ticks, os_ns)| (ticks, os_ns))
+    }
+
+    fn os_ns(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(time) = self.mock {
+            return time.os_ns();
+        }
+        os_ns()
+    }
+
+    fn calibrate(&self) {
+        let clock = quanta::Clock::new();
+        if reads_counter(&clock) && counter_is_trusted() {
+            self.counter.store(true, Relaxed);
+            match self.measured_scale() {
+                Some(scale) => self.set(scale),
+                None => self.counter.store(false, Relaxed),
+            }
+        }
+        self.restart_continuity();
+    }
+
+    /// Ticks against the operating system's clock over a short time.
+    fn measured_scale(&self) -> Option<Scale> {
+        let (start_ticks, start_ns) = self.close_pair();
+        while self.os_ns().saturating_sub(start_ns) < FIRST_BASE_NS {
+            std::hint::spin_loop();
+        }
+        let (end_ticks, end_ns) = self.close_pair();
+        Scale::of(end_ticks.wrapping_sub(start_ticks), end_ns.saturating_sub(start_ns))
+    }
+
+    fn restart_continuity(&self) {
+        let (ticks, os_ns) = self.close_pair();
+        if let Ok(mut continuity) = self.continuity.try_lock() {
+            *continuity = Continuity::new(ticks, os_ns);
+        }
+    }
+
+    fn set(&self, scale: Scale) {
+        self.forward.store(scale.forward, Relaxed);
+        self.inverse.store(scale.inverse, Relaxed);
+        self.second.store(scale::apply(1_000_000_000, scale.inverse), Relaxed);
+    }
+
+    fn scale(&self) -> Scale {
+        Scale { forward: self.forward.load(Relaxed), inverse: self.inverse.load(Relaxed) }
+    }
+
+    /// A moment to [`refine`](Self::refine) from.
+    pub(super) fn base(&self) -> (u64, u64) {
+        self.close_pair()
+    }
+
+    /// Replaces the quick calibration by one over the time since `base`. Only before the first call is recorded: sums are
+    /// kept in ticks, and a scale that changes later would make exported sums shrink.
+    pub(super) fn refine(&self, base: (u64, u64)) {
+        if !self.counter.load(Relaxed) {
+            return;
+        }
+        let (ticks, os_ns) = self.close_pair();
+        let elapsed_ns = os_ns.saturating_sub(base.1);
+        if elapsed_ns >= REFINED_BASE_NS
+            && let Some(scale) = Scale::of(ticks.wrapping_sub(base.0), elapsed_ns)
+            && scale.differs(self.scale()) < REFINED_WITHIN
+        {
+            self.set(scale);
+        }
+    }
+
+    /// Whether ticks are the processor's counter.
+    pub(super) fn is_counter(&self) -> bool {
+        self.counter.load(Relaxed)
+    }
+
+    /// A clock that a test moves.
+    #[cfg(test)]
+    pub(super) const fn mocked(time: &'static mock::Time) -> Self {
+        Self { mock: Some(time), ..Self::nanoseconds() }
+    }
+}
+
+/// Nanoseconds of the operating system's monotonic clock, from some moment of this process.
+fn os_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    // The first caller is calibrating, on one thread.
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Whether quanta, which asks the processor if its counter is invariant, chose to read it: then its reading lies between
+/// two of ours, give or take what the processor reorders.
+fn reads_counter(clock: &quanta::Clock) -> bool {
+    const SLACK: u64 = 10_000;
+    if !arch::HAS_COUNTER {
+        return false;
+    }
+    let before = arch::counter().wrapping_sub(SLACK);
+    let reading = clock.raw();
+    let after = arch::counter().wrapping_add(SLACK);
+    reading.wrapping_sub(before) <= after.wrapping_sub(before)
+}
+
+/// The kernel has given the counter up (unsynchronised between processors, or unsteady): so do we.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn counter_is_trusted() -> bool {
+    use std::io::Read;
+    let mut name = [0; 32];
+    let read = std::fs::File::open("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+        .and_then(|mut file| file.read(&mut name));
+    let given_up = [&b"hpet"[..], b"acpi_pm", b"jiffies", b"refined-jiffies", b"pit"];
+    !read.is_ok_and(|length| given_up.contains(&name[..length].trim_ascii()))
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn counter_is_trusted() -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::clock::anomaly::anomalies;
+    use crate::clock::mock::Time;
+
+    const S: u64 = 1_000_000_000;
+
+    fn mocked() -> (&'static Time, Wall) {
+        let time: &'static Time = Box::leak(Box::new(Time::new(5 * S)));
+        let wall = Wall::mocked(time);
+        wall.restart_continuity();
+        (time, wall)
+    }
+
+    fn counted(reason: &str) -> u64 {
+        anomalies().find(|(name, _)| *name == reason).map_or(0, |(_, n)| n)
+    }
+
+    #[test]
+    fn agrees_with_the_operating_system() {
+        let wall = wall();
+        let (ticks, start) = (wall.ticks(), Instant::now());
+        thread::sleep(Duration::from_millis(60));
+        let (ns, exact) = (wall.ns(wall.between(ticks, wall.ticks())), start.elapsed().as_nanos() as u64);
+        assert!(ns.abs_diff(exact) < exact / 1_000, "{ns} ns by the counter, {exact} ns by the system");
+        assert!(wall.ticks_of_ns(wall.ns(1 << 40)).abs_diff(1 << 40) < 1 << 12);
+    }
+
+    #[test]
+    fn plain_deltas_pass() {
+        let (time, wall) = mocked();
+        let start = wall.ticks();
+        time.pass(3 * S);
+        assert_eq!(wall.between(start, wall.ticks()), 3 * S);
+        assert_eq!(wall.between(start, start), 0);
+    }
+
+    #[test]
+    fn a_negative_delta_is_zero_and_counted() {
+        let (time, wall) = mocked();
+        let (start, before) = (wall.ticks(), counted("clock_backwards"));
+        time.jump(-5);
+        assert_eq!(wall.between(start, wall.ticks()), 0);
+        assert!(counted("clock_backwards") > before);
+    }
+
+    #[test]
+    fn a_jump_is_zero_and_counted_and_what_follows_is_fine() {
+        let (time, wall) = mocked();
+        let (start, before) = (wall.ticks(), counted("clock_jump"));
+        time.pass(S / 2);
+        time.jump(60 * S as i64);
+        assert_eq!(wall.between(start, wall.ticks()), 0, "a minute of suspension is nobody's time");
+        assert!(counted("clock_jump") > before);
+        time.pass(S);
+        let start = wall.ticks();
+        time.pass(2 * S);
+        assert_eq!(wall.between(start, wall.ticks()), 2 * S);
+    }
+
+    #[test]
+    fn a_jump_found_while_observing_does_not_blame_later_calls() {
+        let (time, wall) = mocked();
+        time.jump(60 * S as i64);
+        wall.observe(wall.ticks());
+        time.pass(1);
+        let start = wall.ticks();
+        time.pass(2 * S);
+        assert_eq!(wall.between(start, wall.ticks()), 2 * S);
+    }
+}
