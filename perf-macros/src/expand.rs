@@ -4,7 +4,7 @@
 //! in the user's crate pass over it; the braces around the user's code keep the user's span and so the user's edition.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{ToTokens as _, quote_spanned};
 use syn::{FnArg, Ident, Pat, ReturnType, Signature, Type};
 
 use crate::ast::{Item, begins_with_item};
@@ -30,13 +30,52 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
         Returns::Future(output) => writer.future(output, &body),
         Returns::Boxed(output) => writer.boxed(output, &body),
     };
+    let span = Span::mixed_site();
     let mut tokens = TokenStream::new();
     for attribute in &body.attributes {
         attribute.to_tokens(&mut tokens);
     }
+    let ident = &function.signature.ident;
+    if body.code.is_empty() && function.signature.generics.type_params().next().is_some() {
+        tokens.extend(quote_spanned!(span=> #[allow(clippy::extra_unused_type_parameters)]));
+    }
+    if writes_return_type(&function.returns) && is_complex(&function.signature.output) {
+        tokens.extend(quote_spanned!(span=> #[allow(clippy::type_complexity)]));
+    }
     tokens.extend(item.start());
-    tokens.extend([braces(function.body.span(), measured)]);
+    // Clippy wants these two to be one expression, unless the braces are a macro's.
+    let is_canonical = ident == "clone" || ident == "partial_cmp";
+    let span = if is_canonical { span.located_at(body.span) } else { body.span };
+    tokens.extend([braces(span, measured)]);
     tokens
+}
+
+fn writes_return_type(returns: &Returns) -> bool {
+    match returns {
+        Returns::Value(output) => output.is_result,
+        Returns::Async(output) | Returns::Future(output) | Returns::Boxed(output) => output.written.is_some(),
+    }
+}
+
+/// Whether clippy may find the return type too complex. It says so of any type in a body, but not of signatures in a trait's
+/// `impl`, whose author has no choice; so written in the body the type must not be reported either.
+fn is_complex(output: &ReturnType) -> bool {
+    // As clippy counts, roughly: ten a name or bracket, times the depth it stands at; 250 is too much.
+    fn score(tokens: TokenStream, depth: u32) -> u32 {
+        let (mut depth, mut sum, mut arrow) = (depth, 0, false);
+        for tree in tokens {
+            match tree {
+                TokenTree::Ident(_) => sum += 10 * depth,
+                TokenTree::Group(group) => sum += 10 * depth + score(group.stream(), depth + 1),
+                TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
+                TokenTree::Punct(punct) if punct.as_char() == '>' && !arrow => depth = depth.saturating_sub(1),
+                TokenTree::Punct(punct) => arrow = punct.as_char() == '-',
+                TokenTree::Literal(_) => {}
+            }
+        }
+        sum
+    }
+    score(output.to_token_stream(), 1) > 200
 }
 
 /// The user's code between the braces.
@@ -239,7 +278,12 @@ fn drop_order(signature: &Signature) -> TokenStream {
     if owned < 2 || names.len() < 2 {
         return TokenStream::new();
     }
-    quote_spanned!(Span::mixed_site()=> let _ = (#(&#names,)*);)
+    let span = Span::mixed_site();
+    let allow = names
+        .iter()
+        .any(|name| name.to_string().starts_with('_'))
+        .then(|| quote_spanned!(span=> #[allow(clippy::used_underscore_binding)]));
+    quote_spanned!(span=> #allow let _ = (#(&#names,)*);)
 }
 
 fn may_drop(ty: &Type) -> bool {

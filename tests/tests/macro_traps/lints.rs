@@ -95,6 +95,52 @@ fn boxed_early(text: &str) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
 fn opaque(text: &str) -> impl Future<Output = usize> + Send { std::future::ready(text.len()) }
 
 #[profiled]
+fn assert_send<T: Send>() {}
+
+/// Small enough to be copied.
+#[derive(Debug, Copy, PartialEq, Eq)]
+pub struct Small(u32);
+
+#[allow(clippy::expl_impl_clone_on_copy)]
+#[profiled]
+impl Clone for Small {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+#[profiled]
+impl PartialOrd for Small {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+trait Pairs {
+    /// A type as complex as clippy allows in a trait's `impl` only.
+    #[allow(clippy::type_complexity)]
+    fn pairs(&self, _lock: Vec<u32>, rest: Vec<u32>) -> Result<(usize, Vec<u32>), ((usize, Self), (usize, Vec<Self>))>
+    where
+        Self: Sized;
+}
+
+#[profiled]
+impl Pairs for Small {
+    fn pairs(&self, _lock: Vec<u32>, rest: Vec<u32>) -> Result<(usize, Vec<u32>), ((usize, Self), (usize, Vec<Self>))> {
+        if rest.is_empty() {
+            return Err(((1, *self), (1, vec![*self])));
+        }
+        Ok((1, rest))
+    }
+}
+
+impl Ord for Small {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+#[profiled]
 impl Number {
     /// The next one.
     ///
@@ -134,6 +180,11 @@ fn strict_lints_pass_over_what_the_macro_writes() {
     perf_sdk::scope!("linted scope");
     assert_eq!(single_expression() + tail_block(1) + items_first(8), 7);
     nothing_at_all();
+    assert_send::<Number>();
+    assert!(Small(1) < Small(2));
+    assert!(Small(1).pairs(Vec::new(), Vec::new()).is_err_and(|error| error.0.1 == Small(1)));
+    assert_recorded!("Small::pairs", [0, 1, 0, 0]);
+    assert_recorded!("Small::partial_cmp", [1, 0, 0, 0]);
     assert_eq!(items_first_in_a_result(4), Ok(4));
     assert_eq!(block_on(items_first_in_an_async_fn(4)), Ok(4));
     assert_eq!((one_call("3"), block_on(one_async_call(String::from("3")))), (Ok(3), Ok(3)));
