@@ -7,6 +7,7 @@ use quote::quote;
 
 use crate::ast::{Item, Kind};
 use crate::attr::Options;
+use crate::fallback;
 use crate::site;
 use crate::tokens::is_punct;
 
@@ -50,7 +51,7 @@ pub(crate) fn plain(members: &Group) -> TokenStream {
         }
         Ok(())
     });
-    plain.unwrap_or_else(|error| error.to_compile_error())
+    plain.unwrap_or_else(|error| fallback::compile_error(&error))
 }
 
 fn is_measurable(member: &Item) -> bool {

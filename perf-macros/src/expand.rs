@@ -4,12 +4,13 @@
 //! in the user's crate pass over it; the braces around the user's code keep the user's span and so the user's edition.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote_spanned};
-use syn::{FnArg, Ident, Pat, ReturnType, Signature, Type};
+use quote::quote_spanned;
+use syn::{FnArg, Ident, Pat, Type};
 
 use crate::ast::{Item, begins_with_item};
 use crate::attr::Options;
 use crate::returns::{Output, Returns, without_impl};
+use crate::signature::Signature;
 use crate::tokens::{boxed_tail, group, is_punct, may_return_early};
 use crate::valid::Function;
 use crate::{ast, site};
@@ -36,10 +37,10 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
         attribute.to_tokens(&mut tokens);
     }
     let ident = &function.signature.ident;
-    if body.code.is_empty() && function.signature.generics.type_params().next().is_some() {
+    if body.code.is_empty() && function.signature.has_type_parameters {
         tokens.extend(quote_spanned!(span=> #[allow(clippy::extra_unused_type_parameters)]));
     }
-    if writes_return_type(&function.returns) && is_complex(&function.signature.output) {
+    if writes_return_type(&function.returns) && is_complex(function.signature.output.as_ref()) {
         tokens.extend(quote_spanned!(span=> #[allow(clippy::type_complexity)]));
     }
     tokens.extend(item.start());
@@ -59,7 +60,7 @@ fn writes_return_type(returns: &Returns) -> bool {
 
 /// Whether clippy may find the return type too complex. It says so of any type in a body, but not of signatures in a trait's
 /// `impl`, whose author has no choice; so written in the body the type must not be reported either.
-fn is_complex(output: &ReturnType) -> bool {
+fn is_complex(output: Option<&TokenStream>) -> bool {
     // As clippy counts, roughly: ten a name or bracket, times the depth it stands at; 250 is too much.
     fn score(tokens: TokenStream, depth: u32) -> u32 {
         let (mut depth, mut sum, mut arrow) = (depth, 0, false);
@@ -75,7 +76,7 @@ fn is_complex(output: &ReturnType) -> bool {
         }
         sum
     }
-    score(output.to_token_stream(), 1) > 200
+    output.is_some_and(|output| score(output.clone(), 1) > 200)
 }
 
 /// The user's code between the braces.
@@ -244,13 +245,10 @@ impl Writer<'_> {
     fn call(&self, body: &Body) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();
-        let returns = match &self.function.signature.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, ty) => match without_impl(ty) {
-                Type::Never(_) | Type::Infer(_) => None,
-                ty => Some(quote_spanned!(span=> -> #ty)),
-            },
-        };
+        let returns = self.function.signature.output.clone().map(|ty| {
+            let ty = without_impl(ty);
+            quote_spanned!(span=> -> #ty)
+        });
         let block = braces(body.span, body.after(drop_order(&self.function.signature)));
         quote_spanned!(span=> #private::call(move || #returns #block))
     }
@@ -263,7 +261,7 @@ impl Writer<'_> {
 fn drop_order(signature: &Signature) -> TokenStream {
     let mut owned = 0;
     let mut names = Vec::new();
-    for input in signature.inputs.iter().rev() {
+    for input in signature.inputs().iter().flatten().rev() {
         match input {
             FnArg::Receiver(receiver) => {
                 owned += usize::from(may_drop(&receiver.ty));

@@ -12,6 +12,7 @@ mod delegate;
 mod expand;
 mod fallback;
 mod returns;
+mod signature;
 mod site;
 mod tokens;
 mod valid;

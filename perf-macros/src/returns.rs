@@ -3,11 +3,12 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, ReturnType, Signature, Type, TypeInfer,
-    TypeParamBound,
+    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, Type, TypeInfer, TypeParamBound,
 };
 
 use crate::attr::Options;
+use crate::signature::Signature;
+use crate::tokens::{ident, is_ident, is_punct};
 
 /// What comes out of a call.
 pub(crate) enum Returns {
@@ -24,7 +25,7 @@ pub(crate) enum Returns {
 /// A value, and whether it says how the call went.
 pub(crate) struct Output {
     /// As it can be written inside the function: `impl Trait` is replaced by `_`. `None`: unit, never, or not known.
-    pub(crate) written: Option<Type>,
+    pub(crate) written: Option<TokenStream>,
     pub(crate) is_result: bool,
 }
 
@@ -51,18 +52,28 @@ impl Output {
         let written = match ty {
             None | Some(Type::Never(_) | Type::ImplTrait(_)) => None,
             Some(Type::Tuple(unit)) if unit.elems.is_empty() => None,
-            Some(ty) => Some(without_impl(ty)),
+            Some(ty) => Some(without_impl(ty.to_token_stream())),
         };
         Self { written, is_result }
+    }
+
+    /// An output that cannot be parsed.
+    fn unparsed(ty: Option<&TokenStream>, options: &Options) -> Self {
+        let is_result = match &options.result {
+            Some(given) => given.value,
+            None => ty.is_some_and(|ty| is_path_to(ty, "Result")),
+        };
+        Self { written: ty.cloned().map(without_impl), is_result }
     }
 }
 
 pub(crate) fn of(signature: &Signature, options: &Options) -> Returns {
-    let ty = match &signature.output {
-        ReturnType::Default => None,
-        ReturnType::Type(_, ty) => Some(ungroup(ty)),
+    let Ok(ty) = signature.output() else {
+        let output = Output::unparsed(signature.output.as_ref(), options);
+        return if signature.is_async { Returns::Async(output) } else { Returns::Value(output) };
     };
-    if signature.asyncness.is_some() {
+    let ty = ty.as_ref().map(ungroup);
+    if signature.is_async {
         return Returns::Async(Output::new(ty, options));
     }
     let wish = options.future.as_ref().map(|given| given.value);
@@ -144,8 +155,16 @@ fn binding<'a>(arguments: &'a PathArguments, name: &str) -> Option<&'a Type> {
     })
 }
 
+/// Whether `ty` is `path::to::name<…>`.
+fn is_path_to(ty: &TokenStream, name: &str) -> bool {
+    let trees: Vec<_> = ty.clone().into_iter().collect();
+    let path = trees.iter().position(|tree| is_punct(Some(tree), '<')).unwrap_or(trees.len());
+    let is_path = trees[..path].iter().all(|tree| ident(Some(tree)).is_some() || is_punct(Some(tree), ':'));
+    is_path && is_ident(trees[..path].last(), name)
+}
+
 /// `impl Trait` cannot be written inside a function; `_` stands for it.
-pub(crate) fn without_impl(ty: &Type) -> Type {
+pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
     fn mentions_impl(tokens: TokenStream) -> bool {
         tokens.into_iter().any(|tree| match tree {
             TokenTree::Ident(ident) => ident == "impl",
@@ -153,11 +172,16 @@ pub(crate) fn without_impl(ty: &Type) -> Type {
             _ => false,
         })
     }
-    let mut ty = ty.clone();
-    if mentions_impl(ty.to_token_stream()) {
-        replace_impl(&mut ty);
+    if !mentions_impl(ty.clone()) {
+        return ty;
     }
-    ty
+    match syn::parse2(ty.clone()) {
+        Ok(mut parsed) => {
+            replace_impl(&mut parsed);
+            parsed.to_token_stream()
+        }
+        Err(_) => ty,
+    }
 }
 
 fn replace_impl(ty: &mut Type) {

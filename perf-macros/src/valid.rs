@@ -1,11 +1,12 @@
 //! What cannot be measured, and options that do not fit.
 
-use proc_macro2::{Group, TokenStream};
-use syn::{Error, Signature};
+use proc_macro2::Group;
+use syn::Error;
 
 use crate::ast::{Item, Kind};
 use crate::attr::Options;
 use crate::returns::{self, Returns};
+use crate::signature::Signature;
 
 /// Something that can be measured.
 pub(crate) enum Target<'a> {
@@ -41,8 +42,9 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
             if item.attributes.iter().any(|attribute| attribute.is_any(&["naked"])) {
                 return refuse(format!("a naked function has no room for a measurement; {WHERE}"));
             }
-            let signature: TokenStream = item.head[item.qualifiers..].iter().cloned().collect();
-            let signature: Signature = syn::parse2(signature)?;
+            let Some(signature) = Signature::new(&item.head[item.qualifiers..]) else {
+                return refuse(format!("{WHERE}; this is not quite a function"));
+            };
             let track_caller = item.attributes.iter().any(|attribute| attribute.is_any(&["track_caller"]));
             let returns = returns::of(&signature, options);
             function_options(&signature, &returns, track_caller, options)?;
@@ -79,8 +81,8 @@ fn function_options(
     let result = options.result.as_ref().filter(|given| given.value);
     let future = options.future.as_ref().filter(|given| given.value);
     if let Some(future) = future
-        && matches!(signature.output, syn::ReturnType::Default)
-        && signature.asyncness.is_none()
+        && signature.output.is_none()
+        && !signature.is_async
     {
         return Err(Error::new(future.span, "`future = true` is for a function that returns a future"));
     }
