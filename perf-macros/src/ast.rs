@@ -7,7 +7,9 @@ use crate::tokens::{group, ident, is_ident, is_punct, item_braces, ungroup};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Function { is_const: bool },
+    Function {
+        is_const: bool,
+    },
     Impl,
     Trait,
     Module,
@@ -295,7 +297,9 @@ mod tests {
     #[test]
     fn attributes_are_recognised_under_any_path() {
         let item = |source: &str| Item::new(source.parse().unwrap());
-        for source in ["#[profiled] fn f() {}", "#[perf_sdk::profiled(skip)] fn f() {}", "#[::a::b::profiled()] fn f() {}"] {
+        for source in
+            ["#[profiled] fn f() {}", "#[perf_sdk::profiled(skip)] fn f() {}", "#[::a::b::profiled()] fn f() {}"]
+        {
             assert!(item(source).attributes[0].profiled().is_some(), "{source}");
         }
         for source in ["#[unprofiled] fn f() {}", "#[profiled::x] fn f() {}", "#[cfg_attr(a, profiled)] fn f() {}"] {

@@ -84,7 +84,11 @@ impl Options {
             }
             "skip" => put(&mut self.skip, key, ()),
             "sample" => set(&mut self.sample, key, input, |input| {
-                choice(input, "`sample` takes `always` or `never`", &[("always", Sample::Always), ("never", Sample::Never)])
+                choice(
+                    input,
+                    "`sample` takes `always` or `never`",
+                    &[("always", Sample::Always), ("never", Sample::Never)],
+                )
             }),
             "cpu" => set(&mut self.cpu, key, input, |input| flag(input, "`cpu` takes `false` or `true`")),
             "alloc" => set(&mut self.alloc, key, input, |input| flag(input, "`alloc` takes `false` or `true`")),
@@ -170,12 +174,18 @@ fn parse_name(input: ParseStream<'_>) -> syn::Result<Expr> {
         }
     }
     let span = input.span();
-    input.parse().ok().filter(is_name).ok_or_else(|| Error::new(span, "`name` takes a string that is not empty: `name = \"…\"`"))
+    input
+        .parse()
+        .ok()
+        .filter(is_name)
+        .ok_or_else(|| Error::new(span, "`name` takes a string that is not empty: `name = \"…\"`"))
 }
 
 fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {
     let span = input.span();
-    input.call(Path::parse_mod_style).map_err(|_| Error::new(span, "`crate` takes the path of perf-sdk: `crate = path`"))
+    input
+        .call(Path::parse_mod_style)
+        .map_err(|_| Error::new(span, "`crate` takes the path of perf-sdk: `crate = path`"))
 }
 
 fn flag(input: ParseStream<'_>, wanted: &str) -> syn::Result<bool> {

@@ -57,14 +57,19 @@ pub(crate) fn plain(members: &Group) -> TokenStream {
 fn is_measurable(member: &Item) -> bool {
     member.braces.is_some()
         && match member.kind {
-            Kind::Function { is_const } => !is_const && !member.attributes.iter().any(|attribute| attribute.is_any(&["naked"])),
+            Kind::Function { is_const } => {
+                !is_const && !member.attributes.iter().any(|attribute| attribute.is_any(&["naked"]))
+            }
             Kind::Impl | Kind::Trait | Kind::Module => true,
             Kind::Other(_) => false,
         }
 }
 
 /// The same braces around what `write` makes of each member.
-fn each(members: &Group, mut write: impl FnMut(&Item, &mut TokenStream) -> syn::Result<()>) -> syn::Result<TokenStream> {
+fn each(
+    members: &Group,
+    mut write: impl FnMut(&Item, &mut TokenStream) -> syn::Result<()>,
+) -> syn::Result<TokenStream> {
     let trees: Vec<TokenTree> = members.stream().into_iter().collect();
     let mut tokens = TokenStream::new();
     let mut rest = trees.as_slice();

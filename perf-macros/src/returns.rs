@@ -2,9 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::{
-    AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, Type, TypeInfer, TypeParamBound,
-};
+use syn::{AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, Type, TypeInfer, TypeParamBound};
 
 use crate::attr::Options;
 use crate::signature::Signature;

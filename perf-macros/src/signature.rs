@@ -38,7 +38,8 @@ impl Signature {
             is_async: trees[..keyword].iter().any(|tree| is_ident(Some(tree), "async")),
             has_type_parameters: trees[generics..arguments].iter().enumerate().any(|(at, tree)| {
                 let before = trees.get(generics + at - 1);
-                ident(Some(tree)).is_some_and(|ident| ident != "const") && (is_punct(before, '<') || is_punct(before, ','))
+                ident(Some(tree)).is_some_and(|ident| ident != "const")
+                    && (is_punct(before, '<') || is_punct(before, ','))
             }),
             inputs,
             output,
@@ -87,7 +88,9 @@ mod tests {
 
     #[test]
     fn parts_are_found() {
-        let it = signature("async unsafe fn f<'a, T: Fn(u8) -> Vec<u8>, const N: usize>(self, a: &'a [T; { 2 }]) -> A<B> where T: C");
+        let it = signature(
+            "async unsafe fn f<'a, T: Fn(u8) -> Vec<u8>, const N: usize>(self, a: &'a [T; { 2 }]) -> A<B> where T: C",
+        );
         assert_eq!(it.ident, "f");
         assert!(it.is_async && it.has_type_parameters);
         assert_eq!(it.inputs().unwrap().len(), 2);

@@ -59,7 +59,8 @@ pub(crate) fn may_return_early(body: TokenStream) -> bool {
         }
         TokenTree::Group(group) => {
             let before = |steps: usize| at.checked_sub(steps).and_then(|at| trees.get(at));
-            let is_async = is_ident(before(1), "async") || (is_ident(before(1), "move") && is_ident(before(2), "async"));
+            let is_async =
+                is_ident(before(1), "async") || (is_ident(before(1), "move") && is_ident(before(2), "async"));
             !is_async && may_return_early(group.stream())
         }
         _ => false,
@@ -122,10 +123,13 @@ mod tests {
 
     #[test]
     fn early_returns() {
-        for source in ["return x;", "if a { return b }", "bail!(\"x\")", "a(|| return 1)", "match x { _ => panic! {} }"] {
+        for source in ["return x;", "if a { return b }", "bail!(\"x\")", "a(|| return 1)", "match x { _ => panic! {} }"]
+        {
             assert!(may_return_early(tokens(source)), "{source}");
         }
-        for source in ["a; b", "async { return 1 }", "let x = 1; async move { bail!() }", "a != (b)", "!(x)", "x(!{ y })"] {
+        for source in
+            ["a; b", "async { return 1 }", "let x = 1; async move { bail!() }", "a != (b)", "!(x)", "x(!{ y })"]
+        {
             assert!(!may_return_early(tokens(source)), "{source}");
         }
     }
@@ -139,7 +143,15 @@ mod tests {
         ] {
             assert_eq!(boxed_tail(&tokens(source)).unwrap().1.to_string(), tokens(argument).to_string(), "{source}");
         }
-        for source in ["", "pin(x)", "Box::new(x)", "a + Box::pin(x)", "Box::pin(x);", "Box::pin(x).boxed()", "let a = Box::pin(x)"] {
+        for source in [
+            "",
+            "pin(x)",
+            "Box::new(x)",
+            "a + Box::pin(x)",
+            "Box::pin(x);",
+            "Box::pin(x).boxed()",
+            "let a = Box::pin(x)",
+        ] {
             assert!(boxed_tail(&tokens(source)).is_none(), "{source}");
         }
     }

@@ -32,7 +32,9 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
             refuse(format!("a `const fn` cannot be measured, because the compiler itself may run it; {WHERE}"))
         }
         (Kind::Function { .. }, None) => refuse(format!("{WHERE}; this function has no body")),
-        (Kind::Module, None) => refuse(format!("{WHERE}; the contents of this `mod` are in another file: annotate them there")),
+        (Kind::Module, None) => {
+            refuse(format!("{WHERE}; the contents of this `mod` are in another file: annotate them there"))
+        }
         (Kind::Impl | Kind::Trait, None) => refuse(format!("{WHERE}; this has no body")),
         (Kind::Impl | Kind::Trait | Kind::Module, Some(members)) => {
             container_options(options)?;
@@ -87,7 +89,8 @@ fn function_options(
         return Err(Error::new(future.span, "`future = true` is for a function that returns a future"));
     }
     if track_caller && matches!(returns, Returns::Value(_)) {
-        let wish = error.map(|given| (given.span, "error = display")).or(result.map(|given| (given.span, "result = true")));
+        let wish =
+            error.map(|given| (given.span, "error = display")).or(result.map(|given| (given.span, "result = true")));
         if let Some((span, option)) = wish {
             return Err(Error::new(
                 span,

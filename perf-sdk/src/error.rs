@@ -66,7 +66,10 @@ impl fmt::Display for Error {
                  or listen on a loopback address"
             ),
             Self::Listen { address, source } => {
-                write!(f, "cannot listen on {address}: {source}; choose another address (PERF_LISTEN) or port 0 for a free one")
+                write!(
+                    f,
+                    "cannot listen on {address}: {source}; choose another address (PERF_LISTEN) or port 0 for a free one"
+                )
             }
             Self::TokenFile { path, source } => write!(
                 f,

@@ -2,6 +2,9 @@
 
 #![deny(unsafe_code)]
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 mod clock;
 mod config;
 mod error;
@@ -11,9 +14,6 @@ mod histogram;
 mod memory;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
-#[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
 mod record;
 mod scope;
 #[cfg(feature = "serve")]
@@ -29,9 +29,9 @@ pub use histogram::{Histogram, Native, Scale, Span};
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 pub use memory::Counted;
-pub use perf_macros::profiled;
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::opentelemetry_trace;
+pub use perf_macros::profiled;
 pub use record::{FutureExt, Outcome, Profiled, TraceContext, TraceHook, measure, record, set_trace_hook};
 #[cfg(feature = "serve")]
 pub use serve::router;

@@ -109,15 +109,10 @@ fn sources(root: &Path) -> Vec<(String, PathBuf)> {
             Some(format!("{name}-{}", rest.split(' ').next()?))
         })
         .collect();
-    let home = std::env::var_os("CARGO_HOME").map_or_else(
-        || PathBuf::from(std::env::var_os("HOME").expect("a home folder")).join(".cargo"),
-        PathBuf::from,
-    );
-    let registries: Vec<PathBuf> = fs::read_dir(home.join("registry/src"))
-        .expect("fetched crates")
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
+    let home = std::env::var_os("CARGO_HOME")
+        .map_or_else(|| PathBuf::from(std::env::var_os("HOME").expect("a home folder")).join(".cargo"), PathBuf::from);
+    let registries: Vec<PathBuf> =
+        fs::read_dir(home.join("registry/src")).expect("fetched crates").flatten().map(|entry| entry.path()).collect();
     named
         .into_iter()
         .map(|name| {

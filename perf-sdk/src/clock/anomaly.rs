@@ -19,8 +19,14 @@ pub(super) enum Anomaly {
     CpuUnsettled,
 }
 
-const NAMES: [&str; 6] =
-    ["clock_backwards", "clock_jump", "cpu_clock_miss", "cpu_clock_demoted", "cpu_clock_fallback", "cpu_clock_unsettled"];
+const NAMES: [&str; 6] = [
+    "clock_backwards",
+    "clock_jump",
+    "cpu_clock_miss",
+    "cpu_clock_demoted",
+    "cpu_clock_fallback",
+    "cpu_clock_unsettled",
+];
 
 static COUNTS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
 

@@ -25,7 +25,8 @@ pub(super) fn usable(force: Option<Engine>) -> Engines {
         return Engines::NONE;
     }
     let wanted = force.map_or(Engines::ALL, |engine| Engines::of(engine).with(Engine::Syscall));
-    let passed = wanted.iter().filter(|engine| *engine == Engine::Syscall || (0..TRIES).any(|_| tells_the_truth(*engine)));
+    let passed =
+        wanted.iter().filter(|engine| *engine == Engine::Syscall || (0..TRIES).any(|_| tells_the_truth(*engine)));
     let passed = passed.fold(Engines::NONE, Engines::with);
     match force {
         Some(engine) if !passed.contains(engine) => Engines::NONE,

@@ -4,13 +4,13 @@
 //! the CPU since, its CPU time is the anchor's plus the elapsed ticks. A witness tells when it has; then the kernel is asked
 //! once, which costs less than the context switch did.
 
-#[cfg(test)]
-use super::mock;
 use super::anomaly::{self, Anomaly};
 use super::choice;
 use super::engine::Engine;
 #[cfg(target_os = "linux")]
 use super::linux::{self, Area, Event};
+#[cfg(test)]
+use super::mock;
 use super::syscall;
 use super::wall::{Wall, wall};
 use super::witness::Witness;
@@ -47,7 +47,10 @@ pub(crate) struct ThreadCpu {
 enum Source {
     Nothing,
     #[cfg(target_os = "linux")]
-    Event { event: Event, /* CPU time when the event's own time was 0 */ base_ns: u64 },
+    Event {
+        event: Event,
+        /* CPU time when the event's own time was 0 */ base_ns: u64,
+    },
     #[cfg(target_os = "linux")]
     Area(Area),
     #[cfg(test)]

@@ -35,7 +35,13 @@ impl Exposition {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&self, format: Format, snapshot: &Snapshot, user: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    pub fn write(
+        &self,
+        format: Format,
+        snapshot: &Snapshot,
+        user: Option<&str>,
+        to: &mut impl Write,
+    ) -> io::Result<()> {
         // The lock is not held while writing: a reader may be slow.
         let floors = {
             let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);

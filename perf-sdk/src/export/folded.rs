@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::stacks::{self, full_name};
 use super::Weight;
+use super::stacks::{self, full_name};
 use crate::snapshot::Snapshot;
 
 /// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or counts.

@@ -27,9 +27,11 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     for function in snapshot.functions.iter().filter(|function| !function.wall.is_empty()) {
         // A tag ends at a comma or a space.
         let tag = full_name(function).replace([',', ' ', '\n', '\r', '\t'], "_");
-        log.write_histogram(&function.wall.to_hdr(), Duration::ZERO, length, Tag::new(&tag)).map_err(|error| match error {
-            IntervalLogWriterError::IoError(error) => error,
-            other => io::Error::new(io::ErrorKind::InvalidData, format!("{other:?}")),
+        log.write_histogram(&function.wall.to_hdr(), Duration::ZERO, length, Tag::new(&tag)).map_err(|error| {
+            match error {
+                IntervalLogWriterError::IoError(error) => error,
+                other => io::Error::new(io::ErrorKind::InvalidData, format!("{other:?}")),
+            }
         })?;
     }
     Ok(())

@@ -42,8 +42,11 @@ impl Format {
         for format in Self::ALL {
             // Of the ranges that match a format, only the most exact ones count: `text/plain;q=0, */*` refuses text.
             let exactness = ranges.iter().map(|range| range.matches(format)).max().unwrap_or(0);
-            let matching = ranges.iter().enumerate().filter(|(_, range)| exactness > 0 && range.matches(format) == exactness);
-            let Some((at, range)) = matching.max_by_key(|(at, range)| (range.permille, usize::MAX - at)) else { continue };
+            let matching =
+                ranges.iter().enumerate().filter(|(_, range)| exactness > 0 && range.matches(format) == exactness);
+            let Some((at, range)) = matching.max_by_key(|(at, range)| (range.permille, usize::MAX - at)) else {
+                continue;
+            };
             let earliness = usize::MAX - at;
             if range.permille > 0 && (range.permille, exactness, earliness) > (best.1, best.2, best.3) {
                 best = (format, range.permille, exactness, earliness);
@@ -73,8 +76,14 @@ impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = elements(text, ';');
         let (kind, subkind) = parts.next()?.split_once('/')?;
-        let mut range =
-            Self { kind: kind.trim(), subkind: subkind.trim(), version: None, encoding: None, proto: None, permille: 1000 };
+        let mut range = Self {
+            kind: kind.trim(),
+            subkind: subkind.trim(),
+            version: None,
+            encoding: None,
+            proto: None,
+            permille: 1000,
+        };
         for part in parts {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = Some(value.trim().trim_matches('"'));
@@ -167,7 +176,10 @@ mod tests {
                 "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;escaping=underscores;q=0.5,*/*;q=0.1",
             ),
             // OpenTelemetry collector, VictoriaMetrics agent.
-            (OpenMetrics, "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"),
+            (
+                OpenMetrics,
+                "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            ),
             (Text, "text/plain;version=0.0.4;q=1,*/*;q=0.1"),
         ] {
             assert_eq!(Format::negotiate(Some(accept)), format, "{accept}");

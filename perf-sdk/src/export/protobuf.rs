@@ -330,14 +330,19 @@ mod tests {
     fn the_users_metrics_keep_their_kinds() {
         let user = "# TYPE a_total counter\na_total 3\n# TYPE b gauge\nb{x=\"y\"} -1.5\n# TYPE c histogram\nc_bucket{le=\"1\"} 2\n\
                     c_bucket{le=\"+Inf\"} 4\nc_sum 9\nc_count 4\n# TYPE d summary\nd{quantile=\"0.5\"} 7\nd_sum 8\nd_count 2\n";
-        let families: Vec<_> =
-            scrape(&Snapshot::default(), Some(user)).into_iter().filter(|f| f.name.as_ref().unwrap().len() <= 7).collect();
+        let families: Vec<_> = scrape(&Snapshot::default(), Some(user))
+            .into_iter()
+            .filter(|f| f.name.as_ref().unwrap().len() <= 7)
+            .collect();
         let [a, b, c, d] = families.as_slice() else { panic!("{families:?}") };
         assert_eq!(a.metric[0].counter, Some(wire::Number { value: Some(3.0) }));
         assert_eq!(b.metric[0].gauge, Some(wire::Number { value: Some(-1.5) }));
         assert_eq!(b.metric[0].label, [pair("x", "y")]);
         let histogram = c.metric[0].histogram.as_ref().unwrap();
-        assert_eq!((histogram.sample_count, histogram.sample_sum, histogram.bucket.as_slice()), (Some(4), Some(9.0), [bucket(1.0, 2)].as_slice()));
+        assert_eq!(
+            (histogram.sample_count, histogram.sample_sum, histogram.bucket.as_slice()),
+            (Some(4), Some(9.0), [bucket(1.0, 2)].as_slice())
+        );
         assert_eq!((histogram.schema, histogram.zero_threshold), (None, None), "it has no native buckets");
         let summary = d.metric[0].summary.as_ref().unwrap();
         assert_eq!((summary.sample_count, summary.quantile.len()), (Some(2), 1));

@@ -45,7 +45,8 @@ pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) ->
 /// `function` by its name, or by `module::name`.
 fn is_called(function: &Function, name: &str) -> bool {
     function.name == name
-        || name.strip_suffix(function.name.as_str()).and_then(|rest| rest.strip_suffix("::")) == Some(function.module.as_str())
+        || name.strip_suffix(function.name.as_str()).and_then(|rest| rest.strip_suffix("::"))
+            == Some(function.module.as_str())
 }
 
 /// Whether the snapshot has a function of this name.

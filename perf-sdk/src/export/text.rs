@@ -21,7 +21,8 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
             let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
             let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
             let infinite = std::iter::once((u64::MAX, "+Inf", count));
-            let finite = bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
+            let finite =
+                bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
             for (bound, le, count) in finite.chain(infinite) {
                 line(to, "_bucket", Some(("le", le)), &count)?;
                 // They are sorted; should two share a bucket, the later one stands.

@@ -238,13 +238,31 @@ mod tests {
         assert_eq!(took.metrics.len(), 2);
         assert_eq!(took.metrics[0].labels, [("r", "1".into())]);
         assert_eq!(took.metrics[0].value, Value::Buckets { buckets: vec![(0.5, 1)], sum: 7.5, count: 2 });
-        assert_eq!(size.metrics[0].value, Value::Quantiles { quantiles: vec![(0.9, 8.0), (1.0, 9.0)], sum: 17.0, count: 2 });
+        assert_eq!(
+            size.metrics[0].value,
+            Value::Quantiles { quantiles: vec![(0.9, 8.0), (1.0, 9.0)], sum: 17.0, count: 2 }
+        );
         assert_eq!((loose.head.kind, numbers(loose)), (Kind::Unknown, vec![5.0]));
     }
 
     #[test]
     fn nonsense_is_passed_over() {
-        for text in ["", "# TYPE", "# TYPE x", "x", "x{", "x{a", "x{a=", "x{a=\"", "x{a=\"b\"", "x{a=\"b\"} z", "{} 1", "x{a=\"\\\"} 1", "# é", "x é"] {
+        for text in [
+            "",
+            "# TYPE",
+            "# TYPE x",
+            "x",
+            "x{",
+            "x{a",
+            "x{a=",
+            "x{a=\"",
+            "x{a=\"b\"",
+            "x{a=\"b\"} z",
+            "{} 1",
+            "x{a=\"\\\"} 1",
+            "# é",
+            "x é",
+        ] {
             assert_eq!(parse(text), [], "{text}");
         }
         assert_eq!(parse("x{a=\"1\",a=\"2\"} 1")[0].metrics[0].labels, [("a", "1".into())]);

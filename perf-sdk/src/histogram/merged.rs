@@ -315,7 +315,10 @@ mod tests {
         }
         let empty = Histogram::new(Scale::Bytes);
         assert!(empty.is_empty());
-        assert_eq!((empty.quantile(0.5), empty.mean(), empty.lower_bound(), empty.upper_bound()), (None, None, None, None));
+        assert_eq!(
+            (empty.quantile(0.5), empty.mean(), empty.lower_bound(), empty.upper_bound()),
+            (None, None, None, None)
+        );
         assert_eq!(of(Scale::Bytes, &[3]).quantile(f64::NAN), None);
         assert_eq!(of(Scale::Bytes, &[3]).quantile(7.0), Some(3.0));
     }

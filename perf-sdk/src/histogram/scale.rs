@@ -162,14 +162,8 @@ impl Grid {
             }
             bits += 1;
         }
-        let mut grid = Self {
-            mantissas,
-            below,
-            cuts: [u64::MAX; OCTAVES],
-            cut_slots: [32; OCTAVES],
-            offset,
-            first_octave,
-        };
+        let mut grid =
+            Self { mantissas, below, cuts: [u64::MAX; OCTAVES], cut_slots: [32; OCTAVES], offset, first_octave };
         if decimal_cuts {
             let mut power: u128 = 1;
             while power <= u64::MAX as u128 {

@@ -2,9 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{
-    AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::buckets::Cell;
 use super::merged::Histogram;
@@ -243,9 +241,8 @@ mod tests {
                 .fold(f64::MAX, f64::min)
         };
         let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
-        let locate = best(&mut |values| {
-            values.iter().fold(0, |sum, v| sum + u64::from(wall.locate(*v).cell.slot())) > 0
-        });
+        let locate =
+            best(&mut |values| values.iter().fold(0, |sum, v| sum + u64::from(wall.locate(*v).cell.slot())) > 0);
         let record = best(&mut |values| values.iter().all(|v| wall.record(*v, 1, &page)));
         let both = best(&mut |values| {
             values.iter().all(|v| {

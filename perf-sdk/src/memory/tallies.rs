@@ -124,4 +124,3 @@ pub(crate) fn is_counting() -> bool {
         })
     })
 }
-

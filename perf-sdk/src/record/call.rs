@@ -16,7 +16,6 @@ use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
 use crate::scope::{Sample, Site, Slot};
 
-
 /// An open call: dropping it ends the call, as a panic if the thread is unwinding, as [`Outcome::Ok`] otherwise.
 ///
 /// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are repaired and counted.
@@ -157,9 +156,7 @@ fn begin_sampled(record: &'static ThreadRecord, node: &'static Node, frame: &Fra
 pub(super) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node) -> u32 {
     match node.shard() {
         Some(shard) if !record.cpu_sampled() => u32::from(shard.site.options().cpu),
-        Some(shard) if shard.site.options().cpu => {
-            shard.next_cpu_weight(clock::DEFAULT_INTERVAL, || record.random())
-        }
+        Some(shard) if shard.site.options().cpu => shard.next_cpu_weight(clock::DEFAULT_INTERVAL, || record.random()),
         _ => 0,
     }
 }
@@ -354,7 +351,13 @@ fn give_back(record: &'static ThreadRecord) {
 /// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may call anything.
 #[cold]
 #[inline(never)]
-pub(super) fn note_trace(record: &'static ThreadRecord, node: &'static Node, wall: u64, end: u64, hook: exemplar::TraceHook) {
+pub(super) fn note_trace(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    wall: u64,
+    end: u64,
+    hook: exemplar::TraceHook,
+) {
     if record.asking.replace(true) {
         return;
     }

@@ -326,4 +326,3 @@ fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::M
         add(&detours.foreign);
     }
 }
-

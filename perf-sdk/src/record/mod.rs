@@ -25,10 +25,10 @@ pub use future::{Judge, Judged, Profiled, Returned};
 pub use outcome::Outcome;
 pub use user::{FutureExt, measure, record};
 
-#[cfg(feature = "tracing")]
-pub(crate) use future::{Call, OpenPoll};
 pub(crate) use arena::mapped_bytes;
 pub(crate) use dropped::{counts as dropped_counts, torn_read};
+#[cfg(feature = "tracing")]
+pub(crate) use future::{Call, OpenPoll};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::call_cost_ns;
 pub(crate) use registry::{began, records};

@@ -73,11 +73,7 @@ impl Entry {
 
 impl Ring {
     pub(crate) const fn new() -> Self {
-        Self {
-            sequence: AtomicU32::new(0),
-            pending: AtomicU32::new(0),
-            entries: [const { Entry::new() }; CAPACITY],
-        }
+        Self { sequence: AtomicU32::new(0), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
     }
 
     /// Owner only. True when the ring is full and wants a flush.

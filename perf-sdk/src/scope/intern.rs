@@ -66,9 +66,10 @@ fn same(a: &str, b: &str) -> bool {
 
 fn find(key: Key, file: &'static str, line: u32) -> Option<&'static Site> {
     let (name, module, options) = key;
-    let hash = name.bytes().chain(module.bytes()).fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = name
+        .bytes()
+        .chain(module.bytes())
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let chain = &NAMES[hash as usize % CHAINS];
     let mut newest = chain.load(Acquire);
     if let Some(site) = in_chain(newest, &key) {
@@ -130,7 +131,12 @@ mod tests {
     fn threads_agree_on_a_site() {
         let names: Vec<&'static str> = (0..200).map(|i| &*format!("name{i}").leak()).collect();
         let seen: Vec<Vec<usize>> = std::thread::scope(|scope| {
-            let find = || names.iter().map(|name| intern(name, "t", "", 0, Options::DEFAULT).unwrap() as *const _ as usize).collect();
+            let find = || {
+                names
+                    .iter()
+                    .map(|name| intern(name, "t", "", 0, Options::DEFAULT).unwrap() as *const _ as usize)
+                    .collect()
+            };
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(find)).collect();
             workers.into_iter().map(|worker| worker.join().unwrap()).collect()
         });

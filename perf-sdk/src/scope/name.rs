@@ -6,9 +6,7 @@
 
 /// `Type::method`, `outer::inner` or `function`.
 pub(super) fn of(path: &str, module: &str, ident: &str) -> String {
-    method(path, ident)
-        .or_else(|| free(path, module, ident))
-        .unwrap_or_else(|| ident.to_owned())
+    method(path, ident).or_else(|| free(path, module, ident)).unwrap_or_else(|| ident.to_owned())
 }
 
 /// Cuts the marker's segment, and the segments that closures and async bodies add.

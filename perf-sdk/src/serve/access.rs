@@ -31,7 +31,8 @@ pub(super) async fn check(access: Arc<Access>, request: Request, next: Next) -> 
     if access.check_host {
         let local = request.extensions().get::<Local>().map(|Local(address)| *address);
         // HTTP/1.1 demands a Host; an absolute request line overrides it.
-        let host = request.uri().authority().map(|a| a.as_str()).or_else(|| header_text(request.headers(), header::HOST));
+        let host =
+            request.uri().authority().map(|a| a.as_str()).or_else(|| header_text(request.headers(), header::HOST));
         match host {
             None => return reply::refusal(StatusCode::BAD_REQUEST, "the request has no Host header"),
             Some(host) if !access.knows(host, local) => {
@@ -44,7 +45,8 @@ pub(super) async fn check(access: Arc<Access>, request: Request, next: Next) -> 
         }
     }
     if access.guarded || is_change(request.method()) {
-        let offered = header_text(request.headers(), header::AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
+        let offered =
+            header_text(request.headers(), header::AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
         if !offered.is_some_and(|offered| access.token.matches(offered.trim())) {
             let mut response = reply::refusal(
                 StatusCode::UNAUTHORIZED,
@@ -102,10 +104,22 @@ mod tests {
             hosts: vec!["pod-1.svc".into(), "10.0.0.7:9464".into()],
         };
         let local = Some("192.0.2.1".parse().unwrap());
-        for known in ["localhost", "LOCALHOST:9464", "127.0.0.1:9464", "127.8.8.8", "[::1]:80", "192.0.2.1", "192.0.2.1:9464", "pod-1.svc:9464", "10.0.0.7"] {
+        for known in [
+            "localhost",
+            "LOCALHOST:9464",
+            "127.0.0.1:9464",
+            "127.8.8.8",
+            "[::1]:80",
+            "192.0.2.1",
+            "192.0.2.1:9464",
+            "pod-1.svc:9464",
+            "10.0.0.7",
+        ] {
             assert!(access.knows(known, local), "{known}");
         }
-        for foreign in ["evil.example", "evil.example:9464", "localhost.evil.example", "192.0.2.2", "", "127.0.0.1.evil.example"] {
+        for foreign in
+            ["evil.example", "evil.example:9464", "localhost.evil.example", "192.0.2.2", "", "127.0.0.1.evil.example"]
+        {
             assert!(!access.knows(foreign, local), "{foreign}");
         }
     }

@@ -24,8 +24,8 @@ pub(super) struct Query(HashMap<String, String>);
 impl Query {
     /// A refusal for a parameter that is not `known`.
     pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Box<Response>> {
-        let pairs: axum::extract::Query<Vec<(String, String)>> =
-            axum::extract::Query::try_from_uri(uri).map_err(|error| bad(&format!("the query cannot be read: {error}")))?;
+        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
+            .map_err(|error| bad(&format!("the query cannot be read: {error}")))?;
         let mut query = HashMap::new();
         for (name, value) in pairs.0 {
             if !known.contains(&name.as_str()) {

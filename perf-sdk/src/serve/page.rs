@@ -19,7 +19,12 @@ const COLUMNS: &[Column] = &[
     Column { head: "p50", hint: "median duration", value: |f| f.wall.quantile(0.5), show: time },
     Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| f.wall.quantile(0.95), show: time },
     Column { head: "p99", hint: "99 % of the calls are no longer", value: |f| f.wall.quantile(0.99), show: time },
-    Column { head: "total", hint: "with callees; a future's idle time left out", value: |f| Some(f.inclusive.wall_ns as f64), show: time },
+    Column {
+        head: "total",
+        hint: "with callees; a future's idle time left out",
+        value: |f| Some(f.inclusive.wall_ns as f64),
+        show: time,
+    },
     Column { head: "self", hint: "without profiled callees", value: |f| Some(f.exclusive.wall_ns as f64), show: time },
     Column {
         head: "CPU",
@@ -29,8 +34,12 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-const BYTES: Column =
-    Column { head: "bytes/call", hint: "requested from the allocator", value: |f| f.bytes.as_ref()?.mean(), show: bytes };
+const BYTES: Column = Column {
+    head: "bytes/call",
+    hint: "requested from the allocator",
+    value: |f| f.bytes.as_ref()?.mean(),
+    show: bytes,
+};
 
 /// The functions that cost most come first. Links are relative to `folder`, if there is one.
 pub(super) fn html(snapshot: &Snapshot, folder: Option<&str>) -> String {
@@ -41,9 +50,7 @@ pub(super) fn html(snapshot: &Snapshot, folder: Option<&str>) -> String {
     if let Some(folder) = folder {
         let _ = write!(page, "<base href=\"{}/\">", escape(folder));
     }
-    page.push_str(
-        "<title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>",
-    );
+    page.push_str("<title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>");
     head(&mut page, snapshot);
     if snapshot.functions.is_empty() {
         page.push_str("<p class=\"empty\">No profiled function was called yet. Put <code>#[perf_sdk::profiled]</code> on one.</p>");

@@ -15,11 +15,16 @@ pub(super) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
 }
 
 /// 200 with what `write` writes, or its error.
-pub(super) fn written(content_type: &str, write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> Result<Response, Response> {
+pub(super) fn written(
+    content_type: &str,
+    write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+) -> Result<Response, Response> {
     let mut body = Vec::new();
     match write(&mut body) {
         Ok(()) => Ok(ok(content_type, body)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(refusal(StatusCode::NOT_FOUND, &error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(refusal(StatusCode::NOT_FOUND, &error.to_string()))
+        }
         Err(error) => Err(refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
     }
 }

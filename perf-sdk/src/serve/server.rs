@@ -161,9 +161,8 @@ fn announce(config: &Config, listener: &Listener, bound: Option<SocketAddr>, tok
 }
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
-    let routes = routes::router().layer(middleware::from_fn(move |request: Request, next| {
-        access::check(Arc::clone(&access), request, next)
-    }));
+    let routes = routes::router()
+        .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());
     let listener = match listener {
@@ -222,7 +221,11 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, routes: Router) 
     }
 }
 
-async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, routes: Router, local: Option<Local>) {
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    routes: Router,
+    local: Option<Local>,
+) {
     let routes = match local {
         Some(local) => routes.layer(axum::Extension(local)),
         None => routes,

@@ -91,7 +91,8 @@ mod tests {
     fn the_file_is_for_this_user_only_and_goes_with_the_token() {
         use std::os::unix::fs::PermissionsExt as _;
         let path = std::env::temp_dir().join(format!("perf-sdk-test-{}.token", std::process::id()));
-        let config = Config { token_file: Some(path.clone()), ..crate::config::Builder::default().resolve(|_| None).unwrap() };
+        let config =
+            Config { token_file: Some(path.clone()), ..crate::config::Builder::default().resolve(|_| None).unwrap() };
         let token = Token::of(&config).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_to_string(&path).unwrap().trim(), token.secret());

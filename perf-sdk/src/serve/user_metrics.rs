@@ -10,8 +10,8 @@ use crate::config::MetricsHandle;
 /// Upper bounds of the user's histograms. Buckets, because rolling summaries report wrong quantiles after a burst; wide,
 /// because the unit is the user's: seconds as well as bytes or rows.
 const BUCKETS: &[f64] = &[
-    1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 50.0,
-    100.0, 500.0, 1e3, 5e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
+    1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 ];
 /// Between two upkeeps; samples wait in memory in between.
 const UPKEEP: Duration = Duration::from_secs(5);

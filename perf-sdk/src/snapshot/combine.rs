@@ -24,7 +24,8 @@ impl Snapshot {
             })
             .collect();
         let tree = self.tree_since(earlier);
-        let (profiler, window_ns) = (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
+        let (profiler, window_ns) =
+            (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
         Self { functions, tree, profiler, window_ns, ..*self }.without_empty()
     }
 
@@ -295,7 +296,8 @@ mod tests {
     #[test]
     fn early_and_window_make_late() {
         let early = snapshot(vec![function("a", 3, 50)], vec![node(0, ROOT, 3, 150)]);
-        let mut late = snapshot(vec![function("a", 3, 50), function("b", 1, 7)], vec![node(0, ROOT, 3, 150), node(1, 0, 1, 7)]);
+        let mut late =
+            snapshot(vec![function("a", 3, 50), function("b", 1, 7)], vec![node(0, ROOT, 3, 150), node(1, 0, 1, 7)]);
         late.window_ns = 25;
         let mut sum = early.clone();
         let mut window = late.subtract(&early);

@@ -151,7 +151,8 @@ mod tests {
     }
 
     fn snapshot() -> Snapshot {
-        let mut function = Function { name: "Näme::\"f\"\n".into(), module: "m".into(), line: 7, ..Function::default() };
+        let mut function =
+            Function { name: "Näme::\"f\"\n".into(), module: "m".into(), line: 7, ..Function::default() };
         function.wall.record(0, 1);
         function.wall.record(u64::MAX, 3);
         let mut bytes = Histogram::new(Scale::Bytes);
@@ -218,9 +219,15 @@ mod tests {
         std::fs::create_dir_all(folder.join("inside")).unwrap();
         assert!(snapshot().write_to(&folder).is_err());
         assert!(folder.join("inside").exists());
-        assert_eq!(std::fs::read_dir(folder.parent().unwrap()).unwrap().flatten().filter(|entry| {
-            entry.path().to_string_lossy().contains(&format!("{}-folder.", std::process::id()))
-        }).count(), 0, "no half-written file is left");
+        assert_eq!(
+            std::fs::read_dir(folder.parent().unwrap())
+                .unwrap()
+                .flatten()
+                .filter(|entry| { entry.path().to_string_lossy().contains(&format!("{}-folder.", std::process::id())) })
+                .count(),
+            0,
+            "no half-written file is left"
+        );
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

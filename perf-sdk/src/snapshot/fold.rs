@@ -107,7 +107,14 @@ impl Fold {
         }
     }
 
-    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, wall: &Histogram, cpu: &Histogram, bytes: &Histogram) {
+    fn shard(
+        &mut self,
+        record: &ThreadRecord,
+        shard: &'static SiteShard,
+        wall: &Histogram,
+        cpu: &Histogram,
+        bytes: &Histogram,
+    ) {
         let index = self.function(shard.site) as usize;
         let options = shard.site.options();
         let function = &mut self.functions[index];

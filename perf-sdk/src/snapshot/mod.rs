@@ -10,9 +10,9 @@ mod threads;
 mod totals;
 mod tree;
 
-pub(crate) use fold::take;
 pub use file::FileError;
 pub(crate) use file::write_json;
+pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 pub use profiler::{Dropped, Profiler};
 pub use totals::Totals;

@@ -183,7 +183,13 @@ pub(super) fn read_shards(
     }
 }
 
-fn add_pending(record: &ThreadRecord, call: &Finished, wall: &mut Histogram, cpu: &mut Histogram, bytes: &mut Histogram) {
+fn add_pending(
+    record: &ThreadRecord,
+    call: &Finished,
+    wall: &mut Histogram,
+    cpu: &mut Histogram,
+    bytes: &mut Histogram,
+) {
     let options = call.shard.site.options();
     wall.record(record.wall.ns(call.wall), 1);
     if options.cpu && call.cpu_weight > 0 {

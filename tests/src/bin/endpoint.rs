@@ -72,7 +72,8 @@ fn every_route_answers() {
         assert!(answer.header("content-type").is_some_and(|t| t.starts_with(content_type)), "{route}: {}", answer.head);
         assert!(answer.text().contains(part), "{route}: {}", answer.text());
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        let head = http::request(address, &format!("HEAD {route} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
+        let head =
+            http::request(address, &format!("HEAD {route} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
         assert!(head.status == 200 && head.body.is_empty(), "{route}: {}", head.head);
     }
     // The page links to nothing that is not there.
@@ -142,14 +143,21 @@ fn hosts_and_tokens() {
         .expect("a start");
     let address = handle.address().expect("an address");
     let ask = |method: &str, host: &str, more: &str| {
-        http::request(address, &format!("{method} /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"))
+        http::request(
+            address,
+            &format!("{method} /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n"),
+        )
     };
     for host in ["localhost", "127.0.0.1", "pod-7.internal:9464", &address.to_string()] {
         assert_eq!(ask("GET", host, "").status, 200, "{host}");
     }
     let refused = ask("GET", "evil.example", "");
     assert_eq!(refused.status, 403);
-    assert!(refused.text().contains("evil.example") && refused.text().contains("PERF_ALLOW_HOSTS"), "{}", refused.text());
+    assert!(
+        refused.text().contains("evil.example") && refused.text().contains("PERF_ALLOW_HOSTS"),
+        "{}",
+        refused.text()
+    );
     let no_host = http::request(address, "GET /healthz HTTP/1.0\r\n\r\n");
     assert_eq!(no_host.status, 400);
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
@@ -164,7 +172,9 @@ fn hosts_and_tokens() {
     let port = handle.address().expect("an address").port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     assert_eq!(get(address, "/metrics").status, 401);
-    let with = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n");
+    let with = format!(
+        "GET /healthz HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+    );
     assert_eq!(http::request(address, &with).status, 200);
     drop(handle);
 
@@ -213,7 +223,8 @@ fn unix_socket() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).expect("the socket").permissions());
     assert_eq!(mode & 0o777, 0o600);
     let stream = UnixStream::connect(&path).expect("a connection");
-    let answer = exchange(stream, "GET /healthz HTTP/1.1\r\nHost: whatever\r\nConnection: close\r\n\r\n").expect("an answer");
+    let answer =
+        exchange(stream, "GET /healthz HTTP/1.1\r\nHost: whatever\r\nConnection: close\r\n\r\n").expect("an answer");
     assert_eq!(answer.status, 200);
     drop(handle);
     assert!(!path.exists());
@@ -320,11 +331,19 @@ fn user_metrics() {
     }
     for (accept, parts) in [
         ("text/plain", &["orders_total{kind=\"a\\\"b\"} 3", "queue_length 7.5", "order_seconds_count 3"][..]),
-        ("application/openmetrics-text; version=1.0.0", &["orders_total{kind=\"a\\\"b\"} 3", "order_seconds_bucket", "# EOF"]),
-        ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", &["orders_total", "order_seconds"]),
+        (
+            "application/openmetrics-text; version=1.0.0",
+            &["orders_total{kind=\"a\\\"b\"} 3", "order_seconds_bucket", "# EOF"],
+        ),
+        (
+            "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+            &["orders_total", "order_seconds"],
+        ),
     ] {
-        let answer =
-            http::request(address, &format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"));
+        let answer = http::request(
+            address,
+            &format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"),
+        );
         assert_eq!(answer.status, 200);
         for part in parts {
             assert!(answer.text().contains(part), "{accept}: no {part} in\n{}", answer.text());

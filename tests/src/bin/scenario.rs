@@ -492,7 +492,8 @@ fn allocations() {
     let seen = perf_sdk::snapshot();
     assert!(seen.has_allocations);
     let outer = function(&seen, "allocates");
-    let figures = |t: perf_sdk::snapshot::Totals| (t.allocations, t.allocated_bytes, t.frees, t.freed_bytes, t.reallocations);
+    let figures =
+        |t: perf_sdk::snapshot::Totals| (t.allocations, t.allocated_bytes, t.frees, t.freed_bytes, t.reallocations);
     assert_eq!(figures(outer.inclusive), (2, 80 + 160 + 1_000, 2, 80 + 160 + 1_000, 1));
     assert_eq!(figures(outer.exclusive), (1, 80 + 160, 1, 80 + 160, 1));
     assert_eq!(figures(function(&seen, "inner").inclusive), (1, 1_000, 1, 1_000, 0));
@@ -596,7 +597,10 @@ fn tracing_layer() {
 fn guards_out_of_order() {
     use perf_sdk::__private::{Options, Site, Source, enter};
     const fn site(name: &'static str) -> Site {
-        Site::new(Source { name: Some(name), path: || "", ident: name, module: "m", file: "", line: 0 }, Options::DEFAULT)
+        Site::new(
+            Source { name: Some(name), path: || "", ident: name, module: "m", file: "", line: 0 },
+            Options::DEFAULT,
+        )
     }
     static FIRST: Site = site("first");
     static SECOND: Site = site("second");

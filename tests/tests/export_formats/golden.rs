@@ -17,7 +17,12 @@ fn check(name: &str, got: &[u8]) {
         let (got, expected) = (String::from_utf8_lossy(got), String::from_utf8_lossy(&expected));
         let differs = got.lines().zip(expected.lines()).position(|(a, b)| a != b);
         let at = differs.unwrap_or_else(|| got.lines().count().min(expected.lines().count()));
-        panic!("{name}, line {}:\n  got      {:?}\n  expected {:?}", at + 1, got.lines().nth(at), expected.lines().nth(at));
+        panic!(
+            "{name}, line {}:\n  got      {:?}\n  expected {:?}",
+            at + 1,
+            got.lines().nth(at),
+            expected.lines().nth(at)
+        );
     }
 }
 

@@ -102,7 +102,10 @@ fn both_text_formats_hold_the_same_series() {
     };
     let (text, openmetrics) = (series(TEXT, Format::Text), series(OPENMETRICS, Format::OpenMetrics));
     let only_in = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| -> Vec<String> {
-        a.iter().filter(|(name, value)| b.get(*name) != Some(value)).map(|(name, value)| format!("{name} {value}")).collect()
+        a.iter()
+            .filter(|(name, value)| b.get(*name) != Some(value))
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect()
     };
     assert_eq!((only_in(&text, &openmetrics), only_in(&openmetrics, &text)), (vec![], vec![]));
 }
@@ -219,7 +222,8 @@ fn a_browser_draws_the_flamegraph() {
     let folder = std::env::temp_dir().join(format!("perf-sdk-svg-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let (svg, profile) = (folder.join("graph.svg"), folder.join("profile"));
-    export::flamegraph::write(&sample::snapshot(), Weight::Wall, None, &mut std::fs::File::create(&svg).unwrap()).unwrap();
+    export::flamegraph::write(&sample::snapshot(), Weight::Wall, None, &mut std::fs::File::create(&svg).unwrap())
+        .unwrap();
     let output = run(
         "chromium",
         &[
@@ -235,6 +239,9 @@ fn a_browser_draws_the_flamegraph() {
     let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
     std::fs::remove_dir_all(&folder).unwrap();
     // The script of the drawing ran: it fits texts into their frames and finds the frame of all.
-    assert!(drawn.contains("Server::handle") && drawn.contains("Reset Zoom") && !drawn.contains("parsererror"), "{drawn}");
+    assert!(
+        drawn.contains("Server::handle") && drawn.contains("Reset Zoom") && !drawn.contains("parsererror"),
+        "{drawn}"
+    );
     assert!(drawn.matches("<rect").count() >= 5, "{drawn}");
 }

@@ -83,8 +83,10 @@ impl Prometheus {
     /// The value of the one series that `query` gives; waits for it.
     fn answer(&self, query: &str) -> f64 {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let request =
-            format!("GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address);
+        let request = format!(
+            "GET /api/v1/query?query={encoded} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.address
+        );
         let end = Instant::now() + PATIENCE;
         let mut last = String::new();
         while Instant::now() < end {

@@ -21,7 +21,12 @@ pub(crate) fn has(command: &str, probe: &[&str], how: &str) -> bool {
 pub(crate) fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {
     let output = run(command, arguments, input);
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{command}: {}\n{said}\n{complained}\ninput:\n{}", output.status, String::from_utf8_lossy(input));
+    assert!(
+        output.status.success(),
+        "{command}: {}\n{said}\n{complained}\ninput:\n{}",
+        output.status,
+        String::from_utf8_lossy(input)
+    );
     assert_eq!(complained, "", "{command} complains");
     said.into_owned()
 }

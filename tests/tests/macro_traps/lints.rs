@@ -17,16 +17,16 @@ use crate::{Yield, assert_recorded, block_on};
 pub struct Number(u32);
 
 #[profiled]
-fn single_expression() -> u32 { 1 }
+fn single_expression() -> u32 {
+    1
+}
 
 #[profiled]
 fn nothing_at_all() {}
 
 #[profiled]
 fn tail_block(value: u32) -> u32 {
-    {
-        value + 1
-    }
+    { value + 1 }
 }
 
 #[profiled]
@@ -61,10 +61,14 @@ async fn items_first_in_an_async_fn(value: u32) -> Result<u32, fmt::Error> {
 }
 
 #[profiled(error = display)]
-fn one_call(text: &str) -> Result<u32, std::num::ParseIntError> { text.parse() }
+fn one_call(text: &str) -> Result<u32, std::num::ParseIntError> {
+    text.parse()
+}
 
 #[profiled(error = display, cpu = false)]
-async fn one_async_call(text: String) -> Result<u32, std::num::ParseIntError> { text.parse() }
+async fn one_async_call(text: String) -> Result<u32, std::num::ParseIntError> {
+    text.parse()
+}
 
 #[profiled]
 fn forwards() -> Result<u32, fmt::Error> {
@@ -92,7 +96,9 @@ fn boxed_early(text: &str) -> Pin<Box<dyn Future<Output = usize> + Send + '_>> {
 }
 
 #[profiled]
-fn opaque(text: &str) -> impl Future<Output = usize> + Send { std::future::ready(text.len()) }
+fn opaque(text: &str) -> impl Future<Output = usize> + Send {
+    std::future::ready(text.len())
+}
 
 #[profiled]
 fn assert_send<T: Send>() {}

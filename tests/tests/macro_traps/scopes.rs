@@ -23,11 +23,13 @@ fn phases(stop: bool) -> u32 {
 #[test]
 fn scope_measures_the_rest_of_a_block() {
     assert_eq!(phases(false) + phases(true), 1);
-    assert!(catch_unwind(|| -> u8 {
-        perf_sdk::scope!("panicking phase");
-        panic!("on purpose")
-    })
-    .is_err());
+    assert!(
+        catch_unwind(|| -> u8 {
+            perf_sdk::scope!("panicking phase");
+            panic!("on purpose")
+        })
+        .is_err()
+    );
     assert_recorded!("first phase", [2, 0, 0, 0]);
     assert_recorded!("second phase", [1, 0, 0, 0]);
     assert_recorded!("third phase", [1, 0, 0, 0]);

@@ -14,5 +14,10 @@ mod imp;
 
 pub(super) use imp::{HAS_COUNTER, counter};
 
-#[cfg(all(target_os = "linux", target_endian = "little", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+#[cfg(all(
+    target_os = "linux",
+    target_endian = "little",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
 pub(super) use imp::{RSEQ_SIGNATURE, thread_pointer};

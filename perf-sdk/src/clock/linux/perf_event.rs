@@ -148,8 +148,8 @@ impl Page {
                 let base = self.time_cycles.load(Relaxed);
                 cycles = base.wrapping_add(cycles.wrapping_sub(base) & self.time_mask.load(Relaxed));
             }
-            let scaled =
-                (u128::from(cycles) * u128::from(self.time_mult.load(Relaxed))) >> self.time_shift.load(Relaxed).min(63);
+            let scaled = (u128::from(cycles) * u128::from(self.time_mult.load(Relaxed)))
+                >> self.time_shift.load(Relaxed).min(63);
             let since = self.time_offset.load(Relaxed).wrapping_add(scaled as u64);
             let time = self.time_enabled.load(Relaxed).wrapping_add(since);
             // NOTE: the kernel writes on this very CPU, while this thread does not run: order in the program is enough,
@@ -176,14 +176,11 @@ fn map() -> Option<NonNull<Page>> {
         ..Attributes::default()
     };
     // SAFETY: valid attributes of the size that they state; this thread, any CPU, no group.
-    let descriptor = unsafe {
-        libc::syscall(libc::SYS_perf_event_open, &raw const attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC)
-    };
+    let descriptor =
+        unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) };
     let descriptor = i32::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)?;
     // SAFETY: a new mapping, of the event's head page alone, at an address of the kernel's choice.
-    let page = unsafe {
-        libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ, libc::MAP_SHARED, descriptor, 0)
-    };
+    let page = unsafe { libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ, libc::MAP_SHARED, descriptor, 0) };
     // SAFETY: opened above and used nowhere else.
     unsafe { libc::close(descriptor) };
     if page == libc::MAP_FAILED { None } else { NonNull::new(page.cast()) }

@@ -9,7 +9,9 @@
 use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 use super::super::arch;
 use super::page_size;
@@ -172,7 +174,11 @@ mod tests {
         assert_ne!(other.arm(), expected);
         one.disarm();
         // SAFETY: the word of this thread.
-        assert_ne!(unsafe { (*one.word()).load(Relaxed) }, expected, "what the other armed is not taken away, nor ours");
+        assert_ne!(
+            unsafe { (*one.word()).load(Relaxed) },
+            expected,
+            "what the other armed is not taken away, nor ours"
+        );
         other.disarm();
     }
 }

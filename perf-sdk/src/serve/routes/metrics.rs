@@ -20,9 +20,8 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Response> {
     #[cfg(not(feature = "metrics"))]
     let user: Option<String> = None;
     let snapshot = snapshot::take();
-    let mut response = reply::written(format.content_type(), |body| {
-        EXPOSITION.write(format, &snapshot, user.as_deref(), body)
-    })?;
+    let mut response =
+        reply::written(format.content_type(), |body| EXPOSITION.write(format, &snapshot, user.as_deref(), body))?;
     response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept"));
     Ok(response)
 }

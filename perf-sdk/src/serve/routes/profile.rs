@@ -27,11 +27,14 @@ type Write = fn(&Snapshot, Weight, Option<&str>, &mut Vec<u8>) -> io::Result<()>
 
 async fn draw(uri: &Uri, content_type: &str, write: Write) -> Result<Response, Response> {
     let query = Query::parse(uri, &["weight", "function", "seconds"]).map_err(|r| *r)?;
-    let weight: Weight = query.get("weight").unwrap_or("wall").parse().map_err(|e: export::UnknownWeight| *bad(&e.to_string()))?;
+    let weight: Weight =
+        query.get("weight").unwrap_or("wall").parse().map_err(|e: export::UnknownWeight| *bad(&e.to_string()))?;
     let function = query.get("function");
     let snapshot = query.snapshot().await.map_err(|r| *r)?;
     if weight.needs_allocations() && !snapshot.has_allocations {
-        let text = format!("there is no {weight} weight: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted");
+        let text = format!(
+            "there is no {weight} weight: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted"
+        );
         return Err(reply::refusal(StatusCode::NOT_FOUND, &text));
     }
     if let Some(function) = function
