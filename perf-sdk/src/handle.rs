@@ -18,6 +18,7 @@ use crate::snapshot::{self, Snapshot};
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "held for what its drop does"))]
     running: Arc<Running>,
 }
 

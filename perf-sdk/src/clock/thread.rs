@@ -193,7 +193,6 @@ impl ThreadCpu {
                 (Some(before), Some(now)) if before != now => {
                     choice::demote(self.engine);
                     self.drop_source(false);
-                    return;
                 }
                 _ => self.suspicion = self.switches(),
             }

@@ -35,7 +35,7 @@ pub(crate) fn began() -> u64 {
 /// A record for a thread that has none yet; it keeps it until it ends.
 #[cold]
 pub(super) fn enrol() -> Option<&'static ThreadRecord> {
-    let record = obtain(|| ThreadCpu::attach())?;
+    let record = obtain(ThreadCpu::attach)?;
     exit::watch(record);
     Some(record)
 }
@@ -43,7 +43,7 @@ pub(super) fn enrol() -> Option<&'static ThreadRecord> {
 /// A record for one outermost call on a thread that has given its own back: a late thread-local or global destructor.
 #[cold]
 pub(super) fn borrow() -> Option<&'static ThreadRecord> {
-    let record = obtain(|| ThreadCpu::detached())?;
+    let record = obtain(ThreadCpu::detached)?;
     record.borrowed.set(true);
     Some(record)
 }

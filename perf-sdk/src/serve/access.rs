@@ -6,9 +6,9 @@ use std::sync::Arc;
 use axum::extract::Request;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 
-use super::reply;
+use super::reply::Refusal;
 use super::token::Token;
 
 /// The rules of one listening endpoint.
@@ -34,12 +34,12 @@ pub(super) async fn check(access: Arc<Access>, request: Request, next: Next) -> 
         let host =
             request.uri().authority().map(|a| a.as_str()).or_else(|| header_text(request.headers(), header::HOST));
         match host {
-            None => return reply::refusal(StatusCode::BAD_REQUEST, "the request has no Host header"),
+            None => return Refusal::bad("the request has no Host header").into_response(),
             Some(host) if !access.knows(host, local) => {
                 let text = format!(
                     "host {host:?} is not allowed: call this endpoint by its address or as localhost, or name the host in PERF_ALLOW_HOSTS"
                 );
-                return reply::refusal(StatusCode::FORBIDDEN, &text);
+                return Refusal::new(StatusCode::FORBIDDEN, text).into_response();
             }
             Some(_) => {}
         }
@@ -48,10 +48,11 @@ pub(super) async fn check(access: Arc<Access>, request: Request, next: Next) -> 
         let offered =
             header_text(request.headers(), header::AUTHORIZATION).and_then(|text| text.strip_prefix("Bearer "));
         if !offered.is_some_and(|offered| access.token.matches(offered.trim())) {
-            let mut response = reply::refusal(
+            let mut response = Refusal::new(
                 StatusCode::UNAUTHORIZED,
                 "this request needs the header \"Authorization: Bearer TOKEN\" with the profiler's token",
-            );
+            )
+            .into_response();
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
             return response;
         }

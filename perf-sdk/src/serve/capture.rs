@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
-use axum::response::Response;
 use tokio::sync::Semaphore;
 
-use super::reply;
+use super::reply::{self, Refusal};
 use crate::snapshot::{self, Snapshot};
 
 /// Captures at once: each holds a snapshot.
@@ -23,13 +22,13 @@ pub(super) struct Query(HashMap<String, String>);
 
 impl Query {
     /// A refusal for a parameter that is not `known`.
-    pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Box<Response>> {
+    pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
         let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
-            .map_err(|error| bad(&format!("the query cannot be read: {error}")))?;
+            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
         let mut query = HashMap::new();
         for (name, value) in pairs.0 {
             if !known.contains(&name.as_str()) {
-                return Err(bad(&format!("parameter {name:?} is not known; allowed: {}", list(known))));
+                return Err(Refusal::bad(format!("parameter {name:?} is not known; allowed: {}", list(known))));
             }
             query.insert(name, value);
         }
@@ -42,32 +41,31 @@ impl Query {
     }
 
     /// `seconds`: how long to wait, if at all.
-    fn seconds(&self) -> Result<Option<Duration>, Box<Response>> {
+    fn seconds(&self) -> Result<Option<Duration>, Refusal> {
         let Some(text) = self.get("seconds") else { return Ok(None) };
         match text.parse::<f64>() {
             Ok(seconds) if seconds > 0.0 && seconds <= MAX_SECONDS => Ok(Some(Duration::from_secs_f64(seconds))),
-            _ => Err(bad(&format!("seconds is {text:?}; allowed: a number above 0, up to {MAX_SECONDS}"))),
+            _ => Err(Refusal::bad(format!("seconds is {text:?}; allowed: a number above 0, up to {MAX_SECONDS}"))),
         }
     }
 
     /// What the request asks to see: the next `seconds`, or everything since the start.
-    pub(super) async fn snapshot(&self) -> Result<Snapshot, Box<Response>> {
-        let Some(time) = self.seconds()? else { return Ok(snapshot::take()) };
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
+        let Some(time) = self.seconds()? else { return take().await };
         let Ok(_place) = CAPTURES.try_acquire() else {
             let text = format!("{MAX_CAPTURES} captures are running, which is the most; try again when one has ended");
-            return Err(Box::new(reply::refusal(StatusCode::TOO_MANY_REQUESTS, &text)));
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
         };
-        let before = snapshot::take();
+        let before = take().await?;
         tokio::time::sleep(time).await;
-        Ok(snapshot::take().subtract(&before))
+        reply::work(move || Ok(snapshot::take().subtract(&before))).await
     }
+}
+
+async fn take() -> Result<Snapshot, Refusal> {
+    reply::work(|| Ok(snapshot::take())).await
 }
 
 fn list(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}
-
-/// 400 with a text.
-pub(super) fn bad(text: &str) -> Box<Response> {
-    Box::new(reply::refusal(StatusCode::BAD_REQUEST, text))
 }

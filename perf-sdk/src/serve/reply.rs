@@ -4,7 +4,10 @@ use std::io;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::snapshot::Snapshot;
 
 /// What no page of ours needs is forbidden to all of them.
 const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
@@ -14,24 +17,64 @@ pub(super) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
     with_status(StatusCode::OK, content_type, body)
 }
 
-/// 200 with what `write` writes, or its error.
-pub(super) fn written(
-    content_type: &str,
-    write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
-) -> Result<Response, Response> {
-    let mut body = Vec::new();
-    match write(&mut body) {
-        Ok(()) => Ok(ok(content_type, body)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            Err(refusal(StatusCode::NOT_FOUND, &error.to_string()))
-        }
-        Err(error) => Err(refusal(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
+/// A request that cannot be answered, and why.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    status: StatusCode,
+    text: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into() }
+    }
+
+    /// The request is at fault.
+    pub(super) fn bad(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
     }
 }
 
-/// Plain text that says what was wrong.
-pub(super) fn refusal(status: StatusCode, text: &str) -> Response {
-    with_status(status, "text/plain; charset=utf-8", format!("{text}\n"))
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        with_status(self.status, "text/plain; charset=utf-8", format!("{}\n", self.text))
+    }
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        let status = match error.kind() {
+            io::ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// Work of milliseconds: beside the tasks of a runtime that has threads for it, at once on a runtime of one thread, such
+/// as our own, which must answer even when the process can start no further thread.
+pub(super) async fn work<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return work();
+    }
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
+}
+
+/// 200 with what `write` writes of a snapshot.
+pub(super) async fn written(
+    content_type: &'static str,
+    snapshot: Snapshot,
+    write: impl FnOnce(&Snapshot, &mut Vec<u8>) -> io::Result<()> + Send + 'static,
+) -> Result<Response, Refusal> {
+    work(move || {
+        let mut body = Vec::new();
+        write(&snapshot, &mut body)?;
+        Ok(ok(content_type, body))
+    })
+    .await
 }
 
 fn with_status(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response {

@@ -498,7 +498,7 @@ fn allocations() {
     assert_eq!(figures(outer.exclusive), (1, 80 + 160, 1, 80 + 160, 1));
     assert_eq!(figures(function(&seen, "inner").inclusive), (1, 1_000, 1, 1_000, 0));
     assert_eq!(figures(function(&seen, "quiet").inclusive), (0, 0, 0, 0, 0));
-    assert_eq!(function(&seen, "inner").bytes.as_ref().map(|b| (b.count(), b.sum() as u64)), Some((1, 1_000)));
+    assert_eq!(function(&seen, "inner").bytes.as_ref().map(|b| (b.count(), b.sum())), Some((1, 1_000)));
 }
 
 fn panic_while_unwinding() {

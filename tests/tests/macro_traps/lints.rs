@@ -25,8 +25,11 @@ fn single_expression() -> u32 {
 fn nothing_at_all() {}
 
 #[profiled]
+#[rustfmt::skip]
 fn tail_block(value: u32) -> u32 {
-    { value + 1 }
+    {
+        value + 1
+    }
 }
 
 #[profiled]

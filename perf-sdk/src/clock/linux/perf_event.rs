@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn great_counters_do_not_overflow() {
         let page = page(u32::MAX, 31, 0, 0);
-        assert_eq!(page.time_ns(1 << 62), ((1_u128 << 62) * u128::from(u32::MAX) >> 31) as u64);
+        assert_eq!(page.time_ns(1 << 62), (((1_u128 << 62) * u128::from(u32::MAX)) >> 31) as u64);
     }
 
     #[test]

@@ -174,11 +174,8 @@ mod tests {
         assert_ne!(other.arm(), expected);
         one.disarm();
         // SAFETY: the word of this thread.
-        assert_ne!(
-            unsafe { (*one.word()).load(Relaxed) },
-            expected,
-            "what the other armed is not taken away, nor ours"
-        );
+        let word = unsafe { (*one.word()).load(Relaxed) };
+        assert_ne!(word, expected, "what the other armed is not taken away, nor ours");
         other.disarm();
     }
 }

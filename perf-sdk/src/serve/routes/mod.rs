@@ -11,10 +11,10 @@ mod snapshot;
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
 
-use super::reply;
+use super::reply::Refusal;
 
 /// What is served where.
 fn table() -> Vec<(&'static str, MethodRouter)> {
@@ -40,7 +40,8 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
 /// ```
 ///
 /// The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
-/// is your server's part.
+/// is your server's part. On a runtime of several threads a page is made on one of its blocking threads, not beside your
+/// tasks.
 pub fn router() -> Router {
     table()
         .into_iter()
@@ -48,16 +49,17 @@ pub fn router() -> Router {
         .fallback(not_found)
 }
 
-async fn not_found(uri: Uri) -> Response {
+async fn not_found(uri: Uri) -> Refusal {
     let paths: Vec<&str> = table().iter().map(|(path, _)| *path).filter(|path| !path.starts_with("/assets/")).collect();
-    reply::refusal(StatusCode::NOT_FOUND, &format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
+    Refusal::new(StatusCode::NOT_FOUND, format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
 }
 
 async fn not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Response {
-    let mut response = reply::refusal(
+    let mut response = Refusal::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        &format!("{method} is not allowed at {}; allowed: GET, HEAD", uri.path()),
-    );
+        format!("{method} is not allowed at {}; allowed: GET, HEAD", uri.path()),
+    )
+    .into_response();
     response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
     response
 }

@@ -5,9 +5,9 @@ use axum::response::Response;
 
 use crate::export;
 use crate::serve::capture::Query;
-use crate::serve::reply;
+use crate::serve::reply::{self, Refusal};
 
-pub(super) async fn json(uri: Uri) -> Result<Response, Response> {
-    let snapshot = Query::parse(&uri, &["seconds"]).map_err(|r| *r)?.snapshot().await.map_err(|r| *r)?;
-    reply::written("application/json", |body| export::json::write(&snapshot, body))
+pub(super) async fn json(uri: Uri) -> Result<Response, Refusal> {
+    let snapshot = Query::parse(&uri, &["seconds"])?.snapshot().await?;
+    reply::written("application/json", snapshot, export::json::write).await
 }
