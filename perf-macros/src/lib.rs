@@ -1,7 +1,7 @@
 //! The `#[profiled]` attribute of perf-sdk. Use it through that crate.
 //!
-//! One file a phase: [`ast`] finds out what the attribute stands on, [`attr`] reads its options, [`valid`] refuses what
-//! cannot work, [`expand`] and [`delegate`] write the code, [`fallback`] reports a mistake and keeps the user's item.
+//! One file a phase: `ast` finds out what the attribute stands on, `attr` reads its options, `valid` refuses what
+//! cannot work, `expand` and `delegate` write the code, `fallback` reports a mistake and keeps the user's item.
 //! Generated code names nothing but `perf_sdk::__private`; everything that runs is there.
 
 #![forbid(unsafe_code)]

@@ -88,7 +88,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn cargo() -> Command {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_DEV_DEBUG", "0");
     cargo
 }
 
