@@ -61,6 +61,7 @@ fn ns_per_call(mut f: impl FnMut(u64) -> u64) -> f64 {
 }
 
 fn main() {
+    let _perf = perf_sdk::builder().listen("off").report(false).start().expect("a profiler");
     let clock = quanta::Clock::new();
     let mut rows: Vec<(&str, Vec<f64>)> =
         ["bare", "two reads", "measured", "nested two", "allocation pair"].iter().map(|n| (*n, Vec::new())).collect();

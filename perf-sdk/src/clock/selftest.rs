@@ -40,7 +40,8 @@ fn tells_the_truth(engine: Engine) -> bool {
     let told = [compute as fn(&Wall), |_| thread::sleep(SLEEP), wait].into_iter().all(|part| {
         let (Some(kernel_before), before) = (syscall::thread_cpu_ns(), cpu.enter(wall)) else { return false };
         part(wall);
-        let (after, kernel_after) = (cpu.exit(wall), syscall::thread_cpu_ns());
+        let end = wall.ticks();
+        let (after, kernel_after) = ((end, cpu.exit(wall, end)), syscall::thread_cpu_ns());
         let cpu_of = |(ticks, offset): (u64, u64)| ticks.wrapping_add(offset);
         let told_ns = wall.ns(cpu_of(after).wrapping_sub(cpu_of(before)) as i64 as u64);
         kernel_after.is_some_and(|kernel| (kernel - kernel_before).abs_diff(told_ns) < TOLERANCE_NS)

@@ -138,25 +138,28 @@ impl ThreadCpu {
         (engine == Engine::Syscall).then_some((Source::Nothing, Witness::none()))
     }
 
+    /// What makes CPU time of `ticks`, just read, if the anchor holds.
+    #[inline(always)]
+    pub(crate) fn offset_at(&self, ticks: u64) -> Option<u64> {
+        self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected).then_some(self.offset)
+    }
+
     /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one is due, is taken before.
-    #[inline]
     pub(crate) fn enter(&mut self, wall: &Wall) -> (u64, u64) {
         let ticks = wall.ticks();
-        if self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected) {
-            return (ticks, self.offset);
+        if let Some(offset) = self.offset_at(ticks) {
+            return (ticks, offset);
         }
         self.renew(wall);
         (self.anchored, self.offset)
     }
 
-    /// A call ends: its ticks, and the offset. A new anchor, if one is due, is taken after.
-    #[inline]
-    pub(crate) fn exit(&mut self, wall: &Wall) -> (u64, u64) {
-        let ticks = wall.ticks();
-        if !self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected) {
+    /// A call ended at `ticks`: the offset. A new anchor, if one is due, is taken after.
+    pub(crate) fn exit(&mut self, wall: &Wall, ticks: u64) -> u64 {
+        self.offset_at(ticks).unwrap_or_else(|| {
             self.renew(wall);
-        }
-        (ticks, self.offset)
+            self.offset
+        })
     }
 
     /// A new anchor: the old one is too old, or the thread left the CPU.
@@ -315,7 +318,8 @@ mod tests {
     fn cpu_of(cpu: &mut ThreadCpu, wall: &Wall, f: impl FnOnce()) -> u64 {
         let (start, before) = cpu.enter(wall);
         f();
-        let (end, after) = cpu.exit(wall);
+        let end = wall.ticks();
+        let after = cpu.exit(wall, end);
         end.wrapping_add(after).wrapping_sub(start.wrapping_add(before))
     }
 

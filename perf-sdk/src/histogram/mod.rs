@@ -22,5 +22,5 @@ pub use merged::Histogram;
 pub(crate) use page::Page;
 pub(crate) use scale::SECONDS_LE;
 pub use scale::Scale;
-pub(crate) use shard::Shard;
+pub(crate) use shard::{Located, Shard};
 pub use views::{Native, Span};

@@ -62,6 +62,18 @@ impl Page {
         unsafe { self.carried.load(Acquire).as_ref() }
     }
 
+    /// Owner only: counts one. False when the cell is full; then nothing was counted, and [`add`](Self::add) carries.
+    #[inline(always)]
+    pub(super) fn increment(&self, slot: u8) -> bool {
+        let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
+        let count = cell.load(Relaxed);
+        if count == u32::MAX {
+            return false;
+        }
+        cell.store(count + 1, Relaxed);
+        true
+    }
+
     /// Owner only. False when there is no page to carry into; then nothing was counted.
     #[inline]
     pub(super) fn add(&self, slot: u8, n: u64, more: &impl Fn() -> Option<&'static Page>) -> bool {

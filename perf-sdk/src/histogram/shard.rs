@@ -38,6 +38,13 @@ pub(crate) struct Located {
     cell: Cell,
 }
 
+impl Located {
+    #[inline]
+    pub(crate) fn new(scale: Scale, value: u64) -> Self {
+        Self { value, cell: Cell::of(scale, value) }
+    }
+}
+
 #[inline]
 fn add(counter: &AtomicU64, n: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(n), Relaxed);
@@ -56,20 +63,8 @@ impl Shard {
         }
     }
 
-    /// Owner only: `weight` calls of `value`. `pages` gives a fresh page; when it cannot, nothing is recorded and the
-    /// answer is false.
-    #[inline]
-    pub(crate) fn record(&self, value: u64, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
-        self.record_at(self.locate(value), weight, pages)
-    }
-
-    /// Where `value` belongs, in any shard of this one's scale.
-    #[inline]
-    pub(crate) fn locate(&self, value: u64) -> Located {
-        Located { value, cell: Cell::of(self.scale, value) }
-    }
-
-    /// As [`record`](Self::record), for a value that a shard of the same scale has located.
+    /// Owner only: `weight` calls of a value that was located on this scale. `pages` gives a fresh page; when it cannot,
+    /// nothing is recorded and the answer is false.
     #[inline]
     pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
         if at.value == 0 {
@@ -82,6 +77,30 @@ impl Shard {
             add(&self.sum, at.value.wrapping_mul(weight));
         }
         counted
+    }
+
+    /// Owner only: as [`record_at`](Self::record_at) with weight 1, if the page is at hand. False: nothing was recorded, and
+    /// only `record_at` can tell why.
+    #[inline(always)]
+    pub(crate) fn record_near(&self, at: Located) -> bool {
+        let octave = at.cell.octave();
+        let place = usize::from(octave) % NEAR;
+        if at.value == 0 || self.near_octaves[place].load(Relaxed) != octave {
+            return false;
+        }
+        // SAFETY: as in `page`.
+        let page = unsafe { self.near[place].load(Relaxed).as_ref() };
+        let counted = page.is_some_and(|page| page.increment(at.cell.slot()));
+        if counted {
+            add(&self.sum, at.value);
+        }
+        counted
+    }
+
+    /// Owner only: one more 0.
+    #[inline(always)]
+    pub(crate) fn record_zero(&self) {
+        add(&self.zero, 1);
     }
 
     #[inline]
@@ -141,6 +160,11 @@ mod tests {
         Some(Box::leak(Box::new(Page::new())))
     }
 
+    fn record(shard: &Shard, value: u64, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
+        let at = Located::new(shard.scale, value);
+        (weight == 1 && shard.record_near(at)) || shard.record_at(at, weight, pages)
+    }
+
     fn folded(shard: &Shard) -> Histogram {
         let mut histogram = Histogram::new(shard.scale);
         shard.fold_into(&mut histogram);
@@ -158,10 +182,10 @@ mod tests {
                 random ^= random >> 7;
                 random ^= random << 17;
                 let (value, weight) = (random >> (random % 65).min(63), 1 + i % 3);
-                assert!(shard.record(value, weight, &page));
+                assert!(record(&shard, value, weight, &page));
                 expected.record(value, weight);
             }
-            assert!(shard.record(0, 2, &page));
+            assert!(record(&shard, 0, 2, &page));
             expected.record(0, 2);
             assert_eq!(folded(&shard), expected);
         }
@@ -175,12 +199,12 @@ mod tests {
             page()
         };
         let shard = Shard::new(Scale::Seconds);
-        assert!(shard.record(0, 1, &pages));
+        assert!(record(&shard, 0, 1, &pages));
         assert_eq!(asked.get(), 0);
         for _ in 0..3 {
             // 16 times apart: the same place among the near pages.
             for value in [1_000, 16_000, 256_000] {
-                assert!(shard.record(value, 1, &pages));
+                assert!(record(&shard, value, 1, &pages));
             }
         }
         assert_eq!(asked.get(), 3);
@@ -190,16 +214,16 @@ mod tests {
     #[test]
     fn records_nothing_without_a_page() {
         let shard = Shard::new(Scale::Bytes);
-        assert!(!shard.record(7, 1, &|| None));
+        assert!(!record(&shard, 7, 1, &|| None));
         assert_eq!(folded(&shard), Histogram::new(Scale::Bytes));
-        assert!(shard.record(7, 1, &page));
+        assert!(record(&shard, 7, 1, &page));
         assert_eq!((folded(&shard).count(), folded(&shard).sum()), (1, 7));
     }
 
     #[test]
     fn one_location_serves_two_shards() {
         let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
-        let at = wall.locate(1_234);
+        let at = Located::new(Scale::Seconds, 1_234);
         assert!(wall.record_at(at, 1, &page) && cpu.record_at(at, 64, &page));
         assert_eq!(folded(&wall).sum(), 1_234);
         assert_eq!((folded(&cpu).sum(), folded(&cpu).count()), (64 * 1_234, 64));
@@ -219,7 +243,7 @@ mod tests {
                 }
             });
             for i in 0..calls {
-                assert!(shard.record(i * 37, 1, &page));
+                assert!(record(&shard, i * 37, 1, &page));
             }
             reader.join().unwrap();
         });
@@ -241,12 +265,13 @@ mod tests {
                 .fold(f64::MAX, f64::min)
         };
         let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
-        let locate =
-            best(&mut |values| values.iter().fold(0, |sum, v| sum + u64::from(wall.locate(*v).cell.slot())) > 0);
-        let record = best(&mut |values| values.iter().all(|v| wall.record(*v, 1, &page)));
+        let locate = best(&mut |values| {
+            values.iter().fold(0, |sum, v| sum + u64::from(Located::new(Scale::Seconds, *v).cell.slot())) > 0
+        });
+        let record = best(&mut |values| values.iter().all(|v| record(&wall, *v, 1, &page)));
         let both = best(&mut |values| {
             values.iter().all(|v| {
-                let at = wall.locate(*v);
+                let at = Located::new(Scale::Seconds, *v);
                 wall.record_at(at, 1, &page) & cpu.record_at(at, 1, &page)
             })
         });

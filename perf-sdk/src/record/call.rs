@@ -1,33 +1,21 @@
-//! The hot path: a call begins, a call ends.
+//! A call begins, a call ends: all cases. The usual ones are decided in [`usual`].
 
-use std::marker::PhantomData;
 use std::ptr;
 use std::thread;
 
 use super::dropped::{self, Reason};
 use super::exemplar;
+use super::guard::{Guard, Place};
 use super::node::Node;
 use super::outcome::Outcome;
 use super::registry;
 use super::ring::Finished;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
+use super::usual::on_cpu;
 use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
 use crate::scope::{Sample, Site, Slot};
-
-/// An open call: dropping it ends the call, as a panic if the thread is unwinding, as [`Outcome::Ok`] otherwise.
-///
-/// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are repaired and counted.
-#[derive(Debug)]
-#[must_use = "the call ends when the guard drops"]
-pub struct Guard {
-    /// `None`: nothing to end.
-    record: Option<&'static ThreadRecord>,
-    depth: u32,
-    serial: u32,
-    not_send: PhantomData<*mut ()>,
-}
 
 /// What an ended frame measured, in ticks.
 pub(super) struct Measured {
@@ -35,17 +23,17 @@ pub(super) struct Measured {
     pub(super) cpu: u64,
     pub(super) cpu_weight: u32,
     pub(super) timed: bool,
-    pub(super) tallies: Tallies,
-    /// Whether the tallies are not all zero.
-    pub(super) allocated: bool,
+    /// `None`: nothing was allocated or freed.
+    pub(super) tallies: Option<Tallies>,
     pub(super) end: u64,
     /// The node of the frame below.
     pub(super) below: &'static Node,
 }
 
 /// Begins a call of `site`.
+#[cold]
 #[inline(never)]
-pub fn enter(site: &'static Site) -> Guard {
+pub(super) fn begin(site: &'static Site) -> Guard {
     let slot = Slot::get();
     let record = if slot.is_record() {
         ThreadRecord::of(slot.as_ptr())
@@ -61,15 +49,15 @@ pub fn enter(site: &'static Site) -> Guard {
         Some(child) if child.is(site) => Some(child),
         _ => record.child(top, site),
     };
-    let guard = match node {
+    let place = match node {
         Some(node) => push(record, node, site, None),
         None => {
             dropped::count(Reason::Memory);
-            Guard::nothing()
+            None
         }
     };
     leave_busy(record);
-    guard
+    place.map_or_else(Guard::nothing, |place| Guard::new(record, place))
 }
 
 /// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
@@ -112,44 +100,35 @@ pub(super) fn leave_busy(record: &'static ThreadRecord) {
 
 /// Opens a frame for `node`. The slot is BUSY. With the `syscall` CPU clock, `cpu_weight` says whether the clock is asked;
 /// `None` leaves it to the site's blocks.
-#[inline]
 pub(super) fn push(
     record: &'static ThreadRecord,
     node: &'static Node,
     site: &'static Site,
     cpu_weight: Option<u32>,
-) -> Guard {
+) -> Option<Place> {
     let depth = record.stack.depth() + 1;
     let Some(frame) = record.stack.frame_or_new(depth, &record.arena) else {
         dropped::count(Reason::Memory);
-        return Guard::nothing();
+        return None;
     };
     let serial = record.next_serial();
-    frame.serial.set(serial);
-    frame.poll.set(false);
-    let options = site.options();
-    frame.panicking.set(thread::panicking());
-    frame.open(node, Tallies::now());
-    if options.sample == Sample::Never {
-        frame.begin(0, 0, 0);
+    frame.open(node, serial, Tallies::now());
+    if thread::panicking() {
+        frame.note_panicking();
+    }
+    if site.options().sample == Sample::Never {
+        frame.begin_untimed();
     } else if record.cpu_sampled() {
-        begin_sampled(record, node, frame, cpu_weight);
+        let weight = cpu_weight.unwrap_or_else(|| next_cpu_weight(record, node));
+        let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
+        frame.begin_asked(record.wall.ticks(), cpu_ns, weight);
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
-        frame.begin(ticks, offset, 1);
+        frame.begin(ticks, offset);
     }
     record.set_top(node);
     record.stack.set_depth(depth);
-    Guard { record: Some(record), depth: depth as u32, serial, not_send: PhantomData }
-}
-
-/// With the `syscall` CPU clock: the clock is asked for some calls only.
-#[cold]
-#[inline(never)]
-fn begin_sampled(record: &'static ThreadRecord, node: &'static Node, frame: &Frame, weight: Option<u32>) {
-    let weight = weight.unwrap_or_else(|| next_cpu_weight(record, node));
-    let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
-    frame.begin_asked(record.wall.ticks(), cpu_ns, weight);
+    Some(Place::new(depth, serial))
 }
 
 /// How many calls the next call's CPU time stands for; 0 when it is not measured.
@@ -161,58 +140,47 @@ pub(super) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node
     }
 }
 
-/// Closes the frame at `depth` and takes its readings; frames above it are closed too and counted as out of order.
-/// `None` if it was closed already. The slot is BUSY.
-#[inline]
-pub(super) fn pop(record: &'static ThreadRecord, depth: usize, serial: u32) -> Option<(&'static Node, Measured)> {
-    // Ticks first: what follows is the recorder's own time, not the call's.
-    let sampled = record.cpu_sampled();
-    let (end, offset) = if sampled { (record.wall.ticks(), 0) } else { record.cpu().exit(record.wall) };
-    let tallies_now = Tallies::now();
+/// Closes the frame at `place`, which ended at `end`, and takes its readings; frames above it are closed too and counted
+/// as out of order. `None` if it was closed already. The slot is BUSY.
+pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Option<(&'static Node, Measured)> {
+    let depth = place.depth();
     let frame = record.stack.frame(depth)?;
-    if record.stack.depth() != depth || frame.serial.get() != serial {
-        close_above(record, depth, serial)?;
+    if record.stack.depth() != depth || !frame.is(place.serial()) {
+        close_above(record, place)?;
     }
     let node = frame.node()?;
     let below = record.stack.frame(depth - 1)?.node()?;
-    let tallies = frame.tallies_since(&tallies_now);
+    let tallies = frame.tallies();
     let timed = frame.start() != 0;
     let wall = if timed { elapsed(record, frame.start(), end) } else { 0 };
-    let cpu_weight = frame.cpu_weight();
     let cpu = if !timed {
         0
     } else if frame.cpu_asked() {
         sampled_cpu(record, frame)
     } else {
-        // Begun under a clock that was given up meanwhile.
-        let offset = if sampled { record.cpu().exit(record.wall).1 } else { offset };
-        // The offset shrinks by what the thread was off the CPU in between.
-        let off = frame.cpu().wrapping_sub(offset);
-        if off as i64 <= 0 { wall.wrapping_sub(off) } else { wall.saturating_sub(off) }
+        on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
     // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
     // it twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
-    let allocated = tallies != Tallies::default();
-    Some((node, Measured { wall, cpu, cpu_weight, timed, tallies, allocated, end, below }))
+    Some((node, Measured { wall, cpu, cpu_weight: frame.cpu_weight(), timed, tallies, end, below }))
 }
 
 /// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if the guard's own call has
 /// ended in that way before.
 #[cold]
-#[inline(never)]
-fn close_above(record: &'static ThreadRecord, depth: usize, serial: u32) -> Option<()> {
+fn close_above(record: &'static ThreadRecord, place: Place) -> Option<()> {
     dropped::count(Reason::OutOfOrder);
-    let own = record.stack.frame(depth)?;
-    if record.stack.depth() < depth || own.serial.get() != serial {
+    let own = record.stack.frame(place.depth())?;
+    if record.stack.depth() < place.depth() || !own.is(place.serial()) {
         return None;
     }
-    while record.stack.depth() > depth {
+    while record.stack.depth() > place.depth() {
         let above = record.stack.depth();
         let frame = record.stack.frame(above)?;
-        let counts = !frame.poll.get();
-        let (node, measured) = pop(record, above, frame.serial.get())?;
+        let counts = !frame.is_poll();
+        let (node, measured) = pop(record, Place::new(above, frame.serial()), record.wall.ticks())?;
         measured.add_to(node);
         if counts {
             node.count(Outcome::Ok);
@@ -222,21 +190,12 @@ fn close_above(record: &'static ThreadRecord, depth: usize, serial: u32) -> Opti
     Some(())
 }
 
-#[inline]
 fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> u64 {
     let wall = end.wrapping_sub(start);
-    if wall > record.wall.suspicious_ticks() { doubtful(record, start, end) } else { wall }
+    // Longer than a second, or backwards: believed only if a second clock agrees.
+    if wall > record.wall.suspicious_ticks() { record.wall.plausible(start, end) } else { wall }
 }
 
-/// Longer than a second, or backwards: believed only if a second clock agrees.
-#[cold]
-#[inline(never)]
-fn doubtful(record: &ThreadRecord, start: u64, end: u64) -> u64 {
-    record.wall.plausible(start, end)
-}
-
-#[cold]
-#[inline(never)]
 fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> u64 {
     if frame.cpu_weight() == 0 {
         return 0;
@@ -246,7 +205,6 @@ fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> u64 {
 
 impl Measured {
     /// The call as a whole into its histograms.
-    #[inline]
     fn finish(&self, record: &'static ThreadRecord, node: &'static Node) {
         if let Some(shard) = node.shard()
             && self.timed
@@ -258,7 +216,7 @@ impl Measured {
                 shard,
                 wall: self.wall,
                 cpu: self.cpu,
-                bytes: self.tallies.allocated_bytes,
+                bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
                 cpu_weight: self.cpu_weight,
             });
         }
@@ -266,69 +224,49 @@ impl Measured {
 
     /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
     /// call counts.
-    #[inline]
     pub(super) fn add_to(&self, node: &'static Node) {
         if !ptr::eq(self.below, node) {
             node.sums.wall.add(self.wall);
             node.sums.cpu.add(self.cpu.wrapping_mul(u64::from(self.cpu_weight)));
-            if self.allocated {
-                node.sums.add_tallies(&self.tallies);
+            if let Some(tallies) = &self.tallies {
+                node.sums.add_tallies(tallies);
             }
         }
     }
 }
 
-impl Guard {
-    pub(super) fn nothing() -> Self {
-        Self { record: None, depth: 0, serial: 0, not_send: PhantomData }
-    }
-
-    /// Makes this guard's frame one poll of a future: record, depth and serial number, to be handed to [`pop`].
-    pub(super) fn into_poll(mut self) -> Option<(&'static ThreadRecord, usize, u32)> {
-        let record = self.record.take()?;
-        record.stack.frame(self.depth as usize)?.poll.set(true);
-        Some((record, self.depth as usize, self.serial))
-    }
-
-    /// Ends the call.
-    #[inline]
-    pub fn finish(mut self, outcome: Outcome) {
-        self.end(Some(outcome));
-    }
-
-    #[inline(never)]
-    fn end(&mut self, outcome: Option<Outcome>) {
-        let Some(record) = self.record.take() else { return };
-        if Slot::get() != Slot::of(record.scopes()) {
-            return dropped::count(Reason::Stale);
-        }
-        Slot::BUSY.set();
-        if let Some((node, measured)) = pop(record, self.depth as usize, self.serial) {
-            let outcome = outcome.unwrap_or_else(|| unnamed(record, self.depth as usize));
-            node.count(outcome);
-            measured.add_to(node);
-            measured.finish(record, node);
-            if let Some(hook) = exemplar::hook() {
-                leave_busy(record);
-                note_trace(record, node, measured.wall, measured.end, hook);
-                Slot::BUSY.set();
-            }
-        }
-        leave_for_good(record);
+/// Makes a frame one poll of a future.
+pub(super) fn note_poll(record: &'static ThreadRecord, place: Place) {
+    if let Some(frame) = record.stack.frame(place.depth()) {
+        frame.note_poll();
     }
 }
 
-impl Drop for Guard {
-    #[inline]
-    fn drop(&mut self) {
-        self.end(None);
+/// Ends the call at `place`, at `ticks`.
+#[cold]
+#[inline(never)]
+pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
+    if Slot::get() != Slot::of(record.scopes()) {
+        return dropped::count(Reason::Stale);
     }
+    Slot::BUSY.set();
+    if let Some((node, measured)) = pop(record, place, ticks) {
+        let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
+        node.count(outcome);
+        measured.add_to(node);
+        measured.finish(record, node);
+        if let Some(hook) = exemplar::hook() {
+            leave_busy(record);
+            note_trace(record, node, measured.wall, measured.end, hook);
+            Slot::BUSY.set();
+        }
+    }
+    leave_for_good(record);
 }
 
 /// The outcome of a guard that simply dropped.
-#[inline]
-fn unnamed(record: &ThreadRecord, depth: usize) -> Outcome {
-    let was_panicking = record.stack.frame(depth).is_some_and(|frame| frame.panicking.get());
+fn unnamed(record: &ThreadRecord, place: Place) -> Outcome {
+    let was_panicking = record.stack.frame(place.depth()).is_some_and(Frame::began_panicking);
     if thread::panicking() && !was_panicking { Outcome::Panic } else { Outcome::Ok }
 }
 

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use super::call::{self, leave_busy, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
+use super::guard::Place;
 use super::node::Node;
 use super::outcome::Outcome;
 use super::ring::Finished;
@@ -120,8 +121,7 @@ impl Drop for Entered<'_> {
 #[derive(Debug)]
 pub(crate) struct OpenPoll {
     record: &'static ThreadRecord,
-    depth: usize,
-    serial: u32,
+    place: Place,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,10 +176,12 @@ impl Call {
             if self.phase == Phase::New {
                 self.start(record, node);
             }
-            push(record, node, site, Some(self.cpu_weight)).into_poll()
+            let place = push(record, node, site, Some(self.cpu_weight))?;
+            call::note_poll(record, place);
+            Some(OpenPoll { record, place })
         });
         leave_busy(record);
-        open.map(|(record, depth, serial)| OpenPoll { record, depth, serial })
+        open
     }
 
     /// This thread's record.
@@ -219,12 +221,13 @@ impl Call {
 
     /// The piece ends; with an outcome the whole call does.
     pub(crate) fn leave(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
-        let OpenPoll { record, depth, serial } = open;
+        let OpenPoll { record, place } = open;
+        let ticks = record.wall.ticks();
         if Slot::get() != Slot::of(record.scopes()) {
             return dropped::count(Reason::Stale);
         }
         Slot::BUSY.set();
-        if let Some((node, measured)) = pop(record, depth, serial) {
+        if let Some((node, measured)) = pop(record, place, ticks) {
             measured.add_to(node);
             let parent = node.parent().unwrap_or(node);
             let elsewhere = !std::ptr::eq(measured.below, parent) && !std::ptr::eq(measured.below, node);
@@ -233,7 +236,9 @@ impl Call {
             }
             self.busy += measured.wall;
             self.cpu += measured.cpu;
-            self.tallies = add(self.tallies, measured.tallies);
+            if let Some(tallies) = &measured.tallies {
+                self.tallies = self.tallies.plus(tallies);
+            }
             if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
                 future.polls.add(1);
                 future.busy.add(measured.wall);
@@ -300,16 +305,6 @@ impl Drop for Call {
     }
 }
 
-fn add(a: Tallies, b: Tallies) -> Tallies {
-    Tallies {
-        allocated_bytes: a.allocated_bytes.wrapping_add(b.allocated_bytes),
-        allocations: a.allocations.wrapping_add(b.allocations),
-        freed_bytes: a.freed_bytes.wrapping_add(b.freed_bytes),
-        frees: a.frees.wrapping_add(b.frees),
-        reallocations: a.reallocations.wrapping_add(b.reallocations),
-    }
-}
-
 /// Polled under another scope than the one it was first polled in: its parent did not spend this time, the scope that
 /// polled did.
 #[cold]
@@ -317,7 +312,9 @@ fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::M
     let add = |sums: &super::node::Sums| {
         sums.wall.add(measured.wall);
         sums.cpu.add(measured.cpu.wrapping_mul(u64::from(measured.cpu_weight)));
-        sums.add_tallies(&measured.tallies);
+        if let Some(tallies) = &measured.tallies {
+            sums.add_tallies(tallies);
+        }
     };
     if let Some(detours) = node.detours_or_new(&record.arena) {
         add(&detours.outside_parent);

@@ -7,6 +7,7 @@ mod dropped;
 mod error_text;
 mod exemplar;
 mod future;
+mod guard;
 mod index;
 mod node;
 mod outcome;
@@ -17,11 +18,12 @@ mod shard;
 mod stack;
 mod thread;
 mod user;
+mod usual;
 
-pub use call::{Guard, enter};
 pub(crate) use error_text::note_error;
 pub use exemplar::{TraceContext, TraceHook, set_trace_hook};
 pub use future::{Judge, Judged, Profiled, Returned};
+pub use guard::{Guard, enter};
 pub use outcome::Outcome;
 pub use user::{FutureExt, measure, record};
 

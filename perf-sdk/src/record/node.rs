@@ -10,7 +10,7 @@ use super::counter::Counter;
 use super::outcome::Outcome;
 use super::shard::SiteShard;
 use crate::memory::Tallies;
-use crate::scope::{Path, Site};
+use crate::scope::{Path, Sample, Site};
 
 /// Sums over calls. Wall and CPU are in clock ticks.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Sums {
     #[inline]
     pub(crate) fn add_tallies(&self, delta: &Tallies) {
         self.allocated_bytes.add(delta.allocated_bytes);
-        self.allocations.add(delta.allocations);
+        self.allocations.add(delta.allocations());
         self.freed_bytes.add(delta.freed_bytes);
         self.frees.add(delta.frees);
         self.reallocations.add(delta.reallocations);
@@ -60,6 +60,8 @@ pub(crate) struct Node {
     /// The child that was called last; the node itself when it recursed last. Owner only.
     last_child: Cell<*const Node>,
     detours: AtomicPtr<Detours>,
+    /// Whether calls are timed, as the site's options say: kept here, where the hot path looks anyway.
+    timed: Cell<bool>,
     /// Finished calls by outcome.
     outcomes: [Counter; Outcome::COUNT],
     pub(crate) sums: Sums,
@@ -67,11 +69,11 @@ pub(crate) struct Node {
 
 const _: () = assert!(size_of::<Node>() <= 192);
 
-// SAFETY: all fields are atomics or immutable after publication, but for `last_child`, which only the owner thread of
+// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and `timed`, which only the owner thread of
 // the tree touches; other threads are handed nodes as `&'static Node` for reading paths and counters.
 unsafe impl Sync for Node {}
 impl std::panic::RefUnwindSafe for Node {}
-// SAFETY: null pointers, zero counters and `None` references are valid, and there is no destructor.
+// SAFETY: null pointers, zero counters, `false` and `None` references are valid, and there is no destructor.
 unsafe impl Zeroed for Node {}
 // SAFETY: counters only.
 unsafe impl Zeroed for Detours {}
@@ -93,6 +95,7 @@ impl Node {
         unsafe { place.write(path) };
         node.shard.store(ptr::from_ref(shard).cast_mut(), Relaxed);
         node.older.store(older.cast_mut(), Relaxed);
+        node.timed.set(site.options().sample != Sample::Never);
         Some(node)
     }
 
@@ -137,6 +140,12 @@ impl Node {
     pub(crate) fn last_child(&self) -> Option<&'static Node> {
         // SAFETY: null or a node in an arena, which is never freed.
         unsafe { self.last_child.get().as_ref() }
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn is_timed(&self) -> bool {
+        self.timed.get()
     }
 
     /// Owner only.

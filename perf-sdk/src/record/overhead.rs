@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use super::call;
+use super::guard;
 use super::thread::ThreadRecord;
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
@@ -45,7 +46,7 @@ fn round() -> f64 {
     let wall = clock::wall();
     let start = wall.ticks();
     for _ in 0..CALLS {
-        drop(call::enter(&SITE));
+        drop(guard::enter(&SITE));
     }
     wall.ns(wall.ticks().wrapping_sub(start)) as f64 / f64::from(CALLS)
 }

@@ -10,7 +10,7 @@ use super::counter::Counter;
 use super::exemplar::Exemplars;
 use super::ring::Finished;
 use crate::clock::Wall;
-use crate::histogram::{Page, Scale, Shard};
+use crate::histogram::{Histogram, Located, Page, Scale, Shard};
 use crate::scope::Site;
 
 /// Aim of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each should cost 1 % of its own
@@ -36,9 +36,14 @@ unsafe impl Zeroed for FutureShard {}
 pub(crate) struct SiteShard {
     pub(crate) site: &'static Site,
     older: AtomicPtr<SiteShard>,
-    pub(crate) wall: Shard,
-    pub(crate) cpu: Shard,
-    pub(crate) bytes: Shard,
+    /// Calls that took as much CPU as wall time.
+    both: Shard,
+    /// The others.
+    wall: Shard,
+    cpu: Shard,
+    bytes: Shard,
+    has_cpu: bool,
+    has_bytes: bool,
     future: AtomicPtr<FutureShard>,
     exemplars: AtomicPtr<Exemplars>,
     /// Block sampling for the `syscall` CPU clock. Owner only.
@@ -60,13 +65,22 @@ struct Block {
 }
 
 impl SiteShard {
-    pub(crate) fn allocate(arena: &Arena, site: &'static Site, older: *const SiteShard) -> Option<&'static SiteShard> {
+    /// `counting`: whether an allocator of ours counts.
+    pub(crate) fn allocate(
+        arena: &Arena,
+        site: &'static Site,
+        counting: bool,
+        older: *const SiteShard,
+    ) -> Option<&'static SiteShard> {
         arena.place(Self {
             site,
             older: AtomicPtr::new(older.cast_mut()),
+            both: Shard::new(Scale::Seconds),
             wall: Shard::new(Scale::Seconds),
             cpu: Shard::new(Scale::Seconds),
             bytes: Shard::new(Scale::Bytes),
+            has_cpu: site.options().cpu,
+            has_bytes: site.options().alloc && counting,
             future: AtomicPtr::new(ptr::null_mut()),
             exemplars: AtomicPtr::new(ptr::null_mut()),
             block: Cell::new(Block { size: 1, pick: 0, at: 0, usual_ns: 0 }),
@@ -108,21 +122,75 @@ impl SiteShard {
 
     /// Owner only: one finished call into the cells. False when a page could not be had.
     #[inline]
-    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, counting: bool, arena: &Arena) -> bool {
-        let options = self.site.options();
-        let pages = || arena.place(Page::new());
-        let wall_ns = wall.ns(finished.wall);
-        let at = self.wall.locate(wall_ns);
-        let mut stored = self.wall.record_at(at, 1, &pages);
-        if options.cpu && finished.cpu_weight > 0 {
-            // A thread that did not leave the CPU: the same cell.
-            let at = if finished.cpu == finished.wall { at } else { self.cpu.locate(wall.ns(finished.cpu)) };
-            stored &= self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
+    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
+        if !self.on_cpu(finished) || !self.both.record_near(Located::new(Scale::Seconds, wall.ns(finished.wall))) {
+            return self.record_any(finished, wall, arena);
         }
-        if options.alloc && counting {
-            stored &= self.bytes.record(finished.bytes, 1, &pages);
+        if !self.has_bytes {
+            true
+        } else if finished.bytes == 0 {
+            self.bytes.record_zero();
+            true
+        } else {
+            let at = Located::new(Scale::Bytes, finished.bytes);
+            self.bytes.record_near(at) || self.record_bytes(at, arena)
+        }
+    }
+
+    /// A thread that did not leave the CPU: one cell stands for both times.
+    #[inline(always)]
+    fn on_cpu(&self, finished: &Finished) -> bool {
+        self.has_cpu && finished.cpu == finished.wall && finished.cpu_weight == 1
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
+        let pages = || arena.place(Page::new());
+        let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
+        let mut stored = true;
+        if self.on_cpu(finished) {
+            stored &= self.both.record_at(at, 1, &pages);
+        } else {
+            stored &= self.wall.record_at(at, 1, &pages);
+            if self.has_cpu && finished.cpu_weight > 0 {
+                let at = Located::new(Scale::Seconds, wall.ns(finished.cpu));
+                stored &= self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
+            }
+        }
+        if self.has_bytes {
+            stored &= self.record_bytes(Located::new(Scale::Bytes, finished.bytes), arena);
         }
         stored
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_bytes(&self, at: Located, arena: &Arena) -> bool {
+        self.bytes.record_at(at, 1, &|| arena.place(Page::new()))
+    }
+
+    /// What was recorded up to now, from any thread: wall, CPU, bytes.
+    pub(crate) fn histograms(&self) -> [Histogram; 3] {
+        let [mut wall, mut cpu] = [Scale::Seconds; 2].map(Histogram::new);
+        let mut bytes = Histogram::new(Scale::Bytes);
+        self.both.fold_into(&mut wall);
+        cpu.merge(&wall);
+        self.wall.fold_into(&mut wall);
+        self.cpu.fold_into(&mut cpu);
+        self.bytes.fold_into(&mut bytes);
+        [wall, cpu, bytes]
+    }
+
+    /// Adds a call that is not in the cells yet.
+    pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, [wall, cpu, bytes]: &mut [Histogram; 3]) {
+        wall.record(clock.ns(finished.wall), 1);
+        if self.has_cpu {
+            cpu.record(clock.ns(finished.cpu), u64::from(finished.cpu_weight));
+        }
+        if self.has_bytes {
+            bytes.record(finished.bytes, 1);
+        }
     }
 
     /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.

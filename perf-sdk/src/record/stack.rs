@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Orde
 
 use super::arena::{Arena, Zeroed};
 use super::node::Node;
-use crate::memory::Tallies;
+use crate::memory::{self, Tallies};
 
 /// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
 const FIRST: usize = 64;
@@ -17,7 +17,11 @@ const ASKED: u32 = 1 << 31;
 /// No thread's own stack holds that many calls: memory ends first.
 const MAX_DEPTH: usize = FIRST << SEGMENTS;
 
-/// One open call. The start ticks double as a serial number: as long as they stay, it is the same call.
+/// Bits of `flags`. Owner only.
+const POLL: u32 = 1;
+const PANICKING: u32 = 2;
+
+/// One open call.
 #[derive(Debug)]
 pub(crate) struct Frame {
     node: AtomicPtr<Node>,
@@ -25,16 +29,14 @@ pub(crate) struct Frame {
     cpu: AtomicU64,
     cpu_weight: AtomicU32,
     /// Tells this call from others that used the frame. Owner only.
-    pub(crate) serial: Cell<u32>,
-    /// One poll of a future, which is counted elsewhere. Owner only.
-    pub(crate) poll: Cell<bool>,
-    /// Whether the thread was unwinding when the call began. Owner only.
-    pub(crate) panicking: Cell<bool>,
+    serial: Cell<u32>,
     /// Owner only.
-    tallies: Cell<[u64; 5]>,
+    tallies: Cell<Tallies>,
+    /// Owner only.
+    flags: Cell<u32>,
 }
 
-// SAFETY: null pointers, zeros and `false` are valid values; there is no destructor.
+// SAFETY: null pointers and zeros are valid values; there is no destructor.
 unsafe impl Zeroed for Frame {}
 // SAFETY: what other threads read is atomic; the cells are the owner's alone.
 unsafe impl Sync for Frame {}
@@ -47,9 +49,8 @@ impl Frame {
             cpu: AtomicU64::new(0),
             cpu_weight: AtomicU32::new(0),
             serial: Cell::new(0),
-            poll: Cell::new(false),
-            panicking: Cell::new(false),
-            tallies: Cell::new([0; 5]),
+            tallies: Cell::new(Tallies::NONE),
+            flags: Cell::new(0),
         }
     }
 
@@ -59,23 +60,73 @@ impl Frame {
         unsafe { self.node.load(Relaxed).as_ref() }
     }
 
+    /// Owner only.
     #[inline]
-    pub(crate) fn open(&self, node: &'static Node, tallies: Tallies) {
+    pub(crate) fn open(&self, node: &'static Node, serial: u32, tallies: Tallies) {
         self.node.store(ptr::from_ref(node).cast_mut(), Relaxed);
-        self.tallies.set([
-            tallies.allocated_bytes,
-            tallies.allocations,
-            tallies.freed_bytes,
-            tallies.frees,
-            tallies.reallocations,
-        ]);
+        self.serial.set(serial);
+        self.tallies.set(tallies);
+        self.flags.set(0);
+    }
+
+    /// Owner only: whether this is still the call with that number.
+    #[inline]
+    pub(crate) fn is(&self, serial: u32) -> bool {
+        self.serial.get() == serial
+    }
+
+    /// Owner only.
+    pub(crate) fn serial(&self) -> u32 {
+        self.serial.get()
+    }
+
+    /// Owner only: the thread was unwinding when the call began.
+    pub(crate) fn note_panicking(&self) {
+        self.flags.set(self.flags.get() | PANICKING);
+    }
+
+    /// Owner only.
+    pub(crate) fn began_panicking(&self) -> bool {
+        self.flags.get() & PANICKING != 0
+    }
+
+    /// Owner only: one poll of a future, which is counted elsewhere.
+    pub(crate) fn note_poll(&self) {
+        self.flags.set(self.flags.get() | POLL);
+    }
+
+    /// Owner only.
+    pub(crate) fn is_poll(&self) -> bool {
+        self.flags.get() & POLL != 0
+    }
+
+    /// With an offset of the CPU clock.
+    #[inline]
+    pub(crate) fn begin(&self, start: u64, offset: u64) {
+        self.set_times(start, offset, 1);
+    }
+
+    /// With the kernel's answer, which stands for so many calls; with weight 0 it was not asked.
+    pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
+        self.set_times(start, cpu_ns, cpu_weight | ASKED);
+    }
+
+    /// Counted only.
+    pub(crate) fn begin_untimed(&self) {
+        self.set_times(0, 0, 0);
     }
 
     #[inline]
-    pub(crate) fn begin(&self, start: u64, cpu: u64, cpu_weight: u32) {
+    fn set_times(&self, start: u64, cpu: u64, cpu_weight: u32) {
         self.start.store(start, Relaxed);
         self.cpu.store(cpu, Relaxed);
         self.cpu_weight.store(cpu_weight, Relaxed);
+    }
+
+    /// Whether it was begun with an offset.
+    #[inline]
+    pub(crate) fn has_offset(&self) -> bool {
+        self.cpu_weight.load(Relaxed) == 1
     }
 
     /// How many calls the CPU figure stands for; 0 when none is taken.
@@ -90,11 +141,6 @@ impl Frame {
         self.cpu_weight.load(Relaxed) & ASKED != 0
     }
 
-    /// As `begin`, with the kernel's answer; with weight 0 it was not asked.
-    pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
-        self.begin(start, cpu_ns, cpu_weight | ASKED);
-    }
-
     /// Ticks; 0 when the call is counted only.
     #[inline]
     pub(crate) fn start(&self) -> u64 {
@@ -107,17 +153,11 @@ impl Frame {
         self.cpu.load(Relaxed)
     }
 
-    /// What was allocated since the call began.
+    /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing freed.
     #[inline]
-    pub(crate) fn tallies_since(&self, now: &Tallies) -> Tallies {
-        let [allocated_bytes, allocations, freed_bytes, frees, reallocations] = self.tallies.get();
-        Tallies {
-            allocated_bytes: now.allocated_bytes.wrapping_sub(allocated_bytes),
-            allocations: now.allocations.wrapping_sub(allocations),
-            freed_bytes: now.freed_bytes.wrapping_sub(freed_bytes),
-            frees: now.frees.wrapping_sub(frees),
-            reallocations: now.reallocations.wrapping_sub(reallocations),
-        }
+    pub(crate) fn tallies(&self) -> Option<Tallies> {
+        let start = self.tallies.get();
+        (memory::operations() != start.operations).then(|| Tallies::now().since(&start))
     }
 }
 
@@ -153,6 +193,21 @@ impl Stack {
     /// As seen by another thread.
     pub(crate) fn depth_for_reader(&self) -> usize {
         (self.depth.load(Acquire) as usize).min(MAX_DEPTH - 1)
+    }
+
+    /// Owner only: the frame at `depth` if it is one of the first ones.
+    #[inline]
+    pub(crate) fn near(&self, depth: usize) -> Option<&Frame> {
+        self.first.get(depth)
+    }
+
+    /// Owner only: the frame at `depth` and the one below, if both are of the first ones.
+    #[inline]
+    pub(crate) fn near_pair(&self, depth: usize) -> Option<(&Frame, &Frame)> {
+        match self.first.get(depth.wrapping_sub(1)..=depth) {
+            Some([below, frame]) => Some((below, frame)),
+            _ => None,
+        }
     }
 
     /// The frame at `depth`, if its segment exists.

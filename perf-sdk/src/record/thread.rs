@@ -16,6 +16,7 @@ use super::ring::{Finished, Ring};
 use super::shard::SiteShard;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
+use crate::memory::Tallies;
 use crate::scope::{Path, Scopes, Site};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
@@ -154,7 +155,7 @@ impl ThreadRecord {
     /// Owner only: no call is open.
     pub(super) fn reset_stack(&self) {
         if let Some(bottom) = self.stack.frame(0) {
-            bottom.open(self.root, crate::memory::Tallies::default());
+            bottom.open(self.root, 0, Tallies::NONE);
         }
         self.stack.set_depth(0);
         self.set_top(self.root);
@@ -227,7 +228,7 @@ impl ThreadRecord {
             return Some(shard);
         }
         let newest = self.newest_shard.load(Relaxed);
-        let shard = SiteShard::allocate(&self.arena, site, newest)?;
+        let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
         self.shards.insert(&self.arena, key, shard)?;
         self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
         Some(shard)
@@ -268,7 +269,7 @@ impl ThreadRecord {
     #[inline(never)]
     pub(super) fn flush(&self) {
         self.ring.flush(|finished| {
-            if !finished.shard.record(finished, self.wall, self.counting, &self.arena) {
+            if !finished.shard.record(finished, self.wall, &self.arena) {
                 dropped::count(Reason::Memory);
             }
         });

@@ -5,9 +5,10 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::call::{self, Guard, leave_busy, leave_for_good};
+use super::call::{self, leave_busy, leave_for_good};
 use super::dropped::{self, Reason};
 use super::future::{Profiled, Returned};
+use super::guard::{self, Guard};
 use super::outcome::Outcome;
 use super::ring::Finished;
 use super::thread::ThreadRecord;
@@ -27,7 +28,7 @@ use crate::scope::{Options, Site, Slot, intern};
 #[track_caller]
 pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
     let _guard = match named(name, caller::<F>(), Options::DEFAULT) {
-        Some(site) => call::enter(site),
+        Some(site) => guard::enter(site),
         None => Guard::nothing(),
     };
     f()

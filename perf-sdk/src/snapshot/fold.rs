@@ -47,7 +47,7 @@ impl Fold {
     fn thread(&mut self, record: &'static ThreadRecord) {
         let reading = threads::read(record);
         self.nodes(&reading);
-        threads::read_shards(record, |shard, wall, cpu, bytes| self.shard(record, shard, wall, cpu, bytes));
+        threads::read_shards(record, |shard, histograms| self.shard(record, shard, histograms));
     }
 
     fn function(&mut self, site: &'static Site) -> u32 {
@@ -107,14 +107,7 @@ impl Fold {
         }
     }
 
-    fn shard(
-        &mut self,
-        record: &ThreadRecord,
-        shard: &'static SiteShard,
-        wall: &Histogram,
-        cpu: &Histogram,
-        bytes: &Histogram,
-    ) {
+    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, [wall, cpu, bytes]: &[Histogram; 3]) {
         let index = self.function(shard.site) as usize;
         let options = shard.site.options();
         let function = &mut self.functions[index];

@@ -4,7 +4,7 @@ use std::ptr;
 
 use super::Totals;
 use crate::clock;
-use crate::histogram::{Histogram, Scale};
+use crate::histogram::Histogram;
 use crate::record::{Finished, Node, SiteShard, Sums, ThreadRecord};
 
 /// Readings taken again because a long call ended in between.
@@ -149,53 +149,29 @@ fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns:
 }
 
 /// Hands each site's histograms on this thread to `sink`: wall, CPU, bytes; pending calls included.
-pub(super) fn read_shards(
-    record: &'static ThreadRecord,
-    mut sink: impl FnMut(&'static SiteShard, &Histogram, &Histogram, &Histogram),
-) {
+pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'static SiteShard, &[Histogram; 3])) {
     let mut pending: Vec<Finished> = Vec::new();
     let mut sequence = record.ring.read(&mut pending);
     let mut shard = record.newest_shard();
     while let Some(this) = shard {
         let mut looks = 1;
-        let (wall, cpu, bytes) = loop {
-            let (mut wall, mut cpu, mut bytes) =
-                (Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds), Histogram::new(Scale::Bytes));
-            this.wall.fold_into(&mut wall);
-            this.cpu.fold_into(&mut cpu);
-            this.bytes.fold_into(&mut bytes);
+        let histograms = loop {
+            let mut histograms = this.histograms();
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
                 for call in pending.iter().filter(|call| ptr::eq(call.shard, this)) {
-                    add_pending(record, call, &mut wall, &mut cpu, &mut bytes);
+                    this.add_pending(call, record.wall, &mut histograms);
                 }
-                break (wall, cpu, bytes);
+                break histograms;
             }
             if looks == LOOKS || sequence.is_none() {
                 // What is in the ring is missed this time; what is in the cells is not.
                 crate::record::torn_read();
-                break (wall, cpu, bytes);
+                break histograms;
             }
             looks += 1;
             sequence = record.ring.read(&mut pending);
         };
-        sink(this, &wall, &cpu, &bytes);
+        sink(this, &histograms);
         shard = this.older();
-    }
-}
-
-fn add_pending(
-    record: &ThreadRecord,
-    call: &Finished,
-    wall: &mut Histogram,
-    cpu: &mut Histogram,
-    bytes: &mut Histogram,
-) {
-    let options = call.shard.site.options();
-    wall.record(record.wall.ns(call.wall), 1);
-    if options.cpu && call.cpu_weight > 0 {
-        cpu.record(record.wall.ns(call.cpu), u64::from(call.cpu_weight));
-    }
-    if options.alloc && record.counting {
-        bytes.record(call.bytes, 1);
     }
 }
