@@ -1,26 +1,36 @@
-//! What a measured call costs, as a ratio to two counter reads of the same run.
+//! What measuring costs, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench cost`
+//! `cargo bench -p perf-sdk --bench cost`; `PERF_CPU_CLOCK` chooses the CPU clock.
+//!
+//! Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike; where it does not, compare minima.
+//! Counter reads stall the processor, other instructions compete for it: a busy sibling hyperthread slows the second kind
+//! only and so raises the ratios.
 
+use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
 use std::time::Instant;
 
-use perf_sdk::__private::{Options, Site, Source, enter};
+use perf_sdk::__private::{Clocks, Options, Site, Source, enter};
+use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
-const CALLS: u32 = 200_000;
-const ROUNDS: usize = 31;
+const CALLS: u32 = 100_000;
+const ROUNDS: usize = 61;
 
-static SITE: Site = Site::new(
-    Source { name: Some("empty"), path: || "", ident: "empty", module: "cost", file: file!(), line: line!() },
-    Options::DEFAULT,
-);
-static OUTER: Site = Site::new(
-    Source { name: Some("outer"), path: || "", ident: "outer", module: "cost", file: file!(), line: line!() },
-    Options::DEFAULT,
-);
+macro_rules! site {
+    ($name:literal) => {
+        Site::new(
+            Source { name: Some($name), path: || "", ident: $name, module: "cost", file: file!(), line: line!() },
+            Options::DEFAULT,
+        )
+    };
+}
+
+static EMPTY: Site = site!("empty");
+static OUTER: Site = site!("outer");
+static ALLOCATES: Site = site!("allocates");
 
 #[inline(never)]
 fn bare(x: u64) -> u64 {
@@ -37,7 +47,7 @@ fn two_reads(x: u64, clock: &quanta::Clock) -> u64 {
 
 #[inline(never)]
 fn measured(x: u64) -> u64 {
-    let _guard = enter(&SITE);
+    let _guard = enter(&EMPTY);
     black_box(x)
 }
 
@@ -47,8 +57,20 @@ fn nested(x: u64) -> u64 {
     measured(x)
 }
 
-fn pair(x: u64) -> u64 {
-    drop(black_box(Box::new([x; 8])));
+#[inline(never)]
+fn measured_pair(x: u64) -> u64 {
+    let _guard = enter(&ALLOCATES);
+    pair(&ALLOC, x)
+}
+
+#[inline(never)]
+fn pair(allocator: &impl GlobalAlloc, x: u64) -> u64 {
+    let layout = black_box(Layout::new::<[u64; 8]>());
+    // SAFETY: the layout is not empty, and the block is given back as it was taken.
+    unsafe {
+        let block = allocator.alloc(layout);
+        allocator.dealloc(black_box(block), layout);
+    }
     x
 }
 
@@ -60,29 +82,64 @@ fn ns_per_call(mut f: impl FnMut(u64) -> u64) -> f64 {
     start.elapsed().as_nanos() as f64 / f64::from(CALLS)
 }
 
+struct Row {
+    name: &'static str,
+    /// The row that it is compared with.
+    base: &'static str,
+    times: Vec<f64>,
+}
+
 fn main() {
     let _perf = perf_sdk::builder().listen("off").report(false).start().expect("a profiler");
     let clock = quanta::Clock::new();
-    let mut rows: Vec<(&str, Vec<f64>)> =
-        ["bare", "two reads", "measured", "nested two", "allocation pair"].iter().map(|n| (*n, Vec::new())).collect();
+    let mut clocks = Clocks::attach();
+    let row = |name, base| Row { name, base, times: Vec::new() };
+    let mut rows = [
+        row("bare call", "two reads"),
+        row("two reads", "two reads"),
+        row("measured call", "two reads"),
+        row("two, nested", "two reads"),
+        row("allocating call", "two reads"),
+        row("one read", "one read"),
+        row("wall clock", "one read"),
+        row("CPU clock", "one read"),
+        row("jemalloc pair", "jemalloc pair"),
+        row("counted pair", "jemalloc pair"),
+    ];
     for _ in 0..ROUNDS {
-        rows[0].1.push(ns_per_call(bare));
-        rows[1].1.push(ns_per_call(|x| two_reads(x, &clock)));
-        rows[2].1.push(ns_per_call(measured));
-        rows[3].1.push(ns_per_call(nested));
-        rows[4].1.push(ns_per_call(pair));
+        let times = [
+            ns_per_call(bare),
+            ns_per_call(|x| two_reads(x, &clock)),
+            ns_per_call(measured),
+            ns_per_call(nested),
+            ns_per_call(measured_pair),
+            ns_per_call(|_| clock.raw()),
+            ns_per_call(|_| clocks.wall()),
+            ns_per_call(|_| clocks.cpu()),
+            ns_per_call(|x| pair(&Jemalloc, x)),
+            ns_per_call(|x| pair(&ALLOC, x)),
+        ];
+        for (row, time) in rows.iter_mut().zip(times) {
+            row.times.push(time);
+        }
     }
-    for (_, times) in &mut rows {
-        times.sort_by(f64::total_cmp);
+    for row in &mut rows {
+        row.times.sort_by(f64::total_cmp);
     }
-    let reads = rows[1].1[ROUNDS / 2];
-    println!("{:<16} {:>8} {:>8} {:>8} {:>16}", "", "min ns", "median", "max", "x two reads");
-    for (name, times) in &rows {
-        let median = times[ROUNDS / 2];
-        println!("{name:<16} {:>8.2} {median:>8.2} {:>8.2} {:>16.2}", times[0], times[ROUNDS - 1], median / reads);
+    println!("{:<16} {:>8} {:>8} {:>8}   ratio of minima and of medians to", "ns", "min", "median", "max");
+    for row in &rows {
+        let base = rows.iter().find(|base| base.name == row.base).expect("a row to compare with");
+        let [min, median, max] = [0, ROUNDS / 2, ROUNDS - 1].map(|at| row.times[at]);
+        let [min_ratio, median_ratio] = [min / base.times[0], median / base.times[ROUNDS / 2]];
+        println!(
+            "{:<16} {min:>8.2} {median:>8.2} {max:>8.2}   {min_ratio:.2} {median_ratio:.2} {}",
+            row.name, row.base
+        );
     }
     let seen = perf_sdk::snapshot();
-    println!("CPU clock {}, dropped {:?}", seen.profiler.cpu_clock, seen.profiler.dropped);
+    println!("CPU clock {}", seen.profiler.cpu_clock);
+    let lost: Vec<_> = seen.profiler.dropped.iter().filter(|(_, count)| **count > 0).collect();
+    println!("dropped {lost:?}");
     let calls: u64 = seen.functions.iter().find(|f| f.name == "empty").map_or(0, |f| f.calls.total());
     assert_eq!(calls, 2 * ROUNDS as u64 * u64::from(CALLS), "every call is counted");
 }

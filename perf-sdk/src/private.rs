@@ -1,6 +1,7 @@
 //! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is pinned to this version.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::ops::Deref;
 
 pub use core::option::Option::{None, Some};
@@ -8,6 +9,7 @@ pub use core::{file, line, module_path};
 pub use perf_macros::profiled;
 pub use std::boxed::Box;
 
+use crate::clock::{self, ThreadCpu, Wall};
 use crate::record::note_error;
 pub use crate::record::{Guard, Judge, Judged, Outcome, Profiled, Returned, enter};
 pub use crate::scope::{Options, Sample, Site, Source};
@@ -104,4 +106,41 @@ pub fn future_with<F: Future, O: FnOnce(&F::Output) -> Outcome>(
     outcome: O,
 ) -> Profiled<F, Judged<O>> {
     Profiled::new(Some(site), future, Judged::new(outcome))
+}
+
+/// The two clocks of the calling thread, for the cost bench. Not for other threads.
+#[derive(Debug)]
+pub struct Clocks {
+    wall: &'static Wall,
+    cpu: ThreadCpu,
+    not_send: PhantomData<*mut ()>,
+}
+
+impl Clocks {
+    /// With the engine that calls on this thread use.
+    #[must_use]
+    pub fn attach() -> Self {
+        Self { wall: clock::wall(), cpu: ThreadCpu::attach(), not_send: PhantomData }
+    }
+
+    /// Wall ticks.
+    #[inline]
+    #[must_use]
+    pub fn wall(&self) -> u64 {
+        self.wall.ticks()
+    }
+
+    /// Thread CPU time in ticks.
+    #[inline]
+    #[must_use]
+    pub fn cpu(&mut self) -> u64 {
+        let (ticks, offset) = self.cpu.enter(self.wall);
+        ticks.wrapping_add(offset)
+    }
+}
+
+impl Drop for Clocks {
+    fn drop(&mut self) {
+        self.cpu.detach();
+    }
 }

@@ -145,6 +145,7 @@ impl ThreadCpu {
     }
 
     /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one is due, is taken before.
+    #[inline]
     pub(crate) fn enter(&mut self, wall: &Wall) -> (u64, u64) {
         let ticks = wall.ticks();
         if let Some(offset) = self.offset_at(ticks) {

@@ -18,7 +18,7 @@ use super::tallies;
 /// **Units.** Requested bytes, as `dhat` counts them; not the usable sizes that an allocator rounds up to. A realloc
 /// counts its new size as allocated and its old size as freed, and is counted apart from allocations and frees.
 ///
-/// **Cost.** Two or three thread-local additions an operation, well under a nanosecond.
+/// **Cost.** Two thread-local additions an operation, three a realloc, well under a nanosecond.
 ///
 /// **Blind spots.** Memory that does not come from the global allocator: stacks, `mmap`, C libraries. A free counts on
 /// the thread that frees, whoever had allocated.

@@ -8,4 +8,4 @@ mod tallies;
 pub use counted::Counted;
 #[cfg(feature = "jemalloc")]
 pub use jemalloc::Alloc;
-pub(crate) use tallies::{Tallies, is_counting, operations, uncounted};
+pub(crate) use tallies::{Tallies, is_counting, uncounted};

@@ -135,7 +135,9 @@ pub(super) fn push(
 pub(super) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node) -> u32 {
     match node.shard() {
         Some(shard) if !record.cpu_sampled() => u32::from(shard.site.options().cpu),
-        Some(shard) if shard.site.options().cpu => shard.next_cpu_weight(clock::DEFAULT_INTERVAL, || record.random()),
+        Some(shard) if shard.site.options().cpu => {
+            shard.next_cpu_weight(clock::DEFAULT_INTERVAL, record.wall, || record.random())
+        }
         _ => 0,
     }
 }
@@ -210,7 +212,7 @@ impl Measured {
             && self.timed
         {
             if record.cpu_sampled() {
-                shard.note_duration(record.wall.ns(self.wall));
+                shard.note_duration(self.wall);
             }
             record.finish(&Finished {
                 shard,

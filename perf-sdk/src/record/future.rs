@@ -267,7 +267,7 @@ impl Call {
             return;
         }
         if record.cpu_sampled() {
-            shard.note_duration(record.wall.ns(self.busy));
+            shard.note_duration(self.busy);
         }
         record.finish(&Finished {
             shard,

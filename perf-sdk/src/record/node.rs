@@ -29,7 +29,7 @@ impl Sums {
     #[inline]
     pub(crate) fn add_tallies(&self, delta: &Tallies) {
         self.allocated_bytes.add(delta.allocated_bytes);
-        self.allocations.add(delta.allocations());
+        self.allocations.add(delta.allocations);
         self.freed_bytes.add(delta.freed_bytes);
         self.frees.add(delta.frees);
         self.reallocations.add(delta.reallocations);

@@ -48,9 +48,11 @@ pub(crate) struct SiteShard {
     exemplars: AtomicPtr<Exemplars>,
     /// Block sampling for the `syscall` CPU clock. Owner only.
     block: Cell<Block>,
+    /// Smoothed duration of a call, in ticks, for the same purpose. Owner only.
+    usual: Cell<u64>,
 }
 
-// SAFETY: all fields are atomics or immutable, but for `block`, which only the owner thread touches.
+// SAFETY: all fields are atomics or immutable, but for `block` and `usual`, which only the owner thread touches.
 unsafe impl Sync for SiteShard {}
 impl std::panic::RefUnwindSafe for SiteShard {}
 
@@ -60,8 +62,6 @@ struct Block {
     size: u32,
     pick: u32,
     at: u32,
-    /// Smoothed duration, nanoseconds.
-    usual_ns: u64,
 }
 
 impl SiteShard {
@@ -83,7 +83,8 @@ impl SiteShard {
             has_bytes: site.options().alloc && counting,
             future: AtomicPtr::new(ptr::null_mut()),
             exemplars: AtomicPtr::new(ptr::null_mut()),
-            block: Cell::new(Block { size: 1, pick: 0, at: 0, usual_ns: 0 }),
+            usual: Cell::new(0),
+            block: Cell::new(Block { size: 1, pick: 0, at: 0 }),
         })
     }
 
@@ -123,7 +124,13 @@ impl SiteShard {
     /// Owner only: one finished call into the cells. False when a page could not be had.
     #[inline]
     pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
-        if !self.on_cpu(finished) || !self.both.record_near(Located::new(Scale::Seconds, wall.ns(finished.wall))) {
+        let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
+        let near = if self.on_cpu(finished) {
+            self.both.record_near(at)
+        } else {
+            (finished.cpu_weight == 0 || !self.has_cpu) && self.wall.record_near(at)
+        };
+        if !near {
             return self.record_any(finished, wall, arena);
         }
         if !self.has_bytes {
@@ -194,17 +201,28 @@ impl SiteShard {
     }
 
     /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.
-    pub(crate) fn note_duration(&self, wall_ns: u64) {
-        let mut block = self.block.get();
-        block.usual_ns = if block.usual_ns == 0 { wall_ns } else { block.usual_ns - block.usual_ns / 8 + wall_ns / 8 };
-        self.block.set(block);
+    #[inline]
+    pub(crate) fn note_duration(&self, ticks: u64) {
+        let usual = self.usual.get();
+        self.usual.set(if usual == 0 { ticks } else { usual - usual / 8 + ticks / 8 });
     }
 
-    /// Owner only, `syscall` CPU clock: how many calls this call's CPU time stands for; 0 when it is not measured.
-    pub(crate) fn next_cpu_weight(&self, limit: u32, random: impl FnOnce() -> u64) -> u32 {
+    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured; then that call is done with.
+    #[inline]
+    pub(crate) fn skips_cpu(&self) -> bool {
+        let block = self.block.get();
+        let skips = block.at < block.size && block.at != block.pick;
+        if skips {
+            self.block.set(Block { at: block.at + 1, ..block });
+        }
+        skips || !self.has_cpu
+    }
+
+    /// Owner only, `syscall` CPU clock: how many calls the next call's CPU time stands for; 0 when it is not measured.
+    pub(crate) fn next_cpu_weight(&self, limit: u32, wall: &Wall, random: impl FnOnce() -> u64) -> u32 {
         let mut block = self.block.get();
         if block.at >= block.size {
-            let size = CPU_COST_NS / block.usual_ns.max(1);
+            let size = CPU_COST_NS / wall.ns(self.usual.get()).max(1);
             block.size = (size as u32).clamp(1, limit);
             block.pick = (random() % u64::from(block.size)) as u32;
             block.at = 0;

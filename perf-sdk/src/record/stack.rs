@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Orde
 
 use super::arena::{Arena, Zeroed};
 use super::node::Node;
-use crate::memory::{self, Tallies};
+use crate::memory::Tallies;
 
 /// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
 const FIRST: usize = 64;
@@ -123,10 +123,22 @@ impl Frame {
         self.cpu_weight.store(cpu_weight, Relaxed);
     }
 
+    /// With a clock that asks the kernel, which it was not.
+    #[inline]
+    pub(crate) fn begin_unasked(&self, start: u64) {
+        self.set_times(start, 0, ASKED);
+    }
+
     /// Whether it was begun with an offset.
     #[inline]
     pub(crate) fn has_offset(&self) -> bool {
         self.cpu_weight.load(Relaxed) == 1
+    }
+
+    /// Whether it was begun without asking the kernel.
+    #[inline]
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.cpu_weight.load(Relaxed) == ASKED
     }
 
     /// How many calls the CPU figure stands for; 0 when none is taken.
@@ -156,8 +168,8 @@ impl Frame {
     /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing freed.
     #[inline]
     pub(crate) fn tallies(&self) -> Option<Tallies> {
-        let start = self.tallies.get();
-        (memory::operations() != start.operations).then(|| Tallies::now().since(&start))
+        let (start, now) = (self.tallies.get(), Tallies::now());
+        now.differs(&start).then(|| now.since(&start))
     }
 }
 

@@ -15,7 +15,8 @@ use crate::scope::Site;
 
 /// Opens a frame. `None`: this is an unusual case, and nothing has changed.
 ///
-/// Usual: the call that was made from here before, timed, no deeper than the first frames, on a CPU that was not left.
+/// Usual: the call that was made from here before, timed, no deeper than the first frames, on a CPU that was not left, or
+/// without a need to ask the kernel for CPU time.
 #[inline(always)]
 pub(super) fn enter(record: &'static ThreadRecord, site: &'static Site) -> Option<Place> {
     let node = record.top().last_child()?;
@@ -28,8 +29,11 @@ pub(super) fn enter(record: &'static ThreadRecord, site: &'static Site) -> Optio
     frame.open(node, serial, Tallies::now());
     // Last: what came before is not the call's time.
     let ticks = record.wall.ticks();
-    let offset = record.cpu().offset_at(ticks)?;
-    frame.begin(ticks, offset);
+    match record.cpu().offset_at(ticks) {
+        Some(offset) => frame.begin(ticks, offset),
+        None if record.cpu_sampled() && node.shard()?.skips_cpu() => frame.begin_unasked(ticks),
+        None => return None,
+    }
     record.set_top(node);
     record.stack.set_depth(depth);
     Some(Place::new(depth, serial))
@@ -43,23 +47,29 @@ pub(super) fn enter(record: &'static ThreadRecord, site: &'static Site) -> Optio
 pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome, ticks: u64) -> bool {
     let depth = place.depth();
     let Some((below, frame)) = record.stack.near_pair(depth) else { return false };
-    if record.stack.depth() != depth || !frame.is(place.serial()) || !frame.has_offset() {
+    if record.stack.depth() != depth || !frame.is(place.serial()) {
         return false;
     }
     let wall = ticks.wrapping_sub(frame.start());
     if wall > record.wall.suspicious_ticks() || record.borrowed.get() || exemplar::hook().is_some() {
         return false;
     }
-    let (Some(node), Some(below), Some(offset)) = (frame.node(), below.node(), record.cpu().offset_at(ticks)) else {
+    let (Some(node), Some(below)) = (frame.node(), below.node()) else { return false };
+    let Some(shard) = node.shard() else { return false };
+    let (cpu, cpu_weight) = if frame.has_offset() {
+        let Some(offset) = record.cpu().offset_at(ticks) else { return false };
+        (on_cpu(wall, frame.cpu(), offset), 1)
+    } else if frame.is_unasked() {
+        shard.note_duration(wall);
+        (0, 0)
+    } else {
         return false;
     };
-    let Some(shard) = node.shard() else { return false };
     // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
     // it twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     node.count(outcome);
-    let cpu = on_cpu(wall, frame.cpu(), offset);
     let tallies = frame.tallies();
     // Of direct recursion only the outermost call counts.
     if !ptr::eq(below, node) {
@@ -70,7 +80,7 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
         }
     }
     let bytes = tallies.map_or(0, |tallies| tallies.allocated_bytes);
-    record.finish(&Finished { shard, wall, cpu, bytes, cpu_weight: 1 });
+    record.finish(&Finished { shard, wall, cpu, bytes, cpu_weight });
     true
 }
 
