@@ -1,0 +1,70 @@
+//! What the documents list is what there is. `UPDATE_DOCUMENTS=1` writes the lists anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use perf_sdk::FutureExt as _;
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+fn document(name: &str) -> (PathBuf, String) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
+    (path, text)
+}
+
+/// Holds the part of `document` between two marks to `expected`.
+fn hold(name: &str, marks: [&str; 2], expected: &str) {
+    let (path, text) = document(name);
+    let start = text.find(marks[0]).unwrap_or_else(|| panic!("{name}: no {:?}", marks[0])) + marks[0].len();
+    let end = start + text[start..].find(marks[1]).unwrap_or_else(|| panic!("{name}: no {:?}", marks[1]));
+    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
+        let new = format!("{}{expected}{}", &text[..start], &text[end..]);
+        fs::write(path, new).expect("a writable document");
+    } else {
+        assert_eq!(&text[start..end], expected, "{name}: write it anew with UPDATE_DOCUMENTS=1");
+    }
+}
+
+#[test]
+fn settings_of_the_readme() {
+    let mut table = String::from("\n| variable | method | allowed | default | |\n|---|---|---|---|---|\n");
+    for s in perf_sdk::SETTINGS {
+        table += &format!("| `{}` | `{}` | {} | {} | {} |\n", s.variable, s.key, s.allowed, s.default, s.meaning);
+    }
+    hold("README.md", ["<!-- settings -->", "<!-- end of settings -->"], &table);
+}
+
+#[test]
+fn program_of_the_readme() {
+    let (_, quickstart) = document("examples/quickstart.rs");
+    assert!(quickstart.lines().count() < 30);
+    hold("README.md", ["```rust\n", "```"], &quickstart);
+}
+
+#[test]
+fn metrics_of_the_scrape() {
+    // A family without a sample is not written: one of each.
+    perf_sdk::measure("call", || drop(vec![0_u8; 10]));
+    let future = pin!(async {}.profiled("future"));
+    assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    let mut text = Vec::new();
+    let exposition = perf_sdk::export::Exposition::new();
+    exposition
+        .write(perf_sdk::export::Format::Text, &perf_sdk::snapshot(), None, &mut text)
+        .expect("a scrape into memory");
+    let text = String::from_utf8(text).expect("text");
+    let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");
+    let mut help = "";
+    for line in text.lines() {
+        if let Some((_, words)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            help = words;
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            table += &format!("| `{name}` | {kind} | {help} |\n");
+        }
+    }
+    hold("docs/metrics.md", ["<!-- metrics -->", "<!-- end of metrics -->"], &table);
+}
