@@ -1,15 +1,15 @@
 //! After a mistake: one error, and the user's item as if the attribute were not there.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
+use proc_macro2::{TokenStream, TokenTree};
 
 use crate::ast::{Item, Kind};
 use crate::delegate;
+use crate::tokens::{is_ident, is_punct};
 
-/// Where the error is, but with the macro's edition: in a crate of edition 2015 there is no `::core`.
+/// The error as syn writes it, but for the path before `compile_error`: in a crate of edition 2015 there is no `::core`.
 pub(crate) fn compile_error(error: &syn::Error) -> TokenStream {
-    let message = error.to_string();
-    quote_spanned!(Span::mixed_site().located_at(error.span())=> ::core::compile_error! { #message })
+    let is_path = |tree: &TokenTree| is_ident(Some(tree), "core") || is_punct(Some(tree), ':');
+    error.to_compile_error().into_iter().filter(|tree| !is_path(tree)).collect()
 }
 
 pub(crate) fn expand(item: &Item, error: &syn::Error) -> TokenStream {

@@ -7,16 +7,19 @@ use std::sync::OnceLock;
 
 /// A thread's allocation counters, or a difference of two readings. All wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Tallies {
     /// Bytes requested; a realloc counts its new size.
     pub(crate) allocated_bytes: u64,
-    pub(crate) allocations: u64,
     /// Bytes freed; a realloc counts its old size.
     pub(crate) freed_bytes: u64,
+    pub(crate) allocations: u64,
     pub(crate) frees: u64,
     pub(crate) reallocations: u64,
 }
 
+// PERF: in the order of `Tallies`, so that they are copied as they are; and what an allocation adds to does not stand side by
+// side, where the compiler would add both as one vector, with constants loaded and registers saved: 12 % of a pair.
 #[repr(C)]
 struct Cells {
     allocated_bytes: Cell<u64>,
