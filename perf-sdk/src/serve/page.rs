@@ -120,7 +120,8 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
         .collect();
     if !bad.is_empty() {
         let text = function.last_error.as_deref().unwrap_or("");
-        let _ = write!(page, " · <span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", "));
+        let between = if function.module.is_empty() { "" } else { " · " };
+        let _ = write!(page, "{between}<span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", "));
     }
     page.push_str("</small></td>");
     for column in columns {
@@ -149,7 +150,8 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         time(profiler.overhead_ns as f64),
     );
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
-        let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
+        let between = if function.module.is_empty() { "" } else { " · " };
+        let _ = write!(page, "{between}<span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }
     page.push_str("</footer>");
 }
