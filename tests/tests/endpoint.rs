@@ -1,5 +1,7 @@
 //! The endpoint, over loopback.
 
+use std::process::Command;
+
 use perf_sdk_tests::run;
 
 const ENDPOINT: &str = env!("CARGO_BIN_EXE_endpoint");
@@ -55,4 +57,16 @@ fn the_report_is_printed_at_exit_unless_it_is_off() {
     assert!(!printed.contains("panics"), "columns without a figure are left out: {printed}");
     let off = run(ENDPOINT, "report", &[("PERF_REPORT", "off")]);
     assert_eq!(String::from_utf8_lossy(&off.stderr), "");
+}
+
+#[test]
+fn a_full_stderr_hurts_nobody() {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
+    let status = Command::new(ENDPOINT)
+        .arg("speaks")
+        .env("PERF_CPU_CLOCK", "nonsense")
+        .stderr(full)
+        .status()
+        .expect("a process");
+    assert!(status.success(), "{status}");
 }

@@ -1,6 +1,7 @@
 //! Which CPU clock is in force in this process.
 
 use std::fmt;
+use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::anomaly::{self, Anomaly};
@@ -94,7 +95,8 @@ fn wish() -> Option<Engine> {
     match value.parse() {
         Ok(engine) => Some(engine),
         Err(error) => {
-            eprintln!("perf-sdk: PERF_CPU_CLOCK: {error}; the default is used");
+            // Not `eprintln`, which panics when stderr is closed.
+            let _ = writeln!(io::stderr(), "perf-sdk: PERF_CPU_CLOCK: {error}; the default is used");
             None
         }
     }

@@ -150,8 +150,7 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         time(profiler.overhead_ns as f64),
     );
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
-        let between = if function.module.is_empty() { "" } else { " · " };
-        let _ = write!(page, "{between}<span class=\"bad\">{n} dropped: {}</span>", escape(reason));
+        let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }
     page.push_str("</footer>");
 }

@@ -1,6 +1,6 @@
 //! The endpoint's own thread: never the user's runtime.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -144,20 +144,19 @@ fn bind_unix(_: &Path) -> io::Result<Listener> {
 /// One line, once.
 fn announce(config: &Config, listener: &Listener, bound: Option<SocketAddr>, token: &Token) {
     let place = match (listener, bound) {
-        (Listener::Later, _) => {
-            eprintln!(
-                "perf-sdk: {DEFAULT_ADDRESS} is taken; recording goes on, and serving begins when it is free. \
-                 PERF_LISTEN chooses another address, port 0 a free one."
-            );
-            format!("http://{DEFAULT_ADDRESS}/ once it is free")
-        }
+        (Listener::Later, _) => format!(
+            "http://{DEFAULT_ADDRESS}/ once it is free: it is taken, recording goes on; PERF_LISTEN chooses another address, \
+             port 0 a free one"
+        ),
         (_, Some(address)) => format!("http://{address}/"),
         _ => config.listen.to_string(),
     };
-    match &token.file {
-        Some(file) => eprintln!("perf-sdk: {place} · token {} (kept in {})", token.secret(), file.display()),
-        None => eprintln!("perf-sdk: {place}"),
-    }
+    let token = match &token.file {
+        Some(file) => format!(" · token {} (kept in {})", token.secret(), file.display()),
+        None => String::new(),
+    };
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(io::stderr(), "perf-sdk: {place}{token}");
 }
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {

@@ -1,5 +1,6 @@
 //! The program's own `metrics` counters, gauges and histograms, in the same scrape.
 
+use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -34,10 +35,14 @@ pub(super) fn install(given: Option<&MetricsHandle>) {
         Ok(()) => {
             let _ = HANDLE.set(handle);
         }
-        Err(_) => eprintln!(
-            "perf-sdk: the program has a metrics recorder of its own, whose metrics are not in this scrape; \
-             Builder::metrics_handle joins it"
-        ),
+        Err(_) => {
+            // Not `eprintln`, which panics when stderr is closed.
+            let _ = writeln!(
+                io::stderr(),
+                "perf-sdk: the program has a metrics recorder of its own, whose metrics are not in this scrape; \
+                 Builder::metrics_handle joins it"
+            );
+        }
     }
 }
 

@@ -29,6 +29,7 @@ fn main() {
         ("forked_child", forked_child),
         ("mounted", mounted),
         ("report", report),
+        ("speaks", speaks),
         ("user_metrics", user_metrics),
         ("foreign_recorder", foreign_recorder),
     ];
@@ -42,6 +43,15 @@ fn started() -> (Handle, SocketAddr) {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("a start");
     let address = handle.address().expect("an address");
     (handle, address)
+}
+
+/// Everything that is said on stderr: a clock that is unknown, before there is a start to refuse it; an address; the report.
+fn speaks() {
+    work();
+    // SAFETY: no other thread is there yet.
+    unsafe { std::env::remove_var("PERF_CPU_CLOCK") };
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    assert!(handle.address().is_some());
 }
 
 fn work() {
