@@ -19,6 +19,8 @@ pub(crate) struct Time {
     blind: AtomicU64,
     /// What one reading of the CPU clock takes.
     reading_ns: AtomicU64,
+    /// Off the CPU once, right after the next reading.
+    sleep_after_reading: AtomicU64,
 }
 
 impl Time {
@@ -34,6 +36,7 @@ impl Time {
             switches: AtomicU64::new(0),
             blind: AtomicU64::new(0),
             reading_ns: AtomicU64::new(0),
+            sleep_after_reading: AtomicU64::new(0),
         }
     }
 
@@ -89,6 +92,11 @@ impl Time {
         self.reading_ns.store(ns, Relaxed);
     }
 
+    /// The next reading of the CPU clock is where the thread is switched out.
+    pub(crate) fn sleep_after_reading(&self, ns: u64) {
+        self.sleep_after_reading.store(ns, Relaxed);
+    }
+
     pub(super) fn ticks(&self) -> u64 {
         self.ticks.raw()
     }
@@ -99,7 +107,12 @@ impl Time {
 
     pub(super) fn cpu_ns(&self) -> u64 {
         self.run(self.reading_ns.load(Relaxed));
-        self.cpu_ns.load(Relaxed)
+        let read = self.cpu_ns.load(Relaxed);
+        match self.sleep_after_reading.swap(0, Relaxed) {
+            0 => {}
+            ns => self.sleep(ns),
+        }
+        read
     }
 
     pub(super) fn switches(&self) -> u64 {

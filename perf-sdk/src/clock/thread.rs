@@ -157,16 +157,13 @@ impl ThreadCpu {
 
     /// A call ended at `ticks`: the offset. A new anchor, if one is due, is taken after.
     pub(crate) fn exit(&mut self, wall: &Wall, ticks: u64) -> u64 {
-        self.offset_at(ticks).unwrap_or_else(|| {
-            self.renew(wall);
-            self.offset
-        })
+        self.offset_at(ticks).unwrap_or_else(|| self.renew(wall))
     }
 
-    /// A new anchor: the old one is too old, or the thread left the CPU.
+    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now.
     #[cold]
     #[inline(never)]
-    fn renew(&mut self, wall: &Wall) {
+    fn renew(&mut self, wall: &Wall) -> u64 {
         if self.engine != Engine::Syscall {
             if !self.witness.is_leased() {
                 // A forked child that no handler told: what the witness lay in is not there.
@@ -177,13 +174,14 @@ impl ThreadCpu {
         }
         let (was_anchored, was_offset) = (self.anchored, self.offset);
         let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
-        self.anchor(wall);
+        let held = self.anchor(wall);
         wall.observe(self.anchored);
         if unmoved {
             self.check(wall, was_anchored, was_offset);
         } else if self.suspicion.is_some() {
             self.suspicion = self.switches();
         }
+        held
     }
 
     /// Compares what the old anchor predicted with what the kernel said.
@@ -205,8 +203,12 @@ impl ThreadCpu {
         }
     }
 
-    /// Reads CPU time and ticks at one moment: with the word the same before and after.
-    fn anchor(&mut self, wall: &Wall) {
+    /// Reads CPU time and ticks at one moment: with the word the same before and after. The offset that held up to then.
+    ///
+    /// That is the first attempt's: on a busy machine the system call that reads the CPU time is also where the thread is
+    /// switched out, and time off the CPU after the reading belongs to nothing that ended before it.
+    fn anchor(&mut self, wall: &Wall) -> u64 {
+        let mut held = None;
         for attempt in 1..=TRIES {
             let expected = self.arm();
             let ticks_before = wall.ticks();
@@ -216,12 +218,14 @@ impl ThreadCpu {
             self.anchored = ticks;
             self.offset = wall.ticks_of_ns(cpu_ns).wrapping_sub(ticks);
             if self.engine == Engine::Syscall || self.witness.unmoved(expected) {
-                return;
+                return held.unwrap_or(self.offset);
             }
+            held.get_or_insert(wall.ticks_of_ns(cpu_ns).wrapping_sub(ticks_before));
             if attempt == TRIES {
                 anomaly::count(Anomaly::CpuUnsettled);
             }
         }
+        held.unwrap_or(self.offset)
     }
 
     /// Makes the word tell, from now on.
@@ -355,6 +359,19 @@ mod tests {
             time.sleep(1);
         });
         assert!(after <= 100 + 385, "{after}");
+    }
+
+    #[test]
+    fn switched_out_by_the_reading_itself_is_not_the_calls_time() {
+        let (time, wall, mut cpu) = Time::world();
+        let spent = cpu_of(&mut cpu, wall, || {
+            time.run(300);
+            time.sleep(50);
+            time.run(300);
+            time.sleep_after_reading(8 * MS);
+        });
+        assert_eq!(spent, 600);
+        assert_eq!(cpu_of(&mut cpu, wall, || time.run(70)), 70);
     }
 
     #[test]
