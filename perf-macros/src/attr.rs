@@ -7,8 +7,11 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, Path, Token};
 
 /// What an unknown option is answered with.
-const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never`, `cpu = false`, `alloc = false`, \
+const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `cpu = false`, `alloc = false`, \
     `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
+
+/// The most calls that a measured one may stand for.
+const MOST: u32 = 4096;
 
 /// Under this name a container hands its options down; what it holds gives way to an item's own options.
 const INHERITED: &str = "__inherited";
@@ -26,6 +29,7 @@ pub(crate) struct Given<T> {
 pub(crate) enum Sample {
     Always,
     Never,
+    OneIn(u32),
 }
 
 #[derive(Clone, Default)]
@@ -83,13 +87,7 @@ impl Options {
                 Err(Error::new(input.span(), "`skip` takes no value"))
             }
             "skip" => put(&mut self.skip, key, ()),
-            "sample" => set(&mut self.sample, key, input, |input| {
-                choice(
-                    input,
-                    "`sample` takes `always` or `never`",
-                    &[("always", Sample::Always), ("never", Sample::Never)],
-                )
-            }),
+            "sample" => set(&mut self.sample, key, input, parse_sample),
             "cpu" => set(&mut self.cpu, key, input, |input| flag(input, "`cpu` takes `false` or `true`")),
             "alloc" => set(&mut self.alloc, key, input, |input| flag(input, "`alloc` takes `false` or `true`")),
             "result" => set(&mut self.result, key, input, |input| flag(input, "`result` takes `true` or `false`")),
@@ -133,6 +131,10 @@ impl Options {
         let sample = self.sample.as_ref().map(|given| match given.value {
             Sample::Always => quote!(sample = always,),
             Sample::Never => quote!(sample = never,),
+            Sample::OneIn(n) => {
+                let rate = format!("1/{n}");
+                quote!(sample = #rate,)
+            }
         });
         let cpu = self.cpu.as_ref().map(|Given { value, .. }| quote!(cpu = #value,));
         let alloc = self.alloc.as_ref().map(|Given { value, .. }| quote!(alloc = #value,));
@@ -179,6 +181,29 @@ fn parse_name(input: ParseStream<'_>) -> syn::Result<Expr> {
         .ok()
         .filter(is_name)
         .ok_or_else(|| Error::new(span, "`name` takes a string that is not empty: `name = \"…\"`"))
+}
+
+/// `always`, `never`, or a rate between the two: `"10%"`, `"1/64"`.
+fn parse_sample(input: ParseStream<'_>) -> syn::Result<Sample> {
+    let wanted =
+        format!("`sample` takes `always`, `never`, `\"1/2\"` to `\"1/{MOST}\"`, or a percentage such as `\"10%\"`");
+    if !input.peek(syn::LitStr) {
+        return choice(input, &wanted, &[("always", Sample::Always), ("never", Sample::Never)]);
+    }
+    let text: syn::LitStr = input.parse()?;
+    one_in(text.value().trim()).map(Sample::OneIn).ok_or_else(|| Error::new(text.span(), wanted))
+}
+
+fn one_in(text: &str) -> Option<u32> {
+    let n = match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent: f64 = percent.trim().parse().ok()?;
+            let is_share = percent > 0.0 && percent <= 100.0;
+            is_share.then(|| (100.0 / percent).round() as u32)?
+        }
+        None => text.strip_prefix("1/")?.parse().ok()?,
+    };
+    (1..=MOST).contains(&n).then_some(n)
 }
 
 fn parse_crate(input: ParseStream<'_>) -> syn::Result<Path> {

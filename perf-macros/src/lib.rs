@@ -35,8 +35,9 @@ use proc_macro2::TokenStream;
 /// |---|---|---|
 /// | `name = "…"` | the name to report, instead of `function` or `Type::method`; any constant expression | |
 /// | `skip` | do not measure; leaves one item out of a measured `impl`, `trait` or `mod` | yes |
-/// | `sample = always` | time every call, whatever the budget says | yes |
-/// | `sample = never` | count calls and outcomes, time none | yes |
+/// | `sample = always` | measure every call, whatever is configured | yes |
+/// | `sample = "10%"`, `sample = "1/64"` | measure one call in so many, at most 4096, at random; it stands for them | yes |
+/// | `sample = never` | count calls and outcomes, measure none | yes |
 /// | `cpu = false` | leave thread CPU time out | yes |
 /// | `alloc = false` | leave allocations out | yes |
 /// | `result = true` | the return type is a `Result` under another name | |

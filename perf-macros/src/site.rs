@@ -61,6 +61,7 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
         None => quote_spanned!(span=> Default),
         Some(Sample::Always) => quote_spanned!(span=> Always),
         Some(Sample::Never) => quote_spanned!(span=> Never),
+        Some(Sample::OneIn(n)) => quote_spanned!(span=> OneIn(#n)),
     };
     quote_spanned!(span=> #private::Options { sample: #private::Sample::#sample, cpu: #cpu, alloc: #alloc })
 }

@@ -65,7 +65,7 @@ fn container_options(options: &Options) -> syn::Result<()> {
         Some((name, span)) => Err(Error::new(
             span,
             format!(
-                "`{name}` is for one function; an `impl`, a `trait` or a `mod` takes `skip`, `sample = always | never`, \
+                "`{name}` is for one function; an `impl`, a `trait` or a `mod` takes `skip`, `sample = always | never | \"10%\" | \"1/64\"`, \
                  `cpu = false`, `alloc = false`, `error = display`, `crate = path`"
             ),
         )),

@@ -10,7 +10,7 @@ use std::alloc::{GlobalAlloc, Layout};
 use std::hint::black_box;
 use std::time::Instant;
 
-use perf_sdk::__private::{Clocks, Options, Site, Source, enter};
+use perf_sdk::__private::{Clocks, Options, Sample, Site, Source, enter};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
@@ -21,9 +21,12 @@ const ROUNDS: usize = 61;
 
 macro_rules! site {
     ($name:literal) => {
+        site!($name, Sample::Always)
+    };
+    ($name:literal, $sample:expr) => {
         Site::new(
             Source { name: Some($name), path: || "", ident: $name, module: "cost", file: file!(), line: line!() },
-            Options::DEFAULT,
+            Options { sample: $sample, ..Options::DEFAULT },
         )
     };
 }
@@ -31,6 +34,8 @@ macro_rules! site {
 static EMPTY: Site = site!("empty");
 static OUTER: Site = site!("outer");
 static ALLOCATES: Site = site!("allocates");
+static PASSED: Site = site!("passed", Sample::Never);
+static SAMPLED: Site = site!("sampled", Sample::OneIn(64));
 
 #[inline(never)]
 fn bare(x: u64) -> u64 {
@@ -48,6 +53,18 @@ fn two_reads(x: u64, clock: &quanta::Clock) -> u64 {
 #[inline(never)]
 fn measured(x: u64) -> u64 {
     let _guard = enter(&EMPTY);
+    black_box(x)
+}
+
+#[inline(never)]
+fn passed(x: u64) -> u64 {
+    let _guard = enter(&PASSED);
+    black_box(x)
+}
+
+#[inline(never)]
+fn sampled(x: u64) -> u64 {
+    let _guard = enter(&SAMPLED);
     black_box(x)
 }
 
@@ -100,6 +117,8 @@ fn main() {
         row("measured call", "two reads"),
         row("two, nested", "two reads"),
         row("allocating call", "two reads"),
+        row("passed over", "two reads"),
+        row("one in 64", "two reads"),
         row("one read", "one read"),
         row("wall clock", "one read"),
         row("CPU clock", "one read"),
@@ -113,6 +132,8 @@ fn main() {
             ns_per_call(measured),
             ns_per_call(nested),
             ns_per_call(measured_pair),
+            ns_per_call(passed),
+            ns_per_call(sampled),
             ns_per_call(|_| clock.raw()),
             ns_per_call(|_| clocks.wall()),
             ns_per_call(|_| clocks.cpu()),

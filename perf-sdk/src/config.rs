@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use crate::clock::Engine;
 use crate::error::Error;
+use crate::record::Rule;
+use crate::scope::Rate;
 
 /// Where the endpoint listens when nothing else is said.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
@@ -71,6 +73,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "whether the table of functions is printed on stderr at exit",
     },
     Setting {
+        key: "sample",
+        variable: "PERF_SAMPLE",
+        allowed: "PATTERN=RATE, several separated by commas: a pattern of module::function with * for any text; a rate: always, never, 1/2 to 1/4096, or a percentage",
+        default: "as the attributes say, else every call",
+        meaning: "how many calls are measured; all are counted",
+    },
+    Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
         allowed: "perf-time, perf-seq, rseq or syscall",
@@ -128,6 +137,7 @@ pub(crate) struct Config {
     pub(crate) allow_remote: bool,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) report: bool,
+    pub(crate) sample: Vec<Rule>,
     pub(crate) cpu_clock: Option<Engine>,
 }
 
@@ -136,6 +146,7 @@ impl Config {
     pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let hidden = |token: &Option<String>| String::from(if token.is_some() { "a token" } else { "none" });
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
+        let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
             ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
@@ -154,6 +165,7 @@ impl Config {
                 other.allow_hosts.join(","),
             ),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
+            ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()
@@ -230,6 +242,20 @@ impl Builder {
         self.set("report", print.to_string())
     }
 
+    /// Measures one call in so many of each function whose `module::function` fits `pattern`, in which `*` stands for any
+    /// text. All calls are counted. Of several that fit, the last one holds.
+    pub fn sample(mut self, pattern: &str, rate: Rate) -> Self {
+        let rule = format!("{pattern}={rate}");
+        match self.values.iter_mut().find(|(key, _)| *key == "sample") {
+            Some((_, rules)) => {
+                rules.push(',');
+                rules.push_str(&rule);
+                self
+            }
+            None => self.set("sample", rule),
+        }
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -270,6 +296,7 @@ impl Builder {
             allow_remote: read.parse("allow_remote", boolean)?.unwrap_or(false),
             allow_hosts: hosts.unwrap_or_default(),
             report: read.parse("report", boolean)?.unwrap_or(true),
+            sample: read.parse("sample", rules)?.unwrap_or_default(),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
         };
         match config.listen {
@@ -317,6 +344,10 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+fn rules(text: &str) -> Option<Vec<Rule>> {
+    text.split(',').map(|rule| rule.trim().parse().ok()).collect()
+}
+
 fn host_name(text: &str) -> Option<String> {
     let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]".contains(&b));
     fits.then(|| text.to_ascii_lowercase())
@@ -348,6 +379,8 @@ mod tests {
             ("PERF_ALLOW_REMOTE", "2"),
             ("PERF_ALLOW_HOSTS", "a b"),
             ("PERF_CPU_CLOCK", "sundial"),
+            ("PERF_SAMPLE", "service::*"),
+            ("PERF_SAMPLE", "*=1/9,=always"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
             let setting = SETTINGS.iter().find(|s| s.variable == variable).unwrap();

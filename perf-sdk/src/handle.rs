@@ -8,6 +8,8 @@ use crate::clock;
 use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
+use crate::record::Rule;
+use crate::scope::Rate;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::snapshot::{self, Snapshot};
@@ -46,6 +48,15 @@ impl Handle {
         None
     }
 
+    /// From now on one call in so many is measured of each function whose `module::function` fits `pattern`, in which `*`
+    /// stands for any text; `None`: as its attribute says. All calls are counted all the same. Functions that have not run
+    /// yet are meant too; of several rules that fit, the latest holds.
+    ///
+    /// How many annotated places changed their rate at once.
+    pub fn set_sampling(&self, pattern: &str, rate: Option<Rate>) -> usize {
+        crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
+    }
+
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -72,6 +83,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         });
     }
     crate::record::began();
+    crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;
     #[cfg(not(feature = "serve"))]

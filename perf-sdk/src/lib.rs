@@ -33,6 +33,7 @@ pub use memory::Counted;
 pub use opentelemetry::opentelemetry_trace;
 pub use perf_macros::profiled;
 pub use record::{FutureExt, Outcome, Profiled, TraceContext, TraceHook, measure, record, set_trace_hook};
+pub use scope::{Rate, UnknownRate};
 #[cfg(feature = "serve")]
 pub use serve::router;
 #[cfg(feature = "tracing")]

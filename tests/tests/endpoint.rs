@@ -21,6 +21,7 @@ scenarios! {
     explicit_port_taken,
     second_start,
     hosts_and_tokens,
+    sampling,
     bad_requests,
     unix_socket,
     captures,
@@ -41,6 +42,7 @@ fn a_wrong_setting_lists_the_right_ones() {
     for (variable, value, part) in [
         ("PERF_LISTEN", "nonsense", "unix:"),
         ("PERF_REPORT", "perhaps", "true or false"),
+        ("PERF_SAMPLE", "service::*=often", "1/4096"),
         ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),
         ("PERF_LISTEN", "192.0.2.1:9464", "PERF_TOKEN"),
     ] {

@@ -18,6 +18,8 @@ macro_rules! scenarios {
 
 scenarios! {
     exact_counts,
+    exact_counts_sampled,
+    passed_over,
     recursion,
     deep_recursion,
     fork,

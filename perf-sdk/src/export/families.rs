@@ -165,6 +165,22 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, |_, f| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
     },
     Row {
+        name: "function_samples_total",
+        help: "Finished calls that were measured; what is not a count of calls is estimated from them.",
+        unit: "",
+        kind: Kind::Counter,
+        metrics: |source| per_function(source, |_, f| Some(f.samples as f64)),
+    },
+    Row {
+        name: "function_sample_ratio",
+        help: "Share of calls that are measured now.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        metrics: |source| {
+            per_function(source, |_, f| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
+        },
+    },
+    Row {
         name: "perf_sites",
         help: "Annotated places that ran at least once.",
         unit: "",

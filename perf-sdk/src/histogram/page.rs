@@ -62,15 +62,12 @@ impl Page {
         unsafe { self.carried.load(Acquire).as_ref() }
     }
 
-    /// Owner only: counts one. False when the cell is full; then nothing was counted, and [`add`](Self::add) carries.
+    /// Owner only. False when the cell would overflow; then nothing was counted, and [`add`](Self::add) carries.
     #[inline(always)]
-    pub(super) fn increment(&self, slot: u8) -> bool {
+    pub(super) fn add_near(&self, slot: u8, n: u32) -> bool {
         let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
-        let count = cell.load(Relaxed);
-        if count == u32::MAX {
-            return false;
-        }
-        cell.store(count + 1, Relaxed);
+        let Some(sum) = cell.load(Relaxed).checked_add(n) else { return false };
+        cell.store(sum, Relaxed);
         true
     }
 

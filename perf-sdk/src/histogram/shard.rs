@@ -79,10 +79,10 @@ impl Shard {
         counted
     }
 
-    /// Owner only: as [`record_at`](Self::record_at) with weight 1, if the page is at hand. False: nothing was recorded, and
+    /// Owner only: as [`record_at`](Self::record_at) if the page is at hand. False: nothing was recorded, and
     /// only `record_at` can tell why.
     #[inline(always)]
-    pub(crate) fn record_near(&self, at: Located) -> bool {
+    pub(crate) fn record_near(&self, at: Located, weight: u32) -> bool {
         let octave = at.cell.octave();
         let place = usize::from(octave) % NEAR;
         if at.value == 0 || self.near_octaves[place].load(Relaxed) != octave {
@@ -90,17 +90,17 @@ impl Shard {
         }
         // SAFETY: as in `page`.
         let page = unsafe { self.near[place].load(Relaxed).as_ref() };
-        let counted = page.is_some_and(|page| page.increment(at.cell.slot()));
+        let counted = page.is_some_and(|page| page.add_near(at.cell.slot(), weight));
         if counted {
-            add(&self.sum, at.value);
+            add(&self.sum, at.value.wrapping_mul(u64::from(weight)));
         }
         counted
     }
 
-    /// Owner only: one more 0.
+    /// Owner only: so many more 0.
     #[inline(always)]
-    pub(crate) fn record_zero(&self) {
-        add(&self.zero, 1);
+    pub(crate) fn record_zero(&self, weight: u32) {
+        add(&self.zero, u64::from(weight));
     }
 
     #[inline]
@@ -162,7 +162,7 @@ mod tests {
 
     fn record(shard: &Shard, value: u64, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
         let at = Located::new(shard.scale, value);
-        (weight == 1 && shard.record_near(at)) || shard.record_at(at, weight, pages)
+        shard.record_near(at, weight as u32) || shard.record_at(at, weight, pages)
     }
 
     fn folded(shard: &Shard) -> Histogram {

@@ -1,13 +1,13 @@
-//! A call begins, a call ends: all cases. The usual ones are decided in [`usual`].
+//! A call begins, a call ends: all cases. The usual ones are decided in [`usual`](super::usual).
 
 use std::ptr;
 use std::thread;
 
 use super::dropped::{self, Reason};
 use super::exemplar;
-use super::guard::{Guard, Place};
 use super::node::Node;
 use super::outcome::Outcome;
+use super::place::Place;
 use super::registry;
 use super::ring::Finished;
 use super::stack::Frame;
@@ -15,49 +15,62 @@ use super::thread::ThreadRecord;
 use super::usual::on_cpu;
 use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
-use crate::scope::{Sample, Site, Slot};
+use crate::scope::{Site, Slot};
 
 /// What an ended frame measured, in ticks.
 pub(super) struct Measured {
     pub(super) wall: u64,
     pub(super) cpu: u64,
+    /// How many calls it stands for; 0: it was counted only.
+    pub(super) weight: u32,
     pub(super) cpu_weight: u32,
-    pub(super) timed: bool,
     /// `None`: nothing was allocated or freed.
     pub(super) tallies: Option<Tallies>,
     pub(super) end: u64,
-    /// The node of the frame below.
+    /// The caller's node.
     pub(super) below: &'static Node,
 }
 
 /// Begins a call of `site`.
-#[cold]
-#[inline(never)]
-pub(super) fn begin(site: &'static Site) -> Guard {
+pub(super) fn begin(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
     let slot = Slot::get();
-    let record = if slot.is_record() {
-        ThreadRecord::of(slot.as_ptr())
-    } else {
-        match arrive(slot) {
-            Some(record) => record,
-            None => return Guard::nothing(),
-        }
-    };
+    let record = if slot.is_record() { ThreadRecord::of(slot.as_ptr()) } else { arrive(slot)? };
     Slot::BUSY.set();
     let top = record.top();
     let node = match top.last_child() {
-        Some(child) if child.is(site) => Some(child),
+        child if child.is(site) => Some(child),
         _ => record.child(top, site),
     };
-    let place = match node {
-        Some(node) => push(record, node, site, None),
-        None => {
-            dropped::count(Reason::Memory);
-            None
+    let place = node.and_then(|node| {
+        let weight = next_weight(record, node, site);
+        // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
+        if weight == 0 && !thread::panicking() && !record.borrowed.get() {
+            record.set_top(node);
+            Some(Place::passed(top))
+        } else {
+            push(record, node, weight, None)
         }
-    };
+    });
+    if place.is_none() {
+        dropped::count(Reason::Memory);
+    }
     leave_busy(record);
-    place.map_or_else(Guard::nothing, |place| Guard::new(record, place))
+    place.map(|place| (record, place))
+}
+
+/// What the call of `site` that begins now stands for; 0: it is counted only. The slot is BUSY.
+pub(super) fn next_weight(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> u32 {
+    if node.blocks.skips() {
+        return 0;
+    }
+    let weight = match node.blocks.weight() {
+        Some(weight) => weight,
+        None => node.blocks.begin(site.rate(), record.random()),
+    };
+    if weight > 0 {
+        node.blocks.next(site.rate(), || record.random());
+    }
+    weight
 }
 
 /// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
@@ -98,25 +111,22 @@ pub(super) fn leave_busy(record: &'static ThreadRecord) {
     Slot::of(record.scopes()).set();
 }
 
-/// Opens a frame for `node`. The slot is BUSY. With the `syscall` CPU clock, `cpu_weight` says whether the clock is asked;
-/// `None` leaves it to the site's blocks.
+/// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the `syscall` CPU clock,
+/// `cpu_weight` says whether the clock is asked; `None` leaves it to the site's blocks.
 pub(super) fn push(
     record: &'static ThreadRecord,
     node: &'static Node,
-    site: &'static Site,
+    weight: u32,
     cpu_weight: Option<u32>,
 ) -> Option<Place> {
     let depth = record.stack.depth() + 1;
-    let Some(frame) = record.stack.frame_or_new(depth, &record.arena) else {
-        dropped::count(Reason::Memory);
-        return None;
-    };
+    let frame = record.stack.frame_or_new(depth, &record.arena)?;
     let serial = record.next_serial();
-    frame.open(node, serial, Tallies::now());
+    frame.open(node, record.top(), weight, serial, Tallies::now());
     if thread::panicking() {
         frame.note_panicking();
     }
-    if site.options().sample == Sample::Never {
+    if weight == 0 {
         frame.begin_untimed();
     } else if record.cpu_sampled() {
         let weight = cpu_weight.unwrap_or_else(|| next_cpu_weight(record, node));
@@ -128,10 +138,10 @@ pub(super) fn push(
     }
     record.set_top(node);
     record.stack.set_depth(depth);
-    Some(Place::new(depth, serial))
+    Some(Place::frame(depth, serial))
 }
 
-/// How many calls the next call's CPU time stands for; 0 when it is not measured.
+/// How many measured calls the next one's CPU time stands for; 0 when it is not measured.
 pub(super) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node) -> u32 {
     match node.shard() {
         Some(shard) if !record.cpu_sampled() => u32::from(shard.site.options().cpu),
@@ -142,23 +152,24 @@ pub(super) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node
     }
 }
 
-/// Closes the frame at `place`, which ended at `end`, and takes its readings; frames above it are closed too and counted
+/// Closes the frame at `place`, which ended at `end`, and takes its readings; what is open above it is closed too and counted
 /// as out of order. `None` if it was closed already. The slot is BUSY.
 pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Option<(&'static Node, Measured)> {
     let depth = place.depth();
     let frame = record.stack.frame(depth)?;
-    if record.stack.depth() != depth || !frame.is(place.serial()) {
+    let node = frame.node()?;
+    if record.stack.depth() != depth || !frame.is(place) || !ptr::eq(record.top(), node) {
         close_above(record, place)?;
     }
-    let node = frame.node()?;
-    let below = record.stack.frame(depth - 1)?.node()?;
-    let tallies = frame.tallies();
-    let timed = frame.start() != 0;
-    let wall = if timed { elapsed(record, frame.start(), end) } else { 0 };
-    let cpu = if !timed {
+    let below = frame.below()?;
+    let weight = frame.weight();
+    let tallies = frame.tallies().filter(|_| weight > 0);
+    let wall = if weight > 0 { elapsed(record, frame.start(), end) } else { 0 };
+    let cpu = if weight == 0 {
         0
     } else if frame.cpu_asked() {
-        sampled_cpu(record, frame)
+        // The readings lie around the call: at most all of its time was CPU time.
+        sampled_cpu(record, frame).min(wall)
     } else {
         on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
@@ -166,7 +177,7 @@ pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Opti
     // it twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
-    Some((node, Measured { wall, cpu, cpu_weight: frame.cpu_weight(), timed, tallies, end, below }))
+    Some((node, Measured { wall, cpu, weight, cpu_weight: frame.cpu_weight() * weight, tallies, end, below }))
 }
 
 /// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if the guard's own call has
@@ -175,21 +186,60 @@ pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Opti
 fn close_above(record: &'static ThreadRecord, place: Place) -> Option<()> {
     dropped::count(Reason::OutOfOrder);
     let own = record.stack.frame(place.depth())?;
-    if record.stack.depth() < place.depth() || !own.is(place.serial()) {
+    if record.stack.depth() < place.depth() || !own.is(place) {
         return None;
     }
     while record.stack.depth() > place.depth() {
-        let above = record.stack.depth();
-        let frame = record.stack.frame(above)?;
-        let counts = !frame.is_poll();
-        let (node, measured) = pop(record, Place::new(above, frame.serial()), record.wall.ticks())?;
-        measured.add_to(node);
-        if counts {
-            node.count(Outcome::Ok);
-            measured.finish(record, node);
-        }
+        close_top_frame(record)?;
+    }
+    close_passed(record, own.node()?);
+    Some(())
+}
+
+fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
+    let depth = record.stack.depth();
+    let frame = record.stack.frame(depth)?;
+    close_passed(record, frame.node()?);
+    let counts = !frame.is_poll();
+    let (node, measured) = pop(record, Place::frame(depth, frame.serial()), record.wall.ticks())?;
+    measured.add_to(node);
+    if counts {
+        node.count(Outcome::Ok);
+        measured.finish(record, node);
     }
     Some(())
+}
+
+/// Ends the calls without a frame above a call of `node`, up to it.
+fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
+    let mut top = record.top();
+    while !ptr::eq(top, node) {
+        let Some(parent) = top.parent() else { break };
+        top.count(Outcome::Ok);
+        top = parent;
+    }
+    record.set_top(node);
+}
+
+/// Ends a call without a frame that was made from `below`. The slot is BUSY.
+fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outcome) {
+    let above = |node: &'static Node| std::iter::successors(Some(node), |node| node.parent());
+    if !record.top().is_called_by(below) {
+        dropped::count(Reason::OutOfOrder);
+        let Some(own) = above(record.top()).find(|node| node.is_called_by(below)) else { return };
+        while record.stack.depth() > 0
+            && let Some(node) = record.stack.frame(record.stack.depth()).and_then(Frame::node)
+            && !ptr::eq(node, own)
+            && above(node).any(|node| ptr::eq(node, own))
+        {
+            if close_top_frame(record).is_none() {
+                return;
+            }
+        }
+        close_passed(record, own);
+    }
+    record.top().count(outcome);
+    record.set_top(below);
 }
 
 fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> u64 {
@@ -209,8 +259,9 @@ impl Measured {
     /// The call as a whole into its histograms.
     fn finish(&self, record: &'static ThreadRecord, node: &'static Node) {
         if let Some(shard) = node.shard()
-            && self.timed
+            && self.weight > 0
         {
+            node.count_sample();
             if record.cpu_sampled() {
                 shard.note_duration(self.wall);
             }
@@ -219,6 +270,7 @@ impl Measured {
                 wall: self.wall,
                 cpu: self.cpu,
                 bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
+                weight: self.weight,
                 cpu_weight: self.cpu_weight,
             });
         }
@@ -228,10 +280,10 @@ impl Measured {
     /// call counts.
     pub(super) fn add_to(&self, node: &'static Node) {
         if !ptr::eq(self.below, node) {
-            node.sums.wall.add(self.wall);
+            node.sums.wall.add(self.wall.wrapping_mul(u64::from(self.weight)));
             node.sums.cpu.add(self.cpu.wrapping_mul(u64::from(self.cpu_weight)));
             if let Some(tallies) = &self.tallies {
-                node.sums.add_tallies(tallies);
+                node.sums.add_tallies(tallies, self.weight);
             }
         }
     }
@@ -252,12 +304,17 @@ pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<O
         return dropped::count(Reason::Stale);
     }
     Slot::BUSY.set();
-    if let Some((node, measured)) = pop(record, place, ticks) {
+    if let Some(below) = place.below() {
+        let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
+        end_passed(record, below, outcome.unwrap_or(unnamed));
+    } else if let Some((node, measured)) = pop(record, place, ticks) {
         let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
         node.count(outcome);
         measured.add_to(node);
         measured.finish(record, node);
-        if let Some(hook) = exemplar::hook() {
+        if measured.weight > 0
+            && let Some(hook) = exemplar::hook()
+        {
             leave_busy(record);
             note_trace(record, node, measured.wall, measured.end, hook);
             Slot::BUSY.set();

@@ -9,13 +9,13 @@ use pin_project_lite::pin_project;
 use super::call::{self, leave_busy, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
-use super::guard::Place;
 use super::node::Node;
 use super::outcome::Outcome;
+use super::place::Place;
 use super::ring::Finished;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
-use crate::scope::{Sample, Site, Slot};
+use crate::scope::{Site, Slot};
 
 pin_project! {
     /// A future measured as one call: from its first poll to its completion, or to its drop, which counts as cancelled.
@@ -144,6 +144,8 @@ pub(crate) struct Call {
     began: u64,
     busy: u64,
     cpu: u64,
+    /// How many calls it stands for; 0: it is counted only.
+    weight: u32,
     cpu_weight: u32,
     tallies: Tallies,
 }
@@ -159,6 +161,7 @@ impl Call {
             began: 0,
             busy: 0,
             cpu: 0,
+            weight: 0,
             cpu_weight: 0,
             tallies: Tallies::default(),
         }
@@ -174,9 +177,12 @@ impl Call {
         Slot::BUSY.set();
         let open = self.node(record, site).and_then(|node| {
             if self.phase == Phase::New {
-                self.start(record, node);
+                self.start(record, node, site);
             }
-            let place = push(record, node, site, Some(self.cpu_weight))?;
+            let place = push(record, node, self.weight, Some(self.cpu_weight)).or_else(|| {
+                dropped::count(Reason::Memory);
+                None
+            })?;
             call::note_poll(record, place);
             Some(OpenPoll { record, place })
         });
@@ -209,11 +215,14 @@ impl Call {
         Some(node)
     }
 
-    fn start(&mut self, record: &'static ThreadRecord, node: &'static Node) {
+    fn start(&mut self, record: &'static ThreadRecord, node: &'static Node, site: &'static Site) {
         self.phase = Phase::Started;
         self.origin = Some(node);
         self.began = record.wall.ticks();
-        self.cpu_weight = call::next_cpu_weight(record, node);
+        self.weight = call::next_weight(record, node, site);
+        if self.weight > 0 {
+            self.cpu_weight = call::next_cpu_weight(record, node);
+        }
         if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
             future.started.add(1);
         }
@@ -241,7 +250,7 @@ impl Call {
             }
             if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
                 future.polls.add(1);
-                future.busy.add(measured.wall);
+                future.busy.add(measured.wall.wrapping_mul(u64::from(self.weight)));
                 if measured.wall > future.longest_poll.get() {
                     future.longest_poll.set(measured.wall);
                 }
@@ -261,11 +270,12 @@ impl Call {
         let total = record.wall.between(self.began, end);
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
-            future.idle.add(total.saturating_sub(self.busy));
+            future.idle.add(total.saturating_sub(self.busy).wrapping_mul(u64::from(self.weight)));
         }
-        if shard.site.options().sample == Sample::Never {
+        if self.weight == 0 {
             return;
         }
+        node.count_sample();
         if record.cpu_sampled() {
             shard.note_duration(self.busy);
         }
@@ -274,7 +284,8 @@ impl Call {
             wall: total.max(self.busy),
             cpu: self.cpu,
             bytes: self.tallies.allocated_bytes,
-            cpu_weight: self.cpu_weight,
+            weight: self.weight,
+            cpu_weight: self.cpu_weight * self.weight,
         });
         if let Some(hook) = exemplar::hook() {
             leave_busy(record);
@@ -310,10 +321,10 @@ impl Drop for Call {
 #[cold]
 fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::Measured) {
     let add = |sums: &super::node::Sums| {
-        sums.wall.add(measured.wall);
+        sums.wall.add(measured.wall.wrapping_mul(u64::from(measured.weight)));
         sums.cpu.add(measured.cpu.wrapping_mul(u64::from(measured.cpu_weight)));
         if let Some(tallies) = &measured.tallies {
-            sums.add_tallies(tallies);
+            sums.add_tallies(tallies, measured.weight);
         }
     };
     if let Some(detours) = node.detours_or_new(&record.arena) {

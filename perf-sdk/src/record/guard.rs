@@ -4,7 +4,9 @@ use std::marker::PhantomData;
 use std::thread;
 
 use super::call::{self, leave_busy};
+use super::node::Node;
 use super::outcome::Outcome;
+use super::place::Place;
 use super::thread::ThreadRecord;
 use super::usual;
 use crate::scope::{Site, Slot};
@@ -21,60 +23,63 @@ pub struct Guard {
     not_send: PhantomData<*mut ()>,
 }
 
-/// A frame's depth, and the serial number of the call in it.
-// PERF: one word, so that a guard is returned in registers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place(u64);
-
-impl Place {
-    #[inline]
-    pub(super) fn new(depth: usize, serial: u32) -> Self {
-        Self(u64::from(serial) << 32 | depth as u64)
-    }
-
-    #[inline]
-    pub(super) fn depth(self) -> usize {
-        self.0 as u32 as usize
-    }
-
-    #[inline]
-    pub(super) fn serial(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-}
-
 /// Begins a call of `site`.
-#[inline(never)]
+// PERF: inlined, as is the end: a call that is passed over costs less than calling a function does.
+#[inline]
 pub fn enter(site: &'static Site) -> Guard {
     if !thread::panicking() {
         let slot = Slot::get();
         if slot.is_record() {
             let record = ThreadRecord::of(slot.as_ptr());
-            Slot::BUSY.set();
-            let place = usual::enter(record, site);
-            leave_busy(record);
-            if let Some(place) = place {
-                return Guard::new(record, place);
+            let top = record.top();
+            let node = top.last_child();
+            if node.is(site) {
+                if node.blocks.skips() {
+                    // One store: whoever interrupts finds the caller or this call, and leaves it as it was.
+                    record.set_top(node);
+                    return Guard::new(record, Place::passed(top));
+                }
+                return measure(record, top, node, site);
             }
         }
     }
-    call::begin(site)
+    begin(site)
+}
+
+/// A call that is due.
+#[inline(never)]
+fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
+    Slot::BUSY.set();
+    let place = usual::enter(record, top, node, site);
+    leave_busy(record);
+    match place {
+        Some(place) => Guard::new(record, place),
+        None => begin(site),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin(site: &'static Site) -> Guard {
+    call::begin(site).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
 }
 
 impl Guard {
     #[inline]
-    pub(super) fn new(record: &'static ThreadRecord, place: Place) -> Self {
+    fn new(record: &'static ThreadRecord, place: Place) -> Self {
         Self { record: Some(record), place, not_send: PhantomData }
     }
 
     pub(super) fn nothing() -> Self {
-        Self { record: None, place: Place(0), not_send: PhantomData }
+        Self { record: None, place: Place::NONE, not_send: PhantomData }
     }
 
     /// Ends the call.
     #[inline]
     pub fn finish(mut self, outcome: Outcome) {
-        if let Some(record) = self.record.take() {
+        if let Some(record) = self.record.take()
+            && !end_passed(record, self.place, outcome)
+        {
             end(record, self.place, Some(outcome));
         }
     }
@@ -83,17 +88,33 @@ impl Guard {
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        if let Some(record) = self.record.take() {
+        if let Some(record) = self.record.take()
+            && (thread::panicking() || !end_passed(record, self.place, Outcome::Ok))
+        {
             end(record, self.place, None);
         }
     }
+}
+
+/// Ends a call that was passed over. False: it was not, or it is not the innermost one.
+#[inline(always)]
+fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> bool {
+    let Some(below) = place.below() else { return false };
+    let node = record.top();
+    if !node.is_child_of(below) {
+        return false;
+    }
+    // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for that.
+    record.set_top(below);
+    node.count(outcome);
+    true
 }
 
 #[inline(never)]
 fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
     // First: what follows is the recorder's own time, not the call's.
     let ticks = record.wall.ticks();
-    if (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
+    if !place.is_passed() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
         Slot::BUSY.set();
         let ended = usual::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
         leave_busy(record);

@@ -1,6 +1,7 @@
 //! The hot path: what a profiled call records, and where.
 
 mod arena;
+mod block;
 mod call;
 mod counter;
 mod dropped;
@@ -12,8 +13,10 @@ mod index;
 mod node;
 mod outcome;
 mod overhead;
+mod place;
 mod registry;
 mod ring;
+mod sampling;
 mod shard;
 mod stack;
 mod thread;
@@ -32,8 +35,9 @@ pub(crate) use dropped::{counts as dropped_counts, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
 pub(crate) use node::{Node, Sums};
-pub(crate) use overhead::call_cost_ns;
+pub(crate) use overhead::cost;
 pub(crate) use registry::{began, records};
 pub(crate) use ring::Finished;
+pub(crate) use sampling::{Rule, add as add_rules};
 pub(crate) use shard::SiteShard;
 pub(crate) use thread::ThreadRecord;

@@ -6,11 +6,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::arena::{Arena, Zeroed};
+use super::block::Blocks;
 use super::counter::Counter;
 use super::outcome::Outcome;
 use super::shard::SiteShard;
 use crate::memory::Tallies;
-use crate::scope::{Path, Sample, Site};
+use crate::scope::{Path, Site};
 
 /// Sums over calls. Wall and CPU are in clock ticks.
 #[derive(Debug, Default)]
@@ -27,12 +28,13 @@ pub(crate) struct Sums {
 
 impl Sums {
     #[inline]
-    pub(crate) fn add_tallies(&self, delta: &Tallies) {
-        self.allocated_bytes.add(delta.allocated_bytes);
-        self.allocations.add(delta.allocations);
-        self.freed_bytes.add(delta.freed_bytes);
-        self.frees.add(delta.frees);
-        self.reallocations.add(delta.reallocations);
+    pub(crate) fn add_tallies(&self, delta: &Tallies, weight: u32) {
+        let add = |sum: &Counter, n: u64| sum.add(n.wrapping_mul(u64::from(weight)));
+        add(&self.allocated_bytes, delta.allocated_bytes);
+        add(&self.allocations, delta.allocations);
+        add(&self.freed_bytes, delta.freed_bytes);
+        add(&self.frees, delta.frees);
+        add(&self.reallocations, delta.reallocations);
     }
 }
 
@@ -60,16 +62,19 @@ pub(crate) struct Node {
     /// The child that was called last; the node itself when it recursed last. Owner only.
     last_child: Cell<*const Node>,
     detours: AtomicPtr<Detours>,
-    /// Whether calls are timed, as the site's options say: kept here, where the hot path looks anyway.
-    timed: Cell<bool>,
+    /// Which calls are measured.
+    pub(crate) blocks: Blocks,
     /// Finished calls by outcome.
     outcomes: [Counter; Outcome::COUNT],
+    /// Over measured calls, each times what it stands for.
     pub(crate) sums: Sums,
+    /// Finished calls that were measured.
+    samples: Counter,
 }
 
 const _: () = assert!(size_of::<Node>() <= 192);
 
-// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and `timed`, which only the owner thread of
+// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and the block's position, which only the owner thread of
 // the tree touches; other threads are handed nodes as `&'static Node` for reading paths and counters.
 unsafe impl Sync for Node {}
 impl std::panic::RefUnwindSafe for Node {}
@@ -95,7 +100,6 @@ impl Node {
         unsafe { place.write(path) };
         node.shard.store(ptr::from_ref(shard).cast_mut(), Relaxed);
         node.older.store(older.cast_mut(), Relaxed);
-        node.timed.set(site.options().sample != Sample::Never);
         Some(node)
     }
 
@@ -120,6 +124,7 @@ impl Node {
         self.path.site
     }
 
+    #[inline]
     pub(crate) fn parent(&self) -> Option<&'static Node> {
         self.path.parent.map(Node::of)
     }
@@ -135,17 +140,21 @@ impl Node {
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
-    /// Owner only.
     #[inline]
-    pub(crate) fn last_child(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed.
-        unsafe { self.last_child.get().as_ref() }
+    pub(super) fn is_child_of(&self, caller: &Node) -> bool {
+        self.path.parent.is_some_and(|parent| ptr::eq(parent, &raw const caller.path))
     }
 
-    /// Owner only.
+    /// Whether a call of this node may have been made from `caller`: its parent, or itself in direct recursion.
+    pub(super) fn is_called_by(&self, caller: &Node) -> bool {
+        self.is_child_of(caller) || ptr::eq(self, caller)
+    }
+
+    /// Owner only: the child that was called last; the node itself before the first call and after direct recursion.
     #[inline]
-    pub(crate) fn is_timed(&self) -> bool {
-        self.timed.get()
+    pub(crate) fn last_child(&'static self) -> &'static Node {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.last_child.get().as_ref() }.unwrap_or(self)
     }
 
     /// Owner only.
@@ -157,6 +166,16 @@ impl Node {
     #[inline]
     pub(crate) fn count(&self, outcome: Outcome) {
         self.outcomes[outcome.index()].add(1);
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn count_sample(&self) {
+        self.samples.add(1);
+    }
+
+    pub(crate) fn samples(&self) -> u64 {
+        self.samples.get()
     }
 
     pub(crate) fn outcomes(&self) -> [u64; Outcome::COUNT] {

@@ -25,6 +25,8 @@ pub(crate) struct Finished {
     pub(crate) wall: u64,
     pub(crate) cpu: u64,
     pub(crate) bytes: u64,
+    /// How many calls it stands for.
+    pub(crate) weight: u32,
     /// How many calls the CPU figure stands for; 0 when there is none.
     pub(crate) cpu_weight: u32,
 }
@@ -35,7 +37,8 @@ struct Entry {
     wall: Counter,
     cpu: Counter,
     bytes: Counter,
-    cpu_weight: AtomicU32,
+    /// The weight, and from bit 32 on that of the CPU figure.
+    weights: Counter,
 }
 
 /// The batch of one thread.
@@ -54,7 +57,7 @@ impl Entry {
             wall: Counter::new(),
             cpu: Counter::new(),
             bytes: Counter::new(),
-            cpu_weight: AtomicU32::new(0),
+            weights: Counter::new(),
         }
     }
 
@@ -66,7 +69,8 @@ impl Entry {
             wall: self.wall.get(),
             cpu: self.cpu.get(),
             bytes: self.bytes.get(),
-            cpu_weight: self.cpu_weight.load(Relaxed),
+            weight: self.weights.get() as u32,
+            cpu_weight: (self.weights.get() >> 32) as u32,
         })
     }
 }
@@ -86,7 +90,7 @@ impl Ring {
             entry.wall.set(finished.wall);
             entry.cpu.set(finished.cpu);
             entry.bytes.set(finished.bytes);
-            entry.cpu_weight.store(finished.cpu_weight, Relaxed);
+            entry.weights.set(u64::from(finished.cpu_weight) << 32 | u64::from(finished.weight));
             self.pending.store(at as u32 + 1, Release);
         }
         at + 1 >= CAPACITY

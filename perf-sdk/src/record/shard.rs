@@ -126,9 +126,9 @@ impl SiteShard {
     pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
         let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
         let near = if self.on_cpu(finished) {
-            self.both.record_near(at)
+            self.both.record_near(at, finished.weight)
         } else {
-            (finished.cpu_weight == 0 || !self.has_cpu) && self.wall.record_near(at)
+            (finished.cpu_weight == 0 || !self.has_cpu) && self.wall.record_near(at, finished.weight)
         };
         if !near {
             return self.record_any(finished, wall, arena);
@@ -136,18 +136,18 @@ impl SiteShard {
         if !self.has_bytes {
             true
         } else if finished.bytes == 0 {
-            self.bytes.record_zero();
+            self.bytes.record_zero(finished.weight);
             true
         } else {
             let at = Located::new(Scale::Bytes, finished.bytes);
-            self.bytes.record_near(at) || self.record_bytes(at, arena)
+            self.bytes.record_near(at, finished.weight) || self.record_bytes(at, finished.weight, arena)
         }
     }
 
     /// A thread that did not leave the CPU: one cell stands for both times.
     #[inline(always)]
     fn on_cpu(&self, finished: &Finished) -> bool {
-        self.has_cpu && finished.cpu == finished.wall && finished.cpu_weight == 1
+        self.has_cpu && finished.cpu == finished.wall && finished.cpu_weight == finished.weight
     }
 
     #[cold]
@@ -157,24 +157,24 @@ impl SiteShard {
         let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
         let mut stored = true;
         if self.on_cpu(finished) {
-            stored &= self.both.record_at(at, 1, &pages);
+            stored &= self.both.record_at(at, u64::from(finished.weight), &pages);
         } else {
-            stored &= self.wall.record_at(at, 1, &pages);
+            stored &= self.wall.record_at(at, u64::from(finished.weight), &pages);
             if self.has_cpu && finished.cpu_weight > 0 {
                 let at = Located::new(Scale::Seconds, wall.ns(finished.cpu));
                 stored &= self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
             }
         }
         if self.has_bytes {
-            stored &= self.record_bytes(Located::new(Scale::Bytes, finished.bytes), arena);
+            stored &= self.record_bytes(Located::new(Scale::Bytes, finished.bytes), finished.weight, arena);
         }
         stored
     }
 
     #[cold]
     #[inline(never)]
-    fn record_bytes(&self, at: Located, arena: &Arena) -> bool {
-        self.bytes.record_at(at, 1, &|| arena.place(Page::new()))
+    fn record_bytes(&self, at: Located, weight: u32, arena: &Arena) -> bool {
+        self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
     }
 
     /// What was recorded up to now, from any thread: wall, CPU, bytes.
@@ -191,12 +191,12 @@ impl SiteShard {
 
     /// Adds a call that is not in the cells yet.
     pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, [wall, cpu, bytes]: &mut [Histogram; 3]) {
-        wall.record(clock.ns(finished.wall), 1);
+        wall.record(clock.ns(finished.wall), u64::from(finished.weight));
         if self.has_cpu {
             cpu.record(clock.ns(finished.cpu), u64::from(finished.cpu_weight));
         }
         if self.has_bytes {
-            bytes.record(finished.bytes, 1);
+            bytes.record(finished.bytes, u64::from(finished.weight));
         }
     }
 

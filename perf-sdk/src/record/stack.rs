@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Orde
 
 use super::arena::{Arena, Zeroed};
 use super::node::Node;
+use super::place::Place;
 use crate::memory::Tallies;
 
 /// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
@@ -25,8 +26,12 @@ const PANICKING: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Frame {
     node: AtomicPtr<Node>,
+    /// The caller's node. It need not be that of the frame before: calls that are passed over have no frame.
+    below: AtomicPtr<Node>,
     start: AtomicU64,
     cpu: AtomicU64,
+    /// How many calls this one stands for; 0 when it is counted only.
+    weight: AtomicU32,
     cpu_weight: AtomicU32,
     /// Tells this call from others that used the frame. Owner only.
     serial: Cell<u32>,
@@ -45,8 +50,10 @@ impl Frame {
     const fn new() -> Self {
         Self {
             node: AtomicPtr::new(ptr::null_mut()),
+            below: AtomicPtr::new(ptr::null_mut()),
             start: AtomicU64::new(0),
             cpu: AtomicU64::new(0),
+            weight: AtomicU32::new(0),
             cpu_weight: AtomicU32::new(0),
             serial: Cell::new(0),
             tallies: Cell::new(Tallies::NONE),
@@ -60,10 +67,25 @@ impl Frame {
         unsafe { self.node.load(Relaxed).as_ref() }
     }
 
+    /// The node of the caller.
+    #[inline]
+    pub(crate) fn below(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.below.load(Relaxed).as_ref() }
+    }
+
+    /// How many calls this one stands for; 0 when it is counted only.
+    #[inline]
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
+    }
+
     /// Owner only.
     #[inline]
-    pub(crate) fn open(&self, node: &'static Node, serial: u32, tallies: Tallies) {
+    pub(crate) fn open(&self, node: &'static Node, below: &'static Node, weight: u32, serial: u32, tallies: Tallies) {
         self.node.store(ptr::from_ref(node).cast_mut(), Relaxed);
+        self.below.store(ptr::from_ref(below).cast_mut(), Relaxed);
+        self.weight.store(weight, Relaxed);
         self.serial.set(serial);
         self.tallies.set(tallies);
         self.flags.set(0);
@@ -71,8 +93,9 @@ impl Frame {
 
     /// Owner only: whether this is still the call with that number.
     #[inline]
-    pub(crate) fn is(&self, serial: u32) -> bool {
-        self.serial.get() == serial
+    pub(super) fn is(&self, place: Place) -> bool {
+        // As much of it as fits into a place.
+        Place::frame(0, self.serial.get()).serial() == place.serial()
     }
 
     /// Owner only.
@@ -173,7 +196,7 @@ impl Frame {
     }
 }
 
-/// A stack of frames. Frame 0 stands for the thread itself, below all calls.
+/// A stack of frames. Frame 0 stands for the thread itself, below all calls, and is never used.
 #[derive(Debug)]
 pub(crate) struct Stack {
     depth: AtomicU64,
@@ -211,15 +234,6 @@ impl Stack {
     #[inline]
     pub(crate) fn near(&self, depth: usize) -> Option<&Frame> {
         self.first.get(depth)
-    }
-
-    /// Owner only: the frame at `depth` and the one below, if both are of the first ones.
-    #[inline]
-    pub(crate) fn near_pair(&self, depth: usize) -> Option<(&Frame, &Frame)> {
-        match self.first.get(depth.wrapping_sub(1)..=depth) {
-            Some([below, frame]) => Some((below, frame)),
-            _ => None,
-        }
     }
 
     /// The frame at `depth`, if its segment exists.

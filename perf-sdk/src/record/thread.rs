@@ -13,10 +13,10 @@ use super::dropped::{self, Reason};
 use super::index::Index;
 use super::node::Node;
 use super::ring::{Finished, Ring};
+use super::sampling;
 use super::shard::SiteShard;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
-use crate::memory::Tallies;
 use crate::scope::{Path, Scopes, Site};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
@@ -147,6 +147,11 @@ impl ThreadRecord {
         Node::of(path)
     }
 
+    /// As [`top`](Self::top), for another thread, to which it may not be complete yet.
+    pub(crate) fn top_for_reader(&self) -> *const Node {
+        self.scopes.top.load(Relaxed).cast_const().cast()
+    }
+
     #[inline]
     pub(super) fn set_top(&self, node: &'static Node) {
         self.scopes.top.store(ptr::from_ref(node.path()).cast_mut(), Relaxed);
@@ -154,9 +159,6 @@ impl ThreadRecord {
 
     /// Owner only: no call is open.
     pub(super) fn reset_stack(&self) {
-        if let Some(bottom) = self.stack.frame(0) {
-            bottom.open(self.root, 0, Tallies::NONE);
-        }
         self.stack.set_depth(0);
         self.set_top(self.root);
     }
@@ -231,6 +233,7 @@ impl ThreadRecord {
         let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
         self.shards.insert(&self.arena, key, shard)?;
         self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
+        sampling::configure(site);
         Some(shard)
     }
 
@@ -249,7 +252,7 @@ impl ThreadRecord {
         let mut here = self.root;
         for site in sites[..length].iter().rev().flatten() {
             here = match here.last_child() {
-                Some(child) if child.is(site) => child,
+                child if child.is(site) => child,
                 _ => self.child(here, site)?,
             };
         }

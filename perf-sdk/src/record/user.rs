@@ -53,15 +53,16 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
     Slot::BUSY.set();
     let root = record.root();
     let node = match root.last_child() {
-        Some(child) if child.is(site) => Some(child),
+        child if child.is(site) => Some(child),
         _ => record.child(root, site),
     };
     match node.and_then(|node| Some((node, node.shard()?))) {
         Some((node, shard)) => {
             let wall = record.wall.ticks_of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX >> 8));
             node.count(outcome);
+            node.count_sample();
             node.sums.wall.add(wall);
-            record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, cpu_weight: 0 });
+            record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
         None => dropped::count(Reason::Memory),
     }

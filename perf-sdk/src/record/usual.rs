@@ -6,37 +6,41 @@
 use std::ptr;
 
 use super::exemplar;
-use super::guard::Place;
+use super::node::Node;
 use super::outcome::Outcome;
+use super::place::Place;
 use super::ring::Finished;
+use super::shard::SiteShard;
+use super::stack::Frame;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
 use crate::scope::Site;
 
 /// Opens a frame. `None`: this is an unusual case, and nothing has changed.
 ///
-/// Usual: the call that was made from here before, timed, no deeper than the first frames, on a CPU that was not left, or
-/// without a need to ask the kernel for CPU time.
+/// Usual: no deeper than the first frames, on a CPU that was not left or without a need to ask the kernel for CPU time.
 #[inline(always)]
-pub(super) fn enter(record: &'static ThreadRecord, site: &'static Site) -> Option<Place> {
-    let node = record.top().last_child()?;
-    if !node.is(site) || !node.is_timed() {
-        return None;
-    }
+pub(super) fn enter(
+    record: &'static ThreadRecord,
+    top: &'static Node,
+    node: &'static Node,
+    site: &'static Site,
+) -> Option<Place> {
+    let weight = node.blocks.weight()?;
     let depth = record.stack.depth() + 1;
     let frame = record.stack.near(depth)?;
     let serial = record.next_serial();
-    frame.open(node, serial, Tallies::now());
+    frame.open(node, top, weight, serial, Tallies::now());
     // Last: what came before is not the call's time.
     let ticks = record.wall.ticks();
     match record.cpu().offset_at(ticks) {
         Some(offset) => frame.begin(ticks, offset),
-        None if record.cpu_sampled() && node.shard()?.skips_cpu() => frame.begin_unasked(ticks),
-        None => return None,
+        None => begin_unasked(record, node, frame, ticks)?,
     }
+    node.blocks.next(site.rate(), || record.random());
     record.set_top(node);
     record.stack.set_depth(depth);
-    Some(Place::new(depth, serial))
+    Some(Place::frame(depth, serial))
 }
 
 /// Closes the frame at `place`, which ended at `ticks`. False: this is an unusual case, and nothing has changed.
@@ -46,21 +50,24 @@ pub(super) fn enter(record: &'static ThreadRecord, site: &'static Site) -> Optio
 #[inline(always)]
 pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome, ticks: u64) -> bool {
     let depth = place.depth();
-    let Some((below, frame)) = record.stack.near_pair(depth) else { return false };
-    if record.stack.depth() != depth || !frame.is(place.serial()) {
+    let Some(frame) = record.stack.near(depth) else { return false };
+    if record.stack.depth() != depth || !frame.is(place) {
         return false;
     }
     let wall = ticks.wrapping_sub(frame.start());
     if wall > record.wall.suspicious_ticks() || record.borrowed.get() || exemplar::hook().is_some() {
         return false;
     }
-    let (Some(node), Some(below)) = (frame.node(), below.node()) else { return false };
+    let (Some(node), Some(below)) = (frame.node(), frame.below()) else { return false };
+    if !ptr::eq(record.top(), node) {
+        return false;
+    }
     let Some(shard) = node.shard() else { return false };
     let (cpu, cpu_weight) = if frame.has_offset() {
         let Some(offset) = record.cpu().offset_at(ticks) else { return false };
-        (on_cpu(wall, frame.cpu(), offset), 1)
+        (on_cpu(wall, frame.cpu(), offset), frame.weight())
     } else if frame.is_unasked() {
-        shard.note_duration(wall);
+        note_duration(shard, wall);
         (0, 0)
     } else {
         return false;
@@ -70,18 +77,35 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     node.count(outcome);
+    node.count_sample();
+    let weight = frame.weight();
     let tallies = frame.tallies();
     // Of direct recursion only the outermost call counts.
     if !ptr::eq(below, node) {
-        node.sums.wall.add(wall);
-        node.sums.cpu.add(cpu);
+        node.sums.wall.add(wall.wrapping_mul(u64::from(weight)));
+        node.sums.cpu.add(cpu.wrapping_mul(u64::from(cpu_weight)));
         if let Some(tallies) = &tallies {
-            node.sums.add_tallies(tallies);
+            node.sums.add_tallies(tallies, weight);
         }
     }
     let bytes = tallies.map_or(0, |tallies| tallies.allocated_bytes);
-    record.finish(&Finished { shard, wall, cpu, bytes, cpu_weight });
+    record.finish(&Finished { shard, wall, cpu, bytes, weight, cpu_weight });
     true
+}
+
+/// With the `syscall` CPU clock, which measures some calls only. `None`: it is to measure this one.
+#[inline(never)]
+fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, ticks: u64) -> Option<()> {
+    if !record.cpu_sampled() || !node.shard()?.skips_cpu() {
+        return None;
+    }
+    frame.begin_unasked(ticks);
+    Some(())
+}
+
+#[inline(never)]
+fn note_duration(shard: &SiteShard, wall: u64) {
+    shard.note_duration(wall);
 }
 
 /// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.

@@ -1,8 +1,13 @@
 //! One annotated place in the source.
 
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
 use super::name;
+use super::rate::Rate;
+
+/// The rate is decided by the attribute or by the user.
+const PINNED: u32 = 1 << 31;
 
 /// Where a site stands and what it is called. Written by generated code.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +29,26 @@ pub struct Source {
 /// Which calls of a site are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sample {
-    /// As configured.
+    /// Every call, unless the user wishes otherwise.
     Default,
     /// Every call.
     Always,
     /// None: calls and outcomes are counted, nothing is timed.
     Never,
+    /// One in so many, at most [`Rate::MAX`].
+    OneIn(u32),
+}
+
+impl Sample {
+    const fn rate(self) -> u32 {
+        match self {
+            Self::Default => 1,
+            Self::Always => 1 | PINNED,
+            Self::Never => PINNED,
+            Self::OneIn(n) if n <= Rate::MAX => n | PINNED,
+            Self::OneIn(_) => Rate::MAX | PINNED,
+        }
+    }
 }
 
 /// What is measured at a site.
@@ -60,6 +79,8 @@ pub(crate) struct Label {
 pub struct Site {
     source: Source,
     options: Options,
+    /// How many calls a measured one stands for, and [`PINNED`].
+    rate: AtomicU32,
     label: OnceLock<Label>,
     last_error: Mutex<Option<String>>,
 }
@@ -68,7 +89,23 @@ impl Site {
     /// A site; costs nothing until it runs.
     #[must_use]
     pub const fn new(source: Source, options: Options) -> Self {
-        Self { source, options, label: OnceLock::new(), last_error: Mutex::new(None) }
+        let rate = AtomicU32::new(options.sample.rate());
+        Self { source, options, rate, label: OnceLock::new(), last_error: Mutex::new(None) }
+    }
+
+    /// How many calls a measured one stands for now; 0: none is measured.
+    #[inline]
+    pub(crate) fn rate(&self) -> u32 {
+        self.rate.load(Relaxed) & !PINNED
+    }
+
+    /// The user's wish; `None`: as the attribute says. False: nothing changed.
+    pub(crate) fn pin(&self, rate: Option<Rate>) -> bool {
+        let rate = rate.map_or(self.options.sample.rate(), |rate| rate.weight() | PINNED);
+        if rate & PINNED == 0 && self.rate.load(Relaxed) & PINNED == 0 {
+            return false;
+        }
+        self.rate.swap(rate, Relaxed) != rate
     }
 
     pub(crate) fn source(&self) -> &Source {

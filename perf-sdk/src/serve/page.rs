@@ -118,9 +118,16 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("{} {what}", count(*n as f64)))
         .collect();
+    if function.one_in != 1 {
+        let between = if function.module.is_empty() { "" } else { " · " };
+        let _ = match function.one_in {
+            0 => write!(page, "{between}counted only"),
+            n => write!(page, "{between}1 in {n} measured"),
+        };
+    }
     if !bad.is_empty() {
         let text = function.last_error.as_deref().unwrap_or("");
-        let between = if function.module.is_empty() { "" } else { " · " };
+        let between = if function.module.is_empty() && function.one_in == 1 { "" } else { " · " };
         let _ = write!(page, "{between}<span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", "));
     }
     page.push_str("</small></td>");

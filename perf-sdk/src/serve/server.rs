@@ -161,6 +161,7 @@ fn announce(config: &Config, listener: &Listener, bound: Option<SocketAddr>, tok
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
     let routes = routes::router()
+        .merge(routes::changes())
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());

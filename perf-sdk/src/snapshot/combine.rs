@@ -61,6 +61,7 @@ impl Snapshot {
             nodes.push(at);
             let ours = &mut self.tree[at as usize];
             ours.calls += theirs.calls;
+            ours.samples += theirs.samples;
             ours.running += theirs.running;
             ours.inclusive += theirs.inclusive;
             ours.exclusive += theirs.exclusive;
@@ -92,6 +93,7 @@ impl Snapshot {
                 match was.map(|at| &earlier.tree[at as usize]) {
                     Some(was) => CallNode {
                         calls: now.calls.saturating_sub(was.calls),
+                        samples: now.samples.saturating_sub(was.samples),
                         inclusive: (now.inclusive - was.inclusive).clamped(),
                         exclusive: now.exclusive - was.exclusive,
                         ..*now
@@ -181,6 +183,7 @@ impl Function {
                 panic: self.calls.panic.saturating_sub(was.panic),
                 cancelled: self.calls.cancelled.saturating_sub(was.cancelled),
             },
+            samples: self.samples.saturating_sub(earlier.samples),
             wall: self.wall.since(&earlier.wall),
             cpu: histogram(&self.cpu, &earlier.cpu),
             bytes: histogram(&self.bytes, &earlier.bytes),
@@ -205,6 +208,8 @@ impl Function {
         self.calls.error += other.calls.error;
         self.calls.panic += other.calls.panic;
         self.calls.cancelled += other.calls.cancelled;
+        self.samples += other.samples;
+        self.one_in = self.one_in.max(other.one_in);
         self.running += other.running;
         self.wall.merge(&other.wall);
         for (ours, theirs) in [(&mut self.cpu, &other.cpu), (&mut self.bytes, &other.bytes)] {
@@ -268,7 +273,7 @@ mod tests {
 
     fn node(function: u32, parent: u32, calls: u64, wall_ns: i64) -> CallNode {
         let inclusive = Totals { wall_ns, ..Totals::default() };
-        CallNode { function, parent, calls, inclusive, exclusive: inclusive, running: 0 }
+        CallNode { function, parent, calls, samples: calls, inclusive, exclusive: inclusive, running: 0 }
     }
 
     fn snapshot(functions: Vec<Function>, tree: Vec<CallNode>) -> Snapshot {

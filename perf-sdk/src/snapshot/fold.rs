@@ -41,6 +41,7 @@ struct Fold {
     tree: Vec<CallNode>,
     detours: Vec<Detour>,
     measured_calls: u64,
+    passed_calls: u64,
 }
 
 impl Fold {
@@ -74,7 +75,7 @@ impl Fold {
     fn nodes(&mut self, reading: &ThreadReading) {
         let mut merged: HashMap<*const Node, u32> = HashMap::with_capacity(reading.nodes.len());
         for node in &reading.nodes {
-            let NodeReading { node: place, outcomes, sums, detours, running } = node;
+            let NodeReading { node: place, outcomes, samples, sums, detours, running } = node;
             let Some(site) = place.site() else { continue };
             let parent = place.parent().and_then(|parent| merged.get(&ptr::from_ref(parent)).copied()).unwrap_or(ROOT);
             let function = self.function(site);
@@ -86,9 +87,11 @@ impl Fold {
             }
             merged.insert(ptr::from_ref(*place), index);
             let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
-            self.measured_calls += calls.total();
+            self.measured_calls += samples;
+            self.passed_calls += calls.total().saturating_sub(*samples);
             let merged = &mut self.tree[index as usize];
             merged.calls += calls.total();
+            merged.samples += samples;
             merged.running += running;
             merged.inclusive += *sums;
             if let Some((outside_parent, foreign)) = detours {
@@ -97,6 +100,8 @@ impl Fold {
                 detour.foreign += *foreign;
             }
             let function = &mut self.functions[function as usize];
+            function.samples += samples;
+            function.one_in = function.one_in.max(site.rate());
             function.calls.ok += calls.ok;
             function.calls.error += calls.error;
             function.calls.panic += calls.panic;
@@ -156,7 +161,7 @@ impl Fold {
             threads,
             memory_bytes: record::mapped_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
-            overhead_ns: (self.measured_calls as f64 * record::call_cost_ns()) as u64,
+            overhead_ns: record::cost().of(self.measured_calls, self.passed_calls) as u64,
             dropped,
         };
         let mut snapshot = Snapshot {

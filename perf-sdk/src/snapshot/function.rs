@@ -69,13 +69,19 @@ pub struct Function {
     pub line: u32,
     /// Finished calls by outcome.
     pub calls: Calls,
+    /// Finished calls that were measured: all but `calls` is estimated from them.
+    #[serde(default)]
+    pub samples: u64,
+    /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured. Of several sites the largest.
+    #[serde(default)]
+    pub one_in: u32,
     /// Calls running when the snapshot was taken.
     pub running: u64,
-    /// Duration of every finished call, nanoseconds; of a future from its first poll to its end.
+    /// Durations of finished calls, nanoseconds; of a future from its first poll to its end.
     pub wall: Histogram,
-    /// CPU time of every finished call, nanoseconds; absent with `cpu = false`.
+    /// CPU times of finished calls, nanoseconds; absent with `cpu = false`.
     pub cpu: Option<Histogram>,
-    /// Bytes allocated by every finished call; absent without a counting allocator and with `alloc = false`.
+    /// Bytes allocated by finished calls; absent without a counting allocator and with `alloc = false`.
     pub bytes: Option<Histogram>,
     /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls.
     pub inclusive: Totals,

@@ -22,6 +22,8 @@ pub(super) struct ThreadReading {
 pub(super) struct NodeReading {
     pub(super) node: &'static Node,
     pub(super) outcomes: [u64; 4],
+    /// Finished calls that were measured.
+    pub(super) samples: u64,
     /// With the elapsed part of calls that are still open.
     pub(super) sums: Totals,
     /// What its parent's sums do not hold, and what belongs to others than its children.
@@ -37,6 +39,8 @@ struct OpenCall {
     below: &'static Node,
     start: u64,
     cpu: u64,
+    /// How many calls it stands for; 0: it is counted only.
+    weight: u32,
     cpu_weight: u32,
     cpu_asked: bool,
 }
@@ -49,6 +53,7 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
         let now = record.wall.ticks();
         let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
         let mut nodes = closed_calls(record);
+        add_passed(record, &mut nodes, &open);
         let mut missed_long = false;
         for call in &open {
             let elapsed = now.saturating_sub(call.start);
@@ -77,13 +82,33 @@ fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
                 depth,
                 start: frame.start(),
                 cpu: frame.cpu(),
+                weight: frame.weight(),
                 cpu_weight: frame.cpu_weight(),
                 cpu_asked: frame.cpu_asked(),
                 node: frame.node()?,
-                below: record.stack.frame(depth - 1)?.node()?,
+                below: frame.below()?,
             })
         })
         .collect()
+}
+
+/// Counts the open calls that have no frame: those of the current scope that no frame stands for.
+fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], open: &[OpenCall]) {
+    let mut framed = open.iter().rev().peekable();
+    let mut top = record.top_for_reader();
+    // Looked for among the nodes that were read: another one may not be complete yet.
+    while let Some(reading) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top)) {
+        top = match framed.next_if(|call| ptr::eq(call.node, reading.node)) {
+            Some(call) => ptr::from_ref(call.below),
+            None => {
+                reading.running += 1;
+                match reading.node.parent() {
+                    Some(parent) => ptr::from_ref(parent),
+                    None => return,
+                }
+            }
+        };
+    }
 }
 
 fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
@@ -91,6 +116,7 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
         .map(|node| NodeReading {
             node,
             outcomes: node.outcomes(),
+            samples: node.samples(),
             sums: totals(record, &node.sums),
             detours: node.detours().map(|d| (totals(record, &d.outside_parent), totals(record, &d.foreign))),
             running: 0,
@@ -117,12 +143,12 @@ fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, e
     let find = |nodes: &[NodeReading], wanted: &Node| nodes.iter().position(|n| ptr::eq(n.node, wanted));
     let Some(at) = find(nodes, call.node) else { return };
     nodes[at].running += 1;
-    if ptr::eq(call.below, call.node) || call.start == 0 {
+    if ptr::eq(call.below, call.node) || call.weight == 0 {
         return;
     }
     let part = Totals {
-        wall_ns: record.wall.ns(elapsed) as i64,
-        cpu_ns: open_cpu_ns(record, call, elapsed, cpu_now_ns) as i64,
+        wall_ns: record.wall.ns(elapsed) as i64 * i64::from(call.weight),
+        cpu_ns: open_cpu_ns(record, call, elapsed, cpu_now_ns) as i64 * i64::from(call.weight),
         ..Totals::default()
     };
     nodes[at].sums += part;

@@ -17,6 +17,9 @@ pub struct CallNode {
     pub parent: u32,
     /// Finished calls, all outcomes.
     pub calls: u64,
+    /// Those that were measured: the sums are estimated from them.
+    #[serde(default)]
+    pub samples: u64,
     /// Calls running when the snapshot was taken.
     pub running: u64,
     /// With callees. Of directly recursive calls only the outermost counts. Holds the elapsed part of running calls.

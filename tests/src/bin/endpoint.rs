@@ -29,6 +29,7 @@ fn main() {
         ("forked_child", forked_child),
         ("mounted", mounted),
         ("report", report),
+        ("sampling", sampling),
         ("speaks", speaks),
         ("user_metrics", user_metrics),
         ("foreign_recorder", foreign_recorder),
@@ -140,6 +141,65 @@ fn second_start() {
 fn wrong_settings() {
     let error = perf_sdk::start().expect_err("PERF_LISTEN is wrong").to_string();
     print!("{error}");
+}
+
+fn sampling() {
+    let token = "a-token-of-some-length";
+    let one_in_four = "1/4".parse().expect("a rate");
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").token(token).report(false);
+    let handle = builder.sample("*", one_in_four).sample("*::kept", perf_sdk::Rate::ALWAYS).start().expect("a start");
+    let address = handle.address().expect("an address");
+    #[perf_sdk::profiled]
+    fn sampled() {}
+    #[perf_sdk::profiled]
+    fn kept() {}
+    let calls = |n: u32| (0..n).for_each(|_| (sampled(), kept()).1);
+    let samples = |name: &str| {
+        let seen = handle.snapshot();
+        let it = function(&seen, &format!("sampling::{name}"));
+        (it.calls.ok, it.samples)
+    };
+    calls(400);
+    assert_eq!((samples("sampled"), samples("kept")), ((400, 100), (400, 400)));
+    let wall = function(&handle.snapshot(), "sampling::sampled").wall.count();
+    assert_eq!(wall, 400, "a measured call stands for its block");
+    let text = get(address, "/metrics").text();
+    let line = |start: &str| {
+        text.lines().find(|line| line.starts_with(start) && line.contains("::sampled\"")).map(str::to_owned)
+    };
+    assert!(line("function_sample_ratio{").is_some_and(|line| line.ends_with(" 0.25")), "{text}");
+    assert!(line("function_samples_total{").is_some_and(|line| line.ends_with(" 100")), "{text}");
+
+    let post = |query: &str, more: &str| {
+        let head =
+            format!("POST /api/v1/sampling?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
+        http::request(address, &head)
+    };
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(post("pattern=*::sampled&rate=never", "").status, 401);
+    calls(40);
+    assert_eq!(samples("sampled"), (440, 110), "nothing changed without the token");
+    let answer = post("pattern=*::sampled&rate=never", &bearer);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "1 annotated places changed their rate\n"));
+    calls(60);
+    assert_eq!((samples("sampled"), samples("kept")), ((500, 110), (500, 500)));
+    assert_eq!(post("pattern=*::sampled&rate=default", &bearer).status, 200);
+    calls(60);
+    assert_eq!(samples("sampled").1, 170, "as the attribute says: every call");
+    assert_eq!(handle.set_sampling("*::sampled", "50%".parse().ok()), 1);
+    calls(60);
+    assert_eq!((samples("sampled"), samples("kept")), ((620, 200), (620, 620)));
+    for (query, part) in [
+        ("rate=always", "pattern"),
+        ("pattern=*", "rate"),
+        ("pattern=*&rate=often", "1/4096"),
+        ("pattern=*&rate=1/5000", "1/5000"),
+        ("pattern=*&rates=never", "rates"),
+    ] {
+        let answer = post(query, &bearer);
+        assert!(answer.status == 400 && answer.text().contains(part), "{query}: {}", answer.text());
+    }
+    assert_eq!(get(address, "/api/v1/sampling").status, 405);
 }
 
 fn hosts_and_tokens() {

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::FutureExt as _;
 use perf_sdk::snapshot::Calls;
+use perf_sdk::{FutureExt as _, Rate};
 use perf_sdk_tests::{function, node};
 
 #[global_allocator]
@@ -22,6 +22,8 @@ fn main() {
     let name = std::env::args().nth(1).unwrap_or_default();
     let scenarios: &[(&str, fn())] = &[
         ("exact_counts", exact_counts),
+        ("exact_counts_sampled", exact_counts_sampled),
+        ("passed_over", passed_over),
         ("recursion", recursion),
         ("deep_recursion", deep_recursion),
         ("fork", fork),
@@ -81,6 +83,41 @@ fn quiet_panics() {
 }
 
 fn exact_counts() {
+    let seen = counted();
+    for function in &seen.functions {
+        assert_eq!(function.wall.count(), function.calls.total(), "{}", function.name);
+        assert_eq!(function.samples, function.calls.total(), "{}", function.name);
+    }
+}
+
+/// Whatever is measured, and while that changes.
+fn exact_counts_sampled() {
+    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let rates = ["1/3", "never", "1/64", "10%", "always", "1/4096"].map(|text| text.parse().expect("a rate"));
+    let done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            for rate in rates.iter().cycle() {
+                handle.set_sampling("*", Some(*rate));
+                thread::sleep(Duration::from_millis(3));
+                if done.load(Relaxed) {
+                    break;
+                }
+            }
+        });
+        let seen = counted();
+        done.store(true, Relaxed);
+        for function in &seen.functions {
+            assert!(function.samples <= function.calls.total(), "{}", function.name);
+        }
+        let [samples, calls] = seen.functions.iter().fold([0, 0], |[s, c], f| [s + f.samples, c + f.calls.total()]);
+        assert!(samples > 0 && samples < calls, "{samples} of {calls}");
+        assert_eq!(seen.profiler.dropped["out_of_order"], 0);
+    });
+}
+
+/// Calls of every kind on many threads, their counts checked.
+fn counted() -> perf_sdk::snapshot::Snapshot {
     const THREADS: u64 = 64;
     const ROUNDS: u64 = 500;
     quiet_panics();
@@ -129,10 +166,10 @@ fn exact_counts() {
     assert_eq!(calls("gate"), expected(0, 0, 0, all));
     assert_eq!(function(&seen, "gate").future.map(|f| f.polls), Some(all));
     for function in &seen.functions {
-        assert_eq!(function.wall.count(), function.calls.total(), "{}", function.name);
         assert_eq!(function.running, 0, "{}", function.name);
     }
     assert!(seen.profiler.dropped.values().all(|n| *n == 0), "{:?}", seen.profiler.dropped);
+    seen
 }
 
 fn recursion() {
@@ -289,6 +326,54 @@ fn signal_handler() {
     let recorded = function(&seen, "in_handler").calls.ok;
     assert!(handled > 50, "{handled} signals");
     assert_eq!(recorded + seen.profiler.dropped["reentered"], handled);
+}
+
+/// Calls that are counted only: scope, callers, running calls, guards out of order.
+fn passed_over() {
+    let handle =
+        perf_sdk::builder().listen("off").sample("*outer", Rate::NEVER).report(false).start().expect("a start");
+    // A first call decides its own fate; the next ones are passed over.
+    let outer = || perf_sdk::measure("outer", || perf_sdk::measure("inner", || black_box(1)));
+    (0..10).for_each(|_| _ = outer());
+    perf_sdk::measure("outer", || {
+        let seen = handle.snapshot();
+        assert_eq!(function(&seen, "outer").running, 1, "seen while it runs");
+        assert_eq!(node(&seen, &["outer", "inner"]).map(|n| n.calls), Some(10), "its callees know their caller");
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| perf_sdk::measure("outer", || -> u8 { panic!("on purpose") })));
+    assert!(panicked.is_err());
+    let seen = handle.snapshot();
+    let outer_now = function(&seen, "outer");
+    assert_eq!((outer_now.calls.ok, outer_now.calls.panic, outer_now.samples), (11, 1, 0));
+    assert_eq!((function(&seen, "inner").calls.ok, function(&seen, "inner").samples), (10, 10));
+
+    // The outer guard drops first, with a measured and a passed-over call above it.
+    fn guards() -> [perf_sdk::__private::Guard; 3] {
+        use perf_sdk::__private::{Options, Sample, Site, Source, enter};
+        const fn site(name: &'static str, sample: Sample) -> Site {
+            let source = Source { name: Some(name), path: || "", ident: name, module: "", file: "", line: 0 };
+            Site::new(source, Options { sample, ..Options::DEFAULT })
+        }
+        static A: Site = site("a", Sample::Never);
+        static B: Site = site("b", Sample::Always);
+        static C: Site = site("c", Sample::Never);
+        [enter(&A), enter(&B), enter(&C)]
+    }
+    for round in 1..=3 {
+        let [a, b, c] = guards();
+        match round {
+            1 => drop((a, b, c)),
+            2 => drop((b, a, c)),
+            _ => drop((c, b, a)),
+        }
+        let seen = handle.snapshot();
+        for name in ["a", "b", "c"] {
+            let it = function(&seen, name);
+            assert_eq!((it.calls.ok, it.running), (round, 0), "{name} in round {round}");
+        }
+    }
+    perf_sdk::measure("afterwards", || ());
+    assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
 }
 
 /// The first call of all calibrates and tests the clocks, which takes milliseconds that belong to no call.
@@ -483,6 +568,7 @@ fn sleeping_is_off_cpu() {
     assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns < 10_000_000, "{sleeps:?}");
     assert!(works.wall_ns >= 100_000_000 && works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
     let found = works.cpu_ns + sleeps.cpu_ns;
+    eprintln!("XX {found} of {used}");
     assert!((found - used).abs() < used / 50 + 2_000_000, "{found} of {used}");
     let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
     assert!(cpu < 1_000_000.0, "median CPU of a sleep: {cpu} ns");

@@ -62,6 +62,7 @@ fn handle() -> Function {
     function.calls.ok = 3;
     function.calls.error = 1;
     function.running = 1;
+    (function.samples, function.one_in) = (4, 1);
     function.wall = times(&[(900_000, 1), (1_000_000, 1), (1_000_001, 1), (14_000_000_000, 1)]);
     function.cpu = Some(times(&[(0, 1), (700_000, 3)]));
     function.bytes = Some(sizes(&[(1_000, 3), (7_000, 1)]));
@@ -79,6 +80,7 @@ fn parse() -> Function {
     let mut function = named("parse", "shop::http");
     function.calls.ok = 1_006;
     function.calls.panic = 1;
+    (function.samples, function.one_in) = (101, 10);
     function.wall = times(&[(60, 7), (2_500, 900), (5_000, 100)]);
     function.cpu = Some(times(&[(60, 7), (2_500, 1_000)]));
     function.bytes = Some(sizes(&[(0, 1_000), (6_064, 1), (1, 6)]));
@@ -92,6 +94,7 @@ fn awkward() -> Function {
     let mut function = named("<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h\n", "shop::öl");
     function.line = 0;
     function.calls.ok = 2;
+    (function.samples, function.one_in) = (2, 1);
     function.wall = times(&[(500_000, 2)]);
     function.inclusive.wall_ns = 1_000_000;
     function.exclusive.wall_ns = 1_000_000;
@@ -134,7 +137,7 @@ fn totals(wall_ns: i64, cpu_ns: i64, allocated_bytes: i64, allocations: i64) -> 
 
 fn node(function: u32, parent: u32, calls: u64, inclusive: Totals, exclusive: Totals) -> CallNode {
     let mut node = CallNode::default();
-    (node.function, node.parent, node.calls) = (function, parent, calls);
+    (node.function, node.parent, node.calls, node.samples) = (function, parent, calls, calls);
     (node.inclusive, node.exclusive) = (inclusive, exclusive);
     node
 }

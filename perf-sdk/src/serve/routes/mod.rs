@@ -6,13 +6,14 @@ mod hlog;
 mod index;
 mod metrics;
 mod profile;
+mod sampling;
 mod snapshot;
 
 use axum::Router;
 use axum::extract::OriginalUri;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::reply::Refusal;
 
@@ -47,6 +48,11 @@ pub fn router() -> Router {
         .into_iter()
         .fold(Router::new(), |router, (path, method)| router.route(path, method.fallback(not_allowed)))
         .fallback(not_found)
+}
+
+/// Routes that change something: on our own endpoint only, where the token is checked.
+pub(super) fn changes() -> Router {
+    Router::new().route("/api/v1/sampling", post(sampling::set).fallback(sampling::not_allowed))
 }
 
 async fn not_found(uri: Uri) -> Refusal {

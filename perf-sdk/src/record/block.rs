@@ -1,0 +1,225 @@
+//! Which calls of a node are measured.
+//!
+//! Of each block of n calls one is, at a uniformly random position, and it stands for n. A call's chance is then 1 in n
+//! wherever it is in a periodic pattern, and a block that is abandoned at a moment which does not depend on what was
+//! measured in it does not bias the sum: after j calls it has counted n with probability j / n.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+/// The block under way and the position drawn in the next one. All zeros: nothing is drawn yet.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    /// Calls before the next one that is measured. Written by the owner; to 0 also by [`abandon`](Self::abandon).
+    skip: AtomicU32,
+    /// The rate changed, or the block is too old.
+    stale: AtomicBool,
+    /// Calls of the block after the one that is measured. Owner only.
+    rest: Cell<u32>,
+    /// What the next measured call stands for; 0 before anything is drawn. Owner only.
+    weight: Cell<u32>,
+}
+
+impl Blocks {
+    /// Owner only: whether the call that begins now is passed over.
+    #[inline(always)]
+    pub(crate) fn skips(&self) -> bool {
+        let skip = self.skip.load(Relaxed);
+        if skip > 0 {
+            self.skip.store(skip - 1, Relaxed);
+        }
+        skip > 0
+    }
+
+    /// Owner only: what the call that begins now stands for. `None`: a block is to be [begun](Self::begin) first.
+    #[inline(always)]
+    pub(crate) fn weight(&self) -> Option<u32> {
+        let weight = self.weight.get();
+        (weight > 0 && !self.stale.load(Relaxed)).then_some(weight)
+    }
+
+    /// Owner only, after a measured call began: draws the next position at one in `rate`.
+    #[inline(always)]
+    pub(crate) fn next(&self, rate: u32, random: impl FnOnce() -> u64) {
+        // A block of one call is followed by another, and nothing changes.
+        if rate != 1 || self.weight.get() != 1 {
+            self.draw_next(rate, random);
+        }
+    }
+
+    // PERF: once in a block; inlined, it would take registers from every call.
+    #[cold]
+    #[inline(never)]
+    fn draw_next(&self, rate: u32, random: impl FnOnce() -> u64) {
+        self.draw(self.rest.get(), rate, random());
+    }
+
+    /// Owner only: begins a block with the present call, at one in `rate` (0: never). What the call stands for; 0: it is
+    /// passed over.
+    pub(crate) fn begin(&self, rate: u32, random: u64) -> u32 {
+        self.stale.store(false, Relaxed);
+        self.draw(0, rate, random);
+        match self.skip.load(Relaxed) {
+            0 => self.weight.get(),
+            skip => {
+                self.skip.store(skip - 1, Relaxed);
+                0
+            }
+        }
+    }
+
+    fn draw(&self, rest: u32, rate: u32, random: u64) {
+        if rate == 0 {
+            // Asked again after so many calls.
+            self.skip.store(u32::MAX, Relaxed);
+            self.rest.set(0);
+            self.weight.set(0);
+            return;
+        }
+        // The high half times n, its high half: uniform but for 1 part in 2³² / n.
+        let position = (((random >> 32) * u64::from(rate)) >> 32) as u32;
+        self.skip.store(rest + position, Relaxed);
+        self.rest.set(rate - 1 - position);
+        self.weight.set(rate);
+    }
+
+    /// From any thread: the next call begins a block. Lost if the owner counts at this very moment; then say it again.
+    pub(crate) fn abandon(&self) {
+        self.stale.store(true, Relaxed);
+        self.skip.store(0, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+        }
+    }
+
+    /// What the next call stands for; 0: passed over.
+    fn call(blocks: &Blocks, rate: u32, random: &mut Random) -> u32 {
+        if blocks.skips() {
+            return 0;
+        }
+        let weight = blocks.weight().unwrap_or_else(|| blocks.begin(rate, random.next()));
+        if weight > 0 {
+            blocks.next(rate, || random.next());
+        }
+        weight
+    }
+
+    #[test]
+    fn one_of_each_block_with_the_blocks_weight() {
+        for rate in [1, 2, 3, 64, 4096] {
+            let (blocks, mut random) = (Blocks::default(), Random(u64::from(rate) + 77));
+            for _ in 0..200 {
+                let weights: Vec<u32> = (0..rate).map(|_| call(&blocks, rate, &mut random)).collect();
+                assert_eq!(weights.iter().sum::<u32>(), rate);
+                assert_eq!(weights.iter().filter(|weight| **weight > 0).count(), 1);
+            }
+        }
+    }
+
+    #[test]
+    fn every_position_is_as_likely() {
+        let (blocks, mut random) = (Blocks::default(), Random(5));
+        let mut hits = [0_u32; 16];
+        for _ in 0..16_000 {
+            for hit in &mut hits {
+                *hit += u32::from(call(&blocks, 16, &mut random) > 0);
+            }
+        }
+        // 1,000 ± 31 each.
+        assert!(hits.iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
+    }
+
+    #[test]
+    fn never_is_never() {
+        let (blocks, mut random) = (Blocks::default(), Random(9));
+        assert!((0..100_000).all(|_| call(&blocks, 0, &mut random) == 0));
+    }
+
+    /// Durations of call `at`.
+    type Workload = (&'static str, fn(u32, &mut Random) -> u64);
+
+    const WORKLOADS: [Workload; 4] = [
+        ("constant", |_, _| 1_000),
+        ("bimodal", |_, random| if random.next() % 10 == 0 { 500_000 } else { 800 }),
+        ("periodic with the block", |at, _| if at % 8 == 0 { 90_000 } else { 1_000 }),
+        // Pareto, α = 2.
+        ("heavy-tailed", |_, random| {
+            (1_000.0 / ((random.next() >> 11) as f64 / (1_u64 << 53) as f64).max(1e-9).sqrt()) as u64
+        }),
+    ];
+
+    #[test]
+    fn estimates_are_unbiased() {
+        use crate::histogram::{Histogram, Scale};
+        const SEEDS: u64 = if cfg!(miri) { 2 } else { 200 };
+        const CALLS: u32 = 4_096;
+        for (name, duration) in WORKLOADS {
+            for rate in [8, 64] {
+                let (mut counts, mut sums) = (Vec::new(), Vec::new());
+                let (mut all_true, mut all_estimated) =
+                    (Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds));
+                for seed in 0..SEEDS {
+                    let (blocks, mut random) = (Blocks::default(), Random(seed * 2 + 1));
+                    let mut values = Random(seed * 7 + 3);
+                    let (mut truth, mut estimate) = (Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds));
+                    // A start within a block, as any window has it.
+                    (0..seed as u32 % rate).for_each(|_| _ = call(&blocks, rate, &mut random));
+                    for at in 0..CALLS {
+                        let value = duration(at, &mut values);
+                        truth.record(value, 1);
+                        estimate.record(value, u64::from(call(&blocks, rate, &mut random)));
+                    }
+                    counts.push(estimate.count() as f64 - truth.count() as f64);
+                    sums.push((estimate.sum() as f64 - truth.sum() as f64) / truth.sum() as f64);
+                    all_true.merge(&truth);
+                    all_estimated.merge(&estimate);
+                }
+                for (what, errors) in [("count", &counts), ("sum", &sums)] {
+                    let n = errors.len() as f64;
+                    let mean = errors.iter().sum::<f64>() / n;
+                    let spread = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (n - 1.0);
+                    assert!(mean.abs() <= 4.0 * (spread / n).sqrt() + 1e-9, "{name} 1/{rate} {what}: {mean}");
+                }
+                for q in [0.5, 0.99] {
+                    let (truth, estimate) = (all_true.quantile(q).unwrap(), all_estimated.quantile(q).unwrap());
+                    // Standard errors of a quantile, as ranks; and a cell.
+                    let n = all_true.count() as f64 / f64::from(rate);
+                    let apart = 4.0 * (q * (1.0 - q) / n).sqrt();
+                    let [low, high] = [q - apart, (q + apart).min(1.0)].map(|q| all_true.quantile(q).unwrap());
+                    let fits = cfg!(miri) || (estimate >= low / 1.022 && estimate <= high * 1.022);
+                    assert!(fits, "{name} 1/{rate} p{q}: {estimate} for {truth}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn changes_and_abandoned_blocks_do_not_bias() {
+        // 1,000 runs of 500 calls whose rate changes at every 7th call and whose block is abandoned at every 50th.
+        let (mut counted, mut random) = (0_u64, Random(3));
+        for _ in 0..1_000 {
+            let blocks = Blocks::default();
+            for at in 0..500 {
+                if at % 50 == 17 {
+                    blocks.abandon();
+                }
+                counted += u64::from(call(&blocks, [1, 64, 8, 100][at / 7 % 4], &mut random));
+            }
+        }
+        let mean = counted as f64 / 500_000.0;
+        assert!((0.97..1.03).contains(&mean), "{mean}");
+    }
+}

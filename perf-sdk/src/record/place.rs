@@ -1,0 +1,54 @@
+//! Where an open call stands, in one word.
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use super::node::Node;
+
+/// Of a measured call: its frame's depth and the serial number of the call in it. Of one that was passed over: the node of
+/// its caller.
+// PERF: one word, so that a guard is returned in registers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place(*const u8);
+
+/// Set in the place of a call that was passed over. Nodes lie at multiples of 64.
+const PASSED: usize = 1;
+/// Bits of a serial number; the others are the depth's.
+const SERIAL_BITS: u32 = usize::BITS / 2;
+
+impl Place {
+    pub(super) const NONE: Self = Self(ptr::null());
+
+    #[inline]
+    pub(super) fn frame(depth: usize, serial: u32) -> Self {
+        Self(ptr::without_provenance((serial as usize) << (usize::BITS - SERIAL_BITS) | depth << 1))
+    }
+
+    #[inline]
+    pub(super) fn passed(below: &'static Node) -> Self {
+        Self(ptr::from_ref(below).cast::<u8>().map_addr(|address| address | PASSED))
+    }
+
+    /// The caller of a call that was passed over.
+    #[inline]
+    pub(super) fn below(self) -> Option<&'static Node> {
+        // SAFETY: the bit says that `passed` made this place of a `&'static Node`, which is at an even address.
+        (self.0.addr() & PASSED != 0).then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
+    }
+
+    #[inline]
+    pub(super) fn is_passed(self) -> bool {
+        self.0.addr() & PASSED != 0
+    }
+
+    #[inline]
+    pub(super) fn depth(self) -> usize {
+        (self.0.addr() << SERIAL_BITS >> SERIAL_BITS) >> 1
+    }
+
+    /// As much of a serial number as fits.
+    #[inline]
+    pub(super) fn serial(self) -> u32 {
+        (self.0.addr() >> (usize::BITS - SERIAL_BITS)) as u32
+    }
+}

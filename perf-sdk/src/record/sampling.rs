@@ -1,0 +1,137 @@
+//! Rates that the user wishes, by pattern.
+
+use std::fmt;
+use std::mem;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::registry::records;
+use crate::memory;
+use crate::scope::{Rate, Site};
+
+/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
+/// attribute says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) pattern: String,
+    pub(crate) rate: Option<Rate>,
+}
+
+impl FromStr for Rule {
+    type Err = ();
+
+    /// `pattern=rate`
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (pattern, rate) = text.rsplit_once('=').ok_or(())?;
+        let pattern = pattern.trim();
+        if pattern.is_empty() {
+            return Err(());
+        }
+        Ok(Self { pattern: pattern.to_owned(), rate: Some(rate.parse().map_err(drop)?) })
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rate {
+            Some(rate) => write!(f, "{}={rate}", self.pattern),
+            None => write!(f, "{}=default", self.pattern),
+        }
+    }
+}
+
+/// A later one goes before an earlier one.
+static RULES: Mutex<Option<Arc<Vec<Rule>>>> = Mutex::new(None);
+static ADDING: Mutex<()> = Mutex::new(());
+/// Whether there is any, so that nobody asks in vain.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// Adds rules for all sites, those included that have not run yet. How many call sites on how many threads changed.
+pub(crate) fn add(rules: &[Rule]) -> usize {
+    if rules.is_empty() {
+        return 0;
+    }
+    let _one_at_a_time = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let replaced = |old: &Rule| rules.iter().any(|new| new.pattern == old.pattern);
+    let kept = before.iter().flat_map(|rules| rules.iter()).filter(|old| !replaced(old));
+    let all = Some(Arc::new(kept.chain(rules).cloned().collect()));
+    // Nothing is allocated or freed under this lock.
+    let before = mem::replace(&mut *RULES.lock().unwrap_or_else(PoisonError::into_inner), all);
+    drop(before);
+    ANY.store(true, Release);
+    let rules_now = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let shards = records().flat_map(|record| std::iter::successors(record.newest_shard(), |shard| shard.older()));
+    let changed: Vec<&'static Site> = shards.map(|shard| shard.site).filter(|site| apply(&rules_now, site)).collect();
+    for record in records() {
+        for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+            if node.site().is_some_and(|site| changed.iter().any(|changed| std::ptr::eq(*changed, site))) {
+                node.blocks.abandon();
+            }
+        }
+    }
+    changed.len()
+}
+
+/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold for it.
+///
+/// Never waits: when the rules are being replaced at this moment, whoever does so will find the shard.
+pub(super) fn configure(site: &'static Site) {
+    if ANY.load(Acquire)
+        && let Ok(rules) = RULES.try_lock()
+    {
+        let rules = rules.clone();
+        memory::uncounted(|| apply(&rules, site));
+    }
+}
+
+/// Whether that changed the site's rate.
+fn apply(rules: &Option<Arc<Vec<Rule>>>, site: &Site) -> bool {
+    let label = site.label();
+    let path = format!("{}::{}", label.module, label.name);
+    let path = path.strip_prefix("::").unwrap_or(&path);
+    let rule = rules.iter().flat_map(|rules| rules.iter().rev()).find(|rule| matches(&rule.pattern, path));
+    rule.is_some_and(|rule| site.pin(rule.rate))
+}
+
+/// Whether `pattern` with its stars fits all of `text`.
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or("");
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn stars_stand_for_any_text() {
+        for (pattern, text, fits) in [
+            ("*", "a::b", true),
+            ("*", "", true),
+            ("a::b", "a::b", true),
+            ("a::b", "a::bc", false),
+            ("a::*", "a::b::c", true),
+            ("a::*", "b::a::c", false),
+            ("*::get", "store::Store::get", true),
+            ("*::get", "store::Store::get_all", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-c-b", false),
+            ("ab*ba", "aba", false),
+            ("", "x", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+}
