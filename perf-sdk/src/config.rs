@@ -13,6 +13,9 @@ use crate::scope::Rate;
 /// Where the endpoint listens when nothing else is said.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 
+/// What measuring may cost when nothing else is said, as a share of the process's CPU time.
+const DEFAULT_BUDGET: f64 = 0.01;
+
 /// One line of the table of settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -80,6 +83,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "how many calls are measured; all are counted",
     },
     Setting {
+        key: "budget",
+        variable: "PERF_BUDGET",
+        allowed: "a percentage of the process's CPU time, above 0% and up to 100%, or off",
+        default: "1%",
+        meaning: "what measuring may cost: functions called very often are then measured on a sample of their calls; off: every call is measured",
+    },
+    Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
         allowed: "perf-time, perf-seq, rseq or syscall",
@@ -129,7 +139,7 @@ impl fmt::Display for Listen {
 }
 
 /// Settings as they hold: code and environment together, checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) listen: Listen,
     pub(crate) token: Option<String>,
@@ -138,6 +148,8 @@ pub(crate) struct Config {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) report: bool,
     pub(crate) sample: Vec<Rule>,
+    /// A share; `None`: every call is measured.
+    pub(crate) budget: Option<f64>,
     pub(crate) cpu_clock: Option<Engine>,
 }
 
@@ -147,6 +159,7 @@ impl Config {
         let hidden = |token: &Option<String>| String::from(if token.is_some() { "a token" } else { "none" });
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
+        let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
             ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
@@ -166,6 +179,7 @@ impl Config {
             ),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
+            ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()
@@ -256,6 +270,11 @@ impl Builder {
         }
     }
 
+    /// What measuring may cost, as a percentage of the process's CPU time such as `0.5%`; `off`: every call is measured.
+    pub fn budget(self, share: impl Into<String>) -> Self {
+        self.set("budget", share)
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -297,6 +316,7 @@ impl Builder {
             allow_hosts: hosts.unwrap_or_default(),
             report: read.parse("report", boolean)?.unwrap_or(true),
             sample: read.parse("sample", rules)?.unwrap_or_default(),
+            budget: read.parse("budget", budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
         };
         match config.listen {
@@ -344,6 +364,14 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+fn budget(text: &str) -> Option<Option<f64>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    (percent > 0.0 && percent <= 100.0).then_some(Some(percent / 100.0))
+}
+
 fn rules(text: &str) -> Option<Vec<Rule>> {
     text.split(',').map(|rule| rule.trim().parse().ok()).collect()
 }
@@ -380,6 +408,8 @@ mod tests {
             ("PERF_ALLOW_HOSTS", "a b"),
             ("PERF_CPU_CLOCK", "sundial"),
             ("PERF_SAMPLE", "service::*"),
+            ("PERF_BUDGET", "0%"),
+            ("PERF_BUDGET", "1"),
             ("PERF_SAMPLE", "*=1/9,=always"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();

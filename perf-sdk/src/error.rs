@@ -46,7 +46,7 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The system refused a thread or a runtime for the endpoint.
+    /// The system refused a thread or a runtime.
     Thread(io::Error),
 }
 
@@ -76,7 +76,9 @@ impl fmt::Display for Error {
                 "cannot keep the token in {}: {source}; choose another file (PERF_TOKEN_FILE) or set PERF_TOKEN",
                 path.display()
             ),
-            Self::Thread(source) => write!(f, "no thread for the endpoint: {source}; PERF_LISTEN=off goes without"),
+            Self::Thread(source) => {
+                write!(f, "no thread for the profiler: {source}; PERF_LISTEN=off and PERF_BUDGET=off go without")
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::clock;
 use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
+use crate::governor::Keeper;
 use crate::record::Rule;
 use crate::scope::Rate;
 #[cfg(feature = "serve")]
@@ -29,6 +30,7 @@ struct Running {
     config: Config,
     /// A forked child inherits the memory but not the endpoint.
     process: u32,
+    budget: Mutex<Option<Keeper>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
 }
@@ -88,7 +90,9 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     let server = Server::start(&config, &builder)?;
     #[cfg(not(feature = "serve"))]
     let _ = builder;
+    let keeper = config.budget.map(Keeper::start).transpose().map_err(Error::Thread)?;
     let running = Arc::new(Running {
+        budget: Mutex::new(keeper),
         config,
         process: process::id(),
         #[cfg(feature = "serve")]
@@ -101,11 +105,15 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.process != process::id() {
-            // In a forked child: the parent's thread is not there to be joined, and the report is the parent's.
+            // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
+            if let Some(keeper) = self.budget.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                keeper.forget();
+            }
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        drop(self.budget.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.config.report {

@@ -9,6 +9,7 @@ mod clock;
 mod config;
 mod error;
 pub mod export;
+mod governor;
 mod handle;
 mod histogram;
 mod memory;
@@ -18,6 +19,7 @@ mod record;
 mod scope;
 #[cfg(feature = "serve")]
 mod serve;
+mod signals;
 pub mod snapshot;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use perf_sdk::FutureExt as _;
 
@@ -47,7 +49,12 @@ fn program_of_the_readme() {
 
 #[test]
 fn metrics_of_the_scrape() {
-    // A family without a sample is not written: one of each.
+    // A family without a sample is not written: one of each. The budget is first looked at after a quarter of a second.
+    let perf = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let start = Instant::now();
+    while perf.snapshot().profiler.budget.is_none() && start.elapsed() < Duration::from_secs(20) {
+        thread::sleep(Duration::from_millis(50));
+    }
     perf_sdk::measure("call", || drop(vec![0_u8; 10]));
     let future = pin!(async {}.profiled("future"));
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());

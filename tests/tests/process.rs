@@ -20,6 +20,7 @@ scenarios! {
     exact_counts,
     exact_counts_sampled,
     passed_over,
+    budget,
     recursion,
     deep_recursion,
     fork,

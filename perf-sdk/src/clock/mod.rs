@@ -30,7 +30,7 @@ mod witness;
 pub(crate) use anomaly::anomalies;
 pub(crate) use choice::{engine, init};
 pub(crate) use engine::Engine;
-pub(crate) use syscall::thread_cpu_ns_of;
+pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{DEFAULT_INTERVAL, ThreadCpu};
 pub(crate) use wall::{Wall, wall};
 

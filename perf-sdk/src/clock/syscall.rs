@@ -23,6 +23,33 @@ pub(super) fn thread_cpu_ns() -> Option<u64> {
     None
 }
 
+/// CPU time of this process, all its threads, those included that have ended; `None` where there is no such clock.
+#[cfg(unix)]
+pub(crate) fn process_cpu_ns() -> Option<u64> {
+    clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// CPU time of this process: not known on this system.
+#[cfg(not(unix))]
+pub(crate) fn process_cpu_ns() -> Option<u64> {
+    None
+}
+
+/// The kernel's number of the calling thread.
+#[cfg(target_os = "linux")]
+pub(crate) fn thread_id() -> u32 {
+    // SAFETY: no arguments, cannot fail.
+    (unsafe { libc::gettid() }) as u32
+}
+
+/// Some number that no other thread gets.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn thread_id() -> u32 {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Relaxed)
+}
+
 /// CPU time of another thread of this process, by the kernel's thread id; `None` when it has ended.
 ///
 /// **Cost.** A system call. **Blind spot.** A thread that has ended and whose id was given to a new thread of this process

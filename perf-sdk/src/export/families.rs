@@ -5,7 +5,7 @@ use std::io;
 
 use super::exposition::Floors;
 use crate::histogram::Histogram;
-use crate::snapshot::{Exemplar, Function, Snapshot};
+use crate::snapshot::{Budget, Exemplar, Function, Snapshot};
 
 /// What a family's numbers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,6 +216,27 @@ pub(super) const ROWS: &[Row] = &[
         metrics: cpu_clock,
     },
     Row {
+        name: "perf_overhead_budget_ratio",
+        help: "Share of the process's CPU time that recording may take.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        metrics: |source| budget(source, |budget| budget.allowed),
+    },
+    Row {
+        name: "perf_overhead_ratio",
+        help: "Share of the process's CPU time that recording takes, scrapes and the profiler's own threads included; an estimate.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        metrics: |source| budget(source, |budget| budget.achieved),
+    },
+    Row {
+        name: "perf_overhead_floor_ratio",
+        help: "Of that, what counting calls takes, which measuring fewer of them cannot save.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        metrics: |source| budget(source, |budget| budget.floor),
+    },
+    Row {
         name: "perf_overhead_seconds_total",
         help: "Estimated time that recording itself cost.",
         unit: "seconds",
@@ -238,6 +259,11 @@ fn labels(function: &Function) -> Vec<(&'static str, Cow<'_, str>)> {
 
 fn single<'a>(value: f64) -> Metrics<'a> {
     Box::new(std::iter::once(Metric { labels: Vec::new(), value: Value::Number(value) }))
+}
+
+fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
+    let value = source.snapshot.profiler.budget.map(value);
+    Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
 }
 
 fn per_function<'a>(source: Source<'a>, value: fn(Source<'a>, &'a Function) -> Option<f64>) -> Metrics<'a> {

@@ -2,12 +2,14 @@
 
 mod arena;
 mod block;
+mod budget;
 mod call;
 mod counter;
 mod dropped;
 mod error_text;
 mod exemplar;
 mod future;
+mod governor;
 mod guard;
 mod index;
 mod node;
@@ -34,6 +36,7 @@ pub(crate) use arena::mapped_bytes;
 pub(crate) use dropped::{counts as dropped_counts, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
+pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::cost;
 pub(crate) use registry::{began, records};

@@ -49,7 +49,7 @@ pub(super) fn borrow() -> Option<&'static ThreadRecord> {
 }
 
 fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
-    let owner = thread_id();
+    let owner = clock::thread_id();
     let cpu = memory::uncounted(cpu);
     if FREE.load(Relaxed) > 0
         && let Some(record) = records().find(|record| record.take(owner))
@@ -97,18 +97,6 @@ fn forget_all() {
     if Slot::get().is_record() {
         Slot::NEW.set();
     }
-}
-
-#[cfg(target_os = "linux")]
-fn thread_id() -> u32 {
-    // SAFETY: no arguments, cannot fail.
-    (unsafe { libc::gettid() }) as u32
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_id() -> u32 {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    NEXT.fetch_add(1, Relaxed)
 }
 
 #[cfg(unix)]

@@ -29,7 +29,7 @@ pub struct Source {
 /// Which calls of a site are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sample {
-    /// Every call, unless the user wishes otherwise.
+    /// As the budget allows.
     Default,
     /// Every call.
     Always,
@@ -99,10 +99,21 @@ impl Site {
         self.rate.load(Relaxed) & !PINNED
     }
 
+    /// Whether the attribute or the user decided the rate, so that the budget leaves it alone.
+    pub(crate) fn is_pinned(&self) -> bool {
+        self.rate.load(Relaxed) & PINNED != 0
+    }
+
+    /// What the budget allows.
+    pub(crate) fn allow(&self, one_in: u32) {
+        // A wish that comes at the same time is not overwritten.
+        let _ = self.rate.fetch_update(Relaxed, Relaxed, |rate| (rate & PINNED == 0).then_some(one_in));
+    }
+
     /// The user's wish; `None`: as the attribute says. False: nothing changed.
     pub(crate) fn pin(&self, rate: Option<Rate>) -> bool {
         let rate = rate.map_or(self.options.sample.rate(), |rate| rate.weight() | PINNED);
-        if rate & PINNED == 0 && self.rate.load(Relaxed) & PINNED == 0 {
+        if rate & PINNED == 0 && !self.is_pinned() {
             return false;
         }
         self.rate.swap(rate, Relaxed) != rate

@@ -6,7 +6,6 @@ mod page;
 mod reply;
 mod routes;
 mod server;
-mod signals;
 mod token;
 #[cfg(feature = "metrics")]
 mod user_metrics;

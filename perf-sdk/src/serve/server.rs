@@ -20,6 +20,7 @@ use super::routes;
 use super::token::Token;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
 use crate::error::Error;
+use crate::record::OwnThread;
 
 /// Connections at once; further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 64;
@@ -76,7 +77,8 @@ impl Server {
         let thread = thread::Builder::new()
             .name("perf-sdk".to_owned())
             .spawn(move || {
-                super::signals::block_all();
+                crate::signals::block_all();
+                let _own = OwnThread::enter();
                 runtime.block_on(async {
                     tokio::select! {
                         _ = stopped => {}

@@ -253,6 +253,10 @@ impl Profiler {
         if self.cpu_clock != other.cpu_clock {
             self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
         }
+        if self.budget != other.budget {
+            // Shares of different times do not add up.
+            self.budget = None;
+        }
         for (reason, n) in &other.dropped {
             *self.dropped.entry(reason.clone()).or_default() += n;
         }

@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::threads::{self, NodeReading, ThreadReading};
-use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use super::{Budget, CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
@@ -162,6 +162,11 @@ impl Fold {
             memory_bytes: record::mapped_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             overhead_ns: record::cost().of(self.measured_calls, self.passed_calls) as u64,
+            budget: record::budget_reading().map(|reading| Budget {
+                allowed: reading.budget,
+                achieved: reading.achieved,
+                floor: reading.floor,
+            }),
             dropped,
         };
         let mut snapshot = Snapshot {

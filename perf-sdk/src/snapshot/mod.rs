@@ -14,7 +14,7 @@ pub use file::FileError;
 pub(crate) use file::write_json;
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
-pub use profiler::{Dropped, Profiler};
+pub use profiler::{Budget, Dropped, Profiler};
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 

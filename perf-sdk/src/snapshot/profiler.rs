@@ -7,6 +7,18 @@ use serde::{Deserialize, Serialize};
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
+/// Shares of the process's CPU time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Budget {
+    /// What recording may take.
+    pub allowed: f64,
+    /// What it takes, with scrapes and the profiler's own threads. An estimate from what empty calls cost at the start.
+    pub achieved: f64,
+    /// Of that, what counting calls takes, which measuring fewer of them cannot save.
+    pub floor: f64,
+}
+
 /// The profiler's own figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -21,6 +33,9 @@ pub struct Profiler {
     pub cpu_clock: String,
     /// Estimated time that recording itself cost, nanoseconds.
     pub overhead_ns: u64,
+    /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
+    #[serde(default)]
+    pub budget: Option<Budget>,
     /// What could not be recorded.
     pub dropped: Dropped,
 }

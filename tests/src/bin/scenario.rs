@@ -24,6 +24,7 @@ fn main() {
         ("exact_counts", exact_counts),
         ("exact_counts_sampled", exact_counts_sampled),
         ("passed_over", passed_over),
+        ("budget", budget),
         ("recursion", recursion),
         ("deep_recursion", deep_recursion),
         ("fork", fork),
@@ -374,6 +375,51 @@ fn passed_over() {
     }
     perf_sdk::measure("afterwards", || ());
     assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
+}
+
+/// A function called millions of times a second gives way, a slow one does not, and afterwards all is as before.
+fn budget() {
+    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
+    let one_in = |seen: &perf_sdk::snapshot::Snapshot, name| function(seen, name).one_in;
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Relaxed) {
+                for n in 0..1_000_u64 {
+                    perf_sdk::measure("hot", || black_box(n));
+                }
+                calls.fetch_add(1_000, Relaxed);
+            }
+        });
+        threads.spawn(|| {
+            while !done.load(Relaxed) {
+                perf_sdk::measure("slow", || spin(Duration::from_millis(2)));
+            }
+        });
+        let start = Instant::now();
+        let kept = loop {
+            thread::sleep(Duration::from_millis(100));
+            let seen = handle.snapshot();
+            let now = seen.profiler.budget.unwrap_or_default();
+            if one_in(&seen, "hot") > 1 && now.achieved - now.floor <= 1.5 * now.allowed {
+                break seen;
+            }
+            assert!(start.elapsed() < Duration::from_secs(10), "{now:?}, 1 in {}", one_in(&seen, "hot"));
+        };
+        assert_eq!(one_in(&kept, "slow"), 1, "slow calls cost next to nothing");
+        done.store(true, Relaxed);
+    });
+    let seen = handle.snapshot();
+    let hot = function(&seen, "hot");
+    assert_eq!(hot.calls.ok, calls.load(Relaxed));
+    assert!(hot.samples < hot.calls.ok);
+    let share = hot.wall.count() as f64 / hot.calls.ok as f64;
+    assert!((0.95..1.05).contains(&share), "the estimate of the calls is {share} of them");
+    let start = Instant::now();
+    while one_in(&handle.snapshot(), "hot") > 1 {
+        assert!(start.elapsed() < Duration::from_secs(10), "1 in {}", one_in(&handle.snapshot(), "hot"));
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// The first call of all calibrates and tests the clocks, which takes milliseconds that belong to no call.

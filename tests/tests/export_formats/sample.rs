@@ -1,6 +1,6 @@
 //! A snapshot with something of everything, the same on every run.
 
-use perf_sdk::snapshot::{CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals};
+use perf_sdk::snapshot::{Budget, CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals};
 use perf_sdk::{Histogram, Scale};
 
 /// What a `metrics-exporter-prometheus` recorder renders.
@@ -53,6 +53,9 @@ pub(crate) fn snapshot() -> Snapshot {
     profiler.memory_bytes = 131_072;
     profiler.cpu_clock = "perf-seq".into();
     profiler.overhead_ns = 25_000;
+    let mut budget = Budget::default();
+    (budget.allowed, budget.achieved, budget.floor) = (0.01, 0.0075, 0.0025);
+    profiler.budget = Some(budget);
     profiler.dropped = [("clock".to_owned(), 0), ("depth".to_owned(), 3)].into();
     snapshot
 }

@@ -1,8 +1,8 @@
-//! The endpoint's thread takes no signals: they belong to the program's own threads.
+//! Our threads take no signals: they belong to the program's own.
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(super) fn block_all() {
+pub(crate) fn block_all() {
     use std::mem::MaybeUninit;
     use std::ptr;
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
@@ -14,4 +14,4 @@ pub(super) fn block_all() {
 }
 
 #[cfg(not(unix))]
-pub(super) fn block_all() {}
+pub(crate) fn block_all() {}

@@ -1,0 +1,133 @@
+//! How sparsely each site must be measured for the whole to stay within a budget. Pure.
+
+use crate::scope::Rate;
+
+/// A lower rate is taken back only after so many looks in a row, or at once when it is far too low.
+const PATIENCE: u8 = 3;
+const FAR: u32 = 8;
+
+/// One site between two looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Load {
+    /// What measuring all its calls would have cost beyond counting them, nanoseconds.
+    pub(super) full_ns: f64,
+}
+
+/// What a site is measured at, and how long it could have been measured more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowed {
+    pub(super) one_in: u32,
+    waiting: u8,
+}
+
+impl Default for Allowed {
+    fn default() -> Self {
+        Self { one_in: 1, waiting: 0 }
+    }
+}
+
+/// The most that any site may cost for all together to cost `budget_ns`: those below are measured fully, so whoever costs
+/// most gives way first. Infinite when there is enough for all.
+pub(super) fn level(loads: &[Load], budget_ns: f64) -> f64 {
+    let mut costs: Vec<f64> = loads.iter().map(|load| load.full_ns).collect();
+    if costs.iter().sum::<f64>() <= budget_ns {
+        return f64::INFINITY;
+    }
+    costs.sort_by(f64::total_cmp);
+    let mut left = budget_ns;
+    for (at, cost) in costs.iter().enumerate() {
+        let share = left / (costs.len() - at) as f64;
+        if *cost >= share {
+            return share;
+        }
+        left -= cost;
+    }
+    f64::INFINITY
+}
+
+impl Allowed {
+    /// After a look at `load` under `level`. Rates are powers of two.
+    pub(super) fn after(self, load: Load, level: f64) -> Self {
+        let wanted = load.full_ns / level.max(f64::MIN_POSITIVE);
+        let one_in = if wanted <= 1.0 {
+            1
+        } else if wanted >= f64::from(Rate::MAX) {
+            Rate::MAX
+        } else {
+            (wanted.ceil() as u32).next_power_of_two()
+        };
+        let waits = one_in < self.one_in && self.waiting + 1 < PATIENCE && self.one_in / one_in < FAR;
+        if waits { Self { waiting: self.waiting + 1, ..self } } else { Self { one_in, waiting: 0 } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loads(costs: &[f64]) -> Vec<Load> {
+        costs.iter().map(|full_ns| Load { full_ns: *full_ns }).collect()
+    }
+
+    fn spent(loads: &[Load], allowed: &[Allowed]) -> f64 {
+        loads.iter().zip(allowed).map(|(load, allowed)| load.full_ns / f64::from(allowed.one_in)).sum()
+    }
+
+    #[test]
+    fn whoever_costs_most_gives_way_first() {
+        let loads = loads(&[10.0, 1_000_000.0, 400.0, 50_000.0]);
+        let level = level(&loads, 2_000.0);
+        let allowed: Vec<Allowed> = loads.iter().map(|load| Allowed::default().after(*load, level)).collect();
+        assert_eq!(allowed.iter().map(|a| a.one_in).collect::<Vec<_>>(), [1, 2048, 1, 64]);
+        assert!(spent(&loads, &allowed) <= 2_000.0);
+    }
+
+    #[test]
+    fn enough_for_all_is_enough() {
+        assert_eq!(level(&loads(&[1.0, 2.0]), 3.0), f64::INFINITY);
+        assert_eq!(level(&[], 0.0), f64::INFINITY);
+        assert_eq!(Allowed::default().after(Load { full_ns: 1e12 }, f64::INFINITY).one_in, 1);
+    }
+
+    #[test]
+    fn no_budget_is_the_lowest_rate() {
+        let loads = loads(&[5.0]);
+        let level = level(&loads, 0.0);
+        assert_eq!(Allowed::default().after(loads[0], level).one_in, Rate::MAX);
+    }
+
+    #[test]
+    fn any_loads_stay_within_the_budget() {
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        for _ in 0..2_000 {
+            let mut next = || {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                random
+            };
+            let count = next() % 50;
+            let costs: Vec<f64> = (0..count).map(|_| (next() >> (40 + next() % 24)) as f64).collect();
+            let loads = loads(&costs);
+            let budget = (next() >> 45) as f64;
+            let level = level(&loads, budget);
+            let allowed: Vec<Allowed> = loads.iter().map(|load| Allowed::default().after(*load, level)).collect();
+            let bounded =
+                loads.iter().zip(&allowed).all(|(load, a)| a.one_in < Rate::MAX || load.full_ns / level <= 4096.0);
+            assert!(!bounded || spent(&loads, &allowed) <= budget * 1.000_001, "{costs:?} {budget}");
+        }
+    }
+
+    #[test]
+    fn rates_rise_at_once_and_fall_slowly() {
+        let mut site = Allowed::default().after(Load { full_ns: 64.0 }, 1.0);
+        assert_eq!(site.one_in, 64);
+        let calmer = Load { full_ns: 30.0 };
+        for expected in [64, 64, 32] {
+            site = site.after(calmer, 1.0);
+            assert_eq!(site.one_in, expected);
+        }
+        assert_eq!(site.after(Load::default(), f64::INFINITY).one_in, 1, "far too low: at once");
+        assert_eq!(site.after(Load { full_ns: 100.0 }, 1.0).one_in, 128);
+    }
+}

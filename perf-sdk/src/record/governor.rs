@@ -1,0 +1,216 @@
+//! Keeps what measuring costs within a share of the process's CPU time.
+
+use std::collections::HashMap;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use super::budget::{self, Allowed, Load};
+use super::overhead::{self, Cost};
+use super::registry::records;
+use crate::clock;
+use crate::scope::Site;
+
+/// What a process that does nothing may spend, as a share of one core: otherwise each look at it would be too dear.
+const IDLE_SHARE: f64 = 0.01;
+/// The part of the budget that measuring keeps when scrapes take more than the rest.
+const LEAST_PART: f64 = 0.1;
+
+/// Threads of ours, by kernel id; 0: a free place.
+static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
+static READING: Mutex<Option<Reading>> = Mutex::new(None);
+
+/// Shares of the process's CPU time, between two looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Reading {
+    /// What was allowed.
+    pub(crate) budget: f64,
+    /// What recording and our own threads cost.
+    pub(crate) achieved: f64,
+    /// Of that, what counting calls alone costs, which no rate can save.
+    pub(crate) floor: f64,
+}
+
+/// The latest look; `None` before the first and without a budget.
+pub(crate) fn reading() -> Option<Reading> {
+    *READING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While it lives, the calling thread's CPU time is the profiler's.
+#[derive(Debug)]
+pub(crate) struct OwnThread(Option<&'static AtomicU32>);
+
+impl OwnThread {
+    pub(crate) fn enter() -> Self {
+        let id = clock::thread_id();
+        let free = |place: &&AtomicU32| place.compare_exchange(0, id, Relaxed, Relaxed).is_ok();
+        Self(if id == 0 { None } else { OWN_THREADS.iter().find(free) })
+    }
+}
+
+impl Drop for OwnThread {
+    fn drop(&mut self) {
+        if let Some(place) = self.0 {
+            place.store(0, Relaxed);
+        }
+    }
+}
+
+/// The state between two looks.
+#[derive(Debug)]
+pub(crate) struct Governor {
+    /// Of the process's CPU time.
+    share: f64,
+    cost: Cost,
+    sites: HashMap<usize, Seen>,
+    process_ns: u64,
+    own_ns: u64,
+    ticks: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    now: Counts,
+    before: Counts,
+    allowed: Allowed,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    /// Calls, or polls where they are more.
+    calls: u64,
+    measured: u64,
+    polls: u64,
+}
+
+/// By address.
+struct Totals(HashMap<usize, (&'static Site, Counts)>);
+
+impl Governor {
+    /// Measures what calls cost here, in some hundred microseconds.
+    pub(crate) fn new(share: f64) -> Self {
+        Self {
+            share,
+            cost: overhead::cost(),
+            sites: HashMap::new(),
+            process_ns: clock::process_cpu_ns().unwrap_or(0),
+            own_ns: own_ns(),
+            ticks: clock::wall().ticks(),
+        }
+    }
+
+    /// Sets the rates for what happened since the last look.
+    ///
+    /// **Cost.** Some 50 ns a thread and call path.
+    pub(crate) fn look(&mut self) {
+        let Some(process_ns) = clock::process_cpu_ns() else { return };
+        let (own_ns, ticks) = (own_ns(), clock::wall().ticks());
+        let spent_ns = process_ns.saturating_sub(self.process_ns) as f64;
+        let ours_ns = own_ns.saturating_sub(self.own_ns) as f64;
+        let wall_ns = clock::wall().ns(ticks.saturating_sub(self.ticks)) as f64;
+        (self.process_ns, self.own_ns, self.ticks) = (process_ns, own_ns, ticks);
+
+        let totals = Totals::read();
+        let extra_ns = (self.cost.measured - self.cost.passed).max(0.0);
+        let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
+        let mut governed: Vec<(&'static Site, Load)> = Vec::new();
+        for (address, (site, now)) in totals.0 {
+            let seen = self.sites.entry(address).or_default();
+            seen.before = seen.now;
+            seen.now = now;
+            let calls = now.calls.saturating_sub(seen.before.calls) as f64;
+            let measured = now.measured.saturating_sub(seen.before.measured) as f64;
+            floor_ns += calls * self.cost.passed;
+            measured_ns += measured * extra_ns;
+            if site.is_pinned() {
+                pinned_ns += measured * extra_ns;
+            } else {
+                governed.push((site, Load { full_ns: calls * extra_ns }));
+            }
+        }
+        let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);
+        let left_ns = (budget_ns - ours_ns - pinned_ns).max(budget_ns * LEAST_PART);
+        let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
+        let level = budget::level(&loads, left_ns);
+        let mut changed: Vec<usize> = Vec::new();
+        for (site, load) in governed {
+            let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
+            let before = seen.allowed.one_in;
+            seen.allowed = seen.allowed.after(load, level);
+            if seen.allowed.one_in != before {
+                site.allow(seen.allowed.one_in);
+                changed.push(key(site));
+            }
+        }
+        begin_anew(&changed);
+        if spent_ns > 0.0 {
+            let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
+            let reading = Reading {
+                budget: self.share,
+                achieved: of_spent(floor_ns + measured_ns + ours_ns),
+                floor: of_spent(floor_ns),
+            };
+            *READING.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        }
+    }
+}
+
+impl Drop for Governor {
+    /// Without a governor every call is measured.
+    fn drop(&mut self) {
+        let totals = Totals::read();
+        totals.0.values().for_each(|(site, _)| site.allow(1));
+        begin_anew(&totals.0.keys().copied().collect::<Vec<_>>());
+        *READING.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+impl Totals {
+    fn read() -> Self {
+        let mut totals: HashMap<usize, (&'static Site, Counts)> = HashMap::new();
+        for record in records() {
+            for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+                let Some(site) = node.site() else { continue };
+                let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
+                counts.calls += node.outcomes().iter().sum::<u64>();
+                counts.measured += node.samples();
+            }
+            for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
+                if let Some(future) = shard.future()
+                    && let Some((_, counts)) = totals.get_mut(&key(shard.site))
+                {
+                    counts.polls += future.polls.get();
+                }
+            }
+        }
+        for (_, counts) in totals.values_mut().filter(|(_, counts)| counts.polls > counts.calls) {
+            // A poll costs what a call does.
+            counts.measured = (counts.measured as f64 / counts.calls.max(1) as f64 * counts.polls as f64) as u64;
+            counts.calls = counts.polls;
+        }
+        Self(totals)
+    }
+}
+
+/// Blocks of these sites are abandoned, so that the new rate holds at once.
+fn begin_anew(changed: &[usize]) {
+    if changed.is_empty() {
+        return;
+    }
+    for record in records() {
+        for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+            if node.site().is_some_and(|site| changed.contains(&key(site))) {
+                node.blocks.abandon();
+            }
+        }
+    }
+}
+
+fn key(site: &'static Site) -> usize {
+    ptr::from_ref(site).addr()
+}
+
+fn own_ns() -> u64 {
+    let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
+    ids.filter_map(clock::thread_cpu_ns_of).sum()
+}
