@@ -5,7 +5,11 @@
 //! measured in it does not bias the sum: after j calls it has counted n with probability j / n.
 
 use std::cell::Cell;
+use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+
+/// Attempts to abandon a block.
+const TRIES: u32 = 10;
 
 /// The block under way and the position drawn in the next one. All zeros: nothing is drawn yet.
 #[derive(Debug, Default)]
@@ -83,10 +87,17 @@ impl Blocks {
         self.weight.set(rate);
     }
 
-    /// From any thread: the next call begins a block. Lost if the owner counts at this very moment; then say it again.
+    /// From any thread: the next call begins a block.
     pub(crate) fn abandon(&self) {
         self.stale.store(true, Relaxed);
-        self.skip.store(0, Relaxed);
+        // The owner may be counting down at this very moment and overwrite the 0; within some nanoseconds it is done.
+        for _ in 0..TRIES {
+            self.skip.store(0, Relaxed);
+            (0..100).for_each(|_| hint::spin_loop());
+            if self.skip.load(Relaxed) == 0 || !self.stale.load(Relaxed) {
+                return;
+            }
+        }
     }
 }
 

@@ -93,21 +93,19 @@ fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
 }
 
 /// Counts the open calls that have no frame: those of the current scope that no frame stands for.
-fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], open: &[OpenCall]) {
-    let mut framed = open.iter().rev().peekable();
+fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], mut open: &[OpenCall]) {
     let mut top = record.top_for_reader();
     // Looked for among the nodes that were read: another one may not be complete yet.
     while let Some(reading) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top)) {
-        top = match framed.next_if(|call| ptr::eq(call.node, reading.node)) {
-            Some(call) => ptr::from_ref(call.below),
-            None => {
-                reading.running += 1;
-                match reading.node.parent() {
-                    Some(parent) => ptr::from_ref(parent),
-                    None => return,
-                }
-            }
-        };
+        // Frames further up ended between the two readings.
+        if let Some(at) = open.iter().rposition(|call| ptr::eq(call.node, reading.node)) {
+            top = ptr::from_ref(open[at].below);
+            open = &open[..at];
+        } else {
+            reading.running += 1;
+            let Some(parent) = reading.node.parent() else { return };
+            top = ptr::from_ref(parent);
+        }
     }
 }
 
