@@ -8,6 +8,8 @@ use std::cell::Cell;
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
+/// A site that is never measured is asked again after so many calls.
+const ASK_AGAIN: u32 = 1 << 16;
 /// Attempts to abandon a block.
 const TRIES: u32 = 10;
 
@@ -74,8 +76,7 @@ impl Blocks {
 
     fn draw(&self, rest: u32, rate: u32, random: u64) {
         if rate == 0 {
-            // Asked again after so many calls.
-            self.skip.store(u32::MAX, Relaxed);
+            self.skip.store(ASK_AGAIN, Relaxed);
             self.rest.set(0);
             self.weight.set(0);
             return;
@@ -90,6 +91,9 @@ impl Blocks {
     /// From any thread: the next call begins a block.
     pub(crate) fn abandon(&self) {
         self.stale.store(true, Relaxed);
+        if self.skip.load(Relaxed) == 0 {
+            return;
+        }
         // The owner may be counting down at this very moment and overwrite the 0; within some nanoseconds it is done.
         for _ in 0..TRIES {
             self.skip.store(0, Relaxed);
