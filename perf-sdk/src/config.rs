@@ -76,6 +76,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "whether the table of functions is printed on stderr at exit",
     },
     Setting {
+        key: "enabled",
+        variable: "PERF_ENABLED",
+        allowed: "true or false",
+        default: "true",
+        meaning: "whether calls are recorded from the start on; the endpoint and the handle can change it",
+    },
+    Setting {
         key: "sample",
         variable: "PERF_SAMPLE",
         allowed: "PATTERN=RATE, several separated by commas: a pattern of module::function with * for any text; a rate: always, never, 1/2 to 1/4096, or a percentage",
@@ -147,6 +154,7 @@ pub(crate) struct Config {
     pub(crate) allow_remote: bool,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) report: bool,
+    pub(crate) enabled: bool,
     pub(crate) sample: Vec<Rule>,
     /// A share; `None`: every call is measured.
     pub(crate) budget: Option<f64>,
@@ -178,6 +186,7 @@ impl Config {
                 other.allow_hosts.join(","),
             ),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
+            ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
             ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
@@ -256,6 +265,11 @@ impl Builder {
         self.set("report", print.to_string())
     }
 
+    /// Whether calls are recorded from the start on.
+    pub fn enabled(self, on: bool) -> Self {
+        self.set("enabled", on.to_string())
+    }
+
     /// Measures one call in so many of each function whose `module::function` fits `pattern`, in which `*` stands for any
     /// text. All calls are counted. Of several that fit, the last one holds.
     pub fn sample(mut self, pattern: &str, rate: Rate) -> Self {
@@ -315,6 +329,7 @@ impl Builder {
             allow_remote: read.parse("allow_remote", boolean)?.unwrap_or(false),
             allow_hosts: hosts.unwrap_or_default(),
             report: read.parse("report", boolean)?.unwrap_or(true),
+            enabled: read.parse("enabled", boolean)?.unwrap_or(true),
             sample: read.parse("sample", rules)?.unwrap_or_default(),
             budget: read.parse("budget", budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,

@@ -59,6 +59,18 @@ impl Handle {
         crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
     }
 
+    /// Switches recording off or on again for the whole process. While it is off, calls that begin are not even counted; those
+    /// that are open end as they began. A future is left out if recording is off at its first poll.
+    pub fn set_recording(&self, on: bool) {
+        crate::record::set_recording(on);
+    }
+
+    /// Whether calls that begin now are recorded.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        !crate::record::is_off()
+    }
+
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -85,6 +97,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         });
     }
     crate::record::began();
+    crate::record::set_recording(config.enabled);
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;

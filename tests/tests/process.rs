@@ -42,6 +42,11 @@ scenarios! {
 }
 
 #[test]
+fn switched_off() {
+    run(SCENARIO, "switched_off", &[("PERF_ENABLED", "0")]);
+}
+
+#[test]
 fn global_destructor() {
     let output = run(SCENARIO, "global_destructor", &[]);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "global destructor ran\n");

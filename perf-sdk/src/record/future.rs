@@ -13,6 +13,7 @@ use super::node::Node;
 use super::outcome::Outcome;
 use super::place::Place;
 use super::ring::Finished;
+use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
 use crate::scope::{Site, Slot};
@@ -170,7 +171,7 @@ impl Call {
     /// A piece begins on this thread.
     pub(crate) fn enter(&mut self) -> Option<OpenPoll> {
         let site = self.site?;
-        if self.phase == Phase::Done {
+        if self.phase == Phase::Done || (self.phase == Phase::New && switch::is_off()) {
             return None;
         }
         let record = self.record()?;

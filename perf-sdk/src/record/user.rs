@@ -11,6 +11,7 @@ use super::future::{Profiled, Returned};
 use super::guard::{self, Guard};
 use super::outcome::Outcome;
 use super::ring::Finished;
+use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory;
 use crate::scope::{Options, Site, Slot, intern};
@@ -45,6 +46,9 @@ pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
 /// ```
 #[track_caller]
 pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
+    if switch::is_off() {
+        return;
+    }
     let options = Options { cpu: false, alloc: false, ..Options::DEFAULT };
     let Some(site) = named(name, "", options) else { return };
     let slot = Slot::get();

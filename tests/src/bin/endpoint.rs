@@ -200,6 +200,21 @@ fn sampling() {
         assert!(answer.status == 400 && answer.text().contains(part), "{query}: {}", answer.text());
     }
     assert_eq!(get(address, "/api/v1/sampling").status, 405);
+
+    let switch = |state: &str, more: &str| {
+        let head = format!(
+            "POST /api/v1/recording?state={state} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n"
+        );
+        http::request(address, &head).status
+    };
+    assert_eq!(switch("off", ""), 401);
+    assert!(handle.is_recording());
+    assert_eq!((switch("off", &bearer), handle.is_recording()), (200, false));
+    calls(60);
+    assert_eq!((samples("sampled"), samples("kept")), ((620, 200), (620, 620)), "not even counted");
+    assert_eq!((switch("on", &bearer), switch("maybe", &bearer)), (200, 400));
+    calls(60);
+    assert_eq!((samples("sampled").0, samples("kept")), (680, (680, 680)));
 }
 
 fn hosts_and_tokens() {

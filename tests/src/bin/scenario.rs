@@ -25,6 +25,7 @@ fn main() {
         ("exact_counts_sampled", exact_counts_sampled),
         ("passed_over", passed_over),
         ("budget", budget),
+        ("switched_off", switched_off),
         ("recursion", recursion),
         ("deep_recursion", deep_recursion),
         ("fork", fork),
@@ -419,6 +420,32 @@ fn budget() {
     while one_in(&handle.snapshot(), "hot") > 1 {
         assert!(start.elapsed() < Duration::from_secs(10), "1 in {}", one_in(&handle.snapshot(), "hot"));
         thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// `PERF_ENABLED=0` in the environment: nothing is recorded until the handle says so; what is open then ends as it began.
+fn switched_off() {
+    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    assert!(!handle.is_recording());
+    let ready = || async {}.profiled("future");
+    let work = || {
+        perf_sdk::measure("call", || {
+            perf_sdk::scope!("inner");
+        });
+        perf_sdk::record("elsewhere", Duration::from_millis(1), perf_sdk::Outcome::Ok);
+        assert!(poll(std::pin::pin!(ready())).is_ready());
+    };
+    work();
+    assert!(handle.snapshot().functions.is_empty());
+    handle.set_recording(true);
+    work();
+    perf_sdk::measure("open", || {
+        handle.set_recording(false);
+        work();
+    });
+    let seen = handle.snapshot();
+    for name in ["call", "inner", "elsewhere", "future", "open"] {
+        assert_eq!((function(&seen, name).calls.ok, function(&seen, name).running), (1, 0), "{name}");
     }
 }
 

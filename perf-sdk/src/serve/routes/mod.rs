@@ -52,7 +52,9 @@ pub fn router() -> Router {
 
 /// Routes that change something: on our own endpoint only, where the token is checked.
 pub(super) fn changes() -> Router {
-    Router::new().route("/api/v1/sampling", post(sampling::set).fallback(sampling::not_allowed))
+    Router::new()
+        .route("/api/v1/sampling", post(sampling::set).fallback(sampling::not_allowed))
+        .route("/api/v1/recording", post(sampling::switch).fallback(sampling::not_allowed))
 }
 
 async fn not_found(uri: Uri) -> Refusal {

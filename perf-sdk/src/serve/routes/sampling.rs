@@ -1,4 +1,4 @@
-//! `POST /api/v1/sampling`: how many calls are measured.
+//! `POST /api/v1/sampling`, `POST /api/v1/recording`: how many calls are measured, and whether any are recorded.
 
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
@@ -24,6 +24,18 @@ pub(super) async fn set(uri: Uri) -> Result<Response, Refusal> {
         Ok(reply::ok("text/plain; charset=utf-8", format!("{places} annotated places changed their rate\n")))
     })
     .await
+}
+
+/// `POST /api/v1/recording`: on or off.
+pub(super) async fn switch(uri: Uri) -> Result<Response, Refusal> {
+    let query = Query::parse(&uri, &["state"])?;
+    let (on, said) = match query.get("state") {
+        Some("on") => (true, "recording\n"),
+        Some("off") => (false, "not recording\n"),
+        other => return Err(Refusal::bad(format!("state is {:?}; allowed: on, off", other.unwrap_or("")))),
+    };
+    record::set_recording(on);
+    Ok(reply::ok("text/plain; charset=utf-8", said))
 }
 
 /// Anything but POST.
