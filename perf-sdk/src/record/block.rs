@@ -44,13 +44,15 @@ impl Blocks {
         (weight > 0 && !self.stale.load(Relaxed)).then_some(weight)
     }
 
-    /// Owner only, after a measured call began: draws the next position at one in `rate`.
+    /// Owner only, after a measured call began: draws the next position at one in `rate`. False when that was no work.
     #[inline(always)]
-    pub(crate) fn next(&self, rate: u32, random: impl FnOnce() -> u64) {
+    pub(crate) fn next(&self, rate: u32, random: impl FnOnce() -> u64) -> bool {
         // A block of one call is followed by another, and nothing changes.
-        if rate != 1 || self.weight.get() != 1 {
+        let draws = rate != 1 || self.weight.get() != 1;
+        if draws {
             self.draw_next(rate, random);
         }
+        draws
     }
 
     // PERF: once in a block; inlined, it would take registers from every call.

@@ -121,11 +121,13 @@ impl Governor {
             let calls = now.calls.saturating_sub(seen.before.calls) as f64;
             let measured = now.measured.saturating_sub(seen.before.measured) as f64;
             floor_ns += calls * self.cost.passed;
-            measured_ns += measured * extra_ns;
+            // Where calls are sampled, each measured one is rehearsed.
+            let spent_ns = measured * extra_ns * if site.rate() > 1 { 2.0 } else { 1.0 };
+            measured_ns += spent_ns;
             if site.is_pinned() {
-                pinned_ns += measured * extra_ns;
+                pinned_ns += spent_ns;
             } else {
-                governed.push((site, Load { full_ns: calls * extra_ns }));
+                governed.push((site, Load { full_ns: calls * extra_ns * 2.0 }));
             }
         }
         let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);

@@ -129,6 +129,11 @@ impl Frame {
         self.set_times(start, offset, 1);
     }
 
+    /// The same call, from these ticks on.
+    pub(crate) fn begin_again(&self, start: u64) {
+        self.start.store(start, Relaxed);
+    }
+
     /// With the kernel's answer, which stands for so many calls; with weight 0 it was not asked.
     pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
         self.set_times(start, cpu_ns, cpu_weight | ASKED);

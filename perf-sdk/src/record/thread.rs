@@ -17,7 +17,7 @@ use super::sampling;
 use super::shard::SiteShard;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
-use crate::scope::{Path, Scopes, Site};
+use crate::scope::{Options, Path, Sample, Scopes, Site, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
@@ -56,6 +56,8 @@ pub(crate) struct ThreadRecord {
     pub(crate) borrowed: Cell<bool>,
     /// The record that was made before this one.
     older: AtomicPtr<ThreadRecord>,
+    /// A node in no list. Owner only.
+    rehearsal: Cell<Option<&'static Node>>,
 }
 
 // SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones; cells, the index, the
@@ -92,6 +94,7 @@ impl ThreadRecord {
                 owner: AtomicU32::new(owner),
                 borrowed: Cell::new(false),
                 older: AtomicPtr::new(ptr::null_mut()),
+                rehearsal: Cell::new(None),
             });
             room.as_ref()
         };
@@ -257,6 +260,32 @@ impl ThreadRecord {
             };
         }
         Some(here)
+    }
+
+    /// Owner only: a node for calls that nobody sees, and its site.
+    pub(super) fn rehearsal(&self) -> Option<(&'static Node, &'static Site)> {
+        static REHEARSAL: Site = Site::new(
+            Source {
+                name: Some("rehearsal"),
+                path: || "",
+                ident: "rehearsal",
+                module: "perf_sdk",
+                file: file!(),
+                line: 0,
+            },
+            Options { sample: Sample::Always, ..Options::DEFAULT },
+        );
+        let node = match self.rehearsal.get() {
+            Some(node) => node,
+            None => {
+                let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, ptr::null())?;
+                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, shard, ptr::null())?;
+                node.blocks.begin(1, 0);
+                self.rehearsal.set(Some(node));
+                node
+            }
+        };
+        Some((node, &REHEARSAL))
     }
 
     /// Owner only: one finished call.

@@ -37,9 +37,12 @@ pub(super) fn enter(
         Some(offset) => frame.begin(ticks, offset),
         None => begin_unasked(record, node, frame, ticks)?,
     }
-    node.blocks.next(site.rate(), || record.random());
     record.set_top(node);
     record.stack.set_depth(depth);
+    if node.blocks.next(site.rate(), || record.random()) {
+        // Drawing took a while, and code that runs rarely takes longer.
+        frame.begin_again(record.wall.ticks());
+    }
     Some(Place::frame(depth, serial))
 }
 
