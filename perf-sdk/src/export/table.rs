@@ -15,6 +15,8 @@ struct Column {
 
 const COLUMNS: &[Column] = &[
     Column { head: "calls", cell: |f| Some(count(f.calls.total() as f64)) },
+    // On how many of them the rest of the line rests.
+    Column { head: "measured", cell: |f| (f.samples < f.calls.total()).then(|| count(f.samples as f64)) },
     Column { head: "running", cell: |f| (f.running > 0).then(|| count(f.running as f64)) },
     Column { head: "errors", cell: |f| (f.calls.error > 0).then(|| count(f.calls.error as f64)) },
     Column { head: "panics", cell: |f| (f.calls.panic > 0).then(|| count(f.calls.panic as f64)) },
