@@ -1,6 +1,5 @@
 //! An open call, from the outside.
 
-use std::marker::PhantomData;
 use std::thread;
 
 use super::call::{self, leave_busy};
@@ -20,8 +19,8 @@ use crate::scope::{Site, Slot};
 pub struct Guard {
     /// `None`: nothing to end.
     record: Option<&'static ThreadRecord>,
+    /// A pointer, which keeps the guard on its thread.
     place: Place,
-    not_send: PhantomData<*mut ()>,
 }
 
 /// Begins a call of `site`.
@@ -92,11 +91,11 @@ fn begin(site: &'static Site) -> Guard {
 impl Guard {
     #[inline]
     fn new(record: &'static ThreadRecord, place: Place) -> Self {
-        Self { record: Some(record), place, not_send: PhantomData }
+        Self { record: Some(record), place }
     }
 
     pub(super) fn nothing() -> Self {
-        Self { record: None, place: Place::NONE, not_send: PhantomData }
+        Self { record: None, place: Place::NONE }
     }
 
     /// Ends the call.
