@@ -71,15 +71,24 @@ use proc_macro2::TokenStream;
 ///   larger futures.
 #[proc_macro_attribute]
 pub fn profiled(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    expand(args.into(), item.into()).into()
+    expand(args.into(), item.into()).unwrap_or_else(|mistake| mistake).into()
 }
 
-fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    let item = ast::Item::new(item);
-    match attr::Options::parse(args).and_then(|options| rewrite(options, &item)) {
-        Ok(tokens) => tokens,
-        Err(error) => fallback::expand(&item, &error),
+/// [`macro@profiled`] when measuring is switched off at compile time: the item as it stands. Mistakes are reported all the same.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn unprofiled(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    match expand(args.into(), item.clone().into()) {
+        Ok(_) => item,
+        Err(mistake) => mistake.into(),
     }
+}
+
+/// The code; or what stands in for it after a mistake.
+fn expand(args: TokenStream, item: TokenStream) -> Result<TokenStream, TokenStream> {
+    let item = ast::Item::new(item);
+    let options = attr::Options::parse(args);
+    options.and_then(|options| rewrite(options, &item)).map_err(|error| fallback::expand(&item, &error))
 }
 
 fn rewrite(mut options: attr::Options, item: &ast::Item) -> syn::Result<TokenStream> {

@@ -9,8 +9,8 @@ use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
 use crate::governor::Keeper;
+use crate::rate::Rate;
 use crate::record::Rule;
-use crate::scope::Rate;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::snapshot::{self, Snapshot};

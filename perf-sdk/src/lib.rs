@@ -1,45 +1,87 @@
 //! In-process profiler: annotate functions, look at latency, CPU and allocations.
+//!
+//! # Off at compile time
+//!
+//! Without the feature `enabled`, which is on by default, all of this compiles to nothing: `#[profiled]` leaves the function as it
+//! stands, the allocators are the plain ones, `start()` starts nothing, a snapshot is empty, exporters write nothing of it. The
+//! crate then depends on its macros and on next to nothing else. So a library can annotate with `default-features = false`, and the program that
+//! it is built into decides. Every other feature turns `enabled` on. What has types of other crates in its
+//! signature is there with its feature only: [`router`], `tracing_layer`, `opentelemetry_trace`, `Builder::metrics_handle`,
+//! `Histogram::to_hdr`, and serde's traits on a snapshot.
 
 #![deny(unsafe_code)]
+#![cfg_attr(not(feature = "enabled"), allow(dead_code))]
 
 #[doc(hidden)]
+#[cfg(feature = "enabled")]
 #[path = "private.rs"]
 pub mod __private;
+#[cfg(feature = "enabled")]
 mod clock;
+#[cfg(feature = "enabled")]
 mod config;
 mod error;
 pub mod export;
+#[cfg(feature = "enabled")]
 mod governor;
+#[cfg(feature = "enabled")]
 mod handle;
 mod histogram;
+#[cfg(feature = "enabled")]
 mod memory;
+#[cfg(not(feature = "enabled"))]
+mod off;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
+mod outcome;
+mod rate;
+#[cfg(feature = "enabled")]
 mod record;
+#[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "serve")]
 mod serve;
+mod settings;
+#[cfg(feature = "enabled")]
 mod signals;
 pub mod snapshot;
+mod trace;
 #[cfg(feature = "tracing")]
 mod tracing_layer;
 
-pub use config::{Builder, SETTINGS, Setting};
 pub use error::Error;
-pub use handle::Handle;
 pub use histogram::{Histogram, Native, Scale, Span};
+pub use outcome::Outcome;
+pub use rate::{Rate, UnknownRate};
+pub use settings::{SETTINGS, Setting};
+pub use trace::{TraceContext, TraceHook};
+
+#[cfg(feature = "enabled")]
+pub use config::Builder;
+#[cfg(feature = "enabled")]
+pub use handle::Handle;
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
+#[cfg(feature = "enabled")]
 pub use memory::Counted;
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::opentelemetry_trace;
+#[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
-pub use record::{FutureExt, Outcome, Profiled, TraceContext, TraceHook, measure, record, set_trace_hook};
-pub use scope::{Rate, UnknownRate};
+#[cfg(feature = "enabled")]
+pub use record::{FutureExt, Profiled, measure, record, set_trace_hook};
 #[cfg(feature = "serve")]
 pub use serve::router;
 #[cfg(feature = "tracing")]
 pub use tracing_layer::{TracingLayer, tracing_layer};
+
+#[doc(hidden)]
+#[cfg(not(feature = "enabled"))]
+pub use off::private as __private;
+#[cfg(not(feature = "enabled"))]
+pub use off::{Alloc, Builder, Counted, FutureExt, Handle, Profiled, measure, record, set_trace_hook};
+#[cfg(not(feature = "enabled"))]
+pub use perf_macros::unprofiled as profiled;
 
 /// Measures the rest of the enclosing block as a scope of its own.
 ///
@@ -53,6 +95,7 @@ pub use tracing_layer::{TracingLayer, tracing_layer};
 ///
 /// A statement: the scope ends with the block. It must not be held across an `.await`: its guard is not `Send`, so most
 /// executors refuse it at compile time; use [`FutureExt::profiled`] there.
+#[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! scope {
     ($name:expr $(,)?) => {
@@ -70,6 +113,15 @@ macro_rules! scope {
             );
             &SITE
         });
+    };
+}
+
+/// Nothing: the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[macro_export]
+macro_rules! scope {
+    ($name:expr $(,)?) => {
+        const _: $crate::__private::Name = $name;
     };
 }
 
@@ -94,5 +146,8 @@ pub fn builder() -> Builder {
 /// **Cost.** A pass over all records: some microseconds a thread and site, on the calling thread only.
 #[must_use]
 pub fn snapshot() -> snapshot::Snapshot {
-    snapshot::take()
+    #[cfg(feature = "enabled")]
+    return snapshot::take();
+    #[cfg(not(feature = "enabled"))]
+    snapshot::Snapshot::default()
 }

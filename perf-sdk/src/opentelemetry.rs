@@ -3,7 +3,7 @@
 use opentelemetry::trace::TraceContextExt as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::record::TraceContext;
+use crate::trace::TraceContext;
 
 /// The OpenTelemetry trace of the current `tracing` span, for [`set_trace_hook`](crate::set_trace_hook).
 ///

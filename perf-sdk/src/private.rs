@@ -10,8 +10,9 @@ pub use perf_macros::profiled;
 pub use std::boxed::Box;
 
 use crate::clock::{self, ThreadCpu, Wall};
+pub use crate::outcome::Outcome;
 use crate::record::note_error;
-pub use crate::record::{Guard, Judge, Judged, Outcome, Profiled, Returned, enter};
+pub use crate::record::{Guard, Judge, Judged, Profiled, Returned, enter};
 pub use crate::scope::{Options, Sample, Site, Source};
 
 /// The path of a type nested in an annotated function: it knows the enclosing type.

@@ -10,7 +10,8 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::memory;
-use crate::record::{Call, OpenPoll, Outcome};
+use crate::outcome::Outcome;
+use crate::record::{Call, OpenPoll};
 use crate::scope::{Options, intern};
 
 /// A [`tracing_subscriber`] layer that measures every span as a call, without a change to the instrumented code.

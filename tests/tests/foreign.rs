@@ -138,7 +138,7 @@ fn other_peoples_test_suites_still_pass() {
         let manifest = folder.join("Cargo.toml");
         let mut text = fs::read_to_string(&manifest).expect("its manifest");
         let sdk = root.join("perf-sdk");
-        text.push_str(&format!("\n[dependencies.perf-sdk]\npath = {sdk:?}\ndefault-features = false\n\n[workspace]\n"));
+        text.push_str(&format!("\n[dependencies.perf-sdk]\npath = {sdk:?}\ndefault-features = false\nfeatures = [\"enabled\"]\n\n[workspace]\n"));
         fs::write(&manifest, text).expect("its manifest, with one dependency more");
         let output = cargo()
             .args(["test", "--quiet", "--lib", "--tests", "--manifest-path"])

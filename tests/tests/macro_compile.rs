@@ -39,7 +39,7 @@ fn older_editions() {
         let manifest = format!(
             "[package]\nname = \"edition-{edition}\"\nversion = \"0.0.0\"\nedition = \"{edition}\"\n\n\
              [lib]\npath = {:?}\n\n[features]\ndefault = {features}\nfutures = []\n\n\
-             [dependencies]\nperf-sdk = {{ path = {:?}, default-features = false }}\n",
+             [dependencies]\nperf-sdk = {{ path = {:?}, default-features = false, features = [\"enabled\"] }}\n",
             root.join("tests/tests/editions/lib.rs"),
             root.join("perf-sdk"),
         );

@@ -1,24 +1,37 @@
 //! One file a format: a [`Snapshot`](crate::snapshot::Snapshot) in, bytes out.
 
+#[cfg(feature = "enabled")]
 mod exposition;
+#[cfg(feature = "enabled")]
 mod families;
 #[cfg(feature = "svg")]
 pub mod flamegraph;
 pub mod folded;
+#[cfg(feature = "enabled")]
 pub mod hlog;
+#[cfg(feature = "enabled")]
 pub mod json;
 mod negotiate;
+#[cfg(feature = "enabled")]
 mod openmetrics;
+#[cfg(feature = "enabled")]
 mod prometheus;
+#[cfg(feature = "enabled")]
 mod protobuf;
+#[cfg(feature = "enabled")]
 pub mod speedscope;
 mod stacks;
 pub mod table;
+#[cfg(feature = "enabled")]
 mod text;
 pub(crate) mod units;
+#[cfg(feature = "enabled")]
 mod user;
 mod weight;
 
+#[cfg(not(feature = "enabled"))]
+pub use crate::off::{Exposition, hlog, json, speedscope};
+#[cfg(feature = "enabled")]
 pub use exposition::Exposition;
 pub use negotiate::Format;
 pub use stacks::has_function;

@@ -1,5 +1,6 @@
 //! The read-side form.
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Cell;
@@ -15,8 +16,9 @@ use super::scale::Scale;
 /// **Cost.** 16 bytes a cell that is not empty; merging and reading are linear in them.
 ///
 /// In a file or in JSON it is `{"unit", "sum", "zero", "cells": [[largest value in the cell, count], …]}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[cfg_attr(feature = "enabled", serde(from = "Written", into = "Written"))]
 pub struct Histogram {
     scale: Scale,
     zero: u64,
@@ -221,7 +223,7 @@ pub(super) fn middle(scale: Scale, cell: Cell) -> f64 {
 }
 
 /// The form in files: by values and not by our numbering of cells.
-#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 struct Written {
     unit: Scale,
     sum: u64,

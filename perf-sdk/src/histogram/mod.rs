@@ -11,16 +11,21 @@
 //! | `hdr` | to and from `hdrhistogram` |
 
 mod buckets;
+#[cfg(feature = "enabled")]
 mod hdr;
 mod merged;
+#[cfg(feature = "enabled")]
 mod page;
 mod scale;
+#[cfg(feature = "enabled")]
 mod shard;
 mod views;
 
 pub use merged::Histogram;
+#[cfg(feature = "enabled")]
 pub(crate) use page::Page;
 pub(crate) use scale::SECONDS_LE;
 pub use scale::Scale;
+#[cfg(feature = "enabled")]
 pub(crate) use shard::{Located, Shard};
 pub use views::{Native, Span};

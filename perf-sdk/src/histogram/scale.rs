@@ -1,19 +1,21 @@
 //! The two scales and their exact constants.
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 /// What a histogram's values are.
 ///
 /// Bucket bounds are powers of 2^(1/32) of the base unit, as in a Prometheus native histogram of schema 5: of one second
 /// on [`Scale::Seconds`], whose values are nevertheless integer nanoseconds, and of one byte on [`Scale::Bytes`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 pub enum Scale {
     /// Integer nanoseconds; exported in seconds.
     #[default]
-    #[serde(rename = "nanoseconds")]
+    #[cfg_attr(feature = "enabled", serde(rename = "nanoseconds"))]
     Seconds,
     /// Integer bytes.
-    #[serde(rename = "bytes")]
+    #[cfg_attr(feature = "enabled", serde(rename = "bytes"))]
     Bytes,
 }
 

@@ -1,6 +1,6 @@
 //! How sparsely each site must be measured for the whole to stay within a budget. Pure.
 
-use crate::scope::Rate;
+use crate::rate::Rate;
 
 /// A lower rate is taken back only after so many looks in a row, or at once when it is far too low.
 const PATIENCE: u8 = 3;

@@ -6,7 +6,6 @@ use std::thread;
 use super::dropped::{self, Reason};
 use super::exemplar;
 use super::node::Node;
-use super::outcome::Outcome;
 use super::place::Place;
 use super::registry;
 use super::ring::Finished;
@@ -15,7 +14,9 @@ use super::thread::ThreadRecord;
 use super::usual::on_cpu;
 use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
+use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
+use crate::trace::TraceHook;
 
 /// What an ended frame measured, in ticks.
 pub(super) struct Measured {
@@ -348,13 +349,7 @@ fn give_back(record: &'static ThreadRecord) {
 /// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may call anything.
 #[cold]
 #[inline(never)]
-pub(super) fn note_trace(
-    record: &'static ThreadRecord,
-    node: &'static Node,
-    wall: u64,
-    end: u64,
-    hook: exemplar::TraceHook,
-) {
+pub(super) fn note_trace(record: &'static ThreadRecord, node: &'static Node, wall: u64, end: u64, hook: TraceHook) {
     if record.asking.replace(true) {
         return;
     }

@@ -10,21 +10,10 @@ use super::arena::Zeroed;
 use super::counter::Counter;
 use crate::histogram::SECONDS_LE;
 use crate::snapshot::Exemplar;
+use crate::trace::TraceHook;
 
 /// An exemplar is replaced when it is older than this, so the hook is asked once a second per bucket, thread and site.
 const FRESH_NS: u64 = 1_000_000_000;
-
-/// Identifies the trace and span that a thread is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TraceContext {
-    /// 16 bytes, big-endian, as in W3C Trace Context.
-    pub trace_id: [u8; 16],
-    /// 8 bytes, big-endian; zeros if unknown.
-    pub span_id: [u8; 8],
-}
-
-/// Tells which trace the calling thread is in.
-pub type TraceHook = fn() -> Option<TraceContext>;
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 

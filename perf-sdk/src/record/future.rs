@@ -10,12 +10,12 @@ use super::call::{self, leave_busy, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
 use super::node::Node;
-use super::outcome::Outcome;
 use super::place::Place;
 use super::ring::Finished;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
+use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 
 pin_project! {

@@ -4,11 +4,11 @@ use std::thread;
 
 use super::call::{self, leave_busy};
 use super::node::Node;
-use super::outcome::Outcome;
 use super::place::Place;
 use super::switch;
 use super::thread::ThreadRecord;
 use super::usual;
+use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 
 /// An open call: dropping it ends the call, as a panic if the thread is unwinding, as [`Outcome::Ok`] otherwise.

@@ -13,7 +13,6 @@ mod governor;
 mod guard;
 mod index;
 mod node;
-mod outcome;
 mod overhead;
 mod place;
 mod registry;
@@ -27,10 +26,9 @@ mod user;
 mod usual;
 
 pub(crate) use error_text::note_error;
-pub use exemplar::{TraceContext, TraceHook, set_trace_hook};
+pub use exemplar::set_trace_hook;
 pub use future::{Judge, Judged, Profiled, Returned};
 pub use guard::{Guard, enter};
-pub use outcome::Outcome;
 pub use user::{FutureExt, measure, record};
 
 pub(crate) use arena::mapped_bytes;

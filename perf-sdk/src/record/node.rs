@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Orderin
 use super::arena::{Arena, Zeroed};
 use super::block::Blocks;
 use super::counter::Counter;
-use super::outcome::Outcome;
 use super::shard::SiteShard;
 use crate::memory::Tallies;
+use crate::outcome::Outcome;
 use crate::scope::{Path, Site};
 
 /// Sums over calls. Wall and CPU are in clock ticks.

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::registry::records;
 use crate::memory;
-use crate::scope::{Rate, Site};
+use crate::rate::Rate;
+use crate::scope::Site;
 
 /// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
 /// attribute says.

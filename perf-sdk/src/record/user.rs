@@ -9,11 +9,11 @@ use super::call::{self, leave_busy, leave_for_good};
 use super::dropped::{self, Reason};
 use super::future::{Profiled, Returned};
 use super::guard::{self, Guard};
-use super::outcome::Outcome;
 use super::ring::Finished;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory;
+use crate::outcome::Outcome;
 use crate::scope::{Options, Site, Slot, intern};
 
 /// Runs `f` as one call of `name`.

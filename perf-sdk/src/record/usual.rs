@@ -7,13 +7,13 @@ use std::ptr;
 
 use super::exemplar;
 use super::node::Node;
-use super::outcome::Outcome;
 use super::place::Place;
 use super::ring::Finished;
 use super::shard::SiteShard;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
+use crate::outcome::Outcome;
 use crate::scope::Site;
 
 /// Opens a frame. `None`: this is an unusual case, and nothing has changed.

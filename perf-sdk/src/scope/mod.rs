@@ -4,10 +4,8 @@
 mod current;
 mod intern;
 mod name;
-mod rate;
 mod site;
 
 pub(crate) use current::{Path, Scopes, Slot};
 pub(crate) use intern::intern;
-pub use rate::{Rate, UnknownRate};
 pub use site::{Options, Sample, Site, Source};

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
 use super::name;
-use super::rate::Rate;
+use crate::rate::Rate;
 
 /// The rate is decided by the attribute or by the user.
 const PINNED: u32 = 1 << 31;

@@ -1,9 +1,8 @@
 //! Snapshots in files.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,47 +10,7 @@ use struson::reader::{JsonReader as _, JsonStreamReader};
 use struson::serde::{DeserializerError, SerializerError};
 use struson::writer::{JsonStreamWriter, JsonWriter as _};
 
-use super::{ROOT, Snapshot};
-
-/// Why a snapshot was not written or read. The message names the file.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum FileError {
-    /// The file could not be opened, read or written.
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The file holds something else than a snapshot.
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where in the file.
-        problem: String,
-    },
-}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { path, source } => write!(f, "snapshot {}: {source}", path.display()),
-            Self::Format { path, problem } => {
-                write!(f, "{} is not a snapshot as Snapshot::write_to writes it: {problem}", path.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Io { source, .. } => Some(source),
-            Self::Format { .. } => None,
-        }
-    }
-}
+use super::{FileError, ROOT, Snapshot};
 
 impl Snapshot {
     /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever reads `path`
@@ -141,6 +100,7 @@ fn read_json<T: DeserializeOwned>(from: impl io::Read) -> Result<T, Deserializer
 #[cfg(test)]
 mod tests {
     use std::error::Error as _;
+    use std::path::PathBuf;
 
     use super::*;
     use crate::histogram::{Histogram, Scale};

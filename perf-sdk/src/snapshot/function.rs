@@ -1,12 +1,14 @@
 //! One function's figures.
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 use super::Totals;
 use crate::histogram::Histogram;
 
 /// Finished calls by outcome: exact counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Calls {
     /// Returned, and not an `Err`.
@@ -28,7 +30,8 @@ impl Calls {
 }
 
 /// What only futures have.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct FutureTotals {
     /// Times `poll` was called.
@@ -42,7 +45,8 @@ pub struct FutureTotals {
 }
 
 /// A trace that one call ran in.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Exemplar {
     /// The trace id, lower-case hexadecimal.
@@ -56,7 +60,8 @@ pub struct Exemplar {
 }
 
 /// All figures of one function.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Function {
     /// `function`, `Type::method`, or the given name.
@@ -70,10 +75,10 @@ pub struct Function {
     /// Finished calls by outcome.
     pub calls: Calls,
     /// Finished calls that were measured: all but `calls` is estimated from them.
-    #[serde(default)]
+    #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,
     /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured. Of several sites the largest.
-    #[serde(default)]
+    #[cfg_attr(feature = "enabled", serde(default))]
     pub one_in: u32,
     /// Calls running when the snapshot was taken.
     pub running: u64,

@@ -1,30 +1,38 @@
 //! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
 
 mod combine;
+mod error;
 mod exemplars;
+#[cfg(feature = "enabled")]
 mod file;
+#[cfg(feature = "enabled")]
 mod fold;
 mod function;
 mod profiler;
+#[cfg(feature = "enabled")]
 mod threads;
 mod totals;
 mod tree;
 
-pub use file::FileError;
+pub use error::FileError;
+#[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
+#[cfg(feature = "enabled")]
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 pub use profiler::{Budget, Dropped, Profiler};
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 /// Everything recorded, at one moment or over one window.
 ///
 /// All times are nanoseconds, all sizes bytes. Functions are sorted by `(module, name)`; sites with equal labels are
 /// one function.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Snapshot {
     /// When it was taken, nanoseconds since the Unix epoch.

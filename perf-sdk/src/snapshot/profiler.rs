@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
 /// Shares of the process's CPU time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Budget {
     /// What recording may take.
@@ -20,7 +22,8 @@ pub struct Budget {
 }
 
 /// The profiler's own figures.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Profiler {
     /// Annotated places that ran at least once.
@@ -34,7 +37,7 @@ pub struct Profiler {
     /// Estimated time that recording itself cost, nanoseconds.
     pub overhead_ns: u64,
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
-    #[serde(default)]
+    #[cfg_attr(feature = "enabled", serde(default))]
     pub budget: Option<Budget>,
     /// What could not be recorded.
     pub dropped: Dropped,

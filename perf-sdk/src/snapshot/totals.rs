@@ -1,11 +1,13 @@
 //! Sums of one function or one call-tree node.
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 /// Summed figures. Signed, because an exclusive figure is a difference of two estimates: clamp where you show it.
 ///
 /// The allocation fields are meaningful only where [`Snapshot::has_allocations`](super::Snapshot::has_allocations).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Totals {
     /// Wall-clock time. A future's idle time is not in it.

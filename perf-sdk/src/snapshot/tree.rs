@@ -1,5 +1,6 @@
 //! The merged call tree.
 
+#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 use super::Totals;
@@ -8,7 +9,8 @@ use super::Totals;
 pub const ROOT: u32 = u32::MAX;
 
 /// One function reached by one path of callers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct CallNode {
     /// Index into [`Snapshot::functions`](super::Snapshot::functions).
@@ -18,7 +20,7 @@ pub struct CallNode {
     /// Finished calls, all outcomes.
     pub calls: u64,
     /// Those that were measured: the sums are estimated from them.
-    #[serde(default)]
+    #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,
     /// Calls running when the snapshot was taken.
     pub running: u64,

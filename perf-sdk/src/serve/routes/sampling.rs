@@ -3,8 +3,8 @@
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
+use crate::rate::Rate;
 use crate::record::{self, Rule};
-use crate::scope::Rate;
 use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
 

@@ -1,0 +1,66 @@
+//! Allocators, not counted.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+/// The system's allocator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alloc {
+    inner: Counted<System>,
+}
+
+impl Alloc {
+    /// The allocator, for a `#[global_allocator]` static.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { inner: Counted::new(System) }
+    }
+}
+
+/// `A` as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted<A> {
+    inner: A,
+}
+
+impl<A> Counted<A> {
+    /// `inner` as it is.
+    #[must_use]
+    pub const fn new(inner: A) -> Self {
+        Self { inner }
+    }
+}
+
+macro_rules! pass_on {
+    ([$($generic:ident)?] $allocator:ty) => {
+        // SAFETY: every call is passed on unchanged to the inner allocator, which upholds the contract.
+        unsafe impl<$($generic: GlobalAlloc)?> GlobalAlloc for $allocator {
+            #[inline(always)]
+            unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { self.inner.alloc(layout) }
+            }
+
+            #[inline(always)]
+            unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { self.inner.dealloc(block, layout) }
+            }
+
+            #[inline(always)]
+            unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { self.inner.alloc_zeroed(layout) }
+            }
+
+            #[inline(always)]
+            unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+                // SAFETY: the caller's promise, passed on.
+                unsafe { self.inner.realloc(block, layout, new_size) }
+            }
+        }
+    };
+}
+
+pass_on!([] Alloc);
+pass_on!([A] Counted<A>);

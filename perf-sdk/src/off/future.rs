@@ -1,0 +1,44 @@
+//! Futures, not measured.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+/// How a future that is measured would be judged.
+#[derive(Debug)]
+pub enum Returned {}
+
+/// Nothing to measure.
+pub trait FutureExt: Future + Sized {
+    /// This future.
+    #[inline(always)]
+    fn profiled(self, _name: &'static str) -> Profiled<Self, Returned> {
+        Profiled { future: self, judge: PhantomData }
+    }
+}
+
+impl<F: Future> FutureExt for F {}
+
+pin_project! {
+    /// A future as it is.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    #[repr(transparent)]
+    pub struct Profiled<F, J> {
+        #[pin]
+        future: F,
+        judge: PhantomData<fn() -> J>,
+    }
+}
+
+impl<F: Future, J> Future for Profiled<F, J> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(context)
+    }
+}

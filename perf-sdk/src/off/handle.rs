@@ -1,0 +1,113 @@
+//! Settings and a handle of nothing.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::rate::Rate;
+use crate::snapshot::Snapshot;
+
+/// Settings that nobody reads.
+#[derive(Clone, Debug, Default)]
+#[must_use = "call start() to start the profiler"]
+pub struct Builder(());
+
+impl Builder {
+    /// Nothing.
+    pub fn listen(self, _address: impl fmt::Display) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn token(self, _token: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn token_file(self, _path: impl Into<PathBuf>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn allow_remote(self, _allow: bool) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn allow_host(self, _host: impl fmt::Display) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn report(self, _print: bool) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn enabled(self, _on: bool) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn sample(self, _pattern: &str, _rate: Rate) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn budget(self, _share: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn cpu_clock(self, _engine: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Starts nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn start(self) -> Result<Handle, Error> {
+        Ok(Handle(()))
+    }
+}
+
+/// A handle of nothing.
+#[derive(Clone, Debug)]
+#[must_use = "the endpoint closes when the handle drops"]
+pub struct Handle(());
+
+// As with the feature: dropping it is an act.
+impl Drop for Handle {
+    #[inline(always)]
+    fn drop(&mut self) {}
+}
+
+impl Handle {
+    /// Nowhere.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// No place changes its rate.
+    pub fn set_sampling(&self, _pattern: &str, _rate: Option<Rate>) -> usize {
+        0
+    }
+
+    /// Nothing.
+    pub fn set_recording(&self, _on: bool) {}
+
+    /// No.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        false
+    }
+
+    /// An empty one.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::default()
+    }
+}

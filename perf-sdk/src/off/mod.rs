@@ -1,0 +1,16 @@
+//! The public face when the feature `enabled` is off: everything compiles to nothing.
+//!
+//! What is plain data or reads only plain data is the same with and without: snapshots, histograms, rates, settings.
+
+mod alloc;
+mod export;
+mod future;
+mod handle;
+pub mod private;
+mod record;
+
+pub use alloc::{Alloc, Counted};
+pub use export::{Exposition, hlog, json, speedscope};
+pub use future::{FutureExt, Profiled};
+pub use handle::{Builder, Handle};
+pub use record::{measure, record, set_trace_hook};

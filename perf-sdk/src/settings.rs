@@ -1,0 +1,90 @@
+//! The table of settings.
+
+/// One line of the table of settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The builder's method.
+    pub key: &'static str,
+    /// The environment variable, which overrides code.
+    pub variable: &'static str,
+    /// What is allowed.
+    pub allowed: &'static str,
+    /// What holds when nothing is set.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+/// All settings: the README's table is this one.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "listen",
+        variable: "PERF_LISTEN",
+        allowed: "an address such as 127.0.0.1:9464 (port 0: a free one), unix:/path/to/socket, or off",
+        default: "127.0.0.1:9464",
+        meaning: "where the endpoint listens",
+    },
+    Setting {
+        key: "token",
+        variable: "PERF_TOKEN",
+        allowed: "16 to 256 printable ASCII characters without spaces",
+        default: "generated",
+        meaning: "what state-changing requests, and on other than loopback addresses all requests, must bear",
+    },
+    Setting {
+        key: "token_file",
+        variable: "PERF_TOKEN_FILE",
+        allowed: "a file path",
+        default: "perf-sdk-PID.token in the runtime or temporary directory",
+        meaning: "where a generated token is kept, mode 0600",
+    },
+    Setting {
+        key: "allow_remote",
+        variable: "PERF_ALLOW_REMOTE",
+        allowed: "true or false",
+        default: "false",
+        meaning: "whether other than loopback addresses may be listened on without a token",
+    },
+    Setting {
+        key: "allow_hosts",
+        variable: "PERF_ALLOW_HOSTS",
+        allowed: "host names or addresses, separated by commas",
+        default: "none",
+        meaning: "names besides loopback's and the listening address by which the endpoint may be called",
+    },
+    Setting {
+        key: "report",
+        variable: "PERF_REPORT",
+        allowed: "true or false",
+        default: "true",
+        meaning: "whether the table of functions is printed on stderr at exit",
+    },
+    Setting {
+        key: "enabled",
+        variable: "PERF_ENABLED",
+        allowed: "true or false",
+        default: "true",
+        meaning: "whether calls are recorded from the start on; the endpoint and the handle can change it",
+    },
+    Setting {
+        key: "sample",
+        variable: "PERF_SAMPLE",
+        allowed: "PATTERN=RATE, several separated by commas: a pattern of module::function with * for any text; a rate: always, never, 1/2 to 1/4096, or a percentage",
+        default: "as the attributes say, else every call",
+        meaning: "how many calls are measured; all are counted",
+    },
+    Setting {
+        key: "budget",
+        variable: "PERF_BUDGET",
+        allowed: "a percentage of the process's CPU time, above 0% and up to 100%, or off",
+        default: "1%",
+        meaning: "what measuring may cost: functions called very often are then measured on a sample of their calls; off: every call is measured",
+    },
+    Setting {
+        key: "cpu_clock",
+        variable: "PERF_CPU_CLOCK",
+        allowed: "perf-time, perf-seq, rseq or syscall",
+        default: "the first that passes its self-test",
+        meaning: "how thread CPU time is read",
+    },
+];

@@ -1,0 +1,45 @@
+//! What can go wrong with a file.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Why a snapshot was not written or read. The message names the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The file could not be opened, read or written.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file holds something else than a snapshot.
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where in the file.
+        problem: String,
+    },
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { path, source } => write!(f, "snapshot {}: {source}", path.display()),
+            Self::Format { path, problem } => {
+                write!(f, "{} is not a snapshot as Snapshot::write_to writes it: {problem}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for FileError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { source, .. } => Some(source),
+            Self::Format { .. } => None,
+        }
+    }
+}

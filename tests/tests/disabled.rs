@@ -1,0 +1,102 @@
+//! Without the feature `enabled` annotations cost nothing: not an instruction, not a crate.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("disabled")
+}
+
+fn cargo(arguments: &[&str], flags: &str) -> String {
+    let mut cargo = Command::new(env!("CARGO"));
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("target/disabled");
+    cargo.args(arguments).current_dir(folder()).env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", flags);
+    let output = cargo.output().expect("cargo runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The library's assembly without what names the build, one entry a function.
+fn functions(annotated: bool) -> BTreeMap<String, String> {
+    let name = if annotated { "annotated" } else { "bare" };
+    let file =
+        folder().parent().expect("tests").parent().expect("the workspace").join("target").join(format!("{name}.s"));
+    let emit = format!("--emit=asm={}", file.display());
+    let flags = if annotated { "--cfg annotated" } else { "" };
+    cargo(&["rustc", "--release", "--lib", "--", &emit, "-Cdebuginfo=0", "-Ccodegen-units=1"], flags);
+    let text = std::fs::read_to_string(&file).expect("the assembly");
+    let mut functions = BTreeMap::new();
+    let mut current: Option<(String, String)> = None;
+    for line in text.lines().map(unnamed) {
+        if let Some(label) = line.strip_suffix(':').filter(|label| label.starts_with('_')) {
+            functions.extend(current.replace((label.to_owned(), String::new())));
+        } else if let Some((_, body)) = &mut current
+            && line.starts_with('\t')
+            && !line.trim_start().starts_with('.')
+        {
+            body.push_str(&line);
+            body.push('\n');
+        }
+    }
+    functions.extend(current);
+    functions
+}
+
+/// Without the hash that ends a symbol's name, in which every symbol of a crate differs when one flag does.
+fn unnamed(line: &str) -> String {
+    let mut line = line.to_owned();
+    while let Some(at) = line.find("17h").filter(|at| line.get(at + 19..at + 20) == Some("E")) {
+        line.replace_range(at..at + 20, "E");
+    }
+    // Numbers of anonymous constants and labels.
+    let mut text = String::new();
+    let mut rest = line.as_str();
+    while let Some(at) = ["anon.", ".L"].iter().filter_map(|mark| rest.find(mark)).min() {
+        let end = rest[at..].find([',', '(', ')', ' ', ':']).map_or(rest.len(), |end| at + end);
+        text.push_str(&rest[..at]);
+        text.push_str("LABEL");
+        rest = &rest[end..];
+    }
+    text + rest
+}
+
+#[test]
+fn annotated_functions_are_the_bare_instructions() {
+    let (bare, annotated) = (functions(false), functions(true));
+    assert!(bare.keys().any(|name| name.contains("plain")) && bare.len() > 5, "{:?}", bare.keys());
+    assert_eq!(bare.keys().collect::<Vec<_>>(), annotated.keys().collect::<Vec<_>>());
+    for (name, body) in &bare {
+        assert_eq!(*body, annotated[name], "{name}");
+    }
+}
+
+#[test]
+fn the_tree_is_the_macros_and_next_to_nothing() {
+    let tree = cargo(&["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"], "");
+    let mut names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let allowed = [
+        "pin-project-lite",
+        "perf-macros",
+        "perf-sdk",
+        "perf-sdk-disabled",
+        "proc-macro2",
+        "quote",
+        "syn",
+        "unicode-ident",
+    ];
+    assert!(names.contains(&"perf-sdk"), "{names:?}");
+    assert!(names.iter().all(|name| allowed.contains(name)), "{names:?}");
+}
+
+#[test]
+fn the_program_decides_for_its_libraries() {
+    let settings = perf_sdk::SETTINGS.len();
+    let off = cargo(&["run", "--quiet"], "");
+    assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
+    // All names are there again, and what the library annotated is recorded too.
+    let on = cargo(&["run", "--quiet", "--features", "enabled"], "--cfg annotated");
+    assert_eq!(on, format!("recording true, functions 9, 9\nallocations true\nsettings {settings}\n"));
+}
