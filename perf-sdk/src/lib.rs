@@ -31,6 +31,8 @@ mod histogram;
 mod memory;
 #[cfg(not(feature = "enabled"))]
 mod off;
+#[cfg(feature = "enabled")]
+mod once;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod outcome;

@@ -92,11 +92,17 @@ fn the_tree_is_the_macros_and_next_to_nothing() {
 }
 
 #[test]
+fn an_empty_call_reads_as_nothing() {
+    // Here because it has to be optimised, callers included.
+    println!("{}", cargo(&["run", "--quiet", "--release", "--bin", "empty", "--features", "enabled"], ""));
+}
+
+#[test]
 fn the_program_decides_for_its_libraries() {
     let settings = perf_sdk::SETTINGS.len();
-    let off = cargo(&["run", "--quiet"], "");
+    let off = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled"], "");
     assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
     // All names are there again, and what the library annotated is recorded too.
-    let on = cargo(&["run", "--quiet", "--features", "enabled"], "--cfg annotated");
+    let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled"], "--cfg annotated");
     assert_eq!(on, format!("recording true, functions 9, 9\nallocations true\nsettings {settings}\n"));
 }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::anomaly::{self, Anomaly};
 use super::engine::{Engine, Engines};
-use super::once::Once;
 use super::{selftest, syscall, wall};
+use crate::once::Once;
 
 /// Engines that passed their self-test.
 static PASSED: AtomicU8 = AtomicU8::new(0);

@@ -19,7 +19,6 @@ mod engine;
 mod linux;
 #[cfg(test)]
 mod mock;
-mod once;
 mod scale;
 mod selftest;
 mod syscall;
@@ -32,7 +31,7 @@ pub(crate) use choice::{engine, init};
 pub(crate) use engine::Engine;
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{DEFAULT_INTERVAL, ThreadCpu};
-pub(crate) use wall::{Wall, wall};
+pub(crate) use wall::{OWN_PART, Wall, wall};
 
 /// In a forked child, before anything is recorded there.
 pub(crate) fn after_fork() {

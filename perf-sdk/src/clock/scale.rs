@@ -40,6 +40,12 @@ pub(super) fn apply(value: u64, factor: u64) -> u64 {
     ((u128::from(value) * u128::from(factor)) >> SHIFT) as u64
 }
 
+/// As [`apply`], of a value that may be negative; rounds down as well.
+#[inline]
+pub(super) fn apply_signed(value: i64, factor: u64) -> i64 {
+    ((i128::from(value) * i128::from(factor)) >> SHIFT) as i64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,12 +9,15 @@ use super::arch;
 use super::continuity::Continuity;
 #[cfg(test)]
 use super::mock;
-use super::once::Once;
 use super::scale::{self, Scale};
+use crate::once::Once;
 
 /// A pair of readings taken further apart than this says nothing.
 const PAIR_APART_NS: u64 = 5_000;
 const PAIR_TRIES: u32 = 16;
+
+/// No call's reading is lessened by more ticks for what the recorder itself took in it.
+pub(crate) const OWN_PART: u64 = 1 << 12;
 
 /// The base line of the first calibration. Both its ends are the closest of several readings, so that being switched out
 /// in between does not matter: on a loaded machine a calibration that averages readings was seen 20 % off.
@@ -95,23 +98,29 @@ impl Wall {
         scale::apply(delta_ticks, self.forward.load(Relaxed))
     }
 
+    /// As [`ns`](Self::ns), of a difference that may be a little below 0.
+    #[inline]
+    pub(crate) fn signed_ns(&self, delta_ticks: i64) -> i64 {
+        scale::apply_signed(delta_ticks, self.forward.load(Relaxed))
+    }
+
     /// How many ticks take so many nanoseconds.
     #[inline]
     pub(crate) fn ticks_of_ns(&self, ns: u64) -> u64 {
         scale::apply(ns, self.inverse.load(Relaxed))
     }
 
-    /// Ticks from `start` to `end`; 0 when that is negative or implausible, and counted.
-    #[inline]
-    pub(crate) fn between(&self, start: u64, end: u64) -> u64 {
-        let delta = end.wrapping_sub(start);
-        if delta > self.suspicious_ticks() { self.plausible(start, end) } else { delta }
-    }
-
     /// A longer delta, or a negative one (which wraps), is to be put to [`plausible`](Self::plausible): a second.
     #[inline]
-    pub(crate) fn suspicious_ticks(&self) -> u64 {
+    fn suspicious_ticks(&self) -> u64 {
         self.second.load(Relaxed)
+    }
+
+    /// Whether a call's duration need not be put to [`plausible`](Self::plausible): a second at most, and no further below 0 than what
+    /// is subtracted for the recorder's own part may bring it.
+    #[inline]
+    pub(crate) fn is_plain(&self, duration: i64) -> bool {
+        (duration as u64).wrapping_add(OWN_PART) <= self.second.load(Relaxed)
     }
 
     /// Ticks from `start` to `end` if the operating system's clock went along with the counter; otherwise 0, counted.
@@ -309,6 +318,11 @@ mod tests {
         (time, wall)
     }
 
+    fn between(wall: &Wall, start: u64, end: u64) -> u64 {
+        let delta = end.wrapping_sub(start);
+        if wall.is_plain(delta as i64) { delta } else { wall.plausible(start, end) }
+    }
+
     fn counted(reason: &str) -> u64 {
         anomalies().find(|(name, _)| *name == reason).map_or(0, |(_, n)| n)
     }
@@ -318,7 +332,7 @@ mod tests {
         let wall = wall();
         let (ticks, start) = (wall.ticks(), Instant::now());
         thread::sleep(Duration::from_millis(60));
-        let (ns, exact) = (wall.ns(wall.between(ticks, wall.ticks())), start.elapsed().as_nanos() as u64);
+        let (ns, exact) = (wall.ns(between(wall, ticks, wall.ticks())), start.elapsed().as_nanos() as u64);
         assert!(ns.abs_diff(exact) < exact / 1_000, "{ns} ns by the counter, {exact} ns by the system");
         assert!(wall.ticks_of_ns(wall.ns(1 << 40)).abs_diff(1 << 40) < 1 << 12);
     }
@@ -328,16 +342,16 @@ mod tests {
         let (time, wall) = mocked();
         let start = wall.ticks();
         time.pass(3 * S);
-        assert_eq!(wall.between(start, wall.ticks()), 3 * S);
-        assert_eq!(wall.between(start, start), 0);
+        assert_eq!(between(&wall, start, wall.ticks()), 3 * S);
+        assert_eq!(between(&wall, start, start), 0);
     }
 
     #[test]
     fn a_negative_delta_is_zero_and_counted() {
         let (time, wall) = mocked();
         let (start, before) = (wall.ticks(), counted("clock_backwards"));
-        time.jump(-5);
-        assert_eq!(wall.between(start, wall.ticks()), 0);
+        time.jump(-5 - OWN_PART as i64);
+        assert_eq!(between(&wall, start, wall.ticks()), 0);
         assert!(counted("clock_backwards") > before);
     }
 
@@ -347,12 +361,12 @@ mod tests {
         let (start, before) = (wall.ticks(), counted("clock_jump"));
         time.pass(S / 2);
         time.jump(60 * S as i64);
-        assert_eq!(wall.between(start, wall.ticks()), 0, "a minute of suspension is nobody's time");
+        assert_eq!(between(&wall, start, wall.ticks()), 0, "a minute of suspension is nobody's time");
         assert!(counted("clock_jump") > before);
         time.pass(S);
         let start = wall.ticks();
         time.pass(2 * S);
-        assert_eq!(wall.between(start, wall.ticks()), 2 * S);
+        assert_eq!(between(&wall, start, wall.ticks()), 2 * S);
     }
 
     #[test]
@@ -363,6 +377,6 @@ mod tests {
         time.pass(1);
         let start = wall.ticks();
         time.pass(2 * S);
-        assert_eq!(wall.between(start, wall.ticks()), 2 * S);
+        assert_eq!(between(&wall, start, wall.ticks()), 2 * S);
     }
 }

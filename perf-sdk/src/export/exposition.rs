@@ -10,12 +10,13 @@ use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
 use super::user;
+use crate::histogram::Histogram;
 use crate::snapshot::{Function, Snapshot};
 
 /// Writes scrapes, and remembers from one to the next what a counter may not fall below.
 ///
-/// An exclusive figure is a difference of two estimates and may shrink for a moment, which Prometheus would take for a
-/// restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one exposition for
+/// An exclusive figure is a difference of two estimates, and the time of a function that does nothing is one of two readings: both
+/// may shrink for a moment, which Prometheus would take for a restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one exposition for
 /// all scrapes of a process.
 #[derive(Debug, Default)]
 pub struct Exposition {
@@ -77,8 +78,8 @@ pub(super) struct Floors {
     /// A forked child counts from 0 again.
     pid: u32,
     overhead_ns: u64,
-    /// By module, then name: wall and CPU.
-    own: HashMap<String, HashMap<String, [u64; 2]>>,
+    /// By module, then name: exclusive wall and CPU, all wall and CPU.
+    by_function: HashMap<String, HashMap<String, [u64; 4]>>,
 }
 
 impl Floors {
@@ -88,18 +89,19 @@ impl Floors {
         }
         self.overhead_ns = self.overhead_ns.max(snapshot.profiler.overhead_ns);
         for function in &snapshot.functions {
-            let now = [function.exclusive.wall_ns, function.exclusive.cpu_ns].map(|ns| u64::try_from(ns).unwrap_or(0));
-            match self.own.get_mut(&function.module).and_then(|names| names.get_mut(&function.name)) {
-                Some(before) => *before = [before[0].max(now[0]), before[1].max(now[1])],
+            let [wall, cpu] = [function.exclusive.wall_ns, function.exclusive.cpu_ns].map(|ns| ns.max(0) as u64);
+            let now = [wall, cpu, function.wall.sum(), function.cpu.as_ref().map_or(0, Histogram::sum)];
+            match self.by_function.get_mut(&function.module).and_then(|names| names.get_mut(&function.name)) {
+                Some(highest) => highest.iter_mut().zip(now).for_each(|(highest, now)| *highest = now.max(*highest)),
                 None => {
-                    self.own.entry(function.module.clone()).or_default().insert(function.name.clone(), now);
+                    self.by_function.entry(function.module.clone()).or_default().insert(function.name.clone(), now);
                 }
             }
         }
     }
 
-    fn of(&self, function: &Function) -> [u64; 2] {
-        self.own.get(&function.module).and_then(|names| names.get(&function.name)).copied().unwrap_or_default()
+    fn of(&self, function: &Function) -> [u64; 4] {
+        self.by_function.get(&function.module).and_then(|names| names.get(&function.name)).copied().unwrap_or_default()
     }
 
     pub(super) fn self_wall_ns(&self, function: &Function) -> u64 {
@@ -108,6 +110,14 @@ impl Floors {
 
     pub(super) fn self_cpu_ns(&self, function: &Function) -> u64 {
         self.of(function)[1]
+    }
+
+    pub(super) fn wall_ns(&self, function: &Function) -> u64 {
+        self.of(function)[2]
+    }
+
+    pub(super) fn cpu_ns(&self, function: &Function) -> u64 {
+        self.of(function)[3]
     }
 
     pub(super) fn overhead_ns(&self) -> u64 {

@@ -44,6 +44,8 @@ pub(super) enum Value<'a> {
     /// One of ours: has native buckets too.
     Distribution {
         histogram: &'a Histogram,
+        /// In the base unit; no less than in an earlier scrape.
+        sum: f64,
         exemplars: &'a [Exemplar],
     },
     /// Somebody else's: (upper bound, cumulative count), without `+Inf`.
@@ -106,21 +108,23 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time of finished calls; of a future from its first poll to its end.",
         unit: "seconds",
         kind: Kind::Histogram,
-        metrics: |source| distributions(source, |f| Some(&f.wall), |f| &f.exemplars),
+        metrics: |source| distributions(source, |s, f| Some((&f.wall, seconds(s.floors.wall_ns(f)))), |f| &f.exemplars),
     },
     Row {
         name: "function_cpu_seconds",
         help: "CPU time that the calling threads spent in finished calls.",
         unit: "seconds",
         kind: Kind::Histogram,
-        metrics: |source| distributions(source, |f| f.cpu.as_ref(), |_| &[]),
+        metrics: |source| distributions(source, |s, f| Some((f.cpu.as_ref()?, seconds(s.floors.cpu_ns(f)))), |_| &[]),
     },
     Row {
         name: "function_allocated_bytes",
         help: "Bytes requested from the allocator by finished calls, callees included.",
         unit: "bytes",
         kind: Kind::Histogram,
-        metrics: |source| distributions(source, |f| f.bytes.as_ref(), |_| &[]),
+        metrics: |source| {
+            distributions(source, |_, f| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
+        },
     },
     Row {
         name: "function_calls_concurrent",
@@ -274,11 +278,12 @@ fn per_function<'a>(source: Source<'a>, value: fn(Source<'a>, &'a Function) -> O
 
 fn distributions<'a>(
     source: Source<'a>,
-    histogram: fn(&'a Function) -> Option<&'a Histogram>,
+    histogram: fn(Source<'a>, &'a Function) -> Option<(&'a Histogram, f64)>,
     exemplars: fn(&'a Function) -> &'a [Exemplar],
 ) -> Metrics<'a> {
     Box::new(source.snapshot.functions.iter().filter_map(move |function| {
-        let value = Value::Distribution { histogram: histogram(function)?, exemplars: exemplars(function) };
+        let (histogram, sum) = histogram(source, function)?;
+        let value = Value::Distribution { histogram, sum, exemplars: exemplars(function) };
         Some(Metric { labels: labels(function), value })
     }))
 }

@@ -198,7 +198,9 @@ fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
                 _ => message.untyped = number,
             }
         }
-        Value::Distribution { histogram, exemplars } => message.histogram = Some(both(histogram, exemplars)),
+        Value::Distribution { histogram, sum, exemplars } => {
+            message.histogram = Some(both(histogram, *sum, exemplars));
+        }
         Value::Buckets { buckets, sum, count } => {
             message.histogram = Some(wire::Histogram {
                 sample_count: Some(*count),
@@ -228,7 +230,7 @@ fn bucket(bound: f64, count: u64) -> wire::Bucket {
 }
 
 /// Classic and native buckets of one histogram; a server takes the ones that it is set up for.
-fn both(histogram: &Histogram, exemplars: &[Exemplar]) -> wire::Histogram {
+fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histogram {
     let native = histogram.native();
     let per_unit = histogram.scale().per_unit() as f64;
     let bounds = histogram.scale().classic_bounds();
@@ -254,7 +256,7 @@ fn both(histogram: &Histogram, exemplars: &[Exemplar]) -> wire::Histogram {
     }
     wire::Histogram {
         sample_count: Some(histogram.count()),
-        sample_sum: Some(histogram.sum_in_base_unit()),
+        sample_sum: Some(sum),
         bucket: buckets,
         schema: Some(Native::SCHEMA),
         zero_threshold: Some(ZERO_THRESHOLD),

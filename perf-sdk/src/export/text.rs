@@ -16,7 +16,7 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
             line(to, "", None, &Number(*value))?;
             writeln!(to)?;
         }
-        Value::Distribution { histogram, exemplars } => {
+        Value::Distribution { histogram, sum, exemplars } => {
             let per_unit = histogram.scale().per_unit() as f64;
             let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
             let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
@@ -35,7 +35,7 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
                 }
                 writeln!(to)?;
             }
-            line(to, "_sum", None, &Number(histogram.sum_in_base_unit()))?;
+            line(to, "_sum", None, &Number(*sum))?;
             writeln!(to)?;
             line(to, "_count", None, &count)?;
             writeln!(to)?;

@@ -12,6 +12,8 @@ use super::scale::Scale;
 /// Pages that the owner finds without a search. Octaves that are neighbours never share a place.
 const NEAR: usize = 4;
 const NO_OCTAVE: u8 = u8::MAX;
+/// Some minutes: a sum of differences that were counted as 0. Other sums come nowhere near 2⁶⁴.
+const MOST_BELOW_ZERO: u64 = 1 << 40;
 
 /// Written by its one owner with plain stores, read by anybody at any time.
 ///
@@ -34,14 +36,23 @@ const _: () = assert!(size_of::<Shard>() == 64);
 /// A value and its cell, to record one value in two histograms of one scale.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Located {
+    /// What the sum grows by, wrapping: a little below 0 for some differences.
     value: u64,
     cell: Cell,
+    /// Counted as 0.
+    is_zero: bool,
 }
 
 impl Located {
     #[inline]
     pub(crate) fn new(scale: Scale, value: u64) -> Self {
-        Self { value, cell: Cell::of(scale, value) }
+        Self { value, cell: Cell::of(scale, value), is_zero: value == 0 }
+    }
+
+    /// Of a difference that may be a little below 0: it is counted as 0 and summed as it is.
+    #[inline]
+    pub(crate) fn of_difference(scale: Scale, value: i64) -> Self {
+        Self { value: value as u64, cell: Cell::of(scale, value.max(0) as u64), is_zero: value <= 0 }
     }
 }
 
@@ -67,8 +78,8 @@ impl Shard {
     /// nothing is recorded and the answer is false.
     #[inline]
     pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
-        if at.value == 0 {
-            add(&self.zero, weight);
+        if at.is_zero {
+            self.record_zero(at, weight);
             return true;
         }
         let Some(page) = self.page(at.cell.octave(), pages) else { return false };
@@ -83,9 +94,13 @@ impl Shard {
     /// only `record_at` can tell why.
     #[inline(always)]
     pub(crate) fn record_near(&self, at: Located, weight: u32) -> bool {
+        if at.is_zero {
+            self.record_zero(at, u64::from(weight));
+            return true;
+        }
         let octave = at.cell.octave();
         let place = usize::from(octave) % NEAR;
-        if at.value == 0 || self.near_octaves[place].load(Relaxed) != octave {
+        if self.near_octaves[place].load(Relaxed) != octave {
             return false;
         }
         // SAFETY: as in `page`.
@@ -99,8 +114,14 @@ impl Shard {
 
     /// Owner only: so many more 0.
     #[inline(always)]
-    pub(crate) fn record_zero(&self, weight: u32) {
+    pub(crate) fn count_zero(&self, weight: u32) {
         add(&self.zero, u64::from(weight));
+    }
+
+    #[inline(always)]
+    fn record_zero(&self, at: Located, weight: u64) {
+        add(&self.zero, weight);
+        add(&self.sum, at.value.wrapping_mul(weight));
     }
 
     #[inline]
@@ -148,7 +169,10 @@ impl Shard {
             })
             .collect();
         cells.sort_unstable();
-        into.add(&Histogram::from_parts(self.scale, self.zero.load(Relaxed), self.sum.load(Relaxed), cells));
+        let sum = self.sum.load(Relaxed);
+        // Of differences, the sum may be a little below 0.
+        let sum = if sum.wrapping_neg() <= MOST_BELOW_ZERO { 0 } else { sum };
+        into.add(&Histogram::from_parts(self.scale, self.zero.load(Relaxed), sum, cells));
     }
 }
 

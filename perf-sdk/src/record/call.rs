@@ -18,10 +18,10 @@ use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 use crate::trace::TraceHook;
 
-/// What an ended frame measured, in ticks.
+/// What an ended frame measured, in ticks; a little less than 0 if it was shorter than what the recorder takes for its own part.
 pub(super) struct Measured {
-    pub(super) wall: u64,
-    pub(super) cpu: u64,
+    pub(super) wall: i64,
+    pub(super) cpu: i64,
     /// How many calls it stands for; 0: it was counted only.
     pub(super) weight: u32,
     pub(super) cpu_weight: u32,
@@ -132,10 +132,10 @@ pub(super) fn push(
     } else if record.cpu_sampled() {
         let weight = cpu_weight.unwrap_or_else(|| next_cpu_weight(record, node));
         let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
-        frame.begin_asked(record.wall.ticks(), cpu_ns, weight);
+        frame.begin_asked(record.wall.ticks().wrapping_add(record.own.usual), cpu_ns, weight);
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
-        frame.begin(ticks, offset);
+        frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
     record.set_top(node);
     record.stack.set_depth(depth);
@@ -243,17 +243,17 @@ fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outc
     record.set_top(below);
 }
 
-fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> u64 {
-    let wall = end.wrapping_sub(start);
+pub(super) fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> i64 {
+    let wall = end.wrapping_sub(start) as i64;
     // Longer than a second, or backwards: believed only if a second clock agrees.
-    if wall > record.wall.suspicious_ticks() { record.wall.plausible(start, end) } else { wall }
+    if record.wall.is_plain(wall) { wall } else { record.wall.plausible(start, end) as i64 }
 }
 
-fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> u64 {
+fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> i64 {
     if frame.cpu_weight() == 0 {
         return 0;
     }
-    record.wall.ticks_of_ns(ThreadCpu::cpu_now_ns().saturating_sub(frame.cpu()))
+    record.wall.ticks_of_ns(ThreadCpu::cpu_now_ns().saturating_sub(frame.cpu())) as i64
 }
 
 impl Measured {
@@ -281,8 +281,8 @@ impl Measured {
     /// call counts.
     pub(super) fn add_to(&self, node: &'static Node) {
         if !ptr::eq(self.below, node) {
-            node.sums.wall.add(self.wall.wrapping_mul(u64::from(self.weight)));
-            node.sums.cpu.add(self.cpu.wrapping_mul(u64::from(self.cpu_weight)));
+            node.sums.wall.add_signed(self.wall, self.weight);
+            node.sums.cpu.add_signed(self.cpu, self.cpu_weight);
             if let Some(tallies) = &self.tallies {
                 node.sums.add_tallies(tallies, self.weight);
             }
@@ -290,11 +290,12 @@ impl Measured {
     }
 }
 
-/// Makes a frame one poll of a future.
-pub(super) fn note_poll(record: &'static ThreadRecord, place: Place) {
-    if let Some(frame) = record.stack.frame(place.depth()) {
+/// Makes a frame one poll of a future. When it began, in ticks.
+pub(super) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
+    record.stack.frame(place.depth()).map_or(0, |frame| {
         frame.note_poll();
-    }
+        frame.start()
+    })
 }
 
 /// Ends the call at `place`, at `ticks`.
@@ -349,12 +350,12 @@ fn give_back(record: &'static ThreadRecord) {
 /// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may call anything.
 #[cold]
 #[inline(never)]
-pub(super) fn note_trace(record: &'static ThreadRecord, node: &'static Node, wall: u64, end: u64, hook: TraceHook) {
+pub(super) fn note_trace(record: &'static ThreadRecord, node: &'static Node, wall: i64, end: u64, hook: TraceHook) {
     if record.asking.replace(true) {
         return;
     }
     if let Some(exemplars) = node.shard().and_then(|shard| shard.exemplars_or_new(&record.arena)) {
-        exemplars.note(record.wall.ns(wall), record.wall.ns(end), hook);
+        exemplars.note(record.wall.ns(wall.max(0) as u64), record.wall.ns(end), hook);
     }
     record.asking.set(false);
 }

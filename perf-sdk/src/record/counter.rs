@@ -18,6 +18,17 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
+    /// Owner only: a difference, so many times.
+    #[inline]
+    pub(crate) fn add_signed(&self, n: i64, times: u32) {
+        self.add(n.wrapping_mul(i64::from(times)) as u64);
+    }
+
+    /// What was added as differences.
+    pub(crate) fn get_signed(&self) -> i64 {
+        self.get() as i64
+    }
+
     /// Owner only.
     #[inline]
     pub(crate) fn set(&self, n: u64) {

@@ -141,10 +141,10 @@ pub(crate) struct Call {
     origin: Option<&'static Node>,
     /// The same place in the tree of the thread that polled last.
     here: Option<(&'static ThreadRecord, &'static Node)>,
-    /// Ticks at the first poll.
+    /// Ticks at the first poll; 0 when the call is counted only.
     began: u64,
-    busy: u64,
-    cpu: u64,
+    busy: i64,
+    cpu: i64,
     /// How many calls it stands for; 0: it is counted only.
     weight: u32,
     cpu_weight: u32,
@@ -177,14 +177,18 @@ impl Call {
         let record = self.record()?;
         Slot::BUSY.set();
         let open = self.node(record, site).and_then(|node| {
-            if self.phase == Phase::New {
+            let is_first = self.phase == Phase::New;
+            if is_first {
                 self.start(record, node, site);
             }
             let place = push(record, node, self.weight, Some(self.cpu_weight)).or_else(|| {
                 dropped::count(Reason::Memory);
                 None
             })?;
-            call::note_poll(record, place);
+            let start = call::note_poll(record, place);
+            if is_first {
+                self.began = start;
+            }
             Some(OpenPoll { record, place })
         });
         leave_busy(record);
@@ -219,7 +223,6 @@ impl Call {
     fn start(&mut self, record: &'static ThreadRecord, node: &'static Node, site: &'static Site) {
         self.phase = Phase::Started;
         self.origin = Some(node);
-        self.began = record.wall.ticks();
         self.weight = call::next_weight(record, node, site);
         if self.weight > 0 {
             self.cpu_weight = call::next_cpu_weight(record, node);
@@ -244,16 +247,16 @@ impl Call {
             if elsewhere {
                 detour(record, node, &measured);
             }
-            self.busy += measured.wall;
-            self.cpu += measured.cpu;
+            self.busy = self.busy.wrapping_add(measured.wall);
+            self.cpu = self.cpu.wrapping_add(measured.cpu);
             if let Some(tallies) = &measured.tallies {
                 self.tallies = self.tallies.plus(tallies);
             }
             if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
                 future.polls.add(1);
-                future.busy.add(measured.wall.wrapping_mul(u64::from(self.weight)));
-                if measured.wall > future.longest_poll.get() {
-                    future.longest_poll.set(measured.wall);
+                future.busy.add_signed(measured.wall, self.weight);
+                if measured.wall > future.longest_poll.get_signed() {
+                    future.longest_poll.set(measured.wall as u64);
                 }
             }
             if let Some(outcome) = outcome {
@@ -268,10 +271,10 @@ impl Call {
         self.phase = Phase::Done;
         node.count(outcome);
         let Some(shard) = node.shard() else { return };
-        let total = record.wall.between(self.began, end);
+        let total = if self.weight > 0 { call::elapsed(record, self.began, end) } else { 0 };
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
-            future.idle.add(total.saturating_sub(self.busy).wrapping_mul(u64::from(self.weight)));
+            future.idle.add_signed(total.saturating_sub(self.busy).max(0), self.weight);
         }
         if self.weight == 0 {
             return;
@@ -322,8 +325,8 @@ impl Drop for Call {
 #[cold]
 fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::Measured) {
     let add = |sums: &super::node::Sums| {
-        sums.wall.add(measured.wall.wrapping_mul(u64::from(measured.weight)));
-        sums.cpu.add(measured.cpu.wrapping_mul(u64::from(measured.cpu_weight)));
+        sums.wall.add_signed(measured.wall, measured.weight);
+        sums.cpu.add_signed(measured.cpu, measured.cpu_weight);
         if let Some(tallies) = &measured.tallies {
             sums.add_tallies(tallies, measured.weight);
         }

@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::budget::{self, Allowed, Load};
+use super::calibration::{Calibration, WorkingSet};
 use super::overhead::{self, Cost};
 use super::registry::records;
 use crate::clock;
+use crate::memory;
 use crate::scope::Site;
 
 /// What a process that does nothing may spend, as a share of one core: otherwise each look at it would be too dear.
 const IDLE_SHARE: f64 = 0.01;
+/// Looks from one calibration to the next.
+const CALIBRATE_EVERY: u32 = 16;
 /// The part of the budget that measuring keeps when scrapes take more than the rest.
 const LEAST_PART: f64 = 0.1;
 
@@ -62,6 +66,8 @@ pub(crate) struct Governor {
     /// Of the process's CPU time.
     share: f64,
     cost: Cost,
+    calibration: Option<(Calibration, WorkingSet)>,
+    looks: u32,
     sites: HashMap<usize, Seen>,
     process_ns: u64,
     own_ns: u64,
@@ -87,15 +93,28 @@ struct Counts {
 struct Totals(HashMap<usize, (&'static Site, Counts)>);
 
 impl Governor {
-    /// Measures what calls cost here, in some hundred microseconds.
+    /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
     pub(crate) fn new(share: f64) -> Self {
-        Self {
+        let calibration = memory::uncounted(|| Some((Calibration::new()?, WorkingSet::new())));
+        let mut governor = Self {
             share,
             cost: overhead::cost(),
+            calibration,
+            looks: 0,
             sites: HashMap::new(),
             process_ns: clock::process_cpu_ns().unwrap_or(0),
             own_ns: own_ns(),
             ticks: clock::wall().ticks(),
+        };
+        governor.calibrate();
+        governor
+    }
+
+    /// What calls cost changes with the machine's other work.
+    fn calibrate(&mut self) {
+        if let Some((calibration, work)) = &mut self.calibration {
+            overhead::found(&calibration.warm().0);
+            self.cost = calibration.cold(work);
         }
     }
 
@@ -104,6 +123,10 @@ impl Governor {
     /// **Cost.** Some 50 ns a thread and call path.
     pub(crate) fn look(&mut self) {
         let Some(process_ns) = clock::process_cpu_ns() else { return };
+        self.looks = self.looks.wrapping_add(1);
+        if self.looks.is_multiple_of(CALIBRATE_EVERY) {
+            self.calibrate();
+        }
         let (own_ns, ticks) = (own_ns(), clock::wall().ticks());
         let spent_ns = process_ns.saturating_sub(self.process_ns) as f64;
         let ours_ns = own_ns.saturating_sub(self.own_ns) as f64;
@@ -111,7 +134,7 @@ impl Governor {
         (self.process_ns, self.own_ns, self.ticks) = (process_ns, own_ns, ticks);
 
         let totals = Totals::read();
-        let extra_ns = (self.cost.measured - self.cost.passed).max(0.0);
+        let Cost { measured: full_ns, sampled: sampled_ns, passed: passed_ns } = self.cost;
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
         let mut governed: Vec<(&'static Site, Load)> = Vec::new();
         for (address, (site, now)) in totals.0 {
@@ -120,14 +143,13 @@ impl Governor {
             seen.now = now;
             let calls = now.calls.saturating_sub(seen.before.calls) as f64;
             let measured = now.measured.saturating_sub(seen.before.measured) as f64;
-            floor_ns += calls * self.cost.passed;
-            // Where calls are sampled, each measured one is rehearsed.
-            let spent_ns = measured * extra_ns * if site.rate() > 1 { 2.0 } else { 1.0 };
+            floor_ns += calls * passed_ns;
+            let spent_ns = measured * (if site.rate() > 1 { sampled_ns } else { full_ns } - passed_ns);
             measured_ns += spent_ns;
             if site.is_pinned() {
                 pinned_ns += spent_ns;
             } else {
-                governed.push((site, Load { full_ns: calls * extra_ns * 2.0 }));
+                governed.push((site, Load { full_ns: calls * (sampled_ns - passed_ns) }));
             }
         }
         let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);

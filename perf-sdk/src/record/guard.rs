@@ -73,6 +73,7 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
 #[inline(never)]
 fn rehearse(record: &'static ThreadRecord, top: &'static Node) {
     Slot::BUSY.set();
+    record.rehearsals.add(1);
     // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
     let _ = record.cpu().enter(record.wall);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));

@@ -3,6 +3,7 @@
 mod arena;
 mod block;
 mod budget;
+mod calibration;
 mod call;
 mod counter;
 mod dropped;
@@ -32,12 +33,13 @@ pub use guard::{Guard, enter};
 pub use user::{FutureExt, measure, record};
 
 pub(crate) use arena::mapped_bytes;
+pub(crate) use counter::Counter;
 pub(crate) use dropped::{counts as dropped_counts, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
 pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
 pub(crate) use node::{Node, Sums};
-pub(crate) use overhead::cost;
+pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
 pub(crate) use registry::{began, records};
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};

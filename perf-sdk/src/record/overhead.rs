@@ -1,73 +1,119 @@
-//! What recording costs on this machine.
+//! What recording costs on this machine, and how much of that a call reads as its own time.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::call;
-use super::guard;
-use super::thread::ThreadRecord;
-use crate::clock::{self, ThreadCpu};
-use crate::memory;
-use crate::scope::{Options, Sample, Site, Slot, Source};
+use super::calibration::Calibration;
+use crate::clock;
+use crate::once::Once;
 
-const ROUNDS: u32 = 5;
-const CALLS: u32 = 256;
+const REFRESH_NS: u64 = 1_000_000_000;
 
-static MEASURED: Site = site(Sample::Always);
-static PASSED: Site = site(Sample::Never);
+static CALIBRATED: Once = Once::new();
+static FOUND: Found = Found {
+    measured: AtomicU64::new(0),
+    sampled: AtomicU64::new(0),
+    passed: AtomicU64::new(0),
+    usual: AtomicU64::new(0),
+    drawn: AtomicU64::new(0),
+};
 
-const fn site(sample: Sample) -> Site {
-    let name = "calibration";
-    let source = Source { name: Some(name), path: || "", ident: name, module: "perf_sdk", file: file!(), line: 0 };
-    Site::new(source, Options { sample, ..Options::DEFAULT })
+/// Picoseconds a call, and ticks.
+struct Found {
+    measured: AtomicU64,
+    sampled: AtomicU64,
+    passed: AtomicU64,
+    usual: AtomicU64,
+    drawn: AtomicU64,
 }
 
 /// Nanoseconds a call.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Cost {
-    /// Of one that is measured.
+    /// Of one that is measured, where all are.
     pub(crate) measured: f64,
+    /// Of one that is measured where others are not: it is rehearsed.
+    pub(crate) sampled: f64,
     /// Of one that is counted only.
     pub(crate) passed: f64,
 }
 
 impl Cost {
-    /// Nanoseconds that so many calls cost.
-    pub(crate) fn of(&self, measured: u64, passed: u64) -> f64 {
-        measured as f64 * self.measured + passed as f64 * self.passed
+    /// From means over calls that are all measured, of which every second one is, and of which none is.
+    pub(super) fn of_averages(all: f64, half: f64, none: f64) -> Self {
+        Self { measured: all.max(none), sampled: (2.0 * half - none).max(all), passed: none }
+    }
+
+    /// Nanoseconds that so many calls cost of a function of which one in `rate` is measured.
+    pub(crate) fn of(&self, measured: u64, passed: u64, rate: u32) -> f64 {
+        let each = if rate > 1 { self.sampled } else { self.measured };
+        measured as f64 * each + passed as f64 * self.passed
     }
 }
 
-/// What empty calls cost on this machine, cache-warm: the fastest of a few rounds on a record that no reader sees. Measured
-/// once; 0 when there is no memory for it.
+/// What an empty call reads, in ticks: from the reading at its start to the one at its end the recorder itself works.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct OwnPart {
+    /// Of a call that stands for itself.
+    pub(super) usual: u64,
+    /// Of one that stands for several: it is read again after the next one was drawn.
+    pub(super) drawn: u64,
+}
+
+/// The least that empty calls were found to cost on this machine, cache-warm: first measured with the first record, in some hundred
+/// microseconds. 0 when there is no memory for it.
 pub(crate) fn cost() -> Cost {
-    static COST: OnceLock<Cost> = OnceLock::new();
-    *COST.get_or_init(|| memory::uncounted(measure).unwrap_or_default())
+    calibrate();
+    let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
+    Cost { measured: ns(&FOUND.measured), sampled: ns(&FOUND.sampled), passed: ns(&FOUND.passed) }
 }
 
-fn measure() -> Option<Cost> {
-    let slot = Slot::get();
-    if slot == Slot::BUSY {
-        return None;
-    }
-    Slot::BUSY.set();
-    let record = ThreadRecord::allocate(1, clock::wall(), ThreadCpu::attach(), memory::is_counting());
-    let cost = record.map(|record| {
-        call::leave_busy(record);
-        let fastest = |site| (0..ROUNDS).map(|_| round(site)).fold(f64::INFINITY, f64::min);
-        let cost = Cost { measured: fastest(&MEASURED), passed: fastest(&PASSED) };
-        Slot::BUSY.set();
-        record.cpu().detach();
-        cost
-    });
-    slot.set();
-    cost
+/// What is subtracted from every reading.
+pub(super) fn own_part() -> OwnPart {
+    calibrate();
+    OwnPart { usual: FOUND.usual.load(Relaxed), drawn: FOUND.drawn.load(Relaxed) }
 }
 
-fn round(site: &'static Site) -> f64 {
-    let wall = clock::wall();
-    let start = wall.ticks();
-    for _ in 0..CALLS {
-        drop(guard::enter(site));
+/// Looks again whether calls can cost less, at most once a second: other work on the machine may have disturbed the first
+/// calibration. Some hundred microseconds.
+pub(crate) fn refresh() {
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    let (wall, latest) = (clock::wall(), LATEST.load(Relaxed));
+    let now = wall.ticks();
+    if wall.ns(now.saturating_sub(latest)) < REFRESH_NS
+        || LATEST.compare_exchange(latest, now, Relaxed, Relaxed).is_err()
+    {
+        return;
     }
-    wall.ns(wall.ticks().wrapping_sub(start)) as f64 / f64::from(CALLS)
+    calibrate();
+    if let Some(calibration) = Calibration::new() {
+        found(&calibration.warm().0);
+    }
+}
+
+/// A later finding.
+pub(super) fn found(cost: &Cost) {
+    for (least, ns) in [(&FOUND.measured, cost.measured), (&FOUND.sampled, cost.sampled), (&FOUND.passed, cost.passed)]
+    {
+        least.fetch_min((ns * 1e3) as u64, Relaxed);
+    }
+}
+
+/// In a forked child.
+pub(super) fn after_fork() {
+    CALIBRATED.after_fork();
+}
+
+fn calibrate() {
+    if !CALIBRATED.is_done() {
+        CALIBRATED.call(|| {
+            let Some(calibration) = Calibration::new() else { return };
+            let (cost, own) = calibration.warm();
+            FOUND.usual.store(own.usual, Relaxed);
+            FOUND.drawn.store(own.drawn, Relaxed);
+            [&FOUND.measured, &FOUND.sampled, &FOUND.passed]
+                .into_iter()
+                .for_each(|least| least.store(u64::MAX, Relaxed));
+            found(&cost);
+        });
+    }
 }

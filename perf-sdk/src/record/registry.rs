@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use super::dropped;
+use super::overhead;
 use super::thread::ThreadRecord;
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
@@ -49,6 +50,7 @@ pub(super) fn borrow() -> Option<&'static ThreadRecord> {
 }
 
 fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
+    let own = overhead::own_part();
     let owner = clock::thread_id();
     let cpu = memory::uncounted(cpu);
     if FREE.load(Relaxed) > 0
@@ -60,7 +62,7 @@ fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
         return Some(record);
     }
     began();
-    let record = ThreadRecord::allocate(owner, clock::wall(), cpu, memory::is_counting())?;
+    let record = ThreadRecord::allocate(owner, clock::wall(), own, cpu, memory::is_counting())?;
     publish(record);
     Some(record)
 }
@@ -94,6 +96,7 @@ fn forget_all() {
     FREE.store(0, Relaxed);
     BEGAN.store(0, Relaxed);
     dropped::reset();
+    overhead::after_fork();
     if Slot::get().is_record() {
         Slot::NEW.set();
     }

@@ -22,8 +22,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished {
     pub(crate) shard: &'static SiteShard,
-    pub(crate) wall: u64,
-    pub(crate) cpu: u64,
+    pub(crate) wall: i64,
+    pub(crate) cpu: i64,
     pub(crate) bytes: u64,
     /// How many calls it stands for.
     pub(crate) weight: u32,
@@ -66,8 +66,8 @@ impl Entry {
         let shard = unsafe { self.shard.load(Relaxed).as_ref() }?;
         Some(Finished {
             shard,
-            wall: self.wall.get(),
-            cpu: self.cpu.get(),
+            wall: self.wall.get_signed(),
+            cpu: self.cpu.get_signed(),
             bytes: self.bytes.get(),
             weight: self.weights.get() as u32,
             cpu_weight: (self.weights.get() >> 32) as u32,
@@ -87,8 +87,8 @@ impl Ring {
         let at = self.pending.load(Relaxed) as usize;
         if let Some(entry) = self.entries.get(at) {
             entry.shard.store(ptr::from_ref(finished.shard).cast_mut(), Relaxed);
-            entry.wall.set(finished.wall);
-            entry.cpu.set(finished.cpu);
+            entry.wall.set(finished.wall as u64);
+            entry.cpu.set(finished.cpu as u64);
             entry.bytes.set(finished.bytes);
             entry.weights.set(u64::from(finished.cpu_weight) << 32 | u64::from(finished.weight));
             self.pending.store(at as u32 + 1, Release);

@@ -124,7 +124,7 @@ impl SiteShard {
     /// Owner only: one finished call into the cells. False when a page could not be had.
     #[inline]
     pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
-        let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
+        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
         let near = if self.on_cpu(finished) {
             self.both.record_near(at, finished.weight)
         } else {
@@ -136,7 +136,7 @@ impl SiteShard {
         if !self.has_bytes {
             true
         } else if finished.bytes == 0 {
-            self.bytes.record_zero(finished.weight);
+            self.bytes.count_zero(finished.weight);
             true
         } else {
             let at = Located::new(Scale::Bytes, finished.bytes);
@@ -154,14 +154,14 @@ impl SiteShard {
     #[inline(never)]
     fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
         let pages = || arena.place(Page::new());
-        let at = Located::new(Scale::Seconds, wall.ns(finished.wall));
+        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
         let mut stored = true;
         if self.on_cpu(finished) {
             stored &= self.both.record_at(at, u64::from(finished.weight), &pages);
         } else {
             stored &= self.wall.record_at(at, u64::from(finished.weight), &pages);
             if self.has_cpu && finished.cpu_weight > 0 {
-                let at = Located::new(Scale::Seconds, wall.ns(finished.cpu));
+                let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.cpu));
                 stored &= self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
             }
         }
@@ -191,9 +191,10 @@ impl SiteShard {
 
     /// Adds a call that is not in the cells yet.
     pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, [wall, cpu, bytes]: &mut [Histogram; 3]) {
-        wall.record(clock.ns(finished.wall), u64::from(finished.weight));
+        let ns = |ticks: i64| clock.signed_ns(ticks).max(0) as u64;
+        wall.record(ns(finished.wall), u64::from(finished.weight));
         if self.has_cpu {
-            cpu.record(clock.ns(finished.cpu), u64::from(finished.cpu_weight));
+            cpu.record(ns(finished.cpu), u64::from(finished.cpu_weight));
         }
         if self.has_bytes {
             bytes.record(finished.bytes, u64::from(finished.weight));
@@ -202,7 +203,8 @@ impl SiteShard {
 
     /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.
     #[inline]
-    pub(crate) fn note_duration(&self, ticks: u64) {
+    pub(crate) fn note_duration(&self, ticks: i64) {
+        let ticks = ticks.max(0) as u64;
         let usual = self.usual.get();
         self.usual.set(if usual == 0 { ticks } else { usual - usual / 8 + ticks / 8 });
     }

@@ -12,6 +12,7 @@ use super::counter::Counter;
 use super::dropped::{self, Reason};
 use super::index::Index;
 use super::node::Node;
+use super::overhead::OwnPart;
 use super::ring::{Finished, Ring};
 use super::sampling;
 use super::shard::SiteShard;
@@ -30,6 +31,8 @@ pub(crate) struct ThreadRecord {
     /// First: the thread-local slot points here.
     scopes: Scopes,
     pub(crate) wall: &'static Wall,
+    /// The recorder's own part of what a call reads.
+    pub(super) own: OwnPart,
     /// Owner only.
     cpu: UnsafeCell<ThreadCpu>,
     cpu_sampled: AtomicBool,
@@ -58,6 +61,8 @@ pub(crate) struct ThreadRecord {
     older: AtomicPtr<ThreadRecord>,
     /// A node in no list. Owner only.
     rehearsal: Cell<Option<&'static Node>>,
+    /// Empty calls before sampled ones.
+    pub(crate) rehearsals: Counter,
 }
 
 // SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones; cells, the index, the
@@ -67,7 +72,13 @@ impl std::panic::RefUnwindSafe for ThreadRecord {}
 
 impl ThreadRecord {
     /// A new record, owned by `owner`. `None` when there is no memory.
-    pub(super) fn allocate(owner: u32, wall: &'static Wall, cpu: ThreadCpu, counting: bool) -> Option<&'static Self> {
+    pub(super) fn allocate(
+        owner: u32,
+        wall: &'static Wall,
+        own: OwnPart,
+        cpu: ThreadCpu,
+        counting: bool,
+    ) -> Option<&'static Self> {
         let arena = Arena::new();
         let root: &'static Node = arena.zeroed()?;
         let room = arena.room::<Self>()?;
@@ -76,6 +87,7 @@ impl ThreadRecord {
             room.write(Self {
                 scopes: Scopes { top: AtomicPtr::new(ptr::from_ref(root.path()).cast_mut()) },
                 wall,
+                own,
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
                 cpu: UnsafeCell::new(cpu),
                 counting,
@@ -95,6 +107,7 @@ impl ThreadRecord {
                 borrowed: Cell::new(false),
                 older: AtomicPtr::new(ptr::null_mut()),
                 rehearsal: Cell::new(None),
+                rehearsals: Counter::new(),
             });
             room.as_ref()
         };

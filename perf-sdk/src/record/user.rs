@@ -62,10 +62,10 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
     };
     match node.and_then(|node| Some((node, node.shard()?))) {
         Some((node, shard)) => {
-            let wall = record.wall.ticks_of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX >> 8));
+            let wall = record.wall.ticks_of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX >> 8)) as i64;
             node.count(outcome);
             node.count_sample();
-            node.sums.wall.add(wall);
+            node.sums.wall.add_signed(wall, 1);
             record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
         None => dropped::count(Reason::Memory),

@@ -33,15 +33,16 @@ pub(super) fn enter(
     frame.open(node, top, weight, serial, Tallies::now());
     // Last: what came before is not the call's time.
     let ticks = record.wall.ticks();
+    let start = ticks.wrapping_add(record.own.usual);
     match record.cpu().offset_at(ticks) {
-        Some(offset) => frame.begin(ticks, offset),
-        None => begin_unasked(record, node, frame, ticks)?,
+        Some(offset) => frame.begin(start, offset),
+        None => begin_unasked(record, node, frame, start)?,
     }
     record.set_top(node);
     record.stack.set_depth(depth);
     if node.blocks.next(site.rate(), || record.random()) {
         // Drawing took a while, and code that runs rarely takes longer.
-        frame.begin_again(record.wall.ticks());
+        frame.begin_again(record.wall.ticks().wrapping_add(record.own.drawn));
     }
     Some(Place::frame(depth, serial))
 }
@@ -57,8 +58,8 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
     if record.stack.depth() != depth || !frame.is(place) {
         return false;
     }
-    let wall = ticks.wrapping_sub(frame.start());
-    if wall > record.wall.suspicious_ticks() || record.borrowed.get() || exemplar::hook().is_some() {
+    let wall = ticks.wrapping_sub(frame.start()) as i64;
+    if !record.wall.is_plain(wall) || record.borrowed.get() || exemplar::hook().is_some() {
         return false;
     }
     let (Some(node), Some(below)) = (frame.node(), frame.below()) else { return false };
@@ -85,8 +86,8 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
     let tallies = frame.tallies();
     // Of direct recursion only the outermost call counts.
     if !ptr::eq(below, node) {
-        node.sums.wall.add(wall.wrapping_mul(u64::from(weight)));
-        node.sums.cpu.add(cpu.wrapping_mul(u64::from(cpu_weight)));
+        node.sums.wall.add_signed(wall, weight);
+        node.sums.cpu.add_signed(cpu, cpu_weight);
         if let Some(tallies) = &tallies {
             node.sums.add_tallies(tallies, weight);
         }
@@ -98,22 +99,24 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
 
 /// With the `syscall` CPU clock, which measures some calls only. `None`: it is to measure this one.
 #[inline(never)]
-fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, ticks: u64) -> Option<()> {
+fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) -> Option<()> {
     if !record.cpu_sampled() || !node.shard()?.skips_cpu() {
         return None;
     }
-    frame.begin_unasked(ticks);
+    frame.begin_unasked(start);
     Some(())
 }
 
 #[inline(never)]
-fn note_duration(shard: &SiteShard, wall: u64) {
+fn note_duration(shard: &SiteShard, wall: i64) {
     shard.note_duration(wall);
 }
 
 /// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.
 #[inline]
-pub(super) fn on_cpu(wall: u64, offset_before: u64, offset: u64) -> u64 {
-    let off = offset_before.wrapping_sub(offset);
-    if off as i64 <= 0 { wall.wrapping_sub(off) } else { wall.saturating_sub(off) }
+pub(super) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
+    let off = offset_before.wrapping_sub(offset) as i64;
+    let cpu = wall.wrapping_sub(off);
+    // More off the CPU than there was time: none was on it.
+    if off > 0 && cpu < 0 { wall.min(0) } else { cpu }
 }

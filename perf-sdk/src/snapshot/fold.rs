@@ -9,13 +9,14 @@ use super::{Budget, CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Sna
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
-use crate::record::{self, Node, SiteShard, ThreadRecord};
+use crate::record::{self, Cost, Counter, Node, SiteShard, ThreadRecord};
 use crate::scope::Site;
 
 /// Everything recorded up to now.
 pub(crate) fn take() -> Snapshot {
     memory::uncounted(|| {
-        let mut fold = Fold::default();
+        record::refresh_cost();
+        let mut fold = Fold { cost: record::cost(), ..Fold::default() };
         let mut threads = 0;
         for record in record::records() {
             threads += u64::from(record.owner().is_some());
@@ -32,14 +33,23 @@ struct Detour {
     foreign: Totals,
 }
 
+/// What belongs to one merged node besides.
+#[derive(Clone, Copy, Default)]
+struct Beside {
+    detour: Detour,
+    /// What recording its calls cost, which their caller reads as its own time.
+    recorder_ns: f64,
+}
+
 #[derive(Default)]
 struct Fold {
+    cost: Cost,
     by_site: HashMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
     by_path: HashMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
-    detours: Vec<Detour>,
+    beside: Vec<Beside>,
     measured_calls: u64,
     passed_calls: u64,
 }
@@ -48,6 +58,7 @@ impl Fold {
     fn thread(&mut self, record: &'static ThreadRecord) {
         let reading = threads::read(record);
         self.nodes(&reading);
+        self.measured_calls += record.rehearsals.get();
         threads::read_shards(record, |shard, histograms| self.shard(record, shard, histograms));
     }
 
@@ -83,21 +94,23 @@ impl Fold {
             let index = *self.by_path.entry((parent, function)).or_insert(next);
             if index == next {
                 self.tree.push(CallNode { function, parent, ..CallNode::default() });
-                self.detours.push(Detour::default());
+                self.beside.push(Beside::default());
             }
             merged.insert(ptr::from_ref(*place), index);
             let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
+            let passed = calls.total().saturating_sub(*samples);
             self.measured_calls += samples;
-            self.passed_calls += calls.total().saturating_sub(*samples);
+            self.passed_calls += passed;
+            let beside = &mut self.beside[index as usize];
+            beside.recorder_ns += self.cost.of(*samples, passed, site.rate());
             let merged = &mut self.tree[index as usize];
             merged.calls += calls.total();
             merged.samples += samples;
             merged.running += running;
             merged.inclusive += *sums;
             if let Some((outside_parent, foreign)) = detours {
-                let detour = &mut self.detours[index as usize];
-                detour.outside_parent += *outside_parent;
-                detour.foreign += *foreign;
+                beside.detour.outside_parent += *outside_parent;
+                beside.detour.foreign += *foreign;
             }
             let function = &mut self.functions[function as usize];
             function.samples += samples;
@@ -125,12 +138,12 @@ impl Fold {
         }
         if let Some(future) = shard.future() {
             let totals = function.future.get_or_insert_with(FutureTotals::default);
-            let ns = |ticks: u64| record.wall.ns(ticks);
+            let ns = |sum: &Counter| record.wall.signed_ns(sum.get_signed()).max(0) as u64;
             let (finished, started) = (future.finished.get(), future.started.get());
             totals.polls += future.polls.get();
-            totals.busy_ns += ns(future.busy.get());
-            totals.idle_ns += ns(future.idle.get());
-            totals.longest_poll_ns = totals.longest_poll_ns.max(ns(future.longest_poll.get()));
+            totals.busy_ns += ns(&future.busy);
+            totals.idle_ns += ns(&future.idle);
+            totals.longest_poll_ns = totals.longest_poll_ns.max(ns(&future.longest_poll));
             self.measured_calls += future.polls.get();
             // A future may end on another thread than it began on: the difference is meant over all threads.
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
@@ -161,7 +174,7 @@ impl Fold {
             threads,
             memory_bytes: record::mapped_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
-            overhead_ns: record::cost().of(self.measured_calls, self.passed_calls) as u64,
+            overhead_ns: self.cost.of(self.measured_calls, self.passed_calls, 1) as u64,
             budget: record::budget_reading().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,
@@ -181,15 +194,18 @@ impl Fold {
         snapshot
     }
 
-    /// Own inclusive figures less the children's, detours put right.
+    /// Own inclusive figures less the children's and less what recording these cost, detours put right.
     fn exclusive(&mut self) {
         for at in 0..self.tree.len() {
-            let own = self.tree[at].inclusive - self.detours[at].foreign;
+            let Beside { detour, recorder_ns } = self.beside[at];
+            let own = self.tree[at].inclusive - detour.foreign;
             self.tree[at].exclusive += own;
             let parent = self.tree[at].parent;
             if parent != ROOT {
-                let given = self.tree[at].inclusive - self.detours[at].outside_parent;
-                self.tree[parent as usize].exclusive -= given;
+                let given = self.tree[at].inclusive - detour.outside_parent;
+                let recorder_ns = recorder_ns as i64;
+                let recorder = Totals { wall_ns: recorder_ns, cpu_ns: recorder_ns, ..Totals::default() };
+                self.tree[parent as usize].exclusive -= given + recorder;
             }
         }
     }

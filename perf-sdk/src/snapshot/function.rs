@@ -90,7 +90,8 @@ pub struct Function {
     pub bytes: Option<Histogram>,
     /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls.
     pub inclusive: Totals,
-    /// Without profiled callees.
+    /// Without profiled callees and without what recording these took, by what empty calls cost on this machine at best. The
+    /// recording of callees is in `inclusive` and in `wall`.
     pub exclusive: Totals,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,

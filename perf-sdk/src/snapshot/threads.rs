@@ -126,8 +126,8 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
 
 fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
     Totals {
-        wall_ns: record.wall.ns(sums.wall.get()) as i64,
-        cpu_ns: record.wall.ns(sums.cpu.get()) as i64,
+        wall_ns: record.wall.signed_ns(sums.wall.get_signed()),
+        cpu_ns: record.wall.signed_ns(sums.cpu.get_signed()),
         allocated_bytes: sums.allocated_bytes.get() as i64,
         allocations: sums.allocations.get() as i64,
         freed_bytes: sums.freed_bytes.get() as i64,

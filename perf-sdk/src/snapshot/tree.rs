@@ -26,6 +26,6 @@ pub struct CallNode {
     pub running: u64,
     /// With callees. Of directly recursive calls only the outermost counts. Holds the elapsed part of running calls.
     pub inclusive: Totals,
-    /// Without profiled callees; may be slightly negative.
+    /// Without profiled callees and without what recording these took; may be slightly negative.
     pub exclusive: Totals,
 }

@@ -14,24 +14,24 @@ const PAUSE: Duration = Duration::from_micros(100);
 /// Like `std::sync::Once`, except that whoever interrupts the initialising thread (a signal handler on it) is told "not
 /// yet" instead of waiting for itself.
 #[derive(Debug)]
-pub(super) struct Once {
+pub(crate) struct Once {
     /// `NEW`, `DONE`, or who is at it.
     state: AtomicUsize,
 }
 
 impl Once {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { state: AtomicUsize::new(NEW) }
     }
 
     #[inline]
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state.load(Acquire) == DONE
     }
 
     /// Runs `work` unless that was done before; waits while another thread is at it. `false`: it is not done, for this
     /// very thread is at it further down its stack, or the other one takes too long.
-    pub(super) fn call(&self, work: impl FnOnce()) -> bool {
+    pub(crate) fn call(&self, work: impl FnOnce()) -> bool {
         let me = me();
         for _ in 0..LOOKS {
             match self.state.compare_exchange(NEW, me, AcqRel, Acquire) {
@@ -50,12 +50,12 @@ impl Once {
     }
 
     /// Makes the next `call` run its work again. Not while one is running.
-    pub(super) fn renew(&self) {
+    pub(crate) fn renew(&self) {
         let _ = self.state.compare_exchange(DONE, NEW, AcqRel, Relaxed);
     }
 
     /// In a forked child: whoever was at it is not in this process.
-    pub(super) fn after_fork(&self) {
+    pub(crate) fn after_fork(&self) {
         if !self.is_done() {
             self.state.store(NEW, Release);
         }

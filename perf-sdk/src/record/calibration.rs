@@ -1,0 +1,143 @@
+//! Empty calls, timed: on a record of their own, which no reader sees.
+
+use std::sync::Mutex;
+
+use super::call;
+use super::guard;
+use super::overhead::{Cost, OwnPart};
+use super::thread::ThreadRecord;
+use crate::clock::{self, OWN_PART, ThreadCpu};
+use crate::memory;
+use crate::scope::{Options, Sample, Site, Slot, Source};
+
+const ROUNDS: u32 = 5;
+const CALLS: u32 = 256;
+
+/// Functions that are called in turn, so that none of them is in the nearest cache.
+const MANY: usize = 64;
+const COLD_ROUNDS: u32 = 4;
+/// Passed through before each cold round: what a program works on in between.
+const WORKING_SET_BYTES: usize = 1 << 20;
+
+static MEASURED: [Site; MANY] = [const { site(Sample::Always) }; MANY];
+static SAMPLED: [Site; MANY] = [const { site(Sample::OneIn(2)) }; MANY];
+static PASSED: [Site; MANY] = [const { site(Sample::Never) }; MANY];
+
+/// The record of a calibration that is over.
+static SPARE: Mutex<Option<&'static ThreadRecord>> = Mutex::new(None);
+
+const fn site(sample: Sample) -> Site {
+    let name = "calibration";
+    let source = Source { name: Some(name), path: || "", ident: name, module: "perf_sdk", file: file!(), line: 0 };
+    Site::new(source, Options { sample, ..Options::DEFAULT })
+}
+
+/// Of one thread, which calls all of its methods.
+#[derive(Debug)]
+pub(super) struct Calibration {
+    record: &'static ThreadRecord,
+}
+
+impl Calibration {
+    /// `None` when there is no memory for it.
+    pub(super) fn new() -> Option<Self> {
+        let cpu = memory::uncounted(ThreadCpu::attach);
+        let spare = SPARE.try_lock().ok().and_then(|mut spare| spare.take());
+        let record = match spare {
+            Some(record) => {
+                record.set_cpu(cpu);
+                record
+            }
+            None => ThreadRecord::allocate(1, clock::wall(), OwnPart::default(), cpu, memory::is_counting())?,
+        };
+        Some(Self { record })
+    }
+
+    /// Runs `f` while calls of this thread go to the record.
+    fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
+        let slot = Slot::get();
+        call::leave_busy(self.record);
+        let result = f();
+        Slot::BUSY.set();
+        self.record.reset_stack();
+        slot.set();
+        result
+    }
+
+    /// Of one function that is called over and over: the fastest of a few rounds, since whatever else happens makes them slower
+    /// only. Some ten microseconds a kind.
+    pub(super) fn warm(&self) -> (Cost, OwnPart) {
+        let [measured, sampled, passed] = [&MEASURED[0], &SAMPLED[0], &PASSED[0]].map(|site| {
+            self.aside(|| {
+                (0..ROUNDS)
+                    .map(|_| self.round(site))
+                    .fold((f64::INFINITY, u64::MAX), |(ns, own), round| (ns.min(round.0), own.min(round.1)))
+            })
+        });
+        let cost = Cost::of_averages(measured.0, sampled.0, passed.0);
+        (cost, OwnPart { usual: measured.1.min(OWN_PART), drawn: sampled.1.min(OWN_PART) })
+    }
+
+    /// Nanoseconds a call, and the ticks that a measured one reads.
+    fn round(&self, site: &'static Site) -> (f64, u64) {
+        let record = self.record;
+        let summed = || {
+            let node = record.root().last_child();
+            if node.is(site) { (node.sums.wall.get_signed(), node.samples()) } else { (0, 0) }
+        };
+        let (ticks_before, samples_before) = summed();
+        let start = record.wall.ticks();
+        for _ in 0..CALLS {
+            drop(guard::enter(site));
+        }
+        let ns = record.wall.ns(record.wall.ticks().wrapping_sub(start)) as f64 / f64::from(CALLS);
+        let (ticks, samples) = summed();
+        let (ticks, samples) = (ticks.saturating_sub(ticks_before), samples.saturating_sub(samples_before));
+        let calls = samples as f64 * f64::from(site.rate());
+        (ns, if calls > 0.0 { (ticks as f64 / calls).round() as u64 } else { 0 })
+    }
+
+    /// Of many functions called in turn, with other work in between, as in a program that does something: their mean. Some
+    /// milliseconds.
+    pub(super) fn cold(&self, work: &mut WorkingSet) -> Cost {
+        let [measured, sampled, passed] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| {
+            self.aside(|| {
+                // Their first calls build the nodes.
+                sites.iter().for_each(|site| drop(guard::enter(site)));
+                let round = || {
+                    work.pass();
+                    let start = self.record.wall.ticks();
+                    sites.iter().for_each(|site| drop(guard::enter(site)));
+                    self.record.wall.ticks().wrapping_sub(start)
+                };
+                let ticks: u64 = std::iter::repeat_with(round).take(COLD_ROUNDS as usize).sum();
+                self.record.wall.ns(ticks) as f64 / f64::from(COLD_ROUNDS * MANY as u32)
+            })
+        });
+        Cost::of_averages(measured, sampled, passed)
+    }
+}
+
+impl Drop for Calibration {
+    fn drop(&mut self) {
+        self.record.cpu().detach();
+        if let Ok(mut spare) = SPARE.try_lock() {
+            *spare = Some(self.record);
+        }
+    }
+}
+
+/// Memory that takes the place of other memory in the caches.
+#[derive(Debug)]
+pub(super) struct WorkingSet(Vec<u8>);
+
+impl WorkingSet {
+    pub(super) fn new() -> Self {
+        Self(vec![1; WORKING_SET_BYTES])
+    }
+
+    fn pass(&mut self) {
+        self.0.iter_mut().step_by(64).for_each(|byte| *byte = byte.wrapping_add(1));
+        std::hint::black_box(&mut self.0);
+    }
+}
