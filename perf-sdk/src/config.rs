@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::clock::Engine;
 use crate::error::Error;
 use crate::rate::Rate;
-use crate::record::Rule;
+use crate::record::{DEFAULT_LIMIT_BYTES, Rule};
 use crate::settings::SETTINGS;
 
 /// Where the endpoint listens when nothing else is said.
@@ -70,6 +70,7 @@ pub(crate) struct Config {
     pub(crate) sample: Vec<Rule>,
     /// A share; `None`: every call is measured.
     pub(crate) budget: Option<f64>,
+    pub(crate) memory_bytes: u64,
     pub(crate) cpu_clock: Option<Engine>,
 }
 
@@ -101,6 +102,12 @@ impl Config {
             ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
             ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
+            (
+                "memory",
+                self.memory_bytes != other.memory_bytes,
+                format!("{} bytes", self.memory_bytes),
+                format!("{} bytes", other.memory_bytes),
+            ),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()
@@ -201,6 +208,11 @@ impl Builder {
         self.set("budget", share)
     }
 
+    /// What the recorder may hold, as a size such as `64MiB`.
+    pub fn memory(self, size: impl Into<String>) -> Self {
+        self.set("memory", size)
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -244,6 +256,7 @@ impl Builder {
             enabled: read.parse("enabled", boolean)?.unwrap_or(true),
             sample: read.parse("sample", rules)?.unwrap_or_default(),
             budget: read.parse("budget", budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
+            memory_bytes: read.parse("memory", memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
         };
         match config.listen {
@@ -299,6 +312,13 @@ fn budget(text: &str) -> Option<Option<f64>> {
     (percent > 0.0 && percent <= 100.0).then_some(Some(percent / 100.0))
 }
 
+fn memory_bytes(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+    let (number, shift) = UNITS.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))?;
+    let bytes = number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)?;
+    (bytes >= 1 << 20).then_some(bytes)
+}
+
 fn rules(text: &str) -> Option<Vec<Rule>> {
     text.split(',').map(|rule| rule.trim().parse().ok()).collect()
 }
@@ -337,6 +357,9 @@ mod tests {
             ("PERF_SAMPLE", "service::*"),
             ("PERF_BUDGET", "0%"),
             ("PERF_BUDGET", "1"),
+            ("PERF_MEMORY", "64"),
+            ("PERF_MEMORY", "1023KiB"),
+            ("PERF_MEMORY", "99999999999GiB"),
             ("PERF_SAMPLE", "*=1/9,=always"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();

@@ -81,6 +81,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "what measuring may cost: functions called very often are then measured on a sample of their calls; off: every call is measured",
     },
     Setting {
+        key: "memory",
+        variable: "PERF_MEMORY",
+        allowed: "a size of at least 1MiB: a number with KiB, MiB or GiB",
+        default: "64MiB",
+        meaning: "what the recorder may hold; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
+    },
+    Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
         allowed: "perf-time, perf-seq, rseq or syscall",

@@ -46,8 +46,7 @@ impl Exposition {
         // The lock is not held while writing: a reader may be slow.
         let floors = {
             let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
-            floors.raise(snapshot, std::process::id());
-            floors.clone()
+            floors.raise(snapshot, std::process::id())
         };
         let source = Source { snapshot, floors: &floors };
         let to: &mut dyn Write = to;
@@ -73,55 +72,72 @@ fn encode(encoding: &mut impl Encoding, source: Source<'_>, user: Option<&str>) 
 }
 
 /// The highest figures so far.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Floors {
+#[derive(Debug, Default)]
+struct Floors {
     /// A forked child counts from 0 again.
     pid: u32,
     overhead_ns: u64,
-    /// By module, then name: exclusive wall and CPU, all wall and CPU.
-    by_function: HashMap<String, HashMap<String, [u64; 4]>>,
+    /// By module, then name.
+    by_function: HashMap<String, HashMap<String, Floor>>,
+}
+
+/// The highest figures of one function, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Floor {
+    pub(super) self_wall_ns: u64,
+    pub(super) self_cpu_ns: u64,
+    pub(super) wall_ns: u64,
+    pub(super) cpu_ns: u64,
+}
+
+/// Those of one snapshot.
+#[derive(Debug)]
+pub(super) struct Raised {
+    pub(super) overhead_ns: u64,
+    /// In the order of its functions.
+    pub(super) functions: Vec<Floor>,
+}
+
+impl Floor {
+    fn of(function: &Function) -> Self {
+        let clamped = |ns: i64| ns.max(0) as u64;
+        Self {
+            self_wall_ns: clamped(function.exclusive.wall_ns),
+            self_cpu_ns: clamped(function.exclusive.cpu_ns),
+            wall_ns: function.wall.sum(),
+            cpu_ns: function.cpu.as_ref().map_or(0, Histogram::sum),
+        }
+    }
+
+    fn raise(&mut self, now: &Self) {
+        self.self_wall_ns = self.self_wall_ns.max(now.self_wall_ns);
+        self.self_cpu_ns = self.self_cpu_ns.max(now.self_cpu_ns);
+        self.wall_ns = self.wall_ns.max(now.wall_ns);
+        self.cpu_ns = self.cpu_ns.max(now.cpu_ns);
+    }
 }
 
 impl Floors {
-    fn raise(&mut self, snapshot: &Snapshot, pid: u32) {
+    fn raise(&mut self, snapshot: &Snapshot, pid: u32) -> Raised {
         if self.pid != pid {
             *self = Self { pid, ..Self::default() };
         }
         self.overhead_ns = self.overhead_ns.max(snapshot.profiler.overhead_ns);
-        for function in &snapshot.functions {
-            let [wall, cpu] = [function.exclusive.wall_ns, function.exclusive.cpu_ns].map(|ns| ns.max(0) as u64);
-            let now = [wall, cpu, function.wall.sum(), function.cpu.as_ref().map_or(0, Histogram::sum)];
+        let functions = snapshot.functions.iter().map(|function| {
+            let now = Floor::of(function);
             match self.by_function.get_mut(&function.module).and_then(|names| names.get_mut(&function.name)) {
-                Some(highest) => highest.iter_mut().zip(now).for_each(|(highest, now)| *highest = now.max(*highest)),
+                Some(highest) => {
+                    highest.raise(&now);
+                    *highest
+                }
                 None => {
                     self.by_function.entry(function.module.clone()).or_default().insert(function.name.clone(), now);
+                    now
                 }
             }
-        }
-    }
-
-    fn of(&self, function: &Function) -> [u64; 4] {
-        self.by_function.get(&function.module).and_then(|names| names.get(&function.name)).copied().unwrap_or_default()
-    }
-
-    pub(super) fn self_wall_ns(&self, function: &Function) -> u64 {
-        self.of(function)[0]
-    }
-
-    pub(super) fn self_cpu_ns(&self, function: &Function) -> u64 {
-        self.of(function)[1]
-    }
-
-    pub(super) fn wall_ns(&self, function: &Function) -> u64 {
-        self.of(function)[2]
-    }
-
-    pub(super) fn cpu_ns(&self, function: &Function) -> u64 {
-        self.of(function)[3]
-    }
-
-    pub(super) fn overhead_ns(&self) -> u64 {
-        self.overhead_ns
+        });
+        let functions = functions.collect();
+        Raised { overhead_ns: self.overhead_ns, functions }
     }
 }
 
@@ -159,7 +175,7 @@ mod tests {
     fn a_child_process_starts_again() {
         let mut floors = Floors::default();
         floors.raise(&snapshot(9, 9), 1);
-        floors.raise(&snapshot(4, 4), 2);
-        assert_eq!((floors.of(&snapshot(0, 0).functions[0])[0], floors.overhead_ns()), (4, 4));
+        let raised = floors.raise(&snapshot(4, 4), 2);
+        assert_eq!((raised.functions[0].self_wall_ns, raised.overhead_ns), (4, 4));
     }
 }

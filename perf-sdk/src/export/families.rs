@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::exposition::Floors;
+use super::exposition::{Floor, Raised};
 use crate::histogram::Histogram;
 use crate::snapshot::{Budget, Exemplar, Function, Snapshot};
 
@@ -74,7 +74,13 @@ pub(super) trait Encoding {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
     pub(super) snapshot: &'a Snapshot,
-    pub(super) floors: &'a Floors,
+    pub(super) floors: &'a Raised,
+}
+
+impl<'a> Source<'a> {
+    fn functions(self) -> impl Iterator<Item = (&'a Function, &'a Floor)> {
+        self.snapshot.functions.iter().zip(&self.floors.functions)
+    }
 }
 
 type Metrics<'a> = Box<dyn Iterator<Item = Metric<'a>> + 'a>;
@@ -108,14 +114,14 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time of finished calls; of a future from its first poll to its end.",
         unit: "seconds",
         kind: Kind::Histogram,
-        metrics: |source| distributions(source, |s, f| Some((&f.wall, seconds(s.floors.wall_ns(f)))), |f| &f.exemplars),
+        metrics: |source| distributions(source, |f, floor| Some((&f.wall, seconds(floor.wall_ns))), |f| &f.exemplars),
     },
     Row {
         name: "function_cpu_seconds",
         help: "CPU time that the calling threads spent in finished calls.",
         unit: "seconds",
         kind: Kind::Histogram,
-        metrics: |source| distributions(source, |s, f| Some((f.cpu.as_ref()?, seconds(s.floors.cpu_ns(f)))), |_| &[]),
+        metrics: |source| distributions(source, |f, floor| Some((f.cpu.as_ref()?, seconds(floor.cpu_ns))), |_| &[]),
     },
     Row {
         name: "function_allocated_bytes",
@@ -123,7 +129,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "bytes",
         kind: Kind::Histogram,
         metrics: |source| {
-            distributions(source, |_, f| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
+            distributions(source, |f, _| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
         },
     },
     Row {
@@ -131,49 +137,49 @@ pub(super) const ROWS: &[Row] = &[
         help: "Calls running now.",
         unit: "",
         kind: Kind::Gauge,
-        metrics: |source| per_function(source, |_, f| Some(f.running as f64)),
+        metrics: |source| per_function(source, |f, _| Some(f.running as f64)),
     },
     Row {
         name: "function_self_seconds_total",
         help: "Wall time without profiled callees and without a future's idle time; the highest estimate so far.",
         unit: "seconds",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |s, f| Some(seconds(s.floors.self_wall_ns(f)))),
+        metrics: |source| per_function(source, |_, floor| Some(seconds(floor.self_wall_ns))),
     },
     Row {
         name: "function_self_cpu_seconds_total",
         help: "CPU time without profiled callees; the highest estimate so far.",
         unit: "seconds",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |s, f| f.cpu.as_ref().map(|_| seconds(s.floors.self_cpu_ns(f)))),
+        metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
     },
     Row {
         name: "function_idle_seconds_total",
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |_, f| f.future.map(|future| seconds(future.idle_ns))),
+        metrics: |source| per_function(source, |f, _| f.future.map(|future| seconds(future.idle_ns))),
     },
     Row {
         name: "function_allocations_total",
         help: "Allocations during calls, callees included, reallocations not.",
         unit: "",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |_, f| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
+        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
     },
     Row {
         name: "function_freed_bytes_total",
         help: "Bytes freed during calls, callees included, whoever had allocated them.",
         unit: "bytes",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |_, f| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
+        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
     },
     Row {
         name: "function_samples_total",
         help: "Finished calls that were measured; what is not a count of calls is estimated from them.",
         unit: "",
         kind: Kind::Counter,
-        metrics: |source| per_function(source, |_, f| Some(f.samples as f64)),
+        metrics: |source| per_function(source, |f, _| Some(f.samples as f64)),
     },
     Row {
         name: "function_sample_ratio",
@@ -181,7 +187,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "ratio",
         kind: Kind::Gauge,
         metrics: |source| {
-            per_function(source, |_, f| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
+            per_function(source, |f, _| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
         },
     },
     Row {
@@ -204,6 +210,13 @@ pub(super) const ROWS: &[Row] = &[
         unit: "bytes",
         kind: Kind::Gauge,
         metrics: |source| single(source.snapshot.profiler.memory_bytes as f64),
+    },
+    Row {
+        name: "perf_memory_limit_bytes",
+        help: "What the recorder may hold.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        metrics: |source| single(source.snapshot.profiler.memory_limit_bytes as f64),
     },
     Row {
         name: "perf_dropped_total",
@@ -245,7 +258,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Estimated time that recording itself cost.",
         unit: "seconds",
         kind: Kind::Counter,
-        metrics: |source| single(seconds(source.floors.overhead_ns())),
+        metrics: |source| single(seconds(source.floors.overhead_ns)),
     },
 ];
 
@@ -270,19 +283,20 @@ fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
     Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
 }
 
-fn per_function<'a>(source: Source<'a>, value: fn(Source<'a>, &'a Function) -> Option<f64>) -> Metrics<'a> {
-    Box::new(source.snapshot.functions.iter().filter_map(move |function| {
-        Some(Metric { labels: labels(function), value: Value::Number(value(source, function)?) })
+fn per_function<'a>(source: Source<'a>, value: fn(&'a Function, &'a Floor) -> Option<f64>) -> Metrics<'a> {
+    Box::new(source.functions().filter_map(move |(function, floor)| {
+        let value = Value::Number(value(function, floor)?);
+        Some(Metric { labels: labels(function), value })
     }))
 }
 
 fn distributions<'a>(
     source: Source<'a>,
-    histogram: fn(Source<'a>, &'a Function) -> Option<(&'a Histogram, f64)>,
+    histogram: fn(&'a Function, &'a Floor) -> Option<(&'a Histogram, f64)>,
     exemplars: fn(&'a Function) -> &'a [Exemplar],
 ) -> Metrics<'a> {
-    Box::new(source.snapshot.functions.iter().filter_map(move |function| {
-        let (histogram, sum) = histogram(source, function)?;
+    Box::new(source.functions().filter_map(move |(function, floor)| {
+        let (histogram, sum) = histogram(function, floor)?;
         let value = Value::Distribution { histogram, sum, exemplars: exemplars(function) };
         Some(Metric { labels: labels(function), value })
     }))

@@ -8,8 +8,23 @@ use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of one metric.
 pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
+    // PERF: once for all lines of a histogram. `{` and the labels, still open.
+    let labels = Labels { labels: &metric.labels, extra: None }.to_string();
+    let open = labels.strip_suffix('}').unwrap_or("{");
+    let separator = if labels.is_empty() { "" } else { "," };
     let line = |to: &mut dyn Write, suffix: &str, extra: Option<(&str, &str)>, value: &dyn Display| {
-        write!(to, "{name}{suffix}{} {value}", Labels { labels: &metric.labels, extra })
+        for part in [name, suffix] {
+            to.write_all(part.as_bytes())?;
+        }
+        match extra {
+            None => to.write_all(labels.as_bytes())?,
+            Some((name, value)) => {
+                for part in [open, separator, name, "=\"", value, "\"}"] {
+                    to.write_all(part.as_bytes())?;
+                }
+            }
+        }
+        write!(to, " {value}")
     };
     match &metric.value {
         Value::Number(value) => {

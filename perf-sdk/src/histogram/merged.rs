@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::buckets::Cell;
 use super::scale::Scale;
 
+/// So many cells are looked up one by one.
+const FEW: usize = 16;
+
 /// A distribution of times or sizes: exact counts in cells at most 2.2 % wide.
 ///
 /// **Units.** Nanoseconds or bytes, whichever [`scale`](Self::scale) says; the exported forms are in seconds and bytes.
@@ -50,11 +53,7 @@ impl Histogram {
             return;
         }
         self.sum = self.sum.wrapping_add(value.wrapping_mul(times));
-        let index = Cell::of(self.scale, value).index();
-        match self.cells.binary_search_by_key(&index, |cell| cell.0) {
-            Ok(at) => self.cells[at].1 = self.cells[at].1.saturating_add(times),
-            Err(at) => self.cells.insert(at, (index, times)),
-        }
+        self.count_cell(Cell::of(self.scale, value).index(), times);
     }
 
     /// Whether the values are times or sizes.
@@ -165,9 +164,34 @@ impl Histogram {
         }
     }
 
+    /// Adds counts by the parts of the form.
+    pub(super) fn add_parts(&mut self, zero: u64, sum: u64, cells: impl Iterator<Item = (u16, u64)>) {
+        self.zero = self.zero.saturating_add(zero);
+        self.sum = self.sum.wrapping_add(sum);
+        for (index, count) in cells {
+            self.count_cell(index, count);
+        }
+    }
+
+    fn count_cell(&mut self, index: u16, count: u64) {
+        match self.cells.binary_search_by_key(&index, |cell| cell.0) {
+            Ok(at) => self.cells[at].1 = self.cells[at].1.saturating_add(count),
+            Err(at) => self.cells.insert(at, (index, count)),
+        }
+    }
+
+    /// Empty again; what it held is kept as room.
+    pub(crate) fn clear(&mut self) {
+        (self.zero, self.sum) = (0, 0);
+        self.cells.clear();
+    }
+
     /// As `merge`, of two that are known to have one scale.
-    pub(super) fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &Self) {
         debug_assert_eq!(self.scale, other.scale);
+        if other.cells.len() <= FEW {
+            return self.add_parts(other.zero, other.sum, other.cells.iter().copied());
+        }
         self.zero = self.zero.saturating_add(other.zero);
         self.sum = self.sum.wrapping_add(other.sum);
         if self.cells.is_empty() {

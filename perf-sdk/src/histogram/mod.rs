@@ -6,6 +6,7 @@
 //! | `buckets` | pure arithmetic: value → cell → bounds |
 //! | `page` | the counters of one octave, written by one thread and read by others |
 //! | `shard` | the histogram of one site on one thread |
+//! | `shared` | the histogram of one site for threads that have none of their own |
 //! | `merged` | the read-side form: merge, subtract, quantiles |
 //! | `views` | the merged form as classic and as native buckets |
 //! | `hdr` | to and from `hdrhistogram` |
@@ -19,6 +20,8 @@ mod page;
 mod scale;
 #[cfg(feature = "enabled")]
 mod shard;
+#[cfg(feature = "enabled")]
+mod shared;
 mod views;
 
 pub use merged::Histogram;
@@ -28,4 +31,6 @@ pub(crate) use scale::SECONDS_LE;
 pub use scale::Scale;
 #[cfg(feature = "enabled")]
 pub(crate) use shard::{Located, Shard};
+#[cfg(feature = "enabled")]
+pub(crate) use shared::{SharedPage, SharedShard};
 pub use views::{Native, Span};

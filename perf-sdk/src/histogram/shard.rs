@@ -28,7 +28,6 @@ pub(crate) struct Shard {
     /// The owner's short cut; `near_octaves` tells what each place holds.
     near: [AtomicPtr<Page>; NEAR],
     near_octaves: [AtomicU8; NEAR],
-    scale: Scale,
 }
 
 const _: () = assert!(size_of::<Shard>() == 64);
@@ -49,11 +48,33 @@ impl Located {
         Self { value, cell: Cell::of(scale, value), is_zero: value == 0 }
     }
 
+    /// What it counts as.
+    pub(crate) fn clamped(self) -> u64 {
+        if self.is_zero { 0 } else { self.value }
+    }
+
+    pub(super) fn value(self) -> u64 {
+        self.value
+    }
+
+    pub(super) fn cell(self) -> Cell {
+        self.cell
+    }
+
+    pub(super) fn is_zero(self) -> bool {
+        self.is_zero
+    }
+
     /// Of a difference that may be a little below 0: it is counted as 0 and summed as it is.
     #[inline]
     pub(crate) fn of_difference(scale: Scale, value: i64) -> Self {
         Self { value: value as u64, cell: Cell::of(scale, value.max(0) as u64), is_zero: value <= 0 }
     }
+}
+
+/// A sum that may be a little below 0 counts as 0 then.
+pub(super) fn sum_of_differences(sum: u64) -> u64 {
+    if sum.wrapping_neg() <= MOST_BELOW_ZERO { 0 } else { sum }
 }
 
 #[inline]
@@ -63,18 +84,17 @@ fn add(counter: &AtomicU64, n: u64) {
 
 impl Shard {
     /// An empty histogram.
-    pub(crate) const fn new(scale: Scale) -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             zero: AtomicU64::new(0),
             sum: AtomicU64::new(0),
             newest: AtomicPtr::new(ptr::null_mut()),
             near: [const { AtomicPtr::new(ptr::null_mut()) }; NEAR],
             near_octaves: [const { AtomicU8::new(NO_OCTAVE) }; NEAR],
-            scale,
         }
     }
 
-    /// Owner only: `weight` calls of a value that was located on this scale. `pages` gives a fresh page; when it cannot,
+    /// Owner only: `weight` calls of a value that was located, on the same scale as all others. `pages` gives a fresh page; when it cannot,
     /// nothing is recorded and the answer is false.
     #[inline]
     pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
@@ -153,6 +173,11 @@ impl Shard {
         Some(page)
     }
 
+    /// From any thread: whether recording it needs no further page.
+    pub(crate) fn has_cell(&self, at: Located) -> bool {
+        at.is_zero || self.pages().any(|page| page.octave() == at.cell.octave())
+    }
+
     fn pages(&self) -> impl Iterator<Item = &'static Page> {
         // SAFETY: null or stored by `far` from a `&'static Page`; `Acquire` pairs with that store.
         let newest: Option<&'static Page> = unsafe { self.newest.load(Acquire).as_ref() };
@@ -161,18 +186,11 @@ impl Shard {
 
     /// Adds what was recorded so far to `into`, from any thread. Some microseconds.
     pub(crate) fn fold_into(&self, into: &mut Histogram) {
-        let mut cells: Vec<(u16, u64)> = self
-            .pages()
-            .flat_map(|page| {
-                let octave = page.octave();
-                page.counts().map(move |(slot, count)| (Cell::new(octave, slot).index(), count))
-            })
-            .collect();
-        cells.sort_unstable();
-        let sum = self.sum.load(Relaxed);
-        // Of differences, the sum may be a little below 0.
-        let sum = if sum.wrapping_neg() <= MOST_BELOW_ZERO { 0 } else { sum };
-        into.add(&Histogram::from_parts(self.scale, self.zero.load(Relaxed), sum, cells));
+        let cells = self.pages().flat_map(|page| {
+            let octave = page.octave();
+            page.counts().map(move |(slot, count)| (Cell::new(octave, slot).index(), count))
+        });
+        into.add_parts(self.zero.load(Relaxed), sum_of_differences(self.sum.load(Relaxed)), cells);
     }
 }
 
@@ -184,13 +202,19 @@ mod tests {
         Some(Box::leak(Box::new(Page::new())))
     }
 
-    fn record(shard: &Shard, value: u64, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
-        let at = Located::new(shard.scale, value);
+    fn record(
+        shard: &Shard,
+        scale: Scale,
+        value: u64,
+        weight: u64,
+        pages: &impl Fn() -> Option<&'static Page>,
+    ) -> bool {
+        let at = Located::new(scale, value);
         shard.record_near(at, weight as u32) || shard.record_at(at, weight, pages)
     }
 
-    fn folded(shard: &Shard) -> Histogram {
-        let mut histogram = Histogram::new(shard.scale);
+    fn folded(shard: &Shard, scale: Scale) -> Histogram {
+        let mut histogram = Histogram::new(scale);
         shard.fold_into(&mut histogram);
         histogram
     }
@@ -198,7 +222,7 @@ mod tests {
     #[test]
     fn holds_what_was_recorded() {
         for scale in [Scale::Seconds, Scale::Bytes] {
-            let shard = Shard::new(scale);
+            let shard = Shard::new();
             let mut expected = Histogram::new(scale);
             let mut random = 0x2545_f491_4f6c_dd1d_u64;
             for i in 0..50_000_u64 {
@@ -206,12 +230,12 @@ mod tests {
                 random ^= random >> 7;
                 random ^= random << 17;
                 let (value, weight) = (random >> (random % 65).min(63), 1 + i % 3);
-                assert!(record(&shard, value, weight, &page));
+                assert!(record(&shard, scale, value, weight, &page));
                 expected.record(value, weight);
             }
-            assert!(record(&shard, 0, 2, &page));
+            assert!(record(&shard, scale, 0, 2, &page));
             expected.record(0, 2);
-            assert_eq!(folded(&shard), expected);
+            assert_eq!(folded(&shard, scale), expected);
         }
     }
 
@@ -222,52 +246,52 @@ mod tests {
             asked.set(asked.get() + 1);
             page()
         };
-        let shard = Shard::new(Scale::Seconds);
-        assert!(record(&shard, 0, 1, &pages));
+        let shard = Shard::new();
+        assert!(record(&shard, Scale::Seconds, 0, 1, &pages));
         assert_eq!(asked.get(), 0);
         for _ in 0..3 {
             // 16 times apart: the same place among the near pages.
             for value in [1_000, 16_000, 256_000] {
-                assert!(record(&shard, value, 1, &pages));
+                assert!(record(&shard, Scale::Seconds, value, 1, &pages));
             }
         }
         assert_eq!(asked.get(), 3);
-        assert_eq!(folded(&shard).count(), 10);
+        assert_eq!(folded(&shard, Scale::Seconds).count(), 10);
     }
 
     #[test]
     fn records_nothing_without_a_page() {
-        let shard = Shard::new(Scale::Bytes);
-        assert!(!record(&shard, 7, 1, &|| None));
-        assert_eq!(folded(&shard), Histogram::new(Scale::Bytes));
-        assert!(record(&shard, 7, 1, &page));
-        assert_eq!((folded(&shard).count(), folded(&shard).sum()), (1, 7));
+        let shard = Shard::new();
+        assert!(!record(&shard, Scale::Bytes, 7, 1, &|| None));
+        assert_eq!(folded(&shard, Scale::Bytes), Histogram::new(Scale::Bytes));
+        assert!(record(&shard, Scale::Bytes, 7, 1, &page));
+        assert_eq!((folded(&shard, Scale::Bytes).count(), folded(&shard, Scale::Bytes).sum()), (1, 7));
     }
 
     #[test]
     fn one_location_serves_two_shards() {
-        let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
+        let (wall, cpu) = (Shard::new(), Shard::new());
         let at = Located::new(Scale::Seconds, 1_234);
         assert!(wall.record_at(at, 1, &page) && cpu.record_at(at, 64, &page));
-        assert_eq!(folded(&wall).sum(), 1_234);
-        assert_eq!((folded(&cpu).sum(), folded(&cpu).count()), (64 * 1_234, 64));
+        assert_eq!(folded(&wall, Scale::Seconds).sum(), 1_234);
+        assert_eq!((folded(&cpu, Scale::Seconds).sum(), folded(&cpu, Scale::Seconds).count()), (64 * 1_234, 64));
     }
 
     #[test]
     fn counts_only_grow_for_a_reader() {
-        let shard = Shard::new(Scale::Seconds);
+        let shard = Shard::new();
         let calls = if cfg!(miri) { 100 } else { 300_000 };
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let mut last = 0;
                 while last < calls {
-                    let now = folded(&shard).count();
+                    let now = folded(&shard, Scale::Seconds).count();
                     assert!(now >= last);
                     last = now;
                 }
             });
             for i in 0..calls {
-                assert!(record(&shard, i * 37, 1, &page));
+                assert!(record(&shard, Scale::Seconds, i * 37, 1, &page));
             }
             reader.join().unwrap();
         });
@@ -288,11 +312,11 @@ mod tests {
                 })
                 .fold(f64::MAX, f64::min)
         };
-        let (wall, cpu) = (Shard::new(Scale::Seconds), Shard::new(Scale::Seconds));
+        let (wall, cpu) = (Shard::new(), Shard::new());
         let locate = best(&mut |values| {
             values.iter().fold(0, |sum, v| sum + u64::from(Located::new(Scale::Seconds, *v).cell.slot())) > 0
         });
-        let record = best(&mut |values| values.iter().all(|v| record(&wall, *v, 1, &page)));
+        let record = best(&mut |values| values.iter().all(|v| record(&wall, Scale::Seconds, *v, 1, &page)));
         let both = best(&mut |values| {
             values.iter().all(|v| {
                 let at = Located::new(Scale::Seconds, *v);

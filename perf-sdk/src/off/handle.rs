@@ -60,6 +60,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn memory(self, _size: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn cpu_clock(self, _engine: impl Into<String>) -> Self {
         self
     }

@@ -8,13 +8,30 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-const CHUNK_BYTES: usize = 64 * 1024;
+/// A thread's first chunk holds its record and some functions; each further one is twice as long, up to the largest.
+const FIRST_CHUNK_BYTES: usize = 16 * 1024;
+const LARGEST_CHUNK_BYTES: usize = 64 * 1024;
+/// What may be taken in all when nothing else is said.
+pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 64 << 20;
+/// The part of the limit, one in so many, that is left for what threads share.
+const RESERVED: u64 = 2;
 
 static MAPPED_BYTES: AtomicU64 = AtomicU64::new(0);
+static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
 /// Bytes taken from the system by all arenas.
 pub(crate) fn mapped_bytes() -> u64 {
     MAPPED_BYTES.load(Relaxed)
+}
+
+/// What all arenas may take in all. Below what they have already, they get no more.
+pub(crate) fn set_limit_bytes(limit: u64) {
+    LIMIT_BYTES.store(limit, Relaxed);
+}
+
+/// What all arenas may take in all.
+pub(crate) fn limit_bytes() -> u64 {
+    LIMIT_BYTES.load(Relaxed)
 }
 
 /// A bump allocator of one thread's record; only the owner thread allocates.
@@ -22,11 +39,25 @@ pub(crate) fn mapped_bytes() -> u64 {
 pub(crate) struct Arena {
     next: Cell<*mut u8>,
     left: Cell<usize>,
+    /// Of the next chunk.
+    chunk_bytes: Cell<usize>,
+    /// May take the last part of the limit too.
+    is_reserve: bool,
 }
 
 impl Arena {
     pub(crate) const fn new() -> Self {
-        Self { next: Cell::new(ptr::null_mut()), left: Cell::new(0) }
+        Self {
+            next: Cell::new(ptr::null_mut()),
+            left: Cell::new(0),
+            chunk_bytes: Cell::new(FIRST_CHUNK_BYTES),
+            is_reserve: false,
+        }
+    }
+
+    /// One that gets memory when the others do not any more.
+    pub(crate) const fn reserve() -> Self {
+        Self { is_reserve: true, ..Self::new() }
     }
 
     /// Room for one `T`, all bytes zero; lives for ever. `None` when the system refuses.
@@ -65,12 +96,13 @@ impl Arena {
     fn raw(&self, size: usize, align: usize) -> Option<NonNull<u8>> {
         let pad = self.next.get().align_offset(align);
         if pad.checked_add(size)? > self.left.get() {
-            let bytes = size.max(CHUNK_BYTES);
-            let chunk = map(bytes)?;
-            MAPPED_BYTES.fetch_add(bytes as u64, Relaxed);
-            if size >= CHUNK_BYTES {
+            let usual = self.chunk_bytes.get();
+            let bytes = size.max(usual).checked_next_multiple_of(4096)?;
+            let chunk = self.chunk(bytes)?;
+            if size >= usual {
                 return NonNull::new(chunk);
             }
+            self.chunk_bytes.set((usual * 2).min(LARGEST_CHUNK_BYTES));
             self.next.set(chunk);
             self.left.set(bytes);
             return self.raw(size, align);
@@ -81,6 +113,26 @@ impl Arena {
         self.next.set(unsafe { block.add(size) });
         self.left.set(self.left.get() - pad - size);
         NonNull::new(block)
+    }
+}
+
+impl Arena {
+    #[cold]
+    fn chunk(&self, bytes: usize) -> Option<*mut u8> {
+        let limit = limit_bytes();
+        let limit = if self.is_reserve { limit } else { limit - limit / RESERVED };
+        let taken = bytes as u64;
+        // Read before it is written: past the limit many threads come here often.
+        if MAPPED_BYTES.load(Relaxed).saturating_add(taken) > limit {
+            return None;
+        }
+        if MAPPED_BYTES.fetch_add(taken, Relaxed) + taken <= limit
+            && let Some(chunk) = map(bytes)
+        {
+            return Some(chunk);
+        }
+        MAPPED_BYTES.fetch_sub(taken, Relaxed);
+        None
     }
 }
 
@@ -127,11 +179,11 @@ mod tests {
         let arena = Arena::new();
         let a: &[u64] = arena.zeroed_slice(3).unwrap();
         let b: &u64 = arena.zeroed().unwrap();
-        let big: &[u64] = arena.zeroed_slice(CHUNK_BYTES).unwrap();
+        let big: &[u64] = arena.zeroed_slice(LARGEST_CHUNK_BYTES).unwrap();
         let c: &u64 = arena.zeroed().unwrap();
         assert!(a.iter().chain(big).all(|n| *n == 0) && *b == 0);
         assert_eq!(ptr::from_ref(b).addr(), a.as_ptr().addr() + 24);
         assert_eq!(ptr::from_ref(c).addr(), a.as_ptr().addr() + 32);
-        assert!(mapped_bytes() >= (CHUNK_BYTES * 9) as u64);
+        assert!(mapped_bytes() >= (LARGEST_CHUNK_BYTES * 8 + FIRST_CHUNK_BYTES) as u64);
     }
 }

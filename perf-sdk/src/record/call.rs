@@ -9,6 +9,7 @@ use super::node::Node;
 use super::place::Place;
 use super::registry;
 use super::ring::Finished;
+use super::shared::SharedSite;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
 use super::usual::on_cpu;
@@ -35,28 +36,73 @@ pub(super) struct Measured {
 /// Begins a call of `site`.
 pub(super) fn begin(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
     let slot = Slot::get();
-    let record = if slot.is_record() { ThreadRecord::of(slot.as_ptr()) } else { arrive(slot)? };
+    let record = if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { arrive(slot) };
+    let Some(record) = record else { return begin_without_record(site) };
     Slot::BUSY.set();
     let top = record.top();
     let node = match top.last_child() {
         child if child.is(site) => Some(child),
         _ => record.child(top, site),
     };
-    let place = node.and_then(|node| {
-        let weight = next_weight(record, node, site);
-        // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
-        if weight == 0 && !thread::panicking() && !record.borrowed.get() {
-            record.set_top(node);
-            Some(Place::passed(top))
-        } else {
-            push(record, node, weight, None)
-        }
-    });
+    let place = node.map_or_else(
+        || begin_shared(record, top, site),
+        |node| {
+            let weight = next_weight(record, node, site);
+            // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
+            if weight == 0 && !thread::panicking() && !record.borrowed.get() {
+                record.set_top(node);
+                Some(Place::passed(top))
+            } else {
+                push(record, node, weight, None)
+            }
+        },
+    );
     if place.is_none() {
         dropped::count(Reason::Memory);
     }
     leave_busy(record);
     place.map(|place| (record, place))
+}
+
+/// There is no room for a node.
+///
+/// Nobody's scope changes: the call's callees are its caller's, and so is its time in the tree; under no caller at all it is that of the
+/// overflow node. The slot is BUSY.
+#[cold]
+#[inline(never)]
+fn begin_shared(record: &'static ThreadRecord, top: &'static Node, site: &'static Site) -> Option<Place> {
+    let shared = SharedSite::of(site)?;
+    shared.begin();
+    let rate = site.rate();
+    // Without blocks, which belong to a node: each call by chance.
+    let is_due = rate > 0 && ((record.random() >> 32) * u64::from(rate)) >> 32 == 0;
+    let weight = if is_due { rate } else { 0 };
+    if weight == 0 {
+        return Some(Place::shared(shared));
+    }
+    let node = if ptr::eq(top, record.root()) { record.overflow().unwrap_or(top) } else { top };
+    // Asking the kernel for CPU time is rationed by blocks too.
+    let frame = push(record, node, weight, Some(0)).and_then(|place| Some((place, record.stack.frame(place.depth())?)));
+    let Some((place, frame)) = frame else { return Some(Place::shared(shared)) };
+    frame.count_in(shared);
+    Some(place)
+}
+
+/// There is no room for a record of this thread: the call is counted, if there is any record at all to begin it with.
+#[cold]
+#[inline(never)]
+pub(super) fn begin_without_record(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
+    if Slot::get() != Slot::FULL {
+        return None;
+    }
+    Slot::BUSY.set();
+    let place = registry::records().next().and_then(|any| Some((any, Place::shared(SharedSite::of(site)?))));
+    match &place {
+        Some((_, place)) => _ = place.in_shared().map(SharedSite::begin),
+        None => dropped::count(Reason::Memory),
+    }
+    Slot::FULL.set();
+    place
 }
 
 /// What the call of `site` that begins now stands for; 0: it is counted only. The slot is BUSY.
@@ -83,10 +129,19 @@ pub(super) fn arrive(slot: Slot) -> Option<&'static ThreadRecord> {
             Slot::BUSY.set();
             let record = registry::enrol();
             if record.is_none() {
-                Slot::NEW.set();
+                Slot::FULL.set();
             }
-            record
+            return record.inspect(|record| leave_busy(record));
         }
+        Slot::FULL if registry::is_any_free() => {
+            Slot::BUSY.set();
+            let record = registry::enrol();
+            if record.is_none() {
+                Slot::FULL.set();
+            }
+            return record.inspect(|record| leave_busy(record));
+        }
+        Slot::FULL => return None,
         Slot::DEAD => {
             Slot::BUSY.set();
             let record = registry::borrow();
@@ -202,13 +257,38 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     let frame = record.stack.frame(depth)?;
     close_passed(record, frame.node()?);
     let counts = !frame.is_poll();
-    let (node, measured) = pop(record, Place::frame(depth, frame.serial()), record.wall.ticks())?;
+    let place = Place::frame(depth, frame.serial());
+    let (node, measured) = pop(record, place, record.wall.ticks())?;
     measured.add_to(node);
     if counts {
-        node.count(Outcome::Ok);
-        measured.finish(record, node);
+        count(record, node, shared_of(record, place), &measured, Outcome::Ok);
     }
     Some(())
+}
+
+/// Where the call whose frame is at `place`, or was just closed there, is counted if not in its node.
+fn shared_of(record: &'static ThreadRecord, place: Place) -> Option<&'static SharedSite> {
+    record.stack.frame(place.depth()).and_then(Frame::shared)
+}
+
+/// The call as a whole.
+fn count(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    shared: Option<&'static SharedSite>,
+    measured: &Measured,
+    outcome: Outcome,
+) {
+    match shared {
+        Some(shared) => {
+            shared.count(outcome);
+            shared.add(measured, record.wall, record.counting);
+        }
+        None => {
+            node.count(outcome);
+            measured.finish(record, node);
+        }
+    }
 }
 
 /// Ends the calls without a frame above a call of `node`, up to it.
@@ -302,6 +382,10 @@ pub(super) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
 #[cold]
 #[inline(never)]
 pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
+    if let Some(shared) = place.in_shared() {
+        let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
+        return shared.count(outcome.unwrap_or(unnamed));
+    }
     if Slot::get() != Slot::of(record.scopes()) {
         return dropped::count(Reason::Stale);
     }
@@ -311,10 +395,11 @@ pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<O
         end_passed(record, below, outcome.unwrap_or(unnamed));
     } else if let Some((node, measured)) = pop(record, place, ticks) {
         let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
-        node.count(outcome);
+        let shared = shared_of(record, place);
         measured.add_to(node);
-        measured.finish(record, node);
+        count(record, node, shared, &measured, outcome);
         if measured.weight > 0
+            && shared.is_none()
             && let Some(hook) = exemplar::hook()
         {
             leave_busy(record);

@@ -12,6 +12,7 @@ use super::exemplar;
 use super::node::Node;
 use super::place::Place;
 use super::ring::Finished;
+use super::shared::SharedSite;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
@@ -83,7 +84,7 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let entered = Entered { open: this.call.enter(), call: this.call };
+        let entered = Entered { open: this.call.enter(), is_over: false, call: this.call };
         let polled = this.future.poll(context);
         match &polled {
             Poll::Ready(value) => {
@@ -96,24 +97,34 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
     }
 }
 
-/// A poll that is running; dropped only when it unwinds.
+/// A poll that is running.
 struct Entered<'a> {
+    /// `None`: it is not measured.
     open: Option<OpenPoll>,
+    /// Otherwise it unwinds.
+    is_over: bool,
     call: &'a mut Call,
 }
 
 impl Entered<'_> {
     fn leave(mut self, outcome: Option<Outcome>) {
-        if let Some(open) = self.open.take() {
-            self.call.leave(open, outcome);
+        self.is_over = true;
+        match (self.open.take(), outcome) {
+            (Some(open), outcome) => self.call.leave(open, outcome),
+            (None, Some(outcome)) => self.call.finish(outcome),
+            (None, None) => {}
         }
     }
 }
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            self.call.leave(open, Some(Outcome::Panic));
+        if self.is_over {
+            return;
+        }
+        match self.open.take() {
+            Some(open) => self.call.leave(open, Some(Outcome::Panic)),
+            None => self.call.finish(Outcome::Panic),
         }
     }
 }
@@ -149,6 +160,8 @@ pub(crate) struct Call {
     weight: u32,
     cpu_weight: u32,
     tallies: Tallies,
+    /// Where it is counted if there was no room for a node.
+    shared: Option<&'static SharedSite>,
 }
 
 impl Call {
@@ -165,6 +178,7 @@ impl Call {
             weight: 0,
             cpu_weight: 0,
             tallies: Tallies::default(),
+            shared: None,
         }
     }
 
@@ -174,7 +188,13 @@ impl Call {
         if self.phase == Phase::Done || (self.phase == Phase::New && switch::is_off()) {
             return None;
         }
-        let record = self.record()?;
+        if self.shared.is_some() {
+            return None;
+        }
+        let Some(record) = self.record() else {
+            self.share(site);
+            return None;
+        };
         Slot::BUSY.set();
         let open = self.node(record, site).and_then(|node| {
             let is_first = self.phase == Phase::New;
@@ -191,8 +211,29 @@ impl Call {
             }
             Some(OpenPoll { record, place })
         });
+        if open.is_none() {
+            self.share(site);
+        }
         leave_busy(record);
         open
+    }
+
+    /// There is no room for a call that begins: it is counted, not measured.
+    fn share(&mut self, site: &'static Site) {
+        if self.phase != Phase::New || Slot::get() == Slot::DEAD {
+            return;
+        }
+        let slot = Slot::get();
+        Slot::BUSY.set();
+        match SharedSite::of(site) {
+            Some(shared) => {
+                shared.begin();
+                self.shared = Some(shared);
+                self.phase = Phase::Started;
+            }
+            None => dropped::count(Reason::Memory),
+        }
+        slot.set();
     }
 
     /// This thread's record.
@@ -212,12 +253,8 @@ impl Call {
             Some(origin) => record.same_path(origin),
             None => record.child(record.top(), site),
         };
-        let Some(node) = node else {
-            dropped::count(Reason::Memory);
-            return None;
-        };
-        self.here = Some((record, node));
-        Some(node)
+        self.here = Some((record, node?));
+        node
     }
 
     fn start(&mut self, record: &'static ThreadRecord, node: &'static Node, site: &'static Site) {
@@ -304,11 +341,21 @@ impl Call {
         if self.phase != Phase::Started {
             return;
         }
+        if let Some(shared) = self.shared {
+            self.phase = Phase::Done;
+            return shared.count(outcome);
+        }
         let Some(record) = self.record() else { return };
         Slot::BUSY.set();
         if let Some(node) = self.node(record, site) {
             let end = record.wall.ticks();
             self.complete(record, node, end, outcome);
+        } else if let Some(shared) = SharedSite::of(site) {
+            self.phase = Phase::Done;
+            shared.begin();
+            shared.count(outcome);
+        } else {
+            dropped::count(Reason::Memory);
         }
         leave_for_good(record);
     }

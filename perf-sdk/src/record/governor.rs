@@ -9,6 +9,7 @@ use super::budget::{self, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
 use super::overhead::{self, Cost};
 use super::registry::records;
+use super::shared::shared_sites;
 use crate::clock;
 use crate::memory;
 use crate::scope::Site;
@@ -206,6 +207,13 @@ impl Totals {
                     counts.polls += future.polls.get();
                 }
             }
+        }
+        for shared in shared_sites() {
+            let Some(site) = shared.site() else { continue };
+            let (outcomes, samples, _) = shared.calls();
+            let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
+            counts.calls += outcomes.iter().sum::<u64>();
+            counts.measured += samples;
         }
         for (_, counts) in totals.values_mut().filter(|(_, counts)| counts.polls > counts.calls) {
             // A poll costs what a call does.

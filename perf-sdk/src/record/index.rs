@@ -15,7 +15,7 @@ struct Slot {
 // SAFETY: zero addresses and a null pointer are valid and mean an empty slot.
 unsafe impl Zeroed for Slot {}
 
-/// Keys are pairs of addresses, values references to `T`. Owner thread only; grows by doubling, half full at most.
+/// Keys are pairs of addresses, values references to `T`. Owner thread only; grows by doubling, half full at most while there is memory, else seven eighths.
 #[derive(Debug)]
 pub(crate) struct Index<T: 'static> {
     slots: Cell<&'static [Slot]>,
@@ -38,16 +38,18 @@ impl<T> Index<T> {
         unsafe { slot.value.get().cast::<T>().as_ref() }
     }
 
-    /// `None` when there is no memory; the key must be new.
-    pub(crate) fn insert(&self, arena: &Arena, key: (usize, usize), value: &'static T) -> Option<()> {
-        if (self.used.get() + 1) * 2 > self.slots.get().len() {
-            self.grow(arena)?;
-        }
+    /// Makes room for one more. `None` when there is no memory and it is all but full.
+    pub(crate) fn reserve(&self, arena: &Arena) -> Option<()> {
+        let (needed, slots) = (self.used.get() + 1, self.slots.get().len());
+        if needed * 2 <= slots || self.grow(arena).is_some() || needed * 8 <= slots * 7 { Some(()) } else { None }
+    }
+
+    /// The key must be new, and [room](Self::reserve) for it.
+    pub(crate) fn insert(&self, key: (usize, usize), value: &'static T) {
         let slot = probe(self.slots.get(), key);
         slot.key.set(key);
         slot.value.set(ptr::from_ref(value).cast());
         self.used.set(self.used.get() + 1);
-        Some(())
     }
 
     fn grow(&self, arena: &Arena) -> Option<()> {
@@ -88,7 +90,8 @@ mod tests {
         let keys: Vec<(usize, usize)> = (1..2_000).map(|i| (i * 64, i * i * 8)).collect();
         for key in &keys {
             assert!(index.get(*key).is_none());
-            index.insert(&arena, *key, Box::leak(Box::new(*key))).unwrap();
+            index.reserve(&arena).unwrap();
+            index.insert(*key, Box::leak(Box::new(*key)));
         }
         for key in &keys {
             assert_eq!(index.get(*key), Some(key));

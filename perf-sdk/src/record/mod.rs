@@ -17,9 +17,11 @@ mod node;
 mod overhead;
 mod place;
 mod registry;
+mod reserve;
 mod ring;
 mod sampling;
 mod shard;
+mod shared;
 mod stack;
 mod switch;
 mod thread;
@@ -32,7 +34,7 @@ pub use future::{Judge, Judged, Profiled, Returned};
 pub use guard::{Guard, enter};
 pub use user::{FutureExt, measure, record};
 
-pub(crate) use arena::mapped_bytes;
+pub(crate) use arena::{DEFAULT_LIMIT_BYTES, limit_bytes, mapped_bytes, set_limit_bytes};
 pub(crate) use counter::Counter;
 pub(crate) use dropped::{counts as dropped_counts, torn_read};
 #[cfg(feature = "tracing")]
@@ -44,5 +46,6 @@ pub(crate) use registry::{began, records};
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};
 pub(crate) use shard::SiteShard;
+pub(crate) use shared::{SharedSite, shared_calls, shared_sites};
 pub(crate) use switch::{is_off, set_recording};
 pub(crate) use thread::ThreadRecord;

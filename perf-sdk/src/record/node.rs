@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Orderin
 use super::arena::{Arena, Zeroed};
 use super::block::Blocks;
 use super::counter::Counter;
+use super::reserve;
 use super::shard::SiteShard;
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
@@ -55,7 +56,7 @@ pub(crate) struct Detours {
 pub(crate) struct Node {
     /// Who, and called by whom. First, see [`Path`].
     path: Path,
-    /// Histograms of this node's site on this thread; null only in a root.
+    /// Histograms of this node's site on this thread; null in a root and in an overflow node.
     shard: AtomicPtr<SiteShard>,
     /// The next older node of this thread.
     older: AtomicPtr<Node>,
@@ -89,18 +90,34 @@ impl Node {
         arena: &Arena,
         site: &'static Site,
         parent: &'static Node,
-        shard: &'static SiteShard,
+        shard: Option<&'static SiteShard>,
         older: *const Node,
     ) -> Option<&'static Node> {
-        let node: &'static Node = arena.zeroed()?;
+        Some(arena.zeroed::<Node>()?.with(site, parent, shard, older))
+    }
+
+    /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without histograms.
+    pub(super) fn in_reserve(site: &'static Site, parent: &'static Node, older: *const Node) -> Option<&'static Node> {
+        Some(reserve::zeroed::<Node>()?.with(site, parent, None, older))
+    }
+
+    /// Fills in a fresh one.
+    fn with(
+        &'static self,
+        site: &'static Site,
+        parent: &'static Node,
+        shard: Option<&'static SiteShard>,
+        older: *const Node,
+    ) -> &'static Self {
+        let node = self;
         let path = Path { site: Some(site), parent: Some(&parent.path), depth: parent.path.depth + 1 };
         let place = ptr::from_ref(&node.path).cast_mut();
         // SAFETY: nobody else knows the fresh node yet, so writing through its address races with nothing; the memory
         // came from a mapping, not from a shared borrow of initialised data, and `Path` has no destructor.
         unsafe { place.write(path) };
-        node.shard.store(ptr::from_ref(shard).cast_mut(), Relaxed);
+        node.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
         node.older.store(older.cast_mut(), Relaxed);
-        Some(node)
+        node
     }
 
     #[inline]

@@ -4,15 +4,18 @@
 use std::ptr;
 
 use super::node::Node;
+use super::shared::SharedSite;
 
 /// Of a measured call: its frame's depth and the serial number of the call in it. Of one that was passed over: the node of
-/// its caller.
+/// its caller. Of one that was counted in a shared record: that record.
 // PERF: one word, so that a guard is returned in registers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place(*const u8);
 
 /// Set in the place of a call that was passed over. Nodes lie at multiples of 64.
 const PASSED: usize = 1;
+/// Set besides in that of a call that was counted in a shared record. These lie at multiples of 64 too.
+const SHARED: usize = 2;
 /// Bits of a serial number; the others are the depth's.
 const SERIAL_BITS: u32 = usize::BITS / 2;
 
@@ -21,7 +24,7 @@ impl Place {
 
     #[inline]
     pub(super) fn frame(depth: usize, serial: u32) -> Self {
-        Self(ptr::without_provenance((serial as usize) << (usize::BITS - SERIAL_BITS) | depth << 1))
+        Self(ptr::without_provenance((serial as usize) << (usize::BITS - SERIAL_BITS) | depth << 2))
     }
 
     #[inline]
@@ -29,13 +32,28 @@ impl Place {
         Self(ptr::from_ref(below).cast::<u8>().map_addr(|address| address | PASSED))
     }
 
+    /// Of a call that has neither frame nor node.
+    pub(super) fn shared(shared: &'static SharedSite) -> Self {
+        Self(ptr::from_ref(shared).cast::<u8>().map_addr(|address| address | PASSED | SHARED))
+    }
+
+    /// Where a call without frame and node was counted.
+    pub(super) fn in_shared(self) -> Option<&'static SharedSite> {
+        let address = |address: usize| address & !(PASSED | SHARED);
+        // SAFETY: the bits say that `shared` made this place of a `&'static SharedSite`, whose address has neither.
+        (self.0.addr() & (PASSED | SHARED) == PASSED | SHARED)
+            .then(|| unsafe { &*self.0.map_addr(address).cast::<SharedSite>() })
+    }
+
     /// The caller of a call that was passed over.
     #[inline]
     pub(super) fn below(self) -> Option<&'static Node> {
         // SAFETY: the bit says that `passed` made this place of a `&'static Node`, which is at an even address.
-        (self.0.addr() & PASSED != 0).then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
+        (self.0.addr() & (PASSED | SHARED) == PASSED)
+            .then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
     }
 
+    /// Whether there is no frame.
     #[inline]
     pub(super) fn is_passed(self) -> bool {
         self.0.addr() & PASSED != 0
@@ -43,7 +61,7 @@ impl Place {
 
     #[inline]
     pub(super) fn depth(self) -> usize {
-        (self.0.addr() << SERIAL_BITS >> SERIAL_BITS) >> 1
+        (self.0.addr() << SERIAL_BITS >> SERIAL_BITS) >> 2
     }
 
     /// As much of a serial number as fits.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Order
 
 use super::dropped;
 use super::overhead;
+use super::shared;
 use super::thread::ThreadRecord;
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
@@ -41,6 +42,11 @@ pub(super) fn enrol() -> Option<&'static ThreadRecord> {
     Some(record)
 }
 
+/// Whether a thread has given its record back and nobody has taken it.
+pub(super) fn is_any_free() -> bool {
+    FREE.load(Relaxed) > 0
+}
+
 /// A record for one outermost call on a thread that has given its own back: a late thread-local or global destructor.
 #[cold]
 pub(super) fn borrow() -> Option<&'static ThreadRecord> {
@@ -53,7 +59,7 @@ fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
     let own = overhead::own_part();
     let owner = clock::thread_id();
     let cpu = memory::uncounted(cpu);
-    if FREE.load(Relaxed) > 0
+    if is_any_free()
         && let Some(record) = records().find(|record| record.take(owner))
     {
         FREE.fetch_sub(1, Relaxed);
@@ -97,6 +103,7 @@ fn forget_all() {
     BEGAN.store(0, Relaxed);
     dropped::reset();
     overhead::after_fork();
+    shared::forget_all();
     if Slot::get().is_record() {
         Slot::NEW.set();
     }

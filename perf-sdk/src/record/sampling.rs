@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::registry::records;
+use super::shared::{SharedSite, shared_sites};
 use crate::memory;
 use crate::rate::Rate;
 use crate::scope::Site;
@@ -64,7 +65,8 @@ pub(crate) fn add(rules: &[Rule]) -> usize {
     ANY.store(true, Release);
     let rules_now = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let shards = records().flat_map(|record| std::iter::successors(record.newest_shard(), |shard| shard.older()));
-    let changed: Vec<&'static Site> = shards.map(|shard| shard.site).filter(|site| apply(&rules_now, site)).collect();
+    let sites = shards.map(|shard| shard.site).chain(shared_sites().filter_map(SharedSite::site));
+    let changed: Vec<&'static Site> = sites.filter(|site| apply(&rules_now, site)).collect();
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
             if node.site().is_some_and(|site| changed.iter().any(|changed| std::ptr::eq(*changed, site))) {

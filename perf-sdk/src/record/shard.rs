@@ -56,6 +56,14 @@ pub(crate) struct SiteShard {
 unsafe impl Sync for SiteShard {}
 impl std::panic::RefUnwindSafe for SiteShard {}
 
+/// Which of a call's figures found no cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) wall: bool,
+    pub(crate) cpu: bool,
+    pub(crate) bytes: bool,
+}
+
 /// Of each block of `size` calls, the one at `pick` is measured.
 #[derive(Clone, Copy, Debug)]
 struct Block {
@@ -75,10 +83,10 @@ impl SiteShard {
         arena.place(Self {
             site,
             older: AtomicPtr::new(older.cast_mut()),
-            both: Shard::new(Scale::Seconds),
-            wall: Shard::new(Scale::Seconds),
-            cpu: Shard::new(Scale::Seconds),
-            bytes: Shard::new(Scale::Bytes),
+            both: Shard::new(),
+            wall: Shard::new(),
+            cpu: Shard::new(),
+            bytes: Shard::new(),
             has_cpu: site.options().cpu,
             has_bytes: site.options().alloc && counting,
             future: AtomicPtr::new(ptr::null_mut()),
@@ -121,9 +129,9 @@ impl SiteShard {
         })
     }
 
-    /// Owner only: one finished call into the cells. False when a page could not be had.
+    /// Owner only: one finished call into the cells. What is missing when pages could not be had.
     #[inline]
-    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
+    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
         let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
         let near = if self.on_cpu(finished) {
             self.both.record_near(at, finished.weight)
@@ -134,13 +142,14 @@ impl SiteShard {
             return self.record_any(finished, wall, arena);
         }
         if !self.has_bytes {
-            true
+            Missed::default()
         } else if finished.bytes == 0 {
             self.bytes.count_zero(finished.weight);
-            true
+            Missed::default()
         } else {
             let at = Located::new(Scale::Bytes, finished.bytes);
-            self.bytes.record_near(at, finished.weight) || self.record_bytes(at, finished.weight, arena)
+            let stored = self.bytes.record_near(at, finished.weight) || self.record_bytes(at, finished.weight, arena);
+            Missed { bytes: !stored, ..Missed::default() }
         }
     }
 
@@ -152,23 +161,24 @@ impl SiteShard {
 
     #[cold]
     #[inline(never)]
-    fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> bool {
+    fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
         let pages = || arena.place(Page::new());
         let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
-        let mut stored = true;
+        let mut missed = Missed::default();
         if self.on_cpu(finished) {
-            stored &= self.both.record_at(at, u64::from(finished.weight), &pages);
+            missed.wall = !self.both.record_at(at, u64::from(finished.weight), &pages);
+            missed.cpu = missed.wall;
         } else {
-            stored &= self.wall.record_at(at, u64::from(finished.weight), &pages);
+            missed.wall = !self.wall.record_at(at, u64::from(finished.weight), &pages);
             if self.has_cpu && finished.cpu_weight > 0 {
                 let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.cpu));
-                stored &= self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
+                missed.cpu = !self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
             }
         }
         if self.has_bytes {
-            stored &= self.record_bytes(Located::new(Scale::Bytes, finished.bytes), finished.weight, arena);
+            missed.bytes = !self.record_bytes(Located::new(Scale::Bytes, finished.bytes), finished.weight, arena);
         }
-        stored
+        missed
     }
 
     #[cold]
@@ -177,27 +187,37 @@ impl SiteShard {
         self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
     }
 
-    /// What was recorded up to now, from any thread: wall, CPU, bytes.
-    pub(crate) fn histograms(&self) -> [Histogram; 3] {
-        let [mut wall, mut cpu] = [Scale::Seconds; 2].map(Histogram::new);
-        let mut bytes = Histogram::new(Scale::Bytes);
-        self.both.fold_into(&mut wall);
-        cpu.merge(&wall);
-        self.wall.fold_into(&mut wall);
-        self.cpu.fold_into(&mut cpu);
-        self.bytes.fold_into(&mut bytes);
-        [wall, cpu, bytes]
+    /// Adds what was recorded up to now, from any thread: wall, CPU, bytes.
+    pub(crate) fn fold_into(&self, [wall, cpu, bytes]: &mut [Histogram; 3]) {
+        self.both.fold_into(wall);
+        cpu.merge(wall);
+        self.wall.fold_into(wall);
+        self.cpu.fold_into(cpu);
+        self.bytes.fold_into(bytes);
     }
 
-    /// Adds a call that is not in the cells yet.
-    pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, [wall, cpu, bytes]: &mut [Histogram; 3]) {
-        let ns = |ticks: i64| clock.signed_ns(ticks).max(0) as u64;
-        wall.record(ns(finished.wall), u64::from(finished.weight));
+    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so that what has none will be added
+    /// to a shared record, where it is seen from then on.
+    pub(crate) fn add_pending(
+        &self,
+        finished: &Finished,
+        clock: &Wall,
+        full: bool,
+        [wall, cpu, bytes]: &mut [Histogram; 3],
+    ) {
+        let at = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
+        let add = |to: &mut Histogram, shard: &Shard, at: Located, weight: u32| {
+            if !full || shard.has_cell(at) {
+                to.record(at.clamped(), u64::from(weight));
+            }
+        };
+        let on_cpu = self.on_cpu(finished);
+        add(wall, if on_cpu { &self.both } else { &self.wall }, at(finished.wall), finished.weight);
         if self.has_cpu {
-            cpu.record(ns(finished.cpu), u64::from(finished.cpu_weight));
+            add(cpu, if on_cpu { &self.both } else { &self.cpu }, at(finished.cpu), finished.cpu_weight);
         }
         if self.has_bytes {
-            bytes.record(finished.bytes, u64::from(finished.weight));
+            add(bytes, &self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight);
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Orde
 use super::arena::{Arena, Zeroed};
 use super::node::Node;
 use super::place::Place;
+use super::shared::SharedSite;
 use crate::memory::Tallies;
 
 /// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
@@ -15,6 +16,8 @@ const FIRST: usize = 64;
 const SEGMENTS: usize = 20;
 /// Bit of `cpu_weight`: the CPU figure is the kernel's answer.
 const ASKED: u32 = 1 << 31;
+/// Another one: the call is counted in a shared record.
+const SHARED: u32 = 1 << 30;
 /// No thread's own stack holds that many calls: memory ends first.
 const MAX_DEPTH: usize = FIRST << SEGMENTS;
 
@@ -39,6 +42,8 @@ pub(crate) struct Frame {
     tallies: Cell<Tallies>,
     /// Owner only.
     flags: Cell<u32>,
+    /// Where the call is counted if not in its node; meant only with [`SHARED`]. Owner only.
+    shared: Cell<Option<&'static SharedSite>>,
 }
 
 // SAFETY: null pointers and zeros are valid values; there is no destructor.
@@ -58,6 +63,7 @@ impl Frame {
             serial: Cell::new(0),
             tallies: Cell::new(Tallies::NONE),
             flags: Cell::new(0),
+            shared: Cell::new(None),
         }
     }
 
@@ -139,6 +145,22 @@ impl Frame {
         self.set_times(start, cpu_ns, cpu_weight | ASKED);
     }
 
+    /// Owner only, after the beginning: the call is counted there, and not in the frame's node.
+    pub(super) fn count_in(&self, shared: &'static SharedSite) {
+        self.shared.set(Some(shared));
+        self.cpu_weight.store(self.cpu_weight.load(Relaxed) | SHARED, Relaxed);
+    }
+
+    /// Whether the call is counted in a shared record.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.cpu_weight.load(Relaxed) & SHARED != 0
+    }
+
+    /// Owner only: where the call is counted if not in its node.
+    pub(super) fn shared(&self) -> Option<&'static SharedSite> {
+        if self.is_shared() { self.shared.get() } else { None }
+    }
+
     /// Counted only.
     pub(crate) fn begin_untimed(&self) {
         self.set_times(0, 0, 0);
@@ -172,7 +194,7 @@ impl Frame {
     /// How many calls the CPU figure stands for; 0 when none is taken.
     #[inline]
     pub(crate) fn cpu_weight(&self) -> u32 {
-        self.cpu_weight.load(Relaxed) & !ASKED
+        self.cpu_weight.load(Relaxed) & !(ASKED | SHARED)
     }
 
     /// Whether `cpu` is the kernel's answer, in nanoseconds, rather than an offset.

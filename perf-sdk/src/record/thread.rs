@@ -15,7 +15,8 @@ use super::node::Node;
 use super::overhead::OwnPart;
 use super::ring::{Finished, Ring};
 use super::sampling;
-use super::shard::SiteShard;
+use super::shard::{Missed, SiteShard};
+use super::shared::SharedSite;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
 use crate::scope::{Options, Path, Sample, Scopes, Site, Source};
@@ -61,6 +62,8 @@ pub(crate) struct ThreadRecord {
     older: AtomicPtr<ThreadRecord>,
     /// A node in no list. Owner only.
     rehearsal: Cell<Option<&'static Node>>,
+    /// There was no memory for a page of a histogram.
+    full: AtomicBool,
     /// Empty calls before sampled ones.
     pub(crate) rehearsals: Counter,
 }
@@ -107,6 +110,7 @@ impl ThreadRecord {
                 borrowed: Cell::new(false),
                 older: AtomicPtr::new(ptr::null_mut()),
                 rehearsal: Cell::new(None),
+                full: AtomicBool::new(false),
                 rehearsals: Counter::new(),
             });
             room.as_ref()
@@ -232,9 +236,10 @@ impl ThreadRecord {
             return None;
         }
         let shard = self.shard(site)?;
+        self.nodes.reserve(&self.arena)?;
         let newest = self.newest_node.load(Relaxed);
-        let node = Node::allocate(&self.arena, site, parent, shard, newest)?;
-        self.nodes.insert(&self.arena, key, node)?;
+        let node = Node::allocate(&self.arena, site, parent, Some(shard), newest)?;
+        self.nodes.insert(key, node);
         self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
         self.node_count.add(1);
         Some(node)
@@ -245,9 +250,10 @@ impl ThreadRecord {
         if let Some(shard) = self.shards.get(key) {
             return Some(shard);
         }
+        self.shards.reserve(&self.arena)?;
         let newest = self.newest_shard.load(Relaxed);
         let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
-        self.shards.insert(&self.arena, key, shard)?;
+        self.shards.insert(key, shard);
         self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
         sampling::configure(site);
         Some(shard)
@@ -275,6 +281,19 @@ impl ThreadRecord {
         Some(here)
     }
 
+    /// Owner only: under no caller, the node of calls without one of their own. `None` when there is no room even for it.
+    pub(super) fn overflow(&self) -> Option<&'static Node> {
+        let key = (ptr::from_ref(self.root).addr(), ptr::from_ref(Site::other()).addr());
+        self.nodes.get(key).or_else(|| {
+            self.nodes.reserve(&self.arena)?;
+            let newest = self.newest_node.load(Relaxed);
+            let node = Node::in_reserve(Site::other(), self.root, newest)?;
+            self.nodes.insert(key, node);
+            self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
+            Some(node)
+        })
+    }
+
     /// Owner only: a node for calls that nobody sees, and its site.
     pub(super) fn rehearsal(&self) -> Option<(&'static Node, &'static Site)> {
         static REHEARSAL: Site = Site::new(
@@ -292,7 +311,7 @@ impl ThreadRecord {
             Some(node) => node,
             None => {
                 let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, ptr::null())?;
-                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, shard, ptr::null())?;
+                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, Some(shard), ptr::null())?;
                 node.blocks.begin(1, 0);
                 self.rehearsal.set(Some(node));
                 node
@@ -314,12 +333,22 @@ impl ThreadRecord {
     #[inline(never)]
     pub(super) fn flush(&self) {
         self.ring.flush(|finished| {
-            if !finished.shard.record(finished, self.wall, &self.arena) {
-                dropped::count(Reason::Memory);
+            let missed = finished.shard.record(finished, self.wall, &self.arena);
+            if missed != Missed::default() {
+                self.full.store(true, Relaxed);
+                match SharedSite::of(finished.shard.site) {
+                    Some(shared) => shared.add_missed(missed, finished, self.wall),
+                    None => dropped::count(Reason::Memory),
+                }
             }
         });
         // An engine may be given up for the whole process.
         self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
+    }
+
+    /// Whether some calls found no cell in their histogram.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Relaxed)
     }
 
     pub(crate) fn newest_node(&self) -> Option<&'static Node> {

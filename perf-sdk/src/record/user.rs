@@ -5,11 +5,12 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::call::{self, leave_busy, leave_for_good};
+use super::call::{self, Measured, leave_busy, leave_for_good};
 use super::dropped::{self, Reason};
 use super::future::{Profiled, Returned};
 use super::guard::{self, Guard};
 use super::ring::Finished;
+use super::shared::SharedSite;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory;
@@ -25,7 +26,7 @@ use crate::scope::{Options, Site, Slot, intern};
 ///
 /// **Label.** `module` is the path of the calling function. **Outcome.** Ok, or panic if `f` unwinds.
 /// **Cost.** That of a profiled call and a cache look-up of a few nanoseconds; the first call of a name takes a lock.
-/// **Limits.** 10,000 names; calls of further ones are not recorded and counted in `perf_dropped_total{reason="names"}`.
+/// **Limits.** 10,000 names; calls of further ones are recorded as `(other)` and counted in `perf_dropped_total{reason="names"}`.
 #[track_caller]
 pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
     let _guard = match named(name, caller::<F>(), Options::DEFAULT) {
@@ -53,7 +54,14 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
     let Some(site) = named(name, "", options) else { return };
     let slot = Slot::get();
     let record = if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { call::arrive(slot) };
-    let Some(record) = record else { return };
+    let Some(record) = record else {
+        if let Some((_, place)) = call::begin_without_record(site)
+            && let Some(shared) = place.in_shared()
+        {
+            shared.count(outcome);
+        }
+        return;
+    };
     Slot::BUSY.set();
     let root = record.root();
     let node = match root.last_child() {
@@ -68,7 +76,17 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
             node.sums.wall.add_signed(wall, 1);
             record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
-        None => dropped::count(Reason::Memory),
+        None => match SharedSite::of(site) {
+            Some(shared) => {
+                let wall = record.wall.ticks_of_ns(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX >> 8)) as i64;
+                shared.begin();
+                shared.count(outcome);
+                let (end, below) = (0, root);
+                let measured = Measured { wall, cpu: 0, weight: 1, cpu_weight: 0, tallies: None, end, below };
+                shared.add(&measured, record.wall, false);
+            }
+            None => dropped::count(Reason::Memory),
+        },
     }
     if record.stack.depth() == 0 { leave_for_good(record) } else { leave_busy(record) }
 }
@@ -108,5 +126,5 @@ fn named(name: &'static str, module: &'static str, options: Options) -> Option<&
     if site.is_none() {
         dropped::count(Reason::Names);
     }
-    site
+    site.or(Some(Site::other()))
 }

@@ -38,6 +38,8 @@ impl Slot {
     pub(crate) const BUSY: Self = Self(ptr::without_provenance(1));
     /// The thread gave its record back.
     pub(crate) const DEAD: Self = Self(ptr::without_provenance(2));
+    /// There was no memory for a record.
+    pub(crate) const FULL: Self = Self(ptr::without_provenance(3));
 
     #[inline]
     pub(crate) fn of(scopes: &'static Scopes) -> Self {
@@ -46,7 +48,7 @@ impl Slot {
 
     #[inline]
     pub(crate) fn is_record(self) -> bool {
-        self.0.addr() > 2
+        self.0.addr() > 3
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! One annotated place in the source.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
 use super::name;
@@ -83,14 +84,26 @@ pub struct Site {
     rate: AtomicU32,
     label: OnceLock<Label>,
     last_error: Mutex<Option<String>>,
+    shared: Shared,
 }
+
+/// What threads without a record of their own for a site share: the recorder's, unknown here.
+#[derive(Debug)]
+pub(crate) struct Shared(pub(crate) AtomicPtr<()>);
 
 impl Site {
     /// A site; costs nothing until it runs.
     #[must_use]
     pub const fn new(source: Source, options: Options) -> Self {
         let rate = AtomicU32::new(options.sample.rate());
-        Self { source, options, rate, label: OnceLock::new(), last_error: Mutex::new(None) }
+        Self {
+            source,
+            options,
+            rate,
+            label: OnceLock::new(),
+            last_error: Mutex::new(None),
+            shared: Shared(AtomicPtr::new(ptr::null_mut())),
+        }
     }
 
     /// How many calls a measured one stands for now; 0: none is measured.
@@ -117,6 +130,19 @@ impl Site {
             return false;
         }
         self.rate.swap(rate, Relaxed) != rate
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Stands for what there is no room for: names that are too many, calls without a place in the tree.
+    pub(crate) fn other() -> &'static Self {
+        static OTHER: Site = Site::new(
+            Source { name: Some("(other)"), path: || "", ident: "(other)", module: "", file: "", line: 0 },
+            Options::DEFAULT,
+        );
+        &OTHER
     }
 
     pub(crate) fn source(&self) -> &Source {

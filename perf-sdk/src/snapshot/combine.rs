@@ -204,10 +204,7 @@ impl Function {
     }
 
     fn add(&mut self, other: &Self) {
-        self.calls.ok += other.calls.ok;
-        self.calls.error += other.calls.error;
-        self.calls.panic += other.calls.panic;
-        self.calls.cancelled += other.calls.cancelled;
+        self.calls.add(&other.calls);
         self.samples += other.samples;
         self.one_in = self.one_in.max(other.one_in);
         self.running += other.running;
@@ -249,6 +246,7 @@ impl Profiler {
         self.sites = self.sites.max(other.sites);
         self.threads += other.threads;
         self.memory_bytes += other.memory_bytes;
+        self.memory_limit_bytes += other.memory_limit_bytes;
         self.overhead_ns += other.overhead_ns;
         if self.cpu_clock != other.cpu_clock {
             self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };

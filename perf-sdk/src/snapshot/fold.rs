@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::hash::FastMap;
 use super::threads::{self, NodeReading, ThreadReading};
 use super::{Budget, CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
-use crate::record::{self, Cost, Counter, Node, SiteShard, ThreadRecord};
+use crate::record::{self, Cost, Counter, Node, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 
 /// Everything recorded up to now.
@@ -22,6 +23,7 @@ pub(crate) fn take() -> Snapshot {
             threads += u64::from(record.owner().is_some());
             fold.thread(record);
         }
+        record::shared_sites().for_each(|shared| fold.shared(shared));
         fold.finish(threads)
     })
 }
@@ -44,10 +46,10 @@ struct Beside {
 #[derive(Default)]
 struct Fold {
     cost: Cost,
-    by_site: HashMap<*const Site, u32>,
+    by_site: FastMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
-    by_path: HashMap<(u32, u32), u32>,
+    by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
     beside: Vec<Beside>,
     measured_calls: u64,
@@ -84,7 +86,8 @@ impl Fold {
     }
 
     fn nodes(&mut self, reading: &ThreadReading) {
-        let mut merged: HashMap<*const Node, u32> = HashMap::with_capacity(reading.nodes.len());
+        let mut merged: FastMap<*const Node, u32> =
+            FastMap::with_capacity_and_hasher(reading.nodes.len(), Default::default());
         for node in &reading.nodes {
             let NodeReading { node: place, outcomes, samples, sums, detours, running } = node;
             let Some(site) = place.site() else { continue };
@@ -115,10 +118,7 @@ impl Fold {
             let function = &mut self.functions[function as usize];
             function.samples += samples;
             function.one_in = function.one_in.max(site.rate());
-            function.calls.ok += calls.ok;
-            function.calls.error += calls.error;
-            function.calls.panic += calls.panic;
-            function.calls.cancelled += calls.cancelled;
+            function.calls.add(&calls);
             if place.shard().is_none_or(|shard| shard.future().is_none()) {
                 function.running += running;
             }
@@ -156,6 +156,40 @@ impl Fold {
         }
     }
 
+    /// Calls without a place in the tree: their time there is their caller's, or the overflow node's.
+    fn shared(&mut self, shared: &'static SharedSite) {
+        let Some(site) = shared.site() else { return };
+        let clock = clock::wall();
+        let (outcomes, samples, running) = shared.calls();
+        let sums = shared.sums();
+        let [wall, cpu, bytes] = shared.histograms();
+        let index = self.function(site) as usize;
+        let function = &mut self.functions[index];
+        let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
+        self.measured_calls += samples;
+        self.passed_calls += calls.total().saturating_sub(samples);
+        function.calls.add(&calls);
+        function.samples += samples;
+        function.one_in = function.one_in.max(site.rate());
+        function.running = function.running.wrapping_add(running);
+        function.inclusive += Totals {
+            wall_ns: clock.signed_ns(sums.wall),
+            cpu_ns: clock.signed_ns(sums.cpu),
+            allocated_bytes: sums.allocated_bytes as i64,
+            allocations: sums.allocations as i64,
+            freed_bytes: sums.freed_bytes as i64,
+            frees: sums.frees as i64,
+            reallocations: sums.reallocations as i64,
+        };
+        function.wall.merge(&wall);
+        if site.options().cpu && clock::engine().is_some() {
+            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(&cpu);
+        }
+        if site.options().alloc && memory::is_counting() {
+            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(&bytes);
+        }
+    }
+
     fn finish(mut self, threads: u64) -> Snapshot {
         self.exclusive();
         self.inclusive();
@@ -168,11 +202,13 @@ impl Fold {
         let wall = clock::wall();
         let window_ns = wall.ns(wall.ticks().saturating_sub(record::began()));
         let mut dropped: super::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
+        dropped.insert("shared".to_owned(), record::shared_calls());
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
         let profiler = Profiler {
             sites: self.by_site.len() as u64,
             threads,
             memory_bytes: record::mapped_bytes(),
+            memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             overhead_ns: self.cost.of(self.measured_calls, self.passed_calls, 1) as u64,
             budget: record::budget_reading().map(|reading| Budget {

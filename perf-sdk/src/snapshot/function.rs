@@ -27,6 +27,13 @@ impl Calls {
     pub fn total(&self) -> u64 {
         self.ok + self.error + self.panic + self.cancelled
     }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.ok += other.ok;
+        self.error += other.error;
+        self.panic += other.panic;
+        self.cancelled += other.cancelled;
+    }
 }
 
 /// What only futures have.

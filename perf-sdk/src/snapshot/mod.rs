@@ -8,6 +8,8 @@ mod file;
 #[cfg(feature = "enabled")]
 mod fold;
 mod function;
+#[cfg(feature = "enabled")]
+mod hash;
 mod profiler;
 #[cfg(feature = "enabled")]
 mod threads;

@@ -32,6 +32,9 @@ pub struct Profiler {
     pub threads: u64,
     /// Memory held by the recorder, bytes.
     pub memory_bytes: u64,
+    /// What it may hold, bytes.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub memory_limit_bytes: u64,
     /// The thread CPU clock in use: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub cpu_clock: String,
     /// Estimated time that recording itself cost, nanoseconds.

@@ -4,7 +4,7 @@ use std::ptr;
 
 use super::Totals;
 use crate::clock;
-use crate::histogram::Histogram;
+use crate::histogram::{Histogram, Scale};
 use crate::record::{Finished, Node, SiteShard, Sums, ThreadRecord};
 
 /// Readings taken again because a long call ended in between.
@@ -43,6 +43,8 @@ struct OpenCall {
     weight: u32,
     cpu_weight: u32,
     cpu_asked: bool,
+    /// Counted elsewhere than in its node.
+    is_shared: bool,
 }
 
 /// Reads the tree of `record` with the calls that are open.
@@ -85,6 +87,7 @@ fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
                 weight: frame.weight(),
                 cpu_weight: frame.cpu_weight(),
                 cpu_asked: frame.cpu_asked(),
+                is_shared: frame.is_shared(),
                 node: frame.node()?,
                 below: frame.below()?,
             })
@@ -140,7 +143,7 @@ fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
 fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) {
     let find = |nodes: &[NodeReading], wanted: &Node| nodes.iter().position(|n| ptr::eq(n.node, wanted));
     let Some(at) = find(nodes, call.node) else { return };
-    nodes[at].running += 1;
+    nodes[at].running += u64::from(!call.is_shared);
     if ptr::eq(call.below, call.node) || call.weight == 0 {
         return;
     }
@@ -177,24 +180,26 @@ pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'
     let mut pending: Vec<Finished> = Vec::new();
     let mut sequence = record.ring.read(&mut pending);
     let mut shard = record.newest_shard();
+    let mut histograms = [Scale::Seconds, Scale::Seconds, Scale::Bytes].map(Histogram::new);
     while let Some(this) = shard {
         let mut looks = 1;
-        let histograms = loop {
-            let mut histograms = this.histograms();
+        loop {
+            histograms.iter_mut().for_each(Histogram::clear);
+            this.fold_into(&mut histograms);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
                 for call in pending.iter().filter(|call| ptr::eq(call.shard, this)) {
-                    this.add_pending(call, record.wall, &mut histograms);
+                    this.add_pending(call, record.wall, record.is_full(), &mut histograms);
                 }
-                break histograms;
+                break;
             }
             if looks == LOOKS || sequence.is_none() {
                 // What is in the ring is missed this time; what is in the cells is not.
                 crate::record::torn_read();
-                break histograms;
+                break;
             }
             looks += 1;
             sequence = record.ring.read(&mut pending);
-        };
+        }
         sink(this, &histograms);
         shard = this.older();
     }

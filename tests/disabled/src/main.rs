@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .enabled(true)
         .sample("nothing::*", rate)
         .budget("off")
+        .memory("1MiB")
         .cpu_clock("syscall")
         .start()?;
     perf_sdk::set_trace_hook(|| None);

@@ -25,6 +25,9 @@ fn main() {
         ("exact_counts_sampled", exact_counts_sampled),
         ("passed_over", passed_over),
         ("budget", budget),
+        ("memory_limit", memory_limit),
+        ("threads_come_and_go", threads_come_and_go),
+        ("names_without_end", names_without_end),
         ("switched_off", switched_off),
         ("recursion", recursion),
         ("deep_recursion", deep_recursion),
@@ -426,6 +429,105 @@ fn budget() {
         assert!(start.elapsed() < Duration::from_secs(10), "1 in {}", one_in(&handle.snapshot(), "hot"));
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Beyond the limit threads share: no call is lost, and the recorder holds no more than it may.
+fn memory_limit() {
+    const NAMES: usize = 1_500;
+    const THREADS: usize = 8;
+    const ROUNDS: u64 = 3;
+    let handle = perf_sdk::builder().listen("off").report(false).budget("off").memory("8MiB").start().expect("a start");
+    let names: Vec<&'static str> = (0..NAMES).map(|n| &*format!("function {n}").leak()).collect();
+    // All have a record before one has taken all the memory.
+    let all_here = std::sync::Barrier::new(THREADS);
+    thread::scope(|threads| {
+        for _ in 0..THREADS {
+            threads.spawn(|| {
+                perf_sdk::measure("waits", || all_here.wait());
+                for _ in 0..ROUNDS {
+                    for pair in names.chunks_exact(2) {
+                        perf_sdk::measure(pair[0], || perf_sdk::measure(pair[1], || black_box(vec![0_u8; 10])));
+                    }
+                    perf_sdk::record("recorded", Duration::from_micros(5), perf_sdk::Outcome::Error);
+                    assert!(poll(pin!(async {}.profiled(names[NAMES - 1]))).is_ready());
+                    let panics =
+                        || perf_sdk::measure(names[NAMES - 2], || std::panic::resume_unwind(Box::new("planned")));
+                    assert!(catch_unwind(panics).is_err());
+                }
+                // What is open when a scope ends in the wrong order, and what is still running.
+                perf_sdk::measure(names[7], || {
+                    let running: u64 = handle.snapshot().functions.iter().map(|function| function.running).sum();
+                    assert!(running >= 1, "{running}");
+                });
+            });
+        }
+    });
+    let seen = handle.snapshot();
+    let each = THREADS as u64 * ROUNDS;
+    let dropped = |reason: &str| seen.profiler.dropped.get(reason).copied().unwrap_or(0);
+    for (at, name) in names.iter().enumerate() {
+        let function = function(&seen, name);
+        let more = if at == 7 { THREADS as u64 } else { 0 };
+        let ok = each + more + if at == NAMES - 1 { each } else { 0 };
+        let panic = if at == NAMES - 2 { each } else { 0 };
+        assert_eq!((function.calls.ok, function.calls.panic), (ok, panic), "{name}");
+        assert_eq!(function.running, 0, "{name}");
+        // Of a future that is counted only there is no duration.
+        let durations = function.wall.count();
+        assert!(durations == function.calls.total() || (at == NAMES - 1 && durations >= ok - each), "{function:?}");
+    }
+    assert_eq!(function(&seen, "recorded").calls.error, each);
+    let outermost = function(&seen, names[2]);
+    assert!(outermost.bytes.as_ref().is_some_and(|bytes| bytes.sum() == each * 10), "{outermost:?}");
+    assert!(seen.profiler.memory_bytes <= 8 << 20, "{}", seen.profiler.memory_bytes);
+    assert!(dropped("shared") > 1_000 && dropped("memory") == 0, "{:?}", seen.profiler.dropped);
+    // The tree holds all the time there was: under nobody, what has no place is the overflow entry's.
+    assert!(node(&seen, &["(other)"]).is_some_and(|other| other.inclusive.wall_ns > 0));
+}
+
+/// Records pass from thread to thread.
+fn threads_come_and_go() {
+    const THREADS: u64 = 1_000;
+    const ROUNDS: u64 = 10;
+    let round = || {
+        let barrier = std::sync::Barrier::new(THREADS as usize);
+        thread::scope(|threads| {
+            for _ in 0..THREADS {
+                let work = || {
+                    perf_sdk::measure("outer", || perf_sdk::measure("inner", || ()));
+                    barrier.wait();
+                };
+                thread::Builder::new().stack_size(256 << 10).spawn_scoped(threads, work).expect("a thread");
+            }
+        });
+        // A record is handed over when its thread has really ended, which joining does not wait for.
+        let start = Instant::now();
+        while perf_sdk::snapshot().profiler.threads > 0 && start.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_micros(100));
+        }
+    };
+    round();
+    let first = perf_sdk::snapshot().profiler.memory_bytes;
+    (1..ROUNDS).for_each(|_| round());
+    let seen = perf_sdk::snapshot();
+    assert_eq!(seen.profiler.memory_bytes, first, "no growth after the first round");
+    for name in ["outer", "inner"] {
+        assert_eq!(function(&seen, name).calls.ok, THREADS * ROUNDS);
+    }
+    assert_eq!(seen.profiler.dropped.values().sum::<u64>(), 0, "{:?}", seen.profiler.dropped);
+}
+
+/// Names made from data end as one.
+fn names_without_end() {
+    for n in 0..10_500 {
+        perf_sdk::measure(format!("name {n}").leak(), || ());
+    }
+    let seen = perf_sdk::snapshot();
+    assert!((10_000..=10_001).contains(&seen.functions.len()), "{}", seen.functions.len());
+    let other = function(&seen, "(other)").calls.ok;
+    assert_eq!(seen.functions.iter().map(|function| function.calls.ok).sum::<u64>(), 10_500);
+    assert_eq!((other, seen.profiler.dropped["names"]), (other, other));
+    assert!(other >= 500, "{other}");
 }
 
 /// `PERF_ENABLED=0` in the environment: nothing is recorded until the handle says so; what is open then ends as it began.

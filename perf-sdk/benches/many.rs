@@ -1,0 +1,110 @@
+//! Many functions on many threads: what a pair of them holds, and what a scrape takes.
+//!
+//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have records of its own.
+
+use std::hint::black_box;
+use std::io::{self, Write};
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use perf_sdk::__private::{Options, Sample, Site, Source, enter};
+use perf_sdk::export::{Exposition, Format};
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+const SITES: usize = 10_000;
+const THREADS: usize = 16;
+const CALLS: usize = 3;
+const SCRAPES: usize = 15;
+
+/// Counts, and keeps nothing.
+struct Sink(usize);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn site(n: usize) -> &'static Site {
+    let name: &'static str = format!("function_{n}").leak();
+    let source = Source { name: Some(name), path: || "", ident: name, module: "many", file: file!(), line: line!() };
+    Box::leak(Box::new(Site::new(source, Options { sample: Sample::Always, ..Options::DEFAULT })))
+}
+
+fn main() {
+    let _perf = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a profiler");
+    let sites: Vec<&'static Site> = (0..SITES).map(site).collect();
+    let (ready, done) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (ready, done, sites) = (&ready, &done, &sites);
+            scope.spawn(move || {
+                {
+                    let _guard = enter(sites[0]);
+                    ready.wait();
+                }
+                for call in 0..CALLS {
+                    for (at, site) in sites.iter().enumerate() {
+                        let _guard = enter(site);
+                        // Two thirds allocate; durations lie in one or two octaves.
+                        if at % 3 != 0 {
+                            black_box(vec![0_u8; 64 + thread + call]);
+                        }
+                    }
+                }
+                done.wait();
+                done.wait();
+            });
+        }
+        ready.wait();
+        let before = perf_sdk::snapshot().profiler.memory_bytes;
+        done.wait();
+        let seen = perf_sdk::snapshot();
+        let pairs = (SITES * THREADS) as f64;
+        let held = seen.profiler.memory_bytes - before;
+        println!("{SITES} functions × {THREADS} threads, limit {} MiB", seen.profiler.memory_limit_bytes >> 20);
+        println!("held {:.1} MiB, {:.0} bytes a pair", held as f64 / f64::from(1 << 20), held as f64 / pairs);
+        let calls: u64 = seen.functions.iter().map(|function| function.calls.total()).sum();
+        let durations: u64 = seen.functions.iter().map(|function| function.wall.count()).sum();
+        let expected = (SITES * THREADS * CALLS) as u64;
+        println!(
+            "calls {calls} and running {}, durations {durations} of {expected}",
+            seen.functions.iter().map(|f| f.running).sum::<u64>()
+        );
+        let lost: Vec<_> = seen.profiler.dropped.iter().filter(|(_, count)| **count > 0).collect();
+        println!("dropped {lost:?}");
+        drop(seen);
+        let exposition = Exposition::new();
+        for format in [Format::Text, Format::OpenMetrics, Format::Protobuf] {
+            let (mut whole, mut fold, mut bytes) = (Vec::new(), Vec::new(), 0);
+            for _ in 0..SCRAPES {
+                let start = Instant::now();
+                let seen = perf_sdk::snapshot();
+                fold.push(start.elapsed().as_secs_f64() * 1e3);
+                let mut sink = Sink(0);
+                exposition.write(format, &seen, None, &mut sink).expect("a sink takes everything");
+                whole.push(start.elapsed().as_secs_f64() * 1e3);
+                bytes = sink.0;
+            }
+            for times in [&mut whole, &mut fold] {
+                times.sort_by(f64::total_cmp);
+            }
+            println!(
+                "{format:?}: {:.1} MB in {:.0} ms (of it folding {:.0} ms), at least {:.0}",
+                bytes as f64 / 1e6,
+                whole[SCRAPES / 2],
+                fold[SCRAPES / 2],
+                whole[0]
+            );
+        }
+        done.wait();
+    });
+}

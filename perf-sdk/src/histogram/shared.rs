@@ -1,0 +1,135 @@
+//! The histogram of one site for threads that have none of their own.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+use super::buckets::{Cell, SLOTS};
+use super::merged::Histogram;
+use super::scale::Scale;
+use super::shard::{Located, sum_of_differences};
+
+/// Cells of one octave, written by any thread. All zeros: empty.
+#[derive(Debug)]
+pub(crate) struct SharedPage {
+    cells: [AtomicU64; SLOTS],
+    octave: AtomicU8,
+    older: AtomicPtr<SharedPage>,
+}
+
+/// Written and read by any thread: atomic additions, an order of magnitude dearer than [`Shard`](super::Shard). All zeros: empty.
+#[derive(Debug)]
+pub(crate) struct SharedShard {
+    zero: AtomicU64,
+    sum: AtomicU64,
+    newest: AtomicPtr<SharedPage>,
+}
+
+impl SharedPage {
+    fn older(&self) -> Option<&'static Self> {
+        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the publication.
+        unsafe { self.older.load(Acquire).as_ref() }
+    }
+}
+
+impl SharedShard {
+    /// `weight` calls of a value that was located. `pages` gives a fresh page, all zeros; when it cannot, nothing is recorded and
+    /// the answer is false.
+    pub(crate) fn record(&self, at: Located, weight: u64, pages: impl Fn() -> Option<&'static SharedPage>) -> bool {
+        if at.is_zero() {
+            self.zero.fetch_add(weight, Relaxed);
+        } else {
+            let Some(page) = self.page(at.cell().octave(), pages) else { return false };
+            let Some(cell) = page.cells.get(usize::from(at.cell().slot())) else { return false };
+            cell.fetch_add(weight, Relaxed);
+        }
+        self.sum.fetch_add(at.value().wrapping_mul(weight), Relaxed);
+        true
+    }
+
+    fn page(&self, octave: u8, pages: impl Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
+        let existing = || self.pages().find(|page| page.octave.load(Relaxed) == octave);
+        if let Some(page) = existing() {
+            return Some(page);
+        }
+        let page = pages()?;
+        page.octave.store(octave, Relaxed);
+        loop {
+            // Another thread may have been faster; then its page is taken and this one is lost.
+            let newest = self.newest.load(Acquire);
+            if let Some(page) = existing() {
+                return Some(page);
+            }
+            page.older.store(newest, Relaxed);
+            let new = ptr::from_ref(page).cast_mut();
+            if self.newest.compare_exchange(newest, new, AcqRel, Relaxed).is_ok() {
+                return Some(page);
+            }
+        }
+    }
+
+    fn pages(&self) -> impl Iterator<Item = &'static SharedPage> {
+        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the publication.
+        let newest: Option<&'static SharedPage> = unsafe { self.newest.load(Acquire).as_ref() };
+        std::iter::successors(newest, |page| page.older())
+    }
+
+    /// What was recorded so far.
+    pub(crate) fn read(&self, scale: Scale) -> Histogram {
+        let mut cells: Vec<(u16, u64)> = self
+            .pages()
+            .flat_map(|page| {
+                let octave = page.octave.load(Relaxed);
+                let counts = page.cells.iter().zip(0..).map(|(cell, slot)| (slot, cell.load(Relaxed)));
+                counts
+                    .filter(|(_, count)| *count > 0)
+                    .map(move |(slot, count)| (Cell::new(octave, slot).index(), count))
+            })
+            .collect();
+        cells.sort_unstable();
+        let sum = sum_of_differences(self.sum.load(Relaxed));
+        Histogram::from_parts(scale, self.zero.load(Relaxed), sum, cells)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page() -> Option<&'static SharedPage> {
+        let (octave, older) = (AtomicU8::new(0), AtomicPtr::new(ptr::null_mut()));
+        Some(Box::leak(Box::new(SharedPage { cells: [const { AtomicU64::new(0) }; SLOTS], octave, older })))
+    }
+
+    fn shard() -> SharedShard {
+        SharedShard { zero: AtomicU64::new(0), sum: AtomicU64::new(0), newest: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[test]
+    fn threads_lose_nothing_of_each_other() {
+        let (shard, mut expected) = (shard(), Histogram::new(Scale::Seconds));
+        let values = if cfg!(miri) { 20 } else { 20_000 };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for value in 0..values {
+                        let at = Located::of_difference(Scale::Seconds, value * 37);
+                        assert!(shard.record(at, 3, page));
+                    }
+                });
+            }
+        });
+        for value in 0..values as u64 {
+            expected.record(value * 37, 12);
+        }
+        assert_eq!(shard.read(Scale::Seconds), expected);
+    }
+
+    #[test]
+    fn records_nothing_without_a_page() {
+        let shard = shard();
+        assert!(!shard.record(Located::new(Scale::Bytes, 7), 1, || None));
+        assert!(shard.record(Located::new(Scale::Bytes, 0), 1, || None));
+        assert_eq!((shard.read(Scale::Bytes).count(), shard.read(Scale::Bytes).sum()), (1, 0));
+    }
+}

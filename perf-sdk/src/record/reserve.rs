@@ -1,0 +1,54 @@
+//! Memory for what threads share: a part of the limit that their own records leave.
+#![allow(unsafe_code)]
+
+use std::cell::UnsafeCell;
+use std::hint;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::thread;
+use std::time::Duration;
+
+use super::arena::{Arena, Zeroed};
+
+/// Attempts to get in; whoever is inside leaves within some microseconds, unless it lost the CPU.
+const TRIES: u32 = 2_000;
+/// The first ones follow on one another.
+const SPINS: u32 = 200;
+const PAUSE: Duration = Duration::from_micros(50);
+
+struct Reserve {
+    taken: AtomicBool,
+    arena: UnsafeCell<Arena>,
+}
+
+// SAFETY: `arena` is touched only by whoever set `taken`, and in a forked child before it has threads.
+unsafe impl Sync for Reserve {}
+
+static RESERVE: Reserve = Reserve { taken: AtomicBool::new(false), arena: UnsafeCell::new(Arena::reserve()) };
+
+/// Room for one `T`, all bytes zero; lives for ever. `None` when the limit is reached, or another thread has been inside for too long.
+///
+/// The slot is BUSY, so that no handler on this thread comes here meanwhile.
+#[cold]
+pub(super) fn zeroed<T: Zeroed>() -> Option<&'static T> {
+    for attempt in 0..TRIES {
+        if !RESERVE.taken.swap(true, Acquire) {
+            // SAFETY: `taken` was not set, so nobody else is here.
+            let made = unsafe { &*RESERVE.arena.get() }.zeroed();
+            RESERVE.taken.store(false, Release);
+            return made;
+        }
+        if attempt < SPINS {
+            hint::spin_loop();
+        } else {
+            thread::sleep(PAUSE);
+        }
+    }
+    None
+}
+
+/// In a forked child: whoever was inside is not in this process, and may have left a block half handed out.
+pub(super) fn after_fork() {
+    // SAFETY: the child has one thread, which is here.
+    unsafe { *RESERVE.arena.get() = Arena::reserve() };
+    RESERVE.taken.store(false, Relaxed);
+}
