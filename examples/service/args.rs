@@ -44,6 +44,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = whole::<1, 31_536_000>)]
     pub(crate) seconds: Option<u64>,
 
+    /// Takes orders on stdin from a program that measures what profiling costs
+    #[arg(long, conflicts_with = "seconds")]
+    pub(crate) driven: bool,
+
     /// Seed of everything random in the load
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<0, { u64::MAX }>)]
     pub(crate) seed: u64,

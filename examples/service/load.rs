@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::args::{Args, Scenario};
+use crate::driven;
 use crate::question::{Question, Questions};
 use crate::random::Random;
 use crate::tally::Tally;
@@ -74,6 +75,7 @@ impl Plan {
 
 /// Runs all users until `stop` changes; what they saw. On the calling thread, which is not the service's.
 pub(crate) fn run(plan: Plan, questions: Questions, stop: watch::Receiver<bool>) -> std::io::Result<Tally> {
+    driven::note_load_thread();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let (begin, questions) = (Instant::now(), Arc::new(questions));
@@ -126,7 +128,7 @@ impl User {
                 biased;
                 _ = stop.changed() => return self.tally,
                 () = async {
-                    while self.plan.active(begin.elapsed()) <= self.number {
+                    while driven::is_paused() || self.plan.active(begin.elapsed()) <= self.number {
                         self.connection = None;
                         sleep(Duration::from_millis(20)).await;
                         due = Instant::now();
@@ -161,6 +163,7 @@ impl User {
         match answer {
             Ok(Ok((status, body))) => {
                 self.tally.answered(status, begin.elapsed());
+                driven::answered();
                 if wants_results && status == 200 {
                     self.last_results = ids(&body);
                 }

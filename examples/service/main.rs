@@ -7,6 +7,7 @@ mod args;
 mod cache;
 mod chunk;
 mod corpus;
+mod driven;
 mod http;
 mod index;
 mod kind;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser as _;
+use tikv_jemallocator::Jemalloc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -48,8 +50,9 @@ use crate::search::Scratch;
 use crate::store::Store;
 use crate::workers::Workers;
 
+// `perf_sdk::Alloc` is the same; spelt out, it is jemalloc also where the profiler is switched off at compile time.
 #[global_allocator]
-static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+static ALLOC: perf_sdk::Counted<Jemalloc> = perf_sdk::Counted::new(Jemalloc);
 
 /// Connections that are still busy this long after the end are cut.
 const GRACE: Duration = Duration::from_secs(2);
@@ -88,7 +91,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         users => writeln!(out, "load        {users} users, {}, {until}\n", pace(args))?,
     }
 
-    let tally = runtime.block_on(serve(args, listener, address, service.clone()))?;
+    let tally = runtime.block_on(serve(args, listener, address, service.clone(), &perf))?;
     runtime.shutdown_timeout(GRACE);
     if args.users > 0 {
         write!(out, "{tally}")?;
@@ -168,6 +171,7 @@ async fn serve(
     listener: TcpListener,
     address: SocketAddr,
     service: Arc<Service>,
+    perf: &perf_sdk::Handle,
 ) -> Result<tally::Tally, Box<dyn Error>> {
     let (stop, stopped) = watch::channel(false);
     let mut server_stopped = stopped.clone();
@@ -181,7 +185,12 @@ async fn serve(
         let questions = Questions::new(service.index.by_frequency(), args.seed);
         std::thread::Builder::new().name("users".into()).spawn(move || load::run(plan, questions, stopped))
     });
-    end(args.duration()).await?;
+    if args.driven {
+        let perf = perf.clone();
+        tokio::task::spawn_blocking(move || driven::obey(&perf)).await??;
+    } else {
+        end(args.duration()).await?;
+    }
     stop.send_replace(true);
     let tally = match load.transpose()? {
         Some(load) => load.join().map_err(|_| "the load generator panicked")??,

@@ -40,6 +40,8 @@ pub(crate) struct ThreadCpu {
     /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was switched under a witness
     /// that did not move has a broken witness; one that was not has lost time to a hypervisor or to interrupts.
     suspicion: Option<u64>,
+    /// The kernel was asked since this was last taken.
+    renewed: bool,
 }
 
 /// What the witness belongs to.
@@ -84,6 +86,7 @@ impl ThreadCpu {
             engine: Engine::Syscall,
             source: Source::Nothing,
             suspicion: None,
+            renewed: false,
         }
     }
 
@@ -160,10 +163,21 @@ impl ThreadCpu {
         self.offset_at(ticks).unwrap_or_else(|| self.renew(wall))
     }
 
+    /// Whether the kernel was asked since this was last called.
+    pub(crate) fn take_renewed(&mut self) -> bool {
+        std::mem::take(&mut self.renewed)
+    }
+
+    /// Asks the kernel whether it is due or not, to know what that costs.
+    pub(crate) fn renew_now(&mut self, wall: &Wall) {
+        self.anchor(wall);
+    }
+
     /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now.
     #[cold]
     #[inline(never)]
     fn renew(&mut self, wall: &Wall) -> u64 {
+        self.renewed = true;
         if self.engine != Engine::Syscall {
             if !self.witness.is_leased() {
                 // A forked child that no handler told: what the witness lay in is not there.

@@ -254,6 +254,13 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| budget(source, |budget| budget.floor),
     },
     Row {
+        name: "function_counting_ratio",
+        help: "Share of the process's CPU time that counting its calls takes, of the functions to which most of the floor is due.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        metrics: counting,
+    },
+    Row {
         name: "perf_overhead_seconds_total",
         help: "Estimated time that recording itself cost.",
         unit: "seconds",
@@ -326,6 +333,13 @@ fn dropped(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.snapshot.profiler.dropped.iter().map(|(reason, count)| Metric {
         labels: vec![("reason", reason.as_str().into())],
         value: Value::Number(*count as f64),
+    }))
+}
+
+fn counting(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.profiler.counted.iter().map(|counted| Metric {
+        labels: vec![("function", counted.name.as_str().into()), ("module", counted.module.as_str().into())],
+        value: Value::Number(counted.share),
     }))
 }
 

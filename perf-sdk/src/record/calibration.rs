@@ -1,17 +1,24 @@
 //! Empty calls, timed: on a record of their own, which no reader sees.
 
 use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
 
 use super::call;
+use super::future::Call;
 use super::guard;
 use super::overhead::{Cost, OwnPart};
 use super::thread::ThreadRecord;
 use crate::clock::{self, OWN_PART, ThreadCpu};
 use crate::memory;
+use crate::outcome::Outcome;
 use crate::scope::{Options, Sample, Site, Slot, Source};
 
 const ROUNDS: u32 = 5;
 const CALLS: u32 = 256;
+const RENEWALS: u32 = 16;
+const COLD_RENEWALS: u32 = 8;
+const AWAY: Duration = Duration::from_micros(50);
 
 /// Functions that are called in turn, so that none of them is in the nearest cache.
 const MANY: usize = 64;
@@ -74,7 +81,8 @@ impl Calibration {
                     .fold((f64::INFINITY, u64::MAX), |(ns, own), round| (ns.min(round.0), own.min(round.1)))
             })
         });
-        let cost = Cost::of_averages(measured.0, sampled.0, passed.0);
+        let cost =
+            Cost { renewal: self.renewal(), ..Kinds { all: measured.0, half: sampled.0, none: passed.0 }.cost() };
         (cost, OwnPart { usual: measured.1.min(OWN_PART), drawn: sampled.1.min(OWN_PART) })
     }
 
@@ -100,21 +108,74 @@ impl Calibration {
     /// Of many functions called in turn, with other work in between, as in a program that does something: their mean. Some
     /// milliseconds.
     pub(super) fn cold(&self, work: &mut WorkingSet) -> Cost {
-        let [measured, sampled, passed] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| {
-            self.aside(|| {
-                // Their first calls build the nodes.
-                sites.iter().for_each(|site| drop(guard::enter(site)));
-                let round = || {
-                    work.pass();
-                    let start = self.record.wall.ticks();
-                    sites.iter().for_each(|site| drop(guard::enter(site)));
-                    self.record.wall.ticks().wrapping_sub(start)
-                };
-                let ticks: u64 = std::iter::repeat_with(round).take(COLD_ROUNDS as usize).sum();
-                self.record.wall.ns(ticks) as f64 / f64::from(COLD_ROUNDS * MANY as u32)
-            })
-        });
-        Cost::of_averages(measured, sampled, passed)
+        let call = |site| drop(guard::enter(site));
+        let [all, half, none] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| self.cold_mean(sites, call, work));
+        let [polled, poll_passed] = [&MEASURED, &PASSED].map(|sites| self.cold_mean(sites, poll, work));
+        Cost { polled, poll_passed, renewal: self.cold_renewal(work), ..Kinds { all, half, none }.cost() }
+    }
+
+    fn cold_mean(&self, sites: &'static [Site; MANY], call: fn(&'static Site), work: &mut WorkingSet) -> f64 {
+        self.aside(|| {
+            // Their first calls build the nodes.
+            sites.iter().for_each(call);
+            let round = || {
+                work.pass();
+                let start = self.record.wall.ticks();
+                sites.iter().for_each(call);
+                self.record.wall.ticks().wrapping_sub(start)
+            };
+            let ticks: u64 = std::iter::repeat_with(round).take(COLD_ROUNDS as usize).sum();
+            self.record.wall.ns(ticks) as f64 / f64::from(COLD_ROUNDS * MANY as u32)
+        })
+    }
+
+    /// Nanoseconds of asking the kernel for CPU time when it is due: after the thread was off the CPU, with cold caches. That was seen to
+    /// take more than twice as long as asking it over and over.
+    fn cold_renewal(&self, work: &mut WorkingSet) -> f64 {
+        self.aside(|| {
+            Slot::BUSY.set();
+            let once = || {
+                thread::sleep(AWAY);
+                work.pass();
+                let start = self.record.wall.ticks();
+                self.record.cpu().renew_now(self.record.wall);
+                self.record.wall.ticks().wrapping_sub(start)
+            };
+            let ticks: u64 = std::iter::repeat_with(once).take(COLD_RENEWALS as usize).sum();
+            self.record.wall.ns(ticks) as f64 / f64::from(COLD_RENEWALS)
+        })
+    }
+
+    /// Nanoseconds of asking the kernel for CPU time.
+    fn renewal(&self) -> f64 {
+        self.aside(|| {
+            Slot::BUSY.set();
+            let start = self.record.wall.ticks();
+            (0..RENEWALS).for_each(|_| self.record.cpu().renew_now(self.record.wall));
+            self.record.wall.ns(self.record.wall.ticks().wrapping_sub(start)) as f64 / f64::from(RENEWALS)
+        })
+    }
+}
+
+/// A future's only poll.
+fn poll(site: &'static Site) {
+    let mut call = Call::new(Some(site));
+    if let Some(open) = call.enter() {
+        call.leave(open, Some(Outcome::Ok));
+    }
+}
+
+/// Mean nanoseconds over calls that are all measured, of which every second one is, and of which none is.
+struct Kinds {
+    all: f64,
+    half: f64,
+    none: f64,
+}
+
+impl Kinds {
+    fn cost(self) -> Cost {
+        let Self { all, half, none } = self;
+        Cost { measured: all.max(none), sampled: (2.0 * half - none).max(all), passed: none, ..Cost::default() }
     }
 }
 

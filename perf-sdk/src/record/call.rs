@@ -190,11 +190,21 @@ pub(super) fn push(
         frame.begin_asked(record.wall.ticks().wrapping_add(record.own.usual), cpu_ns, weight);
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
+        note_renewal(record, node);
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
     record.set_top(node);
     record.stack.set_depth(depth);
     Some(Place::frame(depth, serial))
+}
+
+/// Whether measuring a call of `node` made the CPU clock ask the kernel: the budget has to know.
+pub(super) fn note_renewal(record: &'static ThreadRecord, node: &'static Node) {
+    if record.cpu().take_renewed()
+        && let Some(shard) = node.shard()
+    {
+        shard.renewals.add(1);
+    }
 }
 
 /// How many measured calls the next one's CPU time stands for; 0 when it is not measured.
@@ -229,6 +239,7 @@ pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Opti
     } else {
         on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
+    note_renewal(record, node);
     // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
     // it twice.
     record.set_top(below);

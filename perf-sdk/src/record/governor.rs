@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::budget::{self, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
-use super::overhead::{self, Cost};
+use super::overhead::{self, Cost, Tallied};
 use super::registry::records;
 use super::shared::shared_sites;
 use crate::clock;
@@ -18,6 +18,9 @@ use crate::scope::Site;
 const IDLE_SHARE: f64 = 0.01;
 /// Looks from one calibration to the next.
 const CALIBRATE_EVERY: u32 = 16;
+/// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
+const NAMED_SHARE: f64 = 0.000_5;
+const NAMED_SITES: usize = 10;
 /// The part of the budget that measuring keeps when scrapes take more than the rest.
 const LEAST_PART: f64 = 0.1;
 
@@ -26,7 +29,7 @@ static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
 static READING: Mutex<Option<Reading>> = Mutex::new(None);
 
 /// Shares of the process's CPU time, between two looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
     /// What was allowed.
     pub(crate) budget: f64,
@@ -34,11 +37,13 @@ pub(crate) struct Reading {
     pub(crate) achieved: f64,
     /// Of that, what counting calls alone costs, which no rate can save.
     pub(crate) floor: f64,
+    /// The sites to which most of that is due, the dearest first.
+    pub(crate) floor_sites: Vec<(&'static Site, f64)>,
 }
 
 /// The latest look; `None` before the first and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
-    *READING.lock().unwrap_or_else(PoisonError::into_inner)
+    READING.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// While it lives, the calling thread's CPU time is the profiler's.
@@ -84,10 +89,23 @@ struct Seen {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    /// Calls, or polls where they are more.
     calls: u64,
     measured: u64,
     polls: u64,
+    renewals: u64,
+}
+
+impl Counts {
+    fn since(&self, before: &Self, rate: u32) -> Tallied {
+        let more = |now: u64, before: u64| now.saturating_sub(before) as f64;
+        Tallied {
+            calls: more(self.calls, before.calls),
+            measured: more(self.measured, before.measured),
+            polls: more(self.polls, before.polls),
+            renewals: more(self.renewals, before.renewals),
+            rate,
+        }
+    }
 }
 
 /// By address.
@@ -135,22 +153,23 @@ impl Governor {
         (self.process_ns, self.own_ns, self.ticks) = (process_ns, own_ns, ticks);
 
         let totals = Totals::read();
-        let Cost { measured: full_ns, sampled: sampled_ns, passed: passed_ns } = self.cost;
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
         let mut governed: Vec<(&'static Site, Load)> = Vec::new();
+        let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();
         for (address, (site, now)) in totals.0 {
             let seen = self.sites.entry(address).or_default();
             seen.before = seen.now;
             seen.now = now;
-            let calls = now.calls.saturating_sub(seen.before.calls) as f64;
-            let measured = now.measured.saturating_sub(seen.before.measured) as f64;
-            floor_ns += calls * passed_ns;
-            let spent_ns = measured * (if site.rate() > 1 { sampled_ns } else { full_ns } - passed_ns);
+            let tallied = now.since(&seen.before, site.rate());
+            let counting_ns = self.cost.counting(&tallied);
+            floor_ns += counting_ns;
+            floor_sites.push((site, counting_ns));
+            let (spent_ns, full_ns) = self.cost.beyond_counting(&tallied);
             measured_ns += spent_ns;
             if site.is_pinned() {
                 pinned_ns += spent_ns;
             } else {
-                governed.push((site, Load { full_ns: calls * (sampled_ns - passed_ns) }));
+                governed.push((site, Load { full_ns }));
             }
         }
         let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);
@@ -174,6 +193,7 @@ impl Governor {
                 budget: self.share,
                 achieved: of_spent(floor_ns + measured_ns + ours_ns),
                 floor: of_spent(floor_ns),
+                floor_sites: dearest(floor_sites, of_spent),
             };
             *READING.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
         }
@@ -201,10 +221,9 @@ impl Totals {
                 counts.measured += node.samples();
             }
             for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
-                if let Some(future) = shard.future()
-                    && let Some((_, counts)) = totals.get_mut(&key(shard.site))
-                {
-                    counts.polls += future.polls.get();
+                if let Some((_, counts)) = totals.get_mut(&key(shard.site)) {
+                    counts.polls += shard.future().map_or(0, |future| future.polls.get());
+                    counts.renewals += shard.renewals.get();
                 }
             }
         }
@@ -215,13 +234,17 @@ impl Totals {
             counts.calls += outcomes.iter().sum::<u64>();
             counts.measured += samples;
         }
-        for (_, counts) in totals.values_mut().filter(|(_, counts)| counts.polls > counts.calls) {
-            // A poll costs what a call does.
-            counts.measured = (counts.measured as f64 / counts.calls.max(1) as f64 * counts.polls as f64) as u64;
-            counts.calls = counts.polls;
-        }
         Self(totals)
     }
+}
+
+/// The sites whose share is worth naming.
+fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
+    sites.iter_mut().for_each(|(_, part)| *part = share(*part));
+    sites.retain(|(_, share)| *share >= NAMED_SHARE);
+    sites.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sites.truncate(NAMED_SITES);
+    sites
 }
 
 /// Blocks of these sites are abandoned, so that the new rate holds at once.

@@ -54,7 +54,7 @@ pub fn enter(site: &'static Site) -> Guard {
 fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
     // Not with the `syscall` clock, whose answer comes late enough.
     if node.blocks.weight().is_some_and(|weight| weight > 1) && !record.cpu_sampled() {
-        rehearse(record, top);
+        rehearse(record, top, node);
     }
     Slot::BUSY.set();
     let place = usual::enter(record, top, node, site);
@@ -71,11 +71,12 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
 /// multiplied by what the call stands for.
 #[cold]
 #[inline(never)]
-fn rehearse(record: &'static ThreadRecord, top: &'static Node) {
+fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Node) {
     Slot::BUSY.set();
     record.rehearsals.add(1);
     // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
     let _ = record.cpu().enter(record.wall);
+    call::note_renewal(record, due);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));
     leave_busy(record);
     if let Some(place) = place {

@@ -13,6 +13,7 @@ static FOUND: Found = Found {
     measured: AtomicU64::new(0),
     sampled: AtomicU64::new(0),
     passed: AtomicU64::new(0),
+    renewal: AtomicU64::new(0),
     usual: AtomicU64::new(0),
     drawn: AtomicU64::new(0),
 };
@@ -22,6 +23,7 @@ struct Found {
     measured: AtomicU64,
     sampled: AtomicU64,
     passed: AtomicU64,
+    renewal: AtomicU64,
     usual: AtomicU64,
     drawn: AtomicU64,
 }
@@ -35,12 +37,33 @@ pub(crate) struct Cost {
     pub(crate) sampled: f64,
     /// Of one that is counted only.
     pub(crate) passed: f64,
+    /// Of a poll of a future that is measured.
+    pub(crate) polled: f64,
+    /// Of a poll of one that is counted only.
+    pub(crate) poll_passed: f64,
+    /// Of asking the kernel for CPU time, which follows a thread's absence from the CPU.
+    pub(crate) renewal: f64,
 }
 
 impl Cost {
-    /// From means over calls that are all measured, of which every second one is, and of which none is.
-    pub(super) fn of_averages(all: f64, half: f64, none: f64) -> Self {
-        Self { measured: all.max(none), sampled: (2.0 * half - none).max(all), passed: none }
+    /// What all calls of a site with these figures cost beyond counting them: once as they are, once if each were measured.
+    pub(super) fn beyond_counting(&self, calls: &Tallied) -> (f64, f64) {
+        let share = if calls.calls > 0.0 { (calls.measured / calls.calls).min(1.0) } else { 0.0 };
+        let (spent, full) = if calls.polls > 0.0 {
+            let full = calls.polls * (self.polled - self.poll_passed).max(0.0);
+            (full * share, full)
+        } else {
+            let each = if calls.rate > 1 { self.sampled } else { self.measured };
+            let beyond = |each: f64| (each - self.passed).max(0.0);
+            (calls.measured * beyond(each), calls.calls * beyond(self.sampled))
+        };
+        let renewals = calls.renewals * self.renewal;
+        (spent + renewals, full + if share > 0.0 { renewals / share } else { 0.0 })
+    }
+
+    /// What counting them costs.
+    pub(super) fn counting(&self, calls: &Tallied) -> f64 {
+        if calls.polls > 0.0 { calls.polls * self.poll_passed } else { calls.calls * self.passed }
     }
 
     /// Nanoseconds that so many calls cost of a function of which one in `rate` is measured.
@@ -48,6 +71,18 @@ impl Cost {
         let each = if rate > 1 { self.sampled } else { self.measured };
         measured as f64 * each + passed as f64 * self.passed
     }
+}
+
+/// What happened at a site between two looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Tallied {
+    pub(super) calls: f64,
+    pub(super) measured: f64,
+    /// 0 for what is no future.
+    pub(super) polls: f64,
+    pub(super) renewals: f64,
+    /// One in so many is measured.
+    pub(super) rate: u32,
 }
 
 /// What an empty call reads, in ticks: from the reading at its start to the one at its end the recorder itself works.
@@ -64,7 +99,13 @@ pub(super) struct OwnPart {
 pub(crate) fn cost() -> Cost {
     calibrate();
     let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
-    Cost { measured: ns(&FOUND.measured), sampled: ns(&FOUND.sampled), passed: ns(&FOUND.passed) }
+    Cost {
+        measured: ns(&FOUND.measured),
+        sampled: ns(&FOUND.sampled),
+        passed: ns(&FOUND.passed),
+        renewal: ns(&FOUND.renewal),
+        ..Cost::default()
+    }
 }
 
 /// What is subtracted from every reading.
@@ -92,8 +133,12 @@ pub(crate) fn refresh() {
 
 /// A later finding.
 pub(super) fn found(cost: &Cost) {
-    for (least, ns) in [(&FOUND.measured, cost.measured), (&FOUND.sampled, cost.sampled), (&FOUND.passed, cost.passed)]
-    {
+    for (least, ns) in [
+        (&FOUND.measured, cost.measured),
+        (&FOUND.sampled, cost.sampled),
+        (&FOUND.passed, cost.passed),
+        (&FOUND.renewal, cost.renewal),
+    ] {
         least.fetch_min((ns * 1e3) as u64, Relaxed);
     }
 }
@@ -110,7 +155,7 @@ fn calibrate() {
             let (cost, own) = calibration.warm();
             FOUND.usual.store(own.usual, Relaxed);
             FOUND.drawn.store(own.drawn, Relaxed);
-            [&FOUND.measured, &FOUND.sampled, &FOUND.passed]
+            [&FOUND.measured, &FOUND.sampled, &FOUND.passed, &FOUND.renewal]
                 .into_iter()
                 .for_each(|least| least.store(u64::MAX, Relaxed));
             found(&cost);

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hash::FastMap;
 use super::threads::{self, NodeReading, ThreadReading};
-use super::{Budget, CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
@@ -26,6 +26,11 @@ pub(crate) fn take() -> Snapshot {
         record::shared_sites().for_each(|shared| fold.shared(shared));
         fold.finish(threads)
     })
+}
+
+fn counted(site: &Site, share: f64) -> Counted {
+    let label = site.label();
+    Counted { name: label.name.clone(), module: label.module.clone(), share }
 }
 
 /// Sums of one merged node that only the exclusive figures need.
@@ -54,6 +59,8 @@ struct Fold {
     beside: Vec<Beside>,
     measured_calls: u64,
     passed_calls: u64,
+    /// Times that the CPU clock asked the kernel.
+    renewals: u64,
 }
 
 impl Fold {
@@ -148,6 +155,7 @@ impl Fold {
             // A future may end on another thread than it began on: the difference is meant over all threads.
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
         }
+        self.renewals += shard.renewals.get();
         if let Some(exemplars) = shard.exemplars() {
             super::exemplars::merge(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
         }
@@ -204,18 +212,25 @@ impl Fold {
         let mut dropped: super::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
         dropped.insert("shared".to_owned(), record::shared_calls());
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
+        let reading = record::budget_reading();
         let profiler = Profiler {
             sites: self.by_site.len() as u64,
             threads,
             memory_bytes: record::mapped_bytes(),
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
-            overhead_ns: self.cost.of(self.measured_calls, self.passed_calls, 1) as u64,
-            budget: record::budget_reading().map(|reading| Budget {
+            overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1)
+                + self.renewals as f64 * self.cost.renewal) as u64,
+            budget: reading.as_ref().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,
                 floor: reading.floor,
             }),
+            counted: reading
+                .iter()
+                .flat_map(|reading| &reading.floor_sites)
+                .map(|(site, share)| counted(site, *share))
+                .collect(),
             dropped,
         };
         let mut snapshot = Snapshot {

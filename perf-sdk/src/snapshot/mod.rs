@@ -22,7 +22,7 @@ pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
-pub use profiler::{Budget, Dropped, Profiler};
+pub use profiler::{Budget, Counted, Dropped, Profiler};
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 

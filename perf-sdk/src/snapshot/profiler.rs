@@ -21,6 +21,19 @@ pub struct Budget {
     pub floor: f64,
 }
 
+/// A function whose calls are so many that counting them alone is felt: leave its annotation out.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Counted {
+    /// The function.
+    pub name: String,
+    /// Its module.
+    pub module: String,
+    /// What counting its calls takes, as a share of the process's CPU time.
+    pub share: f64,
+}
+
 /// The profiler's own figures.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
@@ -42,6 +55,9 @@ pub struct Profiler {
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub budget: Option<Budget>,
+    /// To whom most of the budget's floor is due, the dearest first; at most ten.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub counted: Vec<Counted>,
     /// What could not be recorded.
     pub dropped: Dropped,
 }

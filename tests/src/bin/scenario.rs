@@ -87,7 +87,12 @@ fn spin(time: Duration) {
 }
 
 fn quiet_panics() {
-    std::panic::set_hook(Box::new(|_| {}));
+    let said = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if thread::current().name() == Some("main") {
+            said(panic);
+        }
+    }));
 }
 
 fn exact_counts() {
@@ -103,7 +108,15 @@ fn exact_counts_sampled() {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     let rates = ["1/3", "never", "1/64", "10%", "always", "1/4096"].map(|text| text.parse().expect("a rate"));
     let done = AtomicBool::new(false);
+    /// Also when an assertion fails: the scope waits for its threads.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
     thread::scope(|threads| {
+        let done_at_last = Done(&done);
         threads.spawn(|| {
             for rate in rates.iter().cycle() {
                 handle.set_sampling("*", Some(*rate));
@@ -114,7 +127,7 @@ fn exact_counts_sampled() {
             }
         });
         let seen = counted();
-        done.store(true, Relaxed);
+        drop(done_at_last);
         for function in &seen.functions {
             assert!(function.samples <= function.calls.total(), "{}", function.name);
         }
