@@ -91,8 +91,9 @@ pub(super) fn release(record: &'static ThreadRecord) {
     record.reset_stack();
     record.borrowed.set(false);
     record.cpu().detach();
-    record.give_back();
+    // Before: whoever sees that a record is free finds it counted.
     FREE.fetch_add(1, Relaxed);
+    record.give_back();
 }
 
 /// In a forked child: only the forking thread is there, and its figures start from zero. The parent's records stay where
