@@ -17,12 +17,12 @@ use crate::scope::{Options, Sample, Site, Slot, Source};
 const ROUNDS: u32 = 5;
 const CALLS: u32 = 256;
 const RENEWALS: u32 = 16;
-const COLD_RENEWALS: u32 = 8;
+const COLD_RENEWALS: usize = 9;
 const AWAY: Duration = Duration::from_micros(50);
 
 /// Functions that are called in turn, so that none of them is in the nearest cache.
 const MANY: usize = 64;
-const COLD_ROUNDS: u32 = 4;
+const COLD_ROUNDS: usize = 5;
 /// Passed through before each cold round: what a program works on in between.
 const WORKING_SET_BYTES: usize = 1 << 20;
 
@@ -37,6 +37,11 @@ const fn site(sample: Sample) -> Site {
     let name = "calibration";
     let source = Source { name: Some(name), path: || "", ident: name, module: "perf_sdk", file: file!(), line: 0 };
     Site::new(source, Options { sample, ..Options::DEFAULT })
+}
+
+/// Whether nobody else's rules hold for it.
+pub(super) fn is_ours(site: &'static Site) -> bool {
+    [&MEASURED, &SAMPLED, &PASSED].iter().any(|sites| sites.as_ptr_range().contains(&std::ptr::from_ref(site)))
 }
 
 /// Of one thread, which calls all of its methods.
@@ -105,7 +110,7 @@ impl Calibration {
         (ns, if calls > 0.0 { (ticks as f64 / calls).round() as u64 } else { 0 })
     }
 
-    /// Of many functions called in turn, with other work in between, as in a program that does something: their mean. Some
+    /// Of many functions called in turn, with other work in between, as in a program that does something. Some
     /// milliseconds.
     pub(super) fn cold(&self, work: &mut WorkingSet) -> Cost {
         let call = |site| drop(guard::enter(site));
@@ -124,8 +129,7 @@ impl Calibration {
                 sites.iter().for_each(call);
                 self.record.wall.ticks().wrapping_sub(start)
             };
-            let ticks: u64 = std::iter::repeat_with(round).take(COLD_ROUNDS as usize).sum();
-            self.record.wall.ns(ticks) as f64 / f64::from(COLD_ROUNDS * MANY as u32)
+            self.record.wall.ns(median(std::iter::repeat_with(round).take(COLD_ROUNDS))) as f64 / MANY as f64
         })
     }
 
@@ -141,8 +145,7 @@ impl Calibration {
                 self.record.cpu().renew_now(self.record.wall);
                 self.record.wall.ticks().wrapping_sub(start)
             };
-            let ticks: u64 = std::iter::repeat_with(once).take(COLD_RENEWALS as usize).sum();
-            self.record.wall.ns(ticks) as f64 / f64::from(COLD_RENEWALS)
+            self.record.wall.ns(median(std::iter::repeat_with(once).take(COLD_RENEWALS))) as f64
         })
     }
 
@@ -155,6 +158,13 @@ impl Calibration {
             self.record.wall.ns(self.record.wall.ticks().wrapping_sub(start)) as f64 / f64::from(RENEWALS)
         })
     }
+}
+
+/// Being switched out in the middle makes single readings a thousand times as long.
+fn median(readings: impl Iterator<Item = u64>) -> u64 {
+    let mut readings: Vec<u64> = readings.collect();
+    readings.sort_unstable();
+    readings.get(readings.len() / 2).copied().unwrap_or(0)
 }
 
 /// A future's only poll.

@@ -5,7 +5,9 @@ use std::mem;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 
+use super::calibration;
 use super::registry::records;
 use super::shared::{SharedSite, shared_sites};
 use crate::memory;
@@ -46,6 +48,8 @@ impl fmt::Display for Rule {
 /// A later one goes before an earlier one.
 static RULES: Mutex<Option<Arc<Vec<Rule>>>> = Mutex::new(None);
 static ADDING: Mutex<()> = Mutex::new(());
+/// Attempts to read the rules.
+const TRIES: u32 = 1_000;
 /// Whether there is any, so that nobody asks in vain.
 static ANY: AtomicBool = AtomicBool::new(false);
 
@@ -79,13 +83,20 @@ pub(crate) fn add(rules: &[Rule]) -> usize {
 
 /// A site runs for the first time on some thread, and its shard can be found: the rules so far hold for it.
 ///
-/// Never waits: when the rules are being replaced at this moment, whoever does so will find the shard.
+/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a handler interrupted whoever is
+/// replacing the rules, that one will find the shard.
 pub(super) fn configure(site: &'static Site) {
-    if ANY.load(Acquire)
-        && let Ok(rules) = RULES.try_lock()
-    {
-        let rules = rules.clone();
-        memory::uncounted(|| apply(&rules, site));
+    if !ANY.load(Acquire) || calibration::is_ours(site) {
+        return;
+    }
+    for _ in 0..TRIES {
+        if let Ok(rules) = RULES.try_lock() {
+            let now = rules.clone();
+            drop(rules);
+            memory::uncounted(|| apply(&now, site));
+            return;
+        }
+        thread::yield_now();
     }
 }
 

@@ -103,18 +103,20 @@ fn exact_counts() {
     }
 }
 
+/// Tells threads to end, also when an assertion fails: the scope waits for them.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Whatever is measured, and while that changes.
 fn exact_counts_sampled() {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     let rates = ["1/3", "never", "1/64", "10%", "always", "1/4096"].map(|text| text.parse().expect("a rate"));
     let done = AtomicBool::new(false);
-    /// Also when an assertion fails: the scope waits for its threads.
-    struct Done<'a>(&'a AtomicBool);
-    impl Drop for Done<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Relaxed);
-        }
-    }
     thread::scope(|threads| {
         let done_at_last = Done(&done);
         threads.spawn(|| {
@@ -405,6 +407,7 @@ fn budget() {
     let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
     let one_in = |seen: &perf_sdk::snapshot::Snapshot, name| function(seen, name).one_in;
     thread::scope(|threads| {
+        let _done = Done(&done);
         threads.spawn(|| {
             while !done.load(Relaxed) {
                 for n in 0..1_000_u64 {
@@ -429,7 +432,6 @@ fn budget() {
             assert!(start.elapsed() < Duration::from_secs(10), "{now:?}, 1 in {}", one_in(&seen, "hot"));
         };
         assert_eq!(one_in(&kept, "slow"), 1, "slow calls cost next to nothing");
-        done.store(true, Relaxed);
     });
     let seen = handle.snapshot();
     let hot = function(&seen, "hot");
