@@ -126,6 +126,10 @@ impl Governor {
             ticks: clock::wall().ticks(),
         };
         governor.calibrate();
+        // Done once: the first window has load to be judged by, not this.
+        governor.process_ns = clock::process_cpu_ns().unwrap_or(0);
+        governor.own_ns = own_ns();
+        governor.ticks = clock::wall().ticks();
         governor
     }
 
