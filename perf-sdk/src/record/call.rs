@@ -395,7 +395,12 @@ pub(super) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
 pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
     if let Some(shared) = place.in_shared() {
         let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
-        return shared.count(outcome.unwrap_or(unnamed));
+        shared.count(outcome.unwrap_or(unnamed));
+        // It may have borrowed a record; without any, the guard holds somebody else's.
+        if Slot::get() == Slot::of(record.scopes()) {
+            leave_for_good(record);
+        }
+        return;
     }
     if Slot::get() != Slot::of(record.scopes()) {
         return dropped::count(Reason::Stale);
