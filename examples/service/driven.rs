@@ -1,7 +1,8 @@
 //! Obeys a program that measures what profiling costs: see `tests/cost`.
 //!
 //! Orders come on stdin, one a line. `run` and `pause` are for the load. `slice on MS` and `slice off MS` switch recording, wait that long
-//! and answer `@ CPU_NS LOAD_NS REQUESTS WALL_NS` on stdout: CPU time of the process, of it the load generator's, requests answered.
+//! and answer `@ CPU_NS LOAD_NS REQUESTS WALL_NS` on stdout: CPU time of the process, of it the load generator's, requests answered. `account` answers
+//! `@ ALLOWED ACHIEVED FLOOR`, the budget's own account of its last look; `@ 0 0 0` without one.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,7 +44,16 @@ pub(crate) fn obey(perf: &Handle) -> io::Result<()> {
                 writeln!(out, "@ {} {} {} {wall_ns}", after.0 - before.0, after.1 - before.1, after.2 - before.2)?;
                 out.flush()?;
             }
-            _ => return Err(io::Error::other(format!("order {line:?}; allowed: run, pause, slice on|off MS"))),
+            ["account"] => {
+                let budget = perf.snapshot().profiler.budget.unwrap_or_default();
+                let mut out = io::stdout().lock();
+                writeln!(out, "@ {} {} {}", budget.allowed, budget.achieved, budget.floor)?;
+                out.flush()?;
+            }
+            _ => {
+                let allowed = "run, pause, account, slice on|off MS";
+                return Err(io::Error::other(format!("order {line:?}; allowed: {allowed}")));
+            }
         }
     }
     Ok(())

@@ -1,17 +1,21 @@
 //! A scrape: our metrics and the user's, in the format that was asked for.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use super::families::{Encoding, ROWS, Source};
+use super::floors::{Floors, Raised};
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
 use super::user;
-use crate::histogram::Histogram;
-use crate::snapshot::{Function, Snapshot};
+use crate::snapshot::Snapshot;
+
+/// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.
+const PIECE: usize = 16;
 
 /// Writes scrapes, and remembers from one to the next what a counter may not fall below.
 ///
@@ -43,107 +47,86 @@ impl Exposition {
         user: Option<&str>,
         to: &mut impl Write,
     ) -> io::Result<()> {
+        let mut pieces = self.pieces(format, snapshot, user);
+        while pieces.write_next(to)? {}
+        Ok(())
+    }
+
+    /// The same piece by piece, each as it is asked for.
+    pub(crate) fn pieces<S: Borrow<Snapshot>, U: AsRef<str>>(
+        &self,
+        format: Format,
+        snapshot: S,
+        user: Option<U>,
+    ) -> Pieces<S, U> {
         // The lock is not held while writing: a reader may be slow.
         let floors = {
             let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
-            floors.raise(snapshot, std::process::id())
+            floors.raise(snapshot.borrow(), std::process::id())
         };
-        let source = Source { snapshot, floors: &floors };
-        let to: &mut dyn Write = to;
-        match format {
-            Format::Text => encode(&mut Prometheus::new(to), source, user),
-            Format::OpenMetrics => encode(&mut OpenMetrics::new(to), source, user),
-            Format::Protobuf => encode(&mut Protobuf::new(to), source, user),
-        }
+        Pieces { format, snapshot, floors, user, row: 0, function: 0, is_headed: false }
     }
 }
 
-fn encode(encoding: &mut impl Encoding, source: Source<'_>, user: Option<&str>) -> io::Result<()> {
-    for row in ROWS {
-        let mut metrics = (row.metrics)(source).peekable();
-        if metrics.peek().is_some() {
-            encoding.family(&row.head(), &mut metrics)?;
-        }
-    }
-    for family in user.map(user::parse).unwrap_or_default() {
-        encoding.family(&family.head, &mut family.metrics.iter().cloned())?;
-    }
-    encoding.end()
-}
-
-/// The highest figures so far.
-#[derive(Debug, Default)]
-struct Floors {
-    /// A forked child counts from 0 again.
-    pid: u32,
-    overhead_ns: u64,
-    /// By module, then name.
-    by_function: HashMap<String, HashMap<String, Floor>>,
-}
-
-/// The highest figures of one function, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Floor {
-    pub(super) self_wall_ns: u64,
-    pub(super) self_cpu_ns: u64,
-    pub(super) wall_ns: u64,
-    pub(super) cpu_ns: u64,
-}
-
-/// Those of one snapshot.
+/// A scrape that is being written.
 #[derive(Debug)]
-pub(super) struct Raised {
-    pub(super) overhead_ns: u64,
-    /// In the order of its functions.
-    pub(super) functions: Vec<Floor>,
+pub(crate) struct Pieces<S, U> {
+    format: Format,
+    snapshot: S,
+    floors: Raised,
+    user: Option<U>,
+    /// The next piece is of this row, from this function on; past the last row it is the user's metrics and the end.
+    row: usize,
+    function: usize,
+    /// Something of that row was written.
+    is_headed: bool,
 }
 
-impl Floor {
-    fn of(function: &Function) -> Self {
-        let clamped = |ns: i64| ns.max(0) as u64;
-        Self {
-            self_wall_ns: clamped(function.exclusive.wall_ns),
-            self_cpu_ns: clamped(function.exclusive.cpu_ns),
-            wall_ns: function.wall.sum(),
-            cpu_ns: function.cpu.as_ref().map_or(0, Histogram::sum),
+impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
+    /// Writes the next piece, which may be nothing. False when there was none any more.
+    pub(crate) fn write_next(&mut self, to: &mut dyn Write) -> io::Result<bool> {
+        match self.format {
+            Format::Text => self.encode_next(&mut Prometheus::new(to), PIECE),
+            Format::OpenMetrics => self.encode_next(&mut OpenMetrics::new(to), PIECE),
+            Format::Protobuf => self.encode_next(&mut Protobuf::new(to), usize::MAX),
         }
     }
 
-    fn raise(&mut self, now: &Self) {
-        self.self_wall_ns = self.self_wall_ns.max(now.self_wall_ns);
-        self.self_cpu_ns = self.self_cpu_ns.max(now.self_cpu_ns);
-        self.wall_ns = self.wall_ns.max(now.wall_ns);
-        self.cpu_ns = self.cpu_ns.max(now.cpu_ns);
-    }
-}
-
-impl Floors {
-    fn raise(&mut self, snapshot: &Snapshot, pid: u32) -> Raised {
-        if self.pid != pid {
-            *self = Self { pid, ..Self::default() };
-        }
-        self.overhead_ns = self.overhead_ns.max(snapshot.profiler.overhead_ns);
-        let functions = snapshot.functions.iter().map(|function| {
-            let now = Floor::of(function);
-            match self.by_function.get_mut(&function.module).and_then(|names| names.get_mut(&function.name)) {
-                Some(highest) => {
-                    highest.raise(&now);
-                    *highest
-                }
-                None => {
-                    self.by_function.entry(function.module.clone()).or_default().insert(function.name.clone(), now);
-                    now
-                }
+    /// `most`: functions in one piece.
+    fn encode_next(&mut self, encoding: &mut impl Encoding, most: usize) -> io::Result<bool> {
+        let Some(row) = ROWS.get(self.row) else {
+            if self.row > ROWS.len() {
+                return Ok(false);
             }
-        });
-        let functions = functions.collect();
-        Raised { overhead_ns: self.overhead_ns, functions }
+            self.row += 1;
+            for family in self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default() {
+                encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;
+            }
+            encoding.end()?;
+            return Ok(true);
+        };
+        let snapshot = self.snapshot.borrow();
+        let all = if row.is_per_function { snapshot.functions.len() } else { 1 };
+        let end = all.min(self.function.saturating_add(most));
+        let range = Range { start: self.function, end };
+        let mut metrics = (row.metrics)(Source { snapshot, floors: &self.floors, range }).peekable();
+        if metrics.peek().is_some() {
+            encoding.family(&row.head(), !self.is_headed, &mut metrics)?;
+            self.is_headed = true;
+        }
+        drop(metrics);
+        self.function = end;
+        if end >= all {
+            (self.row, self.function, self.is_headed) = (self.row + 1, 0, false);
+        }
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Function;
 
     fn snapshot(self_wall_ns: i64, overhead_ns: u64) -> Snapshot {
         let mut function = Function { name: "f".into(), module: "m".into(), ..Function::default() };
@@ -171,11 +154,4 @@ mod tests {
         assert_eq!(scrape(&Exposition::new(), &snapshot(2_000_000_000, 0)), ["2", "0"]);
     }
 
-    #[test]
-    fn a_child_process_starts_again() {
-        let mut floors = Floors::default();
-        floors.raise(&snapshot(9, 9), 1);
-        let raised = floors.raise(&snapshot(4, 4), 2);
-        assert_eq!((raised.functions[0].self_wall_ns, raised.overhead_ns), (4, 4));
-    }
 }

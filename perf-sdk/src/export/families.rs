@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::ops::Range;
 
-use super::exposition::{Floor, Raised};
+use super::floors::{Floor, Raised};
 use crate::histogram::Histogram;
 use crate::snapshot::{Budget, Exemplar, Function, Snapshot};
 
@@ -64,22 +65,30 @@ pub(super) enum Value<'a> {
 
 /// A format. It knows what metrics are; they do not know it.
 pub(super) trait Encoding {
-    /// Writes one family.
-    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()>;
+    /// Writes one family, or a part of one: `begins` says whether it is the first. Parts of one family follow each other.
+    fn family(
+        &mut self,
+        head: &Head<'_>,
+        begins: bool,
+        metrics: &mut dyn Iterator<Item = Metric<'_>>,
+    ) -> io::Result<()>;
     /// Writes what ends a document.
     fn end(&mut self) -> io::Result<()>;
 }
 
 /// What a row is computed from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Source<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) floors: &'a Raised,
+    /// Of the snapshot's functions.
+    pub(super) range: Range<usize>,
 }
 
 impl<'a> Source<'a> {
     fn functions(self) -> impl Iterator<Item = (&'a Function, &'a Floor)> {
-        self.snapshot.functions.iter().zip(&self.floors.functions)
+        let functions = self.snapshot.functions.iter().zip(&self.floors.functions);
+        functions.skip(self.range.start).take(self.range.len())
     }
 }
 
@@ -91,6 +100,8 @@ pub(super) struct Row {
     pub(super) help: &'static str,
     pub(super) unit: &'static str,
     pub(super) kind: Kind,
+    /// Else of the process.
+    pub(super) is_per_function: bool,
     pub(super) metrics: for<'a> fn(Source<'a>) -> Metrics<'a>,
 }
 
@@ -107,6 +118,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Finished calls by outcome, exact.",
         unit: "",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: calls,
     },
     Row {
@@ -114,6 +126,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time of finished calls; of a future from its first poll to its end.",
         unit: "seconds",
         kind: Kind::Histogram,
+        is_per_function: true,
         metrics: |source| distributions(source, |f, floor| Some((&f.wall, seconds(floor.wall_ns))), |f| &f.exemplars),
     },
     Row {
@@ -121,6 +134,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time that the calling threads spent in finished calls.",
         unit: "seconds",
         kind: Kind::Histogram,
+        is_per_function: true,
         metrics: |source| distributions(source, |f, floor| Some((f.cpu.as_ref()?, seconds(floor.cpu_ns))), |_| &[]),
     },
     Row {
@@ -128,6 +142,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes requested from the allocator by finished calls, callees included.",
         unit: "bytes",
         kind: Kind::Histogram,
+        is_per_function: true,
         metrics: |source| {
             distributions(source, |f, _| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
         },
@@ -137,6 +152,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Calls running now.",
         unit: "",
         kind: Kind::Gauge,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, _| Some(f.running as f64)),
     },
     Row {
@@ -144,6 +160,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time without profiled callees and without a future's idle time; the highest estimate so far.",
         unit: "seconds",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |_, floor| Some(seconds(floor.self_wall_ns))),
     },
     Row {
@@ -151,6 +168,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time without profiled callees; the highest estimate so far.",
         unit: "seconds",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
     },
     Row {
@@ -158,6 +176,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, _| f.future.map(|future| seconds(future.idle_ns))),
     },
     Row {
@@ -165,6 +184,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Allocations during calls, callees included, reallocations not.",
         unit: "",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
     },
     Row {
@@ -172,6 +192,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes freed during calls, callees included, whoever had allocated them.",
         unit: "bytes",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
     },
     Row {
@@ -179,6 +200,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Finished calls that were measured; what is not a count of calls is estimated from them.",
         unit: "",
         kind: Kind::Counter,
+        is_per_function: true,
         metrics: |source| per_function(source, |f, _| Some(f.samples as f64)),
     },
     Row {
@@ -186,6 +208,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of calls that are measured now.",
         unit: "ratio",
         kind: Kind::Gauge,
+        is_per_function: true,
         metrics: |source| {
             per_function(source, |f, _| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
         },
@@ -195,6 +218,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Annotated places that ran at least once.",
         unit: "",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| single(source.snapshot.profiler.sites as f64),
     },
     Row {
@@ -202,6 +226,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Threads that recorded something and live.",
         unit: "",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| single(source.snapshot.profiler.threads as f64),
     },
     Row {
@@ -209,6 +234,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Memory held by the recorder.",
         unit: "bytes",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| single(source.snapshot.profiler.memory_bytes as f64),
     },
     Row {
@@ -216,6 +242,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "What the recorder may hold.",
         unit: "bytes",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| single(source.snapshot.profiler.memory_limit_bytes as f64),
     },
     Row {
@@ -223,6 +250,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "What could not be recorded, by reason.",
         unit: "",
         kind: Kind::Counter,
+        is_per_function: false,
         metrics: dropped,
     },
     Row {
@@ -230,6 +258,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "How thread CPU time is read.",
         unit: "",
         kind: Kind::Info,
+        is_per_function: false,
         metrics: cpu_clock,
     },
     Row {
@@ -237,6 +266,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that recording may take.",
         unit: "ratio",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| budget(source, |budget| budget.allowed),
     },
     Row {
@@ -244,6 +274,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that recording takes, scrapes and the profiler's own threads included; an estimate.",
         unit: "ratio",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| budget(source, |budget| budget.achieved),
     },
     Row {
@@ -251,6 +282,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Of that, what counting calls takes, which measuring fewer of them cannot save.",
         unit: "ratio",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: |source| budget(source, |budget| budget.floor),
     },
     Row {
@@ -258,6 +290,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that counting its calls takes, of the functions to which most of the floor is due.",
         unit: "ratio",
         kind: Kind::Gauge,
+        is_per_function: false,
         metrics: counting,
     },
     Row {
@@ -265,6 +298,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Estimated time that recording itself cost.",
         unit: "seconds",
         kind: Kind::Counter,
+        is_per_function: false,
         metrics: |source| single(seconds(source.floors.overhead_ns)),
     },
 ];
@@ -311,7 +345,7 @@ fn distributions<'a>(
 
 /// Outcomes that never happened are there as 0, so that the first one is an increase; a plain function cannot be cancelled.
 fn calls(source: Source<'_>) -> Metrics<'_> {
-    Box::new(source.snapshot.functions.iter().flat_map(|function| {
+    Box::new(source.functions().flat_map(|(function, _)| {
         let calls = function.calls;
         let may_be_cancelled = function.future.is_some() || calls.cancelled > 0;
         [

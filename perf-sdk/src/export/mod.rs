@@ -6,6 +6,8 @@ mod exposition;
 mod families;
 #[cfg(feature = "svg")]
 pub mod flamegraph;
+#[cfg(feature = "enabled")]
+mod floors;
 pub mod folded;
 #[cfg(feature = "enabled")]
 pub mod hlog;
@@ -33,6 +35,8 @@ mod weight;
 pub use crate::off::{Exposition, hlog, json, speedscope};
 #[cfg(feature = "enabled")]
 pub use exposition::Exposition;
+#[cfg(feature = "serve")]
+pub(crate) use exposition::Pieces;
 pub use negotiate::Format;
 pub use stacks::has_function;
 pub use weight::{UnknownWeight, Weight};

@@ -14,10 +14,8 @@ impl<'a> OpenMetrics<'a> {
     pub(super) fn new(to: &'a mut dyn Write) -> Self {
         Self { to }
     }
-}
 
-impl Encoding for OpenMetrics<'_> {
-    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()> {
+    fn head(&mut self, head: &Head<'_>) -> io::Result<()> {
         // A family's name lacks the suffix that its kind gives to its samples. A counter that the user named without one
         // keeps its name, the same as in the other formats, and gives up being called a counter.
         let (kind, family) = match head.kind {
@@ -40,6 +38,20 @@ impl Encoding for OpenMetrics<'_> {
         }
         if !head.help.is_empty() {
             writeln!(self.to, "# HELP {family} {}", Escaped { text: &head.help, quotes: true })?;
+        }
+        Ok(())
+    }
+}
+
+impl Encoding for OpenMetrics<'_> {
+    fn family(
+        &mut self,
+        head: &Head<'_>,
+        begins: bool,
+        metrics: &mut dyn Iterator<Item = Metric<'_>>,
+    ) -> io::Result<()> {
+        if begins {
+            self.head(head)?;
         }
         for metric in metrics {
             samples(self.to, &head.name, &metric, head.kind == Kind::Histogram)?;

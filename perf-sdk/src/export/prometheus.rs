@@ -17,21 +17,28 @@ impl<'a> Prometheus<'a> {
 }
 
 impl Encoding for Prometheus<'_> {
-    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()> {
-        let kind = match head.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge | Kind::Info => "gauge",
-            Kind::Histogram => "histogram",
-            Kind::Summary => "summary",
-            Kind::Unknown => "untyped",
-        };
-        let name = &head.name;
-        if !head.help.is_empty() {
-            writeln!(self.to, "# HELP {name} {}", Escaped { text: &head.help, quotes: false })?;
+    fn family(
+        &mut self,
+        head: &Head<'_>,
+        begins: bool,
+        metrics: &mut dyn Iterator<Item = Metric<'_>>,
+    ) -> io::Result<()> {
+        if begins {
+            let kind = match head.kind {
+                Kind::Counter => "counter",
+                Kind::Gauge | Kind::Info => "gauge",
+                Kind::Histogram => "histogram",
+                Kind::Summary => "summary",
+                Kind::Unknown => "untyped",
+            };
+            let name = &head.name;
+            if !head.help.is_empty() {
+                writeln!(self.to, "# HELP {name} {}", Escaped { text: &head.help, quotes: false })?;
+            }
+            writeln!(self.to, "# TYPE {name} {kind}")?;
         }
-        writeln!(self.to, "# TYPE {name} {kind}")?;
         for metric in metrics {
-            samples(self.to, name, &metric, false)?;
+            samples(self.to, &head.name, &metric, false)?;
         }
         Ok(())
     }

@@ -159,7 +159,12 @@ impl<'a> Protobuf<'a> {
 }
 
 impl Encoding for Protobuf<'_> {
-    fn family(&mut self, head: &Head<'_>, metrics: &mut dyn Iterator<Item = Metric<'_>>) -> io::Result<()> {
+    fn family(
+        &mut self,
+        head: &Head<'_>,
+        _begins: bool,
+        metrics: &mut dyn Iterator<Item = Metric<'_>>,
+    ) -> io::Result<()> {
         let kind = match head.kind {
             Kind::Counter => wire::MetricType::Counter,
             Kind::Gauge | Kind::Info => wire::MetricType::Gauge,

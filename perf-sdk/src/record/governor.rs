@@ -10,6 +10,7 @@ use super::calibration::{Calibration, WorkingSet};
 use super::overhead::{self, Cost, Tallied};
 use super::registry::records;
 use super::shared::shared_sites;
+use super::switch::Moment;
 use crate::clock;
 use crate::memory;
 use crate::scope::Site;
@@ -75,9 +76,8 @@ pub(crate) struct Governor {
     calibration: Option<(Calibration, WorkingSet)>,
     looks: u32,
     sites: HashMap<usize, Seen>,
-    process_ns: u64,
     own_ns: u64,
-    ticks: u64,
+    at: Moment,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,15 +121,13 @@ impl Governor {
             calibration,
             looks: 0,
             sites: HashMap::new(),
-            process_ns: clock::process_cpu_ns().unwrap_or(0),
-            own_ns: own_ns(),
-            ticks: clock::wall().ticks(),
+            own_ns: 0,
+            at: Moment::default(),
         };
         governor.calibrate();
         // Done once: the first window has load to be judged by, not this.
-        governor.process_ns = clock::process_cpu_ns().unwrap_or(0);
         governor.own_ns = own_ns();
-        governor.ticks = clock::wall().ticks();
+        governor.at = Moment::now().unwrap_or_default();
         governor
     }
 
@@ -141,20 +139,23 @@ impl Governor {
         }
     }
 
-    /// Sets the rates for what happened since the last look.
+    /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
     ///
     /// **Cost.** Some 50 ns a thread and call path.
     pub(crate) fn look(&mut self) {
-        let Some(process_ns) = clock::process_cpu_ns() else { return };
+        let Some(at) = Moment::now() else { return };
+        let passed = at.since(self.at);
+        if passed.cpu_ns == 0 {
+            return;
+        }
         self.looks = self.looks.wrapping_add(1);
         if self.looks.is_multiple_of(CALIBRATE_EVERY) {
             self.calibrate();
         }
-        let (own_ns, ticks) = (own_ns(), clock::wall().ticks());
-        let spent_ns = process_ns.saturating_sub(self.process_ns) as f64;
+        let own_ns = own_ns();
+        let (spent_ns, wall_ns) = (passed.cpu_ns as f64, clock::wall().ns(passed.ticks) as f64);
         let ours_ns = own_ns.saturating_sub(self.own_ns) as f64;
-        let wall_ns = clock::wall().ns(ticks.saturating_sub(self.ticks)) as f64;
-        (self.process_ns, self.own_ns, self.ticks) = (process_ns, own_ns, ticks);
+        (self.at, self.own_ns) = (at, own_ns);
 
         let totals = Totals::read();
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
@@ -191,16 +192,14 @@ impl Governor {
             }
         }
         begin_anew(&changed);
-        if spent_ns > 0.0 {
-            let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
-            let reading = Reading {
-                budget: self.share,
-                achieved: of_spent(floor_ns + measured_ns + ours_ns),
-                floor: of_spent(floor_ns),
-                floor_sites: dearest(floor_sites, of_spent),
-            };
-            *READING.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
-        }
+        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
+        let reading = Reading {
+            budget: self.share,
+            achieved: of_spent(floor_ns + measured_ns + ours_ns),
+            floor: of_spent(floor_ns),
+            floor_sites: dearest(floor_sites, of_spent),
+        };
+        *READING.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
     }
 }
 

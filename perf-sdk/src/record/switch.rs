@@ -1,8 +1,63 @@
 //! Recording on and off.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use crate::clock;
 
 static OFF: AtomicBool = AtomicBool::new(false);
+/// What passed while recording was off, up to the last time that it was switched on.
+static PASSED: Passed = Passed { cpu_ns: AtomicU64::new(0), ticks: AtomicU64::new(0) };
+/// The moment at which it was last switched off.
+static SINCE: Passed = Passed { cpu_ns: AtomicU64::new(0), ticks: AtomicU64::new(0) };
+
+struct Passed {
+    cpu_ns: AtomicU64,
+    ticks: AtomicU64,
+}
+
+/// A moment on a clock that stands while recording is off.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Moment {
+    /// CPU time of the process.
+    pub(super) cpu_ns: u64,
+    pub(super) ticks: u64,
+}
+
+impl Passed {
+    fn set(&self, moment: Moment) {
+        self.cpu_ns.store(moment.cpu_ns, Relaxed);
+        self.ticks.store(moment.ticks, Relaxed);
+    }
+
+    fn get(&self) -> Moment {
+        Moment { cpu_ns: self.cpu_ns.load(Relaxed), ticks: self.ticks.load(Relaxed) }
+    }
+
+    fn add(&self, passed: Moment) {
+        self.cpu_ns.fetch_add(passed.cpu_ns, Relaxed);
+        self.ticks.fetch_add(passed.ticks, Relaxed);
+    }
+}
+
+impl Moment {
+    /// While recording is off, the one at which it was switched off. `None` when the system does not tell CPU time.
+    pub(super) fn now() -> Option<Self> {
+        let now = if is_off() { SINCE.get() } else { Self::outside()? };
+        Some(now.since(PASSED.get()))
+    }
+
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            ticks: self.ticks.saturating_sub(earlier.ticks),
+        }
+    }
+
+    /// On a clock that never stands.
+    fn outside() -> Option<Self> {
+        Some(Self { cpu_ns: clock::process_cpu_ns()?, ticks: clock::wall().ticks() })
+    }
+}
 
 /// Whether calls that begin now are to be left alone. One load of a word that hardly ever changes.
 #[inline(always)]
@@ -12,5 +67,11 @@ pub(crate) fn is_off() -> bool {
 
 /// From now on calls that begin are recorded, or not even counted. Those that are open end as they began.
 pub(crate) fn set_recording(on: bool) {
+    let now = Moment::outside().unwrap_or_default();
+    match (on, OFF.load(Relaxed)) {
+        (false, false) => SINCE.set(now),
+        (true, true) => PASSED.add(now.since(SINCE.get())),
+        _ => {}
+    }
     OFF.store(!on, Relaxed);
 }

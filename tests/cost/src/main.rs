@@ -16,10 +16,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 /// Pairs of slices in (a).
 const PAIRS: usize = 480;
 const SLICE_MS: u32 = 250;
+/// Pairs between two questions for the budget's own account.
+const ACCOUNT_EVERY: usize = 10;
 /// While the budget finds its rates and caches fill.
 const WARM_UP_MS: u32 = 8_000;
 /// Pairs of processes in (b): where things lie in memory differs from one to the next.
-const PROCESSES: usize = 8;
+const PROCESSES: usize = 1;
 const PAIRS_EACH: usize = 10;
 /// After the load began again, before it is measured.
 const LEAD_MS: u32 = 150;
@@ -62,7 +64,21 @@ impl Service {
     }
 
     fn slice(&mut self, on: bool, ms: u32) -> Result<Slice> {
-        self.order(&format!("slice {} {ms}", if on { "on" } else { "off" }))?;
+        let [cpu_ns, load_ns, requests, wall_ns] =
+            self.ask(&format!("slice {} {ms}", if on { "on" } else { "off" }))?;
+        if requests < 1.0 {
+            return Err("no request was answered in a whole slice".into());
+        }
+        Ok(Slice {
+            cpu_per_request: cpu_ns / requests,
+            service_per_request: (cpu_ns - load_ns) / requests,
+            requests_per_second: requests * 1e9 / wall_ns,
+        })
+    }
+
+    /// Gives an order that is answered by `N` numbers.
+    fn ask<const N: usize>(&mut self, order: &str) -> Result<[f64; N]> {
+        self.order(order)?;
         loop {
             let mut line = String::new();
             if self.answers.read_line(&mut line)? == 0 {
@@ -71,17 +87,7 @@ impl Service {
             if let Some(answer) = line.strip_prefix("@ ") {
                 let numbers: Vec<f64> =
                     answer.trim().split(' ').map(str::parse).collect::<std::result::Result<_, _>>()?;
-                let [cpu_ns, load_ns, requests, wall_ns] = numbers[..] else {
-                    return Err(format!("answer {answer:?}").into());
-                };
-                if requests < 1.0 {
-                    return Err("no request was answered in a whole slice".into());
-                }
-                return Ok(Slice {
-                    cpu_per_request: cpu_ns / requests,
-                    service_per_request: (cpu_ns - load_ns) / requests,
-                    requests_per_second: requests * 1e9 / wall_ns,
-                });
+                return numbers.try_into().map_err(|_| format!("answer {answer:?}").into());
             }
         }
     }
@@ -203,14 +209,21 @@ fn main() -> Result<()> {
     service.order("run")?;
     service.slice(true, WARM_UP_MS)?;
     let mut pairs = Pairs::default();
-    for _ in 0..PAIRS {
+    let mut accounts = Vec::new();
+    for at in 0..PAIRS {
         let on_first = coin.toss();
         let [first, second] = [on_first, !on_first].map(|on| service.slice(on, SLICE_MS));
         let (with, without) = if on_first { (first?, second?) } else { (second?, first?) };
         pairs.add(with, without);
+        if at % ACCOUNT_EVERY == 0 {
+            let [_, achieved, floor] = service.ask("account")?;
+            accounts.push([achieved, floor]);
+        }
     }
     service.stop()?;
     pairs.print("recording switched on, in one process");
+    let [achieved, floor] = [0, 1].map(|at| 100.0 * accounts.iter().map(|a| a[at]).sum::<f64>() / accounts.len() as f64);
+    println!("  the budget's account   {achieved:.2} %, of which counting {floor:.2} %");
 
     let mut pairs = Pairs::default();
     for _ in 0..PROCESSES {

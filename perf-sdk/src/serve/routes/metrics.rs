@@ -1,13 +1,21 @@
 //! `/metrics`: a scrape.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::LazyLock;
+use std::task::{Context, Poll};
 
-use axum::http::{HeaderMap, header};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use hyper::body::Frame;
 
-use crate::export::{Exposition, Format};
+use crate::export::{Exposition, Format, Pieces};
 use crate::serve::reply::{self, Refusal};
-use crate::snapshot;
+use crate::snapshot::{self, Snapshot};
+
+/// Bytes of a body that are made at a time.
+const CHUNK: usize = 64 * 1024;
 
 /// One for all listeners: what it remembers is the process's.
 static EXPOSITION: LazyLock<Exposition> = LazyLock::new(Exposition::new);
@@ -20,11 +28,37 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
         let user = crate::serve::user_metrics::render();
         #[cfg(not(feature = "metrics"))]
         let user: Option<String> = None;
-        let mut body = Vec::new();
-        EXPOSITION.write(format, &snapshot::take(), user.as_deref(), &mut body)?;
-        Ok(reply::ok(format.content_type(), body))
+        let pieces = EXPOSITION.pieces(format, snapshot::take(), user);
+        Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;
-    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("Accept"));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
     Ok(response)
+}
+
+/// A body that is written as fast as it is read: of a large scrape no more than a chunk is in memory.
+struct Scrape {
+    pieces: Pieces<Snapshot, String>,
+    is_over: bool,
+}
+
+impl HttpBody for Scrape {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        let mut chunk = Vec::with_capacity(CHUNK);
+        while !this.is_over && chunk.len() < CHUNK {
+            match this.pieces.write_next(&mut chunk) {
+                Ok(more) => this.is_over = !more,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+        Poll::Ready((!chunk.is_empty()).then(|| Ok(Frame::data(chunk.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
 }
