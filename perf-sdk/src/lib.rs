@@ -17,6 +17,8 @@
 #[path = "private.rs"]
 pub mod __private;
 #[cfg(feature = "enabled")]
+mod atomic;
+#[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
 mod config;

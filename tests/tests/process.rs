@@ -21,6 +21,7 @@ scenarios! {
     exact_counts_sampled,
     passed_over,
     budget,
+    counters_only_grow,
     memory_limit,
     threads_come_and_go,
     names_without_end,

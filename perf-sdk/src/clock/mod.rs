@@ -15,7 +15,7 @@ mod arch;
 mod choice;
 mod continuity;
 mod engine;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(test)]
 mod mock;
@@ -38,6 +38,6 @@ pub(crate) fn after_fork() {
     anomaly::reset();
     wall::after_fork();
     choice::after_fork();
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     linux::after_fork();
 }

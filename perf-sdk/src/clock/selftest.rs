@@ -12,7 +12,7 @@ use super::wall::{Wall, wall};
 
 const COMPUTE_NS: u64 = 400_000;
 const SLEEP: Duration = Duration::from_millis(1);
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 const WAIT_NS: u32 = 300_000;
 /// What one comparison may be off: the reading itself, interrupts, a hypervisor's short absence.
 const TOLERANCE_NS: u64 = 60_000;
@@ -58,12 +58,12 @@ fn compute(wall: &Wall) {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 fn wait(_: &Wall) {
     syscall::futex_wait(WAIT_NS);
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(any(miri, not(target_os = "linux")))]
 fn wait(_: &Wall) {
     thread::park_timeout(Duration::from_micros(300));
 }

@@ -7,7 +7,7 @@
 use super::anomaly::{self, Anomaly};
 use super::choice;
 use super::engine::Engine;
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 use super::linux::{self, Area, Event};
 #[cfg(test)]
 use super::mock;
@@ -22,6 +22,8 @@ pub(crate) const DEFAULT_INTERVAL: u32 = 128;
 const LEASE_NS: u64 = 10_000_000;
 /// Attempts to anchor without being switched in between.
 const TRIES: u32 = 8;
+/// Asking the kernel takes no longer by itself.
+const MOST_ASKED_NS: u64 = 5_000;
 /// A prediction may be off by one in so many parts.
 const MISS_SHARE: u64 = 100;
 
@@ -40,20 +42,22 @@ pub(crate) struct ThreadCpu {
     /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was switched under a witness
     /// that did not move has a broken witness; one that was not has lost time to a hypervisor or to interrupts.
     suspicion: Option<u64>,
-    /// The kernel was asked since this was last taken.
-    renewed: bool,
+    /// Ticks that asking the kernel when it was due took so far.
+    asked: u64,
+    /// Of these, what was [taken](Self::take_asked).
+    taken: u64,
 }
 
 /// What the witness belongs to.
 #[derive(Debug)]
 enum Source {
     Nothing,
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     Event {
         event: Event,
         /* CPU time when the event's own time was 0 */ base_ns: u64,
     },
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     Area(Area),
     #[cfg(test)]
     Mock(&'static mock::Time),
@@ -86,7 +90,8 @@ impl ThreadCpu {
             engine: Engine::Syscall,
             source: Source::Nothing,
             suspicion: None,
-            renewed: false,
+            asked: 0,
+            taken: 0,
         }
     }
 
@@ -100,7 +105,7 @@ impl ThreadCpu {
         Some(cpu)
     }
 
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     fn open(engine: Engine, wall: &Wall) -> Option<(Source, Witness)> {
         if engine == Engine::Syscall {
             return Some((Source::Nothing, Witness::none()));
@@ -136,7 +141,7 @@ impl ThreadCpu {
         }
     }
 
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(miri, not(target_os = "linux")))]
     fn open(engine: Engine, _: &Wall) -> Option<(Source, Witness)> {
         (engine == Engine::Syscall).then_some((Source::Nothing, Witness::none()))
     }
@@ -154,30 +159,32 @@ impl ThreadCpu {
         if let Some(offset) = self.offset_at(ticks) {
             return (ticks, offset);
         }
-        self.renew(wall);
+        self.renew(wall, ticks);
         (self.anchored, self.offset)
     }
 
     /// A call ended at `ticks`: the offset. A new anchor, if one is due, is taken after.
     pub(crate) fn exit(&mut self, wall: &Wall, ticks: u64) -> u64 {
-        self.offset_at(ticks).unwrap_or_else(|| self.renew(wall))
+        self.offset_at(ticks).unwrap_or_else(|| self.renew(wall, ticks))
     }
 
-    /// Whether the kernel was asked since this was last called.
-    pub(crate) fn take_renewed(&mut self) -> bool {
-        std::mem::take(&mut self.renewed)
+    /// Ticks that asking the kernel when it was due took so far. It follows a thread's absence from the CPU, mostly, and costs the more
+    /// the less the caches still hold.
+    pub(crate) fn asked(&self) -> u64 {
+        self.asked
     }
 
-    /// Asks the kernel whether it is due or not, to know what that costs.
-    pub(crate) fn renew_now(&mut self, wall: &Wall) {
-        self.anchor(wall);
+    /// What was added to [`asked`](Self::asked) since this was last called.
+    pub(crate) fn take_asked(&mut self) -> u64 {
+        let ticks = self.asked - self.taken;
+        self.taken = self.asked;
+        ticks
     }
 
-    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now.
+    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now. `ticks` were just read.
     #[cold]
     #[inline(never)]
-    fn renew(&mut self, wall: &Wall) -> u64 {
-        self.renewed = true;
+    fn renew(&mut self, wall: &Wall, ticks: u64) -> u64 {
         if self.engine != Engine::Syscall {
             if !self.witness.is_leased() {
                 // A forked child that no handler told: what the witness lay in is not there.
@@ -189,6 +196,9 @@ impl ThreadCpu {
         let (was_anchored, was_offset) = (self.anchored, self.offset);
         let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
         let held = self.anchor(wall);
+        // Time off the CPU in the midst of it is not the recorder's.
+        let took = self.anchored.wrapping_sub(ticks);
+        self.asked = self.asked.wrapping_add(took.min(wall.ticks_of_ns(MOST_ASKED_NS)));
         wall.observe(self.anchored);
         if unmoved {
             self.check(wall, was_anchored, was_offset);
@@ -246,9 +256,9 @@ impl ThreadCpu {
     fn arm(&self) -> u64 {
         match &self.source {
             Source::Nothing => 0,
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Source::Event { event, .. } => linux::read_word(event.word()),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Source::Area(area) => area.arm(),
             #[cfg(test)]
             Source::Mock(time) => time.witness.load(std::sync::atomic::Ordering::Relaxed),
@@ -257,7 +267,7 @@ impl ThreadCpu {
 
     fn cpu_ns(&self, _ticks: u64) -> u64 {
         match &self.source {
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Source::Event { event, base_ns } if self.engine == Engine::PerfTime => {
                 base_ns.wrapping_add(linux::time_ns(event, _ticks))
             }
@@ -278,9 +288,9 @@ impl ThreadCpu {
     /// Goes on by asking the kernel.
     fn drop_source(&mut self, _forked: bool) {
         match std::mem::replace(&mut self.source, Source::Nothing) {
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Source::Event { event, .. } => linux::close(event, _forked),
-            #[cfg(target_os = "linux")]
+            #[cfg(all(target_os = "linux", not(miri)))]
             Source::Area(area) => area.disarm(),
             #[cfg(test)]
             mock @ Source::Mock(_) => self.source = mock,

@@ -193,8 +193,7 @@ impl Wall {
     }
 
     fn calibrate(&self) {
-        let clock = quanta::Clock::new();
-        if reads_counter(&clock) && counter_is_trusted() {
+        if reads_counter() && counter_is_trusted() {
             self.counter.store(true, Relaxed);
             match self.measured_scale() {
                 Some(scale) => self.set(scale),
@@ -253,6 +252,7 @@ impl Wall {
     }
 
     /// Whether ticks are the processor's counter.
+    #[cfg(all(target_os = "linux", not(miri)))]
     pub(super) fn is_counter(&self) -> bool {
         self.counter.load(Relaxed)
     }
@@ -273,11 +273,12 @@ fn os_ns() -> u64 {
 
 /// Whether quanta, which asks the processor if its counter is invariant, chose to read it: then its reading lies between
 /// two of ours, give or take what the processor reorders.
-fn reads_counter(clock: &quanta::Clock) -> bool {
+fn reads_counter() -> bool {
     const SLACK: u64 = 10_000;
     if !arch::HAS_COUNTER {
         return false;
     }
+    let clock = quanta::Clock::new();
     let before = arch::counter().wrapping_sub(SLACK);
     let reading = clock.raw();
     let after = arch::counter().wrapping_add(SLACK);

@@ -71,6 +71,11 @@ impl Arena {
         Some(unsafe { block.cast::<T>().as_ref() })
     }
 
+    /// As `zeroed`, of one that is to be filled in before anybody sees it.
+    pub(crate) fn zeroed_room<T: Zeroed>(&self) -> Option<NonNull<T>> {
+        self.room()
+    }
+
     /// As `zeroed`, for `n` of them.
     pub(crate) fn zeroed_slice<T: Zeroed>(&self, n: usize) -> Option<&'static [T]> {
         let block = self.raw(size_of::<T>().checked_mul(n)?, align_of::<T>())?;

@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn one_of_each_block_with_the_blocks_weight() {
-        for rate in [1, 2, 3, 64, 4096] {
+        for rate in if cfg!(miri) { [1, 2, 3, 5, 8] } else { [1, 2, 3, 64, 4096] } {
             let (blocks, mut random) = (Blocks::default(), Random(u64::from(rate) + 77));
-            for _ in 0..200 {
+            for _ in 0..if cfg!(miri) { 3 } else { 200 } {
                 let weights: Vec<u32> = (0..rate).map(|_| call(&blocks, rate, &mut random)).collect();
                 assert_eq!(weights.iter().sum::<u32>(), rate);
                 assert_eq!(weights.iter().filter(|weight| **weight > 0).count(), 1);
@@ -150,19 +150,19 @@ mod tests {
     fn every_position_is_as_likely() {
         let (blocks, mut random) = (Blocks::default(), Random(5));
         let mut hits = [0_u32; 16];
-        for _ in 0..16_000 {
+        for _ in 0..if cfg!(miri) { 0 } else { 16_000 } {
             for hit in &mut hits {
                 *hit += u32::from(call(&blocks, 16, &mut random) > 0);
             }
         }
         // 1,000 ± 31 each.
-        assert!(hits.iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
+        assert!(cfg!(miri) || hits.iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
     }
 
     #[test]
     fn never_is_never() {
         let (blocks, mut random) = (Blocks::default(), Random(9));
-        assert!((0..100_000).all(|_| call(&blocks, 0, &mut random) == 0));
+        assert!((0..if cfg!(miri) { 100 } else { 100_000 }).all(|_| call(&blocks, 0, &mut random) == 0));
     }
 
     /// Durations of call `at`.
@@ -182,7 +182,7 @@ mod tests {
     fn estimates_are_unbiased() {
         use crate::histogram::{Histogram, Scale};
         const SEEDS: u64 = if cfg!(miri) { 2 } else { 200 };
-        const CALLS: u32 = 4_096;
+        const CALLS: u32 = if cfg!(miri) { 256 } else { 4_096 };
         for (name, duration) in WORKLOADS {
             for rate in [8, 64] {
                 let (mut counts, mut sums) = (Vec::new(), Vec::new());
@@ -227,7 +227,7 @@ mod tests {
     fn changes_and_abandoned_blocks_do_not_bias() {
         // 1,000 runs of 500 calls whose rate changes at every 7th call and whose block is abandoned at every 50th.
         let (mut counted, mut random) = (0_u64, Random(3));
-        for _ in 0..1_000 {
+        for _ in 0..if cfg!(miri) { 2 } else { 1_000 } {
             let blocks = Blocks::default();
             for at in 0..500 {
                 if at % 50 == 17 {
@@ -237,6 +237,6 @@ mod tests {
             }
         }
         let mean = counted as f64 / 500_000.0;
-        assert!((0.97..1.03).contains(&mean), "{mean}");
+        assert!(cfg!(miri) || (0.97..1.03).contains(&mean), "{mean}");
     }
 }

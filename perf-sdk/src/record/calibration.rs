@@ -1,8 +1,6 @@
 //! Empty calls, timed: on a record of their own, which no reader sees.
 
 use std::sync::Mutex;
-use std::thread;
-use std::time::Duration;
 
 use super::call;
 use super::future::Call;
@@ -14,11 +12,9 @@ use crate::memory;
 use crate::outcome::Outcome;
 use crate::scope::{Options, Sample, Site, Slot, Source};
 
-const ROUNDS: u32 = 5;
-const CALLS: u32 = 256;
-const RENEWALS: u32 = 16;
-const COLD_RENEWALS: usize = 9;
-const AWAY: Duration = Duration::from_micros(50);
+const ROUNDS: u32 = if cfg!(miri) { 1 } else { 5 };
+const CALLS: u32 = if cfg!(miri) { 4 } else { 256 };
+const PAIRS: u32 = 32;
 
 /// Functions that are called in turn, so that none of them is in the nearest cache.
 const MANY: usize = 64;
@@ -86,9 +82,14 @@ impl Calibration {
                     .fold((f64::INFINITY, u64::MAX), |(ns, own), round| (ns.min(round.0), own.min(round.1)))
             })
         });
-        let cost =
-            Cost { renewal: self.renewal(), ..Kinds { all: measured.0, half: sampled.0, none: passed.0 }.cost() };
-        (cost, OwnPart { usual: measured.1.min(OWN_PART), drawn: sampled.1.min(OWN_PART) })
+        let cost = Kinds { all: measured.0, half: sampled.0, none: passed.0 }.cost();
+        let wall = self.record.wall;
+        let pair = || {
+            let start = wall.ticks();
+            wall.ticks().wrapping_sub(start)
+        };
+        let pair = (0..PAIRS).map(|_| pair()).min().unwrap_or(0);
+        (cost, OwnPart { usual: measured.1.min(OWN_PART), drawn: sampled.1.min(OWN_PART), pair })
     }
 
     /// Nanoseconds a call, and the ticks that a measured one reads.
@@ -116,7 +117,7 @@ impl Calibration {
         let call = |site| drop(guard::enter(site));
         let [all, half, none] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| self.cold_mean(sites, call, work));
         let [polled, poll_passed] = [&MEASURED, &PASSED].map(|sites| self.cold_mean(sites, poll, work));
-        Cost { polled, poll_passed, renewal: self.cold_renewal(work), ..Kinds { all, half, none }.cost() }
+        Cost { polled, poll_passed, ..Kinds { all, half, none }.cost() }
     }
 
     fn cold_mean(&self, sites: &'static [Site; MANY], call: fn(&'static Site), work: &mut WorkingSet) -> f64 {
@@ -130,32 +131,6 @@ impl Calibration {
                 self.record.wall.ticks().wrapping_sub(start)
             };
             self.record.wall.ns(median(std::iter::repeat_with(round).take(COLD_ROUNDS))) as f64 / MANY as f64
-        })
-    }
-
-    /// Nanoseconds of asking the kernel for CPU time when it is due: after the thread was off the CPU, with cold caches. That was seen to
-    /// take more than twice as long as asking it over and over.
-    fn cold_renewal(&self, work: &mut WorkingSet) -> f64 {
-        self.aside(|| {
-            Slot::BUSY.set();
-            let once = || {
-                thread::sleep(AWAY);
-                work.pass();
-                let start = self.record.wall.ticks();
-                self.record.cpu().renew_now(self.record.wall);
-                self.record.wall.ticks().wrapping_sub(start)
-            };
-            self.record.wall.ns(median(std::iter::repeat_with(once).take(COLD_RENEWALS))) as f64
-        })
-    }
-
-    /// Nanoseconds of asking the kernel for CPU time.
-    fn renewal(&self) -> f64 {
-        self.aside(|| {
-            Slot::BUSY.set();
-            let start = self.record.wall.ticks();
-            (0..RENEWALS).for_each(|_| self.record.cpu().renew_now(self.record.wall));
-            self.record.wall.ns(self.record.wall.ticks().wrapping_sub(start)) as f64 / f64::from(RENEWALS)
         })
     }
 }

@@ -190,7 +190,7 @@ pub(super) fn push(
         frame.begin_asked(record.wall.ticks().wrapping_add(record.own.usual), cpu_ns, weight);
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
-        note_renewal(record, node);
+        note_asked(record, node);
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
     record.set_top(node);
@@ -198,13 +198,29 @@ pub(super) fn push(
     Some(Place::frame(depth, serial))
 }
 
-/// Whether measuring a call of `node` made the CPU clock ask the kernel: the budget has to know.
-pub(super) fn note_renewal(record: &'static ThreadRecord, node: &'static Node) {
-    if record.cpu().take_renewed()
+/// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to know.
+pub(super) fn note_asked(record: &'static ThreadRecord, node: &'static Node) {
+    let ticks = record.cpu().take_asked();
+    if ticks > 0
         && let Some(shard) = node.shard()
     {
-        shard.renewals.add(1);
+        shard.asked.add(ticks);
     }
+}
+
+/// The call at `place`, if it is the one that is open there, began so many ticks later.
+pub(super) fn delay(record: &ThreadRecord, place: Place, ticks: u64) {
+    if let Some(frame) = record.stack.frame(place.depth())
+        && frame.is(place)
+        && frame.weight() > 0
+    {
+        frame.begin_again(frame.start().wrapping_add(ticks));
+    }
+}
+
+/// How many calls the one at `place` stands for.
+pub(super) fn weight_of(record: &ThreadRecord, place: Place) -> u32 {
+    record.stack.frame(place.depth()).filter(|frame| frame.is(place)).map_or(0, Frame::weight)
 }
 
 /// How many measured calls the next one's CPU time stands for; 0 when it is not measured.
@@ -239,7 +255,7 @@ pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Opti
     } else {
         on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
-    note_renewal(record, node);
+    note_asked(record, node);
     // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
     // it twice.
     record.set_top(below);

@@ -9,6 +9,7 @@ use pin_project_lite::pin_project;
 use super::call::{self, leave_busy, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
+use super::in_place::Part;
 use super::node::Node;
 use super::place::Place;
 use super::ring::Finished;
@@ -184,6 +185,41 @@ impl Call {
 
     /// A piece begins on this thread.
     pub(crate) fn enter(&mut self) -> Option<OpenPoll> {
+        let slot = Slot::get();
+        if slot.is_record() {
+            let record = ThreadRecord::of(slot.as_ptr());
+            if record.in_place.is_due(record.serial()) {
+                return self.time_beginning(record);
+            }
+        }
+        self.enter_here()
+    }
+
+    /// A piece whose beginning and end are timed.
+    #[cold]
+    #[inline(never)]
+    fn time_beginning(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
+        let started = record.start_timing();
+        let open = self.enter_here()?;
+        if record.borrowed.get() {
+            return Some(open);
+        }
+        record.timed(started, if self.weight > 0 { Part::BeginPoll } else { Part::BeginPollPassed });
+        Some(OpenPoll { place: open.place.timed(), ..open })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn time_end(&mut self, open: OpenPoll, outcome: Option<Outcome>, ticks: u64) {
+        let record = open.record;
+        let started = record.start_timing();
+        call::delay(record, open.place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
+        self.leave(open, outcome);
+        record.timed(started, if self.weight > 0 { Part::EndPoll } else { Part::EndPollPassed });
+    }
+
+    #[inline(always)]
+    fn enter_here(&mut self) -> Option<OpenPoll> {
         let site = self.site?;
         if self.phase == Phase::Done || (self.phase == Phase::New && switch::is_off()) {
             return None;
@@ -275,6 +311,9 @@ impl Call {
         let ticks = record.wall.ticks();
         if Slot::get() != Slot::of(record.scopes()) {
             return dropped::count(Reason::Stale);
+        }
+        if let Some(place) = place.untimed() {
+            return self.time_end(OpenPoll { record, place }, outcome, ticks);
         }
         Slot::BUSY.set();
         if let Some((node, measured)) = pop(record, place, ticks) {

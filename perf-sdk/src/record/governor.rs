@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::budget::{self, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
+use super::in_place::{self, Recent};
 use super::overhead::{self, Cost, Tallied};
 use super::registry::records;
 use super::shared::shared_sites;
@@ -72,7 +73,8 @@ impl Drop for OwnThread {
 pub(crate) struct Governor {
     /// Of the process's CPU time.
     share: f64,
-    cost: Cost,
+    calibrated: Cost,
+    in_place: Recent,
     calibration: Option<(Calibration, WorkingSet)>,
     looks: u32,
     sites: HashMap<usize, Seen>,
@@ -92,7 +94,10 @@ struct Counts {
     calls: u64,
     measured: u64,
     polls: u64,
-    renewals: u64,
+    /// Ticks.
+    asked: u64,
+    /// Call paths, on all threads: each has a block of its own.
+    paths: u64,
 }
 
 impl Counts {
@@ -102,7 +107,7 @@ impl Counts {
             calls: more(self.calls, before.calls),
             measured: more(self.measured, before.measured),
             polls: more(self.polls, before.polls),
-            renewals: more(self.renewals, before.renewals),
+            asked_ns: clock::wall().ns(self.asked.saturating_sub(before.asked)) as f64,
             rate,
         }
     }
@@ -117,7 +122,8 @@ impl Governor {
         let calibration = memory::uncounted(|| Some((Calibration::new()?, WorkingSet::new())));
         let mut governor = Self {
             share,
-            cost: overhead::cost(),
+            calibrated: overhead::cost(),
+            in_place: Recent::default(),
             calibration,
             looks: 0,
             sites: HashMap::new(),
@@ -135,7 +141,7 @@ impl Governor {
     fn calibrate(&mut self) {
         if let Some((calibration, work)) = &mut self.calibration {
             overhead::found(&calibration.warm().0);
-            self.cost = calibration.cold(work);
+            self.calibrated = calibration.cold(work);
         }
     }
 
@@ -157,19 +163,27 @@ impl Governor {
         let ours_ns = own_ns.saturating_sub(self.own_ns) as f64;
         (self.at, self.own_ns) = (at, own_ns);
 
+        let mut in_place = in_place::Totals::default();
+        records().for_each(|record| in_place.add(&record.in_place()));
+        self.in_place.note(in_place);
+        let cost = self.in_place.over(self.calibrated);
         let totals = Totals::read();
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
         let mut governed: Vec<(&'static Site, Load)> = Vec::new();
         let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();
+        let mut changed: Vec<usize> = Vec::new();
         for (address, (site, now)) in totals.0 {
             let seen = self.sites.entry(address).or_default();
             seen.before = seen.now;
             seen.now = now;
             let tallied = now.since(&seen.before, site.rate());
-            let counting_ns = self.cost.counting(&tallied);
+            let counting_ns = cost.counting(&tallied);
             floor_ns += counting_ns;
             floor_sites.push((site, counting_ns));
-            let (spent_ns, full_ns) = self.cost.beyond_counting(&tallied);
+            if block_is_old(&tallied, now.paths) {
+                changed.push(address);
+            }
+            let (spent_ns, full_ns) = cost.beyond_counting(&tallied);
             measured_ns += spent_ns;
             if site.is_pinned() {
                 pinned_ns += spent_ns;
@@ -181,7 +195,6 @@ impl Governor {
         let left_ns = (budget_ns - ours_ns - pinned_ns).max(budget_ns * LEAST_PART);
         let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
         let level = budget::level(&loads, left_ns);
-        let mut changed: Vec<usize> = Vec::new();
         for (site, load) in governed {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
@@ -222,11 +235,12 @@ impl Totals {
                 let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
                 counts.calls += node.outcomes().iter().sum::<u64>();
                 counts.measured += node.samples();
+                counts.paths += 1;
             }
             for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
                 if let Some((_, counts)) = totals.get_mut(&key(shard.site)) {
                     counts.polls += shard.future().map_or(0, |future| future.polls.get());
-                    counts.renewals += shard.renewals.get();
+                    counts.asked += shard.asked.get();
                 }
             }
         }
@@ -250,6 +264,12 @@ fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> 
     sites
 }
 
+/// Whether a block would last longer than from one look to the next: then its rate would be one that is long out of date. Decided by counts
+/// alone, never by what the block measured, so that abandoning it biases nothing.
+fn block_is_old(calls: &Tallied, paths: u64) -> bool {
+    calls.rate > 1 && calls.calls > 0.0 && calls.calls < f64::from(calls.rate) * paths as f64
+}
+
 /// Blocks of these sites are abandoned, so that the new rate holds at once.
 fn begin_anew(changed: &[usize]) {
     if changed.is_empty() {
@@ -271,4 +291,19 @@ fn key(site: &'static Site) -> usize {
 fn own_ns() -> u64 {
     let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
     ids.filter_map(clock::thread_cpu_ns_of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_outlasts_a_look_is_old() {
+        let calls = |calls: f64, rate| Tallied { calls, rate, ..Tallied::default() };
+        assert!(block_is_old(&calls(10.0, 4096), 1));
+        assert!(block_is_old(&calls(5_000.0, 4096), 2), "each path has its own");
+        assert!(!block_is_old(&calls(5_000.0, 4096), 1));
+        assert!(!block_is_old(&calls(0.0, 4096), 1), "nothing happened, so nothing is out of date");
+        assert!(!block_is_old(&calls(10.0, 1), 1) && !block_is_old(&calls(10.0, 0), 1));
+    }
 }

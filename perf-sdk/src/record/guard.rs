@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::call::{self, leave_busy};
+use super::in_place::Part;
 use super::node::Node;
 use super::place::Place;
 use super::switch;
@@ -52,6 +53,9 @@ pub fn enter(site: &'static Site) -> Guard {
 /// A call that is due.
 #[inline(never)]
 fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
+    if record.in_place.is_due(record.serial()) {
+        return time_beginning(record, || measure(record, top, node, site));
+    }
     // Not with the `syscall` clock, whose answer comes late enough.
     if node.blocks.weight().is_some_and(|weight| weight > 1) && !record.cpu_sampled() {
         rehearse(record, top, node);
@@ -76,7 +80,7 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     record.rehearsals.add(1);
     // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
     let _ = record.cpu().enter(record.wall);
-    call::note_renewal(record, due);
+    call::note_asked(record, due);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));
     leave_busy(record);
     if let Some(place) = place {
@@ -84,9 +88,41 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     }
 }
 
+/// A call whose beginning and end are timed.
+#[cold]
+#[inline(never)]
+fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) -> Guard {
+    let started = record.start_timing();
+    let mut guard = begin();
+    if guard.record.is_some() && guard.place.is_plain() && !record.borrowed.get() {
+        let sampled = call::weight_of(record, guard.place) > 1;
+        record.timed(started, if sampled { Part::BeginSampled } else { Part::Begin });
+        guard.place = guard.place.timed();
+    }
+    guard
+}
+
+#[cold]
+#[inline(never)]
+fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
+    let sampled = call::weight_of(record, place) > 1;
+    let started = record.start_timing();
+    // The call ended before this; it is read again.
+    call::delay(record, place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
+    end(record, place, outcome);
+    record.timed(started, if sampled { Part::EndSampled } else { Part::End });
+}
+
 #[cold]
 #[inline(never)]
 fn begin(site: &'static Site) -> Guard {
+    let slot = Slot::get();
+    if slot.is_record() {
+        let record = ThreadRecord::of(slot.as_ptr());
+        if record.in_place.is_due(record.serial()) {
+            return time_beginning(record, || begin(site));
+        }
+    }
     call::begin(site).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
 }
 
@@ -140,7 +176,7 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
 fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
     // First: what follows is the recorder's own time, not the call's.
     let ticks = record.wall.ticks();
-    if !place.is_passed() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
+    if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
         Slot::BUSY.set();
         let ended = usual::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
         leave_busy(record);
@@ -148,5 +184,8 @@ fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
             return;
         }
     }
-    call::end(record, place, outcome, ticks);
+    match place.untimed() {
+        Some(place) if Slot::get() == Slot::of(record.scopes()) => time_end(record, place, outcome, ticks),
+        untimed => call::end(record, untimed.unwrap_or(place), outcome, ticks),
+    }
 }

@@ -12,14 +12,17 @@ mod exemplar;
 mod future;
 mod governor;
 mod guard;
+mod in_place;
 mod index;
 mod node;
 mod overhead;
+mod owner;
 mod place;
 mod registry;
 mod reserve;
 mod ring;
 mod sampling;
+mod sequence;
 mod shard;
 mod shared;
 mod stack;
@@ -49,3 +52,63 @@ pub(crate) use shard::SiteShard;
 pub(crate) use shared::{SharedSite, shared_calls, shared_sites};
 pub(crate) use switch::{is_off, set_recording};
 pub(crate) use thread::ThreadRecord;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::{enter, measure};
+    use crate::outcome::Outcome;
+    use crate::scope::{Options, Sample, Site, Source};
+    use crate::snapshot::{self, Function, Snapshot};
+
+    const fn site(name: &'static str, sample: Sample) -> Site {
+        let source =
+            Source { name: Some(name), path: || "", ident: name, module: "record::tests", file: file!(), line: 0 };
+        Site::new(source, Options { sample, ..Options::DEFAULT })
+    }
+
+    fn function<'a>(seen: &'a Snapshot, name: &str) -> &'a Function {
+        seen.functions.iter().find(|function| function.name == name).unwrap()
+    }
+
+    /// Everything that one thread does to its record, for miri.
+    #[test]
+    fn one_threads_calls() {
+        static OUTER: Site = site("miri outer", Sample::Always);
+        static INNER: Site = site("miri inner", Sample::Always);
+        static SAMPLED: Site = site("miri sampled", Sample::OneIn(3));
+        static NEVER: Site = site("miri never", Sample::Never);
+        const CALLS: u64 = if cfg!(miri) { 10 } else { 2_000 };
+        for call in 0..CALLS {
+            let outer = enter(&OUTER);
+            enter(&NEVER).finish(Outcome::Error);
+            for _ in 0..3 {
+                let _sampled = enter(&SAMPLED);
+                let _inner = enter(&INNER);
+                // Directly recursive.
+                let _again = enter(&INNER);
+            }
+            let inner = enter(&INNER);
+            if call.is_multiple_of(2) {
+                // Out of order.
+                drop(outer);
+            }
+            drop(inner);
+        }
+        // Deeper than the frames that every record has.
+        let open: Vec<_> = (0..100).map(|at| enter(if at % 2 == 0 { &OUTER } else { &INNER })).collect();
+        assert_eq!(function(&snapshot::take(), "miri outer").running, 50);
+        open.into_iter().rev().for_each(drop);
+        let panicked = catch_unwind(AssertUnwindSafe(|| measure("miri panics", || -> u8 { panic!("on purpose") })));
+        assert!(panicked.is_err());
+
+        let seen = snapshot::take();
+        let calls = |name| function(&seen, name).calls;
+        assert_eq!((calls("miri outer").ok, calls("miri never").error), (CALLS + 50, CALLS));
+        assert_eq!((calls("miri sampled").ok, calls("miri inner").ok), (3 * CALLS, 7 * CALLS + 50));
+        assert_eq!(function(&seen, "miri sampled").wall.count(), 3 * function(&seen, "miri sampled").samples);
+        assert_eq!(calls("miri panics").panic, 1);
+        assert_eq!(function(&seen, "miri outer").wall.count(), CALLS + 50);
+    }
+}

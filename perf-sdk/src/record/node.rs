@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::arena::{Arena, Zeroed};
@@ -93,28 +93,28 @@ impl Node {
         shard: Option<&'static SiteShard>,
         older: *const Node,
     ) -> Option<&'static Node> {
-        Some(arena.zeroed::<Node>()?.with(site, parent, shard, older))
+        Some(Self::fill(arena.zeroed_room()?, site, parent, shard, older))
     }
 
     /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without histograms.
     pub(super) fn in_reserve(site: &'static Site, parent: &'static Node, older: *const Node) -> Option<&'static Node> {
-        Some(reserve::zeroed::<Node>()?.with(site, parent, None, older))
+        Some(Self::fill(reserve::zeroed_room()?, site, parent, None, older))
     }
 
     /// Fills in a fresh one.
-    fn with(
-        &'static self,
+    fn fill(
+        room: NonNull<Self>,
         site: &'static Site,
         parent: &'static Node,
         shard: Option<&'static SiteShard>,
         older: *const Node,
     ) -> &'static Self {
-        let node = self;
-        let path = Path { site: Some(site), parent: Some(&parent.path), depth: parent.path.depth + 1 };
-        let place = ptr::from_ref(&node.path).cast_mut();
-        // SAFETY: nobody else knows the fresh node yet, so writing through its address races with nothing; the memory
-        // came from a mapping, not from a shared borrow of initialised data, and `Path` has no destructor.
-        unsafe { place.write(path) };
+        let path = Path { site: Some(site), parent: parent.as_path(), depth: parent.path.depth + 1 };
+        // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees; zero bytes are a valid one.
+        let node: &'static Self = unsafe {
+            (&raw mut (*room.as_ptr()).path).write(path);
+            room.as_ref()
+        };
         node.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
         node.older.store(older.cast_mut(), Relaxed);
         node
@@ -125,11 +125,17 @@ impl Node {
         &self.path
     }
 
-    /// The node that a path is the first field of.
+    /// The same as a pointer that leads [back](Self::of) to the node.
     #[inline]
-    pub(crate) fn of(path: &'static Path) -> &'static Node {
-        // SAFETY: paths are made only as the first field of a `repr(C)` node in an arena.
-        unsafe { &*ptr::from_ref(path).cast::<Node>() }
+    pub(crate) fn as_path(&'static self) -> *const Path {
+        ptr::from_ref(self).cast()
+    }
+
+    /// The node of what [`as_path`](Self::as_path) gave; `None` for null.
+    #[inline]
+    pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed; the path is the first field of a `repr(C)` node.
+        unsafe { path.cast::<Node>().as_ref() }
     }
 
     #[inline]
@@ -143,7 +149,7 @@ impl Node {
 
     #[inline]
     pub(crate) fn parent(&self) -> Option<&'static Node> {
-        self.path.parent.map(Node::of)
+        Node::of(self.path.parent)
     }
 
     #[inline]
@@ -159,7 +165,7 @@ impl Node {
 
     #[inline]
     pub(super) fn is_child_of(&self, caller: &Node) -> bool {
-        self.path.parent.is_some_and(|parent| ptr::eq(parent, &raw const caller.path))
+        ptr::eq(self.path.parent, &raw const caller.path)
     }
 
     /// Whether a call of this node may have been made from `caller`: its parent, or itself in direct recursion.

@@ -13,9 +13,9 @@ static FOUND: Found = Found {
     measured: AtomicU64::new(0),
     sampled: AtomicU64::new(0),
     passed: AtomicU64::new(0),
-    renewal: AtomicU64::new(0),
     usual: AtomicU64::new(0),
     drawn: AtomicU64::new(0),
+    pair: AtomicU64::new(0),
 };
 
 /// Picoseconds a call, and ticks.
@@ -23,9 +23,9 @@ struct Found {
     measured: AtomicU64,
     sampled: AtomicU64,
     passed: AtomicU64,
-    renewal: AtomicU64,
     usual: AtomicU64,
     drawn: AtomicU64,
+    pair: AtomicU64,
 }
 
 /// Nanoseconds a call.
@@ -41,8 +41,6 @@ pub(crate) struct Cost {
     pub(crate) polled: f64,
     /// Of a poll of one that is counted only.
     pub(crate) poll_passed: f64,
-    /// Of asking the kernel for CPU time, which follows a thread's absence from the CPU.
-    pub(crate) renewal: f64,
 }
 
 impl Cost {
@@ -57,8 +55,7 @@ impl Cost {
             let beyond = |each: f64| (each - self.passed).max(0.0);
             (calls.measured * beyond(each), calls.calls * beyond(self.sampled))
         };
-        let renewals = calls.renewals * self.renewal;
-        (spent + renewals, full + if share > 0.0 { renewals / share } else { 0.0 })
+        (spent + calls.asked_ns, full + if share > 0.0 { calls.asked_ns / share } else { 0.0 })
     }
 
     /// What counting them costs.
@@ -80,7 +77,8 @@ pub(super) struct Tallied {
     pub(super) measured: f64,
     /// 0 for what is no future.
     pub(super) polls: f64,
-    pub(super) renewals: f64,
+    /// What asking the kernel for CPU time took.
+    pub(super) asked_ns: f64,
     /// One in so many is measured.
     pub(super) rate: u32,
 }
@@ -92,6 +90,8 @@ pub(super) struct OwnPart {
     pub(super) usual: u64,
     /// Of one that stands for several: it is read again after the next one was drawn.
     pub(super) drawn: u64,
+    /// Between two readings of the clock with nothing in between.
+    pub(super) pair: u64,
 }
 
 /// The least that empty calls were found to cost on this machine, cache-warm: first measured with the first record, in some hundred
@@ -103,7 +103,6 @@ pub(crate) fn cost() -> Cost {
         measured: ns(&FOUND.measured),
         sampled: ns(&FOUND.sampled),
         passed: ns(&FOUND.passed),
-        renewal: ns(&FOUND.renewal),
         ..Cost::default()
     }
 }
@@ -111,7 +110,11 @@ pub(crate) fn cost() -> Cost {
 /// What is subtracted from every reading.
 pub(super) fn own_part() -> OwnPart {
     calibrate();
-    OwnPart { usual: FOUND.usual.load(Relaxed), drawn: FOUND.drawn.load(Relaxed) }
+    OwnPart {
+        usual: FOUND.usual.load(Relaxed),
+        drawn: FOUND.drawn.load(Relaxed),
+        pair: FOUND.pair.load(Relaxed),
+    }
 }
 
 /// Looks again whether calls can cost less, at most once a second: other work on the machine may have disturbed the first
@@ -137,7 +140,6 @@ pub(super) fn found(cost: &Cost) {
         (&FOUND.measured, cost.measured),
         (&FOUND.sampled, cost.sampled),
         (&FOUND.passed, cost.passed),
-        (&FOUND.renewal, cost.renewal),
     ] {
         least.fetch_min((ns * 1e3) as u64, Relaxed);
     }
@@ -155,7 +157,8 @@ fn calibrate() {
             let (cost, own) = calibration.warm();
             FOUND.usual.store(own.usual, Relaxed);
             FOUND.drawn.store(own.drawn, Relaxed);
-            [&FOUND.measured, &FOUND.sampled, &FOUND.passed, &FOUND.renewal]
+            FOUND.pair.store(own.pair, Relaxed);
+            [&FOUND.measured, &FOUND.sampled, &FOUND.passed]
                 .into_iter()
                 .for_each(|least| least.store(u64::MAX, Relaxed));
             found(&cost);

@@ -16,6 +16,8 @@ pub(super) struct Place(*const u8);
 const PASSED: usize = 1;
 /// Set besides in that of a call that was counted in a shared record. These lie at multiples of 64 too.
 const SHARED: usize = 2;
+/// The same bit by itself: what ending the call costs is to be timed.
+const TIMED: usize = 2;
 /// Bits of a serial number; the others are the depth's.
 const SERIAL_BITS: u32 = usize::BITS / 2;
 
@@ -53,10 +55,20 @@ impl Place {
             .then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
     }
 
-    /// Whether there is no frame.
+    /// Whether there is a frame, and nothing special about it.
     #[inline]
-    pub(super) fn is_passed(self) -> bool {
-        self.0.addr() & PASSED != 0
+    pub(super) fn is_plain(self) -> bool {
+        self.0.addr() & (PASSED | TIMED) == 0
+    }
+
+    /// Of a call with a frame: its end is to be timed.
+    pub(super) fn timed(self) -> Self {
+        Self(self.0.map_addr(|address| address | TIMED))
+    }
+
+    /// The same call, if its end is to be timed.
+    pub(super) fn untimed(self) -> Option<Self> {
+        (self.0.addr() & (PASSED | TIMED) == TIMED).then(|| Self(self.0.map_addr(|address| address & !TIMED)))
     }
 
     #[inline]

@@ -3,6 +3,7 @@
 
 use std::cell::UnsafeCell;
 use std::hint;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread;
 use std::time::Duration;
@@ -30,10 +31,17 @@ static RESERVE: Reserve = Reserve { taken: AtomicBool::new(false), arena: Unsafe
 /// The slot is BUSY, so that no handler on this thread comes here meanwhile.
 #[cold]
 pub(super) fn zeroed<T: Zeroed>() -> Option<&'static T> {
+    // SAFETY: fresh memory of this size and alignment, for ever; zero bytes are a valid `T` by the promise of `Zeroed`.
+    zeroed_room::<T>().map(|room| unsafe { room.as_ref() })
+}
+
+/// The same, of one that is to be filled in before anybody sees it.
+#[cold]
+pub(super) fn zeroed_room<T: Zeroed>() -> Option<NonNull<T>> {
     for attempt in 0..TRIES {
         if !RESERVE.taken.swap(true, Acquire) {
             // SAFETY: `taken` was not set, so nobody else is here.
-            let made = unsafe { &*RESERVE.arena.get() }.zeroed();
+            let made = unsafe { &*RESERVE.arena.get() }.zeroed_room();
             RESERVE.taken.store(false, Release);
             return made;
         }

@@ -6,11 +6,12 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::counter::Counter;
+use super::sequence::Sequence;
 use super::shard::SiteShard;
 
 /// Calls in a batch.
@@ -44,8 +45,8 @@ struct Entry {
 /// The batch of one thread.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Odd while the owner moves the entries to their cells.
-    sequence: AtomicU32,
+    /// Guards the entries and the cells that they are moved to.
+    sequence: Sequence,
     pending: AtomicU32,
     entries: [Entry; CAPACITY],
 }
@@ -76,8 +77,8 @@ impl Entry {
 }
 
 impl Ring {
-    pub(crate) const fn new() -> Self {
-        Self { sequence: AtomicU32::new(0), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
+    pub(crate) fn new() -> Self {
+        Self { sequence: Sequence::new(), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
     }
 
     /// Owner only. True when the ring is full and wants a flush.
@@ -96,17 +97,20 @@ impl Ring {
         at + 1 >= CAPACITY
     }
 
+    /// Owner only: how many calls are in it.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.load(Relaxed) as usize
+    }
+
     /// Owner only. Hands every pending call to `sink` and empties the ring.
     pub(crate) fn flush(&self, mut sink: impl FnMut(&Finished)) {
-        let sequence = self.sequence.load(Relaxed);
-        self.sequence.store(sequence.wrapping_add(1), Relaxed);
-        fence(Release);
-        let pending = self.pending.load(Relaxed) as usize;
-        for finished in self.entries.iter().take(pending).filter_map(Entry::read) {
-            sink(&finished);
-        }
-        self.pending.store(0, Relaxed);
-        self.sequence.store(sequence.wrapping_add(2), Release);
+        self.sequence.write(|| {
+            let pending = self.pending.load(Relaxed) as usize;
+            for finished in self.entries.iter().take(pending).filter_map(Entry::read) {
+                sink(&finished);
+            }
+            self.pending.store(0, Relaxed);
+        });
     }
 
     /// Reader: the pending calls, with the sequence number under which they were read; `None` when the owner has been
@@ -115,8 +119,7 @@ impl Ring {
         let mut first_look = None;
         for look in 1u32.. {
             into.clear();
-            let sequence = self.sequence.load(Acquire);
-            if sequence.is_multiple_of(2) {
+            if let Some(sequence) = self.sequence.begin() {
                 let pending = self.pending.load(Acquire) as usize;
                 into.extend(self.entries.iter().take(pending).filter_map(Entry::read));
                 if self.unchanged(sequence) {
@@ -137,7 +140,6 @@ impl Ring {
 
     /// Reader: whether cells and entries read since `sequence` belong together.
     pub(crate) fn unchanged(&self, sequence: u32) -> bool {
-        fence(Acquire);
-        self.sequence.load(Relaxed) == sequence
+        self.sequence.unchanged(sequence)
     }
 }

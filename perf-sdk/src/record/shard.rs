@@ -44,8 +44,8 @@ pub(crate) struct SiteShard {
     bytes: Shard,
     has_cpu: bool,
     has_bytes: bool,
-    /// Times that measuring a call made the CPU clock ask the kernel.
-    pub(crate) renewals: Counter,
+    /// Ticks that the CPU clock took to ask the kernel when calls were measured.
+    pub(crate) asked: Counter,
     future: AtomicPtr<FutureShard>,
     exemplars: AtomicPtr<Exemplars>,
     /// Block sampling for the `syscall` CPU clock. Owner only.
@@ -91,7 +91,7 @@ impl SiteShard {
             bytes: Shard::new(),
             has_cpu: site.options().cpu,
             has_bytes: site.options().alloc && counting,
-            renewals: Counter::new(),
+            asked: Counter::new(),
             future: AtomicPtr::new(ptr::null_mut()),
             exemplars: AtomicPtr::new(ptr::null_mut()),
             usual: Cell::new(0),

@@ -3,23 +3,23 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::arena::Arena;
 use super::counter::Counter;
 use super::dropped::{self, Reason};
+use super::in_place::InPlace;
 use super::index::Index;
 use super::node::Node;
 use super::overhead::OwnPart;
+use super::owner::Owner;
 use super::ring::{Finished, Ring};
 use super::sampling;
 use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
-use crate::scope::{Options, Path, Sample, Scopes, Site, Source};
+use crate::scope::{Options, Sample, Scopes, Site, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
@@ -45,6 +45,7 @@ pub(crate) struct ThreadRecord {
     random: Cell<u64>,
     /// Owner only.
     serial: Cell<u32>,
+    pub(super) in_place: InPlace,
     pub(crate) ring: Ring,
     pub(crate) stack: Stack,
     pub(crate) arena: Arena,
@@ -54,8 +55,7 @@ pub(crate) struct ThreadRecord {
     nodes: Index<Node>,
     shards: Index<SiteShard>,
     node_count: Counter,
-    /// Kernel id of the owner; 0 while nobody owns the record.
-    owner: AtomicU32,
+    owner: Owner,
     /// Taken for the length of one outermost call by a thread that has given its own record back. Owner only.
     pub(crate) borrowed: Cell<bool>,
     /// The record that was made before this one.
@@ -88,7 +88,7 @@ impl ThreadRecord {
         // SAFETY: `room` is fresh memory for one record that nobody else has and nobody frees.
         let record: &'static Self = unsafe {
             room.write(Self {
-                scopes: Scopes { top: AtomicPtr::new(ptr::from_ref(root.path()).cast_mut()) },
+                scopes: Scopes { top: AtomicPtr::new(root.as_path().cast_mut()) },
                 wall,
                 own,
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
@@ -97,6 +97,7 @@ impl ThreadRecord {
                 asking: Cell::new(false),
                 random: Cell::new(0),
                 serial: Cell::new(0),
+                in_place: InPlace::new(own.pair),
                 ring: Ring::new(),
                 stack: Stack::new(),
                 arena,
@@ -106,7 +107,7 @@ impl ThreadRecord {
                 nodes: Index::new(),
                 shards: Index::new(),
                 node_count: Counter::new(),
-                owner: AtomicU32::new(owner),
+                owner: Owner::new(owner),
                 borrowed: Cell::new(false),
                 older: AtomicPtr::new(ptr::null_mut()),
                 rehearsal: Cell::new(None),
@@ -128,8 +129,8 @@ impl ThreadRecord {
     }
 
     #[inline]
-    pub(super) fn scopes(&'static self) -> &'static Scopes {
-        &self.scopes
+    pub(super) fn scopes(&'static self) -> *const Scopes {
+        ptr::from_ref(self).cast()
     }
 
     /// Owner only, and never while another reference from here lives: used for single statements in this module's
@@ -162,9 +163,8 @@ impl ThreadRecord {
     /// The node of the innermost open call.
     #[inline]
     pub(super) fn top(&self) -> &'static Node {
-        // SAFETY: `top` always holds a path that is the first field of a node of this record.
-        let path: &'static Path = unsafe { &*self.scopes.top.load(Relaxed) };
-        Node::of(path)
+        // SAFETY: `top` always holds what `Node::as_path` gave of a node of this record.
+        unsafe { &*self.scopes.top.load(Relaxed).cast::<Node>() }
     }
 
     /// As [`top`](Self::top), for another thread, to which it may not be complete yet.
@@ -174,13 +174,19 @@ impl ThreadRecord {
 
     #[inline]
     pub(super) fn set_top(&self, node: &'static Node) {
-        self.scopes.top.store(ptr::from_ref(node.path()).cast_mut(), Relaxed);
+        self.scopes.top.store(node.as_path().cast_mut(), Relaxed);
     }
 
     /// Owner only: no call is open.
     pub(super) fn reset_stack(&self) {
         self.stack.set_depth(0);
         self.set_top(self.root);
+    }
+
+    /// Owner only: the latest call's number.
+    #[inline]
+    pub(super) fn serial(&self) -> u32 {
+        self.serial.get()
     }
 
     /// Owner only: a number for the next call.
@@ -263,13 +269,13 @@ impl ThreadRecord {
     pub(super) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
         let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
         let mut length = 0;
-        let mut up = Some(node.path());
-        while let Some(path) = up {
-            if let Some(site) = path.site {
+        let mut up = Some(node);
+        while let Some(node) = up {
+            if let Some(site) = node.site() {
                 *sites.get_mut(length)? = Some(site);
                 length += 1;
             }
-            up = path.parent;
+            up = node.parent();
         }
         let mut here = self.root;
         for site in sites[..length].iter().rev().flatten() {
@@ -332,15 +338,17 @@ impl ThreadRecord {
     #[cold]
     #[inline(never)]
     pub(super) fn flush(&self) {
-        self.ring.flush(|finished| {
-            let missed = finished.shard.record(finished, self.wall, &self.arena);
-            if missed != Missed::default() {
-                self.full.store(true, Relaxed);
-                match SharedSite::of(finished.shard.site) {
-                    Some(shared) => shared.add_missed(missed, finished, self.wall),
-                    None => dropped::count(Reason::Memory),
+        self.timing_flush(self.ring.pending(), || {
+            self.ring.flush(|finished| {
+                let missed = finished.shard.record(finished, self.wall, &self.arena);
+                if missed != Missed::default() {
+                    self.full.store(true, Relaxed);
+                    match SharedSite::of(finished.shard.site) {
+                        Some(shared) => shared.add_missed(missed, finished, self.wall),
+                        None => dropped::count(Reason::Memory),
+                    }
                 }
-            }
+            });
         });
         // An engine may be given up for the whole process.
         self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
@@ -363,18 +371,17 @@ impl ThreadRecord {
 
     /// The kernel's id of the thread that owns this record now.
     pub(crate) fn owner(&self) -> Option<u32> {
-        let owner = self.owner.load(Acquire);
-        (owner != 0).then_some(owner)
+        self.owner.get()
     }
 
     /// Takes a record that nobody owns. Afterwards the caller is the owner.
     pub(super) fn take(&self, owner: u32) -> bool {
-        self.owner.load(Relaxed) == 0 && self.owner.compare_exchange(0, owner, AcqRel, Relaxed).is_ok()
+        self.owner.take(owner)
     }
 
     /// Owner only, and the last thing that it does.
     pub(super) fn give_back(&self) {
-        self.owner.store(0, Release);
+        self.owner.give_back();
     }
 
     pub(super) fn older(&self) -> Option<&'static Self> {

@@ -13,8 +13,8 @@ use super::Site;
 pub(crate) struct Path {
     /// `None` only in a tree's root.
     pub(crate) site: Option<&'static Site>,
-    /// The caller; `None` only in a tree's root.
-    pub(crate) parent: Option<&'static Path>,
+    /// The caller; null only in a tree's root. A pointer to the whole node, which a reference to its path would not be.
+    pub(crate) parent: *const Path,
     /// Steps to the root.
     pub(crate) depth: u32,
 }
@@ -42,7 +42,7 @@ impl Slot {
     pub(crate) const FULL: Self = Self(ptr::without_provenance(3));
 
     #[inline]
-    pub(crate) fn of(scopes: &'static Scopes) -> Self {
+    pub(crate) fn of(scopes: *const Scopes) -> Self {
         Self(scopes)
     }
 

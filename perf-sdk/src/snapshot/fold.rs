@@ -59,8 +59,8 @@ struct Fold {
     beside: Vec<Beside>,
     measured_calls: u64,
     passed_calls: u64,
-    /// Times that the CPU clock asked the kernel.
-    renewals: u64,
+    /// That the CPU clock took to ask the kernel.
+    asked_ticks: u64,
 }
 
 impl Fold {
@@ -155,7 +155,7 @@ impl Fold {
             // A future may end on another thread than it began on: the difference is meant over all threads.
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
         }
-        self.renewals += shard.renewals.get();
+        self.asked_ticks += shard.asked.get();
         if let Some(exemplars) = shard.exemplars() {
             super::exemplars::merge(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
         }
@@ -220,7 +220,7 @@ impl Fold {
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1)
-                + self.renewals as f64 * self.cost.renewal) as u64,
+                + wall.ns(self.asked_ticks) as f64) as u64,
             budget: reading.as_ref().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,

@@ -25,6 +25,7 @@ fn main() {
         ("exact_counts_sampled", exact_counts_sampled),
         ("passed_over", passed_over),
         ("budget", budget),
+        ("counters_only_grow", counters_only_grow),
         ("memory_limit", memory_limit),
         ("threads_come_and_go", threads_come_and_go),
         ("names_without_end", names_without_end),
@@ -444,6 +445,57 @@ fn budget() {
         assert!(start.elapsed() < Duration::from_secs(10), "1 in {}", one_in(&handle.snapshot(), "hot"));
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// What a server takes for a counter never shrinks from one scrape to the next, whatever happens to the rates in between.
+fn counters_only_grow() {
+    use perf_sdk::export::{Exposition, Format};
+    const RATES: [&str; 6] = ["100%", "1/64", "never", "10%", "1/4096", "1/2"];
+    let handle = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a start");
+    let done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        let _done = Done(&done);
+        for seed in 0..2_u64 {
+            let done = &done;
+            threads.spawn(move || {
+                let mut at = seed;
+                while !done.load(Relaxed) {
+                    at += 1;
+                    perf_sdk::measure("parent", || {
+                        perf_sdk::measure("constant", || black_box(1));
+                        let turns = if at.is_multiple_of(10) { 2_000 } else { 10 };
+                        perf_sdk::measure("bimodal", || (0..turns).for_each(|n| _ = black_box(n)));
+                        if at.is_multiple_of(8) {
+                            perf_sdk::measure("allocates", || drop(black_box(vec![0_u8; at as usize % 3_000])));
+                        }
+                    });
+                }
+            });
+        }
+        let exposition = Exposition::new();
+        let mut before: std::collections::HashMap<String, f64> = std::collections::HashMap::new();
+        let mut grown = 0_u64;
+        for scrape in 0..200 {
+            for (pattern, rate) in [("*", RATES[scrape % 6]), ("*constant", RATES[scrape / 6 % 6])] {
+                handle.set_sampling(pattern, Some(rate.parse().expect("a rate")));
+            }
+            thread::sleep(Duration::from_millis(2));
+            let mut text = Vec::new();
+            exposition.write(Format::Text, &handle.snapshot(), None, &mut text).expect("room");
+            for line in String::from_utf8(text).expect("text").lines() {
+                let Some((series, value)) = line.rsplit_once(' ').filter(|_| !line.starts_with('#')) else { continue };
+                let name = series.split('{').next().unwrap_or_default();
+                if !["_total", "_bucket", "_sum", "_count"].iter().any(|suffix| name.ends_with(suffix)) {
+                    continue;
+                }
+                let value: f64 = value.parse().expect("a number");
+                let was = before.insert(series.to_owned(), value).unwrap_or(0.0);
+                assert!(value >= was, "scrape {scrape}: {series} fell from {was} to {value}");
+                grown += u64::from(value > was);
+            }
+        }
+        assert!(grown > 2_000, "{grown} counters grew");
+    });
 }
 
 /// Beyond the limit threads share: no call is lost, and the recorder holds no more than it may.
