@@ -39,6 +39,13 @@ fn site(n: usize) -> &'static Site {
     Box::leak(Box::new(Site::new(source, Options { sample: Sample::Always, ..Options::DEFAULT })))
 }
 
+/// 0 where the system does not tell.
+fn resident_bytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    kib.map_or(0.0, |kib: f64| kib * 1024.0)
+}
+
 fn main() {
     let _perf = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a profiler");
     let sites: Vec<&'static Site> = (0..SITES).map(site).collect();
@@ -49,6 +56,8 @@ fn main() {
             scope.spawn(move || {
                 {
                     let _guard = enter(sites[0]);
+                    ready.wait();
+                    // What a record holds by itself is weighed in between.
                     ready.wait();
                 }
                 for call in 0..CALLS {
@@ -66,8 +75,11 @@ fn main() {
         }
         ready.wait();
         let before = perf_sdk::snapshot().profiler.memory_bytes;
+        ready.wait();
         done.wait();
+        let resident = resident_bytes();
         let seen = perf_sdk::snapshot();
+        println!("a snapshot made {:.1} MiB more resident", (resident_bytes() - resident) / f64::from(1 << 20));
         let pairs = (SITES * THREADS) as f64;
         let held = seen.profiler.memory_bytes - before;
         println!("{SITES} functions × {THREADS} threads, limit {} MiB", seen.profiler.memory_limit_bytes >> 20);

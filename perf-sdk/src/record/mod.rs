@@ -48,7 +48,7 @@ pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
 pub(crate) use registry::{began, records};
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};
-pub(crate) use shard::SiteShard;
+pub(crate) use shard::{Parts, SiteShard};
 pub(crate) use shared::{SharedSite, shared_calls, shared_sites};
 pub(crate) use switch::{is_off, set_recording};
 pub(crate) use thread::ThreadRecord;

@@ -58,6 +58,28 @@ pub(crate) struct SiteShard {
 unsafe impl Sync for SiteShard {}
 impl std::panic::RefUnwindSafe for SiteShard {}
 
+/// What was recorded, for a reader: the same parts.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Times of calls that took as much CPU as wall time.
+    pub(crate) both: Histogram,
+    /// Those of the others.
+    pub(crate) wall: Histogram,
+    pub(crate) cpu: Histogram,
+    pub(crate) bytes: Histogram,
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        let times = || Histogram::new(Scale::Seconds);
+        Self { both: times(), wall: times(), cpu: times(), bytes: Histogram::new(Scale::Bytes) }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        [&mut self.both, &mut self.wall, &mut self.cpu, &mut self.bytes].into_iter().for_each(Histogram::clear);
+    }
+}
+
 /// Which of a call's figures found no cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missed {
@@ -190,13 +212,12 @@ impl SiteShard {
         self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
     }
 
-    /// Adds what was recorded up to now, from any thread: wall, CPU, bytes.
-    pub(crate) fn fold_into(&self, [wall, cpu, bytes]: &mut [Histogram; 3]) {
-        self.both.fold_into(wall);
-        cpu.merge(wall);
-        self.wall.fold_into(wall);
-        self.cpu.fold_into(cpu);
-        self.bytes.fold_into(bytes);
+    /// Adds what was recorded up to now, from any thread.
+    pub(crate) fn fold_into(&self, parts: &mut Parts) {
+        self.both.fold_into(&mut parts.both);
+        self.wall.fold_into(&mut parts.wall);
+        self.cpu.fold_into(&mut parts.cpu);
+        self.bytes.fold_into(&mut parts.bytes);
     }
 
     /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so that what has none will be added
@@ -206,7 +227,7 @@ impl SiteShard {
         finished: &Finished,
         clock: &Wall,
         full: bool,
-        [wall, cpu, bytes]: &mut [Histogram; 3],
+        parts: &mut Parts,
     ) {
         let at = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
         let add = |to: &mut Histogram, shard: &Shard, at: Located, weight: u32| {
@@ -214,13 +235,16 @@ impl SiteShard {
                 to.record(at.clamped(), u64::from(weight));
             }
         };
-        let on_cpu = self.on_cpu(finished);
-        add(wall, if on_cpu { &self.both } else { &self.wall }, at(finished.wall), finished.weight);
-        if self.has_cpu {
-            add(cpu, if on_cpu { &self.both } else { &self.cpu }, at(finished.cpu), finished.cpu_weight);
+        if self.on_cpu(finished) {
+            add(&mut parts.both, &self.both, at(finished.wall), finished.weight);
+        } else {
+            add(&mut parts.wall, &self.wall, at(finished.wall), finished.weight);
+            if self.has_cpu {
+                add(&mut parts.cpu, &self.cpu, at(finished.cpu), finished.cpu_weight);
+            }
         }
         if self.has_bytes {
-            add(bytes, &self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight);
+            add(&mut parts.bytes, &self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight);
         }
     }
 

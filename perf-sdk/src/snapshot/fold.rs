@@ -10,7 +10,7 @@ use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Profiler, 
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
-use crate::record::{self, Cost, Counter, Node, SharedSite, SiteShard, ThreadRecord};
+use crate::record::{self, Cost, Counter, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 
 /// Everything recorded up to now.
@@ -54,6 +54,8 @@ struct Fold {
     by_site: FastMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
+    /// Of each function, what belongs to wall and CPU times.
+    both: Vec<Histogram>,
     by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
     beside: Vec<Beside>,
@@ -68,7 +70,7 @@ impl Fold {
         let reading = threads::read(record);
         self.nodes(&reading);
         self.measured_calls += record.rehearsals.get();
-        threads::read_shards(record, |shard, histograms| self.shard(record, shard, histograms));
+        threads::read_shards(record, |shard, parts| self.shard(record, shard, parts));
     }
 
     fn function(&mut self, site: &'static Site) -> u32 {
@@ -87,6 +89,7 @@ impl Fold {
                 wall: Histogram::new(Scale::Seconds),
                 ..Function::default()
             });
+            self.both.push(Histogram::new(Scale::Seconds));
         }
         self.by_site.insert(ptr::from_ref(site), index);
         index
@@ -118,7 +121,7 @@ impl Fold {
             merged.samples += samples;
             merged.running += running;
             merged.inclusive += *sums;
-            if let Some((outside_parent, foreign)) = detours {
+            if let Some((outside_parent, foreign)) = detours.as_deref() {
                 beside.detour.outside_parent += *outside_parent;
                 beside.detour.foreign += *foreign;
             }
@@ -132,16 +135,18 @@ impl Fold {
         }
     }
 
-    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, [wall, cpu, bytes]: &[Histogram; 3]) {
+    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, parts: &Parts) {
         let index = self.function(shard.site) as usize;
         let options = shard.site.options();
         let function = &mut self.functions[index];
-        function.wall.merge(wall);
+        // PERF: mostly all there is, and once instead of twice.
+        self.both[index].merge(&parts.both);
+        function.wall.merge(&parts.wall);
         if options.cpu && clock::engine().is_some() {
-            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(cpu);
+            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(&parts.cpu);
         }
         if options.alloc && record.counting {
-            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(bytes);
+            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(&parts.bytes);
         }
         if let Some(future) = shard.future() {
             let totals = function.future.get_or_insert_with(FutureTotals::default);
@@ -201,7 +206,11 @@ impl Fold {
     fn finish(mut self, threads: u64) -> Snapshot {
         self.exclusive();
         self.inclusive();
-        for function in &mut self.functions {
+        for (function, both) in self.functions.iter_mut().zip(&self.both) {
+            function.wall.merge(both);
+            if let Some(cpu) = &mut function.cpu {
+                cpu.merge(both);
+            }
             if function.running > u64::MAX / 2 {
                 // Read while a future moved between threads.
                 function.running = 0;

@@ -4,8 +4,7 @@ use std::ptr;
 
 use super::Totals;
 use crate::clock;
-use crate::histogram::{Histogram, Scale};
-use crate::record::{Finished, Node, SiteShard, Sums, ThreadRecord};
+use crate::record::{Finished, Node, Parts, SiteShard, Sums, ThreadRecord};
 
 /// Readings taken again because a long call ended in between.
 const TRIES: u32 = 3;
@@ -27,7 +26,7 @@ pub(super) struct NodeReading {
     /// With the elapsed part of calls that are still open.
     pub(super) sums: Totals,
     /// What its parent's sums do not hold, and what belongs to others than its children.
-    pub(super) detours: Option<(Totals, Totals)>,
+    pub(super) detours: Option<Box<(Totals, Totals)>>,
     /// Open calls.
     pub(super) running: u64,
 }
@@ -119,7 +118,9 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
             outcomes: node.outcomes(),
             samples: node.samples(),
             sums: totals(record, &node.sums),
-            detours: node.detours().map(|d| (totals(record, &d.outside_parent), totals(record, &d.foreign))),
+            detours: node
+                .detours()
+                .map(|d| Box::new((totals(record, &d.outside_parent), totals(record, &d.foreign)))),
             running: 0,
         })
         .collect();
@@ -175,20 +176,20 @@ fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns:
     spent_ns.min(record.wall.ns(elapsed))
 }
 
-/// Hands each site's histograms on this thread to `sink`: wall, CPU, bytes; pending calls included.
-pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'static SiteShard, &[Histogram; 3])) {
+/// Hands each site's histograms on this thread to `sink`; pending calls included.
+pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'static SiteShard, &Parts)) {
     let mut pending: Vec<Finished> = Vec::new();
     let mut sequence = record.ring.read(&mut pending);
     let mut shard = record.newest_shard();
-    let mut histograms = [Scale::Seconds, Scale::Seconds, Scale::Bytes].map(Histogram::new);
+    let mut parts = Parts::new();
     while let Some(this) = shard {
         let mut looks = 1;
         loop {
-            histograms.iter_mut().for_each(Histogram::clear);
-            this.fold_into(&mut histograms);
+            parts.clear();
+            this.fold_into(&mut parts);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
                 for call in pending.iter().filter(|call| ptr::eq(call.shard, this)) {
-                    this.add_pending(call, record.wall, record.is_full(), &mut histograms);
+                    this.add_pending(call, record.wall, record.is_full(), &mut parts);
                 }
                 break;
             }
@@ -200,7 +201,7 @@ pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'
             looks += 1;
             sequence = record.ring.read(&mut pending);
         }
-        sink(this, &histograms);
+        sink(this, &parts);
         shard = this.older();
     }
 }
