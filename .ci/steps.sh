@@ -12,6 +12,7 @@ install_tools() {
     local missing=()
     command -v promtool > /dev/null || missing+=(prometheus)
     command -v chromium > /dev/null || missing+=(chromium)
+    command -v valgrind > /dev/null || missing+=(valgrind)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
@@ -31,4 +32,14 @@ check_tree() {
         echo "serde_json is in the default tree"
         return 1
     fi
+}
+
+# The recorder on one thread, its arena, histograms and index, as an interpreter that knows undefined behaviour runs them.
+run_miri() {
+    if ! cargo +nightly miri --version 2> /dev/null && ! rustup component add --toolchain nightly miri rust-src; then
+        echo "SKIPPED: this machine has no nightly toolchain with miri"
+        return
+    fi
+    MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p perf-sdk --no-default-features --features enabled --lib \
+        -- record:: histogram::page histogram::shard histogram::shared scope::
 }

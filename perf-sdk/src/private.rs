@@ -10,6 +10,7 @@ pub use perf_macros::profiled;
 pub use std::boxed::Box;
 
 use crate::clock::{self, ThreadCpu, Wall};
+use crate::histogram::{Located, Page, Scale, Shard};
 pub use crate::outcome::Outcome;
 use crate::record::note_error;
 pub use crate::record::{Guard, Judge, Judged, Profiled, Returned, enter};
@@ -107,6 +108,30 @@ pub fn future_with<F: Future, O: FnOnce(&F::Output) -> Outcome>(
     outcome: O,
 ) -> Profiled<F, Judged<O>> {
     Profiled::new(Some(site), future, Judged::new(outcome))
+}
+
+/// A histogram as a thread has it of a function, for the comparison with others. Its memory is never freed.
+#[derive(Debug)]
+pub struct Cells {
+    shard: Shard,
+    not_sync: PhantomData<*mut ()>,
+}
+
+impl Default for Cells {
+    fn default() -> Self {
+        Self { shard: Shard::new(), not_sync: PhantomData }
+    }
+}
+
+impl Cells {
+    /// A time in nanoseconds.
+    #[inline]
+    pub fn record(&self, ns: u64) {
+        let at = Located::new(Scale::Seconds, ns);
+        if !self.shard.record_near(at, 1) {
+            self.shard.record_at(at, 1, &|| Option::Some(&*Box::leak(Box::new(Page::new()))));
+        }
+    }
 }
 
 /// The two clocks of the calling thread, for the cost bench. Not for other threads.

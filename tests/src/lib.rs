@@ -55,3 +55,21 @@ pub fn run(program: &str, scenario: &str, environment: &[(&str, &str)]) -> Outpu
     );
     output
 }
+
+/// Set where a missing tool shall be a failure.
+const REQUIRE: &str = "PERF_TEST_REQUIRE_TOOLS";
+
+/// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says so.
+///
+/// # Panics
+/// If it does not and `PERF_TEST_REQUIRE_TOOLS` is set.
+#[must_use]
+pub fn has(command: &str, probe: &[&str], how: &str) -> bool {
+    let found = Command::new(command).args(probe).output().is_ok_and(|output| output.status.success());
+    if !found {
+        let text = format!("{command} {} does not work here; {how}", probe.join(" "));
+        assert!(std::env::var_os(REQUIRE).is_none_or(|value| value.is_empty()), "{text}, or unset {REQUIRE}");
+        eprintln!("SKIPPED: {text}");
+    }
+    found
+}

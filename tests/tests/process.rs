@@ -1,10 +1,13 @@
 //! One process a scenario: threads, forks, signals, destructors, clocks.
 
-use perf_sdk_tests::run;
+use std::process::Command;
+
+use perf_sdk_tests::{has, run};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
 const PLAIN: &str = env!("CARGO_BIN_EXE_plain");
 const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
+const ACCOUNT: &str = env!("CARGO_BIN_EXE_account");
 const DHAT: &str = env!("CARGO_BIN_EXE_exact");
 
 macro_rules! scenarios {
@@ -85,4 +88,43 @@ fn tallies_equal_dhats_blocks_and_bytes() {
     let counted = run(COUNTED, "", &[]);
     let exact = run(DHAT, "", &[]);
     assert_eq!(String::from_utf8_lossy(&counted.stdout), String::from_utf8_lossy(&exact.stdout));
+}
+
+/// Instructions of so many calls, and how many were measured where all are, measured where not all are, and passed over.
+fn instructions(kind: &str, calls: u32) -> (f64, [f64; 3]) {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
+        .args(["--toggle-collect=perf_sdk_tests_workload", ACCOUNT, kind, &calls.to_string()])
+        .output()
+        .expect("it was there just now");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let counts: Vec<f64> = printed.split_whitespace().filter_map(|count| count.parse().ok()).collect();
+    let collected = said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok());
+    match (collected, counts.try_into()) {
+        (Some(collected), Ok(counts)) if output.status.success() => (collected, counts),
+        _ => panic!("{kind}: {}\n{printed}\n{said}", output.status),
+    }
+}
+
+/// The budget multiplies what calls of a kind cost by themselves by how many there were. Here all kinds are mixed, and callgrind counts.
+#[test]
+fn calls_cost_what_the_account_says() {
+    const CALLS: u32 = 3_000;
+    if !has("valgrind", &["--version"], "install Debian's valgrind") {
+        return;
+    }
+    let each = f64::from(CALLS);
+    let bare = instructions("bare", CALLS).0 / each;
+    let passed = instructions("passed", CALLS).0 / each - bare;
+    let measured = instructions("measured", CALLS).0 / each - bare;
+    let (all, [_, drawn, others]) = instructions("sampled", CALLS);
+    let sampled = (all - each * bare - others * passed) / drawn;
+    let (mixed, [measured_calls, sampled_calls, passed_calls]) = instructions("mixed", CALLS);
+    let calls = measured_calls + sampled_calls + passed_calls;
+    let account = measured_calls * measured + sampled_calls * sampled + passed_calls * passed;
+    let ratio = (mixed - calls * bare) / account;
+    println!("passed {passed:.0}, measured {measured:.0}, sampled {sampled:.0}; mixed {ratio:.3} of the account");
+    assert!(passed > 0.0 && measured > passed, "passed {passed}, measured {measured}");
+    assert!((0.8..1.2).contains(&ratio), "{ratio}: passed {passed}, measured {measured}, sampled {sampled}");
 }

@@ -153,5 +153,4 @@ mod tests {
         assert_eq!(scrape(&exposition, &snapshot(4_000_000_000, 750_000_000)), ["4", "0.75"]);
         assert_eq!(scrape(&Exposition::new(), &snapshot(2_000_000_000, 0)), ["2", "0"]);
     }
-
 }

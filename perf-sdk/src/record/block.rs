@@ -208,7 +208,10 @@ mod tests {
                     let n = errors.len() as f64;
                     let mean = errors.iter().sum::<f64>() / n;
                     let spread = errors.iter().map(|e| (e - mean).powi(2)).sum::<f64>() / (n - 1.0);
-                    assert!(mean.abs() <= 4.0 * (spread / n).sqrt() + 1e-9, "{name} 1/{rate} {what}: {mean}");
+                    assert!(
+                        cfg!(miri) || mean.abs() <= 4.0 * (spread / n).sqrt() + 1e-9,
+                        "{name} 1/{rate} {what}: {mean}"
+                    );
                 }
                 for q in [0.5, 0.99] {
                     let (truth, estimate) = (all_true.quantile(q).unwrap(), all_estimated.quantile(q).unwrap());

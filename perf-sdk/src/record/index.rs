@@ -87,7 +87,8 @@ mod tests {
     fn finds_what_was_inserted_and_nothing_else() {
         let arena = Arena::new();
         let index = Index::<(usize, usize)>::new();
-        let keys: Vec<(usize, usize)> = (1..if cfg!(miri) { 100 } else { 2_000 }).map(|i| (i * 64, i * i * 8)).collect();
+        let keys: Vec<(usize, usize)> =
+            (1..if cfg!(miri) { 100 } else { 2_000 }).map(|i| (i * 64, i * i * 8)).collect();
         for key in &keys {
             assert!(index.get(*key).is_none());
             index.reserve(&arena).unwrap();

@@ -99,22 +99,13 @@ pub(super) struct OwnPart {
 pub(crate) fn cost() -> Cost {
     calibrate();
     let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
-    Cost {
-        measured: ns(&FOUND.measured),
-        sampled: ns(&FOUND.sampled),
-        passed: ns(&FOUND.passed),
-        ..Cost::default()
-    }
+    Cost { measured: ns(&FOUND.measured), sampled: ns(&FOUND.sampled), passed: ns(&FOUND.passed), ..Cost::default() }
 }
 
 /// What is subtracted from every reading.
 pub(super) fn own_part() -> OwnPart {
     calibrate();
-    OwnPart {
-        usual: FOUND.usual.load(Relaxed),
-        drawn: FOUND.drawn.load(Relaxed),
-        pair: FOUND.pair.load(Relaxed),
-    }
+    OwnPart { usual: FOUND.usual.load(Relaxed), drawn: FOUND.drawn.load(Relaxed), pair: FOUND.pair.load(Relaxed) }
 }
 
 /// Looks again whether calls can cost less, at most once a second: other work on the machine may have disturbed the first
@@ -136,11 +127,8 @@ pub(crate) fn refresh() {
 
 /// A later finding.
 pub(super) fn found(cost: &Cost) {
-    for (least, ns) in [
-        (&FOUND.measured, cost.measured),
-        (&FOUND.sampled, cost.sampled),
-        (&FOUND.passed, cost.passed),
-    ] {
+    for (least, ns) in [(&FOUND.measured, cost.measured), (&FOUND.sampled, cost.sampled), (&FOUND.passed, cost.passed)]
+    {
         least.fetch_min((ns * 1e3) as u64, Relaxed);
     }
 }

@@ -317,6 +317,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "millions of steps, and nothing unsafe")]
     fn every_depth_has_a_place_of_its_own() {
         let mut expected = FIRST;
         for segment in 0..SEGMENTS {

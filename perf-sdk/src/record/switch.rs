@@ -47,10 +47,7 @@ impl Moment {
     }
 
     pub(super) fn since(self, earlier: Self) -> Self {
-        Self {
-            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
-            ticks: self.ticks.saturating_sub(earlier.ticks),
-        }
+        Self { cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns), ticks: self.ticks.saturating_sub(earlier.ticks) }
     }
 
     /// On a clock that never stands.

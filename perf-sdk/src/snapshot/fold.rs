@@ -228,8 +228,8 @@ impl Fold {
             memory_bytes: record::mapped_bytes(),
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
-            overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1)
-                + wall.ns(self.asked_ticks) as f64) as u64,
+            overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
+                as u64,
             budget: reading.as_ref().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,

@@ -118,9 +118,7 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
             outcomes: node.outcomes(),
             samples: node.samples(),
             sums: totals(record, &node.sums),
-            detours: node
-                .detours()
-                .map(|d| Box::new((totals(record, &d.outside_parent), totals(record, &d.foreign)))),
+            detours: node.detours().map(|d| Box::new((totals(record, &d.outside_parent), totals(record, &d.foreign)))),
             running: 0,
         })
         .collect();

@@ -3,19 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
-/// Set where a missing tool shall be a failure.
-const REQUIRE: &str = "PERF_TEST_REQUIRE_TOOLS";
-
-/// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says so.
-pub(crate) fn has(command: &str, probe: &[&str], how: &str) -> bool {
-    let found = Command::new(command).args(probe).output().is_ok_and(|output| output.status.success());
-    if !found {
-        let text = format!("{command} {} does not work here; {how}", probe.join(" "));
-        assert!(std::env::var_os(REQUIRE).is_none_or(|value| value.is_empty()), "{text}, or unset {REQUIRE}");
-        eprintln!("SKIPPED: {text}");
-    }
-    found
-}
+pub(crate) use perf_sdk_tests::has;
 
 /// Runs `command` with `input` and fails the test with what it says unless it ends well.
 pub(crate) fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io::{self, Write};
 use std::time::Instant;
 
-use perf_sdk::__private::{Clocks, Options, Sample, Site, Source, enter};
+use perf_sdk::__private::{Cells, Clocks, Options, Sample, Site, Source, enter};
 use perf_sdk::export::{Exposition, Format};
 use tikv_jemallocator::Jemalloc;
 
@@ -85,6 +85,7 @@ impl Write for Sink {
 pub fn print() {
     let clock = quanta::Clock::new();
     let mut clocks = Clocks::attach();
+    let cells = Cells::default();
     let mut hdr = hdrhistogram::Histogram::<u64>::new(3).expect("three digits");
     let mut rows: Vec<(&str, Vec<f64>)> = Vec::new();
     for _ in 0..ROUNDS {
@@ -97,6 +98,7 @@ pub fn print() {
             ("allocation pair, system", ns(|_| pair(&System))),
             ("allocation pair, jemalloc", ns(|_| pair(&Jemalloc))),
             ("allocation pair, perf-sdk over jemalloc", ns(|_| pair(&ALLOC))),
+            ("perf-sdk, record into cells", ns(|n| cells.record(black_box(800 + n % 1_201)))),
             ("hdrhistogram, record", ns(|n| hdr.record(black_box(800 + n % 1_201)).expect("in range"))),
         ];
         if rows.is_empty() {
