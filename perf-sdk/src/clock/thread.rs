@@ -16,7 +16,7 @@ use super::wall::{Wall, wall};
 use super::witness::Witness;
 
 /// One call in so many is measured when the kernel must be asked for each, at most.
-pub(crate) const DEFAULT_INTERVAL: u32 = 128;
+pub(crate) const DEFAULT_INTERVAL: u32 = 512;
 
 /// Greatest age of an anchor: a hypervisor's absence shows in no witness, so the kernel is asked this often.
 const LEASE_NS: u64 = 10_000_000;

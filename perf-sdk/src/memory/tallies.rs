@@ -95,12 +95,11 @@ impl Tallies {
     }
 
     /// Whether anything was allocated, freed or reallocated between the two.
-    // PERF: three comparisons here rather than a counter of all operations, which each pair of them would increment twice
-    // in a row: 2 ns where a pair takes 4.
+    // PERF: no block is empty, so bytes tell; a counter of all operations, which each pair of them would increment twice in a row, takes
+    // 2 ns where a pair takes 4.
     #[inline]
     pub(crate) fn differs(&self, other: &Self) -> bool {
-        (self.allocations ^ other.allocations) | (self.frees ^ other.frees) | (self.reallocations ^ other.reallocations)
-            != 0
+        (self.allocated_bytes ^ other.allocated_bytes) | (self.freed_bytes ^ other.freed_bytes) != 0
     }
 
     /// Both together.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use super::budget::{self, Allowed, Load};
@@ -13,6 +13,8 @@ use super::registry::records;
 use super::shared::shared_sites;
 use super::switch::Moment;
 use crate::clock;
+#[cfg(feature = "serve")]
+use crate::clock::ThreadCpu;
 use crate::memory;
 use crate::scope::Site;
 
@@ -46,6 +48,22 @@ pub(crate) struct Reading {
 /// The latest look; `None` before the first and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
     READING.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// CPU time that other threads than ours spent for the profiler.
+static OWN_WORK_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Work for the profiler on a thread that is not ours: its CPU time goes to the account. Two system calls.
+#[cfg(feature = "serve")]
+pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
+    let id = clock::thread_id();
+    if OWN_THREADS.iter().any(|place| place.load(Relaxed) == id) {
+        return work();
+    }
+    let start_ns = ThreadCpu::cpu_now_ns();
+    let result = work();
+    OWN_WORK_NS.fetch_add(ThreadCpu::cpu_now_ns().saturating_sub(start_ns), Relaxed);
+    result
 }
 
 /// While it lives, the calling thread's CPU time is the profiler's.
@@ -290,12 +308,33 @@ fn key(site: &'static Site) -> usize {
 
 fn own_ns() -> u64 {
     let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
-    ids.filter_map(clock::thread_cpu_ns_of).sum()
+    ids.filter_map(clock::thread_cpu_ns_of).sum::<u64>() + OWN_WORK_NS.load(Relaxed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "serve")]
+    #[cfg_attr(miri, ignore = "it tells no thread's CPU time")]
+    fn work_for_the_profiler_is_in_the_account_once() {
+        let spin = || {
+            let start = ThreadCpu::cpu_now_ns();
+            while ThreadCpu::cpu_now_ns() - start < 3_000_000 {}
+        };
+        let before = OWN_WORK_NS.load(Relaxed);
+        std::thread::spawn(move || own_work(spin)).join().unwrap();
+        let spent = OWN_WORK_NS.load(Relaxed) - before;
+        assert!((3_000_000..50_000_000).contains(&spent), "{spent}");
+        std::thread::spawn(move || {
+            let _ours = OwnThread::enter();
+            own_work(spin);
+        })
+        .join()
+        .unwrap();
+        assert_eq!(OWN_WORK_NS.load(Relaxed) - before, spent, "a thread of ours is counted as a whole");
+    }
 
     #[test]
     fn a_block_that_outlasts_a_look_is_old() {

@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use crate::record;
 use crate::snapshot::Snapshot;
 
 /// What no page of ours needs is forbidden to all of them.
@@ -56,6 +57,7 @@ impl From<io::Error> for Refusal {
 pub(super) async fn work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
+    let work = || record::own_work(work);
     if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
         return work();
     }

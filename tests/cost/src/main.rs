@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// Pairs of slices in (a).
-const PAIRS: usize = 480;
+const PAIRS: usize = 1_000;
 const SLICE_MS: u32 = 250;
 /// Pairs between two questions for the budget's own account.
 const ACCOUNT_EVERY: usize = 10;
 /// While the budget finds its rates and caches fill.
 const WARM_UP_MS: u32 = 8_000;
 /// Pairs of processes in (b): where things lie in memory differs from one to the next.
-const PROCESSES: usize = 1;
+const PROCESSES: usize = 8;
 const PAIRS_EACH: usize = 10;
 /// After the load began again, before it is measured.
 const LEAD_MS: u32 = 150;

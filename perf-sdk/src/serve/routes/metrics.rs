@@ -11,6 +11,7 @@ use axum::response::Response;
 use hyper::body::Frame;
 
 use crate::export::{Exposition, Format, Pieces};
+use crate::record;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::{self, Snapshot};
 
@@ -49,11 +50,15 @@ impl HttpBody for Scrape {
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let this = self.get_mut();
         let mut chunk = Vec::with_capacity(CHUNK);
-        while !this.is_over && chunk.len() < CHUNK {
-            match this.pieces.write_next(&mut chunk) {
-                Ok(more) => this.is_over = !more,
-                Err(error) => return Poll::Ready(Some(Err(error))),
+        let written = record::own_work(|| -> io::Result<()> {
+            while !this.is_over && chunk.len() < CHUNK {
+                this.is_over = !this.pieces.write_next(&mut chunk)?;
             }
+            Ok(())
+        });
+        if let Err(error) = written {
+            this.is_over = true;
+            return Poll::Ready(Some(Err(error)));
         }
         Poll::Ready((!chunk.is_empty()).then(|| Ok(Frame::data(chunk.into()))))
     }
