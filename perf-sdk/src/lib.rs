@@ -17,6 +17,8 @@
 #[path = "private.rs"]
 pub mod __private;
 #[cfg(feature = "enabled")]
+mod assert;
+#[cfg(feature = "enabled")]
 mod atomic;
 #[cfg(feature = "enabled")]
 mod clock;
@@ -61,6 +63,8 @@ pub use settings::{SETTINGS, Setting};
 pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
+pub use assert::{assert_allocations, assert_no_leak};
+#[cfg(feature = "enabled")]
 pub use config::Builder;
 #[cfg(feature = "enabled")]
 pub use handle::Handle;
@@ -83,7 +87,10 @@ pub use tracing_layer::{TracingLayer, tracing_layer};
 #[cfg(not(feature = "enabled"))]
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
-pub use off::{Alloc, Builder, Counted, FutureExt, Handle, Profiled, measure, record, set_trace_hook};
+pub use off::{
+    Alloc, Builder, Counted, FutureExt, Handle, Profiled, assert_allocations, assert_no_leak, measure, record,
+    set_trace_hook,
+};
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;
 

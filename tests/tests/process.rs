@@ -25,6 +25,8 @@ scenarios! {
     passed_over,
     budget,
     counters_only_grow,
+    assertions,
+    allocator,
     memory_limit,
     threads_come_and_go,
     names_without_end,

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::floors::{Floor, Raised};
 use crate::histogram::Histogram;
-use crate::snapshot::{Budget, Exemplar, Function, Snapshot};
+use crate::snapshot::{Allocator, ArenaUse, Budget, Exemplar, Function, Snapshot};
 
 /// What a family's numbers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +214,78 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        name: "allocator_allocated_bytes",
+        help: "Allocated from jemalloc and not freed, usable sizes.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.allocated_bytes as f64)),
+    },
+    Row {
+        name: "allocator_active_bytes",
+        help: "Pages of jemalloc's that hold something allocated.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.active_bytes as f64)),
+    },
+    Row {
+        name: "allocator_resident_bytes",
+        help: "Physical memory that jemalloc occupies, at most.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.resident_bytes as f64)),
+    },
+    Row {
+        name: "allocator_mapped_bytes",
+        help: "Memory in jemalloc's active extents.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.mapped_bytes as f64)),
+    },
+    Row {
+        name: "allocator_retained_bytes",
+        help: "Address space that jemalloc keeps for later, without memory behind it.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.retained_bytes as f64)),
+    },
+    Row {
+        name: "allocator_metadata_bytes",
+        help: "jemalloc's book-keeping.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.metadata_bytes as f64)),
+    },
+    Row {
+        name: "allocator_fragmentation_ratio",
+        help: "Part of the active pages in which nothing is allocated.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, Allocator::fragmentation_ratio),
+    },
+    Row {
+        name: "allocator_arena_allocated_bytes",
+        help: "Allocated from one of jemalloc's arenas and not freed.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| arenas(source, |arena| arena.allocated_bytes as f64),
+    },
+    Row {
+        name: "allocator_arena_active_bytes",
+        help: "Pages of one of jemalloc's arenas that hold something allocated.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| arenas(source, |arena| arena.active_bytes as f64),
+    },
+    Row {
         name: "perf_sites",
         help: "Annotated places that ran at least once.",
         unit: "",
@@ -322,6 +394,19 @@ fn single<'a>(value: f64) -> Metrics<'a> {
 fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
     let value = source.snapshot.profiler.budget.map(value);
     Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
+}
+
+fn allocator<'a>(source: Source<'a>, value: fn(&Allocator) -> Option<f64>) -> Metrics<'a> {
+    let value = source.snapshot.allocator.as_ref().and_then(value);
+    Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
+}
+
+fn arenas<'a>(source: Source<'a>, value: fn(&ArenaUse) -> f64) -> Metrics<'a> {
+    let arenas = source.snapshot.allocator.iter().flat_map(|allocator| &allocator.arenas);
+    Box::new(arenas.map(move |arena| Metric {
+        labels: vec![("arena", arena.index.to_string().into())],
+        value: Value::Number(value(arena)),
+    }))
 }
 
 fn per_function<'a>(source: Source<'a>, value: fn(&'a Function, &'a Floor) -> Option<f64>) -> Metrics<'a> {

@@ -3,9 +3,34 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use tikv_jemallocator::Jemalloc;
 
-use super::Counted;
+use super::{Counted, uncounted};
+
+/// A block was reallocated to the size that it has.
+static IS_GLOBAL: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`Alloc`] is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
+pub(crate) fn is_global() -> bool {
+    static ASKED: OnceLock<()> = OnceLock::new();
+    ASKED.get_or_init(|| {
+        uncounted(|| {
+            let layout = Layout::new::<u64>();
+            // SAFETY: the layout is not empty; the block is reallocated to its own size and freed with the layout that it has.
+            unsafe {
+                let block = std::alloc::alloc(layout);
+                if !block.is_null() {
+                    let same = std::alloc::realloc(std::hint::black_box(block), layout, layout.size());
+                    std::alloc::dealloc(std::hint::black_box(if same.is_null() { block } else { same }), layout);
+                }
+            }
+        });
+    });
+    IS_GLOBAL.load(Relaxed)
+}
 
 /// jemalloc as the global allocator, with per-thread tallies: [`Counted`] over [`tikv_jemallocator::Jemalloc`].
 ///
@@ -51,6 +76,10 @@ unsafe impl GlobalAlloc for Alloc {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // Nobody asks for that but `is_global`.
+        if new_size == layout.size() {
+            IS_GLOBAL.store(true, Relaxed);
+        }
         // SAFETY: the caller's promise, passed on.
         unsafe { self.inner.realloc(block, layout, new_size) }
     }

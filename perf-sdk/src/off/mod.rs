@@ -3,6 +3,7 @@
 //! What is plain data or reads only plain data is the same with and without: snapshots, histograms, rates, settings.
 
 mod alloc;
+mod assert;
 mod export;
 mod future;
 mod handle;
@@ -10,6 +11,7 @@ pub mod private;
 mod record;
 
 pub use alloc::{Alloc, Counted};
+pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
 pub use future::{FutureExt, Profiled};
 pub use handle::{Builder, Handle};

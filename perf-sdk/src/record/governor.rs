@@ -25,8 +25,8 @@ const CALIBRATE_EVERY: u32 = 16;
 /// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
-/// The part of the budget that measuring keeps when scrapes take more than the rest.
-const LEAST_PART: f64 = 0.1;
+/// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
+const LEAST_PART: f64 = 0.2;
 
 /// Threads of ours, by kernel id; 0: a free place.
 static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
@@ -210,7 +210,7 @@ impl Governor {
             }
         }
         let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);
-        let left_ns = (budget_ns - ours_ns - pinned_ns).max(budget_ns * LEAST_PART);
+        let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
         let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
         let level = budget::level(&loads, left_ns);
         for (site, load) in governed {

@@ -47,7 +47,7 @@ pub(crate) use governor::own_work;
 pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
-pub(crate) use registry::{began, records};
+pub(crate) use registry::{began, current, records};
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};
 pub(crate) use shard::{Parts, SiteShard};

@@ -25,6 +25,12 @@ pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
     std::iter::successors(newest, |record| record.older())
 }
 
+/// The calling thread's record, if it has one.
+pub(crate) fn current() -> Option<&'static ThreadRecord> {
+    let slot = Slot::get();
+    slot.is_record().then(|| ThreadRecord::of(slot.as_ptr()))
+}
+
 /// When recording began, in ticks.
 pub(crate) fn began() -> u64 {
     let now = clock::wall().ticks().max(1);

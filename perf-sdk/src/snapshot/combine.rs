@@ -26,7 +26,8 @@ impl Snapshot {
         let tree = self.tree_since(earlier);
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
-        Self { functions, tree, profiler, window_ns, ..*self }.without_empty()
+        let allocator = self.allocator.clone();
+        Self { functions, tree, allocator, profiler, window_ns, ..*self }.without_empty()
     }
 
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
@@ -69,6 +70,11 @@ impl Snapshot {
         self.taken_at_unix_ns = self.taken_at_unix_ns.max(other.taken_at_unix_ns);
         self.window_ns = self.window_ns.max(other.window_ns);
         self.has_allocations |= other.has_allocations;
+        match (&mut self.allocator, &other.allocator) {
+            (Some(ours), Some(theirs)) => ours.add(theirs),
+            (None, Some(theirs)) => self.allocator = Some(theirs.clone()),
+            (_, None) => {}
+        }
         self.profiler.add(&other.profiler);
         self.sort_functions();
     }

@@ -248,6 +248,10 @@ impl Fold {
             has_allocations: memory::is_counting(),
             functions: self.functions,
             tree: self.tree,
+            #[cfg(feature = "jemalloc")]
+            allocator: super::jemalloc::allocator(),
+            #[cfg(not(feature = "jemalloc"))]
+            allocator: None,
             profiler,
         };
         snapshot.sort_functions();

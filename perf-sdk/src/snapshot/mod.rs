@@ -1,5 +1,6 @@
 //! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
 
+mod allocator;
 mod combine;
 mod error;
 mod exemplars;
@@ -10,18 +11,25 @@ mod fold;
 mod function;
 #[cfg(feature = "enabled")]
 mod hash;
+#[cfg(feature = "jemalloc")]
+mod jemalloc;
+#[cfg(feature = "enabled")]
+mod own;
 mod profiler;
 #[cfg(feature = "enabled")]
 mod threads;
 mod totals;
 mod tree;
 
+pub use allocator::{Allocator, ArenaUse};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
+#[cfg(feature = "enabled")]
+pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
@@ -47,6 +55,9 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// The call tree of all threads, merged. Parents come before their children.
     pub tree: Vec<CallNode>,
+    /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc) is the program's allocator.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub allocator: Option<Allocator>,
     /// What the profiler says of itself.
     pub profiler: Profiler,
 }

@@ -26,6 +26,8 @@ fn main() {
         ("passed_over", passed_over),
         ("budget", budget),
         ("counters_only_grow", counters_only_grow),
+        ("assertions", assertions),
+        ("allocator", allocator),
         ("memory_limit", memory_limit),
         ("threads_come_and_go", threads_come_and_go),
         ("names_without_end", names_without_end),
@@ -496,6 +498,59 @@ fn counters_only_grow() {
         }
         assert!(grown > 2_000, "{grown} counters grew");
     });
+}
+
+/// What a failed assertion on allocations says: how many, how much, and in which scopes.
+fn assertions() {
+    let message = |failed: Result<(), Box<dyn std::any::Any + Send>>| -> String {
+        *failed.expect_err("it had to fail").downcast::<String>().expect("a text")
+    };
+    let nested = || {
+        let outer = perf_sdk::measure("outer", || {
+            perf_sdk::measure("inner", || std::mem::forget(black_box(vec![0_u8; 100])));
+            black_box(Box::new(7_u32))
+        });
+        drop(outer);
+        black_box(String::from("no scope"));
+    };
+    nested();
+    perf_sdk::assert_allocations(3, nested);
+    assert_eq!(perf_sdk::assert_allocations(0, || 5), 5);
+    let said = message(catch_unwind(|| perf_sdk::assert_allocations(2, nested)));
+    let expected = "expected 2 allocations, counted 3 (112 bytes) on this thread\n  outer → inner: 1 allocations, 100 bytes\n  \
+                    outer: 1 allocations, 4 bytes\n  outside of profiled scopes: 1 allocations, 8 bytes";
+    assert_eq!(said, expected);
+    let said = message(catch_unwind(|| perf_sdk::assert_no_leak(nested)));
+    let expected = "kept 100 bytes in 1 blocks on this thread: allocated 112 bytes in 3, freed 12 in 2\n  outer → inner: 1 blocks kept, \
+                    100 bytes";
+    assert!(said.starts_with(expected), "{said}");
+    perf_sdk::assert_no_leak(|| perf_sdk::measure("tidy", || vec![1_u8; 1_000]));
+    let kept = std::cell::RefCell::new(Vec::with_capacity(10));
+    let said = message(catch_unwind(AssertUnwindSafe(|| {
+        perf_sdk::assert_no_leak(|| kept.borrow_mut().push(black_box(vec![1_u8; 10])));
+    })));
+    assert_eq!(
+        said,
+        "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
+    );
+}
+
+/// jemalloc's own figures follow what the program holds.
+fn allocator() {
+    const BYTES: u64 = 50 << 20;
+    let seen = || perf_sdk::snapshot().allocator.expect("jemalloc is this program's allocator");
+    let before = seen();
+    let held = black_box(vec![1_u8; BYTES as usize]);
+    let during = seen();
+    assert!(during.allocated_bytes >= before.allocated_bytes + BYTES, "{during:?}");
+    assert!(
+        during.resident_bytes >= during.active_bytes && during.active_bytes >= during.allocated_bytes,
+        "{during:?}"
+    );
+    assert!(during.fragmentation_ratio().is_some_and(|ratio| (0.0..0.9).contains(&ratio)), "{during:?}");
+    assert!(during.arenas.iter().map(|arena| arena.allocated_bytes).sum::<u64>() >= BYTES, "{during:?}");
+    drop(held);
+    assert!(seen().allocated_bytes < during.allocated_bytes - BYTES / 2);
 }
 
 /// Beyond the limit threads share: no call is lost, and the recorder holds no more than it may.

@@ -1,6 +1,8 @@
 //! A snapshot with something of everything, the same on every run.
 
-use perf_sdk::snapshot::{Budget, CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals};
+use perf_sdk::snapshot::{
+    Allocator, ArenaUse, Budget, CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals,
+};
 use perf_sdk::{Histogram, Scale};
 
 /// What a `metrics-exporter-prometheus` recorder renders.
@@ -34,11 +36,28 @@ wait_seconds_count 9
 "#;
 
 /// Three functions that call each other, one of them a future.
+fn allocator() -> Allocator {
+    let mut allocator = Allocator::default();
+    allocator.allocated_bytes = 3_000_000;
+    allocator.active_bytes = 4_000_000;
+    allocator.resident_bytes = 9_000_000;
+    allocator.mapped_bytes = 12_000_000;
+    allocator.retained_bytes = 20_000_000;
+    allocator.metadata_bytes = 1_500_000;
+    let mut arena = ArenaUse::default();
+    arena.index = 2;
+    arena.allocated_bytes = 2_900_000;
+    arena.active_bytes = 3_800_000;
+    allocator.arenas = vec![arena];
+    allocator
+}
+
 pub(crate) fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::default();
     snapshot.taken_at_unix_ns = 1_700_000_060_000_000_000;
     snapshot.window_ns = 60_000_000_000;
     snapshot.has_allocations = true;
+    snapshot.allocator = Some(allocator());
     snapshot.functions = vec![handle(), parse(), awkward()];
     snapshot.tree = vec![
         node(0, ROOT, 4, totals(9_000_000, 4_000_000, 10_000, 30), totals(5_000_000, 2_500_000, 4_000, 10)),
