@@ -57,6 +57,10 @@ impl fmt::Display for Listen {
     }
 }
 
+/// What may be between two samples of the live heap.
+const HEAP_BYTES: std::ops::RangeInclusive<u64> = 1 << 12..=1 << 30;
+const DEFAULT_HEAP_BYTES: Option<u64> = if cfg!(feature = "heap") { Some(512 << 10) } else { None };
+
 /// Settings as they hold: code and environment together, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
@@ -71,6 +75,8 @@ pub(crate) struct Config {
     /// A share; `None`: every call is measured.
     pub(crate) budget: Option<f64>,
     pub(crate) memory_bytes: u64,
+    /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
+    pub(crate) heap_bytes: Option<u64>,
     pub(crate) cpu_clock: Option<Engine>,
 }
 
@@ -81,6 +87,7 @@ impl Config {
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
         let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
+        let bytes = |bytes: Option<u64>| bytes.map_or("off".to_owned(), |bytes| format!("{bytes} bytes"));
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
             ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
@@ -108,6 +115,7 @@ impl Config {
                 format!("{} bytes", self.memory_bytes),
                 format!("{} bytes", other.memory_bytes),
             ),
+            ("heap", self.heap_bytes != other.heap_bytes, bytes(self.heap_bytes), bytes(other.heap_bytes)),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()
@@ -213,6 +221,11 @@ impl Builder {
         self.set("memory", size)
     }
 
+    /// One allocation of the live heap in so many bytes is sampled, as a size that is a power of two such as `512KiB`; `off`: none is.
+    pub fn heap(self, size: impl Into<String>) -> Self {
+        self.set("heap", size)
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -257,6 +270,7 @@ impl Builder {
             sample: read.parse("sample", rules)?.unwrap_or_default(),
             budget: read.parse("budget", budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
             memory_bytes: read.parse("memory", memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
+            heap_bytes: read.parse("heap", heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
         };
         match config.listen {
@@ -313,10 +327,21 @@ fn budget(text: &str) -> Option<Option<f64>> {
 }
 
 fn memory_bytes(text: &str) -> Option<u64> {
+    size(text).filter(|bytes| *bytes >= 1 << 20)
+}
+
+fn heap_bytes(text: &str) -> Option<Option<u64>> {
+    if text == "off" {
+        return Some(None);
+    }
+    let fits = |bytes: &u64| cfg!(feature = "heap") && bytes.is_power_of_two() && HEAP_BYTES.contains(bytes);
+    size(text).filter(fits).map(Some)
+}
+
+fn size(text: &str) -> Option<u64> {
     const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
     let (number, shift) = UNITS.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))?;
-    let bytes = number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)?;
-    (bytes >= 1 << 20).then_some(bytes)
+    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
 fn rules(text: &str) -> Option<Vec<Rule>> {

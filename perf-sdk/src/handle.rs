@@ -98,6 +98,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     }
     crate::record::began();
     crate::record::set_limit_bytes(config.memory_bytes);
+    crate::memory::sample_heap(config.heap_bytes);
     crate::record::set_recording(config.enabled);
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]

@@ -88,6 +88,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "what the recorder may hold; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
     },
     Setting {
+        key: "heap",
+        variable: "PERF_HEAP",
+        allowed: "a size from 4KiB to 1GiB that is a power of two, or off; without the feature heap only off",
+        default: "512KiB",
+        meaning: "one live allocation in so many bytes is sampled, to tell who holds memory; off: none is",
+    },
+    Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
         allowed: "perf-time, perf-seq, rseq or syscall",

@@ -27,6 +27,7 @@ scenarios! {
     counters_only_grow,
     assertions,
     allocator,
+    live_heap,
     memory_limit,
     threads_come_and_go,
     names_without_end,

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::floors::{Floor, Raised};
 use crate::histogram::Histogram;
-use crate::snapshot::{Allocator, ArenaUse, Budget, Exemplar, Function, Snapshot};
+use crate::snapshot::{Allocator, ArenaUse, Budget, Exemplar, Function, Heap, Snapshot};
 
 /// What a family's numbers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +214,46 @@ pub(super) const ROWS: &[Row] = &[
         },
     },
     Row {
+        name: "function_live_bytes",
+        help: "Held by allocations that were made in the function, callees not included; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.bytes as f64)),
+    },
+    Row {
+        name: "function_live_objects",
+        help: "Allocations that were made in the function, callees not included, and not freed; an estimate.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.objects as f64)),
+    },
+    Row {
+        name: "perf_heap_info",
+        help: "Whether the live heap is sampled, or why not.",
+        unit: "",
+        kind: Kind::Info,
+        is_per_function: false,
+        metrics: heap_state,
+    },
+    Row {
+        name: "perf_heap_sample_bytes",
+        help: "One allocation in so many bytes is sampled.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| heap(source, |heap| heap.sample_bytes),
+    },
+    Row {
+        name: "perf_heap_unowned_bytes",
+        help: "Held by allocations that were made in no profiled function; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| heap(source, |heap| heap.unowned.bytes),
+    },
+    Row {
         name: "allocator_allocated_bytes",
         help: "Allocated from jemalloc and not freed, usable sizes.",
         unit: "bytes",
@@ -399,6 +439,20 @@ fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
 fn allocator<'a>(source: Source<'a>, value: fn(&Allocator) -> Option<f64>) -> Metrics<'a> {
     let value = source.snapshot.allocator.as_ref().and_then(value);
     Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value) }))
+}
+
+fn heap<'a>(source: Source<'a>, value: fn(&Heap) -> u64) -> Metrics<'a> {
+    let value = source.snapshot.heap.as_ref().map(value);
+    Box::new(value.into_iter().map(|value| Metric { labels: Vec::new(), value: Value::Number(value as f64) }))
+}
+
+fn heap_state(source: Source<'_>) -> Metrics<'_> {
+    let state = source.snapshot.profiler.heap.as_str();
+    Box::new(
+        (!state.is_empty())
+            .then(|| Metric { labels: vec![("state", state.into())], value: Value::Number(1.0) })
+            .into_iter(),
+    )
 }
 
 fn arenas<'a>(source: Source<'a>, value: fn(&ArenaUse) -> f64) -> Metrics<'a> {

@@ -19,8 +19,8 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
     }
     let (unit, factor) = match weight {
         Weight::Wall | Weight::Cpu | Weight::OffCpu => ("µs", 1e-3),
-        Weight::Bytes => ("bytes", 1.0),
-        Weight::Allocations => ("allocations", 1.0),
+        Weight::Bytes | Weight::Live => ("bytes", 1.0),
+        Weight::Allocations | Weight::LiveObjects => ("allocations", 1.0),
         Weight::Calls => ("calls", 1.0),
     };
     let mut options = Options::default();

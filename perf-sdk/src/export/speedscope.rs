@@ -58,8 +58,8 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
         .collect();
     let unit = match weight {
         Weight::Wall | Weight::Cpu | Weight::OffCpu => "nanoseconds",
-        Weight::Bytes => "bytes",
-        Weight::Allocations | Weight::Calls => "none",
+        Weight::Bytes | Weight::Live => "bytes",
+        Weight::Allocations | Weight::Calls | Weight::LiveObjects => "none",
     };
     let profile = Profile {
         r#type: "sampled",

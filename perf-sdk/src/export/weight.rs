@@ -22,13 +22,26 @@ pub enum Weight {
     Allocations,
     /// Finished calls.
     Calls,
+    /// Bytes that are allocated now, by the scope that allocated them; of a window too.
+    Live,
+    /// Allocations that are not freed, likewise.
+    LiveObjects,
 }
 
 impl Weight {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Wall, Self::Cpu, Self::OffCpu, Self::Bytes, Self::Allocations, Self::Calls];
+    pub const ALL: [Self; 8] = [
+        Self::Wall,
+        Self::Cpu,
+        Self::OffCpu,
+        Self::Bytes,
+        Self::Allocations,
+        Self::Calls,
+        Self::Live,
+        Self::LiveObjects,
+    ];
 
-    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`.
+    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`, `live_objects`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -38,6 +51,8 @@ impl Weight {
             Self::Bytes => "bytes",
             Self::Allocations => "allocations",
             Self::Calls => "calls",
+            Self::Live => "live",
+            Self::LiveObjects => "live_objects",
         }
     }
 
@@ -45,6 +60,12 @@ impl Weight {
     #[must_use]
     pub fn needs_allocations(self) -> bool {
         matches!(self, Self::Bytes | Self::Allocations)
+    }
+
+    /// Whether it needs a heap that is sampled.
+    #[must_use]
+    pub fn needs_heap(self) -> bool {
+        matches!(self, Self::Live | Self::LiveObjects)
     }
 
     /// What a node has of it without its callees. Differences of estimates may be negative; here they are clamped.
@@ -57,6 +78,8 @@ impl Weight {
             Self::Bytes => own.allocated_bytes,
             Self::Allocations => own.allocations + own.reallocations,
             Self::Calls => return node.calls,
+            Self::Live => return node.live.bytes,
+            Self::LiveObjects => return node.live.objects,
         };
         u64::try_from(weight).unwrap_or(0)
     }

@@ -3,6 +3,8 @@
 mod counted;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
+#[cfg(feature = "heap")]
+mod live;
 mod tallies;
 
 pub use counted::Counted;
@@ -10,4 +12,20 @@ pub use counted::Counted;
 pub use jemalloc::Alloc;
 #[cfg(feature = "jemalloc")]
 pub(crate) use jemalloc::is_global as is_jemalloc;
+#[cfg(feature = "heap")]
+pub(crate) use live::{by_owner, lost_samples, sample_bytes, sample_heap, sampling_ns, state as heap_state};
 pub(crate) use tallies::{Tallies, is_counting, uncounted};
+
+/// Nothing: the feature is off.
+#[cfg(not(feature = "heap"))]
+pub(crate) fn sample_heap(_: Option<u64>) {}
+
+#[cfg(not(feature = "heap"))]
+pub(crate) fn heap_state() -> &'static str {
+    "off"
+}
+
+#[cfg(not(feature = "heap"))]
+pub(crate) fn sampling_ns() -> u64 {
+    0
+}

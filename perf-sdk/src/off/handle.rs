@@ -60,6 +60,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn heap(self, _size: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn memory(self, _size: impl Into<String>) -> Self {
         self
     }

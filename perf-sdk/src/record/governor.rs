@@ -308,7 +308,7 @@ fn key(site: &'static Site) -> usize {
 
 fn own_ns() -> u64 {
     let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
-    ids.filter_map(clock::thread_cpu_ns_of).sum::<u64>() + OWN_WORK_NS.load(Relaxed)
+    ids.filter_map(clock::thread_cpu_ns_of).sum::<u64>() + OWN_WORK_NS.load(Relaxed) + memory::sampling_ns()
 }
 
 #[cfg(test)]

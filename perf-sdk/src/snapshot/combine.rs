@@ -66,6 +66,7 @@ impl Snapshot {
             ours.running += theirs.running;
             ours.inclusive += theirs.inclusive;
             ours.exclusive += theirs.exclusive;
+            ours.live.add(&theirs.live);
         }
         self.taken_at_unix_ns = self.taken_at_unix_ns.max(other.taken_at_unix_ns);
         self.window_ns = self.window_ns.max(other.window_ns);
@@ -73,6 +74,11 @@ impl Snapshot {
         match (&mut self.allocator, &other.allocator) {
             (Some(ours), Some(theirs)) => ours.add(theirs),
             (None, Some(theirs)) => self.allocator = Some(theirs.clone()),
+            (_, None) => {}
+        }
+        match (&mut self.heap, &other.heap) {
+            (Some(ours), Some(theirs)) => ours.add(theirs),
+            (None, Some(_)) => self.heap = other.heap,
             (_, None) => {}
         }
         self.profiler.add(&other.profiler);
@@ -115,7 +121,9 @@ impl Snapshot {
         let mut kept: Vec<bool> = self
             .tree
             .iter()
-            .map(|node| node.calls > 0 || node.running > 0 || node.inclusive != Totals::default())
+            .map(|node| {
+                node.calls > 0 || node.running > 0 || node.live.bytes > 0 || node.inclusive != Totals::default()
+            })
             .collect();
         for at in (0..self.tree.len()).rev() {
             let parent = self.tree[at].parent;
@@ -224,6 +232,9 @@ impl Function {
         }
         self.inclusive += other.inclusive;
         self.exclusive += other.exclusive;
+        if let Some(theirs) = &other.live {
+            self.live.get_or_insert_default().add(theirs);
+        }
         if let Some(theirs) = other.future {
             let ours = self.future.get_or_insert_default();
             ours.polls += theirs.polls;
@@ -254,6 +265,9 @@ impl Profiler {
         self.memory_bytes += other.memory_bytes;
         self.memory_limit_bytes += other.memory_limit_bytes;
         self.overhead_ns += other.overhead_ns;
+        if self.heap != other.heap {
+            self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };
+        }
         if self.cpu_clock != other.cpu_clock {
             self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
         }
@@ -281,7 +295,7 @@ mod tests {
 
     fn node(function: u32, parent: u32, calls: u64, wall_ns: i64) -> CallNode {
         let inclusive = Totals { wall_ns, ..Totals::default() };
-        CallNode { function, parent, calls, samples: calls, inclusive, exclusive: inclusive, running: 0 }
+        CallNode { function, parent, calls, samples: calls, inclusive, exclusive: inclusive, ..CallNode::default() }
     }
 
     fn snapshot(functions: Vec<Function>, tree: Vec<CallNode>) -> Snapshot {

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hash::FastMap;
 use super::threads::{self, NodeReading, ThreadReading};
-use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
@@ -206,6 +206,7 @@ impl Fold {
     fn finish(mut self, threads: u64) -> Snapshot {
         self.exclusive();
         self.inclusive();
+        let heap = self.heap();
         for (function, both) in self.functions.iter_mut().zip(&self.both) {
             function.wall.merge(both);
             if let Some(cpu) = &mut function.cpu {
@@ -220,6 +221,8 @@ impl Fold {
         let window_ns = wall.ns(wall.ticks().saturating_sub(record::began()));
         let mut dropped: super::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
         dropped.insert("shared".to_owned(), record::shared_calls());
+        #[cfg(feature = "heap")]
+        dropped.insert("heap".to_owned(), memory::lost_samples());
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
         let reading = record::budget_reading();
         let profiler = Profiler {
@@ -228,6 +231,7 @@ impl Fold {
             memory_bytes: record::mapped_bytes(),
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
+            heap: memory::heap_state().to_owned(),
             overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
                 as u64,
             budget: reading.as_ref().map(|reading| Budget {
@@ -252,10 +256,51 @@ impl Fold {
             allocator: super::jemalloc::allocator(),
             #[cfg(not(feature = "jemalloc"))]
             allocator: None,
+            heap,
             profiler,
         };
         snapshot.sort_functions();
         snapshot
+    }
+
+    /// What the live allocations' scopes hold. `None` where the heap is not sampled.
+    #[cfg(feature = "heap")]
+    fn heap(&mut self) -> Option<Heap> {
+        use super::Live;
+        let sample_bytes = memory::sample_bytes()?;
+        let mut heap = Heap { sample_bytes, ..Heap::default() };
+        self.functions.iter_mut().for_each(|function| function.live = Some(Live::default()));
+        for (path, held) in memory::by_owner() {
+            let live = Live { bytes: held.bytes, objects: held.objects.round() as u64 };
+            match Node::of(path).and_then(|node| self.place_of(node)) {
+                Some(at) => {
+                    let node = &mut self.tree[at as usize];
+                    node.live.add(&live);
+                    if let Some(all) = &mut self.functions[node.function as usize].live {
+                        all.add(&live);
+                    }
+                }
+                None => heap.unowned.add(&live),
+            }
+        }
+        Some(heap)
+    }
+
+    #[cfg(not(feature = "heap"))]
+    fn heap(&mut self) -> Option<Heap> {
+        None
+    }
+
+    /// Where a thread's node came to stand in the merged tree.
+    #[cfg(feature = "heap")]
+    fn place_of(&self, node: &'static Node) -> Option<u32> {
+        let mut sites: Vec<&'static Site> =
+            std::iter::successors(Some(node), |node| node.parent()).filter_map(Node::site).collect();
+        sites.reverse();
+        sites.into_iter().try_fold(ROOT, |parent, site| {
+            let function = self.by_site.get(&ptr::from_ref(site))?;
+            self.by_path.get(&(parent, *function)).copied()
+        })
     }
 
     /// Own inclusive figures less the children's and less what recording these cost, detours put right.

@@ -3,7 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::Totals;
+use super::{Live, Totals};
 use crate::histogram::Histogram;
 
 /// Finished calls by outcome: exact counts.
@@ -100,6 +100,9 @@ pub struct Function {
     /// Without profiled callees and without what recording these took, by what empty calls cost on this machine at best. The
     /// recording of callees is in `inclusive` and in `wall`.
     pub exclusive: Totals,
+    /// Held by allocations that were made here, not in profiled callees; absent where the live heap is not sampled.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub live: Option<Live>,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,
     /// The text of the last error, at most 256 bytes, with `error = display`.

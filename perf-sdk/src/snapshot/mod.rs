@@ -11,6 +11,7 @@ mod fold;
 mod function;
 #[cfg(feature = "enabled")]
 mod hash;
+mod heap;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 #[cfg(feature = "enabled")]
@@ -28,6 +29,7 @@ pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
+pub use heap::{Heap, Live};
 #[cfg(feature = "enabled")]
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
@@ -58,6 +60,9 @@ pub struct Snapshot {
     /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc) is the program's allocator.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub allocator: Option<Allocator>,
+    /// The live heap; absent where it is not sampled, see [`Profiler::heap`].
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub heap: Option<Heap>,
     /// What the profiler says of itself.
     pub profiler: Profiler,
 }

@@ -50,6 +50,9 @@ pub struct Profiler {
     pub memory_limit_bytes: u64,
     /// The thread CPU clock in use: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub cpu_clock: String,
+    /// Whether the live heap is sampled: `on`, or why not.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub heap: String,
     /// Estimated time that recording itself cost, nanoseconds.
     pub overhead_ns: u64,
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.

@@ -3,7 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::Totals;
+use super::{Live, Totals};
 
 /// The `parent` of a node that nothing profiled called.
 pub const ROOT: u32 = u32::MAX;
@@ -28,4 +28,7 @@ pub struct CallNode {
     pub inclusive: Totals,
     /// Without profiled callees and without what recording these took; may be slightly negative.
     pub exclusive: Totals,
+    /// Held by allocations that were made here, not in profiled callees.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub live: Live,
 }

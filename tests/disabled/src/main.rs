@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .sample("nothing::*", rate)
         .budget("off")
         .memory("1MiB")
+        .heap("off")
         .cpu_clock("syscall")
         .start()?;
     perf_sdk::set_trace_hook(|| None);

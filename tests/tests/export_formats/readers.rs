@@ -182,6 +182,8 @@ fn totals_of_all_viewers_are_those_of_the_snapshot() {
                 Weight::Bytes => node.exclusive.allocated_bytes,
                 Weight::Allocations => node.exclusive.allocations + node.exclusive.reallocations,
                 Weight::Calls => node.calls as i64,
+                Weight::Live => node.live.bytes as i64,
+                Weight::LiveObjects => node.live.objects as i64,
                 other => panic!("no test of {other}"),
             })
             .map(|own| own.max(0))

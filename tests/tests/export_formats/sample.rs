@@ -1,7 +1,7 @@
 //! A snapshot with something of everything, the same on every run.
 
 use perf_sdk::snapshot::{
-    Allocator, ArenaUse, Budget, CallNode, Exemplar, Function, FutureTotals, ROOT, Snapshot, Totals,
+    Allocator, ArenaUse, Budget, CallNode, Exemplar, Function, FutureTotals, Heap, Live, ROOT, Snapshot, Totals,
 };
 use perf_sdk::{Histogram, Scale};
 
@@ -36,6 +36,13 @@ wait_seconds_count 9
 "#;
 
 /// Three functions that call each other, one of them a future.
+fn live(bytes: u64, objects: u64) -> Live {
+    let mut live = Live::default();
+    live.bytes = bytes;
+    live.objects = objects;
+    live
+}
+
 fn allocator() -> Allocator {
     let mut allocator = Allocator::default();
     allocator.allocated_bytes = 3_000_000;
@@ -58,6 +65,10 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.window_ns = 60_000_000_000;
     snapshot.has_allocations = true;
     snapshot.allocator = Some(allocator());
+    let mut heap = Heap::default();
+    heap.sample_bytes = 524_288;
+    heap.unowned = live(1_000_000, 300);
+    snapshot.heap = Some(heap);
     snapshot.functions = vec![handle(), parse(), awkward()];
     snapshot.tree = vec![
         node(0, ROOT, 4, totals(9_000_000, 4_000_000, 10_000, 30), totals(5_000_000, 2_500_000, 4_000, 10)),
@@ -66,7 +77,11 @@ pub(crate) fn snapshot() -> Snapshot {
         // An estimate that came out slightly negative.
         node(1, ROOT, 7, totals(40_000, 40_000, 64, 1), totals(-1_500, 40_000, 64, 1)),
     ];
+    snapshot.tree[1].live = live(5_242_880, 80);
+    snapshot.tree[3].live = live(524_800, 1);
+    snapshot.functions[1].live = Some(live(5_767_680, 81));
     let profiler = &mut snapshot.profiler;
+    profiler.heap = "on".into();
     profiler.sites = 3;
     profiler.threads = 2;
     profiler.memory_bytes = 131_072;

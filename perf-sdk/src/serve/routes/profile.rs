@@ -40,6 +40,13 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
         );
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }
+    if weight.needs_heap() && snapshot.heap.is_none() {
+        let state = &snapshot.profiler.heap;
+        return Err(Refusal::new(
+            StatusCode::NOT_FOUND,
+            format!("there is no {weight} weight: sampling of the live heap: {state}"),
+        ));
+    }
     if let Some(function) = &function
         && !export::has_function(&snapshot, function)
     {

@@ -1,0 +1,145 @@
+//! What jemalloc calls when it picks an allocation, and when a picked one is freed.
+//!
+//! The hooks allocate nothing, take no lock and make no system call.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ffi::{c_uint, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use tikv_jemalloc_ctl::raw;
+
+use super::owners::{self, PARTS};
+use super::table::{self, Sampled};
+use crate::clock;
+use crate::memory::is_jemalloc;
+use crate::scope::{Path, Slot};
+
+/// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since what it picked before our hooks stand would be freed
+/// without our knowing of it.
+// A program that has a configuration of its own wins: the linker takes one of the two, or refuses both where that is strong too.
+#[unsafe(export_name = "_rjem_malloc_conf")]
+static CONFIGURATION: Option<&'static std::ffi::c_char> = {
+    const TEXT: &[u8] = b"prof:true,prof_active:false,prof_accum:false\0";
+    // SAFETY: the text is a static, and not empty.
+    Some(unsafe { &*TEXT.as_ptr().cast() })
+};
+
+/// Bytes from one sample to the next, in the mean; 0: none is taken.
+static RATE: AtomicU64 = AtomicU64::new(0);
+/// Ticks that sampling took, jemalloc's own work between its two calls of our hooks included.
+static SPENT: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// When this thread's sample began, in ticks.
+    static BEGAN: Cell<u64> = const { Cell::new(0) };
+}
+
+type Backtrace = unsafe extern "C" fn(*mut *mut c_void, *mut c_uint, c_uint);
+type Picked = unsafe extern "C" fn(*const c_void, usize, *mut *mut c_void, c_uint, usize);
+type Freed = unsafe extern "C" fn(*const c_void, usize);
+
+/// Why the heap is not sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unavailable {
+    /// The program's allocator is another one.
+    OtherAllocator,
+    /// The program's own configuration of jemalloc says `prof:false`, or it was built without.
+    Off,
+    /// jemalloc refuses.
+    Refused,
+}
+
+/// Samples from now on, one in 2^`lg_rate` bytes. Again with another rate: from then on with that.
+pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
+    std::hint::black_box(&CONFIGURATION);
+    if !is_jemalloc() {
+        return Err(Unavailable::OtherAllocator);
+    }
+    // SAFETY: by jemalloc's manual a `bool`.
+    let able: bool = unsafe { raw::read(b"opt.prof\0") }.map_err(|_| Unavailable::Off)?;
+    if !able {
+        return Err(Unavailable::Off);
+    }
+    let refused = |_| Unavailable::Refused;
+    let (backtrace, picked_hook, freed_hook): (Backtrace, Picked, Freed) = (scope, picked, freed);
+    // SAFETY: the types are those that `prof_hook.h` of jemalloc 5.3 gives these hooks, `size_t` and `bool` by its manual.
+    unsafe {
+        raw::write(b"prof.reset\0", lg_rate as usize).map_err(refused)?;
+        raw::write(b"experimental.hooks.prof_backtrace\0", backtrace).map_err(refused)?;
+        raw::write(b"experimental.hooks.prof_sample\0", picked_hook).map_err(refused)?;
+        raw::write(b"experimental.hooks.prof_sample_free\0", freed_hook).map_err(refused)?;
+        RATE.store(1 << lg_rate, Relaxed);
+        raw::write(b"prof.active\0", true).map_err(refused)
+    }
+}
+
+/// Samples no more.
+pub(super) fn stop() {
+    // SAFETY: by jemalloc's manual a `bool`.
+    let _ = unsafe { raw::write(b"prof.active\0", false) };
+}
+
+/// Bytes from one sample to the next, in the mean; `None` where none was ever taken.
+pub(crate) fn sample_bytes() -> Option<u64> {
+    Some(RATE.load(Relaxed)).filter(|rate| *rate > 0)
+}
+
+/// Time that sampling took so far.
+pub(crate) fn sampling_ns() -> u64 {
+    clock::wall().ns(SPENT.load(Relaxed))
+}
+
+/// In the place of a stack: the current scope.
+unsafe extern "C" fn scope(frames: *mut *mut c_void, length: *mut c_uint, _most: c_uint) {
+    BEGAN.with(|began| began.set(clock::wall().ticks()));
+    // SAFETY: jemalloc hands over room for at least one frame, and for the number of frames.
+    unsafe {
+        *frames = current().cast_mut().cast();
+        *length = 1;
+    }
+}
+
+/// Null outside of all scopes.
+fn current() -> *const Path {
+    let slot = Slot::get();
+    if !slot.is_record() {
+        return ptr::null();
+    }
+    // SAFETY: the slot holds this thread's scopes, which are never freed.
+    let top = unsafe { &*slot.as_ptr() }.top.load(Relaxed).cast_const();
+    // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is no scope.
+    if unsafe { (*top).site }.is_some() { top } else { ptr::null() }
+}
+
+unsafe extern "C" fn picked(
+    block: *const c_void,
+    _size: usize,
+    frames: *mut *mut c_void,
+    length: c_uint,
+    usable: usize,
+) {
+    // SAFETY: jemalloc hands over as many frames as it says: what `scope` wrote.
+    let path = if length > 0 { unsafe { *frames }.cast_const().cast::<Path>() } else { ptr::null() };
+    let rate = RATE.load(Relaxed) as f64;
+    let weight = 1.0 / (1.0 - (-(usable as f64) / rate).exp());
+    let sampled =
+        Sampled { owner: owners::number(path), bytes: (usable as f64 * weight) as u64, parts: (weight * PARTS) as u64 };
+    if table::insert(block.addr(), sampled) {
+        owners::allocated(sampled.owner, sampled.bytes, sampled.parts);
+    }
+    spent(BEGAN.with(Cell::get));
+}
+
+fn spent(began: u64) {
+    SPENT.fetch_add(clock::wall().ticks().saturating_sub(began), Relaxed);
+}
+
+unsafe extern "C" fn freed(block: *const c_void, _usable: usize) {
+    let began = clock::wall().ticks();
+    if let Some(Sampled { owner, bytes, parts }) = table::remove(block.addr()) {
+        owners::freed(owner, bytes, parts);
+    }
+    spent(began);
+}

@@ -1,0 +1,51 @@
+//! Who holds the memory that is allocated now: a sample of the live allocations, each with the scope that made it.
+//!
+//! jemalloc picks allocations with a chance that grows with their size, so that one is picked every `rate` bytes in the mean, and
+//! remembers the picked ones by their pages: what was not picked costs nothing when it is freed. A picked allocation of n bytes stands for
+//! 1 / (1 − e^(−n / rate)) of its like; the weight is fixed when it is picked.
+
+mod hooks;
+mod owners;
+mod table;
+
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+pub(crate) use hooks::{sample_bytes, sampling_ns};
+pub(crate) use owners::by_owner;
+pub(crate) use table::lost as lost_samples;
+
+use hooks::Unavailable;
+
+/// An index into [`STATES`].
+static STATE: AtomicU8 = AtomicU8::new(0);
+const STATES: [&str; 5] = [
+    "off",
+    "on",
+    "perf_sdk::Alloc is not the program's global allocator",
+    "jemalloc was configured without prof:true",
+    "jemalloc refuses",
+];
+
+/// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any more. What was sampled stays until it is freed.
+pub(crate) fn sample_heap(bytes: Option<u64>) {
+    let state = match bytes {
+        None => {
+            if STATE.load(Relaxed) == 1 {
+                hooks::stop();
+            }
+            0
+        }
+        Some(bytes) => match hooks::start(bytes.ilog2()) {
+            Ok(()) => 1,
+            Err(Unavailable::OtherAllocator) => 2,
+            Err(Unavailable::Off) => 3,
+            Err(Unavailable::Refused) => 4,
+        },
+    };
+    STATE.store(state, Relaxed);
+}
+
+/// Whether it is sampled: `on`, `off`, or why it cannot be.
+pub(crate) fn state() -> &'static str {
+    STATES.get(usize::from(STATE.load(Relaxed))).copied().unwrap_or_default()
+}

@@ -1,0 +1,103 @@
+//! Sums over the sampled allocations of one scope.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+
+use crate::scope::Path;
+
+/// Scopes that can own something; what others allocate belongs to nobody.
+const CAPACITY: usize = 1 << 14;
+/// Places that are looked at.
+const PROBES: usize = 64;
+/// Objects are summed in so many parts: a weight is no whole number.
+pub(super) const PARTS: f64 = 1024.0;
+
+/// Owner number of what no scope allocated. The last place of the table, which no scope gets.
+pub(super) const NOBODY: u32 = CAPACITY as u32;
+
+static OWNERS: [Owner; CAPACITY + 1] = [const { Owner::new() }; CAPACITY + 1];
+
+struct Owner {
+    path: AtomicPtr<Path>,
+    allocated_bytes: AtomicU64,
+    allocated_parts: AtomicU64,
+    freed_bytes: AtomicU64,
+    freed_parts: AtomicU64,
+}
+
+/// What one scope holds, an estimate.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) bytes: u64,
+    pub(crate) objects: f64,
+}
+
+impl Owner {
+    const fn new() -> Self {
+        Self {
+            path: AtomicPtr::new(ptr::null_mut()),
+            allocated_bytes: AtomicU64::new(0),
+            allocated_parts: AtomicU64::new(0),
+            freed_bytes: AtomicU64::new(0),
+            freed_parts: AtomicU64::new(0),
+        }
+    }
+
+    fn held(&self) -> Held {
+        // Freed first: what comes in between is held for a moment longer, and never less than nothing.
+        let (freed_bytes, freed_parts) = (self.freed_bytes.load(Acquire), self.freed_parts.load(Acquire));
+        Held {
+            bytes: self.allocated_bytes.load(Relaxed).saturating_sub(freed_bytes),
+            objects: self.allocated_parts.load(Relaxed).saturating_sub(freed_parts) as f64 / PARTS,
+        }
+    }
+}
+
+/// The number of the scope at `path`, which is null outside of all.
+pub(super) fn number(path: *const Path) -> u32 {
+    if path.is_null() {
+        return NOBODY;
+    }
+    let start = super::table::spread(path.addr());
+    for probe in 0..PROBES {
+        let at = start.wrapping_add(probe) % CAPACITY;
+        let place = &OWNERS[at].path;
+        let there = place.load(Relaxed);
+        if ptr::eq(there, path) {
+            return at as u32;
+        }
+        if there.is_null() {
+            match place.compare_exchange(ptr::null_mut(), path.cast_mut(), AcqRel, Relaxed) {
+                Ok(_) => return at as u32,
+                Err(now) if ptr::eq(now, path) => return at as u32,
+                Err(_) => {}
+            }
+        }
+    }
+    NOBODY
+}
+
+/// So much more was allocated.
+pub(super) fn allocated(owner: u32, bytes: u64, parts: u64) {
+    if let Some(owner) = OWNERS.get(owner as usize) {
+        owner.allocated_bytes.fetch_add(bytes, Relaxed);
+        owner.allocated_parts.fetch_add(parts, Relaxed);
+    }
+}
+
+/// And so much of it freed.
+pub(super) fn freed(owner: u32, bytes: u64, parts: u64) {
+    if let Some(owner) = OWNERS.get(owner as usize) {
+        owner.freed_bytes.fetch_add(bytes, AcqRel);
+        owner.freed_parts.fetch_add(parts, AcqRel);
+    }
+}
+
+/// What each scope holds now; a null path: what belongs to none.
+pub(crate) fn by_owner() -> impl Iterator<Item = (*const Path, Held)> {
+    OWNERS
+        .iter()
+        .map(|owner| (owner.path.load(Acquire).cast_const(), owner.held()))
+        .filter(|(_, held)| held.bytes > 0 || held.objects > 0.0)
+}

@@ -1,0 +1,160 @@
+//! The sampled allocations that live.
+//!
+//! Written by whatever thread allocates or frees, without a lock: a place is claimed, filled in, and published by its address. An allocation
+//! has 32 places, by its address; where these are taken it is lost, and counted.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// Allocations at a time: at one in 512 KiB, a heap of 32 GiB.
+const CAPACITY: usize = 1 << 16;
+/// Places that one may have.
+const PLACES: usize = 32;
+/// In the place of an address, while it is filled in.
+const CLAIMED: usize = 1;
+
+static ADDRESSES: [AtomicUsize; CAPACITY] = [const { AtomicUsize::new(0) }; CAPACITY];
+static ENTRIES: [Entry; CAPACITY] = [const { Entry::new() }; CAPACITY];
+static SERIAL: AtomicU32 = AtomicU32::new(0);
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+struct Entry {
+    serial: AtomicU32,
+    owner: AtomicU32,
+    bytes: AtomicU64,
+    parts: AtomicU64,
+}
+
+/// One sampled allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sampled {
+    pub(super) owner: u32,
+    /// What it stands for.
+    pub(super) bytes: u64,
+    pub(super) parts: u64,
+}
+
+impl Entry {
+    const fn new() -> Self {
+        Self { serial: AtomicU32::new(0), owner: AtomicU32::new(0), bytes: AtomicU64::new(0), parts: AtomicU64::new(0) }
+    }
+}
+
+/// Bits of an address, spread over the word.
+pub(super) fn spread(address: usize) -> usize {
+    (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32) as usize
+}
+
+fn places(address: usize) -> impl Iterator<Item = usize> {
+    let first = spread(address) % (CAPACITY / PLACES) * PLACES;
+    first..first + PLACES
+}
+
+/// False: there is no place, and it was counted.
+pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
+    for at in places(address) {
+        let place = &ADDRESSES[at];
+        if place.load(Relaxed) == 0 && place.compare_exchange(0, CLAIMED, Acquire, Relaxed).is_ok() {
+            let entry = &ENTRIES[at];
+            entry.serial.store(SERIAL.fetch_add(1, Relaxed), Relaxed);
+            entry.owner.store(sampled.owner, Relaxed);
+            entry.bytes.store(sampled.bytes, Relaxed);
+            entry.parts.store(sampled.parts, Relaxed);
+            place.store(address, Release);
+            return true;
+        }
+    }
+    LOST.fetch_add(1, Relaxed);
+    false
+}
+
+/// Takes out the allocation at `address`; of two, the older one: where a block is resized in its place, jemalloc reports the new allocation
+/// before the end of the old one. `None`: it was lost.
+pub(super) fn remove(address: usize) -> Option<Sampled> {
+    let mut oldest: Option<(usize, u32)> = None;
+    for at in places(address) {
+        if ADDRESSES[at].load(Acquire) == address {
+            let serial = ENTRIES[at].serial.load(Relaxed);
+            if oldest.is_none_or(|(_, known)| (serial.wrapping_sub(known) as i32) < 0) {
+                oldest = Some((at, serial));
+            }
+        }
+    }
+    let (at, _) = oldest?;
+    let entry = &ENTRIES[at];
+    let sampled = Sampled {
+        owner: entry.owner.load(Relaxed),
+        bytes: entry.bytes.load(Relaxed),
+        parts: entry.parts.load(Relaxed),
+    };
+    ADDRESSES[at].store(0, Release);
+    Some(sampled)
+}
+
+/// Allocations for which there was no place.
+pub(crate) fn lost() -> u64 {
+    LOST.load(Relaxed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sampled(owner: u32) -> Sampled {
+        Sampled { owner, bytes: u64::from(owner) * 10, parts: 1 }
+    }
+
+    /// The table is the process's: each test has addresses of its own.
+    #[test]
+    fn what_is_put_in_comes_out_once() {
+        let addresses: Vec<usize> = (1..2_000).map(|n| 0x1000_0000 + n * 4096).collect();
+        for (owner, address) in (0..).zip(&addresses) {
+            assert!(insert(*address, sampled(owner)));
+        }
+        for (owner, address) in (0..).zip(&addresses) {
+            assert_eq!(remove(*address), Some(sampled(owner)));
+            assert_eq!(remove(*address), None);
+        }
+    }
+
+    #[test]
+    fn a_block_resized_in_its_place_is_the_newer_one() {
+        let address = 0x2000_0000;
+        assert!(insert(address, sampled(1)) && insert(address, sampled(2)));
+        assert_eq!(remove(address), Some(sampled(1)));
+        assert_eq!(remove(address), Some(sampled(2)));
+    }
+
+    #[test]
+    fn a_full_place_loses_and_counts() {
+        let address = 0x3000_0000;
+        assert!((0..PLACES as u32).all(|owner| insert(address, sampled(owner))));
+        let before = lost();
+        assert!(!insert(address, sampled(99)));
+        assert!(lost() > before);
+        assert!((0..PLACES as u32).all(|owner| remove(address) == Some(sampled(owner))));
+    }
+
+    #[test]
+    fn threads_take_out_what_others_put_in() {
+        let (sender, receiver) = std::sync::mpsc::channel::<(usize, u32)>();
+        std::thread::scope(|threads| {
+            for thread in 0..4_usize {
+                let sender = sender.clone();
+                threads.spawn(move || {
+                    for n in 0..5_000 {
+                        // Some stay for a while.
+                        let address = 0x4000_0000 + (thread * 5_000 + n) * 64;
+                        assert!(insert(address, sampled(n as u32)));
+                        sender.send((address, n as u32)).unwrap();
+                    }
+                });
+            }
+            drop(sender);
+            threads.spawn(move || {
+                for (address, owner) in receiver {
+                    assert_eq!(remove(address), Some(sampled(owner)));
+                }
+            });
+        });
+    }
+}

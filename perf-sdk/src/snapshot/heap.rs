@@ -1,0 +1,41 @@
+//! Who holds memory now, by a sample of the live allocations.
+
+#[cfg(feature = "enabled")]
+use serde::{Deserialize, Serialize};
+
+/// What is allocated and not freed: an estimate from sampled allocations, in usable sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Live {
+    /// Bytes.
+    pub bytes: u64,
+    /// Allocations.
+    pub objects: u64,
+}
+
+/// The live heap as a whole, at the moment of the snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Heap {
+    /// One allocation in so many bytes is sampled, in the mean.
+    pub sample_bytes: u64,
+    /// What is held by allocations that were made in no profiled scope.
+    pub unowned: Live,
+}
+
+impl Live {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.bytes += other.bytes;
+        self.objects += other.objects;
+    }
+}
+
+impl Heap {
+    /// Another process's besides.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.sample_bytes = self.sample_bytes.max(other.sample_bytes);
+        self.unowned.add(&other.unowned);
+    }
+}
