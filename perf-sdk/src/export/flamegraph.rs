@@ -28,7 +28,11 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
         Some(function) => format!("{weight} of {function}"),
         None => format!("{weight} of all profiled functions"),
     };
-    options.subtitle = Some(format!("over {:.1} s", snapshot.window_ns as f64 / 1e9));
+    options.subtitle = Some(if weight.needs_heap() {
+        "held now".to_owned()
+    } else {
+        format!("over {:.1} s", snapshot.window_ns as f64 / 1e9)
+    });
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);
     options.factor = factor;

@@ -37,7 +37,7 @@ impl<A> Counted<A> {
 
 // SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches thread-local cells
 // only: it neither allocates nor unwinds.
-unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Counted<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, passed on.
@@ -69,6 +69,10 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for Counted<A> {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's promise, passed on.
         let moved = unsafe { self.inner.realloc(block, layout, new_size) };
+        #[cfg(feature = "jemalloc")]
+        if new_size == layout.size() {
+            super::jemalloc::note_probe::<A>();
+        }
         if !moved.is_null() {
             tallies::reallocated(layout.size(), new_size);
         }

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::any::TypeId;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -10,10 +11,18 @@ use tikv_jemallocator::Jemalloc;
 
 use super::{Counted, uncounted};
 
-/// A block was reallocated to the size that it has.
+/// A block of jemalloc's was reallocated to the size that it has.
 static IS_GLOBAL: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Alloc`] is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
+/// A block of an allocator of this type was reallocated to the size that it has: nobody asks for that but [`is_global`].
+#[cold]
+pub(super) fn note_probe<A: 'static>() {
+    if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
+        IS_GLOBAL.store(true, Relaxed);
+    }
+}
+
+/// Whether [`Alloc`], or [`Counted`] over jemalloc, is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
 pub(crate) fn is_global() -> bool {
     static ASKED: OnceLock<()> = OnceLock::new();
     ASKED.get_or_init(|| {
@@ -76,10 +85,6 @@ unsafe impl GlobalAlloc for Alloc {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // Nobody asks for that but `is_global`.
-        if new_size == layout.size() {
-            IS_GLOBAL.store(true, Relaxed);
-        }
         // SAFETY: the caller's promise, passed on.
         unsafe { self.inner.realloc(block, layout, new_size) }
     }

@@ -6,7 +6,7 @@ use tikv_jemalloc_ctl::{arenas, epoch, raw, stats};
 use super::{Allocator, ArenaUse};
 use crate::memory;
 
-/// The figures now; `None` where [`Alloc`](crate::Alloc) is not the program's allocator.
+/// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor [`Counted`](crate::Counted) over jemalloc.
 ///
 /// **Cost.** jemalloc sums over its arenas, each under its lock for a moment: some ten microseconds.
 pub(super) fn allocator() -> Option<Allocator> {

@@ -57,7 +57,8 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// The call tree of all threads, merged. Parents come before their children.
     pub tree: Vec<CallNode>,
-    /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc) is the program's allocator.
+    /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc), or [`Counted`](crate::Counted) over jemalloc, is the program's
+    /// allocator.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub allocator: Option<Allocator>,
     /// The live heap; absent where it is not sampled, see [`Profiler::heap`].

@@ -21,7 +21,7 @@ static STATE: AtomicU8 = AtomicU8::new(0);
 const STATES: [&str; 5] = [
     "off",
     "on",
-    "perf_sdk::Alloc is not the program's global allocator",
+    "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted over jemalloc",
     "jemalloc was configured without prof:true",
     "jemalloc refuses",
 ];
