@@ -12,6 +12,7 @@ install_tools() {
     local missing=()
     command -v promtool > /dev/null || missing+=(prometheus)
     command -v chromium > /dev/null || missing+=(chromium)
+    command -v go > /dev/null || missing+=(golang-go)
     command -v valgrind > /dev/null || missing+=(valgrind)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt-get update -qq

@@ -17,6 +17,7 @@ macro_rules! scenarios {
 
 scenarios! {
     every_route_answers,
+    heap_profiles,
     default_port_taken,
     explicit_port_taken,
     second_start,

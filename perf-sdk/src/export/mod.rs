@@ -16,6 +16,8 @@ pub mod json;
 mod negotiate;
 #[cfg(feature = "enabled")]
 mod openmetrics;
+#[cfg(feature = "heap")]
+pub mod pprof;
 #[cfg(feature = "enabled")]
 mod prometheus;
 #[cfg(feature = "enabled")]

@@ -51,14 +51,22 @@ impl Query {
 
     /// What the request asks to see: the next `seconds`, or everything since the start.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        let Some(time) = self.seconds()? else { return take().await };
+        match self.window().await? {
+            (None, now) => Ok(now),
+            (Some(before), now) => reply::work(move || Ok(now.subtract(&before))).await,
+        }
+    }
+
+    /// The same as what was before, if it is the next `seconds`, and what is now.
+    pub(super) async fn window(&self) -> Result<(Option<Snapshot>, Snapshot), Refusal> {
+        let Some(time) = self.seconds()? else { return Ok((None, take().await?)) };
         let Ok(_place) = CAPTURES.try_acquire() else {
             let text = format!("{MAX_CAPTURES} captures are running, which is the most; try again when one has ended");
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
         };
         let before = take().await?;
         tokio::time::sleep(time).await;
-        reply::work(move || Ok(snapshot::take().subtract(&before))).await
+        Ok((Some(before), take().await?))
     }
 }
 

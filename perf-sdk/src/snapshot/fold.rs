@@ -271,7 +271,12 @@ impl Fold {
         let mut heap = Heap { sample_bytes, ..Heap::default() };
         self.functions.iter_mut().for_each(|function| function.live = Some(Live::default()));
         for (path, held) in memory::by_owner() {
-            let live = Live { bytes: held.bytes, objects: held.objects.round() as u64 };
+            let live = Live {
+                bytes: held.bytes,
+                objects: held.objects.round() as u64,
+                allocated_bytes: held.allocated_bytes,
+                allocated_objects: held.allocated_objects.round() as u64,
+            };
             match Node::of(path).and_then(|node| self.place_of(node)) {
                 Some(at) => {
                     let node = &mut self.tree[at as usize];

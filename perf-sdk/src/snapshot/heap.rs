@@ -12,6 +12,10 @@ pub struct Live {
     pub bytes: u64,
     /// Allocations.
     pub objects: u64,
+    /// Bytes allocated since sampling began, what was freed since included.
+    pub allocated_bytes: u64,
+    /// Allocations since then.
+    pub allocated_objects: u64,
 }
 
 /// The live heap as a whole, at the moment of the snapshot.
@@ -29,6 +33,8 @@ impl Live {
     pub(super) fn add(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.objects += other.objects;
+        self.allocated_bytes += other.allocated_bytes;
+        self.allocated_objects += other.allocated_objects;
     }
 }
 

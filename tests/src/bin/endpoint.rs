@@ -17,6 +17,7 @@ fn main() {
     let name = std::env::args().nth(1).unwrap_or_default();
     let scenarios: &[(&str, fn())] = &[
         ("every_route_answers", every_route_answers),
+        ("heap_profiles", heap_profiles),
         ("default_port_taken", default_port_taken),
         ("explicit_port_taken", explicit_port_taken),
         ("second_start", second_start),
@@ -95,6 +96,38 @@ fn every_route_answers() {
             assert!(answer.status == 200 || answer.text().contains("no profiled call"), "{link}: {}", answer.text());
         }
     }
+}
+
+/// As Go's own server answers: headers, parameters, refusals.
+fn heap_profiles() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().expect("a start");
+    let address = handle.address().expect("an address");
+    // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
+    drop(std::hint::black_box(vec![1_u8; 64 << 20]));
+    let held: Vec<Vec<u8>> = perf_sdk::measure("keeper", || (0..100).map(|_| vec![1_u8; 64 << 10]).collect());
+    assert!(function(&handle.snapshot(), "keeper").live.is_some_and(|live| live.bytes > 6 << 20));
+    for route in
+        ["/debug/pprof/heap", "/debug/pprof/heap?gc=1", "/debug/pprof/allocs?debug=0", "/debug/pprof/heap?seconds=0.1"]
+    {
+        let answer = get(address, route);
+        assert_eq!(answer.status, 200, "{route}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(
+            (answer.header("content-encoding"), answer.header("x-content-type-options")),
+            (None, Some("nosniff"))
+        );
+        assert!(answer.header("content-disposition").is_some_and(|value| value.starts_with("attachment")), "{route}");
+        assert_eq!(answer.body[..2], [0x1f, 0x8b], "gzip");
+    }
+    for (route, part) in
+        [("/debug/pprof/heap?debug=1", "allowed: 0"), ("/debug/pprof/allocs?second=1", "seconds, gc, debug")]
+    {
+        let answer = get(address, route);
+        assert_eq!((answer.status, answer.header("x-go-pprof")), (400, Some("1")), "{route}");
+        assert!(answer.text().contains(part), "{route}: {}", answer.text());
+    }
+    assert!(get(address, "/flamegraph?weight=live").text().contains("keeper"));
+    drop(held);
 }
 
 fn default_port_taken() {

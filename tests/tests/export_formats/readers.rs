@@ -247,3 +247,39 @@ fn a_browser_draws_the_flamegraph() {
     );
     assert!(drawn.matches("<rect").count() >= 5, "{drawn}");
 }
+
+/// Go's own reader finds each scope's bytes, in the four values, and the scopes as a tag.
+#[test]
+fn gos_pprof_reads_the_heap() {
+    if !has("go", &["version"], "install Debian's golang-go") {
+        return;
+    }
+    let folder = std::env::temp_dir().join(format!("perf-sdk-pprof-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("heap.pb.gz");
+    let opens = export::pprof::Opens::InUse;
+    export::pprof::write_heap(&sample::snapshot(), None, opens, &mut std::fs::File::create(&file).unwrap()).unwrap();
+    let read = |arguments: &[&str]| {
+        let output = std::process::Command::new("go")
+            .args(["tool", "pprof"])
+            .args(arguments)
+            .arg(&file)
+            .env("PPROF_TMPDIR", &folder)
+            .env("HOME", &folder)
+            .output()
+            .unwrap();
+        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{arguments:?}: {said}\n{complained}");
+        said.into_owned()
+    };
+    let top = read(&["-top", "-unit=bytes"]);
+    assert!(top.contains("Type: inuse_space"), "{top}");
+    assert!(top.lines().any(|line| line.contains("5767680B") && line.contains("parse")), "{top}");
+    let allocated = read(&["-top", "-unit=bytes", "-sample_index=alloc_space"]);
+    assert!(allocated.lines().any(|line| line.contains("23070720B") && line.contains("parse")), "{allocated}");
+    let tags = read(&["-tags", "-unit=bytes"]);
+    assert!(tags.contains("scope:") && tags.contains("(no profiled scope)"), "{tags}");
+    let raw = read(&["-raw"]);
+    assert!(raw.contains("PeriodType: space bytes") && raw.contains("Period: 524288"), "{raw}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -40,6 +40,8 @@ fn live(bytes: u64, objects: u64) -> Live {
     let mut live = Live::default();
     live.bytes = bytes;
     live.objects = objects;
+    live.allocated_bytes = 4 * bytes;
+    live.allocated_objects = 4 * objects;
     live
 }
 

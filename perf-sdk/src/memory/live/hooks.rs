@@ -52,6 +52,8 @@ pub(super) enum Unavailable {
 }
 
 /// Samples from now on, one in 2^`lg_rate` bytes. Again with another rate: from then on with that.
+///
+/// **Blind spot.** How far a thread is from its next sample was drawn under the rate before, at first one in 512 KiB: so much may go by unseen once.
 pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     std::hint::black_box(&CONFIGURATION);
     if !is_jemalloc() {

@@ -26,11 +26,14 @@ struct Owner {
     freed_parts: AtomicU64,
 }
 
-/// What one scope holds, an estimate.
+/// What one scope holds and allocated, an estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Held {
     pub(crate) bytes: u64,
     pub(crate) objects: f64,
+    /// Since sampling began, what was freed since included.
+    pub(crate) allocated_bytes: u64,
+    pub(crate) allocated_objects: f64,
 }
 
 impl Owner {
@@ -47,9 +50,12 @@ impl Owner {
     fn held(&self) -> Held {
         // Freed first: what comes in between is held for a moment longer, and never less than nothing.
         let (freed_bytes, freed_parts) = (self.freed_bytes.load(Acquire), self.freed_parts.load(Acquire));
+        let (bytes, parts) = (self.allocated_bytes.load(Relaxed), self.allocated_parts.load(Relaxed));
         Held {
-            bytes: self.allocated_bytes.load(Relaxed).saturating_sub(freed_bytes),
-            objects: self.allocated_parts.load(Relaxed).saturating_sub(freed_parts) as f64 / PARTS,
+            bytes: bytes.saturating_sub(freed_bytes),
+            objects: parts.saturating_sub(freed_parts) as f64 / PARTS,
+            allocated_bytes: bytes,
+            allocated_objects: parts as f64 / PARTS,
         }
     }
 }
@@ -94,10 +100,10 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64) {
     }
 }
 
-/// What each scope holds now; a null path: what belongs to none.
+/// What each scope holds now and allocated; a null path: what belongs to none.
 pub(crate) fn by_owner() -> impl Iterator<Item = (*const Path, Held)> {
     OWNERS
         .iter()
         .map(|owner| (owner.path.load(Acquire).cast_const(), owner.held()))
-        .filter(|(_, held)| held.bytes > 0 || held.objects > 0.0)
+        .filter(|(_, held)| held.allocated_bytes > 0)
 }

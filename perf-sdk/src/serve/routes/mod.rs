@@ -5,6 +5,8 @@ mod healthz;
 mod hlog;
 mod index;
 mod metrics;
+#[cfg(feature = "heap")]
+mod pprof;
 mod profile;
 mod sampling;
 mod snapshot;
@@ -28,6 +30,10 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         ("/speedscope", get(profile::speedscope)),
         ("/snapshot", get(snapshot::json)),
         ("/hlog", get(hlog::hlog)),
+        #[cfg(feature = "heap")]
+        ("/debug/pprof/heap", get(pprof::heap)),
+        #[cfg(feature = "heap")]
+        ("/debug/pprof/allocs", get(pprof::allocs)),
         ("/healthz", get(healthz::ok)),
         ("/assets/style.css", get(assets::style)),
         ("/assets/sort.js", get(assets::sort)),
