@@ -42,6 +42,7 @@ scenarios! {
     future_over_threads,
     future_polled_elsewhere,
     future_outcomes,
+    passed_polls,
     sleeping_is_off_cpu,
     allocations,
     panic_while_unwinding,

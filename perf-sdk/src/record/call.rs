@@ -323,28 +323,45 @@ fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
     let mut top = record.top();
     while !ptr::eq(top, node) {
         let Some(parent) = top.parent() else { break };
-        top.count(Outcome::Ok);
+        // A future's poll is no call of its own.
+        if top.shard().is_none_or(|shard| shard.future().is_none()) {
+            top.count(Outcome::Ok);
+        }
         top = parent;
     }
     record.set_top(node);
 }
 
+/// Closes what is open above `own`, a call or poll without a frame. False: it is not open itself. The slot is BUSY.
+pub(super) fn repair(record: &'static ThreadRecord, own: &'static Node) -> bool {
+    let is_under =
+        |node: &'static Node| std::iter::successors(Some(node), |node| node.parent()).any(|up| ptr::eq(up, own));
+    dropped::count(Reason::OutOfOrder);
+    if !is_under(record.top()) {
+        return false;
+    }
+    while record.stack.depth() > 0
+        && let Some(node) = record.stack.frame(record.stack.depth()).and_then(Frame::node)
+        && !ptr::eq(node, own)
+        && is_under(node)
+    {
+        if close_top_frame(record).is_none() {
+            return false;
+        }
+    }
+    close_passed(record, own);
+    true
+}
+
 /// Ends a call without a frame that was made from `below`. The slot is BUSY.
 fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outcome) {
-    let above = |node: &'static Node| std::iter::successors(Some(node), |node| node.parent());
     if !record.top().is_called_by(below) {
-        dropped::count(Reason::OutOfOrder);
-        let Some(own) = above(record.top()).find(|node| node.is_called_by(below)) else { return };
-        while record.stack.depth() > 0
-            && let Some(node) = record.stack.frame(record.stack.depth()).and_then(Frame::node)
-            && !ptr::eq(node, own)
-            && above(node).any(|node| ptr::eq(node, own))
-        {
-            if close_top_frame(record).is_none() {
-                return;
-            }
+        let own = std::iter::successors(Some(record.top()), |node| node.parent()).find(|node| node.is_called_by(below));
+        match own {
+            Some(own) if repair(record, own) => {}
+            Some(_) => return,
+            None => return dropped::count(Reason::OutOfOrder),
         }
-        close_passed(record, own);
     }
     record.top().count(outcome);
     record.set_top(below);

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::thread;
 
 use pin_project_lite::pin_project;
 
@@ -130,11 +131,13 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The frame of one poll.
+/// One poll: its frame, or its caller if it is counted only.
 #[derive(Debug)]
 pub(crate) struct OpenPoll {
     record: &'static ThreadRecord,
     place: Place,
+    /// What ending it costs is to be timed.
+    is_timed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +208,7 @@ impl Call {
             return Some(open);
         }
         record.timed(started, if self.weight > 0 { Part::BeginPoll } else { Part::BeginPollPassed });
-        Some(OpenPoll { place: open.place.timed(), ..open })
+        Some(OpenPoll { is_timed: true, ..open })
     }
 
     #[cold]
@@ -213,8 +216,10 @@ impl Call {
     fn time_end(&mut self, open: OpenPoll, outcome: Option<Outcome>, ticks: u64) {
         let record = open.record;
         let started = record.start_timing();
-        call::delay(record, open.place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
-        self.leave(open, outcome);
+        if open.place.is_plain() {
+            call::delay(record, open.place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
+        }
+        self.leave(OpenPoll { is_timed: false, ..open }, outcome);
         record.timed(started, if self.weight > 0 { Part::EndPoll } else { Part::EndPollPassed });
     }
 
@@ -237,6 +242,13 @@ impl Call {
             if is_first {
                 self.start(record, node, site);
             }
+            let top = record.top();
+            // PERF: one that is only counted moves the scope there and back, as a call does. Not where another scope polls than the one that
+            // polled first: readers find the callers of what has no frame by its place in the tree.
+            if self.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
+                record.set_top(node);
+                return Some(OpenPoll { record, place: Place::passed(top), is_timed: false });
+            }
             let place = push(record, node, self.weight, Some(self.cpu_weight)).or_else(|| {
                 dropped::count(Reason::Memory);
                 None
@@ -245,7 +257,7 @@ impl Call {
             if is_first {
                 self.began = start;
             }
-            Some(OpenPoll { record, place })
+            Some(OpenPoll { record, place, is_timed: false })
         });
         if open.is_none() {
             self.share(site);
@@ -307,13 +319,18 @@ impl Call {
 
     /// The piece ends; with an outcome the whole call does.
     pub(crate) fn leave(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
-        let OpenPoll { record, place } = open;
+        let OpenPoll { record, place, is_timed } = open;
+        if let Some(below) = place.below()
+            && !is_timed
+        {
+            return self.leave_passed(record, below, outcome);
+        }
         let ticks = record.wall.ticks();
         if Slot::get() != Slot::of(record.scopes()) {
             return dropped::count(Reason::Stale);
         }
-        if let Some(place) = place.untimed() {
-            return self.time_end(OpenPoll { record, place }, outcome, ticks);
+        if is_timed {
+            return self.time_end(open, outcome, ticks);
         }
         Slot::BUSY.set();
         if let Some((node, measured)) = pop(record, place, ticks) {
@@ -338,6 +355,25 @@ impl Call {
             if let Some(outcome) = outcome {
                 self.complete(record, node, measured.end, outcome);
             }
+        }
+        leave_for_good(record);
+    }
+
+    /// A piece ends that was counted only.
+    fn leave_passed(&mut self, record: &'static ThreadRecord, below: &'static Node, outcome: Option<Outcome>) {
+        if Slot::get() != Slot::of(record.scopes()) {
+            return dropped::count(Reason::Stale);
+        }
+        let Some((_, node)) = self.here else { return };
+        Slot::BUSY.set();
+        if std::ptr::eq(record.top(), node) || call::repair(record, node) {
+            record.set_top(below);
+        }
+        if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
+            future.polls.add(1);
+        }
+        if let Some(outcome) = outcome {
+            self.complete(record, node, 0, outcome);
         }
         leave_for_good(record);
     }

@@ -46,6 +46,7 @@ fn main() {
         ("future_over_threads", future_over_threads),
         ("future_polled_elsewhere", future_polled_elsewhere),
         ("future_outcomes", future_outcomes),
+        ("passed_polls", passed_polls),
         ("sleeping_is_off_cpu", sleeping_is_off_cpu),
         ("allocations", allocations),
         ("panic_while_unwinding", panic_while_unwinding),
@@ -899,6 +900,78 @@ fn future_outcomes() {
     assert!(seen.functions.iter().all(|f| f.name != "never_polled"));
 }
 
+/// Futures that are counted only: outcomes, polls, callers, callees, polls elsewhere, guards that outlive a poll.
+fn passed_polls() {
+    quiet_panics();
+    let handle =
+        perf_sdk::builder().listen("off").sample("*counted*", Rate::NEVER).report(false).start().expect("a start");
+    let open = AtomicBool::new(true);
+    let gate = || Gate { open: &open, spin: Duration::ZERO };
+    // A first call decides its own fate; the next ones are counted only.
+    for _ in 0..3 {
+        assert!(poll(pin!(gate().profiled("counted"))).is_ready());
+    }
+    assert_eq!(function(&handle.snapshot(), "counted").samples, 0);
+    open.store(false, Relaxed);
+    {
+        let inner = async {
+            perf_sdk::measure("callee", || black_box(1));
+            gate().profiled("counted_inner").await;
+        };
+        let mut outer = pin!(inner.profiled("counted_outer"));
+        assert!(perf_sdk::measure("caller", || poll(outer.as_mut())).is_pending());
+        let seen = handle.snapshot();
+        assert_eq!(function(&seen, "counted_outer").running, 1);
+        assert_eq!(
+            node(&seen, &["caller", "counted_outer", "callee"]).map(|n| n.calls),
+            Some(1),
+            "callees know their caller"
+        );
+        // Polled by another scope than the first time, and at last by none.
+        assert!(perf_sdk::measure("elsewhere", || poll(outer.as_mut())).is_pending());
+        open.store(true, Relaxed);
+        assert!(poll(outer.as_mut()).is_ready());
+        let seen = handle.snapshot();
+        assert_eq!((function(&seen, "counted_outer").calls.ok, function(&seen, "counted_outer").running), (1, 0));
+        assert_eq!(function(&seen, "counted_outer").future.map(|future| future.polls), Some(3));
+        assert_eq!(node(&seen, &["caller", "counted_outer", "counted_inner"]).map(|n| n.calls), Some(1));
+    }
+    open.store(false, Relaxed);
+    {
+        let mut dropped = pin!(gate().profiled("counted"));
+        assert!(poll(dropped.as_mut()).is_pending());
+    }
+    let panics = catch_unwind(|| {
+        let _ = poll(pin!(async { panic!("in poll") }.profiled("counted_panics")));
+    });
+    assert!(panics.is_err());
+    // Guards that outlive the poll: a measured call's and one that is counted only.
+    let (kept, rate) = (Cell::new(None), [Rate::ALWAYS, Rate::NEVER]);
+    for (round, rate) in (1..).zip(rate) {
+        use perf_sdk::__private::{Options, Sample, Site, Source, enter};
+        static KEPT: Site = Site::new(
+            Source { name: Some("kept"), path: || "", ident: "kept", module: "", file: "", line: 0 },
+            Options { sample: Sample::Default, ..Options::DEFAULT },
+        );
+        handle.set_sampling("kept", Some(rate));
+        let leaves = async { kept.set(Some(enter(&KEPT))) };
+        assert!(poll(pin!(leaves.profiled("counted_leaves"))).is_ready());
+        drop(kept.take());
+        let seen = handle.snapshot();
+        assert_eq!((function(&seen, "kept").calls.ok, function(&seen, "kept").running), (round, 0), "{rate}");
+        assert_eq!(
+            (function(&seen, "counted_leaves").calls.ok, function(&seen, "counted_leaves").running),
+            (round, 0),
+            "{rate}"
+        );
+    }
+    let seen = handle.snapshot();
+    assert_eq!((function(&seen, "counted").calls.ok, function(&seen, "counted").calls.cancelled), (3, 1));
+    assert_eq!(function(&seen, "counted_panics").calls.panic, 1);
+    perf_sdk::measure("afterwards", || ());
+    assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
+}
+
 fn sleeping_is_off_cpu() {
     warm_up();
     let before = perf_sdk_tests::process_cpu();
@@ -912,7 +985,6 @@ fn sleeping_is_off_cpu() {
     assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns < 10_000_000, "{sleeps:?}");
     assert!(works.wall_ns >= 100_000_000 && works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
     let found = works.cpu_ns + sleeps.cpu_ns;
-    eprintln!("XX {found} of {used}");
     assert!((found - used).abs() < used / 50 + 2_000_000, "{found} of {used}");
     let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
     assert!(cpu < 1_000_000.0, "median CPU of a sleep: {cpu} ns");
