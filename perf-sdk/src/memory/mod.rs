@@ -13,12 +13,17 @@ pub use jemalloc::Alloc;
 #[cfg(feature = "jemalloc")]
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(feature = "heap")]
-pub(crate) use live::{by_owner, lost_samples, sample_bytes, sample_heap, sampling_ns, state as heap_state};
+pub(crate) use live::{
+    by_owner, lost_samples, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state,
+};
 pub(crate) use tallies::{Tallies, is_counting, uncounted};
 
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn sample_heap(_: Option<u64>) {}
+
+#[cfg(not(feature = "heap"))]
+pub(crate) fn pause_heap(_: bool) {}
 
 #[cfg(not(feature = "heap"))]
 pub(crate) fn heap_state() -> &'static str {

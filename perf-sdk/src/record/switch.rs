@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::clock;
+use crate::memory;
 
 static OFF: AtomicBool = AtomicBool::new(false);
 /// What passed while recording was off, up to the last time that it was switched on.
@@ -71,4 +72,5 @@ pub(crate) fn set_recording(on: bool) {
         _ => {}
     }
     OFF.store(!on, Relaxed);
+    memory::pause_heap(!on);
 }

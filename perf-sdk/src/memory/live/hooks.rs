@@ -77,10 +77,10 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     }
 }
 
-/// Samples no more.
-pub(super) fn stop() {
+/// Once started: samples no more, or again.
+pub(super) fn set_active(active: bool) {
     // SAFETY: by jemalloc's manual a `bool`.
-    let _ = unsafe { raw::write(b"prof.active\0", false) };
+    let _ = unsafe { raw::write(b"prof.active\0", active) };
 }
 
 /// Bytes from one sample to the next, in the mean; `None` where none was ever taken.

@@ -8,7 +8,7 @@ mod hooks;
 mod owners;
 mod table;
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 pub(crate) use hooks::{sample_bytes, sampling_ns};
 pub(crate) use owners::by_owner;
@@ -17,7 +17,11 @@ pub(crate) use table::lost as lost_samples;
 use hooks::Unavailable;
 
 /// An index into [`STATES`].
-static STATE: AtomicU8 = AtomicU8::new(0);
+static STATE: AtomicU8 = AtomicU8::new(OFF);
+const OFF: u8 = 0;
+const ON: u8 = 1;
+/// Recording is off for the moment.
+static PAUSED: AtomicBool = AtomicBool::new(false);
 const STATES: [&str; 5] = [
     "off",
     "on",
@@ -30,13 +34,13 @@ const STATES: [&str; 5] = [
 pub(crate) fn sample_heap(bytes: Option<u64>) {
     let state = match bytes {
         None => {
-            if STATE.load(Relaxed) == 1 {
-                hooks::stop();
+            if STATE.load(Relaxed) == ON {
+                hooks::set_active(false);
             }
-            0
+            OFF
         }
         Some(bytes) => match hooks::start(bytes.ilog2()) {
-            Ok(()) => 1,
+            Ok(()) => ON,
             Err(Unavailable::OtherAllocator) => 2,
             Err(Unavailable::Off) => 3,
             Err(Unavailable::Refused) => 4,
@@ -45,7 +49,18 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
     STATE.store(state, Relaxed);
 }
 
+/// Samples none while recording is off. What was sampled before stays until it is freed.
+pub(crate) fn pause_heap(paused: bool) {
+    PAUSED.store(paused, Relaxed);
+    if STATE.load(Relaxed) == ON {
+        hooks::set_active(!paused);
+    }
+}
+
 /// Whether it is sampled: `on`, `off`, or why it cannot be.
 pub(crate) fn state() -> &'static str {
+    if PAUSED.load(Relaxed) {
+        return STATES[usize::from(OFF)];
+    }
     STATES.get(usize::from(STATE.load(Relaxed))).copied().unwrap_or_default()
 }
