@@ -50,6 +50,19 @@ pub(crate) fn reading() -> Option<Reading> {
     READING.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// All that the account has found so far.
+static ACCOUNT_NS: AtomicU64 = AtomicU64::new(0);
+
+/// What recording, scrapes and our own threads took up to the latest look, nanoseconds; 0 without a budget.
+pub(crate) fn account_ns() -> u64 {
+    ACCOUNT_NS.load(Relaxed)
+}
+
+/// In a forked child.
+pub(super) fn after_fork() {
+    ACCOUNT_NS.store(0, Relaxed);
+}
+
 /// CPU time that other threads than ours spent for the profiler.
 static OWN_WORK_NS: AtomicU64 = AtomicU64::new(0);
 
@@ -223,6 +236,7 @@ impl Governor {
             }
         }
         begin_anew(&changed);
+        ACCOUNT_NS.fetch_add((floor_ns + measured_ns + ours_ns) as u64, Relaxed);
         let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let reading = Reading {
             budget: self.share,

@@ -44,7 +44,7 @@ pub(crate) use dropped::{counts as dropped_counts, torn_read};
 pub(crate) use future::{Call, OpenPoll};
 #[cfg(feature = "serve")]
 pub(crate) use governor::own_work;
-pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
+pub(crate) use governor::{Governor, OwnThread, account_ns, reading as budget_reading};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
 pub(crate) use registry::{began, current, records};

@@ -5,6 +5,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use super::dropped;
+use super::governor;
 use super::overhead;
 use super::shared;
 use super::thread::ThreadRecord;
@@ -110,6 +111,7 @@ fn forget_all() {
     BEGAN.store(0, Relaxed);
     dropped::reset();
     overhead::after_fork();
+    governor::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {
         Slot::NEW.set();

@@ -232,8 +232,10 @@ impl Fold {
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             heap: memory::heap_state().to_owned(),
-            overhead_ns: (self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
-                as u64,
+            // By what empty calls cost, where nobody keeps an account.
+            overhead_ns: ((self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
+                as u64)
+                .max(record::account_ns()),
             budget: reading.as_ref().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,

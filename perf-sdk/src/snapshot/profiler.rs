@@ -15,7 +15,7 @@ pub type Dropped = BTreeMap<String, u64>;
 pub struct Budget {
     /// What recording may take.
     pub allowed: f64,
-    /// What it takes, with scrapes and the profiler's own threads. An estimate from what empty calls cost at the start.
+    /// What it takes, with scrapes and the profiler's own threads. An estimate from calls that are timed where they happen.
     pub achieved: f64,
     /// Of that, what counting calls takes, which measuring fewer of them cannot save.
     pub floor: f64,
@@ -53,7 +53,7 @@ pub struct Profiler {
     /// Whether the live heap is sampled: `on`, or why not.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: String,
-    /// Estimated time that recording itself cost, nanoseconds.
+    /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.
     pub overhead_ns: u64,
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]

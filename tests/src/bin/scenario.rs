@@ -437,6 +437,10 @@ fn budget() {
             assert!(start.elapsed() < Duration::from_secs(10), "{now:?}, 1 in {}", one_in(&seen, "hot"));
         };
         assert_eq!(one_in(&kept, "slow"), 1, "slow calls cost next to nothing");
+        let now = kept.profiler.budget.unwrap_or_default();
+        // At least a look of 250 ms on two threads.
+        let least_ns = (now.achieved * 250e6 / 2.0) as u64;
+        assert!(kept.profiler.overhead_ns >= least_ns, "{} of {now:?}", kept.profiler.overhead_ns);
     });
     let seen = handle.snapshot();
     let hot = function(&seen, "hot");
@@ -705,8 +709,16 @@ fn switched_off() {
         assert!(poll(std::pin::pin!(ready())).is_ready());
     };
     work();
-    assert!(handle.snapshot().functions.is_empty());
+    let held = black_box(vec![1_u8; 64 << 20]);
+    let seen = handle.snapshot();
+    assert!(seen.functions.is_empty());
+    assert_eq!((seen.profiler.heap.as_str(), seen.heap.map(|heap| heap.unowned.allocated_bytes)), ("off", Some(0)));
     handle.set_recording(true);
+    drop(black_box(vec![1_u8; 64 << 20]));
+    let seen = handle.snapshot();
+    assert_eq!(seen.profiler.heap, "on");
+    assert!(seen.heap.is_some_and(|heap| heap.unowned.allocated_bytes >= 64 << 20));
+    drop(held);
     work();
     perf_sdk::measure("open", || {
         handle.set_recording(false);
