@@ -75,7 +75,8 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
-        for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(allocations) {
+        let heap: &[&str] = if snapshot.heap.is_some() { &["live"] } else { &[] };
+        for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(allocations).chain(heap) {
             let _ = write!(page, "<a href=\"flamegraph?weight={weight}\">{weight}</a>");
         }
         page.push_str("<a href=\"flamegraph?weight=wall&amp;seconds=10\">next 10 s</a>");
