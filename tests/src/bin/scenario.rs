@@ -431,12 +431,13 @@ fn budget() {
             thread::sleep(Duration::from_millis(100));
             let seen = handle.snapshot();
             let now = seen.profiler.budget.unwrap_or_default();
-            if one_in(&seen, "hot") > 1 && now.achieved - now.floor <= 1.5 * now.allowed {
+            // Slow calls cost next to nothing; a busy machine may make them dear for a look.
+            let rates = [one_in(&seen, "hot"), one_in(&seen, "slow")];
+            if rates[0] > 1 && rates[1] == 1 && now.achieved - now.floor <= 1.5 * now.allowed {
                 break seen;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "{now:?}, 1 in {}", one_in(&seen, "hot"));
+            assert!(start.elapsed() < Duration::from_secs(30), "{now:?}, hot and slow 1 in {rates:?}");
         };
-        assert_eq!(one_in(&kept, "slow"), 1, "slow calls cost next to nothing");
         let now = kept.profiler.budget.unwrap_or_default();
         // At least a look of 250 ms on two threads.
         let least_ns = (now.achieved * 250e6 / 2.0) as u64;
