@@ -8,7 +8,7 @@ use syn::{Error, Expr, Ident, Lit, Path, Token};
 
 /// What an unknown option is answered with.
 const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `cpu = false`, `alloc = false`, \
-    `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
+    `bounded = bytes`, `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
 
 /// The most calls that a measured one may stand for.
 const MOST: u32 = 4096;
@@ -39,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) sample: Option<Given<Sample>>,
     pub(crate) cpu: Option<Given<bool>>,
     pub(crate) alloc: Option<Given<bool>>,
+    pub(crate) bounded: Option<Given<Expr>>,
     pub(crate) result: Option<Given<bool>>,
     pub(crate) future: Option<Given<bool>>,
     pub(crate) error: Option<Given<()>>,
@@ -90,6 +91,7 @@ impl Options {
             "sample" => set(&mut self.sample, key, input, parse_sample),
             "cpu" => set(&mut self.cpu, key, input, |input| flag(input, "`cpu` takes `false` or `true`")),
             "alloc" => set(&mut self.alloc, key, input, |input| flag(input, "`alloc` takes `false` or `true`")),
+            "bounded" => set(&mut self.bounded, key, input, parse_bytes),
             "result" => set(&mut self.result, key, input, |input| flag(input, "`result` takes `true` or `false`")),
             "future" => set(&mut self.future, key, input, |input| flag(input, "`future` takes `true` or `false`")),
             "error" => {
@@ -181,6 +183,18 @@ fn parse_name(input: ParseStream<'_>) -> syn::Result<Expr> {
         .ok()
         .filter(is_name)
         .ok_or_else(|| Error::new(span, "`name` takes a string that is not empty: `name = \"…\"`"))
+}
+
+fn parse_bytes(input: ParseStream<'_>) -> syn::Result<Expr> {
+    let span = input.span();
+    let wanted = "`bounded` takes a number of bytes, at least 1: a constant expression such as `64 << 20`";
+    let expr: Expr = input.parse().map_err(|_| Error::new(span, wanted))?;
+    match &expr {
+        Expr::Lit(lit) if !matches!(&lit.lit, Lit::Int(bytes) if bytes.base10_digits() != "0") => {
+            Err(Error::new(span, wanted))
+        }
+        _ => Ok(expr),
+    }
 }
 
 /// `always`, `never`, or a rate between the two: `"10%"`, `"1/64"`.

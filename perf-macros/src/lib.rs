@@ -40,6 +40,7 @@ use proc_macro2::TokenStream;
 /// | `sample = never` | count calls and outcomes, measure none | yes |
 /// | `cpu = false` | leave thread CPU time out | yes |
 /// | `alloc = false` | leave allocations out | yes |
+/// | `bounded = 64 << 20` | what it and its callees allocate may hold so many bytes at a time, any constant `usize` expression: a cache, say, which the leak detector then does not suspect | |
 /// | `result = true` | the return type is a `Result` under another name | |
 /// | `result = false` | an `Err` is nothing unusual here: every return counts as ok | |
 /// | `future = true` | the return type is an alias of a boxed future | |

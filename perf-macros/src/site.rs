@@ -54,7 +54,7 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
     let cpu = options.cpu.as_ref().is_none_or(|given| given.value);
     let alloc = options.alloc.as_ref().is_none_or(|given| given.value);
     let sample = options.sample.as_ref().map(|given| given.value);
-    if cpu && alloc && sample.is_none() {
+    if cpu && alloc && sample.is_none() && options.bounded.is_none() {
         return quote_spanned!(span=> #private::Options::DEFAULT);
     }
     let sample = match sample {
@@ -63,7 +63,19 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
         Some(Sample::Never) => quote_spanned!(span=> Never),
         Some(Sample::OneIn(n)) => quote_spanned!(span=> OneIn(#n)),
     };
-    quote_spanned!(span=> #private::Options { sample: #private::Sample::#sample, cpu: #cpu, alloc: #alloc })
+    let bounded = match &options.bounded {
+        None => quote_spanned!(span=> 0),
+        Some(bytes) => {
+            let bytes = &bytes.value;
+            quote_spanned!(span=> #private::bytes(#bytes))
+        }
+    };
+    quote_spanned!(span=> #private::Options {
+        sample: #private::Sample::#sample,
+        cpu: #cpu,
+        alloc: #alloc,
+        bounded: #bounded,
+    })
 }
 
 /// PERF: two literals cost the compiler less than `file!()` and `line!()`, and they are right inside a measured `mod`, where

@@ -60,6 +60,7 @@ fn container_options(options: &Options) -> syn::Result<()> {
         ("name", options.name.as_ref().map(|given| given.span)),
         ("result", options.result.as_ref().map(|given| given.span)),
         ("future", options.future.as_ref().map(|given| given.span)),
+        ("bounded", options.bounded.as_ref().map(|given| given.span)),
     ];
     match single.iter().find_map(|(name, span)| span.map(|span| (name, span))) {
         Some((name, span)) => Err(Error::new(

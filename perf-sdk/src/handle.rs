@@ -13,7 +13,8 @@ use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, Leaks, Snapshot};
+use crate::watch::Watcher;
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
 ///
@@ -31,6 +32,7 @@ struct Running {
     /// A forked child inherits the memory but not the endpoint.
     process: u32,
     budget: Mutex<Option<Keeper>>,
+    leaks: Mutex<Option<Watcher>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
 }
@@ -71,6 +73,12 @@ impl Handle {
         !crate::record::is_off()
     }
 
+    /// What the leak detector thinks; `None` before its first look, and where it is off.
+    #[must_use]
+    pub fn leaks(&self) -> Option<Leaks> {
+        snapshot::leaks()
+    }
+
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -103,11 +111,11 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;
-    #[cfg(not(feature = "serve"))]
-    let _ = builder;
     let keeper = config.budget.map(Keeper::start).transpose().map_err(Error::Thread)?;
+    let watcher = config.leaks.map(|rules| Watcher::start(rules, builder.on_leak)).transpose();
     let running = Arc::new(Running {
         budget: Mutex::new(keeper),
+        leaks: Mutex::new(watcher.map_err(Error::Thread)?),
         config,
         process: process::id(),
         #[cfg(feature = "serve")]
@@ -124,10 +132,14 @@ impl Drop for Running {
             if let Some(keeper) = self.budget.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 keeper.forget();
             }
+            if let Some(watcher) = self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                watcher.forget();
+            }
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        drop(self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.budget.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());

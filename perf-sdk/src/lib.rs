@@ -32,7 +32,11 @@ mod governor;
 mod handle;
 mod histogram;
 #[cfg(feature = "enabled")]
+mod leak;
+#[cfg(feature = "enabled")]
 mod memory;
+#[cfg(feature = "enabled")]
+mod monitor;
 #[cfg(not(feature = "enabled"))]
 mod off;
 #[cfg(feature = "enabled")]
@@ -54,6 +58,9 @@ pub mod snapshot;
 mod trace;
 #[cfg(feature = "tracing")]
 mod tracing_layer;
+mod units;
+#[cfg(feature = "enabled")]
+mod watch;
 
 pub use error::Error;
 pub use histogram::{Histogram, Native, Scale, Span};

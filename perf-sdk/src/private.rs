@@ -22,6 +22,13 @@ pub fn type_path<T: ?Sized>() -> &'static str {
     core::any::type_name::<T>()
 }
 
+/// What a scope is declared to hold at most; nothing at all is not to be declared.
+#[must_use]
+pub const fn bytes(bytes: usize) -> u64 {
+    assert!(bytes > 0, "`bounded` takes at least 1 byte");
+    bytes as u64
+}
+
 /// Calls a closure: one that returns a borrow of what it captured must pass through a function like this.
 ///
 /// Always inlined, so that the body of a `#[target_feature]` function keeps its features.

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perf_sdk::FutureExt as _;
+use perf_sdk::snapshot::Finding;
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -60,8 +61,12 @@ fn metrics_of_the_scrape() {
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());
     let mut text = Vec::new();
     let exposition = perf_sdk::export::Exposition::new();
+    let mut snapshot = perf_sdk::snapshot();
+    let mut finding = Finding::default();
+    finding.below_bytes = 64;
+    snapshot.leaks.get_or_insert_default().findings.push(finding);
     exposition
-        .write(perf_sdk::export::Format::Text, &perf_sdk::snapshot(), None, &mut text)
+        .write(perf_sdk::export::Format::Text, &snapshot, None, &mut text)
         .expect("a scrape into memory");
     let text = String::from_utf8(text).expect("text");
     let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");

@@ -5,29 +5,32 @@ use std::process::Command;
 use perf_sdk_tests::{has, run};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+const HEAP: &str = env!("CARGO_BIN_EXE_heap");
 const PLAIN: &str = env!("CARGO_BIN_EXE_plain");
 const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
 const ACCOUNT: &str = env!("CARGO_BIN_EXE_account");
 const DHAT: &str = env!("CARGO_BIN_EXE_exact");
 
 macro_rules! scenarios {
-    ($($name:ident),+ $(,)?) => {
+    ($program:ident: $($name:ident),+ $(,)?) => {
         $(#[test]
         fn $name() {
-            run(SCENARIO, stringify!($name), &[]);
+            run($program, stringify!($name), &[]);
         })+
     };
 }
 
 scenarios! {
+    HEAP: assertions, allocator, live_heap, estimates, leaks, counts_that_grow,
+}
+
+scenarios! {
+    SCENARIO:
     exact_counts,
     exact_counts_sampled,
     passed_over,
     budget,
     counters_only_grow,
-    assertions,
-    allocator,
-    live_heap,
     memory_limit,
     threads_come_and_go,
     names_without_end,

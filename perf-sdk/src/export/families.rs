@@ -1,12 +1,13 @@
 //! The metrics: one table, whichever format they are written in. A new metric is a new row.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
 use super::floors::{Floor, Raised};
 use crate::histogram::Histogram;
-use crate::snapshot::{Allocator, ArenaUse, Budget, Exemplar, Function, Heap, Snapshot};
+use crate::snapshot::{Allocator, ArenaUse, Budget, Exemplar, Finding, Function, Heap, Snapshot, Watched};
 
 /// What a family's numbers mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +255,39 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| heap(source, |heap| heap.unowned.bytes),
     },
     Row {
+        name: "leak_suspect_bytes",
+        help: "Held by old allocations that were judged a leak or nearly, and resident memory that is not allocated, by verdict; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| {
+            leaks(
+                source,
+                |finding| finding.below_bytes > 0 || finding.watched == Watched::Resident,
+                |finding| finding.retained_bytes,
+            )
+        },
+    },
+    Row {
+        name: "leak_suspect_objects",
+        help: "Things that were judged a leak or nearly, by verdict; an estimate where memory is sampled.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| leaks(source, |finding| finding.watched != Watched::Resident, |finding| finding.objects),
+    },
+    Row {
+        name: "leak_windows_total",
+        help: "Looks at what is held.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| {
+            let windows = source.snapshot.leaks.as_ref().map(|leaks| Value::Number(leaks.windows as f64));
+            Box::new(windows.into_iter().map(|value| Metric { labels: Vec::new(), value }))
+        },
+    },
+    Row {
         name: "allocator_allocated_bytes",
         help: "Allocated from jemalloc and not freed, usable sizes.",
         unit: "bytes",
@@ -453,6 +487,25 @@ fn heap_state(source: Source<'_>) -> Metrics<'_> {
             .then(|| Metric { labels: vec![("state", state.into())], value: Value::Number(1.0) })
             .into_iter(),
     )
+}
+
+/// Findings with equal labels are summed.
+fn leaks<'a>(source: Source<'a>, is_meant: fn(&Finding) -> bool, value: fn(&Finding) -> u64) -> Metrics<'a> {
+    let findings = source.snapshot.leaks.iter().flat_map(|leaks| &leaks.findings);
+    let mut sums: BTreeMap<(&str, &str, &str, &str), u64> = BTreeMap::new();
+    for finding in findings.filter(|finding| is_meant(finding)) {
+        let (watched, verdict) = (finding.watched.name(), finding.verdict.name());
+        *sums.entry((&finding.module, &finding.function, watched, verdict)).or_default() += value(finding);
+    }
+    Box::new(sums.into_iter().map(|((module, function, watched, verdict), sum)| Metric {
+        labels: vec![
+            ("function", function.into()),
+            ("module", module.into()),
+            ("watched", watched.into()),
+            ("verdict", verdict.into()),
+        ],
+        value: Value::Number(sum as f64),
+    }))
 }
 
 fn arenas<'a>(source: Source<'a>, value: fn(&ArenaUse) -> f64) -> Metrics<'a> {

@@ -28,7 +28,6 @@ mod stacks;
 pub mod table;
 #[cfg(feature = "enabled")]
 mod text;
-pub(crate) mod units;
 #[cfg(feature = "enabled")]
 mod user;
 mod weight;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::units::{bytes, count, time};
 use crate::snapshot::{Function, Snapshot};
+use crate::units::{bytes, count, time};
 
 /// Rows printed at most.
 const ROWS: usize = 40;

@@ -14,9 +14,9 @@ pub use jemalloc::Alloc;
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    by_owner, lost_samples, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state,
+    born, by_owner, living, lost_samples, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state,
 };
-pub(crate) use tallies::{Tallies, is_counting, uncounted};
+pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]

@@ -129,17 +129,43 @@ impl Tallies {
     }
 }
 
-/// Runs `f` and takes what it allocated and freed out of this thread's tallies: the profiler's own memory is not the
-/// application's.
+/// Runs `f` and takes what it allocated and freed out of this thread's tallies, and out of the live heap: the profiler's own memory is not
+/// the application's.
 pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
-    struct Restore(Tallies);
+    struct Restore(Tallies, Ours);
     impl Drop for Restore {
         fn drop(&mut self) {
             self.0.restore();
         }
     }
-    let _restore = Restore(Tallies::now());
+    let _restore = Restore(Tallies::now(), Ours::enter());
     f()
+}
+
+thread_local! {
+    static OURS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// While it lives, what this thread allocates is the profiler's, and not sampled.
+#[derive(Debug)]
+pub(crate) struct Ours(());
+
+impl Ours {
+    pub(crate) fn enter() -> Self {
+        OURS.with(|depth| depth.set(depth.get() + 1));
+        Self(())
+    }
+
+    #[cfg(feature = "heap")]
+    pub(super) fn is_here() -> bool {
+        OURS.with(Cell::get) > 0
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        OURS.with(|depth| depth.set(depth.get() - 1));
+    }
 }
 
 /// Whether the program's global allocator is one of ours: found out once, by one small allocation.

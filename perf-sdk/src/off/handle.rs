@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::rate::Rate;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Finding, Leaks, Snapshot};
 
 /// Settings that nobody reads.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +70,36 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn leak_window(self, _window: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn leak_horizon(self, _horizon: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn leak_floor(self, _size: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn leak_limit(self, _size: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn leak_caches(self, _caches: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing: it is never called.
+    pub fn on_leak(self, _f: impl Fn(&Finding) + Send + Sync + 'static) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn cpu_clock(self, _engine: impl Into<String>) -> Self {
         self
     }
@@ -113,6 +143,12 @@ impl Handle {
     #[must_use]
     pub fn is_recording(&self) -> bool {
         false
+    }
+
+    /// None.
+    #[must_use]
+    pub fn leaks(&self) -> Option<Leaks> {
+        None
     }
 
     /// An empty one.

@@ -79,21 +79,25 @@ pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// While it lives, the calling thread's CPU time is the profiler's.
+/// While it lives, the calling thread's CPU time is the profiler's, and what it allocates is not in the live heap.
 #[derive(Debug)]
-pub(crate) struct OwnThread(Option<&'static AtomicU32>);
+pub(crate) struct OwnThread {
+    place: Option<&'static AtomicU32>,
+    #[expect(dead_code, reason = "for what its drop does")]
+    memory: memory::Ours,
+}
 
 impl OwnThread {
     pub(crate) fn enter() -> Self {
         let id = clock::thread_id();
         let free = |place: &&AtomicU32| place.compare_exchange(0, id, Relaxed, Relaxed).is_ok();
-        Self(if id == 0 { None } else { OWN_THREADS.iter().find(free) })
+        Self { place: if id == 0 { None } else { OWN_THREADS.iter().find(free) }, memory: memory::Ours::enter() }
     }
 }
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        if let Some(place) = self.0 {
+        if let Some(place) = self.place {
             place.store(0, Relaxed);
         }
     }

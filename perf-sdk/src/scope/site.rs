@@ -61,11 +61,13 @@ pub struct Options {
     pub cpu: bool,
     /// Whether allocations are measured.
     pub alloc: bool,
+    /// Bytes that what is allocated in the scope and in its callees may hold at a time; 0: not declared.
+    pub bounded: u64,
 }
 
 impl Options {
     /// Everything on.
-    pub const DEFAULT: Self = Self { sample: Sample::Default, cpu: true, alloc: true };
+    pub const DEFAULT: Self = Self { sample: Sample::Default, cpu: true, alloc: true, bounded: 0 };
 }
 
 /// What a reader calls a site. Sites with equal labels are summed.

@@ -2,6 +2,8 @@
 
 mod access;
 mod capture;
+mod html;
+mod leaks_page;
 mod page;
 mod reply;
 mod routes;

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::export::units::{bytes, count, time};
-use crate::snapshot::{Function, Snapshot};
+use super::html::{self, escape, percent};
+use crate::snapshot::{Function, Snapshot, Verdict};
+use crate::units::{bytes, count, time};
 
 /// A column: head, the number to sort by, and the cell's text.
 struct Column {
@@ -42,15 +43,8 @@ const BYTES: Column = Column {
 };
 
 /// The functions that cost most come first. Links are relative to `folder`, if there is one.
-pub(super) fn html(snapshot: &Snapshot, folder: Option<&str>) -> String {
-    let mut page = String::with_capacity(64 * 1024);
-    page.push_str(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
-    );
-    if let Some(folder) = folder {
-        let _ = write!(page, "<base href=\"{}/\">", escape(folder));
-    }
-    page.push_str("<title>perf-sdk</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>");
+pub(super) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
+    let mut page = html::begin("perf-sdk", folder);
     head(&mut page, snapshot);
     if snapshot.functions.is_empty() {
         page.push_str("<p class=\"empty\">No profiled function was called yet. Put <code>#[perf_sdk::profiled]</code> on one.</p>");
@@ -58,7 +52,7 @@ pub(super) fn html(snapshot: &Snapshot, folder: Option<&str>) -> String {
         table(&mut page, snapshot);
     }
     foot(&mut page, snapshot);
-    page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
+    html::end(&mut page);
     page
 }
 
@@ -83,8 +77,23 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     }
     page.push_str(
         "<b>also</b><a href=\"metrics\">metrics</a><a href=\"folded\">folded</a><a href=\"speedscope\">speedscope</a>\
-         <a href=\"snapshot\">snapshot</a><a href=\"hlog\">hlog</a></nav>",
+         <a href=\"snapshot\">snapshot</a><a href=\"hlog\">hlog</a>",
     );
+    leaks(page, snapshot);
+    page.push_str("</nav>");
+}
+
+/// The link to the verdicts, with the worst of them.
+fn leaks(page: &mut String, snapshot: &Snapshot) {
+    let Some(leaks) = &snapshot.leaks else { return };
+    let worst = leaks.findings.first().map(|finding| finding.verdict).filter(|verdict| *verdict > Verdict::Bounded);
+    let _ = match worst {
+        Some(verdict) => {
+            let count = leaks.findings.iter().filter(|finding| finding.verdict == verdict).count();
+            write!(page, "<a href=\"leaks\">leaks</a><span class=\"bad\">{count} {verdict}</span>")
+        }
+        None => write!(page, "<a href=\"leaks\">leaks</a>"),
+    };
 }
 
 fn table(page: &mut String, snapshot: &Snapshot) {
@@ -163,34 +172,6 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</footer>");
 }
 
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// For a query's value.
-fn percent(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,7 +182,7 @@ mod tests {
         let name = "<script>alert(\"1\")</script>&'".to_owned();
         let function = Function { name, last_error: Some("\"><b>".into()), ..Function::default() };
         snapshot.functions.push(function);
-        let page = html(&snapshot, None);
+        let page = index(&snapshot, None);
         assert!(!page.contains("<script>alert") && !page.contains("\"><b>"), "{page}");
         assert!(page.contains("%3Cscript%3E"));
     }

@@ -27,11 +27,12 @@ impl Snapshot {
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
         let allocator = self.allocator.clone();
-        Self { functions, tree, allocator, profiler, window_ns, ..*self }.without_empty()
+        let leaks = self.leaks.clone();
+        Self { functions, tree, allocator, leaks, profiler, window_ns, ..*self }.without_empty()
     }
 
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
-    /// name, call-tree nodes by their path. The window becomes the longer one, the moment the later one.
+    /// name, call-tree nodes by their path. Leaks stay this one's, if there are any. The window becomes the longer one, the moment the later one.
     pub fn merge(&mut self, other: &Self) {
         let mut index: HashMap<(String, String), u32> =
             self.functions.iter().zip(0..).map(|(f, i)| ((f.module.clone(), f.name.clone()), i)).collect();
@@ -80,6 +81,9 @@ impl Snapshot {
             (Some(ours), Some(theirs)) => ours.add(theirs),
             (None, Some(_)) => self.heap = other.heap,
             (_, None) => {}
+        }
+        if self.leaks.is_none() {
+            self.leaks.clone_from(&other.leaks);
         }
         self.profiler.add(&other.profiler);
         self.sort_functions();

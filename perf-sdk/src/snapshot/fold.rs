@@ -259,6 +259,7 @@ impl Fold {
             #[cfg(not(feature = "jemalloc"))]
             allocator: None,
             heap,
+            leaks: super::leaks(),
             profiler,
         };
         snapshot.sort_functions();

@@ -27,6 +27,15 @@ pub(super) fn allocator() -> Option<Allocator> {
     })
 }
 
+/// What is allocated and not freed.
+pub(super) fn allocated_bytes() -> Option<u64> {
+    if !memory::is_jemalloc() {
+        return None;
+    }
+    epoch::advance().ok()?;
+    stats::allocated::read().ok().map(|bytes| bytes as u64)
+}
+
 /// `None` for one that was never used.
 fn arena(index: u32, page_bytes: u64) -> Option<ArenaUse> {
     let read = |figure: &str| read(&format!("stats.arenas.{index}.{figure}\0"));

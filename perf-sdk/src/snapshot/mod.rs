@@ -10,10 +10,13 @@ mod file;
 mod fold;
 mod function;
 #[cfg(feature = "enabled")]
+mod futures;
+#[cfg(feature = "enabled")]
 mod hash;
 mod heap;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
+mod leaks;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;
@@ -29,7 +32,12 @@ pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
+#[cfg(feature = "enabled")]
+pub(crate) use futures::open_futures;
 pub use heap::{Heap, Live};
+pub use leaks::{AgeBand, Finding, Leaks, Verdict, Watched};
+#[cfg(feature = "enabled")]
+pub(crate) use leaks::{leaks, set_leaks};
 #[cfg(feature = "enabled")]
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
@@ -64,6 +72,18 @@ pub struct Snapshot {
     /// The live heap; absent where it is not sampled, see [`Profiler::heap`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: Option<Heap>,
+    /// What the leak detector thinks; absent before its first look, and where it is off. Of a window: what it thinks at its end.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub leaks: Option<Leaks>,
     /// What the profiler says of itself.
     pub profiler: Profiler,
+}
+
+/// What is allocated and not freed, by jemalloc's own figures; `None` where the program's allocator is another one.
+#[cfg(feature = "enabled")]
+pub(crate) fn allocated_bytes() -> Option<u64> {
+    #[cfg(feature = "jemalloc")]
+    return jemalloc::allocated_bytes();
+    #[cfg(not(feature = "jemalloc"))]
+    None
 }

@@ -75,6 +75,8 @@ fn every_route_answers() {
         ("/speedscope", "application/json", "https://www.speedscope.app/file-format-schema.json"),
         ("/snapshot", "application/json", "\"name\":\"inner\""),
         ("/hlog", "text/plain; charset=utf-8", "HIST"),
+        ("/leaks", "text/html; charset=utf-8", "leak"),
+        ("/leaks?format=json", "application/json", "\"findings\":["),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
         ("/assets/style.css", "text/css; charset=utf-8", "table"),
         ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),

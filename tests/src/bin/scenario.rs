@@ -26,9 +26,6 @@ fn main() {
         ("passed_over", passed_over),
         ("budget", budget),
         ("counters_only_grow", counters_only_grow),
-        ("assertions", assertions),
-        ("allocator", allocator),
-        ("live_heap", live_heap),
         ("memory_limit", memory_limit),
         ("threads_come_and_go", threads_come_and_go),
         ("names_without_end", names_without_end),
@@ -505,95 +502,6 @@ fn counters_only_grow() {
         }
         assert!(grown > 2_000, "{grown} counters grew");
     });
-}
-
-/// What a failed assertion on allocations says: how many, how much, and in which scopes.
-fn assertions() {
-    let message = |failed: Result<(), Box<dyn std::any::Any + Send>>| -> String {
-        *failed.expect_err("it had to fail").downcast::<String>().expect("a text")
-    };
-    let nested = || {
-        let outer = perf_sdk::measure("outer", || {
-            perf_sdk::measure("inner", || std::mem::forget(black_box(vec![0_u8; 100])));
-            black_box(Box::new(7_u32))
-        });
-        drop(outer);
-        black_box(String::from("no scope"));
-    };
-    nested();
-    perf_sdk::assert_allocations(3, nested);
-    assert_eq!(perf_sdk::assert_allocations(0, || 5), 5);
-    let said = message(catch_unwind(|| perf_sdk::assert_allocations(2, nested)));
-    let expected = "expected 2 allocations, counted 3 (112 bytes) on this thread\n  outer → inner: 1 allocations, 100 bytes\n  \
-                    outer: 1 allocations, 4 bytes\n  outside of profiled scopes: 1 allocations, 8 bytes";
-    assert_eq!(said, expected);
-    let said = message(catch_unwind(|| perf_sdk::assert_no_leak(nested)));
-    let expected = "kept 100 bytes in 1 blocks on this thread: allocated 112 bytes in 3, freed 12 in 2\n  outer → inner: 1 blocks kept, \
-                    100 bytes";
-    assert!(said.starts_with(expected), "{said}");
-    perf_sdk::assert_no_leak(|| perf_sdk::measure("tidy", || vec![1_u8; 1_000]));
-    let kept = std::cell::RefCell::new(Vec::with_capacity(10));
-    let said = message(catch_unwind(AssertUnwindSafe(|| {
-        perf_sdk::assert_no_leak(|| kept.borrow_mut().push(black_box(vec![1_u8; 10])));
-    })));
-    assert_eq!(
-        said,
-        "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
-    );
-}
-
-/// jemalloc's own figures follow what the program holds.
-fn allocator() {
-    const BYTES: u64 = 50 << 20;
-    let seen = || perf_sdk::snapshot().allocator.expect("jemalloc is this program's allocator");
-    let before = seen();
-    let held = black_box(vec![1_u8; BYTES as usize]);
-    let during = seen();
-    assert!(during.allocated_bytes >= before.allocated_bytes + BYTES, "{during:?}");
-    assert!(
-        during.resident_bytes >= during.active_bytes && during.active_bytes >= during.allocated_bytes,
-        "{during:?}"
-    );
-    assert!(during.fragmentation_ratio().is_some_and(|ratio| (0.0..0.9).contains(&ratio)), "{during:?}");
-    assert!(during.arenas.iter().map(|arena| arena.allocated_bytes).sum::<u64>() >= BYTES, "{during:?}");
-    drop(held);
-    assert!(seen().allocated_bytes < during.allocated_bytes - BYTES / 2);
-}
-
-/// Who holds memory: the scope that allocated it, whoever frees it, and for as long as it is not freed.
-fn live_heap() {
-    const BLOCKS: usize = 4_000;
-    const BYTES: usize = 64 << 10;
-    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
-    let live = |name: &str| {
-        let seen = handle.snapshot();
-        assert_eq!((seen.profiler.heap.as_str(), seen.profiler.dropped["heap"]), ("on", 0));
-        function(&seen, name).live.expect("it is sampled")
-    };
-    let keep = |name: &'static str| -> Vec<Vec<u8>> {
-        perf_sdk::measure(name, || {
-            (0..BLOCKS).map(|n| perf_sdk::measure("fill", || black_box(vec![n as u8; BYTES]))).collect()
-        })
-    };
-    let (first, second) = (keep("first"), keep("second"));
-    // 262 MB each, some 500 samples: 4 standard errors are 18 %.
-    let is_near = |bytes: u64, expected: usize| (bytes as f64 / expected as f64 - 1.0).abs() < 0.25;
-    assert!(is_near(live("fill").bytes, 2 * BLOCKS * BYTES), "{:?}", live("fill"));
-    assert!(is_near(live("fill").objects, 2 * BLOCKS), "{:?}", live("fill"));
-    let seen = handle.snapshot();
-    let at = |path: &[&str]| node(&seen, path).map_or(0, |node| node.live.bytes);
-    assert!(is_near(at(&["first", "fill"]), BLOCKS * BYTES) && is_near(at(&["second", "fill"]), BLOCKS * BYTES));
-    // Grown in its place or not: the old block is gone, and the scope that grows it holds the new one.
-    let grown: Vec<Vec<u8>> = perf_sdk::measure("grow", || {
-        let mut blocks = first;
-        blocks.iter_mut().for_each(|block| block.reserve_exact(2 * BYTES));
-        blocks
-    });
-    assert!(is_near(live("grow").bytes, 3 * BLOCKS * BYTES), "{:?}", live("grow"));
-    assert!(is_near(live("fill").bytes, BLOCKS * BYTES), "{:?}", live("fill"));
-    thread::spawn(move || drop((grown, second))).join().expect("it only frees");
-    let left = live("fill").bytes + live("grow").bytes;
-    assert!(left < (BLOCKS * BYTES / 50) as u64, "{left} bytes are held after all was freed");
 }
 
 /// Beyond the limit threads share: no call is lost, and the recorder holds no more than it may.

@@ -14,6 +14,7 @@ use super::owners::{self, PARTS};
 use super::table::{self, Sampled};
 use crate::clock;
 use crate::memory::is_jemalloc;
+use crate::memory::tallies::Ours;
 use crate::scope::{Path, Slot};
 
 /// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since what it picked before our hooks stand would be freed
@@ -122,14 +123,22 @@ unsafe extern "C" fn picked(
     length: c_uint,
     usable: usize,
 ) {
+    if Ours::is_here() {
+        return spent(BEGAN.with(Cell::get));
+    }
     // SAFETY: jemalloc hands over as many frames as it says: what `scope` wrote.
     let path = if length > 0 { unsafe { *frames }.cast_const().cast::<Path>() } else { ptr::null() };
     let rate = RATE.load(Relaxed) as f64;
     let weight = 1.0 / (1.0 - (-(usable as f64) / rate).exp());
-    let sampled =
-        Sampled { owner: owners::number(path), bytes: (usable as f64 * weight) as u64, parts: (weight * PARTS) as u64 };
+    let sampled = Sampled {
+        owner: owners::number(path),
+        class: owners::class(usable),
+        bytes: (usable as f64 * weight) as u64,
+        parts: (weight * PARTS) as u64,
+        born: BEGAN.with(Cell::get),
+    };
     if table::insert(block.addr(), sampled) {
-        owners::allocated(sampled.owner, sampled.bytes, sampled.parts);
+        owners::allocated(sampled.owner, sampled.class, sampled.bytes, sampled.parts);
     }
     spent(BEGAN.with(Cell::get));
 }
@@ -140,7 +149,7 @@ fn spent(began: u64) {
 
 unsafe extern "C" fn freed(block: *const c_void, _usable: usize) {
     let began = clock::wall().ticks();
-    if let Some(Sampled { owner, bytes, parts }) = table::remove(block.addr()) {
+    if let Some(Sampled { owner, bytes, parts, .. }) = table::remove(block.addr()) {
         owners::freed(owner, bytes, parts);
     }
     spent(began);

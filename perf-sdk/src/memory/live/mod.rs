@@ -11,7 +11,7 @@ mod table;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 pub(crate) use hooks::{sample_bytes, sampling_ns};
-pub(crate) use owners::by_owner;
+pub(crate) use owners::{born, by_owner};
 pub(crate) use table::lost as lost_samples;
 
 use hooks::Unavailable;
@@ -47,6 +47,30 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
         },
     };
     STATE.store(state, Relaxed);
+}
+
+/// One sampled allocation that lives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Alive {
+    /// As in [`born`].
+    pub(crate) owner: u32,
+    pub(crate) class: u32,
+    /// What it stands for.
+    pub(crate) bytes: u64,
+    pub(crate) objects: f64,
+    /// When it was allocated, in ticks.
+    pub(crate) born: u64,
+}
+
+/// Every sampled allocation that lives. Some hundred microseconds.
+pub(crate) fn living() -> impl Iterator<Item = Alive> {
+    table::living().map(|sampled| Alive {
+        owner: sampled.owner,
+        class: sampled.class,
+        bytes: sampled.bytes,
+        objects: sampled.parts as f64 / owners::PARTS,
+        born: sampled.born,
+    })
 }
 
 /// Samples none while recording is off. What was sampled before stays until it is freed.

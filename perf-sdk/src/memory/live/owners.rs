@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::scope::Path;
 
@@ -24,7 +24,13 @@ struct Owner {
     allocated_parts: AtomicU64,
     freed_bytes: AtomicU64,
     freed_parts: AtomicU64,
+    /// Samples that were born, by class.
+    born: [AtomicU32; CLASSES],
 }
+
+/// Logarithms of sizes that are told apart, from the least on; larger ones are one class.
+const CLASSES: usize = 24;
+const LEAST_CLASS: u32 = 3;
 
 /// What one scope holds and allocated, an estimate.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +50,7 @@ impl Owner {
             allocated_parts: AtomicU64::new(0),
             freed_bytes: AtomicU64::new(0),
             freed_parts: AtomicU64::new(0),
+            born: [const { AtomicU32::new(0) }; CLASSES],
         }
     }
 
@@ -84,9 +91,17 @@ pub(super) fn number(path: *const Path) -> u32 {
     NOBODY
 }
 
+/// The class of an allocation of this usable size: the logarithm, of all that are too large the same.
+pub(super) fn class(usable: usize) -> u32 {
+    usable.checked_ilog2().unwrap_or(0).clamp(LEAST_CLASS, LEAST_CLASS + CLASSES as u32 - 1)
+}
+
 /// So much more was allocated.
-pub(super) fn allocated(owner: u32, bytes: u64, parts: u64) {
+pub(super) fn allocated(owner: u32, class: u32, bytes: u64, parts: u64) {
     if let Some(owner) = OWNERS.get(owner as usize) {
+        if let Some(born) = owner.born.get((class - LEAST_CLASS) as usize) {
+            born.fetch_add(1, Relaxed);
+        }
         owner.allocated_bytes.fetch_add(bytes, Relaxed);
         owner.allocated_parts.fetch_add(parts, Relaxed);
     }
@@ -98,6 +113,15 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64) {
         owner.freed_bytes.fetch_add(bytes, AcqRel);
         owner.freed_parts.fetch_add(parts, AcqRel);
     }
+}
+
+/// Samples that were born in each scope, by class: the scope's number, its path, which is null outside of all, the class, how many.
+pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
+    OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
+        let path = owner.path.load(Acquire).cast_const();
+        let born = owner.born.iter().zip(LEAST_CLASS..).map(|(born, class)| (class, born.load(Relaxed)));
+        born.filter(|(_, born)| *born > 0).map(move |(class, born)| (number, path, class, born))
+    })
 }
 
 /// What each scope holds now and allocated; a null path: what belongs to none.

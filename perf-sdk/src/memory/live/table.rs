@@ -3,7 +3,9 @@
 //! Written by whatever thread allocates or frees, without a lock: a place is claimed, filled in, and published by its address. An allocation
 //! has 32 places, by its address; where these are taken it is lost, and counted.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
+};
 
 /// Allocations at a time: at one in 512 KiB, a heap of 32 GiB.
 const CAPACITY: usize = 1 << 16;
@@ -19,23 +21,48 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     serial: AtomicU32,
+    /// And above it the class.
     owner: AtomicU32,
     bytes: AtomicU64,
     parts: AtomicU64,
+    born: AtomicU64,
 }
+
+const CLASS_SHIFT: u32 = 24;
 
 /// One sampled allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sampled {
     pub(super) owner: u32,
+    /// The logarithm of its usable size.
+    pub(super) class: u32,
     /// What it stands for.
     pub(super) bytes: u64,
     pub(super) parts: u64,
+    /// In ticks.
+    pub(super) born: u64,
 }
 
 impl Entry {
     const fn new() -> Self {
-        Self { serial: AtomicU32::new(0), owner: AtomicU32::new(0), bytes: AtomicU64::new(0), parts: AtomicU64::new(0) }
+        Self {
+            serial: AtomicU32::new(0),
+            owner: AtomicU32::new(0),
+            bytes: AtomicU64::new(0),
+            parts: AtomicU64::new(0),
+            born: AtomicU64::new(0),
+        }
+    }
+
+    fn read(&self) -> Sampled {
+        let owner = self.owner.load(Relaxed);
+        Sampled {
+            owner: owner & ((1 << CLASS_SHIFT) - 1),
+            class: owner >> CLASS_SHIFT,
+            bytes: self.bytes.load(Relaxed),
+            parts: self.parts.load(Relaxed),
+            born: self.born.load(Relaxed),
+        }
     }
 }
 
@@ -56,9 +83,10 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
         if place.load(Relaxed) == 0 && place.compare_exchange(0, CLAIMED, Acquire, Relaxed).is_ok() {
             let entry = &ENTRIES[at];
             entry.serial.store(SERIAL.fetch_add(1, Relaxed), Relaxed);
-            entry.owner.store(sampled.owner, Relaxed);
+            entry.owner.store(sampled.owner | sampled.class << CLASS_SHIFT, Relaxed);
             entry.bytes.store(sampled.bytes, Relaxed);
             entry.parts.store(sampled.parts, Relaxed);
+            entry.born.store(sampled.born, Relaxed);
             place.store(address, Release);
             return true;
         }
@@ -80,14 +108,24 @@ pub(super) fn remove(address: usize) -> Option<Sampled> {
         }
     }
     let (at, _) = oldest?;
-    let entry = &ENTRIES[at];
-    let sampled = Sampled {
-        owner: entry.owner.load(Relaxed),
-        bytes: entry.bytes.load(Relaxed),
-        parts: entry.parts.load(Relaxed),
-    };
+    let sampled = ENTRIES[at].read();
     ADDRESSES[at].store(0, Release);
     Some(sampled)
+}
+
+/// What lives; of what is put in or taken out meanwhile, some.
+pub(super) fn living() -> impl Iterator<Item = Sampled> {
+    ADDRESSES.iter().zip(&ENTRIES).filter_map(|(place, entry)| {
+        let address = place.load(Acquire);
+        if address <= CLAIMED {
+            return None;
+        }
+        let serial = entry.serial.load(Relaxed);
+        let sampled = entry.read();
+        fence(Acquire);
+        // Another allocation may have taken its place in between.
+        (place.load(Relaxed) == address && entry.serial.load(Relaxed) == serial).then_some(sampled)
+    })
 }
 
 /// Allocations for which there was no place.
@@ -100,7 +138,7 @@ mod tests {
     use super::*;
 
     fn sampled(owner: u32) -> Sampled {
-        Sampled { owner, bytes: u64::from(owner) * 10, parts: 1 }
+        Sampled { owner, class: owner % 64, bytes: u64::from(owner) * 10, parts: 1, born: 1_u64 << 40 }
     }
 
     /// The table is the process's: each test has addresses of its own.
@@ -122,6 +160,17 @@ mod tests {
         assert!(insert(address, sampled(1)) && insert(address, sampled(2)));
         assert_eq!(remove(address), Some(sampled(1)));
         assert_eq!(remove(address), Some(sampled(2)));
+    }
+
+    #[test]
+    fn what_lives_is_seen() {
+        let address = 0x5000_0000;
+        let ours = Sampled { bytes: 987_654_321, ..sampled(5) };
+        let seen = || living().filter(|sampled| *sampled == ours).count();
+        assert!(insert(address, ours));
+        assert_eq!(seen(), 1);
+        assert_eq!(remove(address), Some(ours));
+        assert_eq!(seen(), 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) async fn page(OriginalUri(uri): OriginalUri) -> Result<Response, Refu
     // Mounted at `/prefix` and asked without a slash at the end, the page's links are relative to `prefix/`.
     reply::work(move || {
         let folder = uri.path().rsplit('/').next().filter(|last| !last.is_empty());
-        Ok(reply::ok("text/html; charset=utf-8", page::html(&snapshot::take(), folder)))
+        Ok(reply::ok("text/html; charset=utf-8", page::index(&snapshot::take(), folder)))
     })
     .await
 }

@@ -4,6 +4,7 @@ mod assets;
 mod healthz;
 mod hlog;
 mod index;
+mod leaks;
 mod metrics;
 #[cfg(feature = "heap")]
 mod pprof;
@@ -30,6 +31,7 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         ("/speedscope", get(profile::speedscope)),
         ("/snapshot", get(snapshot::json)),
         ("/hlog", get(hlog::hlog)),
+        ("/leaks", get(leaks::leaks)),
         #[cfg(feature = "heap")]
         ("/debug/pprof/heap", get(pprof::heap)),
         #[cfg(feature = "heap")]

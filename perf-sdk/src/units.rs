@@ -7,7 +7,10 @@ pub(crate) fn time(ns: f64) -> String {
         _ if size < 1e3 => format!("{ns:.0} ns"),
         _ if size < 1e6 => format!("{:.*} µs", decimals(size / 1e3), ns / 1e3),
         _ if size < 1e9 => format!("{:.*} ms", decimals(size / 1e6), ns / 1e6),
-        _ => format!("{:.*} s", decimals(size / 1e9), ns / 1e9),
+        _ if size < 6e11 => format!("{:.*} s", decimals(size / 1e9), ns / 1e9),
+        _ if size < 3.6e13 => format!("{:.*} min", decimals(size / 6e10), ns / 6e10),
+        _ if size < 1.728e14 => format!("{:.*} h", decimals(size / 3.6e12), ns / 3.6e12),
+        _ => format!("{:.*} days", decimals(size / 8.64e13), ns / 8.64e13),
     }
 }
 
@@ -52,6 +55,9 @@ mod tests {
         assert_eq!(time(1_234.0), "1.23 µs");
         assert_eq!(time(56_780_000.0), "56.8 ms");
         assert_eq!(time(-2_000_000_000.0), "-2.00 s");
+        assert_eq!(time(1_800e9), "30.0 min");
+        assert_eq!(time(86_400e9), "24.0 h");
+        assert_eq!(time(14.0 * 86_400e9), "14.0 days");
         assert_eq!(count(1_234_567.0), "1\u{202f}234\u{202f}567");
         assert_eq!(bytes(1_536.0), "1.5 KiB");
     }

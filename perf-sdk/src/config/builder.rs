@@ -1,128 +1,25 @@
-//! Settings: in code through the builder, overridden by the environment.
+//! Settings in code, and how they become a configuration.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::clock::Engine;
+use super::{Config, Listen, values};
 use crate::error::Error;
+use crate::leak::Rules;
 use crate::rate::Rate;
-use crate::record::{DEFAULT_LIMIT_BYTES, Rule};
+use crate::record::DEFAULT_LIMIT_BYTES;
 use crate::settings::SETTINGS;
-
-/// Where the endpoint listens when nothing else is said.
-pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
+use crate::snapshot::Finding;
 
 /// What measuring may cost when nothing else is said, as a share of the process's CPU time.
 const DEFAULT_BUDGET: f64 = 0.01;
-
-/// Where the endpoint listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Listen {
-    /// The default address; when it is taken, serving waits for it.
-    Default,
-    /// This address, or an error.
-    Tcp(SocketAddr),
-    /// This Unix socket, or an error.
-    Unix(PathBuf),
-    /// Nowhere.
-    Off,
-}
-
-impl FromStr for Listen {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "off" => Ok(Self::Off),
-            _ => match text.strip_prefix("unix:") {
-                Some("") => Err(()),
-                Some(path) if cfg!(unix) => Ok(Self::Unix(path.into())),
-                Some(_) => Err(()),
-                None => text.parse().map(Self::Tcp).map_err(|_| ()),
-            },
-        }
-    }
-}
-
-impl fmt::Display for Listen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Default => f.write_str(DEFAULT_ADDRESS),
-            Self::Tcp(address) => address.fmt(f),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-            Self::Off => f.write_str("off"),
-        }
-    }
-}
-
-/// What may be between two samples of the live heap.
-const HEAP_BYTES: std::ops::RangeInclusive<u64> = 1 << 12..=1 << 30;
+/// How leaks are looked for when nothing else is said.
+const WINDOW: Duration = Duration::from_secs(30);
+const HORIZON_WINDOWS: u32 = 120;
+const FLOOR_BYTES: u64 = 1 << 20;
 const DEFAULT_HEAP_BYTES: Option<u64> = if cfg!(feature = "heap") { Some(512 << 10) } else { None };
-
-/// Settings as they hold: code and environment together, checked.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Config {
-    pub(crate) listen: Listen,
-    pub(crate) token: Option<String>,
-    pub(crate) token_file: Option<PathBuf>,
-    pub(crate) allow_remote: bool,
-    pub(crate) allow_hosts: Vec<String>,
-    pub(crate) report: bool,
-    pub(crate) enabled: bool,
-    pub(crate) sample: Vec<Rule>,
-    /// A share; `None`: every call is measured.
-    pub(crate) budget: Option<f64>,
-    pub(crate) memory_bytes: u64,
-    /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
-    pub(crate) heap_bytes: Option<u64>,
-    pub(crate) cpu_clock: Option<Engine>,
-}
-
-impl Config {
-    /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
-    pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        let hidden = |token: &Option<String>| String::from(if token.is_some() { "a token" } else { "none" });
-        let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
-        let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
-        let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
-        let bytes = |bytes: Option<u64>| bytes.map_or("off".to_owned(), |bytes| format!("{bytes} bytes"));
-        let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
-        [
-            ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
-            ("token", self.token != other.token, hidden(&self.token), hidden(&other.token)),
-            ("token_file", self.token_file != other.token_file, shown(&self.token_file), shown(&other.token_file)),
-            (
-                "allow_remote",
-                self.allow_remote != other.allow_remote,
-                self.allow_remote.to_string(),
-                other.allow_remote.to_string(),
-            ),
-            (
-                "allow_hosts",
-                self.allow_hosts != other.allow_hosts,
-                self.allow_hosts.join(","),
-                other.allow_hosts.join(","),
-            ),
-            ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
-            ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
-            ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
-            ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
-            (
-                "memory",
-                self.memory_bytes != other.memory_bytes,
-                format!("{} bytes", self.memory_bytes),
-                format!("{} bytes", other.memory_bytes),
-            ),
-            ("heap", self.heap_bytes != other.heap_bytes, bytes(self.heap_bytes), bytes(other.heap_bytes)),
-            ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
-        ]
-        .into_iter()
-        .find(|(_, differs, _, _)| *differs)
-        .map(|(key, _, here, there)| (key, here, there))
-    }
-}
 
 /// Settings made in code: see [`SETTINGS`] for each one's meaning and default. The environment overrides them.
 #[derive(Clone, Debug, Default)]
@@ -131,6 +28,17 @@ pub struct Builder {
     values: Vec<(&'static str, String)>,
     #[cfg(feature = "metrics")]
     pub(crate) metrics_handle: Option<MetricsHandle>,
+    pub(crate) on_leak: Option<OnLeak>,
+}
+
+/// What hears of leaks.
+#[derive(Clone)]
+pub(crate) struct OnLeak(pub(crate) Arc<dyn Fn(&Finding) + Send + Sync>);
+
+impl fmt::Debug for OnLeak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnLeak")
+    }
 }
 
 /// A recorder that the program installed itself.
@@ -226,6 +134,39 @@ impl Builder {
         self.set("heap", size)
     }
 
+    /// How often what is held is looked at for leaks, such as `30s`; `off`: never.
+    pub fn leak_window(self, window: impl Into<String>) -> Self {
+        self.set("leak_window", window)
+    }
+
+    /// What lives longer is leaked, such as `1h`: 40 to 480 windows.
+    pub fn leak_horizon(self, horizon: impl Into<String>) -> Self {
+        self.set("leak_horizon", horizon)
+    }
+
+    /// Call paths that hold less that is old are not spoken of: a size such as `1MiB`.
+    pub fn leak_floor(self, size: impl Into<String>) -> Self {
+        self.set("leak_floor", size)
+    }
+
+    /// What the process may hold, for the time until it does: a size such as `2GiB`.
+    pub fn leak_limit(self, size: impl Into<String>) -> Self {
+        self.set("leak_limit", size)
+    }
+
+    /// `declared`: every cache is annotated with its bound, so that what keeps all it allocates leaks; `undeclared`: it may be a cache.
+    pub fn leak_caches(self, caches: impl Into<String>) -> Self {
+        self.set("leak_caches", caches)
+    }
+
+    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler's: from `suspect` on, and for `retention`.
+    ///
+    /// A panic in it ends there. What it takes delays the next look.
+    pub fn on_leak(mut self, f: impl Fn(&Finding) + Send + Sync + 'static) -> Self {
+        self.on_leak = Some(OnLeak(Arc::new(f)));
+        self
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -257,21 +198,22 @@ impl Builder {
             fits.then(|| text.to_owned())
         })?;
         let hosts = read.parse("allow_hosts", |text| {
-            text.split(',').map(|host| host_name(host.trim())).collect::<Option<Vec<String>>>()
+            text.split(',').map(|host| values::host_name(host.trim())).collect::<Option<Vec<String>>>()
         })?;
         let config = Config {
             listen: read.parse("listen", |text| text.parse().ok())?.unwrap_or(Listen::Default),
             token,
             token_file: read.parse("token_file", |text| Some(PathBuf::from(text)))?,
-            allow_remote: read.parse("allow_remote", boolean)?.unwrap_or(false),
+            allow_remote: read.parse("allow_remote", values::boolean)?.unwrap_or(false),
             allow_hosts: hosts.unwrap_or_default(),
-            report: read.parse("report", boolean)?.unwrap_or(true),
-            enabled: read.parse("enabled", boolean)?.unwrap_or(true),
-            sample: read.parse("sample", rules)?.unwrap_or_default(),
-            budget: read.parse("budget", budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
-            memory_bytes: read.parse("memory", memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
-            heap_bytes: read.parse("heap", heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
+            report: read.parse("report", values::boolean)?.unwrap_or(true),
+            enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
+            sample: read.parse("sample", values::rules)?.unwrap_or_default(),
+            budget: read.parse("budget", values::budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
+            memory_bytes: read.parse("memory", values::memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
+            heap_bytes: read.parse("heap", values::heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
+            leaks: read.leaks()?,
         };
         match config.listen {
             Listen::Tcp(address) if !address.ip().is_loopback() && config.token.is_none() && !config.allow_remote => {
@@ -288,6 +230,23 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What leaks are judged by; `None`: nobody looks.
+    fn leaks(&self) -> Result<Option<Rules>, Error> {
+        let window = self.parse("leak_window", |text| values::or_off(text, values::window))?.unwrap_or(Some(WINDOW));
+        let floor_bytes = self.parse("leak_floor", values::size)?.unwrap_or(FLOOR_BYTES);
+        let limit_bytes = self.parse("leak_limit", |text| values::size(text).filter(|bytes| *bytes > 0))?;
+        let caches_are_declared = self.parse("leak_caches", values::declared)?.unwrap_or(false);
+        let fits = |horizon: &Duration| {
+            let windows = window.map_or(Rules::LEAST_HORIZON.into(), |window| horizon.as_millis() / window.as_millis());
+            (u128::from(Rules::LEAST_HORIZON)..=u128::from(Rules::MOST_HORIZON)).contains(&windows)
+        };
+        let horizon = self.parse("leak_horizon", |text| values::duration(text).filter(fits))?;
+        let Some(window) = window else { return Ok(None) };
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let horizon_ns = ns(horizon.unwrap_or(window * HORIZON_WINDOWS));
+        Ok(Some(Rules { window_ns: ns(window), horizon_ns, floor_bytes, caches_are_declared, limit_bytes }))
+    }
+
     /// The value of `key`; an error if it is not allowed.
     fn parse<T>(&self, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else { return Ok(None) };
@@ -308,49 +267,6 @@ impl Reader<'_> {
             }
         }
     }
-}
-
-fn boolean(text: &str) -> Option<bool> {
-    match text.to_ascii_lowercase().as_str() {
-        "true" | "1" | "on" | "yes" => Some(true),
-        "false" | "0" | "off" | "no" => Some(false),
-        _ => None,
-    }
-}
-
-fn budget(text: &str) -> Option<Option<f64>> {
-    if text == "off" {
-        return Some(None);
-    }
-    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
-    (percent > 0.0 && percent <= 100.0).then_some(Some(percent / 100.0))
-}
-
-fn memory_bytes(text: &str) -> Option<u64> {
-    size(text).filter(|bytes| *bytes >= 1 << 20)
-}
-
-fn heap_bytes(text: &str) -> Option<Option<u64>> {
-    if text == "off" {
-        return Some(None);
-    }
-    let fits = |bytes: &u64| cfg!(feature = "heap") && bytes.is_power_of_two() && HEAP_BYTES.contains(bytes);
-    size(text).filter(fits).map(Some)
-}
-
-fn size(text: &str) -> Option<u64> {
-    const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
-    let (number, shift) = UNITS.iter().find_map(|(unit, shift)| Some((text.strip_suffix(unit)?, *shift)))?;
-    number.trim().parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
-fn rules(text: &str) -> Option<Vec<Rule>> {
-    text.split(',').map(|rule| rule.trim().parse().ok()).collect()
-}
-
-fn host_name(text: &str) -> Option<String> {
-    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]".contains(&b));
-    fits.then(|| text.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -386,6 +302,13 @@ mod tests {
             ("PERF_MEMORY", "1023KiB"),
             ("PERF_MEMORY", "99999999999GiB"),
             ("PERF_SAMPLE", "*=1/9,=always"),
+            ("PERF_LEAK_WINDOW", "5"),
+            ("PERF_LEAK_WINDOW", "1ms"),
+            ("PERF_LEAK_HORIZON", "5min"),
+            ("PERF_LEAK_HORIZON", "1000h"),
+            ("PERF_LEAK_FLOOR", "-1MiB"),
+            ("PERF_LEAK_LIMIT", "0KiB"),
+            ("PERF_LEAK_CACHES", "yes"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
             let setting = SETTINGS.iter().find(|s| s.variable == variable).unwrap();

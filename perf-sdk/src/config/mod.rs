@@ -1,0 +1,86 @@
+//! Settings: in code through the builder, overridden by the environment.
+
+mod builder;
+mod listen;
+mod values;
+
+pub use builder::Builder;
+#[cfg(feature = "metrics")]
+pub(crate) use builder::MetricsHandle;
+pub(crate) use builder::OnLeak;
+#[cfg(feature = "serve")]
+pub(crate) use listen::DEFAULT_ADDRESS;
+pub(crate) use listen::Listen;
+
+use std::path::PathBuf;
+
+use crate::clock::Engine;
+use crate::leak::Rules;
+use crate::record::Rule;
+
+/// Settings as they hold: code and environment together, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Config {
+    pub(crate) listen: Listen,
+    pub(crate) token: Option<String>,
+    pub(crate) token_file: Option<PathBuf>,
+    pub(crate) allow_remote: bool,
+    pub(crate) allow_hosts: Vec<String>,
+    pub(crate) report: bool,
+    pub(crate) enabled: bool,
+    pub(crate) sample: Vec<Rule>,
+    /// A share; `None`: every call is measured.
+    pub(crate) budget: Option<f64>,
+    pub(crate) memory_bytes: u64,
+    /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
+    pub(crate) heap_bytes: Option<u64>,
+    pub(crate) cpu_clock: Option<Engine>,
+    /// `None`: nobody looks for leaks.
+    pub(crate) leaks: Option<Rules>,
+}
+
+impl Config {
+    /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
+    pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let hidden = |token: &Option<String>| String::from(if token.is_some() { "a token" } else { "none" });
+        let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
+        let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
+        let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
+        let bytes = |bytes: Option<u64>| bytes.map_or("off".to_owned(), |bytes| format!("{bytes} bytes"));
+        let leaks = |leaks: &Option<Rules>| leaks.map_or("off".to_owned(), |rules| format!("{rules:?}"));
+        let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
+        [
+            ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
+            ("token", self.token != other.token, hidden(&self.token), hidden(&other.token)),
+            ("token_file", self.token_file != other.token_file, shown(&self.token_file), shown(&other.token_file)),
+            (
+                "allow_remote",
+                self.allow_remote != other.allow_remote,
+                self.allow_remote.to_string(),
+                other.allow_remote.to_string(),
+            ),
+            (
+                "allow_hosts",
+                self.allow_hosts != other.allow_hosts,
+                self.allow_hosts.join(","),
+                other.allow_hosts.join(","),
+            ),
+            ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
+            ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
+            ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
+            ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
+            (
+                "memory",
+                self.memory_bytes != other.memory_bytes,
+                format!("{} bytes", self.memory_bytes),
+                format!("{} bytes", other.memory_bytes),
+            ),
+            ("heap", self.heap_bytes != other.heap_bytes, bytes(self.heap_bytes), bytes(other.heap_bytes)),
+            ("leak_window and others of leaks", self.leaks != other.leaks, leaks(&self.leaks), leaks(&other.leaks)),
+            ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
+        ]
+        .into_iter()
+        .find(|(_, differs, _, _)| *differs)
+        .map(|(key, _, here, there)| (key, here, there))
+    }
+}

@@ -1,0 +1,113 @@
+//! Things of which only the number is known: file descriptors, threads, tasks.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::census::Counted;
+use super::detector::Rules;
+use super::evidence;
+use super::stats::{growth_chance, theil_sen};
+use crate::snapshot::{Finding, Verdict, Watched};
+
+/// Chance that a number without a trend is suspected, over all numbers.
+const CHANCE: f64 = 0.001;
+/// Fewer more of them than at the beginning are not spoken of.
+const LEAST_GROWTH: f64 = 20.0;
+
+type Key = (Watched, String, String);
+
+#[derive(Debug)]
+pub(super) struct Counts {
+    length: usize,
+    series: HashMap<Key, VecDeque<f64>>,
+}
+
+impl Counts {
+    pub(super) fn new(length: usize) -> Self {
+        Self { length, series: HashMap::new() }
+    }
+
+    /// Suspects what grows, at its lowest points too: a number alone is never enough to confirm.
+    pub(super) fn observe(&mut self, counts: Vec<Counted>, rules: &Rules) -> Vec<Finding> {
+        let now: HashMap<Key, u64> = counts.into_iter().map(|c| ((c.watched, c.module, c.function), c.count)).collect();
+        self.series.retain(|key, _| now.contains_key(key));
+        for (key, count) in now {
+            let series = self.series.entry(key).or_default();
+            if series.len() == self.length {
+                series.pop_front();
+            }
+            series.push_back(count as f64);
+        }
+        let tested = self.series.len();
+        self.series.iter().filter_map(|(key, series)| finding(key, series, tested, rules)).collect()
+    }
+}
+
+/// The least of each tenth of what is remembered must grow: what comes back to where it was is no leak.
+fn finding((watched, module, function): &Key, series: &VecDeque<f64>, tested: usize, rules: &Rules) -> Option<Finding> {
+    let values: Vec<f64> = series.iter().copied().collect();
+    if values.len() < Rules::LEAST_HORIZON as usize {
+        return None;
+    }
+    let lows: Vec<f64> =
+        values.chunks(values.len() / 10).map(|part| part.iter().copied().fold(f64::INFINITY, f64::min)).collect();
+    let growth = lows.last()? - lows.first()?;
+    let rises = lows.windows(2).all(|pair| pair[1] > pair[0]);
+    if !rises || growth < LEAST_GROWTH || growth_chance(&values) > CHANCE / tested as f64 {
+        return None;
+    }
+    let now = *values.last()?;
+    let mut finding = Finding {
+        watched: *watched,
+        verdict: Verdict::Suspect,
+        function: function.clone(),
+        module: module.clone(),
+        scopes: if function.is_empty() { Vec::new() } else { vec![function.clone()] },
+        objects: now as u64,
+        objects_per_hour: theil_sen(&values) * 3.6e12 / rules.window_ns as f64,
+        ..Finding::default()
+    };
+    finding.evidence = evidence::of_count(&finding, values[0] as u64, values.len(), rules);
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(values: impl Iterator<Item = u64>) -> Option<Verdict> {
+        let rules = Rules {
+            window_ns: 1_000_000_000,
+            horizon_ns: 120_000_000_000,
+            floor_bytes: 0,
+            caches_are_declared: false,
+            limit_bytes: None,
+        };
+        let mut counts = Counts::new(120);
+        let counted = |count| Counted {
+            watched: Watched::FileDescriptors,
+            module: String::new(),
+            function: String::new(),
+            count,
+        };
+        let mut findings = Vec::new();
+        for value in values {
+            findings = counts.observe(vec![counted(value)], &rules);
+        }
+        findings.first().map(|finding| finding.verdict)
+    }
+
+    #[test]
+    fn what_only_grows_is_suspected() {
+        assert_eq!(verdict((0..120).map(|n| 50 + n)), Some(Verdict::Suspect));
+        assert_eq!(verdict((0..120).map(|n| 50 + n + n * 7919 % 13)), Some(Verdict::Suspect));
+    }
+
+    #[test]
+    fn what_comes_back_is_not() {
+        assert_eq!(verdict((0..120).map(|_| 500)), None);
+        assert_eq!(verdict((0..120).map(|n| 50 + n * 7919 % 101)), None);
+        assert_eq!(verdict((0..120).map(|n| 50 + 20 * (n % 12))), None, "a sawtooth");
+        assert_eq!(verdict((0..120).map(|n| 50 + (n * 10).min(400))), None, "a pool that reached its size");
+        assert_eq!(verdict((0..120).map(|n| 50 + n / 10)), None, "too few");
+    }
+}

@@ -1,0 +1,184 @@
+//! Looks, one after the other, become verdicts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::census::{Bound, Census, Place, Population};
+use super::counts::Counts;
+use super::evidence;
+use super::judge::{Judgement, Standing, is_tested, judge};
+use super::retention::Retention;
+use super::series::Series;
+use crate::snapshot::{AgeBand, Finding, Leaks, Verdict};
+
+/// What the verdicts rest on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rules {
+    pub(crate) window_ns: u64,
+    /// What lives longer is leaked. At least [`LEAST_HORIZON`](Self::LEAST_HORIZON) windows.
+    pub(crate) horizon_ns: u64,
+    /// Places that hold less that is old are not spoken of.
+    pub(crate) floor_bytes: u64,
+    /// Every cache is annotated with its bound: what keeps all of its objects leaks, then.
+    pub(crate) caches_are_declared: bool,
+    /// What the process may hold.
+    pub(crate) limit_bytes: Option<u64>,
+}
+
+impl Rules {
+    /// In windows.
+    pub(crate) const LEAST_HORIZON: u32 = 40;
+    pub(crate) const MOST_HORIZON: u32 = 480;
+
+    pub(crate) fn horizon(&self) -> u32 {
+        let windows = self.horizon_ns / self.window_ns.max(1);
+        u32::try_from(windows).unwrap_or(u32::MAX).clamp(Self::LEAST_HORIZON, Self::MOST_HORIZON)
+    }
+
+    /// From how many windows on something is old, in three grades: a twelfth, a sixth and a third of the horizon.
+    pub(crate) fn old(&self) -> [u32; 3] {
+        let horizon = self.horizon();
+        [horizon / 12, horizon / 6, horizon / 3]
+    }
+
+    fn hours(&self) -> f64 {
+        self.window_ns as f64 / 3.6e12
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Detector {
+    rules: Rules,
+    places: HashMap<Arc<Place>, Series>,
+    counts: Counts,
+    retention: Retention,
+    windows: u64,
+}
+
+impl Detector {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Self {
+            places: HashMap::new(),
+            counts: Counts::new(rules.horizon() as usize),
+            retention: Retention::new(rules.horizon() as usize),
+            windows: 0,
+            rules,
+        }
+    }
+
+    /// One more window has ended.
+    pub(crate) fn observe(&mut self, mut census: Census) -> Leaks {
+        let now = census.window;
+        self.windows += 1;
+        let within = within_bounds(&census);
+        let (old, length) = (self.rules.old(), self.rules.horizon() as usize);
+        for (place, population) in &census.places {
+            // What never outlives a window needs no memory here.
+            let is_kept = population.living.first().is_some_and(|cohort| cohort.window < now);
+            if is_kept && !self.places.contains_key(place) {
+                self.places.insert(place.clone(), Series::new(old, length, population.born));
+            }
+        }
+        self.places.retain(|place, series| {
+            series.push(now, census.places.remove(place).unwrap_or_default());
+            !series.is_over()
+        });
+        let tested = self.places.values().filter(|series| is_tested(series, now)).count();
+        let mut findings: Vec<Finding> = Vec::new();
+        for (place, series) in &self.places {
+            let standing = match &place.bound {
+                Some(bound) if within.get(&scope_of(place, bound)).copied().unwrap_or(true) => Standing::Bounded,
+                Some(_) => Standing::NoCache,
+                None if self.rules.caches_are_declared => Standing::NoCache,
+                None => Standing::Unknown,
+            };
+            let judged = judge(series, now, self.rules.horizon(), tested, standing);
+            if judged.verdict != Verdict::None {
+                let finding = self.finding(place, series, now, &judged, census.process.map(|bytes| bytes.resident));
+                if finding.retained_bytes >= self.rules.floor_bytes || finding.below_bytes == 0 {
+                    findings.push(finding);
+                }
+            }
+        }
+        findings.extend(self.counts.observe(census.counts, &self.rules));
+        if let Some(bytes) = census.process {
+            findings.extend(self.retention.observe(bytes, &self.rules));
+        }
+        findings.sort_by(|a, b| {
+            b.verdict.cmp(&a.verdict).then(b.retained_bytes.cmp(&a.retained_bytes)).then(a.scopes.cmp(&b.scopes))
+        });
+        Leaks {
+            window_ns: self.rules.window_ns,
+            horizon_ns: u64::from(self.rules.horizon()) * self.rules.window_ns,
+            windows: self.windows,
+            tested: tested as u64,
+            limit_bytes: self.rules.limit_bytes,
+            findings,
+        }
+    }
+
+    fn finding(&self, place: &Place, series: &Series, now: u32, judged: &Judgement, resident: Option<u64>) -> Finding {
+        let population = series.latest();
+        let bytes_per_hour = judged.bytes_slope / self.rules.hours();
+        let room = self.rules.limit_bytes.zip(resident).map(|(limit, resident)| limit.saturating_sub(resident));
+        let mut finding = Finding {
+            watched: place.watched,
+            verdict: judged.verdict,
+            function: place.scopes.last().cloned().unwrap_or_default(),
+            module: place.module.clone(),
+            scopes: place.scopes.clone(),
+            below_bytes: place.below_bytes,
+            bytes: population.bytes(),
+            objects: population.objects().round() as u64,
+            retained_bytes: series.old(now, judged.grade).map(|cohort| cohort.bytes).sum(),
+            bytes_per_hour,
+            objects_per_hour: judged.objects_slope / self.rules.hours(),
+            seconds_to_limit: room.filter(|_| bytes_per_hour > 0.0).map(|room| room as f64 / bytes_per_hour * 3_600.0),
+            ages: ages(population, now, &self.rules),
+            evidence: String::new(),
+        };
+        finding.evidence = evidence::of_place(&finding, place, judged, &self.rules);
+        finding
+    }
+}
+
+fn scope_of(place: &Place, bound: &Bound) -> (Vec<String>, String) {
+    (place.scopes[..bound.depth.min(place.scopes.len())].to_vec(), place.module.clone())
+}
+
+/// Whether all that is held beneath an annotated scope is within its bound, give or take what sampling may be off by.
+fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
+    let mut held: HashMap<(Vec<String>, String), (u64, u64)> = HashMap::new();
+    for (place, population) in &census.places {
+        if let Some(bound) = &place.bound {
+            let (bytes, most) = held.entry(scope_of(place, bound)).or_insert((0, bound.bytes));
+            *bytes += population.bytes();
+            *most = (*most).min(bound.bytes);
+        }
+    }
+    // A sum of samples that stand for `rate` bytes each has a variance of at most rate × bytes.
+    let within = |bytes: u64, most: u64| {
+        let error = 4.0 * (census.sample_bytes as f64 * most as f64).sqrt();
+        bytes as f64 <= most as f64 + error
+    };
+    held.into_iter().map(|(scope, (bytes, most))| (scope, within(bytes, most))).collect()
+}
+
+/// In bands of one window and its doubles.
+fn ages(population: &Population, now: u32, rules: &Rules) -> Vec<AgeBand> {
+    let mut bands: Vec<AgeBand> = Vec::new();
+    let mut objects: Vec<f64> = Vec::new();
+    for cohort in population.living.iter().rev() {
+        let age = now.saturating_sub(cohort.window);
+        let band = age.checked_ilog2().map_or(0, |log| log as usize + 1);
+        while bands.len() <= band {
+            let windows = if bands.is_empty() { 0 } else { 1_u64 << (bands.len() - 1) };
+            bands.push(AgeBand { older_than_ns: windows * rules.window_ns, ..AgeBand::default() });
+            objects.push(0.0);
+        }
+        bands[band].bytes += cohort.bytes;
+        objects[band] += cohort.objects;
+    }
+    bands.iter_mut().zip(objects).for_each(|(band, objects)| band.objects = objects.round() as u64);
+    bands
+}

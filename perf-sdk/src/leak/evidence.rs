@@ -1,0 +1,84 @@
+//! What speaks for a verdict, in a sentence.
+
+use std::fmt::Write as _;
+
+use super::census::Place;
+use super::detector::Rules;
+use super::judge::Judgement;
+use crate::snapshot::{Finding, Verdict, Watched};
+use crate::units::{bytes, count, time};
+
+/// Of what was born at one place.
+pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rules: &Rules) -> String {
+    let age = time(f64::from(rules.old()[judged.grade]) * rules.window_ns as f64);
+    let window = time(rules.window_ns as f64);
+    let mut text = match place.watched {
+        Watched::Pool => format!("{} objects have been out of the pool for more than {age}", judged.survivors),
+        _ => format!(
+            "{} ({} samples) of allocations of {} to {} are older than {age}",
+            bytes(finding.retained_bytes as f64),
+            judged.survivors,
+            bytes(place.below_bytes as f64 / 2.0),
+            bytes(place.below_bytes as f64),
+        ),
+    };
+    let _ = write!(text, ", from {} windows of {window}", judged.generations);
+    if judged.exposed > 0 {
+        let _ = write!(
+            text,
+            "; of {} times that one of these was looked at, {} had ended",
+            count(judged.exposed as f64),
+            count(judged.died as f64),
+        );
+        if judged.most_deaths < 1.0 {
+            let _ = write!(text, ", so at most 1 in {} ends in {window}", count((1.0 / judged.most_deaths).floor()));
+        }
+    }
+    let kept = judged.kept_share * 100.0;
+    let _ = match judged.verdict {
+        Verdict::Confirmed => write!(text, "; {kept:.1} % of what is allocated becomes so old"),
+        Verdict::Bounded => write!(text, "; it was declared to be bounded, and is within its bound"),
+        _ if judged.kept_share > 0.25 => {
+            write!(text, "; {kept:.0} % of what is allocated becomes so old: a leak, or a cache that still fills")
+        }
+        _ => write!(text, "; that may yet end within {}", time(rules.horizon_ns as f64)),
+    };
+    growth(&mut text, finding);
+    text
+}
+
+/// Of things that are counted only.
+pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &Rules) -> String {
+    let what = match finding.watched {
+        Watched::FileDescriptors => "open file descriptors",
+        Watched::Threads => "threads",
+        _ => "futures that have not ended",
+    };
+    format!(
+        "{first} {what} became {} in {}, and their lowest number rose from each tenth of that time to the next; {} more an hour",
+        finding.objects,
+        time(windows as f64 * rules.window_ns as f64),
+        count(finding.objects_per_hour.round()),
+    )
+}
+
+/// Of the process.
+pub(super) fn of_retention(finding: &Finding, allocated: u64, windows: usize, rules: &Rules) -> String {
+    let mut text = format!(
+        "resident memory grew over {} to {} while what is allocated did not ({})",
+        time(windows as f64 * rules.window_ns as f64),
+        bytes(finding.bytes as f64),
+        bytes(allocated as f64),
+    );
+    growth(&mut text, finding);
+    text
+}
+
+fn growth(text: &mut String, finding: &Finding) {
+    if finding.bytes_per_hour > 0.0 {
+        let _ = write!(text, "; {} more an hour", bytes(finding.bytes_per_hour));
+    }
+    if let Some(seconds) = finding.seconds_to_limit {
+        let _ = write!(text, ", the memory limit in {}", time(seconds * 1e9));
+    }
+}

@@ -1,0 +1,130 @@
+//! The verdict on one place.
+
+use super::series::{GRADES, Series, Step};
+use super::stats::{poisson_at_most, poisson_upper, theil_sen};
+use crate::snapshot::Verdict;
+
+/// Old samples that there must be, and generations that they must be of.
+pub(super) const LEAST_SAMPLES: u64 = 20;
+pub(super) const LEAST_GENERATIONS: usize = 10;
+/// Chance of a verdict that is wrong, over all places.
+const CHANCE: f64 = 0.05;
+/// If more than this part of what is born becomes old, keeping is what the place does: a cache that fills does the same.
+const KEPT_SHARE: f64 = 0.25;
+/// Something must have been old for this part of the horizon.
+const SEEN_PART: f64 = 0.25;
+/// If of the generations that became old last so few survive as would happen by chance only so seldom, it is over.
+const RECENT: u32 = 10;
+const OVER_CHANCE: f64 = 0.01;
+
+/// What there is to say of one place.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    /// By which grade of old it was judged.
+    pub(super) grade: usize,
+    pub(super) survivors: u64,
+    pub(super) generations: usize,
+    /// Samples times windows, old ones.
+    pub(super) exposed: u64,
+    pub(super) died: u64,
+    /// At most this part of the old dies in a window.
+    pub(super) most_deaths: f64,
+    /// Of what is born, the part that becomes old.
+    pub(super) kept_share: f64,
+    /// Of what is old, a window.
+    pub(super) bytes_slope: f64,
+    pub(super) objects_slope: f64,
+}
+
+/// What is asked of a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It may be a cache.
+    Unknown,
+    /// Whatever it keeps is a leak: it exceeds its bound, or all caches are declared.
+    NoCache,
+    /// Declared, and within its bound.
+    Bounded,
+}
+
+/// Whether there is enough that is old for a verdict.
+pub(super) fn is_tested(series: &Series, now: u32) -> bool {
+    series.old(now, 0).map(|cohort| cohort.samples).sum::<u64>() >= LEAST_SAMPLES
+}
+
+/// `tested` places are judged beside this one; `horizon` in windows.
+pub(super) fn judge(series: &Series, now: u32, horizon: u32, tested: usize, standing: Standing) -> Judgement {
+    let mut best = look(series, now, horizon, tested, 0);
+    for grade in 1..GRADES {
+        if best.verdict == Verdict::Confirmed {
+            break;
+        }
+        let other = look(series, now, horizon, tested, grade);
+        if other.verdict > best.verdict {
+            best = other;
+        }
+    }
+    best.verdict = match (best.verdict, standing) {
+        (Verdict::Suspect | Verdict::Confirmed, Standing::Bounded) => Verdict::Bounded,
+        (Verdict::Confirmed, Standing::Unknown) if best.kept_share > KEPT_SHARE => Verdict::Suspect,
+        (verdict, _) => verdict,
+    };
+    best
+}
+
+/// By one grade of old.
+fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) -> Judgement {
+    let (survivors, generations) =
+        series.old(now, grade).fold((0, 0), |(samples, count), cohort| (samples + cohort.samples, count + 1));
+    let sum = |part: fn(&Step, usize) -> u32| series.steps().map(|step| u64::from(part(step, grade))).sum::<u64>();
+    let (exposed, died) = (sum(|step, grade| step.exposed[grade]), sum(|step, grade| step.died[grade]));
+    let (born, kept) = series.steps().fold((0_u64, 0_u64), |(born, kept), step| {
+        (born + u64::from(step.matured.0), kept + u64::from(step.matured.1))
+    });
+    let mut found = Judgement {
+        grade,
+        survivors,
+        generations,
+        exposed,
+        died,
+        most_deaths: 1.0,
+        kept_share: if born > 0 { kept as f64 / born as f64 } else { 1.0 },
+        ..Judgement::default()
+    };
+    if survivors < LEAST_SAMPLES || generations < LEAST_GENERATIONS || is_over(series, now, grade) {
+        return found;
+    }
+    let slope =
+        |part: fn(&Step, usize) -> f64| theil_sen(&series.steps().map(|step| part(step, grade)).collect::<Vec<_>>());
+    found.bytes_slope = slope(|step, grade| step.retained[grade] as f64);
+    if found.bytes_slope <= 0.0 {
+        return found;
+    }
+    found.objects_slope = slope(|step, grade| step.objects[grade].into());
+    found.verdict = Verdict::Suspect;
+    let seen = series.steps().filter(|step| step.exposed[grade] > 0).count() as f64;
+    let chance = CHANCE / (tested.max(1) * GRADES) as f64;
+    found.most_deaths = poisson_upper(died, chance) / (exposed as f64).max(1.0);
+    if seen >= f64::from(horizon) * SEEN_PART && found.most_deaths * f64::from(horizon) < 1.0 {
+        found.verdict = Verdict::Confirmed;
+    }
+    found
+}
+
+/// Whether what is born survives no longer: by how many of the last generations do, and how many would at the rate of all.
+fn is_over(series: &Series, now: u32, grade: usize) -> bool {
+    let age = series.ages()[grade];
+    let first = (now + 1).saturating_sub(series.steps().len() as u32);
+    let old_until = now.saturating_sub(age);
+    let recent_from = (old_until + 1).saturating_sub(RECENT);
+    let born = |from: u32| {
+        let steps = series.steps().zip(first..).skip_while(|(_, window)| *window < from);
+        steps.take_while(|(_, window)| *window <= old_until).map(|(step, _)| u64::from(step.born)).sum::<u64>()
+    };
+    let survive = |from: u32| {
+        series.old(now, grade).filter(|cohort| cohort.window >= from).map(|cohort| cohort.samples).sum::<u64>()
+    };
+    let share = survive(first) as f64 / born(first).max(1) as f64;
+    poisson_at_most(survive(recent_from), share * born(recent_from) as f64) < OVER_CHANCE
+}

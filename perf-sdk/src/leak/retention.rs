@@ -1,0 +1,96 @@
+//! Resident memory that grows while what is allocated does not.
+
+use std::collections::VecDeque;
+
+use super::census::ProcessBytes;
+use super::detector::Rules;
+use super::evidence;
+use super::stats::{growth_chance, theil_sen};
+use crate::snapshot::{Finding, Verdict, Watched};
+
+const CHANCE: f64 = 0.001;
+/// The growth of what is allocated explains less than this part of that of resident memory.
+const EXPLAINED: f64 = 0.25;
+
+#[derive(Debug)]
+pub(super) struct Retention {
+    length: usize,
+    series: VecDeque<ProcessBytes>,
+}
+
+impl Retention {
+    pub(super) fn new(length: usize) -> Self {
+        Self { length, series: VecDeque::new() }
+    }
+
+    pub(super) fn observe(&mut self, now: ProcessBytes, rules: &Rules) -> Option<Finding> {
+        if self.series.len() == self.length {
+            self.series.pop_front();
+        }
+        self.series.push_back(now);
+        if self.series.len() < Rules::LEAST_HORIZON as usize {
+            return None;
+        }
+        let values = |part: fn(&ProcessBytes) -> u64| self.series.iter().map(|b| part(b) as f64).collect::<Vec<f64>>();
+        let (allocated, resident) = (values(|b| b.allocated), values(|b| b.resident));
+        let (grows, explained) = (theil_sen(&resident), theil_sen(&allocated));
+        let grown = grows * self.series.len() as f64;
+        // What had grown at the beginning and stays is a program that warmed up.
+        let latest = theil_sen(&resident[resident.len() / 2..]);
+        if grown < rules.floor_bytes.max(1) as f64
+            || latest < grows / 2.0
+            || explained > grows * EXPLAINED
+            || growth_chance(&resident) > CHANCE
+        {
+            return None;
+        }
+        let bytes_per_hour = grows * 3.6e12 / rules.window_ns as f64;
+        let mut finding = Finding {
+            watched: Watched::Resident,
+            verdict: Verdict::Retention,
+            bytes: now.resident,
+            retained_bytes: now.resident.saturating_sub(now.allocated),
+            bytes_per_hour,
+            seconds_to_limit: rules
+                .limit_bytes
+                .map(|limit| limit.saturating_sub(now.resident) as f64 / bytes_per_hour * 3_600.0),
+            ..Finding::default()
+        };
+        finding.evidence = evidence::of_retention(&finding, now.allocated, self.series.len(), rules);
+        Some(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(bytes: impl Iterator<Item = (u64, u64)>) -> Option<Verdict> {
+        let rules = Rules {
+            window_ns: 1_000_000_000,
+            horizon_ns: 120_000_000_000,
+            floor_bytes: 1 << 20,
+            caches_are_declared: false,
+            limit_bytes: Some(1 << 30),
+        };
+        let mut retention = Retention::new(120);
+        let mut found = None;
+        for (allocated, resident) in bytes {
+            found = retention.observe(ProcessBytes { allocated: allocated << 20, resident: resident << 20 }, &rules);
+        }
+        found.map(|finding| finding.verdict)
+    }
+
+    #[test]
+    fn resident_memory_that_grows_alone_is_retention() {
+        assert_eq!(verdict((0..120).map(|n| (100 + n % 3, 120 + n))), Some(Verdict::Retention));
+    }
+
+    #[test]
+    fn growth_that_is_allocated_or_over_is_none() {
+        assert_eq!(verdict((0..120).map(|n| (100 + n, 120 + n))), None, "it is allocated");
+        assert_eq!(verdict((0..120).map(|_| (100, 120))), None);
+        assert_eq!(verdict((0..120).map(|n| (100, 120 + n.min(20)))), None, "a program that warms up");
+        assert_eq!(verdict((0..120).map(|n| (100, 120 + n % 7))), None);
+    }
+}

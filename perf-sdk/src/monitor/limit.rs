@@ -1,0 +1,101 @@
+//! How much memory the process may use.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The least limit of the process's control groups (both versions of them), and of those above, and the machine's memory. `None` where none of
+/// these can be read.
+pub(crate) fn memory_limit_bytes() -> Option<u64> {
+    of(Path::new("/"))
+}
+
+/// Of the file system at `root`.
+fn of(root: &Path) -> Option<u64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let files = groups.lines().flat_map(|line| limit_files(root, line));
+    let limits = files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
+    limits.chain(machine_bytes(root)).min()
+}
+
+/// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often sees its own group as the top.
+fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
+    let mut parts = line.splitn(3, ':');
+    let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
+        return Vec::new();
+    };
+    let (top, file) = match controllers {
+        "" => ("sys/fs/cgroup", "memory.max"),
+        _ if controllers.split(',').any(|name| name == "memory") => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+        _ => return Vec::new(),
+    };
+    let group = Path::new(path.trim_start_matches('/'));
+    group.ancestors().map(|group| root.join(top).join(group).join(file)).collect()
+}
+
+fn machine_bytes(root: &Path) -> Option<u64> {
+    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    total.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+#[cfg(test)]
+#[cfg(not(miri))]
+mod tests {
+    use super::*;
+
+    struct Root(PathBuf);
+
+    impl Root {
+        fn new(name: &str, files: &[(&str, &str)]) -> Self {
+            let root = std::env::temp_dir().join(format!("perf-sdk-limit-{name}-{}", std::process::id()));
+            for (file, text) in files {
+                let path = root.join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            Self(root)
+        }
+    }
+
+    impl Drop for Root {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    const MACHINE: (&str, &str) = ("proc/meminfo", "MemFree: 1 kB\nMemTotal:  8000 kB\n");
+
+    #[test]
+    fn the_least_of_the_groups_holds() {
+        let root = Root::new(
+            "two",
+            &[
+                MACHINE,
+                ("proc/self/cgroup", "0::/a/b\n"),
+                ("sys/fs/cgroup/a/b/memory.max", "max\n"),
+                ("sys/fs/cgroup/a/memory.max", "5000\n"),
+            ],
+        );
+        assert_eq!(of(&root.0), Some(5000));
+    }
+
+    #[test]
+    fn the_first_version_is_read_too() {
+        let root = Root::new(
+            "one",
+            &[
+                MACHINE,
+                ("proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/x\n"),
+                ("sys/fs/cgroup/memory/memory.limit_in_bytes", "6000"),
+                ("sys/fs/cgroup/memory/x/memory.limit_in_bytes", "9223372036854771712"),
+            ],
+        );
+        assert_eq!(of(&root.0), Some(6000));
+    }
+
+    #[test]
+    fn without_groups_it_is_the_machine() {
+        assert_eq!(of(&Root::new("none", &[MACHINE]).0), Some(8000 * 1024));
+        assert_eq!(of(Path::new("/nowhere at all")), None);
+    }
+}

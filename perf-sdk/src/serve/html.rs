@@ -1,0 +1,50 @@
+//! What all pages share.
+
+use std::fmt::Write as _;
+
+/// A page up to its body. Links are relative to `folder`, if there is one.
+pub(super) fn begin(title: &str, folder: Option<&str>) -> String {
+    let mut page = String::with_capacity(64 * 1024);
+    page.push_str(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
+    );
+    if let Some(folder) = folder {
+        let _ = write!(page, "<base href=\"{}/\">", escape(folder));
+    }
+    let title = escape(title);
+    let _ = write!(page, "<title>{title}</title><link rel=\"stylesheet\" href=\"assets/style.css\"></head><body>");
+    page
+}
+
+/// Its end.
+pub(super) fn end(page: &mut String) {
+    page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
+}
+
+pub(super) fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// For a query's value.
+pub(super) fn percent(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}

@@ -1,0 +1,266 @@
+//! One scenario a process, named by the argument: what memory is held, by whom, and whether it leaks.
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::snapshot::{Finding, Verdict, Watched};
+use perf_sdk_tests::{function, node};
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let scenarios: &[(&str, fn())] = &[
+        ("assertions", assertions),
+        ("allocator", allocator),
+        ("live_heap", live_heap),
+        ("estimates", estimates),
+        ("leaks", leaks),
+        ("counts_that_grow", counts_that_grow),
+    ];
+    match scenarios.iter().find(|(known, _)| *known == name) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("no scenario {name:?}"),
+    }
+}
+
+/// What a failed assertion on allocations says: how many, how much, and in which scopes.
+fn assertions() {
+    let message = |failed: Result<(), Box<dyn std::any::Any + Send>>| -> String {
+        *failed.expect_err("it had to fail").downcast::<String>().expect("a text")
+    };
+    let nested = || {
+        let outer = perf_sdk::measure("outer", || {
+            perf_sdk::measure("inner", || std::mem::forget(black_box(vec![0_u8; 100])));
+            black_box(Box::new(7_u32))
+        });
+        drop(outer);
+        black_box(String::from("no scope"));
+    };
+    nested();
+    perf_sdk::assert_allocations(3, nested);
+    assert_eq!(perf_sdk::assert_allocations(0, || 5), 5);
+    let said = message(catch_unwind(|| perf_sdk::assert_allocations(2, nested)));
+    let expected = "expected 2 allocations, counted 3 (112 bytes) on this thread\n  outer → inner: 1 allocations, 100 bytes\n  \
+                    outer: 1 allocations, 4 bytes\n  outside of profiled scopes: 1 allocations, 8 bytes";
+    assert_eq!(said, expected);
+    let said = message(catch_unwind(|| perf_sdk::assert_no_leak(nested)));
+    let expected = "kept 100 bytes in 1 blocks on this thread: allocated 112 bytes in 3, freed 12 in 2\n  outer → inner: 1 blocks kept, \
+                    100 bytes";
+    assert!(said.starts_with(expected), "{said}");
+    perf_sdk::assert_no_leak(|| perf_sdk::measure("tidy", || vec![1_u8; 1_000]));
+    let kept = std::cell::RefCell::new(Vec::with_capacity(10));
+    let said = message(catch_unwind(AssertUnwindSafe(|| {
+        perf_sdk::assert_no_leak(|| kept.borrow_mut().push(black_box(vec![1_u8; 10])));
+    })));
+    assert_eq!(
+        said,
+        "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
+    );
+}
+
+/// jemalloc's own figures follow what the program holds.
+fn allocator() {
+    const BYTES: u64 = 50 << 20;
+    let seen = || perf_sdk::snapshot().allocator.expect("jemalloc is this program's allocator");
+    let before = seen();
+    let held = black_box(vec![1_u8; BYTES as usize]);
+    let during = seen();
+    assert!(during.allocated_bytes >= before.allocated_bytes + BYTES, "{during:?}");
+    assert!(
+        during.resident_bytes >= during.active_bytes && during.active_bytes >= during.allocated_bytes,
+        "{during:?}"
+    );
+    assert!(during.fragmentation_ratio().is_some_and(|ratio| (0.0..0.9).contains(&ratio)), "{during:?}");
+    assert!(during.arenas.iter().map(|arena| arena.allocated_bytes).sum::<u64>() >= BYTES, "{during:?}");
+    drop(held);
+    assert!(seen().allocated_bytes < during.allocated_bytes - BYTES / 2);
+}
+
+/// Who holds memory: the scope that allocated it, whoever frees it, and for as long as it is not freed.
+fn live_heap() {
+    const BLOCKS: usize = 4_000;
+    const BYTES: usize = 64 << 10;
+    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let live = |name: &str| {
+        let seen = handle.snapshot();
+        assert_eq!((seen.profiler.heap.as_str(), seen.profiler.dropped["heap"]), ("on", 0));
+        function(&seen, name).live.expect("it is sampled")
+    };
+    let keep = |name: &'static str| -> Vec<Vec<u8>> {
+        perf_sdk::measure(name, || {
+            (0..BLOCKS).map(|n| perf_sdk::measure("fill", || black_box(vec![n as u8; BYTES]))).collect()
+        })
+    };
+    let (first, second) = (keep("first"), keep("second"));
+    // 262 MB each, some 500 samples: 4 standard errors are 18 %.
+    let is_near = |bytes: u64, expected: usize| (bytes as f64 / expected as f64 - 1.0).abs() < 0.25;
+    assert!(is_near(live("fill").bytes, 2 * BLOCKS * BYTES), "{:?}", live("fill"));
+    assert!(is_near(live("fill").objects, 2 * BLOCKS), "{:?}", live("fill"));
+    let seen = handle.snapshot();
+    let at = |path: &[&str]| node(&seen, path).map_or(0, |node| node.live.bytes);
+    assert!(is_near(at(&["first", "fill"]), BLOCKS * BYTES) && is_near(at(&["second", "fill"]), BLOCKS * BYTES));
+    // Grown in its place or not: the old block is gone, and the scope that grows it holds the new one.
+    let grown: Vec<Vec<u8>> = perf_sdk::measure("grow", || {
+        let mut blocks = first;
+        blocks.iter_mut().for_each(|block| block.reserve_exact(2 * BYTES));
+        blocks
+    });
+    assert!(is_near(live("grow").bytes, 3 * BLOCKS * BYTES), "{:?}", live("grow"));
+    assert!(is_near(live("fill").bytes, BLOCKS * BYTES), "{:?}", live("fill"));
+    thread::spawn(move || drop((grown, second))).join().expect("it only frees");
+    let left = live("fill").bytes + live("grow").bytes;
+    assert!(left < (BLOCKS * BYTES / 50) as u64, "{left} bytes are held after all was freed");
+}
+
+/// Bytes and objects of mixed sizes in one scope, against what is really there: within four standard errors, 50 times, and right in the mean.
+fn estimates() {
+    const ROUNDS: u64 = 50;
+    const RATE: f64 = 16_384.0;
+    let handle =
+        perf_sdk::builder().listen("off").report(false).heap("16KiB").leak_window("off").start().expect("a start");
+    // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
+    drop(black_box(vec![1_u8; 64 << 20]));
+    let (mut bytes_sum, mut objects_sum) = (0.0, 0.0);
+    for seed in 0..ROUNDS {
+        let name: &'static str = format!("round {seed}").leak();
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let (mut bytes, mut objects, mut bytes_variance, mut objects_variance) = (0.0, 0.0, 0.0, 0.0);
+        let held: Vec<Box<[u8]>> = perf_sdk::measure(name, || {
+            let mut held = Vec::with_capacity(20_000);
+            // The vector itself.
+            let mut note = |size: f64| {
+                let chance = 1.0 - (-size / RATE).exp();
+                bytes += size;
+                objects += 1.0;
+                bytes_variance += size * size * (1.0 - chance) / chance;
+                objects_variance += (1.0 - chance) / chance;
+            };
+            note(320.0 * 1024.0);
+            for _ in 0..20_000 {
+                random ^= random << 13;
+                random ^= random >> 7;
+                random ^= random << 17;
+                // Small ones are the most; powers of two are usable as a whole.
+                let size = 16_usize << (random.trailing_zeros().min(13));
+                note(size as f64);
+                held.push(vec![1_u8; size].into_boxed_slice());
+            }
+            held
+        });
+        let live = function(&handle.snapshot(), name).live.expect("it is sampled");
+        let bytes_off = (live.bytes as f64 - bytes) / f64::sqrt(bytes_variance);
+        let objects_off = (live.objects as f64 - objects) / f64::sqrt(objects_variance);
+        assert!(bytes_off.abs() < 4.0, "{live:?} of {bytes} bytes is {bytes_off} standard errors off");
+        assert!(objects_off.abs() < 4.0, "{live:?} of {objects} objects is {objects_off} standard errors off");
+        bytes_sum += bytes_off;
+        objects_sum += objects_off;
+        drop(held);
+    }
+    let off = |sum: f64| sum / (ROUNDS as f64).sqrt();
+    println!("in the mean {:.2} and {:.2} standard errors off", off(bytes_sum), off(objects_sum));
+    assert!(off(bytes_sum).abs() < 4.0 && off(objects_sum).abs() < 4.0, "{bytes_sum} {objects_sum}");
+}
+
+/// A planted leak, a declared cache, a sawtooth and steady work: only the leak is named.
+fn leaks() {
+    #[perf_sdk::profiled(bounded = 64 << 20)]
+    fn fills(cache: &mut HashMap<u64, Vec<u8>>, n: u64) {
+        cache.insert(n, vec![2; 500]);
+    }
+    #[perf_sdk::profiled]
+    fn forgets(sessions: &mut HashMap<u64, Vec<u8>>, n: u64) {
+        sessions.insert(n, vec![1; 3_000]);
+        if !n.wrapping_sub(20).is_multiple_of(50) {
+            sessions.remove(&n.wrapping_sub(20));
+        }
+    }
+    let told: Arc<Mutex<Vec<Finding>>> = Arc::default();
+    let hear = told.clone();
+    let handle = perf_sdk::builder()
+        .listen("off")
+        .report(false)
+        .heap("4KiB")
+        .leak_window("20ms")
+        .leak_floor("32KiB")
+        .on_leak(move |finding| {
+            hear.lock().expect("nobody panics with it").push(finding.clone());
+            panic!("a callback that fails changes nothing");
+        })
+        .start()
+        .expect("a start");
+    std::panic::set_hook(Box::new(|_| {}));
+    let (mut cache, mut sessions, mut batch) = (HashMap::new(), HashMap::new(), Vec::new());
+    let start = Instant::now();
+    let mut n = 0;
+    let confirmed = loop {
+        for _ in 0..20 {
+            n += 1;
+            forgets(&mut sessions, n);
+            fills(&mut cache, n);
+            perf_sdk::measure("collects", || batch.push(vec![3_u8; 500]));
+            perf_sdk::measure("steady", || drop(black_box(vec![4_u8; 2_000])));
+        }
+        if n % 2_000 == 0 {
+            batch.clear();
+        }
+        thread::sleep(Duration::from_millis(2));
+        let leaks = handle.leaks().unwrap_or_default();
+        let confirmed: Vec<Finding> =
+            leaks.findings.iter().filter(|finding| finding.verdict == Verdict::Confirmed).cloned().collect();
+        if leaks.windows >= 120 {
+            assert!(start.elapsed() < Duration::from_secs(60), "{leaks:?}");
+            if !confirmed.is_empty() {
+                let bounded: Vec<&Finding> = leaks.findings.iter().filter(|f| f.function == "fills").collect();
+                assert!(bounded.iter().all(|finding| finding.verdict == Verdict::Bounded), "{bounded:?}");
+                break confirmed;
+            }
+        }
+        assert!(confirmed.iter().all(|finding| finding.function == "forgets"), "{confirmed:?}");
+    };
+    assert!(confirmed.iter().all(|finding| finding.function == "forgets"), "{confirmed:?}");
+    let leak = &confirmed[0];
+    assert_eq!((leak.watched, leak.below_bytes), (Watched::Memory, 4096));
+    assert_eq!(leak.scopes, ["forgets"]);
+    assert!(leak.bytes_per_hour > 0.0 && leak.seconds_to_limit.is_some_and(|seconds| seconds > 0.0), "{leak:?}");
+    assert!(leak.evidence.contains("older than") && !leak.ages.is_empty(), "{leak:?}");
+    let told = told.lock().expect("nobody panics with it");
+    assert!(told.iter().any(|finding| finding.verdict == Verdict::Confirmed), "{told:?}");
+    assert!(told.iter().all(|finding| finding.verdict > Verdict::Bounded), "{told:?}");
+    assert_eq!(handle.snapshot().leaks.map(|leaks| leaks.window_ns), Some(20_000_000));
+    drop(handle);
+    assert_eq!(perf_sdk::snapshot().leaks, None, "nobody looks any more");
+}
+
+/// File descriptors and open futures that only become more.
+fn counts_that_grow() {
+    use perf_sdk::FutureExt as _;
+    use std::future::Future as _;
+    let handle =
+        perf_sdk::builder().listen("off").report(false).leak_window("20ms").heap("off").start().expect("a start");
+    let (mut files, mut futures) = (Vec::new(), Vec::new());
+    let start = Instant::now();
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let found = |watched| {
+        let findings = handle.leaks().unwrap_or_default().findings;
+        findings.into_iter().find(|finding| finding.watched == watched)
+    };
+    while found(Watched::FileDescriptors).is_none() || found(Watched::Tasks).is_none() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?}", handle.leaks());
+        if files.len() < 800 {
+            files.push(std::fs::File::open("/dev/null").expect("a file"));
+        }
+        let mut future = Box::pin(std::future::pending::<()>().profiled("waits"));
+        assert!(future.as_mut().poll(&mut context).is_pending());
+        futures.push(future);
+        thread::sleep(Duration::from_millis(10));
+    }
+    let tasks = found(Watched::Tasks).expect("it was there");
+    assert_eq!((tasks.verdict, tasks.function.as_str()), (Verdict::Suspect, "waits"));
+    assert!(found(Watched::Threads).is_none());
+}
