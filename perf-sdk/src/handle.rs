@@ -9,6 +9,8 @@ use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
 use crate::governor::Keeper;
+#[cfg(feature = "pool")]
+use crate::pool::{PressureWatch, Thresholds, Used};
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
@@ -33,6 +35,8 @@ struct Running {
     process: u32,
     budget: Mutex<Option<Keeper>>,
     leaks: Mutex<Option<Watcher>>,
+    #[cfg(feature = "pool")]
+    pressure: Mutex<Option<PressureWatch>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
 }
@@ -112,9 +116,18 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;
     let keeper = config.budget.map(Keeper::start).transpose().map_err(Error::Thread)?;
+    #[cfg(feature = "pool")]
+    let pressure = {
+        let own_limit = config.memory_limit_bytes;
+        let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
+        let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
+        PressureWatch::start(thresholds, Box::new(move || memory_used(own_limit)), enter).map_err(Error::Thread)?
+    };
     let watcher = config.leaks.map(|rules| Watcher::start(rules, builder.on_leak)).transpose();
     let running = Arc::new(Running {
         budget: Mutex::new(keeper),
+        #[cfg(feature = "pool")]
+        pressure: Mutex::new(Some(pressure)),
         leaks: Mutex::new(watcher.map_err(Error::Thread)?),
         config,
         process: process::id(),
@@ -123,6 +136,16 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     });
     *slot = Arc::downgrade(&running);
     Ok(Handle { running })
+}
+
+/// Of what is nearest to its limit, the program's own among them.
+#[cfg(feature = "pool")]
+fn memory_used(own_limit: Option<u64>) -> Option<Used> {
+    let own = own_limit.and_then(|limit| Some((crate::monitor::process()?.resident_bytes, limit)));
+    let all = own.into_iter().chain(crate::monitor::memory_used());
+    let share = |(used, limit): &(u64, u64)| *used as f64 / *limit as f64;
+    let (used_bytes, limit_bytes) = all.max_by(|a, b| share(a).total_cmp(&share(b)))?;
+    Some(Used { used_bytes, limit_bytes })
 }
 
 impl Drop for Running {
@@ -135,10 +158,16 @@ impl Drop for Running {
             if let Some(watcher) = self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 watcher.forget();
             }
+            #[cfg(feature = "pool")]
+            if let Some(watch) = self.pressure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                watch.forget();
+            }
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        #[cfg(feature = "pool")]
+        drop(self.pressure.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.budget.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "serve")]

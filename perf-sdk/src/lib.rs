@@ -16,6 +16,7 @@
 #[cfg(feature = "enabled")]
 #[path = "private.rs"]
 pub mod __private;
+mod accounts;
 #[cfg(feature = "enabled")]
 mod assert;
 #[cfg(feature = "enabled")]
@@ -44,6 +45,8 @@ mod once;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod outcome;
+#[cfg(feature = "pool")]
+pub mod pool;
 mod rate;
 #[cfg(feature = "enabled")]
 mod record;

@@ -123,11 +123,18 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "declared: every cache is annotated with bounded, so what keeps all that it allocates is confirmed as a leak; undeclared: it is only suspected, since a cache that fills does the same",
     },
     Setting {
-        key: "leak_limit",
-        variable: "PERF_LEAK_LIMIT",
+        key: "memory_limit",
+        variable: "PERF_MEMORY_LIMIT",
         allowed: "a size above 0: a number with KiB, MiB or GiB",
         default: "the cgroup's memory limit, else the machine's memory",
-        meaning: "what the process may hold, for the time until a leak reaches it",
+        meaning: "what the process may hold: for the time until a leak reaches it, and for pressure",
+    },
+    Setting {
+        key: "pressure",
+        variable: "PERF_PRESSURE",
+        allowed: "two percentages of the memory limit such as 80%,95%, the first one less; or off; without the feature pool only off",
+        default: "80%,95%",
+        meaning: "from when on pools are trimmed and unused pages given back, and from when on all of them; off: never",
     },
     Setting {
         key: "cpu_clock",

@@ -65,9 +65,7 @@ fn metrics_of_the_scrape() {
     let mut finding = Finding::default();
     finding.below_bytes = 64;
     snapshot.leaks.get_or_insert_default().findings.push(finding);
-    exposition
-        .write(perf_sdk::export::Format::Text, &snapshot, None, &mut text)
-        .expect("a scrape into memory");
+    exposition.write(perf_sdk::export::Format::Text, &snapshot, None, &mut text).expect("a scrape into memory");
     let text = String::from_utf8(text).expect("text");
     let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");
     let mut help = "";

@@ -13,6 +13,8 @@
 mod anomaly;
 mod arch;
 mod choice;
+#[cfg(feature = "pool")]
+mod coarse;
 mod continuity;
 mod engine;
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -28,6 +30,8 @@ mod witness;
 
 pub(crate) use anomaly::anomalies;
 pub(crate) use choice::{engine, init};
+#[cfg(feature = "pool")]
+pub(crate) use coarse::{coarse, tick};
 pub(crate) use engine::Engine;
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{DEFAULT_INTERVAL, ThreadCpu};

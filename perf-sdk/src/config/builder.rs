@@ -19,6 +19,7 @@ const DEFAULT_BUDGET: f64 = 0.01;
 const WINDOW: Duration = Duration::from_secs(30);
 const HORIZON_WINDOWS: u32 = 120;
 const FLOOR_BYTES: u64 = 1 << 20;
+const DEFAULT_PRESSURE: Option<(f64, f64)> = if cfg!(feature = "pool") { Some((0.8, 0.95)) } else { None };
 const DEFAULT_HEAP_BYTES: Option<u64> = if cfg!(feature = "heap") { Some(512 << 10) } else { None };
 
 /// Settings made in code: see [`SETTINGS`] for each one's meaning and default. The environment overrides them.
@@ -149,9 +150,14 @@ impl Builder {
         self.set("leak_floor", size)
     }
 
-    /// What the process may hold, for the time until it does: a size such as `2GiB`.
-    pub fn leak_limit(self, size: impl Into<String>) -> Self {
-        self.set("leak_limit", size)
+    /// What the process may hold, for pressure and for the time until a leak reaches it: a size such as `2GiB`.
+    pub fn memory_limit(self, size: impl Into<String>) -> Self {
+        self.set("memory_limit", size)
+    }
+
+    /// When memory counts as short, as percentages of its limit such as `80%,95%`; `off`: never.
+    pub fn pressure(self, thresholds: impl Into<String>) -> Self {
+        self.set("pressure", thresholds)
     }
 
     /// `declared`: every cache is annotated with its bound, so that what keeps all it allocates leaks; `undeclared`: it may be a cache.
@@ -214,6 +220,8 @@ impl Builder {
             heap_bytes: read.parse("heap", values::heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
             leaks: read.leaks()?,
+            memory_limit_bytes: read.parse("memory_limit", values::memory_limit)?,
+            pressure: read.parse("pressure", values::pressure)?.unwrap_or(DEFAULT_PRESSURE),
         };
         match config.listen {
             Listen::Tcp(address) if !address.ip().is_loopback() && config.token.is_none() && !config.allow_remote => {
@@ -234,7 +242,7 @@ impl Reader<'_> {
     fn leaks(&self) -> Result<Option<Rules>, Error> {
         let window = self.parse("leak_window", |text| values::or_off(text, values::window))?.unwrap_or(Some(WINDOW));
         let floor_bytes = self.parse("leak_floor", values::size)?.unwrap_or(FLOOR_BYTES);
-        let limit_bytes = self.parse("leak_limit", |text| values::size(text).filter(|bytes| *bytes > 0))?;
+        let limit_bytes = self.parse("memory_limit", values::memory_limit)?;
         let caches_are_declared = self.parse("leak_caches", values::declared)?.unwrap_or(false);
         let fits = |horizon: &Duration| {
             let windows = window.map_or(Rules::LEAST_HORIZON.into(), |window| horizon.as_millis() / window.as_millis());
@@ -307,8 +315,11 @@ mod tests {
             ("PERF_LEAK_HORIZON", "5min"),
             ("PERF_LEAK_HORIZON", "1000h"),
             ("PERF_LEAK_FLOOR", "-1MiB"),
-            ("PERF_LEAK_LIMIT", "0KiB"),
+            ("PERF_MEMORY_LIMIT", "0KiB"),
             ("PERF_LEAK_CACHES", "yes"),
+            ("PERF_PRESSURE", "80%"),
+            ("PERF_PRESSURE", "90%,80%"),
+            ("PERF_PRESSURE", "0%,50%"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
             let setting = SETTINGS.iter().find(|s| s.variable == variable).unwrap();

@@ -35,6 +35,10 @@ pub(crate) struct Config {
     /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
     pub(crate) heap_bytes: Option<u64>,
     pub(crate) cpu_clock: Option<Engine>,
+    /// What the process may hold, if the program says so.
+    pub(crate) memory_limit_bytes: Option<u64>,
+    /// When memory is short, as shares of its limit; `None`: never.
+    pub(crate) pressure: Option<(f64, f64)>,
     /// `None`: nobody looks for leaks.
     pub(crate) leaks: Option<Rules>,
 }
@@ -47,6 +51,9 @@ impl Config {
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
         let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
         let bytes = |bytes: Option<u64>| bytes.map_or("off".to_owned(), |bytes| format!("{bytes} bytes"));
+        let pressure = |shares: Option<(f64, f64)>| {
+            shares.map_or("off".to_owned(), |(high, critical)| format!("{}%,{}%", high * 100.0, critical * 100.0))
+        };
         let leaks = |leaks: &Option<Rules>| leaks.map_or("off".to_owned(), |rules| format!("{rules:?}"));
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
@@ -76,6 +83,13 @@ impl Config {
                 format!("{} bytes", other.memory_bytes),
             ),
             ("heap", self.heap_bytes != other.heap_bytes, bytes(self.heap_bytes), bytes(other.heap_bytes)),
+            (
+                "memory_limit",
+                self.memory_limit_bytes != other.memory_limit_bytes,
+                bytes(self.memory_limit_bytes),
+                bytes(other.memory_limit_bytes),
+            ),
+            ("pressure", self.pressure != other.pressure, pressure(self.pressure), pressure(other.pressure)),
             ("leak_window and others of leaks", self.leaks != other.leaks, leaks(&self.leaks), leaks(&other.leaks)),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]

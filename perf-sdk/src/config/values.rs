@@ -59,6 +59,20 @@ pub(super) fn window(text: &str) -> Option<Duration> {
     duration(text).filter(|window| allowed.contains(window))
 }
 
+pub(super) fn memory_limit(text: &str) -> Option<u64> {
+    size(text).filter(|bytes| *bytes > 0)
+}
+
+/// Two shares.
+pub(super) fn pressure(text: &str) -> Option<Option<(f64, f64)>> {
+    or_off(text, |text| {
+        let (high, critical) = text.split_once(',')?;
+        let share = |text: &str| Some(text.trim().strip_suffix('%')?.trim().parse::<f64>().ok()? / 100.0);
+        let (high, critical) = (share(high)?, share(critical)?);
+        (cfg!(feature = "pool") && 0.0 < high && high < critical && critical <= 1.0).then_some((high, critical))
+    })
+}
+
 pub(super) fn declared(text: &str) -> Option<bool> {
     match text {
         "declared" => Some(true),

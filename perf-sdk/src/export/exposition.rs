@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use super::families::{Encoding, ROWS, Source};
+use super::families::{self, Encoding, Source};
 use super::floors::{Floors, Raised};
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
@@ -64,7 +64,7 @@ impl Exposition {
             let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
             floors.raise(snapshot.borrow(), std::process::id())
         };
-        Pieces { format, snapshot, floors, user, row: 0, function: 0, is_headed: false }
+        Pieces { format, snapshot, floors, user, row: 0, function: 0, is_headed: false, is_over: false }
     }
 }
 
@@ -80,6 +80,8 @@ pub(crate) struct Pieces<S, U> {
     function: usize,
     /// Something of that row was written.
     is_headed: bool,
+    /// The user's metrics and the end were written.
+    is_over: bool,
 }
 
 impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
@@ -94,11 +96,10 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
 
     /// `most`: functions in one piece.
     fn encode_next(&mut self, encoding: &mut impl Encoding, most: usize) -> io::Result<bool> {
-        let Some(row) = ROWS.get(self.row) else {
-            if self.row > ROWS.len() {
+        let Some(row) = families::row(self.row) else {
+            if std::mem::replace(&mut self.is_over, true) {
                 return Ok(false);
             }
-            self.row += 1;
             for family in self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default() {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;
             }

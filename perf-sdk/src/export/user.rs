@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::families::{Head, Kind, Metric, ROWS, Value};
+use super::families::{self, Head, Kind, Metric, Value};
 
 /// A family that was read.
 #[derive(Debug, PartialEq)]
@@ -69,7 +69,7 @@ fn rename(families: &mut Vec<Family<'_>>) {
         let stem = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name).to_owned();
         SUFFIXES.map(|suffix| format!("{stem}{suffix}"))
     };
-    let mut taken: HashSet<String> = ROWS.iter().flat_map(|row| reserved(row.name)).collect();
+    let mut taken: HashSet<String> = families::rows().flat_map(|row| reserved(row.name)).collect();
     families.retain_mut(|family| {
         let is_free = |taken: &HashSet<String>, name: &str| {
             let samples: &[&str] = match family.head.kind {

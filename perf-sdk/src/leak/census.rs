@@ -12,6 +12,8 @@ pub(crate) struct Place {
     pub(crate) module: String,
     /// Of the callers and the function itself, outermost first.
     pub(crate) scopes: Vec<String>,
+    /// Of what was taken from a pool: its name.
+    pub(crate) pool: String,
     /// Usable sizes from half of it up to it; 0 where sizes play no part.
     pub(crate) below_bytes: u64,
     /// What the annotations allow this path to hold, and whose annotation it is: together with other paths beneath the same scopes.

@@ -9,7 +9,7 @@ use super::evidence;
 use super::judge::{Judgement, Standing, is_tested, judge};
 use super::retention::Retention;
 use super::series::Series;
-use crate::snapshot::{AgeBand, Finding, Leaks, Verdict};
+use crate::snapshot::{AgeBand, Finding, Leaks, Verdict, Watched};
 
 /// What the verdicts rest on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,10 +89,14 @@ impl Detector {
             let standing = match &place.bound {
                 Some(bound) if within.get(&scope_of(place, bound)).copied().unwrap_or(true) => Standing::Bounded,
                 Some(_) => Standing::NoCache,
-                None if self.rules.caches_are_declared => Standing::NoCache,
+                // What is taken from a pool is to come back.
+                None if self.rules.caches_are_declared || place.watched == Watched::Pool => Standing::NoCache,
                 None => Standing::Unknown,
             };
-            let judged = judge(series, now, self.rules.horizon(), tested, standing);
+            let mut judged = judge(series, now, self.rules.horizon(), tested, standing);
+            if place.watched == Watched::Pool {
+                judged = judged.at_least_suspect(series, now, self.rules.horizon());
+            }
             if judged.verdict != Verdict::None {
                 let finding = self.finding(place, series, now, &judged, census.process.map(|bytes| bytes.resident));
                 if finding.retained_bytes >= self.rules.floor_bytes || finding.below_bytes == 0 {
@@ -127,6 +131,7 @@ impl Detector {
             function: place.scopes.last().cloned().unwrap_or_default(),
             module: place.module.clone(),
             scopes: place.scopes.clone(),
+            pool: place.pool.clone(),
             below_bytes: place.below_bytes,
             bytes: population.bytes(),
             objects: population.objects().round() as u64,

@@ -13,7 +13,9 @@ pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rul
     let age = time(f64::from(rules.old()[judged.grade]) * rules.window_ns as f64);
     let window = time(rules.window_ns as f64);
     let mut text = match place.watched {
-        Watched::Pool => format!("{} objects have been out of the pool for more than {age}", judged.survivors),
+        Watched::Pool => {
+            format!("{} objects have been out of the pool {:?} for more than {age}", judged.survivors, place.pool)
+        }
         _ => format!(
             "{} ({} samples) of allocations of {} to {} are older than {age}",
             bytes(finding.retained_bytes as f64),
@@ -33,6 +35,9 @@ pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rul
         if judged.most_deaths < 1.0 {
             let _ = write!(text, ", so at most 1 in {} ends in {window}", count((1.0 / judged.most_deaths).floor()));
         }
+    }
+    if place.watched == Watched::Pool {
+        return text;
     }
     let kept = judged.kept_share * 100.0;
     let _ = match judged.verdict {

@@ -1,5 +1,6 @@
 //! The verdict on one place.
 
+use super::census::Cohort;
 use super::series::{GRADES, Series, Step};
 use super::stats::{poisson_at_most, poisson_upper, theil_sen};
 use crate::snapshot::Verdict;
@@ -46,6 +47,18 @@ pub(super) enum Standing {
     NoCache,
     /// Declared, and within its bound.
     Bounded,
+}
+
+impl Judgement {
+    /// Of what has to come back: a single one that outlives the horizon is enough for a suspicion.
+    pub(super) fn at_least_suspect(self, series: &Series, now: u32, horizon: u32) -> Self {
+        let outlives = |cohort: &Cohort| now.saturating_sub(cohort.window) >= horizon;
+        if self.verdict == Verdict::None && series.latest().living.first().is_some_and(outlives) {
+            Self { verdict: Verdict::Suspect, ..self }
+        } else {
+            self
+        }
+    }
 }
 
 /// Whether there is enough that is old for a verdict.

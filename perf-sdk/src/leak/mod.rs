@@ -15,6 +15,6 @@ mod simulated;
 mod stats;
 
 #[cfg(feature = "heap")]
-pub(crate) use census::{Bound, Cohort, Place, Population};
-pub(crate) use census::{Census, Counted, ProcessBytes};
+pub(crate) use census::Bound;
+pub(crate) use census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
 pub(crate) use detector::{Detector, Rules};

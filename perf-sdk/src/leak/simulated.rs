@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::census::{Bound, Census, Cohort, Place, Population};
 use super::detector::{Detector, Rules};
-use crate::snapshot::{Leaks, Verdict, Watched};
+use crate::snapshot::{Leaks, Verdict};
 
 const WINDOWS: u32 = 120;
 const PLACES: usize = 100;
@@ -138,7 +138,7 @@ impl Simulated {
     fn new(behaviour: Behaviour, seed: u64, bound: Option<u64>) -> Self {
         let scopes = vec![format!("{behaviour:?}"), seed.to_string()];
         let bound = bound.map(|bytes| Bound { depth: 2, bytes });
-        let place = Place { watched: Watched::Memory, module: String::new(), scopes, below_bytes: 128, bound };
+        let place = Place { scopes, below_bytes: 128, bound, ..Place::default() };
         let random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ behaviour as u64);
         Self { behaviour, place: Arc::new(place), random, born: 0, living: Vec::new() }
     }

@@ -3,6 +3,35 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// How much is used of what is nearest to its limit: one of the process's control groups, or the machine. Without what the system would drop at once
+/// (`inactive_file`).
+pub(crate) fn memory_used() -> Option<(u64, u64)> {
+    used_of(Path::new("/"))
+}
+
+fn used_of(root: &Path) -> Option<(u64, u64)> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
+    let files = groups.lines().flat_map(|line| limit_files(root, line));
+    let used = files.filter_map(|file| used_of_group(&file)).chain(used_of_machine(root));
+    used.max_by(|a, b| (a.0 as f64 / a.1 as f64).total_cmp(&(b.0 as f64 / b.1 as f64)))
+}
+
+fn used_of_group(limit: &Path) -> Option<(u64, u64)> {
+    let number = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+    let limit_bytes = number(limit.to_owned()).filter(|bytes| *bytes > 0)?;
+    let is_second = limit.file_name()? == "memory.max";
+    let used = number(limit.with_file_name(if is_second { "memory.current" } else { "memory.usage_in_bytes" }))?;
+    let stat = fs::read_to_string(limit.with_file_name("memory.stat")).unwrap_or_default();
+    let name = if is_second { "inactive_file " } else { "total_inactive_file " };
+    let droppable = stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+    Some((used.saturating_sub(droppable.unwrap_or(0)), limit_bytes))
+}
+
+fn used_of_machine(root: &Path) -> Option<(u64, u64)> {
+    let (total, available) = (meminfo(root, "MemTotal:")?, meminfo(root, "MemAvailable:")?);
+    (total > 0).then(|| (total.saturating_sub(available), total))
+}
+
 /// The least limit of the process's control groups (both versions of them), and of those above, and the machine's memory. `None` where none of
 /// these can be read.
 pub(crate) fn memory_limit_bytes() -> Option<u64> {
@@ -14,7 +43,7 @@ fn of(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let files = groups.lines().flat_map(|line| limit_files(root, line));
     let limits = files.filter_map(|file| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
-    limits.chain(machine_bytes(root)).min()
+    limits.chain(meminfo(root, "MemTotal:")).min()
 }
 
 /// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often sees its own group as the top.
@@ -32,10 +61,11 @@ fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
     group.ancestors().map(|group| root.join(top).join(group).join(file)).collect()
 }
 
-fn machine_bytes(root: &Path) -> Option<u64> {
+/// Bytes.
+fn meminfo(root: &Path, field: &str) -> Option<u64> {
     let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
-    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    total.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+    let value = text.lines().find_map(|line| line.strip_prefix(field))?;
+    value.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 #[cfg(test)]
@@ -91,6 +121,20 @@ mod tests {
             ],
         );
         assert_eq!(of(&root.0), Some(6000));
+    }
+
+    #[test]
+    fn what_is_nearest_to_its_limit_counts() {
+        let files = [
+            ("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n"),
+            ("proc/self/cgroup", "0::/a\n"),
+            ("sys/fs/cgroup/a/memory.max", "1000000\n"),
+            ("sys/fs/cgroup/a/memory.current", "900000\n"),
+            ("sys/fs/cgroup/a/memory.stat", "file 9\ninactive_file 200000\n"),
+        ];
+        assert_eq!(used_of(&Root::new("used", &files).0), Some((700_000, 1_000_000)));
+        assert_eq!(used_of(&Root::new("used machine", &files[..1]).0), Some((600 * 1024, 1000 * 1024)));
+        assert_eq!(used_of(Path::new("/nowhere at all")), None);
     }
 
     #[test]

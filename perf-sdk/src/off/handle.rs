@@ -85,12 +85,17 @@ impl Builder {
     }
 
     /// Nothing.
-    pub fn leak_limit(self, _size: impl Into<String>) -> Self {
+    pub fn memory_limit(self, _size: impl Into<String>) -> Self {
         self
     }
 
     /// Nothing.
     pub fn leak_caches(self, _caches: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn pressure(self, _thresholds: impl Into<String>) -> Self {
         self
     }
 

@@ -27,8 +27,10 @@ impl Snapshot {
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
         let allocator = self.allocator.clone();
-        let leaks = self.leaks.clone();
-        Self { functions, tree, allocator, leaks, profiler, window_ns, ..*self }.without_empty()
+        let (arenas, pools, bumps) = (self.arenas.clone(), self.pools.clone(), self.bumps.clone());
+        let (pressure, leaks) = (self.pressure.clone(), self.leaks.clone());
+        Self { functions, tree, allocator, arenas, pools, bumps, pressure, leaks, profiler, window_ns, ..*self }
+            .without_empty()
     }
 
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
@@ -81,6 +83,12 @@ impl Snapshot {
             (Some(ours), Some(theirs)) => ours.add(theirs),
             (None, Some(_)) => self.heap = other.heap,
             (_, None) => {}
+        }
+        self.arenas.extend(other.arenas.iter().cloned());
+        self.pools.extend(other.pools.iter().cloned());
+        self.bumps.extend(other.bumps.iter().cloned());
+        if self.pressure.is_none() {
+            self.pressure.clone_from(&other.pressure);
         }
         if self.leaks.is_none() {
             self.leaks.clone_from(&other.leaks);

@@ -248,6 +248,10 @@ impl Fold {
                 .collect(),
             dropped,
         };
+        #[cfg(feature = "pool")]
+        let (pools, bumps) = crate::pool::pool_accounts();
+        #[cfg(not(feature = "pool"))]
+        let (pools, bumps) = (Vec::new(), Vec::new());
         let mut snapshot = Snapshot {
             taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
             window_ns,
@@ -259,6 +263,16 @@ impl Fold {
             #[cfg(not(feature = "jemalloc"))]
             allocator: None,
             heap,
+            #[cfg(feature = "pool")]
+            arenas: crate::pool::arena_accounts(),
+            #[cfg(not(feature = "pool"))]
+            arenas: Vec::new(),
+            pools,
+            bumps,
+            #[cfg(feature = "pool")]
+            pressure: crate::pool::pressure_account(),
+            #[cfg(not(feature = "pool"))]
+            pressure: None,
             leaks: super::leaks(),
             profiler,
         };

@@ -130,6 +130,9 @@ pub struct Finding {
     pub module: String,
     /// The names of all callers and of the function itself, outermost first.
     pub scopes: Vec<String>,
+    /// Of what was taken from a pool: its name.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub pool: String,
     /// Of memory: allocations of at least half and less than so many usable bytes are judged together.
     pub below_bytes: u64,
     /// Held now, an estimate; 0 where things are counted that have no size.

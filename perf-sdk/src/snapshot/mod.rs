@@ -25,6 +25,7 @@ mod threads;
 mod totals;
 mod tree;
 
+pub use crate::accounts::{ArenaAccount, BumpAccount, Checkout, PoolAccount, Pressure, PressureAccount};
 pub use allocator::{Allocator, ArenaUse};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
@@ -72,6 +73,18 @@ pub struct Snapshot {
     /// The live heap; absent where it is not sampled, see [`Profiler::heap`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: Option<Heap>,
+    /// What each [`Arena`](crate::pool::Arena) that lives holds, by name.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub arenas: Vec<ArenaAccount>,
+    /// What each [`Pool`](crate::pool::Pool) and each size of each [`BufferPool`](crate::pool::BufferPool) that lives holds, by name.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub pools: Vec<PoolAccount>,
+    /// What each [`BumpPool`](crate::pool::BumpPool) that lives holds, by name.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub bumps: Vec<BumpAccount>,
+    /// How short memory is; absent where nobody looks.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub pressure: Option<PressureAccount>,
     /// What the leak detector thinks; absent before its first look, and where it is off. Of a window: what it thinks at its end.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,

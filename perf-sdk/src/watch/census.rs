@@ -1,32 +1,82 @@
 //! What is held now, by who took it and when.
 
-use crate::leak::{Census, Counted, ProcessBytes};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::clock;
+use crate::leak::{Census, Cohort, Counted, Place, Population, ProcessBytes};
 use crate::monitor::{self, Process};
 use crate::snapshot::{self, Watched};
 
 /// Takes one census after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Taker {
-    window: u32,
+    windows: Windows,
     #[cfg(feature = "heap")]
     heap: heap::Taker,
 }
 
+/// When each window began, in ticks.
+#[derive(Debug)]
+struct Windows(Vec<u64>);
+
+impl Windows {
+    /// The one that `ticks` lie in.
+    fn of(&self, ticks: u64) -> u32 {
+        self.0.partition_point(|began| *began <= ticks).saturating_sub(1) as u32
+    }
+
+    fn current(&self) -> u32 {
+        self.0.len() as u32 - 1
+    }
+}
+
+/// Populations while they are counted.
+#[derive(Debug, Default)]
+struct Count {
+    places: HashMap<Arc<Place>, Population>,
+    cohorts: HashMap<(Arc<Place>, u32), Cohort>,
+}
+
+impl Count {
+    fn add(&mut self, place: &Arc<Place>, window: u32, bytes: u64, objects: f64) {
+        let cohort = self.cohorts.entry((place.clone(), window)).or_insert(Cohort { window, ..Cohort::default() });
+        cohort.samples += 1;
+        cohort.bytes += bytes;
+        cohort.objects += objects;
+    }
+
+    fn finish(mut self) -> HashMap<Arc<Place>, Population> {
+        for ((place, _), cohort) in self.cohorts {
+            self.places.entry(place).or_default().living.push(cohort);
+        }
+        self.places.values_mut().for_each(|population| population.living.sort_unstable_by_key(|c| c.window));
+        self.places
+    }
+}
+
 impl Taker {
     pub(super) fn new() -> Self {
-        Self::default()
+        Self {
+            windows: Windows(vec![clock::wall().ticks()]),
+            #[cfg(feature = "heap")]
+            heap: heap::Taker::default(),
+        }
     }
 
     /// At the end of a window.
     pub(super) fn take(&mut self) -> Census {
+        let window = self.windows.current();
+        let mut count = Count::default();
         #[cfg(feature = "heap")]
-        let places = self.heap.take(self.window);
-        #[cfg(not(feature = "heap"))]
-        let places = std::collections::HashMap::new();
+        self.heap.take(&self.windows, &mut count);
+        #[cfg(feature = "pool")]
+        checkouts(&self.windows, &mut count);
+        self.windows.0.push(clock::wall().ticks());
         let process = monitor::process();
-        let census = Census {
-            window: self.window,
-            places,
+        Census {
+            window,
+            places: count.finish(),
             counts: counts(process),
             process: process
                 .zip(snapshot::allocated_bytes())
@@ -35,9 +85,23 @@ impl Taker {
             sample_bytes: crate::memory::sample_bytes().unwrap_or(0),
             #[cfg(not(feature = "heap"))]
             sample_bytes: 0,
+        }
+    }
+}
+
+/// What was taken from pools.
+#[cfg(feature = "pool")]
+fn checkouts(windows: &Windows, count: &mut Count) {
+    for taken in crate::pool::taken() {
+        let Some(at) = taken.at else { continue };
+        let place = Place {
+            watched: Watched::Pool,
+            module: taken.sites.last().map_or_else(String::new, |site| site.label().module.clone()),
+            scopes: taken.sites.iter().map(|site| site.label().name.clone()).collect(),
+            pool: taken.pool,
+            ..Place::default()
         };
-        self.window += 1;
-        census
+        count.add(&Arc::new(place), windows.of(at), 0, 1.0);
     }
 }
 
@@ -61,53 +125,28 @@ mod heap {
     use std::collections::HashMap;
     use std::sync::Arc;
 
-    use crate::clock;
-    use crate::leak::{Bound, Cohort, Place, Population};
+    use super::{Count, Windows};
+    use crate::leak::{Bound, Place};
     use crate::memory;
     use crate::record::Node;
     use crate::scope::Path;
     use crate::snapshot::Watched;
 
-    #[derive(Debug)]
-    pub(super) struct Taker {
-        /// When each window began, in ticks.
-        began: Vec<u64>,
-        /// By owner's number and class: neither ever changes its meaning.
-        places: HashMap<(u32, u32), Arc<Place>>,
-    }
-
-    impl Default for Taker {
-        fn default() -> Self {
-            Self { began: vec![clock::wall().ticks()], places: HashMap::new() }
-        }
-    }
+    /// Places by owner's number and class: neither ever changes its meaning.
+    #[derive(Debug, Default)]
+    pub(super) struct Taker(HashMap<(u32, u32), Arc<Place>>);
 
     impl Taker {
-        pub(super) fn take(&mut self, window: u32) -> HashMap<Arc<Place>, Population> {
-            let mut populations: HashMap<Arc<Place>, Population> = HashMap::new();
+        pub(super) fn take(&mut self, windows: &Windows, count: &mut Count) {
             for (owner, path, class, born) in memory::born() {
-                let place = self.places.entry((owner, class)).or_insert_with(|| Arc::new(place(path, class)));
-                populations.entry(place.clone()).or_default().born += u64::from(born);
+                let place = self.0.entry((owner, class)).or_insert_with(|| Arc::new(place(path, class)));
+                count.places.entry(place.clone()).or_default().born += u64::from(born);
             }
-            let mut cohorts: HashMap<(&Arc<Place>, u32), Cohort> = HashMap::new();
             for alive in memory::living() {
                 // Born after the other pass: of the next census.
-                let Some(place) = self.places.get(&(alive.owner, alive.class)) else { continue };
-                let born = self.began.partition_point(|began| *began <= alive.born).saturating_sub(1) as u32;
-                let cohort = cohorts.entry((place, born)).or_insert(Cohort { window: born, ..Cohort::default() });
-                cohort.samples += 1;
-                cohort.bytes += alive.bytes;
-                cohort.objects += alive.objects;
+                let Some(place) = self.0.get(&(alive.owner, alive.class)) else { continue };
+                count.add(place, windows.of(alive.born), alive.bytes, alive.objects);
             }
-            for ((place, _), cohort) in cohorts {
-                if let Some(population) = populations.get_mut(place) {
-                    population.living.push(cohort);
-                }
-            }
-            populations.values_mut().for_each(|population| population.living.sort_unstable_by_key(|c| c.window));
-            debug_assert_eq!(self.began.len(), window as usize + 1);
-            self.began.push(clock::wall().ticks());
-            populations
         }
     }
 
@@ -122,6 +161,7 @@ mod heap {
             scopes: sites.iter().map(|site| site.label().name.clone()).collect(),
             below_bytes: 2 << class,
             bound: bound.map(|(at, site)| Bound { depth: at + 1, bytes: site.options().bounded }),
+            ..Place::default()
         }
     }
 }

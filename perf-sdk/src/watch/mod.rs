@@ -70,12 +70,12 @@ impl Drop for Watcher {
 
 /// What the program's callback has heard.
 #[derive(Debug, Default)]
-struct Told(HashMap<(Watched, String, Vec<String>, u64), Verdict>);
+struct Told(HashMap<(Watched, String, Vec<String>, String, u64), Verdict>);
 
 impl Told {
     /// What is worse than the last that was told of it. A finding that is gone may be told again.
     fn worse<'a>(&mut self, leaks: &'a Leaks) -> Vec<&'a Finding> {
-        let key = |f: &Finding| (f.watched, f.module.clone(), f.scopes.clone(), f.below_bytes);
+        let key = |f: &Finding| (f.watched, f.module.clone(), f.scopes.clone(), f.pool.clone(), f.below_bytes);
         let now: HashMap<_, Verdict> = leaks.findings.iter().map(|f| (key(f), f.verdict)).collect();
         let is_worse =
             |f: &&Finding| f.verdict > Verdict::Bounded && self.0.get(&key(f)).is_none_or(|told| f.verdict > *told);

@@ -1,0 +1,149 @@
+//! What arenas and pools cost, as ratios within one run.
+//!
+//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use allocator_api2::alloc::{Allocator, Layout};
+use perf_sdk::pool::{Arena, BufferPool, BumpPool, Pool};
+
+#[global_allocator]
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+const OPERATIONS: u32 = 100_000;
+const ROUNDS: usize = 21;
+
+/// A row: what is done, and how often in a call.
+struct Row<'a> {
+    name: &'static str,
+    run: Box<dyn FnMut() + 'a>,
+    ns: Vec<f64>,
+}
+
+fn row<'a>(name: &'static str, mut operation: impl FnMut() + 'a) -> Row<'a> {
+    let run = move || (0..OPERATIONS).for_each(|_| operation());
+    Row { name, run: Box::new(run), ns: Vec::new() }
+}
+
+/// Minimum, median and maximum of an operation's nanoseconds, and the medians' ratio to the first row's.
+fn compare(title: &str, mut rows: Vec<Row<'_>>) {
+    for _ in 0..ROUNDS {
+        for row in &mut rows {
+            let start = Instant::now();
+            (row.run)();
+            row.ns.push(start.elapsed().as_nanos() as f64 / f64::from(OPERATIONS));
+        }
+    }
+    println!("\n{title}\n{:40} {:>8} {:>8} {:>8} {:>7}", "ns an operation", "min", "median", "max", "ratio");
+    let mut first = None;
+    for row in &mut rows {
+        row.ns.sort_by(f64::total_cmp);
+        let median = row.ns[ROUNDS / 2];
+        let ratio = median / *first.get_or_insert(median);
+        println!("{:40} {:8.2} {median:8.2} {:8.2} {ratio:7.2}", row.name, row.ns[0], row.ns[ROUNDS - 1]);
+    }
+}
+
+fn pair_in(allocator: impl Allocator, size: usize) -> impl FnMut() {
+    let layout = Layout::from_size_align(size, 8).expect("a layout");
+    move || {
+        let block = allocator.allocate(layout).expect("memory");
+        black_box(block);
+        // SAFETY: the block is the allocator's, with this layout.
+        unsafe { allocator.deallocate(block.cast(), layout) };
+    }
+}
+
+fn global_pair(size: usize) -> impl FnMut() {
+    let layout = Layout::from_size_align(size, 8).expect("a layout");
+    move || {
+        // SAFETY: the layout is not empty, and the block is freed with it.
+        unsafe {
+            let block = black_box(std::alloc::alloc(layout));
+            std::alloc::dealloc(block, layout);
+        }
+    }
+}
+
+fn arenas() {
+    let arena = Arena::new("plain").expect("an arena");
+    let limited =
+        Arena::builder("limited").soft_limit(8 << 20, |_, _| {}).hard_limit(16 << 20).build().expect("an arena");
+    for size in [64, 4_096] {
+        compare(
+            &format!("a pair of {size} bytes"),
+            vec![
+                row("the default arena", global_pair(size)),
+                row("an arena", pair_in(&arena, size)),
+                row("an arena with limits", pair_in(&limited, size)),
+            ],
+        );
+    }
+}
+
+fn objects() {
+    let buffers = BufferPool::new("bench buffers").expect("a pool");
+    let bodies = Pool::new("bench", || Box::new([0_u8; 4_096])).expect("a pool");
+    let limited = Pool::builder("bench limited", || Box::new([0_u8; 4_096])).max(64).build().expect("a pool");
+    let object_pool = object_pool::Pool::new(64, || Box::new([0_u8; 4_096]));
+    let lockfree = lockfree_object_pool::LinearObjectPool::new(|| Box::new([0_u8; 4_096]), |_| ());
+    compare(
+        "an object of 4 KiB, one thread",
+        vec![
+            row("a jemalloc pair", global_pair(4_096)),
+            row("get and return", || _ = black_box(&*bodies.get())),
+            row("get and return, at most 64", || _ = black_box(&*limited.get())),
+            row("a buffer", || _ = black_box(&*buffers.get(4_000))),
+            row("object-pool", || _ = black_box(&*object_pool.pull(|| Box::new([0_u8; 4_096])))),
+            row("lockfree-object-pool", || _ = black_box(&*lockfree.pull())),
+        ],
+    );
+    compare(
+        "an object of 4 KiB, two threads (a round of each)",
+        vec![
+            row2("get and return", || _ = black_box(&*bodies.get())),
+            row2("object-pool", || _ = black_box(&*object_pool.pull(|| Box::new([0_u8; 4_096])))),
+            row2("lockfree-object-pool", || _ = black_box(&*lockfree.pull())),
+        ],
+    );
+}
+
+/// As [`row`], on two threads at a time.
+fn row2<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a> {
+    let run = move || {
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| (0..OPERATIONS).for_each(|_| operation()));
+            }
+        });
+    };
+    Row { name, run: Box::new(run), ns: Vec::new() }
+}
+
+/// Requests: an arena, and some objects in it.
+fn bumps() {
+    let requests = BumpPool::new("bench requests").expect("a pool");
+    for (title, objects) in [("a request of 50 objects of 32 bytes", 50), ("a request of 1,000", 1_000_u64)] {
+        let fill = |bump: &bumpalo::Bump| (0..objects).for_each(|n| _ = black_box(bump.alloc([n; 4])));
+        let mut plain = bumpalo::Bump::new();
+        compare(
+            title,
+            vec![
+                row("bumpalo, made and dropped", || fill(&bumpalo::Bump::new())),
+                row("bumpalo, reset", || {
+                    fill(&plain);
+                    plain.reset();
+                }),
+                row("a pooled one", || fill(&requests.get())),
+            ],
+        );
+    }
+}
+
+fn main() {
+    let _perf = perf_sdk::builder().listen("off").report(false).start();
+    arenas();
+    objects();
+    bumps();
+}

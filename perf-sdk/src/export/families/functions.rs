@@ -1,0 +1,174 @@
+//! What functions did.
+
+use std::borrow::Cow;
+
+use super::{Kind, Metric, Metrics, Row, Source, Value, seconds};
+use crate::export::floors::Floor;
+use crate::histogram::Histogram;
+use crate::snapshot::{Exemplar, Function};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "function_calls_total",
+        help: "Finished calls by outcome, exact.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: calls,
+    },
+    Row {
+        name: "function_calls_duration_seconds",
+        help: "Wall time of finished calls; of a future from its first poll to its end.",
+        unit: "seconds",
+        kind: Kind::Histogram,
+        is_per_function: true,
+        metrics: |source| distributions(source, |f, floor| Some((&f.wall, seconds(floor.wall_ns))), |f| &f.exemplars),
+    },
+    Row {
+        name: "function_cpu_seconds",
+        help: "CPU time that the calling threads spent in finished calls.",
+        unit: "seconds",
+        kind: Kind::Histogram,
+        is_per_function: true,
+        metrics: |source| distributions(source, |f, floor| Some((f.cpu.as_ref()?, seconds(floor.cpu_ns))), |_| &[]),
+    },
+    Row {
+        name: "function_allocated_bytes",
+        help: "Bytes requested from the allocator by finished calls, callees included.",
+        unit: "bytes",
+        kind: Kind::Histogram,
+        is_per_function: true,
+        metrics: |source| {
+            distributions(source, |f, _| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
+        },
+    },
+    Row {
+        name: "function_calls_concurrent",
+        help: "Calls running now.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| Some(f.running as f64)),
+    },
+    Row {
+        name: "function_self_seconds_total",
+        help: "Wall time without profiled callees and without a future's idle time; the highest estimate so far.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |_, floor| Some(seconds(floor.self_wall_ns))),
+    },
+    Row {
+        name: "function_self_cpu_seconds_total",
+        help: "CPU time without profiled callees; the highest estimate so far.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
+    },
+    Row {
+        name: "function_idle_seconds_total",
+        help: "Time that finished futures spent between polls.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.future.map(|future| seconds(future.idle_ns))),
+    },
+    Row {
+        name: "function_allocations_total",
+        help: "Allocations during calls, callees included, reallocations not.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
+    },
+    Row {
+        name: "function_freed_bytes_total",
+        help: "Bytes freed during calls, callees included, whoever had allocated them.",
+        unit: "bytes",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
+    },
+    Row {
+        name: "function_samples_total",
+        help: "Finished calls that were measured; what is not a count of calls is estimated from them.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| Some(f.samples as f64)),
+    },
+    Row {
+        name: "function_sample_ratio",
+        help: "Share of calls that are measured now.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| {
+            per_function(source, |f, _| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
+        },
+    },
+    Row {
+        name: "function_live_bytes",
+        help: "Held by allocations that were made in the function, callees not included; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.bytes as f64)),
+    },
+    Row {
+        name: "function_live_objects",
+        help: "Allocations that were made in the function, callees not included, and not freed; an estimate.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| f.live.map(|live| live.objects as f64)),
+    },
+];
+
+fn positive(n: i64) -> f64 {
+    n.max(0) as f64
+}
+
+fn labels(function: &Function) -> Vec<(&'static str, Cow<'_, str>)> {
+    vec![("function", function.name.as_str().into()), ("module", function.module.as_str().into())]
+}
+
+fn per_function<'a>(source: Source<'a>, value: fn(&'a Function, &'a Floor) -> Option<f64>) -> Metrics<'a> {
+    Box::new(source.functions().filter_map(move |(function, floor)| {
+        let value = Value::Number(value(function, floor)?);
+        Some(Metric { labels: labels(function), value })
+    }))
+}
+
+fn distributions<'a>(
+    source: Source<'a>,
+    histogram: fn(&'a Function, &'a Floor) -> Option<(&'a Histogram, f64)>,
+    exemplars: fn(&'a Function) -> &'a [Exemplar],
+) -> Metrics<'a> {
+    Box::new(source.functions().filter_map(move |(function, floor)| {
+        let (histogram, sum) = histogram(function, floor)?;
+        let value = Value::Distribution { histogram, sum, exemplars: exemplars(function) };
+        Some(Metric { labels: labels(function), value })
+    }))
+}
+
+/// Outcomes that never happened are there as 0, so that the first one is an increase; a plain function cannot be cancelled.
+fn calls(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.functions().flat_map(|(function, _)| {
+        let calls = function.calls;
+        let may_be_cancelled = function.future.is_some() || calls.cancelled > 0;
+        [
+            ("ok", Some(calls.ok)),
+            ("error", Some(calls.error)),
+            ("panic", Some(calls.panic)),
+            ("cancelled", may_be_cancelled.then_some(calls.cancelled)),
+        ]
+        .into_iter()
+        .filter_map(move |(result, count)| {
+            let mut labels = labels(function);
+            labels.push(("result", result.into()));
+            Some(Metric { labels, value: Value::Number(count? as f64) })
+        })
+    }))
+}

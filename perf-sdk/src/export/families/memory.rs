@@ -1,0 +1,179 @@
+//! Who holds memory, and what jemalloc says.
+
+use std::collections::BTreeMap;
+
+use super::{Kind, Metric, Metrics, Row, Source, Value, optional};
+use crate::snapshot::{Allocator, ArenaUse, Finding, Heap, Watched};
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "perf_heap_info",
+        help: "Whether the live heap is sampled, or why not.",
+        unit: "",
+        kind: Kind::Info,
+        is_per_function: false,
+        metrics: heap_state,
+    },
+    Row {
+        name: "perf_heap_sample_bytes",
+        help: "One allocation in so many bytes is sampled.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| heap(source, |heap| heap.sample_bytes),
+    },
+    Row {
+        name: "perf_heap_unowned_bytes",
+        help: "Held by allocations that were made in no profiled function; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| heap(source, |heap| heap.unowned.bytes),
+    },
+    Row {
+        name: "leak_suspect_bytes",
+        help: "Held by old allocations that were judged a leak or nearly, and resident memory that is not allocated, by verdict; an estimate.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| {
+            leaks(
+                source,
+                |finding| finding.below_bytes > 0 || finding.watched == Watched::Resident,
+                |finding| finding.retained_bytes,
+            )
+        },
+    },
+    Row {
+        name: "leak_suspect_objects",
+        help: "Things that were judged a leak or nearly, by verdict; an estimate where memory is sampled.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| leaks(source, |finding| finding.watched != Watched::Resident, |finding| finding.objects),
+    },
+    Row {
+        name: "leak_windows_total",
+        help: "Looks at what is held.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| optional(source.snapshot.leaks.as_ref().map(|leaks| leaks.windows as f64)),
+    },
+    Row {
+        name: "allocator_allocated_bytes",
+        help: "Allocated from jemalloc and not freed, usable sizes.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.allocated_bytes as f64)),
+    },
+    Row {
+        name: "allocator_active_bytes",
+        help: "Pages of jemalloc's that hold something allocated.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.active_bytes as f64)),
+    },
+    Row {
+        name: "allocator_resident_bytes",
+        help: "Physical memory that jemalloc occupies, at most.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.resident_bytes as f64)),
+    },
+    Row {
+        name: "allocator_mapped_bytes",
+        help: "Memory in jemalloc's active extents.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.mapped_bytes as f64)),
+    },
+    Row {
+        name: "allocator_retained_bytes",
+        help: "Address space that jemalloc keeps for later, without memory behind it.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.retained_bytes as f64)),
+    },
+    Row {
+        name: "allocator_metadata_bytes",
+        help: "jemalloc's book-keeping.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, |allocator| Some(allocator.metadata_bytes as f64)),
+    },
+    Row {
+        name: "allocator_fragmentation_ratio",
+        help: "Part of the active pages in which nothing is allocated.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| allocator(source, Allocator::fragmentation_ratio),
+    },
+    Row {
+        name: "allocator_arena_allocated_bytes",
+        help: "Allocated from one of jemalloc's arenas and not freed.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| arenas(source, |arena| arena.allocated_bytes as f64),
+    },
+    Row {
+        name: "allocator_arena_active_bytes",
+        help: "Pages of one of jemalloc's arenas that hold something allocated.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| arenas(source, |arena| arena.active_bytes as f64),
+    },
+];
+
+fn allocator<'a>(source: Source<'a>, value: fn(&Allocator) -> Option<f64>) -> Metrics<'a> {
+    optional(source.snapshot.allocator.as_ref().and_then(value))
+}
+
+fn heap<'a>(source: Source<'a>, value: fn(&Heap) -> u64) -> Metrics<'a> {
+    optional(source.snapshot.heap.as_ref().map(|heap| value(heap) as f64))
+}
+
+fn heap_state(source: Source<'_>) -> Metrics<'_> {
+    let state = source.snapshot.profiler.heap.as_str();
+    Box::new(
+        (!state.is_empty())
+            .then(|| Metric { labels: vec![("state", state.into())], value: Value::Number(1.0) })
+            .into_iter(),
+    )
+}
+
+/// Findings with equal labels are summed.
+fn leaks<'a>(source: Source<'a>, is_meant: fn(&Finding) -> bool, value: fn(&Finding) -> u64) -> Metrics<'a> {
+    let findings = source.snapshot.leaks.iter().flat_map(|leaks| &leaks.findings);
+    let mut sums: BTreeMap<(&str, &str, &str, &str), u64> = BTreeMap::new();
+    for finding in findings.filter(|finding| is_meant(finding)) {
+        let (watched, verdict) = (finding.watched.name(), finding.verdict.name());
+        *sums.entry((&finding.module, &finding.function, watched, verdict)).or_default() += value(finding);
+    }
+    Box::new(sums.into_iter().map(|((module, function, watched, verdict), sum)| Metric {
+        labels: vec![
+            ("function", function.into()),
+            ("module", module.into()),
+            ("watched", watched.into()),
+            ("verdict", verdict.into()),
+        ],
+        value: Value::Number(sum as f64),
+    }))
+}
+
+fn arenas<'a>(source: Source<'a>, value: fn(&ArenaUse) -> f64) -> Metrics<'a> {
+    let arenas = source.snapshot.allocator.iter().flat_map(|allocator| &allocator.arenas);
+    Box::new(arenas.map(move |arena| Metric {
+        labels: vec![("arena", arena.index.to_string().into())],
+        value: Value::Number(value(arena)),
+    }))
+}

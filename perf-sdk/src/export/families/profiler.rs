@@ -1,0 +1,122 @@
+//! The profiler itself.
+
+use super::{Kind, Metric, Metrics, Row, Source, Value, optional, seconds, single};
+use crate::snapshot::Budget;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "perf_sites",
+        help: "Annotated places that ran at least once.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| single(source.snapshot.profiler.sites as f64),
+    },
+    Row {
+        name: "perf_threads",
+        help: "Threads that recorded something and live.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| single(source.snapshot.profiler.threads as f64),
+    },
+    Row {
+        name: "perf_memory_bytes",
+        help: "Memory held by the recorder.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| single(source.snapshot.profiler.memory_bytes as f64),
+    },
+    Row {
+        name: "perf_memory_limit_bytes",
+        help: "What the recorder may hold.",
+        unit: "bytes",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| single(source.snapshot.profiler.memory_limit_bytes as f64),
+    },
+    Row {
+        name: "perf_dropped_total",
+        help: "What could not be recorded, by reason.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: dropped,
+    },
+    Row {
+        name: "perf_cpu_clock_info",
+        help: "How thread CPU time is read.",
+        unit: "",
+        kind: Kind::Info,
+        is_per_function: false,
+        metrics: cpu_clock,
+    },
+    Row {
+        name: "perf_overhead_budget_ratio",
+        help: "Share of the process's CPU time that recording may take.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| budget(source, |budget| budget.allowed),
+    },
+    Row {
+        name: "perf_overhead_ratio",
+        help: "Share of the process's CPU time that recording takes, scrapes and the profiler's own threads included; an estimate.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| budget(source, |budget| budget.achieved),
+    },
+    Row {
+        name: "perf_overhead_floor_ratio",
+        help: "Of that, what counting calls takes, which measuring fewer of them cannot save.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| budget(source, |budget| budget.floor),
+    },
+    Row {
+        name: "function_counting_ratio",
+        help: "Share of the process's CPU time that counting its calls takes, of the functions to which most of the floor is due.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: counting,
+    },
+    Row {
+        name: "perf_overhead_seconds_total",
+        help: "Estimated time that recording itself cost.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| single(seconds(source.floors.overhead_ns)),
+    },
+];
+
+fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
+    optional(source.snapshot.profiler.budget.map(value))
+}
+
+fn dropped(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.profiler.dropped.iter().map(|(reason, count)| Metric {
+        labels: vec![("reason", reason.as_str().into())],
+        value: Value::Number(*count as f64),
+    }))
+}
+
+fn counting(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.profiler.counted.iter().map(|counted| Metric {
+        labels: vec![("function", counted.name.as_str().into()), ("module", counted.module.as_str().into())],
+        value: Value::Number(counted.share),
+    }))
+}
+
+fn cpu_clock(source: Source<'_>) -> Metrics<'_> {
+    let engine = source.snapshot.profiler.cpu_clock.as_str();
+    Box::new(
+        (!engine.is_empty())
+            .then(|| Metric { labels: vec![("engine", engine.into())], value: Value::Number(1.0) })
+            .into_iter(),
+    )
+}

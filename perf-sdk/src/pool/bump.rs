@@ -1,0 +1,230 @@
+//! Bump arenas that are used again.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bumpalo::Bump;
+
+use super::error::PoolError;
+use super::object::{Out, Pool, Pooled};
+use super::parts::Single;
+use super::registry::{self, AnyPool};
+use crate::accounts::{BumpAccount, PoolAccount};
+
+/// One that holds more is not kept when it comes back.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Bump arenas, one a request: allocating is adding to a pointer, and all is freed at once when the request ends. Over bumpalo.
+///
+/// ```
+/// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
+/// use perf_sdk::pool::BumpPool;
+///
+/// let requests = BumpPool::new("requests")?;
+/// {
+///     let arena = requests.get();
+///     let name = arena.alloc_str("a request");
+///     assert_eq!(name.len(), 9);
+/// }
+/// assert_eq!(requests.account().high_water_bytes, 9);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used is counted when it comes back.
+#[derive(Clone)]
+pub struct BumpPool {
+    inside: Arc<Inside>,
+}
+
+struct Inside {
+    pool: Pool<Recycled>,
+    all: Arc<Mutex<All>>,
+}
+
+/// The counts of all arenas.
+#[derive(Debug, Default)]
+struct All {
+    living: Vec<Arc<Counts>>,
+    /// Of those that were dropped.
+    gone: Sums,
+}
+
+/// What one arena counts for itself: an atomic operation each would take as long as a dozen allocations.
+#[derive(Debug, Default)]
+struct Counts {
+    used: Single,
+    held: Single,
+    high: Single,
+    idle: Single,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    used: u64,
+    held: u64,
+    high: u64,
+    idle: u64,
+}
+
+impl Sums {
+    fn add(&mut self, counts: &Counts) {
+        self.used += counts.used.get();
+        self.held += counts.held.get();
+        self.high = self.high.max(counts.high.get());
+        self.idle += counts.idle.get();
+    }
+}
+
+impl All {
+    /// Takes over the counts of what was dropped.
+    fn sums(&mut self) -> Sums {
+        let gone = &mut self.gone;
+        self.living.retain(|counts| {
+            let lives = Arc::strong_count(counts) > 1;
+            if !lives {
+                gone.add(counts);
+            }
+            lives
+        });
+        gone.idle = 0;
+        let mut sums = *gone;
+        self.living.iter().for_each(|counts| sums.add(counts));
+        sums
+    }
+}
+
+/// A bump arena, and what it counts.
+struct Recycled {
+    bump: Bump,
+    counts: Arc<Counts>,
+}
+
+impl Recycled {
+    /// It comes back; whether it is to be kept.
+    fn reset(&mut self, kept_bytes: usize) -> bool {
+        let held = self.bump.allocated_bytes();
+        let used: usize = self.bump.iter_allocated_chunks().map(<[_]>::len).sum();
+        self.counts.used.add(used as u64);
+        self.counts.held.add(held as u64);
+        if used as u64 > self.counts.high.get() {
+            self.counts.high.set(used as u64);
+        }
+        self.bump.reset();
+        let idle = self.bump.allocated_bytes();
+        self.counts.idle.set(idle as u64);
+        idle <= kept_bytes
+    }
+}
+
+impl fmt::Debug for BumpPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BumpPool").field(&self.account()).finish()
+    }
+}
+
+impl BumpPool {
+    /// One whose arenas begin small, and are kept up to a mebibyte.
+    ///
+    /// # Errors
+    /// [`PoolError::Name`] for a name that is empty or taken.
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self, PoolError> {
+        Self::with_capacity(name, 0, KEPT_BYTES)
+    }
+
+    /// One whose arenas begin with room for `bytes`, and are dropped when they come back with more than `kept_bytes`.
+    ///
+    /// # Errors
+    /// [`PoolError::Name`] for a name that is empty or taken.
+    pub fn with_capacity(name: impl Into<Arc<str>>, bytes: usize, kept_bytes: usize) -> Result<Self, PoolError> {
+        let all: Arc<Mutex<All>> = Arc::default();
+        let known = all.clone();
+        let make = move || {
+            let counts: Arc<Counts> = Arc::default();
+            let mut all = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.living.len() == all.living.capacity() {
+                // Before it grows.
+                all.sums();
+            }
+            all.living.push(counts.clone());
+            Recycled { bump: Bump::with_capacity(bytes), counts }
+        };
+        let pool = Pool::builder(name, make).reset_if(move |it| it.reset(kept_bytes)).build_unlisted()?;
+        let inside = Arc::new(Inside { pool, all });
+        let any: Arc<dyn AnyPool> = inside.clone();
+        if registry::add(&any) { Ok(Self { inside }) } else { Err(PoolError::Name(any.name().to_owned())) }
+    }
+
+    /// An empty one.
+    #[inline]
+    pub fn get(&self) -> PooledBump<'_> {
+        let it = self.inside.pool.get();
+        it.counts.idle.set(0);
+        PooledBump(it)
+    }
+
+    /// Drops those that wait; how many at once.
+    pub fn trim(&self) -> usize {
+        self.inside.pool.trim()
+    }
+
+    /// What it holds now.
+    #[must_use]
+    pub fn account(&self) -> BumpAccount {
+        self.inside.account_of(self.inside.pool.account())
+    }
+}
+
+impl Inside {
+    fn account_of(&self, pool: PoolAccount) -> BumpAccount {
+        let sums = self.all.lock().unwrap_or_else(PoisonError::into_inner).sums();
+        BumpAccount {
+            pool,
+            used_bytes: sums.used,
+            held_bytes: sums.held,
+            high_water_bytes: sums.high,
+            idle_bytes: sums.idle,
+        }
+    }
+}
+
+impl AnyPool for Inside {
+    fn name(&self) -> &str {
+        self.pool.name()
+    }
+
+    fn account(&self) -> PoolAccount {
+        self.pool.account()
+    }
+
+    fn outs(&self) -> Vec<Out> {
+        self.pool.outs()
+    }
+
+    fn trim(&self) -> usize {
+        self.pool.trim()
+    }
+
+    fn bumps(&self, pool: PoolAccount) -> Option<BumpAccount> {
+        Some(self.account_of(pool))
+    }
+}
+
+/// A bump arena of a pool's: see [`bumpalo::Bump`]. When this drops, all that was allocated in it is freed, and it comes back.
+pub struct PooledBump<'a>(Pooled<'a, Recycled>);
+
+impl Deref for PooledBump<'_> {
+    type Target = Bump;
+
+    #[inline]
+    fn deref(&self) -> &Bump {
+        &self.0.bump
+    }
+}
+
+impl fmt::Debug for PooledBump<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PooledBump").field(&self.0.bump).finish()
+    }
+}

@@ -1,0 +1,185 @@
+//! A thread's own part of an arena or a pool.
+//!
+//! It outlives the thread, and passes to the next one that comes.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Places in a thread's table. Where more arenas and pools than that are used, some are looked up in a list.
+const PLACES: usize = 64;
+
+/// No two ever have the same id. 0: nobody's.
+static IDS: AtomicU64 = AtomicU64::new(1);
+
+/// What a thread has of its own. Shared references are handed to the thread that has it, and to readers.
+pub(super) trait Part: Send + Sync + 'static {
+    /// The thread that had it ends.
+    fn leave(&self);
+}
+
+/// The parts of all threads.
+#[derive(Debug)]
+pub(super) struct Parts<P> {
+    id: u64,
+    all: Mutex<Vec<Arc<Held<P>>>>,
+}
+
+#[derive(Debug)]
+struct Held<P> {
+    id: u64,
+    is_taken: AtomicBool,
+    part: P,
+}
+
+/// Whatever the kind.
+trait AnyHeld: Any {
+    fn id(&self) -> u64;
+    fn leave(&self);
+}
+
+impl<P: Part> AnyHeld for Held<P> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn leave(&self) {
+        self.part.leave();
+        self.is_taken.store(false, Release);
+    }
+}
+
+/// What this thread has taken.
+struct Own(Vec<Arc<dyn AnyHeld>>);
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        TABLE.with(|table| table.iter().for_each(|place| place.set((0, ptr::null()))));
+        self.0.iter().for_each(|held| held.leave());
+    }
+}
+
+thread_local! {
+    // Const and without a destructor, for the fast path. What is in there is alive as long as `OWN` is.
+    static TABLE: [Cell<(u64, *const ())>; PLACES] = const { [const { Cell::new((0, ptr::null())) }; PLACES] };
+    static OWN: RefCell<Own> = const { RefCell::new(Own(Vec::new())) };
+}
+
+impl<P: Part> Parts<P> {
+    pub(super) fn new() -> Self {
+        Self { id: IDS.fetch_add(1, Relaxed), all: Mutex::default() }
+    }
+
+    /// This thread's part; made by `make` where there is no free one. `None` while the thread ends.
+    #[inline]
+    pub(super) fn with<R>(&self, make: impl FnOnce() -> P, f: impl FnOnce(Option<&P>) -> R) -> R {
+        let (id, part) = TABLE.with(|table| table[self.id as usize % PLACES].get());
+        if id == self.id {
+            // SAFETY: under this id there are parts of this type only; they are held by `OWN`, which empties the table before it lets go.
+            return f(unsafe { part.cast::<P>().as_ref() });
+        }
+        self.with_other(make, f)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn with_other<R>(&self, make: impl FnOnce() -> P, f: impl FnOnce(Option<&P>) -> R) -> R {
+        let found = OWN.try_with(|own| {
+            let mut own = own.try_borrow_mut().ok()?;
+            if let Some(held) = own.0.iter().find(|held| held.id() == self.id) {
+                return (&**held as &dyn Any).downcast_ref::<Held<P>>().map(|held| ptr::from_ref(&held.part));
+            }
+            // Those of what is gone are let go at times.
+            own.0.retain(|held| Arc::strong_count(held) > 1);
+            let held = self.take(make);
+            own.0.push(held.clone());
+            Some(ptr::from_ref(&held.part))
+        });
+        let Ok(Some(part)) = found else { return f(None) };
+        TABLE.with(|table| table[self.id as usize % PLACES].set((self.id, part.cast())));
+        // SAFETY: it is held by `OWN` now.
+        f(unsafe { part.as_ref() })
+    }
+
+    fn take(&self, make: impl FnOnce() -> P) -> Arc<Held<P>> {
+        let mut all = self.lock();
+        let is_free = |held: &&Arc<Held<P>>| held.is_taken.compare_exchange(false, true, Acquire, Relaxed).is_ok();
+        if let Some(held) = all.iter().find(is_free) {
+            return held.clone();
+        }
+        let held = Arc::new(Held { id: self.id, is_taken: AtomicBool::new(true), part: make() });
+        all.push(held.clone());
+        held
+    }
+
+    /// What `f` makes of each thread's part, and of those that nobody has.
+    pub(super) fn each(&self, mut f: impl FnMut(&P)) {
+        self.lock().iter().for_each(|held| f(&held.part));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Held<P>>>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A counter that only its thread writes.
+#[derive(Debug, Default)]
+pub(super) struct Single(AtomicU64);
+
+impl Single {
+    #[inline]
+    pub(super) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Count(Single, AtomicBool);
+
+    impl Part for Count {
+        fn leave(&self) {
+            self.1.store(true, Relaxed);
+        }
+    }
+
+    #[test]
+    fn each_thread_has_its_own_and_they_pass_on() {
+        let parts: Arc<Parts<Count>> = Arc::new(Parts::new());
+        let count = |parts: &Parts<Count>| parts.with(Count::default, |part| part.unwrap().0.add(1));
+        (0..10).for_each(|_| count(&parts));
+        for _ in 0..5 {
+            let parts = parts.clone();
+            std::thread::spawn(move || (0..10).for_each(|_| count(&parts))).join().unwrap();
+        }
+        let mut counts = Vec::new();
+        parts.each(|part| counts.push((part.0.get(), part.1.load(Relaxed))));
+        assert_eq!(counts, [(10, false), (50, true)], "one after the other had the second");
+    }
+
+    #[test]
+    fn more_than_there_are_places_work_too() {
+        let all: Vec<Parts<Count>> = (0..3 * PLACES).map(|_| Parts::new()).collect();
+        for _ in 0..3 {
+            all.iter().for_each(|parts| parts.with(Count::default, |part| part.unwrap().0.add(1)));
+        }
+        for parts in &all {
+            parts.each(|part| assert_eq!(part.0.get(), 3));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Who hears of pressure.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::Used;
+use crate::accounts::Pressure;
+
+type Callback = dyn Fn(Pressure, u64, u64) + Send + Sync;
+
+static LISTENERS: Mutex<Vec<Weak<Callback>>> = Mutex::new(Vec::new());
+
+/// Hears of pressure as long as it lives.
+#[must_use = "when it drops, the callback is not called any more"]
+pub struct PressureListener(#[expect(dead_code, reason = "held for the callback's life")] Arc<Callback>);
+
+impl fmt::Debug for PressureListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PressureListener")
+    }
+}
+
+/// Calls `f` with the level, the bytes used and their limit whenever the level changes, on a thread of the profiler's: to shrink caches, to refuse work.
+///
+/// The profiler looks every half a second while it runs, see `PERF_PRESSURE`; pools are trimmed after the callbacks. A panic in `f` ends there.
+///
+/// ```
+/// let _listener = perf_sdk::pool::on_pressure(|level, used, limit| {
+///     println!("memory is {level}: {used} of {limit} bytes");
+/// });
+/// ```
+pub fn on_pressure(f: impl Fn(Pressure, u64, u64) + Send + Sync + 'static) -> PressureListener {
+    let callback: Arc<Callback> = Arc::new(f);
+    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    listeners.retain(|listener| listener.strong_count() > 0);
+    listeners.push(Arc::downgrade(&callback));
+    PressureListener(callback)
+}
+
+pub(super) fn tell(level: Pressure, used: Used) {
+    let listeners: Vec<Arc<Callback>> =
+        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+    for listener in listeners {
+        // The program's own code: what it does wrong must not end the looks.
+        let _ = catch_unwind(AssertUnwindSafe(|| listener(level, used.used_bytes, used.limit_bytes)));
+    }
+}

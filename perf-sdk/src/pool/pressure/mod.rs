@@ -1,0 +1,120 @@
+//! What is done when memory runs short.
+
+mod level;
+mod listeners;
+mod relief;
+
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::accounts::{Pressure, PressureAccount};
+use crate::clock;
+use crate::memory::Ours;
+use crate::signals;
+
+pub(crate) use level::Thresholds;
+pub use listeners::{PressureListener, on_pressure};
+
+/// Between two looks; the age of checkouts is told in these.
+const INTERVAL: Duration = Duration::from_millis(500);
+/// While memory stays short, something is done so often.
+const AGAIN: Duration = Duration::from_secs(5);
+
+static ACCOUNT: Mutex<Option<PressureAccount>> = Mutex::new(None);
+
+/// What was found and done; `None` where nobody looks.
+pub(crate) fn account() -> Option<PressureAccount> {
+    ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Used, and what may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) used_bytes: u64,
+    pub(crate) limit_bytes: u64,
+}
+
+/// Reads how much memory is used of what; `None` where nobody knows.
+pub(crate) type Reader = Box<dyn FnMut() -> Option<Used> + Send>;
+
+/// The thread that looks.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Looks until it drops. Without thresholds it only ticks the coarse clock.
+    pub(crate) fn start(
+        thresholds: Option<Thresholds>,
+        mut read: Reader,
+        enter: impl FnOnce() -> Box<dyn std::any::Any> + Send + 'static,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = thread::Builder::new().name("perf-sdk-memory".to_owned()).spawn(move || {
+            signals::block_all();
+            let _entered = enter();
+            let _ours = Ours::enter();
+            let mut latest: Option<Instant> = None;
+            loop {
+                clock::tick();
+                if let Some(thresholds) = &thresholds
+                    && let Some(used) = read()
+                {
+                    look(thresholds, used, &mut latest);
+                }
+                if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
+            *ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// In a forked child, where the thread is not.
+    pub(crate) fn forget(mut self) {
+        std::mem::forget(self.thread.take());
+        std::mem::forget(self.stop.take());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Does something where memory is short: at once when it becomes shorter, and again after a while.
+fn look(thresholds: &Thresholds, used: Used, latest: &mut Option<Instant>) {
+    let (before, level) = {
+        let mut account = ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = account.get_or_insert_default();
+        (account.used_bytes, account.limit_bytes) = (used.used_bytes, used.limit_bytes);
+        let level = thresholds.level(used, account.level);
+        (std::mem::replace(&mut account.level, level), level)
+    };
+    if level != before {
+        listeners::tell(level, used);
+    }
+    if level == Pressure::Normal {
+        *latest = None;
+        return;
+    }
+    if level > before || latest.is_none_or(|latest| latest.elapsed() >= AGAIN) {
+        *latest = Some(Instant::now());
+        let relief = relief::relieve(level);
+        let mut account = ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = account.get_or_insert_default();
+        account.reliefs += 1;
+        account.trimmed += relief.trimmed;
+        relief.pauses.iter().for_each(|pause| account.pauses.record(pause.as_nanos() as u64, 1));
+    }
+}

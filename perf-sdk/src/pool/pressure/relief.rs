@@ -1,0 +1,37 @@
+//! What is given back.
+
+use std::time::{Duration, Instant};
+
+use crate::accounts::Pressure;
+use crate::memory;
+use crate::pool::{arena, registry};
+
+#[derive(Debug, Default)]
+pub(super) struct Relief {
+    pub(super) trimmed: u64,
+    /// Of each single step.
+    pub(super) pauses: Vec<Duration>,
+}
+
+impl Relief {
+    fn step<R>(&mut self, step: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let result = step();
+        self.pauses.push(start.elapsed());
+        result
+    }
+}
+
+/// Trims pools, and lets jemalloc give pages back, arena by arena: those that were unused for long, or all.
+pub(super) fn relieve(level: Pressure) -> Relief {
+    let mut relief = Relief::default();
+    for pool in registry::all() {
+        relief.trimmed += relief.step(|| pool.trim()) as u64;
+    }
+    // Where jemalloc serves arenas only, its other arenas are empty.
+    let arenas = if memory::is_jemalloc() { arena::indices() } else { arena::own_indices() };
+    for index in arenas {
+        relief.step(|| if level == Pressure::Critical { arena::purge(index) } else { arena::decay(index) });
+    }
+    relief
+}

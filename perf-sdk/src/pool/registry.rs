@@ -1,0 +1,96 @@
+//! All pools that live.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::object::Out;
+use crate::accounts::{BumpAccount, Checkout, PoolAccount};
+use crate::clock;
+use crate::scope::Site;
+
+/// A pool of whatever kind.
+pub(super) trait AnyPool: Send + Sync {
+    fn name(&self) -> &str;
+    fn account(&self) -> PoolAccount;
+    /// Who has what.
+    fn outs(&self) -> Vec<Out>;
+    /// Ends what is idle and not to be kept; how many.
+    fn trim(&self) -> usize;
+    /// Of bump arenas.
+    fn bumps(&self, _pool: PoolAccount) -> Option<BumpAccount> {
+        None
+    }
+}
+
+static POOLS: Mutex<Vec<Weak<dyn AnyPool>>> = Mutex::new(Vec::new());
+
+/// `false`: there is one of this name.
+pub(super) fn add(pool: &Arc<dyn AnyPool>) -> bool {
+    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    pools.retain(|known| known.strong_count() > 0);
+    if pools.iter().any(|known| known.upgrade().is_some_and(|known| known.name() == pool.name())) {
+        return false;
+    }
+    pools.push(Arc::downgrade(pool));
+    true
+}
+
+/// By name.
+pub(super) fn all() -> Vec<Arc<dyn AnyPool>> {
+    let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pools: Vec<Arc<dyn AnyPool>> = pools.iter().filter_map(Weak::upgrade).collect();
+    pools.sort_by(|a, b| a.name().cmp(b.name()));
+    pools
+}
+
+/// What pools hold: objects, and bump arenas.
+pub(crate) fn accounts() -> (Vec<PoolAccount>, Vec<BumpAccount>) {
+    let (mut objects, mut bumps) = (Vec::new(), Vec::new());
+    for pool in all() {
+        let account = pool.account();
+        let oldest = pool.outs().into_iter().min_by_key(|out| out.taken.unwrap_or(u64::MAX)).map(checkout);
+        let account = PoolAccount { oldest, ..account };
+        match pool.bumps(account.clone()) {
+            Some(account) => bumps.push(account),
+            None => objects.push(account),
+        }
+    }
+    (objects, bumps)
+}
+
+fn checkout(out: Out) -> Checkout {
+    let sites = sites(&out);
+    let label = sites.last().map(|site| site.label());
+    Checkout {
+        age_ns: out.taken.map_or(0, age_ns),
+        function: label.map_or_else(String::new, |label| label.name.clone()),
+        module: label.map_or_else(String::new, |label| label.module.clone()),
+        scopes: sites.iter().map(|site| site.label().name.clone()).collect(),
+    }
+}
+
+fn age_ns(taken: u64) -> u64 {
+    let wall = clock::wall();
+    wall.ns(wall.ticks().saturating_sub(taken))
+}
+
+fn sites(out: &Out) -> Vec<&'static Site> {
+    out.callers()
+}
+
+/// One object that is out, for the leak detector: of which pool, taken by whom and when.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    pub(crate) pool: String,
+    pub(crate) sites: Vec<&'static Site>,
+    /// Ticks; `None` where no clock told.
+    pub(crate) at: Option<u64>,
+}
+
+/// All objects that are out.
+pub(crate) fn taken() -> Vec<Taken> {
+    let of = |pool: Arc<dyn AnyPool>| {
+        let name = pool.name().to_owned();
+        pool.outs().into_iter().map(move |out| Taken { pool: name.clone(), sites: sites(&out), at: out.taken })
+    };
+    all().into_iter().flat_map(of).collect()
+}
