@@ -41,6 +41,6 @@ run_miri() {
         echo "SKIPPED: this machine has no nightly toolchain with miri"
         return
     fi
-    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p perf-sdk --no-default-features --features enabled --lib \
-        -- record:: histogram::page histogram::shard histogram::shared scope::
+    MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p perf-sdk --no-default-features --features pool --lib \
+        -- record:: histogram::page histogram::shard histogram::shared scope:: pool::arena::bins pool::buffer pool::bump pool::object pool::parts
 }

@@ -235,3 +235,55 @@ impl OwnedBuffer {
         Bytes::from_owner(self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(unsafe_code)]
+    fn buffers_come_in_sizes_and_come_back_empty() {
+        let buffers = BufferPool::builder("sizes").sizes([100, 1_000]).zeroing(true).build().unwrap();
+        let mut small = buffers.get(50);
+        assert_eq!(small.capacity(), 100);
+        small.extend_from_slice(&[7; 100]);
+        small.truncate(3);
+        drop(small);
+        let mut again = buffers.get(100);
+        assert!(again.is_empty());
+        // What the next borrower could see of the one before.
+        assert!(again.spare_capacity_mut().iter().all(|byte| {
+            // SAFETY: the pool has written the whole capacity.
+            unsafe { byte.assume_init() == 0 }
+        }));
+        drop(again);
+        buffers.get(101).resize(5_000, 1);
+        assert_eq!(buffers.get(3_000).capacity(), 3_000, "an ordinary one");
+        let accounts = buffers.accounts();
+        assert_eq!((accounts[0].1.taken, accounts[0].1.made), (2, 1));
+        assert_eq!((accounts[1].1.taken, accounts[1].1.unfit), (1, 1), "it grew");
+        assert_eq!(accounts[1].1.name, "sizes/1000");
+    }
+
+    #[test]
+    fn bytes_bring_the_buffer_back() {
+        let buffers = BufferPool::new("handed on").unwrap();
+        let mut body = buffers.get_owned(10);
+        body.extend_from_slice(b"hello world");
+        let bytes = body.into_bytes();
+        let part = bytes.slice(6..);
+        drop(bytes);
+        assert_eq!((&part[..], buffers.accounts()[0].1.outstanding), (&b"world"[..], 1));
+        std::thread::spawn(move || drop(part)).join().unwrap();
+        assert_eq!((buffers.accounts()[0].1.outstanding, buffers.accounts()[0].1.idle), (0, 1));
+    }
+
+    #[test]
+    fn wrong_sizes_are_refused() {
+        for sizes in [vec![], vec![0, 5], vec![5, 5]] {
+            let error = BufferPool::builder("wrong").sizes(sizes.clone()).build().unwrap_err();
+            assert_eq!(error, PoolError::Sizes(sizes));
+        }
+        assert!(matches!(BufferPool::new(""), Err(PoolError::Name(_))));
+    }
+}

@@ -228,3 +228,33 @@ impl fmt::Debug for PooledBump<'_> {
         f.debug_tuple("PooledBump").field(&self.0.bump).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_when_they_end() {
+        let requests = BumpPool::new("counted requests").unwrap();
+        for size in [100, 300, 200] {
+            let bump = requests.get();
+            bump.alloc_slice_fill_copy(size, 1_u8);
+        }
+        let account = requests.account();
+        assert_eq!((account.pool.taken, account.pool.made), (3, 1));
+        assert_eq!((account.used_bytes, account.high_water_bytes), (600, 300));
+        assert!(account.held_bytes >= 600 && account.idle_bytes >= 300, "{account:?}");
+        assert!(account.waste_ratio().is_some_and(|ratio| (0.0..1.0).contains(&ratio)));
+        let _out = requests.get();
+        assert_eq!((requests.account().idle_bytes, requests.account().pool.outstanding), (0, 1));
+    }
+
+    #[test]
+    fn large_ones_are_not_kept() {
+        let requests = BumpPool::with_capacity("large requests", 1_000, 10_000).unwrap();
+        requests.get().alloc_slice_fill_copy(50_000, 1_u8);
+        let account = requests.account();
+        assert_eq!((account.pool.unfit, account.idle_bytes, account.high_water_bytes), (1, 0, 50_000));
+        assert!(matches!(BumpPool::new("large requests"), Err(PoolError::Name(_))));
+    }
+}

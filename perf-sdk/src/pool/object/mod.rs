@@ -331,3 +331,6 @@ borrowed! {
     /// An object of a pool's; it comes back when this drops. It holds the pool.
     OwnedPooled [] Arc<Shared<T>>
 }
+
+#[cfg(test)]
+mod tests;
