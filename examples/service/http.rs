@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
 use crate::index::Index;
+use crate::memory;
 use crate::page::Page;
 use crate::query::{Query, QueryError};
 use crate::refresh::Desk;
@@ -161,7 +162,7 @@ fn limit(given: Option<usize>) -> Result<usize, Failure> {
 }
 
 fn json(value: &impl Serialize) -> Response {
-    let body = perf_sdk::measure("serialize", || serde_json::to_vec(value));
+    let body = perf_sdk::measure("serialize", || memory::body(value));
     match body {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

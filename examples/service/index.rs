@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::kind::Kind;
+use crate::memory::{self, List};
 use crate::postings;
 use crate::store::{self, Store};
 
@@ -41,7 +42,7 @@ pub(crate) struct Index {
     sorted: Vec<Arc<str>>,
     /// Where each word's postings begin; one more than there are words.
     starts: Vec<u32>,
-    postings: Vec<Posting>,
+    postings: List<Posting>,
     items: Vec<Item>,
     mean_length: f32,
 }
@@ -80,7 +81,7 @@ impl Index {
             starts[word + 1] += starts[word];
         }
         let mut ends = starts.clone();
-        let mut sorted_postings = vec![Posting { place: 0, count: 0 }; starts[words.len()] as usize];
+        let mut sorted_postings = memory::list(Posting { place: 0, count: 0 }, starts[words.len()] as usize);
         let mut items = Vec::new();
         for segment in segments {
             let base = items.len() as u32;

@@ -13,6 +13,7 @@ mod index;
 mod kind;
 mod lexer;
 mod load;
+mod memory;
 mod meters;
 mod page;
 mod postings;

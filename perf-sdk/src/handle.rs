@@ -121,7 +121,9 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         let own_limit = config.memory_limit_bytes;
         let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
         let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
-        PressureWatch::start(thresholds, Box::new(move || memory_used(own_limit)), enter).map_err(Error::Thread)?
+        let mut reader = crate::monitor::MemoryReader::new();
+        PressureWatch::start(thresholds, Box::new(move || memory_used(&mut reader, own_limit)), enter)
+            .map_err(Error::Thread)?
     };
     let watcher = config.leaks.map(|rules| Watcher::start(rules, builder.on_leak)).transpose();
     let running = Arc::new(Running {
@@ -140,9 +142,9 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
 
 /// Of what is nearest to its limit, the program's own among them.
 #[cfg(feature = "pool")]
-fn memory_used(own_limit: Option<u64>) -> Option<Used> {
+fn memory_used(reader: &mut crate::monitor::MemoryReader, own_limit: Option<u64>) -> Option<Used> {
     let own = own_limit.and_then(|limit| Some((crate::monitor::process()?.resident_bytes, limit)));
-    let all = own.into_iter().chain(crate::monitor::memory_used());
+    let all = own.into_iter().chain(reader.read());
     let share = |(used, limit): &(u64, u64)| *used as f64 / *limit as f64;
     let (used_bytes, limit_bytes) = all.max_by(|a, b| share(a).total_cmp(&share(b)))?;
     Some(Used { used_bytes, limit_bytes })

@@ -6,6 +6,7 @@ use perf_sdk_tests::{has, run};
 
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
 const HEAP: &str = env!("CARGO_BIN_EXE_heap");
+const POOL: &str = env!("CARGO_BIN_EXE_pool");
 const PLAIN: &str = env!("CARGO_BIN_EXE_plain");
 const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
 const ACCOUNT: &str = env!("CARGO_BIN_EXE_account");
@@ -22,6 +23,19 @@ macro_rules! scenarios {
 
 scenarios! {
     HEAP: assertions, allocator, live_heap, estimates, leaks, counts_that_grow,
+}
+
+scenarios! {
+    POOL:
+    arena_accounts,
+    arena_limits,
+    arena_reset,
+    arena_scope,
+    arena_threads,
+    arena_oracle,
+    pool_accounts,
+    pool_checkouts,
+    pressure,
 }
 
 scenarios! {
@@ -53,6 +67,16 @@ scenarios! {
     exemplars,
     tracing_layer,
     guards_out_of_order,
+}
+
+#[test]
+fn not_sampled() {
+    run(HEAP, "not_sampled", &[("_RJEM_MALLOC_CONF", "prof:false")]);
+}
+
+#[test]
+fn an_allocator_that_fails() {
+    run(env!("CARGO_BIN_EXE_failing"), "", &[]);
 }
 
 #[test]

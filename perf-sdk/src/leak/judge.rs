@@ -111,10 +111,12 @@ fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) ->
     let slope =
         |part: fn(&Step, usize) -> f64| theil_sen(&series.steps().map(|step| part(step, grade)).collect::<Vec<_>>());
     found.bytes_slope = slope(|step, grade| step.retained[grade] as f64);
-    if found.bytes_slope <= 0.0 {
+    found.objects_slope = slope(|step, grade| step.objects[grade].into());
+    // What comes from a pool has no size.
+    let has_size = series.latest().bytes() > 0;
+    if (if has_size { found.bytes_slope } else { found.objects_slope }) <= 0.0 {
         return found;
     }
-    found.objects_slope = slope(|step, grade| step.objects[grade].into());
     found.verdict = Verdict::Suspect;
     let seen = series.steps().filter(|step| step.exposed[grade] > 0).count() as f64;
     let chance = CHANCE / (tested.max(1) * GRADES) as f64;

@@ -3,7 +3,7 @@
 mod limit;
 mod process;
 
-pub(crate) use limit::memory_limit_bytes;
 #[cfg(feature = "pool")]
-pub(crate) use limit::memory_used;
+pub(crate) use limit::MemoryReader;
+pub(crate) use limit::memory_limit_bytes;
 pub(crate) use process::{Process, read as process};

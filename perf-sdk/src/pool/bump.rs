@@ -32,7 +32,8 @@ const KEPT_BYTES: usize = 1 << 20;
 /// # }
 /// ```
 ///
-/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used is counted when it comes back.
+/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used is counted when it comes back; the last allocation,
+/// if it was given back before, is not in it.
 #[derive(Clone)]
 pub struct BumpPool {
     inside: Arc<Inside>,

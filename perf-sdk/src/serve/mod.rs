@@ -1,6 +1,7 @@
 //! The endpoint: routes, access control, and the server thread.
 
 mod access;
+mod accounts_part;
 mod capture;
 mod html;
 mod leaks_page;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::accounts_part;
 use super::html::{self, escape, percent};
 use crate::snapshot::{Function, Snapshot, Verdict};
 use crate::units::{bytes, count, time};
@@ -51,6 +52,7 @@ pub(super) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
     } else {
         table(&mut page, snapshot);
     }
+    accounts_part::write(&mut page, snapshot);
     foot(&mut page, snapshot);
     html::end(&mut page);
     page
@@ -60,12 +62,14 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     let profiler = &snapshot.profiler;
     let _ = write!(
         page,
-        "<header><h1>perf-sdk</h1><span class=\"facts\">{} functions · {} threads · recording for {} · CPU clock {}</span></header><nav>",
+        "<header><h1>perf-sdk</h1><span class=\"facts\">{} functions · {} threads · recording for {} · CPU clock {}",
         snapshot.functions.len(),
         profiler.threads,
         time(snapshot.window_ns as f64),
         if profiler.cpu_clock.is_empty() { "none" } else { &profiler.cpu_clock },
     );
+    accounts_part::memory(page, snapshot);
+    page.push_str("</span></header><nav>");
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
@@ -85,11 +89,11 @@ fn head(page: &mut String, snapshot: &Snapshot) {
 
 /// The link to the verdicts, with the worst of them.
 fn leaks(page: &mut String, snapshot: &Snapshot) {
-    let Some(leaks) = &snapshot.leaks else { return };
-    let worst = leaks.findings.first().map(|finding| finding.verdict).filter(|verdict| *verdict > Verdict::Bounded);
+    let findings = snapshot.leaks.as_ref().map_or(&[][..], |leaks| &leaks.findings);
+    let worst = findings.first().map(|finding| finding.verdict).filter(|verdict| *verdict > Verdict::Bounded);
     let _ = match worst {
         Some(verdict) => {
-            let count = leaks.findings.iter().filter(|finding| finding.verdict == verdict).count();
+            let count = findings.iter().filter(|finding| finding.verdict == verdict).count();
             write!(page, "<a href=\"leaks\">leaks</a><span class=\"bad\">{count} {verdict}</span>")
         }
         None => write!(page, "<a href=\"leaks\">leaks</a>"),

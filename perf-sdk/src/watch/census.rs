@@ -1,4 +1,5 @@
 //! What is held now, by who took it and when.
+#![cfg_attr(not(any(feature = "heap", feature = "pool")), allow(dead_code, unused_mut))]
 
 use std::collections::HashMap;
 use std::sync::Arc;

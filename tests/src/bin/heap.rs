@@ -22,6 +22,7 @@ fn main() {
         ("estimates", estimates),
         ("leaks", leaks),
         ("counts_that_grow", counts_that_grow),
+        ("not_sampled", not_sampled),
     ];
     match scenarios.iter().find(|(known, _)| *known == name) {
         Some((_, scenario)) => scenario(),
@@ -235,6 +236,21 @@ fn leaks() {
     assert_eq!(handle.snapshot().leaks.map(|leaks| leaks.window_ns), Some(20_000_000));
     drop(handle);
     assert_eq!(perf_sdk::snapshot().leaks, None, "nobody looks any more");
+}
+
+/// The user's own configuration of jemalloc is without `prof`: there is no live heap, and all else is there.
+fn not_sampled() {
+    let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
+    let held = perf_sdk::measure("keeps", || vec![1_u8; 10 << 20]);
+    while handle.leaks().is_none_or(|leaks| leaks.windows < 3) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let seen = handle.snapshot();
+    assert_eq!((seen.profiler.heap.as_str(), seen.heap), ("jemalloc was configured without prof:true", None));
+    assert_eq!(function(&seen, "keeps").live, None);
+    assert!(seen.allocator.as_ref().is_some_and(|allocator| allocator.allocated_bytes > 10 << 20));
+    assert!(function(&seen, "keeps").bytes.as_ref().is_some_and(|bytes| bytes.sum() >= 10 << 20));
+    drop(held);
 }
 
 /// File descriptors and open futures that only become more.

@@ -12,4 +12,18 @@ fn main() {
     let refused = std::panic::catch_unwind(|| perf_sdk::assert_allocations(0, || ()));
     let said = refused.expect_err("nobody counts").downcast::<String>().expect("a text");
     assert!(said.starts_with("assert_allocations needs an allocator that counts"), "{said}");
+    // Memory is not judged; arenas are jemalloc's, beside the program's allocator.
+    let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
+    let said = handle.snapshot().profiler.heap;
+    assert!(said.contains("neither perf_sdk::Alloc nor perf_sdk::Counted"), "{said}");
+    while handle.leaks().is_none_or(|leaks| leaks.windows < 50) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert!(handle.leaks().is_some_and(|leaks| leaks.findings.is_empty()), "{:?}", handle.leaks());
+    let arena = perf_sdk::pool::Arena::builder("beside").hard_limit(4 << 20).build().expect("an arena");
+    let numbers: allocator_api2::vec::Vec<u64, _> = allocator_api2::vec::Vec::with_capacity_in(100, &arena);
+    assert_eq!(arena.account().allocated_bytes, 800);
+    drop(numbers);
+    let plain = arena.scope(|| vec![1_u8; 100]).expect("it changes nothing here");
+    drop((arena, plain));
 }

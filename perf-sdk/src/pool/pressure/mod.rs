@@ -18,8 +18,10 @@ use crate::signals;
 pub(crate) use level::Thresholds;
 pub use listeners::{PressureListener, on_pressure};
 
-/// Between two looks; the age of checkouts is told in these.
+/// The age of checkouts is told in these.
 const INTERVAL: Duration = Duration::from_millis(500);
+/// And every so many there is a look.
+const LOOK_EVERY: u32 = 2;
 /// While memory stays short, something is done so often.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -60,9 +62,10 @@ impl Watch {
             let _entered = enter();
             let _ours = Ours::enter();
             let mut latest: Option<Instant> = None;
-            loop {
+            for tick in 0_u32.. {
                 clock::tick();
-                if let Some(thresholds) = &thresholds
+                if tick.is_multiple_of(LOOK_EVERY)
+                    && let Some(thresholds) = &thresholds
                     && let Some(used) = read()
                 {
                     look(thresholds, used, &mut latest);

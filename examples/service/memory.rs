@@ -1,0 +1,99 @@
+//! Where the service's own memory comes from: an arena for the index, so that it can be told how large that is, and buffers for the bodies of answers,
+//! which are used again.
+//!
+//! Built without the feature `on`, which is what `tests/cost` compares with, both are plain vectors.
+
+use serde::Serialize;
+
+pub(crate) use inside::{List, body, list};
+
+#[cfg(feature = "on")]
+mod inside {
+    use std::sync::LazyLock;
+
+    use axum::body::Body;
+    use perf_sdk::pool::{Arena, BufferPool};
+
+    use super::Serialize;
+
+    /// Most bodies are smaller.
+    const BODY_BYTES: usize = 16 << 10;
+
+    /// `None` where there is none to be had: the usual one serves, then.
+    static INDEX: LazyLock<Option<Arena>> = LazyLock::new(|| Arena::new("index").ok());
+    static BODIES: LazyLock<Option<BufferPool>> = LazyLock::new(|| BufferPool::new("bodies").ok());
+
+    /// A list that does not change its length.
+    #[derive(Debug)]
+    pub(crate) enum List<T: 'static> {
+        Own(allocator_api2::vec::Vec<T, &'static Arena>),
+        Usual(Vec<T>),
+    }
+
+    impl<T> Default for List<T> {
+        fn default() -> Self {
+            Self::Usual(Vec::new())
+        }
+    }
+
+    impl<T> std::ops::Deref for List<T> {
+        type Target = [T];
+
+        fn deref(&self) -> &[T] {
+            match self {
+                Self::Own(list) => list,
+                Self::Usual(list) => list,
+            }
+        }
+    }
+
+    impl<T> std::ops::DerefMut for List<T> {
+        fn deref_mut(&mut self) -> &mut [T] {
+            match self {
+                Self::Own(list) => list,
+                Self::Usual(list) => list,
+            }
+        }
+    }
+
+    /// `length` times `value`, of the index.
+    pub(crate) fn list<T: Clone>(value: T, length: usize) -> List<T> {
+        match &*INDEX {
+            Some(arena) => {
+                let mut list = allocator_api2::vec::Vec::new_in(arena);
+                list.resize(length, value);
+                List::Own(list)
+            }
+            None => List::Usual(vec![value; length]),
+        }
+    }
+
+    /// `value` as JSON.
+    pub(crate) fn body(value: &impl Serialize) -> serde_json::Result<Body> {
+        match &*BODIES {
+            Some(bodies) => {
+                let mut body = bodies.get_owned(BODY_BYTES);
+                serde_json::to_writer(&mut *body, value)?;
+                Ok(Body::from(body.into_bytes()))
+            }
+            None => serde_json::to_vec(value).map(Body::from),
+        }
+    }
+}
+
+#[cfg(not(feature = "on"))]
+mod inside {
+    use axum::body::Body;
+
+    use super::Serialize;
+
+    pub(crate) type List<T> = Vec<T>;
+
+    pub(crate) fn list<T: Clone>(value: T, length: usize) -> List<T> {
+        vec![value; length]
+    }
+
+    pub(crate) fn body(value: &impl Serialize) -> serde_json::Result<Body> {
+        serde_json::to_vec(value).map(Body::from)
+    }
+}
