@@ -6,7 +6,7 @@
 //! stands, the allocators are the plain ones, `start()` starts nothing, a snapshot is empty, exporters write nothing of it. The
 //! crate then depends on its macros and on next to nothing else. So a library can annotate with `default-features = false`, and the program that
 //! it is built into decides. Every other feature turns `enabled` on. What has types of other crates in its
-//! signature is there with its feature only: [`router`], `tracing_layer`, `opentelemetry_trace`, `Builder::metrics_handle`,
+//! signature is there with its feature only: [`router`], `spawn`, `pool`, `tracing_layer`, `opentelemetry_trace`, `Builder::metrics_handle`,
 //! `Histogram::to_hdr`, and serde's traits on a snapshot.
 
 #![deny(unsafe_code)]
@@ -86,8 +86,10 @@ pub use memory::Counted;
 pub use opentelemetry::opentelemetry_trace;
 #[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
+#[cfg(feature = "tokio")]
+pub use record::spawn;
 #[cfg(feature = "enabled")]
-pub use record::{FutureExt, Profiled, measure, record, set_trace_hook};
+pub use record::{FutureExt, Profiled, Scope, measure, record, set_trace_hook};
 #[cfg(feature = "serve")]
 pub use serve::router;
 #[cfg(feature = "tracing")]
@@ -98,7 +100,7 @@ pub use tracing_layer::{TracingLayer, tracing_layer};
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
-    Alloc, Builder, Counted, FutureExt, Handle, Profiled, assert_allocations, assert_no_leak, measure, record,
+    Alloc, Builder, Counted, FutureExt, Handle, Profiled, Scope, assert_allocations, assert_no_leak, measure, record,
     set_trace_hook,
 };
 #[cfg(not(feature = "enabled"))]

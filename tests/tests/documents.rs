@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perf_sdk::FutureExt as _;
+use perf_sdk::pool::{Arena, BumpPool, Pool};
 use perf_sdk::snapshot::Finding;
 
 #[global_allocator]
@@ -61,7 +62,14 @@ fn metrics_of_the_scrape() {
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());
     let mut text = Vec::new();
     let exposition = perf_sdk::export::Exposition::new();
+    let arena = Arena::builder("arena").soft_limit(1 << 20, |_, _| {}).hard_limit(2 << 20).build().expect("an arena");
+    let pool = Pool::new("pool", || 1).expect("a pool");
+    let requests = BumpPool::new("requests").expect("a pool");
+    requests.get().alloc(1);
+    let taken = pool.get();
     let mut snapshot = perf_sdk::snapshot();
+    drop((taken, arena));
+    snapshot.pressure.get_or_insert_default().reliefs = 1;
     let mut finding = Finding::default();
     finding.below_bytes = 64;
     snapshot.leaks.get_or_insert_default().findings.push(finding);

@@ -22,6 +22,25 @@ pub trait FutureExt: Future + Sized {
 
 impl<F: Future> FutureExt for F {}
 
+/// No scope.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope(());
+
+impl Scope {
+    /// None.
+    #[must_use]
+    #[inline(always)]
+    pub fn current() -> Self {
+        Self(())
+    }
+
+    /// This future.
+    #[inline(always)]
+    pub fn inherit<F: Future>(self, future: F) -> Profiled<F, Returned> {
+        Profiled { future, judge: PhantomData }
+    }
+}
+
 pin_project! {
     /// A future as it is.
     #[derive(Debug)]

@@ -45,6 +45,11 @@ impl<F, J> Profiled<F, J> {
     pub(crate) fn new(site: Option<&'static Site>, future: F, judge: J) -> Self {
         Self { future, call: Call::new(site), judge: Some(judge) }
     }
+
+    /// As a callee of the scope at `under`.
+    pub(super) fn new_under(site: Option<&'static Site>, under: Option<&'static Node>, future: F, judge: J) -> Self {
+        Self { future, call: Call::new_under(site, under), judge: Some(judge) }
+    }
 }
 
 /// Tells the outcome of a completed future from its output.
@@ -152,6 +157,8 @@ enum Phase {
 pub(crate) struct Call {
     site: Option<&'static Site>,
     phase: Phase,
+    /// Whose callee it is, if that is not the scope of its first poll.
+    under: Option<&'static Node>,
     /// Where it was begun: its place in the call tree.
     origin: Option<&'static Node>,
     /// The same place in the tree of the thread that polled last.
@@ -174,6 +181,7 @@ impl Call {
         Self {
             site,
             phase: Phase::New,
+            under: None,
             origin: None,
             here: None,
             began: 0,
@@ -184,6 +192,11 @@ impl Call {
             tallies: Tallies::default(),
             shared: None,
         }
+    }
+
+    /// Likewise; a callee of the scope at `under`, wherever it is polled.
+    fn new_under(site: Option<&'static Site>, under: Option<&'static Node>) -> Self {
+        Self { under, ..Self::new(site) }
     }
 
     /// A piece begins on this thread.
@@ -297,9 +310,10 @@ impl Call {
         {
             return Some(node);
         }
-        let node = match self.origin {
-            Some(origin) => record.same_path(origin),
-            None => record.child(record.top(), site),
+        let node = match (self.origin, self.under) {
+            (Some(origin), _) => record.same_path(origin),
+            (None, Some(under)) => record.same_path(under).and_then(|under| record.child(under, site)),
+            (None, None) => record.child(record.top(), site),
         };
         self.here = Some((record, node?));
         node

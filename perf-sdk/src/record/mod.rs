@@ -14,6 +14,7 @@ mod governor;
 mod guard;
 mod in_place;
 mod index;
+mod inherit;
 mod node;
 mod overhead;
 mod owner;
@@ -35,6 +36,9 @@ pub(crate) use error_text::note_error;
 pub use exemplar::set_trace_hook;
 pub use future::{Judge, Judged, Profiled, Returned};
 pub use guard::{Guard, enter};
+pub use inherit::Scope;
+#[cfg(feature = "tokio")]
+pub use inherit::spawn;
 pub use user::{FutureExt, measure, record};
 
 pub(crate) use arena::{DEFAULT_LIMIT_BYTES, limit_bytes, mapped_bytes, set_limit_bytes};

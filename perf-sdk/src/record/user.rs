@@ -109,7 +109,7 @@ pub trait FutureExt: Future + Sized {
 impl<F: Future> FutureExt for F {}
 
 /// The path of the function in which a closure or an async block stands; empty for other types.
-fn caller<F>() -> &'static str {
+pub(super) fn caller<F>() -> &'static str {
     let mut path = type_name::<F>();
     let mut found = "";
     while let Some(outer) = path.strip_suffix("::{{closure}}") {
@@ -120,7 +120,7 @@ fn caller<F>() -> &'static str {
 }
 
 #[track_caller]
-fn named(name: &'static str, module: &'static str, options: Options) -> Option<&'static Site> {
+pub(super) fn named(name: &'static str, module: &'static str, options: Options) -> Option<&'static Site> {
     let location = Location::caller();
     let site = memory::uncounted(|| intern(name, module, location.file(), location.line(), options));
     if site.is_none() {

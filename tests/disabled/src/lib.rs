@@ -52,7 +52,7 @@ impl Counter {
         Self(HashMap::new())
     }
 
-    #[cfg_attr(annotated, perf_sdk::profiled(name = "add one"))]
+    #[cfg_attr(annotated, perf_sdk::profiled(name = "add one", bounded = 1 << 20))]
     pub fn add(&mut self, key: u64) -> u64 {
         let count = self.0.entry(key).or_default();
         *count += 1;

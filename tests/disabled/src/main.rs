@@ -39,6 +39,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .budget("off")
         .memory("1MiB")
         .heap("off")
+        .leak_window("1s")
+        .leak_horizon("2min")
+        .leak_floor("1MiB")
+        .leak_caches("declared")
+        .memory_limit("1GiB")
+        .pressure("off")
+        .on_leak(|finding| println!("{}", finding.verdict))
         .cpu_clock("syscall")
         .start()?;
     perf_sdk::set_trace_hook(|| None);
@@ -49,7 +56,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     perf_sdk::assert_allocations(1, || Box::new(1));
     perf_sdk::assert_no_leak(|| vec![1]);
     finished(perf_sdk_disabled::boxed(3));
+    finished(perf_sdk::Scope::current().inherit(async { 2 }));
     assert_eq!(perf.address(), None);
+    assert_eq!(perf.leaks(), None);
     perf.set_sampling("*", None);
     let recording = perf.is_recording();
     perf.set_recording(false);

@@ -42,6 +42,7 @@ fn main() {
         ("threads_pass_records_on", threads_pass_records_on),
         ("future_over_threads", future_over_threads),
         ("future_polled_elsewhere", future_polled_elsewhere),
+        ("tasks_belong_to_their_spawner", tasks_belong_to_their_spawner),
         ("future_outcomes", future_outcomes),
         ("passed_polls", passed_polls),
         ("sleeping_is_off_cpu", sleeping_is_off_cpu),
@@ -1045,4 +1046,51 @@ fn guards_out_of_order() {
     assert_eq!(function(&seen, "second").calls.ok, 1);
     assert!(seen.profiler.dropped["out_of_order"] >= 1);
     assert!(seen.functions.iter().all(|f| f.running == 0));
+}
+
+/// Spawned tasks stand beneath who spawned them, with what they call and hold, though that has returned long ago.
+fn tasks_belong_to_their_spawner() {
+    let handle = perf_sdk::builder().listen("off").report(false).budget("off").heap("4KiB").start().expect("a start");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().expect("a runtime");
+    async fn work(n: u64) -> Vec<Vec<u8>> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        perf_sdk::measure("inner", || {
+            spin(Duration::from_millis(1));
+            (0..20).map(|_| vec![n as u8; 50_000]).collect()
+        })
+    }
+    let tasks: Vec<_> = runtime.block_on(async {
+        perf_sdk::measure("handler", || {
+            perf_sdk::measure("spawner", || (0..20).map(|n| perf_sdk::spawn(work(n))).collect())
+        })
+    });
+    let held: Vec<_> = runtime.block_on(async {
+        let mut held = Vec::new();
+        for task in tasks {
+            held.push(task.await.expect("it ends"));
+        }
+        held
+    });
+    let scope = perf_sdk::measure("other spawner", perf_sdk::Scope::current);
+    thread::spawn(move || {
+        let mut future = pin!(scope.inherit(async { perf_sdk::measure("inner", || ()) }));
+        assert!(poll(future.as_mut()).is_ready());
+    })
+    .join()
+    .expect("it ends");
+    assert!(poll(pin!(perf_sdk::Scope::current().inherit(async {}))).is_ready(), "outside of all scopes");
+    drop(runtime);
+    let seen = handle.snapshot();
+    let at = |path: &[&str]| node(&seen, path).unwrap_or_else(|| panic!("no {path:?}"));
+    assert_eq!(at(&["handler", "spawner", "task"]).calls, 20);
+    let inner = at(&["handler", "spawner", "task", "inner"]);
+    assert_eq!(inner.calls, 20);
+    assert!(inner.inclusive.cpu_ns > 10_000_000, "{inner:?}");
+    assert!((15 << 20..25 << 20).contains(&inner.live.bytes), "{inner:?}");
+    assert!(at(&["handler", "spawner"]).exclusive.wall_ns >= 0, "it does not pay for its tasks");
+    assert_eq!(at(&["other spawner", "task", "inner"]).calls, 1);
+    assert_eq!(at(&["task"]).calls, 1);
+    assert!(node(&seen, &["inner"]).is_none());
+    drop(held);
 }
