@@ -104,5 +104,5 @@ fn the_program_decides_for_its_libraries() {
     assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
     // All names are there again, and what the library annotated is recorded too.
     let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled"], "--cfg annotated");
-    assert_eq!(on, format!("recording true, functions 9, 9\nallocations true\nsettings {settings}\n"));
+    assert_eq!(on, format!("recording true, functions 10, 10\nallocations true\nsettings {settings}\n"));
 }

@@ -1,5 +1,7 @@
 //! One file a format: a [`Snapshot`](crate::snapshot::Snapshot) in, bytes out.
 
+#[cfg(feature = "heap")]
+pub mod dhat;
 #[cfg(feature = "enabled")]
 mod exposition;
 #[cfg(feature = "enabled")]

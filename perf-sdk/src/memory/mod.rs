@@ -14,7 +14,8 @@ pub use jemalloc::Alloc;
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    born, by_owner, living, lost_samples, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state,
+    born, by_owner, living, look_for_peak, lost_samples, past, pause_heap, sample_bytes, sample_heap, sampling_ns,
+    state as heap_state,
 };
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 

@@ -83,6 +83,9 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         "<b>also</b><a href=\"metrics\">metrics</a><a href=\"folded\">folded</a><a href=\"speedscope\">speedscope</a>\
          <a href=\"snapshot\">snapshot</a><a href=\"hlog\">hlog</a>",
     );
+    if snapshot.heap.is_some() {
+        page.push_str("<a href=\"dhat\">dhat</a>");
+    }
     leaks(page, snapshot);
     page.push_str("</nav>");
 }

@@ -14,6 +14,8 @@ mod futures;
 #[cfg(feature = "enabled")]
 mod hash;
 mod heap;
+#[cfg(feature = "heap")]
+mod heap_profile;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 mod leaks;
@@ -36,6 +38,8 @@ pub use function::{Calls, Exemplar, Function, FutureTotals};
 #[cfg(feature = "enabled")]
 pub(crate) use futures::open_futures;
 pub use heap::{Heap, Live};
+#[cfg(feature = "heap")]
+pub use heap_profile::{Frame, HeapPath, HeapProfile};
 pub use leaks::{AgeBand, Finding, Leaks, Verdict, Watched};
 #[cfg(feature = "enabled")]
 pub(crate) use leaks::{leaks, set_leaks};

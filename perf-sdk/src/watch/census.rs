@@ -70,6 +70,8 @@ impl Taker {
         let window = self.windows.current();
         let mut count = Count::default();
         #[cfg(feature = "heap")]
+        crate::memory::look_for_peak();
+        #[cfg(feature = "heap")]
         self.heap.take(&self.windows, &mut count);
         #[cfg(feature = "pool")]
         checkouts(&self.windows, &mut count);

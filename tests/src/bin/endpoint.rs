@@ -129,6 +129,14 @@ fn heap_profiles() {
         assert!(answer.text().contains(part), "{route}: {}", answer.text());
     }
     assert!(get(address, "/flamegraph?weight=live").text().contains("keeper"));
+    let dhat = get(address, "/dhat");
+    assert_eq!((dhat.status, dhat.header("content-type")), (200, Some("application/json")));
+    assert!(dhat.text().starts_with("{\"dhatFileVersion\":2,") && dhat.text().contains("keeper"), "{}", dhat.text());
+    let profile = perf_sdk::snapshot::HeapProfile::take().expect("it is sampled");
+    let path = profile.paths.iter().find(|path| path.frames.last().is_some_and(|frame| frame.name == "keeper"));
+    let path = path.expect("it holds something");
+    assert!(path.max_bytes >= path.live_bytes && path.peak_bytes >= 6 << 20 && path.lifetime_s > 0.0, "{path:?}");
+    assert!(path.total_bytes >= path.max_bytes && profile.peak_at_ns > 0, "{path:?}");
     drop(held);
 }
 

@@ -168,19 +168,21 @@ fn estimates() {
     assert!(off(bytes_sum).abs() < 4.0 && off(objects_sum).abs() < 4.0, "{bytes_sum} {objects_sum}");
 }
 
+#[perf_sdk::profiled(bounded = 64 << 20)]
+fn fills(cache: &mut HashMap<u64, Vec<u8>>, n: u64) {
+    cache.insert(n, vec![2; 500]);
+}
+
+#[perf_sdk::profiled]
+fn forgets(sessions: &mut HashMap<u64, Vec<u8>>, n: u64) {
+    sessions.insert(n, vec![1; 3_000]);
+    if !n.wrapping_sub(20).is_multiple_of(50) {
+        sessions.remove(&n.wrapping_sub(20));
+    }
+}
+
 /// A planted leak, a declared cache, a sawtooth and steady work: only the leak is named.
 fn leaks() {
-    #[perf_sdk::profiled(bounded = 64 << 20)]
-    fn fills(cache: &mut HashMap<u64, Vec<u8>>, n: u64) {
-        cache.insert(n, vec![2; 500]);
-    }
-    #[perf_sdk::profiled]
-    fn forgets(sessions: &mut HashMap<u64, Vec<u8>>, n: u64) {
-        sessions.insert(n, vec![1; 3_000]);
-        if !n.wrapping_sub(20).is_multiple_of(50) {
-            sessions.remove(&n.wrapping_sub(20));
-        }
-    }
     let told: Arc<Mutex<Vec<Finding>>> = Arc::default();
     let hear = told.clone();
     let handle = perf_sdk::builder()
@@ -195,7 +197,13 @@ fn leaks() {
         })
         .start()
         .expect("a start");
-    std::panic::set_hook(Box::new(|_| {}));
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // Planned ones are not shown.
+        if thread::current().name() != Some("perf-sdk-leaks") {
+            usual(panic);
+        }
+    }));
     let (mut cache, mut sessions, mut batch) = (HashMap::new(), HashMap::new(), Vec::new());
     let start = Instant::now();
     let mut n = 0;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use perf_sdk::export::{self, Exposition, Format, Weight};
+use perf_sdk::snapshot::{Frame, HeapPath, HeapProfile};
 use perf_sdk::{Histogram, Scale};
 
 use super::sample::{self, USER};
@@ -282,4 +283,70 @@ fn gos_pprof_reads_the_heap() {
     let raw = read(&["-raw"]);
     assert!(raw.contains("PeriodType: space bytes") && raw.contains("Period: 524288"), "{raw}");
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// DHAT's own viewer accepts the document, sums it up and draws the tree.
+#[test]
+fn dhats_viewer_draws_the_heap() {
+    const VIEWER: &str = "/usr/libexec/valgrind/dh_view.html";
+    let script = VIEWER.replace(".html", ".js");
+    if !has("chromium", &["--version"], "install Debian's chromium")
+        || !has("cat", &[VIEWER], "install Debian's valgrind")
+    {
+        return;
+    }
+    let frame = |name: &str, line| {
+        let mut frame = Frame::default();
+        (frame.name, frame.module, frame.file, frame.line) =
+            (name.into(), "shop::cart".into(), "src/cart.rs".into(), line);
+        frame
+    };
+    let path = |frames, total_bytes, live_bytes| {
+        let mut path = HeapPath::default();
+        (path.frames, path.total_bytes, path.live_bytes, path.live_objects) = (frames, total_bytes, live_bytes, 5.0);
+        (path.total_objects, path.lifetime_s, path.max_bytes, path.max_objects) = (100.4, 2.5, live_bytes * 2, 9.6);
+        (path.peak_bytes, path.peak_objects) = (live_bytes, 5.2);
+        path
+    };
+    let mut profile = HeapProfile::default();
+    (profile.window_ns, profile.peak_at_ns) = (60_000_000_000, 45_000_000_000);
+    profile.paths = vec![
+        path(vec![frame("handle", 10), frame("add", 20)], 1_000_000, 30_000),
+        path(vec![frame("handle", 10), frame("price", 30)], 500_000, 0),
+        path(vec![], 2_000, 2_000),
+    ];
+    let mut json = Vec::new();
+    export::dhat::write(&profile, &mut json).unwrap();
+    let folder = std::env::temp_dir().join(format!("perf-sdk-dhat-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    // As if the file had been chosen: the viewer reads it by the same calls.
+    let document = String::from_utf8(json).unwrap().replace('<', "\\u003c");
+    let viewer = std::fs::read_to_string(VIEWER).unwrap().replace("dh_view.js", &format!("file://{script}"));
+    let load = format!(
+        "<script>window.addEventListener('load', () => setTimeout(() => {{ gData = {document}; buildTree(); displayTree(0, 0, 0); }}))</script></head>"
+    );
+    let page = folder.join("view.html");
+    std::fs::write(&page, viewer.replace("</head>", &load)).unwrap();
+    let output = run(
+        "chromium",
+        &[
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=5000",
+            &format!("--user-data-dir={}", folder.join("profile").display()),
+            "--dump-dom",
+            &format!("file://{}", page.display()),
+        ],
+        b"",
+    );
+    let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+    std::fs::remove_dir_all(&folder).unwrap();
+    for part in
+        ["1,502,000 bytes", "shop::cart::add (src/cart.rs:20)", "shop::cart::price", "no profiled scope", "At t-gmax"]
+    {
+        assert!(drawn.contains(part), "{part}\n{drawn}");
+    }
+    assert!(!drawn.contains("error"), "{drawn}");
 }

@@ -149,8 +149,8 @@ fn spent(began: u64) {
 
 unsafe extern "C" fn freed(block: *const c_void, _usable: usize) {
     let began = clock::wall().ticks();
-    if let Some(Sampled { owner, bytes, parts, .. }) = table::remove(block.addr()) {
-        owners::freed(owner, bytes, parts);
+    if let Some(Sampled { owner, bytes, parts, born, .. }) = table::remove(block.addr()) {
+        owners::freed(owner, bytes, parts, clock::wall().ns(began.saturating_sub(born)) / 1_000);
     }
     spent(began);
 }

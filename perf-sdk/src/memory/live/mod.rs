@@ -8,12 +8,15 @@ mod hooks;
 mod owners;
 mod table;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
 pub(crate) use hooks::{sample_bytes, sampling_ns};
-pub(crate) use owners::{born, by_owner};
+pub(crate) use owners::{Held, Past, born, by_owner};
 pub(crate) use table::lost as lost_samples;
 
+use crate::clock;
+use crate::scope::Path;
 use hooks::Unavailable;
 
 /// An index into [`STATES`].
@@ -71,6 +74,28 @@ pub(crate) fn living() -> impl Iterator<Item = Alive> {
         objects: sampled.parts as f64 / owners::PARTS,
         born: sampled.born,
     })
+}
+
+/// Looks whether more is held than ever before.
+pub(crate) fn look_for_peak() {
+    owners::look_for_peak(clock::wall().ticks());
+}
+
+/// What each scope held over time, what lives counted as if it ended now; and when all together held the most, in ticks, as far as anybody
+/// looked. A null path: what belongs to none.
+pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
+    look_for_peak();
+    let now = clock::wall().ticks();
+    let mut lives: HashMap<u32, f64> = HashMap::new();
+    for alive in self::living() {
+        *lives.entry(alive.owner).or_default() +=
+            clock::wall().ns(now.saturating_sub(alive.born)) as f64 / 1e9 * alive.objects;
+    }
+    let past = owners::past().map(|(number, path, held, past)| {
+        let lived_s = past.lived_s + lives.get(&number).copied().unwrap_or(0.0);
+        (path, held, Past { lived_s, ..past })
+    });
+    (past.collect(), owners::peak_at())
 }
 
 /// Samples none while recording is off. What was sampled before stays until it is freed.

@@ -24,9 +24,21 @@ struct Owner {
     allocated_parts: AtomicU64,
     freed_bytes: AtomicU64,
     freed_parts: AtomicU64,
+    /// Of what was freed: microseconds that it lived, times its parts.
+    lived: AtomicU64,
+    /// The most that was held at a time.
+    most_bytes: AtomicU64,
+    most_parts: AtomicU64,
+    /// What was held when all together held the most, as far as anybody looked.
+    peak_bytes: AtomicU64,
+    peak_parts: AtomicU64,
     /// Samples that were born, by class.
     born: [AtomicU32; CLASSES],
 }
+
+/// The most that all held together when anybody looked, and when that was, in ticks.
+static PEAK_BYTES: AtomicU64 = AtomicU64::new(0);
+static PEAK_AT: AtomicU64 = AtomicU64::new(0);
 
 /// Logarithms of sizes that are told apart, from the least on; larger ones are one class.
 const CLASSES: usize = 24;
@@ -50,6 +62,11 @@ impl Owner {
             allocated_parts: AtomicU64::new(0),
             freed_bytes: AtomicU64::new(0),
             freed_parts: AtomicU64::new(0),
+            lived: AtomicU64::new(0),
+            most_bytes: AtomicU64::new(0),
+            most_parts: AtomicU64::new(0),
+            peak_bytes: AtomicU64::new(0),
+            peak_parts: AtomicU64::new(0),
             born: [const { AtomicU32::new(0) }; CLASSES],
         }
     }
@@ -102,14 +119,18 @@ pub(super) fn allocated(owner: u32, class: u32, bytes: u64, parts: u64) {
         if let Some(born) = owner.born.get((class - LEAST_CLASS) as usize) {
             born.fetch_add(1, Relaxed);
         }
-        owner.allocated_bytes.fetch_add(bytes, Relaxed);
-        owner.allocated_parts.fetch_add(parts, Relaxed);
+        let bytes = owner.allocated_bytes.fetch_add(bytes, Relaxed) + bytes;
+        let parts = owner.allocated_parts.fetch_add(parts, Relaxed) + parts;
+        let held = |allocated: u64, freed: &AtomicU64| allocated.saturating_sub(freed.load(Relaxed));
+        owner.most_bytes.fetch_max(held(bytes, &owner.freed_bytes), Relaxed);
+        owner.most_parts.fetch_max(held(parts, &owner.freed_parts), Relaxed);
     }
 }
 
-/// And so much of it freed.
-pub(super) fn freed(owner: u32, bytes: u64, parts: u64) {
+/// And so much of it freed, after so many microseconds.
+pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
     if let Some(owner) = OWNERS.get(owner as usize) {
+        owner.lived.fetch_add(lived_us.saturating_mul(parts), Relaxed);
         owner.freed_bytes.fetch_add(bytes, AcqRel);
         owner.freed_parts.fetch_add(parts, AcqRel);
     }
@@ -121,6 +142,50 @@ pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
         let path = owner.path.load(Acquire).cast_const();
         let born = owner.born.iter().zip(LEAST_CLASS..).map(|(born, class)| (class, born.load(Relaxed)));
         born.filter(|(_, born)| *born > 0).map(move |(class, born)| (number, path, class, born))
+    })
+}
+
+/// Looks whether more is held than ever before. `now` in ticks.
+pub(super) fn look_for_peak(now: u64) {
+    let owned = || OWNERS.iter().filter(|owner| owner.allocated_bytes.load(Relaxed) > 0);
+    let bytes = owned().map(|owner| owner.held().bytes).sum();
+    if PEAK_BYTES.fetch_max(bytes, Relaxed) < bytes {
+        PEAK_AT.store(now, Relaxed);
+        for owner in owned() {
+            let held = owner.held();
+            owner.peak_bytes.store(held.bytes, Relaxed);
+            owner.peak_parts.store((held.objects * PARTS) as u64, Relaxed);
+        }
+    }
+}
+
+/// When all together held the most, in ticks, as far as anybody looked.
+pub(super) fn peak_at() -> u64 {
+    PEAK_AT.load(Relaxed)
+}
+
+/// What one scope held over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Past {
+    /// Seconds that freed objects lived, all together.
+    pub(crate) lived_s: f64,
+    pub(crate) most_bytes: u64,
+    pub(crate) most_objects: f64,
+    pub(crate) peak_bytes: u64,
+    pub(crate) peak_objects: f64,
+}
+
+/// By number, as in [`born`]: its path, what it holds and what it held.
+pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
+    OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).map(|(owner, number)| {
+        let past = Past {
+            lived_s: owner.lived.load(Relaxed) as f64 / PARTS / 1e6,
+            most_bytes: owner.most_bytes.load(Relaxed),
+            most_objects: owner.most_parts.load(Relaxed) as f64 / PARTS,
+            peak_bytes: owner.peak_bytes.load(Relaxed),
+            peak_objects: owner.peak_parts.load(Relaxed) as f64 / PARTS,
+        };
+        (number, owner.path.load(Acquire).cast_const(), owner.held(), past)
     })
 }
 

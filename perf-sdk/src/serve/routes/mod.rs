@@ -1,6 +1,8 @@
 //! One file a route, or a family of routes that differ in a format only.
 
 mod assets;
+#[cfg(feature = "heap")]
+mod dhat;
 mod healthz;
 mod hlog;
 mod index;
@@ -36,6 +38,8 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         ("/debug/pprof/heap", get(pprof::heap)),
         #[cfg(feature = "heap")]
         ("/debug/pprof/allocs", get(pprof::allocs)),
+        #[cfg(feature = "heap")]
+        ("/dhat", get(dhat::dhat)),
         ("/healthz", get(healthz::ok)),
         ("/assets/style.css", get(assets::style)),
         ("/assets/sort.js", get(assets::sort)),
