@@ -111,6 +111,9 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     crate::record::began();
     crate::record::set_limit_bytes(config.memory_bytes);
     crate::memory::sample_heap(config.heap_bytes);
+    if let Some(rules) = &config.leaks {
+        crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
+    }
     crate::record::set_recording(config.enabled);
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]

@@ -7,6 +7,7 @@ use inferno::flamegraph::{self, Options};
 use super::Weight;
 use super::folded;
 use crate::snapshot::Snapshot;
+use crate::units::time;
 
 /// Writes an interactive SVG; with `function` only its subtrees.
 ///
@@ -19,7 +20,7 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
     }
     let (unit, factor) = match weight {
         Weight::Wall | Weight::Cpu | Weight::OffCpu => ("µs", 1e-3),
-        Weight::Bytes | Weight::Live => ("bytes", 1.0),
+        Weight::Bytes | Weight::Live | Weight::RetainedOld | Weight::LiveGrowth => ("bytes", 1.0),
         Weight::Allocations | Weight::LiveObjects => ("allocations", 1.0),
         Weight::Calls => ("calls", 1.0),
     };
@@ -28,10 +29,13 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
         Some(function) => format!("{weight} of {function}"),
         None => format!("{weight} of all profiled functions"),
     };
-    options.subtitle = Some(if weight.needs_heap() {
-        "held now".to_owned()
-    } else {
-        format!("over {:.1} s", snapshot.window_ns as f64 / 1e9)
+    options.subtitle = Some(match weight {
+        Weight::Live | Weight::LiveObjects => "held now".to_owned(),
+        Weight::RetainedOld => {
+            let old_ns = snapshot.heap.map_or(0, |heap| heap.old_ns);
+            format!("held now for longer than {}", time(old_ns as f64))
+        }
+        _ => format!("over {:.1} s", snapshot.window_ns as f64 / 1e9),
     });
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);

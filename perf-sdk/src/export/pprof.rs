@@ -336,7 +336,7 @@ mod tests {
     use crate::snapshot::{CallNode, Function, Heap};
 
     fn live(bytes: u64, objects: u64) -> Live {
-        Live { bytes, objects, allocated_bytes: 3 * bytes, allocated_objects: 3 * objects }
+        Live { bytes, objects, allocated_bytes: 3 * bytes, allocated_objects: 3 * objects, ..Live::default() }
     }
 
     fn snapshot(inner: Live) -> Snapshot {
@@ -351,7 +351,7 @@ mod tests {
         Snapshot {
             functions: vec![function("outer"), function("inner")],
             tree: vec![node(0, ROOT, live(10, 1)), node(1, 0, inner), node(1, ROOT, Live::default())],
-            heap: Some(Heap { sample_bytes: 524_288, unowned: live(5, 1) }),
+            heap: Some(Heap { sample_bytes: 524_288, unowned: live(5, 1), ..Heap::default() }),
             ..Snapshot::default()
         }
     }

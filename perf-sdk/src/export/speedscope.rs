@@ -58,7 +58,7 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
         .collect();
     let unit = match weight {
         Weight::Wall | Weight::Cpu | Weight::OffCpu => "nanoseconds",
-        Weight::Bytes | Weight::Live => "bytes",
+        Weight::Bytes | Weight::Live | Weight::RetainedOld | Weight::LiveGrowth => "bytes",
         Weight::Allocations | Weight::Calls | Weight::LiveObjects => "none",
     };
     let profile = Profile {

@@ -26,11 +26,15 @@ pub enum Weight {
     Live,
     /// Allocations that are not freed, likewise.
     LiveObjects,
+    /// Of the live bytes, those that are old: allocated longer ago than a twelfth of the leak horizon.
+    RetainedOld,
+    /// Live bytes more than when the window began, of paths where they grew; of everything recorded, all of them.
+    LiveGrowth,
 }
 
 impl Weight {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Wall,
         Self::Cpu,
         Self::OffCpu,
@@ -39,9 +43,11 @@ impl Weight {
         Self::Calls,
         Self::Live,
         Self::LiveObjects,
+        Self::RetainedOld,
+        Self::LiveGrowth,
     ];
 
-    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`, `live_objects`.
+    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`, `live_objects`, `retained_old`, `live_growth`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -53,6 +59,8 @@ impl Weight {
             Self::Calls => "calls",
             Self::Live => "live",
             Self::LiveObjects => "live_objects",
+            Self::RetainedOld => "retained_old",
+            Self::LiveGrowth => "live_growth",
         }
     }
 
@@ -65,7 +73,7 @@ impl Weight {
     /// Whether it needs a heap that is sampled.
     #[must_use]
     pub fn needs_heap(self) -> bool {
-        matches!(self, Self::Live | Self::LiveObjects)
+        matches!(self, Self::Live | Self::LiveObjects | Self::RetainedOld | Self::LiveGrowth)
     }
 
     /// What a node has of it without its callees. Differences of estimates may be negative; here they are clamped.
@@ -80,6 +88,8 @@ impl Weight {
             Self::Calls => return node.calls,
             Self::Live => return node.live.bytes,
             Self::LiveObjects => return node.live.objects,
+            Self::RetainedOld => return node.live.old_bytes,
+            Self::LiveGrowth => node.live.grown_bytes,
         };
         u64::try_from(weight).unwrap_or(0)
     }

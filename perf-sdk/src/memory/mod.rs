@@ -14,14 +14,20 @@ pub use jemalloc::Alloc;
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    born, by_owner, living, look_for_peak, lost_samples, past, pause_heap, sample_bytes, sample_heap, sampling_ns,
-    state as heap_state,
+    born, by_owner, living, look_for_peak, lost_samples, old_bytes, old_ns, past, pause_heap, sample_bytes,
+    sample_heap, sampling_ns, state as heap_state,
 };
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn sample_heap(_: Option<u64>) {}
+
+#[cfg(feature = "heap")]
+pub(crate) use live::set_old_ns;
+
+#[cfg(not(feature = "heap"))]
+pub(crate) fn set_old_ns(_: u64) {}
 
 #[cfg(not(feature = "heap"))]
 pub(crate) fn pause_heap(_: bool) {}

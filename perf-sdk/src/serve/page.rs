@@ -73,7 +73,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
-        let heap: &[&str] = if snapshot.heap.is_some() { &["live"] } else { &[] };
+        let heap: &[&str] = if snapshot.heap.is_some() { &["live", "retained_old"] } else { &[] };
         for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(allocations).chain(heap) {
             let _ = write!(page, "<a href=\"flamegraph?weight={weight}\">{weight}</a>");
         }

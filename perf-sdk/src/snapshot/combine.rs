@@ -120,6 +120,7 @@ impl Snapshot {
                         samples: now.samples.saturating_sub(was.samples),
                         inclusive: (now.inclusive - was.inclusive).clamped(),
                         exclusive: now.exclusive - was.exclusive,
+                        live: now.live.since(&was.live),
                         ..*now
                     },
                     None => *now,
@@ -134,7 +135,11 @@ impl Snapshot {
             .tree
             .iter()
             .map(|node| {
-                node.calls > 0 || node.running > 0 || node.live.bytes > 0 || node.inclusive != Totals::default()
+                node.calls > 0
+                    || node.running > 0
+                    || node.live.bytes > 0
+                    || node.live.grown_bytes != 0
+                    || node.inclusive != Totals::default()
             })
             .collect();
         for at in (0..self.tree.len()).rev() {

@@ -285,11 +285,14 @@ impl Fold {
     fn heap(&mut self) -> Option<Heap> {
         use super::Live;
         let sample_bytes = memory::sample_bytes()?;
-        let mut heap = Heap { sample_bytes, ..Heap::default() };
+        let mut heap = Heap { sample_bytes, old_ns: memory::old_ns(), ..Heap::default() };
+        let old = memory::old_bytes();
         self.functions.iter_mut().for_each(|function| function.live = Some(Live::default()));
-        for (path, held) in memory::by_owner() {
+        for (number, path, held) in memory::by_owner() {
             let live = Live {
                 bytes: held.bytes,
+                old_bytes: old.get(&number).copied().unwrap_or(0).min(held.bytes),
+                grown_bytes: held.bytes as i64,
                 objects: held.objects.round() as u64,
                 allocated_bytes: held.allocated_bytes,
                 allocated_objects: held.allocated_objects.round() as u64,

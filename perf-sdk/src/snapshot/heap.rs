@@ -16,6 +16,12 @@ pub struct Live {
     pub allocated_bytes: u64,
     /// Allocations since then.
     pub allocated_objects: u64,
+    /// Of the bytes, those that were allocated longer ago than [`Heap::old_ns`].
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub old_bytes: u64,
+    /// Bytes more than when the window began, or less; of a snapshot of everything, all of them.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub grown_bytes: i64,
 }
 
 /// The live heap as a whole, at the moment of the snapshot.
@@ -25,6 +31,9 @@ pub struct Live {
 pub struct Heap {
     /// One allocation in so many bytes is sampled, in the mean.
     pub sample_bytes: u64,
+    /// What was allocated longer ago is old: a twelfth of the leak horizon.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub old_ns: u64,
     /// What is held by allocations that were made in no profiled scope.
     pub unowned: Live,
 }
@@ -35,6 +44,14 @@ impl Live {
         self.objects += other.objects;
         self.allocated_bytes += other.allocated_bytes;
         self.allocated_objects += other.allocated_objects;
+        self.old_bytes += other.old_bytes;
+        self.grown_bytes += other.grown_bytes;
+    }
+
+    /// With the growth since `earlier`.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let grown_bytes = (self.bytes as i64).wrapping_sub(earlier.bytes as i64);
+        Self { grown_bytes, ..*self }
     }
 }
 
@@ -42,6 +59,7 @@ impl Heap {
     /// Another process's besides.
     pub(super) fn add(&mut self, other: &Self) {
         self.sample_bytes = self.sample_bytes.max(other.sample_bytes);
+        self.old_ns = self.old_ns.max(other.old_ns);
         self.unowned.add(&other.unowned);
     }
 }

@@ -185,6 +185,8 @@ fn totals_of_all_viewers_are_those_of_the_snapshot() {
                 Weight::Calls => node.calls as i64,
                 Weight::Live => node.live.bytes as i64,
                 Weight::LiveObjects => node.live.objects as i64,
+                Weight::RetainedOld => node.live.old_bytes as i64,
+                Weight::LiveGrowth => node.live.grown_bytes,
                 other => panic!("no test of {other}"),
             })
             .map(|own| own.max(0))

@@ -9,7 +9,7 @@ mod owners;
 mod table;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 pub(crate) use hooks::{sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
@@ -74,6 +74,28 @@ pub(crate) fn living() -> impl Iterator<Item = Alive> {
         objects: sampled.parts as f64 / owners::PARTS,
         born: sampled.born,
     })
+}
+
+/// What was allocated longer ago is old.
+static OLD_NS: AtomicU64 = AtomicU64::new(300_000_000_000);
+
+pub(crate) fn set_old_ns(ns: u64) {
+    OLD_NS.store(ns, Relaxed);
+}
+
+pub(crate) fn old_ns() -> u64 {
+    OLD_NS.load(Relaxed)
+}
+
+/// Old bytes, by the owner's number.
+pub(crate) fn old_bytes() -> HashMap<u32, u64> {
+    let wall = clock::wall();
+    let young_since = wall.ticks().saturating_sub(wall.ticks_of_ns(old_ns()));
+    let mut old: HashMap<u32, u64> = HashMap::new();
+    for alive in living().filter(|alive| alive.born < young_since) {
+        *old.entry(alive.owner).or_default() += alive.bytes;
+    }
+    old
 }
 
 /// Looks whether more is held than ever before.

@@ -189,10 +189,11 @@ pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
     })
 }
 
-/// What each scope holds now and allocated; a null path: what belongs to none.
-pub(crate) fn by_owner() -> impl Iterator<Item = (*const Path, Held)> {
+/// What each scope holds now and allocated, by its number; a null path: what belongs to none.
+pub(crate) fn by_owner() -> impl Iterator<Item = (u32, *const Path, Held)> {
     OWNERS
         .iter()
-        .map(|owner| (owner.path.load(Acquire).cast_const(), owner.held()))
-        .filter(|(_, held)| held.allocated_bytes > 0)
+        .zip(0..)
+        .map(|(owner, number)| (number, owner.path.load(Acquire).cast_const(), owner.held()))
+        .filter(|(_, _, held)| held.allocated_bytes > 0)
 }
