@@ -44,3 +44,30 @@ run_miri() {
     MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks" cargo +nightly miri test -p perf-sdk --no-default-features --features pool --lib \
         -- record:: histogram::page histogram::shard histogram::shared scope:: pool::arena::bins pool::buffer pool::bump pool::object pool::parts
 }
+
+# Leaks that were published: confirmed in the releases that have them, and none in those that do not.
+run_leaks() {
+    cargo run --quiet --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
+    cargo run --quiet --manifest-path tests/leaks/fixed/Cargo.toml -- none
+}
+
+# One run on dhat's exact allocator: it writes its file.
+run_exact() {
+    local folder root=$PWD
+    folder=$(mktemp -d)
+    (cd "$folder" && cargo run --quiet --manifest-path "$root/Cargo.toml" -p perf-sdk-examples --example quickstart --features perf-sdk/dhat < /dev/null)
+    grep -q '"dhatFileVersion": 2' "$folder/dhat-heap.json"
+    rm -r "$folder"
+}
+
+# The examples that end by themselves, and what they must say.
+run_examples() {
+    local said
+    said=$(cargo run --quiet --release --example leak_hunt)
+    echo "$said"
+    # Of four ways to hold memory only the leak is named, besides the cache that said what it may hold.
+    grep -q "^  confirmed Service::request → Service::log_in" <<< "$said"
+    [[ $(grep -c "^  \(confirmed\|suspect\)" <<< "$said") == 1 ]]
+    cargo run --quiet --release --example arena
+    cargo run --quiet --release --example pool
+}

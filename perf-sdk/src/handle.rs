@@ -37,6 +37,8 @@ struct Running {
     leaks: Mutex<Option<Watcher>>,
     #[cfg(feature = "pool")]
     pressure: Mutex<Option<PressureWatch>>,
+    #[cfg(feature = "dhat")]
+    exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
 }
@@ -75,6 +77,17 @@ impl Handle {
     #[must_use]
     pub fn is_recording(&self) -> bool {
         !crate::record::is_off()
+    }
+
+    /// From now on one allocation of the live heap in so many bytes is sampled, written as for `PERF_HEAP`: a size such as `2MiB`, or `off`. What was
+    /// sampled before keeps its weight, and stays until it is freed.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is no error: see
+    /// [`Profiler::heap`](crate::snapshot::Profiler::heap).
+    pub fn set_heap(&self, size: &str) -> Result<(), Error> {
+        crate::memory::sample_heap(crate::config::heap_bytes(size)?);
+        Ok(())
     }
 
     /// What the leak detector thinks; `None` before its first look, and where it is off.
@@ -133,6 +146,8 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         budget: Mutex::new(keeper),
         #[cfg(feature = "pool")]
         pressure: Mutex::new(Some(pressure)),
+        #[cfg(feature = "dhat")]
+        exact: Mutex::new(crate::memory::exact()),
         leaks: Mutex::new(watcher.map_err(Error::Thread)?),
         config,
         process: process::id(),
@@ -167,6 +182,8 @@ impl Drop for Running {
             if let Some(watch) = self.pressure.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 watch.forget();
             }
+            #[cfg(feature = "dhat")]
+            std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
@@ -177,6 +194,8 @@ impl Drop for Running {
         drop(self.budget.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+        #[cfg(feature = "dhat")]
+        drop(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
         if self.config.report {
             // Nowhere to say that stderr is closed.
             let _ = export::table::write(&snapshot::take(), &mut std::io::stderr().lock());

@@ -15,8 +15,10 @@ pub(crate) use listen::Listen;
 use std::path::PathBuf;
 
 use crate::clock::Engine;
+use crate::error::Error;
 use crate::leak::Rules;
 use crate::record::Rule;
+use crate::settings::SETTINGS;
 
 /// Settings as they hold: code and environment together, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,15 @@ pub(crate) struct Config {
     pub(crate) pressure: Option<(f64, f64)>,
     /// `None`: nobody looks for leaks.
     pub(crate) leaks: Option<Rules>,
+}
+
+/// What `PERF_HEAP` may be, given while the program runs.
+pub(crate) fn heap_bytes(text: &str) -> Result<Option<u64>, Error> {
+    values::heap_bytes(text.trim()).ok_or_else(|| {
+        let setting = SETTINGS.iter().find(|setting| setting.key == "heap");
+        let allowed = setting.map_or_else(String::new, |setting| setting.allowed.to_owned());
+        Error::Setting { place: "heap".to_owned(), value: text.to_owned(), allowed }
+    })
 }
 
 impl Config {

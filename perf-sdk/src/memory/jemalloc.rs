@@ -20,10 +20,22 @@ pub(super) fn note_probe<A: 'static>() {
     if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
         IS_GLOBAL.store(true, Relaxed);
     }
+    #[cfg(feature = "dhat")]
+    if TypeId::of::<A>() == TypeId::of::<dhat::Alloc>() {
+        IS_DHAT.store(true, Relaxed);
+    }
 }
+
+#[cfg(feature = "dhat")]
+static IS_DHAT: AtomicBool = AtomicBool::new(false);
 
 /// Whether [`Alloc`], or [`Counted`] over jemalloc, is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
 pub(crate) fn is_global() -> bool {
+    probe();
+    IS_GLOBAL.load(Relaxed)
+}
+
+fn probe() {
     static ASKED: OnceLock<()> = OnceLock::new();
     ASKED.get_or_init(|| {
         uncounted(|| {
@@ -38,7 +50,24 @@ pub(crate) fn is_global() -> bool {
             }
         });
     });
-    IS_GLOBAL.load(Relaxed)
+}
+
+/// What serves [`Alloc`].
+#[cfg(not(feature = "dhat"))]
+type Inner = Jemalloc;
+#[cfg(not(feature = "dhat"))]
+const INNER: Inner = Jemalloc;
+#[cfg(feature = "dhat")]
+type Inner = dhat::Alloc;
+#[cfg(feature = "dhat")]
+const INNER: Inner = dhat::Alloc;
+
+/// Writes down every allocation from now on, until it is dropped, if [`Alloc`] is the program's allocator: then `dhat-heap.json` is written in the current
+/// directory. dhat prints a summary on stderr, and panics if that is closed.
+#[cfg(feature = "dhat")]
+pub(crate) fn exact() -> Option<dhat::Profiler> {
+    probe();
+    IS_DHAT.load(Relaxed).then(dhat::Profiler::new_heap)
 }
 
 /// jemalloc as the global allocator, with per-thread tallies: [`Counted`] over [`tikv_jemallocator::Jemalloc`].
@@ -50,20 +79,29 @@ pub(crate) fn is_global() -> bool {
 /// ```
 ///
 /// See [`Counted`] for units, cost and blind spots.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// With the feature `dhat` it is dhat's exact allocator instead, for one run: see the README.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "dhat"), derive(Clone, Copy))]
 pub struct Alloc {
-    inner: Counted<Jemalloc>,
+    inner: Counted<Inner>,
+}
+
+impl Default for Alloc {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Alloc {
     /// The allocator, for a `#[global_allocator]` static.
     #[must_use]
     pub const fn new() -> Self {
-        Self { inner: Counted::new(Jemalloc) }
+        Self { inner: Counted::new(INNER) }
     }
 }
 
-// SAFETY: every call is passed on unchanged to `Counted<Jemalloc>`, which upholds the contract.
+// SAFETY: every call is passed on unchanged to `Counted`, which upholds the contract.
 unsafe impl GlobalAlloc for Alloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -10,6 +10,8 @@ mod tallies;
 pub use counted::Counted;
 #[cfg(feature = "jemalloc")]
 pub use jemalloc::Alloc;
+#[cfg(feature = "dhat")]
+pub(crate) use jemalloc::exact;
 #[cfg(feature = "jemalloc")]
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(feature = "heap")]

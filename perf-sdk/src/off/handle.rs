@@ -150,6 +150,14 @@ impl Handle {
         false
     }
 
+    /// Nothing.
+    ///
+    /// # Errors
+    /// None.
+    pub fn set_heap(&self, _size: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// None.
     #[must_use]
     pub fn leaks(&self) -> Option<Leaks> {

@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     finished(perf_sdk::Scope::current().inherit(async { 2 }));
     assert_eq!(perf.address(), None);
     assert_eq!(perf.leaks(), None);
+    perf.set_heap("off")?;
     perf.set_sampling("*", None);
     let recording = perf.is_recording();
     perf.set_recording(false);

@@ -75,6 +75,7 @@ fn every_route_answers() {
         ("/speedscope", "application/json", "https://www.speedscope.app/file-format-schema.json"),
         ("/snapshot", "application/json", "\"name\":\"inner\""),
         ("/hlog", "text/plain; charset=utf-8", "HIST"),
+        ("/debug/pprof/", "text/html; charset=utf-8", "allocs"),
         ("/leaks", "text/html; charset=utf-8", "leak"),
         ("/leaks?format=json", "application/json", "\"findings\":["),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
@@ -258,6 +259,19 @@ fn sampling() {
     assert_eq!((switch("on", &bearer), switch("maybe", &bearer)), (200, 400));
     calls(60);
     assert_eq!((samples("sampled").0, samples("kept")), (680, (680, 680)));
+
+    let heap = |size: &str, more: &str| {
+        let head =
+            format!("POST /api/v1/heap?sample={size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
+        http::request(address, &head)
+    };
+    assert_eq!(heap("2MiB", "").status, 401);
+    let answer = heap("2MiB", &bearer);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "sampling of the live heap: on\n"));
+    assert_eq!(handle.snapshot().heap.map(|heap| heap.sample_bytes), Some(2 << 20));
+    let answer = heap("3MiB", &bearer);
+    assert!(answer.status == 400 && answer.text().contains("power of two"), "{}", answer.text());
+    assert_eq!(heap("off", &bearer).text(), "sampling of the live heap: off\n");
 }
 
 fn hosts_and_tokens() {

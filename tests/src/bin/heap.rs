@@ -114,8 +114,18 @@ fn live_heap() {
     });
     assert!(is_near(live("grow").bytes, 3 * BLOCKS * BYTES), "{:?}", live("grow"));
     assert!(is_near(live("fill").bytes, BLOCKS * BYTES), "{:?}", live("fill"));
-    thread::spawn(move || drop((grown, second))).join().expect("it only frees");
-    let left = live("fill").bytes + live("grow").bytes;
+    // Coarser while running: what was sampled keeps its weight, and what comes is weighed by the new rate.
+    assert!(handle.set_heap("3MiB").expect_err("no power of two").to_string().contains("\"3MiB\""));
+    let before = live("grow").bytes;
+    handle.set_heap("2MiB").expect("a size");
+    assert_eq!((live("grow").bytes, handle.snapshot().heap.expect("still").sample_bytes), (before, 2 << 20));
+    let coarse: Vec<Vec<u8>> =
+        perf_sdk::measure("coarse", || (0..BLOCKS).map(|_| black_box(vec![1; 2 * BYTES])).collect());
+    // 525 MB, some 250 samples: 4 standard errors are 25 %.
+    let share = live("coarse").bytes as f64 / (2 * BLOCKS * BYTES) as f64;
+    assert!((0.7..1.3).contains(&share), "{share} of what there is");
+    thread::spawn(move || drop((grown, second, coarse))).join().expect("it only frees");
+    let left = live("fill").bytes + live("grow").bytes + live("coarse").bytes;
     assert!(left < (BLOCKS * BYTES / 50) as u64, "{left} bytes are held after all was freed");
 }
 

@@ -33,6 +33,8 @@ static RATE: AtomicU64 = AtomicU64::new(0);
 static SPENT: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
+    /// The rate under which this thread's way to its next sample was drawn; 0: nobody knows.
+    static DRAWN_UNDER: Cell<u64> = const { Cell::new(0) };
     /// When this thread's sample began, in ticks.
     static BEGAN: Cell<u64> = const { Cell::new(0) };
 }
@@ -54,7 +56,10 @@ pub(super) enum Unavailable {
 
 /// Samples from now on, one in 2^`lg_rate` bytes. Again with another rate: from then on with that.
 ///
-/// **Blind spot.** How far a thread is from its next sample was drawn under the rate before, at first one in 512 KiB: so much may go by unseen once.
+/// How far a thread is from its next sample was drawn under the rate before: that sample weighs as much as it stands for under that rate.
+///
+/// **Blind spot.** Of a thread that was never sampled that is not known: its first sample may weigh too much or too little. Where the rate became
+/// finer, as much as the rate before may go by unseen once.
 pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     std::hint::black_box(&CONFIGURATION);
     if !is_jemalloc() {
@@ -123,12 +128,16 @@ unsafe extern "C" fn picked(
     length: c_uint,
     usable: usize,
 ) {
+    let now_drawn_under = RATE.load(Relaxed);
+    let rate = match DRAWN_UNDER.with(|rate| rate.replace(now_drawn_under)) {
+        0 => now_drawn_under,
+        rate => rate,
+    } as f64;
     if Ours::is_here() {
         return spent(BEGAN.with(Cell::get));
     }
     // SAFETY: jemalloc hands over as many frames as it says: what `scope` wrote.
     let path = if length > 0 { unsafe { *frames }.cast_const().cast::<Path>() } else { ptr::null() };
-    let rate = RATE.load(Relaxed) as f64;
     let weight = 1.0 / (1.0 - (-(usable as f64) / rate).exp());
     let sampled = Sampled {
         owner: owners::number(path),

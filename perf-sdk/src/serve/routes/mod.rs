@@ -35,6 +35,8 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         ("/hlog", get(hlog::hlog)),
         ("/leaks", get(leaks::leaks)),
         #[cfg(feature = "heap")]
+        ("/debug/pprof/", get(pprof::index)),
+        #[cfg(feature = "heap")]
         ("/debug/pprof/heap", get(pprof::heap)),
         #[cfg(feature = "heap")]
         ("/debug/pprof/allocs", get(pprof::allocs)),
@@ -66,6 +68,7 @@ pub fn router() -> Router {
 pub(super) fn changes() -> Router {
     Router::new()
         .route("/api/v1/sampling", post(sampling::set).fallback(sampling::not_allowed))
+        .route("/api/v1/heap", post(sampling::heap).fallback(sampling::not_allowed))
         .route("/api/v1/recording", post(sampling::switch).fallback(sampling::not_allowed))
 }
 

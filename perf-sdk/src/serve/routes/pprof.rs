@@ -5,7 +5,25 @@ use axum::response::{IntoResponse as _, Response};
 
 use crate::export::pprof::{self, Opens};
 use crate::serve::capture::Query;
+use crate::serve::html;
 use crate::serve::reply::{self, Refusal};
+
+/// What there is, with how to look at it.
+pub(super) async fn index() -> Response {
+    const PROFILES: [(&str, &str); 2] = [
+        ("heap", "what is allocated and not freed, by the profiled scope that allocated it"),
+        ("allocs", "all that was allocated since sampling began"),
+    ];
+    let mut page = html::begin("perf-sdk: profiles", Some("."));
+    page.push_str("<header><h1>perf-sdk</h1><span class=\"facts\">profiles for <code>go tool pprof</code> and whoever reads its format</span></header><table><tbody>");
+    for (name, what) in PROFILES {
+        page.push_str(&format!(
+            "<tr><td><a href=\"{name}\">{name}</a></td><td>{what}; <a href=\"{name}?seconds=30\">of the next 30 s</a></td></tr>"
+        ));
+    }
+    page.push_str("</tbody></table></body></html>");
+    reply::ok("text/html; charset=utf-8", page)
+}
 
 pub(super) async fn heap(uri: Uri) -> Response {
     answer("heap", write(&uri, Opens::InUse).await)

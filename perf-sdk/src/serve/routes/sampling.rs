@@ -1,8 +1,10 @@
-//! `POST /api/v1/sampling`, `POST /api/v1/recording`: how many calls are measured, and whether any are recorded.
+//! `POST /api/v1/sampling`, `…/recording`, `…/heap`: how many calls are measured, whether any are recorded, how much of the live heap is sampled.
 
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
+use crate::config;
+use crate::memory;
 use crate::rate::Rate;
 use crate::record::{self, Rule};
 use crate::serve::capture::Query;
@@ -36,6 +38,18 @@ pub(super) async fn switch(uri: Uri) -> Result<Response, Refusal> {
     };
     record::set_recording(on);
     Ok(reply::ok("text/plain; charset=utf-8", said))
+}
+
+/// `POST /api/v1/heap`: how much of the live heap is sampled.
+pub(super) async fn heap(uri: Uri) -> Result<Response, Refusal> {
+    let query = Query::parse(&uri, &["sample"])?;
+    let size = query.get("sample").unwrap_or("").to_owned();
+    reply::work(move || {
+        let bytes = config::heap_bytes(&size).map_err(|error| Refusal::bad(error.to_string()))?;
+        memory::sample_heap(bytes);
+        Ok(reply::ok("text/plain; charset=utf-8", format!("sampling of the live heap: {}\n", memory::heap_state())))
+    })
+    .await
 }
 
 /// Anything but POST.
