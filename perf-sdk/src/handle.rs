@@ -4,19 +4,20 @@ use std::net::SocketAddr;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::background::Background;
 use crate::clock;
 use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
-use crate::governor::Keeper;
+use crate::governor;
 #[cfg(feature = "pool")]
-use crate::pool::{PressureWatch, Thresholds, Used};
+use crate::pool::{Thresholds, Used};
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::snapshot::{self, Leaks, Snapshot};
-use crate::watch::Watcher;
+use crate::watch;
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
 ///
@@ -33,10 +34,8 @@ struct Running {
     config: Config,
     /// A forked child inherits the memory but not the endpoint.
     process: u32,
-    budget: Mutex<Option<Keeper>>,
-    leaks: Mutex<Option<Watcher>>,
-    #[cfg(feature = "pool")]
-    pressure: Mutex<Option<PressureWatch>>,
+    /// The threads of the budget, of leaks, and of memory.
+    threads: Mutex<Vec<Background>>,
     #[cfg(feature = "dhat")]
     exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
@@ -131,24 +130,16 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;
-    let keeper = config.budget.map(Keeper::start).transpose().map_err(Error::Thread)?;
+    let mut threads = Vec::new();
+    threads.extend(config.budget.map(governor::keep).transpose().map_err(Error::Thread)?);
     #[cfg(feature = "pool")]
-    let pressure = {
-        let own_limit = config.memory_limit_bytes;
-        let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
-        let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
-        let mut reader = crate::monitor::MemoryReader::new();
-        PressureWatch::start(thresholds, Box::new(move || memory_used(&mut reader, own_limit)), enter)
-            .map_err(Error::Thread)?
-    };
-    let watcher = config.leaks.map(|rules| Watcher::start(rules, builder.on_leak)).transpose();
+    threads.push(watch_memory(&config).map_err(Error::Thread)?);
+    let leaks = config.leaks.map(|rules| watch::start(rules, builder.on_leak));
+    threads.extend(leaks.transpose().map_err(Error::Thread)?);
     let running = Arc::new(Running {
-        budget: Mutex::new(keeper),
-        #[cfg(feature = "pool")]
-        pressure: Mutex::new(Some(pressure)),
+        threads: Mutex::new(threads),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
-        leaks: Mutex::new(watcher.map_err(Error::Thread)?),
         config,
         process: process::id(),
         #[cfg(feature = "serve")]
@@ -156,6 +147,16 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     });
     *slot = Arc::downgrade(&running);
     Ok(Handle { running })
+}
+
+/// The thread that looks whether memory is short.
+#[cfg(feature = "pool")]
+fn watch_memory(config: &Config) -> std::io::Result<Background> {
+    let own_limit = config.memory_limit_bytes;
+    let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
+    let mut reader = crate::monitor::MemoryReader::new();
+    let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
+    crate::pool::watch_pressure(thresholds, Box::new(move || memory_used(&mut reader, own_limit)), enter)
 }
 
 /// Of what is nearest to its limit, the program's own among them.
@@ -172,26 +173,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         if self.process != process::id() {
             // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
-            if let Some(keeper) = self.budget.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                keeper.forget();
-            }
-            if let Some(watcher) = self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                watcher.forget();
-            }
-            #[cfg(feature = "pool")]
-            if let Some(watch) = self.pressure.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                watch.forget();
-            }
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            threads.into_iter().for_each(Background::forget);
             #[cfg(feature = "dhat")]
             std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
-        #[cfg(feature = "pool")]
-        drop(self.pressure.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.leaks.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.budget.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)));
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "dhat")]

@@ -22,6 +22,8 @@ mod assert;
 #[cfg(feature = "enabled")]
 mod atomic;
 #[cfg(feature = "enabled")]
+mod background;
+#[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
 mod config;

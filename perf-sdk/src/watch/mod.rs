@@ -5,67 +5,38 @@ mod census;
 use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use crate::background::Background;
 use crate::config::OnLeak;
 use crate::leak::{Detector, Rules};
 use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;
-use crate::signals;
 use crate::snapshot::{self, Finding, Leaks, Verdict, Watched};
 
 use census::Taker;
 
-#[derive(Debug)]
-pub(crate) struct Watcher {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watcher {
-    /// Looks until it drops; each look's verdicts are part of the snapshots from then on.
-    pub(crate) fn start(mut rules: Rules, on_leak: Option<OnLeak>) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel::<()>();
-        let thread = thread::Builder::new().name("perf-sdk-leaks".to_owned()).spawn(move || {
-            signals::block_all();
-            let _own = OwnThread::enter();
-            rules.limit_bytes = rules.limit_bytes.or_else(monitor::memory_limit_bytes);
-            let window = Duration::from_nanos(rules.window_ns);
-            let mut taker = Taker::new();
-            let mut detector = Detector::new(rules);
-            let mut told = Told::default();
-            while stopped.recv_timeout(window) == Err(RecvTimeoutError::Timeout) {
-                let leaks = memory::uncounted(|| detector.observe(taker.take()));
-                if let Some(OnLeak(tell)) = &on_leak {
-                    for finding in told.worse(&leaks) {
-                        // The program's own code: what it does wrong must not end the looks.
-                        let _ = catch_unwind(AssertUnwindSafe(|| tell(finding)));
-                    }
+/// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.
+pub(crate) fn start(mut rules: Rules, on_leak: Option<OnLeak>) -> io::Result<Background> {
+    Background::start("perf-sdk-leaks", move |pauses| {
+        let _own = OwnThread::enter();
+        rules.limit_bytes = rules.limit_bytes.or_else(monitor::memory_limit_bytes);
+        let mut taker = Taker::new();
+        let mut detector = Detector::new(rules);
+        let mut told = Told::default();
+        while pauses.wait(Duration::from_nanos(rules.window_ns)) {
+            let leaks = memory::uncounted(|| detector.observe(taker.take()));
+            if let Some(OnLeak(tell)) = &on_leak {
+                for finding in told.worse(&leaks) {
+                    // The program's own code: what it does wrong must not end the looks.
+                    let _ = catch_unwind(AssertUnwindSafe(|| tell(finding)));
                 }
-                snapshot::set_leaks(Some(leaks));
             }
-            snapshot::set_leaks(None);
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// In a forked child, where the thread is not.
-    pub(crate) fn forget(mut self) {
-        std::mem::forget(self.thread.take());
-        std::mem::forget(self.stop.take());
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            snapshot::set_leaks(Some(leaks));
         }
-    }
+        snapshot::set_leaks(None);
+    })
 }
 
 /// What the program's callback has heard.

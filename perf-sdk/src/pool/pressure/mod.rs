@@ -5,15 +5,12 @@ mod listeners;
 mod relief;
 
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::accounts::{Pressure, PressureAccount};
+use crate::background::Background;
 use crate::clock;
-use crate::memory::Ours;
-use crate::signals;
 
 pub(crate) use level::Thresholds;
 pub use listeners::{PressureListener, on_pressure};
@@ -42,57 +39,29 @@ pub(crate) struct Used {
 /// Reads how much memory is used of what; `None` where nobody knows.
 pub(crate) type Reader = Box<dyn FnMut() -> Option<Used> + Send>;
 
-/// The thread that looks.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Watch {
-    /// Looks until it drops. Without thresholds it only ticks the coarse clock.
-    pub(crate) fn start(
-        thresholds: Option<Thresholds>,
-        mut read: Reader,
-        enter: impl FnOnce() -> Box<dyn std::any::Any> + Send + 'static,
-    ) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel::<()>();
-        let thread = thread::Builder::new().name("perf-sdk-memory".to_owned()).spawn(move || {
-            signals::block_all();
-            let _entered = enter();
-            let _ours = Ours::enter();
-            let mut latest: Option<Instant> = None;
-            for tick in 0_u32.. {
-                clock::tick();
-                if tick.is_multiple_of(LOOK_EVERY)
-                    && let Some(thresholds) = &thresholds
-                    && let Some(used) = read()
-                {
-                    look(thresholds, used, &mut latest);
-                }
-                if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
-                    break;
-                }
+/// Looks until it is dropped. Without thresholds it only ticks the coarse clock. `enter` says whose thread it is.
+pub(crate) fn watch(
+    thresholds: Option<Thresholds>,
+    mut read: Reader,
+    enter: impl FnOnce() -> Box<dyn std::any::Any> + Send + 'static,
+) -> io::Result<Background> {
+    Background::start("perf-sdk-memory", move |pauses| {
+        let _entered = enter();
+        let mut latest: Option<Instant> = None;
+        for tick in 0_u32.. {
+            clock::tick();
+            if tick.is_multiple_of(LOOK_EVERY)
+                && let Some(thresholds) = &thresholds
+                && let Some(used) = read()
+            {
+                look(thresholds, used, &mut latest);
             }
-            *ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-
-    /// In a forked child, where the thread is not.
-    pub(crate) fn forget(mut self) {
-        std::mem::forget(self.thread.take());
-        std::mem::forget(self.stop.take());
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            if !pauses.wait(INTERVAL) {
+                break;
+            }
         }
-    }
+        *ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    })
 }
 
 /// Does something where memory is short: at once when it becomes shorter, and again after a while.
