@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::census::Place;
-use super::detector::Rules;
 use super::judge::Judgement;
+use super::rules::Rules;
 use crate::snapshot::{Finding, Verdict, Watched};
 use crate::units::{bytes, count, time};
 

@@ -9,6 +9,7 @@ mod detector;
 mod evidence;
 mod judge;
 mod retention;
+mod rules;
 mod series;
 #[cfg(test)]
 mod simulated;
@@ -17,4 +18,5 @@ mod stats;
 #[cfg(feature = "heap")]
 pub(crate) use census::Bound;
 pub(crate) use census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
-pub(crate) use detector::{Detector, Rules};
+pub(crate) use detector::Detector;
+pub(crate) use rules::Rules;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::census::ProcessBytes;
-use super::detector::Rules;
 use super::evidence;
+use super::rules::Rules;
 use super::stats::{growth_chance, theil_sen};
 use crate::snapshot::{Finding, Verdict, Watched};
 

@@ -21,7 +21,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::census::{Bound, Census, Cohort, Place, Population};
-use super::detector::{Detector, Rules};
+use super::detector::Detector;
+use super::rules::Rules;
 use crate::snapshot::{Leaks, Verdict};
 
 const WINDOWS: u32 = 120;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bumpalo::Bump;
 
 use super::error::PoolError;
-use super::object::{Out, Pool, Pooled};
+use super::object::{Pool, Pooled};
+use super::out::Out;
 use super::parts::Single;
 use super::registry::{self, AnyPool};
 use crate::accounts::{BumpAccount, PoolAccount};

@@ -10,6 +10,7 @@ mod buffer;
 mod bump;
 mod error;
 mod object;
+mod out;
 mod parts;
 mod pressure;
 mod registry;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::object::Out;
+use super::out::Out;
 use crate::accounts::{BumpAccount, Checkout, PoolAccount};
 use crate::clock;
 use crate::scope::Site;

@@ -12,12 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::PoolError;
+use super::out::Out;
 use super::registry::{self, AnyPool};
 use crate::accounts::PoolAccount;
 use node::Node;
 use shared::{Rules, Shared};
-
-pub(super) use node::Out;
 
 /// Idle objects that a pool keeps when nothing else is said, besides those that threads keep.
 const MAX_IDLE: usize = 1024;

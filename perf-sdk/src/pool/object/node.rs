@@ -6,7 +6,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::clock;
-use crate::scope::{Path, Site, Slot, callers};
+use crate::pool::out::Out;
+use crate::scope::{Path, Slot};
 
 /// An object of a pool's: idle, or out with somebody.
 #[derive(Debug)]
@@ -25,22 +26,6 @@ pub(super) struct Node<T> {
 
 /// Taken at a time that nobody told: no clock ticks.
 const UNTIMED: u64 = 1;
-
-/// A checkout.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Out {
-    /// Coarse ticks; `None` where no clock ticked.
-    pub(crate) taken: Option<u64>,
-    pub(crate) by: *const Path,
-}
-
-impl Out {
-    /// The scopes in which it was taken, outermost first.
-    pub(crate) fn callers(&self) -> Vec<&'static Site> {
-        // SAFETY: it was a thread's top scope, a node in an arena, which is never freed.
-        unsafe { callers(self.by) }
-    }
-}
 
 impl<T> Node<T> {
     pub(super) fn new(value: T, is_beyond: bool) -> Self {

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Semaphore;
 
-use super::node::{Node, Out};
+use super::node::Node;
 use crate::accounts::PoolAccount;
+use crate::pool::out::Out;
 use crate::pool::parts::{Part, Parts, Single};
 
 /// Idle objects that a thread keeps for itself.
