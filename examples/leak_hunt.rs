@@ -41,10 +41,10 @@ impl Service {
         self.cache.insert(self.next, vec![2; 1_000]);
     }
 
-    /// Collected for a second, then written all at once.
+    /// Collected for half a second, then written all at once.
     fn collect(&mut self, ticks: u64) {
         self.batch.push(vec![3; 2_000]);
-        if ticks.is_multiple_of(100) {
+        if ticks.is_multiple_of(50) {
             self.batch.clear();
         }
     }

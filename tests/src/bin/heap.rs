@@ -137,7 +137,7 @@ fn estimates() {
         perf_sdk::builder().listen("off").report(false).heap("16KiB").leak_window("off").start().expect("a start");
     // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
     drop(black_box(vec![1_u8; 64 << 20]));
-    let (mut bytes_sum, mut objects_sum) = (0.0, 0.0);
+    let (mut bytes_sum, mut objects_sum, mut beyond) = (0.0, 0.0, 0);
     for seed in 0..ROUNDS {
         let name: &'static str = format!("round {seed}").leak();
         let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -167,18 +167,22 @@ fn estimates() {
         let live = function(&handle.snapshot(), name).live.expect("it is sampled");
         let bytes_off = (live.bytes as f64 - bytes) / f64::sqrt(bytes_variance);
         let objects_off = (live.objects as f64 - objects) / f64::sqrt(objects_variance);
-        assert!(bytes_off.abs() < 4.0, "{live:?} of {bytes} bytes is {bytes_off} standard errors off");
-        assert!(objects_off.abs() < 4.0, "{live:?} of {objects} objects is {objects_off} standard errors off");
+        // Of a hundred right figures one in two hundred runs has one beyond four.
+        for (off, what) in [(bytes_off, bytes), (objects_off, objects)] {
+            assert!(off.abs() < 6.0, "{live:?} of {what} is {off} standard errors off");
+            beyond += u32::from(off.abs() > 4.0);
+        }
         bytes_sum += bytes_off;
         objects_sum += objects_off;
         drop(held);
     }
     let off = |sum: f64| sum / (ROUNDS as f64).sqrt();
-    println!("in the mean {:.2} and {:.2} standard errors off", off(bytes_sum), off(objects_sum));
+    println!("in the mean {:.2} and {:.2} standard errors off, {beyond} beyond 4", off(bytes_sum), off(objects_sum));
+    assert!(beyond <= 1, "{beyond} figures beyond four standard errors");
     assert!(off(bytes_sum).abs() < 4.0 && off(objects_sum).abs() < 4.0, "{bytes_sum} {objects_sum}");
 }
 
-#[perf_sdk::profiled(bounded = 64 << 20)]
+#[perf_sdk::profiled(bounded = 1 << 30)]
 fn fills(cache: &mut HashMap<u64, Vec<u8>>, n: u64) {
     cache.insert(n, vec![2; 500]);
 }
@@ -286,13 +290,14 @@ fn counts_that_grow() {
     };
     while found(Watched::FileDescriptors).is_none() || found(Watched::Tasks).is_none() {
         assert!(start.elapsed() < Duration::from_secs(60), "{:?}", handle.leaks());
-        if files.len() < 800 {
+        // No more than a process may usually have.
+        if files.len() < 900 {
             files.push(std::fs::File::open("/dev/null").expect("a file"));
         }
         let mut future = Box::pin(std::future::pending::<()>().profiled("waits"));
         assert!(future.as_mut().poll(&mut context).is_pending());
         futures.push(future);
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(20));
     }
     let tasks = found(Watched::Tasks).expect("it was there");
     assert_eq!((tasks.verdict, tasks.function.as_str()), (Verdict::Suspect, "waits"));

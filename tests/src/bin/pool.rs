@@ -63,6 +63,12 @@ fn arena_accounts() {
     assert_eq!(bytes(), 80 + 4096 + (1 << 20));
     assert!(arena.account().active_bytes >= 1 << 20);
     drop((large, nothing, aligned, numbers));
+    let mut map: hashbrown::HashMap<u64, ArenaVec<u8, &Arena>, _, &Arena> = hashbrown::HashMap::new_in(&arena);
+    for n in 0..1_000 {
+        map.entry(n % 300).or_insert_with(|| ArenaVec::new_in(&arena)).push(n as u8);
+    }
+    assert!(map.len() == 300 && map[&7].as_slice() == [7, 51, 95, 139] && bytes() > 300 * 24, "{}", bytes());
+    drop(map);
     let account = arena.account();
     assert_eq!((account.allocated_bytes, account.refused), (0, 0));
     assert!(account.high_water_bytes >= 1 << 20 && account.allocations >= 5, "{account:?}");
