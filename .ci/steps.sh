@@ -47,8 +47,8 @@ run_miri() {
 
 # Leaks that were published: confirmed in the releases that have them, and none in those that do not.
 run_leaks() {
-    cargo run --quiet --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
-    cargo run --quiet --manifest-path tests/leaks/fixed/Cargo.toml -- none
+    cargo run --quiet --target-dir target --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
+    cargo run --quiet --target-dir target --manifest-path tests/leaks/fixed/Cargo.toml -- none
 }
 
 # One run on dhat's exact allocator: it writes its file.

@@ -172,7 +172,12 @@ impl<T: Send + 'static> Shared<T> {
             let from = idle.len().saturating_sub(KEPT / 2);
             idle.split_off(from)
         };
-        let Some(node) = some.pop() else { return self.make(false) };
+        let Some(node) = some.pop() else {
+            let untaken = Untaken(self);
+            let node = self.make(false);
+            std::mem::forget(untaken);
+            return node;
+        };
         self.parts.with(|| self.kept(), |kept| some.retain(|node| !kept.is_some_and(|kept| kept.push(*node))));
         lock(&self.idle).extend(some);
         node
@@ -180,9 +185,9 @@ impl<T: Send + 'static> Shared<T> {
 
     /// An object beyond what the pool may have out: it will not be kept.
     pub(super) fn take_beyond(&self) -> NonNull<Node<T>> {
+        let node = self.make(true);
         self.counts.beyond.fetch_add(1, Relaxed);
         self.counts.last_taken.fetch_add(1, Relaxed);
-        let node = self.make(true);
         // SAFETY: as above.
         unsafe { node.as_ref() }.take();
         node
@@ -384,6 +389,16 @@ impl<T: Send + 'static> Shared<T> {
             first: self.rules.min as u64,
             ..PoolAccount::default()
         }
+    }
+}
+
+/// What makes an object panicked: none was taken.
+struct Untaken<'a, T>(&'a Shared<T>);
+
+impl<T> Drop for Untaken<'_, T> {
+    fn drop(&mut self) {
+        self.0.counts.last_returned.fetch_add(1, Relaxed);
+        self.0.permits.iter().for_each(|permits| permits.add_permits(1));
     }
 }
 

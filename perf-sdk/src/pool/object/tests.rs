@@ -97,6 +97,21 @@ fn what_a_panic_held_is_not_used_again() {
 }
 
 #[test]
+fn what_cannot_be_made_was_not_taken() {
+    let fails = Arc::new(AtomicUsize::new(0));
+    let asked = fails.clone();
+    let make = move || {
+        if asked.fetch_add(1, Relaxed) % 2 == 0 { std::panic::resume_unwind(Box::new("on purpose")) } else { 1 }
+    };
+    let pool = Pool::builder("unmade", make).max(1).build().unwrap();
+    for _ in 0..3 {
+        assert!(catch_unwind(AssertUnwindSafe(|| pool.get().into_inner())).is_err());
+        assert_eq!((pool.account().outstanding, pool.account().beyond), (0, 0));
+        assert_eq!(pool.try_get().unwrap().into_inner(), 1, "its permit came back");
+    }
+}
+
+#[test]
 fn what_cannot_be_reset_and_what_is_kept_leave() {
     let (builder, living) = builder("leaving");
     let pool = builder.reset_if(|object| object.uses == 0).build().unwrap();
