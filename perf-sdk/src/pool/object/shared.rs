@@ -144,6 +144,9 @@ impl<T: Send + 'static> Shared<T> {
     /// An idle object, or a new one. A permit, where there are any, is the caller's business.
     #[inline]
     pub(super) fn take(&self) -> NonNull<Node<T>> {
+        if self.permits.is_some() {
+            return self.take_from_all();
+        }
         let kept = self.parts.with(
             || self.kept(),
             |kept| match kept {
@@ -163,6 +166,24 @@ impl<T: Send + 'static> Shared<T> {
         node
     }
 
+    /// Of so many objects as may be out no thread keeps any: there would have to be more.
+    fn take_from_all(&self) -> NonNull<Node<T>> {
+        self.counts.last_taken.fetch_add(1, Relaxed);
+        let idle = lock(&self.idle).pop();
+        let node = idle.unwrap_or_else(|| self.make_taken());
+        // SAFETY: nodes live as long as the pool, which is borrowed.
+        unsafe { node.as_ref() }.take();
+        node
+    }
+
+    /// A new object, which was counted as taken.
+    fn make_taken(&self) -> NonNull<Node<T>> {
+        let untaken = Untaken(self);
+        let node = self.make(false);
+        std::mem::forget(untaken);
+        node
+    }
+
     #[cold]
     #[inline(never)]
     fn fetch(&self) -> NonNull<Node<T>> {
@@ -172,12 +193,7 @@ impl<T: Send + 'static> Shared<T> {
             let from = idle.len().saturating_sub(KEPT / 2);
             idle.split_off(from)
         };
-        let Some(node) = some.pop() else {
-            let untaken = Untaken(self);
-            let node = self.make(false);
-            std::mem::forget(untaken);
-            return node;
-        };
+        let Some(node) = some.pop() else { return self.make_taken() };
         self.parts.with(|| self.kept(), |kept| some.retain(|node| !kept.is_some_and(|kept| kept.push(*node))));
         lock(&self.idle).extend(some);
         node
@@ -252,6 +268,12 @@ impl<T: Send + 'static> Shared<T> {
                 return unsafe { self.give_up_unfit(node) };
             }
         }
+        if let Some(permits) = &self.permits {
+            self.counts.last_returned.fetch_add(1, Relaxed);
+            // Before the permit: whoever gets that finds the object.
+            self.keep(std::iter::once(node));
+            return permits.add_permits(1);
+        }
         let is_kept = self.parts.with(
             || self.kept(),
             |kept| {
@@ -266,10 +288,7 @@ impl<T: Send + 'static> Shared<T> {
         );
         if !is_kept {
             self.counts.last_returned.fetch_add(1, Relaxed);
-            self.keep(&mut vec![node]);
-        }
-        if let Some(permits) = &self.permits {
-            permits.add_permits(1);
+            self.keep(std::iter::once(node));
         }
     }
 
@@ -324,20 +343,21 @@ impl<T: Send + 'static> Shared<T> {
 
     /// What a thread kept goes to all; so many at most.
     fn take_back(&self, kept: &Kept<T>, most: usize) {
-        let mut nodes: Vec<NonNull<Node<T>>> = (0..most).map_while(|_| kept.pop()).collect();
-        self.keep(&mut nodes);
+        self.keep((0..most).map_while(|_| kept.pop()));
     }
 
     /// Idle objects that no thread keeps.
-    fn keep(&self, nodes: &mut Vec<NonNull<Node<T>>>) {
+    fn keep(&self, mut nodes: impl Iterator<Item = NonNull<Node<T>>>) {
         {
             let mut idle = lock(&self.idle);
             let room = self.rules.max_idle.saturating_sub(idle.len());
-            idle.extend(nodes.drain(..room.min(nodes.len())));
+            idle.extend(nodes.by_ref().take(room));
         }
-        self.counts.surplus.fetch_add(nodes.len() as u64, Relaxed);
-        // SAFETY: the nodes are idle, and on no list.
-        nodes.drain(..).for_each(|node| unsafe { self.discard(node) });
+        for node in nodes {
+            self.counts.surplus.fetch_add(1, Relaxed);
+            // SAFETY: the node is idle, and on no list.
+            unsafe { self.discard(node) };
+        }
     }
 
     /// Ends idle objects but for `min`; threads give back what they keep when they next return one. How many ended.

@@ -101,7 +101,11 @@ fn what_cannot_be_made_was_not_taken() {
     let fails = Arc::new(AtomicUsize::new(0));
     let asked = fails.clone();
     let make = move || {
-        if asked.fetch_add(1, Relaxed) % 2 == 0 { std::panic::resume_unwind(Box::new("on purpose")) } else { 1 }
+        if asked.fetch_add(1, Relaxed).is_multiple_of(2) {
+            std::panic::resume_unwind(Box::new("on purpose"))
+        } else {
+            1
+        }
     };
     let pool = Pool::builder("unmade", make).max(1).build().unwrap();
     for _ in 0..3 {
@@ -154,6 +158,28 @@ fn no_more_are_out_than_may_be() {
     assert!(pool.try_get().is_some());
     drop(second.into_inner());
     assert_eq!((0..5).map_while(|_| pool.try_get()).map(std::mem::forget).count(), 2);
+}
+
+#[test]
+fn there_are_no_more_objects_than_may_be_out() {
+    let (builder, living) = builder("no more");
+    let pool = builder.max(3).build().unwrap();
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (pool, living) = (pool.clone(), living.clone());
+            thread::spawn(move || {
+                for _ in 0..if cfg!(miri) { 20 } else { 2_000 } {
+                    if let Some(mut object) = pool.try_get() {
+                        object.uses += 1;
+                        assert!(living.load(Relaxed) <= 3);
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    let account = pool.account();
+    assert!((1..=3).contains(&account.made) && account.outstanding == 0, "{account:?}");
 }
 
 #[test]
