@@ -124,6 +124,13 @@ fn live_heap() {
     // 525 MB, some 250 samples: 4 standard errors are 25 %.
     let share = live("coarse").bytes as f64 / (2 * BLOCKS * BYTES) as f64;
     assert!((0.7..1.3).contains(&share), "{share} of what there is");
+    // Recording that is off samples nothing, whatever the rate becomes.
+    handle.set_recording(false);
+    handle.set_heap("4KiB").expect("a size");
+    let unseen = perf_sdk::measure("unseen", || black_box(vec![1_u8; 1 << 20]));
+    handle.set_recording(true);
+    assert!(handle.snapshot().functions.iter().all(|function| function.name != "unseen"));
+    drop(unseen);
     thread::spawn(move || drop((grown, second, coarse))).join().expect("it only frees");
     let left = live("fill").bytes + live("grow").bytes + live("coarse").bytes;
     assert!(left < (BLOCKS * BYTES / 50) as u64, "{left} bytes are held after all was freed");

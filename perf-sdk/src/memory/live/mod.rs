@@ -43,7 +43,12 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
             OFF
         }
         Some(bytes) => match hooks::start(bytes.ilog2()) {
-            Ok(()) => ON,
+            Ok(()) => {
+                if PAUSED.load(Relaxed) {
+                    hooks::set_active(false);
+                }
+                ON
+            }
             Err(Unavailable::OtherAllocator) => 2,
             Err(Unavailable::Off) => 3,
             Err(Unavailable::Refused) => 4,
