@@ -71,6 +71,13 @@ scenarios! {
 }
 
 #[test]
+fn arenas_of_a_jemalloc_that_retains_nothing() {
+    for scenario in ["arena_limits", "arena_reset"] {
+        run(POOL, scenario, &[("_RJEM_MALLOC_CONF", "retain:false")]);
+    }
+}
+
+#[test]
 fn not_sampled() {
     run(HEAP, "not_sampled", &[("_RJEM_MALLOC_CONF", "prof:false")]);
 }

@@ -12,6 +12,9 @@ use super::rules::Rules;
 use super::series::Series;
 use crate::snapshot::{AgeBand, Finding, Leaks, Verdict, Watched};
 
+/// Samples that outlive a window, from which on a place is looked at.
+const WORTH_A_SERIES: u64 = 5;
+
 #[derive(Debug)]
 pub(crate) struct Detector {
     rules: Rules,
@@ -39,9 +42,11 @@ impl Detector {
         let within = within_bounds(&census);
         let (old, length) = (self.rules.old(), self.rules.horizon() as usize);
         for (place, population) in &census.places {
-            // What never outlives a window needs no memory here.
-            let is_kept = population.living.first().is_some_and(|cohort| cohort.window < now);
-            if is_kept && !self.places.contains_key(place) {
+            // What is remembered of a place takes some kilobytes: not of one that keeps next to nothing for a window.
+            let kept =
+                population.living.iter().filter(|cohort| cohort.window < now).map(|cohort| cohort.samples).sum::<u64>();
+            let least = if place.watched == Watched::Pool { 1 } else { WORTH_A_SERIES };
+            if kept >= least && !self.places.contains_key(place) {
                 self.places.insert(place.clone(), Series::new(old, length, population.born));
             }
         }

@@ -69,7 +69,8 @@ impl Quota {
             refused: AtomicU64::new(0),
             exceeded: AtomicU64::new(0),
         }));
-        jemalloc::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH))?;
+        // Where jemalloc was configured to retain nothing there is nothing to limit, and it says so.
+        let _ = jemalloc::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH));
         // SAFETY: the quota lives for ever; its first field is the table of hooks.
         unsafe { jemalloc::replace_hooks(arena, ptr::from_ref(quota).cast_mut().cast())? };
         Ok(quota)

@@ -281,7 +281,10 @@ impl<T: Send + 'static> Shared<T> {
                 kept.returned.add(1);
                 if kept.trims.get() != self.trims.load(Relaxed) || !kept.push(node) {
                     self.make_room(kept);
-                    kept.push(node);
+                    // What ends there may have taken from this pool, and given back.
+                    if !kept.push(node) {
+                        self.keep(std::iter::once(node));
+                    }
                 }
                 true
             },
