@@ -42,6 +42,8 @@ fn live(bytes: u64, objects: u64) -> Live {
     live.objects = objects;
     live.allocated_bytes = 4 * bytes;
     live.allocated_objects = 4 * objects;
+    live.old_bytes = bytes / 4;
+    live.grown_bytes = bytes as i64 / 2;
     live
 }
 
