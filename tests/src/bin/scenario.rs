@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::snapshot::Calls;
 use perf_sdk::{FutureExt as _, Rate};
-use perf_sdk_tests::{function, node};
+use perf_sdk_tests::{function, node, process_cpu};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -424,14 +424,17 @@ fn budget() {
                 perf_sdk::measure("slow", || spin(Duration::from_millis(2)));
             }
         });
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), process_cpu());
         let kept = loop {
             thread::sleep(Duration::from_millis(100));
             let seen = handle.snapshot();
             let now = seen.profiler.budget.unwrap_or_default();
-            // Slow calls cost next to nothing; a busy machine may make them dear for a look.
+            // Slow calls cost next to nothing, and stay measured. Where others take the processors, the budget is a share of less, and asking for
+            // CPU time after each absence from them is dear: then they give way a little, and far less than the hot ones.
+            let cores = (process_cpu() - cpu).as_secs_f64() / start.elapsed().as_secs_f64();
+            let most = if cores < 1.6 { 8 } else { 1 };
             let rates = [one_in(&seen, "hot"), one_in(&seen, "slow")];
-            if rates[0] > 1 && rates[1] == 1 && now.achieved - now.floor <= 1.5 * now.allowed {
+            if rates[0] > 1 && rates[1] <= most.min(rates[0] / 64) && now.achieved - now.floor <= 1.5 * now.allowed {
                 break seen;
             }
             assert!(start.elapsed() < Duration::from_secs(30), "{now:?}, hot and slow 1 in {rates:?}");
