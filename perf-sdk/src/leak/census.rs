@@ -25,6 +25,8 @@ pub(crate) struct Place {
 pub(crate) struct Bound {
     /// How many of the path's scopes lead to the annotated one.
     pub(crate) depth: usize,
+    /// The annotated one's: what is allocated beneath it may be in another.
+    pub(crate) module: String,
     pub(crate) bytes: u64,
 }
 

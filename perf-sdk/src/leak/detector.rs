@@ -119,7 +119,7 @@ impl Detector {
 }
 
 fn scope_of(place: &Place, bound: &Bound) -> (Vec<String>, String) {
-    (place.scopes[..bound.depth.min(place.scopes.len())].to_vec(), place.module.clone())
+    (place.scopes[..bound.depth.min(place.scopes.len())].to_vec(), bound.module.clone())
 }
 
 /// Whether all that is held beneath an annotated scope is within its bound, give or take what sampling may be off by.

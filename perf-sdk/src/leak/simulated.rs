@@ -138,7 +138,7 @@ struct Simulated {
 impl Simulated {
     fn new(behaviour: Behaviour, seed: u64, bound: Option<u64>) -> Self {
         let scopes = vec![format!("{behaviour:?}"), seed.to_string()];
-        let bound = bound.map(|bytes| Bound { depth: 2, bytes });
+        let bound = bound.map(|bytes| Bound { depth: 2, module: String::new(), bytes });
         let place = Place { scopes, below_bytes: 128, bound, ..Place::default() };
         let random = Random(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ behaviour as u64);
         Self { behaviour, place: Arc::new(place), random, born: 0, living: Vec::new() }
@@ -272,6 +272,26 @@ fn a_cache_beyond_its_bound_leaks() {
     });
     // It is full in window 60, and beyond four standard errors some windows later.
     assert!(first.is_some_and(|window| (61..75).contains(&window)), "{first:?}");
+}
+
+/// What callees in other modules hold counts against the same bound.
+#[test]
+#[cfg_attr(miri, ignore = "two places over 120 windows")]
+fn a_bound_is_for_all_that_is_beneath_it() {
+    // Each of the two alone stays within it.
+    let capacity = u64::from(WINDOWS) * 20 * SAMPLE * 3 / 2;
+    let beneath = |module: &str, seed| {
+        let mut simulated = Simulated::new(FillingCache, seed, Some(capacity));
+        let scopes = vec!["cache".to_owned(), "fill".to_owned(), module.to_owned()];
+        let place = Place { scopes, module: module.to_owned(), ..Place::clone(&simulated.place) };
+        simulated.place = Arc::new(place);
+        simulated
+    };
+    let mut last = Leaks::default();
+    verdicts(vec![beneath("keys", 1), beneath("values", 2)], false, |_, leaks| last = leaks.clone());
+    assert!(last.findings.len() == 2 && last.findings.iter().all(|finding| finding.verdict == Verdict::Confirmed));
+    verdicts(vec![beneath("keys", 1)], false, |_, leaks| last = leaks.clone());
+    assert_eq!(last.findings[0].verdict, Verdict::Bounded);
 }
 
 #[test]

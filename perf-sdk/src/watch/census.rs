@@ -163,7 +163,11 @@ mod heap {
             module: sites.last().map_or_else(String::new, |site| site.label().module.clone()),
             scopes: sites.iter().map(|site| site.label().name.clone()).collect(),
             below_bytes: 2 << class,
-            bound: bound.map(|(at, site)| Bound { depth: at + 1, bytes: site.options().bounded }),
+            bound: bound.map(|(at, site)| Bound {
+                depth: at + 1,
+                module: site.label().module.clone(),
+                bytes: site.options().bounded,
+            }),
             ..Place::default()
         }
     }
