@@ -1,6 +1,7 @@
 //! What Linux offers to see that a thread left the CPU.
 #![allow(unsafe_code)]
 
+mod attributes;
 mod lease;
 mod perf_event;
 mod rseq;
@@ -9,8 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::witness::Witness;
 
+#[cfg(feature = "stacks")]
+pub(crate) use attributes::{Attributes as PerfAttributes, EXCLUDE_HYPERVISOR};
 pub(super) use lease::lease;
-pub(super) use perf_event::{Event, after_fork, is_risky as perf_is_risky};
+pub(crate) use perf_event::is_risky as perf_is_risky;
+pub(super) use perf_event::{Event, after_fork};
 pub(super) use rseq::Area;
 
 /// The witness of the calling thread's event. It is used until the event is closed, and its owner asks the lease first.

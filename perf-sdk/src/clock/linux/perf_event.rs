@@ -9,37 +9,17 @@ use std::mem;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
+use super::attributes::{Attributes, EXCLUDE_HYPERVISOR};
 use super::page_size;
 
-const PERF_TYPE_SOFTWARE: u32 = 1;
 const PERF_COUNT_SW_DUMMY: u64 = 9;
 const EXCLUDE_KERNEL: u64 = 1 << 5;
-const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
-const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 
 const CAP_USER_TIME: u64 = 1 << 3;
 const CAP_USER_TIME_SHORT: u64 = 1 << 5;
 
 /// Events of this process. Each counts as an open file of the system and as a locked page of the user.
 static LIVE: AtomicU32 = AtomicU32::new(0);
-
-/// The first version of `struct perf_event_attr`, which every kernel takes.
-#[repr(C)]
-#[derive(Default)]
-struct Attributes {
-    kind: u32,
-    size: u32,
-    config: u64,
-    sample_period: u64,
-    sample_type: u64,
-    read_format: u64,
-    flags: u64,
-    wakeup: u32,
-    breakpoint_kind: u32,
-    config1: u64,
-}
-
-const _: () = assert!(mem::size_of::<Attributes>() == 64);
 
 /// The head of the page.
 #[repr(C)]
@@ -82,7 +62,7 @@ pub(in super::super) struct Event {
 
 /// Whether merely asking for an event may end the process: under a seccomp filter, whose answer to an unexpected system
 /// call may be a signal (systemd's `SystemCallFilter=` does that).
-pub(in super::super) fn is_risky() -> bool {
+pub(crate) fn is_risky() -> bool {
     // SAFETY: asks for a number. In the strict mode, which allows no such call, there are no threads and no profiler.
     (unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) }) != 0
 }
@@ -168,17 +148,9 @@ pub(in super::super) fn after_fork() {
 }
 
 fn map() -> Option<NonNull<Page>> {
-    let attributes = Attributes {
-        kind: PERF_TYPE_SOFTWARE,
-        size: mem::size_of::<Attributes>() as u32,
-        config: PERF_COUNT_SW_DUMMY,
-        flags: EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR,
-        ..Attributes::default()
-    };
-    // SAFETY: valid attributes of the size that they state; this thread, any CPU, no group.
-    let descriptor =
-        unsafe { libc::syscall(libc::SYS_perf_event_open, &raw const attributes, 0, -1, -1, PERF_FLAG_FD_CLOEXEC) };
-    let descriptor = i32::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)?;
+    let mut attributes = Attributes::software(PERF_COUNT_SW_DUMMY);
+    attributes.flags = EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
+    let descriptor = attributes.open(0).ok()?;
     // SAFETY: a new mapping, of the event's head page alone, at an address of the kernel's choice.
     let page = unsafe { libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ, libc::MAP_SHARED, descriptor, 0) };
     // SAFETY: opened above and used nowhere else.
