@@ -1,52 +1,79 @@
 //! Threads of the profiler's own.
 
 use std::io;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+#[cfg(feature = "stacks")]
+use std::thread::Thread;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::signals;
 
 /// A thread that ends when this drops.
 #[derive(Debug)]
 pub(crate) struct Background {
-    stop: Option<Sender<()>>,
+    stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// What a thread waits by.
 #[derive(Debug)]
-pub(crate) struct Pauses(Receiver<()>);
+pub(crate) struct Pauses(Arc<AtomicBool>);
 
 impl Pauses {
     /// Waits; `false`: the thread is to end, at once.
     pub(crate) fn wait(&self, pause: Duration) -> bool {
-        self.0.recv_timeout(pause) == Err(RecvTimeoutError::Timeout)
+        let start = Instant::now();
+        while !self.0.load(Acquire) {
+            let left = pause.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return true;
+            }
+            thread::park_timeout(left);
+        }
+        false
+    }
+
+    /// As [`wait`](Self::wait), or until somebody unparks the thread.
+    #[cfg(feature = "stacks")]
+    pub(crate) fn wait_or_call(&self, pause: Duration) -> bool {
+        if !self.0.load(Acquire) {
+            thread::park_timeout(pause);
+        }
+        !self.0.load(Acquire)
     }
 }
 
 impl Background {
     /// Runs `run` on a thread of that name, without signals: these are for the program's own threads.
     pub(crate) fn start(name: &str, run: impl FnOnce(&Pauses) + Send + 'static) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel::<()>();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let pauses = Pauses(Arc::clone(&stopped));
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             signals::block_all();
-            run(&Pauses(stopped));
+            run(&pauses);
         })?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { stopped, thread: Some(thread) })
+    }
+
+    /// Whom to unpark.
+    #[cfg(feature = "stacks")]
+    pub(crate) fn thread(&self) -> Option<&Thread> {
+        self.thread.as_ref().map(JoinHandle::thread)
     }
 
     /// In a forked child, where the thread is not.
     pub(crate) fn forget(mut self) {
         std::mem::forget(self.thread.take());
-        std::mem::forget(self.stop.take());
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        self.stopped.store(true, Release);
         if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
             let _ = thread.join();
         }
     }
@@ -54,7 +81,6 @@ impl Drop for Background {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use super::*;

@@ -95,6 +95,16 @@ impl Handle {
         snapshot::leaks()
     }
 
+    /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU time, 1 to 4,000, or 99. Sleeps
+    /// meanwhile. `None` where stacks are not sampled, see [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
+    ///
+    /// Several at a time see the same samples; while one of them wants more of them, all have more.
+    #[cfg(feature = "stacks")]
+    #[must_use]
+    pub fn cpu_profile(&self, window: std::time::Duration, hz: Option<u32>) -> Option<snapshot::CpuProfile> {
+        snapshot::Window::of(window, hz)
+    }
+
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
@@ -134,6 +144,8 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     threads.extend(config.budget.map(governor::keep).transpose().map_err(Error::Thread)?);
     #[cfg(feature = "pool")]
     threads.push(watch_memory(&config).map_err(Error::Thread)?);
+    #[cfg(feature = "stacks")]
+    threads.extend(config.stacks.map(sample_stacks).transpose().map_err(Error::Thread)?.flatten());
     let leaks = config.leaks.map(|rules| watch::start(rules, builder.on_leak));
     threads.extend(leaks.transpose().map_err(Error::Thread)?);
     let running = Arc::new(Running {
@@ -147,6 +159,20 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     });
     *slot = Arc::downgrade(&running);
     Ok(Handle { running })
+}
+
+/// The thread that samples stacks.
+#[cfg(feature = "stacks")]
+fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Background>> {
+    use crate::record;
+    let host = crate::stacks::Host {
+        scopes: || {
+            record::records().filter_map(|record| Some((record.owner()?, record.scopes_for_handler()))).collect()
+        },
+        own: record::own_threads,
+        spent: record::add_own_ns,
+    };
+    crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
 }
 
 /// The thread that looks whether memory is short.

@@ -60,6 +60,8 @@ mod settings;
 #[cfg(feature = "enabled")]
 mod signals;
 pub mod snapshot;
+#[cfg(feature = "stacks")]
+mod stacks;
 mod trace;
 #[cfg(feature = "tracing")]
 mod tracing_layer;

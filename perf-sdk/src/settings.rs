@@ -137,6 +137,20 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "from when on pools are trimmed and unused pages given back, and from when on all of them; off: never",
     },
     Setting {
+        key: "stacks",
+        variable: "PERF_STACKS",
+        allowed: "auto, perf-clock, cpu-timer or off; without the feature stacks only auto and off",
+        default: "auto",
+        meaning: "how threads are signalled for samples of their stacks: auto takes CPU timers, which cost least, and perf's clock for more samples than the kernel has ticks; off: stacks are not sampled",
+    },
+    Setting {
+        key: "stacks_hz",
+        variable: "PERF_STACKS_HZ",
+        allowed: "a whole number from 0 to 4000",
+        default: "99",
+        meaning: "samples of stacks for each second of CPU time; 0: only while a profile is being taken, at 99",
+    },
+    Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
         allowed: "perf-time, perf-seq, rseq or syscall",

@@ -173,6 +173,16 @@ impl Builder {
         self
     }
 
+    /// How threads are signalled for samples of their stacks: `auto`, `perf-clock` or `cpu-timer`; `off`: stacks are not sampled.
+    pub fn stacks(self, engine: impl Into<String>) -> Self {
+        self.set("stacks", engine)
+    }
+
+    /// Samples of stacks for each second of CPU time, at most 4,000; 0: only while a profile is being taken.
+    pub fn stacks_hz(self, hz: u32) -> Self {
+        self.set("stacks_hz", hz.to_string())
+    }
+
     /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
@@ -206,6 +216,8 @@ impl Builder {
         let hosts = read.parse("allow_hosts", |text| {
             text.split(',').map(|host| values::host_name(host.trim())).collect::<Option<Vec<String>>>()
         })?;
+        #[cfg(not(feature = "stacks"))]
+        read.parse("stacks", values::stacks).and_then(|_| read.parse("stacks_hz", values::stacks_hz))?;
         let config = Config {
             listen: read.parse("listen", |text| text.parse().ok())?.unwrap_or(Listen::Default),
             token,
@@ -219,6 +231,8 @@ impl Builder {
             memory_bytes: read.parse("memory", values::memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
             heap_bytes: read.parse("heap", values::heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
+            #[cfg(feature = "stacks")]
+            stacks: read.stacks()?,
             leaks: read.leaks()?,
             memory_limit_bytes: read.parse("memory_limit", values::memory_limit)?,
             pressure: read.parse("pressure", values::pressure)?.unwrap_or(DEFAULT_PRESSURE),
@@ -253,6 +267,14 @@ impl Reader<'_> {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let horizon_ns = ns(horizon.unwrap_or(window * HORIZON_WINDOWS));
         Ok(Some(Rules { window_ns: ns(window), horizon_ns, floor_bytes, caches_are_declared, limit_bytes }))
+    }
+
+    /// How stacks are sampled; `None`: they are not.
+    #[cfg(feature = "stacks")]
+    fn stacks(&self) -> Result<Option<crate::stacks::Rules>, Error> {
+        let engine = self.parse("stacks", values::stacks)?.unwrap_or(Some(None));
+        let hz = self.parse("stacks_hz", values::stacks_hz)?.unwrap_or(crate::stacks::USUAL_HZ);
+        Ok(engine.map(|engine| crate::stacks::Rules { engine, hz }))
     }
 
     /// The value of `key`; an error if it is not allowed.

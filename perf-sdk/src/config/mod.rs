@@ -36,6 +36,9 @@ pub(crate) struct Config {
     pub(crate) memory_bytes: u64,
     /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
     pub(crate) heap_bytes: Option<u64>,
+    /// How stacks are sampled; `None`: they are not.
+    #[cfg(feature = "stacks")]
+    pub(crate) stacks: Option<crate::stacks::Rules>,
     pub(crate) cpu_clock: Option<Engine>,
     /// What the process may hold, if the program says so.
     pub(crate) memory_limit_bytes: Option<u64>,
@@ -66,6 +69,11 @@ impl Config {
             shares.map_or("off".to_owned(), |(high, critical)| format!("{}%,{}%", high * 100.0, critical * 100.0))
         };
         let leaks = |leaks: &Option<Rules>| leaks.map_or("off".to_owned(), |rules| format!("{rules:?}"));
+        #[cfg(feature = "stacks")]
+        let [stacks, other_stacks] =
+            [self, other].map(|config| config.stacks.map_or("off".to_owned(), |rules| format!("{rules:?}")));
+        #[cfg(not(feature = "stacks"))]
+        let [stacks, other_stacks] = [String::new(), String::new()];
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
             ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
@@ -102,6 +110,7 @@ impl Config {
             ),
             ("pressure", self.pressure != other.pressure, pressure(self.pressure), pressure(other.pressure)),
             ("leak_window and others of leaks", self.leaks != other.leaks, leaks(&self.leaks), leaks(&other.leaks)),
+            ("stacks and stacks_hz", stacks != other_stacks, stacks, other_stacks),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()

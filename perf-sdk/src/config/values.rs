@@ -81,6 +81,28 @@ pub(super) fn declared(text: &str) -> Option<bool> {
     }
 }
 
+/// How stacks are sampled; the outer `None`: it is not allowed.
+#[cfg(feature = "stacks")]
+pub(super) fn stacks(text: &str) -> Option<Option<Option<crate::stacks::Engine>>> {
+    use crate::stacks::Engine;
+    or_off(text, |text| match text {
+        "auto" => Some(None),
+        name => Engine::ALL.into_iter().find(|engine| engine.name() == name).map(Some),
+    })
+}
+
+#[cfg(not(feature = "stacks"))]
+pub(super) fn stacks(text: &str) -> Option<Option<()>> {
+    match text {
+        "auto" | "off" => Some(None),
+        _ => None,
+    }
+}
+
+pub(super) fn stacks_hz(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|hz| *hz <= 4_000)
+}
+
 /// A word for no, and otherwise what `parse` makes of it.
 pub(super) fn or_off<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     if text == "off" { Some(None) } else { parse(text).map(Some) }

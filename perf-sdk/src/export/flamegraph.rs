@@ -2,44 +2,50 @@
 
 use std::io::{self, Write};
 
-use inferno::flamegraph::{self, Options};
+use inferno::flamegraph::{self, Direction, Options};
 
 use super::Weight;
-use super::folded;
+use super::drawing::{Drawing, Unit};
+#[cfg(feature = "stacks")]
+use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
-use crate::units::time;
 
 /// Writes an interactive SVG; with `function` only its subtrees.
 ///
 /// # Errors
 /// Those of the writer; [`io::ErrorKind::NotFound`] when nothing has this weight.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
-    let lines = folded::lines(snapshot, weight, function);
+    draw(&Drawing::of_calls(snapshot, weight, function), Direction::Straight, to)
+}
+
+/// Writes an interactive SVG of CPU time by sampled stacks; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
+#[cfg(feature = "stacks")]
+pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    // Whole stacks are high: the outermost frames on top, where one looks first.
+    draw(&Drawing::of_samples(profile, function), Direction::Inverted, to)
+}
+
+fn draw(drawing: &Drawing, direction: Direction, to: &mut impl Write) -> io::Result<()> {
+    let lines = drawing.lines();
     if lines.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, format!("no profiled call has any {weight} weight yet")));
+        return Err(io::Error::new(io::ErrorKind::NotFound, drawing.empty.clone()));
     }
-    let (unit, factor) = match weight {
-        Weight::Wall | Weight::Cpu | Weight::OffCpu => ("µs", 1e-3),
-        Weight::Bytes | Weight::Live | Weight::RetainedOld | Weight::LiveGrowth => ("bytes", 1.0),
-        Weight::Allocations | Weight::LiveObjects => ("allocations", 1.0),
-        Weight::Calls => ("calls", 1.0),
+    let (unit, factor) = match drawing.unit {
+        Unit::Nanoseconds => ("µs", 1e-3),
+        Unit::Bytes => ("bytes", 1.0),
+        Unit::Allocations => ("allocations", 1.0),
+        Unit::Calls => ("calls", 1.0),
     };
     let mut options = Options::default();
-    options.title = match function {
-        Some(function) => format!("{weight} of {function}"),
-        None => format!("{weight} of all profiled functions"),
-    };
-    options.subtitle = Some(match weight {
-        Weight::Live | Weight::LiveObjects => "held now".to_owned(),
-        Weight::RetainedOld => {
-            let old_ns = snapshot.heap.map_or(0, |heap| heap.old_ns);
-            format!("held now for longer than {}", time(old_ns as f64))
-        }
-        _ => format!("over {:.1} s", snapshot.window_ns as f64 / 1e9),
-    });
+    options.title.clone_from(&drawing.title);
+    options.subtitle = Some(drawing.subtitle.clone());
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);
     options.factor = factor;
+    options.direction = direction;
     // The same function has the same colour in every picture.
     options.hash = true;
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), to)

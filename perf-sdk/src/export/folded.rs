@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 
 use super::Weight;
-use super::stacks::{self, full_name};
+use super::drawing::Drawing;
+#[cfg(feature = "stacks")]
+use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
 
 /// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or counts.
@@ -11,23 +13,18 @@ use crate::snapshot::Snapshot;
 /// # Errors
 /// Those of the writer.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
-    lines(snapshot, weight, function).iter().try_for_each(|line| writeln!(to, "{line}"))
+    draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
-pub(super) fn lines(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Vec<String> {
-    let mut lines: Vec<String> = stacks::of(snapshot, weight, function)
-        .iter()
-        .map(|stack| {
-            let frames: Vec<String> = stack.path.iter().map(|index| frame(snapshot, *index)).collect();
-            format!("{} {}", frames.join(";"), stack.weight)
-        })
-        .collect();
-    lines.sort_unstable();
-    lines
+/// Writes one line a sampled stack, weights in nanoseconds of CPU time; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer.
+#[cfg(feature = "stacks")]
+pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    draw(&Drawing::of_samples(profile, function), to)
 }
 
-/// A frame's text: the format knows no quoting.
-fn frame(snapshot: &Snapshot, index: u32) -> String {
-    let name = snapshot.functions.get(index as usize).map(full_name).unwrap_or_default();
-    name.replace(';', ":").replace(['\n', '\r'], " ")
+fn draw(drawing: &Drawing, to: &mut impl Write) -> io::Result<()> {
+    drawing.lines().iter().try_for_each(|line| writeln!(to, "{line}"))
 }

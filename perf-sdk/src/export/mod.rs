@@ -2,6 +2,7 @@
 
 #[cfg(feature = "heap")]
 pub mod dhat;
+mod drawing;
 #[cfg(feature = "enabled")]
 mod exposition;
 #[cfg(feature = "enabled")]
@@ -18,7 +19,7 @@ pub mod json;
 mod negotiate;
 #[cfg(feature = "enabled")]
 mod openmetrics;
-#[cfg(feature = "heap")]
+#[cfg(any(feature = "heap", feature = "stacks"))]
 pub mod pprof;
 #[cfg(feature = "enabled")]
 mod prometheus;

@@ -4,8 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::stacks::{self, full_name};
+use super::drawing::{Drawing, Unit};
 use super::{Weight, json};
+#[cfg(feature = "stacks")]
+use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
 
 #[derive(Serialize)]
@@ -25,7 +27,7 @@ struct Shared<'a> {
 
 #[derive(Serialize)]
 struct Frame<'a> {
-    name: String,
+    name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     file: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,21 +51,34 @@ struct Profile {
 /// # Errors
 /// Those of the writer.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    draw(Drawing::of_calls(snapshot, weight, function), to)
+}
+
+/// Writes CPU time by sampled stacks; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer.
+#[cfg(feature = "stacks")]
+pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
+    draw(Drawing::of_samples(profile, function), to)
+}
+
+fn draw(drawing: Drawing, to: &mut impl Write) -> io::Result<()> {
     let (samples, weights): (Vec<_>, Vec<_>) =
-        stacks::of(snapshot, weight, function).into_iter().map(|stack| (stack.path, stack.weight)).unzip();
-    let frames = snapshot
-        .functions
+        drawing.stacks.into_iter().map(|stack| (stack.path, stack.weight)).unzip();
+    let frames = drawing
+        .frames
         .iter()
-        .map(|f| Frame { name: full_name(f), file: &f.file, line: (f.line > 0).then_some(f.line) })
+        .map(|f| Frame { name: &f.name, file: &f.file, line: (f.line > 0).then_some(f.line) })
         .collect();
-    let unit = match weight {
-        Weight::Wall | Weight::Cpu | Weight::OffCpu => "nanoseconds",
-        Weight::Bytes | Weight::Live | Weight::RetainedOld | Weight::LiveGrowth => "bytes",
-        Weight::Allocations | Weight::Calls | Weight::LiveObjects => "none",
+    let unit = match drawing.unit {
+        Unit::Nanoseconds => "nanoseconds",
+        Unit::Bytes => "bytes",
+        Unit::Allocations | Unit::Calls => "none",
     };
     let profile = Profile {
         r#type: "sampled",
-        name: weight.name().to_owned(),
+        name: drawing.weight.clone(),
         unit,
         start_value: 0,
         end_value: weights.iter().sum(),
@@ -72,7 +87,7 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
     };
     let file = File {
         schema: "https://www.speedscope.app/file-format-schema.json",
-        name: format!("perf-sdk {weight}"),
+        name: format!("perf-sdk {}", drawing.weight),
         exporter: concat!("perf-sdk@", env!("CARGO_PKG_VERSION")),
         shared: Shared { frames },
         profiles: [profile],

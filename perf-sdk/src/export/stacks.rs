@@ -1,15 +1,8 @@
-//! The call tree as stacks with weights: what all flamegraph formats are made of.
+//! The call tree as stacks with weights.
 
 use super::Weight;
+use super::drawing::Stack;
 use crate::snapshot::{Function, ROOT, Snapshot};
-
-/// One path of functions from the outermost to the innermost, and the innermost one's own weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stack {
-    /// Indices into the snapshot's functions.
-    pub(super) path: Vec<u32>,
-    pub(super) weight: u64,
-}
 
 /// All stacks that have weight. With `function` only those that hold it, cut so that they begin with it.
 pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Vec<Stack> {

@@ -14,6 +14,8 @@ pub use jemalloc::Alloc;
 pub(crate) use jemalloc::exact;
 #[cfg(feature = "jemalloc")]
 pub(crate) use jemalloc::is_global as is_jemalloc;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub(crate) use live::{at_stacks, lost_stacks};
 #[cfg(feature = "heap")]
 pub(crate) use live::{
     born, by_owner, living, look_for_peak, lost_samples, old_bytes, old_ns, past, pause_heap, sample_bytes,

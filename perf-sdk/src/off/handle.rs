@@ -60,6 +60,16 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn stacks(self, _engine: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn stacks_hz(self, _hz: u32) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn heap(self, _size: impl Into<String>) -> Self {
         self
     }

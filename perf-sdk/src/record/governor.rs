@@ -79,6 +79,18 @@ pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// What was spent for the profiler elsewhere.
+#[cfg(feature = "stacks")]
+pub(crate) fn add_own_ns(ns: u64) {
+    OWN_WORK_NS.fetch_add(ns, Relaxed);
+}
+
+/// The profiler's threads, by the kernel's id.
+#[cfg(feature = "stacks")]
+pub(crate) fn own_threads() -> Vec<u32> {
+    OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|thread| *thread != 0).collect()
+}
+
 /// While it lives, the calling thread's CPU time is the profiler's, and what it allocates is not in the live heap.
 #[derive(Debug)]
 pub(crate) struct OwnThread {

@@ -49,6 +49,8 @@ pub(crate) use future::{Call, OpenPoll};
 #[cfg(feature = "serve")]
 pub(crate) use governor::own_work;
 pub(crate) use governor::{Governor, OwnThread, account_ns, reading as budget_reading};
+#[cfg(feature = "stacks")]
+pub(crate) use governor::{add_own_ns, own_threads};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
 pub(crate) use registry::{began, current, records};

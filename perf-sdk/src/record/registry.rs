@@ -46,6 +46,8 @@ pub(crate) fn began() -> u64 {
 pub(super) fn enrol() -> Option<&'static ThreadRecord> {
     let record = obtain(ThreadCpu::attach)?;
     exit::watch(record);
+    #[cfg(feature = "stacks")]
+    crate::scope::announce();
     Some(record)
 }
 

@@ -88,7 +88,7 @@ impl ThreadRecord {
         // SAFETY: `room` is fresh memory for one record that nobody else has and nobody frees.
         let record: &'static Self = unsafe {
             room.write(Self {
-                scopes: Scopes { top: AtomicPtr::new(root.as_path().cast_mut()) },
+                scopes: Scopes::new(root.as_path()),
                 wall,
                 own,
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
@@ -131,6 +131,12 @@ impl ThreadRecord {
     #[inline]
     pub(super) fn scopes(&'static self) -> *const Scopes {
         ptr::from_ref(self).cast()
+    }
+
+    /// What a handler on the owner's thread may know.
+    #[cfg(feature = "stacks")]
+    pub(crate) fn scopes_for_handler(&'static self) -> *const Scopes {
+        self.scopes()
     }
 
     /// Owner only, and never while another reference from here lives: used for single statements in this module's
@@ -381,6 +387,7 @@ impl ThreadRecord {
 
     /// Owner only, and the last thing that it does.
     pub(super) fn give_back(&self) {
+        self.scopes.walker.store(ptr::null_mut(), Release);
         self.owner.give_back();
     }
 

@@ -25,6 +25,45 @@ pub(crate) struct Path {
 pub(crate) struct Scopes {
     /// Written by the owner only.
     pub(crate) top: AtomicPtr<Path>,
+    /// What walks the thread's stack; null: its stack cannot be walked.
+    pub(crate) walker: AtomicPtr<()>,
+}
+
+/// Walks the calling thread's stack: the addresses of its frames, innermost first, and how many they are. Neither allocates, nor locks, nor calls
+/// the system.
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub(crate) type Walk = fn(walker: *const (), frames: &mut [u64]) -> usize;
+
+#[cfg(all(feature = "heap", feature = "stacks"))]
+static WALK: std::sync::OnceLock<Walk> = std::sync::OnceLock::new();
+
+/// From now on threads with a walker can be walked.
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub(crate) fn set_walk(walk: Walk) {
+    let _ = WALK.set(walk);
+}
+
+impl Scopes {
+    pub(crate) fn new(top: *const Path) -> Self {
+        Self { top: AtomicPtr::new(top.cast_mut()), walker: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// On the scopes' own thread: the addresses of its frames, as many as there is room for. Their number; 0 where nobody can walk.
+    #[cfg(all(feature = "heap", feature = "stacks"))]
+    pub(crate) fn walk(&self, frames: &mut [u64]) -> usize {
+        let walker = self.walker.load(std::sync::atomic::Ordering::Acquire);
+        match WALK.get() {
+            Some(walk) if !walker.is_null() => walk(walker, frames),
+            _ => 0,
+        }
+    }
+
+    /// Nobody can walk.
+    #[cfg(all(feature = "heap", not(feature = "stacks")))]
+    #[expect(clippy::unused_self, reason = "another feature needs it")]
+    pub(crate) fn walk(&self, _: &mut [u64]) -> usize {
+        0
+    }
 }
 
 /// What the thread-local slot holds.

@@ -1,15 +1,21 @@
 //! Who is running on this thread: sites, and the current scope as a chain of callers that allocator hooks and signal
 //! handlers can read.
 
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 mod callers;
 mod current;
 mod intern;
 mod name;
+#[cfg(feature = "stacks")]
+mod newcomers;
 mod site;
 
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 pub(crate) use callers::callers;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub(crate) use current::set_walk;
 pub(crate) use current::{Path, Scopes, Slot};
 pub(crate) use intern::intern;
+#[cfg(feature = "stacks")]
+pub(crate) use newcomers::{announce, listen};
 pub use site::{Options, Sample, Site, Source};

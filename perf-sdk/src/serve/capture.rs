@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use super::reply::{self, Refusal};
 use crate::snapshot::{self, Snapshot};
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, Window};
 
 /// Captures at once: each holds a snapshot.
 const MAX_CAPTURES: usize = 4;
@@ -15,6 +17,11 @@ const MAX_CAPTURES: usize = 4;
 const MAX_SECONDS: f64 = 3_600.0;
 
 static CAPTURES: Semaphore = Semaphore::const_new(MAX_CAPTURES);
+/// Of stacks: each holds counts of what was seen, and all see the same samples.
+#[cfg(feature = "stacks")]
+const MAX_STACK_CAPTURES: usize = 16;
+#[cfg(feature = "stacks")]
+static STACK_CAPTURES: Semaphore = Semaphore::const_new(MAX_STACK_CAPTURES);
 
 /// A request's query, with only known parameters.
 #[derive(Debug)]
@@ -49,6 +56,37 @@ impl Query {
         }
     }
 
+    /// Stacks of the next `seconds`, at `hz` samples for each second of CPU time; without `seconds`, or 0 of them, of `otherwise`, or if
+    /// that is nothing everything since the start.
+    #[cfg(feature = "stacks")]
+    pub(super) async fn cpu_profile(&self, otherwise: Option<Duration>) -> Result<CpuProfile, Refusal> {
+        let nothing = || {
+            let state = crate::stacks::state();
+            Refusal::new(StatusCode::NOT_FOUND, format!("there is no profile of CPU time: sampling of stacks: {state}"))
+        };
+        let is_none = |text: &str| text.parse::<f64>().is_ok_and(|seconds| seconds <= 0.0);
+        let time = if self.get("seconds").is_some_and(is_none) { None } else { self.seconds()? };
+        let hz = self.get("hz").map(|text| {
+            let allowed = 1..=crate::stacks::MAX_HZ;
+            let hz = text.parse().ok().filter(|hz| allowed.contains(hz));
+            hz.ok_or_else(|| {
+                Refusal::bad(format!("hz is {text:?}; allowed: a whole number from 1 to {}", allowed.end()))
+            })
+        });
+        let hz = hz.transpose()?;
+        let Some(time) = time.or(otherwise) else {
+            return reply::long_work(move || CpuProfile::take().ok_or_else(nothing)).await;
+        };
+        let Ok(_place) = STACK_CAPTURES.try_acquire() else {
+            let text =
+                format!("{MAX_STACK_CAPTURES} captures are running, which is the most; try again when one has ended");
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
+        };
+        let window = reply::work(move || Window::open(hz).ok_or_else(nothing)).await?;
+        tokio::time::sleep(time).await;
+        reply::long_work(move || window.close().ok_or_else(nothing)).await
+    }
+
     /// What the request asks to see: the next `seconds`, or everything since the start.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
         match self.window().await? {
@@ -59,6 +97,12 @@ impl Query {
 
     /// The same as what was before, if it is the next `seconds`, and what is now.
     pub(super) async fn window(&self) -> Result<(Option<Snapshot>, Snapshot), Refusal> {
+        self.window_of(snapshot::take).await
+    }
+
+    /// What `take` takes before, if the request asks for the next `seconds`, and now.
+    pub(super) async fn window_of<T: Send + 'static>(&self, take: fn() -> T) -> Result<(Option<T>, T), Refusal> {
+        let take = || reply::work(move || Ok(take()));
         let Some(time) = self.seconds()? else { return Ok((None, take().await?)) };
         let Ok(_place) = CAPTURES.try_acquire() else {
             let text = format!("{MAX_CAPTURES} captures are running, which is the most; try again when one has ended");
@@ -68,10 +112,6 @@ impl Query {
         tokio::time::sleep(time).await;
         Ok((Some(before), take().await?))
     }
-}
-
-async fn take() -> Result<Snapshot, Refusal> {
-    reply::work(|| Ok(snapshot::take())).await
 }
 
 fn list(names: &[&str]) -> String {

@@ -74,7 +74,8 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
         let heap: &[&str] = if snapshot.heap.is_some() { &["live", "retained_old"] } else { &[] };
-        for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(allocations).chain(heap) {
+        let stacks: &[&str] = if profiler.stacks.starts_with("on") { &["cpu_samples"] } else { &[] };
+        for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(stacks).chain(allocations).chain(heap) {
             let _ = write!(page, "<a href=\"flamegraph?weight={weight}\">{weight}</a>");
         }
         page.push_str("<a href=\"flamegraph?weight=wall&amp;seconds=10\">next 10 s</a>");
@@ -85,6 +86,9 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     );
     if snapshot.heap.is_some() {
         page.push_str("<a href=\"dhat\">dhat</a>");
+    }
+    if cfg!(any(feature = "heap", feature = "stacks")) {
+        page.push_str("<a href=\"debug/pprof/\">pprof</a>");
     }
     leaks(page, snapshot);
     page.push_str("</nav>");

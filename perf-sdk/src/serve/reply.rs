@@ -65,6 +65,34 @@ pub(super) async fn work<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
+/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one.
+#[cfg(feature = "stacks")]
+pub(super) async fn long_work<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    use std::sync::{Arc, Mutex, PoisonError};
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    let shared = Arc::new(Mutex::new(Some(work)));
+    let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let other = Arc::clone(&shared);
+    let run = move || {
+        crate::signals::block_all();
+        let _own = record::OwnThread::enter();
+        if let Some(work) = take(&other) {
+            let _ = sender.send(work());
+        }
+    };
+    match std::thread::Builder::new().name("perf-sdk-work".to_owned()).spawn(run) {
+        Ok(_) => receiver.await.unwrap_or_else(|_| {
+            Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made: its thread panicked"))
+        }),
+        Err(_) => match take(&shared) {
+            Some(work) => record::own_work(work),
+            None => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made")),
+        },
+    }
+}
+
 /// 200 with what `write` writes of a snapshot.
 pub(super) async fn written(
     content_type: &'static str,

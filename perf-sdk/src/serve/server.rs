@@ -79,12 +79,8 @@ impl Server {
             .spawn(move || {
                 crate::signals::block_all();
                 let _own = OwnThread::enter();
-                runtime.block_on(async {
-                    tokio::select! {
-                        _ = stopped => {}
-                        () = run(listener, access, shared) => {}
-                    }
-                });
+                runtime.spawn(run(listener, access, shared));
+                let _ = runtime.block_on(stopped);
                 runtime.shutdown_background();
             })
             .map_err(Error::Thread)?;

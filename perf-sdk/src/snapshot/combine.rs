@@ -29,7 +29,11 @@ impl Snapshot {
         let allocator = self.allocator.clone();
         let (arenas, pools, bumps) = (self.arenas.clone(), self.pools.clone(), self.bumps.clone());
         let (pressure, leaks) = (self.pressure.clone(), self.leaks.clone());
-        Self { functions, tree, allocator, arenas, pools, bumps, pressure, leaks, profiler, window_ns, ..*self }
+        let stacks = self.stacks.as_ref().map(|stacks| match &earlier.stacks {
+            Some(earlier) => stacks.since(earlier),
+            None => stacks.clone(),
+        });
+        Self { functions, tree, allocator, arenas, pools, bumps, pressure, stacks, leaks, profiler, window_ns, ..*self }
             .without_empty()
     }
 
@@ -89,6 +93,11 @@ impl Snapshot {
         self.bumps.extend(other.bumps.iter().cloned());
         if self.pressure.is_none() {
             self.pressure.clone_from(&other.pressure);
+        }
+        match (&mut self.stacks, &other.stacks) {
+            (Some(ours), Some(theirs)) => ours.add(theirs),
+            (None, Some(theirs)) => self.stacks = Some(theirs.clone()),
+            (_, None) => {}
         }
         if self.leaks.is_none() {
             self.leaks.clone_from(&other.leaks);
@@ -229,6 +238,8 @@ impl Function {
                     longest_poll_ns: now.longest_poll_ns,
                 }
             }),
+            stack_samples: self.stack_samples.saturating_sub(earlier.stack_samples),
+            sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
             exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
             ..self.clone()
         }
@@ -237,6 +248,8 @@ impl Function {
     fn add(&mut self, other: &Self) {
         self.calls.add(&other.calls);
         self.samples += other.samples;
+        self.stack_samples += other.stack_samples;
+        self.sampled_cpu_ns += other.sampled_cpu_ns;
         self.one_in = self.one_in.max(other.one_in);
         self.running += other.running;
         self.wall.merge(&other.wall);

@@ -207,6 +207,10 @@ impl Fold {
         self.exclusive();
         self.inclusive();
         let heap = self.heap();
+        #[cfg(feature = "stacks")]
+        let stacks = self.stacks();
+        #[cfg(not(feature = "stacks"))]
+        let stacks = None;
         for (function, both) in self.functions.iter_mut().zip(&self.both) {
             function.wall.merge(both);
             if let Some(cpu) = &mut function.cpu {
@@ -232,6 +236,10 @@ impl Fold {
             memory_limit_bytes: record::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             heap: memory::heap_state().to_owned(),
+            #[cfg(feature = "stacks")]
+            stacks: crate::stacks::state(),
+            #[cfg(not(feature = "stacks"))]
+            stacks: "off".to_owned(),
             // By what empty calls cost, where nobody keeps an account.
             overhead_ns: ((self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
                 as u64)
@@ -273,6 +281,7 @@ impl Fold {
             pressure: crate::pool::pressure_account(),
             #[cfg(not(feature = "pool"))]
             pressure: None,
+            stacks,
             leaks: super::leaks(),
             profiler,
         };
@@ -309,6 +318,32 @@ impl Fold {
             }
         }
         Some(heap)
+    }
+
+    /// What stacks were sampled in which function. `None` where they are not.
+    #[cfg(feature = "stacks")]
+    fn stacks(&mut self) -> Option<super::StackSampling> {
+        let crate::stacks::Sums { engine, totals, scopes } = crate::stacks::sums()?;
+        for (site, seen) in scopes {
+            if let Some(function) = self.by_site.get(&ptr::from_ref(site)) {
+                let function = &mut self.functions[*function as usize];
+                function.stack_samples += seen.samples;
+                function.sampled_cpu_ns += seen.cpu_ns;
+            }
+        }
+        Some(super::StackSampling {
+            engine: engine.to_string(),
+            samples: totals.samples,
+            sampled_ns: totals.sampled_ns,
+            process_ns: totals.process_ns,
+            dropped: totals.dropped,
+            cut: totals.cut,
+            leaf_only: totals.leaf_only,
+            folded: totals.folded,
+            handler_ns: totals.handler_ns,
+            threads: totals.threads,
+            refused: totals.refused,
+        })
     }
 
     #[cfg(not(feature = "heap"))]

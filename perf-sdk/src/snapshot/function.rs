@@ -103,6 +103,12 @@ pub struct Function {
     /// Held by allocations that were made here, not in profiled callees; absent where the live heap is not sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Option<Live>,
+    /// Samples of stacks on which this was the innermost profiled function.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub stack_samples: u64,
+    /// The CPU time that these stand for, nanoseconds: beside `exclusive`, which is recorded.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub sampled_cpu_ns: u64,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,
     /// The text of the last error, at most 256 bytes, with `error = display`.

@@ -1,23 +1,9 @@
 //! Who allocated, held the most and for how long.
 
+use super::Frame;
 use crate::clock;
 use crate::memory;
 use crate::record::{self, Node};
-use crate::scope::Site;
-
-/// One function on a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct Frame {
-    /// The function.
-    pub name: String,
-    /// Its module.
-    pub module: String,
-    /// Where it is annotated.
-    pub file: String,
-    /// And in which line; 0 if that is not known.
-    pub line: u32,
-}
 
 /// What was allocated on one path of callers: an estimate from sampled allocations, in usable sizes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -103,12 +89,5 @@ impl HeapProfile {
             profile.paths.sort_by_key(|path| std::cmp::Reverse(path.total_bytes));
             Some(profile)
         })
-    }
-}
-
-impl Frame {
-    fn of(site: &'static Site) -> Self {
-        let (label, source) = (site.label(), site.source());
-        Self { name: label.name.clone(), module: label.module.clone(), file: source.file.to_owned(), line: source.line }
     }
 }

@@ -1,13 +1,19 @@
 //! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
 
 mod allocator;
+#[cfg(feature = "stacks")]
+mod code;
 mod combine;
+#[cfg(feature = "stacks")]
+mod cpu_profile;
 mod error;
 mod exemplars;
 #[cfg(feature = "enabled")]
 mod file;
 #[cfg(feature = "enabled")]
 mod fold;
+#[cfg(any(feature = "heap", feature = "stacks"))]
+mod frame;
 mod function;
 #[cfg(feature = "enabled")]
 mod futures;
@@ -16,12 +22,15 @@ mod hash;
 mod heap;
 #[cfg(feature = "heap")]
 mod heap_profile;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+mod heap_stacks;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 mod leaks;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;
+mod stack_sampling;
 #[cfg(feature = "enabled")]
 mod threads;
 mod totals;
@@ -29,23 +38,38 @@ mod tree;
 
 pub use crate::accounts::{ArenaAccount, BumpAccount, Checkout, PoolAccount, Pressure, PressureAccount};
 pub use allocator::{Allocator, ArenaUse};
+#[cfg(feature = "stacks")]
+pub use code::{Address, Code, LoadedImage, SourceLine};
+#[cfg(feature = "stacks")]
+pub(crate) use cpu_profile::Window;
+#[cfg(all(feature = "serve", feature = "stacks"))]
+pub(crate) use cpu_profile::names_of;
+#[cfg(feature = "stacks")]
+pub use cpu_profile::{CpuProfile, CpuStack};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
+#[cfg(any(feature = "heap", feature = "stacks"))]
+pub use frame::Frame;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 #[cfg(feature = "enabled")]
 pub(crate) use futures::open_futures;
 pub use heap::{Heap, Live};
 #[cfg(feature = "heap")]
-pub use heap_profile::{Frame, HeapPath, HeapProfile};
+pub use heap_profile::{HeapPath, HeapProfile};
+#[cfg(all(feature = "heap", feature = "serve", feature = "stacks"))]
+pub(crate) use heap_stacks::HeapStacksNow;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub use heap_stacks::{HeapStack, HeapStacks};
 pub use leaks::{AgeBand, Finding, Leaks, Verdict, Watched};
 #[cfg(feature = "enabled")]
 pub(crate) use leaks::{leaks, set_leaks};
 #[cfg(feature = "enabled")]
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
+pub use stack_sampling::StackSampling;
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 
@@ -89,6 +113,9 @@ pub struct Snapshot {
     /// How short memory is; absent where nobody looks.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub pressure: Option<PressureAccount>,
+    /// How well stacks are sampled; absent where they are not, see [`Profiler::stacks`].
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub stacks: Option<StackSampling>,
     /// What the leak detector thinks; absent before its first look, and where it is off. Of a window: what it thinks at its end.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,

@@ -53,6 +53,9 @@ pub struct Profiler {
     /// Whether the live heap is sampled: `on`, or why not.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: String,
+    /// Whether stacks are sampled: `on` and how, `off`, or why they cannot be.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub stacks: String,
     /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.
     pub overhead_ns: u64,
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.

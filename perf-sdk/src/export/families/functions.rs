@@ -67,6 +67,22 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
     },
     Row {
+        name: "function_sampled_cpu_seconds_total",
+        help: "CPU time without profiled callees, by samples of stacks.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| (f.stack_samples > 0).then(|| seconds(f.sampled_cpu_ns))),
+    },
+    Row {
+        name: "function_sampled_cpu_ratio",
+        help: "CPU time by samples of stacks, as a multiple of what was recorded exactly; from 20 samples on.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, sampled_ratio),
+    },
+    Row {
         name: "function_idle_seconds_total",
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
@@ -125,6 +141,14 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, |f, _| f.live.map(|live| live.objects as f64)),
     },
 ];
+
+/// Fewer samples say little.
+const LEAST_SAMPLES: u64 = 20;
+
+fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
+    let is_known = function.stack_samples >= LEAST_SAMPLES && function.cpu.is_some() && function.exclusive.cpu_ns > 0;
+    is_known.then(|| function.sampled_cpu_ns as f64 / function.exclusive.cpu_ns as f64)
+}
 
 fn positive(n: i64) -> f64 {
     n.max(0) as f64

@@ -4,6 +4,7 @@ mod functions;
 mod memory;
 mod pools;
 mod profiler;
+mod stacks;
 
 use std::borrow::Cow;
 use std::io;
@@ -117,7 +118,7 @@ impl Row {
 }
 
 /// All of ours, in the order in which they are written.
-const TABLES: [&[Row]; 4] = [functions::ROWS, memory::ROWS, pools::ROWS, profiler::ROWS];
+const TABLES: [&[Row]; 5] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, profiler::ROWS];
 
 /// The row of a number; `None` beyond the last.
 pub(super) fn row(mut at: usize) -> Option<&'static Row> {

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use tikv_jemalloc_ctl::raw;
 
-use super::owners::{self, PARTS};
+use super::owners::{self, NOBODY, PARTS};
+use super::stacks::{self, FRAMES};
 use super::table::{self, Sampled};
 use crate::clock;
 use crate::memory::is_jemalloc;
@@ -37,6 +38,8 @@ thread_local! {
     static DRAWN_UNDER: Cell<u64> = const { Cell::new(0) };
     /// When this thread's sample began, in ticks.
     static BEGAN: Cell<u64> = const { Cell::new(0) };
+    /// Where it is: the owner and its stack.
+    static PLACE: Cell<(u32, u32)> = const { Cell::new((NOBODY, 0)) };
 }
 
 type Backtrace = unsafe extern "C" fn(*mut *mut c_void, *mut c_uint, c_uint);
@@ -102,30 +105,41 @@ pub(crate) fn sampling_ns() -> u64 {
 /// In the place of a stack: the current scope.
 unsafe extern "C" fn scope(frames: *mut *mut c_void, length: *mut c_uint, _most: c_uint) {
     BEGAN.with(|began| began.set(clock::wall().ticks()));
+    let path = if Ours::is_here() { ptr::null() } else { note_place() };
     // SAFETY: jemalloc hands over room for at least one frame, and for the number of frames.
     unsafe {
-        *frames = current().cast_mut().cast();
+        *frames = path.cast_mut().cast();
         *length = 1;
     }
 }
 
-/// Null outside of all scopes.
-fn current() -> *const Path {
+/// The current scope's path, null outside of all; it and the stack beneath it are kept for `picked`.
+fn note_place() -> *const Path {
+    let mut place = (NOBODY, 0);
+    let mut path = ptr::null();
     let slot = Slot::get();
-    if !slot.is_record() {
-        return ptr::null();
+    if slot.is_record() {
+        // SAFETY: the slot holds this thread's scopes, which are never freed.
+        let scopes = unsafe { &*slot.as_ptr() };
+        let top = scopes.top.load(Relaxed).cast_const();
+        // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is no scope.
+        if unsafe { (*top).site }.is_some() {
+            path = top;
+        }
+        let mut addresses = [0; FRAMES];
+        let found = scopes.walk(&mut addresses);
+        let owner = owners::number(path);
+        place = (owner, stacks::number(owner, &addresses[..found]));
     }
-    // SAFETY: the slot holds this thread's scopes, which are never freed.
-    let top = unsafe { &*slot.as_ptr() }.top.load(Relaxed).cast_const();
-    // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is no scope.
-    if unsafe { (*top).site }.is_some() { top } else { ptr::null() }
+    PLACE.with(|noted| noted.set(place));
+    path
 }
 
 unsafe extern "C" fn picked(
     block: *const c_void,
     _size: usize,
-    frames: *mut *mut c_void,
-    length: c_uint,
+    _frames: *mut *mut c_void,
+    _length: c_uint,
     usable: usize,
 ) {
     let now_drawn_under = RATE.load(Relaxed);
@@ -136,18 +150,19 @@ unsafe extern "C" fn picked(
     if Ours::is_here() {
         return spent(BEGAN.with(Cell::get));
     }
-    // SAFETY: jemalloc hands over as many frames as it says: what `scope` wrote.
-    let path = if length > 0 { unsafe { *frames }.cast_const().cast::<Path>() } else { ptr::null() };
+    let (owner, stack) = PLACE.with(Cell::get);
     let weight = 1.0 / (1.0 - (-(usable as f64) / rate).exp());
     let sampled = Sampled {
-        owner: owners::number(path),
+        owner,
         class: owners::class(usable),
         bytes: (usable as f64 * weight) as u64,
         parts: (weight * PARTS) as u64,
         born: BEGAN.with(Cell::get),
+        stack,
     };
     if table::insert(block.addr(), sampled) {
         owners::allocated(sampled.owner, sampled.class, sampled.bytes, sampled.parts);
+        stacks::allocated(sampled.stack, sampled.bytes, sampled.parts);
     }
     spent(BEGAN.with(Cell::get));
 }

@@ -6,6 +6,7 @@
 
 mod hooks;
 mod owners;
+mod stacks;
 mod table;
 
 use std::collections::HashMap;
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
 
 pub(crate) use hooks::{sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
+#[cfg(feature = "stacks")]
+pub(crate) use stacks::lost as lost_stacks;
 pub(crate) use table::lost as lost_samples;
 
 use crate::clock;
@@ -123,6 +126,39 @@ pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
         (path, held, Past { lived_s, ..past })
     });
     (past.collect(), owners::peak_at())
+}
+
+/// What one scope allocated at one stack.
+#[cfg(feature = "stacks")]
+#[derive(Clone, Debug)]
+pub(crate) struct AtStack {
+    /// Null: no scope.
+    pub(crate) path: *const Path,
+    /// Innermost first, the allocator's own among them.
+    pub(crate) frames: Vec<u64>,
+    pub(crate) held: Held,
+}
+
+/// Everything that was allocated where the stack is known, by path and stack; what of it lives as well. A stack may be there twice.
+#[cfg(feature = "stacks")]
+pub(crate) fn at_stacks() -> Vec<AtStack> {
+    let mut living: HashMap<u32, (u64, f64)> = HashMap::new();
+    for sampled in table::living().filter(|sampled| sampled.stack > 0) {
+        let (bytes, objects) = living.entry(sampled.stack).or_default();
+        *bytes += sampled.bytes;
+        *objects += sampled.parts as f64 / owners::PARTS;
+    }
+    stacks::all()
+        .map(|stack| {
+            let (bytes, objects) = living.get(&stack.number).copied().unwrap_or_default();
+            let (allocated_bytes, allocated_objects) = (stack.bytes, stack.parts as f64 / owners::PARTS);
+            AtStack {
+                path: owners::path(stack.owner),
+                frames: stack.frames,
+                held: Held { bytes, objects, allocated_bytes, allocated_objects },
+            }
+        })
+        .collect()
 }
 
 /// Samples none while recording is off. What was sampled before stays until it is freed.

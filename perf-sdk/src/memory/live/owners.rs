@@ -108,6 +108,12 @@ pub(super) fn number(path: *const Path) -> u32 {
     NOBODY
 }
 
+/// The path of an owner; null: no scope.
+#[cfg(feature = "stacks")]
+pub(super) fn path(owner: u32) -> *const Path {
+    OWNERS.get(owner as usize).map_or(ptr::null(), |owner| owner.path.load(Acquire).cast_const())
+}
+
 /// The class of an allocation of this usable size: the logarithm, of all that are too large the same.
 pub(super) fn class(usable: usize) -> u32 {
     usable.checked_ilog2().unwrap_or(0).clamp(LEAST_CLASS, LEAST_CLASS + CLASSES as u32 - 1)

@@ -26,6 +26,7 @@ struct Entry {
     bytes: AtomicU64,
     parts: AtomicU64,
     born: AtomicU64,
+    stack: AtomicU32,
 }
 
 const CLASS_SHIFT: u32 = 24;
@@ -41,6 +42,8 @@ pub(super) struct Sampled {
     pub(super) parts: u64,
     /// In ticks.
     pub(super) born: u64,
+    /// The number of its stack; 0: it has none.
+    pub(super) stack: u32,
 }
 
 impl Entry {
@@ -51,6 +54,7 @@ impl Entry {
             bytes: AtomicU64::new(0),
             parts: AtomicU64::new(0),
             born: AtomicU64::new(0),
+            stack: AtomicU32::new(0),
         }
     }
 
@@ -62,6 +66,7 @@ impl Entry {
             bytes: self.bytes.load(Relaxed),
             parts: self.parts.load(Relaxed),
             born: self.born.load(Relaxed),
+            stack: self.stack.load(Relaxed),
         }
     }
 }
@@ -87,6 +92,7 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
             entry.bytes.store(sampled.bytes, Relaxed);
             entry.parts.store(sampled.parts, Relaxed);
             entry.born.store(sampled.born, Relaxed);
+            entry.stack.store(sampled.stack, Relaxed);
             place.store(address, Release);
             return true;
         }
@@ -135,15 +141,24 @@ pub(crate) fn lost() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
     use super::*;
 
+    /// The table is the process's, and one of the tests fills a part of it.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sampled(owner: u32) -> Sampled {
-        Sampled { owner, class: owner % 64, bytes: u64::from(owner) * 10, parts: 1, born: 1_u64 << 40 }
+        Sampled { owner, class: owner % 64, bytes: u64::from(owner) * 10, parts: 1, born: 1_u64 << 40, stack: owner }
     }
 
     /// The table is the process's: each test has addresses of its own.
     #[test]
     fn what_is_put_in_comes_out_once() {
+        let _alone = alone();
         let addresses: Vec<usize> = (1..2_000).map(|n| 0x1000_0000 + n * 4096).collect();
         for (owner, address) in (0..).zip(&addresses) {
             assert!(insert(*address, sampled(owner)));
@@ -156,6 +171,7 @@ mod tests {
 
     #[test]
     fn a_block_resized_in_its_place_is_the_newer_one() {
+        let _alone = alone();
         let address = 0x2000_0000;
         assert!(insert(address, sampled(1)) && insert(address, sampled(2)));
         assert_eq!(remove(address), Some(sampled(1)));
@@ -164,6 +180,7 @@ mod tests {
 
     #[test]
     fn what_lives_is_seen() {
+        let _alone = alone();
         let address = 0x5000_0000;
         let ours = Sampled { bytes: 987_654_321, ..sampled(5) };
         let seen = || living().filter(|sampled| *sampled == ours).count();
@@ -175,6 +192,7 @@ mod tests {
 
     #[test]
     fn a_full_place_loses_and_counts() {
+        let _alone = alone();
         let address = 0x3000_0000;
         assert!((0..PLACES as u32).all(|owner| insert(address, sampled(owner))));
         let before = lost();
@@ -185,6 +203,7 @@ mod tests {
 
     #[test]
     fn threads_take_out_what_others_put_in() {
+        let _alone = alone();
         let (sender, receiver) = std::sync::mpsc::channel::<(usize, u32)>();
         std::thread::scope(|threads| {
             for thread in 0..4_usize {

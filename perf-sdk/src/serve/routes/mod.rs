@@ -8,7 +8,7 @@ mod hlog;
 mod index;
 mod leaks;
 mod metrics;
-#[cfg(feature = "heap")]
+#[cfg(any(feature = "heap", feature = "stacks"))]
 mod pprof;
 mod profile;
 mod sampling;
@@ -34,8 +34,18 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         ("/snapshot", get(snapshot::json)),
         ("/hlog", get(hlog::hlog)),
         ("/leaks", get(leaks::leaks)),
-        #[cfg(feature = "heap")]
+        #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index)),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof/cmdline", get(pprof::cmdline)),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof/goroutine", get(pprof::goroutine)),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof/scopes", get(pprof::scopes)),
+        #[cfg(feature = "stacks")]
+        ("/debug/pprof/profile", get(pprof::profile)),
+        #[cfg(feature = "stacks")]
+        ("/debug/pprof/symbol", get(pprof::symbol)),
         #[cfg(feature = "heap")]
         ("/debug/pprof/heap", get(pprof::heap)),
         #[cfg(feature = "heap")]

@@ -8,18 +8,32 @@ use axum::response::Response;
 use crate::export::{self, Weight};
 use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
+#[cfg(feature = "stacks")]
+use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
 
 #[cfg(feature = "svg")]
 pub(super) async fn flamegraph(uri: Uri) -> Result<Response, Refusal> {
+    #[cfg(feature = "stacks")]
+    if let Some(answer) = draw_samples(&uri, "image/svg+xml", export::flamegraph::write_cpu).await {
+        return answer;
+    }
     draw(&uri, "image/svg+xml", export::flamegraph::write).await
 }
 
 pub(super) async fn folded(uri: Uri) -> Result<Response, Refusal> {
+    #[cfg(feature = "stacks")]
+    if let Some(answer) = draw_samples(&uri, "text/plain; charset=utf-8", export::folded::write_cpu).await {
+        return answer;
+    }
     draw(&uri, "text/plain; charset=utf-8", export::folded::write).await
 }
 
 pub(super) async fn speedscope(uri: Uri) -> Result<Response, Refusal> {
+    #[cfg(feature = "stacks")]
+    if let Some(answer) = draw_samples(&uri, "application/json", export::speedscope::write_cpu).await {
+        return answer;
+    }
     draw(&uri, "application/json", export::speedscope::write).await
 }
 
@@ -27,11 +41,10 @@ type Write = fn(&Snapshot, Weight, Option<&str>, &mut Vec<u8>) -> io::Result<()>
 
 async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Response, Refusal> {
     let query = Query::parse(uri, &["weight", "function", "seconds"])?;
-    let weight: Weight = query
-        .get("weight")
-        .unwrap_or("wall")
-        .parse()
-        .map_err(|e: export::UnknownWeight| Refusal::bad(e.to_string()))?;
+    let weight: Weight = query.get("weight").unwrap_or("wall").parse().map_err(|e: export::UnknownWeight| {
+        let more = if cfg!(feature = "stacks") { ", cpu_samples" } else { "" };
+        Refusal::bad(format!("{e}{more}"))
+    })?;
     let function = query.get("function").map(str::to_owned);
     let snapshot = query.snapshot().await?;
     if weight.needs_allocations() && !snapshot.has_allocations {
@@ -56,4 +69,31 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
     }
     reply::written(content_type, snapshot, move |snapshot, body| write(snapshot, weight, function.as_deref(), body))
         .await
+}
+
+/// What is drawn of stacks that were sampled, not of the calls that were recorded.
+#[cfg(feature = "stacks")]
+const SAMPLES: &str = "cpu_samples";
+
+#[cfg(feature = "stacks")]
+type WriteSamples = fn(&CpuProfile, Option<&str>, &mut Vec<u8>) -> io::Result<()>;
+
+/// `None`: the request asks for another weight.
+#[cfg(feature = "stacks")]
+async fn draw_samples(uri: &Uri, content_type: &'static str, write: WriteSamples) -> Option<Result<Response, Refusal>> {
+    let query = match Query::parse(uri, &["weight", "function", "seconds", "hz"]) {
+        Ok(query) if query.get("weight") == Some(SAMPLES) => query,
+        _ => return None,
+    };
+    let function = query.get("function").map(str::to_owned);
+    let answer = async {
+        let profile = query.cpu_profile(None).await?;
+        reply::work(move || {
+            let mut body = Vec::new();
+            write(&profile, function.as_deref(), &mut body)?;
+            Ok(reply::ok(content_type, body))
+        })
+        .await
+    };
+    Some(answer.await)
 }

@@ -1,0 +1,93 @@
+//! The sampler of stacks.
+
+use super::{Kind, Metric, Metrics, Row, Source, Value, optional, seconds};
+use crate::snapshot::StackSampling;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "stack_samples_total",
+        help: "Samples of stacks.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| of(source, |stacks| Some(stacks.samples as f64)),
+    },
+    Row {
+        name: "stack_sampled_seconds_total",
+        help: "CPU time that samples of stacks stand for.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| of(source, |stacks| Some(seconds(stacks.sampled_ns))),
+    },
+    Row {
+        name: "stack_coverage_ratio",
+        help: "CPU time that samples of stacks stand for, as a share of the process's since sampling began.",
+        unit: "ratio",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| of(source, StackSampling::coverage),
+    },
+    Row {
+        name: "stack_handler_seconds_total",
+        help: "What signals for samples of stacks took, and their handlers.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| of(source, |stacks| Some(seconds(stacks.handler_ns))),
+    },
+    Row {
+        name: "stack_samples_incomplete_total",
+        help: "Samples of stacks without their outermost frames, with the innermost frame only, or without any for want of room.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| {
+            labelled(source, "missing", |stacks| {
+                vec![("outermost", stacks.cut), ("callers", stacks.leaf_only), ("all", stacks.folded)]
+            })
+        },
+    },
+    Row {
+        name: "stack_threads",
+        help: "Threads whose stacks are sampled, and those that the system's limits leave out.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| {
+            labelled(source, "state", |stacks| vec![("sampled", stacks.threads), ("refused", stacks.refused)])
+        },
+    },
+    Row {
+        name: "stack_engine_info",
+        help: "What signals threads for samples of their stacks.",
+        unit: "",
+        kind: Kind::Info,
+        is_per_function: false,
+        metrics: |source| {
+            let engines = source.snapshot.stacks.iter().map(|stacks| Metric {
+                labels: vec![("engine", stacks.engine.as_str().into())],
+                value: Value::Number(1.0),
+            });
+            Box::new(engines)
+        },
+    },
+];
+
+fn of<'a>(source: Source<'a>, value: fn(&StackSampling) -> Option<f64>) -> Metrics<'a> {
+    optional(source.snapshot.stacks.as_ref().and_then(value))
+}
+
+fn labelled<'a>(
+    source: Source<'a>,
+    label: &'static str,
+    values: fn(&StackSampling) -> Vec<(&'static str, u64)>,
+) -> Metrics<'a> {
+    let values = source.snapshot.stacks.as_ref().map(values).unwrap_or_default();
+    Box::new(
+        values.into_iter().map(move |(name, value)| Metric {
+            labels: vec![(label, name.into())],
+            value: Value::Number(value as f64),
+        }),
+    )
+}

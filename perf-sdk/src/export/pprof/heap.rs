@@ -1,0 +1,294 @@
+//! The live heap as a profile.
+
+use std::collections::BTreeMap;
+#[cfg(feature = "stacks")]
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use super::builder::{Builder, Header, Scope};
+#[cfg(feature = "stacks")]
+use crate::snapshot::HeapStacks;
+use crate::snapshot::{Live, ROOT, Snapshot};
+
+/// The frame of what no profiled scope did.
+const OUTSIDE: &str = "(no profiled scope)";
+
+/// What a heap profile opens with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Opens {
+    /// With what is held: `/debug/pprof/heap`.
+    InUse,
+    /// With all that was allocated: `/debug/pprof/allocs`.
+    Allocated,
+}
+
+/// Objects and bytes, allocated and in use.
+type Values = [i64; 4];
+
+/// By path of scopes, outermost first.
+type Paths = BTreeMap<Vec<Scope>, Values>;
+
+/// By path of scopes and addresses, outermost and innermost first.
+type AtStacks = BTreeMap<(Vec<Scope>, Vec<u64>), Values>;
+
+/// Writes the live heap as a profile of four values: objects and bytes, allocated since sampling began and in use. With `earlier`, a
+/// snapshot of the same process, what changed since: figures in use may be negative then.
+///
+/// Each sample is one path of profiled scopes, with the innermost as its label `scope`.
+///
+/// # Errors
+/// Those of the writer; [`io::ErrorKind::NotFound`] where the heap is not sampled.
+pub fn write_heap(
+    snapshot: &Snapshot,
+    earlier: Option<&Snapshot>,
+    opens: Opens,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    write(snapshot, earlier, opens, Builder::default(), AtStacks::new(), |_, _| Vec::new(), to)
+}
+
+/// As [`write_heap`], with the stacks at which memory was allocated where they are known: the frames of such a sample are those of its stack, and its
+/// scope is the label alone. `earlier` is of the moment of the earlier snapshot.
+///
+/// # Errors
+/// As [`write_heap`].
+#[cfg(feature = "stacks")]
+pub fn write_heap_stacks(
+    (snapshot, stacks): (&Snapshot, &HeapStacks),
+    earlier: Option<(&Snapshot, &HeapStacks)>,
+    opens: Opens,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let mut profile = Builder::default();
+    let locations = profile.code(&stacks.code);
+    let numbers: HashMap<u64, u64> =
+        stacks.code.addresses.iter().map(|address| address.address).zip(locations).collect();
+    let mut values = at_stacks(stacks);
+    if let Some((_, earlier)) = earlier {
+        subtract(&mut values, at_stacks(earlier));
+    }
+    let location = |_: &mut Builder, addresses: &[u64]| -> Vec<u64> {
+        addresses.iter().filter_map(|address| numbers.get(address).copied()).collect()
+    };
+    write(snapshot, earlier.map(|(snapshot, _)| snapshot), opens, profile, values, location, to)
+}
+
+fn write(
+    snapshot: &Snapshot,
+    earlier: Option<&Snapshot>,
+    opens: Opens,
+    mut profile: Builder,
+    at_stacks: AtStacks,
+    locations: impl Fn(&mut Builder, &[u64]) -> Vec<u64>,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let Some(heap) = &snapshot.heap else {
+        let text = format!("there is no heap profile: sampling of the live heap: {}", snapshot.profiler.heap);
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    };
+    let mut paths = by_path(snapshot);
+    if let Some(earlier) = earlier {
+        subtract(&mut paths, by_path(earlier));
+    }
+    for ((path, addresses), values) in &at_stacks {
+        // What is known of a scope by stack is not said of it again. Both are read one after the other: what came in between may be missing.
+        let rest = paths.entry(if path.is_empty() { vec![outside()] } else { path.clone() }).or_default();
+        rest.iter_mut().zip(values).for_each(|(rest, value)| {
+            *rest -= if rest.signum() == value.signum() { *value.min(&rest.abs()).max(&-rest.abs()) } else { 0 };
+        });
+        if values.iter().any(|value| *value != 0) {
+            let locations = locations(&mut profile, addresses);
+            let scope = path.last().map_or("", |frame| frame.name.as_str());
+            profile.sample(locations, values.to_vec(), &[("scope", scope)]);
+        }
+    }
+    for (path, values) in paths.iter().filter(|(_, values)| **values != Values::default()) {
+        let locations = path.iter().rev().map(|frame| profile.scope(frame)).collect();
+        let scope = path.last().map_or("", |frame| frame.name.as_str());
+        profile.sample(locations, values.to_vec(), &[("scope", scope)]);
+    }
+    let lost = snapshot.profiler.dropped.get("heap").copied().unwrap_or(0);
+    let window_ns = snapshot.window_ns - earlier.map_or(0, |earlier| earlier.window_ns.min(snapshot.window_ns));
+    let frames = if at_stacks.is_empty() {
+        "frames are profiled scopes"
+    } else {
+        "frames are those of the stack, innermost 32; where it is not known, profiled scopes"
+    };
+    let header = Header {
+        types: &[
+            ("alloc_objects", "count"),
+            ("alloc_space", "bytes"),
+            ("inuse_objects", "count"),
+            ("inuse_space", "bytes"),
+        ],
+        opens: if opens == Opens::InUse { 3 } else { 1 },
+        period: (("space", "bytes"), heap.sample_bytes),
+        taken_at_unix_ns: snapshot.taken_at_unix_ns,
+        window_ns,
+        comments: vec![
+            frames.to_owned(),
+            format!("one allocation in {} bytes is sampled, {lost} samples were lost", heap.sample_bytes),
+        ],
+    };
+    profile.write(&header, to)
+}
+
+fn subtract<K: Ord>(now: &mut BTreeMap<K, Values>, before: BTreeMap<K, Values>) {
+    for (key, was) in before {
+        let values = now.entry(key).or_default();
+        values.iter_mut().zip(was).for_each(|(now, was)| *now -= was);
+    }
+}
+
+fn values(live: &Live) -> Values {
+    [live.allocated_objects, live.allocated_bytes, live.objects, live.bytes].map(|n| n as i64)
+}
+
+fn outside() -> Scope {
+    Scope { name: OUTSIDE.to_owned(), file: String::new(), line: 0 }
+}
+
+#[cfg(feature = "stacks")]
+fn at_stacks(stacks: &HeapStacks) -> AtStacks {
+    let mut at = AtStacks::new();
+    for stack in &stacks.stacks {
+        let path = stack
+            .scope
+            .iter()
+            .map(|frame| Scope { name: frame.full_name(), file: frame.file.clone(), line: frame.line })
+            .collect();
+        let address = |number: &u32| stacks.code.addresses.get(*number as usize).map(|address| address.address);
+        let sum = at.entry((path, stack.addresses.iter().filter_map(address).collect())).or_default();
+        sum.iter_mut().zip(values(&stack.live)).for_each(|(sum, value)| *sum += value);
+    }
+    at
+}
+
+/// By path, the outermost scope first.
+fn by_path(snapshot: &Snapshot) -> Paths {
+    let mut stacks = Paths::new();
+    for node in snapshot.tree.iter().filter(|node| node.live != Live::default()) {
+        let mut path = Vec::new();
+        let mut at = Some(node);
+        while let Some(node) = at {
+            if let Some(function) = snapshot.functions.get(node.function as usize) {
+                path.push(Scope::of(function));
+            }
+            at = if node.parent == ROOT { None } else { snapshot.tree.get(node.parent as usize) };
+        }
+        path.reverse();
+        stacks.insert(path, values(&node.live));
+    }
+    if let Some(heap) = &snapshot.heap {
+        stacks.insert(vec![outside()], values(&heap.unowned));
+    }
+    stacks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Read as _;
+
+    use flate2::read::GzDecoder;
+    use prost::Message as _;
+
+    use super::super::wire;
+    use super::*;
+    use crate::snapshot::{CallNode, Function, Heap};
+
+    fn live(bytes: u64, objects: u64) -> Live {
+        Live { bytes, objects, allocated_bytes: 3 * bytes, allocated_objects: 3 * objects, ..Live::default() }
+    }
+
+    fn snapshot(inner: Live) -> Snapshot {
+        let function = |name: &str| Function {
+            name: name.to_owned(),
+            module: "m".to_owned(),
+            file: "m.rs".to_owned(),
+            line: 7,
+            ..Function::default()
+        };
+        let node = |function, parent, live| CallNode { function, parent, live, ..CallNode::default() };
+        Snapshot {
+            functions: vec![function("outer"), function("inner")],
+            tree: vec![node(0, ROOT, live(10, 1)), node(1, 0, inner), node(1, ROOT, Live::default())],
+            heap: Some(Heap { sample_bytes: 524_288, unowned: live(5, 1), ..Heap::default() }),
+            ..Snapshot::default()
+        }
+    }
+
+    fn read(snapshot: &Snapshot, earlier: Option<&Snapshot>, opens: Opens) -> wire::Profile {
+        let mut zipped = Vec::new();
+        write_heap(snapshot, earlier, opens, &mut zipped).unwrap();
+        let mut plain = Vec::new();
+        GzDecoder::new(zipped.as_slice()).read_to_end(&mut plain).unwrap();
+        wire::Profile::decode(plain.as_slice()).unwrap()
+    }
+
+    /// Names from the innermost frame on, and the values.
+    fn samples(profile: &wire::Profile) -> Vec<(Vec<&str>, Vec<i64>)> {
+        let text = |number: i64| profile.string_table[number as usize].as_str();
+        let name = |id: &u64| text(profile.function[*id as usize - 1].name);
+        profile.sample.iter().map(|s| (s.location_id.iter().map(name).collect(), s.value.clone())).collect()
+    }
+
+    #[test]
+    fn tables_are_as_readers_insist() {
+        let profile = read(&snapshot(live(4_096, 2)), None, Opens::InUse);
+        assert_eq!(profile.string_table[0], "");
+        assert!(profile.string_table[1..].iter().all(|text| !text.is_empty()));
+        let ids = |ids: &mut dyn Iterator<Item = u64>| ids.zip(1..).all(|(id, expected)| id == expected);
+        assert!(ids(&mut profile.location.iter().map(|l| l.id)) && ids(&mut profile.function.iter().map(|f| f.id)));
+        let addresses: HashSet<u64> = profile.location.iter().map(|location| location.address).collect();
+        assert!(addresses.len() == profile.location.len() && !addresses.contains(&0));
+        let mapping = &profile.mapping[0];
+        assert!(addresses.iter().all(|address| (mapping.memory_start..mapping.memory_limit).contains(address)));
+        assert!(profile.location.iter().all(|location| location.mapping_id == mapping.id));
+        let text = |number: i64| profile.string_table[number as usize].as_str();
+        let types: Vec<(&str, &str)> = profile.sample_type.iter().map(|t| (text(t.r#type), text(t.unit))).collect();
+        let expected = [
+            ("alloc_objects", "count"),
+            ("alloc_space", "bytes"),
+            ("inuse_objects", "count"),
+            ("inuse_space", "bytes"),
+        ];
+        assert_eq!(types, expected);
+        assert_eq!(text(profile.default_sample_type), "inuse_space");
+        assert_eq!(profile.period_type.as_ref().map(|t| (text(t.r#type), text(t.unit))), Some(("space", "bytes")));
+        assert!(profile.sample.iter().flat_map(|s| &s.label).all(|label| text(label.key) == "scope" && label.str > 0));
+        let all = read(&snapshot(live(1, 1)), None, Opens::Allocated);
+        assert_eq!(all.string_table[all.default_sample_type as usize], "alloc_space");
+        let place = |profile: &wire::Profile| profile.location.iter().map(|l| l.address).max();
+        assert_eq!(place(&all), place(&profile), "addresses are the same in every profile");
+    }
+
+    #[test]
+    fn paths_have_their_own_values() {
+        let profile = read(&snapshot(live(4_096, 2)), None, Opens::InUse);
+        let expected = [
+            (vec![OUTSIDE], vec![3, 15, 1, 5]),
+            (vec!["m::outer"], vec![3, 30, 1, 10]),
+            (vec!["m::inner", "m::outer"], vec![6, 12_288, 2, 4_096]),
+        ];
+        assert_eq!(samples(&profile), expected);
+    }
+
+    #[test]
+    fn a_window_is_what_changed() {
+        let (before, now) = (snapshot(live(4_096, 2)), snapshot(live(96, 1)));
+        let profile = read(&now, Some(&before), Opens::InUse);
+        assert_eq!(samples(&profile), [(vec!["m::inner", "m::outer"], vec![-3, -12_000, -1, -4_000])]);
+        assert!(samples(&read(&now, Some(&now), Opens::InUse)).is_empty());
+    }
+
+    #[test]
+    fn without_sampling_there_is_no_profile() {
+        let mut none = Snapshot::default();
+        none.profiler.heap = "off".to_owned();
+        let error = write_heap(&none, None, Opens::InUse, &mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().ends_with("live heap: off"), "{error}");
+    }
+}

@@ -1,0 +1,22 @@
+//! Google's `profile.proto`, gzipped: what Go's `pprof`, Pyroscope, Parca and others read.
+//!
+//! Numbers start at 1, the string table with an empty string. A profiled scope has no address: it gets one that is made of its name, so that it is
+//! the same in every profile.
+
+mod builder;
+#[cfg(feature = "stacks")]
+mod cpu;
+#[cfg(feature = "heap")]
+mod heap;
+mod running;
+mod scopes;
+mod wire;
+
+#[cfg(feature = "stacks")]
+pub use cpu::write_cpu;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+pub use heap::write_heap_stacks;
+#[cfg(feature = "heap")]
+pub use heap::{Opens, write_heap};
+pub use running::write_running;
+pub use scopes::write_scopes;

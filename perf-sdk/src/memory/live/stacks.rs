@@ -1,0 +1,164 @@
+//! Stacks beneath the scopes that own sampled allocations: each is kept once, with what was allocated there.
+//!
+//! Written by whatever thread allocates, without a lock: a place is claimed, filled in, and published by its hash.
+
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// Addresses of a stack; what lies further out is left out: the scopes say where that was.
+pub(super) const FRAMES: usize = 32;
+/// Different stacks; beyond, allocations have their scopes alone.
+const CAPACITY: usize = 1 << 12;
+/// Places that are looked at.
+const PROBES: usize = 32;
+
+const FREE: u64 = 0;
+const CLAIMED: u64 = 1;
+
+static STACKS: [Stack; CAPACITY] = [const { Stack::new() }; CAPACITY];
+static LOST: AtomicU64 = AtomicU64::new(0);
+
+struct Stack {
+    /// [`FREE`], [`CLAIMED`], or of owner and addresses.
+    hash: AtomicU64,
+    owner: AtomicU64,
+    /// Innermost first; 0 behind the last one.
+    frames: [AtomicU64; FRAMES],
+    allocated_bytes: AtomicU64,
+    allocated_parts: AtomicU64,
+}
+
+impl Stack {
+    const fn new() -> Self {
+        Self {
+            hash: AtomicU64::new(FREE),
+            owner: AtomicU64::new(0),
+            frames: [const { AtomicU64::new(0) }; FRAMES],
+            allocated_bytes: AtomicU64::new(0),
+            allocated_parts: AtomicU64::new(0),
+        }
+    }
+}
+
+/// FNV-1a (Fowler, Noll and Vo) over words, with their upper halves mixed in.
+fn hash(owner: u32, frames: &[u64]) -> u64 {
+    let hash = frames.iter().fold(0xcbf2_9ce4_8422_2325 ^ u64::from(owner), |hash: u64, frame| {
+        let hash = (hash ^ frame).wrapping_mul(0x0100_0000_01b3);
+        hash ^ hash >> 29
+    });
+    hash.max(CLAIMED + 1)
+}
+
+/// The number of this stack of `owner`, from 1 on; 0: there is none, or no room for it.
+pub(super) fn number(owner: u32, frames: &[u64]) -> u32 {
+    if frames.is_empty() {
+        return 0;
+    }
+    let hash = hash(owner, frames);
+    for probe in 0..PROBES {
+        let at = (hash as usize).wrapping_add(probe) % CAPACITY;
+        let stack = &STACKS[at];
+        let there = stack.hash.load(Acquire);
+        if there == hash {
+            return at as u32 + 1;
+        }
+        if there == FREE && stack.hash.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
+            stack.owner.store(owner.into(), Relaxed);
+            for (place, frame) in stack.frames.iter().zip(frames) {
+                place.store(*frame, Relaxed);
+            }
+            stack.hash.store(hash, Release);
+            return at as u32 + 1;
+        }
+        // Claimed by another thread for what may be the same one: that one is kept twice then, and read as one.
+    }
+    LOST.fetch_add(1, Relaxed);
+    0
+}
+
+/// So much more was allocated there.
+pub(super) fn allocated(number: u32, bytes: u64, parts: u64) {
+    if let Some(stack) = number.checked_sub(1).and_then(|at| STACKS.get(at as usize)) {
+        stack.allocated_bytes.fetch_add(bytes, Relaxed);
+        stack.allocated_parts.fetch_add(parts, Relaxed);
+    }
+}
+
+/// What was allocated at one stack since sampling began.
+#[cfg(feature = "stacks")]
+#[derive(Clone, Debug)]
+pub(super) struct Allocated {
+    pub(super) number: u32,
+    pub(super) owner: u32,
+    /// Innermost first.
+    pub(super) frames: Vec<u64>,
+    pub(super) bytes: u64,
+    pub(super) parts: u64,
+}
+
+/// Every stack that is kept.
+#[cfg(feature = "stacks")]
+pub(super) fn all() -> impl Iterator<Item = Allocated> {
+    (1..).zip(&STACKS).filter(|(_, stack)| stack.hash.load(Acquire) > CLAIMED).map(|(number, stack)| Allocated {
+        number,
+        owner: stack.owner.load(Relaxed) as u32,
+        frames: stack.frames.iter().map(|frame| frame.load(Relaxed)).take_while(|frame| *frame != 0).collect(),
+        bytes: stack.allocated_bytes.load(Relaxed),
+        parts: stack.allocated_parts.load(Relaxed),
+    })
+}
+
+/// Samples for whose stacks there was no room.
+#[cfg(feature = "stacks")]
+pub(crate) fn lost() -> u64 {
+    LOST.load(Relaxed)
+}
+
+#[cfg(all(test, feature = "stacks"))]
+mod tests {
+    use super::*;
+
+    /// The table is the process's: each test has owners of its own.
+    fn of(owner: u32) -> Vec<Allocated> {
+        all().filter(|allocated| allocated.owner == owner).collect()
+    }
+
+    #[test]
+    fn equal_stacks_of_an_owner_are_one_and_have_their_sums() {
+        let number = number(9_001, &[7, 8, 9]);
+        assert_ne!(number, 0);
+        assert_eq!(super::number(9_001, &[7, 8, 9]), number);
+        assert_ne!(super::number(9_002, &[7, 8, 9]), number);
+        assert_ne!(super::number(9_001, &[7, 8]), number);
+        allocated(number, 100, 3);
+        allocated(number, 50, 1);
+        let kept = of(9_001).into_iter().find(|kept| kept.number == number).unwrap();
+        assert_eq!((kept.frames, kept.bytes, kept.parts), (vec![7, 8, 9], 150, 4));
+    }
+
+    #[test]
+    fn no_stack_has_no_number() {
+        assert_eq!(number(9_003, &[]), 0);
+        allocated(0, 1, 1);
+        assert!(of(9_003).is_empty());
+    }
+
+    #[test]
+    fn threads_that_bring_the_same_ones_find_them() {
+        let threads = 4;
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for n in 1..200_u64 {
+                        allocated(number(9_004, &[n, n + 1]), 10, 1);
+                    }
+                });
+            }
+        });
+        let mut sums = std::collections::HashMap::new();
+        for kept in of(9_004) {
+            *sums.entry(kept.frames).or_insert(0) += kept.parts;
+        }
+        assert_eq!(sums.len(), 199);
+        assert!(sums.values().all(|parts| *parts == threads));
+    }
+}

@@ -1,0 +1,177 @@
+//! Which stacks took CPU time.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Code, Frame};
+use crate::clock;
+use crate::memory;
+use crate::stacks::{self, Picture, Wanted};
+
+/// A stack that was seen, on threads of one name within one profiled scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CpuStack {
+    /// The profiled functions that were running, outermost first.
+    pub scope: Vec<Frame>,
+    /// The thread's name.
+    pub thread: String,
+    /// Indices into the [code](CpuProfile::code)'s addresses, innermost first.
+    pub addresses: Vec<u32>,
+    /// Frames are missing at the outer end.
+    pub is_cut: bool,
+    /// How often it was seen.
+    pub samples: u64,
+    /// The CPU time that these samples stand for, nanoseconds.
+    pub cpu_ns: u64,
+}
+
+/// Sampled stacks of threads that were on a CPU.
+///
+/// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than a quarter of a second without making a profiled
+/// call; frames of code that was loaded within the last quarter of a second; what runs on the stack of a coroutine, of which only the
+/// innermost frame is known. CPU time of system calls belongs to whoever called.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CpuProfile {
+    /// When it ended, nanoseconds since the Unix epoch.
+    pub taken_at_unix_ns: u64,
+    /// What it covers, nanoseconds.
+    pub window_ns: u64,
+    /// What signals threads: `perf-clock` or `cpu-timer`.
+    pub engine: String,
+    /// Samples wanted per second of CPU time.
+    pub hz: u32,
+    /// Samples taken.
+    pub samples: u64,
+    /// The CPU time that they stand for, nanoseconds.
+    pub sampled_ns: u64,
+    /// CPU time of the process, nanoseconds.
+    pub process_ns: u64,
+    /// Samples that were lost as nobody read them in time.
+    pub dropped: u64,
+    /// The CPU time that these stood for, nanoseconds.
+    pub dropped_ns: u64,
+    /// Samples without their outermost frames.
+    pub cut: u64,
+    /// Samples of which only the innermost frame is known.
+    pub leaf_only: u64,
+    /// Samples that were kept without their stack, since there were too many different ones.
+    pub folded: u64,
+    /// What signals and their handlers took, nanoseconds.
+    pub handler_ns: u64,
+    /// What half of the handlers took less than, nanoseconds; by quarters of octaves.
+    pub handler_median_ns: u64,
+    /// How many samples came in each sixteenth of the kernel's tick: alike, unless the kernel looks at its ticks only.
+    pub phases: [u64; 16],
+    /// Threads that are sampled.
+    pub threads: u64,
+    /// Threads that could not be, for limits of the system.
+    pub refused: u64,
+    /// By scope, thread and addresses, each once.
+    pub stacks: Vec<CpuStack>,
+    /// The code of the stacks.
+    pub code: Code,
+}
+
+impl CpuProfile {
+    /// The CPU time that the samples stand for as a share of the process's.
+    #[must_use]
+    pub fn coverage(&self) -> f64 {
+        if self.process_ns == 0 { 0.0 } else { self.sampled_ns as f64 / self.process_ns as f64 }
+    }
+
+    /// Everything sampled since the start; `None` where stacks are not sampled, see [`Profiler::stacks`](super::Profiler::stacks).
+    ///
+    /// **Cost.** The debug information of images with addresses that are new is read: tens of milliseconds, more for large programs.
+    #[must_use]
+    pub fn take() -> Option<Self> {
+        memory::uncounted(|| Some(Self::of(stacks::picture()?, None)))
+    }
+
+    fn of(now: Picture, before: Option<&Picture>) -> Self {
+        let window = now.since(before);
+        let (code, numbers) =
+            Code::of(&window.images, window.stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
+        let mut profile = Self {
+            taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            window_ns: clock::wall().ns(window.totals.at),
+            engine: window.engine.name().to_owned(),
+            hz: window.hz,
+            samples: window.totals.samples,
+            sampled_ns: window.totals.sampled_ns,
+            process_ns: window.totals.process_ns,
+            dropped: window.totals.dropped,
+            dropped_ns: window.totals.dropped_ns,
+            cut: window.totals.cut,
+            leaf_only: window.totals.leaf_only,
+            folded: window.totals.folded,
+            handler_ns: window.totals.handler_ns,
+            handler_median_ns: window.totals.handler_median_ns(),
+            phases: window.totals.phases,
+            threads: window.totals.threads,
+            refused: window.totals.refused,
+            code,
+            stacks: Vec::new(),
+        };
+        let scopes: Vec<Vec<Frame>> =
+            window.stacks.scopes.iter().map(|sites| sites.iter().map(|site| Frame::of(site)).collect()).collect();
+        profile.stacks = window
+            .stacks
+            .stacks
+            .iter()
+            .map(|(key, seen)| CpuStack {
+                scope: scopes.get(key.scope as usize).cloned().unwrap_or_default(),
+                thread: window.stacks.threads.get(key.thread as usize).cloned().unwrap_or_default(),
+                addresses: key.frames.iter().filter_map(|address| numbers.get(address).copied()).collect(),
+                is_cut: key.is_cut,
+                samples: seen.samples,
+                cpu_ns: seen.cpu_ns,
+            })
+            .collect();
+        profile.stacks.sort_unstable_by(|a, b| {
+            (&a.scope, &a.thread, &a.addresses, a.is_cut).cmp(&(&b.scope, &b.thread, &b.addresses, b.is_cut))
+        });
+        profile
+    }
+}
+
+/// A stretch of time that is being sampled.
+#[derive(Debug)]
+pub(crate) struct Window {
+    before: Picture,
+    #[expect(dead_code, reason = "for what its drop does")]
+    wanted: Wanted,
+}
+
+impl Window {
+    /// From now on, with at least so many samples per second of CPU time; `None`: as many as usual. Nothing where stacks are not sampled.
+    pub(crate) fn open(hz: Option<u32>) -> Option<Self> {
+        memory::uncounted(|| {
+            let wanted = stacks::want(hz)?;
+            Some(Self { before: stacks::picture()?, wanted })
+        })
+    }
+
+    /// What was sampled since.
+    pub(crate) fn close(self) -> Option<CpuProfile> {
+        memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
+    }
+
+    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
+    pub(crate) fn of(length: Duration, hz: Option<u32>) -> Option<CpuProfile> {
+        let window = Self::open(hz)?;
+        std::thread::sleep(length);
+        window.close()
+    }
+}
+
+/// What lies at addresses of code; nothing of what nobody knows.
+#[cfg(feature = "serve")]
+pub(crate) fn names_of(addresses: &[u64]) -> Vec<(u64, String)> {
+    memory::uncounted(|| {
+        let Some(picture) = stacks::picture() else { return Vec::new() };
+        let lines = stacks::resolve(&picture.images, addresses.iter().copied());
+        let name = |address: &u64| Some((*address, lines.get(address)?.last()?.function.clone()));
+        addresses.iter().filter_map(name).collect()
+    })
+}

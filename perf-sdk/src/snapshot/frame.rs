@@ -1,0 +1,30 @@
+//! A profiled function on a path.
+
+use crate::scope::Site;
+
+/// One function on a path.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct Frame {
+    /// The function.
+    pub name: String,
+    /// Its module.
+    pub module: String,
+    /// Where it is annotated.
+    pub file: String,
+    /// And in which line; 0 if that is not known.
+    pub line: u32,
+}
+
+impl Frame {
+    pub(super) fn of(site: &'static Site) -> Self {
+        let (label, source) = (site.label(), site.source());
+        Self { name: label.name.clone(), module: label.module.clone(), file: source.file.to_owned(), line: source.line }
+    }
+
+    /// `module::name`.
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        if self.module.is_empty() { self.name.clone() } else { format!("{}::{}", self.module, self.name) }
+    }
+}

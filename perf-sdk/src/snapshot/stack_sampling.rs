@@ -1,0 +1,80 @@
+//! How well stacks are sampled.
+
+#[cfg(feature = "enabled")]
+use serde::{Deserialize, Serialize};
+
+/// What the sampler of stacks did since it began, or in a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct StackSampling {
+    /// What signals threads: `cpu-timer` or `perf-clock`.
+    pub engine: String,
+    /// Samples taken.
+    pub samples: u64,
+    /// The CPU time that they stand for, nanoseconds.
+    pub sampled_ns: u64,
+    /// CPU time of the process meanwhile, nanoseconds.
+    pub process_ns: u64,
+    /// Samples that were lost as nobody read them in time.
+    pub dropped: u64,
+    /// Samples without their outermost frames.
+    pub cut: u64,
+    /// Samples of which only the innermost frame is known.
+    pub leaf_only: u64,
+    /// Samples that were kept without their stack, since there were too many different ones.
+    pub folded: u64,
+    /// What signals and their handlers took, nanoseconds.
+    pub handler_ns: u64,
+    /// Threads that are sampled.
+    pub threads: u64,
+    /// Threads that could not be, for limits of the system.
+    pub refused: u64,
+}
+
+impl StackSampling {
+    /// The CPU time that the samples stand for as a share of the process's.
+    #[must_use]
+    pub fn coverage(&self) -> Option<f64> {
+        (self.process_ns > 0).then(|| self.sampled_ns as f64 / self.process_ns as f64)
+    }
+
+    /// Takes these counts together with those of another.
+    fn counts(&mut self, other: &Self, both: fn(u64, u64) -> u64) {
+        let theirs = [
+            other.samples,
+            other.sampled_ns,
+            other.process_ns,
+            other.dropped,
+            other.cut,
+            other.leaf_only,
+            other.folded,
+            other.handler_ns,
+        ];
+        let ours = [
+            &mut self.samples,
+            &mut self.sampled_ns,
+            &mut self.process_ns,
+            &mut self.dropped,
+            &mut self.cut,
+            &mut self.leaf_only,
+            &mut self.folded,
+            &mut self.handler_ns,
+        ];
+        for (ours, theirs) in ours.into_iter().zip(theirs) {
+            *ours = both(*ours, theirs);
+        }
+    }
+
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        since.counts(earlier, u64::saturating_sub);
+        since
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.counts(other, u64::saturating_add);
+        self.threads += other.threads;
+        self.refused += other.refused;
+    }
+}

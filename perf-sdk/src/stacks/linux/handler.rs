@@ -1,0 +1,221 @@
+//! The signal handler.
+//!
+//! It allocates nothing, takes no lock and makes no system call, except for one the first time that a thread which never made a profiled call
+//! is signalled by a perf event.
+//!
+//! The signal is `SIGURG`: by default it is ignored, so one that comes late, after `exec` or when nobody samples any more, does no harm, where a late
+//! `SIGPROF` ends the process; and whoever profiles by `SIGPROF` beside us is left alone.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::mem;
+use std::ptr;
+use std::time::Instant;
+
+use super::super::slot::{MAX_SLOTS, Slot, slot, slots};
+use super::super::unwind::Registers;
+use super::event;
+
+pub(in super::super) const SIGNAL: i32 = libc::SIGURG;
+/// In the upper half of the value that comes with our timers' signals.
+const MARK: u64 = 0x7065_7266;
+/// Below it: the slot's generation, and its number.
+const NUMBER_BITS: u32 = 12;
+const _: () = assert!(MAX_SLOTS <= 1 << NUMBER_BITS);
+
+/// What comes with a signal of this slot's timer.
+pub(in super::super) fn value(slot: &Slot) -> usize {
+    (MARK << 32 | u64::from(slot.generation() << NUMBER_BITS) | u64::from(slot.number)) as usize
+}
+
+const SI_TIMER: i32 = -2;
+/// `POLL_IN` to `POLL_HUP`.
+const POLL: std::ops::RangeInclusive<i32> = 1..=6;
+
+thread_local! {
+    /// The slot's number, and the thread's; 0: not known yet. Touched only where it is part of the program, so that it needs no memory.
+    static SLOT: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// `siginfo_t` of a timer or of a descriptor, on 64-bit Linux.
+#[repr(C)]
+struct Info {
+    signal: i32,
+    error: i32,
+    code: i32,
+    padding: i32,
+    timer: i32,
+    overrun: i32,
+    value: usize,
+}
+
+const _: () =
+    assert!(mem::offset_of!(Info, value) == 24 && mem::size_of::<libc::siginfo_t>() >= mem::size_of::<Info>());
+
+/// Whose the signal is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Installed {
+    Ours,
+    /// The program has a handler of its own, which is left alone.
+    Taken,
+    Refused,
+}
+
+/// Makes the signal ours, unless the program handles it. Never undone: without a sampler no signal comes.
+pub(in super::super) fn install() -> Installed {
+    let Some(before) = action() else { return Installed::Refused };
+    if is_our_handler(&before) {
+        return Installed::Ours;
+    }
+    if before.sa_sigaction != libc::SIG_DFL && before.sa_sigaction != libc::SIG_IGN {
+        return Installed::Taken;
+    }
+    // SAFETY: all fields are numbers or sets that may be empty.
+    let mut ours: libc::sigaction = unsafe { mem::zeroed() };
+    ours.sa_sigaction = (handle as unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) as *const ()).addr();
+    // NOTE: not on the alternate stack: Rust gives threads one of 8 KiB, and unwinding wants more. A stack with little left is not walked.
+    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // SAFETY: a valid action; its handler has the signature that SA_SIGINFO asks for, and stays.
+    if unsafe { libc::sigaction(SIGNAL, &raw const ours, ptr::null_mut()) } == 0 {
+        Installed::Ours
+    } else {
+        Installed::Refused
+    }
+}
+
+/// What a signal costs that nobody wants: to the handler and back.
+pub(in super::super) fn delivery_ns() -> u64 {
+    const ROUNDS: u32 = 16;
+    // SAFETY: no arguments, cannot fail.
+    let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+    let one = |_| {
+        let start = Instant::now();
+        // SAFETY: to this thread, which has a handler for it that leaves signals like this one alone.
+        unsafe { libc::syscall(libc::SYS_tgkill, process, thread, SIGNAL) };
+        start.elapsed().as_nanos() as u64
+    };
+    (0..ROUNDS).map(one).min().unwrap_or(0)
+}
+
+/// Whether the signal's handler is still ours.
+pub(in super::super) fn is_ours() -> bool {
+    action().is_some_and(|action| is_our_handler(&action))
+}
+
+fn is_our_handler(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == (handle as unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) as *const ()).addr()
+}
+
+fn action() -> Option<libc::sigaction> {
+    // SAFETY: as in `install`; only asks.
+    unsafe {
+        let mut action: libc::sigaction = mem::zeroed();
+        (libc::sigaction(SIGNAL, ptr::null(), &raw mut action) == 0).then_some(action)
+    }
+}
+
+unsafe extern "C" fn handle(_signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
+    // SAFETY: what the kernel hands to a handler with SA_SIGINFO.
+    let (info, context) = unsafe { (&*info.cast::<Info>(), &*context.cast::<libc::ucontext_t>()) };
+    if info.code == SI_TIMER {
+        let Some(slot) = slot(info.value as u32 & ((1 << NUMBER_BITS) - 1)) else { return };
+        let is_meant = || info.value == value(slot) && slot.is_of(thread_pointer());
+        slot.handle(is_meant, || {
+            let periods = 1 + u64::from(info.overrun.max(0) as u32);
+            slot.sample(&registers(context), periods.saturating_mul(slot.period_ns()));
+        });
+    } else if POLL.contains(&info.code)
+        && let Some((slot, thread)) = own_slot()
+    {
+        let is_meant = || slot.thread() == thread && slot.is_of(thread_pointer());
+        slot.handle(is_meant, || {
+            // SAFETY: the slot's page is that of an event that lives, and this is its thread.
+            let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
+            if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
+                slot.sample(&registers(context), weight_ns);
+            }
+        });
+    }
+}
+
+/// The calling thread's, with a perf event.
+fn own_slot() -> Option<(&'static Slot, u32)> {
+    let (number, thread) = SLOT.get();
+    if thread != 0
+        && let Some(slot) = slot(number)
+        && slot.thread() == thread
+    {
+        return Some((slot, thread));
+    }
+    // SAFETY: no arguments, cannot fail.
+    let thread = (unsafe { libc::gettid() }) as u32;
+    let slot = slots().find(|slot| slot.thread() == thread)?;
+    SLOT.set((slot.number, thread));
+    Some((slot, thread))
+}
+
+/// Where the caller is, if this is inlined into it; and the thread's pointer.
+#[inline(always)]
+#[cfg(all(target_arch = "x86_64", feature = "heap"))]
+pub(in super::super) fn here() -> (Registers, u64) {
+    let (pc, sp, fp): (u64, u64, u64);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!(
+            "lea {pc}, [rip]",
+            "mov {sp}, rsp",
+            "mov {fp}, rbp",
+            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
+            options(nostack, preserves_flags, nomem)
+        );
+    }
+    (Registers { pc, sp, fp, lr: 0 }, thread_pointer())
+}
+
+/// Where the caller is, if this is inlined into it; and the thread's pointer.
+#[inline(always)]
+#[cfg(all(target_arch = "aarch64", feature = "heap"))]
+pub(in super::super) fn here() -> (Registers, u64) {
+    let (pc, sp, fp, lr): (u64, u64, u64, u64);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!(
+            "adr {pc}, .",
+            "mov {sp}, sp",
+            "mov {fp}, x29",
+            "mov {lr}, x30",
+            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp, lr = out(reg) lr,
+            options(nostack, preserves_flags, nomem)
+        );
+    }
+    (Registers { pc, sp, fp, lr }, thread_pointer())
+}
+
+/// What differs from thread to thread, and is the thread's own as long as it lives.
+fn thread_pointer() -> u64 {
+    let pointer: u64;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the first word of the thread's control block holds its own address: the ABI's.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads the thread's register.
+    unsafe {
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem));
+    }
+    pointer
+}
+
+#[cfg(target_arch = "x86_64")]
+fn registers(context: &libc::ucontext_t) -> Registers {
+    let register = |number: i32| context.uc_mcontext.gregs[number as usize] as u64;
+    Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP), lr: 0 }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn registers(context: &libc::ucontext_t) -> Registers {
+    let registers = &context.uc_mcontext;
+    Registers { pc: registers.pc, sp: registers.sp, fp: registers.regs[29], lr: registers.regs[30] }
+}

@@ -1,0 +1,59 @@
+//! The process's threads.
+
+use std::fs;
+
+/// The kernel's ids of all threads. `None`: they cannot be listed. One may be left out while others end.
+pub(in super::super) fn threads() -> Option<Vec<u32>> {
+    let mut threads = Vec::new();
+    for entry in fs::read_dir("/proc/self/task").ok()? {
+        threads.extend(entry.ok()?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    }
+    Some(threads)
+}
+
+/// An address in the stack of the process's first thread, if that is the kernel's own; else 0.
+#[allow(unsafe_code)]
+pub(in super::super) fn first_stack() -> u64 {
+    // SAFETY: asks for a number: where the kernel put random bytes for the program.
+    unsafe { libc::getauxval(libc::AT_RANDOM) }
+}
+
+/// Empty: it has ended.
+pub(in super::super) fn thread_name(thread: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+/// How long a tick of the kernel is: the resolution of its coarse clock.
+#[allow(unsafe_code)]
+pub(in super::super) fn tick_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result.
+    let known = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) } == 0;
+    if known { (time.tv_nsec as u64).max(1) } else { 4_000_000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_thread_is_among_them_with_its_name() {
+        std::thread::Builder::new()
+            .name("a named one".to_owned())
+            .spawn(|| {
+                let own = crate::clock::thread_id();
+                assert!(threads().unwrap().contains(&own));
+                assert_eq!(thread_name(own), "a named one");
+            })
+            .unwrap()
+            .join()
+            .unwrap();
+        assert_eq!(thread_name(u32::MAX), "");
+    }
+
+    #[test]
+    fn a_tick_is_a_millisecond_or_ten() {
+        assert!((1_000_000..=10_000_000).contains(&tick_ns()), "{}", tick_ns());
+    }
+}

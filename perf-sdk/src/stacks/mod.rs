@@ -1,0 +1,159 @@
+//! Samples the stacks of threads that run: what takes CPU time, whether anybody annotated it or not.
+//!
+//! | file | job |
+//! |---|---|
+//! | `engine` | the ways to signal a thread by its CPU time |
+//! | `slot`, `ring` | what a signal handler knows of its thread, and writes |
+//! | `unwind`, `image` | from registers to callers, by the tables of what is loaded |
+//! | `signalled` | one thread that is signalled |
+//! | `sampler` | has threads signalled, reads their rings |
+//! | `totals` | what it has found, at one moment |
+//! | `table` | how often each stack was seen |
+//! | `symbols` | addresses to functions |
+//! | `running` | the sampler of this process |
+//! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
+
+mod engine;
+mod image;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod linux;
+mod mapped;
+mod ring;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod running;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod sampler;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod signalled;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod slot;
+mod symbols;
+mod table;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod totals;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod unwind;
+
+use std::any::Any;
+use std::io;
+use std::time::Instant;
+
+pub(crate) use engine::{Engine, Rules};
+pub(crate) use image::{Image, holding};
+pub(crate) use sampler::Host;
+pub(crate) use symbols::resolve;
+pub(crate) use table::Seen;
+pub(crate) use totals::{Picture, Totals};
+
+use crate::background::Background;
+use crate::scope::Site;
+use running::{Running, running, set_running, with_sampler};
+use sampler::{LEAST_LOOK, Sampler, Unavailable};
+
+/// Samples per second of CPU time, if nobody says otherwise.
+pub(crate) const USUAL_HZ: u32 = 99;
+/// The same, at most.
+pub(crate) const MAX_HZ: u32 = 4_000;
+
+/// Samples until the thread that it gives ends. Where it cannot, [`state`] says why.
+///
+/// `enter` is called on that thread.
+pub(crate) fn start(
+    rules: Rules,
+    host: Host,
+    enter: impl FnOnce() -> Box<dyn Any> + Send + 'static,
+) -> io::Result<Option<Background>> {
+    match running() {
+        // One that is about to end.
+        Some(running) => running.end(),
+        // Nobody sampled before, or the parent of this process.
+        None => slot::give_all_back(),
+    }
+    let running = set_running(Sampler::new(rules, host));
+    if running.unavailable().is_some() {
+        return Ok(None);
+    }
+    let background = Background::start("perf-sdk-stacks", move |pauses| {
+        let _own = enter();
+        let mut looked = Instant::now();
+        while let Some(pause) = running.with(Sampler::look) {
+            let since = looked.elapsed();
+            looked = Instant::now();
+            // Newcomers may call as often as they like.
+            if !pauses.wait(LEAST_LOOK.saturating_sub(since)) || !pauses.wait_or_call(pause) {
+                break;
+            }
+        }
+        running.end();
+    });
+    let background = background.inspect_err(|_| running.end())?;
+    if let Some(thread) = background.thread() {
+        crate::scope::listen(thread);
+    }
+    Ok(Some(background))
+}
+
+/// Whether stacks are sampled: `on` and how, `off`, or why they cannot be.
+pub(crate) fn state() -> String {
+    let on = with_sampler(|sampler| match sampler.is_taken() {
+        true => "the program took over the signal SIGURG".to_owned(),
+        false => format!("on, {}", sampler.engine()),
+    });
+    let why_not = || match running().and_then(Running::unavailable) {
+        Some(Unavailable::Taken) => "the program handles the signal SIGURG itself",
+        Some(Unavailable::Refused) => "the kernel refuses CPU timers and perf events",
+        None => "off",
+    };
+    on.unwrap_or_else(|| why_not().to_owned())
+}
+
+/// Everything sampled so far.
+pub(crate) fn picture() -> Option<Picture> {
+    with_sampler(Sampler::picture)
+}
+
+/// What is loaded; `None` where stacks are not sampled.
+#[cfg(feature = "heap")]
+pub(crate) fn images() -> Option<Vec<Image>> {
+    with_sampler(|sampler| sampler.images())
+}
+
+/// Sums since sampling began, without stacks.
+pub(crate) struct Sums {
+    pub(crate) engine: Engine,
+    pub(crate) totals: Totals,
+    /// Of each innermost scope.
+    pub(crate) scopes: Vec<(&'static Site, Seen)>,
+}
+
+/// `None` where stacks are not sampled.
+pub(crate) fn sums() -> Option<Sums> {
+    with_sampler(|sampler| Sums { engine: sampler.engine(), totals: sampler.totals(), scopes: sampler.by_scope() })
+}
+
+/// While it lives, as many samples are taken as it wants.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    hz: u32,
+    /// Of the sampler.
+    serial: u64,
+}
+
+/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not sampled.
+pub(crate) fn want(hz: Option<u32>) -> Option<Wanted> {
+    let hz = hz.unwrap_or(USUAL_HZ).clamp(1, MAX_HZ);
+    with_sampler(|sampler| {
+        sampler.want(hz);
+        Wanted { hz, serial: sampler.serial() }
+    })
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        with_sampler(|sampler| {
+            if sampler.serial() == self.serial {
+                sampler.want_no_more(self.hz);
+            }
+        });
+    }
+}

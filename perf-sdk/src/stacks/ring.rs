@@ -1,0 +1,199 @@
+//! The samples of one thread: written by its signal handler, read by the sampler.
+
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+/// Most frames of a sample; what lies further out is cut off.
+pub(super) const MAX_FRAMES: usize = 256;
+/// Words before a sample's frames.
+const HEADER: usize = 4;
+const WORDS: usize = 1 << 13;
+
+const CUT: u64 = 1 << 16;
+const LEAF_ONLY: u64 = 1 << 17;
+
+/// Words of memory, without a lock: a writer, a reader.
+#[derive(Debug)]
+pub(super) struct Ring {
+    words: Box<[AtomicU64]>,
+    /// Words ever written and read.
+    written: AtomicU64,
+    read: AtomicU64,
+}
+
+/// What a sample says besides its frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// Frames are missing at the outer end.
+    pub(super) is_cut: bool,
+    /// The stack was not walked at all.
+    pub(super) is_leaf_only: bool,
+    /// A number for the labels in force.
+    pub(super) labels: u32,
+    /// Wall ticks.
+    pub(super) at: u64,
+    /// Address of the scope's path; 0 outside of all.
+    pub(super) scope: u64,
+    /// CPU time that it stands for.
+    pub(super) weight_ns: u64,
+}
+
+/// One sample.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) facts: Facts,
+    /// Innermost first.
+    pub(super) frames: Vec<u64>,
+}
+
+/// Room for a sample that is being written.
+pub(super) struct Open<'a> {
+    ring: &'a Ring,
+    start: u64,
+    frames: usize,
+}
+
+impl Ring {
+    pub(super) fn new() -> Self {
+        Self {
+            words: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
+            written: AtomicU64::new(0),
+            read: AtomicU64::new(0),
+        }
+    }
+
+    fn word(&self, at: u64) -> &AtomicU64 {
+        &self.words[at as usize % WORDS]
+    }
+
+    /// Writer only: room for the longest sample, if there is.
+    pub(super) fn open(&self) -> Option<Open<'_>> {
+        let start = self.written.load(Relaxed);
+        let used = start.wrapping_sub(self.read.load(Acquire)) as usize;
+        (used.saturating_add(HEADER + MAX_FRAMES) <= WORDS).then_some(Open { ring: self, start, frames: 0 })
+    }
+
+    /// Reader only: forgets what was not read.
+    pub(super) fn clear(&self) {
+        self.read.store(self.written.load(Acquire), Release);
+    }
+
+    /// Reader only: the oldest sample, into `sample`.
+    pub(super) fn take(&self, sample: &mut Sample) -> bool {
+        let (start, end) = (self.read.load(Relaxed), self.written.load(Acquire));
+        if start >= end {
+            return false;
+        }
+        let header = |at: usize| self.word(start + at as u64).load(Relaxed);
+        let first = header(0);
+        let frames = ((first & 0xffff) as usize).min(MAX_FRAMES);
+        sample.facts = Facts {
+            is_cut: first & CUT != 0,
+            is_leaf_only: first & LEAF_ONLY != 0,
+            labels: (first >> 32) as u32,
+            at: header(1),
+            scope: header(2),
+            weight_ns: header(3),
+        };
+        sample.frames.clear();
+        sample.frames.extend((0..frames).map(|frame| header(HEADER + frame)));
+        self.read.store(start + (HEADER + frames) as u64, Release);
+        true
+    }
+}
+
+impl Open<'_> {
+    /// `false`: there is no room for a further frame.
+    #[inline]
+    pub(super) fn push(&mut self, frame: u64) -> bool {
+        if self.frames == MAX_FRAMES {
+            return false;
+        }
+        self.ring.word(self.start + (HEADER + self.frames) as u64).store(frame, Relaxed);
+        self.frames += 1;
+        true
+    }
+
+    /// Hands the sample to the reader.
+    pub(super) fn finish(self, facts: &Facts) {
+        let flags = if facts.is_cut { CUT } else { 0 } | if facts.is_leaf_only { LEAF_ONLY } else { 0 };
+        let header =
+            [self.frames as u64 | flags | u64::from(facts.labels) << 32, facts.at, facts.scope, facts.weight_ns];
+        for (at, word) in (0..).zip(header) {
+            self.ring.word(self.start + at).store(word, Relaxed);
+        }
+        self.ring.written.store(self.start + (HEADER + self.frames) as u64, Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(n: u64) -> Sample {
+        let facts = Facts {
+            is_cut: n.is_multiple_of(3),
+            is_leaf_only: n.is_multiple_of(5),
+            labels: n as u32,
+            at: n * 7,
+            scope: n * 11,
+            weight_ns: n,
+        };
+        Sample { facts, frames: (0..n % (MAX_FRAMES as u64 + 1)).map(|frame| n ^ frame).collect() }
+    }
+
+    fn write(ring: &Ring, sample: &Sample) -> bool {
+        let Some(mut open) = ring.open() else { return false };
+        assert!(sample.frames.iter().all(|frame| open.push(*frame)));
+        open.finish(&sample.facts);
+        true
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_order_and_none_is_torn() {
+        const SAMPLES: u64 = if cfg!(miri) { 200 } else { 50_000 };
+        let ring = Ring::new();
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for n in 0..SAMPLES {
+                    let sample = sample(n);
+                    while !write(&ring, &sample) {
+                        std::thread::yield_now();
+                    }
+                }
+            });
+            let (mut read, mut expected) = (Sample::default(), 0);
+            while expected < SAMPLES {
+                if ring.take(&mut read) {
+                    assert_eq!(read, sample(expected));
+                    expected += 1;
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_full_ring_takes_no_more_until_it_is_read() {
+        let ring = Ring::new();
+        let mut written = 0;
+        while write(&ring, &sample(256)) {
+            written += 1;
+        }
+        assert_eq!(written, WORDS / (HEADER + MAX_FRAMES));
+        let mut read = Sample::default();
+        assert!(ring.take(&mut read) && write(&ring, &sample(256)) && !write(&ring, &sample(256)));
+    }
+
+    #[test]
+    fn an_open_sample_that_is_dropped_was_never_there() {
+        let ring = Ring::new();
+        assert!(ring.open().unwrap().push(1));
+        assert!(!ring.take(&mut Sample::default()));
+    }
+
+    #[test]
+    fn no_more_frames_than_there_is_room_for() {
+        let ring = Ring::new();
+        let mut open = ring.open().unwrap();
+        assert!((0..MAX_FRAMES as u64).all(|frame| open.push(frame)) && !open.push(0));
+    }
+}

@@ -1,0 +1,56 @@
+//! The sampler of this process.
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
+use std::sync::{Mutex, PoisonError};
+
+use super::sampler::{Sampler, Unavailable};
+
+/// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
+static RUNNING: AtomicPtr<Running> = AtomicPtr::new(ptr::null_mut());
+
+pub(super) struct Running {
+    process: u32,
+    sampler: Mutex<Option<Sampler>>,
+    unavailable: Option<Unavailable>,
+}
+
+/// Of this process.
+pub(super) fn running() -> Option<&'static Running> {
+    // SAFETY: null, or leaked in `start`.
+    let running = unsafe { RUNNING.load(Acquire).as_ref() }?;
+    (running.process == std::process::id()).then_some(running)
+}
+
+/// What `work` makes of the sampler, if there is one; others wait meanwhile.
+pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
+    running()?.with(work)
+}
+
+/// Some hundred bytes stay for each time that sampling begins.
+pub(super) fn set_running(sampler: Result<Sampler, Unavailable>) -> &'static Running {
+    let unavailable = sampler.as_ref().err().copied();
+    let running = Running { process: std::process::id(), sampler: Mutex::new(sampler.ok()), unavailable };
+    let running: &'static Running = Box::leak(Box::new(running));
+    RUNNING.store(ptr::from_ref(running).cast_mut(), Release);
+    running
+}
+
+impl Running {
+    /// What `work` makes of its sampler, until that has ended.
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
+        self.sampler.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+    }
+
+    /// Its sampler samples no more.
+    pub(super) fn end(&self) {
+        let sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(sampler);
+    }
+
+    /// Why there is no sampler.
+    pub(super) fn unavailable(&self) -> Option<Unavailable> {
+        self.unavailable
+    }
+}

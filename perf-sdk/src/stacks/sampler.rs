@@ -1,0 +1,376 @@
+//! Has the threads signalled, and collects what their handlers wrote.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::engine::{Engine, Rules};
+use super::image::Image;
+use super::linux::{self, Installed, Map};
+use super::ring::Sample;
+use super::signalled::{Signalled, is_usable};
+use super::slot::{self, Slot};
+use super::table::{Seen, Table};
+use super::totals::{Picture, Totals};
+use super::unwind::Unwinder;
+use crate::clock;
+use crate::scope::{Scopes, Site};
+
+/// Between two looks, unless rings would fill.
+const LOOK: Duration = Duration::from_millis(250);
+pub(super) const LEAST_LOOK: Duration = Duration::from_millis(5);
+/// A look may take this part of the time until the next.
+const LOOK_SHARE: u32 = 200;
+/// Samples of usual depth that fit into half of a ring.
+const RING_SAMPLES: u64 = 60;
+/// A thread is looked at more often at first.
+const NEW: Duration = Duration::from_secs(1);
+/// Threads that could not be signalled are tried again.
+const RETRY: Duration = Duration::from_secs(2);
+/// Reads of the memory map, which take the longer the more is mapped.
+const MAP_SHARE: u32 = 50;
+
+/// What the sampler must know of the recorder.
+#[derive(Clone, Copy)]
+pub(crate) struct Host {
+    /// Threads that made a profiled call, with their open calls.
+    pub(crate) scopes: fn() -> Vec<(u32, *const Scopes)>,
+    /// Threads of the profiler, which are not sampled.
+    pub(crate) own: fn() -> Vec<u32>,
+    /// Takes what handlers cost since it was last told, nanoseconds.
+    pub(crate) spent: fn(u64),
+}
+
+pub(super) struct Sampler {
+    host: Host,
+    /// Those that work here.
+    engines: Vec<Engine>,
+    /// In force.
+    engine: Engine,
+    /// Samples per second that are always wanted.
+    hz: u32,
+    /// And for as long as somebody looks.
+    wanted: Vec<u32>,
+    period_ns: u64,
+    threads: HashMap<u32, Signalled>,
+    /// Not listed when last looked for.
+    absent: HashSet<u32>,
+    refused: HashSet<u32>,
+    retried: Instant,
+    /// The handler is the program's by now.
+    is_taken: bool,
+    map_read: Option<(Instant, Duration)>,
+    table: Table,
+    images: Vec<Image>,
+    changes: u64,
+    began: u64,
+    /// What a signal costs outside of its handler.
+    delivery_ns: u64,
+    /// Of the handlers' time, what the host was told.
+    told_ns: u64,
+    /// What slots had counted before.
+    before: [u64; 3],
+    began_process_ns: u64,
+    sums: Totals,
+    tick_ns: u64,
+    random: u64,
+    sample: Sample,
+}
+
+/// Why there are no samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    Taken,
+    Refused,
+}
+
+impl Sampler {
+    /// On the thread that will look.
+    pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
+        match linux::install() {
+            Installed::Ours => {}
+            Installed::Taken => return Err(Unavailable::Taken),
+            Installed::Refused => return Err(Unavailable::Refused),
+        }
+        let usable = |engine: &Engine| rules.engine.is_none_or(|wanted| wanted == *engine) && is_usable(*engine);
+        let engines: Vec<Engine> = Engine::ALL.into_iter().filter(usable).collect();
+        let engine = *engines.first().ok_or(Unavailable::Refused)?;
+        let mut sampler = Self {
+            host,
+            engines,
+            engine,
+            hz: rules.hz,
+            wanted: Vec::new(),
+            period_ns: 0,
+            threads: HashMap::new(),
+            absent: HashSet::new(),
+            refused: HashSet::new(),
+            retried: Instant::now(),
+            is_taken: false,
+            map_read: None,
+            table: Table::default(),
+            images: Vec::new(),
+            changes: 0,
+            began: clock::wall().ticks(),
+            delivery_ns: linux::delivery_ns(),
+            told_ns: 0,
+            before: counts(),
+            began_process_ns: clock::process_cpu_ns().unwrap_or(0),
+            sums: Totals::default(),
+            tick_ns: linux::tick_ns(),
+            random: clock::wall().ticks() | 1,
+            sample: Sample::default(),
+        };
+        sampler.set_period();
+        sampler.load_images();
+        #[cfg(feature = "heap")]
+        crate::scope::set_walk(Slot::walk_here);
+        sampler.sweep();
+        Ok(sampler)
+    }
+
+    /// Looks after everything; how long until the next time.
+    pub(super) fn look(&mut self) -> Duration {
+        let start = Instant::now();
+        if !self.is_taken && !linux::is_ours() {
+            // Whoever took the signal would be called by our timers.
+            self.is_taken = true;
+            self.period_ns = 0;
+            self.signal_all();
+        }
+        self.collect();
+        if linux::changes() != self.changes {
+            self.load_images();
+        }
+        self.sweep();
+        self.find_stacks();
+        let spent_ns = self.totals().handler_ns;
+        (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
+        self.told_ns = spent_ns;
+        let fill = Duration::from_nanos(self.period_ns.saturating_mul(RING_SAMPLES));
+        let mut pause = if self.period_ns == 0 { LOOK } else { LOOK.min(fill) };
+        let is_new = |thread: &Signalled| thread.began.elapsed() < NEW && !thread.slot.has_stack();
+        if self.threads.values().any(is_new) {
+            // After its first sample its stack can be found.
+            pause = pause.min(Duration::from_nanos(2 * self.period_ns));
+        }
+        pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+    }
+
+    /// More samples than always, until [`want_no_more`](Self::want_no_more).
+    pub(super) fn want(&mut self, hz: u32) {
+        self.wanted.push(hz);
+        self.set_period();
+    }
+
+    pub(super) fn want_no_more(&mut self, hz: u32) {
+        if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
+            self.wanted.swap_remove(at);
+        }
+        self.set_period();
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.began
+    }
+
+    pub(super) fn picture(&mut self) -> Picture {
+        self.collect();
+        let period_hz = 1_000_000_000_u64.checked_div(self.period_ns).unwrap_or(0);
+        Picture {
+            serial: self.serial(),
+            engine: self.engine,
+            hz: period_hz as u32,
+            totals: self.totals(),
+            stacks: self.table.copy(),
+            images: self.images.clone(),
+        }
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            at: clock::wall().ticks().saturating_sub(self.began),
+            process_ns: clock::process_cpu_ns().unwrap_or(0).saturating_sub(self.began_process_ns),
+            folded: self.table.folded,
+            threads: self.threads.len() as u64,
+            refused: self.refused.len() as u64,
+            ..self.sums
+        };
+        let [dropped, dropped_ns, spent] = counts();
+        totals.dropped = dropped - self.before[0];
+        totals.dropped_ns = dropped_ns - self.before[1];
+        totals.handler_ns = clock::wall().ns(spent - self.before[2]) + totals.samples * self.delivery_ns;
+        for slot in slot::slots() {
+            totals.times.iter_mut().zip(&slot.counts.times).for_each(|(sum, count)| *sum += count.load(Relaxed));
+        }
+        totals
+    }
+
+    #[cfg(feature = "heap")]
+    pub(super) fn images(&self) -> Vec<Image> {
+        self.images.clone()
+    }
+
+    pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
+        self.table.by_scope()
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        self.is_taken
+    }
+
+    fn set_period(&mut self) {
+        let hz = self.wanted.iter().copied().chain([self.hz]).max().unwrap_or(0);
+        let period_ns = 1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0);
+        if period_ns == self.period_ns || self.is_taken {
+            return;
+        }
+        self.period_ns = period_ns;
+        // More often than the kernel looks at its timers, these give no more samples.
+        let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
+        self.engine = best.copied().unwrap_or(self.engine);
+        self.signal_all();
+    }
+
+    fn signal_all(&mut self) {
+        let threads: Vec<u32> = self.threads.keys().copied().collect();
+        for thread in threads {
+            self.signal(thread);
+        }
+    }
+
+    /// Reads what the handlers wrote.
+    fn collect(&mut self) {
+        for sampled in self.threads.values() {
+            while sampled.slot.ring.take(&mut self.sample) {
+                let facts = &self.sample.facts;
+                self.sums.samples += 1;
+                self.sums.sampled_ns += facts.weight_ns;
+                self.sums.cut += u64::from(facts.is_cut);
+                self.sums.leaf_only += u64::from(facts.is_leaf_only);
+                let phase = clock::wall().ns(facts.at) % self.tick_ns * 16 / self.tick_ns;
+                self.sums.phases[phase as usize] += 1;
+                self.table.add(&self.sample, sampled.name, slot::sites);
+            }
+        }
+    }
+
+    /// Begins with threads that are new, ends with those that ended.
+    fn sweep(&mut self) {
+        let own: HashSet<u32> = (self.host.own)().into_iter().collect();
+        let Some(alive) = linux::threads() else { return };
+        let alive: HashSet<u32> = alive.into_iter().filter(|thread| !own.contains(thread)).collect();
+        let absent: HashSet<u32> = self.threads.keys().copied().filter(|thread| !alive.contains(thread)).collect();
+        let ended: Vec<u32> = absent.intersection(&self.absent).copied().collect();
+        if !ended.is_empty() {
+            // What they wrote last.
+            self.collect();
+        }
+        for thread in ended {
+            self.threads.remove(&thread);
+        }
+        self.absent = absent;
+        self.refused.retain(|thread| alive.contains(thread));
+        if self.retried.elapsed() > RETRY {
+            self.retried = Instant::now();
+            for thread in self.refused.clone() {
+                self.signal(thread);
+            }
+        }
+        for thread in alive {
+            if !self.threads.contains_key(&thread) {
+                self.begin(thread);
+            }
+        }
+        if self.threads.values().any(|sampled| !sampled.is_known_to_recorder) {
+            for (thread, scopes) in (self.host.scopes)() {
+                if let Some(sampled) = self.threads.get_mut(&thread).filter(|sampled| !sampled.is_known_to_recorder) {
+                    sampled.slot.set_scopes(scopes);
+                    sampled.is_known_to_recorder = true;
+                    // By now it has the name that it will keep.
+                    sampled.name = self.table.thread(&linux::thread_name(thread));
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, thread: u32) {
+        let name = self.table.thread(&linux::thread_name(thread));
+        match Signalled::new(thread, name) {
+            Some(signalled) => drop(self.threads.insert(thread, signalled)),
+            None => drop(self.refused.insert(thread)),
+        }
+        self.signal(thread);
+    }
+
+    /// Has the thread signalled at the period in force.
+    fn signal(&mut self, thread: u32) {
+        let first_ns = self.random_below(self.period_ns);
+        let Some(signalled) = self.threads.get_mut(&thread) else { return };
+        if signalled.signal(self.engine, first_ns, self.period_ns) {
+            self.refused.remove(&thread);
+        } else {
+            self.refused.insert(thread);
+        }
+    }
+
+    /// Stacks of threads that were seen and whose stacks are not known.
+    fn find_stacks(&mut self) {
+        let unknown: Vec<&'static Slot> =
+            self.threads.values().map(|sampled| sampled.slot).filter(|slot| slot.wants_stack()).collect();
+        let is_too_early = self.map_read.is_some_and(|(at, took)| at.elapsed() < took * MAP_SHARE);
+        if unknown.is_empty() || is_too_early {
+            return;
+        }
+        let start = Instant::now();
+        let map = Map::read();
+        self.map_read = Some((start, start.elapsed()));
+        if let Some(map) = map {
+            unknown.into_iter().for_each(|slot| slot.find_stack(|address| map.holding(address)));
+        }
+    }
+
+    fn load_images(&mut self) {
+        self.changes = linux::changes();
+        let mut images = linux::images();
+        std::mem::swap(&mut images, &mut self.images);
+        for gone in images {
+            let stays = self.images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
+            if !stays {
+                // Something else may be loaded there later.
+                self.table.forget(&gone.code);
+            }
+        }
+        slot::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
+    }
+
+    fn random_below(&mut self, bound: u64) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random.checked_rem(bound).unwrap_or(0)
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.threads.clear();
+        slot::replace_unwinder(None);
+    }
+}
+
+/// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.
+fn counts() -> [u64; 3] {
+    let mut sums = [0; 3];
+    for slot in slot::slots() {
+        let counts = &slot.counts;
+        for (sum, count) in sums.iter_mut().zip([&counts.dropped, &counts.dropped_ns, &counts.spent]) {
+            *sum += count.load(Relaxed);
+        }
+    }
+    sums
+}

@@ -1,0 +1,188 @@
+//! From a thread's registers to the addresses of its callers.
+
+use std::ops::Range;
+
+use framehop::{
+    CacheNative, ExplicitModuleSectionInfo, FrameAddress, Module, MustNotAllocateDuringUnwind, UnwindRegsNative,
+    Unwinder as _, UnwinderNative,
+};
+
+use super::image::{Bytes, Image};
+
+/// What unwinding remembers from one stack of a thread to the next: some 32 KiB.
+pub(super) type Memory = CacheNative<MustNotAllocateDuringUnwind>;
+
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Registers {
+    pub(super) pc: u64,
+    pub(super) sp: u64,
+    pub(super) fp: u64,
+    /// The link register, where there is one.
+    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "there is none"))]
+    pub(super) lr: u64,
+}
+
+/// How a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// At the thread's first function.
+    Root,
+    /// Nobody knows how to go on.
+    Lost,
+    /// Whoever takes the frames wants no more.
+    Enough,
+}
+
+/// What an ELF image has nothing of.
+const NO_SECTIONS: ExplicitModuleSectionInfo<Bytes> = ExplicitModuleSectionInfo {
+    base_svma: 0,
+    text_svma: None,
+    text: None,
+    stubs_svma: None,
+    stub_helper_svma: None,
+    got_svma: None,
+    unwind_info: None,
+    eh_frame_svma: None,
+    eh_frame: None,
+    eh_frame_hdr_svma: None,
+    eh_frame_hdr: None,
+    debug_frame: None,
+    text_segment_svma: None,
+    text_segment: None,
+};
+
+/// Unwinds through what is loaded.
+pub(super) struct Unwinder {
+    inner: UnwinderNative<Bytes, MustNotAllocateDuringUnwind>,
+    #[cfg(target_arch = "aarch64")]
+    mask: framehop::aarch64::PtrAuthMask,
+}
+
+impl Unwinder {
+    /// Takes the images' tables.
+    pub(super) fn new(images: &mut [Image]) -> Self {
+        let mut inner = UnwinderNative::new();
+        for image in images {
+            let Some(tables) = image.tables.take() else { continue };
+            let range = |at: u64, bytes: &Bytes| at..at + bytes.len() as u64;
+            let info = ExplicitModuleSectionInfo {
+                text_svma: Some(image.own(&image.code)),
+                eh_frame_svma: Some(range(tables.eh_frame_at, &tables.eh_frame)),
+                eh_frame: Some(tables.eh_frame),
+                eh_frame_hdr_svma: Some(range(tables.header_at, &tables.header)),
+                eh_frame_hdr: Some(tables.header),
+                ..NO_SECTIONS
+            };
+            inner.add_module(Module::new(image.path.clone(), image.code.clone(), image.base, info));
+        }
+        Self {
+            #[cfg(target_arch = "aarch64")]
+            mask: framehop::aarch64::PtrAuthMask::from_max_known_address(inner.max_known_code_address()),
+            inner,
+        }
+    }
+
+    /// Hands over the address of each frame, innermost first: where the thread is, then inside of each call that leads there. `stack` is its stack,
+    /// which holds the stack pointer; `read` reads a word of it. Neither allocates nor locks.
+    pub(super) fn walk(
+        &self,
+        registers: &Registers,
+        stack: &Range<u64>,
+        memory: &mut Memory,
+        mut read: impl FnMut(u64) -> Option<u64>,
+        mut frame: impl FnMut(u64) -> bool,
+    ) -> End {
+        let mut read = |address| read(address).ok_or(());
+        let mut state = self.start(registers);
+        let mut at = FrameAddress::from_instruction_pointer(registers.pc);
+        loop {
+            if !frame(at.address_for_lookup()) {
+                return End::Enough;
+            }
+            // NOTE: where the frame pointer is an ordinary register it holds anything, and the unwinder's sums overflow with some of that. What lies
+            // outside of the stack is no frame: from its end nothing can be read.
+            keep_within(&mut state, stack);
+            match self.inner.unwind_frame(at, &mut state, memory, &mut read) {
+                Ok(Some(address)) if stack.contains(&state.sp()) => match FrameAddress::from_return_address(address) {
+                    Some(address) => at = address,
+                    None => return End::Lost,
+                },
+                Ok(None) => return End::Root,
+                Ok(Some(_)) | Err(_) => return End::Lost,
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[expect(clippy::unused_self, reason = "another architecture needs it")]
+    fn start(&self, registers: &Registers) -> UnwindRegsNative {
+        UnwindRegsNative::new(registers.pc, registers.sp, registers.fp)
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    fn start(&self, registers: &Registers) -> UnwindRegsNative {
+        UnwindRegsNative::new_with_ptr_auth_mask(self.mask, registers.lr, registers.sp, registers.fp)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn keep_within(state: &mut UnwindRegsNative, stack: &Range<u64>) {
+    if !stack.contains(&state.bp()) {
+        state.set_bp(stack.end - 8);
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn keep_within(state: &mut UnwindRegsNative, stack: &Range<u64>) {
+    if !stack.contains(&state.fp()) {
+        state.set_fp(stack.end - 8);
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+mod tests {
+    use super::super::linux::images;
+    use super::*;
+
+    /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it runs in a signal handler.
+    #[test]
+    fn nonsense_is_survived() {
+        let mut images = images();
+        let codes: Vec<_> = images.iter().map(|image| image.code.clone()).collect();
+        let unwinder = Unwinder::new(&mut images);
+        let mut memory = Memory::new_in();
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = || {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random
+        };
+        for round in 0..20_000_u64 {
+            let extreme = |n: u64| [0, 1, 7, 8, u64::MAX, u64::MAX - 7, i64::MAX as u64, n][n as usize % 8];
+            let code = &codes[next() as usize % codes.len()];
+            let inside = code.start + next() % (code.end - code.start);
+            let stack = 0x7000_0000_0000..0x7000_0001_0000_u64;
+            let sp = stack.start + next() % 4096 * 8;
+            let registers = Registers {
+                pc: if round % 5 == 0 { extreme(next()) } else { inside },
+                sp,
+                fp: if round % 2 == 0 { extreme(next()) } else { sp.wrapping_add(next() % 64 * 8) },
+                lr: extreme(next()),
+            };
+            let mut seen = 0;
+            let read = |_| match next() % 4 {
+                0 => None,
+                1 => Some(extreme(next())),
+                2 => Some(sp.wrapping_add(next() % 128 * 8)),
+                _ => Some(code.start + next() % (code.end - code.start)),
+            };
+            unwinder.walk(&registers, &(sp..stack.end), &mut memory, read, |_| {
+                seen += 1;
+                seen < 300
+            });
+            assert!(seen <= 300);
+        }
+    }
+}
