@@ -14,6 +14,8 @@ install_tools() {
     command -v chromium > /dev/null || missing+=(chromium)
     command -v go > /dev/null || missing+=(golang-go)
     command -v valgrind > /dev/null || missing+=(valgrind)
+    command -v strace > /dev/null || missing+=(strace)
+    command -v objcopy > /dev/null || missing+=(binutils)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null

@@ -1,0 +1,592 @@
+//! What the process tests of stack samples run, each in a process of its own: `stacks NAME`.
+
+use std::hint::black_box;
+use std::io::Read as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::snapshot::{Address, CpuProfile, CpuStack, HeapStacks};
+use perf_sdk::{Builder, Handle, profiled};
+use perf_sdk_tests::{exit_now, fork, function, process_cpu, wait_for};
+
+#[global_allocator]
+static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() {
+    let scenarios: &[(&str, fn())] = &[
+        ("coverage", coverage),
+        ("attribution", attribution),
+        ("stripped", stripped),
+        ("scopes", scopes),
+        ("taken_signal", taken_signal),
+        ("taken_over", taken_over),
+        ("pending_signals", pending_signals),
+        ("descriptors", descriptors),
+        ("robust", robust),
+        ("forked", forked),
+        ("restarts", restarts),
+        ("heap_stacks", heap_stacks),
+        ("off", off),
+        ("probe", probe),
+        ("deep", deep),
+        ("serve", serve),
+        ("quiet", quiet),
+        ("switches", switches),
+    ];
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let (_, scenario) = scenarios.iter().find(|(known, _)| *known == name).expect("a scenario");
+    scenario();
+}
+
+fn builder() -> Builder {
+    perf_sdk::builder().listen("off").report(false).budget("off")
+}
+
+fn start() -> Handle {
+    builder().start().unwrap()
+}
+
+#[inline(never)]
+fn work(mut sum: u64) -> u64 {
+    for n in 0..2_000_u64 {
+        sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+    }
+    sum
+}
+
+#[inline(never)]
+fn spin(time: Duration) -> u64 {
+    let (start, mut sum) = (Instant::now(), 1_u64);
+    while start.elapsed() < time && !STOP.load(Relaxed) {
+        sum = work(sum);
+    }
+    sum
+}
+
+#[profiled]
+fn busy(time: Duration) -> u64 {
+    spin(time)
+}
+
+/// Runs `capture` while `threads` are busy.
+fn beside<T>(threads: usize, capture: impl FnOnce() -> T) -> T {
+    STOP.store(false, Relaxed);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| busy(Duration::from_secs(60)));
+        }
+        // The first samples of a thread say where its stack is.
+        thread::sleep(Duration::from_millis(300));
+        let captured = capture();
+        STOP.store(true, Relaxed);
+        captured
+    })
+}
+
+/// Waits until `is_so`, ten seconds at most.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(10), "waited for {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Runs `what` in a forked child, and expects it to be true there.
+fn in_child(what: impl FnOnce() -> bool) {
+    let child = fork();
+    if child == 0 {
+        exit_now(if what() { 0 } else { 1 });
+    }
+    assert_eq!(wait_for(child), 0);
+}
+
+/// Names at an address, innermost first.
+fn names(profile: &CpuProfile, address: u32) -> Vec<String> {
+    let address: &Address = &profile.code.addresses[address as usize];
+    let names: Vec<String> = address.lines.iter().map(|line| line.function.clone()).collect();
+    if names.is_empty() { vec![profile.code.place(address)] } else { names }
+}
+
+fn path(profile: &CpuProfile, stack: &CpuStack) -> Vec<String> {
+    stack.addresses.iter().flat_map(|address| names(profile, *address)).collect()
+}
+
+/// CPU time of stacks that `is_meant`.
+fn cpu_ns(profile: &CpuProfile, is_meant: impl Fn(&[String]) -> bool) -> u64 {
+    profile.stacks.iter().filter(|stack| is_meant(&path(profile, stack))).map(|stack| stack.cpu_ns).sum()
+}
+
+fn seconds(name: &str, otherwise: u64) -> Duration {
+    let asked = std::env::var(name).ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(asked.unwrap_or(otherwise))
+}
+
+/// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints one line each.
+fn coverage() {
+    let handle = start();
+    let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8)];
+    for (hz, threads) in rates {
+        let profile = beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
+        let wanted = profile.process_ns as f64 / 1e9 * f64::from(hz);
+        println!(
+            "{} at {hz} × {threads}: coverage {:.4}, {} samples of {wanted:.0}, cut {}, leaf only {}, dropped {}, handler {} ns in the median, {:?}",
+            profile.engine,
+            profile.coverage(),
+            profile.samples,
+            profile.cut,
+            profile.leaf_only,
+            profile.dropped,
+            profile.handler_median_ns,
+            profile.phases,
+        );
+        // A sample that is due may come a period or a tick later.
+        let allowed = 0.97 - 0.05 * threads as f64 / 8.0..=1.03 + 0.05 * threads as f64 / 8.0;
+        assert!(allowed.contains(&profile.coverage()), "coverage {}", profile.coverage());
+        assert_eq!((profile.dropped, profile.hz), (0, hz));
+        assert!(profile.engine != "perf-clock" || profile.samples as f64 > wanted * 0.95, "{wanted}");
+        let whole = cpu_ns(&profile, |path| {
+            path.iter().any(|name| name.ends_with("stacks::spin"))
+                && path.iter().any(|name| name.contains("thread_start"))
+        });
+        assert!(whole as f64 > profile.sampled_ns as f64 * 0.9, "{whole} of {}", profile.sampled_ns);
+    }
+}
+
+#[inline(always)]
+fn quarter(sum: u64) -> u64 {
+    let mut sum = sum;
+    for n in 0..1_000_u64 {
+        sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+    }
+    sum
+}
+
+#[inline(always)]
+fn three_quarters(sum: u64) -> u64 {
+    let mut sum = sum;
+    for n in 0..3_000_u64 {
+        sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+    }
+    sum
+}
+
+#[inline(never)]
+fn both(mut sum: u64) -> u64 {
+    sum = quarter(sum);
+    three_quarters(sum)
+}
+
+#[inline(never)]
+fn split(time: Duration) -> u64 {
+    let (start, mut sum) = (Instant::now(), 1);
+    while start.elapsed() < time {
+        sum = both(sum);
+    }
+    sum
+}
+
+fn split_profile() -> CpuProfile {
+    let handle = start();
+    thread::scope(|scope| {
+        scope.spawn(|| black_box(split(Duration::from_secs(4))));
+        thread::sleep(Duration::from_millis(300));
+        handle.cpu_profile(Duration::from_secs(3), Some(4_000)).unwrap()
+    })
+}
+
+/// Two inlined callees have their shares, and the innermost function is never lost.
+fn attribution() {
+    let profile = split_profile();
+    let of =
+        |name: &str| cpu_ns(&profile, |path| path.iter().any(|part| part.rsplit("::").next() == Some(name))) as f64;
+    let (small, large) = (of("quarter"), of("three_quarters"));
+    println!("{} samples: {:.1} %", profile.samples, 100.0 * small / (small + large));
+    if profile.engine == "perf-clock" {
+        assert!(profile.samples >= 2_000, "{}", profile.samples);
+    }
+    let share = small / (small + large);
+    // Timers look at the kernel's ticks only, so their samples are few: four standard errors.
+    let few = 4.0 * (0.25 * 0.75 / profile.samples as f64).sqrt();
+    let allowed = if profile.samples >= 2_000 { 0.03 } else { few };
+    assert!((share - 0.25).abs() <= allowed, "{share}");
+    let outside = profile.sampled_ns as f64 - small - large;
+    assert!(outside < profile.sampled_ns as f64 * 0.1, "{outside} of {}", profile.sampled_ns);
+}
+
+/// Prints how much of the CPU time is known by the names of the functions, by any name of theirs, and by a place in a module.
+fn stripped() {
+    let profile = split_profile();
+    let known = cpu_ns(&profile, |path| path.iter().any(|part| part.ends_with("three_quarters")));
+    let placed = cpu_ns(&profile, |path| path.iter().any(|part| part.starts_with("stripped") && part.contains("+0x")));
+    let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
+    println!("{:.2} {:.2} {}", share(known), share(placed), profile.stacks.len());
+}
+
+#[profiled]
+async fn asynchronous() -> u64 {
+    let first = spin(Duration::from_millis(300));
+    tokio::task::yield_now().await;
+    first.wrapping_add(spin(Duration::from_millis(300)))
+}
+
+/// Samples know the profiled function that they were taken in, over awaits, and agree with its exact CPU time.
+fn scopes() {
+    let handle = start();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..4).map(|_| tokio::spawn(asynchronous())).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    busy(Duration::from_millis(800));
+    thread::sleep(Duration::from_millis(400));
+    let profile = CpuProfile::take().unwrap();
+    let of = |name: &str| -> u64 {
+        let is_in = |stack: &&CpuStack| stack.scope.last().is_some_and(|scope| scope.name == name);
+        profile.stacks.iter().filter(is_in).map(|stack| stack.cpu_ns).sum()
+    };
+    let snapshot = handle.snapshot();
+    for name in ["asynchronous", "busy"] {
+        let exact = function(&snapshot, name).exclusive.cpu_ns;
+        let (sampled, exact) = (of(name) as f64, exact as f64);
+        println!("{name}: {sampled} of {exact}");
+        assert!((0.75..1.25).contains(&(sampled / exact)), "{name}: {sampled} sampled, {exact} exact");
+        let beside = function(&snapshot, name);
+        assert!(beside.stack_samples > 20 && beside.sampled_cpu_ns as f64 >= sampled, "{beside:?}");
+    }
+    let threads: Vec<&str> = profile.stacks.iter().map(|stack| stack.thread.as_str()).collect();
+    assert!(threads.contains(&"tokio-rt-worker") && threads.contains(&"stacks"), "{threads:?}");
+    let sampling = snapshot.stacks.unwrap();
+    assert!(sampling.coverage().unwrap() > 0.85 && sampling.refused == 0, "{sampling:?}");
+}
+
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+extern "C" fn handle_urgent(_: i32) {
+    HANDLED.fetch_add(1, Relaxed);
+}
+
+fn take_signal() {
+    let handler = (handle_urgent as extern "C" fn(i32) as *const ()).addr();
+    // SAFETY: a handler that adds to an atomic.
+    unsafe { libc::signal(libc::SIGURG, handler) };
+}
+
+/// A program that handles the signal goes on doing so.
+fn taken_signal() {
+    take_signal();
+    let handle = start();
+    busy(Duration::from_millis(300));
+    assert_eq!(handle.snapshot().profiler.stacks, "the program handles the signal SIGURG itself");
+    assert!(CpuProfile::take().is_none() && handle.snapshot().stacks.is_none());
+    assert_eq!(HANDLED.load(Relaxed), 0);
+    // SAFETY: to this process, which handles it.
+    unsafe { libc::raise(libc::SIGURG) };
+    assert_eq!(HANDLED.load(Relaxed), 1);
+}
+
+/// One that takes it later has it to itself after a look.
+fn taken_over() {
+    let handle = start();
+    busy(Duration::from_millis(300));
+    assert!(CpuProfile::take().unwrap().samples > 0);
+    take_signal();
+    let is_told = || handle.snapshot().profiler.stacks == "the program took over the signal SIGURG";
+    until("the sampler to see it", is_told);
+    thread::sleep(Duration::from_millis(100));
+    let handled = HANDLED.load(Relaxed);
+    busy(Duration::from_millis(300));
+    assert_eq!(HANDLED.load(Relaxed), handled, "no timer of ours calls the program's handler");
+}
+
+fn limit(resource: libc::__rlimit_resource_t, most: u64) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    // SAFETY: a valid limit.
+    assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+}
+
+/// More threads than timers: the rest is sampled, and the figures say who is missing.
+fn pending_signals() {
+    limit(libc::RLIMIT_SIGPENDING, 64);
+    let handle = builder().stacks("cpu-timer").start().unwrap();
+    let profile = beside(100, || {
+        until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused > 0));
+        handle.cpu_profile(Duration::from_secs(1), None).unwrap()
+    });
+    assert!(profile.refused >= 36 && profile.samples > 0, "{} refused, {} samples", profile.refused, profile.samples);
+    assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());
+}
+
+/// The engine of events keeps no descriptor.
+fn descriptors() {
+    limit(libc::RLIMIT_NOFILE, 256);
+    let handle = start();
+    let profile = thread::scope(|scope| {
+        for _ in 0..300 {
+            scope.spawn(|| {
+                busy(Duration::from_millis(1));
+                while !STOP.load(Relaxed) {
+                    thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+        beside(2, || handle.cpu_profile(Duration::from_secs(1), Some(1_000)).unwrap())
+    });
+    println!("{}: {} threads, {} refused", profile.engine, profile.threads, profile.refused);
+    assert!(profile.threads >= 300 && profile.refused == 0 && profile.samples > 0, "{}", profile.threads);
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+    assert!(open < 64, "{open} descriptors");
+}
+
+/// Threads that allocate, load libraries, panic, fork, run programs, start and end, under as many signals as there can be.
+fn robust() {
+    let handle = builder().heap("4KiB").start().unwrap();
+    std::panic::set_hook(Box::new(|_| {}));
+    let time = seconds("SECONDS", 6);
+    let began = Instant::now();
+    let is_over = || began.elapsed() > time;
+    let done: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
+    let repeat = |at: usize, what: &dyn Fn()| {
+        while !is_over() {
+            what();
+            done[at].fetch_add(1, Relaxed);
+        }
+    };
+    let profile = thread::scope(|scope| {
+        scope.spawn(|| {
+            repeat(0, &|| {
+                let mut held: Vec<Vec<u8>> = (1..200).map(|n| vec![1; n * 37]).collect();
+                held.sort_by_key(|block| block[block.len() / 2] as usize ^ block.len());
+                black_box(held);
+            });
+        });
+        scope.spawn(|| {
+            repeat(1, &|| {
+                // SAFETY: a library of the C library's own, without initialisers that matter.
+                unsafe {
+                    let library = libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW);
+                    busy(Duration::from_micros(200));
+                    if !library.is_null() {
+                        libc::dlclose(library);
+                    }
+                }
+            });
+        });
+        scope.spawn(|| {
+            repeat(2, &|| {
+                let _ = std::panic::catch_unwind(|| {
+                    busy(Duration::from_micros(100));
+                    panic!("on purpose");
+                });
+            });
+        });
+        scope.spawn(|| {
+            repeat(3, &|| {
+                in_child(|| {
+                    let mut held = Vec::new();
+                    for n in 0..50_usize {
+                        held.push(vec![0_u8; n * 100]);
+                    }
+                    black_box(&held);
+                    true
+                });
+            });
+        });
+        scope.spawn(|| {
+            repeat(4, &|| {
+                assert!(std::process::Command::new("true").status().unwrap().success());
+            });
+        });
+        scope.spawn(|| {
+            repeat(5, &|| {
+                thread::spawn(|| busy(Duration::from_millis(2))).join().unwrap();
+            });
+        });
+        thread::sleep(Duration::from_millis(100));
+        handle.cpu_profile(time - Duration::from_millis(600), Some(4_000)).unwrap()
+    });
+    let done: Vec<u64> = done.iter().map(|count| count.load(Relaxed)).collect();
+    println!(
+        "{}: {} samples, coverage {:.3}, {} dropped, {} cut, {} leaf only; rounds {done:?}",
+        profile.engine,
+        profile.samples,
+        profile.coverage(),
+        profile.dropped,
+        profile.cut,
+        profile.leaf_only
+    );
+    assert!(done.iter().all(|count| *count > 0) && profile.samples > 100);
+    assert!(HeapStacks::take().is_some_and(|stacks| !stacks.stacks.is_empty()));
+}
+
+/// A forked child is not signalled, and can have a sampler of its own; the parent's goes on.
+fn forked() {
+    let handle = start();
+    busy(Duration::from_millis(300));
+    in_child(|| {
+        let own = start();
+        busy(Duration::from_millis(500));
+        thread::sleep(Duration::from_millis(300));
+        let profile = CpuProfile::take().unwrap();
+        drop(own);
+        profile.samples > 10 && profile.threads >= 1
+    });
+    let before = CpuProfile::take().unwrap().samples;
+    busy(Duration::from_millis(300));
+    assert!(CpuProfile::take().unwrap().samples > before + 10);
+    drop(handle);
+}
+
+/// Started and ended again and again.
+fn restarts() {
+    for round in 0..20 {
+        let handle = start();
+        until(&format!("samples in round {round}"), || {
+            busy(Duration::from_millis(60));
+            CpuProfile::take().unwrap().samples > 2
+        });
+        drop(handle);
+        assert!(CpuProfile::take().is_none());
+        busy(Duration::from_millis(20));
+    }
+}
+
+#[inline(never)]
+fn keep_small() -> Vec<Vec<u8>> {
+    // Not its last call, which would take its place on the stack.
+    black_box((0..500).map(|_| vec![1; 8 << 10]).collect())
+}
+
+#[inline(never)]
+fn keep_large() -> Vec<Vec<u8>> {
+    black_box((0..100).map(|_| vec![1; 64 << 10]).collect())
+}
+
+#[profiled]
+fn keep() -> [Vec<Vec<u8>>; 2] {
+    [keep_small(), keep_large()]
+}
+
+/// The live heap of one profiled function, told apart by the functions within.
+fn heap_stacks() {
+    let handle = builder().heap("4KiB").start().unwrap();
+    // Where this thread's stack is.
+    busy(Duration::from_millis(500));
+    thread::sleep(Duration::from_millis(300));
+    let kept = keep();
+    let stacks = HeapStacks::take().unwrap();
+    let held = |function: &str| -> u64 {
+        let is_within = |addresses: &[u32]| {
+            let lines = addresses.iter().flat_map(|address| &stacks.code.addresses[*address as usize].lines);
+            lines.into_iter().any(|line| line.function.ends_with(function))
+        };
+        let within = stacks.stacks.iter().filter(|stack| is_within(&stack.addresses));
+        let within = within.filter(|stack| stack.scope.last().is_some_and(|scope| scope.name == "keep"));
+        within.map(|stack| stack.live.bytes).sum()
+    };
+    let expected = [("keep_small", 500 * (8_u64 << 10)), ("keep_large", 100 * (64_u64 << 10))];
+    for (name, bytes) in expected {
+        let seen = held(name);
+        println!("{name}: {seen} of {bytes}");
+        assert!((seen as f64 / bytes as f64 - 1.0).abs() < 0.3, "{name}: {seen} of {bytes}");
+    }
+    let innermost = stacks.stacks.iter().filter_map(|stack| stack.addresses.first());
+    for address in innermost {
+        let lines = &stacks.code.addresses[*address as usize].lines;
+        assert!(!lines.last().is_some_and(|line| line.function.contains("perf_sdk::memory")), "{lines:?}");
+    }
+    let everything = handle.snapshot().heap.unwrap();
+    drop(kept);
+    let after = HeapStacks::take().unwrap();
+    let still: u64 =
+        after.stacks.iter().filter(|s| s.scope.last().is_some_and(|s| s.name == "keep")).map(|s| s.live.bytes).sum();
+    assert!(still < 1 << 20, "{still} of {everything:?}");
+}
+
+/// Nothing where nobody wants it.
+fn off() {
+    let handle = builder().stacks("off").start().unwrap();
+    busy(Duration::from_millis(200));
+    assert!(handle.cpu_profile(Duration::from_millis(10), None).is_none() && CpuProfile::take().is_none());
+    assert_eq!(handle.snapshot().profiler.stacks, "off");
+}
+
+/// An endpoint beside busy threads, until standard input ends.
+fn serve() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().unwrap();
+    println!("{}", handle.address().unwrap());
+    beside(2, || std::io::stdin().read_to_end(&mut Vec::new()).unwrap());
+}
+
+#[inline(never)]
+fn descend(depth: u32, time: Duration) -> u64 {
+    if depth == 0 { black_box(spin(time)) } else { black_box(descend(depth - 1, time)) }
+}
+
+/// Prints what starting takes, and what half of the handlers take less than beneath 70 frames.
+fn deep() {
+    let began = Instant::now();
+    let handle = start();
+    println!("started in {:?}", began.elapsed());
+    for hz in [99, 1_000] {
+        let profile = thread::scope(|scope| {
+            scope.spawn(|| descend(64, Duration::from_secs(4)));
+            thread::sleep(Duration::from_millis(300));
+            handle.cpu_profile(Duration::from_secs(3), Some(hz)).unwrap()
+        });
+        let frames = profile.stacks.iter().max_by_key(|stack| stack.samples).map_or(0, |stack| stack.addresses.len());
+        let each_ns = profile.handler_ns as f64 / profile.samples as f64;
+        println!(
+            "{} at {hz}: {frames} frames, {} ns in the median, {each_ns:.0} ns on average with the way there and back",
+            profile.engine, profile.handler_median_ns
+        );
+        assert!(frames >= 70 && profile.cut == 0, "{frames} frames");
+    }
+}
+
+/// Prints whether stacks are sampled here.
+fn probe() {
+    println!("{}", start().snapshot().profiler.stacks);
+}
+
+/// A thread that does nothing but compute; prints its number.
+fn quiet() {
+    let handle = start();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            // SAFETY: no arguments, cannot fail.
+            println!("{}", unsafe { libc::gettid() });
+            busy(Duration::from_millis(1_500));
+        });
+        thread::sleep(Duration::from_millis(500));
+        let profile = handle.cpu_profile(Duration::from_millis(700), None).unwrap();
+        assert!(profile.samples > 5, "{}", profile.samples);
+    });
+}
+
+/// What a switch from one thread to another and back costs.
+fn switches() {
+    const ROUNDS: u32 = 20_000;
+    let _handle = start();
+    let (send, receive) = std::sync::mpsc::channel::<()>();
+    let (answer, answered) = std::sync::mpsc::channel::<()>();
+    let other = thread::spawn(move || {
+        busy(Duration::ZERO);
+        receive.iter().try_for_each(|()| answer.send(()))
+    });
+    busy(Duration::ZERO);
+    thread::sleep(Duration::from_millis(600));
+    let start = process_cpu();
+    for _ in 0..ROUNDS {
+        send.send(()).unwrap();
+        answered.recv().unwrap();
+    }
+    println!("{:.2} µs", (process_cpu() - start).as_nanos() as f64 / 1e3 / f64::from(ROUNDS));
+    drop(send);
+    other.join().unwrap().unwrap();
+}

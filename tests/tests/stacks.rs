@@ -1,0 +1,201 @@
+//! Samples of stacks: one process a scenario, under each way to signal threads; and what readers make of their profiles.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use perf_sdk_tests::{has, run};
+
+const STACKS: &str = env!("CARGO_BIN_EXE_stacks");
+
+/// Ways to signal threads that can be forced.
+const ENGINES: [&str; 2] = ["cpu-timer", "perf-clock"];
+
+macro_rules! scenarios {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test]
+        fn $name() {
+            run(STACKS, stringify!($name), &[]);
+        })+
+    };
+}
+
+scenarios! {
+    taken_signal,
+    taken_over,
+    pending_signals,
+    descriptors,
+    forked,
+    restarts,
+    heap_stacks,
+    off,
+}
+
+/// Whether threads can be signalled so here: many containers and hosts forbid perf events.
+fn works(engine: &str) -> bool {
+    let output = run(STACKS, "probe", &[("PERF_STACKS", engine)]);
+    let state = String::from_utf8_lossy(&output.stdout);
+    let works = state.trim() == format!("on, {engine}");
+    if !works {
+        eprintln!("SKIPPED: {engine}: {}", state.trim());
+    }
+    works
+}
+
+fn under_each(scenario: &str) {
+    for engine in ENGINES.into_iter().filter(|engine| works(engine)) {
+        let output = run(STACKS, scenario, &[("PERF_STACKS", engine)]);
+        print!("{engine}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn samples_stand_for_the_cpu_time_that_was_used() {
+    run(STACKS, "coverage", &[]);
+    under_each("coverage");
+}
+
+#[test]
+fn inlined_functions_have_their_shares() {
+    under_each("attribution");
+}
+
+#[test]
+fn samples_know_their_scope() {
+    under_each("scopes");
+}
+
+#[test]
+fn nothing_breaks_under_many_signals() {
+    under_each("robust");
+}
+
+/// Beside the program, so that two tests do not meet.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("perf-sdk-{name}-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn binutils(command: &str, arguments: &[&str], folder: &Path) {
+    let status = Command::new(command).args(arguments).current_dir(folder).status().unwrap();
+    assert!(status.success(), "{command} {arguments:?}");
+}
+
+/// The share of CPU time whose function is known by name, and the share that is known as a place in the program.
+fn known(program: &Path) -> (f64, f64) {
+    let output = run(&program.display().to_string(), "stripped", &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    (numbers[0], numbers[1])
+}
+
+/// A stripped program gives the same stacks, as places in it; with its debug file beside it, and only with its own, they have names.
+#[test]
+fn a_stripped_program_has_its_names_from_its_debug_file() {
+    if !has("objcopy", &["--version"], "install Debian's binutils") {
+        return;
+    }
+    let folder = folder("stripped");
+    std::fs::copy(STACKS, folder.join("whole")).unwrap();
+    binutils("objcopy", &["--only-keep-debug", "whole", "stripped.debug"], &folder);
+    binutils("objcopy", &["--strip-all", "whole", "stripped"], &folder);
+    binutils("objcopy", &["--add-gnu-debuglink=stripped.debug", "stripped"], &folder);
+    let with = known(&folder.join("stripped"));
+    std::fs::rename(folder.join("stripped.debug"), folder.join("elsewhere")).unwrap();
+    let without = known(&folder.join("stripped"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(with.0 > 0.6, "{with:?}");
+    assert!(without.0 == 0.0 && without.1 > 0.9, "{without:?}");
+}
+
+/// The handler calls nothing of the system's: in the trace of a thread that computes there is nothing but the returns from it.
+#[test]
+fn the_handler_makes_no_system_call() {
+    if !has("strace", &["-V"], "install Debian's strace") {
+        return;
+    }
+    let folder = folder("strace");
+    let trace = folder.join("trace");
+    let output = Command::new("strace")
+        .args(["--quiet=all", "-f", "-o"])
+        .arg(&trace)
+        .args([STACKS, "quiet"])
+        .env("PERF_STACKS", "cpu-timer")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let thread = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let text = std::fs::read_to_string(&trace).unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let own: Vec<&str> = text.lines().filter(|line| line.split_whitespace().next() == Some(&thread)).collect();
+    let first = own.iter().position(|line| line.contains("SIGURG")).expect("a signal");
+    let last = own.iter().rposition(|line| line.contains("rt_sigreturn")).expect("a return");
+    let others: Vec<&&str> =
+        own[first..=last].iter().filter(|line| !line.contains("SIGURG") && !line.contains("rt_sigreturn")).collect();
+    assert!(last - first > 10 && others.is_empty(), "{others:?}");
+}
+
+/// A process that serves until this drops.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start() -> Self {
+        let mut child = Command::new(STACKS).arg("serve").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        Self { child, address: address.trim().to_owned() }
+    }
+
+    /// What Go's own reader says of a profile that it fetches itself.
+    fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
+        let output = Command::new("go")
+            .args(["tool", "pprof"])
+            .args(arguments)
+            .arg(format!("http://{}/debug/pprof/{place}", self.address))
+            .env("PPROF_TMPDIR", folder)
+            .env("HOME", folder)
+            .output()
+            .unwrap();
+        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{place} {arguments:?}: {said}\n{complained}");
+        said.into_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn gos_pprof_fetches_every_profile() {
+    if !has("go", &["version"], "install Debian's golang-go") {
+        return;
+    }
+    let folder = folder("go");
+    let served = Served::start();
+    let read = |arguments: &[&str], place: &str| served.read(&folder, arguments, place);
+    let top = read(&["-top"], "profile?seconds=1");
+    assert!(top.contains("Type: cpu") && top.contains("stacks::work") && top.contains("coverage"), "{top}");
+    let raw = read(&["-raw"], "profile?seconds=1&hz=250");
+    assert!(raw.contains("PeriodType: cpu nanoseconds") && raw.contains("Period: 4000000"), "{raw}");
+    assert!(raw.contains("scope:[stacks::busy]") && raw.contains("thread:[stacks]"), "{raw}");
+    let traces = read(&["-traces"], "profile?seconds=1");
+    assert!(traces.contains("stacks::spin") && traces.contains("scope:  stacks::busy"), "{traces}");
+    let rooted = read(&["-top", "-tagroot", "scope"], "profile?seconds=1");
+    assert!(rooted.lines().any(|line| line.ends_with(" stacks::busy")), "{rooted}");
+    let scopes = read(&["-top", "-sample_index=cpu"], "scopes?seconds=1");
+    assert!(scopes.contains("stacks::busy"), "{scopes}");
+    for (place, kind) in [("heap", "inuse_space"), ("allocs", "alloc_space"), ("goroutine", "goroutine")] {
+        let top = read(&["-top"], place);
+        assert!(top.contains(&format!("Type: {kind}")), "{place}: {top}");
+    }
+    drop(served);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
