@@ -210,7 +210,7 @@ impl Fold {
         #[cfg(feature = "stacks")]
         let stacks = self.stacks();
         #[cfg(not(feature = "stacks"))]
-        let stacks = None;
+        let stacks: Option<super::StackSampling> = None;
         for (function, both) in self.functions.iter_mut().zip(&self.both) {
             function.wall.merge(both);
             if let Some(cpu) = &mut function.cpu {
@@ -227,6 +227,9 @@ impl Fold {
         dropped.insert("shared".to_owned(), record::shared_calls());
         #[cfg(feature = "heap")]
         dropped.insert("heap".to_owned(), memory::lost_samples());
+        #[cfg(all(feature = "heap", feature = "stacks"))]
+        dropped.insert("heap_stacks".to_owned(), memory::lost_stacks());
+        dropped.extend(stacks.iter().map(|stacks| ("stacks".to_owned(), stacks.dropped)));
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
         let reading = record::budget_reading();
         let profiler = Profiler {
