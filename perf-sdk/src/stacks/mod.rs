@@ -6,6 +6,8 @@
 //! | `slot`, `ring` | what a signal handler knows of its thread, and writes |
 //! | `unwind`, `image` | from registers to callers, by the tables of what is loaded |
 //! | `signalled` | one thread that is signalled |
+//! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
+//! | `times` | how long handlers take |
 //! | `sampler` | has threads signalled, reads their rings |
 //! | `totals` | what it has found, at one moment |
 //! | `table` | how often each stack was seen |
@@ -13,42 +15,53 @@
 //! | `running` | the sampler of this process |
 //! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
 
-mod engine;
-mod image;
+// Where threads can be sampled.
+#![cfg_attr(
+    not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))),
+    allow(dead_code)
+)]
+
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod linux;
-mod mapped;
-mod ring;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod running;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+#[path = "absent.rs"]
+mod sampler;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod sampler;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod signalled;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod slot;
-mod symbols;
-mod table;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod totals;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod unwind;
+
+mod engine;
+mod host;
+mod image;
+mod mapped;
+mod ring;
+mod running;
+mod symbols;
+mod table;
+mod times;
+mod totals;
 
 use std::any::Any;
 use std::io;
 use std::time::Instant;
 
 pub(crate) use engine::{Engine, Rules};
+pub(crate) use host::Host;
 pub(crate) use image::{Image, holding};
-pub(crate) use sampler::Host;
 pub(crate) use symbols::resolve;
 pub(crate) use table::Seen;
 pub(crate) use totals::{Picture, Totals};
 
 use crate::background::Background;
 use crate::scope::Site;
+use host::{LEAST_LOOK, Unavailable};
 use running::{Running, running, set_running, with_sampler};
-use sampler::{LEAST_LOOK, Sampler, Unavailable};
+use sampler::Sampler;
 
 /// Samples per second of CPU time, if nobody says otherwise.
 pub(crate) const USUAL_HZ: u32 = 99;
@@ -67,7 +80,7 @@ pub(crate) fn start(
         // One that is about to end.
         Some(running) => running.end(),
         // Nobody sampled before, or the parent of this process.
-        None => slot::give_all_back(),
+        None => Sampler::forget_parent(),
     }
     let running = set_running(Sampler::new(rules, host));
     if running.unavailable().is_some() {
@@ -102,6 +115,7 @@ pub(crate) fn state() -> String {
     let why_not = || match running().and_then(Running::unavailable) {
         Some(Unavailable::Taken) => "the program handles the signal SIGURG itself",
         Some(Unavailable::Refused) => "the kernel refuses CPU timers and perf events",
+        Some(Unavailable::Elsewhere) => "not on this system",
         None => "off",
     };
     on.unwrap_or_else(|| why_not().to_owned())

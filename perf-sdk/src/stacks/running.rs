@@ -5,7 +5,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use std::sync::{Mutex, PoisonError};
 
-use super::sampler::{Sampler, Unavailable};
+use super::host::Unavailable;
+use super::sampler::Sampler;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
 static RUNNING: AtomicPtr<Running> = AtomicPtr::new(ptr::null_mut());
@@ -45,8 +46,8 @@ impl Running {
 
     /// Its sampler samples no more.
     pub(super) fn end(&self) {
-        let sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(sampler);
+        // Dropped when the lock is not held any more.
+        let _ended = self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Why there is no sampler.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Rules};
+use super::host::{Host, LEAST_LOOK, Unavailable};
 use super::image::Image;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
@@ -14,11 +15,10 @@ use super::table::{Seen, Table};
 use super::totals::{Picture, Totals};
 use super::unwind::Unwinder;
 use crate::clock;
-use crate::scope::{Scopes, Site};
+use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.
 const LOOK: Duration = Duration::from_millis(250);
-pub(super) const LEAST_LOOK: Duration = Duration::from_millis(5);
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 200;
 /// Samples of usual depth that fit into half of a ring.
@@ -29,17 +29,6 @@ const NEW: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_secs(2);
 /// Reads of the memory map, which take the longer the more is mapped.
 const MAP_SHARE: u32 = 50;
-
-/// What the sampler must know of the recorder.
-#[derive(Clone, Copy)]
-pub(crate) struct Host {
-    /// Threads that made a profiled call, with their open calls.
-    pub(crate) scopes: fn() -> Vec<(u32, *const Scopes)>,
-    /// Threads of the profiler, which are not sampled.
-    pub(crate) own: fn() -> Vec<u32>,
-    /// Takes what handlers cost since it was last told, nanoseconds.
-    pub(crate) spent: fn(u64),
-}
 
 pub(super) struct Sampler {
     host: Host,
@@ -75,13 +64,6 @@ pub(super) struct Sampler {
     tick_ns: u64,
     random: u64,
     sample: Sample,
-}
-
-/// Why there are no samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unavailable {
-    Taken,
-    Refused,
 }
 
 impl Sampler {
@@ -127,6 +109,11 @@ impl Sampler {
         crate::scope::set_walk(Slot::walk_here);
         sampler.sweep();
         Ok(sampler)
+    }
+
+    /// Before the first one of this process, which may be a forked child.
+    pub(super) fn forget_parent() {
+        slot::give_all_back();
     }
 
     /// Looks after everything; how long until the next time.
@@ -299,11 +286,12 @@ impl Sampler {
     }
 
     fn begin(&mut self, thread: u32) {
-        let name = self.table.thread(&linux::thread_name(thread));
-        match Signalled::new(thread, name) {
-            Some(signalled) => drop(self.threads.insert(thread, signalled)),
-            None => drop(self.refused.insert(thread)),
-        }
+        let Some(mut signalled) = Signalled::new(thread) else {
+            self.refused.insert(thread);
+            return;
+        };
+        signalled.name = self.table.thread(&linux::thread_name(thread));
+        self.threads.insert(thread, signalled);
         self.signal(thread);
     }
 

@@ -27,9 +27,9 @@ pub(super) struct Signalled {
 
 impl Signalled {
     /// Not signalled yet. `None`: there are as many threads as can be.
-    pub(super) fn new(thread: u32, name: u32) -> Option<Self> {
+    pub(super) fn new(thread: u32) -> Option<Self> {
         let slot = slot::take_slot(thread)?;
-        Some(Self { slot, source: None, began: Instant::now(), name, is_known_to_recorder: false })
+        Some(Self { slot, source: None, began: Instant::now(), name: 0, is_known_to_recorder: false })
     }
 
     /// Signalled from now on after each `period_ns`, at first after `first_ns`; a period of 0: not any more. `false`: the system refuses.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::linux;
 use super::ring::{Facts, Ring};
+use super::times;
 use super::unwind::{End, Memory, Registers, Unwinder};
 use crate::clock;
 use crate::scope::{Scopes, Site, callers};
@@ -39,25 +40,8 @@ pub(super) struct Counts {
     pub(super) dropped_ns: AtomicU64,
     /// In the handler, ticks.
     pub(super) spent: AtomicU64,
-    /// How often the handler took how long: see [`bucket`].
-    pub(super) times: [AtomicU64; TIMES],
-}
-
-/// Quarters of octaves, from 64 ns on.
-pub(super) const TIMES: usize = 48;
-
-/// Where a time counts.
-fn bucket(ns: u64) -> usize {
-    let ns = ns.max(64);
-    let octave = ns.ilog2();
-    let quarter = (ns >> (octave - 2)) & 3;
-    ((octave as usize - 6) * 4 + quarter as usize).min(TIMES - 1)
-}
-
-/// The upper bound of a bucket, nanoseconds.
-pub(super) fn bound_ns(bucket: usize) -> u64 {
-    let (octave, quarter) = (bucket as u32 / 4 + 6, bucket as u64 % 4);
-    (1 << octave) + (quarter + 1) * (1 << (octave - 2))
+    /// How often the handler took how long: see [`times::bucket`].
+    pub(super) times: [AtomicU64; times::BUCKETS],
 }
 
 /// One thread that is sampled.
@@ -125,7 +109,7 @@ impl Slot {
                 dropped: AtomicU64::new(0),
                 dropped_ns: AtomicU64::new(0),
                 spent: AtomicU64::new(0),
-                times: [const { AtomicU64::new(0) }; TIMES],
+                times: [const { AtomicU64::new(0) }; times::BUCKETS],
             },
             busy: AtomicBool::new(false),
             in_use: AtomicPtr::new(ptr::null_mut()),
@@ -251,7 +235,7 @@ impl Slot {
         }
         let took = clock::wall().ticks().saturating_sub(began);
         add(&self.counts.spent, took);
-        add(&self.counts.times[bucket(clock::wall().ns(took))], 1);
+        add(&self.counts.times[times::bucket(clock::wall().ns(took))], 1);
     }
 
     /// The addresses of the calling thread's frames, for a hook on it, and how many they are. As [`sample`](Self::sample) it does nothing else.
@@ -411,18 +395,4 @@ fn wait_until(is_so: impl Fn() -> bool) -> bool {
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
     // SAFETY: samples are made by `Slot::sample` only: the address of a node's path, which is never freed.
     unsafe { callers(ptr::with_exposed_provenance(scope as usize)) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_lie_below_their_bucket_s_bound() {
-        for ns in (0..100_000).step_by(7) {
-            let at = bucket(ns);
-            assert!(ns < bound_ns(at) || at == TIMES - 1, "{ns}");
-            assert!(at == 0 || ns >= bound_ns(at - 1), "{ns}");
-        }
-    }
 }

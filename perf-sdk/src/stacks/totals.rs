@@ -2,8 +2,8 @@
 
 use super::engine::Engine;
 use super::image::Image;
-use super::slot;
 use super::table::Stacks;
+use super::times;
 
 /// Sums since sampling began.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,8 +28,8 @@ pub(crate) struct Totals {
     pub(crate) handler_ns: u64,
     /// How many came in each sixteenth of the kernel's tick.
     pub(crate) phases: [u64; 16],
-    /// How often a handler took how long, by [`slot::bound_ns`].
-    pub(crate) times: [u64; slot::TIMES],
+    /// How often a handler took how long, by [`times::bound_ns`].
+    pub(crate) times: [u64; times::BUCKETS],
     /// Threads that are sampled, and those that cannot be.
     pub(crate) threads: u64,
     pub(crate) refused: u64,
@@ -62,7 +62,7 @@ impl Default for Totals {
             folded: 0,
             handler_ns: 0,
             phases: [0; 16],
-            times: [0; slot::TIMES],
+            times: [0; times::BUCKETS],
             threads: 0,
             refused: 0,
         }
@@ -90,7 +90,7 @@ impl Totals {
             sum += count;
             sum >= half
         });
-        at.map_or(0, slot::bound_ns)
+        at.map_or(0, times::bound_ns)
     }
 
     fn since(self, before: &Self) -> Self {

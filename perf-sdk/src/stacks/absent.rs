@@ -1,0 +1,63 @@
+//! In the sampler's place, where there is none.
+
+use std::time::Duration;
+
+use super::engine::{Engine, Rules};
+use super::host::{Host, Unavailable};
+#[cfg(feature = "heap")]
+use super::image::Image;
+use super::table::Seen;
+use super::totals::{Picture, Totals};
+use crate::scope::Site;
+
+/// There is none.
+pub(super) enum Sampler {}
+
+impl Sampler {
+    pub(super) fn new(_: Rules, _: Host) -> Result<Self, Unavailable> {
+        Err(Unavailable::Elsewhere)
+    }
+
+    pub(super) fn forget_parent() {}
+
+    pub(super) fn look(&mut self) -> Duration {
+        match *self {}
+    }
+
+    pub(super) fn want(&mut self, _: u32) {
+        match *self {}
+    }
+
+    pub(super) fn want_no_more(&mut self, _: u32) {
+        match *self {}
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        match *self {}
+    }
+
+    pub(super) fn picture(&mut self) -> Picture {
+        match *self {}
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        match *self {}
+    }
+
+    #[cfg(feature = "heap")]
+    pub(super) fn images(&self) -> Vec<Image> {
+        match *self {}
+    }
+
+    pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
+        match *self {}
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        match *self {}
+    }
+
+    pub(super) fn is_taken(&self) -> bool {
+        match *self {}
+    }
+}

@@ -1,0 +1,31 @@
+//! What lies between the sampler and those who have it.
+
+use std::time::Duration;
+
+use crate::scope::Scopes;
+
+/// Between two looks, at least.
+pub(super) const LEAST_LOOK: Duration = Duration::from_millis(5);
+
+/// What the sampler must know of the recorder.
+#[derive(Clone, Copy)]
+pub(crate) struct Host {
+    /// Threads that made a profiled call, with their open calls.
+    pub(crate) scopes: fn() -> Vec<(u32, *const Scopes)>,
+    /// Threads of the profiler, which are not sampled.
+    pub(crate) own: fn() -> Vec<u32>,
+    /// Takes what handlers cost since it was last told, nanoseconds.
+    pub(crate) spent: fn(u64),
+}
+
+/// Why there are no samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// The program handles the signal.
+    Taken,
+    /// The kernel does.
+    Refused,
+    /// Nobody knows how, on this system.
+    #[allow(dead_code, reason = "of systems without a sampler")]
+    Elsewhere,
+}

@@ -1,0 +1,32 @@
+//! How long handlers take, roughly: an array that a handler can add to.
+
+/// Quarters of octaves, from 64 ns on.
+pub(super) const BUCKETS: usize = 48;
+
+/// Where a time counts.
+pub(super) fn bucket(ns: u64) -> usize {
+    let ns = ns.max(64);
+    let octave = ns.ilog2();
+    let quarter = (ns >> (octave - 2)) & 3;
+    ((octave as usize - 6) * 4 + quarter as usize).min(BUCKETS - 1)
+}
+
+/// The upper bound of a bucket, nanoseconds.
+pub(super) fn bound_ns(bucket: usize) -> u64 {
+    let (octave, quarter) = (bucket as u32 / 4 + 6, bucket as u64 % 4);
+    (1 << octave) + (quarter + 1) * (1 << (octave - 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_lie_below_their_bucket_s_bound() {
+        for ns in (0..100_000).step_by(7) {
+            let at = bucket(ns);
+            assert!(ns < bound_ns(at) || at == BUCKETS - 1, "{ns}");
+            assert!(at == 0 || ns >= bound_ns(at - 1), "{ns}");
+        }
+    }
+}
