@@ -166,34 +166,38 @@ fn coverage() {
 }
 
 #[inline(always)]
-fn quarter(sum: u64) -> u64 {
+fn quarter(sum: u64, steps: u64) -> u64 {
     let mut sum = sum;
-    for n in 0..1_000_u64 {
+    for n in 0..steps {
         sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
     }
     sum
 }
 
 #[inline(always)]
-fn three_quarters(sum: u64) -> u64 {
+fn three_quarters(sum: u64, steps: u64) -> u64 {
     let mut sum = sum;
-    for n in 0..3_000_u64 {
+    for n in 0..3 * steps {
         sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
     }
     sum
 }
 
 #[inline(never)]
-fn both(mut sum: u64) -> u64 {
-    sum = quarter(sum);
-    three_quarters(sum)
+fn both(mut sum: u64, steps: u64) -> u64 {
+    sum = quarter(sum, steps);
+    three_quarters(sum, steps)
 }
 
 #[inline(never)]
 fn split(time: Duration) -> u64 {
-    let (start, mut sum) = (Instant::now(), 1);
+    let (start, mut sum, mut random) = (Instant::now(), 1, 0x9e37_79b9_7f4a_7c15_u64);
     while start.elapsed() < time {
-        sum = both(sum);
+        // Rounds of one length would go in step with the samples.
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        sum = both(sum, 500 + random % 1_000);
     }
     sum
 }
