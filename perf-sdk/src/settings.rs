@@ -153,7 +153,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "cpu_clock",
         variable: "PERF_CPU_CLOCK",
-        allowed: "perf-time, perf-seq, rseq or syscall",
+        allowed: "perf-time, rseq, perf-seq or syscall",
         default: "the first that passes its self-test",
         meaning: "how thread CPU time is read",
     },

@@ -183,7 +183,7 @@ impl Builder {
         self.set("stacks_hz", hz.to_string())
     }
 
-    /// Forces a thread CPU clock: `perf-time`, `perf-seq`, `rseq` or `syscall`.
+    /// Forces a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
     pub fn cpu_clock(self, engine: impl Into<String>) -> Self {
         self.set("cpu_clock", engine)
     }

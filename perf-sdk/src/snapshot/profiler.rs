@@ -48,7 +48,7 @@ pub struct Profiler {
     /// What it may hold, bytes.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub memory_limit_bytes: u64,
-    /// The thread CPU clock in use: `perf-time`, `perf-seq`, `rseq` or `syscall`.
+    /// The thread CPU clock in use: `perf-time`, `rseq`, `perf-seq` or `syscall`.
     pub cpu_clock: String,
     /// Whether the live heap is sampled: `on`, or why not.
     #[cfg_attr(feature = "enabled", serde(default))]
