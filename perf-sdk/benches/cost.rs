@@ -69,6 +69,12 @@ fn sampled(x: u64) -> u64 {
 }
 
 #[inline(never)]
+fn labelled(x: u64) -> u64 {
+    const TENANTS: [&str; 4] = ["acme", "globex", "initech", "umbrella"];
+    perf_sdk::with_labels([("tenant", TENANTS[x as usize % 4]), ("route", "/search")], || black_box(x))
+}
+
+#[inline(never)]
 fn nested(x: u64) -> u64 {
     let _guard = enter(&OUTER);
     measured(x)
@@ -119,6 +125,7 @@ fn main() {
         row("allocating call", "two reads"),
         row("passed over", "two reads"),
         row("one in 64", "two reads"),
+        row("with two labels", "two reads"),
         row("one read", "one read"),
         row("wall clock", "one read"),
         row("CPU clock", "one read"),
@@ -134,6 +141,7 @@ fn main() {
             ns_per_call(measured_pair),
             ns_per_call(passed),
             ns_per_call(sampled),
+            ns_per_call(labelled),
             ns_per_call(|_| clock.raw()),
             ns_per_call(|_| clocks.wall()),
             ns_per_call(|_| clocks.cpu()),

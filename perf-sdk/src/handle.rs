@@ -105,6 +105,17 @@ impl Handle {
         snapshot::Window::of(window, hz)
     }
 
+    /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`, whether they run or wait: looked at `hz` times a second, 1 to
+    /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled, see
+    /// [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
+    ///
+    /// **Cost.** See [`WallProfile`](snapshot::WallProfile): it interrupts system calls in which threads wait.
+    #[cfg(feature = "stacks")]
+    #[must_use]
+    pub fn wall_profile(&self, window: std::time::Duration, hz: u32, threads: &str) -> Option<snapshot::WallProfile> {
+        snapshot::WallWindow::of(window, hz, threads)
+    }
+
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

@@ -47,6 +47,8 @@ mod once;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod outcome;
+#[cfg(feature = "enabled")]
+mod pattern;
 #[cfg(feature = "pool")]
 pub mod pool;
 mod rate;
@@ -93,7 +95,7 @@ pub use perf_macros::profiled;
 #[cfg(feature = "tokio")]
 pub use record::spawn;
 #[cfg(feature = "enabled")]
-pub use record::{FutureExt, Profiled, Scope, measure, record, set_trace_hook};
+pub use record::{FutureExt, Labelled, Profiled, Scope, measure, record, set_trace_hook, with_labels};
 #[cfg(feature = "serve")]
 pub use serve::router;
 #[cfg(feature = "tracing")]
@@ -104,8 +106,8 @@ pub use tracing_layer::{TracingLayer, tracing_layer};
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
-    Alloc, Builder, Counted, FutureExt, Handle, Profiled, Scope, assert_allocations, assert_no_leak, measure, record,
-    set_trace_hook,
+    Alloc, Builder, Counted, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure,
+    record, set_trace_hook, with_labels,
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;

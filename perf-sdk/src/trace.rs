@@ -1,7 +1,7 @@
 //! The trace that a thread is in.
 
 /// Identifies the trace and span that a thread is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceContext {
     /// 16 bytes, big-endian, as in W3C Trace Context.
     pub trace_id: [u8; 16],
@@ -9,5 +9,31 @@ pub struct TraceContext {
     pub span_id: [u8; 8],
 }
 
+#[cfg_attr(not(any(feature = "stacks", feature = "tracing")), allow(dead_code))]
+impl TraceContext {
+    /// The trace's id as two words, upper one first, and the span's.
+    pub(crate) fn words(self) -> [u64; 3] {
+        let trace = u128::from_be_bytes(self.trace_id);
+        [(trace >> 64) as u64, trace as u64, u64::from_be_bytes(self.span_id)]
+    }
+
+    /// The other way round.
+    pub(crate) fn of_words([upper, lower, span]: [u64; 3]) -> Self {
+        let trace = u128::from(upper) << 64 | u128::from(lower);
+        Self { trace_id: trace.to_be_bytes(), span_id: span.to_be_bytes() }
+    }
+}
+
 /// Tells which trace the calling thread is in.
 pub type TraceHook = fn() -> Option<TraceContext>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_keep_all_of_it() {
+        let context = TraceContext { trace_id: *b"0123456789abcdef", span_id: *b"ghijklmn" };
+        assert_eq!(TraceContext::of_words(context.words()), context);
+    }
+}

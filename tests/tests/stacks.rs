@@ -7,20 +7,34 @@ use std::process::{Child, Command, Stdio};
 use perf_sdk_tests::{has, run};
 
 const STACKS: &str = env!("CARGO_BIN_EXE_stacks");
+const LABELS: &str = env!("CARGO_BIN_EXE_labels");
 
 /// Ways to signal threads that can be forced.
 const ENGINES: [&str; 2] = ["cpu-timer", "perf-clock"];
 
 macro_rules! scenarios {
-    ($($name:ident),+ $(,)?) => {
+    ($program:ident: $($name:ident),+ $(,)?) => {
         $(#[test]
         fn $name() {
-            run(STACKS, stringify!($name), &[]);
+            print!("{}", String::from_utf8_lossy(&run($program, stringify!($name), &[]).stdout));
         })+
     };
 }
 
 scenarios! {
+    LABELS:
+    labels,
+    many_labels,
+    spans,
+    wall,
+    chosen,
+    silent,
+    beside,
+    many_threads,
+}
+
+scenarios! {
+    STACKS:
     taken_signal,
     taken_over,
     pending_signals,
@@ -152,10 +166,12 @@ impl Served {
 
     /// What Go's own reader says of a profile that it fetches itself.
     fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
+        let path = place.strip_prefix('/').map_or_else(|| format!("debug/pprof/{place}"), str::to_owned);
         let output = Command::new("go")
-            .args(["tool", "pprof"])
+            // Names are looked up after the window, by an unoptimised build beside other tests: longer than Go would wait.
+            .args(["tool", "pprof", "-timeout=60"])
             .args(arguments)
-            .arg(format!("http://{}/debug/pprof/{place}", self.address))
+            .arg(format!("http://{}/{path}", self.address))
             .env("PPROF_TMPDIR", folder)
             .env("HOME", folder)
             .output()
@@ -192,6 +208,8 @@ fn gos_pprof_fetches_every_profile() {
     assert!(rooted.lines().any(|line| line.ends_with(" stacks::busy")), "{rooted}");
     let scopes = read(&["-top", "-sample_index=cpu"], "scopes?seconds=1");
     assert!(scopes.contains("stacks::busy"), "{scopes}");
+    let wall = read(&["-top", "-sample_index=offcpu"], "/debug/fgprof?seconds=1&threads=stacks");
+    assert!(wall.contains("Type: offcpu") && wall.contains(" threads (stacks), 99 per second each: "), "{wall}");
     for (place, kind) in [("heap", "inuse_space"), ("allocs", "alloc_space"), ("goroutine", "goroutine")] {
         let top = read(&["-top"], place);
         assert!(top.contains(&format!("Type: {kind}")), "{place}: {top}");

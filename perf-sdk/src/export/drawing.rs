@@ -1,10 +1,12 @@
 //! Stacks with weights: what all flamegraph formats are made of.
 
+#[cfg(feature = "stacks")]
+use super::WallWeight;
 use super::Weight;
 use super::stacks::{self, full_name};
-#[cfg(feature = "stacks")]
-use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{Code, CpuProfile, WallProfile, WallStack};
 use crate::units::time;
 
 /// What a stack's number counts.
@@ -78,21 +80,62 @@ impl Drawing {
         }
     }
 
-    /// Sampled stacks; with `function` only those within that profiled function.
+    /// Sampled CPU time; with `function` only that within that profiled function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_samples(profile: &CpuProfile, function: Option<&str>) -> Self {
+        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, stack.cpu_ns));
+        let seconds = profile.window_ns as f64 / 1e9;
+        let coverage = profile.coverage() * 100.0;
+        Self {
+            weight: "cpu_samples".to_owned(),
+            title: title("CPU time", function),
+            subtitle: format!(
+                "{} samples over {seconds:.1} s, {coverage:.0} % of the process's CPU time",
+                profile.samples
+            ),
+            ..Self::of_rows(&profile.code, rows, function)
+        }
+    }
+
+    /// Sampled wall time, or what of it was off the CPU; with `function` only that within that profiled function.
+    #[cfg(feature = "stacks")]
+    pub(super) fn of_wall(profile: &WallProfile, weight: WallWeight, function: Option<&str>) -> Self {
+        let weigh = |stack: &WallStack| match weight {
+            WallWeight::Wall => stack.wall_ns,
+            WallWeight::OffCpu => stack.off_cpu_ns,
+        };
+        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, weigh(stack)));
+        let what = match weight {
+            WallWeight::Wall => "Wall time",
+            WallWeight::OffCpu => "Off-CPU time",
+        };
+        let seconds = profile.window_ns as f64 / 1e9;
+        Self {
+            weight: weight.name().to_owned(),
+            title: title(what, function),
+            subtitle: format!("{} looks at {} threads over {seconds:.1} s", profile.samples, profile.threads),
+            ..Self::of_rows(&profile.code, rows, function)
+        }
+    }
+
+    /// Stacks with weights in nanoseconds, by what the program calls their addresses.
+    #[cfg(feature = "stacks")]
+    fn of_rows<'a>(
+        code: &Code,
+        rows: impl Iterator<Item = (&'a [crate::snapshot::Frame], &'a [u32], u64)>,
+        function: Option<&str>,
+    ) -> Self {
         let mut numbers = std::collections::HashMap::new();
         let mut frames = Vec::new();
         // An address may be several frames; outermost first.
-        let of_address: Vec<Vec<u32>> = profile
-            .code
+        let of_address: Vec<Vec<u32>> = code
             .addresses
             .iter()
             .map(|address| {
                 let mut lines: Vec<(String, String)> =
                     address.lines.iter().rev().map(|line| (line.function.clone(), line.file.clone())).collect();
                 if lines.is_empty() {
-                    lines.push((profile.code.place(address), String::new()));
+                    lines.push((code.place(address), String::new()));
                 }
                 let number = |(name, file): (String, String)| {
                     *numbers.entry((name, file)).or_insert_with_key(|(name, file)| {
@@ -106,34 +149,19 @@ impl Drawing {
         let is_in = |scope: &crate::snapshot::Frame| {
             function.is_none_or(|name| scope.name == name || scope.full_name() == name)
         };
-        let wanted = profile.stacks.iter().filter(|stack| function.is_none() || stack.scope.iter().any(is_in));
-        let stacks = wanted.map(|stack| Stack {
-            path: stack
-                .addresses
-                .iter()
-                .rev()
-                .filter_map(|address| of_address.get(*address as usize))
-                .flatten()
-                .copied()
-                .collect(),
-            weight: stack.cpu_ns,
-        });
-        let stacks = stacks.filter(|stack| !stack.path.is_empty() && stack.weight > 0).collect();
+        let wanted = rows.filter(|(scope, _, _)| function.is_none() || scope.iter().any(is_in));
+        let path = |addresses: &[u32]| -> Vec<u32> {
+            let frames = addresses.iter().rev().filter_map(|address| of_address.get(*address as usize));
+            frames.flatten().copied().collect()
+        };
+        let stacks = wanted.map(|(_, addresses, weight)| Stack { path: path(addresses), weight });
         Self {
-            weight: "cpu_samples".to_owned(),
-            title: match function {
-                Some(function) => format!("CPU time within {function}"),
-                None => "CPU time of all threads".to_owned(),
-            },
-            subtitle: format!(
-                "{} samples over {:.1} s, {:.0} % of the process's CPU time",
-                profile.samples,
-                profile.window_ns as f64 / 1e9,
-                profile.coverage() * 100.0
-            ),
+            weight: String::new(),
+            title: String::new(),
+            subtitle: String::new(),
             unit: Unit::Nanoseconds,
+            stacks: stacks.filter(|stack| !stack.path.is_empty() && stack.weight > 0).collect(),
             frames,
-            stacks,
             empty: "no sample was taken yet".to_owned(),
         }
     }
@@ -154,5 +182,13 @@ impl Drawing {
             .collect();
         lines.sort_unstable();
         lines
+    }
+}
+
+#[cfg(feature = "stacks")]
+fn title(what: &str, function: Option<&str>) -> String {
+    match function {
+        Some(function) => format!("{what} within {function}"),
+        None => format!("{what} of all threads"),
     }
 }

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use inferno::flamegraph::{self, Direction, Options};
 
+#[cfg(feature = "stacks")]
+use super::WallWeight;
 use super::Weight;
 use super::drawing::{Drawing, Unit};
-#[cfg(feature = "stacks")]
-use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, WallProfile};
 
 /// Writes an interactive SVG; with `function` only its subtrees.
 ///
@@ -26,6 +28,20 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     // Whole stacks are high: the outermost frames on top, where one looks first.
     draw(&Drawing::of_samples(profile, function), Direction::Inverted, to)
+}
+
+/// Writes an interactive SVG of wall time by sampled stacks; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
+#[cfg(feature = "stacks")]
+pub fn write_wall(
+    profile: &WallProfile,
+    weight: WallWeight,
+    function: Option<&str>,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    draw(&Drawing::of_wall(profile, weight, function), Direction::Inverted, to)
 }
 
 fn draw(drawing: &Drawing, direction: Direction, to: &mut impl Write) -> io::Result<()> {

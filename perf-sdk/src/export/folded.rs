@@ -2,11 +2,13 @@
 
 use std::io::{self, Write};
 
+#[cfg(feature = "stacks")]
+use super::WallWeight;
 use super::Weight;
 use super::drawing::Drawing;
-#[cfg(feature = "stacks")]
-use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, WallProfile};
 
 /// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or counts.
 ///
@@ -23,6 +25,20 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(&Drawing::of_samples(profile, function), to)
+}
+
+/// Writes one line a sampled stack of wall time, weights in nanoseconds; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer.
+#[cfg(feature = "stacks")]
+pub fn write_wall(
+    profile: &WallProfile,
+    weight: WallWeight,
+    function: Option<&str>,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    draw(&Drawing::of_wall(profile, weight, function), to)
 }
 
 fn draw(drawing: &Drawing, to: &mut impl Write) -> io::Result<()> {

@@ -43,4 +43,6 @@ pub use exposition::Exposition;
 pub(crate) use exposition::Pieces;
 pub use negotiate::Format;
 pub use stacks::has_function;
+#[cfg(feature = "stacks")]
+pub use weight::WallWeight;
 pub use weight::{UnknownWeight, Weight};

@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+#[cfg(feature = "stacks")]
+use super::WallWeight;
 use super::drawing::{Drawing, Unit};
 use super::{Weight, json};
-#[cfg(feature = "stacks")]
-use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, WallProfile};
 
 #[derive(Serialize)]
 struct File<'a> {
@@ -61,6 +63,20 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(Drawing::of_samples(profile, function), to)
+}
+
+/// Writes wall time by sampled stacks; with `function` only those within that profiled function.
+///
+/// # Errors
+/// Those of the writer.
+#[cfg(feature = "stacks")]
+pub fn write_wall(
+    profile: &WallProfile,
+    weight: WallWeight,
+    function: Option<&str>,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    draw(Drawing::of_wall(profile, weight, function), to)
 }
 
 fn draw(drawing: Drawing, to: &mut impl Write) -> io::Result<()> {

@@ -122,6 +122,28 @@ impl FromStr for Weight {
     }
 }
 
+/// Of wall time that was sampled.
+#[cfg(feature = "stacks")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WallWeight {
+    /// All of it, nanoseconds.
+    Wall,
+    /// What of it was off the CPU, nanoseconds.
+    OffCpu,
+}
+
+#[cfg(feature = "stacks")]
+impl WallWeight {
+    /// As in a query: `wall_samples`, `offcpu_samples`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wall => "wall_samples",
+            Self::OffCpu => "offcpu_samples",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,6 +18,12 @@ pub trait FutureExt: Future + Sized {
     fn profiled(self, _name: &'static str) -> Profiled<Self, Returned> {
         Profiled { future: self, judge: PhantomData }
     }
+
+    /// This future.
+    #[inline(always)]
+    fn labelled<const N: usize, V: AsRef<str>>(self, _labels: [(&'static str, V); N]) -> Labelled<Self> {
+        Labelled { future: self }
+    }
 }
 
 impl<F: Future> FutureExt for F {}
@@ -36,8 +42,8 @@ impl Scope {
 
     /// This future.
     #[inline(always)]
-    pub fn inherit<F: Future>(self, future: F) -> Profiled<F, Returned> {
-        Profiled { future, judge: PhantomData }
+    pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
+        Profiled { future: Labelled { future }, judge: PhantomData }
     }
 }
 
@@ -54,6 +60,26 @@ pin_project! {
 }
 
 impl<F: Future, J> Future for Profiled<F, J> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(context)
+    }
+}
+
+pin_project! {
+    /// A future as it is.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    #[repr(transparent)]
+    pub struct Labelled<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Labelled<F> {
     type Output = F::Output;
 
     #[inline(always)]

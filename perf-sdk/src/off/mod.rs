@@ -13,6 +13,6 @@ mod record;
 pub use alloc::{Alloc, Counted};
 pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
-pub use future::{FutureExt, Profiled, Scope};
+pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::{Builder, Handle};
-pub use record::{measure, record, set_trace_hook};
+pub use record::{measure, record, set_trace_hook, with_labels};

@@ -18,6 +18,7 @@ reasons! {
     OutOfOrder "out_of_order" "A guard dropped before the guards opened after it.",
     Stale "stale" "A guard opened before a fork, or on another thread's record.",
     Names "names" "Too many names made at run time.",
+    Labels "labels" "A label whose name is reserved or too long, or for which there is no room; values beyond the limit, which count as `(other)`.",
     ErrorText "error_text" "Two errors at one site at the same moment, or an error whose text could not be made.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }

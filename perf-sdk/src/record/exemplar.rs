@@ -20,14 +20,15 @@ static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 /// Asks `hook` for the trace of a profiled call, and keeps it as the exemplar of the call's latency bucket.
 ///
 /// It is asked at the end of a call, on the calling thread, at most about once a second for each bucket of each function
-/// and thread. It must not block. A later call replaces an earlier one. Without a hook there are no exemplars.
+/// and thread; and by the layer of the feature `tracing` once a span, so that samples of stacks bear the trace and span too. It must not block. A later call
+/// replaces an earlier one. Without a hook there are no exemplars.
 pub fn set_trace_hook(hook: TraceHook) {
     HOOK.store(hook as *mut (), Release);
 }
 
 /// One relaxed load when there is none.
 #[inline]
-pub(super) fn hook() -> Option<TraceHook> {
+pub(crate) fn hook() -> Option<TraceHook> {
     let hook = HOOK.load(Relaxed);
     if hook.is_null() {
         return None;

@@ -3,19 +3,21 @@
 use std::future::Future;
 
 use super::future::{Profiled, Returned};
+use super::labelled::{self, Labelled};
 use super::node::Node;
 use super::registry;
 use super::user::{caller, named};
-use crate::scope::Options;
+use crate::scope::{LabelSet, Options};
 
 /// What tasks are called.
 const NAME: &str = "task";
 
-/// The scope that a thread is in: a profiled function as reached by its callers. It may be kept, and sent to other threads.
+/// The scope that a thread is in: a profiled function as reached by its callers, and the labels in force. It may be kept, and sent to other threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     /// `None` outside of all.
     node: Option<&'static Node>,
+    labels: Option<&'static LabelSet>,
 }
 
 impl Scope {
@@ -25,11 +27,12 @@ impl Scope {
     #[must_use]
     pub fn current() -> Self {
         let node = registry::current().map(|record| record.top()).filter(|node| node.site().is_some());
-        Self { node }
+        Self { node, labels: labelled::current() }
     }
 
     /// `future` as a callee of this scope, named `task`, wherever and whenever it is polled: in the call tree, in flamegraphs and in the live heap
-    /// it stands beneath the function that spawned it, and so does all that it calls.
+    /// it stands beneath the function that spawned it, and so does all that it calls. Samples of its stacks bear this scope's
+    /// [labels](super::with_labels).
     ///
     /// ```
     /// # fn spawn_elsewhere<F>(_: F) {}
@@ -43,8 +46,9 @@ impl Scope {
     ///
     /// **Blind spots.** The spawning function's own figures are those of its calls, as of any function that has its work done elsewhere.
     #[track_caller]
-    pub fn inherit<F: Future>(self, future: F) -> Profiled<F, Returned> {
-        Profiled::new_under(named(NAME, caller::<F>(), Options::DEFAULT), self.node, future, Returned)
+    pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
+        let site = named(NAME, caller::<F>(), Options::DEFAULT);
+        Profiled::new_under(site, self.node, Labelled::new(self.labels, future), Returned)
     }
 }
 

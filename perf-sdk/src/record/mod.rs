@@ -15,6 +15,7 @@ mod guard;
 mod in_place;
 mod index;
 mod inherit;
+mod labelled;
 mod node;
 mod overhead;
 mod owner;
@@ -33,12 +34,17 @@ mod user;
 mod usual;
 
 pub(crate) use error_text::note_error;
+#[cfg(feature = "tracing")]
+pub(crate) use exemplar::hook as trace_hook;
 pub use exemplar::set_trace_hook;
 pub use future::{Judge, Judged, Profiled, Returned};
 pub use guard::{Guard, enter};
 pub use inherit::Scope;
 #[cfg(feature = "tokio")]
 pub use inherit::spawn;
+#[cfg(feature = "tracing")]
+pub(crate) use labelled::set_span;
+pub use labelled::{Labelled, with_labels};
 pub use user::{FutureExt, measure, record};
 
 pub(crate) use arena::{DEFAULT_LIMIT_BYTES, limit_bytes, mapped_bytes, set_limit_bytes};

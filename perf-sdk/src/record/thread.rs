@@ -19,7 +19,7 @@ use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
 use super::stack::Stack;
 use crate::clock::{ThreadCpu, Wall};
-use crate::scope::{Options, Sample, Scopes, Site, Source};
+use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
@@ -133,6 +133,22 @@ impl ThreadRecord {
         ptr::from_ref(self).cast()
     }
 
+    /// Owner only: the labels in force.
+    pub(super) fn labels(&self) -> Option<&'static LabelSet> {
+        self.scopes.labels()
+    }
+
+    /// Owner only.
+    pub(super) fn set_labels(&self, labels: Option<&'static LabelSet>) {
+        self.scopes.set_labels(labels);
+    }
+
+    /// Owner only: see [`SpanIds`](crate::scope::SpanIds).
+    #[cfg(feature = "tracing")]
+    pub(super) fn set_span(&self, words: Option<[u64; 3]>) {
+        self.scopes.span.set(words);
+    }
+
     /// What a handler on the owner's thread may know.
     #[cfg(feature = "stacks")]
     pub(crate) fn scopes_for_handler(&'static self) -> *const Scopes {
@@ -187,6 +203,8 @@ impl ThreadRecord {
     pub(super) fn reset_stack(&self) {
         self.stack.set_depth(0);
         self.set_top(self.root);
+        self.scopes.set_labels(None);
+        self.scopes.span.set(None);
     }
 
     /// Owner only: the latest call's number.

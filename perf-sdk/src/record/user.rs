@@ -9,6 +9,7 @@ use super::call::{self, Measured, leave_busy, leave_for_good};
 use super::dropped::{self, Reason};
 use super::future::{Profiled, Returned};
 use super::guard::{self, Guard};
+use super::labelled::Labelled;
 use super::ring::Finished;
 use super::shared::SharedSite;
 use super::switch;
@@ -103,6 +104,18 @@ pub trait FutureExt: Future + Sized {
     #[track_caller]
     fn profiled(self, name: &'static str) -> Profiled<Self, Returned> {
         Profiled::new(named(name, caller::<Self>(), Options::DEFAULT), self, Returned)
+    }
+
+    /// This future with labels that samples of stacks bear while it is polled, beside those in force where it is made: see
+    /// [`with_labels`](super::with_labels).
+    ///
+    /// ```
+    /// use perf_sdk::FutureExt as _;
+    /// let answer = async { 7 }.labelled([("tenant", "acme")]);
+    /// # drop(answer);
+    /// ```
+    fn labelled<const N: usize, V: AsRef<str>>(self, labels: [(&'static str, V); N]) -> Labelled<Self> {
+        Labelled::extend(&labels, self)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The thread's current scope.
+#![allow(unsafe_code)]
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed, Ordering::Release};
 
-use super::Site;
+use super::{LabelSet, Site, SpanIds};
 
 /// One function reached by one path of callers. The first field of a call-tree node; immutable once published and
 /// never freed, so a hook or a handler may walk it from any thread.
@@ -27,6 +28,11 @@ pub(crate) struct Scopes {
     pub(crate) top: AtomicPtr<Path>,
     /// What walks the thread's stack; null: its stack cannot be walked.
     pub(crate) walker: AtomicPtr<()>,
+    /// Those in force; null: none. Written by the owner only.
+    labels: AtomicPtr<LabelSet>,
+    /// The trace and span that the thread is in.
+    #[cfg_attr(not(all(feature = "stacks", feature = "tracing")), allow(dead_code))]
+    pub(crate) span: SpanIds,
 }
 
 /// Walks the calling thread's stack: the addresses of its frames, innermost first, and how many they are. Neither allocates, nor locks, nor calls
@@ -45,7 +51,25 @@ pub(crate) fn set_walk(walk: Walk) {
 
 impl Scopes {
     pub(crate) fn new(top: *const Path) -> Self {
-        Self { top: AtomicPtr::new(top.cast_mut()), walker: AtomicPtr::new(ptr::null_mut()) }
+        Self {
+            top: AtomicPtr::new(top.cast_mut()),
+            walker: AtomicPtr::new(ptr::null_mut()),
+            labels: AtomicPtr::new(ptr::null_mut()),
+            span: SpanIds::new(),
+        }
+    }
+
+    /// Owner only: the labels in force.
+    pub(crate) fn labels(&self) -> Option<&'static LabelSet> {
+        // SAFETY: null or a set, which is never freed.
+        unsafe { self.labels.load(Relaxed).as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn set_labels(&self, labels: Option<&'static LabelSet>) {
+        let labels = labels.map_or(ptr::null(), ptr::from_ref);
+        // `Release`: whoever reads a sample may read the set.
+        self.labels.store(labels.cast_mut(), Release);
     }
 
     /// On the scopes' own thread: the addresses of its frames, as many as there is room for. Their number; 0 where nobody can walk.

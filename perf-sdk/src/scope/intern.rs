@@ -1,16 +1,12 @@
 //! Sites for names that are known only at run time.
-#![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use super::chains::{Chains, hash_texts};
 use super::{Options, Site, Source};
 
 /// Names kept at most; further ones are refused, so that a name made from data cannot eat the memory.
 const MAX_NAMES: usize = 10_000;
-/// Chains of the table of all names. No lock: a signal handler or a forked child might find it held for ever.
-const CHAINS: usize = 1_024;
 /// A small direct-mapped cache a thread, by address.
 const CACHE: usize = 64;
 
@@ -26,15 +22,13 @@ thread_local! {
     static SEEN: [Cell<Option<Cached>>; CACHE] = const { [const { Cell::new(None) }; CACHE] };
 }
 
-/// One name; never freed.
+/// One name.
 struct Entry {
     key: Key,
     site: Site,
-    next: *const Entry,
 }
 
-static NAMES: [AtomicPtr<Entry>; CHAINS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHAINS];
-static COUNT: AtomicUsize = AtomicUsize::new(0);
+static NAMES: Chains<Entry, 1_024> = Chains::new();
 
 /// The site of `(name, module)`; `None` when there are too many names or the table cannot be reached.
 pub(crate) fn intern(
@@ -66,52 +60,17 @@ fn same(a: &str, b: &str) -> bool {
 
 fn find(key: Key, file: &'static str, line: u32) -> Option<&'static Site> {
     let (name, module, options) = key;
-    let hash = name
-        .bytes()
-        .chain(module.bytes())
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    let chain = &NAMES[hash as usize % CHAINS];
-    let mut newest = chain.load(Acquire);
-    if let Some(site) = in_chain(newest, &key) {
-        return Some(site);
+    let hash = hash_texts(&[name, module]);
+    let is_it = |entry: &Entry| entry.key == key;
+    if let Some(entry) = NAMES.find(hash, is_it) {
+        return Some(&entry.site);
     }
-    if COUNT.load(Relaxed) >= MAX_NAMES {
+    if NAMES.count() >= MAX_NAMES {
         return None;
     }
     let source = Source { name: Some(name), path: || "", ident: name, module, file, line };
-    let entry = Box::into_raw(Box::new(Entry { key, site: Site::new(source, options), next: newest }));
-    loop {
-        match chain.compare_exchange(newest, entry, Release, Acquire) {
-            Ok(_) => {
-                COUNT.fetch_add(1, Relaxed);
-                // SAFETY: the entry came from a box and is never freed.
-                return Some(unsafe { &(*entry).site });
-            }
-            Err(now) => {
-                if let Some(site) = in_chain(now, &key) {
-                    // SAFETY: nobody else has seen the entry.
-                    drop(unsafe { Box::from_raw(entry) });
-                    return Some(site);
-                }
-                newest = now;
-                // SAFETY: nobody else has seen the entry.
-                unsafe { (*entry).next = newest };
-            }
-        }
-    }
-}
-
-fn in_chain(newest: *const Entry, key: &Key) -> Option<&'static Site> {
-    let mut at = newest;
-    loop {
-        // SAFETY: null or an entry that is never freed; `Acquire` when the chain's head was read pairs with its
-        // publication, and older entries were published before.
-        let entry: &'static Entry = unsafe { at.as_ref() }?;
-        if entry.key == *key {
-            return Some(&entry.site);
-        }
-        at = entry.next;
-    }
+    let entry = Entry { key, site: Site::new(source, options) };
+    Some(&NAMES.find_or_add(hash, entry, is_it).0.site)
 }
 
 #[cfg(test)]

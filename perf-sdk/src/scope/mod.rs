@@ -3,12 +3,15 @@
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
 mod callers;
+mod chains;
 mod current;
 mod intern;
+mod labels;
 mod name;
 #[cfg(feature = "stacks")]
 mod newcomers;
 mod site;
+mod span;
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
 pub(crate) use callers::callers;
@@ -16,6 +19,9 @@ pub(crate) use callers::callers;
 pub(crate) use current::set_walk;
 pub(crate) use current::{Path, Scopes, Slot};
 pub(crate) use intern::intern;
+pub(crate) use labels::{LabelSet, MAX_LABELS, extend};
 #[cfg(feature = "stacks")]
 pub(crate) use newcomers::{announce, listen};
+pub(crate) use span::SpanIds;
+
 pub use site::{Options, Sample, Site, Source};

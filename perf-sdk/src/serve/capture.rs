@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
 use tokio::sync::Semaphore;
+#[cfg(feature = "stacks")]
+use tokio::sync::SemaphorePermit;
 
 use super::reply::{self, Refusal};
 use crate::snapshot::{self, Snapshot};
 #[cfg(feature = "stacks")]
-use crate::snapshot::{CpuProfile, Window};
+use crate::snapshot::{CpuProfile, WallProfile, WallWindow, Window};
 
 /// Captures at once: each holds a snapshot.
 const MAX_CAPTURES: usize = 4;
@@ -20,6 +22,9 @@ static CAPTURES: Semaphore = Semaphore::const_new(MAX_CAPTURES);
 /// Of stacks: each holds counts of what was seen, and all see the same samples.
 #[cfg(feature = "stacks")]
 const MAX_STACK_CAPTURES: usize = 16;
+/// How long a capture of stacks takes when nobody says.
+#[cfg(feature = "stacks")]
+pub(super) const USUAL: Duration = Duration::from_secs(30);
 #[cfg(feature = "stacks")]
 static STACK_CAPTURES: Semaphore = Semaphore::const_new(MAX_STACK_CAPTURES);
 
@@ -30,16 +35,18 @@ pub(super) struct Query(HashMap<String, String>);
 impl Query {
     /// A refusal for a parameter that is not `known`.
     pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
-        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
-            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
-        let mut query = HashMap::new();
-        for (name, value) in pairs.0 {
-            if !known.contains(&name.as_str()) {
-                return Err(Refusal::bad(format!("parameter {name:?} is not known; allowed: {}", list(known))));
-            }
-            query.insert(name, value);
+        let query = Self::parse_any(uri)?;
+        match query.0.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Refusal::bad(format!("parameter {name:?} is not known; allowed: {}", list(known)))),
+            None => Ok(query),
         }
-        Ok(Self(query))
+    }
+
+    /// Whatever its parameters are called.
+    pub(super) fn parse_any(uri: &Uri) -> Result<Self, Refusal> {
+        let pairs: axum::extract::Query<HashMap<String, String>> = axum::extract::Query::try_from_uri(uri)
+            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
+        Ok(Self(pairs.0))
     }
 
     /// The value of a parameter; an empty one counts as absent.
@@ -60,31 +67,44 @@ impl Query {
     /// that is nothing everything since the start.
     #[cfg(feature = "stacks")]
     pub(super) async fn cpu_profile(&self, otherwise: Option<Duration>) -> Result<CpuProfile, Refusal> {
-        let nothing = || {
-            let state = crate::stacks::state();
-            Refusal::new(StatusCode::NOT_FOUND, format!("there is no profile of CPU time: sampling of stacks: {state}"))
-        };
-        let is_none = |text: &str| text.parse::<f64>().is_ok_and(|seconds| seconds <= 0.0);
-        let time = if self.get("seconds").is_some_and(is_none) { None } else { self.seconds()? };
-        let hz = self.get("hz").map(|text| {
-            let allowed = 1..=crate::stacks::MAX_HZ;
-            let hz = text.parse().ok().filter(|hz| allowed.contains(hz));
-            hz.ok_or_else(|| {
-                Refusal::bad(format!("hz is {text:?}; allowed: a whole number from 1 to {}", allowed.end()))
-            })
-        });
-        let hz = hz.transpose()?;
-        let Some(time) = time.or(otherwise) else {
+        let nothing = || not_sampled("CPU time");
+        let hz = self.hz(crate::stacks::MAX_HZ)?;
+        let Some(time) = self.positive_seconds()?.or(otherwise) else {
             return reply::long_work(move || CpuProfile::take().ok_or_else(nothing)).await;
         };
-        let Ok(_place) = STACK_CAPTURES.try_acquire() else {
-            let text =
-                format!("{MAX_STACK_CAPTURES} captures are running, which is the most; try again when one has ended");
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
-        };
+        let _place = stack_capture()?;
         let window = reply::work(move || Window::open(hz).ok_or_else(nothing)).await?;
         tokio::time::sleep(time).await;
         reply::long_work(move || window.close().ok_or_else(nothing)).await
+    }
+
+    /// Wall time of the next `seconds`, or of 30, of the `threads` that fit, or all.
+    #[cfg(feature = "stacks")]
+    pub(super) async fn wall_profile(&self) -> Result<WallProfile, Refusal> {
+        let nothing = || not_sampled("wall time");
+        let hz = self.hz(crate::stacks::MAX_WALL_HZ)?.unwrap_or(crate::stacks::USUAL_HZ);
+        let time = self.positive_seconds()?.unwrap_or(USUAL);
+        let threads = self.get("threads").unwrap_or("*").to_owned();
+        let _place = stack_capture()?;
+        let window = reply::work(move || WallWindow::open(hz, &threads).ok_or_else(nothing)).await?;
+        tokio::time::sleep(time).await;
+        reply::long_work(move || window.close().ok_or_else(nothing)).await
+    }
+
+    /// As [`seconds`](Self::seconds); none for 0 or less, as Go has it.
+    #[cfg(feature = "stacks")]
+    fn positive_seconds(&self) -> Result<Option<Duration>, Refusal> {
+        let is_none = |text: &str| text.parse::<f64>().is_ok_and(|seconds| seconds <= 0.0);
+        if self.get("seconds").is_some_and(is_none) { Ok(None) } else { self.seconds() }
+    }
+
+    #[cfg(feature = "stacks")]
+    fn hz(&self, most: u32) -> Result<Option<u32>, Refusal> {
+        let Some(text) = self.get("hz") else { return Ok(None) };
+        match text.parse() {
+            Ok(hz) if (1..=most).contains(&hz) => Ok(Some(hz)),
+            _ => Err(Refusal::bad(format!("hz is {text:?}; allowed: a whole number from 1 to {most}"))),
+        }
     }
 
     /// What the request asks to see: the next `seconds`, or everything since the start.
@@ -112,6 +132,21 @@ impl Query {
         tokio::time::sleep(time).await;
         Ok((Some(before), take().await?))
     }
+}
+
+#[cfg(feature = "stacks")]
+fn stack_capture() -> Result<SemaphorePermit<'static>, Refusal> {
+    STACK_CAPTURES.try_acquire().map_err(|_| {
+        let text =
+            format!("{MAX_STACK_CAPTURES} captures are running, which is the most; try again when one has ended");
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
+    })
+}
+
+#[cfg(feature = "stacks")]
+fn not_sampled(what: &str) -> Refusal {
+    let state = crate::stacks::state();
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no profile of {what}: sampling of stacks: {state}"))
 }
 
 fn list(names: &[&str]) -> String {

@@ -2,12 +2,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::sampled::places;
 use super::{Code, Frame};
 use crate::clock;
 use crate::memory;
 use crate::stacks::{self, Picture, Wanted};
+use crate::trace::TraceContext;
 
-/// A stack that was seen, on threads of one name within one profiled scope.
+/// A stack that was seen, on threads of one name within one profiled scope, with the same labels and in one span.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CpuStack {
@@ -15,6 +17,11 @@ pub struct CpuStack {
     pub scope: Vec<Frame>,
     /// The thread's name.
     pub thread: String,
+    /// Those that the program gave with [`with_labels`](crate::with_labels), by name.
+    pub labels: Vec<(String, String)>,
+    /// The trace and span that it was in, by the [trace hook](crate::set_trace_hook) and the layer of the feature `tracing`. Of the newest 16,384 samples
+    /// within spans; older ones are with those outside of spans.
+    pub trace: Option<TraceContext>,
     /// Indices into the [code](CpuProfile::code)'s addresses, innermost first.
     pub addresses: Vec<u32>,
     /// Frames are missing at the outer end.
@@ -67,7 +74,7 @@ pub struct CpuProfile {
     pub threads: u64,
     /// Threads that could not be, for limits of the system.
     pub refused: u64,
-    /// By scope, thread and addresses, each once.
+    /// By scope, thread, labels, addresses and span, each once.
     pub stacks: Vec<CpuStack>,
     /// The code of the stacks.
     pub code: Code,
@@ -90,9 +97,8 @@ impl CpuProfile {
 
     fn of(now: Picture, before: Option<&Picture>) -> Self {
         let window = now.since(before);
-        let (code, numbers) =
-            Code::of(&window.images, window.stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
-        let mut profile = Self {
+        let (code, places) = places(&window.stacks, &window.images);
+        Self {
             taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
             window_ns: clock::wall().ns(window.totals.at),
             engine: window.engine.name().to_owned(),
@@ -111,27 +117,20 @@ impl CpuProfile {
             threads: window.totals.threads,
             refused: window.totals.refused,
             code,
-            stacks: Vec::new(),
-        };
-        let scopes: Vec<Vec<Frame>> =
-            window.stacks.scopes.iter().map(|sites| sites.iter().map(|site| Frame::of(site)).collect()).collect();
-        profile.stacks = window
-            .stacks
-            .stacks
-            .iter()
-            .map(|(key, seen)| CpuStack {
-                scope: scopes.get(key.scope as usize).cloned().unwrap_or_default(),
-                thread: window.stacks.threads.get(key.thread as usize).cloned().unwrap_or_default(),
-                addresses: key.frames.iter().filter_map(|address| numbers.get(address).copied()).collect(),
-                is_cut: key.is_cut,
-                samples: seen.samples,
-                cpu_ns: seen.cpu_ns,
-            })
-            .collect();
-        profile.stacks.sort_unstable_by(|a, b| {
-            (&a.scope, &a.thread, &a.addresses, a.is_cut).cmp(&(&b.scope, &b.thread, &b.addresses, b.is_cut))
-        });
-        profile
+            stacks: places
+                .into_iter()
+                .map(|(place, seen)| CpuStack {
+                    scope: place.scope,
+                    thread: place.thread,
+                    labels: place.labels,
+                    trace: place.trace,
+                    addresses: place.addresses,
+                    is_cut: place.is_cut,
+                    samples: seen.samples,
+                    cpu_ns: seen.ns,
+                })
+                .collect(),
+        }
     }
 }
 

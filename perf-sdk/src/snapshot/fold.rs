@@ -331,7 +331,7 @@ impl Fold {
             if let Some(function) = self.by_site.get(&ptr::from_ref(site)) {
                 let function = &mut self.functions[*function as usize];
                 function.stack_samples += seen.samples;
-                function.sampled_cpu_ns += seen.cpu_ns;
+                function.sampled_cpu_ns += seen.ns;
             }
         }
         Some(super::StackSampling {

@@ -30,11 +30,15 @@ mod leaks;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;
+#[cfg(feature = "stacks")]
+mod sampled;
 mod stack_sampling;
 #[cfg(feature = "enabled")]
 mod threads;
 mod totals;
 mod tree;
+#[cfg(feature = "stacks")]
+mod wall_profile;
 
 pub use crate::accounts::{ArenaAccount, BumpAccount, Checkout, PoolAccount, Pressure, PressureAccount};
 pub use allocator::{Allocator, ArenaUse};
@@ -72,6 +76,10 @@ pub use profiler::{Budget, Counted, Dropped, Profiler};
 pub use stack_sampling::StackSampling;
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
+#[cfg(feature = "stacks")]
+pub(crate) use wall_profile::WallWindow;
+#[cfg(feature = "stacks")]
+pub use wall_profile::{OffCpu, WallProfile, WallStack};
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};

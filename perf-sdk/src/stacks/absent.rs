@@ -7,7 +7,8 @@ use super::host::{Host, Unavailable};
 #[cfg(feature = "heap")]
 use super::image::Image;
 use super::table::Seen;
-use super::totals::{Picture, Totals};
+use super::totals::{Picture, Totals, WallPicture};
+use super::wish::Wish;
 use crate::scope::Site;
 
 /// There is none.
@@ -20,7 +21,7 @@ impl Sampler {
 
     pub(super) fn forget_parent() {}
 
-    pub(super) fn look(&mut self) -> Duration {
+    pub(super) fn turn(&mut self, _: bool) -> Duration {
         match *self {}
     }
 
@@ -29,6 +30,18 @@ impl Sampler {
     }
 
     pub(super) fn want_no_more(&mut self, _: u32) {
+        match *self {}
+    }
+
+    pub(super) fn want_wall(&mut self, _: Wish) {
+        match *self {}
+    }
+
+    pub(super) fn want_no_wall(&mut self, _: &Wish) {
+        match *self {}
+    }
+
+    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
         match *self {}
     }
 

@@ -11,6 +11,7 @@
 //! | `sampler` | has threads signalled, reads their rings |
 //! | `totals` | what it has found, at one moment |
 //! | `table` | how often each stack was seen |
+//! | `wall`, `wish` | wall time, while somebody wants it |
 //! | `symbols` | addresses to functions |
 //! | `running` | the sampler of this process |
 //! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
@@ -34,6 +35,8 @@ mod signalled;
 mod slot;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod unwind;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod wall;
 
 mod engine;
 mod host;
@@ -45,6 +48,7 @@ mod symbols;
 mod table;
 mod times;
 mod totals;
+mod wish;
 
 use std::any::Any;
 use std::io;
@@ -54,8 +58,9 @@ pub(crate) use engine::{Engine, Rules};
 pub(crate) use host::Host;
 pub(crate) use image::{Image, holding};
 pub(crate) use symbols::resolve;
-pub(crate) use table::Seen;
-pub(crate) use totals::{Picture, Totals};
+pub(crate) use table::{Key, Seen, Stacks};
+pub(crate) use totals::{Picture, Totals, WallPicture};
+pub(crate) use wish::Wish;
 
 use crate::background::Background;
 use crate::scope::Site;
@@ -67,6 +72,8 @@ use sampler::Sampler;
 pub(crate) const USUAL_HZ: u32 = 99;
 /// The same, at most.
 pub(crate) const MAX_HZ: u32 = 4_000;
+/// Looks at wall time per second, at most.
+pub(crate) const MAX_WALL_HZ: u32 = 100;
 
 /// Samples until the thread that it gives ends. Where it cannot, [`state`] says why.
 ///
@@ -88,14 +95,15 @@ pub(crate) fn start(
     }
     let background = Background::start("perf-sdk-stacks", move |pauses| {
         let _own = enter();
-        let mut looked = Instant::now();
-        while let Some(pause) = running.with(Sampler::look) {
+        let (mut looked, mut was_called) = (Instant::now(), true);
+        while let Some(pause) = running.with(|sampler| sampler.turn(was_called)) {
             let since = looked.elapsed();
             looked = Instant::now();
             // Newcomers may call as often as they like.
             if !pauses.wait(LEAST_LOOK.saturating_sub(since)) || !pauses.wait_or_call(pause) {
                 break;
             }
+            was_called = looked.elapsed() < pause;
         }
         running.end();
     });
@@ -167,6 +175,48 @@ impl Drop for Wanted {
         with_sampler(|sampler| {
             if sampler.serial() == self.serial {
                 sampler.want_no_more(self.hz);
+            }
+        });
+    }
+}
+
+/// While it lives, wall time is sampled.
+#[derive(Debug)]
+pub(crate) struct WallWanted {
+    wish: Wish,
+    /// Of the sampler.
+    serial: u64,
+}
+
+/// `None`: stacks are not sampled.
+pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
+    let wanted = with_sampler(|sampler| {
+        sampler.want_wall(wish.clone());
+        WallWanted { wish, serial: sampler.serial() }
+    });
+    if wanted.is_some() {
+        // The sampler's thread may wait for long.
+        crate::scope::announce();
+    }
+    wanted
+}
+
+impl WallWanted {
+    /// Up to now; `None`: stacks are sampled no more.
+    pub(crate) fn picture(&self) -> Option<WallPicture> {
+        with_sampler(|sampler| sampler.serial().eq(&self.serial).then(|| sampler.wall_picture()).flatten()).flatten()
+    }
+
+    pub(crate) fn wish(&self) -> &Wish {
+        &self.wish
+    }
+}
+
+impl Drop for WallWanted {
+    fn drop(&mut self) {
+        with_sampler(|sampler| {
+            if sampler.serial() == self.serial {
+                sampler.want_no_wall(&self.wish);
             }
         });
     }

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 /// Most frames of a sample; what lies further out is cut off.
 pub(super) const MAX_FRAMES: usize = 256;
 /// Words before a sample's frames.
-const HEADER: usize = 4;
+const HEADER: usize = 5;
+/// And behind them, of a sample within a span.
+const SPAN: usize = 3;
 const WORDS: usize = 1 << 13;
 
 const CUT: u64 = 1 << 16;
 const LEAF_ONLY: u64 = 1 << 17;
+const IN_SPAN: u64 = 1 << 18;
+const WALL: u64 = 1 << 19;
 
 /// Words of memory, without a lock: a writer, a reader.
 #[derive(Debug)]
@@ -27,13 +31,17 @@ pub(super) struct Facts {
     pub(super) is_cut: bool,
     /// The stack was not walked at all.
     pub(super) is_leaf_only: bool,
-    /// A number for the labels in force.
-    pub(super) labels: u32,
+    /// It stands for wall time, on the CPU or off it.
+    pub(super) is_wall: bool,
     /// Wall ticks.
     pub(super) at: u64,
     /// Address of the scope's path; 0 outside of all.
     pub(super) scope: u64,
-    /// CPU time that it stands for.
+    /// Address of the labels in force; 0: none.
+    pub(super) labels: u64,
+    /// The trace that it was in, in two words, and the span.
+    pub(super) span: Option<[u64; SPAN]>,
+    /// CPU time that it stands for, or wall time.
     pub(super) weight_ns: u64,
 }
 
@@ -69,7 +77,7 @@ impl Ring {
     pub(super) fn open(&self) -> Option<Open<'_>> {
         let start = self.written.load(Relaxed);
         let used = start.wrapping_sub(self.read.load(Acquire)) as usize;
-        (used.saturating_add(HEADER + MAX_FRAMES) <= WORDS).then_some(Open { ring: self, start, frames: 0 })
+        (used.saturating_add(HEADER + MAX_FRAMES + SPAN) <= WORDS).then_some(Open { ring: self, start, frames: 0 })
     }
 
     /// Reader only: forgets what was not read.
@@ -86,17 +94,21 @@ impl Ring {
         let header = |at: usize| self.word(start + at as u64).load(Relaxed);
         let first = header(0);
         let frames = ((first & 0xffff) as usize).min(MAX_FRAMES);
+        let is = |flag: u64| first & flag != 0;
+        let behind = HEADER + frames;
         sample.facts = Facts {
-            is_cut: first & CUT != 0,
-            is_leaf_only: first & LEAF_ONLY != 0,
-            labels: (first >> 32) as u32,
+            is_cut: is(CUT),
+            is_leaf_only: is(LEAF_ONLY),
+            is_wall: is(WALL),
             at: header(1),
             scope: header(2),
-            weight_ns: header(3),
+            labels: header(3),
+            weight_ns: header(4),
+            span: is(IN_SPAN).then(|| [header(behind), header(behind + 1), header(behind + 2)]),
         };
         sample.frames.clear();
         sample.frames.extend((0..frames).map(|frame| header(HEADER + frame)));
-        self.read.store(start + (HEADER + frames) as u64, Release);
+        self.read.store(start + length(frames, sample.facts.span.is_some()), Release);
         true
     }
 }
@@ -115,14 +127,25 @@ impl Open<'_> {
 
     /// Hands the sample to the reader.
     pub(super) fn finish(self, facts: &Facts) {
-        let flags = if facts.is_cut { CUT } else { 0 } | if facts.is_leaf_only { LEAF_ONLY } else { 0 };
-        let header =
-            [self.frames as u64 | flags | u64::from(facts.labels) << 32, facts.at, facts.scope, facts.weight_ns];
+        let flag = |is: bool, flag: u64| if is { flag } else { 0 };
+        let flags = flag(facts.is_cut, CUT)
+            | flag(facts.is_leaf_only, LEAF_ONLY)
+            | flag(facts.is_wall, WALL)
+            | flag(facts.span.is_some(), IN_SPAN);
+        let header = [self.frames as u64 | flags, facts.at, facts.scope, facts.labels, facts.weight_ns];
         for (at, word) in (0..).zip(header) {
             self.ring.word(self.start + at).store(word, Relaxed);
         }
-        self.ring.written.store(self.start + (HEADER + self.frames) as u64, Release);
+        for (at, word) in (HEADER + self.frames..).zip(facts.span.into_iter().flatten()) {
+            self.ring.word(self.start + at as u64).store(word, Relaxed);
+        }
+        self.ring.written.store(self.start + length(self.frames, facts.span.is_some()), Release);
     }
+}
+
+/// Words of a sample.
+fn length(frames: usize, is_in_span: bool) -> u64 {
+    (HEADER + frames + if is_in_span { SPAN } else { 0 }) as u64
 }
 
 #[cfg(test)]
@@ -133,9 +156,11 @@ mod tests {
         let facts = Facts {
             is_cut: n.is_multiple_of(3),
             is_leaf_only: n.is_multiple_of(5),
-            labels: n as u32,
+            is_wall: n.is_multiple_of(7),
+            labels: n * 13,
             at: n * 7,
             scope: n * 11,
+            span: n.is_multiple_of(2).then_some([n, n + 1, n + 2]),
             weight_ns: n,
         };
         Sample { facts, frames: (0..n % (MAX_FRAMES as u64 + 1)).map(|frame| n ^ frame).collect() }
@@ -178,7 +203,8 @@ mod tests {
         while write(&ring, &sample(256)) {
             written += 1;
         }
-        assert_eq!(written, WORDS / (HEADER + MAX_FRAMES));
+        // Of equal length, and room for a longest one.
+        assert_eq!(written, (WORDS - SPAN - HEADER - MAX_FRAMES) / length(256, true) as usize + 1);
         let mut read = Sample::default();
         assert!(ring.take(&mut read) && write(&ring, &sample(256)) && !write(&ring, &sample(256)));
     }

@@ -11,9 +11,11 @@ use super::linux::{self, Installed, Map};
 use super::ring::Sample;
 use super::signalled::{Signalled, is_usable};
 use super::slot::{self, Slot};
-use super::table::{Seen, Table};
-use super::totals::{Picture, Totals};
+use super::table::{Resolve, Seen, Table};
+use super::totals::{Picture, Totals, WallPicture};
 use super::unwind::Unwinder;
+use super::wall::Wall;
+use super::wish::Wish;
 use crate::clock;
 use crate::scope::Site;
 
@@ -25,10 +27,13 @@ const LOOK_SHARE: u32 = 200;
 const RING_SAMPLES: u64 = 60;
 /// A thread is looked at more often at first.
 const NEW: Duration = Duration::from_secs(1);
+/// A thread that was there for that long has its name.
+const NAMED: Duration = Duration::from_millis(20);
 /// Threads that could not be signalled are tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// Reads of the memory map, which take the longer the more is mapped.
 const MAP_SHARE: u32 = 50;
+const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
 
 pub(super) struct Sampler {
     host: Host,
@@ -50,6 +55,10 @@ pub(super) struct Sampler {
     is_taken: bool,
     map_read: Option<(Instant, Duration)>,
     table: Table,
+    /// While somebody wants wall time.
+    wall: Option<Wall>,
+    /// When to look again, wall time apart.
+    next_look: Instant,
     images: Vec<Image>,
     changes: u64,
     began: u64,
@@ -91,6 +100,8 @@ impl Sampler {
             is_taken: false,
             map_read: None,
             table: Table::default(),
+            wall: None,
+            next_look: Instant::now(),
             images: Vec::new(),
             changes: 0,
             began: clock::wall().ticks(),
@@ -116,8 +127,23 @@ impl Sampler {
         slot::give_all_back();
     }
 
-    /// Looks after everything; how long until the next time.
-    pub(super) fn look(&mut self) -> Duration {
+    /// Looks after everything that is due, or after everything if it was called; how long until the next time.
+    pub(super) fn turn(&mut self, was_called: bool) -> Duration {
+        let mut pause = self.next_look.saturating_duration_since(Instant::now());
+        if was_called || pause.is_zero() {
+            pause = self.look();
+            self.next_look = Instant::now() + pause;
+        }
+        if self.wall.is_none() {
+            return pause;
+        }
+        self.collect();
+        self.find_stacks();
+        let names = names(&self.threads, &self.table);
+        self.wall.as_mut().map_or(pause, |wall| wall.turn(names).min(pause))
+    }
+
+    fn look(&mut self) -> Duration {
         let start = Instant::now();
         if !self.is_taken && !linux::is_ours() {
             // Whoever took the signal would be called by our timers.
@@ -141,6 +167,9 @@ impl Sampler {
             // After its first sample its stack can be found.
             pause = pause.min(Duration::from_nanos(2 * self.period_ns));
         }
+        if self.threads.values().any(|thread| !thread.is_named) {
+            pause = pause.min(NAMED);
+        }
         pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
@@ -155,6 +184,34 @@ impl Sampler {
             self.wanted.swap_remove(at);
         }
         self.set_period();
+    }
+
+    /// Wall time too, until [`want_no_wall`](Self::want_no_wall).
+    pub(super) fn want_wall(&mut self, wish: Wish) {
+        let mut wall = self.wall.take().unwrap_or_else(Wall::new);
+        wall.want(wish);
+        self.sweep();
+        wall.tick(names(&self.threads, &self.table));
+        self.wall = Some(wall);
+    }
+
+    pub(super) fn want_no_wall(&mut self, wish: &Wish) {
+        if self.wall.as_mut().is_some_and(|wall| !wall.want_no_more(wish)) {
+            self.wall = None;
+        }
+    }
+
+    /// Wall time up to now; `None`: nobody wants it.
+    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
+        self.collect();
+        let wall = self.wall.as_mut()?;
+        wall.tick(names(&self.threads, &self.table));
+        Some(WallPicture {
+            at: clock::wall().ticks(),
+            totals: wall.totals(),
+            stacks: wall.table.copy(),
+            images: self.images.clone(),
+        })
     }
 
     pub(super) fn serial(&self) -> u64 {
@@ -232,16 +289,22 @@ impl Sampler {
 
     /// Reads what the handlers wrote.
     fn collect(&mut self) {
-        for sampled in self.threads.values() {
+        for (thread, sampled) in &self.threads {
             while sampled.slot.ring.take(&mut self.sample) {
                 let facts = &self.sample.facts;
+                if facts.is_wall {
+                    if let Some(wall) = &mut self.wall {
+                        wall.answer(*thread, &self.sample, RESOLVE);
+                    }
+                    continue;
+                }
                 self.sums.samples += 1;
                 self.sums.sampled_ns += facts.weight_ns;
                 self.sums.cut += u64::from(facts.is_cut);
                 self.sums.leaf_only += u64::from(facts.is_leaf_only);
                 let phase = clock::wall().ns(facts.at) % self.tick_ns * 16 / self.tick_ns;
                 self.sums.phases[phase as usize] += 1;
-                self.table.add(&self.sample, sampled.name, slot::sites);
+                self.table.add(&self.sample, sampled.name, Seen::once(facts.weight_ns), RESOLVE);
             }
         }
     }
@@ -269,8 +332,14 @@ impl Sampler {
             }
         }
         for thread in alive {
-            if !self.threads.contains_key(&thread) {
-                self.begin(thread);
+            match self.threads.get_mut(&thread) {
+                None => self.begin(thread),
+                // A thread bears the name of who made it, until it gives itself one.
+                Some(sampled) if !sampled.is_named && sampled.began.elapsed() > NAMED => {
+                    sampled.name = self.table.thread(&linux::thread_name(thread));
+                    sampled.is_named = true;
+                }
+                Some(_) => {}
             }
         }
         if self.threads.values().any(|sampled| !sampled.is_known_to_recorder) {
@@ -280,6 +349,7 @@ impl Sampler {
                     sampled.is_known_to_recorder = true;
                     // By now it has the name that it will keep.
                     sampled.name = self.table.thread(&linux::thread_name(thread));
+                    sampled.is_named = true;
                 }
             }
         }
@@ -331,6 +401,9 @@ impl Sampler {
             if !stays {
                 // Something else may be loaded there later.
                 self.table.forget(&gone.code);
+                if let Some(wall) = &mut self.wall {
+                    wall.table.forget(&gone.code);
+                }
             }
         }
         slot::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
@@ -349,6 +422,14 @@ impl Drop for Sampler {
         self.threads.clear();
         slot::replace_unwinder(None);
     }
+}
+
+/// Threads that are sampled, with their names.
+fn names<'a>(
+    threads: &'a HashMap<u32, Signalled>,
+    table: &'a Table,
+) -> impl Iterator<Item = (u32, &'static Slot, &'a str)> {
+    threads.iter().map(|(thread, sampled)| (*thread, sampled.slot, table.name(sampled.name)))
 }
 
 /// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.

@@ -22,6 +22,8 @@ pub(super) struct Signalled {
     pub(super) began: Instant,
     /// Number of its name.
     pub(super) name: u32,
+    /// That is the one that it keeps.
+    pub(super) is_named: bool,
     pub(super) is_known_to_recorder: bool,
 }
 
@@ -29,7 +31,7 @@ impl Signalled {
     /// Not signalled yet. `None`: there are as many threads as can be.
     pub(super) fn new(thread: u32) -> Option<Self> {
         let slot = slot::take_slot(thread)?;
-        Some(Self { slot, source: None, began: Instant::now(), name: 0, is_known_to_recorder: false })
+        Some(Self { slot, source: None, began: Instant::now(), name: 0, is_named: false, is_known_to_recorder: false })
     }
 
     /// Signalled from now on after each `period_ns`, at first after `first_ns`; a period of 0: not any more. `false`: the system refuses.

@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use super::linux;
 use super::ring::{Facts, Ring};
+use super::table::Labels;
 use super::times;
 use super::unwind::{End, Memory, Registers, Unwinder};
 use crate::clock;
-use crate::scope::{Scopes, Site, callers};
+use crate::scope::{LabelSet, Scopes, Site, callers};
 
 /// Threads that can be sampled at a time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
@@ -214,13 +215,15 @@ impl Slot {
         }
     }
 
-    /// In the handler: a sample that stands for `weight_ns`. Neither allocates, nor locks, nor calls the system.
-    pub(super) fn sample(&self, registers: &Registers, weight_ns: u64) {
+    /// In the handler: a sample that stands for `weight_ns` of CPU time; `None`: for wall time, as much as its reader knows. Neither allocates, nor locks, nor
+    /// calls the system.
+    pub(super) fn sample(&self, registers: &Registers, weight_ns: Option<u64>) {
         let began = clock::wall().ticks();
         let add = |count: &AtomicU64, more: u64| count.store(count.load(Relaxed).wrapping_add(more), Relaxed);
         self.stack_pointer.store(registers.sp, Relaxed);
         if let Some(mut open) = self.ring.open() {
-            let mut facts = Facts { at: began, scope: self.scope(), weight_ns, ..Facts::default() };
+            let mut facts = self.facts();
+            (facts.at, facts.is_wall, facts.weight_ns) = (began, weight_ns.is_none(), weight_ns.unwrap_or(0));
             match self.walk(registers, |frame| open.push(frame)) {
                 Some(end) => facts.is_cut = end != End::Root,
                 None => {
@@ -229,7 +232,7 @@ impl Slot {
                 }
             }
             open.finish(&facts);
-        } else {
+        } else if let Some(weight_ns) = weight_ns {
             add(&self.counts.dropped, 1);
             add(&self.counts.dropped_ns, weight_ns);
         }
@@ -265,13 +268,15 @@ impl Slot {
         found
     }
 
-    /// The innermost profiled scope's path, as an address.
-    fn scope(&self) -> u64 {
+    /// The innermost profiled scope, the labels in force, and the span.
+    fn facts(&self) -> Facts {
         // SAFETY: null, or a record's first field, which is never freed.
-        let Some(scopes) = (unsafe { self.scopes.load(Acquire).as_ref() }) else { return 0 };
+        let Some(scopes) = (unsafe { self.scopes.load(Acquire).as_ref() }) else { return Facts::default() };
         let top = scopes.top.load(Relaxed).cast_const();
         // SAFETY: a node in an arena, which is never freed; a root has no site, and is no scope.
-        if unsafe { (*top).site }.is_some() { top.expose_provenance() as u64 } else { 0 }
+        let scope = if unsafe { (*top).site }.is_some() { top.expose_provenance() as u64 } else { 0 };
+        let labels = scopes.labels().map_or(0, |labels| ptr::from_ref(labels).expose_provenance() as u64);
+        Facts { scope, labels, span: scopes.span.get(), ..Facts::default() }
     }
 
     /// `None`: the stack is not known, not the thread's own, or somebody is walking it.
@@ -395,4 +400,11 @@ fn wait_until(is_so: impl Fn() -> bool) -> bool {
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
     // SAFETY: samples are made by `Slot::sample` only: the address of a node's path, which is never freed.
     unsafe { callers(ptr::with_exposed_provenance(scope as usize)) }
+}
+
+/// The labels of a sample.
+pub(super) fn labels(set: u64) -> Labels {
+    let set: *const LabelSet = ptr::with_exposed_provenance(set as usize);
+    // SAFETY: likewise: the address of a set, which is never freed.
+    unsafe { (*set).all() }
 }

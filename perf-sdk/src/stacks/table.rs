@@ -1,6 +1,6 @@
 //! How often each stack was seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +12,12 @@ const MAX_FRAMES: usize = 1 << 19;
 const MAX_STACKS: usize = 1 << 14;
 /// Names of threads; further ones are one.
 const MAX_NAMES: usize = 1 << 10;
+/// Newest samples of which the trace and span are kept.
+const MAX_IN_SPANS: usize = 1 << 14;
 const OTHER: &str = "(other threads)";
+
+/// Names and values, by name.
+pub(crate) type Labels = &'static [(&'static str, &'static str)];
 
 /// One stack of one thread in one scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +26,7 @@ pub(crate) struct Key {
     pub(crate) scope: u32,
     /// An index into the names of threads.
     pub(crate) thread: u32,
+    /// An index into the labels.
     pub(crate) labels: u32,
     /// Frames are missing at the outer end.
     pub(crate) is_cut: bool,
@@ -32,11 +38,33 @@ pub(crate) struct Key {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
     pub(crate) samples: u64,
-    pub(crate) cpu_ns: u64,
+    /// CPU time, or wall time in a table of such.
+    pub(crate) ns: u64,
+    /// Of wall time: what was off the CPU.
+    pub(crate) off_ns: u64,
+}
+
+/// One sample within a span.
+#[derive(Clone, Debug)]
+pub(crate) struct InSpan {
+    serial: u64,
+    pub(crate) key: Arc<Key>,
+    /// The trace in two words, and the span.
+    pub(crate) span: [u64; 3],
+    pub(crate) seen: Seen,
+}
+
+/// Turns addresses in a sample to what lies there.
+#[derive(Clone, Copy)]
+pub(super) struct Resolve {
+    /// Of a path, outermost first.
+    pub(super) sites: fn(u64) -> Vec<&'static Site>,
+    /// Of a set of labels.
+    pub(super) labels: fn(u64) -> Labels,
 }
 
 /// All stacks, of fixed size.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Table {
     stacks: HashMap<Arc<Key>, Seen>,
     frames: usize,
@@ -46,6 +74,12 @@ pub(super) struct Table {
     numbers: HashMap<Vec<usize>, u32>,
     scopes: Vec<Vec<&'static Site>>,
     threads: Vec<String>,
+    /// By address.
+    sets: HashMap<u64, u32>,
+    labels: Vec<Labels>,
+    in_spans: VecDeque<InSpan>,
+    /// Of the next sample within a span.
+    serial: u64,
     /// Samples of which only where they were is kept, without the stack.
     pub(super) folded: u64,
 }
@@ -57,6 +91,30 @@ pub(crate) struct Stacks {
     /// Outermost first; the first one is that of no scope.
     pub(crate) scopes: Vec<Vec<&'static Site>>,
     pub(crate) threads: Vec<String>,
+    /// The first ones are none.
+    pub(crate) labels: Vec<Labels>,
+    /// The newest samples within spans, oldest first. They are in `stacks` too.
+    pub(crate) in_spans: Vec<InSpan>,
+    /// Of the next such sample.
+    serial: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            stacks: HashMap::new(),
+            frames: 0,
+            paths: HashMap::new(),
+            numbers: HashMap::new(),
+            scopes: vec![Vec::new()],
+            threads: Vec::new(),
+            sets: HashMap::new(),
+            labels: vec![&[]],
+            in_spans: VecDeque::new(),
+            serial: 0,
+            folded: 0,
+        }
+    }
 }
 
 impl Table {
@@ -74,13 +132,68 @@ impl Table {
         number as u32
     }
 
-    /// `sites` of the path at the sample's scope are asked for once.
-    pub(super) fn add(&mut self, sample: &Sample, thread: u32, sites: impl FnOnce(u64) -> Vec<&'static Site>) {
+    /// What lies at an address is asked for once. The stack as it is kept, to be [seen again](Self::again).
+    pub(super) fn add(&mut self, sample: &Sample, thread: u32, seen: Seen, resolve: Resolve) -> Arc<Key> {
         let facts = &sample.facts;
-        if self.scopes.is_empty() {
-            self.scopes.push(Vec::new());
+        let key = Key {
+            scope: self.scope(facts.scope, resolve.sites),
+            thread,
+            labels: self.labels(facts.labels, resolve.labels),
+            is_cut: facts.is_cut || facts.is_leaf_only,
+            frames: sample.frames.as_slice().into(),
+        };
+        let key = self.count(key, seen);
+        self.note_span(&key, seen, facts.span);
+        key
+    }
+
+    fn note_span(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
+        let Some(span) = span else { return };
+        if self.in_spans.len() == MAX_IN_SPANS {
+            self.in_spans.pop_front();
         }
-        let scope = match (facts.scope, self.paths.get(&facts.scope)) {
+        self.in_spans.push_back(InSpan { serial: self.serial, key: Arc::clone(key), span, seen });
+        self.serial += 1;
+    }
+
+    /// A thread's name by its number.
+    pub(super) fn name(&self, thread: u32) -> &str {
+        self.threads.get(thread as usize).map_or(OTHER, String::as_str)
+    }
+
+    /// The same stack as before.
+    pub(super) fn again(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
+        self.note_span(key, seen, span);
+        // It may have been folded meanwhile.
+        match self.stacks.get_mut(key) {
+            Some(sum) => sum.add(seen),
+            None => {
+                self.count(Key::clone(key), seen);
+            }
+        }
+    }
+
+    fn count(&mut self, key: Key, seen: Seen) -> Arc<Key> {
+        if let Some((key, _)) = self.stacks.get_key_value(&key) {
+            let key = Arc::clone(key);
+            if let Some(sum) = self.stacks.get_mut(&key) {
+                sum.add(seen);
+            }
+            return key;
+        }
+        if self.stacks.len() < MAX_STACKS && self.frames + key.frames.len() <= MAX_FRAMES {
+            self.frames += key.frames.len();
+            let key = Arc::new(key);
+            self.stacks.insert(Arc::clone(&key), seen);
+            return key;
+        }
+        // Where it was is kept, and how much: one stack a scope, thread and set of labels.
+        self.folded += seen.samples;
+        self.fold(&key, seen)
+    }
+
+    fn scope(&mut self, path: u64, sites: fn(u64) -> Vec<&'static Site>) -> u32 {
+        match (path, self.paths.get(&path)) {
             (0, _) => 0,
             (_, Some(number)) => *number,
             (path, None) => {
@@ -93,43 +206,49 @@ impl Table {
                 self.paths.insert(path, number);
                 number
             }
-        };
-        let (labels, is_cut) = (facts.labels, facts.is_cut || facts.is_leaf_only);
-        let key = Key { scope, thread, labels, is_cut, frames: sample.frames.as_slice().into() };
-        if let Some(seen) = self.stacks.get_mut(&key) {
-            return seen.add(facts.weight_ns);
         }
-        if self.stacks.len() < MAX_STACKS && self.frames + key.frames.len() <= MAX_FRAMES {
-            self.frames += key.frames.len();
-            self.stacks.entry(Arc::new(key)).or_default().add(facts.weight_ns);
-            return;
-        }
-        // Where it was is kept, and how much: one stack a scope and thread.
-        self.folded += 1;
-        self.folded(&key).add(facts.weight_ns);
     }
 
-    /// The entry of a stack without its frames.
-    fn folded(&mut self, key: &Key) -> &mut Seen {
+    fn labels(&mut self, set: u64, labels: fn(u64) -> Labels) -> u32 {
+        match (set, self.sets.get(&set)) {
+            (0, _) => 0,
+            (_, Some(number)) => *number,
+            (set, None) => {
+                let labels = labels(set);
+                let number = self.labels.iter().position(|known| *known == labels).unwrap_or_else(|| {
+                    self.labels.push(labels);
+                    self.labels.len() - 1
+                });
+                self.sets.insert(set, number as u32);
+                number as u32
+            }
+        }
+    }
+
+    /// Without its frames.
+    fn fold(&mut self, key: &Key, seen: Seen) -> Arc<Key> {
         let mut key = Key { frames: Box::default(), is_cut: true, ..key.clone() };
         if self.stacks.len() >= 2 * MAX_STACKS {
             // Not even the scope.
-            (key.scope, key.thread) = (0, u32::MAX);
+            (key.scope, key.thread, key.labels) = (0, u32::MAX, 0);
         }
-        self.stacks.entry(Arc::new(key)).or_default()
+        let key = Arc::new(key);
+        self.stacks.entry(Arc::clone(&key)).or_default().add(seen);
+        key
     }
 
     /// Code that is gone: stacks with addresses in it lose their frames, since others may be there later.
     pub(super) fn forget(&mut self, code: &Range<u64>) {
         let is_gone = |key: &Arc<Key>| key.frames.iter().any(|frame| code.contains(frame));
         let gone: Vec<Arc<Key>> = self.stacks.keys().filter(|key| is_gone(key)).cloned().collect();
+        if !gone.is_empty() {
+            self.in_spans.retain(|sample| !is_gone(&sample.key));
+        }
         for key in gone {
             let seen = self.stacks.remove(&key).unwrap_or_default();
             self.frames -= key.frames.len();
             self.folded += seen.samples;
-            let folded = self.folded(&key);
-            folded.samples += seen.samples;
-            folded.cpu_ns += seen.cpu_ns;
+            self.fold(&key, seen);
         }
     }
 
@@ -138,22 +257,42 @@ impl Table {
         let mut sums = vec![Seen::default(); self.scopes.len()];
         for (key, seen) in &self.stacks {
             if let Some(sum) = sums.get_mut(key.scope as usize) {
-                sum.samples += seen.samples;
-                sum.cpu_ns += seen.cpu_ns;
+                sum.add(*seen);
             }
         }
         self.scopes.iter().zip(sums).filter_map(|(sites, sum)| Some((*sites.last()?, sum))).collect()
     }
 
     pub(super) fn copy(&self) -> Stacks {
-        Stacks { stacks: self.stacks.clone(), scopes: self.scopes.clone(), threads: self.threads.clone() }
+        Stacks {
+            stacks: self.stacks.clone(),
+            scopes: self.scopes.clone(),
+            threads: self.threads.clone(),
+            labels: self.labels.clone(),
+            in_spans: self.in_spans.iter().cloned().collect(),
+            serial: self.serial,
+        }
     }
 }
 
 impl Seen {
-    fn add(&mut self, cpu_ns: u64) {
-        self.samples += 1;
-        self.cpu_ns += cpu_ns;
+    pub(super) fn once(ns: u64) -> Self {
+        Self { samples: 1, ns, off_ns: 0 }
+    }
+
+    pub(crate) fn add(&mut self, more: Self) {
+        self.samples += more.samples;
+        self.ns += more.ns;
+        self.off_ns += more.off_ns;
+    }
+
+    /// Never below 0.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            samples: self.samples.saturating_sub(other.samples),
+            ns: self.ns.saturating_sub(other.ns),
+            off_ns: self.off_ns.saturating_sub(other.off_ns),
+        }
     }
 }
 
@@ -163,11 +302,11 @@ impl Stacks {
         self.stacks.retain(|key, seen| {
             if let Some(before) = earlier.stacks.get(key) {
                 // Less than before: of another sampler, which was started meanwhile.
-                seen.samples = seen.samples.saturating_sub(before.samples);
-                seen.cpu_ns = seen.cpu_ns.saturating_sub(before.cpu_ns);
+                *seen = seen.less(*before);
             }
             seen.samples > 0
         });
+        self.in_spans.retain(|sample| sample.serial >= earlier.serial);
         self
     }
 }
@@ -177,23 +316,29 @@ mod tests {
     use super::super::ring::Facts;
     use super::*;
 
-    fn sample(frames: &[u64]) -> Sample {
-        Sample { facts: Facts { weight_ns: 10, ..Facts::default() }, frames: frames.to_vec() }
+    const RESOLVE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[("tenant", "acme")] };
+
+    fn add(table: &mut Table, frames: &[u64], thread: u32) -> Arc<Key> {
+        add_of(table, frames, thread, Facts::default())
+    }
+
+    fn add_of(table: &mut Table, frames: &[u64], thread: u32, facts: Facts) -> Arc<Key> {
+        table.add(&Sample { facts, frames: frames.to_vec() }, thread, Seen::once(10), RESOLVE)
     }
 
     #[test]
     fn equal_stacks_are_one_and_a_window_holds_what_came_in_it() {
         let mut table = Table::default();
         let thread = table.thread("worker");
-        table.add(&sample(&[1, 2]), thread, |_| Vec::new());
-        table.add(&sample(&[9]), thread, |_| Vec::new());
+        add(&mut table, &[1, 2], thread);
+        add(&mut table, &[9], thread);
         let before = table.copy();
-        (0..3).for_each(|_| table.add(&sample(&[1, 2]), thread, |_| Vec::new()));
-        table.add(&sample(&[3]), thread, |_| Vec::new());
+        (0..3).for_each(|_| drop(add(&mut table, &[1, 2], thread)));
+        add(&mut table, &[3], thread);
         let mut window: Vec<_> =
             table.copy().since(&before).stacks.into_iter().map(|(key, seen)| (key.frames.to_vec(), seen)).collect();
         window.sort();
-        let seen = |samples| Seen { samples, cpu_ns: samples * 10 };
+        let seen = |samples| Seen { samples, ns: samples * 10, off_ns: 0 };
         assert_eq!(window, [(vec![1, 2], seen(3)), (vec![3], seen(1))]);
     }
 
@@ -201,9 +346,9 @@ mod tests {
     fn what_has_no_room_is_counted_without_its_stack() {
         let mut table = Table::default();
         for n in 0..MAX_STACKS as u64 + 50 {
-            table.add(&sample(&[n]), 0, |_| Vec::new());
+            add(&mut table, &[n], 0);
         }
-        let sum: u64 = table.copy().stacks.values().map(|seen| seen.cpu_ns).sum();
+        let sum: u64 = table.copy().stacks.values().map(|seen| seen.ns).sum();
         assert_eq!((table.folded, sum), (50, (MAX_STACKS as u64 + 50) * 10));
         assert_eq!(table.stacks.len(), MAX_STACKS + 1);
     }
@@ -211,8 +356,8 @@ mod tests {
     #[test]
     fn stacks_in_code_that_is_gone_lose_their_frames() {
         let mut table = Table::default();
-        (0..3).for_each(|_| table.add(&sample(&[10, 20]), 0, |_| Vec::new()));
-        table.add(&sample(&[10, 30]), 0, |_| Vec::new());
+        (0..3).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
+        add(&mut table, &[10, 30], 0);
         table.forget(&(15..25));
         let mut seen: Vec<_> =
             table.copy().stacks.into_iter().map(|(key, seen)| (key.frames.to_vec(), seen.samples)).collect();
@@ -228,5 +373,40 @@ mod tests {
         let all: std::collections::HashSet<u32> = (0..5_000).map(|n| table.thread(&n.to_string())).collect();
         assert_eq!(all.len(), MAX_NAMES - 1);
         assert_eq!(table.thread("first"), first);
+    }
+
+    #[test]
+    fn samples_within_spans_are_kept_one_by_one_and_in_their_window() {
+        let mut table = Table::default();
+        let of = |span| Facts { span, labels: 8, ..Facts::default() };
+        add_of(&mut table, &[1], 0, of(Some([1, 1, 1])));
+        let before = table.copy();
+        add_of(&mut table, &[1], 0, of(Some([1, 1, 2])));
+        add_of(&mut table, &[1], 0, of(None));
+        let window = table.copy().since(&before);
+        assert_eq!(window.stacks.values().copied().collect::<Vec<_>>(), [Seen { samples: 2, ns: 20, off_ns: 0 }]);
+        let spans: Vec<_> = window.in_spans.iter().map(|sample| (sample.span, sample.seen)).collect();
+        assert_eq!(spans, [([1, 1, 2], Seen::once(10))]);
+        let key = &window.in_spans[0].key;
+        assert_eq!(window.labels[key.labels as usize], [("tenant", "acme")]);
+        for _ in 0..MAX_IN_SPANS + 5 {
+            add_of(&mut table, &[1], 0, of(Some([2, 2, 2])));
+        }
+        assert_eq!(table.copy().in_spans.len(), MAX_IN_SPANS);
+    }
+
+    #[test]
+    fn a_stack_is_seen_again_even_after_it_was_folded() {
+        let mut table = Table::default();
+        let key = add(&mut table, &[10], 0);
+        let off = Seen { samples: 1, ns: 5, off_ns: 5 };
+        table.again(&key, off, None);
+        table.forget(&(10..11));
+        table.again(&key, off, None);
+        let sum = table.copy().stacks.values().fold(Seen::default(), |mut sum, seen| {
+            sum.add(*seen);
+            sum
+        });
+        assert_eq!(sum, Seen { samples: 3, ns: 20, off_ns: 10 });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::image::Image;
-use super::table::Stacks;
+use super::table::{Seen, Stacks};
 use super::times;
 
 /// Sums since sampling began.
@@ -46,6 +46,38 @@ pub(crate) struct Picture {
     pub(crate) stacks: Stacks,
     /// Sorted by address; those that were unloaded are not there any more.
     pub(crate) images: Vec<Image>,
+}
+
+/// Sums of wall time since somebody began to look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WallTotals {
+    pub(crate) seen: Seen,
+    /// Of threads that were asked and have not said where they are.
+    pub(crate) unanswered_ns: u64,
+    pub(crate) threads: u64,
+}
+
+/// Wall time at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct WallPicture {
+    /// Wall ticks.
+    pub(crate) at: u64,
+    pub(crate) totals: WallTotals,
+    pub(crate) stacks: Stacks,
+    pub(crate) images: Vec<Image>,
+}
+
+impl WallPicture {
+    /// What came since an earlier one.
+    pub(crate) fn since(self, before: &Self) -> Self {
+        let seen = self.totals.seen.less(before.totals.seen);
+        Self {
+            at: self.at.saturating_sub(before.at),
+            totals: WallTotals { seen, ..self.totals },
+            stacks: self.stacks.since(&before.stacks),
+            images: self.images,
+        }
+    }
 }
 
 impl Default for Totals {

@@ -53,6 +53,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     perf_sdk::measure("measured", || ());
     perf_sdk::record("recorded", Duration::from_millis(1), Outcome::Ok);
     finished(async { 1 }.profiled("future"));
+    perf_sdk::with_labels([("tenant", "acme"), ("route", "/")], work);
+    finished(async { 1 }.labelled([("tenant", String::from("acme"))]));
     perf_sdk::assert_allocations(1, || Box::new(1));
     perf_sdk::assert_no_leak(|| vec![1]);
     finished(perf_sdk_disabled::boxed(3));

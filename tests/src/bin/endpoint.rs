@@ -84,6 +84,11 @@ fn every_route_answers() {
         ("/debug/pprof/cmdline", "text/plain; charset=utf-8", "endpoint"),
         ("/debug/pprof/symbol?0x1+0x2", "text/plain; charset=utf-8", "num_symbols: 1\n"),
         ("/debug/pprof/profile?seconds=0.2", "application/octet-stream", ""),
+        ("/debug/fgprof?seconds=0.1", "application/octet-stream", ""),
+        ("/debug/fgprof?seconds=0.1&format=folded&threads=endpoint*", "text/plain; charset=utf-8", ";"),
+        ("/folded?weight=offcpu_samples&seconds=0.1&hz=50&threads=*", "text/plain; charset=utf-8", ";"),
+        ("/flamegraph?weight=wall_samples&seconds=0.1", "image/svg+xml", "Wall time of all threads"),
+        ("/speedscope?weight=wall_samples&seconds=0.1", "application/json", "\"name\":\"wall_samples\""),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
         ("/assets/style.css", "text/css; charset=utf-8", "table"),
         ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),
@@ -344,6 +349,10 @@ fn bad_requests() {
         ("/nowhere", 404, &["/nowhere", "/metrics"]),
         ("/snapshot?weight=wall", 400, &["weight", "seconds"]),
         ("/folded?function=%ff%fe", 404, &["was not called"]),
+        ("/folded?weight=cpu_samples&threads=x", 400, &["threads", "hz"]),
+        ("/folded?weight=wall_samples&hz=101", 400, &["hz", "101", "from 1 to 100"]),
+        ("/debug/fgprof?format=svg", 400, &["svg", "pprof, folded"]),
+        ("/debug/fgprof?seconds=soon", 400, &["seconds", "soon"]),
     ] {
         let answer = get(address, target);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());

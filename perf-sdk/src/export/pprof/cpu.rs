@@ -3,12 +3,13 @@
 use std::io::{self, Write};
 
 use super::builder::{Builder, Header};
+use super::labels::labels;
 use crate::snapshot::CpuProfile;
 
 /// Writes sampled stacks as a profile of two values: samples, and the CPU time that they stand for.
 ///
-/// Each sample has the labels `scope`, the innermost profiled function, and `thread`, the thread's name. The comments say how much of the process's
-/// CPU time was sampled, and what was lost.
+/// Each sample has the labels `scope`, the innermost profiled function, `thread`, the thread's name, those that the program gave, and within a span
+/// `trace_id` and `span_id`. The comments say how much of the process's CPU time was sampled, and what was lost.
 ///
 /// # Errors
 /// Those of the writer.
@@ -17,9 +18,9 @@ pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
     let locations = builder.code(&profile.code);
     for stack in &profile.stacks {
         let path = stack.addresses.iter().filter_map(|address| locations.get(*address as usize).copied()).collect();
-        let scope = stack.scope.last().map(|scope| scope.full_name()).unwrap_or_default();
         let values = vec![stack.samples as i64, stack.cpu_ns as i64];
-        builder.sample(path, values, &[("scope", &scope), ("thread", &stack.thread)]);
+        let labels = labels(&stack.scope, &stack.thread, &stack.labels, stack.trace);
+        builder.sample(path, values, &labels.each());
     }
     let header = Header {
         types: &[("samples", "count"), ("cpu", "nanoseconds")],
@@ -98,6 +99,8 @@ mod tests {
         let stack = |addresses: &[u32], scope: Vec<Frame>, samples| CpuStack {
             scope,
             thread: "worker".to_owned(),
+            labels: Vec::new(),
+            trace: None,
             addresses: addresses.to_vec(),
             is_cut: false,
             samples,

@@ -8,8 +8,12 @@ mod builder;
 mod cpu;
 #[cfg(feature = "heap")]
 mod heap;
+#[cfg(feature = "stacks")]
+mod labels;
 mod running;
 mod scopes;
+#[cfg(feature = "stacks")]
+mod wall;
 mod wire;
 
 #[cfg(feature = "stacks")]
@@ -20,3 +24,5 @@ pub use heap::write_heap_stacks;
 pub use heap::{Opens, write_heap};
 pub use running::write_running;
 pub use scopes::write_scopes;
+#[cfg(feature = "stacks")]
+pub use wall::write_wall;

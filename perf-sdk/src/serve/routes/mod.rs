@@ -43,6 +43,8 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/scopes", get(pprof::scopes)),
         #[cfg(feature = "stacks")]
+        ("/debug/fgprof", get(pprof::wall)),
+        #[cfg(feature = "stacks")]
         ("/debug/pprof/profile", get(pprof::profile)),
         #[cfg(feature = "stacks")]
         ("/debug/pprof/symbol", get(pprof::symbol)),

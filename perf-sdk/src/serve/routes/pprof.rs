@@ -1,8 +1,6 @@
 //! `/debug/pprof/…`: what Go's `pprof` and those who speak its protocol ask for.
 
 use std::io;
-#[cfg(feature = "stacks")]
-use std::time::Duration;
 
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Response};
@@ -10,21 +8,23 @@ use axum::response::{IntoResponse as _, Response};
 use crate::export::pprof;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Opens;
+#[cfg(feature = "stacks")]
+use crate::export::{WallWeight, folded};
 use crate::serve::capture::Query;
+#[cfg(feature = "stacks")]
+use crate::serve::capture::USUAL;
 use crate::serve::html;
 use crate::serve::reply::{self, Refusal};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 use crate::snapshot::HeapStacksNow;
 use crate::snapshot::Snapshot;
 
-/// How long `/debug/pprof/profile` takes when nobody says.
-#[cfg(feature = "stacks")]
-const USUAL: Duration = Duration::from_secs(30);
-
 /// What there is, and what it is.
 const PROFILES: &[(&str, &str, bool)] = &[
     #[cfg(feature = "stacks")]
     ("profile", "CPU time by stack, sampled", true),
+    #[cfg(feature = "stacks")]
+    ("../fgprof", "wall time by stack, of threads that run and that wait, over 30 s", true),
     #[cfg(feature = "heap")]
     ("heap", "what is allocated and not freed, by who allocated it", true),
     #[cfg(feature = "heap")]
@@ -77,6 +77,12 @@ pub(super) async fn scopes(uri: Uri) -> Response {
 #[cfg(feature = "stacks")]
 pub(super) async fn profile(uri: Uri) -> Response {
     answer("profile", sampled(&uri).await)
+}
+
+/// Wall time of the next 30 seconds, or as many as the request says.
+#[cfg(feature = "stacks")]
+pub(super) async fn wall(uri: Uri) -> Response {
+    answer("fgprof", waited(&uri).await)
 }
 
 /// The command line, its arguments separated by null bytes.
@@ -168,6 +174,27 @@ async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
     reply::work(move || {
         let mut body = Vec::new();
         pprof::write_cpu(&profile, &mut body)?;
+        Ok(reply::ok("application/octet-stream", body))
+    })
+    .await
+}
+
+#[cfg(feature = "stacks")]
+async fn waited(uri: &Uri) -> Result<Response, Refusal> {
+    let query = parse(uri, &["hz", "threads", "format"])?;
+    let is_folded = match query.get("format") {
+        None | Some("pprof") => false,
+        Some("folded") => true,
+        Some(other) => return Err(Refusal::bad(format!("format is {other:?}; allowed: pprof, folded"))),
+    };
+    let profile = query.wall_profile().await?;
+    reply::work(move || {
+        let mut body = Vec::new();
+        if is_folded {
+            folded::write_wall(&profile, WallWeight::Wall, None, &mut body)?;
+            return Ok(reply::ok("text/plain; charset=utf-8", body));
+        }
+        pprof::write_wall(&profile, &mut body)?;
         Ok(reply::ok("application/octet-stream", body))
     })
     .await

@@ -5,17 +5,21 @@ use std::io;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 
+#[cfg(feature = "stacks")]
+use crate::export::WallWeight;
 use crate::export::{self, Weight};
 use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
-#[cfg(feature = "stacks")]
-use crate::snapshot::CpuProfile;
 use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, WallProfile};
 
 #[cfg(feature = "svg")]
 pub(super) async fn flamegraph(uri: Uri) -> Result<Response, Refusal> {
     #[cfg(feature = "stacks")]
-    if let Some(answer) = draw_samples(&uri, "image/svg+xml", export::flamegraph::write_cpu).await {
+    if let Some(answer) =
+        draw_samples(&uri, "image/svg+xml", (export::flamegraph::write_cpu, export::flamegraph::write_wall)).await
+    {
         return answer;
     }
     draw(&uri, "image/svg+xml", export::flamegraph::write).await
@@ -23,7 +27,9 @@ pub(super) async fn flamegraph(uri: Uri) -> Result<Response, Refusal> {
 
 pub(super) async fn folded(uri: Uri) -> Result<Response, Refusal> {
     #[cfg(feature = "stacks")]
-    if let Some(answer) = draw_samples(&uri, "text/plain; charset=utf-8", export::folded::write_cpu).await {
+    if let Some(answer) =
+        draw_samples(&uri, "text/plain; charset=utf-8", (export::folded::write_cpu, export::folded::write_wall)).await
+    {
         return answer;
     }
     draw(&uri, "text/plain; charset=utf-8", export::folded::write).await
@@ -31,7 +37,9 @@ pub(super) async fn folded(uri: Uri) -> Result<Response, Refusal> {
 
 pub(super) async fn speedscope(uri: Uri) -> Result<Response, Refusal> {
     #[cfg(feature = "stacks")]
-    if let Some(answer) = draw_samples(&uri, "application/json", export::speedscope::write_cpu).await {
+    if let Some(answer) =
+        draw_samples(&uri, "application/json", (export::speedscope::write_cpu, export::speedscope::write_wall)).await
+    {
         return answer;
     }
     draw(&uri, "application/json", export::speedscope::write).await
@@ -42,7 +50,7 @@ type Write = fn(&Snapshot, Weight, Option<&str>, &mut Vec<u8>) -> io::Result<()>
 async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Response, Refusal> {
     let query = Query::parse(uri, &["weight", "function", "seconds"])?;
     let weight: Weight = query.get("weight").unwrap_or("wall").parse().map_err(|e: export::UnknownWeight| {
-        let more = if cfg!(feature = "stacks") { ", cpu_samples" } else { "" };
+        let more = if cfg!(feature = "stacks") { ", cpu_samples, wall_samples, offcpu_samples" } else { "" };
         Refusal::bad(format!("{e}{more}"))
     })?;
     let function = query.get("function").map(str::to_owned);
@@ -76,24 +84,48 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
 const SAMPLES: &str = "cpu_samples";
 
 #[cfg(feature = "stacks")]
-type WriteSamples = fn(&CpuProfile, Option<&str>, &mut Vec<u8>) -> io::Result<()>;
+type WriteSamples = (
+    fn(&CpuProfile, Option<&str>, &mut Vec<u8>) -> io::Result<()>,
+    fn(&WallProfile, WallWeight, Option<&str>, &mut Vec<u8>) -> io::Result<()>,
+);
 
 /// `None`: the request asks for another weight.
 #[cfg(feature = "stacks")]
-async fn draw_samples(uri: &Uri, content_type: &'static str, write: WriteSamples) -> Option<Result<Response, Refusal>> {
-    let query = match Query::parse(uri, &["weight", "function", "seconds", "hz"]) {
-        Ok(query) if query.get("weight") == Some(SAMPLES) => query,
-        _ => return None,
-    };
-    let function = query.get("function").map(str::to_owned);
+async fn draw_samples(
+    uri: &Uri,
+    content_type: &'static str,
+    (write_cpu, write_wall): WriteSamples,
+) -> Option<Result<Response, Refusal>> {
+    // Whatever else is in it is looked at below.
+    let weight = Query::parse_any(uri).ok()?.get("weight")?.to_owned();
+    let walls = [WallWeight::Wall, WallWeight::OffCpu];
+    let wall = walls.into_iter().find(|wall| wall.name() == weight);
+    if wall.is_none() && weight != SAMPLES {
+        return None;
+    }
     let answer = async {
-        let profile = query.cpu_profile(None).await?;
-        reply::work(move || {
-            let mut body = Vec::new();
-            write(&profile, function.as_deref(), &mut body)?;
-            Ok(reply::ok(content_type, body))
-        })
-        .await
+        let known: &[&str] = if wall.is_some() { &["threads"] } else { &[] };
+        let query = Query::parse(uri, &[&["weight", "function", "seconds", "hz"], known].concat())?;
+        let function = query.get("function").map(str::to_owned);
+        let Some(wall) = wall else {
+            let profile = query.cpu_profile(None).await?;
+            return written(content_type, move |body| write_cpu(&profile, function.as_deref(), body)).await;
+        };
+        let profile = query.wall_profile().await?;
+        written(content_type, move |body| write_wall(&profile, wall, function.as_deref(), body)).await
     };
     Some(answer.await)
+}
+
+#[cfg(feature = "stacks")]
+async fn written(
+    content_type: &'static str,
+    write: impl FnOnce(&mut Vec<u8>) -> io::Result<()> + Send + 'static,
+) -> Result<Response, Refusal> {
+    reply::work(move || {
+        let mut body = Vec::new();
+        write(&mut body)?;
+        Ok(reply::ok(content_type, body))
+    })
+    .await
 }

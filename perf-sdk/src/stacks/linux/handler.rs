@@ -30,6 +30,7 @@ pub(in super::super) fn value(slot: &Slot) -> usize {
 }
 
 const SI_TIMER: i32 = -2;
+const SI_QUEUE: i32 = -1;
 /// `POLL_IN` to `POLL_HUP`.
 const POLL: std::ops::RangeInclusive<i32> = 1..=6;
 
@@ -98,6 +99,25 @@ pub(in super::super) fn delivery_ns() -> u64 {
     (0..ROUNDS).map(one).min().unwrap_or(0)
 }
 
+/// Has a thread sampled where it is now, on the CPU or not. `false`: it has ended.
+pub(in super::super) fn ask(thread: u32, slot: &Slot) -> bool {
+    // SAFETY: all fields are numbers or pointers that may be null; as long as the kernel's.
+    let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
+    let fields = (&raw mut info).cast::<Info>();
+    // SAFETY: no arguments, cannot fail.
+    let process = unsafe { libc::getpid() };
+    // SAFETY: an `Info` is no longer than the `siginfo_t` that it lies in, and no more aligned.
+    unsafe {
+        (*fields).signal = SIGNAL;
+        (*fields).code = SI_QUEUE;
+        // Of a signal that was queued: the sender's process where a timer has its number.
+        (*fields).timer = process;
+        (*fields).value = value(slot);
+    }
+    // SAFETY: to a thread of this process, with a valid description.
+    unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, SIGNAL, &raw const info) == 0 }
+}
+
 /// Whether the signal's handler is still ours.
 pub(in super::super) fn is_ours() -> bool {
     action().is_some_and(|action| is_our_handler(&action))
@@ -123,8 +143,13 @@ unsafe extern "C" fn handle(_signal: i32, info: *mut libc::siginfo_t, context: *
         let is_meant = || info.value == value(slot) && slot.is_of(thread_pointer());
         slot.handle(is_meant, || {
             let periods = 1 + u64::from(info.overrun.max(0) as u32);
-            slot.sample(&registers(context), periods.saturating_mul(slot.period_ns()));
+            slot.sample(&registers(context), Some(periods.saturating_mul(slot.period_ns())));
         });
+    } else if info.code == SI_QUEUE {
+        // From the sampler, on a thread that may do nothing at all.
+        let Some(slot) = slot(info.value as u32 & ((1 << NUMBER_BITS) - 1)) else { return };
+        let is_meant = || info.value == value(slot) && slot.is_of(thread_pointer());
+        slot.handle(is_meant, || slot.sample(&registers(context), None));
     } else if POLL.contains(&info.code)
         && let Some((slot, thread)) = own_slot()
     {
@@ -133,7 +158,7 @@ unsafe extern "C" fn handle(_signal: i32, info: *mut libc::siginfo_t, context: *
             // SAFETY: the slot's page is that of an event that lives, and this is its thread.
             let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
             if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
-                slot.sample(&registers(context), weight_ns);
+                slot.sample(&registers(context), Some(weight_ns));
             }
         });
     }

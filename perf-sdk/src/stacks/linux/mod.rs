@@ -10,8 +10,8 @@ mod timer;
 pub(super) use event::Event;
 #[cfg(feature = "heap")]
 pub(super) use handler::here;
-pub(super) use handler::{Installed, delivery_ns, install, is_ours, value};
+pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
 pub(super) use images::{changes, images, is_in_program};
 pub(super) use memory_map::Map;
-pub(super) use threads::{first_stack, thread_name, threads, tick_ns};
+pub(super) use threads::{first_stack, thread_cpu_ns, thread_name, threads, tick_ns};
 pub(super) use timer::Timer;

@@ -5,9 +5,7 @@ use std::mem;
 use std::ptr;
 
 use super::handler::SIGNAL;
-
-/// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's `include/linux/posix-timers_types.h`.
-const THREAD_RUNTIME: u32 = 4 | 2;
+use super::threads::thread_clock;
 
 /// Signals a thread each time that it was on the CPU for a period. It ends when this drops.
 ///
@@ -31,7 +29,7 @@ impl Timer {
         event.sigev_signo = SIGNAL;
         event.sigev_value = libc::sigval { sival_ptr: ptr::without_provenance_mut(value) };
         event.sigev_notify_thread_id = thread as i32;
-        let clock = (!thread << 3 | THREAD_RUNTIME) as libc::clockid_t;
+        let clock = thread_clock(thread);
         let mut timer: libc::timer_t = ptr::null_mut();
         // SAFETY: a valid event, and a valid place for the result.
         if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {

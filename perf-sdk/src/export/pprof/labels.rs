@@ -1,0 +1,41 @@
+//! What a sample of a stack is labelled with.
+
+use crate::snapshot::Frame;
+use crate::trace::TraceContext;
+
+/// Texts of labels.
+pub(super) struct Labels<'a> {
+    scope: String,
+    thread: &'a str,
+    own: &'a [(String, String)],
+    /// Hexadecimal; empty outside of spans.
+    trace: String,
+    span: String,
+}
+
+pub(super) fn labels<'a>(
+    scope: &[Frame],
+    thread: &'a str,
+    own: &'a [(String, String)],
+    trace: Option<TraceContext>,
+) -> Labels<'a> {
+    let scope = scope.last().map(Frame::full_name).unwrap_or_default();
+    let [upper, lower, span] = trace.map_or([0; 3], TraceContext::words);
+    Labels {
+        scope,
+        thread,
+        own,
+        trace: if trace.is_some() { format!("{upper:016x}{lower:016x}") } else { String::new() },
+        span: if span == 0 { String::new() } else { format!("{span:016x}") },
+    }
+}
+
+impl Labels<'_> {
+    /// Names and values; empty ones are none.
+    pub(super) fn each(&self) -> Vec<(&str, &str)> {
+        let mut all = vec![("scope", self.scope.as_str()), ("thread", self.thread)];
+        all.extend(self.own.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        all.extend([("trace_id", self.trace.as_str()), ("span_id", self.span.as_str())]);
+        all
+    }
+}

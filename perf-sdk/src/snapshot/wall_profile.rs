@@ -1,0 +1,173 @@
+//! Where threads spent their time, running or not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::sampled::places;
+use super::{Code, Frame, Snapshot};
+use crate::clock;
+use crate::memory;
+use crate::stacks::{self, WallPicture, WallWanted, Wish};
+use crate::trace::TraceContext;
+
+/// A stack that was seen, on threads of one name within one profiled scope, with the same labels and in one span.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WallStack {
+    /// The profiled functions that were open, outermost first.
+    pub scope: Vec<Frame>,
+    /// The thread's name.
+    pub thread: String,
+    /// Those that the program gave with [`with_labels`](crate::with_labels), by name.
+    pub labels: Vec<(String, String)>,
+    /// The trace and span that it was in: see [`CpuStack::trace`](super::CpuStack::trace).
+    pub trace: Option<TraceContext>,
+    /// Indices into the [code](WallProfile::code)'s addresses, innermost first.
+    pub addresses: Vec<u32>,
+    /// Frames are missing at the outer end.
+    pub is_cut: bool,
+    /// How often it was seen.
+    pub samples: u64,
+    /// The wall time that these samples stand for, nanoseconds.
+    pub wall_ns: u64,
+    /// What of that its threads were off the CPU, nanoseconds.
+    pub off_cpu_ns: u64,
+}
+
+/// Off-CPU time of a profiled function.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OffCpu {
+    /// The function.
+    pub scope: Frame,
+    /// Its own, without that of profiled callees, nanoseconds.
+    pub own_ns: u64,
+}
+
+/// Stacks of threads by wall time, whether they ran or waited.
+///
+/// At each tick a chosen thread is looked at; what went by since the tick before belongs to the stack at which it is found. One that has not run since is
+/// not asked again.
+///
+/// **Cost.** While it lasts: half a microsecond a thread and tick, and a signal for each that ran. A signal interrupts the system call in which a
+/// thread waits, once for each time that it goes to sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`, `poll`).
+/// Rust's standard library and tokio try again; other code may not. So it is taken on demand only.
+///
+/// **Blind spots.** Threads that block the signal `SIGURG`, and whatever else [`CpuProfile`](super::CpuProfile) does not see. Time in spans: of the newest 16,384 looks.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WallProfile {
+    /// When it ended, nanoseconds since the Unix epoch.
+    pub taken_at_unix_ns: u64,
+    /// What it covers, nanoseconds.
+    pub window_ns: u64,
+    /// Looks per second at each thread.
+    pub hz: u32,
+    /// Which threads: names, with `*` for any text.
+    pub threads_like: String,
+    /// Threads looked at, at the end.
+    pub threads: u64,
+    /// Looks at threads.
+    pub samples: u64,
+    /// The wall time that they stand for, of all threads, nanoseconds.
+    pub wall_ns: u64,
+    /// What of that was off the CPU, nanoseconds.
+    pub off_cpu_ns: u64,
+    /// Of threads that were asked and did not answer by the end, nanoseconds.
+    pub unanswered_ns: u64,
+    /// By scope, thread, labels, addresses and span, each once.
+    pub stacks: Vec<WallStack>,
+    /// The code of the stacks.
+    pub code: Code,
+    /// Beside the samples: what the recorder says of calls that ended in the window or are open, most first. Of all threads, and empty where recording is off.
+    pub recorded_off_cpu: Vec<OffCpu>,
+}
+
+/// A stretch of time that is being looked at.
+#[derive(Debug)]
+pub(crate) struct WallWindow {
+    wanted: WallWanted,
+    before: WallPicture,
+    recorded: Snapshot,
+}
+
+impl WallWindow {
+    /// From now on. `None` where stacks are not sampled.
+    pub(crate) fn open(hz: u32, threads: &str) -> Option<Self> {
+        memory::uncounted(|| {
+            let hz = hz.clamp(1, stacks::MAX_WALL_HZ);
+            let wanted = stacks::want_wall(Wish { hz, threads: threads.to_owned() })?;
+            Some(Self { before: wanted.picture()?, recorded: super::take(), wanted })
+        })
+    }
+
+    /// What was seen since.
+    pub(crate) fn close(self) -> Option<WallProfile> {
+        memory::uncounted(|| {
+            let window = self.wanted.picture()?.since(&self.before);
+            let recorded = super::take().subtract(&self.recorded);
+            Some(WallProfile::of(&window, self.wanted.wish(), &recorded))
+        })
+    }
+
+    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
+    pub(crate) fn of(length: Duration, hz: u32, threads: &str) -> Option<WallProfile> {
+        let window = Self::open(hz, threads)?;
+        std::thread::sleep(length);
+        window.close()
+    }
+}
+
+impl WallProfile {
+    fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
+        let (code, places) = places(&window.stacks, &window.images);
+        // Other captures may look at other threads.
+        let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
+        let stacks: Vec<WallStack> = places
+            .map(|(place, seen)| WallStack {
+                scope: place.scope,
+                thread: place.thread,
+                labels: place.labels,
+                trace: place.trace,
+                addresses: place.addresses,
+                is_cut: place.is_cut,
+                samples: seen.samples,
+                wall_ns: seen.ns,
+                off_cpu_ns: seen.off_ns,
+            })
+            .collect();
+        let sum = |of: fn(&WallStack) -> u64| stacks.iter().map(of).sum();
+        Self {
+            taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            window_ns: clock::wall().ns(window.at),
+            hz: wish.hz,
+            threads_like: wish.threads.clone(),
+            threads: window.totals.threads,
+            samples: sum(|stack| stack.samples),
+            wall_ns: sum(|stack| stack.wall_ns),
+            off_cpu_ns: sum(|stack| stack.off_cpu_ns),
+            unanswered_ns: window.totals.unanswered_ns,
+            code,
+            recorded_off_cpu: off_cpu(recorded),
+            stacks,
+        }
+    }
+}
+
+/// Of profiled functions, most first.
+fn off_cpu(recorded: &Snapshot) -> Vec<OffCpu> {
+    let functions = recorded.functions.iter().filter_map(|function| {
+        let own_ns = function.exclusive.off_cpu_ns().max(0) as u64;
+        (own_ns > 0).then(|| OffCpu {
+            scope: Frame {
+                name: function.name.clone(),
+                module: function.module.clone(),
+                file: function.file.clone(),
+                line: function.line,
+            },
+            own_ns,
+        })
+    });
+    let mut functions: Vec<OffCpu> = functions.collect();
+    functions.sort_unstable_by(|a, b| (b.own_ns, &a.scope).cmp(&(a.own_ns, &b.scope)));
+    functions
+}

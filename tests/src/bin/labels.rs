@@ -1,0 +1,378 @@
+//! What the process tests of labels on samples and of wall time run, each in a process of its own: `labels NAME`.
+
+use std::cell::Cell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::snapshot::{CpuProfile, CpuStack, WallProfile, WallStack};
+use perf_sdk::{FutureExt as _, Handle, TraceContext, profiled, with_labels};
+use tracing_subscriber::layer::SubscriberExt as _;
+
+#[global_allocator]
+static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() {
+    let scenarios: &[(&str, fn())] = &[
+        ("labels", labels),
+        ("many_labels", many_labels),
+        ("spans", spans),
+        ("wall", wall),
+        ("chosen", chosen),
+        ("silent", silent),
+        ("beside", beside),
+        ("many_threads", many_threads),
+    ];
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let (_, scenario) = scenarios.iter().find(|(known, _)| *known == name).expect("a scenario");
+    scenario();
+}
+
+fn start() -> Handle {
+    perf_sdk::builder().listen("off").report(false).budget("off").start().unwrap()
+}
+
+fn thread_cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// On the CPU for so long, however busy the machine is.
+#[inline(never)]
+fn spin(cpu: Duration) -> u64 {
+    let (start, mut sum) = (thread_cpu(), 1_u64);
+    while thread_cpu() - start < cpu && !STOP.load(Relaxed) {
+        for n in 0..2_000_u64 {
+            sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+        }
+    }
+    sum
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// CPU time in milliseconds of samples that `is_meant`.
+fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&CpuStack) -> bool) -> f64 {
+    profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.cpu_ns).sum::<u64>() as f64 / 1e6
+}
+
+fn has(stack: &CpuStack, name: &str, value: &str) -> bool {
+    stack.labels.iter().any(|(n, v)| n == name && v == value)
+}
+
+#[profiled]
+async fn task(tenant: &'static str) -> u64 {
+    let mut sum = 0;
+    for _ in 0..10 {
+        sum ^= spin(ms(30));
+        tokio::task::yield_now().await;
+    }
+    async { spin(ms(100)) }.labelled([("step", format!("of {tenant}"))]).await ^ sum
+}
+
+/// Samples bear the labels of their scope or task, on whatever thread it runs, and none beyond.
+fn labels() {
+    let _handle = start();
+    // A first sample says where the stack is.
+    spin(ms(100));
+    with_labels([("tenant", "a")], || {
+        spin(ms(300));
+        with_labels([("tenant", "b"), ("route", "/x")], || spin(ms(600)));
+    });
+    spin(ms(400));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    runtime.block_on(async {
+        let first = tokio::spawn(task("c").labelled([("tenant", "c")]));
+        let second = with_labels([("tenant", "d")], || perf_sdk::spawn(task("d")));
+        first.await.unwrap();
+        second.await.unwrap();
+    });
+    thread::sleep(ms(300));
+    let profile = CpuProfile::take().unwrap();
+    let of = |name: &str, value: &str| cpu_ms(&profile, |stack| has(stack, name, value));
+    for (value, expected) in [("a", 300.0), ("b", 600.0), ("c", 400.0), ("d", 400.0)] {
+        let sampled = of("tenant", value);
+        println!("{value}: {sampled} of {expected} ms");
+        assert!((sampled - expected).abs() < 60.0 + expected * 0.1, "{value}: {sampled} of {expected}");
+    }
+    let both = cpu_ms(&profile, |stack| has(stack, "tenant", "b") && has(stack, "route", "/x"));
+    assert_eq!(both, of("tenant", "b"));
+    let steps = cpu_ms(&profile, |stack| {
+        has(stack, "step", "of d") && has(stack, "tenant", "d") && stack.scope.last().is_some_and(|s| s.name == "task")
+    });
+    assert!((40.0..=180.0).contains(&steps), "{steps}");
+    let none = cpu_ms(&profile, |stack| stack.labels.is_empty());
+    assert!(none > 400.0 && none < 800.0, "{none}");
+}
+
+/// However many values there are, samples have few.
+fn many_labels() {
+    let handle = start();
+    spin(ms(100));
+    for user in 0..5_000_u32 {
+        with_labels([("user", user.to_string())], || black_box(spin(Duration::ZERO)));
+    }
+    with_labels([("user", "the next one")], || spin(ms(200)));
+    with_labels([("scope", "mine")], || spin(ms(100)));
+    thread::sleep(ms(300));
+    let profile = CpuProfile::take().unwrap();
+    let other = cpu_ms(&profile, |stack| has(stack, "user", "(other)"));
+    assert!(other > 100.0, "{other}");
+    assert_eq!(cpu_ms(&profile, |stack| has(stack, "scope", "mine")), 0.0);
+    let dropped = handle.snapshot().profiler.dropped;
+    assert_eq!(dropped["labels"], 5_000 - 256 + 1 + 1);
+}
+
+thread_local! {
+    static TRACE: Cell<u8> = const { Cell::new(0) };
+}
+
+static ASKED: AtomicU64 = AtomicU64::new(0);
+
+fn context(n: u8) -> TraceContext {
+    TraceContext { trace_id: [n; 16], span_id: [n; 8] }
+}
+
+/// Samples within a tracing span bear its ids.
+fn spans() {
+    fn hook() -> Option<TraceContext> {
+        ASKED.fetch_add(1, Relaxed);
+        let n = TRACE.get();
+        (n > 0).then(|| context(n))
+    }
+    let _handle = start();
+    perf_sdk::set_trace_hook(hook);
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(perf_sdk::tracing_layer())).unwrap();
+    // The first call of all finds out what calls cost, and ends some.
+    tracing::info_span!("first").in_scope(|| spin(ms(100)));
+    let within = |n: u8, cpu: Duration, inner: &dyn Fn()| {
+        TRACE.set(n);
+        let span = tracing::info_span!("request");
+        let before = ASKED.load(Relaxed);
+        let entered = span.enter();
+        span.in_scope(|| ());
+        assert_eq!(ASKED.load(Relaxed) - before, 1, "once a span");
+        TRACE.set(0);
+        inner();
+        spin(cpu);
+        drop(entered);
+    };
+    within(1, ms(400), &|| within(2, ms(300), &|| ()));
+    tracing::info_span!("without").in_scope(|| spin(ms(200)));
+    thread::sleep(ms(300));
+    let profile = CpuProfile::take().unwrap();
+    let of = |trace: Option<TraceContext>| cpu_ms(&profile, |stack| stack.trace == trace);
+    let sampled = [of(Some(context(1))), of(Some(context(2))), of(None)];
+    println!("{sampled:?}");
+    for (sampled, expected) in sampled.into_iter().zip([400.0, 300.0, 300.0]) {
+        assert!((sampled - expected).abs() < 100.0, "{sampled} of {expected}");
+    }
+}
+
+static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+#[profiled]
+fn waits() {
+    let open = GATE.0.lock().unwrap();
+    drop(GATE.1.wait_while(open, |open| !*open).unwrap());
+}
+
+#[profiled]
+fn both(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        spin(ms(5));
+        thread::sleep(ms(5));
+    }
+}
+
+/// CPU time of the thread `runner`.
+static RAN_NS: AtomicU64 = AtomicU64::new(0);
+static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
+
+/// Sleeps as somebody does who does not try again.
+#[inline(never)]
+fn sleeps_in_c(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        let rest = (time - start.elapsed()).as_millis() as i32 + 1;
+        // SAFETY: no descriptors.
+        if unsafe { libc::poll(std::ptr::null_mut(), 0, rest) } < 0 {
+            INTERRUPTED.fetch_add(1, Relaxed);
+        }
+    }
+}
+
+fn named<F: FnOnce() + Send + 'static>(name: &str, run: F) -> thread::JoinHandle<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).unwrap()
+}
+
+/// Wall time, and what of it was off the CPU, in seconds.
+fn wall_of(profile: &WallProfile, is_meant: impl Fn(&WallStack) -> bool) -> (f64, f64) {
+    let meant = profile.stacks.iter().filter(|stack| is_meant(stack));
+    let (wall, off) = meant.fold((0, 0), |(wall, off), stack| (wall + stack.wall_ns, off + stack.off_cpu_ns));
+    (wall as f64 / 1e9, off as f64 / 1e9)
+}
+
+fn is_at(profile: &WallProfile, stack: &WallStack, function: &str) -> bool {
+    let lines = stack.addresses.iter().flat_map(|address| &profile.code.addresses[*address as usize].lines);
+    lines.into_iter().any(|line| line.function.ends_with(function))
+}
+
+/// Each thread's time is all there, at its stack, whether it runs or waits; and one that waits is hardly disturbed.
+fn wall() {
+    let handle = start();
+    let threads = [
+        named("waiter", || with_labels([("tenant", "w")], waits)),
+        named("runner", || {
+            while !STOP.load(Relaxed) {
+                spin(ms(1));
+                RAN_NS.store(thread_cpu().as_nanos() as u64, Relaxed);
+            }
+        }),
+        named("both", || both(Duration::from_secs(4))),
+        named("poller", || sleeps_in_c(Duration::from_secs(4))),
+    ];
+    thread::sleep(ms(500));
+    INTERRUPTED.store(0, Relaxed);
+    let ran_before = RAN_NS.load(Relaxed);
+    // Names are looked up after the window.
+    let ran = thread::spawn(move || {
+        thread::sleep(Duration::from_secs(2));
+        (RAN_NS.load(Relaxed) - ran_before) as f64 / 1e9
+    });
+    let profile = handle.wall_profile(Duration::from_secs(2), 99, "*").unwrap();
+    let on_cpu = ran.join().unwrap();
+    let window = profile.window_ns as f64 / 1e9;
+    let of = |name: &str| wall_of(&profile, |stack| stack.thread == name);
+    println!(
+        "{window} s, {} looks, {} threads; interrupted {}",
+        profile.samples,
+        profile.threads,
+        INTERRUPTED.load(Relaxed)
+    );
+    for name in ["waiter", "runner", "both", "poller"] {
+        let (wall, off) = of(name);
+        println!("{name}: {wall:.3}, off {off:.3}");
+        assert!((wall / window - 1.0).abs() < 0.1, "{name}: {wall} of {window}");
+    }
+    let share = |name: &str| of(name).1 / of(name).0;
+    assert!(share("waiter") > 0.99 && share("poller") > 0.99, "{} {}", share("waiter"), share("poller"));
+    let ran = of("runner").0 - of("runner").1;
+    assert!((ran - on_cpu).abs() < 0.1 * window, "{ran} of {on_cpu} s");
+    assert!((0.3..0.99).contains(&share("both")), "{}", share("both"));
+    let waiting = |stack: &WallStack| {
+        let is_labelled = stack.labels == [("tenant".to_owned(), "w".to_owned())];
+        is_labelled && is_at(&profile, stack, "waits") && stack.scope.last().is_some_and(|scope| scope.name == "waits")
+    };
+    assert!(wall_of(&profile, waiting).0 > window * 0.9, "{:?}", wall_of(&profile, waiting));
+    assert!(wall_of(&profile, |stack| is_at(&profile, stack, "sleeps_in_c")).0 > window * 0.9);
+    let in_sleep = wall_of(&profile, |stack| stack.thread == "both" && is_at(&profile, stack, "sleep"));
+    // How long it runs, and waits for a processor, is the machine's business.
+    assert!(in_sleep.0 > 0.1 && in_sleep.1 > in_sleep.0 * 0.5, "{in_sleep:?} of {:?}", of("both"));
+    // Where its stack is was not known at first.
+    assert!(INTERRUPTED.load(Relaxed) <= 20, "{}", INTERRUPTED.load(Relaxed));
+    let recorded =
+        |name: &str| profile.recorded_off_cpu.iter().find(|of| of.scope.name == name).unwrap().own_ns as f64 / 1e9;
+    println!("recorded: waits {:.3}, both {:.3}", recorded("waits"), recorded("both"));
+    assert!((recorded("waits") / window - 1.0).abs() < 0.1 && recorded("both") > 0.5);
+    STOP.store(true, Relaxed);
+    *GATE.0.lock().unwrap() = true;
+    GATE.1.notify_all();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Captures at a time look at their own threads, and nobody is asked when they have ended.
+fn chosen() {
+    let handle = start();
+    let threads = ["left", "right"].map(|name| named(name, || sleeps_in_c(Duration::from_secs(3))));
+    let names = |profile: &WallProfile| {
+        let mut names: Vec<String> = profile.stacks.iter().map(|stack| stack.thread.clone()).collect();
+        names.dedup();
+        names
+    };
+    thread::sleep(ms(300));
+    thread::scope(|scope| {
+        let left = scope.spawn(|| handle.wall_profile(ms(800), 50, "l*t").unwrap());
+        thread::sleep(ms(200));
+        let right = handle.wall_profile(ms(300), 20, "right").unwrap();
+        assert_eq!(names(&right), ["right"]);
+        let left = left.join().unwrap();
+        assert_eq!(names(&left), ["left"]);
+        let (seen, window) = (left.wall_ns as f64, left.window_ns as f64);
+        assert!((seen / window - 1.0).abs() < 0.1, "{seen} of {window}");
+    });
+    let before = INTERRUPTED.load(Relaxed);
+    thread::sleep(ms(300));
+    assert_eq!(INTERRUPTED.load(Relaxed), before);
+    assert!(handle.wall_profile(ms(100), 99, "nobody").unwrap().stacks.is_empty());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// A thread that takes no signals is said to be missing.
+fn silent() {
+    let handle = start();
+    let thread = named("silent", || {
+        // SAFETY: valid sets of signals.
+        unsafe {
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+        }
+        thread::sleep(ms(1_500));
+    });
+    thread::sleep(ms(300));
+    let profile = handle.wall_profile(ms(800), 99, "silent").unwrap();
+    assert_eq!((profile.samples, profile.threads), (0, 1));
+    assert!(profile.unanswered_ns as f64 > profile.window_ns as f64 * 0.9, "{profile:?}");
+    thread.join().unwrap();
+}
+
+/// CPU time is sampled meanwhile as always.
+fn beside() {
+    let handle = start();
+    let threads = [0, 1].map(|_| {
+        named("busy", || {
+            spin(Duration::from_secs(60));
+        })
+    });
+    thread::sleep(ms(300));
+    let cpu = thread::scope(|scope| {
+        let cpu = scope.spawn(|| handle.cpu_profile(ms(1_500), Some(250)).unwrap());
+        let wall = handle.wall_profile(ms(1_500), 99, "*").unwrap();
+        let busy = wall_of(&wall, |stack| stack.thread == "busy").0;
+        assert!((busy / (2.0 * wall.window_ns as f64 / 1e9) - 1.0).abs() < 0.1, "{busy}");
+        cpu.join().unwrap()
+    });
+    println!("coverage {:.3}, {} samples", cpu.coverage(), cpu.samples);
+    assert!((0.9..1.1).contains(&cpu.coverage()), "{}", cpu.coverage());
+    STOP.store(true, Relaxed);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Prints what looking at many threads that sleep takes.
+fn many_threads() {
+    let handle = start();
+    let threads: Vec<_> = (0..200).map(|_| named("idle", waits)).collect();
+    thread::sleep(ms(500));
+    let before = perf_sdk_tests::process_cpu();
+    let profile = handle.wall_profile(Duration::from_secs(2), 99, "*").unwrap();
+    let spent = perf_sdk_tests::process_cpu() - before;
+    let wall = wall_of(&profile, |stack| stack.thread == "idle").0 / (200.0 * profile.window_ns as f64 / 1e9);
+    println!(
+        "{} threads, {} looks, {:.3} of their time, {:?} of CPU time",
+        profile.threads, profile.samples, wall, spent
+    );
+    assert!((0.9..1.1).contains(&wall), "{wall}");
+    *GATE.0.lock().unwrap() = true;
+    GATE.1.notify_all();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
