@@ -64,6 +64,8 @@ mod signals;
 pub mod snapshot;
 #[cfg(feature = "stacks")]
 mod stacks;
+#[cfg(feature = "enabled")]
+pub mod sync;
 mod trace;
 #[cfg(feature = "tracing")]
 mod tracing_layer;
@@ -111,6 +113,8 @@ pub use off::{
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;
+#[cfg(not(feature = "enabled"))]
+pub use std::sync;
 
 /// Measures the rest of the enclosing block as a scope of its own.
 ///

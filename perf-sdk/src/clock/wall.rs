@@ -123,6 +123,14 @@ impl Wall {
         (duration as u64).wrapping_add(OWN_PART) <= self.second.load(Relaxed)
     }
 
+    /// Ticks from `start` to `end`, as far as they are believed; they may be a little below 0.
+    #[inline]
+    pub(crate) fn believed(&self, start: u64, end: u64) -> i64 {
+        let delta = end.wrapping_sub(start) as i64;
+        // Longer than a second, or backwards: believed only if a second clock agrees.
+        if self.is_plain(delta) { delta } else { self.plausible(start, end) as i64 }
+    }
+
     /// Ticks from `start` to `end` if the operating system's clock went along with the counter; otherwise 0, counted.
     ///
     /// **Blind spot.** Which of several calls a jump fell into is known as closely as the two clocks were compared:

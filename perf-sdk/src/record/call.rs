@@ -368,9 +368,7 @@ fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outc
 }
 
 pub(super) fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> i64 {
-    let wall = end.wrapping_sub(start) as i64;
-    // Longer than a second, or backwards: believed only if a second clock agrees.
-    if record.wall.is_plain(wall) { wall } else { record.wall.plausible(start, end) as i64 }
+    record.wall.believed(start, end)
 }
 
 fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> i64 {

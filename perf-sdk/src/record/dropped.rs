@@ -20,6 +20,7 @@ reasons! {
     Names "names" "Too many names made at run time.",
     Labels "labels" "A label whose name is reserved or too long, or for which there is no room; values beyond the limit, which count as `(other)`.",
     ErrorText "error_text" "Two errors at one site at the same moment, or an error whose text could not be made.",
+    Locks "locks" "A wait for a lock whose scope and lock could not be told, for want of room.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }
 

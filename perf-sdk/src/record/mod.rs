@@ -16,6 +16,8 @@ mod in_place;
 mod index;
 mod inherit;
 mod labelled;
+mod lock_table;
+mod lock_wait;
 mod node;
 mod overhead;
 mod owner;
@@ -57,6 +59,8 @@ pub(crate) use governor::own_work;
 pub(crate) use governor::{Governor, OwnThread, account_ns, reading as budget_reading};
 #[cfg(feature = "stacks")]
 pub(crate) use governor::{add_own_ns, own_threads};
+pub(crate) use lock_table::{Contended, Lock, LockKind};
+pub(crate) use lock_wait::{Holder, lock_contentions, wait_for};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
 pub(crate) use registry::{began, current, records};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Order
 
 use super::dropped;
 use super::governor;
+use super::lock_wait;
 use super::overhead;
 use super::shared;
 use super::thread::ThreadRecord;
@@ -114,6 +115,7 @@ fn forget_all() {
     dropped::reset();
     overhead::after_fork();
     governor::after_fork();
+    lock_wait::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {
         Slot::NEW.set();

@@ -1,7 +1,21 @@
-//! A path as a list.
+//! Paths: that of the calling thread, and one as a list.
 #![allow(unsafe_code)]
 
-use super::{Path, Site};
+use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::{Path, Site, Slot};
+
+/// The scope that this thread is in; null where it has no record. It may be kept: it is never freed.
+#[inline]
+pub(crate) fn current_path() -> *const Path {
+    let slot = Slot::get();
+    if !slot.is_record() {
+        return ptr::null();
+    }
+    // SAFETY: the slot holds this thread's scopes, which are never freed.
+    unsafe { &*slot.as_ptr() }.top.load(Relaxed)
+}
 
 /// The sites of a path, outermost first; none for null.
 ///

@@ -1,7 +1,6 @@
 //! Who is running on this thread: sites, and the current scope as a chain of callers that allocator hooks and signal
 //! handlers can read.
 
-#[cfg(any(feature = "pool", feature = "stacks"))]
 mod callers;
 mod chains;
 mod current;
@@ -13,8 +12,7 @@ mod newcomers;
 mod site;
 mod span;
 
-#[cfg(any(feature = "pool", feature = "stacks"))]
-pub(crate) use callers::callers;
+pub(crate) use callers::{callers, current_path};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use current::set_walk;
 pub(crate) use current::{Path, Scopes, Slot};

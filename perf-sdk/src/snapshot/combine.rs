@@ -33,8 +33,23 @@ impl Snapshot {
             Some(earlier) => stacks.since(earlier),
             None => stacks.clone(),
         });
-        Self { functions, tree, allocator, arenas, pools, bumps, pressure, stacks, leaks, profiler, window_ns, ..*self }
-            .without_empty()
+        let locks = self.locks.since(&earlier.locks);
+        Self {
+            functions,
+            tree,
+            allocator,
+            arenas,
+            pools,
+            bumps,
+            pressure,
+            stacks,
+            locks,
+            leaks,
+            profiler,
+            window_ns,
+            ..*self
+        }
+        .without_empty()
     }
 
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
@@ -99,6 +114,7 @@ impl Snapshot {
             (None, Some(theirs)) => self.stacks = Some(theirs.clone()),
             (_, None) => {}
         }
+        self.locks.add(&other.locks);
         if self.leaks.is_none() {
             self.leaks.clone_from(&other.leaks);
         }
@@ -240,6 +256,8 @@ impl Function {
             }),
             stack_samples: self.stack_samples.saturating_sub(earlier.stack_samples),
             sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
+            lock_contentions: self.lock_contentions.saturating_sub(earlier.lock_contentions),
+            lock_wait_ns: self.lock_wait_ns.saturating_sub(earlier.lock_wait_ns),
             exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
             ..self.clone()
         }
@@ -250,6 +268,8 @@ impl Function {
         self.samples += other.samples;
         self.stack_samples += other.stack_samples;
         self.sampled_cpu_ns += other.sampled_cpu_ns;
+        self.lock_contentions += other.lock_contentions;
+        self.lock_wait_ns += other.lock_wait_ns;
         self.one_in = self.one_in.max(other.one_in);
         self.running += other.running;
         self.wall.merge(&other.wall);

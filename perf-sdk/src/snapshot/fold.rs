@@ -6,11 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::hash::FastMap;
 use super::threads::{self, NodeReading, ThreadReading};
-use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Profiler, ROOT, Snapshot, Totals};
+use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Locks, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
-use crate::record::{self, Cost, Counter, Node, Parts, SharedSite, SiteShard, ThreadRecord};
+use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 
 /// Everything recorded up to now.
@@ -211,6 +211,7 @@ impl Fold {
         let stacks = self.stacks();
         #[cfg(not(feature = "stacks"))]
         let stacks: Option<super::StackSampling> = None;
+        let locks = self.locks();
         for (function, both) in self.functions.iter_mut().zip(&self.both) {
             function.wall.merge(both);
             if let Some(cpu) = &mut function.cpu {
@@ -285,6 +286,7 @@ impl Fold {
             #[cfg(not(feature = "pool"))]
             pressure: None,
             stacks,
+            locks,
             leaks: super::leaks(),
             profiler,
         };
@@ -347,6 +349,20 @@ impl Fold {
             threads: totals.threads,
             refused: totals.refused,
         })
+    }
+
+    /// Who waited for locks, and who held them.
+    fn locks(&mut self) -> Locks {
+        let (waiters, holders) = record::lock_contentions();
+        // Waiting at a condvar is waiting for somebody to be ready, not for a lock.
+        for waiter in waiters.iter().filter(|waiter| waiter.lock.is_some_and(|lock| lock.kind != LockKind::Condvar)) {
+            if let Some(function) = waiter.sites.last().and_then(|site| self.by_site.get(&ptr::from_ref(*site))) {
+                let function = &mut self.functions[*function as usize];
+                function.lock_contentions += waiter.contentions;
+                function.lock_wait_ns += waiter.delay_ns;
+            }
+        }
+        Locks::of(&waiters, &holders)
     }
 
     #[cfg(not(feature = "heap"))]

@@ -109,6 +109,12 @@ pub struct Function {
     /// The CPU time that these stand for, nanoseconds: beside `exclusive`, which is recorded.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub sampled_cpu_ns: u64,
+    /// Waits for a [`Mutex`](crate::sync::Mutex) or an [`RwLock`](crate::sync::RwLock) in which this was the innermost profiled function.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub lock_contentions: u64,
+    /// How long these took, nanoseconds; part of `exclusive`.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub lock_wait_ns: u64,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,
     /// The text of the last error, at most 256 bytes, with `error = display`.

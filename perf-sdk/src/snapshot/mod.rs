@@ -12,7 +12,6 @@ mod exemplars;
 mod file;
 #[cfg(feature = "enabled")]
 mod fold;
-#[cfg(any(feature = "heap", feature = "stacks"))]
 mod frame;
 mod function;
 #[cfg(feature = "enabled")]
@@ -27,6 +26,7 @@ mod heap_stacks;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 mod leaks;
+mod locks;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;
@@ -55,7 +55,6 @@ pub use error::FileError;
 pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]
 pub(crate) use fold::take;
-#[cfg(any(feature = "heap", feature = "stacks"))]
 pub use frame::Frame;
 pub use function::{Calls, Exemplar, Function, FutureTotals};
 #[cfg(feature = "enabled")]
@@ -70,6 +69,7 @@ pub use heap_stacks::{HeapStack, HeapStacks};
 pub use leaks::{AgeBand, Finding, Leaks, Verdict, Watched};
 #[cfg(feature = "enabled")]
 pub(crate) use leaks::{leaks, set_leaks};
+pub use locks::{LockContention, Locks};
 #[cfg(feature = "enabled")]
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
@@ -124,6 +124,9 @@ pub struct Snapshot {
     /// How well stacks are sampled; absent where they are not, see [`Profiler::stacks`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stacks: Option<StackSampling>,
+    /// Waits for locks of [`sync`](crate::sync).
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub locks: Locks,
     /// What the leak detector thinks; absent before its first look, and where it is off. Of a window: what it thinks at its end.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,

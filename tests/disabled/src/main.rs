@@ -59,6 +59,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     perf_sdk::assert_no_leak(|| vec![1]);
     finished(perf_sdk_disabled::boxed(3));
     finished(perf_sdk::Scope::current().inherit(async { 2 }));
+    static LOCKED: perf_sdk::sync::Mutex<u8> = perf_sdk::sync::Mutex::new(1);
+    static READ: perf_sdk::sync::RwLock<u8> = perf_sdk::sync::RwLock::new(2);
+    let guard: perf_sdk::sync::MutexGuard<'_, u8> = LOCKED.lock()?;
+    let (guard, _) = perf_sdk::sync::Condvar::new().wait_timeout(guard, Duration::ZERO)?;
+    assert_eq!((*guard, *READ.read()?), (1, 2));
+    drop(guard);
+    assert_eq!(perf.snapshot().locks.holders, []);
     assert_eq!(perf.address(), None);
     assert_eq!(perf.leaks(), None);
     perf.set_heap("off")?;

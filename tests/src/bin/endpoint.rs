@@ -81,6 +81,8 @@ fn every_route_answers() {
         ("/debug/pprof/", "text/html", "goroutine"),
         ("/debug/pprof/scopes", "application/octet-stream", ""),
         ("/debug/pprof/goroutine?debug=0", "application/octet-stream", ""),
+        ("/debug/pprof/mutex", "application/octet-stream", ""),
+        ("/debug/pprof/block?seconds=0.1", "application/octet-stream", ""),
         ("/debug/pprof/cmdline", "text/plain; charset=utf-8", "endpoint"),
         ("/debug/pprof/symbol?0x1+0x2", "text/plain; charset=utf-8", "num_symbols: 1\n"),
         ("/debug/pprof/profile?seconds=0.2", "application/octet-stream", ""),

@@ -1,7 +1,8 @@
 //! A snapshot with something of everything, the same on every run.
 
 use perf_sdk::snapshot::{
-    Allocator, ArenaUse, Budget, CallNode, Exemplar, Function, FutureTotals, Heap, Live, ROOT, Snapshot, Totals,
+    Allocator, ArenaUse, Budget, CallNode, Exemplar, Frame, Function, FutureTotals, Heap, Live, LockContention, ROOT,
+    Snapshot, Totals,
 };
 use perf_sdk::{Histogram, Scale};
 
@@ -84,6 +85,8 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.tree[1].live = live(5_242_880, 80);
     snapshot.tree[3].live = live(524_800, 1);
     snapshot.functions[1].live = Some(live(5_767_680, 81));
+    snapshot.locks.waiters = vec![contention("parse", 5, 2_500_000)];
+    snapshot.locks.holders = vec![contention("Server::handle", 5, 2_500_000)];
     let profiler = &mut snapshot.profiler;
     profiler.heap = "on".into();
     profiler.sites = 3;
@@ -96,6 +99,17 @@ pub(crate) fn snapshot() -> Snapshot {
     profiler.budget = Some(budget);
     profiler.dropped = [("clock".to_owned(), 0), ("depth".to_owned(), 3)].into();
     snapshot
+}
+
+fn contention(scope: &str, contentions: u64, delay_ns: u64) -> LockContention {
+    let mut contention = LockContention::default();
+    let mut frame = Frame::default();
+    (frame.name, frame.module, frame.file, frame.line) = (scope.into(), "shop::http".into(), "src/http.rs".into(), 12);
+    contention.scope = vec![frame];
+    contention.lock = "Mutex".into();
+    (contention.file, contention.line) = ("src/store.rs".into(), 40);
+    (contention.contentions, contention.delay_ns) = (contentions, delay_ns);
+    contention
 }
 
 fn handle() -> Function {
@@ -127,6 +141,7 @@ fn parse() -> Function {
     function.bytes = Some(sizes(&[(0, 1_000), (6_064, 1), (1, 6)]));
     function.inclusive = totals(3_040_000, 1_540_000, 6_064, 21);
     function.exclusive = totals(2_998_500, 1_540_000, 6_064, 21);
+    (function.lock_contentions, function.lock_wait_ns) = (5, 2_500_000);
     function
 }
 

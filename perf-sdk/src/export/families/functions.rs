@@ -83,6 +83,22 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, sampled_ratio),
     },
     Row {
+        name: "function_lock_contentions_total",
+        help: "Waits for a Mutex or an RwLock of perf_sdk::sync, callees not included.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| waits(f, f.lock_contentions as f64)),
+    },
+    Row {
+        name: "function_lock_wait_seconds_total",
+        help: "Time spent waiting for these, callees not included.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| waits(f, seconds(f.lock_wait_ns))),
+    },
+    Row {
         name: "function_idle_seconds_total",
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
@@ -148,6 +164,11 @@ const LEAST_SAMPLES: u64 = 20;
 fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
     let is_known = function.stack_samples >= LEAST_SAMPLES && function.cpu.is_some() && function.exclusive.cpu_ns > 0;
     is_known.then(|| function.sampled_cpu_ns as f64 / function.exclusive.cpu_ns as f64)
+}
+
+/// A function that never waited has no such figure: most never do.
+fn waits(function: &Function, value: f64) -> Option<f64> {
+    (function.lock_contentions > 0).then_some(value)
 }
 
 fn positive(n: i64) -> f64 {

@@ -10,6 +10,7 @@ mod cpu;
 mod heap;
 #[cfg(feature = "stacks")]
 mod labels;
+mod locks;
 mod running;
 mod scopes;
 #[cfg(feature = "stacks")]
@@ -22,6 +23,7 @@ pub use cpu::write_cpu;
 pub use heap::write_heap_stacks;
 #[cfg(feature = "heap")]
 pub use heap::{Opens, write_heap};
+pub use locks::{write_block, write_mutex};
 pub use running::write_running;
 pub use scopes::write_scopes;
 #[cfg(feature = "stacks")]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::clock;
 use crate::pool::out::Out;
-use crate::scope::{Path, Slot};
+use crate::scope::{Path, current_path};
 
 /// An object of a pool's: idle, or out with somebody.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl<T> Node<T> {
     /// Notes who takes it.
     #[inline]
     pub(super) fn take(&self) {
-        self.by.store(current().cast_mut(), Relaxed);
+        self.by.store(current_path().cast_mut(), Relaxed);
         self.taken.store(clock::coarse().max(UNTIMED), Relaxed);
     }
 
@@ -57,15 +57,4 @@ impl<T> Node<T> {
             taken => Some(Out { taken: (taken != UNTIMED).then_some(taken), by: self.by.load(Relaxed) }),
         }
     }
-}
-
-/// The scope that this thread is in; null outside of all.
-#[inline]
-fn current() -> *const Path {
-    let slot = Slot::get();
-    if !slot.is_record() {
-        return ptr::null();
-    }
-    // SAFETY: the slot holds this thread's scopes, which are never freed.
-    unsafe { &*slot.as_ptr() }.top.load(Relaxed)
 }

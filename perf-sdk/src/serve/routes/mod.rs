@@ -37,6 +37,10 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index)),
         #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof/block", get(pprof::block)),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof/mutex", get(pprof::mutex)),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/cmdline", get(pprof::cmdline)),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/goroutine", get(pprof::goroutine)),

@@ -34,6 +34,8 @@ const PROFILES: &[(&str, &str, bool)] = &[
         "the exact call tree of profiled functions: calls, wall, CPU and off-CPU time, allocations, bytes",
         true,
     ),
+    ("mutex", "time that others waited for locks of perf_sdk::sync, by who held them", true),
+    ("block", "time spent waiting for locks and condvars of perf_sdk::sync, by who waited", true),
     ("goroutine", "threads and tasks, by the profiled functions that they are in", false),
     ("cmdline", "how the program was started", false),
 ];
@@ -66,6 +68,16 @@ pub(super) async fn allocs(uri: Uri) -> Response {
 /// Threads and tasks.
 pub(super) async fn goroutine(uri: Uri) -> Response {
     answer("goroutine", of_snapshot(&uri, pprof::write_running).await)
+}
+
+/// Who held locks that others waited for.
+pub(super) async fn mutex(uri: Uri) -> Response {
+    answer("mutex", of_snapshot(&uri, pprof::write_mutex).await)
+}
+
+/// Who waited for locks.
+pub(super) async fn block(uri: Uri) -> Response {
+    answer("block", of_snapshot(&uri, pprof::write_block).await)
 }
 
 /// The exact call tree.

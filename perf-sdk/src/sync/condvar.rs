@@ -1,0 +1,138 @@
+//! A condition variable.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::{LockResult, WaitTimeoutResult};
+use std::time::Duration;
+
+use super::map;
+use super::mutex::MutexGuard;
+use crate::record::{Lock, LockKind, wait_for};
+
+/// [`std::sync::Condvar`] for a [`Mutex`](super::Mutex), whose waits are recorded: until the mutex is held again, in the block profile only, for
+/// nobody is to blame for them.
+pub struct Condvar {
+    place: &'static Location<'static>,
+    inner: std::sync::Condvar,
+}
+
+impl Condvar {
+    /// One that nobody waits for. Profiles name it by the place where this is called.
+    #[must_use]
+    #[track_caller]
+    pub const fn new() -> Self {
+        Self { place: Location::caller(), inner: std::sync::Condvar::new() }
+    }
+
+    /// Gives the mutex back, waits to be woken, and takes the mutex again. It may wake without cause.
+    ///
+    /// # Errors
+    /// The mutex is poisoned. The error holds the guard all the same.
+    ///
+    /// # Panics
+    /// May if it is used with more than one mutex, as std's.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
+        let (guard, holder) = guard.into_parts();
+        map(self.record(|| self.inner.wait(guard)), |guard| MutexGuard::new(guard, holder))
+    }
+
+    /// As [`wait`](Self::wait), until `condition` is false; at once if it is false. One wait, however often it wakes meanwhile.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// As [`wait`](Self::wait), and when `condition` does.
+    pub fn wait_while<'a, T, F>(&self, mut guard: MutexGuard<'a, T>, mut condition: F) -> LockResult<MutexGuard<'a, T>>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        if !condition(&mut guard) {
+            return Ok(guard);
+        }
+        self.record(|| {
+            loop {
+                let (inner, holder) = guard.into_parts();
+                guard = map(self.inner.wait(inner), |inner| MutexGuard::new(inner, holder))?;
+                if !condition(&mut guard) {
+                    return Ok(guard);
+                }
+            }
+        })
+    }
+
+    /// As [`wait`](Self::wait), for so long at most.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        duration: Duration,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
+        let (guard, holder) = guard.into_parts();
+        let result = self.record(|| self.inner.wait_timeout(guard, duration));
+        map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
+    }
+
+    /// As [`wait_while`](Self::wait_while), for so long at most.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Panics
+    /// As [`wait_while`](Self::wait_while).
+    pub fn wait_timeout_while<'a, T, F>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        duration: Duration,
+        mut condition: F,
+    ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)>
+    where
+        F: FnMut(&mut T) -> bool,
+    {
+        // Answered at once it is no wait; the first answer is kept for std's loop, which asks again: only std makes a result of its own.
+        let mut first = Some(condition(&mut guard));
+        let is_wait = first == Some(true);
+        let (guard, holder) = guard.into_parts();
+        let condition = |value: &mut T| {
+            first.take().unwrap_or_else(|| {
+                holder.note();
+                condition(value)
+            })
+        };
+        let wait = || self.inner.wait_timeout_while(guard, duration, condition);
+        let result = if is_wait { self.record(wait) } else { wait() };
+        map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
+    }
+
+    /// Wakes one that waits.
+    pub fn notify_one(&self) {
+        self.inner.notify_one();
+    }
+
+    /// Wakes all that wait.
+    pub fn notify_all(&self) {
+        self.inner.notify_all();
+    }
+
+    fn record<R>(&self, block: impl FnOnce() -> R) -> R {
+        wait_for(Lock { kind: LockKind::Condvar, place: self.place }, None, block)
+    }
+}
+
+impl Default for Condvar {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Condvar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}

@@ -1,0 +1,197 @@
+//! A lock for many readers or one writer.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::Location;
+use std::sync::{LockResult, TryLockResult};
+
+use super::{map, or_wait, try_map};
+use crate::record::{Holder, Lock, LockKind, wait_for};
+
+/// [`std::sync::RwLock`], whose waits are recorded.
+///
+/// **Cost.** As a [`Mutex`](super::Mutex)'s; readers too store their scope, beside the word that std's lock writes.
+///
+/// **Blind spots.** Of several readers at a time only the one that came last is taken for the holder.
+pub struct RwLock<T: ?Sized> {
+    place: &'static Location<'static>,
+    holder: Holder,
+    inner: std::sync::RwLock<T>,
+}
+
+impl<T> RwLock<T> {
+    /// An unlocked lock around `value`. Profiles name it by the place where this is called.
+    #[track_caller]
+    pub const fn new(value: T) -> Self {
+        Self { place: Location::caller(), holder: Holder::nobody(), inner: std::sync::RwLock::new(value) }
+    }
+
+    /// The value, without locking: nobody else has the lock.
+    ///
+    /// # Errors
+    /// It is poisoned: a thread panicked while it wrote. The error holds the value all the same.
+    pub fn into_inner(self) -> LockResult<T> {
+        self.inner.into_inner()
+    }
+}
+
+impl<T: ?Sized> RwLock<T> {
+    /// Waits until nobody writes, and reads.
+    ///
+    /// # Errors
+    /// It is poisoned: a thread panicked while it wrote. The error holds the guard all the same.
+    ///
+    /// # Panics
+    /// May, or never returns, if this thread holds it already, as std's.
+    #[inline]
+    pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
+        let wait = || wait_for(self.lock(), Some(&self.holder), || self.inner.read());
+        map(or_wait(self.inner.try_read(), wait), |inner| RwLockReadGuard::new(inner, &self.holder))
+    }
+
+    /// Waits until nobody else reads or writes, and writes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    ///
+    /// # Panics
+    /// As [`read`](Self::read).
+    #[inline]
+    pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
+        let wait = || wait_for(self.lock(), Some(&self.holder), || self.inner.write());
+        map(or_wait(self.inner.try_write(), wait), |inner| RwLockWriteGuard::new(inner, &self.holder))
+    }
+
+    /// Reads if nobody writes. An attempt that fails is no wait and is not recorded.
+    ///
+    /// # Errors
+    /// It is taken, or poisoned.
+    #[inline]
+    pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
+        try_map(self.inner.try_read(), |inner| RwLockReadGuard::new(inner, &self.holder))
+    }
+
+    /// Writes if nobody else reads or writes. An attempt that fails is no wait and is not recorded.
+    ///
+    /// # Errors
+    /// It is taken, or poisoned.
+    #[inline]
+    pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
+        try_map(self.inner.try_write(), |inner| RwLockWriteGuard::new(inner, &self.holder))
+    }
+
+    /// Whether a thread panicked while it wrote.
+    pub fn is_poisoned(&self) -> bool {
+        self.inner.is_poisoned()
+    }
+
+    /// From now on it is not poisoned.
+    pub fn clear_poison(&self) {
+        self.inner.clear_poison();
+    }
+
+    /// The value, without locking: nobody else has a reference.
+    ///
+    /// # Errors
+    /// As [`into_inner`](Self::into_inner).
+    pub fn get_mut(&mut self) -> LockResult<&mut T> {
+        self.inner.get_mut()
+    }
+
+    fn lock(&self) -> Lock {
+        Lock { kind: LockKind::RwLock, place: self.place }
+    }
+}
+
+impl<T: Default> Default for RwLock<T> {
+    #[track_caller]
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for RwLock<T> {
+    #[track_caller]
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+/// The right to read what is in an [`RwLock`], until it drops.
+#[must_use = "if unused the RwLock will immediately unlock"]
+pub struct RwLockReadGuard<'a, T: ?Sized>(std::sync::RwLockReadGuard<'a, T>);
+
+impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
+    #[inline]
+    fn new(inner: std::sync::RwLockReadGuard<'a, T>, holder: &Holder) -> Self {
+        holder.note();
+        Self(inner)
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockReadGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The right to write what is in an [`RwLock`], until it drops.
+#[must_use = "if unused the RwLock will immediately unlock"]
+pub struct RwLockWriteGuard<'a, T: ?Sized>(std::sync::RwLockWriteGuard<'a, T>);
+
+impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
+    #[inline]
+    fn new(inner: std::sync::RwLockWriteGuard<'a, T>, holder: &Holder) -> Self {
+        holder.note();
+        Self(inner)
+    }
+}
+
+impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
