@@ -139,9 +139,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "stacks",
         variable: "PERF_STACKS",
-        allowed: "auto, perf-clock, cpu-timer or off; without the feature stacks only auto and off",
+        allowed: "auto, perf-clock, cpu-timer, pprof or off; pprof only with the feature pprof; without the feature stacks only auto and off",
         default: "auto",
-        meaning: "how threads are signalled for samples of their stacks: auto takes CPU timers, which cost least, and perf's clock for more samples than the kernel has ticks; off: stacks are not sampled",
+        meaning: "how threads are signalled for samples of their stacks: auto takes CPU timers, which cost least, and perf's clock for more samples than the kernel has ticks, and where neither works the pprof crate, if it is there; off: stacks are not sampled",
     },
     Setting {
         key: "stacks_hz",

@@ -43,6 +43,28 @@ scenarios! {
     restarts,
     heap_stacks,
     off,
+    seccomp_events,
+    seccomp_later,
+}
+
+/// The pprof crate leaves a file for each process that used it.
+fn with_the_pprof_crate(scenario: &str) {
+    let folder = folder(scenario);
+    let output = run(STACKS, scenario, &[("TMPDIR", &folder.display().to_string())]);
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn the_pprof_crate_samples_in_its_place() {
+    with_the_pprof_crate("pprof_crate");
+    with_the_pprof_crate("seccomp_timers");
+}
+
+#[test]
+fn the_program_s_own_sigprof_is_left_alone() {
+    with_the_pprof_crate("prof_taken");
+    with_the_pprof_crate("prof_taken_over");
 }
 
 /// Whether threads can be signalled so here: many containers and hosts forbid perf events.
@@ -81,7 +103,32 @@ fn samples_know_their_scope() {
 
 #[test]
 fn nothing_breaks_under_many_signals() {
-    under_each("robust");
+    for engine in ENGINES.into_iter().filter(|engine| works(engine)) {
+        for seed in ["1", "2", "3"] {
+            let output = run(STACKS, "robust", &[("PERF_STACKS", engine), ("SECONDS", "2"), ("SEED", seed)]);
+            print!("{}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+}
+
+/// Bytes that sampling adds to what is resident, beside so many busy threads.
+fn added(threads: u64) -> i64 {
+    let resident = |stacks: &str| -> i64 {
+        let environment = [("PERF_STACKS", stacks), ("THREADS", &threads.to_string()), ("SECONDS", "2"), ("IDLE", "")];
+        let output = run(STACKS, "resident", &environment);
+        String::from_utf8_lossy(&output.stdout).split_whitespace().next().unwrap().parse().unwrap()
+    };
+    resident("auto") - resident("off")
+}
+
+/// Before anything is named.
+#[test]
+fn samples_take_little_memory() {
+    const MANY: u64 = 64;
+    let (one, many) = (added(1), added(MANY));
+    let each = (many - one) / (MANY as i64 - 1);
+    println!("{} KiB with a thread, {} KiB for each further one", one >> 10, each >> 10);
+    assert!(each <= 256 << 10 && one <= 8 << 20, "{each} a thread, {one} with one of them");
 }
 
 /// Beside the program, so that two tests do not meet.

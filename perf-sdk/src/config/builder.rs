@@ -173,7 +173,7 @@ impl Builder {
         self
     }
 
-    /// How threads are signalled for samples of their stacks: `auto`, `perf-clock` or `cpu-timer`; `off`: stacks are not sampled.
+    /// How threads are signalled for samples of their stacks: `auto`, `perf-clock`, `cpu-timer`, or with the feature `pprof` `pprof`; `off`: stacks are not sampled.
     pub fn stacks(self, engine: impl Into<String>) -> Self {
         self.set("stacks", engine)
     }

@@ -87,7 +87,7 @@ pub(super) fn stacks(text: &str) -> Option<Option<Option<crate::stacks::Engine>>
     use crate::stacks::Engine;
     or_off(text, |text| match text {
         "auto" => Some(None),
-        name => Engine::ALL.into_iter().find(|engine| engine.name() == name).map(Some),
+        name => Engine::named(name).map(Some),
     })
 }
 
@@ -111,6 +111,13 @@ pub(super) fn or_off<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "stacks")]
+    #[test]
+    fn the_pprof_crate_is_asked_for_where_it_is() {
+        assert_eq!(stacks("pprof").is_some(), cfg!(feature = "pprof"));
+        assert!(stacks("perf").is_none() && stacks("auto") == Some(Some(None)) && stacks("off") == Some(None));
+    }
 
     #[test]
     fn durations_have_a_unit() {

@@ -47,7 +47,7 @@ static SETS: Chains<LabelSet, 1_024> = Chains::new();
 
 impl LabelSet {
     /// Names and values, by name.
-    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    #[allow(dead_code, reason = "read where stacks are sampled")]
     pub(crate) fn all(&self) -> &[(&'static str, &'static str)] {
         &self.all
     }

@@ -28,7 +28,7 @@ impl SpanIds {
     }
 
     /// Likewise, or in a handler on it.
-    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    #[allow(dead_code, reason = "read where stacks are sampled")]
     pub(crate) fn get(&self) -> Option<[u64; 3]> {
         if !self.is_set.load(Relaxed) {
             return None;

@@ -34,6 +34,9 @@ pub struct CpuStack {
 
 /// Sampled stacks of threads that were on a CPU.
 ///
+/// By the pprof crate (feature `pprof`) only what happened while profiles were taken, without scopes, handler times and lost samples: they are
+/// missing in [`coverage`](Self::coverage).
+///
 /// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than a quarter of a second without making a profiled
 /// call; frames of code that was loaded within the last quarter of a second; what runs on the stack of a coroutine, of which only the
 /// innermost frame is known. CPU time of system calls belongs to whoever called.
@@ -44,7 +47,7 @@ pub struct CpuProfile {
     pub taken_at_unix_ns: u64,
     /// What it covers, nanoseconds.
     pub window_ns: u64,
-    /// What signals threads: `perf-clock` or `cpu-timer`.
+    /// What signals threads: `perf-clock`, `cpu-timer` or `pprof`.
     pub engine: String,
     /// Samples wanted per second of CPU time.
     pub hz: u32,

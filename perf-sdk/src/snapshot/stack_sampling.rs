@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct StackSampling {
-    /// What signals threads: `cpu-timer` or `perf-clock`.
+    /// What signals threads: `cpu-timer`, `perf-clock` or `pprof`.
     pub engine: String,
     /// Samples taken.
     pub samples: u64,

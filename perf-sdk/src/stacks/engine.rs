@@ -9,14 +9,24 @@ pub(crate) enum Engine {
     Timer,
     /// perf's task clock: at the very moment, from kernel mode too. Makes each context switch of the thread dearer, by 3 µs on a virtual machine.
     Perf,
+    /// The pprof crate, while a profile is taken.
+    Pprof,
 }
 
 impl Engine {
+    /// Of our own sampler.
     pub(crate) const ALL: [Self; 2] = [Self::Timer, Self::Perf];
+
+    /// What may be asked for by this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let others = if cfg!(feature = "pprof") { Some(Self::Pprof) } else { None };
+        Self::ALL.into_iter().chain(others).find(|engine| engine.name() == name)
+    }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf-clock",
+            Self::Pprof => "pprof",
             Self::Timer => "cpu-timer",
         }
     }

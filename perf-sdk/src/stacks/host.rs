@@ -25,6 +25,12 @@ pub(crate) enum Unavailable {
     Taken,
     /// The kernel does.
     Refused,
+    /// The program handles the signal of the pprof crate.
+    #[cfg(feature = "pprof")]
+    ProfTaken,
+    /// The pprof crate was in use before this process was forked.
+    #[cfg(feature = "pprof")]
+    Forked,
     /// Nobody knows how, on this system.
     #[allow(dead_code, reason = "of systems without a sampler")]
     Elsewhere,

@@ -13,6 +13,8 @@
 //! | `table` | how often each stack was seen |
 //! | `wall`, `wish` | wall time, while somebody wants it |
 //! | `symbols` | addresses to functions |
+//! | `on_demand`, `sigprof` | the pprof crate in the sampler's place, and the signal that it takes |
+//! | `chosen` | who of the two samples |
 //! | `running` | the sampler of this process |
 //! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
 
@@ -38,12 +40,17 @@ mod unwind;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod wall;
 
+mod chosen;
 mod engine;
 mod host;
 mod image;
 mod mapped;
+#[cfg(feature = "pprof")]
+mod on_demand;
 mod ring;
 mod running;
+#[cfg(feature = "pprof")]
+mod sigprof;
 mod symbols;
 mod table;
 mod times;
@@ -64,6 +71,7 @@ pub(crate) use wish::Wish;
 
 use crate::background::Background;
 use crate::scope::Site;
+use chosen::Chosen;
 use host::{LEAST_LOOK, Unavailable};
 use running::{Running, running, set_running, with_sampler};
 use sampler::Sampler;
@@ -89,14 +97,14 @@ pub(crate) fn start(
         // Nobody sampled before, or the parent of this process.
         None => Sampler::forget_parent(),
     }
-    let running = set_running(Sampler::new(rules, host));
+    let running = set_running(Chosen::new(rules, host));
     if running.unavailable().is_some() {
         return Ok(None);
     }
     let background = Background::start("perf-sdk-stacks", move |pauses| {
         let _own = enter();
         let (mut looked, mut was_called) = (Instant::now(), true);
-        while let Some(pause) = running.with(|sampler| sampler.turn(was_called)) {
+        while let Some(pause) = running.with(|chosen| chosen.turn(was_called)) {
             let since = looked.elapsed();
             looked = Instant::now();
             // Newcomers may call as often as they like.
@@ -116,13 +124,14 @@ pub(crate) fn start(
 
 /// Whether stacks are sampled: `on` and how, `off`, or why they cannot be.
 pub(crate) fn state() -> String {
-    let on = with_sampler(|sampler| match sampler.is_taken() {
-        true => "the program took over the signal SIGURG".to_owned(),
-        false => format!("on, {}", sampler.engine()),
-    });
+    let on = with_sampler(|sampler| sampler.state());
     let why_not = || match running().and_then(Running::unavailable) {
         Some(Unavailable::Taken) => "the program handles the signal SIGURG itself",
         Some(Unavailable::Refused) => "the kernel refuses CPU timers and perf events",
+        #[cfg(feature = "pprof")]
+        Some(Unavailable::ProfTaken) => "the program handles the signal SIGPROF itself",
+        #[cfg(feature = "pprof")]
+        Some(Unavailable::Forked) => "the pprof crate was in use before this process was forked",
         Some(Unavailable::Elsewhere) => "not on this system",
         None => "off",
     };
@@ -131,7 +140,7 @@ pub(crate) fn state() -> String {
 
 /// Everything sampled so far.
 pub(crate) fn picture() -> Option<Picture> {
-    with_sampler(Sampler::picture)
+    with_sampler(Chosen::picture)
 }
 
 /// What is loaded; `None` where stacks are not sampled.
@@ -161,13 +170,10 @@ pub(crate) struct Wanted {
     serial: u64,
 }
 
-/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not sampled.
+/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not sampled, or cannot be now.
 pub(crate) fn want(hz: Option<u32>) -> Option<Wanted> {
     let hz = hz.unwrap_or(USUAL_HZ).clamp(1, MAX_HZ);
-    with_sampler(|sampler| {
-        sampler.want(hz);
-        Wanted { hz, serial: sampler.serial() }
-    })
+    with_sampler(|sampler| sampler.want(hz).then(|| Wanted { hz, serial: sampler.serial() })).flatten()
 }
 
 impl Drop for Wanted {
@@ -188,12 +194,13 @@ pub(crate) struct WallWanted {
     serial: u64,
 }
 
-/// `None`: stacks are not sampled.
+/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only.
 pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
     let wanted = with_sampler(|sampler| {
-        sampler.want_wall(wish.clone());
-        WallWanted { wish, serial: sampler.serial() }
+        let serial = sampler.serial();
+        sampler.want_wall(wish.clone()).then_some(WallWanted { wish, serial })
     });
+    let wanted = wanted.flatten();
     if wanted.is_some() {
         // The sampler's thread may wait for long.
         crate::scope::announce();

@@ -5,15 +5,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use std::sync::{Mutex, PoisonError};
 
+use super::chosen::Chosen;
 use super::host::Unavailable;
-use super::sampler::Sampler;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
 static RUNNING: AtomicPtr<Running> = AtomicPtr::new(ptr::null_mut());
 
 pub(super) struct Running {
     process: u32,
-    sampler: Mutex<Option<Sampler>>,
+    sampler: Mutex<Option<Chosen>>,
     unavailable: Option<Unavailable>,
 }
 
@@ -25,12 +25,12 @@ pub(super) fn running() -> Option<&'static Running> {
 }
 
 /// What `work` makes of the sampler, if there is one; others wait meanwhile.
-pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
+pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
     running()?.with(work)
 }
 
 /// Some hundred bytes stay for each time that sampling begins.
-pub(super) fn set_running(sampler: Result<Sampler, Unavailable>) -> &'static Running {
+pub(super) fn set_running(sampler: Result<Chosen, Unavailable>) -> &'static Running {
     let unavailable = sampler.as_ref().err().copied();
     let running = Running { process: std::process::id(), sampler: Mutex::new(sampler.ok()), unavailable };
     let running: &'static Running = Box::leak(Box::new(running));
@@ -40,7 +40,7 @@ pub(super) fn set_running(sampler: Result<Sampler, Unavailable>) -> &'static Run
 
 impl Running {
     /// What `work` makes of its sampler, until that has ended.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Sampler) -> T) -> Option<T> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
         self.sampler.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
     }
 

@@ -86,5 +86,6 @@ pub(super) fn is_usable(engine: Engine) -> bool {
         // Found by thread, which in a library that was loaded would take memory in the handler.
         Engine::Perf => linux::is_in_program() && !clock::perf_is_risky() && Event::open(thread, LONG_NS).is_ok(),
         Engine::Timer => Timer::start(thread, 0, LONG_NS, LONG_NS).is_ok(),
+        Engine::Pprof => false,
     }
 }

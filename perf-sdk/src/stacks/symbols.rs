@@ -35,10 +35,23 @@ pub(crate) type Lines = Arc<[Line]>;
 /// By image and address within, so that it holds for whatever is loaded there later.
 static KNOWN: Mutex<Option<HashMap<Place, Lines>>> = Mutex::new(None);
 
+/// Addresses outside of all images that are known, as somebody else says.
+static ELSEWHERE: Mutex<Option<HashMap<u64, Lines>>> = Mutex::new(None);
+
 /// Build id and path of an image, and an address within.
 type Place = (Vec<u8>, String, u64);
 
-/// What is at these addresses, which are in code of `images`.
+/// Says what is at an address which is in no image, unless that is known.
+#[cfg(feature = "pprof")]
+pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
+    let Ok(mut elsewhere) = ELSEWHERE.try_lock() else { return };
+    let known = elsewhere.get_or_insert_default();
+    if known.len() < MAX_KNOWN {
+        known.entry(address).or_insert_with(|| lines().into());
+    }
+}
+
+/// What is at these addresses, which are in code of `images`, or were [learned](learn).
 ///
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
 /// units that hold them take, given back at the end.
@@ -50,10 +63,15 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
     };
+    let elsewhere = ELSEWHERE.try_lock().ok();
     let mut found = HashMap::new();
     let mut unknown: HashMap<u64, (&Image, Vec<u64>)> = HashMap::new();
     for address in addresses {
-        let Some(image) = holding(images, address) else { continue };
+        let Some(image) = holding(images, address) else {
+            let elsewhere = elsewhere.as_ref().and_then(|known| known.as_ref()?.get(&address));
+            found.extend(elsewhere.map(|lines| (address, Arc::clone(lines))));
+            continue;
+        };
         let own = address.wrapping_sub(image.base);
         match known.get(&(image.build_id.clone(), image.path.clone(), own)) {
             Some(lines) => drop(found.insert(address, Arc::clone(lines))),

@@ -1,5 +1,14 @@
 //! What the process tests of stack samples run, each in a process of its own: `stacks NAME`.
 
+#[path = "stacks/fallback.rs"]
+mod fallback;
+#[path = "stacks/resident.rs"]
+mod resident;
+#[path = "stacks/robust.rs"]
+mod robust;
+#[path = "stacks/seccomp.rs"]
+mod seccomp;
+
 use std::hint::black_box;
 use std::io::Read as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -25,7 +34,14 @@ fn main() {
         ("taken_over", taken_over),
         ("pending_signals", pending_signals),
         ("descriptors", descriptors),
-        ("robust", robust),
+        ("seccomp_events", seccomp::seccomp_events),
+        ("seccomp_timers", seccomp::seccomp_timers),
+        ("seccomp_later", seccomp::seccomp_later),
+        ("robust", robust::robust),
+        ("resident", resident::resident_memory),
+        ("pprof_crate", fallback::pprof_crate),
+        ("prof_taken", fallback::prof_taken),
+        ("prof_taken_over", fallback::prof_taken_over),
         ("forked", forked),
         ("restarts", restarts),
         ("heap_stacks", heap_stacks),
@@ -136,7 +152,7 @@ fn seconds(name: &str, otherwise: u64) -> Duration {
 /// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints one line each.
 fn coverage() {
     let handle = start();
-    let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8)];
+    let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
     for (hz, threads) in rates {
         let profile = beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
         let wanted = profile.process_ns as f64 / 1e9 * f64::from(hz);
@@ -354,87 +370,6 @@ fn descriptors() {
     assert!(profile.threads >= 300 && profile.refused == 0 && profile.samples > 0, "{}", profile.threads);
     let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
     assert!(open < 64, "{open} descriptors");
-}
-
-/// Threads that allocate, load libraries, panic, fork, run programs, start and end, under as many signals as there can be.
-fn robust() {
-    let handle = builder().heap("4KiB").start().unwrap();
-    std::panic::set_hook(Box::new(|_| {}));
-    let time = seconds("SECONDS", 6);
-    let began = Instant::now();
-    let is_over = || began.elapsed() > time;
-    let done: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
-    let repeat = |at: usize, what: &dyn Fn()| {
-        while !is_over() {
-            what();
-            done[at].fetch_add(1, Relaxed);
-        }
-    };
-    let profile = thread::scope(|scope| {
-        scope.spawn(|| {
-            repeat(0, &|| {
-                let mut held: Vec<Vec<u8>> = (1..200).map(|n| vec![1; n * 37]).collect();
-                held.sort_by_key(|block| block[block.len() / 2] as usize ^ block.len());
-                black_box(held);
-            });
-        });
-        scope.spawn(|| {
-            repeat(1, &|| {
-                // SAFETY: a library of the C library's own, without initialisers that matter.
-                unsafe {
-                    let library = libc::dlopen(c"libresolv.so.2".as_ptr(), libc::RTLD_NOW);
-                    busy(Duration::from_micros(200));
-                    if !library.is_null() {
-                        libc::dlclose(library);
-                    }
-                }
-            });
-        });
-        scope.spawn(|| {
-            repeat(2, &|| {
-                let _ = std::panic::catch_unwind(|| {
-                    busy(Duration::from_micros(100));
-                    panic!("on purpose");
-                });
-            });
-        });
-        scope.spawn(|| {
-            repeat(3, &|| {
-                in_child(|| {
-                    let mut held = Vec::new();
-                    for n in 0..50_usize {
-                        held.push(vec![0_u8; n * 100]);
-                    }
-                    black_box(&held);
-                    true
-                });
-            });
-        });
-        scope.spawn(|| {
-            repeat(4, &|| {
-                assert!(std::process::Command::new("true").status().unwrap().success());
-            });
-        });
-        scope.spawn(|| {
-            repeat(5, &|| {
-                thread::spawn(|| busy(Duration::from_millis(2))).join().unwrap();
-            });
-        });
-        thread::sleep(Duration::from_millis(100));
-        handle.cpu_profile(time - Duration::from_millis(600), Some(4_000)).unwrap()
-    });
-    let done: Vec<u64> = done.iter().map(|count| count.load(Relaxed)).collect();
-    println!(
-        "{}: {} samples, coverage {:.3}, {} dropped, {} cut, {} leaf only; rounds {done:?}",
-        profile.engine,
-        profile.samples,
-        profile.coverage(),
-        profile.dropped,
-        profile.cut,
-        profile.leaf_only
-    );
-    assert!(done.iter().all(|count| *count > 0) && profile.samples > 100);
-    assert!(HeapStacks::take().is_some_and(|stacks| !stacks.stacks.is_empty()));
 }
 
 /// A forked child is not signalled, and can have a sampler of its own; the parent's goes on.

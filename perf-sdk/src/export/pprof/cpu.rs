@@ -55,8 +55,15 @@ fn comments(profile: &CpuProfile) -> Vec<String> {
             "{} samples without their outermost frames, {} with the innermost one only, {} lost, {} without room for their stacks",
             profile.cut, profile.leaf_only, profile.dropped, profile.folded
         ),
-        format!("samples in each sixteenth of the kernel's tick: {:?}", profile.phases),
     ];
+    if profile.engine == "pprof" {
+        comments.push(
+            "the pprof crate loses samples and leaves out those in the C library: shares are of what is left; lines are of a stack's first sample"
+                .to_owned(),
+        );
+    } else {
+        comments.push(format!("samples in each sixteenth of the kernel's tick: {:?}", profile.phases));
+    }
     if profile.refused > 0 {
         comments.push(format!("{} threads could not be sampled: limits of the system", profile.refused));
     }

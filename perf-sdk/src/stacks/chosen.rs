@@ -1,0 +1,146 @@
+//! Who samples: our own sampler, or the pprof crate in its place.
+
+use std::time::Duration;
+
+use super::engine::{Engine, Rules};
+use super::host::{Host, Unavailable};
+#[cfg(feature = "heap")]
+use super::image::Image;
+#[cfg(feature = "pprof")]
+use super::on_demand::OnDemand;
+use super::sampler::Sampler;
+use super::table::Seen;
+use super::totals::{Picture, Totals, WallPicture};
+use super::wish::Wish;
+use crate::scope::Site;
+
+/// Whoever samples.
+#[allow(clippy::large_enum_variant, reason = "there is one")]
+pub(super) enum Chosen {
+    Own(Sampler),
+    #[cfg(feature = "pprof")]
+    OnDemand(OnDemand),
+}
+
+/// What `$work` makes of whoever it is.
+macro_rules! whoever {
+    ($chosen:expr, $sampler:ident => $work:expr) => {
+        match $chosen {
+            Self::Own($sampler) => $work,
+            #[cfg(feature = "pprof")]
+            Self::OnDemand($sampler) => $work,
+        }
+    };
+}
+
+impl Chosen {
+    /// Our own one, unless the pprof crate is asked for, or has to do since ours does not run here.
+    pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
+        #[cfg(feature = "pprof")]
+        if rules.engine == Some(Engine::Pprof) {
+            return OnDemand::new(rules).map(Self::OnDemand);
+        }
+        let own = Sampler::new(rules, host).map(Self::Own);
+        #[cfg(feature = "pprof")]
+        if rules.engine.is_none() && matches!(own, Err(Unavailable::Refused | Unavailable::Elsewhere)) {
+            return OnDemand::new(rules).map(Self::OnDemand);
+        }
+        own
+    }
+
+    /// Why it does not sample for the time being, if so; or what it does.
+    pub(super) fn state(&self) -> String {
+        match self {
+            Self::Own(sampler) if sampler.is_taken() => "the program took over the signal SIGURG".to_owned(),
+            Self::Own(sampler) => format!("on, {}", sampler.engine()),
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(sampler) => sampler.state(),
+        }
+    }
+
+    pub(super) fn turn(&mut self, was_called: bool) -> Duration {
+        match self {
+            Self::Own(sampler) => sampler.turn(was_called),
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(sampler) => sampler.look(),
+        }
+    }
+
+    /// `false`: it cannot.
+    pub(super) fn want(&mut self, hz: u32) -> bool {
+        match self {
+            Self::Own(sampler) => {
+                sampler.want(hz);
+                true
+            }
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(sampler) => sampler.want(hz),
+        }
+    }
+
+    pub(super) fn want_no_more(&mut self, hz: u32) {
+        whoever!(self, sampler => sampler.want_no_more(hz));
+    }
+
+    /// `false`: it knows CPU time only.
+    pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
+        match self {
+            Self::Own(sampler) => {
+                sampler.want_wall(wish);
+                true
+            }
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(_) => false,
+        }
+    }
+
+    pub(super) fn want_no_wall(&mut self, wish: &Wish) {
+        match self {
+            Self::Own(sampler) => sampler.want_no_wall(wish),
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(_) => {}
+        }
+    }
+
+    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
+        match self {
+            Self::Own(sampler) => sampler.wall_picture(),
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(_) => None,
+        }
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        whoever!(self, sampler => sampler.serial())
+    }
+
+    pub(super) fn picture(&mut self) -> Picture {
+        whoever!(self, sampler => sampler.picture())
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        whoever!(self, sampler => sampler.totals())
+    }
+
+    #[cfg(feature = "heap")]
+    pub(super) fn images(&self) -> Vec<Image> {
+        whoever!(self, sampler => sampler.images())
+    }
+
+    pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
+        match self {
+            Self::Own(sampler) => sampler.by_scope(),
+            // The crate knows of none.
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        match self {
+            Self::Own(sampler) => sampler.engine(),
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(_) => Engine::Pprof,
+        }
+    }
+}

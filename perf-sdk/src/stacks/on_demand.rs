@@ -1,0 +1,337 @@
+//! The pprof crate as the sampler, where ours does not run: only while somebody takes a profile.
+//!
+//! Its timer is the process's, not a thread's: a signal meets one thread that runs, and is lost while another one's is handled. So a sample stands
+//! for a period, no more, and what the samples stand for beside the process's CPU time says how many are missing. The kernel counts time for this
+//! timer by whole ticks, so that on a machine that others use too there may be more than were due.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
+
+use super::engine::{Engine, Rules};
+use super::host::Unavailable;
+use super::image::{Image, holding};
+use super::ring::{Facts, Sample};
+use super::sigprof::{Action, Blocked};
+use super::symbols::{self, Line};
+use super::table::{Resolve, Seen, Table};
+use super::totals::{Picture, Totals};
+use crate::clock;
+use crate::memory;
+
+/// Frames that the crate keeps of a stack, those of its handler included.
+const DEPTH: usize = 128;
+/// Between two looks whether the program took the signal over.
+const LOOK: Duration = Duration::from_millis(250);
+/// The handler's code is no longer.
+const HANDLER_BYTES: u64 = 1 << 16;
+/// Where a thread may hold a lock that unwinding takes, by the crate's own advice: samples within are left out.
+const LOCKED: [&str; 8] =
+    ["/libc.so", "/libc-2", "/libgcc_s", "/libpthread", "/ld-linux", "/ld-musl", "linux-vdso", "/usr/lib/system/"];
+
+/// The crate knows neither scopes nor labels.
+const NOWHERE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[] };
+
+const HANDLED: &str = "the program handles the signal SIGPROF itself";
+
+/// Which process used the crate first. Its lock may be held, for good, in one that was forked from it.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+pub(super) struct OnDemand {
+    /// Samples per second if nobody says otherwise.
+    hz: u32,
+    wanted: Vec<u32>,
+    run: Option<Run>,
+    /// Why the last profile could not begin.
+    failed: Option<&'static str>,
+    table: Table,
+    images: Vec<Image>,
+    began: u64,
+    /// As of the last reading.
+    sums: Totals,
+    /// While somebody wants samples, also when there are none: CPU time of the process up to the last reading.
+    counted_to_ns: Option<u64>,
+}
+
+/// The crate while it samples.
+struct Run {
+    guard: Option<ProfilerGuard<'static>>,
+    hz: u32,
+    /// Of the crate.
+    handler: Option<u64>,
+    /// As of the last reading.
+    report: Option<UnresolvedReport>,
+}
+
+impl OnDemand {
+    pub(super) fn new(rules: Rules) -> Result<Self, Unavailable> {
+        let used_by = PROCESS.load(Relaxed);
+        if used_by != 0 && used_by != std::process::id() {
+            return Err(Unavailable::Forked);
+        }
+        if Action::now().is_none_or(|action| action.handler().is_some()) {
+            return Err(Unavailable::ProfTaken);
+        }
+        Ok(Self {
+            hz: if rules.hz == 0 { super::USUAL_HZ } else { rules.hz },
+            wanted: Vec::new(),
+            run: None,
+            failed: None,
+            table: Table::default(),
+            images: Vec::new(),
+            began: clock::wall().ticks(),
+            sums: Totals::default(),
+            counted_to_ns: None,
+        })
+    }
+
+    pub(super) fn state(&self) -> String {
+        let is_handled = || Action::now().is_none_or(|action| action.handler().is_some());
+        match (&self.run, self.failed) {
+            (None, _) if is_handled() => HANDLED.to_owned(),
+            (None, Some(failed)) => failed.to_owned(),
+            _ => "on, pprof, while a profile is taken".to_owned(),
+        }
+    }
+
+    /// Ends a profile when the program has taken over the signal, which is its own then.
+    pub(super) fn look(&mut self) -> Duration {
+        if self.run.as_ref().is_some_and(|run| !run.is_ours()) {
+            self.end();
+        }
+        LOOK
+    }
+
+    /// Begins to sample, or samples as often as this from now on. `false`: it cannot.
+    ///
+    /// **Cost.** The first time, tens of milliseconds and as many megabytes, which stay.
+    pub(super) fn want(&mut self, hz: u32) -> bool {
+        if self.run.as_ref().is_none_or(|run| run.hz < hz) {
+            self.end();
+            match Run::begin(hz) {
+                Ok(run) => (self.run, self.failed) = (Some(run), None),
+                Err(failed) => {
+                    self.failed = Some(failed);
+                    return false;
+                }
+            }
+        }
+        self.wanted.push(hz);
+        self.counted_to_ns = self.counted_to_ns.or_else(clock::process_cpu_ns);
+        true
+    }
+
+    pub(super) fn want_no_more(&mut self, hz: u32) {
+        if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
+            self.wanted.swap_remove(at);
+        }
+        if self.wanted.is_empty() {
+            self.end();
+            self.counted_to_ns = None;
+        }
+    }
+
+    pub(super) fn serial(&self) -> u64 {
+        self.began
+    }
+
+    pub(super) fn picture(&mut self) -> Picture {
+        self.read();
+        Picture {
+            serial: self.serial(),
+            engine: Engine::Pprof,
+            hz: self.run.as_ref().map_or(self.hz, |run| run.hz),
+            totals: self.totals(),
+            stacks: self.table.copy(),
+            images: self.images.clone(),
+        }
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        Totals { at: clock::wall().ticks().saturating_sub(self.began), folded: self.table.folded, ..self.sums }
+    }
+
+    #[cfg(feature = "heap")]
+    pub(super) fn images(&self) -> Vec<Image> {
+        self.images.clone()
+    }
+
+    fn end(&mut self) {
+        self.read();
+        self.run = None;
+    }
+
+    /// Takes over what the crate has found since the last time.
+    fn read(&mut self) {
+        if let (Some(before), Some(now)) = (self.counted_to_ns, clock::process_cpu_ns()) {
+            self.sums.process_ns += now.saturating_sub(before);
+            self.counted_to_ns = Some(now);
+        }
+        if self.run.is_some() {
+            // A handler on this very thread would find the loader's lock held.
+            let _blocked = Blocked::here();
+            reload(&mut self.images, &mut self.table);
+            self.read_report();
+        }
+    }
+
+    fn read_report(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        let Some(report) = run.guard.as_ref().and_then(|guard| guard.report().build_unresolved().ok()) else { return };
+        let weight_ns = 1_000_000_000 / u64::from(run.hz);
+        let mut threads = HashSet::new();
+        for (stack, count) in &report.data {
+            threads.insert(stack.thread_id);
+            let before = run.report.as_ref().and_then(|report| report.data.get(stack)).copied().unwrap_or(0);
+            let new = u64::try_from(count - before).unwrap_or(0);
+            if new == 0 {
+                continue;
+            }
+            let addresses: Vec<u64> = stack.frames.iter().map(|frame| frame.ip().addr() as u64).collect();
+            let first = interrupted(&addresses, run.handler);
+            let mut frames = Vec::with_capacity(addresses.len() - first);
+            for (at, frame) in stack.frames.iter().enumerate().skip(first) {
+                // A caller's is where it goes on after the call, which may be in another line.
+                let address = addresses[at].saturating_sub(u64::from(at > first));
+                if holding(&self.images, address).is_none() {
+                    symbols::learn(address, || {
+                        let mut alone = stack.clone();
+                        alone.frames.clear();
+                        alone.frames.push(frame.clone());
+                        lines(&Frames::from(alone))
+                    });
+                }
+                frames.push(address);
+            }
+            let is_cut = stack.frames.len() >= DEPTH;
+            let sample = Sample { facts: Facts { weight_ns, is_cut, ..Facts::default() }, frames };
+            let name = stack.thread_name.get(..stack.thread_name_length).unwrap_or_default();
+            let thread = self.table.thread(&String::from_utf8_lossy(name));
+            let seen = Seen { samples: new, ns: new * weight_ns, off_ns: 0 };
+            self.table.add(&sample, thread, seen, NOWHERE);
+            self.sums.samples += new;
+            self.sums.sampled_ns += new * weight_ns;
+            self.sums.cut += if is_cut { new } else { 0 };
+        }
+        self.sums.threads = threads.len() as u64;
+        run.report = Some(report);
+    }
+}
+
+impl Run {
+    fn begin(hz: u32) -> Result<Self, &'static str> {
+        if Action::now().is_none_or(|action| action.handler().is_some()) {
+            return Err(HANDLED);
+        }
+        PROCESS.store(std::process::id(), Relaxed);
+        let builder = ProfilerGuardBuilder::default().frequency(i32::try_from(hz).unwrap_or(i32::MAX));
+        #[cfg(any(
+            target_arch = "x86_64",
+            target_arch = "aarch64",
+            target_arch = "riscv64",
+            target_arch = "loongarch64"
+        ))]
+        let builder = builder.blocklist(&LOCKED);
+        let guard = memory::uncounted(|| builder.build()).map_err(|_| "the pprof crate does not start")?;
+        let handler = Action::now().and_then(|action| action.handler());
+        Ok(Self { guard: Some(guard), hz, handler, report: None })
+    }
+
+    fn is_ours(&self) -> bool {
+        Action::now().is_some_and(|action| action.handler() == self.handler)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let taken_over = Action::now().filter(|_| !self.is_ours());
+        // It has the signal ignored from now on, and does not ask whose it is.
+        memory::uncounted(|| drop(self.guard.take()));
+        if let Some(theirs) = taken_over {
+            theirs.restore();
+        }
+    }
+}
+
+/// The index of the first frame of the program's: what was interrupted. Those before are the handler's.
+fn interrupted(addresses: &[u64], handler: Option<u64>) -> usize {
+    let Some(handler) = handler else { return 0 };
+    let is_near = |address: &u64| (handler..handler.saturating_add(HANDLER_BYTES)).contains(address);
+    // Of all that lie behind the handler's beginning the first one is in the handler, and its caller is where the kernel returns to.
+    let own = addresses.iter().enumerate().filter(|(_, address)| is_near(address)).min_by_key(|(_, address)| **address);
+    own.map_or(0, |(at, _)| at + 2).min(addresses.len())
+}
+
+/// What the crate says of one frame.
+fn lines(frames: &Frames) -> Vec<Line> {
+    let known = frames.frames.iter().flatten().filter(|symbol| symbol.name.is_some());
+    known
+        .map(|symbol| Line {
+            function: symbol.name(),
+            file: symbol.filename.as_ref().map_or_else(String::new, |file| file.display().to_string()),
+            line: symbol.lineno(),
+        })
+        .collect()
+}
+
+/// Looks what is loaded.
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+fn reload(images: &mut Vec<Image>, table: &mut Table) {
+    let before = std::mem::replace(images, super::linux::images());
+    let is_here = |gone: &Image| images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
+    before.iter().filter(|gone| !is_here(gone)).for_each(|gone| table.forget(&gone.code));
+}
+
+/// Nobody knows what is loaded: the crate names addresses itself.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+fn reload(_: &mut Vec<Image>, _: &mut Table) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stacks::Rules;
+
+    #[inline(never)]
+    fn spin_until(is_over: impl Fn() -> bool) -> u64 {
+        let mut sum = 1_u64;
+        while !is_over() {
+            sum = std::hint::black_box((0..1_000).fold(sum, |sum, n| sum.rotate_left(7) ^ n));
+        }
+        sum
+    }
+
+    /// As where nobody knows what is loaded.
+    #[test]
+    fn the_crate_names_what_is_in_no_image() {
+        let mut sampler = OnDemand::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
+        assert!(sampler.want(500));
+        let cpu_ns = || clock::thread_cpu_ns_of(clock::thread_id()).unwrap();
+        let start = cpu_ns();
+        spin_until(|| cpu_ns() > start + 300_000_000);
+        sampler.read_report();
+        assert!(sampler.images.is_empty() && sampler.sums.samples > 0, "{:?}", sampler.sums);
+        let stacks = sampler.table.copy();
+        let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
+        let lines = symbols::resolve(&[], addresses.into_iter());
+        assert!(
+            lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")),
+            "{lines:?}"
+        );
+        sampler.want_no_more(500);
+        assert!(sampler.run.is_none() && Action::now().unwrap().handler().is_none());
+    }
+
+    #[test]
+    fn the_handler_s_own_frames_are_left_out() {
+        let handler = Some(0x5000);
+        // The unwinder, a callee of the handler, the handler, the kernel's return, and the program, which may lie anywhere.
+        assert_eq!(interrupted(&[0x9000, 0x5800, 0x5100, 0x7f00_0000, 0x4000, 0x8000], handler), 4);
+        assert_eq!(interrupted(&[0x5100, 0x7f00_0000], handler), 2);
+        assert_eq!(interrupted(&[0x5100], handler), 1);
+        // An unwinder that begins at what was interrupted.
+        assert_eq!(interrupted(&[0x4000, 0x2_5000], handler), 0);
+        assert_eq!(interrupted(&[0x5100, 0x5200], None), 0);
+    }
+}

@@ -1,0 +1,143 @@
+//! The pprof crate as the sampler.
+
+use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::snapshot::CpuProfile;
+
+use super::resident::resident;
+use super::{HANDLED, beside, builder, burn, busy, cpu_ns, in_child, seconds, until};
+
+const ON: &str = "on, pprof, while a profile is taken";
+const HANDLED_BY_PROGRAM: &str = "the program handles the signal SIGPROF itself";
+
+fn handler() -> libc::sighandler_t {
+    // SAFETY: a valid place for the result; only asks.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        assert_eq!(libc::sigaction(libc::SIGPROF, ptr::null(), &raw mut action), 0);
+        action.sa_sigaction
+    }
+}
+
+extern "C" fn handle(_: i32) {
+    HANDLED.fetch_add(1, Relaxed);
+}
+
+fn handle_it() {
+    let handler = (handle as extern "C" fn(i32) as *const ()).addr();
+    // SAFETY: a handler that adds to an atomic.
+    unsafe { libc::signal(libc::SIGPROF, handler) };
+}
+
+fn is_the_program_s() -> bool {
+    let before = HANDLED.load(Relaxed);
+    // SAFETY: to this process; ignored or handled.
+    unsafe { libc::raise(libc::SIGPROF) };
+    HANDLED.load(Relaxed) == before + 1
+}
+
+/// Busy functions are in the profile, which says what part of the CPU time it stands for; there is nothing between two profiles.
+pub(super) fn pprof_crate() {
+    let handle = builder().stacks("pprof").start().unwrap();
+    assert_eq!(handle.snapshot().profiler.stacks, ON);
+    let (begun, before) = (Instant::now(), resident()[0]);
+    handle.cpu_profile(Duration::from_millis(1), None).unwrap();
+    println!("the first one took {:?} and {} KiB", begun.elapsed(), resident()[0].saturating_sub(before) >> 10);
+    for (hz, threads) in [(99, 1), (99, 2), (1_000, 2)] {
+        assert!([libc::SIG_DFL, libc::SIG_IGN].contains(&handler()), "no handler between two profiles");
+        let before = handle.snapshot().stacks.unwrap();
+        let profile = beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
+        println!(
+            "{} at {hz} × {threads}: coverage {:.3}, {} samples, {} stacks, cut {}",
+            profile.engine,
+            profile.coverage(),
+            profile.samples,
+            profile.stacks.len(),
+            profile.cut
+        );
+        assert_eq!((profile.engine.as_str(), profile.hz), ("pprof", hz));
+        assert_eq!(
+            profile.sampled_ns,
+            profile.samples * (1_000_000_000 / u64::from(hz)),
+            "a sample is a period, no more"
+        );
+        assert!(profile.samples > 5 && profile.coverage() > 0.0, "{} samples", profile.samples);
+        let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
+        let whole = cpu_ns(&profile, |path| {
+            path.iter().any(|name| name.ends_with("stacks::spin")) && path.iter().any(|name| name.contains("busy"))
+        });
+        assert!(share(whole) > 0.9, "{}", share(whole));
+        let is_of_the_handler = |name: &String| {
+            ["perf_signal_handler", "backtrace::backtrace::", "pprof::"].iter().any(|own| name.contains(own))
+        };
+        assert_eq!(cpu_ns(&profile, |path| path.iter().any(is_of_the_handler)), 0);
+        // Without optimisation even adding is a call.
+        let near = cpu_ns(&profile, |path| path.iter().take(6).any(|name| name.ends_with("stacks::work")));
+        assert!(share(near) > 0.8, "only the handler's own frames are left out: {}", share(near));
+        assert!(profile.stacks.iter().all(|stack| stack.scope.is_empty()));
+        let after = handle.snapshot().stacks.unwrap();
+        assert!(after.engine == "pprof" && after.samples >= before.samples + profile.samples, "{after:?}");
+    }
+    let sampled = handle.snapshot().stacks.unwrap();
+    burn(Duration::from_millis(100));
+    assert_eq!(handle.snapshot().stacks.unwrap(), sampled, "on demand only");
+    // Two at a time see the same samples, the second one from its beginning.
+    let (long, short) = beside(1, || {
+        thread::scope(|scope| {
+            let long = scope.spawn(|| handle.cpu_profile(Duration::from_millis(2_000), Some(250)).unwrap());
+            thread::sleep(Duration::from_millis(500));
+            let short = handle.cpu_profile(Duration::from_millis(500), Some(100)).unwrap();
+            (long.join().unwrap(), short)
+        })
+    });
+    println!("{} samples, {} of them in a part", long.samples, short.samples);
+    assert!(short.samples > 0 && long.samples > short.samples);
+    assert_eq!(long.stacks.iter().map(|stack| stack.samples).sum::<u64>(), long.samples);
+    in_child(|| {
+        let own = builder().stacks("pprof").start().unwrap();
+        own.snapshot().profiler.stacks == "the pprof crate was in use before this process was forked"
+    });
+}
+
+/// A handler of the program's is left alone, whenever it came.
+pub(super) fn prof_taken() {
+    handle_it();
+    let ours = builder().stacks("pprof").start().unwrap();
+    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert!(ours.cpu_profile(Duration::from_millis(50), None).is_none() && CpuProfile::take().is_none());
+    assert!(is_the_program_s());
+    drop(ours);
+    // SAFETY: nobody wants it any more.
+    unsafe { libc::signal(libc::SIGPROF, libc::SIG_DFL) };
+    let ours = builder().stacks("pprof").start().unwrap();
+    assert_eq!(ours.snapshot().profiler.stacks, ON);
+    handle_it();
+    assert!(ours.cpu_profile(Duration::from_millis(50), None).is_none());
+    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert!(is_the_program_s());
+}
+
+/// One that comes in the midst of a profile is in force after a look, and stays; no timer of ours calls it then.
+pub(super) fn prof_taken_over() {
+    let ours = builder().stacks("pprof").start().unwrap();
+    let profile = beside(1, || {
+        thread::scope(|scope| {
+            let taken = scope.spawn(|| ours.cpu_profile(Duration::from_secs(2), None).unwrap());
+            until("a profile to begin", || ![libc::SIG_DFL, libc::SIG_IGN].contains(&handler()));
+            thread::sleep(Duration::from_millis(300));
+            handle_it();
+            thread::sleep(Duration::from_millis(600));
+            let before = HANDLED.load(Relaxed);
+            busy(Duration::from_millis(300));
+            assert_eq!(HANDLED.load(Relaxed), before);
+            assert!(is_the_program_s());
+            taken.join().unwrap()
+        })
+    });
+    assert!(profile.samples > 0 && profile.coverage() < 0.9, "{}", profile.coverage());
+    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert!(is_the_program_s());
+}

@@ -1,0 +1,90 @@
+//! Kernels that refuse, as containers have them do.
+
+use std::thread;
+use std::time::Duration;
+
+use perf_sdk::snapshot::CpuProfile;
+
+use super::{STOP, beside, builder, busy, seconds, start, until};
+
+/// From now on these calls fail with `EPERM`, on all threads of the process. `false`: there are no filters here.
+fn refuse(calls: &[libc::c_long]) -> bool {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    // The number of the call is the first word of what a filter sees.
+    let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    for call in calls {
+        let is_it = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *call as u32);
+        filter.push(libc::sock_filter { jf: 1, ..is_it });
+        filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32));
+    }
+    filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: a program that lives until the kernel has copied it.
+    let refused = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
+        libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program)
+    };
+    if refused != 0 {
+        println!("SKIPPED: no filters of system calls: {}", std::io::Error::last_os_error());
+    }
+    refused == 0
+}
+
+/// Without perf events CPU timers sample, however much is wanted.
+pub(super) fn seccomp_events() {
+    if !refuse(&[libc::SYS_perf_event_open]) {
+        return;
+    }
+    let forced = builder().stacks("perf-clock").start().unwrap();
+    assert_eq!(forced.snapshot().profiler.stacks, "the kernel refuses CPU timers and perf events");
+    drop(forced);
+    let handle = start();
+    assert_eq!(handle.snapshot().profiler.stacks, "on, cpu-timer");
+    for hz in [99, 1_000] {
+        let profile = beside(2, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
+        println!("{} at {hz}: coverage {:.3}, {} refused", profile.engine, profile.coverage(), profile.refused);
+        assert_eq!((profile.engine.as_str(), profile.refused, profile.dropped), ("cpu-timer", 0, 0));
+        assert!((0.85..1.1).contains(&profile.coverage()) && profile.samples > 20, "{}", profile.coverage());
+        assert_eq!(handle.snapshot().stacks.unwrap().engine, "cpu-timer");
+    }
+}
+
+/// Without either, our own sampler says so, and the pprof crate has to do.
+pub(super) fn seccomp_timers() {
+    if !refuse(&[libc::SYS_perf_event_open, libc::SYS_timer_create]) {
+        return;
+    }
+    for engine in ["cpu-timer", "perf-clock"] {
+        let forced = builder().stacks(engine).start().unwrap();
+        busy(Duration::from_millis(50));
+        let snapshot = forced.snapshot();
+        assert_eq!(snapshot.profiler.stacks, "the kernel refuses CPU timers and perf events");
+        assert!(snapshot.stacks.is_none() && CpuProfile::take().is_none());
+    }
+    let handle = start();
+    assert_eq!(handle.snapshot().profiler.stacks, "on, pprof, while a profile is taken");
+    let profile = beside(1, || handle.cpu_profile(Duration::from_secs(1), None).unwrap());
+    assert!(profile.engine == "pprof" && profile.samples > 5, "{} samples", profile.samples);
+}
+
+/// Threads that begin after both were forbidden are counted; those before go on being sampled.
+pub(super) fn seccomp_later() {
+    const LATER: u64 = 20;
+    let handle = start();
+    thread::scope(|scope| {
+        scope.spawn(|| busy(Duration::from_secs(60)));
+        until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 2));
+        if !refuse(&[libc::SYS_perf_event_open, libc::SYS_timer_create]) {
+            STOP.store(true, std::sync::atomic::Ordering::Relaxed);
+            return;
+        }
+        let profile = beside(LATER as usize, || {
+            until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= LATER));
+            handle.cpu_profile(Duration::from_secs(2), None).unwrap()
+        });
+        println!("coverage {:.3}, {} refused, {} samples", profile.coverage(), profile.refused, profile.samples);
+        assert!(profile.refused >= LATER && profile.samples > 0 && profile.coverage() < 0.5, "{}", profile.coverage());
+        assert_eq!(handle.snapshot().stacks.unwrap().refused, profile.refused);
+    });
+}
