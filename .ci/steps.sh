@@ -16,12 +16,25 @@ install_tools() {
     command -v valgrind > /dev/null || missing+=(valgrind)
     command -v strace > /dev/null || missing+=(strace)
     command -v objcopy > /dev/null || missing+=(binutils)
+    command -v node > /dev/null || missing+=(nodejs)
+    command -v npm > /dev/null || missing+=(npm)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
     python3 -c 'import prometheus_client, hdrh' 2> /dev/null || python3 -m pip install --quiet prometheus_client hdrhistogram
+    install_packages_of_npm
     promtool --version 2>&1 | head -1
+}
+
+# Readers of profiles, beside what is built; tests find them by NODE_PATH.
+install_packages_of_npm() {
+    local folder=${CARGO_TARGET_DIR:-$PWD/target}/npm
+    export NODE_PATH=$folder/node_modules
+    if ! node -e "require('ajv'); require('pprof-format'); require('speedscope/package.json')" 2> /dev/null; then
+        mkdir -p "$folder"
+        npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error ajv@8.20.0 pprof-format@2.3.2 speedscope@1.25.0 > /dev/null
+    fi
 }
 
 # What users get without asking: few crates, and none that breaks type inference.

@@ -35,6 +35,12 @@ impl Pauses {
         false
     }
 
+    /// Whether the thread is to end.
+    #[cfg(feature = "push")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.load(Acquire)
+    }
+
     /// As [`wait`](Self::wait), or until somebody unparks the thread.
     #[cfg(feature = "stacks")]
     pub(crate) fn wait_or_call(&self, pause: Duration) -> bool {
@@ -61,6 +67,23 @@ impl Background {
     #[cfg(feature = "stacks")]
     pub(crate) fn thread(&self) -> Option<&Thread> {
         self.thread.as_ref().map(JoinHandle::thread)
+    }
+
+    /// Ends the thread, and waits for that so long at most: one that hangs is left alone.
+    #[cfg(feature = "push")]
+    pub(crate) fn end_within(mut self, time: Duration) {
+        /// Between two looks.
+        const LOOK: Duration = Duration::from_millis(2);
+        self.stopped.store(true, Release);
+        let Some(thread) = self.thread.take() else { return };
+        thread.thread().unpark();
+        let start = Instant::now();
+        while !thread.is_finished() && start.elapsed() < time {
+            thread::sleep(LOOK);
+        }
+        if thread.is_finished() {
+            let _ = thread.join();
+        }
     }
 
     /// In a forked child, where the thread is not.
@@ -98,5 +121,23 @@ mod tests {
         }
         drop(background.unwrap());
         assert_eq!(turns.load(Relaxed), 104);
+    }
+
+    #[cfg(feature = "push")]
+    #[test]
+    fn one_that_hangs_is_not_waited_for() {
+        let (over, hung) = std::sync::mpsc::channel::<()>();
+        let background = Background::start("perf-sdk-test", move |_| {
+            let _ = hung.recv();
+        })
+        .unwrap();
+        let start = Instant::now();
+        background.end_within(Duration::from_millis(20));
+        assert!((20..5_000).contains(&start.elapsed().as_millis()));
+        drop(over);
+        let background = Background::start("perf-sdk-test", |pauses| while pauses.wait(Duration::MAX) {}).unwrap();
+        let start = Instant::now();
+        background.end_within(Duration::from_secs(60));
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }

@@ -46,6 +46,13 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// Profiles cannot be written to their folder.
+    Profiles {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// The system refused a thread or a runtime.
     Thread(io::Error),
 }
@@ -76,6 +83,11 @@ impl fmt::Display for Error {
                 "cannot keep the token in {}: {source}; choose another file (PERF_TOKEN_FILE) or set PERF_TOKEN",
                 path.display()
             ),
+            Self::Profiles { folder, source } => write!(
+                f,
+                "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
+                folder.display()
+            ),
             Self::Thread(source) => {
                 write!(f, "no thread for the profiler: {source}; PERF_LISTEN=off and PERF_BUDGET=off go without")
             }
@@ -86,7 +98,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::TokenFile { source, .. } | Self::Thread(source) => Some(source),
+            Self::Listen { source, .. }
+            | Self::TokenFile { source, .. }
+            | Self::Profiles { source, .. }
+            | Self::Thread(source) => Some(source),
             _ => None,
         }
     }

@@ -12,6 +12,8 @@ use crate::export;
 use crate::governor;
 #[cfg(feature = "pool")]
 use crate::pool::{Thresholds, Used};
+#[cfg(feature = "push")]
+use crate::push::{self, Pusher};
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
@@ -36,6 +38,8 @@ struct Running {
     process: u32,
     /// The threads of the budget, of leaks, and of memory.
     threads: Mutex<Vec<Background>>,
+    #[cfg(feature = "push")]
+    pusher: Mutex<Option<Pusher>>,
     #[cfg(feature = "dhat")]
     exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
@@ -141,6 +145,10 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
             allowed: unavailable.to_string(),
         });
     }
+    #[cfg(feature = "push")]
+    if let Some(files) = config.push.as_ref().and_then(|plan| plan.files.as_ref()) {
+        push::probe(&files.folder).map_err(|source| Error::Profiles { folder: files.folder.clone(), source })?;
+    }
     crate::record::began();
     crate::record::set_limit_bytes(config.memory_bytes);
     crate::memory::sample_heap(config.heap_bytes);
@@ -159,8 +167,13 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     threads.extend(config.stacks.map(sample_stacks).transpose().map_err(Error::Thread)?.flatten());
     let leaks = config.leaks.map(|rules| watch::start(rules, builder.on_leak));
     threads.extend(leaks.transpose().map_err(Error::Thread)?);
+    // After the sampler, whose samples it delivers.
+    #[cfg(feature = "push")]
+    let pusher = config.push.clone().map(Pusher::start).transpose().map_err(Error::Thread)?;
     let running = Arc::new(Running {
         threads: Mutex::new(threads),
+        #[cfg(feature = "push")]
+        pusher: Mutex::new(pusher),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
         config,
@@ -212,12 +225,19 @@ impl Drop for Running {
             // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
             let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
             threads.into_iter().for_each(Background::forget);
+            #[cfg(feature = "push")]
+            if let Some(pusher) = self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                pusher.forget();
+            }
             #[cfg(feature = "dhat")]
             std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        // While the sampler is there: the last window is delivered as well.
+        #[cfg(feature = "push")]
+        drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)));
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());

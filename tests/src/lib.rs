@@ -3,6 +3,7 @@
 mod allocating;
 mod host;
 pub mod http;
+pub mod pprof;
 
 use std::process::{Command, Output};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::Finding;
+use perf_sdk::snapshot::{Delivery, Finding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -71,6 +71,11 @@ fn metrics_of_the_scrape() {
     drop((taken, arena));
     let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("it was called");
     call.lock_contentions = 1;
+    for by in ["push", "files"] {
+        let mut delivery = Delivery::default();
+        delivery.by = by.to_owned();
+        snapshot.profiler.deliveries.push(delivery);
+    }
     snapshot.pressure.get_or_insert_default().reliefs = 1;
     let mut finding = Finding::default();
     finding.below_bytes = 64;

@@ -46,6 +46,16 @@ fn a_wrong_setting_lists_the_right_ones() {
         ("PERF_SAMPLE", "service::*=often", "1/4096"),
         ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),
         ("PERF_LISTEN", "192.0.2.1:9464", "PERF_TOKEN"),
+        ("PERF_PUSH", "https://pyroscope.example:4040", "TLS is not spoken, Grafana Alloy"),
+        ("PERF_PUSH", "ftp://pyroscope", "http://HOST[:PORT][/PREFIX]"),
+        ("PERF_PUSH_PROTOCOL", "otlp", "ingest or push"),
+        ("PERF_PUSH_INTERVAL", "2h", "1s to 1h"),
+        ("PERF_PUSH_NAME", "a{b}", "letters, digits"),
+        ("PERF_PUSH_LABELS", "service_name=x", "not service_name"),
+        ("PERF_PUSH_TENANT", "a b", "letters, digits"),
+        ("PERF_PROFILES", "/no/such/folder", "make the folder"),
+        ("PERF_PROFILES", "/dev/null", "make the folder"),
+        ("PERF_PROFILES_KEEP", "-1", "number of files"),
     ] {
         let said = String::from_utf8_lossy(&run(ENDPOINT, "wrong_settings", &[(variable, value)]).stdout).into_owned();
         assert!(said.contains(value) && said.contains(part), "{variable}={value}: {said}");

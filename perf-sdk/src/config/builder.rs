@@ -55,7 +55,7 @@ impl fmt::Debug for MetricsHandle {
 }
 
 impl Builder {
-    fn set(mut self, key: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn set(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.values.retain(|(known, _)| *known != key);
         self.values.push((key, value.into()));
         self
@@ -218,6 +218,8 @@ impl Builder {
         })?;
         #[cfg(not(feature = "stacks"))]
         read.parse("stacks", values::stacks).and_then(|_| read.parse("stacks_hz", values::stacks_hz))?;
+        #[cfg(not(feature = "push"))]
+        read.no_push()?;
         let config = Config {
             listen: read.parse("listen", |text| text.parse().ok())?.unwrap_or(Listen::Default),
             token,
@@ -234,6 +236,8 @@ impl Builder {
             #[cfg(feature = "stacks")]
             stacks: read.stacks()?,
             leaks: read.leaks()?,
+            #[cfg(feature = "push")]
+            push: read.push()?,
             memory_limit_bytes: read.parse("memory_limit", values::memory_limit)?,
             pressure: read.parse("pressure", values::pressure)?.unwrap_or(DEFAULT_PRESSURE),
         };
@@ -246,7 +250,7 @@ impl Builder {
     }
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     builder: &'a Builder,
     environment: &'a dyn Fn(&str) -> Option<String>,
 }
@@ -278,7 +282,7 @@ impl Reader<'_> {
     }
 
     /// The value of `key`; an error if it is not allowed.
-    fn parse<T>(&self, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
+    pub(super) fn parse<T>(&self, key: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Error> {
         let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else { return Ok(None) };
         let from_environment = (self.environment)(setting.variable).filter(|value| !value.is_empty());
         let from_code = || self.builder.values.iter().find(|(known, _)| *known == key).map(|(_, value)| value.clone());
@@ -292,7 +296,9 @@ impl Reader<'_> {
         match parse(value.trim()) {
             Some(parsed) => Ok(Some(parsed)),
             None => {
-                let value = if key == "token" { "…".to_owned() } else { value };
+                // An address may hold a password where it may not.
+                let is_secret = matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'));
+                let value = if is_secret { "…".to_owned() } else { value };
                 Err(Error::Setting { place, value, allowed: setting.allowed.to_owned() })
             }
         }
@@ -342,6 +348,16 @@ mod tests {
             ("PERF_PRESSURE", "80%"),
             ("PERF_PRESSURE", "90%,80%"),
             ("PERF_PRESSURE", "0%,50%"),
+            ("PERF_PUSH", "https://pyroscope.example"),
+            ("PERF_PUSH", "pyroscope:4040"),
+            ("PERF_PUSH_PROTOCOL", "grpc"),
+            ("PERF_PUSH_INTERVAL", "999ms"),
+            ("PERF_PUSH_INTERVAL", "61min"),
+            ("PERF_PUSH_NAME", "a shop"),
+            ("PERF_PUSH_LABELS", "env=prod,__name__=x"),
+            ("PERF_PUSH_TENANT", "a/b"),
+            ("PERF_PROFILES_KEEP", "0"),
+            ("PERF_PROFILES_KEEP", "1KiB"),
         ] {
             let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
             let setting = SETTINGS.iter().find(|s| s.variable == variable).unwrap();
@@ -353,8 +369,14 @@ mod tests {
 
     #[test]
     fn a_bad_token_is_not_repeated() {
-        let error = resolve(&Builder::default(), &[("PERF_TOKEN", "short secret")]).unwrap_err().to_string();
-        assert!(!error.contains("secret"), "{error}");
+        for (variable, value) in [
+            ("PERF_TOKEN", "short secret"),
+            ("PERF_PUSH_TOKEN", "a secret"),
+            ("PERF_PUSH", "http://me:secret@pyroscope:4040"),
+        ] {
+            let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable) && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

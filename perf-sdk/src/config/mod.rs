@@ -1,6 +1,7 @@
 //! Settings: in code through the builder, overridden by the environment.
 
 mod builder;
+mod delivery;
 mod listen;
 mod values;
 
@@ -46,6 +47,9 @@ pub(crate) struct Config {
     pub(crate) pressure: Option<(f64, f64)>,
     /// `None`: nobody looks for leaks.
     pub(crate) leaks: Option<Rules>,
+    /// Where profiles go that nobody asks for; `None`: nowhere.
+    #[cfg(feature = "push")]
+    pub(crate) push: Option<crate::push::Plan>,
 }
 
 /// What `PERF_HEAP` may be, given while the program runs.
@@ -74,6 +78,13 @@ impl Config {
             [self, other].map(|config| config.stacks.map_or("off".to_owned(), |rules| format!("{rules:?}")));
         #[cfg(not(feature = "stacks"))]
         let [stacks, other_stacks] = [String::new(), String::new()];
+        #[cfg(feature = "push")]
+        let [push, other_push] =
+            [self, other].map(|config| config.push.as_ref().map_or("off".to_owned(), |plan| format!("{plan:?}")));
+        #[cfg(feature = "push")]
+        let pushes_otherwise = self.push != other.push;
+        #[cfg(not(feature = "push"))]
+        let ([push, other_push], pushes_otherwise) = ([String::new(), String::new()], false);
         let clock = |clock: &Option<Engine>| clock.map_or("default".into(), |clock| clock.to_string());
         [
             ("listen", self.listen != other.listen, self.listen.to_string(), other.listen.to_string()),
@@ -111,6 +122,7 @@ impl Config {
             ("pressure", self.pressure != other.pressure, pressure(self.pressure), pressure(other.pressure)),
             ("leak_window and others of leaks", self.leaks != other.leaks, leaks(&self.leaks), leaks(&other.leaks)),
             ("stacks and stacks_hz", stacks != other_stacks, stacks, other_stacks),
+            ("push, profiles and others of theirs", pushes_otherwise, push, other_push),
             ("cpu_clock", self.cpu_clock != other.cpu_clock, clock(&self.cpu_clock), clock(&other.cpu_clock)),
         ]
         .into_iter()

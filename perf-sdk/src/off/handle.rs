@@ -115,6 +115,51 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn push(self, _server: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_protocol(self, _protocol: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_interval(self, _interval: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_name(self, _name: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_labels(self, _labels: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_token(self, _token: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn push_tenant(self, _tenant: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn profiles(self, _folder: impl Into<PathBuf>) -> Self {
+        self
+    }
+
+    /// Nothing.
+    pub fn profiles_keep(self, _keep: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn cpu_clock(self, _engine: impl Into<String>) -> Self {
         self
     }

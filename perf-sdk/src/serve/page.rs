@@ -180,6 +180,17 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
         let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }
+    for delivery in &profiler.deliveries {
+        let way = if delivery.by == "push" { "pushed" } else { "written" };
+        let _ = write!(page, " · {} profiles {way} to {}", delivery.ok, escape(&delivery.to));
+        if delivery.failed > 0 || !delivery.last_error.is_empty() {
+            let _ = write!(page, ", <span class=\"bad\">{} lost", delivery.failed);
+            if !delivery.last_error.is_empty() {
+                let _ = write!(page, ": {}", escape(&delivery.last_error));
+            }
+            page.push_str("</span>");
+        }
+    }
     page.push_str("</footer>");
 }
 

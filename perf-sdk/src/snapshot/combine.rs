@@ -305,6 +305,7 @@ impl Profiler {
         Self {
             overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
             dropped: self.dropped.iter().map(|(r, n)| (r.clone(), n.saturating_sub(was(r)))).collect(),
+            deliveries: self.deliveries.iter().map(|now| now.since(&earlier.deliveries)).collect(),
             ..self.clone()
         }
     }
@@ -324,6 +325,12 @@ impl Profiler {
         if self.budget != other.budget {
             // Shares of different times do not add up.
             self.budget = None;
+        }
+        for theirs in &other.deliveries {
+            match self.deliveries.iter_mut().find(|ours| ours.is_like(theirs)) {
+                Some(ours) => ours.add(theirs),
+                None => self.deliveries.push(theirs.clone()),
+            }
         }
         for (reason, n) in &other.dropped {
             *self.dropped.entry(reason.clone()).or_default() += n;

@@ -99,10 +99,12 @@ impl CpuProfile {
     }
 
     fn of(now: Picture, before: Option<&Picture>) -> Self {
+        // Names take their time.
+        let taken_at = SystemTime::now();
         let window = now.since(before);
         let (code, places) = places(&window.stacks, &window.images);
         Self {
-            taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
             window_ns: clock::wall().ns(window.totals.at),
             engine: window.engine.name().to_owned(),
             hz: window.hz,
@@ -157,6 +159,16 @@ impl Window {
     /// What was sampled since.
     pub(crate) fn close(self) -> Option<CpuProfile> {
         memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
+    }
+
+    /// What was sampled since, and from now on a window of its own: nothing in between is lost, and nothing is in both.
+    #[cfg(feature = "push")]
+    pub(crate) fn turn(&mut self) -> Option<CpuProfile> {
+        memory::uncounted(|| {
+            let now = stacks::picture()?;
+            let before = std::mem::replace(&mut self.before, now.clone());
+            Some(CpuProfile::of(now, Some(&before)))
+        })
     }
 
     /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.

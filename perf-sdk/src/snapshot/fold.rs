@@ -258,6 +258,10 @@ impl Fold {
                 .flat_map(|reading| &reading.floor_sites)
                 .map(|(site, share)| counted(site, *share))
                 .collect(),
+            #[cfg(feature = "push")]
+            deliveries: super::deliveries(),
+            #[cfg(not(feature = "push"))]
+            deliveries: Vec::new(),
             dropped,
         };
         #[cfg(feature = "pool")]

@@ -6,6 +6,7 @@ mod code;
 mod combine;
 #[cfg(feature = "stacks")]
 mod cpu_profile;
+mod delivery;
 mod error;
 mod exemplars;
 #[cfg(feature = "enabled")]
@@ -50,6 +51,9 @@ pub(crate) use cpu_profile::Window;
 pub(crate) use cpu_profile::names_of;
 #[cfg(feature = "stacks")]
 pub use cpu_profile::{CpuProfile, CpuStack};
+pub use delivery::Delivery;
+#[cfg(feature = "push")]
+pub(crate) use delivery::{deliveries, set_delivery};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
@@ -62,7 +66,7 @@ pub(crate) use futures::open_futures;
 pub use heap::{Heap, Live};
 #[cfg(feature = "heap")]
 pub use heap_profile::{HeapPath, HeapProfile};
-#[cfg(all(feature = "heap", feature = "serve", feature = "stacks"))]
+#[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve")))]
 pub(crate) use heap_stacks::HeapStacksNow;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub use heap_stacks::{HeapStack, HeapStacks};

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use super::Delivery;
+
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
@@ -64,6 +66,9 @@ pub struct Profiler {
     /// To whom most of the budget's floor is due, the dearest first; at most ten.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub counted: Vec<Counted>,
+    /// How it goes with profiles that are pushed or written; empty where none are.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub deliveries: Vec<Delivery>,
     /// What could not be recorded.
     pub dropped: Dropped,
 }

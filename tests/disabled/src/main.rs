@@ -46,6 +46,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .memory_limit("1GiB")
         .pressure("off")
         .on_leak(|finding| println!("{}", finding.verdict))
+        .push("off")
+        .push_protocol("push")
+        .push_interval("1s")
+        .push_name("disabled")
+        .push_labels("a=b")
+        .push_token("secret")
+        .push_tenant("tenant")
+        .profiles("off")
+        .profiles_keep("1")
         .cpu_clock("syscall")
         .start()?;
     perf_sdk::set_trace_hook(|| None);

@@ -1,6 +1,7 @@
 //! The exporters: byte for byte, and opened by readers that somebody else made.
 
 mod golden;
+mod npm;
 mod readers;
 mod sample;
 mod scrape;

@@ -85,6 +85,30 @@ pub(super) const ROWS: &[Row] = &[
         metrics: counting,
     },
     Row {
+        name: "perf_push_total",
+        help: "Profiles pushed to a server: ok, or failed, which are lost. One that is tried again counts once.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| delivered(source, "push"),
+    },
+    Row {
+        name: "perf_push_waiting",
+        help: "Profiles that could not be pushed yet.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: waiting,
+    },
+    Row {
+        name: "perf_profile_files_total",
+        help: "Profiles written to a folder: ok, or failed, which are lost.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| delivered(source, "files"),
+    },
+    Row {
         name: "perf_overhead_seconds_total",
         help: "Estimated time that recording itself cost.",
         unit: "seconds",
@@ -102,6 +126,24 @@ fn dropped(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.snapshot.profiler.dropped.iter().map(|(reason, count)| Metric {
         labels: vec![("reason", reason.as_str().into())],
         value: Value::Number(*count as f64),
+    }))
+}
+
+fn delivered<'a>(source: Source<'a>, by: &'static str) -> Metrics<'a> {
+    let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| delivery.by == by);
+    Box::new(deliveries.flat_map(|delivery| {
+        [("ok", delivery.ok), ("failed", delivery.failed)].map(|(result, count)| Metric {
+            labels: vec![("result", result.into()), ("to", delivery.to.as_str().into())],
+            value: Value::Number(count as f64),
+        })
+    }))
+}
+
+fn waiting(source: Source<'_>) -> Metrics<'_> {
+    let deliveries = source.snapshot.profiler.deliveries.iter().filter(|delivery| delivery.by == "push");
+    Box::new(deliveries.map(|delivery| Metric {
+        labels: vec![("to", delivery.to.as_str().into())],
+        value: Value::Number(delivery.waiting as f64),
     }))
 }
 

@@ -45,7 +45,11 @@ pub fn write_heap(
     opens: Opens,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    write(snapshot, earlier, opens, Builder::default(), AtStacks::new(), |_, _| Vec::new(), to)
+    let mut held = Held { paths: by_path(snapshot), at_stacks: AtStacks::new() };
+    if let Some(earlier) = earlier {
+        subtract(&mut held.paths, by_path(earlier));
+    }
+    write(snapshot, window_ns(snapshot, earlier), held, opens, Builder::default(), &|_| Vec::new(), to)
 }
 
 /// As [`write_heap`], with the stacks at which memory was allocated where they are known: the frames of such a sample are those of its stack, and its
@@ -60,37 +64,101 @@ pub fn write_heap_stacks(
     opens: Opens,
     to: &mut impl Write,
 ) -> io::Result<()> {
+    let mut held = Held { paths: by_path(snapshot), at_stacks: at_stacks(stacks) };
+    if let Some((snapshot, stacks)) = earlier {
+        subtract(&mut held.paths, by_path(snapshot));
+        subtract(&mut held.at_stacks, at_stacks(stacks));
+    }
+    let (profile, locations) = with_code(stacks);
+    let window_ns = window_ns(snapshot, earlier.map(|(snapshot, _)| snapshot));
+    write(snapshot, window_ns, held, opens, profile, &locations, to)
+}
+
+/// What had been allocated at a moment.
+#[cfg(feature = "push")]
+#[derive(Debug, Default)]
+pub(crate) struct Allocated {
+    held: Held,
+    window_ns: u64,
+}
+
+#[cfg(feature = "push")]
+impl Allocated {
+    pub(crate) fn of(snapshot: &Snapshot, stacks: Option<&HeapStacks>) -> Self {
+        let mut held = Held { paths: by_path(snapshot), at_stacks: stacks.map(at_stacks).unwrap_or_default() };
+        for [_, _, objects, bytes] in held.paths.values_mut().chain(held.at_stacks.values_mut()) {
+            (*objects, *bytes) = (0, 0);
+        }
+        Self { held, window_ns: snapshot.window_ns }
+    }
+}
+
+/// As [`write_heap_stacks`], of one window of many: what was allocated in it, and what is in use at its end. Sums over windows are then those over all
+/// the time, which is what those want who store one profile after the other.
+///
+/// # Errors
+/// As [`write_heap`].
+#[cfg(feature = "push")]
+pub(crate) fn write_heap_window(
+    snapshot: &Snapshot,
+    stacks: Option<&HeapStacks>,
+    before: &Allocated,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let mut held = Held { paths: by_path(snapshot), at_stacks: stacks.map(at_stacks).unwrap_or_default() };
+    subtract(&mut held.paths, before.held.paths.clone());
+    subtract(&mut held.at_stacks, before.held.at_stacks.clone());
+    // An allocation whose stack became known meanwhile is counted by it now, and was not before.
+    for [objects, bytes, _, _] in held.paths.values_mut().chain(held.at_stacks.values_mut()) {
+        (*objects, *bytes) = ((*objects).max(0), (*bytes).max(0));
+    }
+    let window_ns = snapshot.window_ns.saturating_sub(before.window_ns);
+    match stacks {
+        Some(stacks) => {
+            let (profile, locations) = with_code(stacks);
+            write(snapshot, window_ns, held, Opens::InUse, profile, &locations, to)
+        }
+        None => write(snapshot, window_ns, held, Opens::InUse, Builder::default(), &|_| Vec::new(), to),
+    }
+}
+
+/// A profile that has the code of stacks, and the locations of addresses.
+#[cfg(feature = "stacks")]
+fn with_code(stacks: &HeapStacks) -> (Builder, impl Fn(&[u64]) -> Vec<u64>) {
     let mut profile = Builder::default();
     let locations = profile.code(&stacks.code);
     let numbers: HashMap<u64, u64> =
         stacks.code.addresses.iter().map(|address| address.address).zip(locations).collect();
-    let mut values = at_stacks(stacks);
-    if let Some((_, earlier)) = earlier {
-        subtract(&mut values, at_stacks(earlier));
-    }
-    let location = |_: &mut Builder, addresses: &[u64]| -> Vec<u64> {
-        addresses.iter().filter_map(|address| numbers.get(address).copied()).collect()
-    };
-    write(snapshot, earlier.map(|(snapshot, _)| snapshot), opens, profile, values, location, to)
+    let locations =
+        move |addresses: &[u64]| addresses.iter().filter_map(|address| numbers.get(address).copied()).collect();
+    (profile, locations)
+}
+
+fn window_ns(snapshot: &Snapshot, earlier: Option<&Snapshot>) -> u64 {
+    snapshot.window_ns - earlier.map_or(0, |earlier| earlier.window_ns.min(snapshot.window_ns))
+}
+
+/// Sums of the heap.
+#[derive(Debug, Default)]
+struct Held {
+    paths: Paths,
+    /// Of those whose stacks are known, which are in the sums of their paths as well.
+    at_stacks: AtStacks,
 }
 
 fn write(
     snapshot: &Snapshot,
-    earlier: Option<&Snapshot>,
+    window_ns: u64,
+    Held { mut paths, at_stacks }: Held,
     opens: Opens,
     mut profile: Builder,
-    at_stacks: AtStacks,
-    locations: impl Fn(&mut Builder, &[u64]) -> Vec<u64>,
+    locations: &dyn Fn(&[u64]) -> Vec<u64>,
     to: &mut impl Write,
 ) -> io::Result<()> {
     let Some(heap) = &snapshot.heap else {
         let text = format!("there is no heap profile: sampling of the live heap: {}", snapshot.profiler.heap);
         return Err(io::Error::new(io::ErrorKind::NotFound, text));
     };
-    let mut paths = by_path(snapshot);
-    if let Some(earlier) = earlier {
-        subtract(&mut paths, by_path(earlier));
-    }
     for ((path, addresses), values) in &at_stacks {
         // What is known of a scope by stack is not said of it again. Both are read one after the other: what came in between may be missing.
         let rest = paths.entry(if path.is_empty() { vec![outside()] } else { path.clone() }).or_default();
@@ -98,7 +166,7 @@ fn write(
             *rest -= if rest.signum() == value.signum() { *value.min(&rest.abs()).max(&-rest.abs()) } else { 0 };
         });
         if values.iter().any(|value| *value != 0) {
-            let locations = locations(&mut profile, addresses);
+            let locations = locations(addresses);
             let scope = path.last().map_or("", |frame| frame.name.as_str());
             profile.sample(locations, values.to_vec(), &[("scope", scope)]);
         }
@@ -109,7 +177,6 @@ fn write(
         profile.sample(locations, values.to_vec(), &[("scope", scope)]);
     }
     let lost = snapshot.profiler.dropped.get("heap").copied().unwrap_or(0);
-    let window_ns = snapshot.window_ns - earlier.map_or(0, |earlier| earlier.window_ns.min(snapshot.window_ns));
     let frames = if at_stacks.is_empty() {
         "frames are profiled scopes"
     } else {
@@ -281,6 +348,28 @@ mod tests {
         let profile = read(&now, Some(&before), Opens::InUse);
         assert_eq!(samples(&profile), [(vec!["m::inner", "m::outer"], vec![-3, -12_000, -1, -4_000])]);
         assert!(samples(&read(&now, Some(&now), Opens::InUse)).is_empty());
+    }
+
+    #[cfg(feature = "push")]
+    #[test]
+    fn windows_add_up_to_what_was_allocated_and_say_what_is_in_use() {
+        let moments = [live(4_096, 2), live(8_192, 4), live(10_000, 5)].map(snapshot);
+        let mut before = Allocated::of(&moments[0], None);
+        let mut allocated = 0;
+        for (moment, in_use) in moments[1..].iter().zip([8_192, 10_000]) {
+            let mut zipped = Vec::new();
+            write_heap_window(moment, None, &before, &mut zipped).unwrap();
+            before = Allocated::of(moment, None);
+            let mut plain = Vec::new();
+            GzDecoder::new(zipped.as_slice()).read_to_end(&mut plain).unwrap();
+            let profile = wire::Profile::decode(plain.as_slice()).unwrap();
+            let found = samples(&profile).into_iter().find(|(path, _)| path[0] == "m::inner").unwrap();
+            assert_eq!(found.1[3], in_use);
+            allocated += found.1[1];
+            let outer = samples(&profile).into_iter().find(|(path, _)| path[0] == "m::outer").unwrap();
+            assert_eq!(outer.1, [0, 0, 1, 10], "nothing allocated, and still in use");
+        }
+        assert_eq!(allocated, 3 * (10_000 - 4_096));
     }
 
     #[test]

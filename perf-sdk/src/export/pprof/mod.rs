@@ -21,6 +21,8 @@ mod wire;
 pub use cpu::write_cpu;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub use heap::write_heap_stacks;
+#[cfg(all(feature = "heap", feature = "push"))]
+pub(crate) use heap::{Allocated, write_heap_window};
 #[cfg(feature = "heap")]
 pub use heap::{Opens, write_heap};
 pub use locks::{write_block, write_mutex};

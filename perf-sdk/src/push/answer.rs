@@ -1,0 +1,74 @@
+//! What a server answers, as far as it matters: the status, and some words if it is bad.
+
+/// Largest head of an answer, and how much is read of the text of a refusal.
+pub(super) const HEAD_BYTES: usize = 16 << 10;
+pub(super) const TEXT_BYTES: usize = 1 << 10;
+/// How much of it is repeated.
+const TOLD: usize = 200;
+
+/// The beginning of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// More has to be read.
+    Partial,
+    /// The status, and where the body begins.
+    Complete { status: u16, body: usize },
+    /// Not HTTP.
+    Nonsense,
+}
+
+/// Reads the head at the beginning of `bytes`; one of 1xx is passed over.
+pub(super) fn head(bytes: &[u8]) -> Head {
+    let mut from = 0;
+    loop {
+        let rest = &bytes[from..];
+        let first = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let is_begun = rest.starts_with(b"HTTP/1.") || b"HTTP/1.".starts_with(rest);
+        if !is_begun || rest.len() > HEAD_BYTES {
+            return Head::Nonsense;
+        }
+        let Some(length) = rest.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4) else {
+            return Head::Partial;
+        };
+        let status = std::str::from_utf8(first).ok().and_then(|line| line.split(' ').nth(1)?.trim().parse().ok());
+        match status {
+            Some(100..200) => from += length,
+            Some(status @ 200..600) => return Head::Complete { status, body: from + length },
+            _ => return Head::Nonsense,
+        }
+    }
+}
+
+/// Words of a body for people, on one line.
+pub(super) fn words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(TOLD).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_are_read_as_they_come_in() {
+        let whole = b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\nbody";
+        assert_eq!(head(whole), Head::Complete { status: 204, body: whole.len() - 4 });
+        for length in 0..whole.len() - 4 {
+            assert_eq!(head(&whole[..length]), Head::Partial, "{length}");
+        }
+        let after = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200\r\n\r\n";
+        assert_eq!(head(after), Head::Complete { status: 200, body: after.len() });
+        for nonsense in ["SSH-2.0-x\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 99 \r\n\r\n"] {
+            assert_eq!(head(nonsense.as_bytes()), Head::Nonsense, "{nonsense}");
+        }
+        let endless = [b"HTTP/1.1 200 OK\r\nA: ".as_slice(), &[b'a'; HEAD_BYTES]].concat();
+        assert_eq!(head(&endless), Head::Nonsense);
+    }
+
+    #[test]
+    fn words_are_few_and_on_one_line() {
+        assert_eq!(words(b" too\x1b[1m many\r\nlabels \xff"), "too [1m many labels \u{fffd}");
+        assert_eq!(words(&[b'a'; 1_000]).len(), TOLD);
+    }
+}

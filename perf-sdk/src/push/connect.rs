@@ -1,0 +1,64 @@
+//! Pyroscope's present protocol: `push.v1.PusherService/Push`, a unary call by Connect.
+//!
+//! The messages are those of Pyroscope's `api/push/v1/push.proto` and `api/types/v1/types.proto`; the call is a POST of
+//! [Connect](https://connectrpc.com/docs/protocol/#unary-request) with a binary message.
+
+use prost::Message as _;
+
+use super::client::Request;
+use super::labels::{Labels, ServiceName};
+use super::random;
+use super::windows::{Kind, Profile};
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PushRequest {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<Series>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Series {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Label {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sample {
+    #[prost(bytes = "vec", tag = "1")]
+    raw_profile: Vec<u8>,
+    #[prost(string, tag = "2")]
+    id: String,
+}
+
+pub(super) fn request(name: &ServiceName, labels: &Labels, profile: &Profile) -> Request {
+    let metric = match profile.kind {
+        Kind::Cpu => "process_cpu",
+        #[cfg(feature = "heap")]
+        Kind::Heap => "memory",
+    };
+    // What was allocated is that of the window already: the server must not take the difference once more.
+    let own = [("__delta__", "false"), ("__name__", metric), ("service_name", name.as_str())];
+    let mut labels: Vec<Label> = own
+        .into_iter()
+        .chain(labels.iter())
+        .map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() })
+        .collect();
+    labels.sort_by(|a, b| a.name.cmp(&b.name));
+    let sample = Sample { raw_profile: profile.body.clone(), id: random::uuid() };
+    let message = PushRequest { series: vec![Series { labels, samples: vec![sample] }] };
+    Request {
+        path: "/push.v1.PusherService/Push".to_owned(),
+        headers: vec![("Content-Type", "application/proto".to_owned()), ("Connect-Protocol-Version", "1".to_owned())],
+        body: message.encode_to_vec(),
+    }
+}

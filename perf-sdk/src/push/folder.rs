@@ -1,0 +1,259 @@
+//! Profiles as files: written whole or not at all, and the oldest deleted.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::account::Account;
+use super::labels::ServiceName;
+use super::plan::Files;
+use super::stamp::{self, Stamp};
+use super::windows::Profile;
+
+const END: &str = ".pb.gz";
+/// Of a file that is being written: hidden, and nothing that a reader of profiles would open.
+const PARTIAL: &str = ".partial";
+/// When somebody else's that was not finished counts as left behind.
+const ABANDONED: Duration = Duration::from_secs(3_600);
+
+/// How many files of a program stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    Files(usize),
+    Bytes(u64),
+}
+
+impl Keep {
+    pub(crate) const DEFAULT: Self = Self::Files(48);
+}
+
+impl FromStr for Keep {
+    type Err = ();
+
+    /// A number of files; sizes are the caller's.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let number = text.parse().map_err(|_| ())?;
+        if (1..=100_000).contains(&number) { Ok(Self::Files(number)) } else { Err(()) }
+    }
+}
+
+/// Fails unless files can be made in `folder`.
+pub(crate) fn probe(folder: &Path) -> io::Result<()> {
+    if !fs::metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    let path = folder.join(format!(".perf-sdk-{}{PARTIAL}", std::process::id()));
+    create(&path)?;
+    fs::remove_file(path)
+}
+
+/// A new file that only this user can read, never one that somebody else put there.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Where one program's profiles are kept.
+#[derive(Debug)]
+pub(super) struct Folder {
+    folder: PathBuf,
+    keep: Keep,
+    /// The program's, as it stands in files' names.
+    name: String,
+    account: Account,
+}
+
+impl Folder {
+    pub(super) fn new(files: &Files, name: &ServiceName) -> Self {
+        let account = Account::open("files", files.folder.display().to_string());
+        Self { folder: files.folder.clone(), keep: files.keep, name: name.as_str().replace('/', "_"), account }
+    }
+
+    /// Writes each to a file of its own, then deletes what is too much.
+    pub(super) fn write(&mut self, profiles: &[Profile], missing: &[String]) {
+        if profiles.is_empty() && !missing.is_empty() {
+            self.account.error(missing.join("; "));
+        }
+        for profile in profiles {
+            match self.write_one(profile) {
+                Ok(()) => self.account.ok(),
+                Err(error) => {
+                    self.account.failed(1);
+                    self.account.error(format!("cannot write a profile: {error}"));
+                }
+            }
+        }
+        if let Err(error) = self.tidy() {
+            self.account.error(format!("cannot delete old profiles: {error}"));
+        }
+        self.account.publish();
+    }
+
+    fn write_one(&self, profile: &Profile) -> io::Result<()> {
+        let of = |stamp: Stamp| {
+            let (kind, process) = (profile.kind.name(), std::process::id());
+            format!("{}-{process}-{kind}-{stamp}{END}", self.name)
+        };
+        let mut stamp = Stamp::of_unix_ns(profile.from_unix_ns);
+        // The clock may have been set back.
+        while self.folder.join(of(stamp)).exists() {
+            stamp = stamp.next();
+        }
+        let name = of(stamp);
+        let partial = self.folder.join(format!(".{name}{PARTIAL}"));
+        let _ = fs::remove_file(&partial);
+        let written = create(&partial).and_then(|mut file| {
+            file.write_all(&profile.body)?;
+            fs::rename(&partial, self.folder.join(&name))
+        });
+        written.inspect_err(|_| {
+            let _ = fs::remove_file(&partial);
+        })
+    }
+
+    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them. The newest one always stays.
+    fn tidy(&self) -> io::Result<()> {
+        let mut files: Vec<(String, PathBuf, u64)> = Vec::new();
+        for entry in fs::read_dir(&self.folder)?.flatten() {
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let Ok(metadata) = entry.metadata() else { continue };
+            if !metadata.is_file() {
+                continue;
+            }
+            if let Some(stamp) = self.stamp_of(&name) {
+                files.push((format!("{stamp}{name}"), entry.path(), metadata.len()));
+            } else if let Some(inner) = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL))
+                && self.stamp_of(inner).is_some()
+                && metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        files.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        let mut bytes = 0_u64;
+        let stay = files.iter().enumerate().take_while(|(at, (_, _, length))| {
+            bytes = bytes.saturating_add(*length);
+            *at == 0
+                || match self.keep {
+                    Keep::Files(most) => *at < most,
+                    Keep::Bytes(most) => bytes <= most,
+                }
+        });
+        let stay = stay.count();
+        for (_, path, _) in &files[stay..] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// When a file was begun, if its name is one of this program's: `NAME-PID-KIND-STAMP.pb.gz`.
+    fn stamp_of<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let rest = name.strip_prefix(&self.name)?.strip_prefix('-')?.strip_suffix(END)?;
+        let (process, rest) = rest.split_once('-')?;
+        let (kind, stamp) = rest.split_once('-')?;
+        let is_ours = !process.is_empty()
+            && process.bytes().all(|b| b.is_ascii_digit())
+            && matches!(kind, "cpu" | "heap")
+            && stamp.len() == stamp::LENGTH
+            && Stamp::is(stamp);
+        is_ours.then_some(stamp)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::windows::Kind;
+    use super::*;
+
+    fn folder(name: &str, keep: Keep) -> (PathBuf, Folder) {
+        let path = std::env::temp_dir().join(format!("perf-sdk-folder-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).unwrap();
+        let files = Files { folder: path.clone(), keep };
+        (path.clone(), Folder::new(&files, &"a/shop".parse().unwrap()))
+    }
+
+    fn profile(second: u64, bytes: usize) -> Profile {
+        let from_unix_ns = (1_700_000_000 + second) * 1_000_000_000;
+        Profile { kind: Kind::Cpu, from_unix_ns, until_unix_ns: from_unix_ns + 1, body: vec![7; bytes] }
+    }
+
+    fn names(path: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_oldest_of_this_program_go_and_nothing_else() {
+        let (path, mut files) = folder("files", Keep::Files(2));
+        let others = [
+            "a_shop-1-cpu-20231114T221320Z.pb",
+            "a_shop-1-cpu-notes.pb.gz",
+            "a_shop-1-wall-20231114T221320Z.pb.gz",
+            "a_shop-x-cpu-20231114T221320Z.pb.gz",
+            "a_shop-two-1-cpu-20231114T221320Z.pb.gz",
+            "notes.txt",
+            "other-1-cpu-20231114T221320Z.pb.gz",
+        ];
+        others.iter().for_each(|name| fs::write(path.join(name), "theirs").unwrap());
+        fs::create_dir(path.join("a_shop-2-cpu-20231114T221320Z.pb.gz")).unwrap();
+        fs::write(path.join("a_shop-1-heap-20221114T221320Z.pb.gz"), "an earlier process's").unwrap();
+        for second in 0..5 {
+            files.write(&[profile(second, 3)], &[]);
+        }
+        let process = std::process::id();
+        let mut expected: Vec<String> = others.map(str::to_owned).into();
+        expected.push("a_shop-2-cpu-20231114T221320Z.pb.gz".to_owned());
+        expected.extend([3, 4].map(|n| format!("a_shop-{process}-cpu-20231114T22132{n}Z.pb.gz")));
+        expected.sort();
+        assert_eq!(names(&path), expected);
+        // The same second once more: beside it.
+        files.write(&[profile(4, 3)], &[]);
+        assert!(names(&path).contains(&format!("a_shop-{process}-cpu-20231114T221325Z.pb.gz")));
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_size_is_a_limit_too_and_the_newest_stays() {
+        let (path, mut files) = folder("bytes", Keep::Bytes(250));
+        (0..4).for_each(|second| files.write(&[profile(second, 100)], &[]));
+        assert_eq!(names(&path).len(), 2);
+        files.write(&[profile(9, 1_000)], &[]);
+        assert_eq!(names(&path).len(), 1);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = fs::metadata(path.join(&names(&path)[0])).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_goes_away_is_said() {
+        let (path, mut files) = folder("gone", Keep::DEFAULT);
+        probe(&path).unwrap();
+        assert!(names(&path).is_empty());
+        fs::remove_dir_all(&path).unwrap();
+        files.write(&[profile(0, 1)], &[]);
+        let delivery = files.account.now();
+        assert!(delivery.failed >= 1 && delivery.last_error.contains("No such file"), "{delivery:?}");
+        assert_eq!(probe(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
+        fs::create_dir(&path).unwrap();
+        files.write(&[profile(0, 1)], &[]);
+        assert!(names(&path).len() == 1 && files.account.now().last_error.is_empty());
+        fs::write(path.join("file"), "").unwrap();
+        assert!(probe(&path.join("file")).is_err());
+        fs::remove_dir_all(path).unwrap();
+    }
+}

@@ -1,0 +1,72 @@
+//! What is to be done with profiles, as the settings say.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::folder::Keep;
+use super::labels::{Labels, ServiceName};
+use super::target::Target;
+
+/// What is done with profiles.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    /// From one profile to the next.
+    pub(crate) interval: Duration,
+    pub(crate) name: ServiceName,
+    pub(crate) push: Option<Push>,
+    pub(crate) files: Option<Files>,
+}
+
+/// Where profiles are pushed to, and as what.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Push {
+    pub(crate) target: Target,
+    pub(crate) protocol: Protocol,
+    pub(crate) labels: Labels,
+    pub(crate) token: Option<String>,
+    pub(crate) tenant: Option<String>,
+}
+
+// The token is nobody's business.
+impl fmt::Debug for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push")
+            .field("target", &self.target)
+            .field("protocol", &self.protocol)
+            .field("labels", &self.labels)
+            .field("token", &self.token.as_ref().map(|_| "…"))
+            .field("tenant", &self.tenant)
+            .finish()
+    }
+}
+
+/// Which files are written, and how many of them stay.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Files {
+    pub(crate) folder: PathBuf,
+    pub(crate) keep: Keep,
+}
+
+/// How the server is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// `POST /ingest`: every Pyroscope, and what speaks like it.
+    #[default]
+    Ingest,
+    /// `POST /push.v1.PusherService/Push`: Grafana Pyroscope from 1.0 on, and Alloy's `pyroscope.receive_http`.
+    Push,
+}
+
+impl FromStr for Protocol {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "ingest" => Ok(Self::Ingest),
+            "push" => Ok(Self::Push),
+            _ => Err(()),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The thread that delivers.
+
+use std::cell::Cell;
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::account::Account;
+use super::backlog::Backlog;
+use super::client;
+use super::connect;
+use super::folder::Folder;
+use super::ingest;
+use super::labels::ServiceName;
+use super::plan::{Plan, Protocol, Push};
+use super::random;
+use super::windows::{Profile, Windows};
+use crate::background::{Background, Pauses};
+use crate::memory;
+use crate::record::OwnThread;
+
+/// What a program's end waits for at most.
+pub(crate) const LAST: Duration = Duration::from_secs(2);
+/// For one request: no less, no more, and otherwise an interval.
+const LEAST_TIME: Duration = Duration::from_secs(2);
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// Delivers until it drops, which takes two seconds at most: then the last window is delivered if that can be done, and not otherwise.
+#[derive(Debug)]
+pub(crate) struct Pusher(Option<Background>);
+
+impl Pusher {
+    /// `folder` is the plan's.
+    pub(crate) fn start(plan: Plan) -> io::Result<Self> {
+        let thread = Background::start("perf-sdk-push", move |pauses| {
+            let _own = OwnThread::enter();
+            memory::uncounted(|| deliver(&plan, pauses));
+        })?;
+        Ok(Self(Some(thread)))
+    }
+
+    /// In a forked child, where the thread is not.
+    pub(crate) fn forget(mut self) {
+        if let Some(thread) = self.0.take() {
+            thread.forget();
+        }
+    }
+}
+
+impl Drop for Pusher {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            thread.end_within(LAST);
+        }
+    }
+}
+
+fn deliver(plan: &Plan, pauses: &Pauses) {
+    let mut files = plan.files.as_ref().map(|files| Folder::new(files, &plan.name));
+    let mut push = plan.push.as_ref().map(|push| Sender::new(push, &plan.name, plan.interval));
+    let ending = Ending { pauses, since: Cell::new(None) };
+    let mut windows = Windows::open();
+    let mut due = Instant::now() + plan.interval.mul_f64(random::half_to_one()).max(Duration::from_secs(1));
+    loop {
+        let now = Instant::now();
+        let attempt = push.as_ref().and_then(|push| push.backlog.next_attempt(now)).unwrap_or(due);
+        let goes_on = pauses.wait(attempt.min(due).saturating_duration_since(now));
+        // What a request took of the end is not there for another profile.
+        let is_late = ending.deadline().is_some_and(|end| end <= Instant::now());
+        if !is_late && (!goes_on || Instant::now() >= due) {
+            let mut missing = Vec::new();
+            let profiles = windows.turn(&mut missing);
+            due = Instant::now() + plan.interval;
+            if let Some(files) = &mut files {
+                files.write(&profiles, &missing);
+            }
+            if let Some(push) = &mut push {
+                push.add(profiles, &missing);
+            }
+        }
+        if let Some(push) = &mut push {
+            push.send(due, &ending);
+        }
+        if !goes_on {
+            break;
+        }
+    }
+    if let Some(push) = &mut push {
+        push.end();
+    }
+}
+
+/// Until when there is time once the program ends.
+struct Ending<'a> {
+    pauses: &'a Pauses,
+    since: Cell<Option<Instant>>,
+}
+
+impl Ending<'_> {
+    /// `None`: it does not end yet.
+    fn deadline(&self) -> Option<Instant> {
+        if self.since.get().is_none() && self.pauses.is_over() {
+            // A little less than what is waited for.
+            self.since.set(Some(Instant::now() + LAST.mul_f64(0.9)));
+        }
+        self.since.get()
+    }
+}
+
+struct Sender<'a> {
+    push: &'a Push,
+    name: &'a ServiceName,
+    /// For one request.
+    time: Duration,
+    backlog: Backlog,
+    account: Account,
+}
+
+impl<'a> Sender<'a> {
+    fn new(push: &'a Push, name: &'a ServiceName, interval: Duration) -> Self {
+        let time = interval.clamp(LEAST_TIME, MOST_TIME);
+        let account = Account::open("push", push.target.to_string());
+        Self { push, name, time, backlog: Backlog::default(), account }
+    }
+
+    fn add(&mut self, profiles: Vec<Profile>, missing: &[String]) {
+        if profiles.is_empty() && !missing.is_empty() {
+            self.account.error(missing.join("; "));
+        }
+        for profile in profiles {
+            self.account.failed(self.backlog.add(profile, Instant::now()));
+        }
+        self.account.waiting(self.backlog.len());
+        self.account.publish();
+    }
+
+    /// Pushes what waits, the oldest first, until one fails or the next window is due.
+    fn send(&mut self, due: Instant, ending: &Ending<'_>) {
+        while let Some(profile) = self.backlog.oldest() {
+            let start = Instant::now();
+            if ending.deadline().is_some_and(|end| end <= start) {
+                break;
+            }
+            let may = self.backlog.next_attempt(start).is_some_and(|at| at <= start) || ending.deadline().is_some();
+            if !may || (start >= due && ending.deadline().is_none()) {
+                break;
+            }
+            let deadline = || ending.deadline().map_or(start + self.time, |end| end.min(start + self.time));
+            let request = self.request(profile);
+            let result = client::post(&self.push.target, &request, &deadline);
+            let goes_on = match result {
+                Ok(()) => {
+                    self.account.ok();
+                    self.backlog.pop();
+                    true
+                }
+                Err(failure) => {
+                    self.account.error(failure.to_string());
+                    if failure.is_passing() {
+                        self.backlog.postpone(Instant::now(), random::half_to_one());
+                        false
+                    } else {
+                        self.backlog.pop();
+                        self.account.failed(1);
+                        true
+                    }
+                }
+            };
+            self.account.waiting(self.backlog.len());
+            self.account.publish();
+            if !goes_on {
+                break;
+            }
+        }
+    }
+
+    fn request(&self, profile: &Profile) -> client::Request {
+        let mut request = match self.push.protocol {
+            Protocol::Ingest => ingest::request(self.name, &self.push.labels, profile),
+            Protocol::Push => connect::request(self.name, &self.push.labels, profile),
+        };
+        request.headers.extend(self.push.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))));
+        request.headers.extend(self.push.tenant.iter().map(|tenant| ("X-Scope-OrgID", tenant.clone())));
+        request
+    }
+
+    fn end(&mut self) {
+        let lost = self.backlog.give_up();
+        self.account.failed(lost);
+        if lost > 0 {
+            self.account.late();
+        }
+        self.account.waiting(0);
+        self.account.publish();
+    }
+}

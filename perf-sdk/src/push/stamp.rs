@@ -1,0 +1,78 @@
+//! Moments as they stand in the names of files.
+
+use std::fmt;
+
+/// A second of UTC: `YYYYmmddTHHMMSSZ`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    unix_s: u64,
+}
+
+/// How long one is.
+pub(super) const LENGTH: usize = 16;
+
+impl Stamp {
+    pub(super) fn of_unix_ns(ns: u64) -> Self {
+        Self { unix_s: ns / 1_000_000_000 }
+    }
+
+    pub(super) fn next(self) -> Self {
+        Self { unix_s: self.unix_s + 1 }
+    }
+
+    /// Whether `text` is written like one.
+    pub(super) fn is(text: &str) -> bool {
+        let form = b"ddddddddTddddddZ";
+        text.len() == LENGTH
+            && text.bytes().zip(form).all(|(b, form)| if *form == b'd' { b.is_ascii_digit() } else { b == *form })
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (self.unix_s / 86_400, self.unix_s % 86_400);
+        let (year, month, day) = date(days);
+        write!(f, "{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", second / 3_600, second / 60 % 60, second % 60)
+    }
+}
+
+/// Year, month and day of so many days after 1 January 1970, by the calendar of Gregory. Years begin in March meanwhile, so that a leap day is the last.
+fn date(days: u64) -> (u64, u64, u64) {
+    // From 1 March 0000; 400 years have 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    // Months of 31, 30, 31, 30, 31 days, again and again.
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (unix_s, text) in [
+            (0, "19700101T000000Z"),
+            (951_782_399, "20000228T235959Z"),
+            (951_782_400, "20000229T000000Z"),
+            (951_868_800, "20000301T000000Z"),
+            (1_700_000_060, "20231114T221420Z"),
+            (1_709_164_800, "20240229T000000Z"),
+            (4_102_444_800, "21000101T000000Z"),
+            (4_107_542_400, "21000301T000000Z"),
+            (253_402_300_799, "99991231T235959Z"),
+        ] {
+            let stamp = Stamp { unix_s };
+            assert_eq!(stamp.to_string(), text);
+            assert!(Stamp::is(text));
+        }
+        for wrong in ["", "20231114T221420", "20231114t221420Z", "2023111xT221420Z", "20231114T2214201"] {
+            assert!(!Stamp::is(wrong), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A server's address.
+
+use std::fmt;
+use std::str::FromStr;
+
+const HTTP_PORT: u16 = 80;
+
+/// `http://HOST[:PORT][/PREFIX]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// A name or an address, IPv6 without brackets.
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// As it was written: what the header `Host` says.
+    pub(super) authority: String,
+    /// Without a slash at its end; mostly empty.
+    pub(super) prefix: String,
+}
+
+impl FromStr for Target {
+    type Err = ();
+
+    /// Nothing else than plain HTTP, and no user names.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let rest = text.strip_prefix("http://").ok_or(())?;
+        let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let is_fine = |b: u8| b.is_ascii_graphic() && !b"?#%\"<>\\^`{|}".contains(&b);
+        if !prefix.bytes().all(is_fine) {
+            return Err(());
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => {
+                let (host, port) = rest.split_once(']').ok_or(())?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| ())?;
+                (host, port.strip_prefix(':').or(if port.is_empty() { Some("") } else { None }).ok_or(())?)
+            }
+            None => {
+                let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+                if authority.ends_with(':') {
+                    return Err(());
+                }
+                let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+                if host.is_empty() || !host.bytes().all(is_name) {
+                    return Err(());
+                }
+                (host, port)
+            }
+        };
+        let port = if port.is_empty() { HTTP_PORT } else { port.parse().ok().filter(|port| *port > 0).ok_or(())? };
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        Ok(Self { host: host.to_owned(), port, authority: authority.to_owned(), prefix })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}{}", self.authority, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        let parts = |text: &str| {
+            let target: Target = text.parse().unwrap();
+            assert_eq!(target.to_string(), text.trim_end_matches('/'));
+            (target.host, target.port, target.prefix)
+        };
+        assert_eq!(parts("http://pyroscope:4040"), ("pyroscope".into(), 4040, String::new()));
+        assert_eq!(parts("http://10.0.0.7/"), ("10.0.0.7".into(), 80, String::new()));
+        assert_eq!(parts("http://a.b-c.svc:1/deep/er/"), ("a.b-c.svc".into(), 1, "/deep/er".into()));
+        assert_eq!(parts("http://[::1]:4040/x"), ("::1".into(), 4040, "/x".into()));
+        assert_eq!(parts("http://[fe80::1]"), ("fe80::1".into(), 80, String::new()));
+        for wrong in [
+            "",
+            "http://",
+            "http:///x",
+            "https://a",
+            "a:4040",
+            "http://a:",
+            "http://a:0",
+            "http://a:70000",
+            "http://a:b",
+            "http://user:secret@a",
+            "http://user@a",
+            "http://a/b?c=d",
+            "http://a/#b",
+            "http://a b",
+            "http://a/b\r\nX: y",
+            "http://[::1",
+            "http://[a]",
+            "http://[::1]x",
+        ] {
+            assert!(wrong.parse::<Target>().is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Profiles of one stretch of time after the other, without a gap and without anything twice.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::export::pprof;
+#[cfg(feature = "heap")]
+use crate::export::pprof::Allocated;
+use crate::memory;
+use crate::snapshot::Window;
+#[cfg(feature = "heap")]
+use crate::snapshot::{HeapStacks, HeapStacksNow, Snapshot};
+
+/// What a profile is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Cpu,
+    #[cfg(feature = "heap")]
+    Heap,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            #[cfg(feature = "heap")]
+            Self::Heap => "heap",
+        }
+    }
+}
+
+/// A profile that is ready to go.
+#[derive(Clone, Debug)]
+pub(super) struct Profile {
+    pub(super) kind: Kind,
+    pub(super) from_unix_ns: u64,
+    pub(super) until_unix_ns: u64,
+    /// As `profile.proto`, gzipped.
+    pub(super) body: Vec<u8>,
+}
+
+/// The window that is open.
+#[derive(Debug)]
+pub(super) struct Windows {
+    cpu: Option<Window>,
+    #[cfg(feature = "heap")]
+    allocated: Option<Allocated>,
+    from_unix_ns: u64,
+}
+
+impl Windows {
+    pub(super) fn open() -> Self {
+        Self {
+            cpu: Window::open(None),
+            #[cfg(feature = "heap")]
+            allocated: memory::uncounted(|| {
+                let (snapshot, stacks) = heap()?;
+                Some(Allocated::of(&snapshot, stacks.as_ref()))
+            }),
+            from_unix_ns: now(),
+        }
+    }
+
+    /// What the window that ends now saw; the next one begins. CPU time that nobody used is no profile.
+    ///
+    /// What is neither sampled is not in it; why, in `missing`.
+    pub(super) fn turn(&mut self, missing: &mut Vec<String>) -> Vec<Profile> {
+        memory::uncounted(|| {
+            let until_unix_ns = now();
+            let from_unix_ns = std::mem::replace(&mut self.from_unix_ns, until_unix_ns);
+            let profile = |kind, body| Profile { kind, from_unix_ns, until_unix_ns, body };
+            let mut profiles = Vec::new();
+            let cpu = self.cpu.as_mut().and_then(Window::turn);
+            if cpu.is_none() {
+                // Sampling may have begun since.
+                self.cpu = Window::open(None);
+                missing.push(format!("no profile of CPU time: sampling of stacks: {}", crate::stacks::state()));
+            }
+            if let Some(cpu) = cpu.filter(|cpu| cpu.samples > 0) {
+                let mut body = Vec::new();
+                match pprof::write_cpu(&cpu, &mut body) {
+                    Ok(()) => profiles.push(profile(Kind::Cpu, body)),
+                    Err(error) => missing.push(format!("no profile of CPU time: {error}")),
+                }
+            }
+            #[cfg(feature = "heap")]
+            if let Some((snapshot, stacks)) = heap() {
+                let before = self.allocated.replace(Allocated::of(&snapshot, stacks.as_ref()));
+                let mut body = Vec::new();
+                let before = before.unwrap_or_default();
+                match pprof::write_heap_window(&snapshot, stacks.as_ref(), &before, &mut body) {
+                    Ok(()) => profiles.push(profile(Kind::Heap, body)),
+                    Err(error) => missing.push(format!("no profile of the heap: {error}")),
+                }
+            }
+            profiles
+        })
+    }
+}
+
+/// The heap now; `None` where it is not sampled.
+#[cfg(feature = "heap")]
+fn heap() -> Option<(Snapshot, Option<HeapStacks>)> {
+    let stacks = HeapStacksNow::take();
+    let snapshot = crate::snapshot::take();
+    snapshot.heap.as_ref()?;
+    Some((snapshot, stacks.map(HeapStacksNow::resolve)))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
+}

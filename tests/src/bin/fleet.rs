@@ -1,0 +1,123 @@
+//! A service of a fleet: `fleet SCENARIO`, with settings by the environment. Threads are busy, and memory is held.
+
+use std::hint::black_box;
+use std::io::{Read as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::{Handle, profiled};
+use perf_sdk_tests::{exit_now, fork, process_cpu, wait_for};
+
+#[global_allocator]
+static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+static STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() {
+    match std::env::args().nth(1).unwrap_or_default().as_str() {
+        "serve" => serve(),
+        "deliver" => deliver(),
+        "fork" => forked(),
+        scenario => panic!("no scenario {scenario:?}"),
+    }
+}
+
+fn start() -> Handle {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().unwrap();
+    say(&format!("address {}", handle.address().unwrap()));
+    // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
+    drop(black_box(vec![1_u8; 64 << 20]));
+    handle
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").unwrap();
+    out.flush().unwrap();
+}
+
+#[profiled]
+fn busy() -> u64 {
+    let mut sum = 1_u64;
+    while !STOP.load(Relaxed) {
+        for n in 0..2_000_u64 {
+            sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+        }
+    }
+    sum
+}
+
+#[profiled]
+fn keep() -> Vec<Vec<u8>> {
+    (0..100).map(|_| vec![1; 64 << 10]).collect()
+}
+
+/// Runs `until` beside a busy thread and with memory held.
+fn beside(until: impl FnOnce()) {
+    let kept = keep();
+    let thread = thread::spawn(busy);
+    until();
+    STOP.store(true, Relaxed);
+    thread.join().unwrap();
+    drop(kept);
+}
+
+fn until_told() {
+    std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+}
+
+/// Until standard input ends.
+fn serve() {
+    let _handle = start();
+    beside(until_told);
+}
+
+fn tell(handle: &Handle) {
+    for delivery in handle.snapshot().profiler.deliveries {
+        let counts = format!("{} {} {}", delivery.ok, delivery.failed, delivery.waiting);
+        say(&format!("{} {counts} {} | {}", delivery.by, delivery.to, delivery.last_error));
+    }
+}
+
+/// Until standard input ends; says how long the end took, and how delivering went.
+fn deliver() {
+    let handle = start();
+    beside(until_told);
+    tell(&handle);
+    say(&format!("used {}", process_cpu().as_millis()));
+    let ends = Instant::now();
+    drop(handle);
+    say(&format!("ended {}", ends.elapsed().as_millis()));
+    // The last figures, by another handle that delivers nothing.
+    // SAFETY: no other thread is there.
+    unsafe {
+        std::env::remove_var("PERF_PUSH");
+        std::env::remove_var("PERF_PROFILES");
+    }
+    let handle = perf_sdk::builder().listen("off").report(false).start().unwrap();
+    say("after");
+    tell(&handle);
+}
+
+/// A forked child that drops its handle, and ends at once: what is delivered is the parent's.
+fn forked() {
+    let mut handle = Some(start());
+    let mut children = Vec::new();
+    beside(|| {
+        for _ in 0..5 {
+            let child = fork();
+            if child == 0 {
+                let begun = Instant::now();
+                let none = perf_sdk::snapshot().profiler.deliveries.is_empty();
+                drop(handle.take());
+                exit_now(if none && begun.elapsed() < Duration::from_secs(1) { 0 } else { 1 });
+            }
+            children.push(wait_for(child));
+            thread::sleep(Duration::from_millis(100));
+        }
+        thread::sleep(Duration::from_secs(2));
+    });
+    say(&format!("children {children:?}"));
+    drop(handle);
+}

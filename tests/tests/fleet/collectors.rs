@@ -1,0 +1,54 @@
+//! Grafana Alloy and Parca fetch each of our profiles: held to what both check before they take one.
+
+use perf_sdk_tests::http::get;
+use perf_sdk_tests::pprof::Profile;
+
+use super::service::{Service, until};
+
+#[test]
+fn alloy_and_parca_take_every_profile() {
+    let service = Service::start("serve", &[]);
+    // The first samples of a thread say where its stack is.
+    until("samples", || {
+        get(service.address, "/metrics").text().contains("function_sampled_cpu_seconds_total{function=\"busy\"")
+    });
+    let allocations =
+        [("alloc_objects", "count"), ("alloc_space", "bytes"), ("inuse_objects", "count"), ("inuse_space", "bytes")];
+    let scopes = [
+        ("calls", "count"),
+        ("wall", "nanoseconds"),
+        ("cpu", "nanoseconds"),
+        ("off_cpu", "nanoseconds"),
+        ("alloc_objects", "count"),
+        ("alloc_space", "bytes"),
+    ];
+    let cpu = [("samples", "count"), ("cpu", "nanoseconds")];
+    // What is asked for, the types, the period's type and what is shown first, and who must have a part in it.
+    let goroutine = [("goroutine", "count")];
+    let profiles = [
+        ("profile?seconds=1", &cpu[..], ("cpu", "nanoseconds", "cpu"), "fleet::busy"),
+        ("profile?seconds=1&hz=250", &cpu[..], ("cpu", "nanoseconds", "cpu"), "fleet::busy"),
+        ("heap", &allocations[..], ("space", "bytes", "inuse_space"), "fleet::keep"),
+        ("heap?gc=1", &allocations[..], ("space", "bytes", "inuse_space"), "fleet::keep"),
+        ("allocs", &allocations[..], ("space", "bytes", "alloc_space"), "fleet::keep"),
+        ("scopes", &scopes[..], ("calls", "count", "wall"), "fleet::keep"),
+        ("goroutine", &goroutine[..], ("goroutine", "count", "goroutine"), "fleet::busy"),
+        ("goroutine?debug=0", &goroutine[..], ("goroutine", "count", "goroutine"), "fleet::busy"),
+    ];
+    for (place, types, period, function) in profiles {
+        let answer = get(service.address, &format!("/debug/pprof/{place}"));
+        assert_eq!(answer.status, 200, "{place}: {}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{place}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{place}");
+        let name = place.split('?').next().unwrap_or_default();
+        let attachment = format!("attachment; filename=\"{name}\"");
+        assert_eq!(answer.header("content-disposition"), Some(attachment.as_str()), "{place}");
+        // The body is gzip of its own accord: who unpacked it on the way would take the reader's part.
+        assert_eq!(answer.header("content-encoding"), None, "{place}");
+        assert_eq!(answer.body[..2], [0x1f, 0x8b], "{place}");
+        let profile = Profile::read(&answer.body);
+        profile.assert_collectable(place);
+        assert_eq!((profile.types().as_slice(), profile.period()), (types, period), "{place}");
+        assert!(profile.sums_of(function).iter().any(|sum| *sum > 0), "{place}: {:?}", profile.sums_of(function));
+    }
+}

@@ -1,0 +1,79 @@
+//! Profiles written to a folder, the oldest deleted.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use perf_sdk_tests::pprof::Profile;
+
+use super::service::{Service, until};
+
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("perf-sdk-fleet-{name}-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn start(folder: &Path, keep: &str) -> Service {
+    let path = folder.display().to_string();
+    let settings = [("PERF_PROFILES", path.as_str()), ("PERF_PROFILES_KEEP", keep), ("PERF_PUSH_INTERVAL", "1s")];
+    Service::start("deliver", &settings)
+}
+
+#[test]
+fn the_newest_profiles_stay_and_nothing_else_is_touched() {
+    let folder = folder("keep");
+    let others = ["fleet-notes.pb.gz", "fleet-1-cpu-20200101T000000Z.txt", "shop-1-cpu-20200101T000000Z.pb.gz"];
+    others.iter().for_each(|name| fs::write(folder.join(name), "theirs").unwrap());
+    fs::write(folder.join("fleet-1-cpu-20200101T000000Z.pb.gz"), "an earlier process's").unwrap();
+    let service = start(&folder, "4");
+    let mut seen = std::collections::BTreeSet::new();
+    until("five windows", || {
+        seen.extend(names(&folder).into_iter().filter(|name| name.starts_with("fleet-") && name.contains("-cpu-2")));
+        seen.len() >= 6
+    });
+    let ended = service.end();
+    let files = names(&folder);
+    let ours: Vec<&String> = files.iter().filter(|name| !others.contains(&name.as_str())).collect();
+    assert!(ours.len() == 4 && files.len() == 4 + others.len(), "{files:?}");
+    for name in ours {
+        let path = folder.join(name);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let parts: Vec<&str> = name.strip_suffix("Z.pb.gz").unwrap().split('-').collect();
+        let ["fleet", process, kind @ ("cpu" | "heap"), stamp] = parts[..] else { panic!("{name}") };
+        assert!(process.parse::<u32>().is_ok() && stamp.len() == 15, "{name}");
+        let profile = Profile::read(&fs::read(&path).unwrap());
+        profile.assert_collectable(name);
+        let first = if kind == "cpu" { "samples" } else { "alloc_objects" };
+        assert_eq!(profile.types()[0].0, first, "{name}");
+    }
+    let [(by, [ok, failed, 0])] = &ended.counts[..] else { panic!("{ended:?}") };
+    assert!(by == "files" && *ok >= 10 && *failed == 0, "{ended:?}");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_folder_that_goes_away_ends_nothing() {
+    let folder = folder("gone");
+    let service = start(&folder, "1MiB");
+    until("a profile", || names(&folder).iter().any(|name| name.ends_with(".pb.gz")));
+    fs::remove_dir_all(&folder).unwrap();
+    until("the loss to be shown", || {
+        let page = perf_sdk_tests::http::get(service.address, "/").text();
+        page.contains(" lost: cannot ") && page.contains("No such file")
+    });
+    fs::create_dir(&folder).unwrap();
+    until("another profile", || !names(&folder).is_empty());
+    let ended = service.end();
+    let [(_, [ok, failed, _])] = &ended.counts[..] else { panic!("{ended:?}") };
+    assert!(*ok > 0 && *failed > 0, "{ended:?}");
+    fs::remove_dir_all(folder).unwrap();
+}

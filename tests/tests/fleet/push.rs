@@ -1,0 +1,256 @@
+//! Profiles pushed to a server that takes them, refuses them, fails, hangs, or is not there.
+
+use std::net::TcpListener;
+use std::thread;
+use std::time::Duration;
+
+use perf_sdk_tests::http::get;
+use perf_sdk_tests::pprof::Profile;
+use prost::Message as _;
+
+use super::receiver::{Act, Receiver, Request};
+use super::service::{Ended, Service, turn, until};
+
+const TAKE: Act = Act::Answer(200, "");
+/// What the end of a program may take: two seconds, and some for a busy machine.
+const END: Duration = Duration::from_millis(3_500);
+
+fn start(url: &str, environment: &[(&str, &str)]) -> Service {
+    let own = [("PERF_PUSH", url), ("PERF_PUSH_INTERVAL", "1s")];
+    Service::start("deliver", &[&own[..], environment].concat())
+}
+
+/// Delivered, lost, waiting.
+fn counts(ended: &Ended) -> [u64; 3] {
+    let [(by, counts)] = &ended.counts[..] else { panic!("{ended:?}") };
+    assert_eq!(by, "push");
+    *counts
+}
+
+fn profiles(requests: &[Request], kind: &str) -> Vec<Profile> {
+    let taken = requests.iter().filter(|request| request.is_taken);
+    let all = taken.map(|request| Profile::read(&request.body));
+    all.filter(|profile| profile.types().contains(&(kind, if kind == "cpu" { "nanoseconds" } else { "bytes" })))
+        .collect()
+}
+
+/// Fails unless each begins where the one before it ended, but for what taking a picture needs.
+fn assert_without_gap(profiles: &[Profile]) {
+    for pair in profiles.windows(2) {
+        let gap = pair[1].time_nanos - (pair[0].time_nanos + pair[0].duration_nanos);
+        assert!(gap.abs() < 300_000_000, "{gap} ns");
+    }
+}
+
+#[test]
+fn every_window_is_ingested_once() {
+    let receiver = Receiver::start(|_| TAKE);
+    let settings = [
+        ("PERF_PUSH_NAME", "shop/cart"),
+        ("PERF_PUSH_LABELS", "env=test,zone=eu west & north"),
+        ("PERF_PUSH_TOKEN", "a-secret"),
+        ("PERF_PUSH_TENANT", "team-7"),
+    ];
+    let service = start(&receiver.url("/pyro/"), &settings);
+    until("three windows", || profiles(&receiver.requests(), "cpu").len() >= 3);
+    let metrics = get(service.address, "/metrics").text();
+    let page = get(service.address, "/").text();
+    let ended = service.end();
+    let requests = receiver.requests();
+    for request in &requests {
+        assert!(request.path.starts_with("/pyro/ingest?"), "{}", request.path);
+        assert_eq!(request.parameter("name").unwrap(), "shop/cart{env=test,zone=eu west & north}");
+        assert_eq!(
+            (request.parameter("format").unwrap(), request.parameter("spyName").unwrap()),
+            ("pprof".into(), "perf-sdk".into())
+        );
+        let [from, until] = ["from", "until"].map(|name| request.parameter(name).unwrap().parse::<u64>().unwrap());
+        assert!(from < until && until - from <= 30, "{from} {until}");
+        assert_eq!(request.header("authorization"), Some("Bearer a-secret"));
+        assert_eq!(request.header("x-scope-orgid"), Some("team-7"));
+        assert_eq!(request.header("content-type"), Some("application/octet-stream"));
+        assert_eq!(request.header("content-encoding"), None);
+        Profile::read(&request.body).assert_collectable(&request.path);
+    }
+    assert!(
+        metrics.contains("perf_push_total{result=\"ok\",to=\"") && metrics.contains("perf_push_waiting{to=\""),
+        "{metrics}"
+    );
+    assert!(page.contains(" profiles pushed to http://127.0.0.1:") && !page.contains(" lost"), "{page}");
+    for text in [&metrics, &page, &ended.said] {
+        assert!(!text.contains("a-secret"), "{text}");
+    }
+    // The last window too, though it was not over when the program ended.
+    let cpu = profiles(&requests, "cpu");
+    assert_without_gap(&cpu);
+    let sampled: i64 = cpu.iter().map(|profile| profile.sums_of("fleet::busy")[1]).sum();
+    let share = sampled as f64 / ended.used.as_nanos() as f64;
+    assert!((0.6..1.05).contains(&share), "{sampled} of {:?}", ended.used);
+    // What is in use stands in each profile, what was allocated in that of its window alone.
+    let heap = profiles(&requests, "inuse_space");
+    let kept: Vec<[i64; 2]> =
+        heap.iter().map(|profile| profile.sums_of("fleet::keep")).map(|of| [of[1], of[3]]).collect();
+    assert!(kept.len() >= 4 && kept[..kept.len() - 1].iter().all(|[_, held]| *held > 5 << 20), "{kept:?}");
+    let allocated: i64 = kept.iter().map(|[allocated, _]| allocated).sum();
+    assert!((5 << 20..9 << 20).contains(&allocated), "{kept:?}");
+    assert_eq!(counts(&ended), [requests.len() as u64, 0, 0], "{ended:?}");
+    assert!(ended.took < END, "{ended:?}");
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct PushRequest {
+    #[prost(message, repeated, tag = "1")]
+    series: Vec<Series>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Series {
+    #[prost(message, repeated, tag = "1")]
+    labels: Vec<Label>,
+    #[prost(message, repeated, tag = "2")]
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Label {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "2")]
+    value: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct Sample {
+    #[prost(bytes = "vec", tag = "1")]
+    profile: Vec<u8>,
+    #[prost(string, tag = "2")]
+    id: String,
+}
+
+#[test]
+fn the_servers_own_protocol_is_spoken_too() {
+    let receiver = Receiver::start(|_| TAKE);
+    let service = start(&receiver.url(""), &[("PERF_PUSH_PROTOCOL", "push"), ("PERF_PUSH_LABELS", "env=test")]);
+    until("two windows", || receiver.requests().len() >= 4);
+    let ended = service.end();
+    let (mut ids, mut metrics) = (Vec::new(), Vec::new());
+    for request in receiver.requests() {
+        assert_eq!(request.path, "/push.v1.PusherService/Push");
+        assert_eq!(request.header("content-type"), Some("application/proto"));
+        assert_eq!(request.header("connect-protocol-version"), Some("1"));
+        assert_eq!((request.header("authorization"), request.header("x-scope-orgid")), (None, None));
+        let message = PushRequest::decode(request.body.as_slice()).unwrap();
+        let [series] = &message.series[..] else { panic!("{}", message.series.len()) };
+        let [sample] = &series.samples[..] else { panic!("{}", series.samples.len()) };
+        let labels: Vec<(&str, &str)> = series.labels.iter().map(|l| (l.name.as_str(), l.value.as_str())).collect();
+        let [("__delta__", "false"), ("__name__", metric), ("env", "test"), ("service_name", "fleet")] = labels[..]
+        else {
+            panic!("{labels:?}")
+        };
+        let profile = Profile::read(&sample.profile);
+        profile.assert_collectable(metric);
+        let kind = if metric == "process_cpu" { ("cpu", "nanoseconds") } else { ("inuse_space", "bytes") };
+        assert!(profile.types().contains(&kind), "{metric}");
+        assert_eq!(sample.id.len(), 36);
+        ids.push(sample.id.clone());
+        metrics.push(metric.to_owned());
+    }
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "each has a number of its own");
+    assert!(["process_cpu", "memory"].iter().all(|metric| metrics.iter().any(|seen| seen == metric)), "{metrics:?}");
+    assert_eq!(counts(&ended), [all as u64, 0, 0], "{ended:?}");
+}
+
+#[test]
+fn what_a_server_that_fails_did_not_take_it_gets_later() {
+    let act = |number| match number {
+        0 => Act::Answer(503, "no room\r\n"),
+        1 => Act::Close,
+        2 => Act::Answer(429, ""),
+        _ => TAKE,
+    };
+    let receiver = Receiver::start(act);
+    let service = start(&receiver.url(""), &[]);
+    until("the server to recover", || profiles(&receiver.requests(), "cpu").len() >= 5);
+    let ended = service.end();
+    let requests = receiver.requests();
+    let taken = requests.iter().filter(|request| request.is_taken).count() as u64;
+    assert_eq!(counts(&ended), [taken, 0, 0], "{ended:?}");
+    let cpu = profiles(&requests, "cpu");
+    assert_without_gap(&cpu);
+    let refused = &requests[0];
+    assert_eq!(refused.path, requests[2].path, "the same again");
+    assert_eq!((refused.is_taken, &refused.body), (false, &requests[2].body));
+}
+
+/// Runs against `receiver` until its requests are so many, and gives the last error and the end.
+fn against(receiver: &Receiver, requests: usize) -> (String, Ended) {
+    let service = start(&receiver.url(""), &[]);
+    until("requests", || receiver.requests().len() >= requests);
+    let ended = service.end();
+    assert!(ended.took < END, "{ended:?}");
+    let error = ended.said.lines().last().unwrap_or_default().rsplit(" | ").next().unwrap_or_default().to_owned();
+    (error, ended)
+}
+
+#[test]
+fn what_a_server_refuses_is_lost_and_not_tried_again() {
+    let receiver = Receiver::start(|_| Act::Answer(400, "name: invalid\nservice name"));
+    let (error, ended) = against(&receiver, 4);
+    assert_eq!(error, "answered 400: name: invalid service name");
+    let requests = receiver.requests();
+    assert_eq!(counts(&ended), [0, requests.len() as u64, 0], "{ended:?}");
+    let mut bodies: Vec<&Vec<u8>> = requests.iter().map(|request| &request.body).collect();
+    bodies.sort();
+    bodies.dedup();
+    assert_eq!(bodies.len(), requests.len(), "each once");
+    let elsewhere = Receiver::start(|_| Act::Say("HTTP/1.1 301 Moved\r\nLocation: http://192.0.2.1/\r\n\r\n"));
+    let (error, ended) = against(&elsewhere, 2);
+    assert!(error == "answered 301: redirects are not followed" && counts(&ended)[0] == 0, "{ended:?}");
+}
+
+#[test]
+fn nonsense_is_no_answer() {
+    let receiver =
+        Receiver::start(|number| Act::Say(["SSH-2.0-x\r\n", "", "HTTP/1.1 two hundred\r\n\r\n"][number % 3]));
+    let (error, ended) = against(&receiver, 3);
+    assert!(error.starts_with("no answer: "), "{ended:?}");
+    let [ok, failed, waiting] = counts(&ended);
+    assert!(ok == 0 && failed > 0 && waiting == 0, "given up at the end: {ended:?}");
+}
+
+#[test]
+fn a_server_that_hangs_delays_nobodys_end() {
+    let receiver = Receiver::start(|_| Act::Hang);
+    let (error, ended) = against(&receiver, 1);
+    assert!(error.contains("not in time"), "{ended:?}");
+    assert!(counts(&ended)[1] > 0, "{ended:?}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let service = start(&format!("http://{free}"), &[]);
+    until("an error on the page", || get(service.address, "/").text().contains("no connection: Connection refused"));
+    thread::sleep(Duration::from_millis(1_500));
+    let metrics = get(service.address, "/metrics").text();
+    let waits = metrics.lines().find(|line| line.starts_with("perf_push_waiting{")).unwrap_or_default();
+    assert!(waits.rsplit(' ').next().is_some_and(|n| n.parse::<f64>().unwrap() > 0.0), "{metrics}");
+    let ended = service.end();
+    assert!(ended.took < END && counts(&ended)[1] > 0, "{ended:?}");
+}
+
+#[test]
+fn a_forked_child_pushes_nothing() {
+    let _turn = turn();
+    let receiver = Receiver::start(|_| TAKE);
+    let environment = [("PERF_PUSH", receiver.url("")), ("PERF_PUSH_INTERVAL", "1s".to_owned())];
+    let environment = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let output = perf_sdk_tests::run(env!("CARGO_BIN_EXE_fleet"), "fork", &environment);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("children [0, 0, 0, 0, 0]"), "{said}");
+    assert_without_gap(&profiles(&receiver.requests(), "cpu"));
+    assert!(profiles(&receiver.requests(), "cpu").len() >= 2);
+}

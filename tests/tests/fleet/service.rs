@@ -1,0 +1,87 @@
+//! A service that is a process of its own.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One at a time: each is busy, and is looked at for when it does what.
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs until it is told to end.
+pub(crate) struct Service {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    pub(crate) address: SocketAddr,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// What it said at its end.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// What stopping the profiler took.
+    pub(crate) took: Duration,
+    /// CPU time of the process up to then.
+    pub(crate) used: Duration,
+    /// Of the profiler's last word: by what, then how many were delivered, lost and wait.
+    pub(crate) counts: Vec<(String, [u64; 3])>,
+    /// All that it said.
+    pub(crate) said: String,
+}
+
+impl Service {
+    pub(crate) fn start(scenario: &str, environment: &[(&str, &str)]) -> Self {
+        let turn = turn();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fleet"))
+            .arg(scenario)
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("address ").and_then(|text| text.parse().ok());
+        Self { child, out, address: address.unwrap_or_else(|| panic!("{line:?}")), _turn: turn }
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        drop(self.child.stdin.take());
+        let mut said = String::new();
+        self.out.read_to_string(&mut said).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{said}");
+        let number = |word: &str| {
+            let line = said.lines().find_map(|line| line.strip_prefix(word));
+            Duration::from_millis(line.and_then(|text| text.trim().parse().ok()).unwrap_or_else(|| panic!("{said}")))
+        };
+        let last = said.split("after\n").last().unwrap_or_default();
+        let counts = last.lines().map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            let [by, ok, failed, waiting, ..] = words[..] else { panic!("{line}") };
+            (by.to_owned(), [ok, failed, waiting].map(|number| number.parse().unwrap()))
+        });
+        Ended { took: number("ended "), used: number("used "), counts: counts.collect(), said: said.clone() }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until it is so, twenty seconds at most.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(20), "waited for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
