@@ -106,7 +106,7 @@ impl OnDemand {
 
     /// Begins to sample, or samples as often as this from now on. `false`: it cannot.
     ///
-    /// **Cost.** The first time, tens of milliseconds and as many megabytes, which stay.
+    /// **Cost.** The first time the crate reads the program's debug information: a third of a second and 250 MiB have been seen, which stay.
     pub(super) fn want(&mut self, hz: u32) -> bool {
         if self.run.as_ref().is_none_or(|run| run.hz < hz) {
             self.end();
