@@ -3,7 +3,7 @@
 /// Identifies the trace and span that a thread is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceContext {
-    /// 16 bytes, big-endian, as in W3C Trace Context.
+    /// 16 bytes, big-endian, as in W3C Trace Context; zeros if unknown.
     pub trace_id: [u8; 16],
     /// 8 bytes, big-endian; zeros if unknown.
     pub span_id: [u8; 8],
@@ -15,6 +15,11 @@ impl TraceContext {
     pub(crate) fn words(self) -> [u64; 3] {
         let trace = u128::from_be_bytes(self.trace_id);
         [(trace >> 64) as u64, trace as u64, u64::from_be_bytes(self.span_id)]
+    }
+
+    /// The span alone.
+    pub(crate) fn without_trace_id(self) -> Self {
+        Self { trace_id: [0; 16], ..self }
     }
 
     /// The other way round.

@@ -76,6 +76,7 @@ impl Windows {
                 missing.push(format!("no profile of CPU time: sampling of stacks: {}", crate::stacks::state()));
             }
             if let Some(cpu) = cpu.filter(|cpu| cpu.samples > 0) {
+                let cpu = cpu.without_trace_ids();
                 let mut body = Vec::new();
                 match pprof::write_cpu(&cpu, &mut body) {
                     Ok(()) => profiles.push(profile(Kind::Cpu, body)),

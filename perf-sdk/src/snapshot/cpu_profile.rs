@@ -90,6 +90,13 @@ impl CpuProfile {
         if self.process_ns == 0 { 0.0 } else { self.sampled_ns as f64 / self.process_ns as f64 }
     }
 
+    /// Without trace ids, and with span ids as they are: for collectors that make a series of each value of a label, as Pyroscope does of all but span ids.
+    #[must_use]
+    pub fn without_trace_ids(mut self) -> Self {
+        self.stacks.iter_mut().for_each(|stack| stack.trace = stack.trace.map(TraceContext::without_trace_id));
+        self
+    }
+
     /// Everything sampled since the start; `None` where stacks are not sampled, see [`Profiler::stacks`](super::Profiler::stacks).
     ///
     /// **Cost.** The debug information of images with addresses that are new is read: tens of milliseconds, more for large programs.

@@ -118,6 +118,13 @@ impl WallWindow {
 }
 
 impl WallProfile {
+    /// As [`CpuProfile::without_trace_ids`](super::CpuProfile::without_trace_ids).
+    #[must_use]
+    pub fn without_trace_ids(mut self) -> Self {
+        self.stacks.iter_mut().for_each(|stack| stack.trace = stack.trace.map(TraceContext::without_trace_id));
+        self
+    }
+
     fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
         let (code, places) = places(&window.stacks, &window.images);
         // Other captures may look at other threads.

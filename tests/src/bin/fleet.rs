@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perf_sdk::sync::Mutex;
 use perf_sdk::{Handle, profiled};
 use perf_sdk_tests::{exit_now, fork, process_cpu, wait_for};
 
@@ -53,13 +54,27 @@ fn keep() -> Vec<Vec<u8>> {
     (0..100).map(|_| vec![1; 64 << 10]).collect()
 }
 
-/// Runs `until` beside a busy thread and with memory held.
+static SHARED: Mutex<u64> = Mutex::new(0);
+
+/// Somebody always waits for the lock that somebody else holds.
+#[profiled]
+fn contend() {
+    while !STOP.load(Relaxed) {
+        let mut shared = SHARED.lock().unwrap();
+        *shared += 1;
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs `until` beside a busy thread and two that contend, and with memory held.
 fn beside(until: impl FnOnce()) {
     let kept = keep();
-    let thread = thread::spawn(busy);
+    let busy = thread::spawn(busy);
+    let others = [0, 1].map(|_| thread::spawn(contend));
     until();
     STOP.store(true, Relaxed);
-    thread.join().unwrap();
+    busy.join().unwrap();
+    others.into_iter().for_each(|thread| thread.join().unwrap());
     drop(kept);
 }
 

@@ -1,7 +1,8 @@
 //! Readers from npm: Datadog's `pprof-format`, and speedscope's own schema under `ajv`.
 
+use perf_sdk::TraceContext;
 use perf_sdk::export::{self, Weight};
-use perf_sdk::snapshot::{Address, Code, CpuProfile, CpuStack, Frame, LoadedImage, SourceLine};
+use perf_sdk::snapshot::{Address, Code, CpuProfile, CpuStack, Frame, LoadedImage, SourceLine, WallProfile, WallStack};
 
 use super::sample;
 use super::tools::{accepts, has};
@@ -111,6 +112,45 @@ fn pprof_format_reads_cpu_time() {
         "",
     ];
     assert_eq!(read(&file), expected.join("\n"));
+}
+
+#[test]
+fn pprof_format_reads_wall_time_and_labels() {
+    if !has_package("pprof-format") {
+        return;
+    }
+    let of_cpu = samples();
+    let mut stack = WallStack::default();
+    (stack.samples, stack.wall_ns, stack.off_cpu_ns, stack.thread) = (2, 20_000_000, 15_000_000, "worker".into());
+    (stack.addresses, stack.labels) = (vec![1], vec![("tenant".into(), "acme".into())]);
+    stack.trace = Some(TraceContext { trace_id: [0xab; 16], span_id: [0xcd; 8] });
+    let mut profile = WallProfile::default();
+    (profile.hz, profile.code, profile.stacks) = (100, of_cpu.code, vec![stack]);
+    let read = |profile: &WallProfile| {
+        let mut file = Vec::new();
+        export::pprof::write_wall(profile, &mut file).unwrap();
+        read(&file)
+    };
+    let types = "\"\"\nsamples/count wall/nanoseconds offcpu/nanoseconds\nwall wall/nanoseconds 10000000\n";
+    let labels = format!("thread=worker tenant=acme trace_id={} span_id={}", "ab".repeat(16), "cd".repeat(8));
+    let sums = "sum 2 20000000 15000000\n";
+    assert_eq!(read(&profile), format!("{types}shop::main|2 20000000 15000000|{labels}\n{sums}"));
+    let without = labels.replace(&format!(" trace_id={}", "ab".repeat(16)), "");
+    assert_eq!(read(&profile.without_trace_ids()), format!("{types}shop::main|2 20000000 15000000|{without}\n{sums}"));
+}
+
+#[test]
+fn pprof_format_reads_waits_for_locks() {
+    if !has_package("pprof-format") {
+        return;
+    }
+    for write in [export::pprof::write_mutex, export::pprof::write_block] {
+        let mut file = Vec::new();
+        write(&sample::snapshot(), &mut file).unwrap();
+        let said = read(&file);
+        assert!(said.starts_with("\"\"\ncontentions/count delay/nanoseconds\ndelay contentions/count 1\n"), "{said}");
+        assert!(said.contains(" at src/") && !said.contains("sum 0"), "{said}");
+    }
 }
 
 #[test]

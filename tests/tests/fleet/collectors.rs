@@ -25,9 +25,15 @@ fn alloy_and_parca_take_every_profile() {
     let cpu = [("samples", "count"), ("cpu", "nanoseconds")];
     // What is asked for, the types, the period's type and what is shown first, and who must have a part in it.
     let goroutine = [("goroutine", "count")];
+    let locks = [("contentions", "count"), ("delay", "nanoseconds")];
+    let wall = [("samples", "count"), ("wall", "nanoseconds"), ("offcpu", "nanoseconds")];
     let profiles = [
         ("profile?seconds=1", &cpu[..], ("cpu", "nanoseconds", "cpu"), "fleet::busy"),
         ("profile?seconds=1&hz=250", &cpu[..], ("cpu", "nanoseconds", "cpu"), "fleet::busy"),
+        ("profile?seconds=1&trace_id=false", &cpu[..], ("cpu", "nanoseconds", "cpu"), "fleet::busy"),
+        ("/debug/fgprof?seconds=1", &wall[..], ("wall", "nanoseconds", "wall"), "fleet::contend"),
+        ("mutex", &locks[..], ("contentions", "count", "delay"), "fleet::contend"),
+        ("block?seconds=1", &locks[..], ("contentions", "count", "delay"), "fleet::contend"),
         ("heap", &allocations[..], ("space", "bytes", "inuse_space"), "fleet::keep"),
         ("heap?gc=1", &allocations[..], ("space", "bytes", "inuse_space"), "fleet::keep"),
         ("allocs", &allocations[..], ("space", "bytes", "alloc_space"), "fleet::keep"),
@@ -36,11 +42,12 @@ fn alloy_and_parca_take_every_profile() {
         ("goroutine?debug=0", &goroutine[..], ("goroutine", "count", "goroutine"), "fleet::busy"),
     ];
     for (place, types, period, function) in profiles {
-        let answer = get(service.address, &format!("/debug/pprof/{place}"));
+        let path = if place.starts_with('/') { place.to_owned() } else { format!("/debug/pprof/{place}") };
+        let answer = get(service.address, &path);
         assert_eq!(answer.status, 200, "{place}: {}", answer.text());
         assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{place}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{place}");
-        let name = place.split('?').next().unwrap_or_default();
+        let name = path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let attachment = format!("attachment; filename=\"{name}\"");
         assert_eq!(answer.header("content-disposition"), Some(attachment.as_str()), "{place}");
         // The body is gzip of its own accord: who unpacked it on the way would take the reader's part.

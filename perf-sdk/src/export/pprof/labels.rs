@@ -25,7 +25,7 @@ pub(super) fn labels<'a>(
         scope,
         thread,
         own,
-        trace: if trace.is_some() { format!("{upper:016x}{lower:016x}") } else { String::new() },
+        trace: if (upper, lower) == (0, 0) { String::new() } else { format!("{upper:016x}{lower:016x}") },
         span: if span == 0 { String::new() } else { format!("{span:016x}") },
     }
 }

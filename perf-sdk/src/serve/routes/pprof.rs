@@ -130,7 +130,10 @@ pub(super) async fn symbol(uri: Uri) -> Response {
 }
 
 fn parse(uri: &Uri, known: &[&str]) -> Result<Query, Refusal> {
-    let query = Query::parse(uri, &[known, &["seconds", "gc", "debug"]].concat())?;
+    let query = Query::parse(uri, &[known, &["seconds", "gc", "debug", "trace_id"]].concat())?;
+    if query.get("trace_id").is_some_and(|text| text != "true" && text != "false") {
+        return Err(Refusal::bad("trace_id is neither true nor false; allowed: true, false"));
+    }
     if query.get("debug").is_some_and(|debug| debug != "0") {
         return Err(Refusal::bad("debug is not 0; allowed: 0, the binary format"));
     }
@@ -182,13 +185,23 @@ async fn allocations_at_stacks(query: Query, opens: Opens) -> Result<Response, R
 
 #[cfg(feature = "stacks")]
 async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
-    let profile = parse(uri, &["hz"])?.cpu_profile(Some(USUAL)).await?;
+    let query = parse(uri, &["hz"])?;
+    let mut profile = query.cpu_profile(Some(USUAL)).await?;
+    if is_without_trace_ids(&query) {
+        profile = profile.without_trace_ids();
+    }
     reply::work(move || {
         let mut body = Vec::new();
         pprof::write_cpu(&profile, &mut body)?;
         Ok(reply::ok("application/octet-stream", body))
     })
     .await
+}
+
+/// Collectors that make a series of each value of a label say so.
+#[cfg(feature = "stacks")]
+fn is_without_trace_ids(query: &Query) -> bool {
+    query.get("trace_id") == Some("false")
 }
 
 #[cfg(feature = "stacks")]
@@ -199,7 +212,10 @@ async fn waited(uri: &Uri) -> Result<Response, Refusal> {
         Some("folded") => true,
         Some(other) => return Err(Refusal::bad(format!("format is {other:?}; allowed: pprof, folded"))),
     };
-    let profile = query.wall_profile().await?;
+    let mut profile = query.wall_profile().await?;
+    if is_without_trace_ids(&query) {
+        profile = profile.without_trace_ids();
+    }
     reply::work(move || {
         let mut body = Vec::new();
         if is_folded {
