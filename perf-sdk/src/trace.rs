@@ -9,7 +9,7 @@ pub struct TraceContext {
     pub span_id: [u8; 8],
 }
 
-#[cfg_attr(not(any(feature = "stacks", feature = "tracing")), allow(dead_code))]
+#[cfg_attr(not(all(feature = "stacks", feature = "tracing")), allow(dead_code))]
 impl TraceContext {
     /// The trace's id as two words, upper one first, and the span's.
     pub(crate) fn words(self) -> [u64; 3] {
