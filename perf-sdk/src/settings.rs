@@ -174,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "push_name",
         variable: "PERF_PUSH_NAME",
-        allowed: "1 to 256 letters, digits, dots, dashes, underscores and slashes",
+        allowed: "1 to 128 letters, digits, dots, dashes, underscores and slashes",
         default: "the executable's name",
         meaning: "what the service is called, in what is pushed and in names of files",
     },

@@ -1,6 +1,6 @@
 //! Existing tracing spans, measured as scopes.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Mutex;
 
 use tracing_core::Subscriber;
@@ -65,6 +65,26 @@ thread_local! {
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The trace that this thread is in. A span that the hook itself enters is in none.
+fn ask_hook() -> Option<TraceContext> {
+    thread_local! {
+        static ASKING: Cell<bool> = const { Cell::new(false) };
+    }
+    /// While it lives, the hook is being asked.
+    struct Asking;
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            ASKING.set(false);
+        }
+    }
+    let hook = trace_hook()?;
+    if ASKING.replace(true) {
+        return None;
+    }
+    let _asking = Asking;
+    hook()
+}
+
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
     fn on_new_span(&self, _: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
@@ -87,7 +107,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
             None => return,
             Some(Some(known)) => known,
             Some(None) => {
-                let asked = trace_hook().and_then(|hook| hook());
+                let asked = ask_hook();
                 with_inner(id, &context, |inner| inner.trace = Some(asked));
                 asked
             }

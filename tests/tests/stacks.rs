@@ -29,6 +29,7 @@ scenarios! {
     wall,
     chosen,
     silent,
+    wall_taken_over,
     beside,
     many_threads,
 }

@@ -24,7 +24,8 @@ pub(super) fn head(bytes: &[u8]) -> Head {
         let rest = &bytes[from..];
         let first = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let is_begun = rest.starts_with(b"HTTP/1.") || b"HTTP/1.".starts_with(rest);
-        if !is_begun || rest.len() > HEAD_BYTES {
+        // Some say `100 Continue` for ever.
+        if !is_begun || from > HEAD_BYTES || rest.len() > HEAD_BYTES {
             return Head::Nonsense;
         }
         let Some(length) = rest.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4) else {
@@ -62,6 +63,8 @@ mod tests {
         for nonsense in ["SSH-2.0-x\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 99 \r\n\r\n"] {
             assert_eq!(head(nonsense.as_bytes()), Head::Nonsense, "{nonsense}");
         }
+        let continued = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000);
+        assert_eq!(head(&continued), Head::Nonsense);
         let endless = [b"HTTP/1.1 200 OK\r\nA: ".as_slice(), &[b'a'; HEAD_BYTES]].concat();
         assert_eq!(head(&endless), Head::Nonsense);
     }

@@ -4,11 +4,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::account::Account;
 use super::labels::ServiceName;
 use super::plan::Files;
+use super::random;
 use super::stamp::{self, Stamp};
 use super::windows::Profile;
 
@@ -44,7 +45,8 @@ pub(crate) fn probe(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    let path = folder.join(format!(".perf-sdk-{}{PARTIAL}", std::process::id()));
+    // Another process may have this one's number: in another container, or before.
+    let path = folder.join(format!(".perf-sdk-{:016x}{PARTIAL}", random::bits()));
     create(&path)?;
     fs::remove_file(path)
 }
@@ -79,79 +81,107 @@ impl Folder {
         if profiles.is_empty() && !missing.is_empty() {
             self.account.error(missing.join("; "));
         }
+        let mut new = Vec::new();
         for profile in profiles {
             match self.write_one(profile) {
-                Ok(()) => self.account.ok(),
+                Ok(name) => {
+                    new.push(name);
+                    self.account.ok();
+                }
                 Err(error) => {
                     self.account.failed(1);
                     self.account.error(format!("cannot write a profile: {error}"));
                 }
             }
         }
-        if let Err(error) = self.tidy() {
+        if let Err(error) = self.tidy(&new) {
             self.account.error(format!("cannot delete old profiles: {error}"));
         }
         self.account.publish();
     }
 
-    fn write_one(&self, profile: &Profile) -> io::Result<()> {
+    /// The file's name.
+    fn write_one(&self, profile: &Profile) -> io::Result<String> {
         let of = |stamp: Stamp| {
             let (kind, process) = (profile.kind.name(), std::process::id());
             format!("{}-{process}-{kind}-{stamp}{END}", self.name)
         };
         let mut stamp = Stamp::of_unix_ns(profile.from_unix_ns);
-        // The clock may have been set back.
-        while self.folder.join(of(stamp)).exists() {
-            stamp = stamp.next();
-        }
-        let name = of(stamp);
-        let partial = self.folder.join(format!(".{name}{PARTIAL}"));
-        let _ = fs::remove_file(&partial);
+        // Another process may have this one's number, in another container.
+        let partial = self.folder.join(format!(".{}-{:016x}{PARTIAL}", of(stamp), random::bits()));
         let written = create(&partial).and_then(|mut file| {
             file.write_all(&profile.body)?;
-            fs::rename(&partial, self.folder.join(&name))
+            // The clock may have been set back. A link does not replace what is there.
+            loop {
+                let name = of(stamp);
+                match fs::hard_link(&partial, self.folder.join(&name)) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => stamp = stamp.next(),
+                    // Where there are no links.
+                    Err(_) if !self.folder.join(&name).exists() => {
+                        return fs::rename(&partial, self.folder.join(&name)).map(|()| name);
+                    }
+                    result => return result.map(|()| name),
+                }
+            }
         });
-        written.inspect_err(|_| {
-            let _ = fs::remove_file(&partial);
-        })
+        let _ = fs::remove_file(&partial);
+        written
     }
 
-    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them. The newest one always stays.
-    fn tidy(&self) -> io::Result<()> {
-        let mut files: Vec<(String, PathBuf, u64)> = Vec::new();
+    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them; not those that are `new`. Those that were begun later than now,
+    /// by a clock that was ahead, count as the oldest.
+    ///
+    /// # Errors
+    /// The last one; the others are deleted all the same.
+    fn tidy(&self, new: &[String]) -> io::Result<()> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
+        let now = Stamp::of_unix_ns(now).to_string();
+        let mut files: Vec<(bool, String, PathBuf, u64)> = Vec::new();
         for entry in fs::read_dir(&self.folder)?.flatten() {
             let Ok(name) = entry.file_name().into_string() else { continue };
+            let stamp = self.stamp_of(&name);
+            let partial = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL));
+            let is_partial =
+                partial.and_then(|name| name.rsplit_once('-')).is_some_and(|(of, _)| self.stamp_of(of).is_some());
+            if stamp.is_none() && !is_partial {
+                continue;
+            }
             let Ok(metadata) = entry.metadata() else { continue };
             if !metadata.is_file() {
                 continue;
             }
-            if let Some(stamp) = self.stamp_of(&name) {
-                files.push((format!("{stamp}{name}"), entry.path(), metadata.len()));
-            } else if let Some(inner) = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL))
-                && self.stamp_of(inner).is_some()
-                && metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED))
-            {
-                let _ = fs::remove_file(entry.path());
+            match stamp {
+                Some(stamp) => {
+                    let is_believed = *stamp <= *now || new.contains(&name);
+                    files.push((is_believed, format!("{stamp}{name}"), entry.path(), metadata.len()));
+                }
+                None if metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED)) => {
+                    let _ = fs::remove_file(entry.path());
+                }
+                None => {}
             }
         }
-        files.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+        let is_new = |path: &Path| new.iter().any(|name| path.file_name().is_some_and(|file| *file == **name));
+        files.sort_unstable_by(|a, b| (is_new(&b.2), b.0, &b.1).cmp(&(is_new(&a.2), a.0, &a.1)));
         let mut bytes = 0_u64;
-        let stay = files.iter().enumerate().take_while(|(at, (_, _, length))| {
+        let stay = files.iter().enumerate().take_while(|(at, (_, _, path, length))| {
             bytes = bytes.saturating_add(*length);
             *at == 0
+                || is_new(path)
                 || match self.keep {
                     Keep::Files(most) => *at < most,
                     Keep::Bytes(most) => bytes <= most,
                 }
         });
         let stay = stay.count();
-        for (_, path, _) in &files[stay..] {
+        let mut result = Ok(());
+        for (_, _, path, _) in &files[stay..] {
             match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => result = Err(error),
                 _ => {}
             }
         }
-        Ok(())
+        result
     }
 
     /// When a file was begun, if its name is one of this program's: `NAME-PID-KIND-STAMP.pb.gz`.
@@ -220,6 +250,26 @@ mod tests {
         // The same second once more: beside it.
         files.write(&[profile(4, 3)], &[]);
         assert!(names(&path).contains(&format!("a_shop-{process}-cpu-20231114T221325Z.pb.gz")));
+        fs::remove_dir_all(path).unwrap();
+    }
+
+    #[test]
+    fn after_a_clock_that_was_ahead_new_ones_stay_and_its_own_go() {
+        let (path, mut files) = folder("ahead", Keep::Files(2));
+        for second in 0..4 {
+            fs::write(path.join(format!("a_shop-1-cpu-29990101T00000{second}Z.pb.gz")), "ahead").unwrap();
+        }
+        files.write(&[profile(1, 3)], &[]);
+        files.write(&[profile(2, 3)], &[]);
+        let process = std::process::id();
+        assert_eq!(names(&path), [1, 2].map(|n| format!("a_shop-{process}-cpu-20231114T22132{n}Z.pb.gz")));
+        // What another process left half written long ago goes, and what it has just begun stays.
+        let partial = |n: u32| path.join(format!(".a_shop-1-cpu-20231114T22132{n}Z.pb.gz-00000000000000aa.partial"));
+        (1..=2).for_each(|n| fs::write(partial(n), "half").unwrap());
+        let old = SystemTime::now() - 2 * ABANDONED;
+        File::options().write(true).open(partial(1)).unwrap().set_modified(old).unwrap();
+        files.write(&[profile(3, 3)], &[]);
+        assert!(!partial(1).exists() && partial(2).exists());
         fs::remove_dir_all(path).unwrap();
     }
 

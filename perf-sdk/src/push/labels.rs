@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 /// Of the 30 that Pyroscope takes; the rest is its own.
 const MOST_LABELS: usize = 20;
-const LONGEST_NAME: usize = 256;
+/// Of a file's name there is more than that.
+const LONGEST_NAME: usize = 128;
 /// What Pyroscope takes.
 const LONGEST_VALUE: usize = 2_048;
 

@@ -116,6 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of texts, and nothing unsafe")]
     fn texts_are_told_apart_and_spread() {
         let hashes: std::collections::HashSet<u32> =
             (0..10_000).map(|n| hash_texts(&["user", &format!("number {n}")])).collect();

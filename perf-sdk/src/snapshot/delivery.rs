@@ -3,7 +3,7 @@
 #[cfg(feature = "push")]
 use std::process;
 #[cfg(feature = "push")]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ static NOW: Mutex<(u32, Vec<Delivery>)> = Mutex::new((0, Vec::new()));
 /// What the snapshots from now on say of one way to deliver.
 #[cfg(feature = "push")]
 pub(crate) fn set_delivery(delivery: &Delivery) {
-    let mut now = NOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(mut now) = now() else { return };
     if now.0 != process::id() {
         *now = (process::id(), Vec::new());
     }
@@ -28,8 +28,21 @@ pub(crate) fn set_delivery(delivery: &Delivery) {
 /// Empty where nothing is delivered.
 #[cfg(feature = "push")]
 pub(crate) fn deliveries() -> Vec<Delivery> {
-    let now = NOW.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(now) = now() else { return Vec::new() };
     if now.0 == process::id() { now.1.clone() } else { Vec::new() }
+}
+
+/// `None` if somebody has it for longer than it takes: in a forked child, a thread that is not there.
+#[cfg(feature = "push")]
+fn now() -> Option<MutexGuard<'static, (u32, Vec<Delivery>)>> {
+    for _ in 0..1_000 {
+        match NOW.try_lock() {
+            Ok(now) => return Some(now),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
 }
 
 /// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.

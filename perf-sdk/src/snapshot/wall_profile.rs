@@ -49,7 +49,7 @@ pub struct OffCpu {
 /// not asked again.
 ///
 /// **Cost.** While it lasts: half a microsecond a thread and tick, and a signal for each that ran. A signal interrupts the system call in which a
-/// thread waits, once for each time that it goes to sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`, `poll`).
+/// thread waits, twice for each time that it goes to sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`, `poll`).
 /// Rust's standard library and tokio try again; other code may not. So it is taken on demand only.
 ///
 /// **Blind spots.** Threads that block the signal `SIGURG`, and whatever else [`CpuProfile`](super::CpuProfile) does not see. Time in spans: of the newest 16,384 looks.
@@ -72,8 +72,10 @@ pub struct WallProfile {
     pub wall_ns: u64,
     /// What of that was off the CPU, nanoseconds.
     pub off_cpu_ns: u64,
-    /// Of threads that were asked and did not answer by the end, nanoseconds.
+    /// Of threads that were asked and did not answer by the end, nanoseconds; those that block the signal are not asked, and are here too.
     pub unanswered_ns: u64,
+    /// Of threads that ended before they answered, whether chosen or not, nanoseconds.
+    pub lost_ns: u64,
     /// By scope, thread, labels, addresses and span, each once.
     pub stacks: Vec<WallStack>,
     /// The code of the stacks.
@@ -103,6 +105,7 @@ impl WallWindow {
     /// What was seen since.
     pub(crate) fn close(self) -> Option<WallProfile> {
         memory::uncounted(|| {
+            self.wanted.ask();
             let window = self.wanted.picture()?.since(&self.before);
             let recorded = super::take().subtract(&self.recorded);
             Some(WallProfile::of(&window, self.wanted.wish(), &recorded))
@@ -153,6 +156,7 @@ impl WallProfile {
             wall_ns: sum(|stack| stack.wall_ns),
             off_cpu_ns: sum(|stack| stack.off_cpu_ns),
             unanswered_ns: window.totals.unanswered_ns,
+            lost_ns: window.totals.lost_ns,
             code,
             recorded_off_cpu: off_cpu(recorded),
             stacks,

@@ -33,7 +33,11 @@ impl Sampler {
         match *self {}
     }
 
-    pub(super) fn want_wall(&mut self, _: Wish) {
+    pub(super) fn want_wall(&mut self, _: Wish) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn tick_wall(&mut self) {
         match *self {}
     }
 
@@ -41,7 +45,7 @@ impl Sampler {
         match *self {}
     }
 
-    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
+    pub(super) fn wall_picture(&mut self, _: &Wish) -> Option<WallPicture> {
         match *self {}
     }
 

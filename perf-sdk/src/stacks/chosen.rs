@@ -82,29 +82,31 @@ impl Chosen {
         whoever!(self, sampler => sampler.want_no_more(hz));
     }
 
-    /// `false`: it knows CPU time only.
+    /// `false`: it cannot; the pprof crate knows CPU time only.
     pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
-        match self {
-            Self::Own(sampler) => {
-                sampler.want_wall(wish);
-                true
-            }
-            #[cfg(feature = "pprof")]
-            Self::OnDemand(_) => false,
-        }
+        self.own().is_some_and(|sampler| sampler.want_wall(wish))
     }
 
     pub(super) fn want_no_wall(&mut self, wish: &Wish) {
-        match self {
-            Self::Own(sampler) => sampler.want_no_wall(wish),
-            #[cfg(feature = "pprof")]
-            Self::OnDemand(_) => {}
+        if let Some(sampler) = self.own() {
+            sampler.want_no_wall(wish);
         }
     }
 
-    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
+    pub(super) fn tick_wall(&mut self) {
+        if let Some(sampler) = self.own() {
+            sampler.tick_wall();
+        }
+    }
+
+    pub(super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
+        self.own()?.wall_picture(wish)
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "with the feature pprof it may be another one")]
+    fn own(&mut self) -> Option<&mut Sampler> {
         match self {
-            Self::Own(sampler) => sampler.wall_picture(),
+            Self::Own(sampler) => Some(sampler),
             #[cfg(feature = "pprof")]
             Self::OnDemand(_) => None,
         }

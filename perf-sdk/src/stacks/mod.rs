@@ -59,6 +59,7 @@ mod wish;
 
 use std::any::Any;
 use std::io;
+use std::thread;
 use std::time::Instant;
 
 pub(crate) use engine::{Engine, Rules};
@@ -194,7 +195,7 @@ pub(crate) struct WallWanted {
     serial: u64,
 }
 
-/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only.
+/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only, or the signal is the program's.
 pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
     let wanted = with_sampler(|sampler| {
         let serial = sampler.serial();
@@ -211,20 +212,26 @@ pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
 impl WallWanted {
     /// Up to now; `None`: stacks are sampled no more.
     pub(crate) fn picture(&self) -> Option<WallPicture> {
-        with_sampler(|sampler| sampler.serial().eq(&self.serial).then(|| sampler.wall_picture()).flatten()).flatten()
+        self.with(|sampler| sampler.wall_picture(&self.wish)).flatten()
+    }
+
+    /// Has all threads say where they are, and waits for a moment until they have.
+    pub(crate) fn ask(&self) {
+        self.with(Chosen::tick_wall);
+        thread::sleep(LEAST_LOOK);
     }
 
     pub(crate) fn wish(&self) -> &Wish {
         &self.wish
     }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
+        with_sampler(|sampler| (sampler.serial() == self.serial).then(|| work(sampler))).flatten()
+    }
 }
 
 impl Drop for WallWanted {
     fn drop(&mut self) {
-        with_sampler(|sampler| {
-            if sampler.serial() == self.serial {
-                sampler.want_no_wall(&self.wish);
-            }
-        });
+        self.with(|sampler| sampler.want_no_wall(&self.wish));
     }
 }

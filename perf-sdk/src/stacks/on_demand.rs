@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 
@@ -23,6 +23,10 @@ use crate::memory;
 
 /// Frames that the crate keeps of a stack, those of its handler included.
 const DEPTH: usize = 128;
+/// What the crate holds is read at least as often.
+const READ: Duration = Duration::from_secs(5);
+/// Different stacks that the crate may hold when it is read.
+const MAX_STACKS: usize = 1 << 13;
 /// Between two looks whether the program took the signal over.
 const LOOK: Duration = Duration::from_millis(250);
 /// The handler's code is no longer.
@@ -49,6 +53,7 @@ pub(super) struct OnDemand {
     table: Table,
     images: Vec<Image>,
     began: u64,
+    read_at: Instant,
     /// As of the last reading.
     sums: Totals,
     /// While somebody wants samples, also when there are none: CPU time of the process up to the last reading.
@@ -82,6 +87,7 @@ impl OnDemand {
             table: Table::default(),
             images: Vec::new(),
             began: clock::wall().ticks(),
+            read_at: Instant::now(),
             sums: Totals::default(),
             counted_to_ns: None,
         })
@@ -98,6 +104,10 @@ impl OnDemand {
 
     /// Ends a profile when the program has taken over the signal, which is its own then.
     pub(super) fn look(&mut self) -> Duration {
+        // A profile may be taken for hours, where profiles are pushed.
+        if self.read_at.elapsed() > READ {
+            self.read();
+        }
         if self.run.as_ref().is_some_and(|run| !run.is_ours()) {
             self.end();
         }
@@ -109,11 +119,14 @@ impl OnDemand {
     /// **Cost.** The first time the crate reads the program's debug information: a third of a second and 250 MiB have been seen, which stay.
     pub(super) fn want(&mut self, hz: u32) -> bool {
         if self.run.as_ref().is_none_or(|run| run.hz < hz) {
+            let former = self.run.as_ref().map(|run| run.hz);
             self.end();
             match Run::begin(hz) {
                 Ok(run) => (self.run, self.failed) = (Some(run), None),
                 Err(failed) => {
                     self.failed = Some(failed);
+                    // For whoever is content with fewer.
+                    self.run = former.and_then(|hz| Run::begin(hz).ok());
                     return false;
                 }
             }
@@ -165,6 +178,7 @@ impl OnDemand {
 
     /// Takes over what the crate has found since the last time.
     fn read(&mut self) {
+        self.read_at = Instant::now();
         if let (Some(before), Some(now)) = (self.counted_to_ns, clock::process_cpu_ns()) {
             self.sums.process_ns += now.saturating_sub(before);
             self.counted_to_ns = Some(now);
@@ -173,13 +187,27 @@ impl OnDemand {
             // A handler on this very thread would find the loader's lock held.
             let _blocked = Blocked::here();
             reload(&mut self.images, &mut self.table);
-            self.read_report();
+            if !self.read_report() {
+                self.begin_again();
+            }
         }
     }
 
-    fn read_report(&mut self) {
-        let Some(run) = &mut self.run else { return };
-        let Some(report) = run.guard.as_ref().and_then(|guard| guard.report().build_unresolved().ok()) else { return };
+    /// The crate forgets what it has found when it begins only: what has no room in its table goes to a file that grows.
+    fn begin_again(&mut self) {
+        let Some(hz) = self.run.take().map(|run| run.hz) else { return };
+        match Run::begin(hz) {
+            Ok(run) => self.run = Some(run),
+            Err(failed) => self.failed = Some(failed),
+        }
+    }
+
+    /// `false`: the crate has too much, or cannot say what.
+    fn read_report(&mut self) -> bool {
+        let Some(run) = &mut self.run else { return true };
+        let Some(report) = run.guard.as_ref().and_then(|guard| guard.report().build_unresolved().ok()) else {
+            return false;
+        };
         let weight_ns = 1_000_000_000 / u64::from(run.hz);
         let mut threads = HashSet::new();
         for (stack, count) in &report.data {
@@ -216,7 +244,9 @@ impl OnDemand {
             self.sums.cut += if is_cut { new } else { 0 };
         }
         self.sums.threads = threads.len() as u64;
+        let is_little = report.data.len() <= MAX_STACKS;
         run.report = Some(report);
+        is_little
     }
 }
 

@@ -14,7 +14,7 @@ use super::slot::{self, Slot};
 use super::table::{Resolve, Seen, Table};
 use super::totals::{Picture, Totals, WallPicture};
 use super::unwind::Unwinder;
-use super::wall::Wall;
+use super::wall::{Thread, Wall};
 use super::wish::Wish;
 use crate::clock;
 use crate::scope::Site;
@@ -130,7 +130,9 @@ impl Sampler {
     /// Looks after everything that is due, or after everything if it was called; how long until the next time.
     pub(super) fn turn(&mut self, was_called: bool) -> Duration {
         let mut pause = self.next_look.saturating_duration_since(Instant::now());
-        if was_called || pause.is_zero() {
+        // Whoever took the signal would be called by what asks threads where they are.
+        let is_taken = self.wall.is_some() && !linux::is_ours();
+        if was_called || is_taken || pause.is_zero() {
             pause = self.look();
             self.next_look = Instant::now() + pause;
         }
@@ -139,8 +141,8 @@ impl Sampler {
         }
         self.collect();
         self.find_stacks();
-        let names = names(&self.threads, &self.table);
-        self.wall.as_mut().map_or(pause, |wall| wall.turn(names).min(pause))
+        let threads = known(&self.threads, &self.table);
+        self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
     }
 
     fn look(&mut self) -> Duration {
@@ -148,6 +150,7 @@ impl Sampler {
         if !self.is_taken && !linux::is_ours() {
             // Whoever took the signal would be called by our timers.
             self.is_taken = true;
+            self.wall = None;
             self.period_ns = 0;
             self.signal_all();
         }
@@ -186,13 +189,17 @@ impl Sampler {
         self.set_period();
     }
 
-    /// Wall time too, until [`want_no_wall`](Self::want_no_wall).
-    pub(super) fn want_wall(&mut self, wish: Wish) {
+    /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the program's by now.
+    pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
+        if self.is_taken || !linux::is_ours() {
+            return false;
+        }
         let mut wall = self.wall.take().unwrap_or_else(Wall::new);
         wall.want(wish);
         self.sweep();
-        wall.tick(names(&self.threads, &self.table));
+        wall.tick(known(&self.threads, &self.table));
         self.wall = Some(wall);
+        true
     }
 
     pub(super) fn want_no_wall(&mut self, wish: &Wish) {
@@ -201,14 +208,21 @@ impl Sampler {
         }
     }
 
-    /// Wall time up to now; `None`: nobody wants it.
-    pub(super) fn wall_picture(&mut self) -> Option<WallPicture> {
+    /// Asks threads where they are now.
+    pub(super) fn tick_wall(&mut self) {
         self.collect();
-        let wall = self.wall.as_mut()?;
-        wall.tick(names(&self.threads, &self.table));
+        if let Some(wall) = self.wall.as_mut().filter(|_| linux::is_ours()) {
+            wall.tick(known(&self.threads, &self.table));
+        }
+    }
+
+    /// Wall time up to the last tick; `None`: nobody wants it.
+    pub(super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
+        self.collect();
+        let wall = self.wall.as_ref()?;
         Some(WallPicture {
             at: clock::wall().ticks(),
-            totals: wall.totals(),
+            totals: wall.totals(wish),
             stacks: wall.table.copy(),
             images: self.images.clone(),
         })
@@ -425,11 +439,11 @@ impl Drop for Sampler {
 }
 
 /// Threads that are sampled, with their names.
-fn names<'a>(
-    threads: &'a HashMap<u32, Signalled>,
-    table: &'a Table,
-) -> impl Iterator<Item = (u32, &'static Slot, &'a str)> {
-    threads.iter().map(|(thread, sampled)| (*thread, sampled.slot, table.name(sampled.name)))
+fn known<'a>(threads: &'a HashMap<u32, Signalled>, table: &'a Table) -> impl Iterator<Item = Thread<'a>> {
+    threads.iter().map(|(id, sampled)| {
+        let (number, name) = (sampled.name, table.name(sampled.name));
+        Thread { id: *id, slot: sampled.slot, number, name }
+    })
 }
 
 /// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::image::Image;
-use super::table::{Seen, Stacks};
+use super::table::Stacks;
 use super::times;
 
 /// Sums since sampling began.
@@ -48,12 +48,14 @@ pub(crate) struct Picture {
     pub(crate) images: Vec<Image>,
 }
 
-/// Sums of wall time since somebody began to look.
+/// Wall time that is at no stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WallTotals {
-    pub(crate) seen: Seen,
     /// Of threads that were asked and have not said where they are.
     pub(crate) unanswered_ns: u64,
+    /// Of threads that ended before they did, since somebody began to look.
+    pub(crate) lost_ns: u64,
+    /// That are looked at.
     pub(crate) threads: u64,
 }
 
@@ -70,10 +72,10 @@ pub(crate) struct WallPicture {
 impl WallPicture {
     /// What came since an earlier one.
     pub(crate) fn since(self, before: &Self) -> Self {
-        let seen = self.totals.seen.less(before.totals.seen);
+        let lost_ns = self.totals.lost_ns.saturating_sub(before.totals.lost_ns);
         Self {
             at: self.at.saturating_sub(before.at),
-            totals: WallTotals { seen, ..self.totals },
+            totals: WallTotals { lost_ns, ..self.totals },
             stacks: self.stacks.since(&before.stacks),
             images: self.images,
         }

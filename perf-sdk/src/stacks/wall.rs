@@ -1,7 +1,7 @@
-//! Wall time by stack: at each tick every chosen thread is asked where it is, unless it has not run since it was asked last.
+//! Wall time by stack: at each tick every chosen thread is asked where it is, unless it is known to sleep there still.
 //!
-//! A signal interrupts what a thread waits in. So one that sleeps is asked once a sleep, not once a tick: as long as the CPU time that the kernel has of
-//! it stays the same, it is still there.
+//! A signal interrupts what a thread waits in. So one that sleeps is asked twice a sleep, not once a tick: an answer holds on if the thread had not run
+//! for a while when it was asked, and ran no longer after it than answering takes; and as long as the CPU time that the kernel has of it stays the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use crate::clock;
 const SETTLE: Duration = Duration::from_millis(5);
 /// Who has not answered after that long is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// What answering may take of a thread that sleeps: the way out of its system call, the handler, and the way back.
+const ANSWER_NS: u64 = 500_000;
 
 /// While somebody wants wall time.
 pub(super) struct Wall {
@@ -27,24 +29,51 @@ pub(super) struct Wall {
     threads: HashMap<u32, Watched>,
     ticked: Instant,
     is_settled: bool,
-    sums: Seen,
+    /// Time of threads that ended before they answered.
+    lost_ns: u64,
+}
+
+/// A thread as its sampler knows it.
+#[derive(Clone, Copy)]
+pub(super) struct Thread<'a> {
+    pub(super) id: u32,
+    pub(super) slot: &'static Slot,
+    /// The number of its name with the sampler, and the name.
+    pub(super) number: u32,
+    pub(super) name: &'a str,
 }
 
 /// A thread at a tick.
 struct Watched {
     slot: &'static Slot,
-    /// The number of its name; `None`: nobody wants to know of it.
+    /// The number of its name with the sampler.
+    number: u32,
+    /// And here; `None`: nobody wants to know of it.
     name: Option<u32>,
     /// When it was looked at last, and how much of its CPU time is accounted for.
     at_ns: u64,
     cpu_ns: u64,
-    /// Its CPU time after it answered; the same later: it has not run since.
+    /// Its CPU time a while after it answered; the same later: it has not run since.
     settled_cpu_ns: Option<u64>,
+    /// It sleeps where it answered, as long as it does not run.
+    is_asleep: bool,
     /// Its answer.
     last: Option<(Arc<Key>, Option<[u64; 3]>)>,
     /// Time that belongs to the answer that is to come.
     pending: Seen,
-    asked: Option<Instant>,
+    asked: Option<Asked>,
+    /// What it was asked before the answer came.
+    answered: Option<Asked>,
+    /// When it was last found to block the signal.
+    deaf: Option<Instant>,
+}
+
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Instant,
+    cpu_ns: u64,
+    /// It had not run since it was looked at after the answer before.
+    was_idle: bool,
 }
 
 impl Wall {
@@ -55,7 +84,7 @@ impl Wall {
             threads: HashMap::new(),
             ticked: Instant::now(),
             is_settled: true,
-            sums: Seen::default(),
+            lost_ns: 0,
         }
     }
 
@@ -82,45 +111,46 @@ impl Wall {
     }
 
     /// Looks at the threads if it is time to, and says when next. The time of those that are new begins now.
-    pub(super) fn turn<'a>(&mut self, threads: impl Iterator<Item = (u32, &'static Slot, &'a str)>) -> Duration {
+    pub(super) fn turn<'a>(&mut self, threads: impl Iterator<Item = Thread<'a>>) -> Duration {
         let hz = self.wanted.iter().map(|wish| wish.hz).max().unwrap_or(1).max(1);
         let tick = Duration::from_secs(1) / hz;
         let since = self.ticked.elapsed();
-        if since >= tick || self.threads.is_empty() {
+        if since >= tick {
             self.tick(threads);
-            self.ticked = Instant::now();
-            self.is_settled = false;
             return SETTLE.min(tick);
         }
         if !self.is_settled && since >= SETTLE {
             self.settle();
-            self.is_settled = true;
         }
         tick.saturating_sub(self.ticked.elapsed())
     }
 
     /// Looks at all threads now.
-    pub(super) fn tick<'a>(&mut self, threads: impl Iterator<Item = (u32, &'static Slot, &'a str)>) {
+    pub(super) fn tick<'a>(&mut self, threads: impl Iterator<Item = Thread<'a>>) {
+        (self.ticked, self.is_settled) = (Instant::now(), false);
         let mut before = std::mem::take(&mut self.threads);
-        for (thread, slot, name) in threads {
-            let Some(cpu_ns) = linux::thread_cpu_ns(thread) else { continue };
-            let watched = before.remove(&thread).filter(|watched| std::ptr::eq(watched.slot, slot));
-            let mut watched = watched.unwrap_or_else(|| {
-                let is_wanted = self.wanted.iter().any(|wish| wish.means(name));
-                Watched::new(slot, is_wanted.then(|| self.table.thread(name)), cpu_ns)
+        for thread in threads {
+            let Some(cpu_ns) = linux::thread_cpu_ns(thread.id) else { continue };
+            let known = before.remove(&thread.id);
+            let known = known.filter(|known| std::ptr::eq(known.slot, thread.slot) && known.number == thread.number);
+            let mut watched = known.unwrap_or_else(|| {
+                let is_wanted = self.wanted.iter().any(|wish| wish.means(thread.name));
+                Watched::new(thread, is_wanted.then(|| self.table.thread(thread.name)), cpu_ns)
             });
             if watched.name.is_some() {
-                watched.look(thread, cpu_ns, &mut self.table, &mut self.sums);
+                watched.look(thread.id, cpu_ns, &mut self.table);
             }
-            self.threads.insert(thread, watched);
+            self.threads.insert(thread.id, watched);
         }
+        self.lost_ns += before.values().map(|ended| ended.pending.ns).sum::<u64>();
     }
 
     /// Who has answered may sleep again by now.
     fn settle(&mut self) {
+        self.is_settled = true;
         for (thread, watched) in &mut self.threads {
             if watched.name.is_some() && watched.asked.is_none() && watched.settled_cpu_ns.is_none() {
-                watched.settled_cpu_ns = linux::thread_cpu_ns(*thread);
+                watched.settle(linux::thread_cpu_ns(*thread));
             }
         }
     }
@@ -128,57 +158,81 @@ impl Wall {
     /// What a thread was found at.
     pub(super) fn answer(&mut self, thread: u32, sample: &Sample, resolve: Resolve) {
         let Some(watched) = self.threads.get_mut(&thread) else { return };
-        let (Some(name), Some(_)) = (watched.name, watched.asked.take()) else { return };
+        let (Some(name), Some(asked)) = (watched.name, watched.asked.take()) else { return };
+        watched.answered = Some(asked);
         let seen = Seen { samples: 1, ..std::mem::take(&mut watched.pending) };
-        self.sums.add(seen);
         let key = self.table.add(sample, name, seen, resolve);
         // A stack that is not known yet may be the next time.
         watched.last = (!sample.facts.is_leaf_only).then_some((key, sample.facts.span));
     }
 
-    pub(super) fn totals(&self) -> WallTotals {
-        let wanted = || self.threads.values().filter(|watched| watched.name.is_some());
+    /// Of the threads that `wish` means.
+    pub(super) fn totals(&self, wish: &Wish) -> WallTotals {
+        let is_meant = |watched: &&Watched| watched.name.is_some_and(|name| wish.means(self.table.name(name)));
+        let meant = || self.threads.values().filter(is_meant);
         WallTotals {
-            seen: self.sums,
-            unanswered_ns: wanted().map(|watched| watched.pending.ns).sum(),
-            threads: wanted().count() as u64,
+            unanswered_ns: meant().map(|watched| watched.pending.ns).sum(),
+            lost_ns: self.lost_ns,
+            threads: meant().count() as u64,
         }
     }
 }
 
 impl Watched {
-    fn new(slot: &'static Slot, name: Option<u32>, cpu_ns: u64) -> Self {
+    fn new(thread: Thread<'_>, name: Option<u32>, cpu_ns: u64) -> Self {
         Self {
-            slot,
+            slot: thread.slot,
+            number: thread.number,
             name,
             at_ns: now_ns(),
             cpu_ns,
             settled_cpu_ns: None,
+            is_asleep: false,
             last: None,
             pending: Seen::default(),
             asked: None,
+            answered: None,
+            deaf: None,
         }
     }
 
-    fn look(&mut self, thread: u32, cpu_ns: u64, table: &mut Table, sums: &mut Seen) {
+    fn look(&mut self, thread: u32, cpu_ns: u64, table: &mut Table) {
         let at_ns = now_ns();
         let ns = at_ns.saturating_sub(self.at_ns);
         let ran_ns = cpu_ns.saturating_sub(self.cpu_ns).min(ns);
         let seen = Seen { samples: 1, ns, off_ns: ns - ran_ns };
         // Both clocks were not read at the same moment: what it seems to have run beyond the time that went by is left for the next look.
         (self.at_ns, self.cpu_ns) = (at_ns, self.cpu_ns + ran_ns);
-        if self.settled_cpu_ns == Some(cpu_ns)
+        let was_idle = self.settled_cpu_ns == Some(cpu_ns);
+        if was_idle
+            && self.is_asleep
             && let Some((key, span)) = &self.last
         {
-            sums.add(seen);
             table.again(key, seen, *span);
             return;
         }
-        self.settled_cpu_ns = None;
+        (self.settled_cpu_ns, self.is_asleep) = (None, false);
         self.pending.add(seen);
-        if self.asked.is_none_or(|asked| asked.elapsed() > PATIENCE) && linux::ask(thread, self.slot) {
-            self.asked = Some(Instant::now());
+        let is_due = |at: Option<Instant>| at.is_none_or(|at| at.elapsed() > PATIENCE);
+        if !is_due(self.asked.map(|asked| asked.at)) || !is_due(self.deaf) {
+            return;
         }
+        // One that waits for signals would take ours for one of them. Who answered last time does not.
+        let is_known = self.answered.is_some() && self.asked.is_none();
+        self.deaf = (!is_known && linux::blocks_signal(thread)).then(Instant::now);
+        if self.deaf.is_none() && linux::ask(thread, self.slot) {
+            self.asked = Some(Asked { at: Instant::now(), cpu_ns, was_idle });
+        }
+    }
+
+    /// A while after its answer.
+    fn settle(&mut self, cpu_ns: Option<u64>) {
+        self.settled_cpu_ns = cpu_ns;
+        // Where it was asked while it slept, and nothing else ran since, it still sleeps there. Where it ran before, it may have run on.
+        self.is_asleep = self
+            .answered
+            .zip(cpu_ns)
+            .is_some_and(|(asked, cpu_ns)| asked.was_idle && cpu_ns.saturating_sub(asked.cpu_ns) < ANSWER_NS);
     }
 }
 

@@ -39,14 +39,15 @@ pub fn write_wall(profile: &WallProfile, to: &mut impl Write) -> io::Result<()> 
 fn comments(profile: &WallProfile) -> Vec<String> {
     let seconds = |ns: u64| ns as f64 / 1e9;
     let mut comments = vec![format!(
-        "{} looks at {} threads ({}), {} per second each: {:.2} s, of which {:.2} s off the CPU; {:.2} s unanswered",
+        "{} looks at {} threads ({}), {} per second each: {:.2} s, of which {:.2} s off the CPU; {:.2} s unanswered, {:.2} s of threads that ended",
         profile.samples,
         profile.threads,
         profile.threads_like,
         profile.hz,
         seconds(profile.wall_ns),
         seconds(profile.off_cpu_ns),
-        seconds(profile.unanswered_ns)
+        seconds(profile.unanswered_ns),
+        seconds(profile.lost_ns)
     )];
     let recorded = profile.recorded_off_cpu.iter().take(RECORDED);
     comments.extend(
