@@ -24,7 +24,7 @@ const PROFILES: &[(&str, &str, bool)] = &[
     #[cfg(feature = "stacks")]
     ("profile", "CPU time by stack, sampled", true),
     #[cfg(feature = "stacks")]
-    ("../fgprof", "wall time by stack, of threads that run and that wait, over 30 s", true),
+    ("fgprof", "wall time by stack, of threads that run and that wait, over 30 s", true),
     #[cfg(feature = "heap")]
     ("heap", "what is allocated and not freed, by who allocated it", true),
     #[cfg(feature = "heap")]
@@ -42,12 +42,14 @@ const PROFILES: &[(&str, &str, bool)] = &[
 
 /// What there is, with how to look at it.
 pub(super) async fn index() -> Response {
-    let mut page = html::begin("perf-sdk: profiles", Some("."));
+    let mut page = html::begin("perf-sdk: profiles", Some("../.."));
     page.push_str("<header><h1>perf-sdk</h1><span class=\"facts\">profiles for <code>go tool pprof</code> and whoever reads its format</span></header><table><tbody>");
     for (name, what, has_window) in PROFILES {
-        page.push_str(&format!("<tr><td><a href=\"{name}\">{name}</a></td><td>{what}"));
+        // As the middleware of that name has it.
+        let path = if *name == "fgprof" { "debug/fgprof".to_owned() } else { format!("debug/pprof/{name}") };
+        page.push_str(&format!("<tr><td><a href=\"{path}\">{name}</a></td><td class=\"words\">{what}"));
         if *has_window {
-            page.push_str(&format!("; <a href=\"{name}?seconds=30\">of the next 30 s</a>"));
+            page.push_str(&format!("; <a href=\"{path}?seconds=30\">of the next 30 s</a>"));
         }
         page.push_str("</td></tr>");
     }

@@ -85,6 +85,5 @@ pub(super) fn seccomp_later() {
         });
         println!("coverage {:.3}, {} refused, {} samples", profile.coverage(), profile.refused, profile.samples);
         assert!(profile.refused >= LATER && profile.samples > 0 && profile.coverage() < 0.5, "{}", profile.coverage());
-        assert_eq!(handle.snapshot().stacks.unwrap().refused, profile.refused);
     });
 }
