@@ -3,6 +3,7 @@
 /// Largest head of an answer, and how much is read of the text of a refusal.
 pub(super) const HEAD_BYTES: usize = 16 << 10;
 pub(super) const TEXT_BYTES: usize = 1 << 10;
+const MOST_HEADERS: usize = 64;
 /// How much of it is repeated.
 const TOLD: usize = 200;
 
@@ -21,20 +22,17 @@ pub(super) enum Head {
 pub(super) fn head(bytes: &[u8]) -> Head {
     let mut from = 0;
     loop {
-        let rest = &bytes[from..];
-        let first = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let is_begun = rest.starts_with(b"HTTP/1.") || b"HTTP/1.".starts_with(rest);
-        // Some say `100 Continue` for ever.
-        if !is_begun || from > HEAD_BYTES || rest.len() > HEAD_BYTES {
-            return Head::Nonsense;
-        }
-        let Some(length) = rest.windows(4).position(|end| end == b"\r\n\r\n").map(|at| at + 4) else {
-            return Head::Partial;
-        };
-        let status = std::str::from_utf8(first).ok().and_then(|line| line.split(' ').nth(1)?.trim().parse().ok());
-        match status {
-            Some(100..200) => from += length,
-            Some(status @ 200..600) => return Head::Complete { status, body: from + length },
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut headers);
+        match response.parse(&bytes[from..]) {
+            // Some say `100 Continue` for ever, and some never come to the end of a head.
+            _ if from > HEAD_BYTES => return Head::Nonsense,
+            Ok(httparse::Status::Complete(length)) => match response.code {
+                Some(100..200) => from += length,
+                Some(status @ 200..600) => return Head::Complete { status, body: from + length },
+                _ => return Head::Nonsense,
+            },
+            Ok(httparse::Status::Partial) if bytes.len() - from <= HEAD_BYTES => return Head::Partial,
             _ => return Head::Nonsense,
         }
     }

@@ -107,7 +107,10 @@ fn routes() {
     let answer = get(address, "/debug/pprof/mutex?debug=1");
     assert!(answer.status == 400 && answer.text().contains("allowed: 0"), "{}", answer.text());
     let index = get(address, "/debug/pprof/").text();
-    assert!(index.contains("href=\"mutex\"") && index.contains("href=\"block?seconds=30\""), "{index}");
+    assert!(
+        index.contains("href=\"debug/pprof/mutex\"") && index.contains("href=\"debug/pprof/block?seconds=30\""),
+        "{index}"
+    );
 }
 
 fn recording_off() {
