@@ -194,7 +194,9 @@ fn counted() -> perf_sdk::snapshot::Snapshot {
     for function in &seen.functions {
         assert_eq!(function.running, 0, "{}", function.name);
     }
-    assert!(seen.profiler.dropped.values().all(|n| *n == 0), "{:?}", seen.profiler.dropped);
+    // A machine that takes the processor away for long has the CPU clock miss that, which costs no call.
+    let lost = seen.profiler.dropped.iter().filter(|(reason, count)| **count > 0 && *reason != "cpu_clock_miss");
+    assert_eq!(lost.count(), 0, "{:?}", seen.profiler.dropped);
     seen
 }
 
