@@ -199,7 +199,8 @@ pub(crate) struct WallWanted {
 pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
     let wanted = with_sampler(|sampler| {
         let serial = sampler.serial();
-        sampler.want_wall(wish.clone()).then_some(WallWanted { wish, serial })
+        // NOTE: made only if it is wanted: its drop takes the lock that is held here.
+        sampler.want_wall(wish.clone()).then(|| WallWanted { wish, serial })
     });
     let wanted = wanted.flatten();
     if wanted.is_some() {

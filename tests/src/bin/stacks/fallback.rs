@@ -43,6 +43,7 @@ fn is_the_program_s() -> bool {
 pub(super) fn pprof_crate() {
     let handle = builder().stacks("pprof").start().unwrap();
     assert_eq!(handle.snapshot().profiler.stacks, ON);
+    assert!(handle.wall_profile(Duration::from_millis(1), 99, "*").is_none(), "it knows CPU time only");
     let (begun, before) = (Instant::now(), resident()[0]);
     handle.cpu_profile(Duration::from_millis(1), None).unwrap();
     println!("the first one took {:?} and {} KiB", begun.elapsed(), resident()[0].saturating_sub(before) >> 10);
