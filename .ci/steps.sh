@@ -5,7 +5,7 @@ step() {
     shift
     printf '\n== %s\n' "$name"
     "$@"
-    printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
+    printf '== %s: %s s, %s built\n' "$name" "$((SECONDS - start))" "$(du -sh "${CARGO_TARGET_DIR:-target}" 2> /dev/null | cut -f1)"
 }
 
 install_tools() {
