@@ -154,8 +154,22 @@ fn coverage() {
     let handle = start();
     let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
     for (hz, threads) in rates {
-        let profile = beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
-        let wanted = profile.process_ns as f64 / 1e9 * f64::from(hz);
+        let take = || beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
+        let wanted = |profile: &CpuProfile| profile.process_ns as f64 / 1e9 * f64::from(hz);
+        let has_all = |profile: &CpuProfile| {
+            let taken = profile.samples as f64 + 2.0 * threads as f64;
+            profile.engine != "perf-clock" || taken > wanted(profile) * 0.95
+        };
+        let mut profile = take();
+        // A hypervisor that takes the processor away makes one sample of several.
+        for _ in 0..3 {
+            if !has_all(&profile) {
+                println!("{} samples of {:.0}: once more", profile.samples, wanted(&profile));
+                profile = take();
+            }
+        }
+        assert!(has_all(&profile), "{} of {:.0}", profile.samples, wanted(&profile));
+        let wanted = wanted(&profile);
         println!(
             "{} at {hz} × {threads}: coverage {:.4}, {} samples of {wanted:.0}, cut {}, leaf only {}, dropped {}, handler {} ns in the median, {:?}",
             profile.engine,
@@ -171,8 +185,6 @@ fn coverage() {
         let late = threads as f64 * (1.0 / f64::from(hz) + 0.004) / (profile.process_ns as f64 / 1e9);
         assert!((0.95 - late..1.03 + late).contains(&profile.coverage()), "coverage {} ± {late}", profile.coverage());
         assert_eq!((profile.dropped, profile.hz), (0, hz));
-        let taken = profile.samples as f64 + 2.0 * threads as f64;
-        assert!(profile.engine != "perf-clock" || taken > wanted * 0.95, "{taken} of {wanted}");
         let whole = cpu_ns(&profile, |path| {
             path.iter().any(|name| name.ends_with("stacks::spin"))
                 && path.iter().any(|name| name.contains("thread_start"))
@@ -343,9 +355,20 @@ fn limit(resource: libc::__rlimit_resource_t, most: u64) {
 fn pending_signals() {
     limit(libc::RLIMIT_SIGPENDING, 64);
     let handle = builder().stacks("cpu-timer").start().unwrap();
-    let profile = beside(100, || {
-        until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused > 0));
-        handle.cpu_profile(Duration::from_secs(1), None).unwrap()
+    let profile = thread::scope(|scope| {
+        for _ in 0..100 {
+            // Half a processor all together: other tests run beside this one.
+            scope.spawn(|| {
+                while !STOP.load(Relaxed) {
+                    busy(Duration::from_millis(1));
+                    thread::sleep(Duration::from_millis(200));
+                }
+            });
+        }
+        until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= 36));
+        let profile = handle.cpu_profile(Duration::from_secs(2), None).unwrap();
+        STOP.store(true, Relaxed);
+        profile
     });
     assert!(profile.refused >= 36 && profile.samples > 0, "{} refused, {} samples", profile.refused, profile.samples);
     assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());
@@ -509,10 +532,11 @@ fn quiet() {
         scope.spawn(|| {
             // SAFETY: no arguments, cannot fail.
             println!("{}", unsafe { libc::gettid() });
-            busy(Duration::from_millis(1_500));
+            busy(Duration::from_secs(60));
         });
-        thread::sleep(Duration::from_millis(500));
+        until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples >= 40));
         let profile = handle.cpu_profile(Duration::from_millis(700), None).unwrap();
+        STOP.store(true, Relaxed);
         assert!(profile.samples > 0);
     });
 }
