@@ -51,6 +51,8 @@ mod outcome;
 mod pattern;
 #[cfg(feature = "pool")]
 pub mod pool;
+#[cfg(feature = "enabled")]
+mod prefetch;
 #[cfg(feature = "push")]
 mod push;
 mod rate;

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::buckets::Cell;
 use super::scale::Scale;
+#[cfg(feature = "enabled")]
+use crate::prefetch::prefetch;
 
 /// So many cells are looked up one by one.
 const FEW: usize = 16;
@@ -184,6 +186,15 @@ impl Histogram {
     pub(crate) fn clear(&mut self) {
         (self.zero, self.sum) = (0, 0);
         self.cells.clear();
+    }
+
+    /// Asks for the cells, before something is merged.
+    #[cfg(feature = "enabled")]
+    pub(crate) fn prefetch_cells(&self) {
+        if let [first, .., last] = self.cells.as_slice() {
+            prefetch(first);
+            prefetch(last);
+        }
     }
 
     /// As `merge`, of two that are known to have one scale.

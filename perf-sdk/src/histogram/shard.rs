@@ -8,6 +8,7 @@ use super::buckets::Cell;
 use super::merged::Histogram;
 use super::page::Page;
 use super::scale::Scale;
+use crate::prefetch::prefetch;
 
 /// Pages that the owner finds without a search. Octaves that are neighbours never share a place.
 const NEAR: usize = 4;
@@ -182,6 +183,16 @@ impl Shard {
         // SAFETY: null or stored by `far` from a `&'static Page`; `Acquire` pairs with that store.
         let newest: Option<&'static Page> = unsafe { self.newest.load(Acquire).as_ref() };
         std::iter::successors(newest, |page| page.older())
+    }
+
+    /// From any thread, before it is folded: asks for the cells that were written last.
+    pub(crate) fn prefetch_cells(&self) {
+        for place in &self.near {
+            // SAFETY: null or a `&'static Page`, whose memory is asked for and not read.
+            if let Some(page) = unsafe { place.load(Acquire).as_ref() } {
+                prefetch(page);
+            }
+        }
     }
 
     /// Adds what was recorded so far to `into`, from any thread. Some microseconds.

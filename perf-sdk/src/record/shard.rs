@@ -69,6 +69,12 @@ pub(crate) struct Parts {
     pub(crate) bytes: Histogram,
 }
 
+impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Parts {
     pub(crate) fn new() -> Self {
         let times = || Histogram::new(Scale::Seconds);
@@ -77,6 +83,17 @@ impl Parts {
 
     pub(crate) fn clear(&mut self) {
         [&mut self.both, &mut self.wall, &mut self.cpu, &mut self.bytes].into_iter().for_each(Histogram::clear);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.both.merge(&other.both);
+        self.wall.merge(&other.wall);
+        self.cpu.merge(&other.cpu);
+        self.bytes.merge(&other.bytes);
+    }
+
+    pub(crate) fn prefetch_cells(&self) {
+        [&self.both, &self.wall, &self.cpu, &self.bytes].into_iter().for_each(Histogram::prefetch_cells);
     }
 }
 
@@ -210,6 +227,11 @@ impl SiteShard {
     #[inline(never)]
     fn record_bytes(&self, at: Located, weight: u32, arena: &Arena) -> bool {
         self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
+    }
+
+    /// From any thread, some time before it is folded.
+    pub(crate) fn prefetch_cells(&self) {
+        [&self.both, &self.wall, &self.cpu, &self.bytes].into_iter().for_each(Shard::prefetch_cells);
     }
 
     /// Adds what was recorded up to now, from any thread.

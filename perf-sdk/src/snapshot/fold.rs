@@ -1,17 +1,22 @@
 //! All threads' records into one snapshot.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::exclusive::{self, Beside};
 use super::hash::FastMap;
-use super::threads::{self, NodeReading, ThreadReading};
+use super::measured::Measured;
+use super::threads::{self, NodeReading, ShardReader, ThreadReading};
 use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Locks, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
-use crate::histogram::{Histogram, Scale};
 use crate::memory;
+use crate::prefetch::prefetch;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
+
+/// Shards that are asked for before they are read.
+const AHEAD: usize = 2;
 
 /// Everything recorded up to now.
 pub(crate) fn take() -> Snapshot {
@@ -33,29 +38,14 @@ fn counted(site: &Site, share: f64) -> Counted {
     Counted { name: label.name.clone(), module: label.module.clone(), share }
 }
 
-/// Sums of one merged node that only the exclusive figures need.
-#[derive(Clone, Copy, Default)]
-struct Detour {
-    outside_parent: Totals,
-    foreign: Totals,
-}
-
-/// What belongs to one merged node besides.
-#[derive(Clone, Copy, Default)]
-struct Beside {
-    detour: Detour,
-    /// What recording its calls cost, which their caller reads as its own time.
-    recorder_ns: f64,
-}
-
 #[derive(Default)]
 struct Fold {
     cost: Cost,
     by_site: FastMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
-    /// Of each function, what belongs to wall and CPU times.
-    both: Vec<Histogram>,
+    /// Of each function.
+    measured: Vec<Measured>,
     by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
     beside: Vec<Beside>,
@@ -70,7 +60,32 @@ impl Fold {
         let reading = threads::read(record);
         self.nodes(&reading);
         self.measured_calls += record.rehearsals.get();
-        threads::read_shards(record, |shard, parts| self.shard(record, shard, parts));
+        self.shards(record);
+    }
+
+    /// PERF: of many functions on many threads nothing is in the caches, so it is asked for some shards ahead: a shard, then where it is added,
+    /// then the cells of both.
+    fn shards(&mut self, record: &'static ThreadRecord) {
+        let mut reader = ShardReader::of(record);
+        let mut coming = VecDeque::with_capacity(AHEAD + 1);
+        let mut last = record.newest_shard();
+        loop {
+            if let Some(shard) = last {
+                let index = self.function(shard.site);
+                prefetch(&self.measured[index as usize]);
+                coming.push_back((shard, index));
+                last = shard.older();
+                last.into_iter().for_each(prefetch);
+            }
+            if let Some((next, index)) = coming.get(1) {
+                next.prefetch_cells();
+                self.measured[*index as usize].prefetch_cells();
+            }
+            if last.is_none() || coming.len() > AHEAD {
+                let Some((shard, index)) = coming.pop_front() else { return };
+                self.shard(record, shard, index, reader.read(shard));
+            }
+        }
     }
 
     fn function(&mut self, site: &'static Site) -> u32 {
@@ -86,10 +101,9 @@ impl Fold {
                 module: label.module.clone(),
                 file: site.source().file.to_owned(),
                 line: site.source().line,
-                wall: Histogram::new(Scale::Seconds),
                 ..Function::default()
             });
-            self.both.push(Histogram::new(Scale::Seconds));
+            self.measured.push(Measured::default());
         }
         self.by_site.insert(ptr::from_ref(site), index);
         index
@@ -129,25 +143,17 @@ impl Fold {
             function.samples += samples;
             function.one_in = function.one_in.max(site.rate());
             function.calls.add(&calls);
-            if place.shard().is_none_or(|shard| shard.future().is_none()) {
+            if *running > 0 && place.shard().is_none_or(|shard| shard.future().is_none()) {
                 function.running += running;
             }
         }
     }
 
-    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, parts: &Parts) {
-        let index = self.function(shard.site) as usize;
+    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, index: u32, parts: &Parts) {
         let options = shard.site.options();
-        let function = &mut self.functions[index];
-        // PERF: mostly all there is, and once instead of twice.
-        self.both[index].merge(&parts.both);
-        function.wall.merge(&parts.wall);
-        if options.cpu && clock::engine().is_some() {
-            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(&parts.cpu);
-        }
-        if options.alloc && record.counting {
-            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(&parts.bytes);
-        }
+        let measured = &mut self.measured[index as usize];
+        measured.add(parts, options.cpu && clock::engine().is_some(), options.alloc && record.counting);
+        let function = &mut self.functions[index as usize];
         if let Some(future) = shard.future() {
             let totals = function.future.get_or_insert_with(FutureTotals::default);
             let ns = |sum: &Counter| record.wall.signed_ns(sum.get_signed()).max(0) as u64;
@@ -178,6 +184,7 @@ impl Fold {
         let [wall, cpu, bytes] = shared.histograms();
         let index = self.function(site) as usize;
         let function = &mut self.functions[index];
+        let measured = &mut self.measured[index];
         let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
         self.measured_calls += samples;
         self.passed_calls += calls.total().saturating_sub(samples);
@@ -194,29 +201,29 @@ impl Fold {
             frees: sums.frees as i64,
             reallocations: sums.reallocations as i64,
         };
-        function.wall.merge(&wall);
-        if site.options().cpu && clock::engine().is_some() {
-            function.cpu.get_or_insert_with(|| Histogram::new(Scale::Seconds)).merge(&cpu);
+        let options = site.options();
+        let (has_cpu, has_bytes) = (options.cpu && clock::engine().is_some(), options.alloc && memory::is_counting());
+        let mut parts = Parts { wall, ..Parts::new() };
+        if has_cpu {
+            parts.cpu = cpu;
         }
-        if site.options().alloc && memory::is_counting() {
-            function.bytes.get_or_insert_with(|| Histogram::new(Scale::Bytes)).merge(&bytes);
+        if has_bytes {
+            parts.bytes = bytes;
         }
+        measured.add(&parts, has_cpu, has_bytes);
     }
 
     fn finish(mut self, threads: u64) -> Snapshot {
-        self.exclusive();
-        self.inclusive();
+        exclusive::share_out(&mut self.tree, &self.beside);
+        exclusive::add_up(&mut self.functions, &self.tree);
         let heap = self.heap();
         #[cfg(feature = "stacks")]
         let stacks = self.stacks();
         #[cfg(not(feature = "stacks"))]
         let stacks: Option<super::StackSampling> = None;
         let locks = self.locks();
-        for (function, both) in self.functions.iter_mut().zip(&self.both) {
-            function.wall.merge(both);
-            if let Some(cpu) = &mut function.cpu {
-                cpu.merge(both);
-            }
+        for (function, measured) in self.functions.iter_mut().zip(self.measured) {
+            measured.put_into(function);
             if function.running > u64::MAX / 2 {
                 // Read while a future moved between threads.
                 function.running = 0;
@@ -384,39 +391,5 @@ impl Fold {
             let function = self.by_site.get(&ptr::from_ref(site))?;
             self.by_path.get(&(parent, *function)).copied()
         })
-    }
-
-    /// Own inclusive figures less the children's and less what recording these cost, detours put right.
-    fn exclusive(&mut self) {
-        for at in 0..self.tree.len() {
-            let Beside { detour, recorder_ns } = self.beside[at];
-            let own = self.tree[at].inclusive - detour.foreign;
-            self.tree[at].exclusive += own;
-            let parent = self.tree[at].parent;
-            if parent != ROOT {
-                let given = self.tree[at].inclusive - detour.outside_parent;
-                let recorder_ns = recorder_ns as i64;
-                let recorder = Totals { wall_ns: recorder_ns, cpu_ns: recorder_ns, ..Totals::default() };
-                self.tree[parent as usize].exclusive -= given + recorder;
-            }
-        }
-    }
-
-    /// A function's figures from its nodes; its inclusive ones from the nodes that no caller of the same function holds.
-    fn inclusive(&mut self) {
-        for node in &self.tree {
-            let function = &mut self.functions[node.function as usize];
-            function.exclusive += node.exclusive;
-            let mut up = node.parent;
-            let mut outermost = true;
-            while up != ROOT && outermost {
-                let caller = &self.tree[up as usize];
-                outermost = caller.function != node.function;
-                up = caller.parent;
-            }
-            if outermost {
-                function.inclusive += node.inclusive;
-            }
-        }
     }
 }

@@ -8,6 +8,8 @@ mod combine;
 mod cpu_profile;
 mod delivery;
 mod error;
+#[cfg(feature = "enabled")]
+mod exclusive;
 mod exemplars;
 #[cfg(feature = "enabled")]
 mod file;
@@ -28,6 +30,8 @@ mod heap_stacks;
 mod jemalloc;
 mod leaks;
 mod locks;
+#[cfg(feature = "enabled")]
+mod measured;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;

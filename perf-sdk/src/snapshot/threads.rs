@@ -174,20 +174,32 @@ fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns:
     spent_ns.min(record.wall.ns(elapsed))
 }
 
-/// Hands each site's histograms on this thread to `sink`; pending calls included.
-pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'static SiteShard, &Parts)) {
-    let mut pending: Vec<Finished> = Vec::new();
-    let mut sequence = record.ring.read(&mut pending);
-    let mut shard = record.newest_shard();
-    let mut parts = Parts::new();
-    while let Some(this) = shard {
+/// Reads the histograms of one thread, calls included that are not in their cells yet.
+pub(super) struct ShardReader {
+    record: &'static ThreadRecord,
+    pending: Vec<Finished>,
+    /// Of the ring, when `pending` was read. `None`: it could not be.
+    sequence: Option<u32>,
+    parts: Parts,
+}
+
+impl ShardReader {
+    pub(super) fn of(record: &'static ThreadRecord) -> Self {
+        let mut pending = Vec::new();
+        let sequence = record.ring.read(&mut pending);
+        Self { record, pending, sequence, parts: Parts::new() }
+    }
+
+    /// What `shard`, which is its thread's, holds now.
+    pub(super) fn read(&mut self, shard: &'static SiteShard) -> &Parts {
+        let Self { record, pending, sequence, parts } = self;
         let mut looks = 1;
         loop {
             parts.clear();
-            this.fold_into(&mut parts);
+            shard.fold_into(parts);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
-                for call in pending.iter().filter(|call| ptr::eq(call.shard, this)) {
-                    this.add_pending(call, record.wall, record.is_full(), &mut parts);
+                for call in pending.iter().filter(|call| ptr::eq(call.shard, shard)) {
+                    shard.add_pending(call, record.wall, record.is_full(), parts);
                 }
                 break;
             }
@@ -197,9 +209,8 @@ pub(super) fn read_shards(record: &'static ThreadRecord, mut sink: impl FnMut(&'
                 break;
             }
             looks += 1;
-            sequence = record.ring.read(&mut pending);
+            *sequence = record.ring.read(pending);
         }
-        sink(this, &parts);
-        shard = this.older();
+        parts
     }
 }
