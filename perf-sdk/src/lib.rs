@@ -60,6 +60,8 @@ mod rate;
 mod record;
 #[cfg(feature = "enabled")]
 mod scope;
+#[cfg(feature = "enabled")]
+mod secret;
 #[cfg(feature = "serve")]
 mod serve;
 mod settings;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::leak::Rules;
 use crate::rate::Rate;
 use crate::record::DEFAULT_LIMIT_BYTES;
+use crate::secret::Secret;
 use crate::settings::SETTINGS;
 use crate::snapshot::Finding;
 
@@ -23,13 +24,28 @@ const DEFAULT_PRESSURE: Option<(f64, f64)> = if cfg!(feature = "pool") { Some((0
 const DEFAULT_HEAP_BYTES: Option<u64> = if cfg!(feature = "heap") { Some(512 << 10) } else { None };
 
 /// Settings made in code: see [`SETTINGS`] for each one's meaning and default. The environment overrides them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 #[must_use = "call start() to start the profiler"]
 pub struct Builder {
     values: Vec<(&'static str, String)>,
     #[cfg(feature = "metrics")]
     pub(crate) metrics_handle: Option<MetricsHandle>,
     pub(crate) on_leak: Option<OnLeak>,
+}
+
+/// Tokens are nobody's business, and an address may hold a password where it may not.
+fn is_secret(key: &str, value: &str) -> bool {
+    matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Builder");
+        for (key, value) in &self.values {
+            shown.field(key, if is_secret(key, value) { &"…" } else { value });
+        }
+        shown.field("on_leak", &self.on_leak).finish_non_exhaustive()
+    }
 }
 
 /// What hears of leaks.
@@ -211,7 +227,7 @@ impl Builder {
         let read = Reader { builder: self, environment: &environment };
         let token = read.parse("token", |text| {
             let fits = (16..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-            fits.then(|| text.to_owned())
+            fits.then(|| Secret::new(text))
         })?;
         let hosts = read.parse("allow_hosts", |text| {
             text.split(',').map(|host| values::host_name(host.trim())).collect::<Option<Vec<String>>>()
@@ -296,9 +312,7 @@ impl Reader<'_> {
         match parse(value.trim()) {
             Some(parsed) => Ok(Some(parsed)),
             None => {
-                // An address may hold a password where it may not.
-                let is_secret = matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'));
-                let value = if is_secret { "…".to_owned() } else { value };
+                let value = if is_secret(key, &value) { "…".to_owned() } else { value };
                 Err(Error::Setting { place, value, allowed: setting.allowed.to_owned() })
             }
         }
@@ -365,6 +379,17 @@ mod tests {
         }
         let error = resolve(&Builder::default().cpu_clock("sundial"), &[]).unwrap_err().to_string();
         assert!(error.contains("cpu_clock()") && error.contains("perf-seq"), "{error}");
+    }
+
+    #[test]
+    fn debug_forms_show_no_tokens() {
+        let builder = Builder::default().token("0123456789abcdef").push_token("fedcba987").push("http://a:b@host");
+        let shown = format!("{builder:?}");
+        assert!(shown.contains("push_token: \"…\"") && !shown.contains("0123") && !shown.contains("fedc"), "{shown}");
+        assert!(!shown.contains("a:b"), "{shown}");
+        let config = Builder::default().token("0123456789abcdef").resolve(|_| None).unwrap();
+        let shown = format!("{config:?}");
+        assert!(shown.contains("token: Some(…)") && !shown.contains("0123"), "{shown}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::builder::{Builder, Reader};
 use super::values;
 use crate::error::Error;
+use crate::secret::Secret;
 
 impl Builder {
     /// The Pyroscope server that profiles are pushed to, such as `http://pyroscope:4040`, or `off`. Plain HTTP only: for TLS push to a Grafana Alloy
@@ -58,9 +59,9 @@ fn interval(text: &str) -> Option<std::time::Duration> {
     values::duration(text).filter(|interval| allowed.contains(interval))
 }
 
-fn token(text: &str) -> Option<String> {
+fn token(text: &str) -> Option<Secret> {
     let fits = (1..=4_096).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
-    fits.then(|| text.to_owned())
+    fits.then(|| Secret::new(text))
 }
 
 /// As Pyroscope, Mimir and Loki have them.

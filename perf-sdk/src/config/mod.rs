@@ -19,13 +19,14 @@ use crate::clock::Engine;
 use crate::error::Error;
 use crate::leak::Rules;
 use crate::record::Rule;
+use crate::secret::Secret;
 use crate::settings::SETTINGS;
 
 /// Settings as they hold: code and environment together, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Config {
     pub(crate) listen: Listen,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) allow_remote: bool,
     pub(crate) allow_hosts: Vec<String>,
@@ -64,7 +65,7 @@ pub(crate) fn heap_bytes(text: &str) -> Result<Option<u64>, Error> {
 impl Config {
     /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
     pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
-        let hidden = |token: &Option<String>| String::from(if token.is_some() { "a token" } else { "none" });
+        let hidden = |token: &Option<Secret>| String::from(if token.is_some() { "a token" } else { "none" });
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
         let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));

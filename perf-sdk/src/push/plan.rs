@@ -1,6 +1,5 @@
 //! What is to be done with profiles, as the settings say.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use super::folder::Keep;
 use super::labels::{Labels, ServiceName};
 use super::target::Target;
+use crate::secret::Secret;
 
 /// What is done with profiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,26 +20,13 @@ pub(crate) struct Plan {
 }
 
 /// Where profiles are pushed to, and as what.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Push {
     pub(crate) target: Target,
     pub(crate) protocol: Protocol,
     pub(crate) labels: Labels,
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     pub(crate) tenant: Option<String>,
-}
-
-// The token is nobody's business.
-impl fmt::Debug for Push {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Push")
-            .field("target", &self.target)
-            .field("protocol", &self.protocol)
-            .field("labels", &self.labels)
-            .field("token", &self.token.as_ref().map(|_| "…"))
-            .field("tenant", &self.tenant)
-            .finish()
-    }
 }
 
 /// Which files are written, and how many of them stay.

@@ -178,7 +178,9 @@ impl<'a> Sender<'a> {
             Protocol::Ingest => ingest::request(self.name, &self.push.labels, profile),
             Protocol::Push => connect::request(self.name, &self.push.labels, profile),
         };
-        request.headers.extend(self.push.token.iter().map(|token| ("Authorization", format!("Bearer {token}"))));
+        request
+            .headers
+            .extend(self.push.token.iter().map(|token| ("Authorization", format!("Bearer {}", token.reveal()))));
         request.headers.extend(self.push.tenant.iter().map(|tenant| ("X-Scope-OrgID", tenant.clone())));
         request
     }

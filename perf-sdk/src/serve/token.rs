@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::secret::Secret;
 
 /// The token in force, and the file that it is kept in if it was generated.
 #[derive(Debug)]
 pub(super) struct Token {
-    secret: String,
+    secret: Secret,
     pub(super) file: Option<PathBuf>,
 }
 
@@ -22,18 +23,18 @@ impl Token {
         }
         let path = config.token_file.clone().unwrap_or_else(default_path);
         match generate().and_then(|secret| keep(&path, &secret).map(|()| secret)) {
-            Ok(secret) => Ok(Self { secret, file: Some(path) }),
+            Ok(secret) => Ok(Self { secret: Secret::new(secret), file: Some(path) }),
             Err(source) => Err(Error::TokenFile { path, source }),
         }
     }
 
     pub(super) fn secret(&self) -> &str {
-        &self.secret
+        self.secret.reveal()
     }
 
     /// Takes the same time wherever the two differ.
     pub(super) fn matches(&self, offered: &str) -> bool {
-        let (a, b) = (self.secret.as_bytes(), offered.as_bytes());
+        let (a, b) = (self.secret().as_bytes(), offered.as_bytes());
         let differences = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
         a.len() == b.len() && std::hint::black_box(differences) == 0
     }
@@ -79,7 +80,7 @@ mod tests {
 
     #[test]
     fn only_the_whole_secret_matches() {
-        let token = Token { secret: "0123456789abcdef".into(), file: None };
+        let token = Token { secret: Secret::new("0123456789abcdef"), file: None };
         assert!(token.matches("0123456789abcdef"));
         for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
             assert!(!token.matches(wrong), "{wrong}");
