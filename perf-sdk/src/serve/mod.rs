@@ -6,6 +6,7 @@ mod capture;
 mod html;
 mod leaks_page;
 mod page;
+mod progress;
 mod reply;
 mod routes;
 mod server;

@@ -65,18 +65,25 @@ pub(super) async fn work<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
-/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one.
+/// Threads of [`long_work`] at once. Who asked may be gone long before the work is done: connections do not bound it.
+#[cfg(feature = "stacks")]
+static LONG_WORK: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
+
+/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one. It waits for its turn.
 #[cfg(feature = "stacks")]
 pub(super) async fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     use std::sync::{Arc, Mutex, PoisonError};
+    // Never closed.
+    let place = LONG_WORK.acquire().await.ok();
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let shared = Arc::new(Mutex::new(Some(work)));
     let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
     let other = Arc::clone(&shared);
     let run = move || {
         crate::signals::block_all();
+        let _place = place;
         let _own = record::OwnThread::enter();
         if let Some(work) = take(&other) {
             let _ = sender.send(work());

@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::access::{self, Access, Local};
+use super::progress::Progress;
 use super::routes;
 use super::token::Token;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
@@ -232,7 +233,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(Progress::new(stream)), TowerToHyperService::new(routes));
     // A peer that breaks off or breaks the protocol is its own affair.
     let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
 }

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use addr2line::Context;
 use flate2::read::ZlibDecoder;
@@ -34,6 +37,10 @@ pub(crate) type Lines = Arc<[Line]>;
 
 /// By image and address within, so that it holds for whatever is loaded there later.
 static KNOWN: Mutex<Option<HashMap<Place, Lines>>> = Mutex::new(None);
+/// The process in which it was locked last.
+static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
+/// Reading debug information may take others that long.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Addresses outside of all images that are known, as somebody else says.
 static ELSEWHERE: Mutex<Option<HashMap<u64, Lines>>> = Mutex::new(None);
@@ -56,8 +63,7 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
 /// units that hold them take, given back at the end.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
-    // Whoever has it may not be there any more: in a forked child.
-    let mut shared = KNOWN.try_lock().ok();
+    let mut shared = known();
     let mut own = HashMap::new();
     let known = match shared.as_deref_mut() {
         Some(known) => known.get_or_insert_default(),
@@ -91,6 +97,29 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
         }
     }
     found
+}
+
+/// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not there any more, in a forked child.
+fn known() -> Option<MutexGuard<'static, Option<HashMap<Place, Lines>>>> {
+    let (process, start) = (std::process::id(), Instant::now());
+    loop {
+        match KNOWN.try_lock() {
+            Ok(known) => {
+                KNOWN_BY.store(process, Relaxed);
+                return Some(known);
+            }
+            // Who panicked did so while it read a file, not while it added to what is known.
+            Err(TryLockError::Poisoned(known)) => {
+                KNOWN.clear_poison();
+                KNOWN_BY.store(process, Relaxed);
+                return Some(known.into_inner());
+            }
+            Err(TryLockError::WouldBlock) if KNOWN_BY.load(Relaxed) == process && start.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => return None,
+        }
+    }
 }
 
 /// Of one image; for each address what is there.

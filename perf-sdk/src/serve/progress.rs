@@ -1,0 +1,125 @@
+//! Peers that read.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// Who takes nothing for that long is gone. What is written for him would be held for as long.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stream of which a write fails when the peer takes nothing for [`PATIENCE`].
+pub(super) struct Progress<S> {
+    stream: S,
+    patience: Duration,
+    /// While a write waits.
+    until: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Progress<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, patience: PATIENCE, until: None }
+    }
+
+    fn patient<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.until = None;
+            return written;
+        }
+        let until = self.until.get_or_insert_with(|| Box::pin(sleep(self.patience)));
+        until.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.patient(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
+        self.patient(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.patient(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read as _;
+    use std::net::TcpListener;
+    use std::sync::mpsc::Receiver;
+
+    async fn write_all<S: AsyncWrite + Unpin>(stream: &mut S, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await?;
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+
+    /// Writes 16 MiB to whoever `reads`, who is told when that is over.
+    fn written(patience: Duration, reads: impl FnOnce(std::net::TcpStream, Receiver<()>) + Send) -> io::Result<()> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let theirs = listener.accept().unwrap().0;
+        ours.set_nonblocking(true).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (goes_on, is_over) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| reads(theirs, is_over));
+            let written = runtime.block_on(async {
+                let mut stream = Progress::new(tokio::net::TcpStream::from_std(ours).unwrap());
+                stream.patience = patience;
+                write_all(&mut stream, &vec![0; 16 << 20]).await
+            });
+            drop(goes_on);
+            written
+        })
+    }
+
+    #[test]
+    fn who_takes_nothing_is_given_up() {
+        let error =
+            written(Duration::from_millis(300), |_theirs, is_over| assert!(is_over.recv().is_err())).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn who_is_slow_is_not() {
+        let reads = |mut theirs: std::net::TcpStream, _| {
+            let mut part = vec![0; 1 << 20];
+            while theirs.read(&mut part).unwrap() > 0 {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        };
+        written(Duration::from_secs(5), reads).unwrap();
+    }
+}
