@@ -15,7 +15,7 @@ pub(crate) use jemalloc::exact;
 #[cfg(feature = "jemalloc")]
 pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(all(feature = "heap", feature = "stacks"))]
-pub(crate) use live::{at_stacks, lost_stacks};
+pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
 pub(crate) use live::{
     born, by_owner, living, look_for_peak, lost_samples, old_bytes, old_ns, past, pause_heap, sample_bytes,

@@ -9,6 +9,7 @@ use crate::memory;
 use crate::snapshot::Window;
 #[cfg(feature = "heap")]
 use crate::snapshot::{HeapStacks, HeapStacksNow, Snapshot};
+use crate::stacks;
 
 /// What a profile is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub(super) struct Windows {
 impl Windows {
     pub(super) fn open() -> Self {
         Self {
-            cpu: Window::open(None),
+            cpu: window(),
             #[cfg(feature = "heap")]
             allocated: memory::uncounted(|| {
                 let (snapshot, stacks) = heap()?;
@@ -72,8 +73,8 @@ impl Windows {
             let cpu = self.cpu.as_mut().and_then(Window::turn);
             if cpu.is_none() {
                 // Sampling may have begun since.
-                self.cpu = Window::open(None);
-                missing.push(format!("no profile of CPU time: sampling of stacks: {}", crate::stacks::state()));
+                self.cpu = window();
+                missing.push(format!("no profile of CPU time: sampling of stacks: {}", stacks::state()));
             }
             if let Some(cpu) = cpu.filter(|cpu| cpu.samples > 0) {
                 let cpu = cpu.without_trace_ids();
@@ -96,6 +97,11 @@ impl Windows {
             profiles
         })
     }
+}
+
+/// At the rate that stacks are sampled at all the time; as often as usual where they are not.
+fn window() -> Option<Window> {
+    Window::open(stacks::always_hz())
 }
 
 /// The heap now; `None` where it is not sampled.

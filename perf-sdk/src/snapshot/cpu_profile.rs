@@ -75,7 +75,7 @@ pub struct CpuProfile {
     pub phases: [u64; 16],
     /// Threads that are sampled.
     pub threads: u64,
-    /// Threads that could not be, for limits of the system.
+    /// Threads that could not be, for limits of the system or since they block the signal.
     pub refused: u64,
     /// By scope, thread, labels, addresses and span, each once.
     pub stacks: Vec<CpuStack>,

@@ -28,7 +28,7 @@ pub struct StackSampling {
     pub handler_ns: u64,
     /// Threads that are sampled.
     pub threads: u64,
-    /// Threads that could not be, for limits of the system.
+    /// Threads that could not be, for limits of the system or since they block the signal.
     pub refused: u64,
 }
 

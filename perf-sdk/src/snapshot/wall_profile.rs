@@ -74,7 +74,7 @@ pub struct WallProfile {
     pub off_cpu_ns: u64,
     /// Of threads that were asked and did not answer by the end, nanoseconds; those that block the signal are not asked, and are here too.
     pub unanswered_ns: u64,
-    /// Of threads that ended before they answered, whether chosen or not, nanoseconds.
+    /// Of chosen threads that ended before they answered, nanoseconds.
     pub lost_ns: u64,
     /// By scope, thread, labels, addresses and span, each once.
     pub stacks: Vec<WallStack>,
@@ -155,7 +155,7 @@ impl WallProfile {
             samples: sum(|stack| stack.samples),
             wall_ns: sum(|stack| stack.wall_ns),
             off_cpu_ns: sum(|stack| stack.off_cpu_ns),
-            unanswered_ns: window.totals.unanswered_ns,
+            unanswered_ns: window.totals.pending_ns + window.totals.unasked_ns,
             lost_ns: window.totals.lost_ns,
             code,
             recorded_off_cpu: off_cpu(recorded),

@@ -25,6 +25,11 @@ impl Sampler {
         match *self {}
     }
 
+    #[cfg(feature = "push")]
+    pub(super) fn always_hz(&self) -> u32 {
+        match *self {}
+    }
+
     pub(super) fn want(&mut self, _: u32) {
         match *self {}
     }

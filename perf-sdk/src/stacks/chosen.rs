@@ -78,6 +78,11 @@ impl Chosen {
         }
     }
 
+    #[cfg(feature = "push")]
+    pub(super) fn always_hz(&self) -> u32 {
+        whoever!(self, sampler => sampler.always_hz())
+    }
+
     pub(super) fn want_no_more(&mut self, hz: u32) {
         whoever!(self, sampler => sampler.want_no_more(hz));
     }

@@ -36,6 +36,8 @@ mod signalled;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod slot;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod threads;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod unwind;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod wall;
@@ -169,6 +171,12 @@ pub(crate) struct Wanted {
     hz: u32,
     /// Of the sampler.
     serial: u64,
+}
+
+/// Samples per second that are taken all the time; `None`: none are.
+#[cfg(feature = "push")]
+pub(crate) fn always_hz() -> Option<u32> {
+    with_sampler(|sampler| sampler.always_hz()).filter(|hz| *hz > 0)
 }
 
 /// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not sampled, or cannot be now.

@@ -136,13 +136,27 @@ impl OnDemand {
         true
     }
 
+    /// As the settings have it: it samples while somebody looks.
+    #[cfg(feature = "push")]
+    pub(super) fn always_hz(&self) -> u32 {
+        self.hz
+    }
+
     pub(super) fn want_no_more(&mut self, hz: u32) {
         if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
             self.wanted.swap_remove(at);
         }
-        if self.wanted.is_empty() {
+        let Some(most) = self.wanted.iter().copied().max() else {
             self.end();
             self.counted_to_ns = None;
+            return;
+        };
+        if self.run.as_ref().is_some_and(|run| run.hz > most) {
+            self.end();
+            match Run::begin(most) {
+                Ok(run) => self.run = Some(run),
+                Err(failed) => self.failed = Some(failed),
+            }
         }
     }
 
@@ -311,7 +325,11 @@ fn lines(frames: &Frames) -> Vec<Line> {
 fn reload(images: &mut Vec<Image>, table: &mut Table) {
     let before = std::mem::replace(images, super::linux::images());
     let is_here = |gone: &Image| images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
-    before.iter().filter(|gone| !is_here(gone)).for_each(|gone| table.forget(&gone.code));
+    for gone in before.iter().filter(|gone| !is_here(gone)) {
+        table.forget(&gone.code);
+        #[cfg(feature = "heap")]
+        memory::note_unloaded(&gone.code);
+    }
 }
 
 /// Nobody knows what is loaded: the crate names addresses itself.
@@ -349,6 +367,9 @@ mod tests {
             lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")),
             "{lines:?}"
         );
+        assert!(sampler.want(900) && sampler.picture().hz == 900);
+        sampler.want_no_more(900);
+        assert_eq!(sampler.picture().hz, 500, "for those who are left");
         sampler.want_no_more(500);
         assert!(sampler.run.is_none() && Action::now().unwrap().handler().is_none());
     }

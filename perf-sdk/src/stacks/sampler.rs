@@ -1,6 +1,5 @@
 //! Has the threads signalled, and collects what their handlers wrote.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -9,14 +8,17 @@ use super::host::{Host, LEAST_LOOK, Unavailable};
 use super::image::Image;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
-use super::signalled::{Signalled, is_usable};
+use super::signalled::{Signals, is_usable};
 use super::slot::{self, Slot};
 use super::table::{Resolve, Seen, Table};
+use super::threads::Threads;
 use super::totals::{Picture, Totals, WallPicture};
 use super::unwind::Unwinder;
-use super::wall::{Thread, Wall};
+use super::wall::Wall;
 use super::wish::Wish;
 use crate::clock;
+#[cfg(feature = "heap")]
+use crate::memory;
 use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.
@@ -25,12 +27,6 @@ const LOOK: Duration = Duration::from_millis(250);
 const LOOK_SHARE: u32 = 200;
 /// Samples of usual depth that fit into half of a ring.
 const RING_SAMPLES: u64 = 60;
-/// A thread is looked at more often at first.
-const NEW: Duration = Duration::from_secs(1);
-/// A thread that was there for that long has its name.
-const NAMED: Duration = Duration::from_millis(20);
-/// Threads that could not be signalled are tried again.
-const RETRY: Duration = Duration::from_secs(2);
 /// Reads of the memory map, which take the longer the more is mapped.
 const MAP_SHARE: u32 = 50;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
@@ -46,11 +42,7 @@ pub(super) struct Sampler {
     /// And for as long as somebody looks.
     wanted: Vec<u32>,
     period_ns: u64,
-    threads: HashMap<u32, Signalled>,
-    /// Not listed when last looked for.
-    absent: HashSet<u32>,
-    refused: HashSet<u32>,
-    retried: Instant,
+    threads: Threads,
     /// The handler is the program's by now.
     is_taken: bool,
     map_read: Option<(Instant, Duration)>,
@@ -71,7 +63,6 @@ pub(super) struct Sampler {
     began_process_ns: u64,
     sums: Totals,
     tick_ns: u64,
-    random: u64,
     sample: Sample,
 }
 
@@ -93,10 +84,7 @@ impl Sampler {
             hz: rules.hz,
             wanted: Vec::new(),
             period_ns: 0,
-            threads: HashMap::new(),
-            absent: HashSet::new(),
-            refused: HashSet::new(),
-            retried: Instant::now(),
+            threads: Threads::new(),
             is_taken: false,
             map_read: None,
             table: Table::default(),
@@ -111,7 +99,6 @@ impl Sampler {
             began_process_ns: clock::process_cpu_ns().unwrap_or(0),
             sums: Totals::default(),
             tick_ns: linux::tick_ns(),
-            random: clock::wall().ticks() | 1,
             sample: Sample::default(),
         };
         sampler.set_period();
@@ -141,7 +128,7 @@ impl Sampler {
         }
         self.collect();
         self.find_stacks();
-        let threads = known(&self.threads, &self.table);
+        let threads = self.threads.known(&self.table);
         self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
     }
 
@@ -152,7 +139,7 @@ impl Sampler {
             self.is_taken = true;
             self.wall = None;
             self.period_ns = 0;
-            self.signal_all();
+            self.threads.signal_all(self.signals());
         }
         self.collect();
         if linux::changes() != self.changes {
@@ -165,15 +152,13 @@ impl Sampler {
         self.told_ns = spent_ns;
         let fill = Duration::from_nanos(self.period_ns.saturating_mul(RING_SAMPLES));
         let mut pause = if self.period_ns == 0 { LOOK } else { LOOK.min(fill) };
-        let is_new = |thread: &Signalled| thread.began.elapsed() < NEW && !thread.slot.has_stack();
-        if self.threads.values().any(is_new) {
-            // After its first sample its stack can be found.
-            pause = pause.min(Duration::from_nanos(2 * self.period_ns));
-        }
-        if self.threads.values().any(|thread| !thread.is_named) {
-            pause = pause.min(NAMED);
-        }
+        pause = pause.min(self.threads.patience(Duration::from_nanos(2 * self.period_ns)));
         pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+    }
+
+    #[cfg(feature = "push")]
+    pub(super) fn always_hz(&self) -> u32 {
+        self.hz
     }
 
     /// More samples than always, until [`want_no_more`](Self::want_no_more).
@@ -197,7 +182,7 @@ impl Sampler {
         let mut wall = self.wall.take().unwrap_or_else(Wall::new);
         wall.want(wish);
         self.sweep();
-        wall.tick(known(&self.threads, &self.table));
+        wall.tick(self.threads.known(&self.table));
         self.wall = Some(wall);
         true
     }
@@ -212,7 +197,7 @@ impl Sampler {
     pub(super) fn tick_wall(&mut self) {
         self.collect();
         if let Some(wall) = self.wall.as_mut().filter(|_| linux::is_ours()) {
-            wall.tick(known(&self.threads, &self.table));
+            wall.tick(self.threads.known(&self.table));
         }
     }
 
@@ -250,8 +235,8 @@ impl Sampler {
             at: clock::wall().ticks().saturating_sub(self.began),
             process_ns: clock::process_cpu_ns().unwrap_or(0).saturating_sub(self.began_process_ns),
             folded: self.table.folded,
-            threads: self.threads.len() as u64,
-            refused: self.refused.len() as u64,
+            threads: self.threads.sampled(),
+            refused: self.threads.refused(),
             ..self.sums
         };
         let [dropped, dropped_ns, spent] = counts();
@@ -291,20 +276,18 @@ impl Sampler {
         // More often than the kernel looks at its timers, these give no more samples.
         let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
         self.engine = best.copied().unwrap_or(self.engine);
-        self.signal_all();
+        self.threads.signal_all(self.signals());
     }
 
-    fn signal_all(&mut self) {
-        let threads: Vec<u32> = self.threads.keys().copied().collect();
-        for thread in threads {
-            self.signal(thread);
-        }
+    fn signals(&self) -> Signals {
+        Signals { engine: self.engine, period_ns: self.period_ns }
     }
 
     /// Reads what the handlers wrote.
     fn collect(&mut self) {
-        for (thread, sampled) in &self.threads {
+        for (thread, sampled) in self.threads.iter_mut() {
             while sampled.slot.ring.take(&mut self.sample) {
+                sampled.has_answered = true;
                 let facts = &self.sample.facts;
                 if facts.is_wall {
                     if let Some(wall) = &mut self.wall {
@@ -325,75 +308,26 @@ impl Sampler {
 
     /// Begins with threads that are new, ends with those that ended.
     fn sweep(&mut self) {
-        let own: HashSet<u32> = (self.host.own)().into_iter().collect();
-        let Some(alive) = linux::threads() else { return };
-        let alive: HashSet<u32> = alive.into_iter().filter(|thread| !own.contains(thread)).collect();
-        let absent: HashSet<u32> = self.threads.keys().copied().filter(|thread| !alive.contains(thread)).collect();
-        let ended: Vec<u32> = absent.intersection(&self.absent).copied().collect();
+        let Some(mut alive) = linux::threads() else { return };
+        let own = (self.host.own)();
+        alive.retain(|thread| !own.contains(thread));
+        let ended = self.threads.ended(&alive);
         if !ended.is_empty() {
             // What they wrote last.
             self.collect();
         }
-        for thread in ended {
-            self.threads.remove(&thread);
-        }
-        self.absent = absent;
-        self.refused.retain(|thread| alive.contains(thread));
-        if self.retried.elapsed() > RETRY {
-            self.retried = Instant::now();
-            for thread in self.refused.clone() {
-                self.signal(thread);
-            }
-        }
-        for thread in alive {
-            match self.threads.get_mut(&thread) {
-                None => self.begin(thread),
-                // A thread bears the name of who made it, until it gives itself one.
-                Some(sampled) if !sampled.is_named && sampled.began.elapsed() > NAMED => {
-                    sampled.name = self.table.thread(&linux::thread_name(thread));
-                    sampled.is_named = true;
-                }
-                Some(_) => {}
-            }
-        }
-        if self.threads.values().any(|sampled| !sampled.is_known_to_recorder) {
-            for (thread, scopes) in (self.host.scopes)() {
-                if let Some(sampled) = self.threads.get_mut(&thread).filter(|sampled| !sampled.is_known_to_recorder) {
-                    sampled.slot.set_scopes(scopes);
-                    sampled.is_known_to_recorder = true;
-                    // By now it has the name that it will keep.
-                    sampled.name = self.table.thread(&linux::thread_name(thread));
-                    sampled.is_named = true;
-                }
-            }
-        }
-    }
-
-    fn begin(&mut self, thread: u32) {
-        let Some(mut signalled) = Signalled::new(thread) else {
-            self.refused.insert(thread);
-            return;
-        };
-        signalled.name = self.table.thread(&linux::thread_name(thread));
-        self.threads.insert(thread, signalled);
-        self.signal(thread);
-    }
-
-    /// Has the thread signalled at the period in force.
-    fn signal(&mut self, thread: u32) {
-        let first_ns = self.random_below(self.period_ns);
-        let Some(signalled) = self.threads.get_mut(&thread) else { return };
-        if signalled.signal(self.engine, first_ns, self.period_ns) {
-            self.refused.remove(&thread);
-        } else {
-            self.refused.insert(thread);
+        let how = self.signals();
+        self.threads.end(&ended);
+        self.threads.retry(how);
+        self.threads.begin(&alive, &mut self.table, how);
+        if self.threads.wants_scopes() {
+            self.threads.set_scopes((self.host.scopes)(), &mut self.table);
         }
     }
 
     /// Stacks of threads that were seen and whose stacks are not known.
     fn find_stacks(&mut self) {
-        let unknown: Vec<&'static Slot> =
-            self.threads.values().map(|sampled| sampled.slot).filter(|slot| slot.wants_stack()).collect();
+        let unknown: Vec<&'static Slot> = self.threads.slots().filter(|slot| slot.wants_stack()).collect();
         let is_too_early = self.map_read.is_some_and(|(at, took)| at.elapsed() < took * MAP_SHARE);
         if unknown.is_empty() || is_too_early {
             return;
@@ -415,6 +349,8 @@ impl Sampler {
             if !stays {
                 // Something else may be loaded there later.
                 self.table.forget(&gone.code);
+                #[cfg(feature = "heap")]
+                memory::note_unloaded(&gone.code);
                 if let Some(wall) = &mut self.wall {
                     wall.table.forget(&gone.code);
                 }
@@ -422,28 +358,13 @@ impl Sampler {
         }
         slot::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
     }
-
-    fn random_below(&mut self, bound: u64) -> u64 {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.random.checked_rem(bound).unwrap_or(0)
-    }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
-        self.threads.clear();
+        self.threads.end_all();
         slot::replace_unwinder(None);
     }
-}
-
-/// Threads that are sampled, with their names.
-fn known<'a>(threads: &'a HashMap<u32, Signalled>, table: &'a Table) -> impl Iterator<Item = Thread<'a>> {
-    threads.iter().map(|(id, sampled)| {
-        let (number, name) = (sampled.name, table.name(sampled.name));
-        Thread { id: *id, slot: sampled.slot, number, name }
-    })
 }
 
 /// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.

@@ -7,12 +7,21 @@ use std::time::Instant;
 use super::engine::Engine;
 use super::linux::{self, Event, Timer};
 use super::slot::{self, Slot};
+use super::table::Table;
 use crate::clock;
 
 /// What signals a thread.
 enum Source {
     Event(#[expect(dead_code, reason = "for what its drop does")] Event),
     Timer(Timer),
+}
+
+/// How threads are signalled.
+#[derive(Clone, Copy)]
+pub(super) struct Signals {
+    pub(super) engine: Engine,
+    /// Of CPU time; 0: not at all.
+    pub(super) period_ns: u64,
 }
 
 /// One thread that is signalled by its CPU time, until this drops.
@@ -25,17 +34,58 @@ pub(super) struct Signalled {
     /// That is the one that it keeps.
     pub(super) is_named: bool,
     pub(super) is_known_to_recorder: bool,
+    /// It gave a sample since it was last asked for [`is_quiet`](Self::is_quiet).
+    pub(super) has_answered: bool,
+    /// When it was last looked at whether it blocks the signal, and its CPU time then.
+    pub(super) looked_at: Option<Instant>,
+    looked_at_ns: Option<u64>,
+    /// It did.
+    pub(super) is_deaf: bool,
 }
 
 impl Signalled {
     /// Not signalled yet. `None`: there are as many threads as can be.
     pub(super) fn new(thread: u32) -> Option<Self> {
         let slot = slot::take_slot(thread)?;
-        Some(Self { slot, source: None, began: Instant::now(), name: 0, is_named: false, is_known_to_recorder: false })
+        Some(Self {
+            slot,
+            source: None,
+            began: Instant::now(),
+            name: 0,
+            is_named: false,
+            is_known_to_recorder: false,
+            has_answered: false,
+            looked_at: None,
+            looked_at_ns: None,
+            is_deaf: false,
+        })
     }
 
-    /// Signalled from now on after each `period_ns`, at first after `first_ns`; a period of 0: not any more. `false`: the system refuses.
-    pub(super) fn signal(&mut self, engine: Engine, first_ns: u64, period_ns: u64) -> bool {
+    /// It ran since the last look and was not heard of: it may block the signal.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        if mem::take(&mut self.has_answered) {
+            self.looked_at_ns = None;
+            return false;
+        }
+        let now_ns = linux::thread_cpu_ns(self.slot.thread());
+        now_ns.is_some() && now_ns != self.looked_at_ns
+    }
+
+    /// Looks whether it blocks the signal, or waits for signals and would take ours for one of them.
+    pub(super) fn look(&mut self) {
+        let thread = self.slot.thread();
+        (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), linux::thread_cpu_ns(thread));
+        self.is_deaf = linux::blocks_signal(thread);
+    }
+
+    /// The name that it has by now.
+    pub(super) fn set_name(&mut self, table: &mut Table) {
+        self.name = table.thread(&linux::thread_name(self.slot.thread()));
+        self.is_named = true;
+    }
+
+    /// Signalled so from now on, at first after `first_ns`. `false`: the system refuses.
+    pub(super) fn signal(&mut self, Signals { engine, period_ns }: Signals, first_ns: u64) -> bool {
         let (slot, thread) = (self.slot, self.slot.thread());
         slot.set_period_ns(period_ns);
         if period_ns > 0

@@ -34,6 +34,17 @@ pub(crate) struct Key {
     pub(crate) frames: Box<[u64]>,
 }
 
+impl Key {
+    fn without_frames(&self) -> Self {
+        Self { frames: Box::default(), is_cut: true, ..*self }
+    }
+
+    /// Without even its scope.
+    fn nowhere() -> Self {
+        Self { scope: 0, thread: u32::MAX, labels: 0, is_cut: true, frames: Box::default() }
+    }
+}
+
 /// What was seen of one stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
@@ -227,11 +238,7 @@ impl Table {
 
     /// Without its frames.
     fn fold(&mut self, key: &Key, seen: Seen) -> Arc<Key> {
-        let mut key = Key { frames: Box::default(), is_cut: true, ..key.clone() };
-        if self.stacks.len() >= 2 * MAX_STACKS {
-            // Not even the scope.
-            (key.scope, key.thread, key.labels) = (0, u32::MAX, 0);
-        }
+        let key = if self.stacks.len() < 2 * MAX_STACKS { key.without_frames() } else { Key::nowhere() };
         let key = Arc::new(key);
         self.stacks.entry(Arc::clone(&key)).or_default().add(seen);
         key
@@ -297,17 +304,26 @@ impl Seen {
 }
 
 impl Stacks {
-    /// What came since `earlier`, a copy of the same table.
-    pub(super) fn since(mut self, earlier: &Self) -> Self {
-        self.stacks.retain(|key, seen| {
-            if let Some(before) = earlier.stacks.get(key) {
-                // Less than before: of another sampler, which was started meanwhile.
-                *seen = seen.less(*before);
+    /// What came since `earlier`, a copy of the same table; and how many samples from before it lost their frames since.
+    pub(super) fn since(mut self, earlier: &Self) -> (Self, u64) {
+        let mut moved = 0;
+        for (key, before) in &earlier.stacks {
+            match self.stacks.get_mut(key) {
+                Some(seen) if seen.samples >= before.samples => *seen = seen.less(*before),
+                // Its code was unloaded, and perhaps loaded again: what it had is with the stack that has no frames.
+                _ => {
+                    moved += before.samples;
+                    let to = key.without_frames();
+                    let to = if self.stacks.contains_key(&to) { to } else { Key::nowhere() };
+                    if let Some(seen) = self.stacks.get_mut(&to) {
+                        *seen = seen.less(*before);
+                    }
+                }
             }
-            seen.samples > 0
-        });
+        }
+        self.stacks.retain(|_, seen| seen.samples > 0);
         self.in_spans.retain(|sample| sample.serial >= earlier.serial);
-        self
+        (self, moved)
     }
 }
 
@@ -336,7 +352,7 @@ mod tests {
         (0..3).for_each(|_| drop(add(&mut table, &[1, 2], thread)));
         add(&mut table, &[3], thread);
         let mut window: Vec<_> =
-            table.copy().since(&before).stacks.into_iter().map(|(key, seen)| (key.frames.to_vec(), seen)).collect();
+            table.copy().since(&before).0.stacks.into_iter().map(|(key, seen)| (key.frames.to_vec(), seen)).collect();
         window.sort();
         let seen = |samples| Seen { samples, ns: samples * 10, off_ns: 0 };
         assert_eq!(window, [(vec![1, 2], seen(3)), (vec![3], seen(1))]);
@@ -367,6 +383,26 @@ mod tests {
     }
 
     #[test]
+    fn a_window_in_which_code_was_unloaded_holds_what_came_in_it() {
+        let mut table = Table::default();
+        (0..100).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
+        (0..50).for_each(|_| drop(add(&mut table, &[11, 20], 0)));
+        add(&mut table, &[10, 30], 0);
+        let before = table.copy();
+        (0..3).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
+        add(&mut table, &[10, 30], 0);
+        table.forget(&(15..25));
+        // The same code again, at the same place.
+        (0..7).for_each(|_| drop(add(&mut table, &[11, 20], 0)));
+        let (window, moved) = table.copy().since(&before);
+        let mut seen: Vec<_> =
+            window.stacks.into_iter().map(|(key, seen)| (key.frames.to_vec(), seen.samples)).collect();
+        seen.sort();
+        assert_eq!(seen, [(vec![], 3), (vec![10, 30], 1), (vec![11, 20], 7)]);
+        assert_eq!((table.folded, moved), (153, 150));
+    }
+
+    #[test]
     fn names_of_threads_are_bounded() {
         let mut table = Table::default();
         let first = table.thread("first");
@@ -383,7 +419,7 @@ mod tests {
         let before = table.copy();
         add_of(&mut table, &[1], 0, of(Some([1, 1, 2])));
         add_of(&mut table, &[1], 0, of(None));
-        let window = table.copy().since(&before);
+        let (window, _) = table.copy().since(&before);
         assert_eq!(window.stacks.values().copied().collect::<Vec<_>>(), [Seen { samples: 2, ns: 20, off_ns: 0 }]);
         let spans: Vec<_> = window.in_spans.iter().map(|sample| (sample.span, sample.seen)).collect();
         assert_eq!(spans, [([1, 1, 2], Seen::once(10))]);

@@ -51,9 +51,11 @@ pub(crate) struct Picture {
 /// Wall time that is at no stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WallTotals {
-    /// Of threads that were asked and have not said where they are.
-    pub(crate) unanswered_ns: u64,
-    /// Of threads that ended before they did, since somebody began to look.
+    /// Of threads that were asked and have not said yet where they are.
+    pub(crate) pending_ns: u64,
+    /// Of threads that could not be asked, since somebody began to look.
+    pub(crate) unasked_ns: u64,
+    /// Of threads that ended before they answered, since then too.
     pub(crate) lost_ns: u64,
     /// That are looked at.
     pub(crate) threads: u64,
@@ -72,11 +74,15 @@ pub(crate) struct WallPicture {
 impl WallPicture {
     /// What came since an earlier one.
     pub(crate) fn since(self, before: &Self) -> Self {
-        let lost_ns = self.totals.lost_ns.saturating_sub(before.totals.lost_ns);
+        let (now, before_it) = (self.totals, before.totals);
         Self {
             at: self.at.saturating_sub(before.at),
-            totals: WallTotals { lost_ns, ..self.totals },
-            stacks: self.stacks.since(&before.stacks),
+            totals: WallTotals {
+                unasked_ns: now.unasked_ns.saturating_sub(before_it.unasked_ns),
+                lost_ns: now.lost_ns.saturating_sub(before_it.lost_ns),
+                ..now
+            },
+            stacks: self.stacks.since(&before.stacks).0,
             images: self.images,
         }
     }
@@ -108,8 +114,10 @@ impl Picture {
     pub(crate) fn since(mut self, before: Option<&Self>) -> Self {
         // One of another sampler's says nothing of this one's.
         if let Some(before) = before.filter(|before| before.serial == self.serial) {
-            self.stacks = self.stacks.since(&before.stacks);
+            let moved;
+            (self.stacks, moved) = self.stacks.since(&before.stacks);
             self.totals = self.totals.since(&before.totals);
+            self.totals.folded = self.totals.folded.saturating_sub(moved);
         }
         self
     }

@@ -29,7 +29,16 @@ pub(super) struct Wall {
     threads: HashMap<u32, Watched>,
     ticked: Instant,
     is_settled: bool,
-    /// Time of threads that ended before they answered.
+    /// By the number of their name here.
+    missed: HashMap<u32, Missed>,
+}
+
+/// Time of threads of one name that is at no stack.
+#[derive(Clone, Copy, Default)]
+struct Missed {
+    /// They could not be asked.
+    unasked_ns: u64,
+    /// They ended before they answered.
     lost_ns: u64,
 }
 
@@ -84,7 +93,7 @@ impl Wall {
             threads: HashMap::new(),
             ticked: Instant::now(),
             is_settled: true,
-            lost_ns: 0,
+            missed: HashMap::new(),
         }
     }
 
@@ -137,12 +146,18 @@ impl Wall {
                 let is_wanted = self.wanted.iter().any(|wish| wish.means(thread.name));
                 Watched::new(thread, is_wanted.then(|| self.table.thread(thread.name)), cpu_ns)
             });
-            if watched.name.is_some() {
+            if let Some(name) = watched.name {
                 watched.look(thread.id, cpu_ns, &mut self.table);
+                if watched.deaf.is_some() {
+                    // Where it will be when it answers again says nothing of now.
+                    self.missed.entry(name).or_default().unasked_ns += std::mem::take(&mut watched.pending).ns;
+                }
             }
             self.threads.insert(thread.id, watched);
         }
-        self.lost_ns += before.values().map(|ended| ended.pending.ns).sum::<u64>();
+        for (name, ended) in before.values().filter_map(|ended| Some((ended.name?, ended))) {
+            self.missed.entry(name).or_default().lost_ns += ended.pending.ns;
+        }
     }
 
     /// Who has answered may sleep again by now.
@@ -168,11 +183,13 @@ impl Wall {
 
     /// Of the threads that `wish` means.
     pub(super) fn totals(&self, wish: &Wish) -> WallTotals {
-        let is_meant = |watched: &&Watched| watched.name.is_some_and(|name| wish.means(self.table.name(name)));
-        let meant = || self.threads.values().filter(is_meant);
+        let is_meant = |name: u32| wish.means(self.table.name(name));
+        let meant = || self.threads.values().filter(|watched| watched.name.is_some_and(is_meant));
+        let missed = || self.missed.iter().filter(|(name, _)| is_meant(**name)).map(|(_, missed)| missed);
         WallTotals {
-            unanswered_ns: meant().map(|watched| watched.pending.ns).sum(),
-            lost_ns: self.lost_ns,
+            pending_ns: meant().map(|watched| watched.pending.ns).sum(),
+            unasked_ns: missed().map(|missed| missed.unasked_ns).sum(),
+            lost_ns: missed().map(|missed| missed.lost_ns).sum(),
             threads: meant().count() as u64,
         }
     }

@@ -351,15 +351,34 @@ fn silent() {
             let mut all: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
+            // It is found to block them before it has run for long.
+            thread::sleep(ms(700));
+            let start = Instant::now();
+            while start.elapsed() < ms(200) {
+                black_box(start);
+            }
             let time = libc::timespec { tv_sec: 1, tv_nsec: 500_000_000 };
             assert_eq!(libc::sigtimedwait(&raw const all, std::ptr::null_mut(), &raw const time), -1, "a signal came");
+            libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const all, std::ptr::null_mut());
         }
+        let freed = Instant::now();
+        thread::sleep(ms(1_500));
+        freed
     });
-    thread::sleep(ms(300));
+    thread::sleep(ms(1_000));
     let profile = handle.wall_profile(ms(800), 99, "silent").unwrap();
+    assert!(handle.snapshot().stacks.unwrap().refused >= 1);
     assert_eq!((profile.samples, profile.threads), (0, 1));
     assert!(profile.unanswered_ns as f64 > profile.window_ns as f64 * 0.9, "{profile:?}");
-    thread.join().unwrap();
+    // What it did while it could not be asked is not what it does when it can.
+    let began = Instant::now();
+    let both = handle.wall_profile(ms(1_500), 99, "silent").unwrap();
+    let ended = Instant::now();
+    let freed = thread.join().unwrap();
+    let seen = Duration::from_nanos(both.wall_ns);
+    println!("seen for {seen:?}, could be asked for {:?}", ended - freed);
+    assert!(freed > began + ms(200) && ended > freed + ms(200), "neither shorter nor longer");
+    assert!(seen < (ended - freed) + ms(100) && seen + ms(400) > ended - freed, "{seen:?} of {:?}", ended - freed);
 }
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_threads",
-        help: "Threads whose stacks are sampled, and those that the system's limits leave out.",
+        help: "Threads whose stacks are sampled, and those that are not: for limits of the system, or since they block the signal.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,

@@ -67,7 +67,7 @@ pub fn write_heap_stacks(
     let mut held = Held { paths: by_path(snapshot), at_stacks: at_stacks(stacks) };
     if let Some((snapshot, stacks)) = earlier {
         subtract(&mut held.paths, by_path(snapshot));
-        subtract(&mut held.at_stacks, at_stacks(stacks));
+        subtract_stacks(&mut held.at_stacks, at_stacks(stacks));
     }
     let (profile, locations) = with_code(stacks);
     let window_ns = window_ns(snapshot, earlier.map(|(snapshot, _)| snapshot));
@@ -107,7 +107,7 @@ pub(crate) fn write_heap_window(
 ) -> io::Result<()> {
     let mut held = Held { paths: by_path(snapshot), at_stacks: stacks.map(at_stacks).unwrap_or_default() };
     subtract(&mut held.paths, before.held.paths.clone());
-    subtract(&mut held.at_stacks, before.held.at_stacks.clone());
+    subtract_stacks(&mut held.at_stacks, before.held.at_stacks.clone());
     // An allocation whose stack became known meanwhile is counted by it now, and was not before.
     for [objects, bytes, _, _] in held.paths.values_mut().chain(held.at_stacks.values_mut()) {
         (*objects, *bytes) = ((*objects).max(0), (*bytes).max(0));
@@ -206,6 +206,16 @@ fn subtract<K: Ord>(now: &mut BTreeMap<K, Values>, before: BTreeMap<K, Values>) 
         let values = now.entry(key).or_default();
         values.iter_mut().zip(was).for_each(|(now, was)| *now -= was);
     }
+}
+
+/// A stack that is not there any more lost its frames when its code was unloaded: what it had is with its scope alone.
+fn subtract_stacks(now: &mut AtStacks, before: AtStacks) {
+    let mut moved = AtStacks::new();
+    for (key, was) in before {
+        let key = if now.contains_key(&key) { key } else { (key.0, Vec::new()) };
+        moved.entry(key).or_default().iter_mut().zip(was).for_each(|(sum, was)| *sum += was);
+    }
+    subtract(now, moved);
 }
 
 fn values(live: &Live) -> Values {

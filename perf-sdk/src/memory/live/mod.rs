@@ -8,6 +8,8 @@ mod hooks;
 mod owners;
 mod stacks;
 mod table;
+#[cfg(feature = "stacks")]
+mod unloaded;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
@@ -17,6 +19,8 @@ pub(crate) use owners::{Held, Past, born, by_owner};
 #[cfg(feature = "stacks")]
 pub(crate) use stacks::lost as lost_stacks;
 pub(crate) use table::lost as lost_samples;
+#[cfg(feature = "stacks")]
+pub(crate) use unloaded::note_unloaded;
 
 use crate::clock;
 use crate::scope::Path;

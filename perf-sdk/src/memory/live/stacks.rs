@@ -2,7 +2,12 @@
 //!
 //! Written by whatever thread allocates, without a lock: a place is claimed, filled in, and published by its hash.
 
+#[cfg(feature = "stacks")]
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+#[cfg(feature = "stacks")]
+use super::unloaded::{self, Unloaded};
 
 /// Addresses of a stack; what lies further out is left out: the scopes say where that was.
 pub(super) const FRAMES: usize = 32;
@@ -21,6 +26,9 @@ struct Stack {
     /// [`FREE`], [`CLAIMED`], or of owner and addresses.
     hash: AtomicU64,
     owner: AtomicU64,
+    /// When it was seen first, by what was [unloaded](super::unloaded) until then.
+    #[cfg(feature = "stacks")]
+    seen: AtomicU32,
     /// Innermost first; 0 behind the last one.
     frames: [AtomicU64; FRAMES],
     allocated_bytes: AtomicU64,
@@ -32,6 +40,8 @@ impl Stack {
         Self {
             hash: AtomicU64::new(FREE),
             owner: AtomicU64::new(0),
+            #[cfg(feature = "stacks")]
+            seen: AtomicU32::new(0),
             frames: [const { AtomicU64::new(0) }; FRAMES],
             allocated_bytes: AtomicU64::new(0),
             allocated_parts: AtomicU64::new(0),
@@ -63,6 +73,8 @@ pub(super) fn number(owner: u32, frames: &[u64]) -> u32 {
         }
         if there == FREE && stack.hash.compare_exchange(FREE, CLAIMED, Acquire, Relaxed).is_ok() {
             stack.owner.store(owner.into(), Relaxed);
+            #[cfg(feature = "stacks")]
+            stack.seen.store(unloaded::now(), Relaxed);
             for (place, frame) in stack.frames.iter().zip(frames) {
                 place.store(*frame, Relaxed);
             }
@@ -89,7 +101,7 @@ pub(super) fn allocated(number: u32, bytes: u64, parts: u64) {
 pub(super) struct Allocated {
     pub(super) number: u32,
     pub(super) owner: u32,
-    /// Innermost first.
+    /// Innermost first; none in code that was unloaded since.
     pub(super) frames: Vec<u64>,
     pub(super) bytes: u64,
     pub(super) parts: u64,
@@ -98,12 +110,20 @@ pub(super) struct Allocated {
 /// Every stack that is kept.
 #[cfg(feature = "stacks")]
 pub(super) fn all() -> impl Iterator<Item = Allocated> {
-    (1..).zip(&STACKS).filter(|(_, stack)| stack.hash.load(Acquire) > CLAIMED).map(|(number, stack)| Allocated {
-        number,
-        owner: stack.owner.load(Relaxed) as u32,
-        frames: stack.frames.iter().map(|frame| frame.load(Relaxed)).take_while(|frame| *frame != 0).collect(),
-        bytes: stack.allocated_bytes.load(Relaxed),
-        parts: stack.allocated_parts.load(Relaxed),
+    let unloaded = Unloaded::so_far();
+    (1..).zip(&STACKS).filter(|(_, stack)| stack.hash.load(Acquire) > CLAIMED).map(move |(number, stack)| {
+        let mut frames: Vec<u64> =
+            stack.frames.iter().map(|frame| frame.load(Relaxed)).take_while(|frame| *frame != 0).collect();
+        if unloaded.holds_any(&frames, stack.seen.load(Relaxed)) {
+            frames.clear();
+        }
+        Allocated {
+            number,
+            owner: stack.owner.load(Relaxed) as u32,
+            frames,
+            bytes: stack.allocated_bytes.load(Relaxed),
+            parts: stack.allocated_parts.load(Relaxed),
+        }
     })
 }
 
@@ -133,6 +153,20 @@ mod tests {
         allocated(number, 50, 1);
         let kept = of(9_001).into_iter().find(|kept| kept.number == number).unwrap();
         assert_eq!((kept.frames, kept.bytes, kept.parts), (vec![7, 8, 9], 150, 4));
+    }
+
+    #[test]
+    fn stacks_in_code_that_was_unloaded_have_their_owner_alone() {
+        let at = 0x7000_0000_0000;
+        let code = at..at + 0x1000;
+        allocated(number(9_005, &[at + 8, 5]), 10, 1);
+        allocated(number(9_005, &[4, 5]), 1, 1);
+        unloaded::note_unloaded(&code);
+        // What is loaded there next.
+        allocated(number(9_005, &[at + 16, 5]), 100, 1);
+        let mut kept: Vec<_> = of(9_005).into_iter().map(|kept| (kept.frames, kept.bytes)).collect();
+        kept.sort();
+        assert_eq!(kept, [(vec![], 10), (vec![4, 5], 1), (vec![at + 16, 5], 100)]);
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! Code that was unloaded: what was allocated there before says nothing of what is loaded there since.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+/// Ranges that are remembered, the newest ones.
+const MOST: usize = 1 << 10;
+
+/// How often code was unloaded.
+static TIMES: AtomicU32 = AtomicU32::new(0);
+static RANGES: Mutex<Vec<Gone>> = Mutex::new(Vec::new());
+
+#[derive(Clone, Debug)]
+struct Gone {
+    code: Range<u64>,
+    /// Of [`TIMES`], from then on.
+    since: u32,
+}
+
+/// Code was found to be unloaded.
+pub(crate) fn note_unloaded(code: &Range<u64>) {
+    let mut ranges = RANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    // Plugins come and go at one place.
+    ranges.retain(|gone| gone.code != *code);
+    if ranges.len() == MOST {
+        ranges.remove(0);
+    }
+    ranges.push(Gone { code: code.clone(), since: TIMES.fetch_add(1, Relaxed) + 1 });
+}
+
+/// For a stack that is seen now. Any thread, at any time.
+pub(super) fn now() -> u32 {
+    TIMES.load(Relaxed)
+}
+
+/// What was unloaded so far.
+pub(super) struct Unloaded(Vec<Gone>);
+
+impl Unloaded {
+    pub(super) fn so_far() -> Self {
+        Self(RANGES.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Whether one of the frames was in code that is gone, of a stack seen [then](now).
+    pub(super) fn holds_any(&self, frames: &[u64], then: u32) -> bool {
+        let later = self.0.iter().filter(|gone| gone.since > then);
+        later.into_iter().any(|gone| frames.iter().any(|frame| gone.code.contains(frame)))
+    }
+}
