@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: "PERF_HEAP",
         allowed: "a size from 4KiB to 1GiB that is a power of two, or off; without the feature heap only off",
         default: "512KiB",
-        meaning: "one live allocation in so many bytes is sampled, to tell who holds memory; off: none is",
+        meaning: "one live allocation in so many bytes is sampled, to tell who holds memory; up to eight times fewer where a quarter of the budget would not do; off: none is",
     },
     Setting {
         key: "leak_window",

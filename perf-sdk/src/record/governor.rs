@@ -12,9 +12,7 @@ use super::overhead::{self, Cost, Tallied};
 use super::registry::records;
 use super::shared::shared_sites;
 use super::switch::Moment;
-use crate::clock;
-#[cfg(feature = "serve")]
-use crate::clock::ThreadCpu;
+use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::scope::Site;
 
@@ -27,6 +25,10 @@ const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
 /// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
 const LEAST_PART: f64 = 0.2;
+
+/// The part of the budget that sampling the live heap may take, and how many times fewer samples there may be for it.
+const HEAP_PART: f64 = 0.25;
+const HEAP_MOST: f64 = 8.0;
 
 /// Threads of ours, by kernel id; 0: a free place.
 static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
@@ -128,6 +130,9 @@ pub(crate) struct Governor {
     looks: u32,
     sites: HashMap<usize, Seen>,
     own_ns: u64,
+    heap: Allowed,
+    /// What sampling the heap took so far.
+    heap_ns: u64,
     at: Moment,
 }
 
@@ -177,6 +182,8 @@ impl Governor {
             looks: 0,
             sites: HashMap::new(),
             own_ns: 0,
+            heap: Allowed::default(),
+            heap_ns: memory::sampling_ns(),
             at: Moment::default(),
         };
         governor.calibrate();
@@ -254,6 +261,7 @@ impl Governor {
             }
         }
         begin_anew(&changed);
+        self.thin_out_heap(budget_ns * HEAP_PART);
         ACCOUNT_NS.fetch_add((floor_ns + measured_ns + ours_ns) as u64, Relaxed);
         let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let reading = Reading {
@@ -266,9 +274,22 @@ impl Governor {
     }
 }
 
+impl Governor {
+    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that nothing is biased.
+    fn thin_out_heap(&mut self, allowed_ns: f64) {
+        let heap_ns = memory::sampling_ns();
+        let spent_ns = heap_ns.saturating_sub(self.heap_ns) as f64;
+        self.heap_ns = heap_ns;
+        let full_ns = spent_ns * f64::from(self.heap.one_in);
+        self.heap = self.heap.after(Load { full_ns }, allowed_ns.max(full_ns / HEAP_MOST));
+        memory::thin_out_heap(self.heap.one_in);
+    }
+}
+
 impl Drop for Governor {
     /// Without a governor every call is measured.
     fn drop(&mut self) {
+        memory::thin_out_heap(1);
         let totals = Totals::read();
         totals.0.values().for_each(|(site, _)| site.allow(1));
         begin_anew(&totals.0.keys().copied().collect::<Vec<_>>());

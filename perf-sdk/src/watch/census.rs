@@ -85,7 +85,7 @@ impl Taker {
                 .zip(snapshot::allocated_bytes())
                 .map(|(process, allocated)| ProcessBytes { allocated, resident: process.resident_bytes }),
             #[cfg(feature = "heap")]
-            sample_bytes: crate::memory::sample_bytes().unwrap_or(0),
+            sample_bytes: crate::memory::coarsest_bytes(),
             #[cfg(not(feature = "heap"))]
             sample_bytes: 0,
         }

@@ -20,6 +20,7 @@ fn main() {
         ("allocator", allocator),
         ("live_heap", live_heap),
         ("estimates", estimates),
+        ("heap_budget", heap_budget),
         ("leaks", leaks),
         ("counts_that_grow", counts_that_grow),
         ("not_sampled", not_sampled),
@@ -87,7 +88,7 @@ fn allocator() {
 fn live_heap() {
     const BLOCKS: usize = 4_000;
     const BYTES: usize = 64 << 10;
-    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let handle = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a start");
     let live = |name: &str| {
         let seen = handle.snapshot();
         assert_eq!((seen.profiler.heap.as_str(), seen.profiler.dropped["heap"]), ("on", 0));
@@ -142,8 +143,8 @@ fn live_heap() {
 fn estimates() {
     const ROUNDS: u64 = 50;
     const RATE: f64 = 16_384.0;
-    let handle =
-        perf_sdk::builder().listen("off").report(false).heap("16KiB").leak_window("off").start().expect("a start");
+    let builder = perf_sdk::builder().listen("off").report(false).budget("off").heap("16KiB").leak_window("off");
+    let handle = builder.start().expect("a start");
     // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
     drop(black_box(vec![1_u8; 64 << 20]));
     let (mut bytes_sum, mut objects_sum, mut beyond) = (0.0, 0.0, 0);
@@ -189,6 +190,37 @@ fn estimates() {
     println!("in the mean {:.2} and {:.2} standard errors off, {beyond} beyond 4", off(bytes_sum), off(objects_sum));
     assert!(beyond <= 1, "{beyond} figures beyond four standard errors");
     assert!(off(bytes_sum).abs() < 4.0 && off(objects_sum).abs() < 4.0, "{bytes_sum} {objects_sum}");
+}
+
+/// Where sampling takes more than its part of the budget there are fewer samples, which stand for as much; and again as many once there is room.
+fn heap_budget() {
+    let builder = perf_sdk::builder().listen("off").report(false).heap("4KiB").leak_window("off");
+    let handle = builder.start().expect("a start");
+    let rate = || handle.snapshot().heap.expect("it is sampled").sample_bytes;
+    let until = |what: &str, wanted: u64, work: &dyn Fn()| {
+        let start = Instant::now();
+        while rate() != wanted {
+            assert!(start.elapsed() < Duration::from_secs(20), "waited for {what}: one in {} bytes", rate());
+            work();
+        }
+    };
+    assert_eq!(rate(), 4 << 10);
+    let churn = || (0..2_000).for_each(|n| drop(perf_sdk::measure("churn", || black_box(vec![n as u8; 16 << 10]))));
+    until("fewer", 32 << 10, &churn);
+    let held: Vec<Vec<u8>> =
+        perf_sdk::measure("held", || (0..16_000).map(|n| black_box(vec![n as u8; 16 << 10])).collect());
+    let seen = handle.snapshot();
+    let live = function(&seen, "held").live.expect("it is sampled").bytes as f64 / f64::from(16_000 * (16 << 10));
+    // 6,300 of the blocks are sampled, so a standard error is one percent.
+    assert!((0.95..1.05).contains(&live), "{live} of what is held");
+    // Busy with other things: a budget is a share.
+    until("more", 4 << 10, &|| {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_millis(500) {
+            black_box(start);
+        }
+    });
+    drop(held);
 }
 
 #[perf_sdk::profiled(bounded = 1 << 30)]

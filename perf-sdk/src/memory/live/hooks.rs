@@ -28,8 +28,13 @@ static CONFIGURATION: Option<&'static std::ffi::c_char> = {
     Some(unsafe { &*TEXT.as_ptr().cast() })
 };
 
+/// A sample takes a microsecond or a few.
+const MOST_NS: u64 = 20_000;
+
 /// Bytes from one sample to the next, in the mean; 0: none is taken.
 static RATE: AtomicU64 = AtomicU64::new(0);
+/// The largest that this was.
+static COARSEST: AtomicU64 = AtomicU64::new(0);
 /// Ticks that sampling took, jemalloc's own work between its two calls of our hooks included.
 static SPENT: AtomicU64 = AtomicU64::new(0);
 
@@ -82,6 +87,7 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
         raw::write(b"experimental.hooks.prof_sample\0", picked_hook).map_err(refused)?;
         raw::write(b"experimental.hooks.prof_sample_free\0", freed_hook).map_err(refused)?;
         RATE.store(1 << lg_rate, Relaxed);
+        COARSEST.fetch_max(1 << lg_rate, Relaxed);
         raw::write(b"prof.active\0", true).map_err(refused)
     }
 }
@@ -95,6 +101,11 @@ pub(super) fn set_active(active: bool) {
 /// Bytes from one sample to the next, in the mean; `None` where none was ever taken.
 pub(crate) fn sample_bytes() -> Option<u64> {
     Some(RATE.load(Relaxed)).filter(|rate| *rate > 0)
+}
+
+/// The most that this was: what is sampled now may have been drawn under that.
+pub(crate) fn coarsest_bytes() -> u64 {
+    COARSEST.load(Relaxed)
 }
 
 /// Time that sampling took so far.
@@ -168,7 +179,9 @@ unsafe extern "C" fn picked(
 }
 
 fn spent(began: u64) {
-    SPENT.fetch_add(clock::wall().ticks().saturating_sub(began), Relaxed);
+    // Who takes longer was off the CPU meanwhile.
+    let most = clock::wall().ticks_of_ns(MOST_NS);
+    SPENT.fetch_add(clock::wall().ticks().saturating_sub(began).min(most), Relaxed);
 }
 
 unsafe extern "C" fn freed(block: *const c_void, _usable: usize) {
