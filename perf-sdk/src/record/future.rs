@@ -215,12 +215,13 @@ impl Call {
     #[cold]
     #[inline(never)]
     fn time_beginning(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
-        let started = record.start_timing();
-        let open = self.enter_here()?;
+        // By the code that runs each time: a copy of it, which runs seldom, would be in no cache.
+        let (open, took) = record.time(|_| self.enter());
+        let open = open.flatten()?;
         if record.borrowed.get() {
             return Some(open);
         }
-        record.timed(started, if self.weight > 0 { Part::BeginPoll } else { Part::BeginPollPassed });
+        record.timed(took, if self.weight > 0 { Part::BeginPoll } else { Part::BeginPollPassed });
         Some(OpenPoll { is_timed: true, ..open })
     }
 
@@ -228,12 +229,13 @@ impl Call {
     #[inline(never)]
     fn time_end(&mut self, open: OpenPoll, outcome: Option<Outcome>, ticks: u64) {
         let record = open.record;
-        let started = record.start_timing();
-        if open.place.is_plain() {
-            call::delay(record, open.place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
-        }
-        self.leave(OpenPoll { is_timed: false, ..open }, outcome);
-        record.timed(started, if self.weight > 0 { Part::EndPoll } else { Part::EndPollPassed });
+        let (_, took) = record.time(|start| {
+            if open.place.is_plain() {
+                call::delay(record, open.place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
+            }
+            self.leave(OpenPoll { is_timed: false, ..open }, outcome);
+        });
+        record.timed(took, if self.weight > 0 { Part::EndPoll } else { Part::EndPollPassed });
     }
 
     #[inline(always)]

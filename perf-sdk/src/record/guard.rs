@@ -92,11 +92,11 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
 #[cold]
 #[inline(never)]
 fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) -> Guard {
-    let started = record.start_timing();
-    let mut guard = begin();
+    let (guard, took) = record.time(|_| begin());
+    let mut guard = guard.unwrap_or_else(Guard::nothing);
     if guard.record.is_some() && guard.place.is_plain() && !record.borrowed.get() {
         let sampled = call::weight_of(record, guard.place) > 1;
-        record.timed(started, if sampled { Part::BeginSampled } else { Part::Begin });
+        record.timed(took, if sampled { Part::BeginSampled } else { Part::Begin });
         guard.place = guard.place.timed();
     }
     guard
@@ -106,11 +106,12 @@ fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) 
 #[inline(never)]
 fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
     let sampled = call::weight_of(record, place) > 1;
-    let started = record.start_timing();
-    // The call ended before this; it is read again.
-    call::delay(record, place, started.ticks.wrapping_sub(ticks).wrapping_add(record.pair()));
-    end(record, place, outcome);
-    record.timed(started, if sampled { Part::EndSampled } else { Part::End });
+    let (_, took) = record.time(|start| {
+        // The call ended before this; it is read again.
+        call::delay(record, place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
+        end(record, place, outcome);
+    });
+    record.timed(took, if sampled { Part::EndSampled } else { Part::End });
 }
 
 #[cold]
