@@ -107,6 +107,9 @@ impl Threads {
         }
         self.retried = Instant::now();
         self.refused.clone().into_iter().for_each(|thread| self.signal(thread, how));
+        if how.period_ns == 0 {
+            return;
+        }
         let of_these = |(thread, signalled): (&u32, &mut Signalled)| {
             (signalled.is_deaf || signalled.is_quiet()).then_some((signalled.looked_at, *thread))
         };

@@ -12,8 +12,7 @@ mod table;
 mod unloaded;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 pub(crate) use hooks::{coarsest_bytes, sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
@@ -41,14 +40,13 @@ const STATES: [&str; 5] = [
     "jemalloc refuses",
 ];
 
-/// The rate that the settings or the program want, as a logarithm; the lock is held while a rate is set.
-static WANTED: Mutex<u32> = Mutex::new(0);
+/// The rate that the settings or the program want, as a logarithm.
+static WANTED: AtomicU32 = AtomicU32::new(0);
 
 /// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any more. What was sampled stays until it is freed.
 pub(crate) fn sample_heap(bytes: Option<u64>) {
-    let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(bytes) = bytes {
-        *wanted = bytes.ilog2();
+        WANTED.store(bytes.ilog2(), Relaxed);
     }
     let state = match bytes {
         None => {
@@ -173,10 +171,10 @@ pub(crate) fn at_stacks() -> Vec<AtStack> {
         .collect()
 }
 
-/// Samples so many times fewer than wanted, a power of two, since it takes too long.
+/// Samples so many times fewer than wanted, a power of two, since it takes too long. Where the program sets another rate at the same moment, the next
+/// time puts it right.
 pub(crate) fn thin_out_heap(times: u32) {
-    let wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
-    let lg_rate = *wanted + times.ilog2();
+    let lg_rate = WANTED.load(Relaxed) + times.ilog2();
     if STATE.load(Relaxed) == ON && sample_bytes() != Some(1 << lg_rate) {
         let _ = hooks::start(lg_rate);
         if PAUSED.load(Relaxed) {
