@@ -1,9 +1,10 @@
 //! The thread on which the budget is kept.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::background::Background;
+use crate::clock::ThreadCpu;
 use crate::record::{Governor, OwnThread};
 
 /// Between two looks; shorter at first, when nothing is known of the load.
@@ -23,10 +24,12 @@ pub(crate) fn keep(share: f64) -> io::Result<Background> {
             if !pauses.wait(pause) {
                 break;
             }
-            let start = Instant::now();
+            // Not the time that others had the processor.
+            let start_ns = ThreadCpu::cpu_now_ns();
             governor.look();
+            let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
             let interval = if look < FIRST_LOOKS { FIRST_INTERVAL } else { INTERVAL };
-            pause = interval.max(start.elapsed() * LOOK_SHARE);
+            pause = interval.max(spent * LOOK_SHARE);
         }
     })
 }

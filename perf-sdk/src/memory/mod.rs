@@ -18,8 +18,8 @@ pub(crate) use jemalloc::is_global as is_jemalloc;
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    born, by_owner, coarsest_bytes, living, look_for_peak, lost_samples, old_bytes, old_ns, past, pause_heap,
-    sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
+    born, by_owner, coarsest_bytes, living, look_for_peak, lost_samples, note_drawn, old_bytes, old_ns, past,
+    pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
 };
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 
@@ -30,6 +30,9 @@ pub(crate) fn sample_heap(_: Option<u64>) {}
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn thin_out_heap(_: u32) {}
+
+#[cfg(not(feature = "heap"))]
+pub(crate) fn note_drawn() {}
 
 #[cfg(feature = "heap")]
 pub(crate) use live::set_old_ns;

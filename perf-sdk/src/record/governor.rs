@@ -63,6 +63,8 @@ pub(crate) fn account_ns() -> u64 {
 /// In a forked child.
 pub(super) fn after_fork() {
     ACCOUNT_NS.store(0, Relaxed);
+    // The parent's.
+    OWN_THREADS.iter().for_each(|place| place.store(0, Relaxed));
 }
 
 /// CPU time that was spent for the profiler by threads that are not ours, or that are over.

@@ -47,6 +47,7 @@ pub(crate) fn began() -> u64 {
 pub(super) fn enrol() -> Option<&'static ThreadRecord> {
     let record = obtain(ThreadCpu::attach)?;
     exit::watch(record);
+    memory::note_drawn();
     #[cfg(feature = "stacks")]
     crate::scope::announce();
     Some(record)

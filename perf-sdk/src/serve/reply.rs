@@ -69,14 +69,18 @@ pub(super) async fn work<T: Send + 'static>(
 #[cfg(feature = "stacks")]
 static LONG_WORK: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
 
+/// That long one waits for a place.
+#[cfg(feature = "stacks")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one. It waits for its turn.
 #[cfg(feature = "stacks")]
 pub(super) async fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     use std::sync::{Arc, Mutex, PoisonError};
-    // Never closed.
-    let place = LONG_WORK.acquire().await.ok();
+    // Whoever has the places may not be there any more: in a forked child.
+    let place = tokio::time::timeout(PATIENCE, LONG_WORK.acquire()).await.ok().and_then(Result::ok);
     let (sender, receiver) = tokio::sync::oneshot::channel();
     let shared = Arc::new(Mutex::new(Some(work)));
     let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -32,7 +32,7 @@ pub(super) struct Signalled {
     /// Number of its name.
     pub(super) name: u32,
     /// That is the one that it keeps.
-    pub(super) is_named: bool,
+    is_named: bool,
     pub(super) is_known_to_recorder: bool,
     /// It gave a sample since it was last asked for [`is_quiet`](Self::is_quiet).
     pub(super) has_answered: bool,
@@ -76,6 +76,11 @@ impl Signalled {
         let thread = self.slot.thread();
         (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), linux::thread_cpu_ns(thread));
         self.is_deaf = linux::blocks_signal(thread);
+    }
+
+    /// Neither its name is known yet nor whether it blocks the signal, or one of the two.
+    pub(super) fn is_unknown(&self) -> bool {
+        !self.is_named || self.looked_at.is_none()
     }
 
     /// The name that it has by now.

@@ -69,8 +69,8 @@ impl Threads {
     pub(super) fn patience(&self, first: Duration) -> Duration {
         let of = |signalled: &Signalled| {
             let is_new = signalled.began.elapsed() < NEW && !signalled.slot.has_stack();
-            let named = if signalled.is_named { Duration::MAX } else { NAMED };
-            if is_new { first.min(named) } else { named }
+            let known = if signalled.is_unknown() { NAMED } else { Duration::MAX };
+            if is_new { first.min(known) } else { known }
         };
         self.signalled.values().map(of).min().unwrap_or(Duration::MAX)
     }
@@ -132,7 +132,7 @@ impl Threads {
                     }
                 },
                 // A thread bears the name of who made it, until it gives itself one. By then one that waits for signals blocks them.
-                Some(signalled) if !signalled.is_named && signalled.began.elapsed() > NAMED => {
+                Some(signalled) if signalled.is_unknown() && signalled.began.elapsed() > NAMED => {
                     signalled.set_name(table);
                     self.look_at(thread, how);
                 }

@@ -346,6 +346,8 @@ fn chosen() {
 fn silent() {
     let handle = start();
     let thread = named("silent", || {
+        // One that the recorder knows.
+        perf_sdk::measure("first", || ());
         // SAFETY: valid sets of signals.
         unsafe {
             let mut all: libc::sigset_t = std::mem::zeroed();
@@ -379,7 +381,7 @@ fn silent() {
     let seen = Duration::from_nanos(both.wall_ns);
     println!("seen for {seen:?}, could be asked for {:?}", ended - freed);
     assert!(freed > began + ms(200) && ended > freed + ms(200), "neither shorter nor longer");
-    assert!(seen < (ended - freed) + ms(100) && seen + ms(400) > ended - freed, "{seen:?} of {:?}", ended - freed);
+    assert!(seen < (ended - freed) + ms(300) && seen + ms(400) > ended - freed, "{seen:?} of {:?}", ended - freed);
 }
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);

@@ -110,6 +110,15 @@ fn beside<T>(threads: usize, capture: impl FnOnce() -> T) -> T {
     })
 }
 
+/// Sets the flag when it drops: threads that wait for it end even where a scenario fails.
+struct Stops<'a>(&'a AtomicBool, bool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(self.1, Relaxed);
+    }
+}
+
 /// Waits until `is_so`, ten seconds at most.
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
@@ -356,6 +365,7 @@ fn pending_signals() {
     limit(libc::RLIMIT_SIGPENDING, 64);
     let handle = builder().stacks("cpu-timer").start().unwrap();
     let profile = thread::scope(|scope| {
+        let _stops = Stops(&STOP, true);
         for _ in 0..100 {
             // Half a processor all together: other tests run beside this one.
             scope.spawn(|| {
@@ -366,9 +376,7 @@ fn pending_signals() {
             });
         }
         until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= 36));
-        let profile = handle.cpu_profile(Duration::from_secs(2), None).unwrap();
-        STOP.store(true, Relaxed);
-        profile
+        handle.cpu_profile(Duration::from_secs(2), None).unwrap()
     });
     assert!(profile.refused >= 36 && profile.samples > 0, "{} refused, {} samples", profile.refused, profile.samples);
     assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());

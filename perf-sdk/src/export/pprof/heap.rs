@@ -208,11 +208,14 @@ fn subtract<K: Ord>(now: &mut BTreeMap<K, Values>, before: BTreeMap<K, Values>) 
     }
 }
 
-/// A stack that is not there any more lost its frames when its code was unloaded: what it had is with its scope alone.
+/// A stack that is not there any more, or has less, lost its frames when its code was unloaded: what it had is with its scope alone.
+#[cfg(feature = "stacks")]
 fn subtract_stacks(now: &mut AtStacks, before: AtStacks) {
     let mut moved = AtStacks::new();
     for (key, was) in before {
-        let key = if now.contains_key(&key) { key } else { (key.0, Vec::new()) };
+        // What was allocated grows, where it is the same.
+        let is_same = |values: &Values| values[0] >= was[0] && values[1] >= was[1];
+        let key = if now.get(&key).is_some_and(is_same) { key } else { (key.0, Vec::new()) };
         moved.entry(key).or_default().iter_mut().zip(was).for_each(|(sum, was)| *sum += was);
     }
     subtract(now, moved);

@@ -66,7 +66,7 @@ pub(super) enum Unavailable {
 ///
 /// How far a thread is from its next sample was drawn under the rate before: that sample weighs as much as it stands for under that rate.
 ///
-/// **Blind spot.** Of a thread that was never sampled that is not known: its first sample may weigh too much or too little. Where the rate became
+/// **Blind spot.** Of a thread that was neither sampled nor made a profiled call before that is not known: its first sample may weigh too much or too little. Where the rate became
 /// finer, as much as the rate before may go by unseen once.
 pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     std::hint::black_box(&CONFIGURATION);
@@ -101,6 +101,15 @@ pub(super) fn set_active(active: bool) {
 /// Bytes from one sample to the next, in the mean; `None` where none was ever taken.
 pub(crate) fn sample_bytes() -> Option<u64> {
     Some(RATE.load(Relaxed)).filter(|rate| *rate > 0)
+}
+
+/// On a thread that is new: its way to the next sample was drawn a moment ago.
+pub(crate) fn note_drawn() {
+    DRAWN_UNDER.with(|rate| {
+        if rate.get() == 0 {
+            rate.set(RATE.load(Relaxed));
+        }
+    });
 }
 
 /// The most that this was: what is sampled now may have been drawn under that.

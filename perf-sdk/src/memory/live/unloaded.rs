@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// Ranges that are remembered, the newest ones.
 const MOST: usize = 1 << 10;
@@ -39,7 +41,14 @@ pub(super) struct Unloaded(Vec<Gone>);
 
 impl Unloaded {
     pub(super) fn so_far() -> Self {
-        Self(RANGES.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        // It is held for moments; but whoever holds it may not be there any more, in a forked child.
+        for _ in 0..100 {
+            if let Ok(ranges) = RANGES.try_lock() {
+                return Self(ranges.clone());
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Self(Vec::new())
     }
 
     /// Whether one of the frames was in code that is gone, of a stack seen [then](now).

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use perf_sdk::snapshot::HeapStacks;
 
-use super::{builder, busy, in_child};
+use super::{Stops, builder, busy, in_child};
 
 /// Numbers that only depend on where they began.
 struct Random(u64);
@@ -116,6 +116,7 @@ pub(super) fn robust() {
         }
     };
     let profile = thread::scope(|scope| {
+        let _stops = Stops(&goes_on, false);
         for thread in 0..threads {
             let act = &act;
             scope.spawn(move || act(thread));
@@ -129,7 +130,6 @@ pub(super) fn robust() {
                 profile = take();
             }
         }
-        goes_on.store(false, Relaxed);
         profile
     });
     let done: Vec<u64> = done.iter().map(|count| count.load(Relaxed)).collect();
