@@ -48,7 +48,9 @@ pub(in super::super) fn blocks_signal(thread: u32) -> bool {
     // While a thread waits for signals, the kernel does not list those as blocked.
     let is_waiting =
         || read("syscall").split(' ').next().and_then(|call| call.parse().ok()) == Some(libc::SYS_rt_sigtimedwait);
-    blocked.is_none_or(|mask| mask & (1 << (SIGNAL - 1)) != 0) || is_waiting()
+    // The C library keeps its own first real-time signal out of programs' masks, and blocks it only for moments of its own: while a thread starts, say.
+    const OWN: u64 = 1 << 31;
+    blocked.is_none_or(|mask| mask & (1 << (SIGNAL - 1)) != 0 && mask & OWN == 0) || is_waiting()
 }
 
 /// The clock of a thread's CPU time.
