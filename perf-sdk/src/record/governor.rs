@@ -277,7 +277,8 @@ impl Governor {
 }
 
 impl Governor {
-    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that nothing is biased.
+    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that
+    /// nothing is biased but for the blind spot of `memory::live::hooks::start`.
     fn thin_out_heap(&mut self, allowed_ns: f64) {
         let heap_ns = memory::sampling_ns();
         let spent_ns = heap_ns.saturating_sub(self.heap_ns) as f64;

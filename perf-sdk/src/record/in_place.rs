@@ -105,7 +105,7 @@ impl ThreadRecord {
         self.in_place.due.set(self.serial().wrapping_add(gap));
         let (asked, flushing) = (self.asked(), self.in_place.flushing.get());
         let (mut work, mut done, mut took) = (Some(work), None, 0);
-        // Twice, at first without the work: this code, which runs seldom, is in no cache, and brought a poll of 60 ns to 360.
+        // Twice, at first without the work: this code, which runs seldom, is in no cache, and its misses would be the call's.
         for is_work in black_box([false, true]) {
             let start = self.wall.ticks();
             if is_work {

@@ -53,7 +53,7 @@ impl Unloaded {
 
     /// Whether one of the frames was in code that is gone, of a stack seen [then](now).
     pub(super) fn holds_any(&self, frames: &[u64], then: u32) -> bool {
-        let later = self.0.iter().filter(|gone| gone.since > then);
-        later.into_iter().any(|gone| frames.iter().any(|frame| gone.code.contains(frame)))
+        let mut later = self.0.iter().filter(|gone| gone.since > then);
+        later.any(|gone| frames.iter().any(|frame| gone.code.contains(frame)))
     }
 }
