@@ -150,7 +150,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         push::probe(&files.folder).map_err(|source| Error::Profiles { folder: files.folder.clone(), source })?;
     }
     crate::record::began();
-    crate::record::set_limit_bytes(config.memory_bytes);
+    crate::footprint::set_limit_bytes(config.memory_bytes);
     crate::memory::sample_heap(config.heap_bytes);
     if let Some(rules) = &config.leaks {
         crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);

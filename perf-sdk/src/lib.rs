@@ -30,6 +30,8 @@ mod config;
 mod error;
 pub mod export;
 #[cfg(feature = "enabled")]
+mod footprint;
+#[cfg(feature = "enabled")]
 mod governor;
 #[cfg(feature = "enabled")]
 mod handle;
@@ -47,6 +49,8 @@ mod once;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
 mod outcome;
+#[cfg(feature = "enabled")]
+mod pages;
 #[cfg(feature = "enabled")]
 mod pattern;
 #[cfg(feature = "pool")]

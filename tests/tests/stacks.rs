@@ -46,6 +46,21 @@ scenarios! {
     off,
     seccomp_events,
     seccomp_later,
+    little_stack,
+    small_alternate,
+    hole,
+    waits_for_signals,
+}
+
+/// The standard library says that a stack has overflowed, however often it is sampled meanwhile.
+#[test]
+fn an_overflow_is_said() {
+    for round in 0..12 {
+        let output = Command::new(STACKS).arg("overflow").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("thread 'deep one'") && said.contains("has overflowed its stack"), "{round}: {said}");
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(6), "{round}");
+    }
 }
 
 /// The pprof crate leaves a file for each process that used it.

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{Config, Listen, values};
 use crate::error::Error;
+use crate::footprint::DEFAULT_LIMIT_BYTES;
 use crate::leak::Rules;
 use crate::rate::Rate;
-use crate::record::DEFAULT_LIMIT_BYTES;
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 use crate::snapshot::Finding;

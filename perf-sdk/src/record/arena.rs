@@ -6,34 +6,13 @@
 
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::footprint::{self, Part};
+use crate::pages::Pages;
 
 /// A thread's first chunk holds its record and some functions; each further one is twice as long, up to the largest.
 const FIRST_CHUNK_BYTES: usize = 16 * 1024;
 const LARGEST_CHUNK_BYTES: usize = 64 * 1024;
-/// What may be taken in all when nothing else is said.
-pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 64 << 20;
-/// The part of the limit, one in so many, that is left for what threads share.
-const RESERVED: u64 = 2;
-
-static MAPPED_BYTES: AtomicU64 = AtomicU64::new(0);
-static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
-
-/// Bytes taken from the system by all arenas.
-pub(crate) fn mapped_bytes() -> u64 {
-    MAPPED_BYTES.load(Relaxed)
-}
-
-/// What all arenas may take in all. Below what they have already, they get no more.
-pub(crate) fn set_limit_bytes(limit: u64) {
-    LIMIT_BYTES.store(limit, Relaxed);
-}
-
-/// What all arenas may take in all.
-pub(crate) fn limit_bytes() -> u64 {
-    LIMIT_BYTES.load(Relaxed)
-}
-
 /// A bump allocator of one thread's record; only the owner thread allocates.
 #[derive(Debug)]
 pub(crate) struct Arena {
@@ -124,20 +103,15 @@ impl Arena {
 impl Arena {
     #[cold]
     fn chunk(&self, bytes: usize) -> Option<*mut u8> {
-        let limit = limit_bytes();
-        let limit = if self.is_reserve { limit } else { limit - limit / RESERVED };
-        let taken = bytes as u64;
-        // Read before it is written: past the limit many threads come here often.
-        if MAPPED_BYTES.load(Relaxed).saturating_add(taken) > limit {
+        let part = if self.is_reserve { Part::Shared } else { Part::Threads };
+        if !footprint::take(part, bytes as u64) {
             return None;
         }
-        if MAPPED_BYTES.fetch_add(taken, Relaxed) + taken <= limit
-            && let Some(chunk) = map(bytes)
-        {
-            return Some(chunk);
+        let chunk = Pages::new(bytes);
+        if chunk.is_none() {
+            footprint::give(part, bytes as u64);
         }
-        MAPPED_BYTES.fetch_sub(taken, Relaxed);
-        None
+        Some(chunk?.leak().as_ptr())
     }
 }
 
@@ -146,31 +120,6 @@ impl Arena {
 /// # Safety
 /// Both must hold.
 pub(crate) unsafe trait Zeroed {}
-
-#[cfg(unix)]
-fn map(bytes: usize) -> Option<*mut u8> {
-    // SAFETY: an anonymous private mapping at an address of the system's choice touches no memory of ours.
-    let chunk = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        )
-    };
-    (chunk != libc::MAP_FAILED).then_some(chunk.cast())
-}
-
-#[cfg(not(unix))]
-fn map(bytes: usize) -> Option<*mut u8> {
-    use std::alloc::{GlobalAlloc, Layout, System};
-    let layout = Layout::from_size_align(bytes, 4096).ok()?;
-    // SAFETY: the layout is not empty.
-    let chunk = unsafe { System.alloc_zeroed(layout) };
-    (!chunk.is_null()).then_some(chunk)
-}
 
 #[cfg(test)]
 mod tests {
@@ -189,6 +138,6 @@ mod tests {
         assert!(a.iter().chain(big).all(|n| *n == 0) && *b == 0);
         assert_eq!(ptr::from_ref(b).addr(), a.as_ptr().addr() + 24);
         assert_eq!(ptr::from_ref(c).addr(), a.as_ptr().addr() + 32);
-        assert!(mapped_bytes() >= (LARGEST_CHUNK_BYTES * 8 + FIRST_CHUNK_BYTES) as u64);
+        assert!(footprint::held_bytes() >= (LARGEST_CHUNK_BYTES * 8 + FIRST_CHUNK_BYTES) as u64);
     }
 }

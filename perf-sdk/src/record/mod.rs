@@ -49,7 +49,6 @@ pub(crate) use labelled::set_span;
 pub use labelled::{Labelled, with_labels};
 pub use user::{FutureExt, measure, record};
 
-pub(crate) use arena::{DEFAULT_LIMIT_BYTES, limit_bytes, mapped_bytes, set_limit_bytes};
 pub(crate) use counter::Counter;
 pub(crate) use dropped::{counts as dropped_counts, torn_read};
 #[cfg(feature = "tracing")]

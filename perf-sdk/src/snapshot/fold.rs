@@ -243,8 +243,8 @@ impl Fold {
         let profiler = Profiler {
             sites: self.by_site.len() as u64,
             threads,
-            memory_bytes: record::mapped_bytes(),
-            memory_limit_bytes: record::limit_bytes(),
+            memory_bytes: crate::footprint::held_bytes(),
+            memory_limit_bytes: crate::footprint::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             heap: memory::heap_state().to_owned(),
             #[cfg(feature = "stacks")]

@@ -25,6 +25,8 @@ pub(crate) enum Unavailable {
     Taken,
     /// The kernel does.
     Refused,
+    /// There is no memory for it.
+    Memory,
     /// The program handles the signal of the pprof crate.
     #[cfg(feature = "pprof")]
     ProfTaken,

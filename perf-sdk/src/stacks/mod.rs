@@ -4,6 +4,9 @@
 //! |---|---|
 //! | `engine` | the ways to signal a thread by its CPU time |
 //! | `slot`, `ring` | what a signal handler knows of its thread, and writes |
+//! | `gate` | lets a slot pass from thread to thread |
+//! | `walkers` | the unwinder in force, and what walks remember |
+//! | `lent` | alternate signal stacks of threads that are not sampled any more |
 //! | `unwind`, `image` | from registers to callers, by the tables of what is loaded |
 //! | `signalled` | one thread that is signalled |
 //! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
@@ -25,6 +28,10 @@
 )]
 
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod gate;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod lent;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod linux;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
 #[path = "absent.rs"]
@@ -39,6 +46,8 @@ mod slot;
 mod threads;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod unwind;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod walkers;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod wall;
 
@@ -130,6 +139,7 @@ pub(crate) fn state() -> String {
     let on = with_sampler(|sampler| sampler.state());
     let why_not = || match running().and_then(Running::unavailable) {
         Some(Unavailable::Taken) => "the program handles the signal SIGURG itself",
+        Some(Unavailable::Memory) => "there is no memory for it",
         Some(Unavailable::Refused) => "the kernel refuses CPU timers and perf events",
         #[cfg(feature = "pprof")]
         Some(Unavailable::ProfTaken) => "the program handles the signal SIGPROF itself",

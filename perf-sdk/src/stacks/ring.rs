@@ -1,6 +1,12 @@
 //! The samples of one thread: written by its signal handler, read by the sampler.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use crate::footprint::{self, Part};
+use crate::pages::Pages;
 
 /// Most frames of a sample; what lies further out is cut off.
 pub(super) const MAX_FRAMES: usize = 256;
@@ -8,20 +14,56 @@ pub(super) const MAX_FRAMES: usize = 256;
 const HEADER: usize = 5;
 /// And behind them, of a sample within a span.
 const SPAN: usize = 3;
-const WORDS: usize = 1 << 13;
+/// Of a ring: while few threads are sampled, and while many are.
+pub(super) const LARGE_WORDS: usize = 1 << 13;
+pub(super) const SMALL_WORDS: usize = 1 << 11;
+/// Words of a sample of usual depth.
+pub(super) const USUAL_WORDS: usize = 68;
 
 const CUT: u64 = 1 << 16;
 const LEAF_ONLY: u64 = 1 << 17;
 const IN_SPAN: u64 = 1 << 18;
 const WALL: u64 = 1 << 19;
 
-/// Words of memory, without a lock: a writer, a reader.
+/// Words of memory, without a lock: a writer, a reader. Without memory it takes nothing.
 #[derive(Debug)]
 pub(super) struct Ring {
-    words: Box<[AtomicU64]>,
+    /// Null: there are none.
+    words: AtomicPtr<AtomicU64>,
+    /// How many, a power of two.
+    count: AtomicUsize,
     /// Words ever written and read.
     written: AtomicU64,
     read: AtomicU64,
+}
+
+/// The memory of a ring.
+#[derive(Debug)]
+pub(super) struct Words(Pages, usize);
+
+impl Words {
+    /// `None`: there is no memory for it, or no more may be held.
+    pub(super) fn new(count: usize) -> Option<Self> {
+        let bytes = count * size_of::<u64>();
+        if !footprint::take(Part::Stacks, bytes as u64) {
+            return None;
+        }
+        let pages = Pages::new(bytes);
+        if pages.is_none() {
+            footprint::give(Part::Stacks, bytes as u64);
+        }
+        Some(Self(pages?, count))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.1
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        footprint::give(Part::Stacks, (self.1 * size_of::<u64>()) as u64);
+    }
 }
 
 /// What a sample says besides its frames.
@@ -56,6 +98,7 @@ pub(super) struct Sample {
 /// Room for a sample that is being written.
 pub(super) struct Open<'a> {
     ring: &'a Ring,
+    words: &'a [AtomicU64],
     start: u64,
     frames: usize,
 }
@@ -63,21 +106,44 @@ pub(super) struct Open<'a> {
 impl Ring {
     pub(super) fn new() -> Self {
         Self {
-            words: (0..WORDS).map(|_| AtomicU64::new(0)).collect(),
+            words: AtomicPtr::new(ptr::null_mut()),
+            count: AtomicUsize::new(0),
             written: AtomicU64::new(0),
             read: AtomicU64::new(0),
         }
     }
 
-    fn word(&self, at: u64) -> &AtomicU64 {
-        &self.words[at as usize % WORDS]
+    /// Without a writer beside it: the ring is empty, and has this memory from now on.
+    ///
+    /// # Safety
+    /// `words` live until other words are attached, or [`detach`](Self::detach) was called.
+    pub(super) unsafe fn attach(&self, words: &Words) {
+        self.detach();
+        self.count.store(words.1, Relaxed);
+        self.words.store(words.0.start().as_ptr().cast(), Release);
+    }
+
+    /// Without a writer beside it: the ring has no memory any more.
+    pub(super) fn detach(&self) {
+        self.words.store(ptr::null_mut(), Release);
+        self.clear();
+    }
+
+    /// `None`: it has no memory.
+    fn words(&self) -> Option<&[AtomicU64]> {
+        let words = ptr::NonNull::new(self.words.load(Acquire))?;
+        // SAFETY: attached with this count, and living until they are detached, which nobody does beside a writer; any
+        // bytes are valid numbers.
+        Some(unsafe { std::slice::from_raw_parts(words.as_ptr(), self.count.load(Relaxed)) })
     }
 
     /// Writer only: room for the longest sample, if there is.
     pub(super) fn open(&self) -> Option<Open<'_>> {
+        let words = self.words()?;
         let start = self.written.load(Relaxed);
         let used = start.wrapping_sub(self.read.load(Acquire)) as usize;
-        (used.saturating_add(HEADER + MAX_FRAMES + SPAN) <= WORDS).then_some(Open { ring: self, start, frames: 0 })
+        let fits = used.saturating_add(HEADER + MAX_FRAMES + SPAN) <= words.len();
+        fits.then_some(Open { ring: self, words, start, frames: 0 })
     }
 
     /// Reader only: forgets what was not read.
@@ -91,7 +157,8 @@ impl Ring {
         if start >= end {
             return false;
         }
-        let header = |at: usize| self.word(start + at as u64).load(Relaxed);
+        let Some(words) = self.words() else { return false };
+        let header = |at: usize| word(words, start + at as u64).load(Relaxed);
         let first = header(0);
         let frames = ((first & 0xffff) as usize).min(MAX_FRAMES);
         let is = |flag: u64| first & flag != 0;
@@ -120,7 +187,7 @@ impl Open<'_> {
         if self.frames == MAX_FRAMES {
             return false;
         }
-        self.ring.word(self.start + (HEADER + self.frames) as u64).store(frame, Relaxed);
+        word(self.words, self.start + (HEADER + self.frames) as u64).store(frame, Relaxed);
         self.frames += 1;
         true
     }
@@ -133,14 +200,18 @@ impl Open<'_> {
             | flag(facts.is_wall, WALL)
             | flag(facts.span.is_some(), IN_SPAN);
         let header = [self.frames as u64 | flags, facts.at, facts.scope, facts.labels, facts.weight_ns];
-        for (at, word) in (0..).zip(header) {
-            self.ring.word(self.start + at).store(word, Relaxed);
+        for (at, value) in (0..).zip(header) {
+            word(self.words, self.start + at).store(value, Relaxed);
         }
-        for (at, word) in (HEADER + self.frames..).zip(facts.span.into_iter().flatten()) {
-            self.ring.word(self.start + at as u64).store(word, Relaxed);
+        for (at, value) in (HEADER + self.frames..).zip(facts.span.into_iter().flatten()) {
+            word(self.words, self.start + at as u64).store(value, Relaxed);
         }
         self.ring.written.store(self.start + length(self.frames, facts.span.is_some()), Release);
     }
+}
+
+fn word(words: &[AtomicU64], at: u64) -> &AtomicU64 {
+    &words[at as usize % words.len()]
 }
 
 /// Words of a sample.
@@ -151,6 +222,14 @@ fn length(frames: usize, is_in_span: bool) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With its memory.
+    fn ring() -> (Ring, Words) {
+        let (ring, words) = (Ring::new(), Words::new(LARGE_WORDS).unwrap());
+        // SAFETY: the words live as long as the ring.
+        unsafe { ring.attach(&words) };
+        (ring, words)
+    }
 
     fn sample(n: u64) -> Sample {
         let facts = Facts {
@@ -176,7 +255,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_in_order_and_none_is_torn() {
         const SAMPLES: u64 = if cfg!(miri) { 200 } else { 50_000 };
-        let ring = Ring::new();
+        let (ring, _words) = ring();
         std::thread::scope(|threads| {
             threads.spawn(|| {
                 for n in 0..SAMPLES {
@@ -198,27 +277,38 @@ mod tests {
 
     #[test]
     fn a_full_ring_takes_no_more_until_it_is_read() {
-        let ring = Ring::new();
+        let (ring, _words) = ring();
         let mut written = 0;
         while write(&ring, &sample(256)) {
             written += 1;
         }
         // Of equal length, and room for a longest one.
-        assert_eq!(written, (WORDS - SPAN - HEADER - MAX_FRAMES) / length(256, true) as usize + 1);
+        assert_eq!(written, (LARGE_WORDS - SPAN - HEADER - MAX_FRAMES) / length(256, true) as usize + 1);
         let mut read = Sample::default();
         assert!(ring.take(&mut read) && write(&ring, &sample(256)) && !write(&ring, &sample(256)));
     }
 
     #[test]
     fn an_open_sample_that_is_dropped_was_never_there() {
-        let ring = Ring::new();
+        let (ring, _words) = ring();
         assert!(ring.open().unwrap().push(1));
         assert!(!ring.take(&mut Sample::default()));
     }
 
     #[test]
+    fn without_memory_it_takes_nothing() {
+        let (ring, words) = ring();
+        assert!(write(&ring, &sample(3)));
+        ring.detach();
+        assert!(!write(&ring, &sample(3)) && !ring.take(&mut Sample::default()));
+        // SAFETY: the words live as long as the ring.
+        unsafe { ring.attach(&words) };
+        assert!(write(&ring, &sample(3)) && ring.take(&mut Sample::default()));
+    }
+
+    #[test]
     fn no_more_frames_than_there_is_room_for() {
-        let ring = Ring::new();
+        let (ring, _words) = ring();
         let mut open = ring.open().unwrap();
         assert!((0..MAX_FRAMES as u64).all(|frame| open.push(frame)) && !open.push(0));
     }

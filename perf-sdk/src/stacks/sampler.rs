@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::engine::{Engine, Rules};
 use super::host::{Host, LEAST_LOOK, Unavailable};
 use super::image::Image;
+use super::lent;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
 use super::signalled::{Signals, is_usable};
@@ -14,6 +15,7 @@ use super::table::{Resolve, Seen, Table};
 use super::threads::Threads;
 use super::totals::{Picture, Totals, WallPicture};
 use super::unwind::Unwinder;
+use super::walkers;
 use super::wall::Wall;
 use super::wish::Wish;
 use crate::clock;
@@ -25,8 +27,6 @@ use crate::scope::Site;
 const LOOK: Duration = Duration::from_millis(250);
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 200;
-/// Samples of usual depth that fit into half of a ring.
-const RING_SAMPLES: u64 = 60;
 /// Reads of the memory map, which take the longer the more is mapped.
 const MAP_SHARE: u32 = 50;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
@@ -69,6 +69,10 @@ pub(super) struct Sampler {
 impl Sampler {
     /// On the thread that will look.
     pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
+        walkers::prepare();
+        if !linux::prepare_handler_stacks() {
+            return Err(Unavailable::Memory);
+        }
         match linux::install() {
             Installed::Ours => {}
             Installed::Taken => return Err(Unavailable::Taken),
@@ -101,6 +105,7 @@ impl Sampler {
             tick_ns: linux::tick_ns(),
             sample: Sample::default(),
         };
+        linux::learn();
         sampler.set_period();
         sampler.load_images();
         #[cfg(feature = "heap")]
@@ -150,7 +155,7 @@ impl Sampler {
         let spent_ns = self.totals().handler_ns;
         (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
         self.told_ns = spent_ns;
-        let fill = Duration::from_nanos(self.period_ns.saturating_mul(RING_SAMPLES));
+        let fill = Duration::from_nanos(self.period_ns.saturating_mul(self.threads.ring_samples()));
         let mut pause = if self.period_ns == 0 { LOOK } else { LOOK.min(fill) };
         pause = pause.min(self.threads.patience(Duration::from_nanos(2 * self.period_ns)));
         pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
@@ -286,7 +291,7 @@ impl Sampler {
     /// Reads what the handlers wrote.
     fn collect(&mut self) {
         for (thread, sampled) in self.threads.iter_mut() {
-            while sampled.slot.ring.take(&mut self.sample) {
+            while sampled.slot().ring.take(&mut self.sample) {
                 sampled.has_answered = true;
                 let facts = &self.sample.facts;
                 if facts.is_wall {
@@ -318,6 +323,7 @@ impl Sampler {
         }
         let how = self.signals();
         self.threads.end(&ended);
+        lent::sweep(&alive);
         self.threads.retry(how);
         self.threads.begin(&alive, &mut self.table, how);
         if self.threads.wants_scopes() {
@@ -325,7 +331,7 @@ impl Sampler {
         }
     }
 
-    /// Stacks of threads that were seen and whose stacks are not known.
+    /// The stack of the process's first thread.
     fn find_stacks(&mut self) {
         let unknown: Vec<&'static Slot> = self.threads.slots().filter(|slot| slot.wants_stack()).collect();
         let is_too_early = self.map_read.is_some_and(|(at, took)| at.elapsed() < took * MAP_SHARE);
@@ -336,7 +342,7 @@ impl Sampler {
         let map = Map::read();
         self.map_read = Some((start, start.elapsed()));
         if let Some(map) = map {
-            unknown.into_iter().for_each(|slot| slot.find_stack(|address| map.holding(address)));
+            unknown.into_iter().for_each(|slot| slot.find_main_stack(|address| map.holding(address)));
         }
     }
 
@@ -356,14 +362,14 @@ impl Sampler {
                 }
             }
         }
-        slot::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
+        walkers::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
     }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
         self.threads.end_all();
-        slot::replace_unwinder(None);
+        walkers::replace_unwinder(None);
     }
 }
 
@@ -376,5 +382,6 @@ fn counts() -> [u64; 3] {
             *sum += count.load(Relaxed);
         }
     }
+    sums[0] += linux::turned_away();
     sums
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::engine::Engine;
 use super::linux::{self, Event, Timer};
-use super::slot::{self, Slot};
+use super::slot::{Slot, Tenant};
 use super::table::Table;
 use crate::clock;
 
@@ -26,7 +26,7 @@ pub(super) struct Signals {
 
 /// One thread that is signalled by its CPU time, until this drops.
 pub(super) struct Signalled {
-    pub(super) slot: &'static Slot,
+    pub(super) tenant: Tenant,
     source: Option<Source>,
     pub(super) began: Instant,
     /// Number of its name.
@@ -44,11 +44,10 @@ pub(super) struct Signalled {
 }
 
 impl Signalled {
-    /// Not signalled yet. `None`: there are as many threads as can be.
+    /// Not signalled yet. `None`: there are as many threads as can be, or there is no memory for one more.
     pub(super) fn new(thread: u32) -> Option<Self> {
-        let slot = slot::take_slot(thread)?;
         Some(Self {
-            slot,
+            tenant: Tenant::new(thread)?,
             source: None,
             began: Instant::now(),
             name: 0,
@@ -61,37 +60,41 @@ impl Signalled {
         })
     }
 
+    pub(super) fn slot(&self) -> &'static Slot {
+        self.tenant.slot
+    }
+
     /// It ran since the last look and was not heard of: it may block the signal.
     pub(super) fn is_quiet(&mut self) -> bool {
         if mem::take(&mut self.has_answered) {
             self.looked_at_ns = None;
             return false;
         }
-        let now_ns = linux::thread_cpu_ns(self.slot.thread());
+        let now_ns = linux::thread_cpu_ns(self.slot().thread());
         now_ns.is_some() && now_ns != self.looked_at_ns
     }
 
     /// Looks whether it blocks the signal, or waits for signals and would take ours for one of them.
     pub(super) fn look(&mut self) {
-        let thread = self.slot.thread();
+        let thread = self.slot().thread();
         (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), linux::thread_cpu_ns(thread));
         self.is_deaf = linux::blocks_signal(thread);
     }
 
-    /// Neither its name is known yet nor whether it blocks the signal, or one of the two.
+    /// Its name is not known yet.
     pub(super) fn is_unknown(&self) -> bool {
-        !self.is_named || self.looked_at.is_none()
+        !self.is_named
     }
 
     /// The name that it has by now.
     pub(super) fn set_name(&mut self, table: &mut Table) {
-        self.name = table.thread(&linux::thread_name(self.slot.thread()));
+        self.name = table.thread(&linux::thread_name(self.slot().thread()));
         self.is_named = true;
     }
 
     /// Signalled so from now on, at first after `first_ns`. `false`: the system refuses.
     pub(super) fn signal(&mut self, Signals { engine, period_ns }: Signals, first_ns: u64) -> bool {
-        let (slot, thread) = (self.slot, self.slot.thread());
+        let (slot, thread) = (self.slot(), self.slot().thread());
         slot.set_period_ns(period_ns);
         if period_ns > 0
             && engine == Engine::Timer
@@ -118,7 +121,7 @@ impl Signalled {
     }
 
     fn end(&mut self) {
-        if !self.slot.set_page(ptr::null_mut()) {
+        if !self.slot().set_page(ptr::null_mut()) {
             // A handler may still be at the event's page.
             mem::forget(self.source.take());
         }
@@ -129,7 +132,6 @@ impl Signalled {
 impl Drop for Signalled {
     fn drop(&mut self) {
         self.end();
-        slot::give_slot_back(self.slot);
     }
 }
 

@@ -1,26 +1,31 @@
 //! What the sampler and the signal handler know of one thread.
 #![allow(unsafe_code)]
 
-use std::cell::UnsafeCell;
+use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
     Ordering::SeqCst,
 };
-use std::time::Duration;
 
-use super::linux;
-use super::ring::{Facts, Ring};
+use super::gate::Gate;
+use super::lent;
+use super::linux::{self, Alternate, WALK_BYTES};
+use super::ring::{Facts, LARGE_WORDS, Ring, SMALL_WORDS, Words};
 use super::table::Labels;
 use super::times;
-use super::unwind::{End, Memory, Registers, Unwinder};
+use super::unwind::{End, Registers};
+use super::walkers;
 use crate::clock;
 use crate::scope::{LabelSet, Scopes, Site, callers};
 
+/// While there are no more threads than that, each has a large ring.
+const FEW: usize = 64;
 /// Threads that can be sampled at a time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
-/// A handler needs some of this for itself: on a stack with less left, nothing is walked.
-const LEAST_STACK: u64 = 16 << 10;
+/// The stack of the process's first thread grows so far at most below what is known of it. Nothing else lies there, unless
+/// it was put there on purpose: the kernel leaves that much room (`mmap_base` in `arch/x86/mm/mmap.c`, and likewise elsewhere).
+const MAIN_REACH: u64 = 128 << 20;
 
 /// No thread has it.
 const NOBODY: u64 = u64::MAX;
@@ -29,9 +34,6 @@ const BLOCKED: u32 = u32::MAX;
 
 /// Slots stay for good, and pass from a thread that has ended to the next one.
 static SLOTS: [AtomicPtr<Slot>; MAX_SLOTS] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_SLOTS];
-
-/// What is loaded now; null: nobody samples.
-static UNWINDER: AtomicPtr<Unwinder> = AtomicPtr::new(ptr::null_mut());
 
 /// Counts of one thread, which only grow. Written by its handler.
 #[derive(Debug)]
@@ -50,45 +52,28 @@ pub(super) struct Slot {
     pub(super) number: u32,
     /// The kernel's id of the thread; 0: it is free. Written by the sampler.
     thread: AtomicU32,
-    /// How often the slot was taken. Signals of earlier threads' timers bear an earlier one.
-    generation: AtomicU32,
+    /// Lets handlers in. Signals of earlier threads' timers bear an earlier tenancy.
+    gate: Gate,
     /// The thread's own pointer, which tells it from those that had the slot before; 0: no signal came yet.
     pointer: AtomicU64,
     /// Of its last sample.
     stack_pointer: AtomicU64,
-    /// Its stack; both 0: not known yet. Written by the sampler.
+    /// Its stack; both 0: not known yet. Written by its handler, of the process's first thread by the sampler.
     stack: [AtomicU64; 2],
+    /// An alternate signal stack for it: the lowest address, and the size.
+    alternate: [AtomicU64; 2],
+    /// A handler has set that one.
+    has_alternate: AtomicBool,
     /// Its open calls, if it made a profiled one. Written by the sampler.
     scopes: AtomicPtr<Scopes>,
     /// What a signal of its timer stands for.
     period_ns: AtomicU64,
     /// Page that the kernel writes the thread's event to; null: it has a timer.
     page: AtomicPtr<u8>,
-    /// Handlers that are at this slot: of its thread, or late ones of a thread that had it before.
-    handlers: AtomicU32,
     /// What that event had counted at the last sample. Owner only.
     counted: AtomicU64,
     pub(super) ring: Ring,
     pub(super) counts: Counts,
-    /// Somebody on this thread is walking.
-    busy: AtomicBool,
-    /// What the walk uses, which may not be freed meanwhile.
-    in_use: AtomicPtr<Unwinder>,
-    /// Whoever made `busy` true.
-    memory: UnsafeCell<Memory>,
-}
-
-// SAFETY: all but `memory` is atomic, and that is for who holds `busy`.
-unsafe impl Sync for Slot {}
-
-/// While it lives, the walk is this one's.
-struct Walk<'a>(&'a Slot);
-
-impl Drop for Walk<'_> {
-    fn drop(&mut self) {
-        self.0.in_use.store(ptr::null_mut(), Release);
-        self.0.busy.store(false, Release);
-    }
 }
 
 impl Slot {
@@ -96,14 +81,15 @@ impl Slot {
         Self {
             number,
             thread: AtomicU32::new(0),
-            generation: AtomicU32::new(0),
+            gate: Gate::new(),
             pointer: AtomicU64::new(0),
             stack_pointer: AtomicU64::new(0),
             stack: [const { AtomicU64::new(0) }; 2],
+            alternate: [const { AtomicU64::new(0) }; 2],
+            has_alternate: AtomicBool::new(false),
             scopes: AtomicPtr::new(ptr::null_mut()),
             period_ns: AtomicU64::new(0),
             page: AtomicPtr::new(ptr::null_mut()),
-            handlers: AtomicU32::new(0),
             counted: AtomicU64::new(0),
             ring: Ring::new(),
             counts: Counts {
@@ -112,18 +98,16 @@ impl Slot {
                 spent: AtomicU64::new(0),
                 times: [const { AtomicU64::new(0) }; times::BUCKETS],
             },
-            busy: AtomicBool::new(false),
-            in_use: AtomicPtr::new(ptr::null_mut()),
-            memory: UnsafeCell::new(Memory::new_in()),
         }
     }
 
     pub(super) fn thread(&self) -> u32 {
-        self.thread.load(Acquire)
+        self.thread.load(SeqCst)
     }
 
-    pub(super) fn generation(&self) -> u32 {
-        self.generation.load(Relaxed)
+    /// How often it was given back, which signals of its timer bear.
+    pub(super) fn tenancy(&self) -> u32 {
+        self.gate.tenancy()
     }
 
     /// Sampler only: the page of the thread's event from now on. `false`: a handler may still be at the one before, which must stay.
@@ -136,16 +120,34 @@ impl Slot {
     }
 
     fn wait_for_handlers(&self) -> bool {
-        wait_until(|| self.handlers.load(SeqCst) == 0)
+        walkers::wait_until(|| self.gate.is_empty())
     }
 
-    /// In the handler: does `work` if the slot is meant, which may not pass to another thread meanwhile.
-    pub(super) fn handle(&self, is_meant: impl FnOnce() -> bool, work: impl FnOnce()) {
-        self.handlers.fetch_add(1, SeqCst);
-        if is_meant() {
-            work();
+    /// In the handler: does `work` if the slot is meant, which may not pass to another thread meanwhile. `tenancy` is what
+    /// the caller knows the slot by.
+    pub(super) fn handle<T>(
+        &self,
+        tenancy: u32,
+        is_meant: impl FnOnce() -> bool,
+        work: impl FnOnce() -> T,
+    ) -> Option<T> {
+        let _inside = self.gate.enter(tenancy)?;
+        is_meant().then(work)
+    }
+
+    /// In the handler, within [`handle`](Self::handle): the alternate signal stack for this thread.
+    pub(super) fn take_alternate(&self) -> Option<[u64; 2]> {
+        let [bytes, low] = [&self.alternate[1], &self.alternate[0]].map(|word| word.load(Acquire));
+        if bytes == 0 {
+            return None;
         }
-        self.handlers.fetch_sub(1, Release);
+        self.has_alternate.store(true, Relaxed);
+        Some([low, bytes])
+    }
+
+    /// Sampler only, when no handler comes any more: whether one has set the alternate stack.
+    pub(super) fn has_alternate(&self) -> bool {
+        self.has_alternate.load(Relaxed)
     }
 
     /// In the handler, within [`handle`](Self::handle): what the event has counted since this was last asked, by `read` of its page.
@@ -181,30 +183,37 @@ impl Slot {
         self.thread() == std::process::id()
     }
 
-    /// Sampler only: a sample came, and the stack is not known. That of the first thread grows.
+    /// Sampler only: it is the process's first thread, of which a sample came, and its stack is not known, or not so far
+    /// down: it grows.
     pub(super) fn wants_stack(&self) -> bool {
-        let at = self.stack_pointer.load(Relaxed);
-        let is_beyond = || self.is_main() && at < self.stack[0].load(Relaxed).saturating_add(LEAST_STACK);
-        at != 0 && (!self.has_stack() || is_beyond())
+        let [at, low] = [&self.stack_pointer, &self.stack[0]].map(|word| word.load(Relaxed));
+        let is_beyond = || at < low && at >= low.saturating_sub(MAIN_REACH);
+        at != 0 && self.is_main() && (!self.has_stack() || is_beyond())
     }
 
-    /// Sampler only: looks the stack up by what `holding` says is the mapping of an address.
-    pub(super) fn find_stack(&self, holding: impl Fn(u64) -> Option<[u64; 2]>) {
-        let pointer = self.pointer.load(Relaxed);
-        // The C library keeps a thread's control block at the upper end of its stack, and the kernel a few bytes of its own in that of the first
-        // thread. A mapping that holds neither is the stack of a coroutine, which may go away while the thread lives.
-        let Some([low, high]) = holding(self.stack_pointer.load(Relaxed)) else { return };
-        let is_within = |address: u64| (low..high).contains(&address);
-        let high = if is_within(pointer) {
-            // What lies above may be another mapping's.
-            pointer
-        } else if self.is_main() && is_within(linux::first_stack()) {
-            high
-        } else {
-            return;
-        };
-        self.stack[0].store(low, Relaxed);
-        self.stack[1].store(high, Release);
+    /// Sampler only: looks the stack of the process's first thread up by what `holding` says is the mapping of an address.
+    /// The kernel keeps a few bytes of its own in it. It is one mapping that no other joins, since it grows by itself.
+    pub(super) fn find_main_stack(&self, holding: impl Fn(u64) -> Option<[u64; 2]>) {
+        if let Some([low, high]) = holding(linux::first_stack()) {
+            self.set_stack(&(low..high));
+        }
+    }
+
+    fn set_stack(&self, stack: &Range<u64>) {
+        self.stack[0].store(stack.start, Relaxed);
+        self.stack[1].store(stack.end, Release);
+    }
+
+    /// In the handler, or in a hook on the thread: its own stack.
+    fn stack(&self) -> Option<Range<u64>> {
+        // The upper one is written last.
+        let [high, low] = [&self.stack[1], &self.stack[0]].map(|bound| bound.load(Acquire));
+        if high != 0 {
+            return Some(low..high);
+        }
+        let own = linux::own_stack()?;
+        self.set_stack(&own);
+        Some(own)
     }
 
     /// In the handler, on the slot's thread: whether it is. `pointer` is the calling thread's.
@@ -248,24 +257,30 @@ impl Slot {
         // SAFETY: a thread's scopes have a walker that `set_scopes` took from a slot, which is never freed.
         let slot = unsafe { &*walker.cast::<Self>() };
         let (registers, pointer) = linux::here();
-        // The slot may have passed to another thread.
-        let is_ours = ptr::eq(slot.scopes.load(Acquire), crate::scope::Slot::get().as_ptr());
-        // Its first signal tells whose it is.
-        if !is_ours || slot.pointer.load(Relaxed) != pointer {
-            return 0;
-        }
-        if !slot.has_stack() {
-            // Where to look for it.
-            slot.stack_pointer.store(registers.sp, Relaxed);
-            return 0;
-        }
-        let mut found = 0;
-        slot.walk(&registers, |address| {
-            frames[found] = address;
-            found += 1;
-            found < frames.len()
-        });
-        found
+        // The slot may have passed to another thread. Its first signal tells whose it is.
+        let is_ours = || {
+            ptr::eq(slot.scopes.load(SeqCst), crate::scope::Slot::get().as_ptr())
+                && slot.pointer.load(SeqCst) == pointer
+        };
+        let walk = || {
+            if slot.is_main() && !slot.has_stack() {
+                // So that it is looked for.
+                slot.stack_pointer.store(registers.sp, Relaxed);
+            }
+            // The walk goes on on the stack that it walks.
+            let has_room = slot.stack().is_some_and(|stack| registers.sp > stack.start + WALK_BYTES as u64);
+            if !has_room {
+                return 0;
+            }
+            let mut found = 0;
+            slot.walk(&registers, |address| {
+                frames[found] = address;
+                found += 1;
+                found < frames.len()
+            });
+            found
+        };
+        slot.handle(slot.tenancy(), is_ours, walk).unwrap_or(0)
     }
 
     /// The innermost profiled scope, the labels in force, and the span.
@@ -279,36 +294,21 @@ impl Slot {
         Facts { scope, labels, span: scopes.span.get(), ..Facts::default() }
     }
 
-    /// `None`: the stack is not known, not the thread's own, or somebody is walking it.
+    /// `None`: the stack is not known, not the thread's own, or all walkers are at work.
     fn walk(&self, registers: &Registers, frame: impl FnMut(u64) -> bool) -> Option<End> {
-        // The upper one is written last.
-        let [high, low] = [&self.stack[1], &self.stack[0]].map(|bound| bound.load(Acquire));
-        let sp = registers.sp;
-        if sp < low.saturating_add(LEAST_STACK) || sp >= high || self.busy.swap(true, Acquire) {
+        let (sp, stack) = (registers.sp, self.stack()?);
+        if !stack.contains(&sp) {
             return None;
         }
-        let walk = Walk(self);
-        let mut unwinder = UNWINDER.load(Acquire);
-        loop {
-            self.in_use.store(unwinder, SeqCst);
-            let now = UNWINDER.load(SeqCst);
-            if ptr::eq(now, unwinder) {
-                break;
-            }
-            unwinder = now;
-        }
-        // SAFETY: null, or one that is in force after it was marked as in use: `replace_unwinder` frees none that is marked.
-        let unwinder = unsafe { unwinder.as_ref() }?;
-        // SAFETY: whoever holds `busy` has it alone.
-        let memory = unsafe { &mut *self.memory.get() };
         let read = |address: u64| {
-            let is_stack = address >= sp && address < high - 7 && address.is_multiple_of(8);
-            // SAFETY: within this thread's own stack, above where it stands: mapped, and an aligned word. It may hold anything.
+            let is_stack = address >= sp && address < stack.end - 7 && address.is_multiple_of(8);
+            // SAFETY: within this thread's own stack, as the C library or, of the first thread, the kernel bounds it, above
+            // where it stands: mapped as long as the thread lives, and an aligned word. It may hold anything.
             is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
         };
-        let end = unwinder.walk(registers, &(sp..high), memory, read, frame);
-        drop(walk);
-        Some(end)
+        walkers::with_unwinder(self.number, |unwinder, memory| {
+            unwinder.walk(registers, &(sp..stack.end), memory, read, frame)
+        })
     }
 }
 
@@ -323,8 +323,48 @@ pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
     (0..MAX_SLOTS as u32).map_while(slot)
 }
 
+/// A slot for a thread that is sampled, with what belongs to it. Sampler only.
+pub(super) struct Tenant {
+    pub(super) slot: &'static Slot,
+    thread: u32,
+    memory: Option<(Words, Alternate)>,
+    /// The thread has: nobody has its alternate stack any more.
+    pub(super) has_ended: bool,
+}
+
+impl Tenant {
+    /// For a thread that is about to be sampled. `None`: there are as many as can be, or no memory for one more.
+    pub(super) fn new(thread: u32) -> Option<Self> {
+        let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
+        let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
+        let alternate = lent::alternate_of(thread)?;
+        // SAFETY: both are kept until the slot was given back, and for good if that fails: see `drop`.
+        let slot = unsafe { take_slot(thread, &words, &alternate) }?;
+        Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
+    }
+
+    /// Words of its ring.
+    pub(super) fn ring_words(&self) -> usize {
+        self.memory.as_ref().map_or(0, |(words, _)| words.count())
+    }
+}
+
+impl Drop for Tenant {
+    fn drop(&mut self) {
+        let Some((words, alternate)) = self.memory.take() else { return };
+        if !give_slot_back(self.slot) {
+            std::mem::forget((words, alternate));
+        } else if self.slot.has_alternate() && !self.has_ended {
+            lent::lend(self.thread, alternate);
+        }
+    }
+}
+
 /// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can be.
-pub(super) fn take_slot(thread: u32) -> Option<&'static Slot> {
+///
+/// # Safety
+/// `words` and `alternate` live until the slot was [given back](give_slot_back), and for good if that fails.
+unsafe fn take_slot(thread: u32, words: &Words, alternate: &Alternate) -> Option<&'static Slot> {
     let slot = match slots().find(|slot| slot.thread() == 0) {
         Some(slot) => slot,
         None => {
@@ -336,64 +376,46 @@ pub(super) fn take_slot(thread: u32) -> Option<&'static Slot> {
         }
     };
     slot.set_scopes(ptr::null());
-    // Of the thread before.
-    slot.ring.clear();
     for number in [&slot.stack_pointer, &slot.stack[1], &slot.stack[0], &slot.counted, &slot.pointer] {
         number.store(0, SeqCst);
     }
+    // SAFETY: as the caller promises; no handler is inside a free slot.
+    unsafe { slot.ring.attach(words) };
+    slot.has_alternate.store(false, Relaxed);
+    let [low, bytes] = alternate.place();
+    slot.alternate[0].store(low, Relaxed);
+    slot.alternate[1].store(bytes, Release);
     slot.thread.store(thread, SeqCst);
     Some(slot)
 }
 
-/// Sampler only: the thread has ended, or is signalled no more.
-pub(super) fn give_slot_back(slot: &Slot) {
-    slot.scopes.store(ptr::null_mut(), Release);
-    slot.pointer.store(NOBODY, Relaxed);
-    slot.stack[1].store(0, Release);
-    slot.generation.fetch_add(1, SeqCst);
+/// Sampler only: the thread has ended, or is signalled no more. `false`: a handler stays in it, which may use all that the
+/// slot was given; the slot is used no more.
+fn give_slot_back(slot: &Slot) -> bool {
+    slot.scopes.store(ptr::null_mut(), SeqCst);
+    slot.pointer.store(NOBODY, SeqCst);
     slot.thread.store(BLOCKED, SeqCst);
-    // One in which a handler stays is used no more.
-    if slot.wait_for_handlers() {
-        slot.thread.store(0, Release);
+    slot.gate.end_tenancy();
+    if !slot.wait_for_handlers() {
+        return false;
     }
+    slot.stack[1].store(0, Release);
+    slot.alternate[1].store(0, Release);
+    slot.ring.detach();
+    slot.thread.store(0, Release);
+    true
 }
 
 /// In a forked child: no thread of the parent's is here.
 pub(super) fn give_all_back() {
-    // It may be in use by this very thread, in a hook: it stays.
-    UNWINDER.store(ptr::null_mut(), SeqCst);
+    walkers::after_fork();
+    linux::free_handler_stacks();
     for slot in slots() {
         // They may have been forked away in the midst of it.
-        slot.busy.store(false, Relaxed);
-        slot.handlers.store(0, Relaxed);
-        slot.in_use.store(ptr::null_mut(), Relaxed);
+        slot.gate.after_fork();
         give_slot_back(slot);
     }
-}
-
-/// Sampler only: stacks are unwound by this one from now on.
-pub(super) fn replace_unwinder(new: Option<Box<Unwinder>>) {
-    let new = new.map_or(ptr::null_mut(), Box::into_raw);
-    let old = UNWINDER.swap(new, SeqCst);
-    if old.is_null() {
-        return;
-    }
-    // What is in use for longer is left where it is.
-    if wait_until(|| slots().all(|slot| !ptr::eq(slot.in_use.load(SeqCst), old))) {
-        // SAFETY: made by `Box::into_raw` above, in force no more, and nobody who took it before is still using it.
-        drop(unsafe { Box::from_raw(old) });
-    }
-}
-
-/// A handler takes microseconds, though its thread may be preempted in the midst of it: a second at most. `false`: not until then.
-fn wait_until(is_so: impl Fn() -> bool) -> bool {
-    (0..1_000).any(|_| {
-        let is_so = is_so();
-        if !is_so {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        is_so
-    })
+    lent::forget_parent();
 }
 
 /// The profiled scopes at a sample's scope, outermost first.

@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::host::LEAST_LOOK;
 use super::linux;
+use super::ring::{LARGE_WORDS, USUAL_WORDS};
 use super::signalled::{Signalled, Signals};
 use super::slot::Slot;
 use super::table::Table;
@@ -15,6 +17,9 @@ use crate::scope::Scopes;
 const NEW: Duration = Duration::from_secs(1);
 /// A thread that was there for that long has its name.
 const NAMED: Duration = Duration::from_millis(20);
+/// A thread is signalled once it is that old, or has run for so long.
+const SETTLED: Duration = Duration::from_millis(100);
+const SETTLED_CPU_NS: u64 = 200_000;
 /// Threads that could not be signalled are tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// Threads that may block the signal are looked at, so many each time; it takes some 30 µs each.
@@ -23,6 +28,8 @@ const LOOKED_AT: usize = 16;
 /// By the kernel's ids.
 pub(super) struct Threads {
     signalled: HashMap<u32, Signalled>,
+    /// When those were first seen that are not signalled yet.
+    newcomers: HashMap<u32, Instant>,
     /// Not listed when last looked for.
     absent: HashSet<u32>,
     refused: HashSet<u32>,
@@ -34,6 +41,7 @@ impl Threads {
     pub(super) fn new() -> Self {
         Self {
             signalled: HashMap::new(),
+            newcomers: HashMap::new(),
             absent: HashSet::new(),
             refused: HashSet::new(),
             retried: Instant::now(),
@@ -53,26 +61,34 @@ impl Threads {
         self.signalled.iter_mut()
     }
 
+    /// Samples of usual depth that fit into half of the smallest ring.
+    pub(super) fn ring_samples(&self) -> u64 {
+        let words = self.signalled.values().map(|signalled| signalled.tenant.ring_words()).min();
+        (words.unwrap_or(LARGE_WORDS) / USUAL_WORDS / 2) as u64
+    }
+
     pub(super) fn slots(&self) -> impl Iterator<Item = &'static Slot> {
-        self.signalled.values().map(|signalled| signalled.slot)
+        self.signalled.values().map(|signalled| signalled.slot())
     }
 
     /// With their names.
     pub(super) fn known<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = Thread<'a>> {
         self.signalled.iter().map(|(id, signalled)| {
             let (number, name) = (signalled.name, table.name(signalled.name));
-            Thread { id: *id, slot: signalled.slot, number, name }
+            Thread { id: *id, slot: signalled.slot(), number, name }
         })
     }
 
     /// How long new ones can be left alone; `first` is when one may have given its first sample, after which its stack can be found.
     pub(super) fn patience(&self, first: Duration) -> Duration {
         let of = |signalled: &Signalled| {
-            let is_new = signalled.began.elapsed() < NEW && !signalled.slot.has_stack();
+            let is_new = signalled.began.elapsed() < NEW && !signalled.slot().has_stack();
             let known = if signalled.is_unknown() { NAMED } else { Duration::MAX };
             if is_new { first.min(known) } else { known }
         };
-        self.signalled.values().map(of).min().unwrap_or(Duration::MAX)
+        let known = self.signalled.values().map(of).min().unwrap_or(Duration::MAX);
+        let is_new = self.newcomers.values().any(|seen| seen.elapsed() < SETTLED);
+        if is_new { known.min(LEAST_LOOK) } else { known }
     }
 
     pub(super) fn signal_all(&mut self, how: Signals) {
@@ -87,12 +103,15 @@ impl Threads {
         let ended = absent.intersection(&self.absent).copied().collect();
         self.absent = absent;
         self.refused.retain(|thread| alive.contains(thread));
+        self.newcomers.retain(|thread, _| alive.contains(thread));
         ended
     }
 
     pub(super) fn end(&mut self, ended: &[u32]) {
         for thread in ended {
-            self.signalled.remove(thread);
+            if let Some(mut signalled) = self.signalled.remove(thread) {
+                signalled.tenant.has_ended = true;
+            }
         }
     }
 
@@ -121,24 +140,40 @@ impl Threads {
 
     /// Begins with those that are new.
     pub(super) fn begin(&mut self, alive: &[u32], table: &mut Table, how: Signals) {
+        // As many as can be, or no memory for one more.
+        let mut is_full = false;
         for thread in alive.iter().copied() {
-            match self.signalled.get_mut(&thread) {
-                None => match Signalled::new(thread) {
-                    None => drop(self.refused.insert(thread)),
-                    Some(mut new) => {
-                        new.name = table.thread(&linux::thread_name(thread));
-                        self.signalled.insert(thread, new);
-                        self.signal(thread, how);
-                    }
-                },
-                // A thread bears the name of who made it, until it gives itself one. By then one that waits for signals blocks them.
-                Some(signalled) if signalled.is_unknown() && signalled.began.elapsed() > NAMED => {
+            if let Some(signalled) = self.signalled.get_mut(&thread) {
+                // A thread bears the name of who made it, until it gives itself one.
+                if signalled.is_unknown() && signalled.began.elapsed() > NAMED {
                     signalled.set_name(table);
                     self.look_at(thread, how);
                 }
-                Some(_) => {}
+            } else if self.has_settled(thread) {
+                is_full = is_full || !self.begin_with(thread, table, how);
+                if is_full {
+                    self.refused.insert(thread);
+                }
             }
         }
+    }
+
+    /// `false`: there are as many as can be, or no memory for one more.
+    fn begin_with(&mut self, thread: u32, table: &mut Table, how: Signals) -> bool {
+        let Some(mut new) = Signalled::new(thread) else { return false };
+        self.newcomers.remove(&thread);
+        new.name = table.thread(&linux::thread_name(thread));
+        new.look();
+        self.signalled.insert(thread, new);
+        self.signal(thread, how);
+        true
+    }
+
+    /// A thread that will block signals, to wait for them, does so before anything else; it must not be signalled until then.
+    /// One that has not run for long has nothing to say either.
+    fn has_settled(&mut self, thread: u32) -> bool {
+        let seen = self.newcomers.entry(thread).or_insert_with(Instant::now);
+        seen.elapsed() >= SETTLED || linux::thread_cpu_ns(thread).is_some_and(|ns| ns >= SETTLED_CPU_NS)
     }
 
     /// Some have no [scopes](Self::set_scopes) yet.
@@ -150,7 +185,7 @@ impl Threads {
     pub(super) fn set_scopes(&mut self, scopes: Vec<(u32, *const Scopes)>, table: &mut Table) {
         for (thread, scopes) in scopes {
             if let Some(signalled) = self.signalled.get_mut(&thread).filter(|known| !known.is_known_to_recorder) {
-                signalled.slot.set_scopes(scopes);
+                signalled.slot().set_scopes(scopes);
                 signalled.is_known_to_recorder = true;
                 // By now it has the name that it will keep.
                 signalled.set_name(table);

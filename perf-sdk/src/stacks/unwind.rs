@@ -145,6 +145,57 @@ mod tests {
     use super::super::linux::images;
     use super::*;
 
+    /// What a walk takes of the stack that it runs on: seen by what it overwrites.
+    #[test]
+    #[allow(unsafe_code)]
+    fn a_walk_takes_less_stack_than_is_kept_for_it() {
+        const BYTES: usize = 512 << 10;
+        const PAINT: u64 = 0xa5a5_5a5a_a5a5_5a5a;
+        /// Overwrites what lies below its caller.
+        #[inline(never)]
+        fn paint() -> usize {
+            let mut below = [0_u64; BYTES / 8];
+            below.iter_mut().for_each(|word| *word = std::hint::black_box(PAINT));
+            std::hint::black_box(&below).as_ptr().addr()
+        }
+        let walked = std::thread::Builder::new().stack_size(4 * BYTES).spawn(|| {
+            let mut images = images();
+            let unwinder = Unwinder::new(&mut images);
+            let mut memory = Memory::new_in();
+            super::super::linux::learn();
+            let stack = super::super::linux::own_stack().unwrap();
+            let (registers, _) = super::super::linux::here();
+            assert!(stack.contains(&registers.sp));
+            let read = |address: u64| {
+                let is_stack = address >= registers.sp && address < stack.end - 7 && address.is_multiple_of(8);
+                // SAFETY: within this thread's own stack.
+                is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
+            };
+            let (mut deepest, mut frames) = (0, 0);
+            // Rules that are remembered take less.
+            for _ in 0..2 {
+                let low = paint();
+                let end = unwinder.walk(&registers, &(registers.sp..stack.end), &mut memory, read, |_| {
+                    frames += 1;
+                    true
+                });
+                assert_eq!(end, End::Root);
+                let high = registers.sp as usize;
+                let is_painted = |at: usize| {
+                    // SAFETY: below this function's frame, painted above, within this thread's own stack.
+                    let word = unsafe { (at as *const u64).read_volatile() };
+                    word == PAINT
+                };
+                let first = (low..high).step_by(8).find(|at| !is_painted(*at)).unwrap();
+                deepest = deepest.max(high - first);
+            }
+            (deepest, frames)
+        });
+        let (bytes, frames) = walked.unwrap().join().unwrap();
+        println!("{bytes} bytes for {frames} frames");
+        assert!(frames > 4 && bytes < super::super::linux::WALK_BYTES / 2, "{bytes} bytes");
+    }
+
     /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it runs in a signal handler.
     #[test]
     fn nonsense_is_survived() {

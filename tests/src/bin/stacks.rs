@@ -2,6 +2,8 @@
 
 #[path = "stacks/fallback.rs"]
 mod fallback;
+#[path = "stacks/hazards.rs"]
+mod hazards;
 #[path = "stacks/resident.rs"]
 mod resident;
 #[path = "stacks/robust.rs"]
@@ -38,6 +40,12 @@ fn main() {
         ("seccomp_timers", seccomp::seccomp_timers),
         ("seccomp_later", seccomp::seccomp_later),
         ("robust", robust::robust),
+        ("little_stack", hazards::little_stack),
+        ("small_alternate", hazards::small_alternate),
+        ("overflow", hazards::overflow),
+        #[cfg(target_arch = "x86_64")]
+        ("hole", hazards::hole),
+        ("waits_for_signals", hazards::waits_for_signals),
         ("resident", resident::resident_memory),
         ("pprof_crate", fallback::pprof_crate),
         ("prof_taken", fallback::prof_taken),
@@ -126,6 +134,10 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(10), "waited for {what}");
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+fn samples(handle: &Handle) -> u64 {
+    handle.snapshot().stacks.map_or(0, |stacks| stacks.samples)
 }
 
 /// Runs `what` in a forked child, and expects it to be true there.

@@ -1,7 +1,8 @@
 //! The signal handler.
 //!
-//! It allocates nothing, takes no lock and makes no system call, except for one the first time that a thread which never made a profiled call
-//! is signalled by a perf event.
+//! It allocates nothing, takes no lock and makes no system call, except for one the first time that a thread is signalled
+//! whose alternate signal stack is too small, and one the first time that a thread which never made a profiled call is
+//! signalled by a perf event.
 //!
 //! The signal is `SIGURG`: by default it is ignored, so one that comes late, after `exec` or when nobody samples any more, does no harm, where a late
 //! `SIGPROF` ends the process; and whoever profiles by `SIGPROF` beside us is left alone.
@@ -15,20 +16,28 @@ use std::time::Instant;
 
 use super::super::slot::{MAX_SLOTS, Slot, slot, slots};
 use super::super::unwind::Registers;
+use super::alternate::least_bytes;
 use super::event;
+use super::handler_stacks;
 
 pub(in super::super) const SIGNAL: i32 = libc::SIGURG;
 /// In the upper half of the value that comes with our timers' signals.
 const MARK: u64 = 0x7065_7266;
-/// Below it: the slot's generation, and its number.
+/// Below it: the slot's tenancy, and its number.
 const NUMBER_BITS: u32 = 12;
 const _: () = assert!(MAX_SLOTS <= 1 << NUMBER_BITS);
 
 /// What comes with a signal of this slot's timer.
 pub(in super::super) fn value(slot: &Slot) -> usize {
-    (MARK << 32 | u64::from(slot.generation() << NUMBER_BITS) | u64::from(slot.number)) as usize
+    value_of(slot, slot.tenancy())
 }
 
+fn value_of(slot: &Slot, tenancy: u32) -> usize {
+    (MARK << 32 | u64::from(tenancy << NUMBER_BITS) | u64::from(slot.number)) as usize
+}
+
+/// An alternate stack that is not in force while a handler runs on it.
+const SS_AUTODISARM: i32 = 1 << 31;
 const SI_TIMER: i32 = -2;
 const SI_QUEUE: i32 = -1;
 /// `POLL_IN` to `POLL_HUP`.
@@ -75,8 +84,11 @@ pub(in super::super) fn install() -> Installed {
     // SAFETY: all fields are numbers or sets that may be empty.
     let mut ours: libc::sigaction = unsafe { mem::zeroed() };
     ours.sa_sigaction = (handle as unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) as *const ()).addr();
-    // NOTE: not on the alternate stack: Rust gives threads one of 8 KiB, and unwinding wants more. A stack with little left is not walked.
-    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART;
+    // On the alternate stack: the interrupted one may have nothing left. While it runs it is interrupted by no other handler,
+    // which would want room for itself.
+    ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+    // SAFETY: a valid place for a set.
+    unsafe { libc::sigfillset(&raw mut ours.sa_mask) };
     // SAFETY: a valid action; its handler has the signature that SA_SIGINFO asks for, and stays.
     if unsafe { libc::sigaction(SIGNAL, &raw const ours, ptr::null_mut()) } == 0 {
         Installed::Ours
@@ -136,31 +148,66 @@ fn action() -> Option<libc::sigaction> {
 }
 
 unsafe extern "C" fn handle(_signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: what the kernel hands to a handler with SA_SIGINFO.
-    let (info, context) = unsafe { (&*info.cast::<Info>(), &*context.cast::<libc::ucontext_t>()) };
-    if info.code == SI_TIMER {
+    // SAFETY: the arguments that it asks for; it does not unwind, and signals are blocked while this handler runs.
+    unsafe { handler_stacks::run(handle_with_room, info as usize, context as usize) };
+}
+
+/// With the addresses of what the kernel hands to a handler with SA_SIGINFO.
+unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
+    let (info, context) = (info as *const Info, context as *mut libc::ucontext_t);
+    // SAFETY: as the caller promises; the context is this handler's alone.
+    let (info, context) = unsafe { (&*info, &mut *context) };
+    if info.code == SI_TIMER || info.code == SI_QUEUE {
         let Some(slot) = slot(info.value as u32 & ((1 << NUMBER_BITS) - 1)) else { return };
-        let is_meant = || info.value == value(slot) && slot.is_of(thread_pointer());
-        slot.handle(is_meant, || {
-            let periods = 1 + u64::from(info.overrun.max(0) as u32);
-            slot.sample(&registers(context), Some(periods.saturating_mul(slot.period_ns())));
-        });
-    } else if info.code == SI_QUEUE {
-        // From the sampler, on a thread that may do nothing at all.
-        let Some(slot) = slot(info.value as u32 & ((1 << NUMBER_BITS) - 1)) else { return };
-        let is_meant = || info.value == value(slot) && slot.is_of(thread_pointer());
-        slot.handle(is_meant, || slot.sample(&registers(context), None));
+        let tenancy = slot.tenancy();
+        if info.value != value_of(slot, tenancy) {
+            return;
+        }
+        slot.handle(
+            tenancy,
+            || slot.is_of(thread_pointer()),
+            || {
+                // From a timer; or from the sampler, on a thread that may do nothing at all.
+                let periods = (info.code == SI_TIMER).then(|| 1 + u64::from(info.overrun.max(0) as u32));
+                let weight_ns = periods.map(|periods| periods.saturating_mul(slot.period_ns()));
+                set_alternate(slot, context);
+                slot.sample(&registers(context), weight_ns);
+            },
+        );
     } else if POLL.contains(&info.code)
         && let Some((slot, thread)) = own_slot()
     {
-        let is_meant = || slot.thread() == thread && slot.is_of(thread_pointer());
-        slot.handle(is_meant, || {
-            // SAFETY: the slot's page is that of an event that lives, and this is its thread.
-            let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
-            if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
-                slot.sample(&registers(context), Some(weight_ns));
-            }
-        });
+        slot.handle(
+            slot.tenancy(),
+            || slot.thread() == thread && slot.is_of(thread_pointer()),
+            || {
+                set_alternate(slot, context);
+                // SAFETY: the slot's page is that of an event that lives, and this is its thread.
+                let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
+                if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
+                    slot.sample(&registers(context), Some(weight_ns));
+                }
+            },
+        );
+    }
+}
+
+/// A thread without an alternate stack, or with one that is too small, has that of its slot from its next signal on.
+fn set_alternate(slot: &Slot, context: &mut libc::ucontext_t) {
+    let alternate = &mut context.uc_stack;
+    let is_set = alternate.ss_flags & libc::SS_DISABLE == 0 && alternate.ss_size > 0;
+    if is_set && alternate.ss_size >= least_bytes() {
+        return;
+    }
+    let Some([low, bytes]) = slot.take_alternate() else { return };
+    alternate.ss_sp = ptr::with_exposed_provenance_mut(low as usize);
+    alternate.ss_size = bytes as usize;
+    alternate.ss_flags = if is_set { alternate.ss_flags & SS_AUTODISARM } else { 0 };
+    // When the handler returns, the kernel takes what stands in the context. But not while it returns from a stack that is
+    // in force: so that one is replaced here, on a stack of ours.
+    if is_set {
+        // SAFETY: a stack that stays as long as the thread.
+        unsafe { libc::sigaltstack(alternate, ptr::null_mut()) };
     }
 }
 
@@ -218,7 +265,7 @@ pub(in super::super) fn here() -> (Registers, u64) {
 }
 
 /// What differs from thread to thread, and is the thread's own as long as it lives.
-fn thread_pointer() -> u64 {
+pub(super) fn thread_pointer() -> u64 {
     let pointer: u64;
     #[cfg(target_arch = "x86_64")]
     // SAFETY: the first word of the thread's control block holds its own address: the ABI's.

@@ -1,17 +1,25 @@
 //! Linux's part: signals by CPU time, and what is loaded where.
 
+mod alternate;
 mod event;
 mod handler;
+mod handler_stacks;
 mod images;
 mod memory_map;
+mod own_stack;
 mod threads;
 mod timer;
 
+pub(super) use alternate::Alternate;
 pub(super) use event::Event;
 #[cfg(feature = "heap")]
 pub(super) use handler::here;
 pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
+pub(super) use handler_stacks::{
+    WALK_BYTES, after_fork as free_handler_stacks, prepare as prepare_handler_stacks, turned_away,
+};
 pub(super) use images::{changes, images, is_in_program};
 pub(super) use memory_map::Map;
+pub(super) use own_stack::{learn, own_stack};
 pub(super) use threads::{blocks_signal, first_stack, thread_cpu_ns, thread_name, threads, tick_ns};
 pub(super) use timer::Timer;

@@ -1,0 +1,68 @@
+//! What the profiler holds in memory of its own, by part, and what it may hold.
+//!
+//! The limit is `PERF_MEMORY`. Half of it is for threads' own records, a quarter for sampling stacks; what threads share may
+//! take whatever is left.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// What may be held in all when nothing else is said.
+pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Who holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Records of single threads.
+    Threads,
+    /// Records that threads share.
+    Shared,
+    /// Rings, alternate signal stacks and tables of sampled stacks.
+    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    Stacks,
+}
+
+const PARTS: usize = 3;
+static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
+static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
+
+/// Bytes held by all parts.
+pub(crate) fn held_bytes() -> u64 {
+    HELD.iter().map(|held| held.load(Relaxed)).sum()
+}
+
+/// What may be held in all. Below what is held already, nobody gets more.
+pub(crate) fn set_limit_bytes(limit: u64) {
+    LIMIT_BYTES.store(limit, Relaxed);
+}
+
+/// What may be held in all.
+pub(crate) fn limit_bytes() -> u64 {
+    LIMIT_BYTES.load(Relaxed)
+}
+
+/// `false`: the part may not have so many bytes more.
+pub(crate) fn take(part: Part, bytes: u64) -> bool {
+    // Read before it is written: past the limit many threads come here often.
+    if !fits(part, bytes) {
+        return false;
+    }
+    HELD[part as usize].fetch_add(bytes, Relaxed);
+    if fits(part, 0) {
+        return true;
+    }
+    give(part, bytes);
+    false
+}
+
+/// The part holds so many bytes less.
+pub(crate) fn give(part: Part, bytes: u64) {
+    HELD[part as usize].fetch_sub(bytes, Relaxed);
+}
+
+fn fits(part: Part, more: u64) -> bool {
+    let (limit, own) = (limit_bytes(), HELD[part as usize].load(Relaxed).saturating_add(more));
+    match part {
+        Part::Threads => own <= limit - limit / 2,
+        Part::Stacks => own <= limit / 4,
+        Part::Shared => held_bytes().saturating_add(more) <= limit,
+    }
+}

@@ -1,0 +1,155 @@
+//! Where a thread's stack lies, as the thread itself reads it from the C library's description of it.
+//!
+//! A mapping that holds the stack pointer does not say so: neighbouring mappings merge, and a part of one may be unmapped
+//! later. The C library knows the exact bounds, and hands them out by `pthread_getattr_np`, which may allocate and lock. So
+//! where in its description they lie is found out once, by two threads with stacks of different sizes that ask it; from
+//! then on any thread, in a signal handler too, reads two words of its own description, which lives as long as the thread.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::ptr;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::thread;
+
+use super::handler::thread_pointer;
+
+/// The description is searched so far from the thread pointer, where that is within the stack's own block.
+const REACH: u64 = 4096;
+/// And so far otherwise: as long as any C library's is.
+const LEAST_REACH: u64 = 160;
+const WORD: u64 = 8;
+
+/// Bytes from the thread pointer to the first of the two words, with [`Form`] in the lowest bit; `UNKNOWN` until it is found.
+static PLACE: AtomicI64 = AtomicI64::new(UNKNOWN);
+const UNKNOWN: i64 = i64::MIN;
+
+/// How the bounds are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The low end, the size, and how much of that is the guard: glibc.
+    Low = 0,
+    /// The high end and the size, without a guard: musl.
+    High = 1,
+}
+
+/// Finds out where threads' bounds are. Without that, [`own_stack`] knows none.
+///
+/// **Cost.** Two threads that end at once, some 100 µs, the first time.
+pub(in super::super) fn learn() {
+    if PLACE.load(Relaxed) != UNKNOWN {
+        return;
+    }
+    let places_of = |stack_bytes: usize| {
+        let name = "perf-sdk-probe".to_owned();
+        let thread = thread::Builder::new().name(name).stack_size(stack_bytes).spawn(|| {
+            crate::signals::block_all();
+            places()
+        });
+        thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    };
+    let (first, second) = (places_of(160 << 10), places_of(224 << 10));
+    // Where both have theirs: of a chance equality in one of them nothing is left.
+    let mut common = first.iter().filter(|place| second.contains(place));
+    if let (Some(place), None) = (common.next(), common.next()) {
+        PLACE.store(*place, Relaxed);
+    }
+}
+
+/// On the calling thread: its stack, from the lowest address that it may use to where the C library keeps what it knows of
+/// the thread. `None`: not known, as for the process's first thread.
+///
+/// Neither allocates, nor locks, nor calls the system.
+pub(in super::super) fn own_stack() -> Option<Range<u64>> {
+    let place = PLACE.load(Relaxed);
+    if place == UNKNOWN {
+        return None;
+    }
+    let pointer = thread_pointer();
+    let word = |n: u64| {
+        let at = pointer.wrapping_add_signed(place & !1).wrapping_add(n * WORD);
+        // SAFETY: an aligned word of the description that the C library keeps of this very thread: two other threads
+        // found theirs at this distance from the thread pointer. It lives as long as the thread.
+        unsafe { (at as *const u64).read_volatile() }
+    };
+    let (low, end) = if place & 1 == Form::Low as i64 {
+        let (low, size, guard) = (word(0), word(1), word(2));
+        (low.checked_add(if guard < size { guard } else { 0 })?, low.checked_add(size)?)
+    } else {
+        (word(0).checked_sub(word(1))?, word(0))
+    };
+    // What lies above the thread pointer is not the stack.
+    let high = if (low..=end).contains(&pointer) { pointer } else { end };
+    (low != 0 && low < high).then_some(low..high)
+}
+
+/// On the calling thread: where in its description its bounds may be.
+fn places() -> Vec<i64> {
+    let Some((low, size)) = asked() else { return Vec::new() };
+    let (pointer, end) = (thread_pointer(), low + size);
+    let window = if (low..end).contains(&pointer) {
+        pointer.saturating_sub(REACH).max(low)..pointer.saturating_add(REACH).min(end)
+    } else if cfg!(target_arch = "x86_64") {
+        pointer..pointer + LEAST_REACH
+    } else {
+        pointer - LEAST_REACH..pointer
+    };
+    let first = window.start.next_multiple_of(WORD);
+    let count = window.end.saturating_sub(first) / WORD;
+    // SAFETY: aligned words of this thread's own block, or of the description at the thread pointer; volatile, since
+    // others may write to some of them.
+    let word = |n: u64| unsafe { ((first + n * WORD) as *const u64).read_volatile() };
+    (0..count.saturating_sub(2))
+        .filter_map(|n| {
+            let (at, length, guard) = (word(n), word(n + 1), word(n + 2));
+            let usable = |guard: u64| (at.wrapping_add(guard), length.wrapping_sub(guard)) == (low, size);
+            let form = match (at, length) {
+                // Older versions count the guard in.
+                _ if guard < length && (usable(guard) || usable(0)) => Form::Low,
+                (at, length) if (at, length) == (end, size) => Form::High,
+                _ => return None,
+            };
+            let distance = (first + n * WORD).wrapping_sub(pointer) as i64;
+            (distance & 1 == 0).then_some(distance | form as i64)
+        })
+        .collect()
+}
+
+/// The calling thread's low end and size, as the C library says.
+fn asked() -> Option<(u64, u64)> {
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let (mut low, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: valid places for the results; the attributes are initialised by the first call, read by the second and
+    // destroyed once.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        let asked = libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut low, &raw mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        (asked == 0).then_some((low.addr() as u64, size as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> u64 {
+        let local = 0_u8;
+        (&raw const local).addr() as u64
+    }
+
+    #[test]
+    fn threads_find_their_own_bounds_whatever_their_stacks_are() {
+        learn();
+        assert_ne!(PLACE.load(Relaxed), UNKNOWN);
+        for kibibytes in [64, 128, 1024, 8192] {
+            let found = thread::Builder::new().stack_size(kibibytes << 10).spawn(|| (own_stack(), asked(), here()));
+            let (found, asked, sp) = found.unwrap().join().unwrap();
+            let (found, (low, size)) = (found.unwrap(), asked.unwrap());
+            assert!(found.contains(&sp) && found.start >= low && found.end <= low + size, "{found:?} {low:x} {size:x}");
+            assert!(size >= (kibibytes as u64) << 10 && found.end - found.start > size - (32 << 10));
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Threads whose stacks are not what one would think.
+
+use std::arch::asm;
+use std::ffi::c_void;
+use std::hint::black_box;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use perf_sdk::Handle;
+
+use super::{builder, busy, samples, work};
+
+const PAGE: usize = 4096;
+
+/// Computes for so long without touching the stack in between.
+#[inline(always)]
+fn spin_in_registers(rounds: u64) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: counts a register down.
+    unsafe {
+        asm!("2:", "dec {n}", "jnz 2b", n = inout(reg) rounds => _, options(nomem, nostack));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: counts a register down.
+    unsafe {
+        asm!("2:", "subs {n}, {n}, #1", "b.ne 2b", n = inout(reg) rounds => _, options(nomem, nostack));
+    }
+}
+
+/// About 0.1 s on any machine of these years.
+const ROUNDS: u64 = 300_000_000;
+
+fn mapped(bytes: usize, protection: i32) -> *mut u8 {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let place = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
+    assert_ne!(place, libc::MAP_FAILED);
+    place.cast()
+}
+
+/// A thread of the C library's on this stack, which Rust knows nothing of: it has no alternate signal stack.
+fn c_thread(stack: *mut u8, bytes: usize, run: extern "C" fn(*mut c_void) -> *mut c_void) -> libc::pthread_t {
+    // SAFETY: valid attributes and places; the stack lives until the thread was joined.
+    unsafe {
+        let mut attributes = std::mem::zeroed();
+        assert_eq!(libc::pthread_attr_init(&raw mut attributes), 0);
+        assert_eq!(libc::pthread_attr_setstack(&raw mut attributes, stack.cast(), bytes), 0);
+        let mut thread = std::mem::zeroed();
+        assert_eq!(libc::pthread_create(&raw mut thread, &raw const attributes, run, stack.cast()), 0);
+        libc::pthread_attr_destroy(&raw mut attributes);
+        thread
+    }
+}
+
+fn join(thread: libc::pthread_t) {
+    // SAFETY: a thread that nobody joined before.
+    assert_eq!(unsafe { libc::pthread_join(thread, ptr::null_mut()) }, 0);
+}
+
+fn here() -> usize {
+    let local = 0_u8;
+    black_box(&raw const local).addr()
+}
+
+/// Calls itself until there is so much left above `low`, and computes there.
+#[inline(never)]
+fn deep(low: usize, left: usize, rounds: u64) -> usize {
+    if here() - low > left + 256 {
+        let below = deep(low, left, rounds);
+        return black_box(below) + 1;
+    }
+    spin_in_registers(rounds);
+    here()
+}
+
+static KNOWN: AtomicBool = AtomicBool::new(false);
+
+/// Computes until [`lets_go`] was called beside it. Takes little stack.
+fn until_known() {
+    let mut sum = 1;
+    while !KNOWN.load(Relaxed) {
+        sum = work(sum);
+    }
+}
+
+/// Computes until this thread has another alternate signal stack than one of so many bytes: its first sample gives it one.
+fn until_alternate(bytes: usize) {
+    let start = Instant::now();
+    loop {
+        black_box(work(1));
+        // SAFETY: only asks; a valid place for the answer.
+        let now = unsafe {
+            let mut now: libc::stack_t = std::mem::zeroed();
+            libc::sigaltstack(ptr::null(), &raw mut now);
+            now
+        };
+        if now.ss_size != bytes {
+            return;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "no sample came");
+    }
+}
+
+/// Waits until so many samples were taken, a minute at most.
+fn lets_go(handle: &Handle, more: u64) {
+    let (start, before) = (Instant::now(), samples(handle));
+    while samples(handle) < before + more {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited for samples");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    KNOWN.store(true, Relaxed);
+}
+
+static LEFT: AtomicU64 = AtomicU64::new(0);
+static PROFILED: AtomicBool = AtomicBool::new(false);
+
+/// Little of a stack is left, down to less than a signal's frame takes.
+pub(super) fn little_stack() {
+    const BYTES: usize = 64 << 10;
+    extern "C" fn run(low: *mut c_void) -> *mut c_void {
+        if PROFILED.load(Relaxed) {
+            busy(Duration::from_micros(10));
+        }
+        until_alternate(0);
+        deep(low.addr(), LEFT.load(Relaxed) as usize, ROUNDS);
+        ptr::null_mut()
+    }
+    let handle = builder().stacks_hz(1_000).start().unwrap();
+    for profiled in [false, true] {
+        PROFILED.store(profiled, Relaxed);
+        for left in [1_024, 1_536, 2_048, 3_072, 3_584, 8_192] {
+            LEFT.store(left, Relaxed);
+            let stack = mapped(PAGE + BYTES, libc::PROT_READ | libc::PROT_WRITE);
+            // SAFETY: the mapping made above: its first page is a guard.
+            let low = unsafe {
+                libc::mprotect(stack.cast(), PAGE, libc::PROT_NONE);
+                stack.add(PAGE)
+            };
+            let before = samples(&handle);
+            join(c_thread(low, BYTES, run));
+            println!("{left} bytes left, profiled {profiled}: {} samples", samples(&handle) - before);
+            assert!(samples(&handle) > before);
+            // SAFETY: the thread on it has ended.
+            unsafe { libc::munmap(stack.cast(), PAGE + BYTES) };
+        }
+    }
+}
+
+static HANDLED: AtomicU64 = AtomicU64::new(0);
+
+/// The program's own handler computes on an alternate stack of its own of 4 KiB.
+pub(super) fn small_alternate() {
+    extern "C" fn handler(_: i32) {
+        spin_in_registers(ROUNDS / 4);
+        HANDLED.fetch_add(1, Relaxed);
+    }
+    let handle = builder().stacks_hz(1_000).start().unwrap();
+    let before = samples(&handle);
+    std::thread::spawn(|| {
+        let guarded = mapped(2 * PAGE, libc::PROT_READ | libc::PROT_WRITE);
+        // SAFETY: the first page of that mapping; and the second one.
+        let alternate = unsafe {
+            libc::mprotect(guarded.cast(), PAGE, libc::PROT_NONE);
+            guarded.add(PAGE)
+        };
+        let stack = libc::stack_t { ss_sp: alternate.cast(), ss_flags: 0, ss_size: PAGE };
+        // SAFETY: a stack that stays, and a handler that stays.
+        unsafe {
+            assert_eq!(libc::sigaltstack(&raw const stack, ptr::null_mut()), 0);
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as extern "C" fn(i32) as usize;
+            action.sa_flags = libc::SA_ONSTACK;
+            libc::sigaction(libc::SIGUSR2, &raw const action, ptr::null_mut());
+        }
+        until_alternate(PAGE);
+        for _ in 0..20 {
+            // SAFETY: to this thread.
+            unsafe { libc::raise(libc::SIGUSR2) };
+        }
+    })
+    .join()
+    .unwrap();
+    assert_eq!(HANDLED.load(Relaxed), 20);
+    println!("{} samples", samples(&handle) - before);
+    assert!(samples(&handle) > before + 2);
+}
+
+/// A stack overflows while it is sampled: the message of the standard library says so.
+pub(super) fn overflow() {
+    #[inline(never)]
+    fn forever(n: u64) -> u64 {
+        let frame = black_box([n; 32]);
+        if n == u64::MAX { 0 } else { forever(n + 1) + frame[(n % 32) as usize] }
+    }
+    let _handle = builder().stacks_hz(4_000).start().unwrap();
+    let thread = std::thread::Builder::new().name("deep one".to_owned()).stack_size(16 << 20).spawn(|| {
+        busy(Duration::from_millis(5));
+        black_box(forever(0))
+    });
+    let _ = thread.unwrap().join();
+    unreachable!("the stack has overflowed");
+}
+
+/// A stack at the upper end of a mapping, another one at its lower end, and nothing in between any more; code that nobody
+/// can unwind, with a frame pointer into that nothing.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn hole() {
+    const BYTES: usize = 1 << 20;
+    const UPPER: usize = 256 << 10;
+    extern "C" fn run(stack: *mut c_void) -> *mut c_void {
+        let low = stack.addr() + UPPER - BYTES;
+        // Until the sampler knows where the stack lies.
+        until_known();
+        let (hole, lower) = (low + (256 << 10), low + (128 << 10));
+        // SAFETY: nobody uses this part.
+        unsafe { libc::munmap(ptr::with_exposed_provenance_mut(hole), 256 << 10) };
+        let code = nameless_code();
+        // SAFETY: the code below: switches to the stack at the lower end, computes, and comes back.
+        let code: extern "C" fn(usize, usize, u64) = unsafe { std::mem::transmute(code) };
+        for _ in 0..10 {
+            code(lower, hole + 1024, ROUNDS / 4);
+        }
+        ptr::null_mut()
+    }
+    let handle = builder().stacks_hz(99).start().unwrap();
+    let mapping = mapped(BYTES, libc::PROT_READ | libc::PROT_WRITE);
+    mapping.expose_provenance();
+    // SAFETY: within the mapping.
+    let upper = unsafe { mapping.add(BYTES - UPPER) };
+    let thread = c_thread(upper, UPPER, run);
+    lets_go(&handle, 8);
+    let before = samples(&handle);
+    join(thread);
+    println!("{} samples", samples(&handle) - before);
+    assert!(samples(&handle) > before + 10);
+}
+
+/// `fn(stack, frame_pointer, rounds)`, known to no table.
+#[cfg(target_arch = "x86_64")]
+fn nameless_code() -> *mut u8 {
+    const CODE: [u8; 26] = [
+        0x53, // push rbx
+        0x55, // push rbp
+        0x48, 0x89, 0xe3, // mov rbx, rsp
+        0x48, 0x89, 0xfc, // mov rsp, rdi
+        0x48, 0x89, 0xf5, // mov rbp, rsi
+        0x48, 0xff, 0xca, // dec rdx
+        0x75, 0xfb, // jnz -5
+        0x48, 0x89, 0xdc, // mov rsp, rbx
+        0x5d, // pop rbp
+        0x5b, // pop rbx
+        0xc3, // ret
+        0xcc, 0xcc, 0xcc, 0xcc,
+    ];
+    let code = mapped(PAGE, libc::PROT_READ | libc::PROT_WRITE);
+    // SAFETY: the mapping made above, which is made executable once it is written.
+    unsafe {
+        ptr::copy_nonoverlapping(CODE.as_ptr(), code, CODE.len());
+        libc::mprotect(code.cast(), PAGE, libc::PROT_READ | libc::PROT_EXEC);
+    }
+    code
+}
+
+/// Threads that wait for all signals get none of ours.
+pub(super) fn waits_for_signals() {
+    const THREADS: usize = 100;
+    let _handle = builder().stacks_hz(1_000).start().unwrap();
+    static STRAY: AtomicU64 = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let start = Instant::now();
+                // SAFETY: sets of signals, and places for results.
+                unsafe {
+                    let mut all = std::mem::zeroed();
+                    libc::sigfillset(&raw mut all);
+                    libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
+                    while start.elapsed() < Duration::from_secs(2) {
+                        spin_in_registers(ROUNDS / 200);
+                        let wait = libc::timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+                        if libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait) == libc::SIGURG {
+                            STRAY.fetch_add(1, Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(STRAY.load(Relaxed), 0);
+}
