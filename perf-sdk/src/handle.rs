@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
+use crate::fork::Lock;
 use crate::governor;
 #[cfg(feature = "pool")]
 use crate::pool::{Thresholds, Used};
@@ -46,7 +47,7 @@ struct Running {
     server: Mutex<Option<Server>>,
 }
 
-static RUNNING: Mutex<Weak<Running>> = Mutex::new(Weak::new());
+static RUNNING: Lock<Weak<Running>> = Lock::new(Weak::new());
 
 impl Handle {
     /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket, or when it is off.
@@ -129,7 +130,7 @@ impl Handle {
 
 /// The running profiler with an equal configuration, or a new one.
 pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
-    let mut slot = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut slot = RUNNING.lock();
     if let Some(running) = slot.upgrade()
         && running.process == process::id()
     {
@@ -138,6 +139,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
             Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
         };
     }
+    crate::sandbox::note_start();
     if let Err(unavailable) = clock::init(config.cpu_clock) {
         return Err(Error::Setting {
             place: "PERF_CPU_CLOCK".to_owned(),

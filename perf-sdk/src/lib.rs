@@ -27,14 +27,20 @@ mod background;
 mod clock;
 #[cfg(feature = "enabled")]
 mod config;
+#[cfg(all(feature = "enabled", unix))]
+mod descriptors;
 mod error;
 pub mod export;
 #[cfg(feature = "enabled")]
 mod footprint;
 #[cfg(feature = "enabled")]
+mod fork;
+#[cfg(feature = "enabled")]
 mod governor;
 #[cfg(feature = "enabled")]
 mod handle;
+#[cfg(feature = "enabled")]
+mod headroom;
 mod histogram;
 #[cfg(feature = "enabled")]
 mod leak;
@@ -62,6 +68,8 @@ mod push;
 mod rate;
 #[cfg(feature = "enabled")]
 mod record;
+#[cfg(feature = "enabled")]
+mod sandbox;
 #[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "enabled")]

@@ -34,7 +34,7 @@ pub(crate) use choice::{engine, init};
 pub(crate) use coarse::{coarse, tick};
 pub(crate) use engine::Engine;
 #[cfg(all(target_os = "linux", not(miri), feature = "stacks"))]
-pub(crate) use linux::{EXCLUDE_HYPERVISOR, PerfAttributes, perf_is_risky};
+pub(crate) use linux::{EXCLUDE_HYPERVISOR, PerfAttributes};
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{DEFAULT_INTERVAL, ThreadCpu};
 pub(crate) use wall::{OWN_PART, Wall, wall};

@@ -1,10 +1,11 @@
 //! All pools that live.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::out::Out;
 use crate::accounts::{BumpAccount, Checkout, PoolAccount};
 use crate::clock;
+use crate::fork::Lock;
 use crate::scope::Site;
 
 /// A pool of whatever kind.
@@ -21,11 +22,11 @@ pub(super) trait AnyPool: Send + Sync {
     }
 }
 
-static POOLS: Mutex<Vec<Weak<dyn AnyPool>>> = Mutex::new(Vec::new());
+static POOLS: Lock<Vec<Weak<dyn AnyPool>>> = Lock::new(Vec::new());
 
 /// `false`: there is one of this name.
 pub(super) fn add(pool: &Arc<dyn AnyPool>) -> bool {
-    let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut pools = POOLS.lock();
     pools.retain(|known| known.strong_count() > 0);
     if pools.iter().any(|known| known.upgrade().is_some_and(|known| known.name() == pool.name())) {
         return false;
@@ -36,7 +37,7 @@ pub(super) fn add(pool: &Arc<dyn AnyPool>) -> bool {
 
 /// By name.
 pub(super) fn all() -> Vec<Arc<dyn AnyPool>> {
-    let pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let pools = POOLS.lock();
     let mut pools: Vec<Arc<dyn AnyPool>> = pools.iter().filter_map(Weak::upgrade).collect();
     pools.sort_by(|a, b| a.name().cmp(b.name()));
     pools

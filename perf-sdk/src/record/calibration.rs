@@ -1,13 +1,12 @@
 //! Empty calls, timed: on a record of their own, which no reader sees.
 
-use std::sync::Mutex;
-
 use super::call;
 use super::future::Call;
 use super::guard;
 use super::overhead::{Cost, OwnPart};
 use super::thread::ThreadRecord;
 use crate::clock::{self, OWN_PART, ThreadCpu};
+use crate::fork::Lock;
 use crate::memory;
 use crate::outcome::Outcome;
 use crate::scope::{Options, Sample, Site, Slot, Source};
@@ -27,7 +26,7 @@ static SAMPLED: [Site; MANY] = [const { site(Sample::OneIn(2)) }; MANY];
 static PASSED: [Site; MANY] = [const { site(Sample::Never) }; MANY];
 
 /// The record of a calibration that is over.
-static SPARE: Mutex<Option<&'static ThreadRecord>> = Mutex::new(None);
+static SPARE: Lock<Option<&'static ThreadRecord>> = Lock::new(None);
 
 const fn site(sample: Sample) -> Site {
     let name = "calibration";
@@ -50,7 +49,7 @@ impl Calibration {
     /// `None` when there is no memory for it.
     pub(super) fn new() -> Option<Self> {
         let cpu = memory::uncounted(ThreadCpu::attach);
-        let spare = SPARE.try_lock().ok().and_then(|mut spare| spare.take());
+        let spare = SPARE.try_lock().and_then(|mut spare| spare.take());
         let record = match spare {
             Some(record) => {
                 record.set_cpu(cpu);
@@ -167,7 +166,7 @@ impl Kinds {
 impl Drop for Calibration {
     fn drop(&mut self) {
         self.record.cpu().detach();
-        if let Ok(mut spare) = SPARE.try_lock() {
+        if let Some(mut spare) = SPARE.try_lock() {
             *spare = Some(self.record);
         }
     }

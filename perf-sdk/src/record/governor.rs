@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
 use super::budget::{self, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
@@ -13,6 +12,7 @@ use super::registry::records;
 use super::shared::shared_sites;
 use super::switch::Moment;
 use crate::clock::{self, ThreadCpu};
+use crate::fork::Lock;
 use crate::memory;
 use crate::scope::Site;
 
@@ -32,7 +32,7 @@ const HEAP_MOST: f64 = 8.0;
 
 /// Threads of ours, by kernel id; 0: a free place.
 static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
-static READING: Mutex<Option<Reading>> = Mutex::new(None);
+static READING: Lock<Option<Reading>> = Lock::new(None);
 
 /// Shares of the process's CPU time, between two looks.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,7 @@ pub(crate) struct Reading {
 
 /// The latest look; `None` before the first and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
-    READING.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    READING.lock().clone()
 }
 
 /// All that the account has found so far.
@@ -272,7 +272,7 @@ impl Governor {
             floor: of_spent(floor_ns),
             floor_sites: dearest(floor_sites, of_spent),
         };
-        *READING.lock().unwrap_or_else(PoisonError::into_inner) = Some(reading);
+        *READING.lock() = Some(reading);
     }
 }
 
@@ -296,7 +296,7 @@ impl Drop for Governor {
         let totals = Totals::read();
         totals.0.values().for_each(|(site, _)| site.allow(1));
         begin_anew(&totals.0.keys().copied().collect::<Vec<_>>());
-        *READING.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *READING.lock() = None;
     }
 }
 

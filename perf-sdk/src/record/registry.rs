@@ -136,6 +136,7 @@ mod exit {
 
     use super::{ThreadRecord, forget_all, release};
     use crate::clock;
+    use crate::fork::{self, Hook};
     use crate::scope::Slot;
 
     pub(super) fn watch(record: &'static ThreadRecord) {
@@ -144,8 +145,7 @@ mod exit {
             let mut key = 0;
             // SAFETY: `key` is a valid place for the result; the destructor has the signature that is asked for.
             let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0;
-            // SAFETY: the handler has the signature that is asked for and lives as long as the process.
-            unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+            fork::register(&HOOK);
             made.then_some(key)
         });
         if let Some(key) = key {
@@ -163,7 +163,9 @@ mod exit {
         release(ThreadRecord::of(slot.as_ptr()));
     }
 
-    extern "C" fn forked() {
+    static HOOK: Hook = Hook { before: None, parent: None, child: forked };
+
+    fn forked() {
         clock::after_fork();
         forget_all();
     }

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::mem;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::calibration;
 use super::registry::records;
 use super::shared::{SharedSite, shared_sites};
+use crate::fork::Lock;
 use crate::memory;
 use crate::pattern::matches;
 use crate::rate::Rate;
@@ -47,8 +48,8 @@ impl fmt::Display for Rule {
 }
 
 /// A later one goes before an earlier one.
-static RULES: Mutex<Option<Arc<Vec<Rule>>>> = Mutex::new(None);
-static ADDING: Mutex<()> = Mutex::new(());
+static RULES: Lock<Option<Arc<Vec<Rule>>>> = Lock::new(None);
+static ADDING: Lock<()> = Lock::new(());
 /// Attempts to read the rules.
 const TRIES: u32 = 1_000;
 /// Whether there is any, so that nobody asks in vain.
@@ -59,16 +60,16 @@ pub(crate) fn add(rules: &[Rule]) -> usize {
     if rules.is_empty() {
         return 0;
     }
-    let _one_at_a_time = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
-    let before = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let _one_at_a_time = ADDING.lock();
+    let before = RULES.lock().clone();
     let replaced = |old: &Rule| rules.iter().any(|new| new.pattern == old.pattern);
     let kept = before.iter().flat_map(|rules| rules.iter()).filter(|old| !replaced(old));
     let all = Some(Arc::new(kept.chain(rules).cloned().collect()));
     // Nothing is allocated or freed under this lock.
-    let before = mem::replace(&mut *RULES.lock().unwrap_or_else(PoisonError::into_inner), all);
+    let before = mem::replace(&mut *RULES.lock(), all);
     drop(before);
     ANY.store(true, Release);
-    let rules_now = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let rules_now = RULES.lock().clone();
     let shards = records().flat_map(|record| std::iter::successors(record.newest_shard(), |shard| shard.older()));
     let sites = shards.map(|shard| shard.site).chain(shared_sites().filter_map(SharedSite::site));
     let changed: Vec<&'static Site> = sites.filter(|site| apply(&rules_now, site)).collect();
@@ -91,7 +92,7 @@ pub(super) fn configure(site: &'static Site) {
         return;
     }
     for _ in 0..TRIES {
-        if let Ok(rules) = RULES.try_lock() {
+        if let Some(rules) = RULES.try_lock() {
             let now = rules.clone();
             drop(rules);
             memory::uncounted(|| apply(&now, site));

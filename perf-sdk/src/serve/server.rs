@@ -72,6 +72,8 @@ impl Server {
             token,
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
+        #[cfg(unix)]
+        let held = held(&listener, &runtime);
         let address = Arc::new(Mutex::new(bound));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&address);
@@ -82,6 +84,8 @@ impl Server {
                 let _own = OwnThread::enter();
                 runtime.spawn(run(listener, access, shared));
                 let _ = runtime.block_on(stopped);
+                #[cfg(unix)]
+                drop(held);
                 runtime.shutdown_background();
             })
             .map_err(Error::Thread)?;
@@ -108,6 +112,31 @@ impl Drop for Server {
             let _ = std::fs::remove_file(socket);
         }
     }
+}
+
+/// What a forked child must not keep: the listener, and the runtime's epoll instance with all that it watches.
+#[cfg(unix)]
+fn held(listener: &Listener, runtime: &tokio::runtime::Runtime) -> Vec<crate::descriptors::Held> {
+    use crate::descriptors::Held;
+    use std::os::fd::AsRawFd as _;
+    let own = match listener {
+        Listener::Tcp(listener) => Some(listener.as_raw_fd()),
+        Listener::Unix(listener) => Some(listener.as_raw_fd()),
+        Listener::Later => None,
+    };
+    let mut held: Vec<Held> = own.into_iter().map(Held::new).collect();
+    #[cfg(target_os = "linux")]
+    if let Ok((one, _other)) = std::os::unix::net::UnixStream::pair()
+        && one.set_nonblocking(true).is_ok()
+    {
+        let _entered = runtime.enter();
+        if let Ok(watched) = tokio::net::UnixStream::from_std(one) {
+            held.extend(crate::descriptors::watching(watched.as_raw_fd()).into_iter().map(Held::new));
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = runtime;
+    held
 }
 
 fn bind(config: &Config) -> Result<Option<Listener>, Error> {

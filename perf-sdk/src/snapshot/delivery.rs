@@ -1,23 +1,21 @@
 //! How it goes with profiles that are pushed or written.
 
-#[cfg(feature = "push")]
-use std::process;
-#[cfg(feature = "push")]
-use std::sync::{Mutex, MutexGuard, TryLockError};
-
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "push")]
+use crate::fork::{self, Lock};
+
 /// Of the process that delivers: a forked child has them in its memory too.
 #[cfg(feature = "push")]
-static NOW: Mutex<(u32, Vec<Delivery>)> = Mutex::new((0, Vec::new()));
+static NOW: Lock<(u32, Vec<Delivery>)> = Lock::new((0, Vec::new()));
 
 /// What the snapshots from now on say of one way to deliver.
 #[cfg(feature = "push")]
 pub(crate) fn set_delivery(delivery: &Delivery) {
-    let Some(mut now) = now() else { return };
-    if now.0 != process::id() {
-        *now = (process::id(), Vec::new());
+    let mut now = NOW.lock();
+    if now.0 != fork::generation() {
+        *now = (fork::generation(), Vec::new());
     }
     match now.1.iter_mut().find(|known| known.by == delivery.by) {
         Some(known) => known.clone_from(delivery),
@@ -28,21 +26,8 @@ pub(crate) fn set_delivery(delivery: &Delivery) {
 /// Empty where nothing is delivered.
 #[cfg(feature = "push")]
 pub(crate) fn deliveries() -> Vec<Delivery> {
-    let Some(now) = now() else { return Vec::new() };
-    if now.0 == process::id() { now.1.clone() } else { Vec::new() }
-}
-
-/// `None` if somebody has it for longer than it takes: in a forked child, a thread that is not there.
-#[cfg(feature = "push")]
-fn now() -> Option<MutexGuard<'static, (u32, Vec<Delivery>)>> {
-    for _ in 0..1_000 {
-        match NOW.try_lock() {
-            Ok(now) => return Some(now),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
-    }
-    None
+    let now = NOW.lock();
+    if now.0 == fork::generation() { now.1.clone() } else { Vec::new() }
 }
 
 /// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.

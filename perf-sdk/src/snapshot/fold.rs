@@ -235,6 +235,7 @@ impl Fold {
         dropped.insert("shared".to_owned(), record::shared_calls());
         #[cfg(feature = "heap")]
         dropped.insert("heap".to_owned(), memory::lost_samples());
+        dropped.insert("headroom".to_owned(), crate::headroom::left_out());
         #[cfg(all(feature = "heap", feature = "stacks"))]
         dropped.insert("heap_stacks".to_owned(), memory::lost_stacks());
         dropped.extend(stacks.iter().map(|stacks| ("stacks".to_owned(), stacks.dropped)));

@@ -3,24 +3,24 @@
 use std::fmt;
 
 #[cfg(feature = "enabled")]
-use std::sync::{Mutex, PoisonError};
-
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::fork::Lock;
+
 #[cfg(feature = "enabled")]
-static LATEST: Mutex<Option<Leaks>> = Mutex::new(None);
+static LATEST: Lock<Option<Leaks>> = Lock::new(None);
 
 /// What the snapshots from now on say of leaks.
 #[cfg(feature = "enabled")]
 pub(crate) fn set_leaks(leaks: Option<Leaks>) {
-    *LATEST.lock().unwrap_or_else(PoisonError::into_inner) = leaks;
+    *LATEST.lock() = leaks;
 }
 
 /// The latest verdicts; `None` before the first look, and where nobody looks.
 #[cfg(feature = "enabled")]
 pub(crate) fn leaks() -> Option<Leaks> {
-    LATEST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    LATEST.lock().clone()
 }
 
 /// What the leak detector thinks of something that is held.

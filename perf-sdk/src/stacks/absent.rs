@@ -79,6 +79,10 @@ impl Sampler {
         match *self {}
     }
 
+    pub(super) fn is_sandboxed(&self) -> bool {
+        match *self {}
+    }
+
     pub(super) fn is_taken(&self) -> bool {
         match *self {}
     }

@@ -52,6 +52,10 @@ impl Chosen {
     pub(super) fn state(&self) -> String {
         match self {
             Self::Own(sampler) if sampler.is_taken() => "the program took over the signal SIGURG".to_owned(),
+            Self::Own(sampler) if sampler.is_sandboxed() => format!(
+                "on, {}, of threads that were there before the program put itself under a seccomp filter",
+                sampler.engine()
+            ),
             Self::Own(sampler) => format!("on, {}", sampler.engine()),
             #[cfg(feature = "pprof")]
             Self::OnDemand(sampler) => sampler.state(),

@@ -3,11 +3,11 @@
 //! Only a thread itself can give its alternate stack up. So one that a thread has stays until the thread has ended, however
 //! often sampling ends and begins meanwhile; and if it is sampled again, it goes on with the one that it has.
 
-use std::sync::{Mutex, PoisonError};
-
 use super::linux::Alternate;
 
-static LENT: Mutex<Vec<Lent>> = Mutex::new(Vec::new());
+use crate::fork::Lock;
+
+static LENT: Lock<Vec<Lent>> = Lock::new(Vec::new());
 
 struct Lent {
     /// The kernel's id of the thread.
@@ -18,7 +18,7 @@ struct Lent {
 }
 
 fn with<T>(work: impl FnOnce(&mut Vec<Lent>) -> T) -> T {
-    work(&mut LENT.lock().unwrap_or_else(PoisonError::into_inner))
+    work(&mut LENT.lock())
 }
 
 /// The thread still has it.
@@ -26,13 +26,13 @@ pub(super) fn lend(thread: u32, alternate: Alternate) {
     with(|lent| lent.push(Lent { thread, alternate, is_absent: false }));
 }
 
-/// The one that the thread has, or a new one. `None`: there is no memory for it.
-pub(super) fn alternate_of(thread: u32) -> Option<Alternate> {
+/// The one that the thread has, and `true`; or a new one. `None`: there is no memory for it.
+pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
     let known = with(|lent| {
         let at = lent.iter().position(|lent| lent.thread == thread)?;
-        Some(lent.swap_remove(at).alternate)
+        Some((lent.swap_remove(at).alternate, true))
     });
-    known.or_else(Alternate::new)
+    known.or_else(|| Some((Alternate::new()?, false)))
 }
 
 /// Those of threads that are for the second time not among those `alive` are nobody's.

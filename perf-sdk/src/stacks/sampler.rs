@@ -19,8 +19,10 @@ use super::walkers;
 use super::wall::Wall;
 use super::wish::Wish;
 use crate::clock;
+use crate::headroom;
 #[cfg(feature = "heap")]
 use crate::memory;
+use crate::sandbox;
 use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.
@@ -45,6 +47,8 @@ pub(super) struct Sampler {
     threads: Threads,
     /// The handler is the program's by now.
     is_taken: bool,
+    /// The program has put itself under a filter of system calls: what was begun goes on, nothing new begins.
+    is_sandboxed: bool,
     map_read: Option<(Instant, Duration)>,
     table: Table,
     /// While somebody wants wall time.
@@ -90,6 +94,7 @@ impl Sampler {
             period_ns: 0,
             threads: Threads::new(),
             is_taken: false,
+            is_sandboxed: false,
             map_read: None,
             table: Table::default(),
             wall: None,
@@ -121,6 +126,10 @@ impl Sampler {
 
     /// Looks after everything that is due, or after everything if it was called; how long until the next time.
     pub(super) fn turn(&mut self, was_called: bool) -> Duration {
+        // All that a turn does may take memory; until there is some, samples are left in their rings.
+        if !headroom::is_there(headroom::TURN_BYTES) {
+            return LOOK;
+        }
         let mut pause = self.next_look.saturating_duration_since(Instant::now());
         // Whoever took the signal would be called by what asks threads where they are.
         let is_taken = self.wall.is_some() && !linux::is_ours();
@@ -146,12 +155,17 @@ impl Sampler {
             self.period_ns = 0;
             self.threads.signal_all(self.signals());
         }
+        if !self.is_sandboxed && sandbox::is_tighter() {
+            self.keep_to_sandbox();
+        }
         self.collect();
         if linux::changes() != self.changes {
             self.load_images();
         }
-        self.sweep();
-        self.find_stacks();
+        if !self.is_sandboxed {
+            self.sweep();
+            self.find_stacks();
+        }
         let spent_ns = self.totals().handler_ns;
         (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
         self.told_ns = spent_ns;
@@ -159,6 +173,18 @@ impl Sampler {
         let mut pause = if self.period_ns == 0 { LOOK } else { LOOK.min(fill) };
         pause = pause.min(self.threads.patience(Duration::from_nanos(2 * self.period_ns)));
         pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+    }
+
+    fn keep_to_sandbox(&mut self) {
+        self.is_sandboxed = true;
+        self.wall = None;
+        if self.engine == Engine::Perf {
+            // They would go on as often as a capture wanted. To end one takes no call that is not made anyway.
+            self.period_ns = 0;
+            self.threads.signal_all(self.signals());
+        }
+        self.engines.retain(|engine| *engine != Engine::Perf);
+        self.engine = Engine::Timer;
     }
 
     #[cfg(feature = "push")]
@@ -181,7 +207,7 @@ impl Sampler {
 
     /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the program's by now.
     pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
-        if self.is_taken || !linux::is_ours() {
+        if self.is_taken || self.is_sandboxed || sandbox::is_tighter() || !linux::is_ours() {
             return false;
         }
         let mut wall = self.wall.take().unwrap_or_else(Wall::new);
@@ -271,10 +297,14 @@ impl Sampler {
         self.is_taken
     }
 
+    pub(super) fn is_sandboxed(&self) -> bool {
+        self.is_sandboxed
+    }
+
     fn set_period(&mut self) {
         let hz = self.wanted.iter().copied().chain([self.hz]).max().unwrap_or(0);
         let period_ns = 1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0);
-        if period_ns == self.period_ns || self.is_taken {
+        if period_ns == self.period_ns || self.is_taken || self.is_sandboxed || sandbox::is_tighter() {
             return;
         }
         self.period_ns = period_ns;

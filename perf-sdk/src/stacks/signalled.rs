@@ -9,6 +9,7 @@ use super::linux::{self, Event, Timer};
 use super::slot::{Slot, Tenant};
 use super::table::Table;
 use crate::clock;
+use crate::sandbox;
 
 /// What signals a thread.
 enum Source {
@@ -99,6 +100,7 @@ impl Signalled {
         if period_ns > 0
             && engine == Engine::Timer
             && let Some(Source::Timer(timer)) = &self.source
+            && !sandbox::is_tighter()
             && timer.set(first_ns, period_ns).is_ok()
         {
             return true;
@@ -107,7 +109,9 @@ impl Signalled {
         if period_ns == 0 {
             return true;
         }
-        let event = if engine == Engine::Perf { Event::open(thread, period_ns).ok() } else { None };
+        // The program may have put itself under a filter meanwhile.
+        let may_open = engine == Engine::Perf && !sandbox::is_filtered();
+        let event = if may_open { Event::open(thread, period_ns).ok() } else { None };
         if let Some((event, started)) = event {
             slot.set_page(event.page());
             self.source = Some(Source::Event(event));
@@ -115,6 +119,9 @@ impl Signalled {
                 return true;
             }
             self.end();
+        }
+        if sandbox::is_tighter() {
+            return false;
         }
         self.source = Timer::start(thread, linux::value(slot), first_ns, period_ns).ok().map(Source::Timer);
         self.source.is_some()
@@ -141,7 +148,7 @@ pub(super) fn is_usable(engine: Engine) -> bool {
     let thread = clock::thread_id();
     match engine {
         // Found by thread, which in a library that was loaded would take memory in the handler.
-        Engine::Perf => linux::is_in_program() && !clock::perf_is_risky() && Event::open(thread, LONG_NS).is_ok(),
+        Engine::Perf => linux::is_in_program() && !sandbox::is_filtered() && Event::open(thread, LONG_NS).is_ok(),
         Engine::Timer => Timer::start(thread, 0, LONG_NS, LONG_NS).is_ok(),
         Engine::Pprof => false,
     }

@@ -337,9 +337,16 @@ impl Tenant {
     pub(super) fn new(thread: u32) -> Option<Self> {
         let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
         let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
-        let alternate = lent::alternate_of(thread)?;
+        let (alternate, is_set) = lent::alternate_of(thread)?;
         // SAFETY: both are kept until the slot was given back, and for good if that fails: see `drop`.
-        let slot = unsafe { take_slot(thread, &words, &alternate) }?;
+        let slot = unsafe { take_slot(thread, &words, &alternate) };
+        let Some(slot) = slot else {
+            if is_set {
+                lent::lend(thread, alternate);
+            }
+            return None;
+        };
+        slot.has_alternate.store(is_set, Relaxed);
         Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
     }
 

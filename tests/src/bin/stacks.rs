@@ -2,6 +2,8 @@
 
 #[path = "stacks/fallback.rs"]
 mod fallback;
+#[path = "stacks/forks.rs"]
+mod forks;
 #[path = "stacks/hazards.rs"]
 mod hazards;
 #[path = "stacks/resident.rs"]
@@ -40,6 +42,9 @@ fn main() {
         ("seccomp_timers", seccomp::seccomp_timers),
         ("seccomp_later", seccomp::seccomp_later),
         ("robust", robust::robust),
+        ("forks", forks::forks),
+        ("seccomp_kills", seccomp::seccomp_kills),
+        ("no_memory", hazards::no_memory),
         ("little_stack", hazards::little_stack),
         ("small_alternate", hazards::small_alternate),
         ("overflow", hazards::overflow),

@@ -13,7 +13,6 @@ use super::witness::Witness;
 #[cfg(feature = "stacks")]
 pub(crate) use attributes::{Attributes as PerfAttributes, EXCLUDE_HYPERVISOR};
 pub(super) use lease::lease;
-pub(crate) use perf_event::is_risky as perf_is_risky;
 pub(super) use perf_event::{Event, after_fork};
 pub(super) use rseq::Area;
 

@@ -60,13 +60,6 @@ pub(in super::super) struct Event {
     page: NonNull<Page>,
 }
 
-/// Whether merely asking for an event may end the process: under a seccomp filter, whose answer to an unexpected system
-/// call may be a signal (systemd's `SystemCallFilter=` does that).
-pub(crate) fn is_risky() -> bool {
-    // SAFETY: asks for a number. In the strict mode, which allows no such call, there are no threads and no profiler.
-    (unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) }) != 0
-}
-
 impl Event {
     /// For the calling thread. `None` when the kernel refuses (`perf_event_paranoid` above 2, seccomp, limits) or when
     /// a quarter of the descriptor limit is in use.

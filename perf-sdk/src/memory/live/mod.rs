@@ -13,9 +13,6 @@ mod unloaded;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, TryLockError};
-use std::thread;
-use std::time::Duration;
 
 pub(crate) use hooks::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
@@ -26,6 +23,7 @@ pub(crate) use table::lost as lost_samples;
 pub(crate) use unloaded::note_unloaded;
 
 use crate::clock;
+use crate::fork::Lock;
 use crate::scope::Path;
 use hooks::Unavailable;
 
@@ -46,23 +44,11 @@ const STATES: [&str; 5] = [
 /// The rate that the settings or the program want, as a logarithm.
 static WANTED: AtomicU32 = AtomicU32::new(0);
 /// Held while the rate is set, or sampling switched.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// `None`: whoever has it is not there any more, in a forked child.
-fn turn() -> Option<MutexGuard<'static, ()>> {
-    for _ in 0..1_000 {
-        match TURN.try_lock() {
-            Ok(turn) => return Some(turn),
-            Err(TryLockError::Poisoned(turn)) => return Some(turn.into_inner()),
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
-        }
-    }
-    None
-}
+static TURN: Lock<()> = Lock::new(());
 
 /// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any more. What was sampled stays until it is freed.
 pub(crate) fn sample_heap(bytes: Option<u64>) {
-    let _turn = turn();
+    let _turn = TURN.lock();
     if let Some(bytes) = bytes {
         WANTED.store(bytes.ilog2(), Relaxed);
     }
@@ -191,7 +177,7 @@ pub(crate) fn at_stacks() -> Vec<AtStack> {
 
 /// Samples so many times fewer than wanted, a power of two, since it takes too long.
 pub(crate) fn thin_out_heap(times: u32) {
-    let _turn = turn();
+    let _turn = TURN.lock();
     let lg_rate = WANTED.load(Relaxed) + times.ilog2();
     if STATE.load(Relaxed) == ON && sample_bytes() != Some(1 << lg_rate) {
         let _ = hooks::start(lg_rate);
@@ -203,7 +189,7 @@ pub(crate) fn thin_out_heap(times: u32) {
 
 /// Samples none while recording is off. What was sampled before stays until it is freed.
 pub(crate) fn pause_heap(paused: bool) {
-    let _turn = turn();
+    let _turn = TURN.lock();
     PAUSED.store(paused, Relaxed);
     if STATE.load(Relaxed) == ON {
         hooks::set_active(!paused);

@@ -2,16 +2,18 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+
 use std::thread;
 use std::time::Duration;
+
+use crate::fork::Lock;
 
 /// Ranges that are remembered, the newest ones.
 const MOST: usize = 1 << 10;
 
 /// How often code was unloaded.
 static TIMES: AtomicU32 = AtomicU32::new(0);
-static RANGES: Mutex<Vec<Gone>> = Mutex::new(Vec::new());
+static RANGES: Lock<Vec<Gone>> = Lock::new(Vec::new());
 
 #[derive(Clone, Debug)]
 struct Gone {
@@ -22,7 +24,7 @@ struct Gone {
 
 /// Code was found to be unloaded.
 pub(crate) fn note_unloaded(code: &Range<u64>) {
-    let mut ranges = RANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut ranges = RANGES.lock();
     // Plugins come and go at one place.
     ranges.retain(|gone| gone.code != *code);
     if ranges.len() == MOST {
@@ -43,7 +45,7 @@ impl Unloaded {
     pub(super) fn so_far() -> Self {
         // It is held for moments; but whoever holds it may not be there any more, in a forked child.
         for _ in 0..100 {
-            if let Ok(ranges) = RANGES.try_lock() {
+            if let Some(ranges) = RANGES.try_lock() {
                 return Self(ranges.clone());
             }
             thread::sleep(Duration::from_millis(1));

@@ -1,16 +1,17 @@
 //! What arenas hold.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::ArenaError;
 use super::jemalloc::{self, Index};
 use super::locals::Locals;
 use super::quota::Quota;
 use crate::accounts::ArenaAccount;
+use crate::fork::Lock;
 
 /// Arenas that live.
-static OPEN: Mutex<Vec<Arc<Account>>> = Mutex::new(Vec::new());
+static OPEN: Lock<Vec<Arc<Account>>> = Lock::new(Vec::new());
 
 /// Of one arena.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub(super) struct Account {
 
 /// Of all arenas that live, by name.
 pub(crate) fn accounts() -> Vec<ArenaAccount> {
-    let open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let open = OPEN.lock();
     let mut accounts: Vec<ArenaAccount> = open.iter().map(|account| account.read()).collect();
     accounts.sort_by(|a, b| a.name.cmp(&b.name));
     accounts
@@ -36,7 +37,7 @@ pub(crate) fn accounts() -> Vec<ArenaAccount> {
 
 /// jemalloc's numbers of the arenas that live.
 pub(in crate::pool) fn own_indices() -> Vec<Index> {
-    OPEN.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|account| account.arena).collect()
+    OPEN.lock().iter().map(|account| account.arena).collect()
 }
 
 impl Account {
@@ -49,7 +50,7 @@ impl Account {
         soft_limit: Option<usize>,
         quota: Option<&'static Quota>,
     ) -> Result<Arc<Self>, ArenaError> {
-        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = OPEN.lock();
         if open.iter().any(|other| other.name == name) {
             return Err(ArenaError::Name(name.to_string()));
         }
@@ -60,7 +61,7 @@ impl Account {
     }
 
     pub(super) fn close(&self) {
-        OPEN.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| other.name != self.name);
+        OPEN.lock().retain(|other| other.name != self.name);
     }
 
     /// A thread allocated so much more, or less. What is allocated now, if that is above the soft limit and was not before.

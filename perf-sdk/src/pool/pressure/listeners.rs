@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::Used;
 use crate::accounts::Pressure;
+use crate::fork::Lock;
 
 type Callback = dyn Fn(Pressure, u64, u64) + Send + Sync;
 
-static LISTENERS: Mutex<Vec<Weak<Callback>>> = Mutex::new(Vec::new());
+static LISTENERS: Lock<Vec<Weak<Callback>>> = Lock::new(Vec::new());
 
 /// Hears of pressure as long as it lives.
 #[must_use = "when it drops, the callback is not called any more"]
@@ -32,15 +33,14 @@ impl fmt::Debug for PressureListener {
 /// ```
 pub fn on_pressure(f: impl Fn(Pressure, u64, u64) + Send + Sync + 'static) -> PressureListener {
     let callback: Arc<Callback> = Arc::new(f);
-    let mut listeners = LISTENERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut listeners = LISTENERS.lock();
     listeners.retain(|listener| listener.strong_count() > 0);
     listeners.push(Arc::downgrade(&callback));
     PressureListener(callback)
 }
 
 pub(super) fn tell(level: Pressure, used: Used) {
-    let listeners: Vec<Arc<Callback>> =
-        LISTENERS.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+    let listeners: Vec<Arc<Callback>> = LISTENERS.lock().iter().filter_map(Weak::upgrade).collect();
     for listener in listeners {
         // The program's own code: what it does wrong must not end the looks.
         let _ = catch_unwind(AssertUnwindSafe(|| listener(level, used.used_bytes, used.limit_bytes)));

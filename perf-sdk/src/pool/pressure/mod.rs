@@ -5,12 +5,13 @@ mod listeners;
 mod relief;
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+
 use std::time::{Duration, Instant};
 
 use crate::accounts::{Pressure, PressureAccount};
 use crate::background::Background;
 use crate::clock;
+use crate::fork::Lock;
 
 pub(crate) use level::Thresholds;
 pub use listeners::{PressureListener, on_pressure};
@@ -22,11 +23,11 @@ const LOOK_EVERY: u32 = 2;
 /// While memory stays short, something is done so often.
 const AGAIN: Duration = Duration::from_secs(5);
 
-static ACCOUNT: Mutex<Option<PressureAccount>> = Mutex::new(None);
+static ACCOUNT: Lock<Option<PressureAccount>> = Lock::new(None);
 
 /// What was found and done; `None` where nobody looks.
 pub(crate) fn account() -> Option<PressureAccount> {
-    ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    ACCOUNT.lock().clone()
 }
 
 /// Used, and what may be.
@@ -60,14 +61,14 @@ pub(crate) fn watch(
                 break;
             }
         }
-        *ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *ACCOUNT.lock() = None;
     })
 }
 
 /// Does something where memory is short: at once when it becomes shorter, and again after a while.
 fn look(thresholds: &Thresholds, used: Used, latest: &mut Option<Instant>) {
     let (before, level) = {
-        let mut account = ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut account = ACCOUNT.lock();
         let account = account.get_or_insert_default();
         (account.used_bytes, account.limit_bytes) = (used.used_bytes, used.limit_bytes);
         let level = thresholds.level(used, account.level);
@@ -83,7 +84,7 @@ fn look(thresholds: &Thresholds, used: Used, latest: &mut Option<Instant>) {
     if level > before || latest.is_none_or(|latest| latest.elapsed() >= AGAIN) {
         *latest = Some(Instant::now());
         let relief = relief::relieve(level);
-        let mut account = ACCOUNT.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut account = ACCOUNT.lock();
         let account = account.get_or_insert_default();
         account.reliefs += 1;
         account.trimmed += relief.trimmed;

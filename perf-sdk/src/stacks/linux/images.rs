@@ -4,13 +4,14 @@
 use std::ffi::{CStr, c_int, c_void};
 use std::ops::Range;
 use std::slice;
-use std::sync::Once;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::time::{Duration, Instant};
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 use super::super::image::{Bytes, Image, Tables};
+use crate::fork::{self, Hook};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
@@ -63,25 +64,19 @@ fn begin_asking() {
     }
 }
 
-extern "C" fn before_fork() {
-    begin_asking();
-}
+static HOOK: Hook = Hook { before: Some(begin_asking), parent: Some(end_asking), child: end_asking };
 
-extern "C" fn after_fork() {
+fn end_asking() {
     ASKING.store(false, Release);
 }
 
 fn each(mut visit: impl FnMut(&libc::dl_phdr_info) -> bool) {
-    static FORKS: Once = Once::new();
-    // SAFETY: handlers of the signature that is asked for, which live as long as the process.
-    FORKS.call_once(|| unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(after_fork));
-    });
+    fork::register(&HOOK);
     let mut visit: &mut dyn FnMut(&libc::dl_phdr_info) -> bool = &mut visit;
     begin_asking();
     // SAFETY: the callback gets back the pointer that is handed over here, while what it leads to lives.
     unsafe { libc::dl_iterate_phdr(Some(visited), (&raw mut visit).cast()) };
-    ASKING.store(false, Release);
+    end_asking();
 }
 
 unsafe extern "C" fn visited(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
@@ -97,7 +92,7 @@ fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
     let mut path = name.to_string_lossy().into_owned();
     let stays = is_program || path.starts_with("linux-vdso");
     if path.is_empty() {
-        path = std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
+        path = program_path();
     }
     // SAFETY: the loader's program headers, as many as it says.
     let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
@@ -144,6 +139,14 @@ fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
         Some(Tables { header_at: header.p_vaddr, header: keep(bytes), eh_frame_at, eh_frame: keep(eh_frame) })
     });
     Some(image)
+}
+
+/// Asked for once: later it may be what a sandbox does not expect.
+fn program_path() -> String {
+    static PATH: OnceLock<String> = OnceLock::new();
+    let read =
+        || std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
+    PATH.get_or_init(read).clone()
 }
 
 /// The build id among notes: each is the length of its name and of its description, its kind, and both, padded to four bytes.

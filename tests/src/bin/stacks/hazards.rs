@@ -289,3 +289,62 @@ pub(super) fn waits_for_signals() {
     });
     assert_eq!(STRAY.load(Relaxed), 0);
 }
+
+/// The address space is used up, as under `ulimit -v`, while threads come and go: whoever needs none goes on.
+pub(super) fn no_memory() {
+    const THREADS: usize = 20;
+    let handle = builder().stacks_hz(1_000).leak_window("20ms").budget("1%").start().unwrap();
+    let over = AtomicBool::new(false);
+    let begun = std::sync::Barrier::new(THREADS + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                begun.wait();
+                while !over.load(Relaxed) {
+                    busy(Duration::from_micros(500));
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+        begun.wait();
+        // All of it, in ever smaller pieces.
+        let limit = libc::rlimit { rlim_cur: mapped_bytes() + (24 << 20), rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a valid limit.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+        let mut taken = Vec::new();
+        let mut bytes = 16 << 20;
+        while bytes >= PAGE {
+            // SAFETY: a new mapping, or none.
+            let place = unsafe {
+                let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+                libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
+            };
+            if place == libc::MAP_FAILED { bytes /= 2 } else { taken.push((place, bytes)) }
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        for (place, bytes) in taken {
+            // SAFETY: a mapping made above.
+            unsafe { libc::munmap(place, bytes) };
+        }
+        let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: a valid limit.
+        unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+        let before = samples(&handle);
+        let start = Instant::now();
+        while samples(&handle) == before {
+            assert!(start.elapsed() < Duration::from_secs(60), "nothing is sampled any more");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        over.store(true, Relaxed);
+    });
+    let left_out = handle.snapshot().profiler.dropped["headroom"];
+    println!("{left_out} turns left out");
+    assert!(left_out > 0);
+}
+
+/// Of the address space.
+fn mapped_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
+    pages * PAGE as u64
+}

@@ -5,17 +5,23 @@ use std::time::Duration;
 
 use perf_sdk::snapshot::CpuProfile;
 
-use super::{STOP, beside, builder, busy, seconds, start, until};
+use perf_sdk_tests::http::get;
+
+use super::{STOP, beside, builder, busy, in_child, seconds, start, until};
 
 /// From now on these calls fail with `EPERM`, on all threads of the process. `false`: there are no filters here.
 fn refuse(calls: &[libc::c_long]) -> bool {
+    filter(calls, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)
+}
+
+fn filter(calls: &[libc::c_long], answer: u32) -> bool {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     // The number of the call is the first word of what a filter sees.
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     for call in calls {
         let is_it = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *call as u32);
         filter.push(libc::sock_filter { jf: 1, ..is_it });
-        filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32));
+        filter.push(statement(libc::BPF_RET | libc::BPF_K, answer));
     }
     filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
@@ -66,6 +72,64 @@ pub(super) fn seccomp_timers() {
     assert_eq!(handle.snapshot().profiler.stacks, "on, pprof, while a profile is taken");
     let profile = beside(1, || handle.cpu_profile(Duration::from_secs(1), None).unwrap());
     assert!(profile.engine == "pprof" && profile.samples > 5, "{} samples", profile.samples);
+}
+
+/// A program that allows itself no more than it needs, once it has started: whoever calls anything else is ended with the
+/// whole process. Threads that were there go on being sampled.
+pub(super) fn seccomp_kills() {
+    const FORBIDDEN: [libc::c_long; 12] = [
+        libc::SYS_perf_event_open,
+        libc::SYS_timer_create,
+        libc::SYS_timer_settime,
+        libc::SYS_timer_delete,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_tgkill,
+        libc::SYS_openat,
+        libc::SYS_open,
+        libc::SYS_readlink,
+        libc::SYS_getdents64,
+        libc::SYS_getrusage,
+        libc::SYS_prlimit64,
+    ];
+    for few in [true, false] {
+        in_child(|| {
+            let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).leak_window("20ms").start().unwrap();
+            let address = handle.address().unwrap();
+            let worker = thread::Builder::new().name("worker".to_owned()).spawn(|| busy(Duration::from_secs(60)));
+            until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 20));
+            let forbidden = if few { &FORBIDDEN[..1] } else { &FORBIDDEN[..] };
+            if !filter(forbidden, libc::SECCOMP_RET_KILL_PROCESS) {
+                return true;
+            }
+            let later = thread::spawn(|| busy(Duration::from_secs(60)));
+            // Longer than any look takes to come.
+            thread::sleep(Duration::from_secs(1));
+            for page in [
+                "/debug/pprof/profile?seconds=1&hz=1000",
+                "/metrics",
+                "/",
+                "/debug/fgprof?seconds=0.2",
+                "/debug/pprof/heap",
+                "/debug/pprof/goroutine",
+                "/debug/pprof/cmdline",
+                "/snapshot",
+                "/leaks",
+                "/flamegraph?weight=cpu_samples&seconds=0.3",
+            ] {
+                let status = get(address, page).status;
+                println!("{page}: {status}");
+            }
+            let snapshot = handle.snapshot();
+            println!("{}", snapshot.profiler.stacks);
+            assert!(snapshot.profiler.stacks.contains("seccomp"), "{}", snapshot.profiler.stacks);
+            assert!(snapshot.stacks.unwrap().samples > 40);
+            STOP.store(true, std::sync::atomic::Ordering::Relaxed);
+            worker.unwrap().join().unwrap();
+            later.join().unwrap();
+            drop(handle);
+            true
+        });
+    }
 }
 
 /// Threads that begin after both were forbidden are counted; those before go on being sampled.
