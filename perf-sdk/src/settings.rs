@@ -53,6 +53,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "names besides loopback's and the listening address by which the endpoint may be called",
     },
     Setting {
+        key: "guard",
+        variable: "PERF_GUARD",
+        allowed: "captures, all or off",
+        default: "off",
+        meaning: "which reads must bear the token on loopback addresses and Unix sockets too: captures, which take time or change how the process runs (a profile, a window of seconds, symbols), or all; off: none",
+    },
+    Setting {
         key: "report",
         variable: "PERF_REPORT",
         allowed: "true or false",

@@ -112,6 +112,13 @@ impl Builder {
         }
     }
 
+    /// Which reads must bear the token on loopback addresses and Unix sockets too: `captures`, `all` or `off`.
+    ///
+    /// Captures take time or change how the process runs: profiles, windows of `seconds`, symbols. Others fold what was recorded.
+    pub fn guard(self, reads: impl Into<String>) -> Self {
+        self.set("guard", reads)
+    }
+
     /// Whether the table of functions is printed on stderr at exit.
     pub fn report(self, print: bool) -> Self {
         self.set("report", print.to_string())
@@ -242,6 +249,7 @@ impl Builder {
             token_file: read.parse("token_file", |text| Some(PathBuf::from(text)))?,
             allow_remote: read.parse("allow_remote", values::boolean)?.unwrap_or(false),
             allow_hosts: hosts.unwrap_or_default(),
+            guard: read.parse("guard", |text| text.parse().ok())?.unwrap_or_default(),
             report: read.parse("report", values::boolean)?.unwrap_or(true),
             enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
             sample: read.parse("sample", values::rules)?.unwrap_or_default(),
@@ -345,6 +353,7 @@ mod tests {
             ("PERF_ALLOW_REMOTE", "2"),
             ("PERF_ALLOW_HOSTS", "a b"),
             ("PERF_CPU_CLOCK", "sundial"),
+            ("PERF_GUARD", "writes"),
             ("PERF_SAMPLE", "service::*"),
             ("PERF_BUDGET", "0%"),
             ("PERF_BUDGET", "1"),

@@ -2,6 +2,7 @@
 
 mod builder;
 mod delivery;
+mod guard;
 mod listen;
 mod values;
 
@@ -9,6 +10,7 @@ pub use builder::Builder;
 #[cfg(feature = "metrics")]
 pub(crate) use builder::MetricsHandle;
 pub(crate) use builder::OnLeak;
+pub(crate) use guard::Guard;
 #[cfg(feature = "serve")]
 pub(crate) use listen::DEFAULT_ADDRESS;
 pub(crate) use listen::Listen;
@@ -30,6 +32,7 @@ pub(crate) struct Config {
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) allow_remote: bool,
     pub(crate) allow_hosts: Vec<String>,
+    pub(crate) guard: Guard,
     pub(crate) report: bool,
     pub(crate) enabled: bool,
     pub(crate) sample: Vec<Rule>,
@@ -103,6 +106,7 @@ impl Config {
                 self.allow_hosts.join(","),
                 other.allow_hosts.join(","),
             ),
+            ("guard", self.guard != other.guard, self.guard.to_string(), other.guard.to_string()),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
             ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),

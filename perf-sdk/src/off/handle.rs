@@ -40,6 +40,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn guard(self, _reads: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn report(self, _print: bool) -> Self {
         self
     }

@@ -4,29 +4,24 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
-use tokio::sync::Semaphore;
-#[cfg(feature = "stacks")]
-use tokio::sync::SemaphorePermit;
 
+use super::places::{Place, Places};
 use super::reply::{self, Refusal};
 use crate::snapshot::{self, Snapshot};
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile, WallWindow, Window};
 
 /// Captures at once: each holds a snapshot.
-const MAX_CAPTURES: usize = 4;
+static CAPTURES: Places = Places::new(4);
 /// Longest capture.
 const MAX_SECONDS: f64 = 3_600.0;
 
-static CAPTURES: Semaphore = Semaphore::const_new(MAX_CAPTURES);
 /// Of stacks: each holds counts of what was seen, and all see the same samples.
 #[cfg(feature = "stacks")]
-const MAX_STACK_CAPTURES: usize = 16;
+static STACK_CAPTURES: Places = Places::new(16);
 /// How long a capture of stacks takes when nobody says.
 #[cfg(feature = "stacks")]
 pub(super) const USUAL: Duration = Duration::from_secs(30);
-#[cfg(feature = "stacks")]
-static STACK_CAPTURES: Semaphore = Semaphore::const_new(MAX_STACK_CAPTURES);
 
 /// A request's query, with only known parameters.
 #[derive(Debug)]
@@ -44,9 +39,16 @@ impl Query {
 
     /// Whatever its parameters are called.
     pub(super) fn parse_any(uri: &Uri) -> Result<Self, Refusal> {
-        let pairs: axum::extract::Query<HashMap<String, String>> = axum::extract::Query::try_from_uri(uri)
+        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
             .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
-        Ok(Self(pairs.0))
+        let mut query = HashMap::new();
+        for (name, value) in pairs.0 {
+            if query.contains_key(&name) {
+                return Err(Refusal::bad(format!("parameter {name:?} is given twice; allowed: once")));
+            }
+            query.insert(name, value);
+        }
+        Ok(Self(query))
     }
 
     /// The value of a parameter; an empty one counts as absent.
@@ -72,10 +74,10 @@ impl Query {
         let Some(time) = self.positive_seconds()?.or(otherwise) else {
             return reply::long_work(move || CpuProfile::take().ok_or_else(nothing)).await;
         };
-        let _place = stack_capture()?;
+        let place = capture(&STACK_CAPTURES)?;
         let window = reply::work(move || Window::open(hz).ok_or_else(nothing)).await?;
         tokio::time::sleep(time).await;
-        reply::long_work(move || window.close().ok_or_else(nothing)).await
+        close(place, move || window.close().ok_or_else(nothing)).await
     }
 
     /// Wall time of the next `seconds`, or of 30, of the `threads` that fit, or all.
@@ -85,10 +87,10 @@ impl Query {
         let hz = self.hz(crate::stacks::MAX_WALL_HZ)?.unwrap_or(crate::stacks::USUAL_HZ);
         let time = self.positive_seconds()?.unwrap_or(USUAL);
         let threads = self.get("threads").unwrap_or("*").to_owned();
-        let _place = stack_capture()?;
+        let place = capture(&STACK_CAPTURES)?;
         let window = reply::work(move || WallWindow::open(hz, &threads).ok_or_else(nothing)).await?;
         tokio::time::sleep(time).await;
-        reply::long_work(move || window.close().ok_or_else(nothing)).await
+        close(place, move || window.close().ok_or_else(nothing)).await
     }
 
     /// As [`seconds`](Self::seconds); none for 0 or less, as Go has it.
@@ -111,36 +113,56 @@ impl Query {
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
         match self.window().await? {
             (None, now) => Ok(now),
-            (Some(before), now) => reply::work(move || Ok(now.subtract(&before))).await,
+            (Some((before, place)), now) => {
+                reply::work(move || {
+                    let _place = place;
+                    Ok(now.subtract(&before))
+                })
+                .await
+            }
         }
     }
 
     /// The same as what was before, if it is the next `seconds`, and what is now.
-    pub(super) async fn window(&self) -> Result<(Option<Snapshot>, Snapshot), Refusal> {
+    pub(super) async fn window(&self) -> Result<(Option<Before<Snapshot>>, Snapshot), Refusal> {
         self.window_of(snapshot::take).await
     }
 
     /// What `take` takes before, if the request asks for the next `seconds`, and now.
-    pub(super) async fn window_of<T: Send + 'static>(&self, take: fn() -> T) -> Result<(Option<T>, T), Refusal> {
+    pub(super) async fn window_of<T: Send + 'static>(
+        &self,
+        take: fn() -> T,
+    ) -> Result<(Option<Before<T>>, T), Refusal> {
         let take = || reply::work(move || Ok(take()));
         let Some(time) = self.seconds()? else { return Ok((None, take().await?)) };
-        let Ok(_place) = CAPTURES.try_acquire() else {
-            let text = format!("{MAX_CAPTURES} captures are running, which is the most; try again when one has ended");
-            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
-        };
+        let place = capture(&CAPTURES)?;
         let before = take().await?;
         tokio::time::sleep(time).await;
-        Ok((Some(before), take().await?))
+        Ok((Some((before, place)), take().await?))
     }
 }
 
-#[cfg(feature = "stacks")]
-fn stack_capture() -> Result<SemaphorePermit<'static>, Refusal> {
-    STACK_CAPTURES.try_acquire().map_err(|_| {
-        let text =
-            format!("{MAX_STACK_CAPTURES} captures are running, which is the most; try again when one has ended");
+/// What was taken before a window, and the place of the capture, for as long as this is held.
+pub(super) type Before<T> = (T, Place);
+
+fn capture(places: &'static Places) -> Result<Place, Refusal> {
+    places.take().ok_or_else(|| {
+        let text = format!("{} captures are running, which is the most; try again when one has ended", places.most());
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
     })
+}
+
+/// Makes the profile of a window; it keeps its place even if who asked for it is gone.
+#[cfg(feature = "stacks")]
+async fn close<T: Send + 'static>(
+    place: Place,
+    close: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    reply::long_work(move || {
+        let _place = place;
+        close()
+    })
+    .await
 }
 
 #[cfg(feature = "stacks")]

@@ -3,9 +3,12 @@
 mod access;
 mod accounts_part;
 mod capture;
+mod foreign;
+mod host;
 mod html;
 mod leaks_page;
 mod page;
+mod places;
 mod progress;
 mod reply;
 mod routes;

@@ -1,12 +1,16 @@
 //! Responses that all routes share.
 
 use std::io;
+#[cfg(feature = "stacks")]
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+#[cfg(feature = "stacks")]
+use super::places::Places;
 use crate::record;
 use crate::snapshot::Snapshot;
 
@@ -28,6 +32,10 @@ pub(super) struct Refusal {
 impl Refusal {
     pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Self {
         Self { status, text: text.into() }
+    }
+
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The request is at fault.
@@ -67,40 +75,71 @@ pub(super) async fn work<T: Send + 'static>(
 
 /// Threads of [`long_work`] at once. Who asked may be gone long before the work is done: connections do not bound it.
 #[cfg(feature = "stacks")]
-static LONG_WORK: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
-
-/// That long one waits for a place.
-#[cfg(feature = "stacks")]
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+static LONG_WORK: LongWork =
+    LongWork { threads: Places::new(2), waiting: Places::new(8), patience: Duration::from_secs(30) };
 
 /// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one. It waits for its turn.
 #[cfg(feature = "stacks")]
 pub(super) async fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
-    use std::sync::{Arc, Mutex, PoisonError};
-    // Whoever has the places may not be there any more: in a forked child.
-    let place = tokio::time::timeout(PATIENCE, LONG_WORK.acquire()).await.ok().and_then(Result::ok);
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let shared = Arc::new(Mutex::new(Some(work)));
-    let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let other = Arc::clone(&shared);
-    let run = move || {
-        crate::signals::block_all();
-        let _place = place;
-        let _own = record::OwnThread::enter();
-        if let Some(work) = take(&other) {
-            let _ = sender.send(work());
+    LONG_WORK.run(work).await
+}
+
+/// Where long work is done.
+#[cfg(feature = "stacks")]
+struct LongWork {
+    threads: Places,
+    /// Connections are few: those that wait here must leave some to scrapes.
+    waiting: Places,
+    /// That long one waits for a thread.
+    patience: Duration,
+}
+
+#[cfg(feature = "stacks")]
+impl LongWork {
+    async fn run<T: Send + 'static>(
+        &'static self,
+        work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        use std::sync::{Arc, Mutex, PoisonError};
+        let place = match self.waiting.take() {
+            Some(_waits) => self.threads.wait(self.patience).await,
+            None => None,
+        };
+        let Some(place) = place else {
+            let text = format!(
+                "{} profiles are being made, which is the most; try again when one is done",
+                self.threads.most()
+            );
+            return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
+        };
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // The place goes where the work goes, and stays until it is done, whether or not anybody waits for it.
+        let shared = Arc::new(Mutex::new(Some((work, place))));
+        let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let other = Arc::clone(&shared);
+        let run = move || {
+            crate::signals::block_all();
+            let _own = record::OwnThread::enter();
+            if let Some((work, place)) = take(&other) {
+                let done = work();
+                drop(place);
+                let _ = sender.send(done);
+            }
+        };
+        match std::thread::Builder::new().name("perf-sdk-work".to_owned()).spawn(run) {
+            Ok(_) => receiver.await.unwrap_or_else(|_| {
+                Err(Refusal::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the profile could not be made: its thread panicked",
+                ))
+            }),
+            Err(_) => match take(&shared) {
+                Some((work, _place)) => record::own_work(work),
+                None => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made")),
+            },
         }
-    };
-    match std::thread::Builder::new().name("perf-sdk-work".to_owned()).spawn(run) {
-        Ok(_) => receiver.await.unwrap_or_else(|_| {
-            Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made: its thread panicked"))
-        }),
-        Err(_) => match take(&shared) {
-            Some(work) => record::own_work(work),
-            None => Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the profile could not be made")),
-        },
     }
 }
 
@@ -130,4 +169,88 @@ fn with_status(status: StatusCode, content_type: &str, body: impl Into<Body>) ->
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+#[cfg(all(test, feature = "stacks"))]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
+
+    use super::*;
+
+    static WORK: LongWork =
+        LongWork { threads: Places::new(2), waiting: Places::new(3), patience: Duration::from_millis(100) };
+
+    /// Work that says that it began and ends when it is told to.
+    fn begins(
+        began: &Sender<u32>,
+        number: u32,
+    ) -> (impl Future<Output = Result<u32, Refusal>> + Send + use<>, Sender<()>) {
+        let (began, (end, ends)) = (began.clone(), channel());
+        let ends: Receiver<()> = ends;
+        let run = WORK.run(move || {
+            let _ = began.send(number);
+            let _ = ends.recv();
+            Ok(number)
+        });
+        (run, end)
+    }
+
+    #[test]
+    fn who_goes_away_neither_gives_up_the_place_nor_loses_it() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (began, begins_seen) = channel();
+            for round in 0..3 {
+                let mut ends = Vec::new();
+                for number in 0..2 {
+                    let (run, end) = begins(&began, number);
+                    ends.push(end);
+                    let task = tokio::spawn(run);
+                    let start = Instant::now();
+                    // The last round's threads give their places back after they were told to end.
+                    let seen = loop {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                        if let Ok(seen) = begins_seen.try_recv() {
+                            break seen;
+                        }
+                        assert!(!task.is_finished() && start.elapsed() < Duration::from_secs(60), "round {round}");
+                    };
+                    assert_eq!(seen, number);
+                    // Who asked goes away; the work goes on.
+                    task.abort();
+                    assert!(task.await.is_err());
+                }
+                for number in 2..5 {
+                    let (run, _end) = begins(&began, number);
+                    let refusal = run.await.unwrap_err();
+                    assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
+                    assert!(refusal.text.contains("2 profiles"), "{}", refusal.text);
+                }
+                assert!(begins_seen.try_recv().is_err(), "a third one began");
+                drop(ends);
+                let start = Instant::now();
+                while unused(&WORK.threads) < 2 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    assert!(start.elapsed() < Duration::from_secs(60), "a place is lost");
+                }
+            }
+            // As many as may wait do; another one is told at once, whatever the patience.
+            let waits: Vec<_> = std::iter::from_fn(|| WORK.waiting.take()).collect();
+            assert_eq!(waits.len(), 3);
+            assert_eq!(WORK.run(|| Ok(())).await.unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
+            drop(waits);
+            assert!(WORK.run(|| Ok(())).await.is_ok());
+            // A panic gives the place back as well.
+            for _ in 0..5 {
+                let panicked = WORK.run::<()>(|| panic!("as it should in this test")).await.unwrap_err();
+                assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", panicked.text);
+            }
+        });
+    }
+
+    fn unused(places: &'static Places) -> usize {
+        let taken: Vec<_> = std::iter::from_fn(|| places.take()).collect();
+        taken.len()
+    }
 }

@@ -67,6 +67,7 @@ impl Server {
         announce(config, &listener, bound, &token);
         let access = Arc::new(Access {
             guarded: config.token.is_some() && bound.is_some_and(|address| !address.ip().is_loopback()),
+            guard: config.guard,
             check_host: !matches!(config.listen, Listen::Unix(_)),
             hosts: config.allow_hosts.clone(),
             token,

@@ -14,54 +14,80 @@ mod profile;
 mod sampling;
 mod snapshot;
 
+use std::sync::LazyLock;
+
 use axum::Router;
-use axum::extract::OriginalUri;
+use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 
+use super::capture::Query;
+use super::foreign;
 use super::reply::Refusal;
 
-/// What is served where.
-fn table() -> Vec<(&'static str, MethodRouter)> {
+/// What an answer costs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cost {
+    /// A fold of what was recorded, milliseconds.
+    Fold,
+    /// Time, or a change of how the process runs; a window of seconds makes a capture of any route.
+    Capture,
+}
+
+/// What is served where, and what it costs.
+fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
+    use Cost::{Capture, Fold};
     vec![
-        ("/", get(index::page)),
-        ("/metrics", get(metrics::metrics)),
+        ("/", get(index::page), Fold),
+        ("/metrics", get(metrics::metrics), Fold),
         #[cfg(feature = "svg")]
-        ("/flamegraph", get(profile::flamegraph)),
-        ("/folded", get(profile::folded)),
-        ("/speedscope", get(profile::speedscope)),
-        ("/snapshot", get(snapshot::json)),
-        ("/hlog", get(hlog::hlog)),
-        ("/leaks", get(leaks::leaks)),
+        ("/flamegraph", get(profile::flamegraph), Fold),
+        ("/folded", get(profile::folded), Fold),
+        ("/speedscope", get(profile::speedscope), Fold),
+        ("/snapshot", get(snapshot::json), Fold),
+        ("/hlog", get(hlog::hlog), Fold),
+        ("/leaks", get(leaks::leaks), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/", get(pprof::index)),
+        ("/debug/pprof/", get(pprof::index), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/block", get(pprof::block)),
+        ("/debug/pprof/block", get(pprof::block), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/mutex", get(pprof::mutex)),
+        ("/debug/pprof/mutex", get(pprof::mutex), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/cmdline", get(pprof::cmdline)),
+        ("/debug/pprof/cmdline", get(pprof::cmdline), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/goroutine", get(pprof::goroutine)),
+        ("/debug/pprof/goroutine", get(pprof::goroutine), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
-        ("/debug/pprof/scopes", get(pprof::scopes)),
+        ("/debug/pprof/scopes", get(pprof::scopes), Fold),
         #[cfg(feature = "stacks")]
-        ("/debug/fgprof", get(pprof::wall)),
+        ("/debug/fgprof", get(pprof::wall), Capture),
         #[cfg(feature = "stacks")]
-        ("/debug/pprof/profile", get(pprof::profile)),
+        ("/debug/pprof/profile", get(pprof::profile), Capture),
         #[cfg(feature = "stacks")]
-        ("/debug/pprof/symbol", get(pprof::symbol)),
+        ("/debug/pprof/symbol", get(pprof::symbol), Capture),
+        // Names of the stacks' addresses are looked up.
         #[cfg(feature = "heap")]
-        ("/debug/pprof/heap", get(pprof::heap)),
+        ("/debug/pprof/heap", get(pprof::heap), Capture),
         #[cfg(feature = "heap")]
-        ("/debug/pprof/allocs", get(pprof::allocs)),
+        ("/debug/pprof/allocs", get(pprof::allocs), Capture),
         #[cfg(feature = "heap")]
-        ("/dhat", get(dhat::dhat)),
-        ("/healthz", get(healthz::ok)),
-        ("/assets/style.css", get(assets::style)),
-        ("/assets/sort.js", get(assets::sort)),
+        ("/dhat", get(dhat::dhat), Fold),
+        ("/healthz", get(healthz::ok), Fold),
+        ("/assets/style.css", get(assets::style), Fold),
+        ("/assets/sort.js", get(assets::sort), Fold),
     ]
+}
+
+/// Whether a request takes time or changes how the process runs.
+pub(super) fn is_capture(uri: &Uri) -> bool {
+    static CAPTURES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        table().into_iter().filter(|(_, _, cost)| *cost == Cost::Capture).map(|(path, _, _)| path).collect()
+    });
+    // One that cannot be read is refused where it goes, before anything is done.
+    let asks = |query: Query| query.get("seconds").is_some() || query.get("weight").is_some_and(profile::is_sampled);
+    CAPTURES.contains(&uri.path()) || Query::parse_any(uri).is_ok_and(asks)
 }
 
 /// All routes of the profiler, to be mounted on a server of your own, behind its TLS and authentication.
@@ -71,13 +97,24 @@ fn table() -> Vec<(&'static str, MethodRouter)> {
 /// ```
 ///
 /// The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
-/// is your server's part. On a runtime of several threads a page is made on one of its blocking threads, not beside your
+/// is your server's part. Captures that a page of another origin asks for (`Sec-Fetch-Site`) are refused here too, and
+/// `/debug/pprof/cmdline` names the program alone. On a runtime of several threads a page is made on one of its blocking threads, not beside your
 /// tasks.
 pub fn router() -> Router {
     table()
         .into_iter()
-        .fold(Router::new(), |router, (path, method)| router.route(path, method.fallback(not_allowed)))
+        .fold(Router::new(), |router, (path, method, _)| router.route(path, method.fallback(not_allowed)))
         .fallback(not_found)
+        .layer(middleware::from_fn(no_foreign_captures))
+}
+
+async fn no_foreign_captures(request: Request, next: Next) -> Response {
+    if is_capture(request.uri())
+        && let Err(refusal) = foreign::check_site(request.headers(), true)
+    {
+        return refusal.into_response();
+    }
+    next.run(request).await
 }
 
 /// Routes that change something: on our own endpoint only, where the token is checked.
@@ -89,7 +126,8 @@ pub(super) fn changes() -> Router {
 }
 
 async fn not_found(uri: Uri) -> Refusal {
-    let paths: Vec<&str> = table().iter().map(|(path, _)| *path).filter(|path| !path.starts_with("/assets/")).collect();
+    let paths: Vec<&str> =
+        table().iter().map(|(path, _, _)| *path).filter(|path| !path.starts_with("/assets/")).collect();
     Refusal::new(StatusCode::NOT_FOUND, format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
 }
 

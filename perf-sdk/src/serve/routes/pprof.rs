@@ -2,6 +2,7 @@
 
 use std::io;
 
+use axum::Extension;
 use axum::http::{HeaderValue, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
@@ -10,6 +11,7 @@ use crate::export::pprof;
 use crate::export::pprof::Opens;
 #[cfg(feature = "stacks")]
 use crate::export::{WallWeight, folded};
+use crate::serve::access::BoreToken;
 use crate::serve::capture::Query;
 #[cfg(feature = "stacks")]
 use crate::serve::capture::USUAL;
@@ -37,7 +39,7 @@ const PROFILES: &[(&str, &str, bool)] = &[
     ("mutex", "time that others waited for locks of perf_sdk::sync, by who held them", true),
     ("block", "time spent waiting for locks and condvars of perf_sdk::sync, by who waited", true),
     ("goroutine", "threads and tasks, by the profiled functions that they are in", false),
-    ("cmdline", "how the program was started", false),
+    ("cmdline", "how the program was started; its arguments with the token", false),
 ];
 
 /// What there is, with how to look at it.
@@ -99,11 +101,13 @@ pub(super) async fn wall(uri: Uri) -> Response {
     answer("fgprof", waited(&uri).await)
 }
 
-/// The command line, its arguments separated by null bytes.
-pub(super) async fn cmdline(uri: Uri) -> Response {
+/// The command line, its arguments separated by null bytes: they may hold secrets, so all but the program's name are for
+/// those who bear the token.
+pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) -> Response {
     let result = parse(&uri, &[]).map(|_| {
+        let most = if bore_token.is_some() { usize::MAX } else { 1 };
         let arguments: Vec<String> =
-            std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+            std::env::args_os().take(most).map(|argument| argument.to_string_lossy().into_owned()).collect();
         reply::ok("text/plain; charset=utf-8", arguments.join("\0"))
     });
     result.unwrap_or_else(refuse)
@@ -157,7 +161,7 @@ async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
     {
         let (before, now) = query.window().await?;
         reply::written("application/octet-stream", now, move |now, body| {
-            pprof::write_heap(now, before.as_ref(), opens, body)
+            pprof::write_heap(now, before.as_ref().map(|(before, _)| before), opens, body)
         })
         .await
     }
@@ -171,6 +175,7 @@ async fn allocations_at_stacks(query: Query, opens: Opens) -> Result<Response, R
     reply::long_work(move || {
         let mut body = Vec::new();
         let stacks = stacks.map(HeapStacksNow::resolve);
+        let (before, _place) = before.unzip();
         let resolved = before.map(|(stacks, snapshot)| (stacks.map(HeapStacksNow::resolve), snapshot));
         let before = resolved.as_ref().map(|(stacks, snapshot)| (snapshot, stacks.as_ref()));
         match (&stacks, before) {

@@ -80,8 +80,12 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
 }
 
 /// What is drawn of stacks that were sampled, not of the calls that were recorded.
-#[cfg(feature = "stacks")]
 const SAMPLES: &str = "cpu_samples";
+
+/// Whether a weight is one of samples.
+pub(super) fn is_sampled(weight: &str) -> bool {
+    [SAMPLES, "wall_samples", "offcpu_samples"].contains(&weight)
+}
 
 #[cfg(feature = "stacks")]
 type WriteSamples = (

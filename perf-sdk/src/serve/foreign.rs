@@ -1,0 +1,54 @@
+//! Requests that a web page of somebody else's makes a browser send.
+//!
+//! The page cannot read the answer, but what a capture costs, and that it interrupts sleeping threads, happens all the same.
+
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+
+use super::access::header_text;
+use super::host::Host;
+use super::reply::Refusal;
+
+/// Browsers set these, pages cannot: <https://www.w3.org/TR/fetch-metadata/>.
+pub(super) const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+pub(super) const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+
+/// Refuses what a page of another site or port asked for. A link to what is no capture may be followed from anywhere.
+pub(super) fn check_site(headers: &HeaderMap, is_capture: bool) -> Result<(), Refusal> {
+    let Some(site) = header_text(headers, SITE)? else { return Ok(()) };
+    if matches!(site, "same-origin" | "none") {
+        return Ok(());
+    }
+    let is_link = header_text(headers, MODE)? == Some("navigate") && header_text(headers, DEST)? == Some("document");
+    if is_link && !is_capture {
+        return Ok(());
+    }
+    let text = format!(
+        "a page of another origin asked for this (Sec-Fetch-Site: {site:?}); allowed: pages of this endpoint, an address that you \
+         type, and programs that are no browsers"
+    );
+    Err(Refusal::new(StatusCode::FORBIDDEN, text))
+}
+
+/// Refuses an `Origin` that is neither this endpoint, which the request calls `host`, nor one of the allowed `hosts`.
+pub(super) fn check_origin(headers: &HeaderMap, host: Option<&Host<'_>>, hosts: &[String]) -> Result<(), Refusal> {
+    let Some(origin) = header_text(headers, header::ORIGIN)? else { return Ok(()) };
+    let is_ours = [("http://", 80), ("https://", 443)].into_iter().any(|(scheme, usual)| {
+        let Some(page) = origin.strip_prefix(scheme).and_then(Host::parse) else { return false };
+        // One that was allowed without a port may have any.
+        let is_allowed = |known: &String| {
+            Host::parse(known).is_some_and(|known| match known.port {
+                Some(_) => known.is_same(&page, usual),
+                None => known.name == page.name,
+            })
+        };
+        host.is_some_and(|host| host.is_same(&page, usual)) || hosts.iter().any(is_allowed)
+    });
+    if is_ours {
+        return Ok(());
+    }
+    let text = format!(
+        "the page of origin {origin:?} may not ask for this; allowed: pages of this endpoint, and of hosts in PERF_ALLOW_HOSTS"
+    );
+    Err(Refusal::new(StatusCode::FORBIDDEN, text))
+}
