@@ -27,6 +27,10 @@ scenarios! {
     unix_socket,
     captures,
     slow_clients,
+    idle_clients,
+    slow_heads,
+    guarded_reads,
+    ambiguous_requests,
     forked_child,
     mounted,
     user_metrics,
@@ -42,6 +46,7 @@ fn a_recorder_of_the_programs_own_is_reported_or_joined() {
 fn a_wrong_setting_lists_the_right_ones() {
     for (variable, value, part) in [
         ("PERF_LISTEN", "nonsense", "unix:"),
+        ("PERF_GUARD", "writes", "captures, all or off"),
         ("PERF_REPORT", "perhaps", "true or false"),
         ("PERF_SAMPLE", "service::*=often", "1/4096"),
         ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),

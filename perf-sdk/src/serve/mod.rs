@@ -3,6 +3,7 @@
 mod access;
 mod accounts_part;
 mod capture;
+mod connections;
 mod foreign;
 mod host;
 mod html;
@@ -13,6 +14,8 @@ mod progress;
 mod reply;
 mod routes;
 mod server;
+#[cfg(unix)]
+mod socket;
 mod token;
 #[cfg(feature = "metrics")]
 mod user_metrics;

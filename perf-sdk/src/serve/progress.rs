@@ -3,11 +3,14 @@
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
+
+use super::connections::Seat;
 
 /// Who takes nothing for that long is gone. What is written for him would be held for as long.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -16,19 +19,28 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Progress<S> {
     stream: S,
     patience: Duration,
+    /// What it does is said there.
+    seat: Option<Arc<Seat>>,
     /// While a write waits.
     until: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Progress<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, patience: PATIENCE, until: None }
+    pub(super) fn new(stream: S, seat: Option<Arc<Seat>>) -> Self {
+        Self { stream, patience: PATIENCE, seat, until: None }
     }
 
     fn patient<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.until = None;
+            if self.until.take().is_some()
+                && let Some(seat) = &self.seat
+            {
+                seat.writes(false);
+            }
             return written;
+        }
+        if let Some(seat) = &self.seat {
+            seat.writes(true);
         }
         let until = self.until.get_or_insert_with(|| Box::pin(sleep(self.patience)));
         until.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
@@ -37,7 +49,13 @@ impl<S> Progress<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Progress<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, into)
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        if read.is_pending()
+            && let Some(seat) = &self.seat
+        {
+            seat.reads_nothing();
+        }
+        read
     }
 }
 
@@ -96,7 +114,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| reads(theirs, is_over));
             let written = runtime.block_on(async {
-                let mut stream = Progress::new(tokio::net::TcpStream::from_std(ours).unwrap());
+                let mut stream = Progress::new(tokio::net::TcpStream::from_std(ours).unwrap(), None);
                 stream.patience = patience;
                 write_all(&mut stream, &vec![0; 16 << 20]).await
             });

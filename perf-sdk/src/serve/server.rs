@@ -2,28 +2,35 @@
 
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::middleware;
+use axum::middleware::{self, Next};
+use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::access::{self, Access, Local};
+use super::connections::{Answering, Connections, Seat};
 use super::progress::Progress;
 use super::routes;
+#[cfg(unix)]
+use super::socket::{self, SocketFile};
 use super::token::Token;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
 use crate::error::Error;
 use crate::record::OwnThread;
 
-/// Connections at once; further ones wait in the kernel's queue.
+/// Connections at once; for a further one, one that waits for a request is closed.
 const MAX_CONNECTIONS: usize = 64;
 /// Time for a request's head, idle time between requests included.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -40,7 +47,6 @@ pub(crate) struct Server {
     address: Arc<Mutex<Option<SocketAddr>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    socket: Option<PathBuf>,
 }
 
 enum Listener {
@@ -48,7 +54,7 @@ enum Listener {
     /// The default address is taken.
     Later,
     #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener),
+    Unix(std::os::unix::net::UnixListener, SocketFile),
 }
 
 impl Server {
@@ -90,11 +96,7 @@ impl Server {
                 runtime.shutdown_background();
             })
             .map_err(Error::Thread)?;
-        let socket = match &config.listen {
-            Listen::Unix(path) => Some(path.clone()),
-            _ => None,
-        };
-        Ok(Some(Self { address, stop: Some(stop), thread: Some(thread), socket }))
+        Ok(Some(Self { address, stop: Some(stop), thread: Some(thread) }))
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
@@ -108,9 +110,6 @@ impl Drop for Server {
         if let Some(thread) = self.thread.take() {
             // It ends at its next await; a fold or an export takes milliseconds.
             let _ = thread.join();
-        }
-        if let Some(socket) = &self.socket {
-            let _ = std::fs::remove_file(socket);
         }
     }
 }
@@ -150,24 +149,14 @@ fn bind(config: &Config) -> Result<Option<Listener>, Error> {
     }
 }
 
-#[cfg(unix)]
-fn bind_unix(path: &Path) -> io::Result<Listener> {
-    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-    use std::os::unix::net::{UnixListener, UnixStream};
-    // A socket that nobody answers on is left over from a process that was killed.
-    let stale = std::fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket())
-        && UnixStream::connect(path).is_err();
-    if stale {
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(Listener::Unix(listener))
-}
-
 #[cfg(not(unix))]
 fn bind_unix(_: &Path) -> io::Result<Listener> {
     Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn bind_unix(path: &Path) -> io::Result<Listener> {
+    socket::bind(path).map(|(listener, file)| Listener::Unix(listener, file))
 }
 
 /// One line, once.
@@ -196,7 +185,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
     tokio::spawn(super::user_metrics::upkeep());
     let listener = match listener {
         #[cfg(unix)]
-        Listener::Unix(listener) => return serve_unix(listener, routes).await,
+        Listener::Unix(listener, file) => return serve_unix(listener, file, routes).await,
         Listener::Tcp(listener) => listener,
         Listener::Later => loop {
             tokio::time::sleep(RETRY).await;
@@ -210,17 +199,12 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         return;
     }
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let local = stream.local_addr().ok().map(|address| Local(address.ip()));
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    connection(stream, routes, local).await;
-                    drop(place);
-                });
+                admit(&connections, stream, routes.clone(), local).await;
             }
             // Out of descriptors, or the peer is gone already: neither gets better by trying at once.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -229,41 +213,79 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
 }
 
 #[cfg(unix)]
-async fn serve_unix(listener: std::os::unix::net::UnixListener, routes: Router) {
+async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFile, routes: Router) {
     if listener.set_nonblocking(true).is_err() {
         return;
     }
     let Ok(listener) = tokio::net::UnixListener::from_std(listener) else { return };
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let routes = routes.clone();
-                tokio::spawn(async move {
-                    connection(stream, routes, None).await;
-                    drop(place);
-                });
-            }
+            Ok((stream, _)) => admit(&connections, stream, routes.clone(), None).await,
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
+}
+
+/// Serves a connection as soon as there is a place.
+async fn admit(
+    connections: &Arc<Connections>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    routes: Router,
+    local: Option<Local>,
+) {
+    let seat = Arc::new(connections.seat().await);
+    let task = tokio::spawn(connection(stream, routes, local, Arc::clone(&seat)));
+    seat.is_served_by(task.abort_handle());
+    // It is looked at before the next one comes: who has a request already shall not lose the place as one who waits.
+    tokio::task::yield_now().await;
 }
 
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     routes: Router,
     local: Option<Local>,
+    seat: Arc<Seat>,
 ) {
-    let routes = match local {
-        Some(local) => routes.layer(axum::Extension(local)),
-        None => routes,
-    };
+    let stream = Progress::new(stream, Some(Arc::clone(&seat)));
+    let routes = routes.layer(middleware::from_fn(move |mut request: Request, next: Next| {
+        let answering = seat.begins_answer();
+        if let Some(local) = local {
+            request.extensions_mut().insert(local);
+        }
+        async move { next.run(request).await.map(|body| Body::new(Answer { body, _answering: answering })) }
+    }));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Progress::new(stream)), TowerToHyperService::new(routes));
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     // A peer that breaks off or breaks the protocol is its own affair.
     let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+}
+
+/// A body that says when it is over.
+struct Answer {
+    body: Body,
+    _answering: Answering,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -304,6 +304,7 @@ impl Profiler {
         let was = |reason: &str| earlier.dropped.get(reason).copied().unwrap_or(0);
         Self {
             overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
+            evicted_connections: self.evicted_connections.saturating_sub(earlier.evicted_connections),
             dropped: self.dropped.iter().map(|(r, n)| (r.clone(), n.saturating_sub(was(r)))).collect(),
             deliveries: self.deliveries.iter().map(|now| now.since(&earlier.deliveries)).collect(),
             ..self.clone()
@@ -316,6 +317,7 @@ impl Profiler {
         self.memory_bytes += other.memory_bytes;
         self.memory_limit_bytes += other.memory_limit_bytes;
         self.overhead_ns += other.overhead_ns;
+        self.evicted_connections += other.evicted_connections;
         if self.heap != other.heap {
             self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };
         }

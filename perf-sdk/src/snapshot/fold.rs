@@ -270,6 +270,7 @@ impl Fold {
             deliveries: super::deliveries(),
             #[cfg(not(feature = "push"))]
             deliveries: Vec::new(),
+            evicted_connections: super::evictions(),
             dropped,
         };
         #[cfg(feature = "pool")]

@@ -9,6 +9,8 @@ mod cpu_profile;
 mod delivery;
 mod error;
 #[cfg(feature = "enabled")]
+mod evictions;
+#[cfg(feature = "enabled")]
 mod exclusive;
 mod exemplars;
 #[cfg(feature = "enabled")]
@@ -59,6 +61,10 @@ pub use delivery::Delivery;
 #[cfg(feature = "push")]
 pub(crate) use delivery::{deliveries, set_delivery};
 pub use error::FileError;
+#[cfg(feature = "serve")]
+pub(crate) use evictions::count_eviction;
+#[cfg(feature = "enabled")]
+pub(crate) use evictions::evictions;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
 #[cfg(feature = "enabled")]

@@ -27,6 +27,10 @@ fn main() {
         ("unix_socket", unix_socket),
         ("captures", captures),
         ("slow_clients", slow_clients),
+        ("idle_clients", idle_clients),
+        ("slow_heads", slow_heads),
+        ("guarded_reads", guarded_reads),
+        ("ambiguous_requests", ambiguous_requests),
         ("forked_child", forked_child),
         ("mounted", mounted),
         ("report", report),
@@ -432,6 +436,146 @@ fn slow_clients() {
     let start = Instant::now();
     assert_eq!(get(address, "/healthz").status, 200);
     assert!(start.elapsed() < Duration::from_secs(30), "they are thrown out: {:?}", start.elapsed());
+}
+
+/// Descriptors for both ends of many connections.
+fn allow_descriptors() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for both calls.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit), 0);
+        limit.rlim_cur = limit.rlim_max.min(4_096);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit), 0);
+    }
+}
+
+/// How many of `clients` the endpoint has closed; waits until those are `least`.
+fn closed(clients: &[TcpStream], least: usize) -> usize {
+    let is_closed = |client: &TcpStream| {
+        client.set_nonblocking(true).expect("a socket");
+        let read = std::io::Read::read(&mut &*client, &mut [0; 256]);
+        !matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    let start = Instant::now();
+    loop {
+        let closed = clients.iter().filter(|client| is_closed(client)).count();
+        if closed >= least || start.elapsed() > Duration::from_secs(60) {
+            return closed;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn evicted(address: SocketAddr) -> u64 {
+    let text = get(address, "/metrics").text();
+    let line = text.lines().find_map(|line| line.strip_prefix("perf_evicted_connections_total "));
+    line.unwrap_or_else(|| panic!("{text}")).parse().expect("a count")
+}
+
+/// A thousand connections that never ask anything: each new one makes room by the oldest of them.
+fn idle_clients() {
+    allow_descriptors();
+    let (handle, address) = started();
+    assert_eq!(evicted(address), 0);
+    let idle: Vec<TcpStream> = (0..1_000).map(|_| TcpStream::connect(address).expect("a connection")).collect();
+    for route in ["/healthz", "/metrics"] {
+        assert_eq!(get(address, route).status, 200, "{route}");
+    }
+    // The timeout of ten seconds would have closed them as well, uncounted.
+    let counted = evicted(address);
+    assert!(counted >= 1_000 - 64, "{counted}");
+    assert!(closed(&idle, 1_000 - 64) >= 1_000 - 64);
+    assert_eq!(handle.snapshot().profiler.evicted_connections, evicted(address));
+}
+
+/// Requests that never become complete make room, before one that is being answered does.
+fn slow_heads() {
+    allow_descriptors();
+    let (_handle, address) = started();
+    work();
+    let mut capture = TcpStream::connect(address).expect("a connection");
+    let request =
+        format!("GET /folded?weight=calls&seconds=3 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut capture, request.as_bytes()).expect("a request");
+    // What came before this was read before it.
+    assert_eq!(get(address, "/healthz").status, 200);
+    let mut again = TcpStream::connect(address).expect("a connection");
+    let slow: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).expect("a connection");
+            std::io::Write::write_all(&mut stream, b"GET /healthz HTTP/1.1\r\nHost: lo").expect("a beginning");
+            stream
+        })
+        .collect();
+    assert_eq!(get(address, "/healthz").status, 200);
+    let counted = evicted(address);
+    assert!(counted >= 300 - 64, "{counted}");
+    assert!(closed(&slow, 300 - 64) >= 300 - 64);
+    let _ = std::io::Write::write_all(&mut again, b"GET");
+    assert_eq!(closed(&[again], 1), 1, "who had waited longest is among them");
+    assert_eq!(exchange(capture, "").expect("an answer").status, 200, "the capture is not");
+}
+
+fn ask(address: SocketAddr, target: &str, headers: &str) -> http::Answer {
+    http::request(address, &format!("GET {target} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"))
+}
+
+fn ambiguous_requests() {
+    let (_handle, address) = started();
+    let own = format!("Host: {address}\r\n");
+    for (target, headers, part) in [
+        ("/healthz", format!("{own}{own}"), "2 host headers; allowed: one"),
+        ("/healthz", format!("{own}Host: evil.example\r\n"), "2 host headers"),
+        ("/healthz", format!("{own}Origin: null\r\nOrigin: null\r\n"), "2 origin headers"),
+        ("/healthz", format!("{own}Authorization: a\r\nAuthorization: b\r\n"), "2 authorization headers"),
+        ("http://localhost/healthz", own.clone(), "allowed: the same"),
+        ("http://localhost@evil.example/healthz", String::new(), "not allowed"),
+        ("/healthz", "Host: localhost:x\r\n".to_owned(), "a port of digits"),
+        ("/folded?seconds=0.1&seconds=0.2", own.clone(), "given twice"),
+    ] {
+        let answer = ask(address, target, &headers);
+        assert!(answer.status == 400 && answer.text().contains(part), "{target} {headers}: {}", answer.text());
+    }
+    assert_eq!(ask(address, &format!("http://{address}/healthz"), &own).status, 200);
+}
+
+fn guarded_reads() {
+    let token = "a-token-of-some-length";
+    let captures =
+        ["/debug/pprof/profile?seconds=0.1", "/debug/fgprof?seconds=0.1", "/flamegraph?weight=cpu_samples&seconds=0.1"];
+    for (guard, metrics, capture) in [("off", 200, 200), ("captures", 200, 401), ("all", 401, 401)] {
+        let handle =
+            perf_sdk::builder().listen("127.0.0.1:0").token(token).guard(guard).report(false).start().expect("a start");
+        let address = handle.address().expect("an address");
+        let host = format!("Host: {address}\r\n");
+        let bearer = format!("{host}Authorization: Bearer {token}\r\n");
+        assert_eq!(ask(address, "/metrics", &host).status, metrics, "{guard}");
+        assert_eq!(ask(address, "/metrics", &bearer).status, 200, "{guard}");
+        for target in captures {
+            let found = [200, 404];
+            let status = ask(address, target, &host).status;
+            assert!(status == capture || (capture == 200 && found.contains(&status)), "{guard} {target}: {status}");
+            assert!(found.contains(&ask(address, target, &bearer).status), "{guard} {target}");
+            for foreign in [
+                "Origin: http://evil.example",
+                "Origin: null",
+                "Sec-Fetch-Site: cross-site",
+                "Sec-Fetch-Site: same-site",
+            ] {
+                let answer = ask(address, target, &format!("{bearer}{foreign}\r\n"));
+                assert_eq!(answer.status, 403, "{guard} {target} {foreign}");
+                assert!(answer.text().contains("allowed: pages of this endpoint"), "{}", answer.text());
+            }
+        }
+        if guard == "off" {
+            // This scenario's name is an argument.
+            let arguments = |headers: &str| ask(address, "/debug/pprof/cmdline", headers).text();
+            assert!(!arguments(&host).contains("guarded_reads") && arguments(&host).contains("endpoint"));
+            assert!(arguments(&bearer).contains("\0guarded_reads"), "{:?}", arguments(&bearer));
+        }
+    }
+    let error = perf_sdk::builder().guard("some").start().expect_err("it is not known").to_string();
+    assert!(error.contains("some") && error.contains("captures, all or off"), "{error}");
 }
 
 fn forked_child() {

@@ -109,6 +109,14 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| delivered(source, "files"),
     },
     Row {
+        name: "perf_evicted_connections_total",
+        help: "Connections of the endpoint that were closed to make room for others.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| single(source.snapshot.profiler.evicted_connections as f64),
+    },
+    Row {
         name: "perf_overhead_seconds_total",
         help: "Estimated time that recording itself cost.",
         unit: "seconds",

@@ -1,0 +1,271 @@
+//! Connections of one listener: who has a place, and who loses it when another one comes.
+//!
+//! Whoever waits for a request, or sends one slowly, costs nothing but a place; were those kept to their timeouts, some dozens of them would
+//! keep a scrape waiting for minutes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use crate::snapshot;
+
+/// A writer that has been blocked for that long may go as well, if nobody waits for a request.
+const STALLED: Duration = Duration::from_secs(1);
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    /// Was not looked at yet: there may be a request in it.
+    New,
+    /// Has no complete request, as the so manieth to begin to wait. A request that comes slowly counts from its beginning.
+    Waiting(u64),
+    /// A request is being answered.
+    Busy,
+    /// Its peer takes nothing of the answer.
+    Stalled(Instant),
+}
+
+#[derive(Debug)]
+struct Seated {
+    number: u64,
+    state: State,
+    /// A request is being answered, its body included.
+    is_answering: bool,
+    task: Option<AbortHandle>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    seated: Vec<Seated>,
+    next: u64,
+}
+
+/// The connections of one listener.
+#[derive(Debug)]
+pub(super) struct Connections {
+    most: usize,
+    table: Mutex<Table>,
+    /// A place became free, or somebody may lose his.
+    changed: Notify,
+}
+
+/// One connection's place; it is free when this drops.
+#[derive(Debug)]
+pub(super) struct Seat {
+    connections: Arc<Connections>,
+    number: u64,
+}
+
+impl Connections {
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, table: Mutex::default(), changed: Notify::new() })
+    }
+
+    /// A place for a new connection. If there is none, whoever has waited longest for a request loses his; if nobody waits, whoever has
+    /// not read his answer for longest; if everybody is busy, the new one waits.
+    pub(super) async fn seat(self: &Arc<Self>) -> Seat {
+        loop {
+            if let Some(seat) = self.try_seat(Instant::now()) {
+                return seat;
+            }
+            // By itself nothing becomes stalled.
+            let _ = tokio::time::timeout(STALLED, self.changed.notified()).await;
+        }
+    }
+
+    fn try_seat(self: &Arc<Self>, now: Instant) -> Option<Seat> {
+        let mut table = self.table();
+        if table.seated.len() >= self.most {
+            let evicted = table.evict(now)?;
+            snapshot::count_eviction();
+            if let Some(task) = evicted.task {
+                task.abort();
+            }
+        }
+        let number = table.number();
+        table.seated.push(Seated { number, state: State::New, is_answering: false, task: None });
+        drop(table);
+        Some(Seat { connections: Arc::clone(self), number })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn evict(&mut self, now: Instant) -> Option<Seated> {
+        let waiting = self.seated.iter().enumerate().filter_map(|(at, seated)| match seated.state {
+            State::Waiting(since) => Some((since, at)),
+            _ => None,
+        });
+        let longest = waiting.min().map(|(_, at)| at);
+        let stalled = || {
+            let stalled = self.seated.iter().enumerate().filter_map(|(at, seated)| match seated.state {
+                State::Stalled(since) if now.saturating_duration_since(since) >= STALLED => Some((since, at)),
+                _ => None,
+            });
+            stalled.min().map(|(_, at)| at)
+        };
+        let at = longest.or_else(stalled)?;
+        Some(self.seated.swap_remove(at))
+    }
+}
+
+impl Seat {
+    /// The task that serves this connection, which ends when it loses its place.
+    pub(super) fn is_served_by(&self, task: AbortHandle) {
+        self.update(|seated, _| {
+            seated.task = Some(task.clone());
+            false
+        });
+    }
+
+    /// There was nothing to read.
+    pub(super) fn reads_nothing(&self) {
+        self.update(|seated, number| {
+            let begins_to_wait = !seated.is_answering && !matches!(seated.state, State::Waiting(_) | State::Stalled(_));
+            if begins_to_wait {
+                seated.state = State::Waiting(number);
+            }
+            begins_to_wait
+        });
+    }
+
+    /// A request is complete; it is being answered until what this gives drops.
+    pub(super) fn begins_answer(self: &Arc<Self>) -> Answering {
+        self.update(|seated, _| {
+            (seated.is_answering, seated.state) = (true, State::Busy);
+            false
+        });
+        Answering(Arc::clone(self))
+    }
+
+    /// Whether the peer takes what is written to it.
+    pub(super) fn writes(&self, is_blocked: bool) {
+        self.update(|seated, _| {
+            match seated.state {
+                State::Stalled(_) if is_blocked => return false,
+                _ if is_blocked => seated.state = State::Stalled(Instant::now()),
+                State::Stalled(_) => seated.state = State::Busy,
+                _ => {}
+            }
+            is_blocked
+        });
+    }
+
+    /// `change` says whether somebody who waits for a place may be luckier now.
+    fn update(&self, change: impl FnOnce(&mut Seated, u64) -> bool) {
+        let mut table = self.connections.table();
+        let number = table.number();
+        let Some(seated) = table.seated.iter_mut().find(|seated| seated.number == self.number) else { return };
+        let is_news = change(seated, number);
+        drop(table);
+        if is_news {
+            self.connections.changed.notify_one();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.connections.table().seated.retain(|seated| seated.number != self.number);
+        self.connections.changed.notify_one();
+    }
+}
+
+/// A request that is being answered.
+#[derive(Debug)]
+pub(super) struct Answering(Arc<Seat>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.update(|seated, _| {
+            seated.is_answering = false;
+            false
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seat(connections: &Arc<Connections>) -> Option<Arc<Seat>> {
+        connections.try_seat(Instant::now()).map(Arc::new)
+    }
+
+    fn has_place(seat: &Seat) -> bool {
+        seat.connections.table().seated.iter().any(|seated| seated.number == seat.number)
+    }
+
+    #[test]
+    fn who_has_waited_longest_makes_room() {
+        let connections = Connections::new(3);
+        let seats: Vec<_> = (0..3).map(|_| seat(&connections).unwrap()).collect();
+        assert!(seat(&connections).is_none(), "nobody was looked at yet");
+        for at in [1, 0, 2] {
+            seats[at].reads_nothing();
+        }
+        // A second look, some bytes or not, is no new beginning.
+        seats[1].reads_nothing();
+        let newest = seat(&connections).unwrap();
+        assert_eq!([0, 1, 2].map(|at| has_place(&seats[at])), [true, false, true]);
+        newest.reads_nothing();
+        // After an answer it begins anew.
+        drop(seats[0].begins_answer());
+        seats[0].reads_nothing();
+        let another = seat(&connections).unwrap();
+        assert!(has_place(&seats[0]) && !has_place(&seats[2]) && has_place(&newest) && has_place(&another));
+    }
+
+    #[test]
+    fn who_is_busy_stays_and_who_does_not_read_goes_last() {
+        let connections = Connections::new(2);
+        let (busy, stalled) = (seat(&connections).unwrap(), seat(&connections).unwrap());
+        let answering = (busy.begins_answer(), stalled.begins_answer());
+        // The server sees in between whether the peer is still there.
+        busy.reads_nothing();
+        stalled.writes(true);
+        stalled.reads_nothing();
+        assert!(seat(&connections).is_none(), "it may be a moment only");
+        let later = Instant::now() + STALLED;
+        let third = Arc::new(connections.try_seat(later).unwrap());
+        assert!(has_place(&busy) && !has_place(&stalled) && has_place(&third));
+        third.begins_answer();
+        third.writes(true);
+        third.writes(false);
+        assert!(connections.try_seat(later + STALLED).is_none(), "it reads again");
+        drop(answering);
+        drop(busy);
+        assert!(seat(&connections).is_some());
+    }
+
+    #[test]
+    fn who_waits_for_a_place_gets_the_next_one() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let connections = Connections::new(1);
+            let first = seat(&connections).unwrap();
+            let answering = first.begins_answer();
+            let waits = tokio::spawn({
+                let connections = Arc::clone(&connections);
+                async move { connections.seat().await }
+            });
+            tokio::task::yield_now().await;
+            assert!(!waits.is_finished());
+            drop(answering);
+            first.reads_nothing();
+            let second = tokio::time::timeout(Duration::from_secs(60), waits).await.unwrap().unwrap();
+            assert!(!has_place(&first) && has_place(&second));
+            assert!(snapshot::evictions() > 0);
+        });
+    }
+}

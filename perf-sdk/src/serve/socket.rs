@@ -1,0 +1,282 @@
+//! A Unix socket that nobody but this user can ever connect to.
+
+use std::fs::{self, DirBuilder, Metadata, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use tokio::net::UnixStream;
+
+/// Tries to find a name for the private folder, and to replace sockets of dead processes, that others do as well.
+const TRIES: u32 = 16;
+/// A process that is stopped answers no more than a dead one; it is not waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The file of a socket of ours; it goes when this drops, unless it is not ours any more.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    identity: Identity,
+    process: u32,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+fn identity(file: &Metadata) -> Identity {
+    (file.dev(), file.ino())
+}
+
+/// Listens at `path`, mode 0600. A socket there on which nobody listens any more is replaced, anything else is left alone.
+///
+/// `bind` gives a socket the mode that the process's umask leaves, for whoever connects before it is narrowed; and the umask is every thread's. So the
+/// socket is made in a folder that only this user can enter, and linked to its place when its mode is right.
+pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let private = Private::beside(path)?;
+    let made = private.0.join("s");
+    let listener = bind_at(&private.0, &made)?;
+    fs::set_permissions(&made, Permissions::from_mode(0o600))?;
+    let identity = identity(&fs::symlink_metadata(&made)?);
+    for _ in 0..TRIES {
+        match link(&made, path) {
+            Ok(()) => {
+                return Ok((listener, SocketFile { path: path.to_owned(), identity, process: process::id() }));
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_stale(path, &private)?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
+}
+
+/// Never replaces what is at `to`.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        // File systems without hard links. What comes to be there in between is replaced, for want of anything better.
+        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        result => result,
+    }
+}
+
+/// A socket's address is shorter than a path may be.
+fn bind_at(folder: &Path, path: &Path) -> io::Result<UnixListener> {
+    match UnixListener::bind(path) {
+        #[cfg(target_os = "linux")]
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            use std::os::fd::AsRawFd as _;
+            let folder = fs::File::open(folder)?;
+            UnixListener::bind(format!("/proc/self/fd/{}/s", folder.as_raw_fd()))
+        }
+        result => {
+            let _ = folder;
+            result
+        }
+    }
+}
+
+/// Takes away a socket that nobody listens on.
+///
+/// # Errors
+/// [`io::ErrorKind::AddrInUse`] for anything else.
+fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
+    let in_use = || io::Error::from(io::ErrorKind::AddrInUse);
+    let seen = match fs::symlink_metadata(path) {
+        Ok(file) if file.file_type().is_socket() => identity(&file),
+        Ok(_) => return Err(in_use()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    if !is_dead(path)? {
+        return Err(in_use());
+    }
+    // Another process may have replaced it since: what is moved away is looked at once more.
+    let old = private.0.join("old");
+    match fs::rename(path, &old) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        result => result?,
+    }
+    if identity(&fs::symlink_metadata(&old)?) == seen {
+        return fs::remove_file(&old);
+    }
+    let _ = link(&old, path);
+    let _ = fs::remove_file(&old);
+    Err(in_use())
+}
+
+/// Whether nobody listens there. Only a refusal says so: a listener whose queue is full, or one of another user, lives.
+fn is_dead(path: &Path) -> io::Result<bool> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
+    Ok(matches!(connected, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // A forked child's copy is not what listens there, and somebody may have put something else there.
+        let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity);
+        if self.process == process::id() && is_ours() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A folder that only this user can enter; it goes with what is in it.
+#[derive(Debug)]
+struct Private(PathBuf);
+
+impl Private {
+    /// In the folder of `path`, so that the file can be linked there.
+    fn beside(path: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
+        for _ in 0..TRIES {
+            let name = format!(".perf-sdk-{}-{}", process::id(), NUMBER.fetch_add(1, Relaxed));
+            let private = folder.join(name);
+            match DirBuilder::new().mode(0o700).create(&private) {
+                Ok(()) => return Ok(Self(private)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last)
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        for name in ["s", "old"] {
+            let _ = fs::remove_file(self.0.join(name));
+        }
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixDatagram, UnixStream};
+
+    use super::*;
+
+    /// A folder of this test's own.
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("perf-sdk-socket-{}-{name}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_socket_is_there_with_its_mode_and_goes_with_its_file() {
+        let folder = folder("mode");
+        let path = folder.join("socket");
+        let (listener, file) = bind(&path).unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(names(&folder), ["socket"], "nothing else is left");
+        UnixStream::connect(&path).unwrap();
+        assert!(listener.accept().is_ok());
+        drop(file);
+        assert_eq!(names(&folder), [""; 0]);
+        fs::remove_dir(folder).unwrap();
+    }
+
+    #[test]
+    fn sockets_of_the_dead_are_replaced_and_nothing_else_is() {
+        let folder = folder("stale");
+        let path = folder.join("socket");
+        drop(UnixListener::bind(&path).unwrap());
+        let (listener, file) = bind(&path).expect("a dead one is replaced");
+        for full in [false, true] {
+            // A listener whose queue is full lives too.
+            let mut clients = Vec::new();
+            while full && clients.len() < 10_000 {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                match runtime.block_on(tokio::net::UnixStream::connect(&path)) {
+                    Ok(client) => clients.push(client.into_std().unwrap()),
+                    Err(_) => break,
+                }
+            }
+            assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse, "full: {full}");
+        }
+        drop((listener, file));
+        fs::write(&path, "somebody's").unwrap();
+        assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "somebody's");
+        fs::remove_file(&path).unwrap();
+        let other = UnixDatagram::bind(&path).unwrap();
+        assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(other);
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("nowhere", &path).unwrap();
+        assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(names(&folder), ["socket"]);
+        fs::remove_file(&path).unwrap();
+        // One that was replaced by somebody else is not removed.
+        let (_listener, file) = bind(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _other = UnixListener::bind(&path).unwrap();
+        drop(file);
+        assert_eq!(names(&folder), ["socket"]);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_path_that_is_as_long_as_it_may_be() {
+        let folder = folder("long");
+        let left = 107 - folder.as_os_str().len() - 1;
+        let path = folder.join("x".repeat(left));
+        let (_listener, file) = bind(&path).unwrap();
+        UnixStream::connect(&path).unwrap();
+        drop(file);
+        fs::remove_dir(folder).unwrap();
+    }
+
+    /// Watches the folder while sockets come and go: not one is seen with a wider mode.
+    #[test]
+    fn nobody_sees_a_wider_mode() {
+        let folder = folder("watched");
+        let path = folder.join("socket");
+        let seen = std::thread::scope(|scope| {
+            let (stop, stopped) = std::sync::mpsc::channel::<()>();
+            let watcher = scope.spawn({
+                let path = path.clone();
+                move || {
+                    let (mut modes, mut looks) = (std::collections::BTreeSet::new(), 0_u64);
+                    while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) || looks == 0 {
+                        if let Ok(file) = fs::symlink_metadata(&path) {
+                            modes.insert(file.permissions().mode() & 0o777);
+                            looks += 1;
+                        }
+                    }
+                    modes
+                }
+            });
+            for _ in 0..2_000 {
+                let (_listener, _file) = bind(&path).unwrap();
+            }
+            let last = bind(&path).unwrap();
+            drop(stop);
+            let modes = watcher.join().unwrap();
+            drop(last);
+            modes
+        });
+        assert_eq!(seen, [0o600].into());
+        fs::remove_dir(folder).unwrap();
+    }
+}
