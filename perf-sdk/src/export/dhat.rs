@@ -80,7 +80,8 @@ pub fn write(profile: &HeapProfile, to: &mut impl Write) -> io::Result<()> {
         tu: "µs",
         Mtu: "s",
         tuth: SHORT_LIVED_US,
-        cmd: std::env::args().collect::<Vec<_>>().join(" "),
+        // Without its arguments, which may hold secrets: the file is handed around.
+        cmd: std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned(),
         pid: std::process::id(),
         te: profile.window_ns / 1_000,
         tg: profile.peak_at_ns / 1_000,

@@ -3,6 +3,7 @@
 #[cfg(feature = "stacks")]
 use super::WallWeight;
 use super::Weight;
+use super::safe;
 use super::stacks::{self, full_name};
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
@@ -169,8 +170,7 @@ impl Drawing {
     /// `outer;inner weight`, sorted.
     pub(super) fn lines(&self) -> Vec<String> {
         // The format knows no quoting.
-        let names: Vec<String> =
-            self.frames.iter().map(|frame| frame.name.replace(';', ":").replace(['\n', '\r'], " ")).collect();
+        let names: Vec<String> = self.frames.iter().map(|frame| safe::frame(&frame.name)).collect();
         let mut lines: Vec<String> = self
             .stacks
             .iter()

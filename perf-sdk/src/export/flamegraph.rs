@@ -8,6 +8,7 @@ use inferno::flamegraph::{self, Direction, Options};
 use super::WallWeight;
 use super::Weight;
 use super::drawing::{Drawing, Unit};
+use super::safe;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
@@ -56,8 +57,8 @@ fn draw(drawing: &Drawing, direction: Direction, to: &mut impl Write) -> io::Res
         Unit::Calls => ("calls", 1.0),
     };
     let mut options = Options::default();
-    options.title.clone_from(&drawing.title);
-    options.subtitle = Some(drawing.subtitle.clone());
+    options.title = safe::line(&drawing.title).into_owned();
+    options.subtitle = Some(safe::line(&drawing.subtitle).into_owned());
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);
     options.factor = factor;

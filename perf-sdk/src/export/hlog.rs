@@ -6,6 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 
+use super::safe;
 use super::stacks::full_name;
 use crate::snapshot::Snapshot;
 
@@ -25,8 +26,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     builder.with_start_time(UNIX_EPOCH + start).with_base_time(UNIX_EPOCH + start).with_max_value_divisor(NS_PER_MS);
     let mut log = builder.begin_log_with(to, &mut serializer)?;
     for function in snapshot.functions.iter().filter(|function| !function.wall.is_empty()) {
-        // A tag ends at a comma or a space.
-        let tag = full_name(function).replace([',', ' ', '\n', '\r', '\t'], "_");
+        let tag = safe::tag(&full_name(function));
         log.write_histogram(&function.wall.to_hdr(), Duration::ZERO, length, Tag::new(&tag)).map_err(|error| {
             match error {
                 IntervalLogWriterError::IoError(error) => error,

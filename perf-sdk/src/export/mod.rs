@@ -25,6 +25,7 @@ pub mod pprof;
 mod prometheus;
 #[cfg(feature = "enabled")]
 mod protobuf;
+pub(crate) mod safe;
 #[cfg(feature = "enabled")]
 pub mod speedscope;
 mod stacks;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use prost::Message as _;
 
 use super::families::{Encoding, Head, Kind, Metric, Value};
+use super::safe;
 use super::text::exemplar_labels;
 use crate::histogram::{Histogram, Native};
 use crate::snapshot::Exemplar;
@@ -174,7 +175,7 @@ impl Encoding for Protobuf<'_> {
         };
         let family = wire::MetricFamily {
             name: Some(head.name.clone().into_owned()),
-            help: (!head.help.is_empty()).then(|| head.help.clone().into_owned()),
+            help: (!head.help.is_empty()).then(|| safe::label(&head.help).into_owned()),
             r#type: Some(kind as i32),
             metric: metrics.map(|metric| one(head.kind, &metric)).collect(),
             unit: (!head.unit.is_empty()).then(|| head.unit.to_owned()),
@@ -227,7 +228,7 @@ fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
 }
 
 fn pair(name: &str, value: &str) -> wire::LabelPair {
-    wire::LabelPair { name: Some(name.to_owned()), value: Some(value.to_owned()) }
+    wire::LabelPair { name: Some(name.to_owned()), value: Some(safe::label(value).into_owned()) }
 }
 
 fn bucket(bound: f64, count: u64) -> wire::Bucket {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::safe;
 use crate::snapshot::{Function, Snapshot};
 use crate::units::{bytes, count, time};
 
@@ -44,7 +45,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
     let shown = &functions[..functions.len().min(ROWS)];
 
-    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| f.name.replace(char::is_control, " ")).collect()];
+    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| safe::line(&f.name).into_owned()).collect()];
     columns[0].insert(0, "function".to_owned());
     for column in COLUMNS {
         let cells: Vec<Option<String>> = shown.iter().map(|f| (column.cell)(f)).collect();

@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use super::families::{Metric, Value};
+use super::safe;
 use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of one metric.
@@ -107,7 +108,8 @@ pub(super) struct Escaped<'a> {
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.text;
+        let text = safe::label(self.text);
+        let mut rest = text.as_ref();
         while let Some(at) = rest.find(|c| matches!(c, '\\' | '\n') || (c == '"' && self.quotes)) {
             f.write_str(&rest[..at])?;
             f.write_str(match rest.as_bytes()[at] {
@@ -147,7 +149,7 @@ pub(super) fn exemplar_labels(exemplar: &Exemplar) -> impl Iterator<Item = (&'st
     let mut left = EXEMPLAR_CHARACTERS;
     [("trace_id", exemplar.trace_id.as_str()), ("span_id", exemplar.span_id.as_str())].into_iter().filter(
         move |(name, value)| {
-            let length = name.len() + value.chars().count();
+            let length = name.len() + safe::label(value).chars().count();
             let fits = !value.is_empty() && length <= left;
             left -= if fits { length } else { 0 };
             fits

@@ -161,7 +161,8 @@ impl<'a> Sample<'a> {
             }
         }
         let value = number(rest.split_ascii_whitespace().next()?)?;
-        (!name.is_empty()).then_some(Self { name, labels, value })
+        let are_names = is_name(name, true) && labels.iter().all(|(label, _)| is_name(label, false));
+        are_names.then_some(Self { name, labels, value })
     }
 
     /// The suffix by which this sample belongs to the family, if it does.
@@ -174,6 +175,12 @@ impl<'a> Sample<'a> {
         };
         belongs.then_some(suffix)
     }
+}
+
+/// What all formats take for a name: one that is none would make the whole scrape unreadable.
+fn is_name(text: &str, may_have_colons: bool) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (may_have_colons && byte == b':');
+    text.bytes().all(fits) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 fn closing_quote(text: &str) -> Option<usize> {
@@ -262,6 +269,11 @@ mod tests {
             "x{a=\"\\\"} 1",
             "# é",
             "x é",
+            "é 1",
+            "0x 1",
+            "x{é=\"1\"} 1",
+            "x{a:b=\"1\"} 1",
+            "x{=\"1\"} 1",
         ] {
             assert_eq!(parse(text), [], "{text}");
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+pub(super) use crate::export::safe::html as escape;
+
 /// A page up to its body. Links are relative to `folder`, if there is one.
 pub(super) fn begin(title: &str, folder: Option<&str>) -> String {
     let mut page = String::with_capacity(64 * 1024);
@@ -19,21 +21,6 @@ pub(super) fn begin(title: &str, folder: Option<&str>) -> String {
 /// Its end.
 pub(super) fn end(page: &mut String) {
     page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
-}
-
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            _ => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 /// For a query's value.

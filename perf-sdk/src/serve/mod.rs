@@ -10,6 +10,7 @@ mod html;
 mod leaks_page;
 mod page;
 mod places;
+mod policy;
 mod progress;
 mod reply;
 mod routes;

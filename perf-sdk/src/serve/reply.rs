@@ -11,11 +11,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 #[cfg(feature = "stacks")]
 use super::places::Places;
+use super::policy;
+use crate::export::safe;
 use crate::record;
 use crate::snapshot::Snapshot;
-
-/// What no page of ours needs is forbidden to all of them.
-const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// 200 with a body.
 pub(super) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
@@ -46,7 +45,7 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        with_status(self.status, "text/plain; charset=utf-8", format!("{}\n", self.text))
+        with_status(self.status, "text/plain; charset=utf-8", format!("{}\n", safe::lines(&self.text)))
     }
 }
 
@@ -152,9 +151,23 @@ pub(super) async fn written(
     work(move || {
         let mut body = Vec::new();
         write(&snapshot, &mut body)?;
-        Ok(ok(content_type, body))
+        Ok(of_bytes(content_type, body))
     })
     .await
+}
+
+/// 200 with a body of any type, a drawing too.
+pub(super) fn of_bytes(content_type: &str, body: Vec<u8>) -> Response {
+    #[cfg(feature = "svg")]
+    if content_type == "image/svg+xml" {
+        let (body, policy) = policy::of_drawing(body);
+        let mut response = ok(content_type, body);
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        return response;
+    }
+    ok(content_type, body)
 }
 
 fn with_status(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response {
@@ -166,7 +179,7 @@ fn with_status(status: StatusCode, content_type: &str, body: impl Into<Body>) ->
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy::of(content_type)));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

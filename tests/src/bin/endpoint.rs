@@ -30,6 +30,9 @@ fn main() {
         ("idle_clients", idle_clients),
         ("slow_heads", slow_heads),
         ("guarded_reads", guarded_reads),
+        ("policies", policies),
+        ("hostile_names", hostile_names),
+        ("browser", browser),
         ("ambiguous_requests", ambiguous_requests),
         ("forked_child", forked_child),
         ("mounted", mounted),
@@ -537,6 +540,143 @@ fn ambiguous_requests() {
         assert!(answer.status == 400 && answer.text().contains(part), "{target} {headers}: {}", answer.text());
     }
     assert_eq!(ask(address, &format!("http://{address}/healthz"), &own).status, 200);
+}
+
+/// What a browser may run of what is served: nothing that stands in a page, and of a drawing its own script alone.
+fn policies() {
+    let (_handle, address) = started();
+    work();
+    for route in ["/", "/leaks", "/debug/pprof/"] {
+        let (page, policy) = with_policy(address, route);
+        assert!(policy.contains("style-src 'self'; script-src 'self';"), "{route}: {policy}");
+        assert!(!policy.contains("unsafe"), "{route}: {policy}");
+        for inline in [" style=", "<style", " onclick=", " onload=", "<script>"] {
+            assert!(!page.contains(inline), "{route}: {inline} in {page}");
+        }
+    }
+    for route in ["/metrics", "/folded", "/snapshot", "/nowhere", "/debug/pprof/cmdline"] {
+        let (_, policy) = with_policy(address, route);
+        assert!(policy.starts_with("default-src 'none';") && !policy.contains("script-src"), "{route}: {policy}");
+    }
+    let mut seen = std::collections::HashSet::new();
+    for route in
+        ["/flamegraph", "/flamegraph?weight=calls&x=10&y=20&s=inner", "/flamegraph?weight=wall_samples&seconds=0.1"]
+    {
+        let (drawing, policy) = with_policy(address, route);
+        let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
+        assert!(!policy.contains("unsafe-inline") && policy.ends_with("sandbox allow-scripts"), "{policy}");
+        assert!(drawing.contains(&format!("<script type=\"text/ecmascript\" nonce=\"{nonce}\">")), "{route}");
+        assert!(seen.insert(nonce.to_owned()), "{nonce} again");
+    }
+}
+
+/// Names, errors and labels that a program made of what it was sent, in the pages and in what people read in a terminal.
+fn hostile_names() {
+    const NAMES: &[&str] = &[
+        "start\u{1}of",
+        "null\0end",
+        "escape\u{1b}[2J",
+        "none\u{fffe}\u{ffff}",
+        "c1\u{9b}\u{85}\u{2028}",
+        "\" onclick=\"x()\" a='",
+        "</title><script>alert(1)</script>",
+        "poll 7",
+    ];
+    #[perf_sdk::profiled]
+    fn fails(text: &str) -> Result<(), String> {
+        Err(text.to_owned())
+    }
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").heap("4KiB").report(false).start().expect("a start");
+    let address = handle.address().expect("an address");
+    let mut held = Vec::new();
+    for name in NAMES {
+        held.push(perf_sdk::measure(name, || std::hint::black_box(vec![1_u8; 1 << 20])));
+        assert!(fails(name).is_err());
+    }
+    let is_hostile = |c: char| {
+        (c.is_control() && c != '\n') || c == '\u{2028}' || u32::from(c) & 0xfffe == 0xfffe || c == '\u{202e}'
+    };
+    for route in [
+        "/",
+        "/leaks",
+        "/debug/pprof/",
+        "/folded?weight=calls",
+        "/hlog",
+        "/metrics",
+        "/flamegraph?weight=calls",
+        "/flamegraph?function=null%00end",
+        "/flamegraph?function=nobody%1b[2J",
+        "/folded?weight=calls&x%1b=1",
+        "/folded?weight=%1b[2J",
+        "/folded?seconds=%1b[2J",
+    ] {
+        let answer = get(address, route);
+        let text = String::from_utf8(answer.body.clone()).expect("text");
+        // The drawing's own script is indented.
+        let text = text.replace('\t', " ");
+        assert!(!text.contains(is_hostile), "{route}: {:?}", text.lines().find(|line| line.contains(is_hostile)));
+    }
+    let page = get(address, "/").text();
+    for part in ["start\\u{1}of", "null\\u{0}end", "&quot; onclick=&quot;x()&quot;", "&lt;/title&gt;&lt;script&gt;"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    if perf_sdk_tests::has("python3", &["--version"], "install python3") {
+        // A page is well-formed: what is opened is closed; scripts are the page's own and nothing has a handler.
+        const HTML: &str = "import sys\nfrom html.parser import HTMLParser\nopen_ = []\nclass P(HTMLParser):\n  def handle_starttag(self, tag, attrs):\n    assert all(not a.startswith('on') for a, _ in attrs), attrs\n    assert tag != 'script' or dict(attrs) == {'src': 'assets/sort.js'}, attrs\n    if tag not in ('meta', 'link', 'base', 'br'): open_.append(tag)\n  def handle_endtag(self, tag):\n    assert open_.pop() == tag, tag\nP().feed(sys.stdin.read())\nassert not open_, open_\nprint('fine')";
+        for route in ["/", "/leaks", "/debug/pprof/"] {
+            let mut python = std::process::Command::new("python3")
+                .args(["-c", HTML])
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .expect("python3");
+            let mut input = python.stdin.take().expect("a pipe");
+            std::io::Write::write_all(&mut input, &get(address, route).body).expect("a reader");
+            drop(input);
+            let output = python.wait_with_output().expect("an end");
+            assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "fine", "{route}");
+        }
+    }
+    drop(held);
+}
+
+fn with_policy(address: SocketAddr, route: &str) -> (String, String) {
+    let answer = get(address, route);
+    let policy = answer.header("content-security-policy").expect("a policy").to_owned();
+    (answer.text(), policy)
+}
+
+/// A browser shows the pages without a complaint, and the drawing's script runs.
+fn browser() {
+    if !perf_sdk_tests::has("chromium", &["--version"], "install Debian's chromium") {
+        return;
+    }
+    let (_handle, address) = started();
+    work();
+    let folder = std::env::temp_dir().join(format!("perf-sdk-browser-{}", std::process::id()));
+    for (route, parts) in [
+        ("/", &["<svg class=\"bar\"", "outer"][..]),
+        ("/leaks", &["leak"]),
+        ("/debug/pprof/", &["allocs"]),
+        // What is searched for is found by the script; it writes that into the address.
+        ("/flamegraph?weight=calls&s=inner", &["Matched: ", "rgb(230,0,230)"]),
+    ] {
+        let output = std::process::Command::new("chromium")
+            .args(
+                "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+                    .split(' '),
+            )
+            .args("--disable-component-update --disable-sync --enable-logging=stderr --dump-dom".split(' '))
+            .arg(format!("--user-data-dir={}", folder.display()))
+            .arg(format!("http://{address}{route}"))
+            .output()
+            .expect("a browser");
+        let (drawn, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let complaints: Vec<&str> = said.lines().filter(|line| line.contains("CONSOLE")).collect();
+        assert!(complaints.is_empty(), "{route}: {complaints:?}");
+        assert!(parts.iter().all(|part| drawn.contains(part)), "{route}: {drawn}");
+    }
+    let _ = fs::remove_dir_all(folder);
 }
 
 fn guarded_reads() {

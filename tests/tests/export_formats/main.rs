@@ -1,6 +1,7 @@
 //! The exporters: byte for byte, and opened by readers that somebody else made.
 
 mod golden;
+mod hostile;
 mod npm;
 mod readers;
 mod sample;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk_tests::http;
 
+use super::hostile::NAMES;
 use super::tools::has;
 
 /// Long enough for a slow machine; the test ends when the answer is there.
@@ -22,10 +23,17 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
     for _ in 0..CALLS {
         perf_sdk::record("scraped", Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
     }
+    // One that it cannot read would cost the whole scrape.
+    for name in NAMES {
+        perf_sdk::record(name, Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
+    }
     for native in [true, false] {
         let server = Prometheus::start(perf.address().expect("an address"), native);
         let count = server.answer("function_calls_total{function=\"scraped\",result=\"ok\"}");
         assert_eq!(count, CALLS as f64, "native: {native}");
+        let names = server.answer("count(function_calls_total{result=\"ok\"})");
+        assert_eq!(names, (1 + NAMES.len()) as f64, "native: {native}");
+        assert_eq!(server.answer(r#"function_calls_total{function="start\\u{1}of",result="ok"}"#), 1.0);
         let (median, buckets) = if native {
             (
                 "histogram_quantile(0.5, function_calls_duration_seconds{function=\"scraped\"})",

@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 
+use super::super::safe;
 use super::super::stacks::full_name;
 use super::wire;
 use crate::snapshot::Function;
@@ -62,6 +63,8 @@ pub(super) struct Builder {
 
 impl Builder {
     fn text(&mut self, text: &str) -> i64 {
+        // Readers print it on terminals.
+        let text = &*safe::line(text);
         if text.is_empty() {
             return 0;
         }

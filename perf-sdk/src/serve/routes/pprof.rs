@@ -10,6 +10,8 @@ use crate::export::pprof;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Opens;
 #[cfg(feature = "stacks")]
+use crate::export::safe;
+#[cfg(feature = "stacks")]
 use crate::export::{WallWeight, folded};
 use crate::serve::access::BoreToken;
 use crate::serve::capture::Query;
@@ -128,7 +130,7 @@ pub(super) async fn symbol(uri: Uri) -> Response {
         // What Go says that has symbols.
         let mut text = "num_symbols: 1\n".to_owned();
         for (address, name) in crate::snapshot::names_of(&addresses) {
-            text.push_str(&format!("{address:#x} {name}\n"));
+            text.push_str(&format!("{address:#x} {}\n", safe::line(&name)));
         }
         Ok(reply::ok("text/plain; charset=utf-8", text))
     });

@@ -45,10 +45,15 @@ pub(super) async fn speedscope(uri: Uri) -> Result<Response, Refusal> {
     draw(&uri, "application/json", export::speedscope::write).await
 }
 
+/// What the script of a drawing adds to its address: where it is zoomed to, and what is searched for. Loaded again, it looks the same.
+fn own_parameters(content_type: &str) -> &'static [&'static str] {
+    if content_type == "image/svg+xml" { &["x", "y", "s"] } else { &[] }
+}
+
 type Write = fn(&Snapshot, Weight, Option<&str>, &mut Vec<u8>) -> io::Result<()>;
 
 async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Response, Refusal> {
-    let query = Query::parse(uri, &["weight", "function", "seconds"])?;
+    let query = Query::parse(uri, &[&["weight", "function", "seconds"], own_parameters(content_type)].concat())?;
     let weight: Weight = query.get("weight").unwrap_or("wall").parse().map_err(|e: export::UnknownWeight| {
         let more = if cfg!(feature = "stacks") { ", cpu_samples, wall_samples, offcpu_samples" } else { "" };
         Refusal::bad(format!("{e}{more}"))
@@ -109,7 +114,8 @@ async fn draw_samples(
     }
     let answer = async {
         let known: &[&str] = if wall.is_some() { &["threads"] } else { &[] };
-        let query = Query::parse(uri, &[&["weight", "function", "seconds", "hz"], known].concat())?;
+        let known = [&["weight", "function", "seconds", "hz"], known, own_parameters(content_type)].concat();
+        let query = Query::parse(uri, &known)?;
         let function = query.get("function").map(str::to_owned);
         let Some(wall) = wall else {
             let profile = query.cpu_profile(None).await?;
@@ -129,7 +135,7 @@ async fn written(
     reply::work(move || {
         let mut body = Vec::new();
         write(&mut body)?;
-        Ok(reply::ok(content_type, body))
+        Ok(reply::of_bytes(content_type, body))
     })
     .await
 }
