@@ -235,8 +235,12 @@ mod tests {
                     assert!(task.await.is_err());
                 }
                 for number in 2..5 {
-                    let (run, _end) = begins(&began, number);
-                    let refusal = run.await.unwrap_err();
+                    let began = began.clone();
+                    let third = WORK.run(move || {
+                        let _ = began.send(number);
+                        Ok(number)
+                    });
+                    let refusal = third.await.unwrap_err();
                     assert_eq!(refusal.status, StatusCode::TOO_MANY_REQUESTS);
                     assert!(refusal.text.contains("2 profiles"), "{}", refusal.text);
                 }
