@@ -9,7 +9,7 @@ use std::borrow::Cow;
 /// holds just that, whose backslash becomes `\u{5c}`. What `keeps` names stays.
 fn visible(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_shown = |c: char| (is_control(c) && !keeps(c)) || is_no_character(c);
-    if !text.contains(|c| is_shown(c)) && !text.contains("\\u{") {
+    if !text.contains(is_shown) && !text.contains("\\u{") {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);

@@ -122,7 +122,10 @@ impl Access {
         if host.name == "localhost" || self.hosts.iter().any(is_known) {
             return true;
         }
-        host.address().is_some_and(|address| address.is_loopback() || Some(address) == local)
+        // One listener of IPv6 may be called by addresses of IPv4, and then has those in its own spelling.
+        host.address()
+            .map(|address| address.to_canonical())
+            .is_some_and(|address| address.is_loopback() || Some(address) == local.map(|local| local.to_canonical()))
     }
 }
 
@@ -175,12 +178,16 @@ mod tests {
             "127.0.0.1:9464",
             "127.8.8.8",
             "[::1]:80",
+            "[::ffff:127.0.0.1]:80",
+            "[::ffff:192.0.2.1]",
             "192.0.2.1",
             "192.0.2.1:9464",
             "pod-1.svc:9464",
             "10.0.0.7",
         ] {
             assert!(access.knows(&Host::parse(known).unwrap(), local), "{known}");
+            let mapped = Some("::ffff:192.0.2.1".parse().unwrap());
+            assert!(access.knows(&Host::parse(known).unwrap(), mapped), "{known}");
         }
         for foreign in
             ["evil.example", "evil.example:9464", "localhost.evil.example", "192.0.2.2", "127.0.0.1.evil.example"]

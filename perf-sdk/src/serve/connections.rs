@@ -13,6 +13,8 @@ use crate::snapshot;
 
 /// A writer that has been blocked for that long may go as well, if nobody waits for a request.
 const STALLED: Duration = Duration::from_secs(1);
+/// One that has taken that long since it was blocked first may go if there is no such: a peer that takes a little now and then.
+const SLOW: Duration = Duration::from_secs(10);
 
 /// What a connection does.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +35,8 @@ struct Seated {
     state: State,
     /// A request is being answered, its body included.
     is_answering: bool,
+    /// When its peer first did not take what was written of this answer.
+    slow_since: Option<Instant>,
     task: Option<AbortHandle>,
 }
 
@@ -64,7 +68,7 @@ impl Connections {
     }
 
     /// A place for a new connection. If there is none, whoever has waited longest for a request loses his; if nobody waits, whoever has
-    /// not read his answer for longest; if everybody is busy, the new one waits.
+    /// not read his answer for longest, then who has read slowly for longest; if everybody is busy, the new one waits.
     pub(super) async fn seat(self: &Arc<Self>) -> Seat {
         loop {
             if let Some(seat) = self.try_seat(Instant::now()) {
@@ -78,16 +82,17 @@ impl Connections {
     fn try_seat(self: &Arc<Self>, now: Instant) -> Option<Seat> {
         let mut table = self.table();
         if table.seated.len() >= self.most {
-            let evicted = table.evict(now)?;
-            snapshot::count_eviction();
-            if let Some(task) = evicted.task {
-                task.abort();
-            }
+            table.evict(now)?;
         }
         let number = table.number();
-        table.seated.push(Seated { number, state: State::New, is_answering: false, task: None });
+        table.seated.push(Seated { number, state: State::New, is_answering: false, slow_since: None, task: None });
         drop(table);
         Some(Seat { connections: Arc::clone(self), number })
+    }
+
+    /// Closes who has waited longest, if anybody does: the process has no descriptor left.
+    pub(super) fn make_room(&self) {
+        self.table().evict(Instant::now());
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -101,7 +106,8 @@ impl Table {
         self.next
     }
 
-    fn evict(&mut self, now: Instant) -> Option<Seated> {
+    /// `None` if everybody is busy.
+    fn evict(&mut self, now: Instant) -> Option<()> {
         let waiting = self.seated.iter().enumerate().filter_map(|(at, seated)| match seated.state {
             State::Waiting(since) => Some((since, at)),
             _ => None,
@@ -114,8 +120,17 @@ impl Table {
             });
             stalled.min().map(|(_, at)| at)
         };
-        let at = longest.or_else(stalled)?;
-        Some(self.seated.swap_remove(at))
+        let slow = || {
+            let slow = self.seated.iter().enumerate().filter_map(|(at, seated)| Some((seated.slow_since?, at)));
+            slow.filter(|(since, _)| now.saturating_duration_since(*since) >= SLOW).min().map(|(_, at)| at)
+        };
+        let at = longest.or_else(stalled).or_else(slow)?;
+        let evicted = self.seated.swap_remove(at);
+        snapshot::count_eviction();
+        if let Some(task) = evicted.task {
+            task.abort();
+        }
+        Some(())
     }
 }
 
@@ -142,7 +157,7 @@ impl Seat {
     /// A request is complete; it is being answered until what this gives drops.
     pub(super) fn begins_answer(self: &Arc<Self>) -> Answering {
         self.update(|seated, _| {
-            (seated.is_answering, seated.state) = (true, State::Busy);
+            (seated.is_answering, seated.state, seated.slow_since) = (true, State::Busy, None);
             false
         });
         Answering(Arc::clone(self))
@@ -153,7 +168,11 @@ impl Seat {
         self.update(|seated, _| {
             match seated.state {
                 State::Stalled(_) if is_blocked => return false,
-                _ if is_blocked => seated.state = State::Stalled(Instant::now()),
+                _ if is_blocked => {
+                    let now = Instant::now();
+                    seated.state = State::Stalled(now);
+                    seated.slow_since.get_or_insert(now);
+                }
                 State::Stalled(_) => seated.state = State::Busy,
                 _ => {}
             }
@@ -242,8 +261,10 @@ mod tests {
         third.begins_answer();
         third.writes(true);
         third.writes(false);
-        assert!(connections.try_seat(later + STALLED).is_none(), "it reads again");
-        drop(answering);
+        assert!(connections.try_seat(Instant::now() + STALLED).is_none(), "it reads again");
+        let fourth = connections.try_seat(Instant::now() + SLOW);
+        assert!(fourth.is_some() && has_place(&busy) && !has_place(&third), "but slowly");
+        drop((answering, fourth));
         drop(busy);
         assert!(seat(&connections).is_some());
     }

@@ -2,9 +2,11 @@
 
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
+#[cfg(feature = "stacks")]
 use std::time::{Duration, Instant};
 
 /// Between two tries of one who waits.
+#[cfg(feature = "stacks")]
 const RETRY: Duration = Duration::from_millis(20);
 
 /// How many are at it, in this process.
@@ -50,6 +52,7 @@ impl Places {
     }
 
     /// The same, waited for, but not for longer than `patience`.
+    #[cfg(feature = "stacks")]
     pub(super) async fn wait(&'static self, patience: Duration) -> Option<Place> {
         let start = Instant::now();
         loop {

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
@@ -12,7 +13,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
+use axum::response::IntoResponse as _;
 use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -22,6 +25,7 @@ use tokio::sync::oneshot;
 use super::access::{self, Access, Local};
 use super::connections::{Answering, Connections, Seat};
 use super::progress::Progress;
+use super::reply::Refusal;
 use super::routes;
 #[cfg(unix)]
 use super::socket::{self, SocketFile};
@@ -38,6 +42,9 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 const CONNECTION_TIME: Duration = Duration::from_secs(3_900);
 /// Largest request head.
 const HEAD_BYTES: usize = 16 * 1024;
+/// Most bytes of whole answers that wait for their readers; scrapes are written as they are read.
+const MAX_HELD: u64 = 64 << 20;
+static HELD: AtomicU64 = AtomicU64::new(0);
 /// Between two attempts to get the default address.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -206,8 +213,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
                 let local = stream.local_addr().ok().map(|address| Local(address.ip()));
                 admit(&connections, stream, routes.clone(), local).await;
             }
-            // Out of descriptors, or the peer is gone already: neither gets better by trying at once.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => not_accepted(&error, &connections).await,
         }
     }
 }
@@ -222,9 +228,17 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFil
     loop {
         match listener.accept().await {
             Ok((stream, _)) => admit(&connections, stream, routes.clone(), None).await,
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => not_accepted(&error, &connections).await,
         }
     }
+}
+
+/// Out of descriptors, or the peer is gone already: neither gets better by trying at once.
+async fn not_accepted(error: &io::Error, connections: &Connections) {
+    if error.kind() != io::ErrorKind::ConnectionAborted {
+        connections.make_room();
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 /// Serves a connection as soon as there is a place.
@@ -253,7 +267,15 @@ async fn connection(
         if let Some(local) = local {
             request.extensions_mut().insert(local);
         }
-        async move { next.run(request).await.map(|body| Body::new(Answer { body, _answering: answering })) }
+        async move {
+            let response = next.run(request).await;
+            let Some(held) = Held::of(&HELD, response.body().size_hint().exact().unwrap_or(0)) else {
+                let text =
+                    format!("{MAX_HELD} bytes of answers wait for their readers, which is the most; try again later");
+                return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
+            };
+            response.map(|body| Body::new(Answer { body, _held: held, _answering: answering }))
+        }
     }));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -267,7 +289,30 @@ async fn connection(
 /// A body that says when it is over.
 struct Answer {
     body: Body,
+    _held: Held,
     _answering: Answering,
+}
+
+/// Bytes of answers that are in memory until they are read.
+#[derive(Debug)]
+struct Held {
+    all: &'static AtomicU64,
+    bytes: u64,
+}
+
+impl Held {
+    /// `None` if that would be too much. What is too large by itself is held if nothing else is: it is there already.
+    fn of(all: &'static AtomicU64, bytes: u64) -> Option<Self> {
+        let add = |held: u64| (held == 0 || held + bytes <= MAX_HELD).then_some(held + bytes);
+        all.fetch_update(Relaxed, Relaxed, add).ok()?;
+        Some(Self { all, bytes })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Relaxed);
+    }
 }
 
 impl HttpBody for Answer {
@@ -287,5 +332,23 @@ impl HttpBody for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_that_nobody_reads_are_bounded() {
+        static ALL: AtomicU64 = AtomicU64::new(0);
+        let held: Vec<_> = std::iter::from_fn(|| Held::of(&ALL, MAX_HELD / 4)).take(10).collect();
+        assert_eq!(held.len(), 4);
+        assert!(Held::of(&ALL, 1).is_none() && Held::of(&ALL, 0).is_some());
+        drop(held);
+        let large = Held::of(&ALL, 2 * MAX_HELD);
+        assert!(large.is_some() && Held::of(&ALL, 1).is_none());
+        drop(large);
+        assert!(Held::of(&ALL, 1).is_some());
     }
 }

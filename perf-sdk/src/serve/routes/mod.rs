@@ -38,7 +38,7 @@ enum Cost {
 
 /// What is served where, and what it costs.
 fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
-    use Cost::{Capture, Fold};
+    use Cost::Fold;
     vec![
         ("/", get(index::page), Fold),
         ("/metrics", get(metrics::metrics), Fold),
@@ -62,16 +62,16 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/scopes", get(pprof::scopes), Fold),
         #[cfg(feature = "stacks")]
-        ("/debug/fgprof", get(pprof::wall), Capture),
+        ("/debug/fgprof", get(pprof::wall), Cost::Capture),
         #[cfg(feature = "stacks")]
-        ("/debug/pprof/profile", get(pprof::profile), Capture),
+        ("/debug/pprof/profile", get(pprof::profile), Cost::Capture),
         #[cfg(feature = "stacks")]
-        ("/debug/pprof/symbol", get(pprof::symbol), Capture),
+        ("/debug/pprof/symbol", get(pprof::symbol), Cost::Capture),
         // Names of the stacks' addresses are looked up.
         #[cfg(feature = "heap")]
-        ("/debug/pprof/heap", get(pprof::heap), Capture),
+        ("/debug/pprof/heap", get(pprof::heap), Cost::Capture),
         #[cfg(feature = "heap")]
-        ("/debug/pprof/allocs", get(pprof::allocs), Capture),
+        ("/debug/pprof/allocs", get(pprof::allocs), Cost::Capture),
         #[cfg(feature = "heap")]
         ("/dhat", get(dhat::dhat), Fold),
         ("/healthz", get(healthz::ok), Fold),
