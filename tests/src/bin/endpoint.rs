@@ -757,6 +757,12 @@ fn mounted() {
     for route in ["/perf/metrics", "/perf/flamegraph", "/perf/assets/style.css"] {
         assert_eq!(get(address, route).status, 200, "{route}");
     }
+    // Who may ask is the server's affair, but what other pages make a browser ask is not worth a capture to anybody.
+    let cross_site = |route| ask(address, route, "Host: whatever\r\nSec-Fetch-Site: cross-site\r\n").status;
+    assert_eq!(cross_site("/perf/debug/fgprof?seconds=0.1"), 403);
+    assert_eq!(cross_site("/perf/folded?weight=calls&seconds=0.1"), 403);
+    assert_eq!(cross_site("/perf/folded?weight=calls"), 200);
+    assert!(!get(address, "/perf/debug/pprof/cmdline").text().contains("mounted"), "nobody bears a token");
 }
 
 fn report() {
