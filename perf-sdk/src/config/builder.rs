@@ -112,9 +112,11 @@ impl Builder {
         }
     }
 
-    /// Which reads must bear the token on loopback addresses and Unix sockets too: `captures`, `all` or `off`.
+    /// Which reads must bear the token on loopback addresses and Unix sockets too: `captures`,
+    /// `all` or `off`.
     ///
-    /// Captures take time or change how the process runs: profiles, windows of `seconds`, symbols. Others fold what was recorded.
+    /// Captures take time or change how the process runs: profiles, windows of `seconds`, symbols.
+    /// Others fold what was recorded.
     pub fn guard(self, reads: impl Into<String>) -> Self {
         self.set("guard", reads)
     }

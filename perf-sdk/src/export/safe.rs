@@ -1,12 +1,13 @@
 //! What each format cannot hold in a name, and what stands for it: the one place that knows.
 //!
-//! Names, labels and error texts are the program's, made at run time by `measure` or `with_labels` if it likes, from whatever it was sent.
-//! JSON holds everything, escaped by its writer.
+//! Names, labels and error texts are the program's, made at run time by `measure` or `with_labels`
+//! if it likes, from whatever it was sent. JSON holds everything, escaped by its writer.
 
 use std::borrow::Cow;
 
-/// What ends lines for some reader, drives a terminal, or is no character: each as `\u{1b}`, which can be told from a text that
-/// holds just that, whose backslash becomes `\u{5c}`. What `keeps` names stays.
+/// What ends lines for some reader, drives a terminal, or is no character: each as `\u{1b}`, which
+/// can be told from a text that holds just that, whose backslash becomes `\u{5c}`. What `keeps`
+/// names stays.
 fn visible(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_shown = |c: char| (is_control(c) && !keeps(c)) || is_no_character(c);
     if !text.contains(is_shown) && !text.contains("\\u{") {
@@ -23,7 +24,8 @@ fn visible(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Controls of ASCII and Latin 1, and the two separators that end a line for `str.splitlines` and Java's `Scanner`.
+/// Controls of ASCII and Latin 1, and the two separators that end a line for `str.splitlines` and
+/// Java's `Scanner`.
 fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -63,14 +65,15 @@ fn shown_direction(c: char) -> impl Iterator<Item = char> {
     escape.into_iter().flatten().chain(same)
 }
 
-/// A label's value or a help text, before the escapes of the format. The same in all of them, protobuf too: else one series were several.
+/// A label's value or a help text, before the escapes of the format. The same in all of them,
+/// protobuf too: else one series were several.
 #[cfg(feature = "enabled")]
 pub(super) fn label(text: &str) -> Cow<'_, str> {
     visible(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// A frame of a folded stack, for its readers and for inferno. Those split at `;`, take off one number at the end and then perhaps another, skip lines that begin with
-/// `# `, and trim.
+/// A frame of a folded stack, for its readers and for inferno. Those split at `;`, take off one
+/// number at the end and then perhaps another, skip lines that begin with `# `, and trim.
 pub(super) fn frame(text: &str) -> String {
     let mut frame = line(text).replace(';', ":").trim().to_owned();
     if frame.is_empty() {

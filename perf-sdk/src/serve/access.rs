@@ -15,7 +15,8 @@ use super::routes;
 use super::token::Token;
 use crate::config::Guard;
 
-/// Headers that decide about access: of two, nobody can tell which one another server on the way has looked at.
+/// Headers that decide about access: of two, nobody can tell which one another server on the way
+/// has looked at.
 const DECIDING: [HeaderName; 7] = [
     header::HOST,
     header::AUTHORIZATION,
@@ -122,14 +123,16 @@ impl Access {
         if host.name == "localhost" || self.hosts.iter().any(is_known) {
             return true;
         }
-        // One listener of IPv6 may be called by addresses of IPv4, and then has those in its own spelling.
+        // One listener of IPv6 may be called by addresses of IPv4, and then has those in its own
+        // spelling.
         host.address()
             .map(|address| address.to_canonical())
             .is_some_and(|address| address.is_loopback() || Some(address) == local.map(|local| local.to_canonical()))
     }
 }
 
-/// What the request calls this endpoint: an absolute request line overrides the Host header, and may not contradict it.
+/// What the request calls this endpoint: an absolute request line overrides the Host header, and
+/// may not contradict it.
 fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Host<'a>>, Refusal> {
     let parse = |text: &'a str| {
         Host::parse(text).ok_or_else(|| {

@@ -1,7 +1,7 @@
 //! Connections of one listener: who has a place, and who loses it when another one comes.
 //!
-//! Whoever waits for a request, or sends one slowly, costs nothing but a place; were those kept to their timeouts, some dozens of them would
-//! keep a scrape waiting for minutes.
+//! Whoever waits for a request, or sends one slowly, costs nothing but a place; were those kept to
+//! their timeouts, some dozens of them would keep a scrape waiting for minutes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +13,8 @@ use crate::snapshot;
 
 /// A writer that has been blocked for that long may go as well, if nobody waits for a request.
 const STALLED: Duration = Duration::from_secs(1);
-/// One that has taken that long since it was blocked first may go if there is no such: a peer that takes a little now and then.
+/// One that has taken that long since it was blocked first may go if there is no such: a peer that
+/// takes a little now and then.
 const SLOW: Duration = Duration::from_secs(10);
 
 /// What a connection does.
@@ -21,7 +22,8 @@ const SLOW: Duration = Duration::from_secs(10);
 enum State {
     /// Was not looked at yet: there may be a request in it.
     New,
-    /// Has no complete request, as the so manieth to begin to wait. A request that comes slowly counts from its beginning.
+    /// Has no complete request, as the so manieth to begin to wait. A request that comes slowly
+    /// counts from its beginning.
     Waiting(u64),
     /// A request is being answered.
     Busy,
@@ -67,8 +69,9 @@ impl Connections {
         Arc::new(Self { most, table: Mutex::default(), changed: Notify::new() })
     }
 
-    /// A place for a new connection. If there is none, whoever has waited longest for a request loses his; if nobody waits, whoever has
-    /// not read his answer for longest, then who has read slowly for longest; if everybody is busy, the new one waits.
+    /// A place for a new connection. If there is none, whoever has waited longest for a request
+    /// loses his; if nobody waits, whoever has not read his answer for longest, then who has read
+    /// slowly for longest; if everybody is busy, the new one waits.
     pub(super) async fn seat(self: &Arc<Self>) -> Seat {
         loop {
             if let Some(seat) = self.try_seat(Instant::now()) {

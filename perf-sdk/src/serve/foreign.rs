@@ -1,6 +1,7 @@
 //! Requests that a web page of somebody else's makes a browser send.
 //!
-//! The page cannot read the answer, but what a capture costs, and that it interrupts sleeping threads, happens all the same.
+//! The page cannot read the answer, but what a capture costs, and that it interrupts sleeping
+//! threads, happens all the same.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
@@ -13,7 +14,8 @@ pub(super) const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Refuses what a page of another site or port asked for. A link to what is no capture may be followed from anywhere.
+/// Refuses what a page of another site or port asked for. A link to what is no capture may be
+/// followed from anywhere.
 pub(super) fn check_site(headers: &HeaderMap, is_capture: bool) -> Result<(), Refusal> {
     let Some(site) = header_text(headers, SITE)? else { return Ok(()) };
     if matches!(site, "same-origin" | "none") {
@@ -30,7 +32,8 @@ pub(super) fn check_site(headers: &HeaderMap, is_capture: bool) -> Result<(), Re
     Err(Refusal::new(StatusCode::FORBIDDEN, text))
 }
 
-/// Refuses an `Origin` that is neither this endpoint, which the request calls `host`, nor one of the allowed `hosts`.
+/// Refuses an `Origin` that is neither this endpoint, which the request calls `host`, nor one of
+/// the allowed `hosts`.
 pub(super) fn check_origin(headers: &HeaderMap, host: Option<&Host<'_>>, hosts: &[String]) -> Result<(), Refusal> {
     let Some(origin) = header_text(headers, header::ORIGIN)? else { return Ok(()) };
     let is_ours = [("http://", 80), ("https://", 443)].into_iter().any(|(scheme, usual)| {

@@ -13,7 +13,8 @@ pub(super) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// `None` for anything else, such as one with a user: readers disagree about what is what in it.
+    /// `None` for anything else, such as one with a user: readers disagree about what is what in
+    /// it.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (name, port) = match text.rfind(':') {
             Some(colon) if !text[colon..].contains(']') => (&text[..colon], Some(&text[colon + 1..])),

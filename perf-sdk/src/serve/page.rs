@@ -158,7 +158,8 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
                 let _ = write!(page, "<td data-v=\"{value}\">{}", (column.show)(value));
                 if column.head == "self" && all_self > 0.0 {
                     let share = (value.max(0.0) / all_self * 100.0).min(100.0);
-                    // An attribute of its own: a style in the page would need a policy that allows all of them.
+                    // An attribute of its own: a style in the page would need a policy that allows
+                    // all of them.
                     let _ = write!(
                         page,
                         "<svg class=\"bar\" role=\"presentation\"><rect x=\"{:.1}%\" width=\"{share:.1}%\" height=\"3\"/></svg>",

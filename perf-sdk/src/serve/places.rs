@@ -11,8 +11,8 @@ const RETRY: Duration = Duration::from_millis(20);
 
 /// How many are at it, in this process.
 ///
-/// No lock, unlike a semaphore: a forked child inherits the count of its parent's work, of which it has no thread, so what
-/// another process has taken does not count.
+/// No lock, unlike a semaphore: a forked child inherits the count of its parent's work, of which it
+/// has no thread, so what another process has taken does not count.
 #[derive(Debug)]
 pub(super) struct Places {
     most: u32,

@@ -12,8 +12,10 @@ pub(super) fn of(content_type: &str) -> &'static str {
     if content_type.starts_with("text/html") { PAGE } else { DATA }
 }
 
-/// A drawing, whose style and script stand in it, and the policy that lets these run: they bear a number that nobody can guess who
-/// smuggles others in, and run without the rights of this origin. The handler that starts the script, `init(evt)`, is allowed by its SHA-256.
+/// A drawing, whose style and script stand in it, and the policy that lets these run: they bear a
+/// number that nobody can guess who smuggles others in, and run without the rights of this origin,
+/// but may ask what is searched for. The handler that starts the script, `init(evt)`, is allowed by
+/// its SHA-256.
 #[cfg(feature = "svg")]
 pub(super) fn of_drawing(svg: Vec<u8>) -> (Vec<u8>, String) {
     const STYLE: &[u8] = b"<style type=\"text/css\"";
@@ -34,7 +36,7 @@ pub(super) fn of_drawing(svg: Vec<u8>) -> (Vec<u8>, String) {
     marked.extend_from_slice(rest);
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}' 'unsafe-hashes' 'sha256-WiAVSnuYekflqQvM3Bgx4QYmF4g+iml28eRUaqE8Qeo='; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
+         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-modals"
     );
     (marked, policy)
 }

@@ -114,7 +114,8 @@ impl LongWork {
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
         };
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // The place goes where the work goes, and stays until it is done, whether or not anybody waits for it.
+        // The place goes where the work goes, and stays until it is done, whether or not anybody
+        // waits for it.
         let shared = Arc::new(Mutex::new(Some((work, place))));
         let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
         let other = Arc::clone(&shared);

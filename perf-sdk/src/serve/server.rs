@@ -251,7 +251,8 @@ async fn admit(
     let seat = Arc::new(connections.seat().await);
     let task = tokio::spawn(connection(stream, routes, local, Arc::clone(&seat)));
     seat.is_served_by(task.abort_handle());
-    // It is looked at before the next one comes: who has a request already shall not lose the place as one who waits.
+    // It is looked at before the next one comes: who has a request already shall not lose the place
+    // as one who waits.
     tokio::task::yield_now().await;
 }
 
@@ -301,7 +302,8 @@ struct Held {
 }
 
 impl Held {
-    /// `None` if that would be too much. What is too large by itself is held if nothing else is: it is there already.
+    /// `None` if that would be too much. What is too large by itself is held if nothing else is: it
+    /// is there already.
     fn of(all: &'static AtomicU64, bytes: u64) -> Option<Self> {
         let add = |held: u64| (held == 0 || held + bytes <= MAX_HELD).then_some(held + bytes);
         all.fetch_update(Relaxed, Relaxed, add).ok()?;

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
-/// Tries to find a name for the private folder, and to replace sockets of dead processes, that others do as well.
+/// Tries to find a name for the private folder, and to replace sockets of dead processes, that
+/// others do as well.
 const TRIES: u32 = 16;
 /// A process that is stopped answers no more than a dead one; it is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,10 +32,12 @@ fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
-/// Listens at `path`, mode 0600. A socket there on which nobody listens any more is replaced, anything else is left alone.
+/// Listens at `path`, mode 0600. A socket there on which nobody listens any more is replaced,
+/// anything else is left alone.
 ///
-/// `bind` gives a socket the mode that the process's umask leaves, for whoever connects before it is narrowed; and the umask is every thread's. So the
-/// socket is made in a folder that only this user can enter, and linked to its place when its mode is right.
+/// `bind` gives a socket the mode that the process's umask leaves, for whoever connects before it
+/// is narrowed; and the umask is every thread's. So the socket is made in a folder that only this
+/// user can enter, and linked to its place when its mode is right.
 pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let private = Private::beside(path)?;
     let made = private.0.join("s");
@@ -56,7 +59,8 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 /// Never replaces what is at `to`.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        // File systems without hard links. What comes to be there in between is replaced, for want of anything better.
+        // File systems without hard links. What comes to be there in between is replaced, for want
+        // of anything better.
         Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
             if fs::symlink_metadata(to).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
@@ -112,7 +116,8 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
     Err(in_use())
 }
 
-/// Whether nobody listens there. Only a refusal says so: a listener whose queue is full, or one of another user, lives.
+/// Whether nobody listens there. Only a refusal says so: a listener whose queue is full, or one of
+/// another user, lives.
 fn is_dead(path: &Path) -> io::Result<bool> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
@@ -121,7 +126,8 @@ fn is_dead(path: &Path) -> io::Result<bool> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // A forked child's copy is not what listens there, and somebody may have put something else there.
+        // A forked child's copy is not what listens there, and somebody may have put something else
+        // there.
         let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity);
         if self.process == process::id() && is_ours() {
             let _ = fs::remove_file(&self.path);

@@ -69,7 +69,8 @@ pub struct Profiler {
     /// How it goes with profiles that are pushed or written; empty where none are.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub deliveries: Vec<Delivery>,
-    /// Connections of the endpoint that were closed to make room for others: they waited for a request, or did not read their answer.
+    /// Connections of the endpoint that were closed to make room for others: they waited for a
+    /// request, or did not read their answer.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub evicted_connections: u64,
     /// What could not be recorded.

@@ -542,7 +542,8 @@ fn ambiguous_requests() {
     assert_eq!(ask(address, &format!("http://{address}/healthz"), &own).status, 200);
 }
 
-/// What a browser may run of what is served: nothing that stands in a page, and of a drawing its own script alone.
+/// What a browser may run of what is served: nothing that stands in a page, and of a drawing its
+/// own script alone.
 fn policies() {
     let (_handle, address) = started();
     work();
@@ -564,13 +565,17 @@ fn policies() {
     {
         let (drawing, policy) = with_policy(address, route);
         let nonce = policy.split("'nonce-").nth(1).and_then(|rest| rest.split('\'').next()).expect("a nonce");
-        assert!(!policy.contains("unsafe-inline") && policy.ends_with("sandbox allow-scripts"), "{policy}");
+        assert!(
+            !policy.contains("unsafe-inline") && policy.ends_with("sandbox allow-scripts allow-modals"),
+            "{policy}"
+        );
         assert!(drawing.contains(&format!("<script type=\"text/ecmascript\" nonce=\"{nonce}\">")), "{route}");
         assert!(seen.insert(nonce.to_owned()), "{nonce} again");
     }
 }
 
-/// Names, errors and labels that a program made of what it was sent, in the pages and in what people read in a terminal.
+/// Names, errors and labels that a program made of what it was sent, in the pages and in what
+/// people read in a terminal.
 fn hostile_names() {
     const NAMES: &[&str] = &[
         "start\u{1}of",
@@ -621,7 +626,8 @@ fn hostile_names() {
         assert!(page.contains(part), "{part}: {page}");
     }
     if perf_sdk_tests::has("python3", &["--version"], "install python3") {
-        // A page is well-formed: what is opened is closed; scripts are the page's own and nothing has a handler.
+        // A page is well-formed: what is opened is closed; scripts are the page's own and nothing
+        // has a handler.
         const HTML: &str = "import sys\nfrom html.parser import HTMLParser\nopen_ = []\nclass P(HTMLParser):\n  def handle_starttag(self, tag, attrs):\n    assert all(not a.startswith('on') for a, _ in attrs), attrs\n    assert tag != 'script' or dict(attrs) == {'src': 'assets/sort.js'}, attrs\n    if tag not in ('meta', 'link', 'base', 'br'): open_.append(tag)\n  def handle_endtag(self, tag):\n    assert open_.pop() == tag, tag\nP().feed(sys.stdin.read())\nassert not open_, open_\nprint('fine')";
         for route in ["/", "/leaks", "/debug/pprof/"] {
             let mut python = std::process::Command::new("python3")
@@ -757,7 +763,8 @@ fn mounted() {
     for route in ["/perf/metrics", "/perf/flamegraph", "/perf/assets/style.css"] {
         assert_eq!(get(address, route).status, 200, "{route}");
     }
-    // Who may ask is the server's affair, but what other pages make a browser ask is not worth a capture to anybody.
+    // Who may ask is the server's affair, but what other pages make a browser ask is not worth a
+    // capture to anybody.
     let cross_site = |route| ask(address, route, "Host: whatever\r\nSec-Fetch-Site: cross-site\r\n").status;
     assert_eq!(cross_site("/perf/debug/fgprof?seconds=0.1"), 403);
     assert_eq!(cross_site("/perf/folded?weight=calls&seconds=0.1"), 403);

@@ -1,4 +1,5 @@
-//! Names that a program made of what it was sent: every format holds them, and its readers read the rest.
+//! Names that a program made of what it was sent: every format holds them, and its readers read the
+//! rest.
 
 use std::collections::BTreeSet;
 

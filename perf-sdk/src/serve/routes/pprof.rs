@@ -103,8 +103,8 @@ pub(super) async fn wall(uri: Uri) -> Response {
     answer("fgprof", waited(&uri).await)
 }
 
-/// The command line, its arguments separated by null bytes: they may hold secrets, so all but the program's name are for
-/// those who bear the token.
+/// The command line, its arguments separated by null bytes: they may hold secrets, so all but the
+/// program's name are for those who bear the token.
 pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) -> Response {
     let result = parse(&uri, &[]).map(|_| {
         let most = if bore_token.is_some() { usize::MAX } else { 1 };

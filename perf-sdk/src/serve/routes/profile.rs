@@ -45,7 +45,8 @@ pub(super) async fn speedscope(uri: Uri) -> Result<Response, Refusal> {
     draw(&uri, "application/json", export::speedscope::write).await
 }
 
-/// What the script of a drawing adds to its address: where it is zoomed to, and what is searched for. Loaded again, it looks the same.
+/// What the script of a drawing adds to its address: where it is zoomed to, and what is searched
+/// for. Loaded again, it looks the same.
 fn own_parameters(content_type: &str) -> &'static [&'static str] {
     if content_type == "image/svg+xml" { &["x", "y", "s"] } else { &[] }
 }
