@@ -1,5 +1,6 @@
 //! Threads of the profiler's own.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
@@ -10,7 +11,16 @@ use std::time::{Duration, Instant};
 
 use crate::signals;
 
-/// A thread that ends when this drops.
+/// What the end of a thread is waited for at most: it may be in a callback of the program's, which may wait for whoever ends the profiler.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// Which [`Background`] this thread is, by the address of what stops it; 0: none. Const and without a destructor: readable while the thread is torn down, when the
+    /// standard library does not tell the thread's name and number any more.
+    static THIS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A thread that ends when this drops. That is waited for, but not for long, and not on the thread itself.
 #[derive(Debug)]
 pub(crate) struct Background {
     stopped: Arc<AtomicBool>,
@@ -58,6 +68,7 @@ impl Background {
         let pauses = Pauses(Arc::clone(&stopped));
         let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
             signals::block_all();
+            THIS.set(Arc::as_ptr(&pauses.0).addr());
             run(&pauses);
         })?;
         Ok(Self { stopped, thread: Some(thread) })
@@ -72,14 +83,29 @@ impl Background {
     /// Ends the thread, and waits for that so long at most: one that hangs is left alone.
     #[cfg(feature = "push")]
     pub(crate) fn end_within(mut self, time: Duration) {
-        /// Between two looks.
-        const LOOK: Duration = Duration::from_millis(2);
+        self.end(time);
+    }
+
+    /// Tells the thread to end, without waiting for it.
+    pub(crate) fn stop(&self) {
         self.stopped.store(true, Release);
+        if let Some(thread) = &self.thread {
+            thread.thread().unpark();
+        }
+    }
+
+    fn end(&mut self, time: Duration) {
+        /// Between two looks: the first, and any.
+        const LOOKS: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(2)];
+        self.stop();
         let Some(thread) = self.thread.take() else { return };
-        thread.thread().unpark();
-        let start = Instant::now();
+        if THIS.get() == Arc::as_ptr(&self.stopped).addr() {
+            return;
+        }
+        let (start, mut look) = (Instant::now(), LOOKS[0]);
         while !thread.is_finished() && start.elapsed() < time {
-            thread::sleep(LOOK);
+            thread::sleep(look);
+            look = LOOKS[1].min(look * 2);
         }
         if thread.is_finished() {
             let _ = thread.join();
@@ -94,11 +120,7 @@ impl Background {
 
 impl Drop for Background {
     fn drop(&mut self) {
-        self.stopped.store(true, Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            let _ = thread.join();
-        }
+        self.end(PATIENCE);
     }
 }
 
@@ -121,6 +143,19 @@ mod tests {
         }
         drop(background.unwrap());
         assert_eq!(turns.load(Relaxed), 104);
+    }
+
+    #[test]
+    fn it_may_be_dropped_on_its_own_thread() {
+        let (give, take) = std::sync::mpsc::channel::<Background>();
+        let (say, hear) = std::sync::mpsc::channel();
+        let background = Background::start("perf-sdk-test", move |pauses| {
+            drop(take.recv());
+            // It is told to end, and does.
+            let _ = say.send(pauses.wait(Duration::MAX));
+        });
+        assert!(give.send(background.unwrap()).is_ok());
+        assert_eq!(hear.recv(), Ok(false));
     }
 
     #[cfg(feature = "push")]

@@ -53,8 +53,13 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The system refused a thread or a runtime.
-    Thread(io::Error),
+    /// The system refused a thread, or what it needs, for something that was asked for by name.
+    Thread {
+        /// The setting.
+        key: &'static str,
+        /// The system's reason.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for Error {
@@ -88,9 +93,11 @@ impl fmt::Display for Error {
                 "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
                 folder.display()
             ),
-            Self::Thread(source) => {
-                write!(f, "no thread for the profiler: {source}; PERF_LISTEN=off and PERF_BUDGET=off go without")
-            }
+            Self::Thread { key, source } => write!(
+                f,
+                "the system gave no thread for {key}: {source}; raise its limit (ulimit -u, pids.max of the control group), or do not set {key}: \
+                 by default it is left out then"
+            ),
         }
     }
 }
@@ -101,7 +108,7 @@ impl std::error::Error for Error {
             Self::Listen { source, .. }
             | Self::TokenFile { source, .. }
             | Self::Profiles { source, .. }
-            | Self::Thread(source) => Some(source),
+            | Self::Thread { source, .. } => Some(source),
             _ => None,
         }
     }

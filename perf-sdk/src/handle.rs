@@ -1,5 +1,6 @@
 //! The running profiler.
 
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -134,6 +135,8 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     if let Some(running) = slot.upgrade()
         && running.process == process::id()
     {
+        // It may be the last handle by now: whoever its end waits for may wait for this lock.
+        drop(slot);
         return match running.config.difference(&config) {
             None => Ok(Handle { running }),
             Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
@@ -161,17 +164,43 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     crate::record::add_rules(&config.sample);
     #[cfg(feature = "serve")]
     let server = Server::start(&config, &builder)?;
+    let mut without = Without::default();
     let mut threads = Vec::new();
-    threads.extend(config.budget.map(governor::keep).transpose().map_err(Error::Thread)?);
+    if let Some(share) = config.budget {
+        let asked = config.named(&["budget"]);
+        threads.extend(without.unless_asked(
+            "the budget, so that all calls are measured",
+            asked,
+            governor::keep(share),
+        )?);
+    }
     #[cfg(feature = "pool")]
-    threads.push(watch_memory(&config).map_err(Error::Thread)?);
+    threads.extend(without.unless_asked(
+        "relief when memory is short",
+        config.named(&["pressure"]),
+        watch_memory(&config),
+    )?);
     #[cfg(feature = "stacks")]
-    threads.extend(config.stacks.map(sample_stacks).transpose().map_err(Error::Thread)?.flatten());
-    let leaks = config.leaks.map(|rules| watch::start(rules, builder.on_leak));
-    threads.extend(leaks.transpose().map_err(Error::Thread)?);
-    // After the sampler, whose samples it delivers.
+    if let Some(rules) = config.stacks {
+        let asked = config.named(&["stacks", "stacks_hz"]);
+        threads.extend(without.unless_asked("samples of stacks", asked, sample_stacks(rules))?.flatten());
+    }
+    if let Some(rules) = config.leaks {
+        const KEYS: [&str; 4] = ["leak_window", "leak_horizon", "leak_floor", "leak_caches"];
+        let asked = config.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+        threads.extend(without.unless_asked("leaks", asked, watch::start(rules, builder.on_leak))?);
+    }
+    // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked for it.
     #[cfg(feature = "push")]
-    let pusher = config.push.clone().map(Pusher::start).transpose().map_err(Error::Thread)?;
+    let pusher = match config.push.clone() {
+        Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
+        None => None,
+    };
+    without.say();
+    #[cfg(feature = "push")]
+    if let Some(warning) = config.push.as_ref().and_then(|plan| plan.push.as_ref()?.warning()) {
+        say(&warning);
+    }
     let running = Arc::new(Running {
         threads: Mutex::new(threads),
         #[cfg(feature = "push")]
@@ -187,9 +216,53 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     Ok(Handle { running })
 }
 
+/// What the system gave no thread for.
+#[derive(Debug, Default)]
+struct Without {
+    what: Vec<&'static str>,
+    why: Option<io::Error>,
+}
+
+impl Without {
+    /// What was started; `None` if it is done without; an error if it was asked for by the name `asked`.
+    fn unless_asked<T>(
+        &mut self,
+        what: &'static str,
+        asked: Option<&'static str>,
+        started: io::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        let source = match started {
+            Ok(started) => return Ok(Some(started)),
+            Err(source) => source,
+        };
+        crate::record::refused_thread();
+        match asked {
+            Some(key) => Err(Error::Thread { key, source }),
+            None => {
+                self.what.push(what);
+                self.why = Some(source);
+                Ok(None)
+            }
+        }
+    }
+
+    /// One line, if anything is missing.
+    fn say(&self) {
+        if let Some(why) = &self.why {
+            say(&format!("without {}: the system gave no thread: {why}", self.what.join(", ")));
+        }
+    }
+}
+
+/// One line.
+fn say(text: &str) {
+    // Not `eprintln`, which panics when stderr is closed.
+    let _ = writeln!(io::stderr(), "perf-sdk: {text}");
+}
+
 /// The thread that samples stacks.
 #[cfg(feature = "stacks")]
-fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Background>> {
+fn sample_stacks(rules: crate::stacks::Rules) -> io::Result<Option<Background>> {
     use crate::record;
     let host = crate::stacks::Host {
         scopes: || {
@@ -203,7 +276,7 @@ fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Backgrou
 
 /// The thread that looks whether memory is short.
 #[cfg(feature = "pool")]
-fn watch_memory(config: &Config) -> std::io::Result<Background> {
+fn watch_memory(config: &Config) -> io::Result<Background> {
     let own_limit = config.memory_limit_bytes;
     let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
     let mut reader = crate::monitor::MemoryReader::new();
@@ -240,14 +313,19 @@ impl Drop for Running {
         // While the sampler is there: the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner)));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        threads.iter().for_each(Background::stop);
+        drop(threads);
         #[cfg(feature = "serve")]
         drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
         #[cfg(feature = "dhat")]
-        drop(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
+        if let Some(exact) = self.exact.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It panics where stderr is closed.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
+        }
         if self.config.report {
             // Nowhere to say that stderr is closed.
-            let _ = export::table::write(&snapshot::take(), &mut std::io::stderr().lock());
+            let _ = export::table::write(&snapshot::take(), &mut io::stderr().lock());
         }
     }
 }

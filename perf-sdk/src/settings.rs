@@ -35,8 +35,8 @@ pub const SETTINGS: &[Setting] = &[
         key: "token_file",
         variable: "PERF_TOKEN_FILE",
         allowed: "a file path",
-        default: "perf-sdk-PID.token in the runtime or temporary directory",
-        meaning: "where a generated token is kept, mode 0600",
+        default: "perf-sdk-PID-RANDOM.token in the runtime or temporary directory",
+        meaning: "where a generated token is kept, mode 0600; a file given here that cannot be written is an error, otherwise nobody can change anything then",
     },
     Setting {
         key: "allow_remote",

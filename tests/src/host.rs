@@ -121,3 +121,33 @@ fn set_timer(period: Duration) {
     // SAFETY: `timer` is valid; the old value is not asked for.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
 }
+
+/// From now on the system has no thread for this process: `EAGAIN`, as at a limit. `false`: there are no filters here.
+pub fn refuse_threads() -> bool {
+    let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
+    // The number of the call is the first word of what a filter sees.
+    let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    for call in [libc::SYS_clone, libc::SYS_clone3] {
+        let is_it = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32);
+        filter.push(libc::sock_filter { jf: 1, ..is_it });
+        filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32));
+    }
+    filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: a program that lives until the kernel has copied it.
+    let refused = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
+    };
+    if refused != 0 {
+        println!("SKIPPED: no filters of system calls: {}", std::io::Error::last_os_error());
+    }
+    refused == 0
+}
+
+/// Takes the system's lock on a file; it is held until the file is closed. `false`: somebody has it.
+#[must_use]
+pub fn lock_file(file: &std::fs::File) -> bool {
+    // SAFETY: an open file's descriptor.
+    unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(file), libc::LOCK_EX | libc::LOCK_NB) == 0 }
+}

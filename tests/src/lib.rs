@@ -8,7 +8,9 @@ pub mod pprof;
 use std::process::{Command, Output};
 
 pub use allocating::allocating_work;
-pub use host::{at_exit, at_key_destruction, exit_now, fork, on_timer, process_cpu, stop_timer, wait_for};
+pub use host::{
+    at_exit, at_key_destruction, exit_now, fork, lock_file, on_timer, process_cpu, refuse_threads, stop_timer, wait_for,
+};
 
 use perf_sdk::snapshot::{CallNode, Function, ROOT, Snapshot};
 

@@ -1,5 +1,6 @@
 //! Settings in code, and how they become a configuration.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -233,7 +234,7 @@ impl Builder {
 
     /// Code and environment together. An empty variable counts as not set.
     pub(crate) fn resolve(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
-        let read = Reader { builder: self, environment: &environment };
+        let read = Reader { builder: self, environment: &environment, named: RefCell::default() };
         let token = read.parse("token", |text| {
             let fits = (16..=256).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
             fits.then(|| Secret::new(text))
@@ -266,6 +267,7 @@ impl Builder {
             push: read.push()?,
             memory_limit_bytes: read.parse("memory_limit", values::memory_limit)?,
             pressure: read.parse("pressure", values::pressure)?.unwrap_or(DEFAULT_PRESSURE),
+            named: read.named.into_inner(),
         };
         match config.listen {
             Listen::Tcp(address) if !address.ip().is_loopback() && config.token.is_none() && !config.allow_remote => {
@@ -279,6 +281,8 @@ impl Builder {
 pub(super) struct Reader<'a> {
     builder: &'a Builder,
     environment: &'a dyn Fn(&str) -> Option<String>,
+    /// What was set.
+    named: RefCell<Vec<&'static str>>,
 }
 
 impl Reader<'_> {
@@ -320,7 +324,10 @@ impl Reader<'_> {
             },
         };
         match parse(value.trim()) {
-            Some(parsed) => Ok(Some(parsed)),
+            Some(parsed) => {
+                self.named.borrow_mut().push(setting.key);
+                Ok(Some(parsed))
+            }
             None => {
                 let value = if is_secret(key, &value) { "…".to_owned() } else { value };
                 Err(Error::Setting { place, value, allowed: setting.allowed.to_owned() })
@@ -422,6 +429,16 @@ mod tests {
         assert!(resolve(&remote, &[("PERF_TOKEN", "0123456789abcdef")]).is_ok());
         assert!(resolve(&remote.clone().allow_remote(true), &[]).is_ok());
         assert!(resolve(&Builder::default().listen("[::1]:0"), &[]).is_ok());
+    }
+
+    #[test]
+    fn what_was_set_is_known() {
+        let config =
+            resolve(&Builder::default().budget("1%"), &[("PERF_STACKS_HZ", "99"), ("PERF_PRESSURE", "")]).unwrap();
+        assert_eq!(config.named(&["stacks", "stacks_hz"]), Some("stacks_hz"));
+        assert_eq!((config.named(&["budget"]), config.named(&["pressure"])), (Some("budget"), None));
+        // To have asked for what holds anyway is no other configuration.
+        assert_eq!(config.difference(&resolve(&Builder::default(), &[]).unwrap()), None);
     }
 
     #[test]

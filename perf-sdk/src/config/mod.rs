@@ -54,6 +54,8 @@ pub(crate) struct Config {
     /// Where profiles go that nobody asks for; `None`: nowhere.
     #[cfg(feature = "push")]
     pub(crate) push: Option<crate::push::Plan>,
+    /// The settings that were made, in code or by the environment: what was asked for by name is an error where it cannot be had, and otherwise left out.
+    pub(crate) named: Vec<&'static str>,
 }
 
 /// What `PERF_HEAP` may be, given while the program runs.
@@ -66,6 +68,11 @@ pub(crate) fn heap_bytes(text: &str) -> Result<Option<u64>, Error> {
 }
 
 impl Config {
+    /// The first of `keys` that was set.
+    pub(crate) fn named(&self, keys: &[&str]) -> Option<&'static str> {
+        self.named.iter().copied().find(|named| keys.contains(named))
+    }
+
     /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
     pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let hidden = |token: &Option<Secret>| String::from(if token.is_some() { "a token" } else { "none" });

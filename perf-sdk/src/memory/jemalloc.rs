@@ -67,7 +67,8 @@ const INNER: Inner = dhat::Alloc;
 #[cfg(feature = "dhat")]
 pub(crate) fn exact() -> Option<dhat::Profiler> {
     probe();
-    IS_DHAT.load(Relaxed).then(dhat::Profiler::new_heap)
+    // It panics where the program runs one of its own.
+    IS_DHAT.load(Relaxed).then(|| std::panic::catch_unwind(dhat::Profiler::new_heap).ok()).flatten()
 }
 
 /// jemalloc as the global allocator, with per-thread tallies: [`Counted`] over [`tikv_jemallocator::Jemalloc`].

@@ -5,6 +5,8 @@ mod counted;
 mod jemalloc;
 #[cfg(feature = "heap")]
 mod live;
+#[cfg(feature = "jemalloc")]
+pub(crate) mod mallctl;
 mod tallies;
 
 pub use counted::Counted;

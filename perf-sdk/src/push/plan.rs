@@ -29,6 +29,20 @@ pub(crate) struct Push {
     pub(crate) tenant: Option<String>,
 }
 
+impl Push {
+    /// What whoever starts it should know.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let is_exposed = self.token.is_some() && !self.target.is_loopback();
+        is_exposed.then(|| {
+            format!(
+                "PERF_PUSH_TOKEN goes to {} in plain text, since TLS is not spoken: who sees the network sees it; Grafana Alloy on this machine sends on by \
+                 TLS (docs/fleet.md)",
+                self.target
+            )
+        })
+    }
+}
+
 /// Which files are written, and how many of them stay.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Files {

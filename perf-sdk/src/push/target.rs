@@ -1,6 +1,7 @@
 //! A server's address.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 const HTTP_PORT: u16 = 80;
@@ -52,6 +53,17 @@ impl FromStr for Target {
     }
 }
 
+impl Target {
+    /// Whether it is surely on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let name = self.host.trim_end_matches('.').to_ascii_lowercase();
+        match name.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().is_loopback(),
+            Err(_) => name == "localhost" || name.ends_with(".localhost"),
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.authority, self.prefix)
@@ -61,6 +73,25 @@ impl fmt::Display for Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known() {
+        let is_here = |host: &str| format!("http://{host}/x").parse::<Target>().unwrap().is_loopback();
+        for here in [
+            "127.0.0.1:4040",
+            "127.9.9.9",
+            "[::1]",
+            "[::ffff:127.0.0.1]:1",
+            "localhost",
+            "LOCALHOST.:80",
+            "a.localhost",
+        ] {
+            assert!(is_here(here), "{here}");
+        }
+        for away in ["10.0.0.1", "[::2]", "localhost.example", "notlocalhost", "pyroscope", "127.0.0.1.example"] {
+            assert!(!is_here(away), "{away}");
+        }
+    }
 
     #[test]
     fn addresses_are_taken_apart() {

@@ -21,6 +21,7 @@ reasons! {
     Labels "labels" "A label whose name is reserved or too long, or for which there is no room; values beyond the limit, which count as `(other)`.",
     ErrorText "error_text" "Two errors at one site at the same moment, or an error whose text could not be made.",
     Locks "locks" "A wait for a lock whose scope and lock could not be told, for want of room.",
+    Threads "threads" "A thread of the profiler's own that the system refused: what it was for is left out.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }
 
@@ -42,6 +43,11 @@ pub(super) fn reset() {
     for count in &COUNTS {
         count.store(0, Relaxed);
     }
+}
+
+/// The system refused a thread of the profiler's own.
+pub(crate) fn refused_thread() {
+    count(Reason::Threads);
 }
 
 /// A reader gave up.

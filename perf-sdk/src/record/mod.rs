@@ -50,7 +50,7 @@ pub use labelled::{Labelled, with_labels};
 pub use user::{FutureExt, measure, record};
 
 pub(crate) use counter::Counter;
-pub(crate) use dropped::{counts as dropped_counts, torn_read};
+pub(crate) use dropped::{counts as dropped_counts, refused_thread, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
 #[cfg(feature = "serve")]

@@ -108,6 +108,13 @@ impl Access {
         let bore_token = offered.is_some_and(|offered| self.token.matches(offered));
         let is_guarded = self.guarded || self.guard == Guard::All || (self.guard == Guard::Captures && is_capture);
         if !bore_token && (is_guarded || is_change(request.method())) {
+            if let Some(why) = self.token.missing() {
+                let text = format!(
+                    "nothing can be changed here, since {why}; set PERF_TOKEN, or PERF_TOKEN_FILE to a file that \
+                     can be written"
+                );
+                return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+            }
             return Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
                 "this request needs the header \"Authorization: Bearer TOKEN\" with the profiler's token",

@@ -4,6 +4,7 @@ mod access;
 mod accounts_part;
 mod capture;
 mod connections;
+mod flock;
 mod foreign;
 mod host;
 mod html;
@@ -18,6 +19,7 @@ mod server;
 #[cfg(unix)]
 mod socket;
 mod token;
+mod token_file;
 #[cfg(feature = "metrics")]
 mod user_metrics;
 

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use axum::Router;
@@ -30,6 +29,7 @@ use super::routes;
 #[cfg(unix)]
 use super::socket::{self, SocketFile};
 use super::token::Token;
+use crate::background::Background;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
 use crate::error::Error;
 use crate::record::OwnThread;
@@ -53,19 +53,19 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(crate) struct Server {
     address: Arc<Mutex<Option<SocketAddr>>>,
     stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Background>,
 }
 
 enum Listener {
     Tcp(TcpListener),
-    /// The default address is taken.
-    Later,
+    /// The default address cannot be had, for this reason.
+    Later(io::Error),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener, SocketFile),
 }
 
 impl Server {
-    /// `None` when the endpoint is off.
+    /// `None` when the endpoint is off, or the default one cannot be had at all.
     pub(crate) fn start(config: &Config, builder: &Builder) -> Result<Option<Self>, Error> {
         #[cfg(feature = "metrics")]
         super::user_metrics::install(builder.metrics_handle.as_ref());
@@ -73,11 +73,11 @@ impl Server {
         let _ = builder;
         let Some(listener) = bind(config)? else { return Ok(None) };
         let token = Token::of(config)?;
+        let announcement = announcement(config, &listener, &token);
         let bound = match &listener {
             Listener::Tcp(listener) => listener.local_addr().ok(),
             _ => None,
         };
-        announce(config, &listener, bound, &token);
         let access = Arc::new(Access {
             guarded: config.token.is_some() && bound.is_some_and(|address| !address.ip().is_loopback()),
             guard: config.guard,
@@ -85,16 +85,14 @@ impl Server {
             hosts: config.allow_hosts.clone(),
             token,
         });
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Thread)?;
-        #[cfg(unix)]
-        let held = held(&listener, &runtime);
         let address = Arc::new(Mutex::new(bound));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&address);
-        let thread = thread::Builder::new()
-            .name("perf-sdk".to_owned())
-            .spawn(move || {
-                crate::signals::block_all();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let thread = runtime.and_then(|runtime| {
+            #[cfg(unix)]
+            let held = held(&listener, &runtime);
+            Background::start("perf-sdk", move |_| {
                 let _own = OwnThread::enter();
                 runtime.spawn(run(listener, access, shared));
                 let _ = runtime.block_on(stopped);
@@ -102,7 +100,19 @@ impl Server {
                 drop(held);
                 runtime.shutdown_background();
             })
-            .map_err(Error::Thread)?;
+        });
+        let thread = match thread {
+            Ok(thread) => thread,
+            Err(source) => {
+                crate::record::refused_thread();
+                if let Some(key) = config.named(&["listen"]) {
+                    return Err(Error::Thread { key, source });
+                }
+                say(&format!("no endpoint, for which the system gave no thread: {source}"));
+                return Ok(None);
+            }
+        };
+        say(&announcement);
         Ok(Some(Self { address, stop: Some(stop), thread: Some(thread) }))
     }
 
@@ -114,10 +124,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // It ends at its next await; a fold or an export takes milliseconds.
-            let _ = thread.join();
-        }
+        // It ends at its next await; a fold or an export takes milliseconds.
+        drop(self.thread.take());
     }
 }
 
@@ -128,8 +136,8 @@ fn held(listener: &Listener, runtime: &tokio::runtime::Runtime) -> Vec<crate::de
     use std::os::fd::AsRawFd as _;
     let own = match listener {
         Listener::Tcp(listener) => Some(listener.as_raw_fd()),
-        Listener::Unix(listener) => Some(listener.as_raw_fd()),
-        Listener::Later => None,
+        Listener::Unix(listener, _) => Some(listener.as_raw_fd()),
+        Listener::Later(_) => None,
     };
     let mut held: Vec<Held> = own.into_iter().map(Held::new).collect();
     #[cfg(target_os = "linux")]
@@ -150,7 +158,7 @@ fn bind(config: &Config) -> Result<Option<Listener>, Error> {
     let refused = |source| Error::Listen { address: config.listen.to_string(), source };
     match &config.listen {
         Listen::Off => Ok(None),
-        Listen::Default => Ok(Some(TcpListener::bind(DEFAULT_ADDRESS).map_or(Listener::Later, Listener::Tcp))),
+        Listen::Default => Ok(Some(TcpListener::bind(DEFAULT_ADDRESS).map_or_else(Listener::Later, Listener::Tcp))),
         Listen::Tcp(address) => TcpListener::bind(address).map(Listener::Tcp).map(Some).map_err(refused),
         Listen::Unix(path) => bind_unix(path).map(Some).map_err(refused),
     }
@@ -166,22 +174,30 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     socket::bind(path).map(|(listener, file)| Listener::Unix(listener, file))
 }
 
-/// One line, once.
-fn announce(config: &Config, listener: &Listener, bound: Option<SocketAddr>, token: &Token) {
-    let place = match (listener, bound) {
-        (Listener::Later, _) => format!(
-            "http://{DEFAULT_ADDRESS}/ once it is free: it is taken, recording goes on; PERF_LISTEN chooses another address, \
-             port 0 a free one"
+/// Where the endpoint is, and what its token is kept in: never the token, since logs are read by many.
+fn announcement(config: &Config, listener: &Listener, token: &Token) -> String {
+    let place = match listener {
+        Listener::Later(why) => format!(
+            "http://{DEFAULT_ADDRESS}/ once it is free: {why}; recording goes on, and PERF_LISTEN chooses another address, port 0 a free one"
         ),
-        (_, Some(address)) => format!("http://{address}/"),
-        _ => config.listen.to_string(),
+        Listener::Tcp(listener) => match listener.local_addr() {
+            Ok(address) => format!("http://{address}/"),
+            Err(_) => config.listen.to_string(),
+        },
+        #[cfg(unix)]
+        Listener::Unix(..) => config.listen.to_string(),
     };
-    let token = match &token.file {
-        Some(file) => format!(" · token {} (kept in {})", token.secret(), file.display()),
-        None => String::new(),
-    };
+    match (token.file(), token.missing()) {
+        (Some(file), _) => format!("{place} · token in {}", file.display()),
+        (None, Some(why)) => format!("{place} · only for reading, since {why}; set PERF_TOKEN to change anything"),
+        (None, None) => place,
+    }
+}
+
+/// One line.
+fn say(text: &str) {
     // Not `eprintln`, which panics when stderr is closed.
-    let _ = writeln!(io::stderr(), "perf-sdk: {place}{token}");
+    let _ = writeln!(io::stderr(), "perf-sdk: {text}");
 }
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
@@ -194,7 +210,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         #[cfg(unix)]
         Listener::Unix(listener, file) => return serve_unix(listener, file, routes).await,
         Listener::Tcp(listener) => listener,
-        Listener::Later => loop {
+        Listener::Later(_) => loop {
             tokio::time::sleep(RETRY).await;
             if let Ok(listener) = TcpListener::bind(DEFAULT_ADDRESS) {
                 *address.lock().unwrap_or_else(PoisonError::into_inner) = listener.local_addr().ok();

@@ -1,77 +1,94 @@
 //! The secret that state-changing requests must bear.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::token_file::TokenFile;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// The token in force, and the file that it is kept in if it was generated.
+/// Of a generated token; in its file each is two digits.
+pub(super) const SECRET_BYTES: usize = 32;
+
+/// The token in force.
 #[derive(Debug)]
-pub(super) struct Token {
-    secret: Secret,
-    pub(super) file: Option<PathBuf>,
+pub(super) enum Token {
+    /// The program's own.
+    Given(Secret),
+    /// Generated, and kept in a file that only this user can read.
+    Kept(Secret, TokenFile),
+    /// None could be kept, for this reason: nobody can know one.
+    Missing(String),
 }
 
 impl Token {
-    /// The configured token, or a new one, kept in a file that only this user can read.
+    /// The configured token, or a new one. An error only if its file was asked for by name.
     pub(super) fn of(config: &Config) -> Result<Self, Error> {
         if let Some(secret) = &config.token {
-            return Ok(Self { secret: secret.clone(), file: None });
+            return Ok(Self::Given(secret.clone()));
         }
-        let path = config.token_file.clone().unwrap_or_else(default_path);
-        match generate().and_then(|secret| keep(&path, &secret).map(|()| secret)) {
-            Ok(secret) => Ok(Self { secret: Secret::new(secret), file: Some(path) }),
-            Err(source) => Err(Error::TokenFile { path, source }),
+        if let Some(path) = &config.token_file {
+            let kept = generate().and_then(|secret| Ok((TokenFile::create_at(path, &secret)?, secret)));
+            return match kept {
+                Ok((file, secret)) => Ok(Self::Kept(Secret::new(secret), file)),
+                Err(source) => Err(Error::TokenFile { path: path.clone(), source }),
+            };
+        }
+        Ok(Self::in_first_of(&default_folders()))
+    }
+
+    fn in_first_of(folders: &[PathBuf]) -> Self {
+        let secret = match generate() {
+            Ok(secret) => secret,
+            Err(error) => return Self::Missing(format!("no token could be made: {error}")),
+        };
+        let mut refused = Vec::new();
+        for folder in folders {
+            match TokenFile::create_in(folder, &secret) {
+                Ok(file) => return Self::Kept(Secret::new(secret), file),
+                Err(error) => refused.push(format!("{}: {error}", folder.display())),
+            }
+        }
+        Self::Missing(format!("no token could be kept in {}", refused.join("; ")))
+    }
+
+    /// The file that it is kept in.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Kept(_, file) => Some(file.path()),
+            Self::Given(_) | Self::Missing(_) => None,
         }
     }
 
-    pub(super) fn secret(&self) -> &str {
-        self.secret.reveal()
+    /// Why there is none.
+    pub(super) fn missing(&self) -> Option<&str> {
+        match self {
+            Self::Missing(why) => Some(why),
+            Self::Given(_) | Self::Kept(..) => None,
+        }
     }
 
-    /// Takes the same time wherever the two differ.
+    /// Takes the same time wherever the two differ. What is missing matches nothing.
     pub(super) fn matches(&self, offered: &str) -> bool {
-        let (a, b) = (self.secret().as_bytes(), offered.as_bytes());
+        let (Self::Given(secret) | Self::Kept(secret, _)) = self else { return false };
+        let (a, b) = (secret.reveal().as_bytes(), offered.as_bytes());
         let differences = a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b));
         a.len() == b.len() && std::hint::black_box(differences) == 0
     }
 }
 
-impl Drop for Token {
-    fn drop(&mut self) {
-        // Ours alone: the file would outlive its meaning. Whether it is still there does not matter.
-        if let Some(file) = &self.file {
-            let _ = fs::remove_file(file);
-        }
-    }
-}
-
-fn default_path() -> PathBuf {
-    let folder = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_dir());
-    folder.unwrap_or_else(std::env::temp_dir).join(format!("perf-sdk-{}.token", std::process::id()))
+/// The user's own, and the one that everybody uses.
+fn default_folders() -> Vec<PathBuf> {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    own.into_iter().chain([std::env::temp_dir()]).collect()
 }
 
 fn generate() -> io::Result<String> {
-    let mut bytes = [0u8; 32];
+    let mut bytes = [0u8; SECRET_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// A new file, never one that somebody else put there.
-fn keep(path: &Path, secret: &str) -> io::Result<()> {
-    if let Err(error) = fs::remove_file(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(format!("{secret}\n").as_bytes())
 }
 
 #[cfg(test)]
@@ -80,7 +97,7 @@ mod tests {
 
     #[test]
     fn only_the_whole_secret_matches() {
-        let token = Token { secret: Secret::new("0123456789abcdef"), file: None };
+        let token = Token::Given(Secret::new("0123456789abcdef"));
         assert!(token.matches("0123456789abcdef"));
         for wrong in ["", "0123456789abcde", "0123456789abcdeg", "0123456789abcdef0"] {
             assert!(!token.matches(wrong), "{wrong}");
@@ -89,16 +106,21 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_file_is_for_this_user_only_and_goes_with_the_token() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = std::env::temp_dir().join(format!("perf-sdk-test-{}.token", std::process::id()));
-        let config =
-            Config { token_file: Some(path.clone()), ..crate::config::Builder::default().resolve(|_| None).unwrap() };
-        let token = Token::of(&config).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_to_string(&path).unwrap().trim(), token.secret());
-        assert_eq!(token.secret().len(), 64);
+    fn a_generated_one_is_in_the_first_folder_that_takes_it() {
+        let folders = [PathBuf::from("/no/such/folder"), std::env::temp_dir()];
+        let token = Token::in_first_of(&folders);
+        let path = token.file().unwrap().to_owned();
+        let secret = std::fs::read_to_string(&path).unwrap();
+        assert!(path.starts_with(std::env::temp_dir()) && secret.len() == 2 * SECRET_BYTES + 1);
+        assert!(token.matches(secret.trim()) && !format!("{token:?}").contains(secret.trim()));
         drop(token);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn where_none_could_be_kept_nothing_matches() {
+        let token = Token::in_first_of(&["/no/such/folder".into(), "/nor/this".into()]);
+        assert!(token.file().is_none() && !token.matches(""));
+        assert!(token.missing().is_some_and(|why| why.contains("/no/such/folder") && why.contains("/nor/this")));
     }
 }

@@ -1,10 +1,10 @@
 //! jemalloc's figures of itself.
 #![allow(unsafe_code)]
 
-use tikv_jemalloc_ctl::{arenas, epoch, raw, stats};
+use std::ffi::{CStr, CString};
 
 use super::{Allocator, ArenaUse};
-use crate::memory;
+use crate::memory::{self, mallctl};
 
 /// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor [`Counted`](crate::Counted) over jemalloc.
 ///
@@ -13,17 +13,19 @@ pub(super) fn allocator() -> Option<Allocator> {
     if !memory::is_jemalloc() {
         return None;
     }
-    epoch::advance().ok()?;
-    let bytes = |read: tikv_jemalloc_ctl::Result<usize>| read.map_or(0, |bytes| bytes as u64);
-    let page_bytes = read("arenas.page\0")?;
+    mallctl::refresh().ok()?;
+    let bytes = |name| read(name).unwrap_or(0);
+    let page_bytes = read(c"arenas.page")?;
+    // SAFETY: by jemalloc's manual an `unsigned`.
+    let arenas: u32 = unsafe { mallctl::read(c"arenas.narenas") }.unwrap_or(0);
     Some(Allocator {
-        allocated_bytes: bytes(stats::allocated::read()),
-        active_bytes: bytes(stats::active::read()),
-        resident_bytes: bytes(stats::resident::read()),
-        mapped_bytes: bytes(stats::mapped::read()),
-        retained_bytes: bytes(stats::retained::read()),
-        metadata_bytes: bytes(stats::metadata::read()),
-        arenas: (0..arenas::narenas::read().unwrap_or(0)).filter_map(|index| arena(index, page_bytes)).collect(),
+        allocated_bytes: bytes(c"stats.allocated"),
+        active_bytes: bytes(c"stats.active"),
+        resident_bytes: bytes(c"stats.resident"),
+        mapped_bytes: bytes(c"stats.mapped"),
+        retained_bytes: bytes(c"stats.retained"),
+        metadata_bytes: bytes(c"stats.metadata"),
+        arenas: (0..arenas).filter_map(|index| arena(index, page_bytes)).collect(),
     })
 }
 
@@ -32,20 +34,20 @@ pub(super) fn allocated_bytes() -> Option<u64> {
     if !memory::is_jemalloc() {
         return None;
     }
-    epoch::advance().ok()?;
-    stats::allocated::read().ok().map(|bytes| bytes as u64)
+    mallctl::refresh().ok()?;
+    read(c"stats.allocated")
 }
 
 /// `None` for one that was never used.
 fn arena(index: u32, page_bytes: u64) -> Option<ArenaUse> {
-    let read = |figure: &str| read(&format!("stats.arenas.{index}.{figure}\0"));
+    let read = |figure: &str| read(&CString::new(format!("stats.arenas.{index}.{figure}")).ok()?);
     let allocated_bytes = read("small.allocated")? + read("large.allocated")?;
     let active_bytes = read("pactive")? * page_bytes;
     (active_bytes > 0).then_some(ArenaUse { index, allocated_bytes, active_bytes })
 }
 
-/// `name` ends with a 0, and is that of a figure of type `size_t`.
-fn read(name: &str) -> Option<u64> {
+/// `name` is that of a figure of type `size_t`.
+fn read(name: &CStr) -> Option<u64> {
     // SAFETY: callers name such figures only, by jemalloc's manual.
-    unsafe { raw::read::<usize>(name.as_bytes()) }.ok().map(|value| value as u64)
+    unsafe { mallctl::read::<usize>(name) }.ok().map(|value| value as u64)
 }

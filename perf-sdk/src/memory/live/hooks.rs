@@ -8,14 +8,12 @@ use std::ffi::{c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use tikv_jemalloc_ctl::raw;
-
 use super::owners::{self, NOBODY, PARTS};
 use super::stacks::{self, FRAMES};
 use super::table::{self, Sampled};
 use crate::clock;
-use crate::memory::is_jemalloc;
 use crate::memory::tallies::Ours;
+use crate::memory::{is_jemalloc, mallctl};
 use crate::scope::{Path, Slot};
 
 /// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since what it picked before our hooks stand would be freed
@@ -74,7 +72,7 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
         return Err(Unavailable::OtherAllocator);
     }
     // SAFETY: by jemalloc's manual a `bool`.
-    let able: bool = unsafe { raw::read(b"opt.prof\0") }.map_err(|_| Unavailable::Off)?;
+    let able: bool = unsafe { mallctl::read(c"opt.prof") }.map_err(|_| Unavailable::Off)?;
     if !able {
         return Err(Unavailable::Off);
     }
@@ -82,20 +80,20 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     let (backtrace, picked_hook, freed_hook): (Backtrace, Picked, Freed) = (scope, picked, freed);
     // SAFETY: the types are those that `prof_hook.h` of jemalloc 5.3 gives these hooks, `size_t` and `bool` by its manual.
     unsafe {
-        raw::write(b"prof.reset\0", lg_rate as usize).map_err(refused)?;
-        raw::write(b"experimental.hooks.prof_backtrace\0", backtrace).map_err(refused)?;
-        raw::write(b"experimental.hooks.prof_sample\0", picked_hook).map_err(refused)?;
-        raw::write(b"experimental.hooks.prof_sample_free\0", freed_hook).map_err(refused)?;
+        mallctl::write(c"prof.reset", lg_rate as usize).map_err(refused)?;
+        mallctl::write(c"experimental.hooks.prof_backtrace", backtrace).map_err(refused)?;
+        mallctl::write(c"experimental.hooks.prof_sample", picked_hook).map_err(refused)?;
+        mallctl::write(c"experimental.hooks.prof_sample_free", freed_hook).map_err(refused)?;
         RATE.store(1 << lg_rate, Relaxed);
         COARSEST.fetch_max(1 << lg_rate, Relaxed);
-        raw::write(b"prof.active\0", true).map_err(refused)
+        mallctl::write(c"prof.active", true).map_err(refused)
     }
 }
 
 /// Once started: samples no more, or again.
 pub(super) fn set_active(active: bool) {
     // SAFETY: by jemalloc's manual a `bool`.
-    let _ = unsafe { raw::write(b"prof.active\0", active) };
+    let _ = unsafe { mallctl::write(c"prof.active", active) };
 }
 
 /// Bytes from one sample to the next, in the mean; `None` where none was ever taken.

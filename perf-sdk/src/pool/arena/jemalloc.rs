@@ -2,47 +2,41 @@
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
-use std::ffi::{CString, c_int, c_uint, c_void};
-use std::mem;
-use std::ptr::{self, NonNull};
+use std::ffi::{CStr, CString, c_int, c_uint};
+use std::ptr::NonNull;
 
 use tikv_jemalloc_sys as sys;
 
 use super::error::ArenaError;
+use crate::memory::mallctl::{self, Code};
 
 /// A number that jemalloc gave.
 pub(super) type Index = c_uint;
 
-fn call(
-    what: &'static str,
-    name: &str,
-    old: *mut c_void,
-    old_size: usize,
-    new: *mut c_void,
-    new_size: usize,
-) -> Result<(), ArenaError> {
-    let Ok(name) = CString::new(name) else { return Err(ArenaError::Refused { what, code: 22 }) };
-    let mut length = old_size;
-    let length = if old.is_null() { ptr::null_mut() } else { &raw mut length };
-    // SAFETY: the callers below pass values of the types that jemalloc's manual gives for the names, and their sizes.
-    match unsafe { sys::mallctl(name.as_ptr(), old, length, new, new_size) } {
-        0 => Ok(()),
-        code => Err(ArenaError::Refused { what, code }),
-    }
+/// Has `act` done with the name.
+fn with<T>(what: &'static str, name: &str, act: impl FnOnce(&CStr) -> Result<T, Code>) -> Result<T, ArenaError> {
+    let refused = |code| ArenaError::Refused { what, code };
+    act(&CString::new(name).map_err(|_| refused(libc::EINVAL))?).map_err(refused)
 }
 
 fn tell(what: &'static str, name: &str) -> Result<(), ArenaError> {
-    call(what, name, ptr::null_mut(), 0, ptr::null_mut(), 0)
+    // SAFETY: the callers below name what jemalloc's manual has, and pass their own callers' promises on.
+    with(what, name, |name| unsafe { mallctl::tell(name) })
 }
 
-fn write<T>(what: &'static str, name: &str, mut value: T) -> Result<(), ArenaError> {
-    call(what, name, ptr::null_mut(), 0, (&raw mut value).cast(), mem::size_of::<T>())
+fn write<T: Copy>(what: &'static str, name: &str, value: T) -> Result<(), ArenaError> {
+    // SAFETY: the callers below pass values of the types that jemalloc's manual gives for the names.
+    with(what, name, |name| unsafe { mallctl::write(name, value) })
 }
 
-fn read<T: Default>(what: &'static str, name: &str) -> Result<T, ArenaError> {
-    let mut value = T::default();
-    call(what, name, (&raw mut value).cast(), mem::size_of::<T>(), ptr::null_mut(), 0)?;
-    Ok(value)
+fn exchange<T: Copy>(what: &'static str, name: &str, value: T) -> Result<T, ArenaError> {
+    // SAFETY: as for `write`.
+    with(what, name, |name| unsafe { mallctl::exchange(name, value) })
+}
+
+fn read<T: Copy>(what: &'static str, name: &str) -> Result<T, ArenaError> {
+    // SAFETY: as for `write`.
+    with(what, name, |name| unsafe { mallctl::read(name) })
 }
 
 /// A new arena: some 40 µs, and 150 KB.
@@ -85,19 +79,12 @@ pub(super) unsafe fn replace_hooks(
     arena: Index,
     hooks: *mut sys::extent_hooks_t,
 ) -> Result<*mut sys::extent_hooks_t, ArenaError> {
-    let name = format!("arena.{arena}.extent_hooks");
-    let (mut old, mut new): (*mut sys::extent_hooks_t, _) = (ptr::null_mut(), hooks);
-    let size = mem::size_of::<*mut sys::extent_hooks_t>();
-    call("an arena's hooks", &name, (&raw mut old).cast(), size, (&raw mut new).cast(), size)?;
-    Ok(old)
+    exchange("an arena's hooks", &format!("arena.{arena}.extent_hooks"), hooks)
 }
 
 /// The arena's hooks.
 pub(super) fn hooks(arena: Index) -> Result<*mut sys::extent_hooks_t, ArenaError> {
-    let mut old: *mut sys::extent_hooks_t = ptr::null_mut();
-    let size = mem::size_of::<*mut sys::extent_hooks_t>();
-    call("an arena's hooks", &format!("arena.{arena}.extent_hooks"), (&raw mut old).cast(), size, ptr::null_mut(), 0)?;
-    Ok(old)
+    read("an arena's hooks", &format!("arena.{arena}.extent_hooks"))
 }
 
 pub(super) fn create_cache() -> Result<Index, ArenaError> {
@@ -118,10 +105,7 @@ pub(super) unsafe fn destroy_cache(cache: Index) -> Result<(), ArenaError> {
 pub(super) fn enter_arena(arena: Index) -> Result<Index, ArenaError> {
     let what = "another arena for this thread";
     tell(what, "thread.tcache.flush")?;
-    let (mut old, mut new): (c_uint, c_uint) = (0, arena);
-    let size = mem::size_of::<c_uint>();
-    call(what, "thread.arena", (&raw mut old).cast(), size, (&raw mut new).cast(), size)?;
-    Ok(old)
+    exchange(what, "thread.arena", arena)
 }
 
 /// Pages of the arena that hold something allocated, bytes; of the last time that jemalloc's figures were brought up to date.
@@ -133,7 +117,7 @@ pub(super) fn active_bytes(arena: Index) -> u64 {
 
 /// Brings jemalloc's figures up to date.
 pub(super) fn refresh() {
-    let _ = tikv_jemalloc_ctl::epoch::advance();
+    let _ = mallctl::refresh();
 }
 
 /// Where an allocation comes from, and how.

@@ -1,0 +1,375 @@
+//! Starts that lack something, and ends in odd places: one scenario a process.
+
+use std::cell::RefCell;
+use std::fs;
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::{Builder, Handle};
+use perf_sdk_tests::http::{self, Answer, get};
+use perf_sdk_tests::{at_exit, at_key_destruction, exit_now, refuse_threads};
+
+#[global_allocator]
+static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let scenarios: &[(&str, fn())] = &[
+        ("refuses_changes", refuses_changes),
+        ("allows_changes", allows_changes),
+        ("foreign_names", foreign_names),
+        ("says_why", says_why),
+        ("leaves_its_file", leaves_its_file),
+        ("no_threads", no_threads),
+        ("no_descriptors", no_descriptors),
+        ("starts", starts),
+        ("end_in_on_pressure", end_in_on_pressure),
+        ("end_in_on_leak", end_in_on_leak),
+        ("end_in_panic_hook", end_in_panic_hook),
+        ("end_in_panic_hook_of_a_callback", end_in_panic_hook_of_a_callback),
+        ("end_in_thread_local", end_in_thread_local),
+        ("end_after_thread_locals", end_after_thread_locals),
+        ("end_at_exit", end_at_exit),
+        ("end_beside_a_callback_that_waits", end_beside_a_callback_that_waits),
+        ("start_in_a_callback_of_the_end", start_in_a_callback_of_the_end),
+    ];
+    match scenarios.iter().find(|(known, _)| *known == name) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("no scenario {name:?}"),
+    }
+}
+
+fn quiet() -> Builder {
+    perf_sdk::builder().report(false)
+}
+
+fn started() -> (Handle, SocketAddr) {
+    let handle = quiet().listen("127.0.0.1:0").start().expect("a start");
+    let address = handle.address().expect("an address");
+    (handle, address)
+}
+
+fn switch_off(address: SocketAddr, header: &str) -> Answer {
+    http::request(
+        address,
+        &format!(
+            "POST /api/v1/recording?state=off HTTP/1.1\r\nHost: {address}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
+        ),
+    )
+}
+
+/// There is no token: what only reads is answered all the same.
+fn refuses_changes() {
+    let (handle, address) = started();
+    assert_eq!(get(address, "/healthz").status, 200);
+    for header in ["", "Authorization: Bearer \r\n", "Authorization: Bearer 0123456789abcdef\r\n"] {
+        let answer = switch_off(address, header);
+        assert_eq!(answer.status, 403, "{}", answer.text());
+        assert!(answer.text().contains("PERF_TOKEN"), "{}", answer.text());
+    }
+    assert!(handle.is_recording());
+}
+
+/// With the token of the file, or of `PERF_TOKEN`; it is shown nowhere.
+fn allows_changes() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    let address = handle.address().expect("an address");
+    perf_sdk::measure("outer", || ());
+    let token = std::env::var("PERF_TOKEN").unwrap_or_else(|_| {
+        let files = own_files();
+        assert_eq!(files.len(), 1, "{files:?}");
+        fs::read_to_string(&files[0]).expect("the token").trim().to_owned()
+    });
+    assert_eq!(switch_off(address, "").status, 401);
+    let routes =
+        ["/", "/metrics", "/snapshot", "/leaks", "/leaks?format=json", "/debug/pprof/", "/debug/pprof/cmdline"];
+    for route in routes {
+        let answer = get(address, route);
+        assert!(answer.status == 200 && !answer.text().contains(&token), "{route}: {}", answer.text());
+    }
+    assert!(!format!("{handle:?}").contains(&token));
+    let answer = switch_off(address, &format!("Authorization: Bearer {token}\r\n"));
+    assert!(answer.status == 200 && !answer.text().contains(&token), "{}", answer.text());
+    assert!(!handle.is_recording());
+    println!("{token}");
+    drop(handle);
+    assert_eq!(own_files(), Vec::<PathBuf>::new());
+}
+
+/// What a name by the process's number alone would be is there already, and somebody else's.
+fn foreign_names() {
+    fs::create_dir(std::env::temp_dir().join(format!("perf-sdk-{}.token", std::process::id()))).expect("a folder");
+    allows_changes();
+}
+
+/// In the temporary directory, of this process.
+fn own_files() -> Vec<PathBuf> {
+    let begin = format!("perf-sdk-{}-", std::process::id());
+    let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&begin)).map(|entry| entry.path()).collect()
+}
+
+/// What was asked for by name is an error.
+fn says_why() {
+    match quiet().listen("127.0.0.1:0").start() {
+        Ok(_) => panic!("it started"),
+        Err(error) => println!("{error}"),
+    }
+}
+
+fn leaves_its_file() {
+    let (_handle, _) = started();
+    assert_eq!(own_files().len(), 1);
+    exit_now(0);
+}
+
+fn starts() {
+    let handle = quiet().listen("off").start().expect("a start");
+    // What is pushed at an orderly end would leave this machine.
+    std::mem::forget(handle);
+    exit_now(0);
+}
+
+fn refused_threads() -> u64 {
+    perf_sdk::snapshot().profiler.dropped.get("threads").copied().unwrap_or(0)
+}
+
+/// The system has no thread for us.
+fn no_threads() {
+    if !refuse_threads() {
+        return;
+    }
+    let off = || quiet().listen("off");
+    for (named, builder) in [
+        ("listen", quiet().listen("127.0.0.1:0")),
+        ("budget", off().budget("2%")),
+        ("stacks_hz", off().stacks_hz(50)),
+        ("pressure", off().pressure("70%,90%")),
+        ("leak_window", off().leak_window("10s")),
+        ("on_leak", off().on_leak(|_| ())),
+        ("push", off().push("http://127.0.0.1:9")),
+    ] {
+        let error = builder.start().expect_err(named).to_string();
+        assert!(error.contains(named) && error.contains("thread"), "{named}: {error}");
+    }
+    let before = refused_threads();
+    let handle = quiet().start().expect("a start");
+    assert_eq!(handle.address(), None);
+    assert_eq!(refused_threads() - before, 5, "endpoint, budget, memory, stacks, leaks");
+    perf_sdk::measure("outer", || ());
+    let calls = handle.snapshot().functions.iter().find(|f| f.name == "outer").map(|f| f.calls.ok);
+    assert_eq!(calls, Some(1));
+    println!("started");
+}
+
+/// No descriptor is left, so there is no endpoint.
+fn no_descriptors() {
+    let mut held = Vec::new();
+    while let Ok(file) = fs::File::open("/dev/null") {
+        held.push(file);
+        assert!(held.len() < 100_000, "a limit is set");
+    }
+    let handle = quiet().start().expect("a start");
+    perf_sdk::measure("outer", || ());
+    assert_eq!(handle.address(), None);
+    drop(handle);
+    drop(held);
+}
+
+static PANICS: AtomicU64 = AtomicU64::new(0);
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+fn count_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        PANICS.fetch_add(1, SeqCst);
+        eprintln!("{panic}");
+    }));
+}
+
+/// Waits for what must come.
+fn until(what: &str, is_there: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_there() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{what}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The handle that `end` drops, wherever it is called.
+static LAST: Mutex<Option<Handle>> = Mutex::new(None);
+
+fn end() {
+    let handle = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if handle.is_some() {
+        drop(handle);
+        ENDED.store(true, SeqCst);
+    }
+}
+
+fn keep(handle: Handle) {
+    *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+}
+
+fn has_ended_well(panics: u64) {
+    until("an end", || ENDED.load(SeqCst));
+    // It can be started again.
+    let (handle, address) = started();
+    assert_eq!(get(address, "/healthz").status, 200);
+    drop(handle);
+    assert_eq!(PANICS.load(SeqCst), panics);
+}
+
+fn end_in_on_pressure() {
+    count_panics();
+    // In the callback's hands before it can be called.
+    let mut slot = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let _listener = perf_sdk::pool::on_pressure(|_, _, _| end());
+    *slot = Some(quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start"));
+    drop(slot);
+    has_ended_well(0);
+}
+
+/// Memory that grows, for a detector that looks often.
+fn leak_until(done: impl Fn() -> bool) {
+    until("a leak to be told", || {
+        thread::sleep(Duration::from_millis(1));
+        done() || {
+            perf_sdk::measure("forgets", || {
+                for _ in 0..20 {
+                    LEAKED.lock().unwrap_or_else(PoisonError::into_inner).push(black_box(vec![1; 2_000]));
+                }
+            });
+            false
+        }
+    });
+}
+
+static LEAKED: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+
+fn looking_for_leaks() -> Builder {
+    quiet().listen("127.0.0.1:0").heap("4KiB").leak_window("10ms").leak_floor("32KiB")
+}
+
+fn end_in_on_leak() {
+    count_panics();
+    let mut slot = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    *slot = Some(looking_for_leaks().on_leak(|_| end()).start().expect("a start"));
+    drop(slot);
+    leak_until(|| ENDED.load(SeqCst));
+    has_ended_well(0);
+}
+
+fn end_in_panic_hook() {
+    std::panic::set_hook(Box::new(|_| {
+        PANICS.fetch_add(1, SeqCst);
+        end();
+    }));
+    keep(started().0);
+    let panicked = thread::spawn(|| perf_sdk::measure("panics", || panic!("planned")));
+    assert!(panicked.join().is_err());
+    has_ended_well(1);
+}
+
+/// The hook is then called on a thread of the profiler's.
+fn end_in_panic_hook_of_a_callback() {
+    std::panic::set_hook(Box::new(|_| {
+        PANICS.fetch_add(1, SeqCst);
+        end();
+    }));
+    let mut slot = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let _listener = perf_sdk::pool::on_pressure(|_, _, _| {
+        // Its end may be looked for twice.
+        if !ENDED.load(SeqCst) {
+            panic!("planned");
+        }
+    });
+    *slot = Some(quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start"));
+    drop(slot);
+    has_ended_well(1);
+}
+
+fn end_in_thread_local() {
+    struct Late(#[expect(dead_code, reason = "held for its drop")] Handle);
+    impl Drop for Late {
+        fn drop(&mut self) {
+            ENDED.store(true, SeqCst);
+        }
+    }
+    thread_local! {
+        static LATE: RefCell<Option<Late>> = const { RefCell::new(None) };
+    }
+    count_panics();
+    let worker = thread::spawn(|| {
+        LATE.with(|late| *late.borrow_mut() = Some(Late(started().0)));
+        perf_sdk::measure("usual", || ());
+    });
+    assert!(worker.join().is_ok());
+    has_ended_well(0);
+}
+
+/// When thread locals are gone already.
+fn end_after_thread_locals() {
+    count_panics();
+    let worker = thread::spawn(|| {
+        perf_sdk::measure("usual", || ());
+        keep(started().0);
+        at_key_destruction(end);
+    });
+    assert!(worker.join().is_ok());
+    has_ended_well(0);
+}
+
+fn end_at_exit() {
+    count_panics();
+    at_exit(|| {
+        end();
+        if PANICS.load(SeqCst) > 0 || !ENDED.load(SeqCst) {
+            exit_now(3);
+        }
+        println!("ended at exit");
+    });
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").profiles(std::env::temp_dir()).start().expect("a start");
+    perf_sdk::measure("usual", || ());
+    keep(handle);
+}
+
+/// For a lock that whoever ends the profiler has.
+fn end_beside_a_callback_that_waits() {
+    static LOCK: Mutex<()> = Mutex::new(());
+    static WAITS: AtomicBool = AtomicBool::new(false);
+    count_panics();
+    let held = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    let _listener = perf_sdk::pool::on_pressure(|_, _, _| {
+        WAITS.store(true, SeqCst);
+        drop(LOCK.lock().unwrap_or_else(PoisonError::into_inner));
+    });
+    keep(quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start"));
+    until("the callback", || WAITS.load(SeqCst));
+    end();
+    drop(held);
+    has_ended_well(0);
+}
+
+/// Who asks for another handle while the last one ends: one that runs, or an error, but no standstill.
+fn start_in_a_callback_of_the_end() {
+    count_panics();
+    let calls = Arc::new(AtomicU64::new(0));
+    let counted = calls.clone();
+    let _listener = perf_sdk::pool::on_pressure(move |_, _, _| {
+        for _ in 0..200 {
+            drop(quiet().listen("off").start());
+            counted.fetch_add(1, SeqCst);
+        }
+    });
+    let handle = quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start");
+    until("the callback", || calls.load(SeqCst) > 0);
+    drop(handle);
+    until("the callback's end", || calls.load(SeqCst) == 200);
+    ENDED.store(true, SeqCst);
+    has_ended_well(0);
+}

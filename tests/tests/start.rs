@@ -1,0 +1,205 @@
+//! What was not asked for by name never fails a start; and no end of the profiler, wherever it comes, panics or stands still.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use perf_sdk_tests::{lock_file, run};
+
+const START: &str = env!("CARGO_BIN_EXE_start");
+
+/// A folder of a test's own, gone afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("perf-sdk-test-start-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a plain name")
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("the folder").flatten();
+        let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Without a runtime directory, and with this temporary one.
+fn within<'a>(folder: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    [("XDG_RUNTIME_DIR", ""), ("TMPDIR", folder)].into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn without_a_folder_for_the_token_nobody_may_change_anything() {
+    let file = Folder::new("a-file-as-a-folder");
+    fs::write(file.0.join("file"), "").expect("a file");
+    let not_a_folder = format!("{}/file", file.path());
+    for folder in ["/no/such/folder", &not_a_folder, "/proc"] {
+        let said = said(&run(START, "refuses_changes", &within(folder, &[])));
+        assert!(said.lines().count() == 1 && said.contains("PERF_TOKEN") && said.contains(folder), "{said}");
+    }
+}
+
+#[test]
+fn a_token_that_was_given_needs_no_folder() {
+    let given = [("PERF_TOKEN", "a-token-of-some-length")];
+    let output = run(START, "allows_changes", &within("/no/such/folder", &given));
+    assert!(!said(&output).contains("a-token-of-some-length"), "{}", said(&output));
+}
+
+#[test]
+fn a_file_that_was_asked_for_is_an_error() {
+    let folder = Folder::new("asked");
+    let theirs = folder.0.join("theirs");
+    fs::write(&theirs, "a file of somebody else's\n").expect("a file");
+    for path in ["/no/such/folder/token", "/proc/token", folder.path(), theirs.to_str().expect("a plain name")] {
+        let output = run(START, "says_why", &[("PERF_TOKEN_FILE", path)]);
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(printed.contains(path) && printed.contains("PERF_TOKEN_FILE"), "{printed}");
+    }
+    assert_eq!(fs::read_to_string(&theirs).expect("it is still there"), "a file of somebody else's\n");
+}
+
+/// It is kept where stderr says, for this user alone, and shown nowhere.
+#[test]
+fn the_token_is_told_to_nobody_but_its_file() {
+    let folder = Folder::new("told");
+    let output = run(START, "foreign_names", &within(folder.path(), &[]));
+    let token = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    assert!(token.len() == 64 && !said(&output).contains(&token), "{}", said(&output));
+    assert!(said(&output).contains(&format!("{}/perf-sdk-", folder.path())), "{}", said(&output));
+    assert!(said(&output).contains("outer"), "the report: {}", said(&output));
+}
+
+#[test]
+fn files_of_processes_that_are_gone_are_removed_and_no_others() {
+    let folder = Folder::new("left");
+    let left = within(folder.path(), &[]);
+    run(START, "leaves_its_file", &left);
+    let dead = folder.names();
+    let [name] = &dead[..] else { panic!("{dead:?}") };
+    let process = name.split('-').nth(2).expect("its process");
+    let mode = fs::metadata(folder.0.join(name)).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    // Of a process that lives where its number means another: in a container that shares the folder.
+    let held = format!("perf-sdk-{process}-00000000000000aa.token");
+    let file = fs::File::create(folder.0.join(&held)).expect("a file");
+    assert!(lock_file(&file));
+    let alive = format!("perf-sdk-{}-00000000000000bb.token", std::process::id());
+    let others = ["notes.token", "perf-sdk-1.token", "perf-sdk-x-00000000000000aa.token", "perf-sdk-1-0.token"];
+    for name in others.iter().copied().chain([alive.as_str()]) {
+        fs::write(folder.0.join(name), "").expect("a file");
+    }
+    let link = format!("perf-sdk-{process}-00000000000000cc.token");
+    symlink(folder.0.join("notes.token"), folder.0.join(&link)).expect("a link");
+    fs::create_dir(folder.0.join(format!("perf-sdk-{process}-00000000000000dd.token"))).expect("a folder");
+    let before = folder.names();
+    run(START, "allows_changes", &left);
+    let expected: Vec<String> = before.iter().filter(|there| *there != name).cloned().collect();
+    assert_eq!(folder.names(), expected);
+    // Nobody has it any more.
+    drop(file);
+    run(START, "allows_changes", &left);
+    assert_eq!(folder.names(), expected.into_iter().filter(|there| *there != held).collect::<Vec<_>>());
+}
+
+/// As in two containers: each is number 1 to itself.
+#[test]
+fn many_starts_at_once_share_a_folder() {
+    let folder = Folder::new("shared");
+    let start = || {
+        let mut command = Command::new(START);
+        command.arg("allows_changes").envs(within(folder.path(), &[])).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("a process")
+    };
+    let processes: Vec<_> = (0..8).map(|_| start()).collect();
+    for mut process in processes {
+        assert!(process.wait().expect("its end").success());
+    }
+    assert_eq!(folder.names(), Vec::<String>::new());
+}
+
+#[test]
+fn without_threads_there_is_less_and_one_line_says_so() {
+    let output = run(START, "no_threads", &[]);
+    let said = said(&output);
+    if !output.stdout.is_empty() && !String::from_utf8_lossy(&output.stdout).contains("SKIPPED") {
+        assert!(said.lines().count() == 2, "one line for the endpoint, one for the rest: {said}");
+        for part in ["endpoint", "budget", "leaks", "stacks", "memory"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+#[test]
+fn without_descriptors_there_is_less() {
+    let output =
+        Command::new("sh").args(["-c", "ulimit -n 64; exec \"$0\" no_descriptors", START]).output().expect("a shell");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!said(&output).contains("panicked"), "{}", said(&output));
+}
+
+#[test]
+fn a_bearer_in_plain_text_is_warned_of() {
+    let with = |server, token| {
+        let environment =
+            [("PERF_PUSH", server), ("PERF_PUSH_TOKEN", token), ("PERF_PUSH_INTERVAL", "1h"), ("PERF_STACKS", "off")];
+        said(&run(START, "starts", &environment))
+    };
+    for server in ["http://192.0.2.1:4040", "http://pyroscope.example", "http://[2001:db8::1]:4040/x"] {
+        let said = with(server, "bearer-of-secrets");
+        assert!(said.lines().count() == 1 && said.contains("PERF_PUSH_TOKEN") && said.contains(server), "{said}");
+        assert!(!said.contains("bearer-of-secrets"), "{said}");
+        assert_eq!(with(server, ""), "");
+    }
+    for server in ["http://127.0.0.1:4040", "http://127.8.0.1", "http://localhost:4040", "http://[::1]:4040/x"] {
+        assert_eq!(with(server, "bearer-of-secrets"), "", "{server}");
+    }
+}
+
+macro_rules! ends {
+    ($($name:ident),+ $(,)?) => {
+        $(#[test]
+        fn $name() {
+            run(START, stringify!($name), &[]);
+        })+
+    };
+}
+
+ends! {
+    end_in_on_pressure,
+    end_in_on_leak,
+    end_in_panic_hook,
+    end_in_panic_hook_of_a_callback,
+    end_in_thread_local,
+    end_after_thread_locals,
+    end_beside_a_callback_that_waits,
+    start_in_a_callback_of_the_end,
+}
+
+#[test]
+fn end_at_exit() {
+    let folder = Folder::new("exit");
+    let output = run(START, "end_at_exit", &within(folder.path(), &[]));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "ended at exit\n");
+    assert!(said(&output).contains("usual"), "the report: {}", said(&output));
+    assert!(folder.names().iter().all(|name| name.ends_with(".pb.gz")), "{:?}", folder.names());
+}
