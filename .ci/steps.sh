@@ -48,6 +48,21 @@ check_tree() {
         echo "serde_json is in the default tree"
         return 1
     fi
+    for name in $(printf '%s\n' "$tree" | cut -d' ' -f1); do
+        grep -q "\`$name\`" docs/dependencies.md || { echo "$name is in the default tree, and not in docs/dependencies.md"; return 1; }
+    done
+    ! printf '%s\n' "$tree" | grep '^paste ' || { echo "paste is in the default tree, and nobody keeps it up"; return 1; }
+}
+
+# Known weaknesses and crates that nobody keeps up. The database is a Git repository, which not every machine can fetch.
+check_advisories() {
+    if ! command -v cargo-deny > /dev/null; then
+        echo "SKIPPED: no cargo-deny; checked by hand: docs/dependencies.md"
+    elif ! timeout 120 cargo deny fetch db 2> /dev/null; then
+        echo "SKIPPED: the advisory database cannot be fetched; checked by hand: docs/dependencies.md"
+    else
+        cargo deny check advisories
+    fi
 }
 
 # The recorder on one thread, its arena, histograms and index, as an interpreter that knows undefined behaviour runs them.

@@ -26,6 +26,9 @@ use crate::watch;
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
 ///
 /// Recording does not depend on it: profiled calls are recorded before the start and after the end.
+///
+/// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a thread local, at exit. Threads of the profiler's that do not end, such as one
+/// in a callback that waits for a lock, are waited for two seconds at most and left alone then.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {

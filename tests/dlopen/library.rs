@@ -56,7 +56,11 @@ pub extern "C" fn calls() -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn allocated_bytes() -> u64 {
     let snapshot = perf_sdk::snapshot();
-    snapshot.functions.iter().find(|function| function.name == "busy").map_or(0, |f| f.inclusive.allocated_bytes.max(0) as u64)
+    snapshot
+        .functions
+        .iter()
+        .find(|function| function.name == "busy")
+        .map_or(0, |f| f.inclusive.allocated_bytes.max(0) as u64)
 }
 
 /// Ends the profiler.

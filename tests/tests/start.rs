@@ -191,8 +191,15 @@ ends! {
     end_in_panic_hook_of_a_callback,
     end_in_thread_local,
     end_after_thread_locals,
+    all_after_thread_locals,
     end_beside_a_callback_that_waits,
     start_in_a_callback_of_the_end,
+}
+
+#[test]
+fn all_at_exit() {
+    let output = run(START, "all_at_exit", &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "all at exit\n", "{}", said(&output));
 }
 
 #[test]

@@ -35,6 +35,8 @@ fn main() {
         ("end_in_thread_local", end_in_thread_local),
         ("end_after_thread_locals", end_after_thread_locals),
         ("end_at_exit", end_at_exit),
+        ("all_at_exit", all_at_exit),
+        ("all_after_thread_locals", all_after_thread_locals),
         ("end_beside_a_callback_that_waits", end_beside_a_callback_that_waits),
         ("start_in_a_callback_of_the_end", start_in_a_callback_of_the_end),
     ];
@@ -336,6 +338,37 @@ fn end_at_exit() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").profiles(std::env::temp_dir()).start().expect("a start");
     perf_sdk::measure("usual", || ());
     keep(handle);
+}
+
+fn all() {
+    let (handle, address) = started();
+    perf_sdk::measure("late", || drop(black_box(vec![1_u8; 100])));
+    assert_eq!(get(address, "/healthz").status, 200);
+    assert!(handle.cpu_profile(Duration::from_millis(50), None).is_some());
+    assert!(get(address, "/metrics").text().contains("late"));
+    drop(handle);
+}
+
+/// The first that is ever asked of the profiler.
+fn all_at_exit() {
+    count_panics();
+    at_exit(|| {
+        if std::panic::catch_unwind(all).is_err() || PANICS.load(SeqCst) > 0 {
+            exit_now(3);
+        }
+        println!("all at exit");
+    });
+}
+
+fn all_after_thread_locals() {
+    count_panics();
+    static PASSED: AtomicBool = AtomicBool::new(false);
+    let worker = thread::spawn(|| {
+        at_key_destruction(|| PASSED.store(std::panic::catch_unwind(all).is_ok(), SeqCst));
+    });
+    assert!(worker.join().is_ok() && PASSED.load(SeqCst));
+    ENDED.store(true, SeqCst);
+    has_ended_well(0);
 }
 
 /// For a lock that whoever ends the profiler has.
