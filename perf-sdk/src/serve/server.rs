@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use hyper::body::{Frame, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
 use super::access::{self, Access, Local};
@@ -88,18 +89,15 @@ impl Server {
         let address = Arc::new(Mutex::new(bound));
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&address);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let thread = runtime.and_then(|runtime| {
+        let thread = begin(move |runtime, begun| {
             #[cfg(unix)]
             let held = held(&listener, &runtime);
-            Background::start("perf-sdk", move |_| {
-                let _own = OwnThread::enter();
-                runtime.spawn(run(listener, access, shared));
-                let _ = runtime.block_on(stopped);
-                #[cfg(unix)]
-                drop(held);
-                runtime.shutdown_background();
-            })
+            begun();
+            runtime.spawn(run(listener, access, shared));
+            let _ = runtime.block_on(stopped);
+            #[cfg(unix)]
+            drop(held);
+            runtime.shutdown_background();
         });
         let thread = match thread {
             Ok(thread) => thread,
@@ -131,7 +129,7 @@ impl Drop for Server {
 
 /// What a forked child must not keep: the listener, and the runtime's epoll instance with all that it watches.
 #[cfg(unix)]
-fn held(listener: &Listener, runtime: &tokio::runtime::Runtime) -> Vec<crate::descriptors::Held> {
+fn held(listener: &Listener, runtime: &Runtime) -> Vec<crate::descriptors::Held> {
     use crate::descriptors::Held;
     use std::os::fd::AsRawFd as _;
     let own = match listener {
@@ -152,6 +150,31 @@ fn held(listener: &Listener, runtime: &tokio::runtime::Runtime) -> Vec<crate::de
     #[cfg(not(target_os = "linux"))]
     let _ = runtime;
     held
+}
+
+/// Runs `work` on a thread of its own, with a runtime that is built there, and waits until it says that it has begun.
+///
+/// Tokio asks for the current thread, which panics where the profiler is started in a destructor of a thread local.
+fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<Background> {
+    /// For a runtime to be built, which takes microseconds.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let begun: Arc<(Mutex<Option<io::Result<()>>>, Condvar)> = Arc::default();
+    let shared = Arc::clone(&begun);
+    let tell = move |result| {
+        *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        shared.1.notify_one();
+    };
+    let thread = Background::start("perf-sdk", move |_| {
+        let _own = OwnThread::enter();
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => work(runtime, &|| tell(Ok(()))),
+            Err(error) => tell(Err(error)),
+        }
+    })?;
+    let result = begun.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut result, _) =
+        begun.1.wait_timeout_while(result, PATIENCE, |result| result.is_none()).unwrap_or_else(PoisonError::into_inner);
+    result.take().unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(|()| thread)
 }
 
 fn bind(config: &Config) -> Result<Option<Listener>, Error> {

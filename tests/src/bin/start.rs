@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -189,7 +189,7 @@ static ENDED: AtomicBool = AtomicBool::new(false);
 fn count_panics() {
     std::panic::set_hook(Box::new(|panic| {
         PANICS.fetch_add(1, SeqCst);
-        eprintln!("{panic}");
+        eprintln!("{panic}\n{}", std::backtrace::Backtrace::force_capture());
     }));
 }
 
@@ -391,18 +391,21 @@ fn end_beside_a_callback_that_waits() {
 /// Who asks for another handle while the last one ends: one that runs, or an error, but no standstill.
 fn start_in_a_callback_of_the_end() {
     count_panics();
-    let calls = Arc::new(AtomicU64::new(0));
-    let counted = calls.clone();
-    let _listener = perf_sdk::pool::on_pressure(move |_, _, _| {
-        for _ in 0..200 {
+    static CALLED: AtomicBool = AtomicBool::new(false);
+    static DROPPED: AtomicBool = AtomicBool::new(false);
+    static RETURNED: AtomicBool = AtomicBool::new(false);
+    let _listener = perf_sdk::pool::on_pressure(|_, _, _| {
+        while !DROPPED.load(SeqCst) {
             drop(quiet().listen("off").start());
-            counted.fetch_add(1, SeqCst);
+            CALLED.store(true, SeqCst);
         }
+        RETURNED.store(true, SeqCst);
     });
     let handle = quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start");
-    until("the callback", || calls.load(SeqCst) > 0);
+    until("the callback", || CALLED.load(SeqCst));
     drop(handle);
-    until("the callback's end", || calls.load(SeqCst) == 200);
+    DROPPED.store(true, SeqCst);
+    until("the callback's end", || RETURNED.load(SeqCst));
     ENDED.store(true, SeqCst);
     has_ended_well(0);
 }

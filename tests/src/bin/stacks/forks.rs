@@ -67,7 +67,10 @@ pub(super) fn forks() {
         }
         scope.spawn(|| {
             let arena = Arena::builder("of the parent").build().unwrap();
-            let (pool, buffers) = (Pool::builder("of the parent", || 7_u64).build().unwrap(), BufferPool::builder("buffers of the parent").build().unwrap());
+            let (pool, buffers) = (
+                Pool::builder("of the parent", || 7_u64).build().unwrap(),
+                BufferPool::builder("buffers of the parent").build().unwrap(),
+            );
             while goes_on.load(Relaxed) {
                 let _ = arena.scope(keep_small);
                 drop((pool.get(), buffers.get(5_000)));
