@@ -126,7 +126,7 @@ impl Access {
     /// A browser on this machine that was lured to a foreign page resolves that page's name to us, but it sends the name:
     /// so addresses of our own are fine, names only if they are known.
     fn knows(&self, host: &Host<'_>, local: Option<IpAddr>) -> bool {
-        let is_known = |known: &String| Host::parse(known).is_some_and(|known| known.name == host.name);
+        let is_known = |known: &String| Host::allowed(known).is_some_and(|known| known.is_named_like(host));
         if host.name == "localhost" || self.hosts.iter().any(is_known) {
             return true;
         }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn foreign_names_are_not_known() {
-        let access = access(&["pod-1.svc", "10.0.0.7:9464"], Guard::Off);
+        let access = access(&["pod-1.svc", "10.0.0.7:9464", "fd00::7", "[fd00::8]:9464"], Guard::Off);
         let local = Some("192.0.2.1".parse().unwrap());
         for known in [
             "localhost",
@@ -194,6 +194,9 @@ mod tests {
             "192.0.2.1:9464",
             "pod-1.svc:9464",
             "10.0.0.7",
+            "[fd00::7]:9464",
+            "[fd00:0::7]",
+            "[fd00::8]:1",
         ] {
             assert!(access.knows(&Host::parse(known).unwrap(), local), "{known}");
             let mapped = Some("::ffff:192.0.2.1".parse().unwrap());

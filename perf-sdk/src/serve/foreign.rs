@@ -40,9 +40,9 @@ pub(super) fn check_origin(headers: &HeaderMap, host: Option<&Host<'_>>, hosts: 
         let Some(page) = origin.strip_prefix(scheme).and_then(Host::parse) else { return false };
         // One that was allowed without a port may have any.
         let is_allowed = |known: &String| {
-            Host::parse(known).is_some_and(|known| match known.port {
+            Host::allowed(known).is_some_and(|known| match known.port {
                 Some(_) => known.is_same(&page, usual),
-                None => known.name == page.name,
+                None => known.is_named_like(&page),
             })
         };
         host.is_some_and(|host| host.is_same(&page, usual)) || hosts.iter().any(is_allowed)

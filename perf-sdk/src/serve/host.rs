@@ -40,6 +40,19 @@ impl<'a> Host<'a> {
         Some(Self { name, port })
     }
 
+    /// As a setting names it: an address of IPv6 may lack its brackets there.
+    pub(super) fn allowed(text: &'a str) -> Option<Self> {
+        if text.parse::<std::net::Ipv6Addr>().is_ok() {
+            return Some(Self { name: Cow::Owned(format!("[{text}]")), port: None });
+        }
+        Self::parse(text)
+    }
+
+    /// Whatever the ports are. An address has several spellings.
+    pub(super) fn is_named_like(&self, other: &Host<'_>) -> bool {
+        self.name == other.name || self.address().is_some_and(|address| other.address() == Some(address))
+    }
+
     pub(super) fn address(&self) -> Option<IpAddr> {
         let inside = self.name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         inside.unwrap_or(&self.name).parse().ok()
@@ -47,7 +60,7 @@ impl<'a> Host<'a> {
 
     /// Where no port is given, it is the `usual` one.
     pub(super) fn is_same(&self, other: &Host<'_>, usual: u16) -> bool {
-        self.name == other.name && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
+        self.is_named_like(other) && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
     }
 }
 
