@@ -1,8 +1,10 @@
 //! Samples of stacks: one process a scenario, under each way to signal threads; and what readers make of their profiles.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use perf_sdk_tests::{has, run};
 
@@ -167,6 +169,7 @@ fn known(program: &Path) -> (f64, f64) {
     let output = run(&program.display().to_string(), "stripped", &[]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers: Vec<f64> = said.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+    assert!(numbers[2] > 0.0, "{said}");
     (numbers[0], numbers[1])
 }
 
@@ -187,6 +190,111 @@ fn a_stripped_program_has_its_names_from_its_debug_file() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert!(with.0 > 0.6, "{with:?}");
     assert!(without.0 == 0.0 && without.1 > 0.9, "{without:?}");
+}
+
+/// The header of a section of a file of 64 bits: where it is in the file.
+fn section_header(file: &[u8], name: &str) -> usize {
+    let long = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap()) as usize;
+    let half = |at: usize| usize::from(u16::from_le_bytes(file[at..at + 2].try_into().unwrap()));
+    let (table, names) = (long(40), half(62));
+    let names = long(table + names * 64 + 24);
+    let word = |at: usize| u32::from_le_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    let is_it = |header: &usize| file[names + word(*header)..].starts_with(&[name.as_bytes(), &[0]].concat());
+    (0..half(60)).map(|n| table + n * 64).find(is_it).unwrap_or_else(|| panic!("no section {name}"))
+}
+
+/// What a damaged debug file costs is names: the program goes on, and its samples are places in it.
+/// One that is compressed is as good as another.
+#[test]
+fn debug_files_that_are_damaged_cost_names_only() {
+    if !has("objcopy", &["--version"], "install Debian's binutils") {
+        return;
+    }
+    let folder = folder("damaged");
+    std::fs::copy(STACKS, folder.join("whole")).unwrap();
+    binutils("objcopy", &["--only-keep-debug", "whole", "good.debug"], &folder);
+    binutils("objcopy", &["--compress-debug-sections=zlib", "good.debug", "zlib.debug"], &folder);
+    binutils("objcopy", &["--compress-debug-sections=zlib-gnu", "good.debug", "old.debug"], &folder);
+    binutils("objcopy", &["--strip-all", "whole", "stripped"], &folder);
+    std::fs::write(folder.join("stripped.debug"), "").unwrap();
+    binutils("objcopy", &["--add-gnu-debuglink=stripped.debug", "stripped"], &folder);
+    let (program, debug) = (folder.join("stripped"), folder.join("stripped.debug"));
+    for whole in ["zlib.debug", "old.debug"] {
+        std::fs::copy(folder.join(whole), &debug).unwrap();
+        let known = known(&program);
+        assert!(known.0 > 0.6, "{whole}: {known:?}");
+    }
+    let good = std::fs::read(folder.join("good.debug")).unwrap();
+    let packed = std::fs::read(folder.join("zlib.debug")).unwrap();
+    let long = |file: &[u8], at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap());
+    let contents = |file: &[u8], name: &str| {
+        let header = section_header(file, name);
+        let start = long(file, header + 24) as usize;
+        start..start + long(file, header + 32) as usize
+    };
+    let mut damaged: Vec<(&str, Vec<u8>)> = vec![("half", good[..good.len() / 2].to_vec())];
+    let mut claims = packed.clone();
+    let at = contents(&packed, ".debug_info").start + 8;
+    claims[at..at + 8].copy_from_slice(&(1_u64 << 50).to_le_bytes());
+    damaged.push(("a compressed section claims to be longer than any memory", claims));
+    let mut cut = packed.clone();
+    let info = contents(&packed, ".debug_info");
+    cut[info.start + info.len() / 2..info.end].fill(0xff);
+    damaged.push(("a compressed section that ends in the middle", cut));
+    let mut longer = good.clone();
+    let header = section_header(&good, ".debug_info");
+    longer[header + 32..header + 40].copy_from_slice(&(1_u64 << 60).to_le_bytes());
+    damaged.push(("a section that is longer than the file", longer));
+    let mut ones = good.clone();
+    for name in [".debug_abbrev", ".debug_info", ".debug_line"] {
+        ones[contents(&good, name)].iter_mut().step_by(9_973).for_each(|byte| *byte = 0xff);
+    }
+    damaged.push(("sections with other bytes in between", ones));
+    for (what, file) in &damaged {
+        std::fs::write(&debug, file).unwrap();
+        let known = known(&program);
+        println!("{what}: {known:?}");
+    }
+    // Whoever opens it waits for somebody who writes.
+    std::fs::remove_file(&debug).unwrap();
+    assert!(Command::new("mkfifo").arg(&debug).status().unwrap().success());
+    let known = known(&program);
+    assert!(known.0 == 0.0 && known.1 > 0.9, "{known:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Somebody cuts the debug file off and writes it again, all the time, while it is read.
+#[test]
+fn a_debug_file_may_be_written_to_while_it_is_read() {
+    if !has("objcopy", &["--version"], "install Debian's binutils") {
+        return;
+    }
+    let folder = folder("rewritten");
+    std::fs::copy(STACKS, folder.join("whole")).unwrap();
+    binutils("objcopy", &["--only-keep-debug", "whole", "stripped.debug"], &folder);
+    binutils("objcopy", &["--strip-all", "whole", "stripped"], &folder);
+    binutils("objcopy", &["--add-gnu-debuglink=stripped.debug", "stripped"], &folder);
+    let (program, debug) = (folder.join("stripped"), folder.join("stripped.debug"));
+    let good = std::fs::read(&debug).unwrap();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let file = std::fs::File::options().write(true).open(&debug).unwrap();
+            while !is_over.load(Relaxed) {
+                file.set_len(8_192).unwrap();
+                file.write_all_at(&good, 0).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        });
+        // With names, or as a place, as it comes; it has to come to its end.
+        for _ in 0..3 {
+            let ended = std::panic::catch_unwind(|| known(&program));
+            is_over.store(ended.is_err(), Relaxed);
+            println!("{:?}", ended.unwrap());
+        }
+        is_over.store(true, Relaxed);
+    });
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// The handler calls nothing of the system's: in the trace of a thread that computes there is nothing but the returns from it.

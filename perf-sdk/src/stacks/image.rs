@@ -31,6 +31,38 @@ pub(crate) struct Tables {
     pub(super) eh_frame: Bytes,
 }
 
+impl Tables {
+    /// What comes before the index: a version, three encodings, where `.eh_frame` is, and how many
+    /// entries there are.
+    const HEADER: usize = 12;
+    const ENTRY: usize = 8;
+    /// As all linkers write it: relative to the program counter, a plain number, relative to the
+    /// header, four bytes each.
+    const ENCODINGS: [u8; 4] = [1, 0x1b, 0x03, 0x3b];
+
+    /// `None`: the index is another one than linkers write, or longer than what is there. It is
+    /// searched in a signal handler, by whoever believes its length.
+    pub(super) fn new(header_at: u64, header: Bytes, eh_frame_at: u64, eh_frame: Bytes) -> Option<Self> {
+        let (start, _) = header.split_at_checked(Self::HEADER)?;
+        let entries = u32::from_le_bytes(*start[8..].first_chunk()?) as usize;
+        let index = header[Self::HEADER..].get(..entries.checked_mul(Self::ENTRY)?)?;
+        let table = eh_frame_at..eh_frame_at.checked_add(eh_frame.len() as u64)?;
+        // Whoever searches it subtracts one from the other.
+        let leads_there = |entry: &[u8]| {
+            let to = entry[4..].first_chunk().map(|to| i64::from(i32::from_le_bytes(*to)));
+            to.is_some_and(|to| table.contains(&header_at.wrapping_add_signed(to)))
+        };
+        let fits = start[..4] == Self::ENCODINGS
+            && match &header {
+                // Of the program itself, which runs. It would come into memory as a whole if it was
+                // looked at.
+                Bytes::InPlace(_) => true,
+                Bytes::Copied(_) => index.chunks_exact(Self::ENTRY).all(leads_there),
+            };
+        fits.then_some(Self { header_at, header, eh_frame_at, eh_frame })
+    }
+}
+
 /// An executable or a library.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {

@@ -16,6 +16,8 @@
 //! | `table` | how often each stack was seen |
 //! | `wall`, `wish` | wall time, while somebody wants it |
 //! | `symbols` | addresses to functions |
+//! | `elf`, `section`, `plain_file` | object files, read piece by piece |
+//! | `metered` | debug information, read within limits |
 //! | `on_demand`, `sigprof` | the pprof crate in the sampler's place, and the signal that it takes |
 //! | `chosen` | who of the two samples |
 //! | `running` | the sampler of this process |
@@ -52,14 +54,19 @@ mod walkers;
 mod wall;
 
 mod chosen;
+mod elf;
 mod engine;
+#[cfg(all(perf_fuzz, target_os = "linux"))]
+pub(crate) mod fuzz;
 mod host;
 mod image;
-mod mapped;
+mod metered;
 #[cfg(feature = "pprof")]
 mod on_demand;
+mod plain_file;
 mod ring;
 mod running;
+mod section;
 #[cfg(feature = "pprof")]
 mod sigprof;
 mod symbols;

@@ -159,10 +159,10 @@ impl Sampler {
             self.keep_to_sandbox();
         }
         self.collect();
-        if linux::changes() != self.changes {
-            self.load_images();
-        }
         if !self.is_sandboxed {
+            if linux::changes() != self.changes {
+                self.load_images();
+            }
             self.sweep();
             self.find_stacks();
         }

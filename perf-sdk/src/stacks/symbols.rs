@@ -1,8 +1,7 @@
 //! From addresses to functions, files and lines, inlined calls included.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -10,16 +9,33 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use addr2line::Context;
-use flate2::read::ZlibDecoder;
-use gimli::{DwarfSections, EndianSlice, LittleEndian, SectionId};
-use memmap2::Mmap;
-use object::{CompressionFormat, Object as _, ObjectSection as _, ObjectSymbol as _, SymbolKind};
+use gimli::SectionId;
 
+use super::elf::{Elf, Symbol};
 use super::image::{Image, holding};
-use super::mapped::map;
+use super::metered::{Kind, Meter, Metered};
+use super::section::{Room, Section};
 
 /// Where distributions keep debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
+/// What is held of one file while it is read, inflated sections included; what does not fit has no
+/// lines.
+const MOST_BYTES: usize = 256 << 20;
+/// What functions and lines are found by: neither variables nor types.
+pub(super) const NEEDED: [SectionId; 10] = [
+    SectionId::DebugAbbrev,
+    SectionId::DebugAddr,
+    SectionId::DebugAranges,
+    SectionId::DebugInfo,
+    SectionId::DebugLine,
+    SectionId::DebugLineStr,
+    SectionId::DebugRanges,
+    SectionId::DebugRngLists,
+    SectionId::DebugStr,
+    SectionId::DebugStrOffsets,
+];
+/// Longer names are cut.
+const MOST_NAME: usize = 16 << 10;
 /// Addresses that are remembered.
 const MAX_KNOWN: usize = 1 << 16;
 
@@ -61,7 +77,10 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// What is at these addresses, which are in code of `images`, or were [learned](learn).
 ///
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
-/// units that hold them take, given back at the end.
+/// units that hold them take, at most 256 MiB of a file and what it means, given back at the end.
+///
+/// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
+/// fewer names.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
     let mut shared = known();
     let mut own = HashMap::new();
@@ -124,17 +143,21 @@ fn known() -> Option<MutexGuard<'static, Option<HashMap<Place, Lines>>>> {
 
 /// Of one image; for each address what is there.
 fn look_up(image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
-    let nothing = || vec![Vec::new(); addresses.len()];
-    let Some(map) = map(&image.file()) else { return nothing() };
-    let Ok(own) = object::File::parse(&*map) else { return nothing() };
-    if !is_of(&own, image) {
-        return nothing();
+    match Elf::open(&image.file()).filter(|own| is_of(own, image)) {
+        Some(own) => of_file(&own, image, addresses),
+        None => vec![Vec::new(); addresses.len()],
     }
-    let separate = if has_lines(&own) { None } else { debug_file(&own, image) };
-    let separate = separate.as_ref().and_then(|map| object::File::parse(&**map).ok());
-    let described = separate.as_ref().unwrap_or(&own);
-    let mut lines = from_debug_information(described, addresses).unwrap_or_else(nothing);
-    let symbols = Symbols::of([Some(described), Some(&own)].into_iter().flatten());
+}
+
+/// Of the image's own file.
+pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
+    let separate = if has_lines(own) { None } else { debug_file(own, image) };
+    let described = separate.as_ref().unwrap_or(own);
+    // NOTE: no panic is known of; what a reader of others makes of a damaged file is not the
+    // program's affair in any case.
+    let lines = catch_unwind(AssertUnwindSafe(|| from_debug_information(described, addresses))).unwrap_or_default();
+    let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
+    let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
         // The function that was not inlined has a symbol, which knows its path; debug information need not.
         match (symbols.at(*address), lines.last_mut()) {
@@ -147,84 +170,85 @@ fn look_up(image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
 }
 
 /// A file that was replaced since it was loaded says nothing about what runs.
-fn is_of(file: &object::File<'_>, image: &Image) -> bool {
-    match file.build_id() {
-        Ok(Some(id)) => image.build_id == id,
-        _ => image.build_id.is_empty(),
-    }
+fn is_of(file: &Elf, image: &Image) -> bool {
+    file.build_id() == image.build_id
 }
 
-fn has_lines(file: &object::File<'_>) -> bool {
-    file.section_by_name(".debug_info").is_some()
+fn has_lines(file: &Elf) -> bool {
+    file.has(".debug_info")
 }
 
 /// By build id where distributions keep them, and by the name that the file says, beside it.
-fn debug_file(file: &object::File<'_>, image: &Image) -> Option<Mmap> {
+fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
     let mut candidates: Vec<PathBuf> = Vec::new();
     if let Some((first, rest)) = image.build_id.split_first() {
         let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
         candidates.push(format!("{DEBUG_FOLDER}/.build-id/{first:02x}/{rest}.debug").into());
     }
-    if let Ok(Some((name, _))) = file.gnu_debuglink()
-        && let Ok(name) = std::str::from_utf8(name)
+    if let Some(name) = file.debug_link()
         && let Some(folder) = Path::new(&image.path).parent()
     {
-        candidates.push(folder.join(name));
-        candidates.push(folder.join(".debug").join(name));
-        candidates.push(Path::new(DEBUG_FOLDER).join(folder.strip_prefix("/").unwrap_or(folder)).join(name));
+        candidates.push(folder.join(&name));
+        candidates.push(folder.join(".debug").join(&name));
+        candidates.push(Path::new(DEBUG_FOLDER).join(folder.strip_prefix("/").unwrap_or(folder)).join(&name));
     }
-    candidates
-        .iter()
-        .filter_map(|path| map(path))
-        .find(|map| object::File::parse(&**map).is_ok_and(|debug| has_lines(&debug) && is_of(&debug, image)))
+    candidates.iter().filter_map(|path| Elf::open(path)).find(|debug| has_lines(debug) && is_of(debug, image))
 }
 
 /// `None`: there is none that can be read.
-fn from_debug_information(file: &object::File<'_>, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
+pub(super) fn from_debug_information(file: &Elf, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
     if !has_lines(file) {
         return None;
     }
-    let section = |id: SectionId| -> Result<Cow<'_, [u8]>, gimli::Error> {
-        Ok(file.section_by_name(id.name()).and_then(|section| contents(&section)).unwrap_or_default())
+    let room = Room::new(MOST_BYTES);
+    let sections = NEEDED.map(|id| (id, file.section(id.name(), &room).unwrap_or_default()));
+    let meter = Meter::new(sections.iter().map(|(_, section)| section.len() as u64).sum());
+    let empty = Section::default();
+    let reader = |id| -> Result<Metered<'_>, gimli::Error> {
+        let section = sections.iter().find(|(known, _)| *known == id).map_or(&empty, |(_, section)| section);
+        let kind = match id {
+            SectionId::DebugAbbrev => Kind::Abbreviations,
+            SectionId::DebugLine => Kind::Lines,
+            _ => Kind::Other,
+        };
+        Ok(Metered::new(section, kind, &meter))
     };
-    let sections = DwarfSections::load(section).ok()?;
-    let dwarf = sections.borrow(|section| EndianSlice::new(section, LittleEndian));
+    let dwarf = gimli::Dwarf::load(reader).ok()?;
     let context = Context::from_dwarf(dwarf).ok()?;
     Some(addresses.iter().map(|address| lines_at(&context, *address).unwrap_or_default()).collect())
 }
 
-fn contents<'a>(section: &object::Section<'a, '_>) -> Option<Cow<'a, [u8]>> {
-    let data = section.compressed_data().ok()?;
-    match data.format {
-        CompressionFormat::None => Some(Cow::Borrowed(data.data)),
-        CompressionFormat::Zlib => {
-            let mut inflated = Vec::with_capacity(usize::try_from(data.uncompressed_size).ok()?);
-            ZlibDecoder::new(data.data).take(data.uncompressed_size).read_to_end(&mut inflated).ok()?;
-            Some(Cow::Owned(inflated))
-        }
-        _ => None,
+fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
+    // NOTE: whoever looks up the last address of all adds one to it.
+    if address == u64::MAX {
+        return None;
     }
-}
-
-fn lines_at(context: &Context<EndianSlice<'_, LittleEndian>>, address: u64) -> Option<Vec<Line>> {
     let mut frames = context.find_frames(address).skip_all_loads().ok()?;
     let mut lines = Vec::new();
     while let Ok(Some(frame)) = frames.next() {
         let location = frame.location;
         let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
         // With line tables only, a function without inlined calls has no name here, and others have the last part of theirs.
-        let file = location.as_ref().and_then(|location| location.file).unwrap_or_default();
+        let file = cut(location.as_ref().and_then(|location| location.file).unwrap_or_default());
         lines.push(Line {
-            function: match name {
+            function: match name.as_deref().map(cut) {
                 None => String::new(),
-                Some(name) if name.starts_with('_') => demangled(&name),
-                Some(name) => in_module_of(file, without_generics(&name)),
+                Some(name) if name.starts_with('_') => demangled(name),
+                Some(name) => in_module_of(file, without_generics(name)),
             },
             file: file.to_owned(),
             line: location.and_then(|location| location.line).unwrap_or(0),
         });
     }
     (!lines.is_empty()).then_some(lines)
+}
+
+fn cut(text: &str) -> &str {
+    if text.len() <= MOST_NAME {
+        return text;
+    }
+    let end = (0..=MOST_NAME).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// Without the hash; names that are not Rust's as they are.
@@ -259,33 +283,41 @@ fn in_module_of(file: &str, name: &str) -> String {
     module().map_or_else(|| name.to_owned(), |module| format!("{module}::{name}"))
 }
 
-/// Functions by address.
-struct Symbols<'a>(Vec<(u64, u64, &'a str)>);
+/// Functions that hold addresses of interest, by address.
+struct Symbols<'a>(Vec<(Symbol, &'a Elf)>);
 
 impl<'a> Symbols<'a> {
-    fn of(files: impl Iterator<Item = &'a object::File<'a>>) -> Self {
-        let mut symbols = Vec::new();
+    /// `addresses` are sorted.
+    fn of(files: impl Iterator<Item = &'a Elf>, addresses: &[u64]) -> Self {
+        let mut symbols: Vec<(Symbol, &Elf)> = Vec::new();
         for file in files {
-            for symbol in file.symbols().chain(file.dynamic_symbols()) {
-                if symbol.kind() == SymbolKind::Text && symbol.is_definition() {
-                    symbols.extend(symbol.name().ok().map(|name| (symbol.address(), symbol.size(), name)));
+            file.each_function(|symbol| {
+                let next = addresses.partition_point(|address| *address < symbol.start);
+                let holds_one = addresses.get(next).is_some_and(|address| symbol.holds(*address));
+                // Without memory there are fewer names.
+                if holds_one && symbols.try_reserve(1).is_ok() {
+                    symbols.push((symbol, file));
                 }
-            }
+            });
         }
-        symbols.sort_unstable();
+        symbols.sort_by_key(|(symbol, _)| (symbol.start, symbol.size));
         Self(symbols)
     }
 
     fn at(&self, address: u64) -> Option<String> {
-        let after = self.0.partition_point(|(start, _, _)| *start <= address);
-        let (_, _, name) =
-            self.0[..after].iter().rev().take(8).find(|(start, size, _)| address - start < (*size).max(1))?;
-        Some(demangled(name))
+        let after = self.0.partition_point(|(symbol, _)| symbol.start <= address);
+        let mut near = self.0[..after].iter().rev().take(8).filter(|(symbol, _)| symbol.holds(address)).peekable();
+        let (nearest, _) = *near.peek()?;
+        let same = near.take_while(|(symbol, _)| (symbol.start, symbol.size) == (nearest.start, nearest.size));
+        let name = same.filter_map(|(symbol, file)| file.name(symbol)).max()?;
+        Some(demangled(cut(&name)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::elf::object_file;
+    use super::super::plain_file::PlainFile;
     use super::*;
 
     #[test]
@@ -312,11 +344,80 @@ mod tests {
         }
     }
 
+    /// What is at `address` by sections of debug information.
+    fn by(sections: &[(&str, &[u8])], address: u64) -> Option<Vec<Line>> {
+        let file = Elf::of(PlainFile::of_bytes(&object_file(sections))).unwrap();
+        from_debug_information(&file, &[address]).map(|lines| lines.into_iter().next().unwrap())
+    }
+
+    /// A unit of one function, called `f`, which has so many inlined calls within each other.
+    fn nested(depth: usize) -> (Vec<u8>, Vec<u8>) {
+        let abbreviations = [
+            &[1, 0x11, 1, 0x11, 1, 0x12, 6, 0, 0][..],      // a unit: low_pc, high_pc
+            &[2, 0x2e, 1, 3, 8, 0x11, 1, 0x12, 6, 0, 0],    // a function: name, low_pc, high_pc
+            &[3, 0x1d, 1, 3, 8, 0x11, 1, 0x12, 6, 0, 0, 0], // an inlined call: the same
+        ];
+        let place = |name: &[u8]| [name, &0x1000_u64.to_le_bytes(), &0x100_u32.to_le_bytes()].concat();
+        let mut entries = [&[4, 0, 0, 0, 0, 0, 8][..], &[1], &place(b""), &[2], &place(b"f\0")].concat();
+        (0..depth).for_each(|_| entries.extend([&[3][..], &place(b"g\0")].concat()));
+        entries.extend(vec![0; depth + 2]);
+        let information = [&(entries.len() as u32).to_le_bytes()[..], &entries].concat();
+        (abbreviations.concat(), information)
+    }
+
+    #[test]
+    fn inlined_calls_are_found_as_deep_as_anybody_nests_them() {
+        for depth in [0, 1, 100] {
+            let (abbreviations, information) = nested(depth);
+            let lines = by(&[(".debug_abbrev", &abbreviations), (".debug_info", &information)], 0x1010).unwrap();
+            let names: Vec<&str> = lines.iter().map(|line| line.function.as_str()).collect();
+            assert_eq!(names, [vec!["g"; depth], vec!["f"]].concat());
+        }
+    }
+
+    #[test]
+    fn entries_that_nest_without_end_are_no_names() {
+        let (abbreviations, information) = nested(300_000);
+        let lines = by(&[(".debug_abbrev", &abbreviations), (".debug_info", &information)], 0x1010).unwrap();
+        assert!(lines.is_empty());
+    }
+
+    /// The header of a line table says that there are 2⁶² files, each described by nothing.
+    #[test]
+    fn line_tables_that_claim_endless_files_are_no_lines() {
+        let (mut abbreviations, mut information) = nested(0);
+        abbreviations.splice(7..7, [0x10, 0x17]); // its line table
+        information.splice(12 + 8 + 4..12 + 8 + 4, [0, 0, 0, 0]);
+        let length = information.len() as u32 - 4;
+        information[..4].copy_from_slice(&length.to_le_bytes());
+        let count = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40];
+        let tables = [&[1, 1, 0x19][..], &count, &[1, 1, 0x19], &count].concat();
+        let rest = [&[1, 1, 1, 0xfb, 14, 1][..], &tables].concat();
+        let header = [&[5, 0, 8, 0][..], &(rest.len() as u32).to_le_bytes(), &rest].concat();
+        let line = [&(header.len() as u32).to_le_bytes()[..], &header].concat();
+        let sections: [(&str, &[u8]); 3] =
+            [(".debug_abbrev", &abbreviations), (".debug_info", &information), (".debug_line", &line)];
+        // The unit is not read at all.
+        assert_eq!(by(&sections, 0x1010), Some(Vec::new()));
+        let mut harmless = line.clone();
+        let form = harmless.iter().position(|byte| *byte == 0x19).unwrap();
+        harmless[form..form + 2].copy_from_slice(&[8, 0]);
+        let without = [sections[0], sections[1], (".debug_line", &harmless[..])];
+        assert!(by(&without, 0x1010).is_some());
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(cut("name"), "name");
+        assert_eq!(cut(&"ä".repeat(MOST_NAME)).len(), MOST_NAME);
+        assert_eq!(cut(&format!("a{}", "ä".repeat(MOST_NAME))).len(), MOST_NAME - 1);
+    }
+
     #[test]
     fn symbols_end_where_they_say() {
-        let symbols = Symbols(vec![(10, 5, "a"), (20, 0, "b")]);
-        let at = |address| symbols.at(address);
-        assert_eq!((at(9), at(10), at(14), at(15)), (None, Some("a".to_owned()), Some("a".to_owned()), None));
-        assert_eq!((at(20), at(21)), (Some("b".to_owned()), None));
+        let holds = |start, size, address| Symbol { start, size, name_at: 0 }.holds(address);
+        assert!(!holds(10, 5, 9) && holds(10, 5, 10) && holds(10, 5, 14) && !holds(10, 5, 15));
+        assert!(holds(20, 0, 20) && !holds(20, 0, 21));
+        assert!(holds(u64::MAX, 5, u64::MAX) && holds(7, u64::MAX, u64::MAX - 1));
     }
 }

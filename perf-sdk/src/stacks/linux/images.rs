@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
+use std::mem::offset_of;
 use std::ops::Range;
 use std::slice;
 use std::sync::OnceLock;
@@ -10,14 +11,16 @@ use std::time::{Duration, Instant};
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
+use super::super::elf::build_id;
 use super::super::image::{Bytes, Image, Tables};
+use super::own_memory;
 use crate::fork::{self, Hook};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 const PF_X: u32 = 1;
-const NT_GNU_BUILD_ID: u32 = 3;
+const PF_R: u32 = 4;
 
 /// How often something was loaded or unloaded so far.
 pub(in super::super) fn changes() -> u64 {
@@ -94,49 +97,54 @@ fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
     if path.is_empty() {
         path = program_path();
     }
-    // SAFETY: the loader's program headers, as many as it says.
-    let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let base = info.dlpi_addr;
-    let loaded = |header: &libc::Elf64_Phdr| {
-        let start = base.wrapping_add(header.p_vaddr);
-        start..start.wrapping_add(header.p_memsz)
+    let headers = headers(info)?;
+    let loaded = |header: &Header| {
+        let start = base.wrapping_add(header.at);
+        start..start.saturating_add(header.length)
     };
-    let code = headers.iter().filter(|header| header.p_type == PT_LOAD && header.p_flags & PF_X != 0);
-    let first = code.clone().min_by_key(|header| header.p_vaddr)?;
+    let code = headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_X != 0);
+    let first = code.clone().min_by_key(|header| header.at)?;
     let end = code.map(|header| loaded(header).end).max()?;
     let mut image = Image {
         path,
         base,
         code: loaded(first).start..end,
-        code_offset: first.p_offset,
+        code_offset: first.offset,
         build_id: Vec::new(),
         tables: None,
         is_program,
     };
     let readable: Vec<Range<u64>> =
-        headers.iter().filter(|h| h.p_type == PT_LOAD && h.p_flags & 4 != 0).map(loaded).collect();
-    let memory = |range: Range<u64>| {
+        headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_R != 0).map(loaded).collect();
+    // What lies in no readable segment is not there, whatever the file claims.
+    let memory = |range: Range<u64>| -> Option<Bytes> {
         let fits = readable.iter().any(|segment| segment.start <= range.start && range.end <= segment.end);
-        let length = (range.end - range.start) as usize;
-        // SAFETY: within a readable segment, which is mapped: during the callback nothing is unloaded.
-        fits.then(|| unsafe { slice::from_raw_parts(range.start as *const u8, length) })
+        let length = usize::try_from(range.end.checked_sub(range.start).filter(|_| fits)?).ok()?;
+        if !stays {
+            // NOTE: a library's file may have been cut off since it was loaded. To touch what is
+            // missing would end the program, which may never do so itself.
+            return own_memory::copy(range.start, length).map(Bytes::Copied);
+        }
+        // SAFETY: within a readable segment of what is never unloaded, whose file nobody can write
+        // to: the kernel refuses while it runs.
+        Some(Bytes::InPlace(unsafe { slice::from_raw_parts(range.start as *const u8, length) }))
     };
     image.build_id = headers
         .iter()
-        .filter(|header| header.p_type == PT_NOTE)
-        .find_map(|header| build_id(memory(loaded(header))?))
+        .filter(|header| header.kind == PT_NOTE)
+        .find_map(|header| build_id(&memory(loaded(header))?))
         .unwrap_or_default();
-    image.tables = headers.iter().find(|header| header.p_type == PT_GNU_EH_FRAME).and_then(|header| {
-        let bytes = memory(loaded(header))?;
-        let own = EhFrameHdr::new(bytes, LittleEndian);
-        let bases = BaseAddresses::default().set_eh_frame_hdr(header.p_vaddr);
-        let Pointer::Direct(eh_frame_at) = own.parse(&bases, 8).ok()?.eh_frame_ptr() else { return None };
+    image.tables = headers.iter().find(|header| header.kind == PT_GNU_EH_FRAME).and_then(|found| {
+        let header = memory(loaded(found))?;
+        let bases = BaseAddresses::default().set_eh_frame_hdr(found.at);
+        let parsed = EhFrameHdr::new(&header, LittleEndian).parse(&bases, 8).ok()?;
+        let Pointer::Direct(eh_frame_at) = parsed.eh_frame_ptr() else { return None };
         // How long the table is nobody says; it ends with the segment at the latest.
         let start = base.wrapping_add(eh_frame_at);
         let segment = readable.iter().find(|segment| segment.contains(&start))?;
         let eh_frame = memory(start..segment.end)?;
-        let keep = |bytes: &'static [u8]| if stays { Bytes::InPlace(bytes) } else { Bytes::Copied(bytes.to_vec()) };
-        Some(Tables { header_at: header.p_vaddr, header: keep(bytes), eh_frame_at, eh_frame: keep(eh_frame) })
+        Tables::new(found.at, header, eh_frame_at, eh_frame)
     });
     Some(image)
 }
@@ -149,18 +157,31 @@ fn program_path() -> String {
     PATH.get_or_init(read).clone()
 }
 
-/// The build id among notes: each is the length of its name and of its description, its kind, and both, padded to four bytes.
-fn build_id(mut notes: &[u8]) -> Option<Vec<u8>> {
-    let padded = |length: usize| length.div_ceil(4) * 4;
-    loop {
-        let word = |at: usize| Some(u32::from_ne_bytes(notes.get(at..at + 4)?.try_into().ok()?));
-        let (name, description, kind) = (word(0)? as usize, word(4)? as usize, word(8)?);
-        let at = 12 + padded(name);
-        if kind == NT_GNU_BUILD_ID && notes.get(12..12 + name)? == b"GNU\0" {
-            return Some(notes.get(at..at + description)?.to_vec());
-        }
-        notes = notes.get(at + padded(description)..)?;
-    }
+/// What matters of a program header.
+struct Header {
+    kind: u32,
+    flags: u32,
+    offset: u64,
+    at: u64,
+    length: u64,
+}
+
+/// They lie in the image's file too.
+fn headers(info: &libc::dl_phdr_info) -> Option<Vec<Header>> {
+    const SIZE: usize = size_of::<libc::Elf64_Phdr>();
+    let bytes = own_memory::copy(info.dlpi_phdr.addr() as u64, usize::from(info.dlpi_phnum) * SIZE)?;
+    let word = |bytes: &[u8], at: usize| Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+    let long = |bytes: &[u8], at: usize| Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?));
+    let header = |bytes: &[u8]| {
+        Some(Header {
+            kind: word(bytes, offset_of!(libc::Elf64_Phdr, p_type))?,
+            flags: word(bytes, offset_of!(libc::Elf64_Phdr, p_flags))?,
+            offset: long(bytes, offset_of!(libc::Elf64_Phdr, p_offset))?,
+            at: long(bytes, offset_of!(libc::Elf64_Phdr, p_vaddr))?,
+            length: long(bytes, offset_of!(libc::Elf64_Phdr, p_memsz))?,
+        })
+    };
+    bytes.chunks_exact(SIZE).map(header).collect()
 }
 
 #[cfg(test)]
@@ -193,10 +214,43 @@ mod tests {
         }
     }
 
+    /// The file that a library was loaded from is cut off behind its first page: whoever touches
+    /// the rest then gets a SIGBUS.
     #[test]
-    fn notes_that_are_cut_short_have_no_build_id() {
-        let note = [4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0, 7, 8, 0, 0];
-        assert_eq!(build_id(&note), Some(vec![7, 8]));
-        assert!((0..note.len() - 2).all(|length| build_id(&note[..length]).is_none()));
+    fn a_library_whose_file_was_cut_off_has_no_tables() {
+        const ALONE: &str = "PERF_SDK_TEST_CUT_LIBRARY";
+        const DONE: i32 = 42;
+        if std::env::var_os(ALONE).is_none() {
+            // The loader itself may touch the library when another test loads one.
+            let alone = std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "stacks::linux::images::tests::a_library_whose_file_was_cut_off_has_no_tables"])
+                .env(ALONE, "")
+                .output()
+                .unwrap();
+            return assert_eq!(alone.status.code(), Some(DONE), "{alone:?}");
+        }
+        let of_libc = |image: &Image| image.path.contains("libutil") || image.path.contains("libanl");
+        let there = ["libutil.so.1", "libanl.so.1"].into_iter().find_map(|name| {
+            let folders = ["/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/lib"];
+            folders
+                .into_iter()
+                .map(|folder| format!("{folder}/{name}"))
+                .find(|path| std::path::Path::new(path).exists())
+        });
+        let Some(there) = there else { panic!("a C library without libutil and libanl") };
+        let path = std::env::temp_dir().join(format!("perf-sdk-cut-{}-libutil.so", std::process::id()));
+        std::fs::copy(there, &path).unwrap();
+        let name = std::ffi::CString::new(path.display().to_string()).unwrap();
+        // SAFETY: a library of the C library's own, without initialisers that matter. It is not
+        // unloaded, which would run code of its own.
+        let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
+        assert!(!library.is_null());
+        let ours = || images().into_iter().filter(of_libc).find(|image| image.path == path.display().to_string());
+        assert!(ours().unwrap().tables.is_some());
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(4_096).unwrap();
+        assert!(ours().is_some_and(|image| image.tables.is_none()));
+        std::fs::remove_file(&path).unwrap();
+        // SAFETY: ends the process without the loader, which would call the library.
+        unsafe { libc::_exit(DONE) };
     }
 }

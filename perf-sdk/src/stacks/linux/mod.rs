@@ -6,6 +6,7 @@ mod handler;
 mod handler_stacks;
 mod images;
 mod memory_map;
+mod own_memory;
 mod own_stack;
 mod threads;
 mod timer;

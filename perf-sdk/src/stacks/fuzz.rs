@@ -1,0 +1,135 @@
+//! Readers of what lies in files and in memory of others.
+
+use std::cell::RefCell;
+
+use super::elf::{self, Elf};
+use super::image::{Bytes, Image, Tables};
+use super::linux;
+use super::plain_file::PlainFile;
+use super::symbols;
+use super::unwind::{Memory, Registers, Unwinder};
+
+/// Words that follow from bytes, without end.
+struct Words<'a> {
+    bytes: &'a [u8],
+    mixed: u64,
+}
+
+impl Words<'_> {
+    fn next(&mut self) -> u64 {
+        match self.bytes.split_first_chunk() {
+            Some((word, rest)) => {
+                self.bytes = rest;
+                u64::from_le_bytes(*word)
+            }
+            None => {
+                self.mixed ^= self.mixed << 13;
+                self.mixed ^= self.mixed >> 7;
+                self.mixed ^= self.mixed << 17;
+                self.mixed
+            }
+        }
+    }
+}
+
+const CODE: std::ops::Range<u64> = 0x10_0000..0x20_0000;
+const HEADER_AT: u64 = 0x20_0000;
+const TABLE_AT: u64 = 0x30_0000;
+
+/// Walks a stack with registers and words out of `bytes`: by this program's own tables, or, where
+/// the first byte is odd, by tables out of `bytes`, of which the second and third say how long the
+/// index is.
+pub fn unwind(bytes: &[u8]) {
+    thread_local! {
+        static OWN: (Vec<u64>, Unwinder) = {
+            let mut images = linux::images();
+            (images.iter().map(|image| image.code.start).collect(), Unwinder::new(&mut images))
+        };
+        static MEMORY: RefCell<Memory> = RefCell::new(Memory::new_in());
+    }
+    let Some(([kind, low, high], rest)) = bytes.split_first_chunk() else { return };
+    if kind % 2 == 0 {
+        return OWN.with(|(code, unwinder)| MEMORY.with_borrow_mut(|memory| walk(unwinder, code, rest, memory)));
+    }
+    let (state, tables) = rest.split_at(rest.len().min(128));
+    let (header, table) = tables.split_at(tables.len().min(usize::from(u16::from_le_bytes([*low, *high]))));
+    let mut images = [Image {
+        path: "image".into(),
+        base: 0,
+        code: CODE,
+        code_offset: 0,
+        build_id: Vec::new(),
+        tables: Tables::new(HEADER_AT, Bytes::Copied(header.to_vec()), TABLE_AT, Bytes::Copied(table.to_vec())),
+        is_program: false,
+    }];
+    walk(&Unwinder::new(&mut images), &[CODE.start], state, &mut Memory::new_in());
+}
+
+fn walk(unwinder: &Unwinder, code: &[u64], state: &[u8], memory: &mut Memory) {
+    let mut words = Words { bytes: state, mixed: 0x9e37_79b9_7f4a_7c15 };
+    let stack = 0x7000_0000_0000..0x7000_0001_0000_u64;
+    // Half of all words lead somewhere.
+    let place = |word: u64| match word % 4 {
+        0 => code[(word >> 40) as usize % code.len()].wrapping_add((word >> 8) & 0xf_ffff),
+        1 => stack.start + (word >> 8) % 0x2000 * 8,
+        _ => word,
+    };
+    let sp = stack.start + words.next() % 0x1000 * 8;
+    let registers = Registers { pc: place(words.next()), sp, fp: place(words.next()), lr: place(words.next()) };
+    let (mut frames, mut reads) = (0, 0_u32);
+    let read = |_| {
+        reads += 1;
+        assert!(reads < 1_000_000, "a walk of {frames_most} frames reads without end", frames_most = 300);
+        let word = words.next();
+        (word % 16 != 15).then(|| place(word))
+    };
+    unwinder.walk(&registers, &(sp..stack.end), memory, read, |_| {
+        frames += 1;
+        frames < 300
+    });
+    assert!(frames <= 300);
+}
+
+/// An object file whose functions and lines are looked up as those of what is loaded.
+pub fn elf(bytes: &[u8]) {
+    let Some(file) = Elf::of(PlainFile::of_bytes(bytes)) else { return };
+    let mut addresses = vec![0, 1, 0x1000, u64::MAX];
+    file.each_function(|symbol| {
+        if addresses.len() < 64 {
+            addresses.extend([symbol.start, symbol.start.wrapping_add(symbol.size / 2)]);
+            assert!(file.name(&symbol).is_none_or(|name| name.len() <= 64 << 10));
+        }
+    });
+    addresses.sort_unstable();
+    addresses.dedup();
+    let (id, _) = (file.build_id(), file.debug_link());
+    let image = Image {
+        path: String::new(),
+        base: 0,
+        code: 0..u64::MAX,
+        code_offset: 0,
+        build_id: id,
+        tables: None,
+        is_program: false,
+    };
+    let lines = symbols::of_file(&file, &image, &addresses);
+    assert_eq!(lines.len(), addresses.len());
+}
+
+/// Debug information: parts of a file that begin with the length of each, in the order of
+/// [`symbols::NEEDED`].
+pub fn dwarf(bytes: &[u8]) {
+    let (names, mut rest) = (symbols::NEEDED, bytes);
+    let mut sections = Vec::new();
+    for id in names {
+        let Some((length, after)) = rest.split_first_chunk() else { break };
+        let (section, after) = after.split_at(after.len().min(usize::from(u16::from_le_bytes(*length))));
+        sections.push((id.name(), section));
+        rest = after;
+    }
+    let file = Elf::of(PlainFile::of_bytes(&elf::object_file(&sections))).expect("a file that is made here");
+    let addresses: Vec<u64> = (0..64).map(|n| 0x1000 + n * 0x20).chain([0, 1, 1 << 40, u64::MAX]).collect();
+    if let Some(lines) = symbols::from_debug_information(&file, &addresses) {
+        assert_eq!(lines.len(), addresses.len());
+    }
+}

@@ -1,0 +1,119 @@
+//! Files of which parts are read where they are wanted.
+
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+
+/// A regular file. Nothing of it is mapped: somebody may write to it or shorten it at any time,
+/// which is then an error of a read.
+#[derive(Debug)]
+pub(super) struct PlainFile {
+    from: From,
+    length: u64,
+}
+
+#[derive(Debug)]
+enum From {
+    File(File),
+    #[cfg(any(test, perf_fuzz))]
+    Memory(Vec<u8>),
+}
+
+impl PlainFile {
+    /// `None`: it cannot be opened, or is something else: a directory, a device, or a pipe, whose
+    /// opening would wait for somebody who writes.
+    pub(super) fn open(path: &Path) -> Option<Self> {
+        // Looked at first, since to open a device may do something.
+        if !fs::metadata(path).ok()?.is_file() {
+            return None;
+        }
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+        let file = options.open(path).ok()?;
+        // Another file may bear the name by now.
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(Self { from: From::File(file), length: metadata.len() })
+    }
+
+    #[cfg(any(test, perf_fuzz))]
+    pub(super) fn of_bytes(bytes: &[u8]) -> Self {
+        Self { length: bytes.len() as u64, from: From::Memory(bytes.to_vec()) }
+    }
+
+    /// When it was opened.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Fills `bytes` with what is at `offset`. `None`: there are not so many.
+    pub(super) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
+        let end = offset.checked_add(bytes.len() as u64)?;
+        if end > self.length {
+            return None;
+        }
+        match &self.from {
+            #[cfg(unix)]
+            From::File(file) => std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset).ok(),
+            #[cfg(not(unix))]
+            From::File(_) => None,
+            #[cfg(any(test, perf_fuzz))]
+            From::Memory(memory) => {
+                bytes.copy_from_slice(&memory[offset as usize..end as usize]);
+                Some(())
+            }
+        }
+    }
+
+    /// `length` bytes at `offset`. `None`: there are not so many, or no memory for them.
+    pub(super) fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        if offset.checked_add(length as u64)? > self.length {
+            return None;
+        }
+        let mut bytes = zeros(length)?;
+        self.read_at(offset, &mut bytes)?;
+        Some(bytes)
+    }
+}
+
+/// `None`: there is no memory for so many.
+pub(super) fn zeros(length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(length).ok()?;
+    bytes.resize(length, 0);
+    Some(bytes)
+}
+
+#[cfg(all(test, unix, not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_regular_files_is_opened() {
+        let folder = std::env::temp_dir().join(format!("perf-sdk-plain-file-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap();
+        std::os::unix::fs::symlink("/dev/zero", folder.join("device")).unwrap();
+        std::os::unix::fs::symlink("itself", folder.join("itself")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap();
+        assert!(made.success());
+        for name in ["pipe", "device", "itself", "socket", "missing", "."] {
+            assert!(PlainFile::open(&folder.join(name)).is_none(), "{name}");
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_cut_off_is_an_error() {
+        let path = std::env::temp_dir().join(format!("perf-sdk-plain-file-cut-{}", std::process::id()));
+        fs::write(&path, vec![7; 100_000]).unwrap();
+        let file = PlainFile::open(&path).unwrap();
+        assert_eq!(file.read(90_000, 10_000), Some(vec![7; 10_000]));
+        assert_eq!((file.read(90_000, 10_001), file.read(u64::MAX, 1), file.read(0, usize::MAX)), (None, None, None));
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(95_000).unwrap();
+        assert_eq!(file.read(90_000, 10_000), None);
+        assert!(file.read(90_000, 5_000).is_some());
+        fs::remove_file(&path).unwrap();
+    }
+}
