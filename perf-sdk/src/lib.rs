@@ -31,6 +31,9 @@ mod config;
 mod descriptors;
 mod error;
 pub mod export;
+#[doc(hidden)]
+#[cfg(perf_fuzz)]
+pub mod fuzz;
 #[cfg(feature = "enabled")]
 mod footprint;
 #[cfg(feature = "enabled")]
@@ -48,6 +51,8 @@ mod leak;
 mod memory;
 #[cfg(feature = "enabled")]
 mod monitor;
+#[cfg(feature = "enabled")]
+mod new_file;
 #[cfg(not(feature = "enabled"))]
 mod off;
 #[cfg(feature = "enabled")]

@@ -1,6 +1,6 @@
 //! Profiles as files: written whole or not at all, and the oldest deleted.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::account::Account;
 use super::labels::ServiceName;
 use super::plan::Files;
-use super::random;
 use super::stamp::{self, Stamp};
 use super::windows::Profile;
+use crate::new_file::NewFile;
 
 const END: &str = ".pb.gz";
 /// Of a file that is being written: hidden, and nothing that a reader of profiles would open.
@@ -45,19 +45,7 @@ pub(crate) fn probe(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
     }
-    // Another process may have this one's number: in another container, or before.
-    let path = folder.join(format!(".perf-sdk-{:016x}{PARTIAL}", random::bits()));
-    create(&path)?;
-    fs::remove_file(path)
-}
-
-/// A new file that only this user can read, never one that somebody else put there.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    NewFile::beside(&folder.join("perf-sdk"), ".", PARTIAL).map(drop)
 }
 
 /// Where one program's profiles are kept.
@@ -107,25 +95,16 @@ impl Folder {
             format!("{}-{process}-{kind}-{stamp}{END}", self.name)
         };
         let mut stamp = Stamp::of_unix_ns(profile.from_unix_ns);
-        // Another process may have this one's number, in another container.
-        let partial = self.folder.join(format!(".{}-{:016x}{PARTIAL}", of(stamp), random::bits()));
-        let written = create(&partial).and_then(|mut file| {
-            file.write_all(&profile.body)?;
-            // The clock may have been set back. A link does not replace what is there.
-            loop {
-                let name = of(stamp);
-                match fs::hard_link(&partial, self.folder.join(&name)) {
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => stamp = stamp.next(),
-                    // Where there are no links.
-                    Err(_) if !self.folder.join(&name).exists() => {
-                        return fs::rename(&partial, self.folder.join(&name)).map(|()| name);
-                    }
-                    result => return result.map(|()| name),
-                }
+        let mut file = NewFile::beside(&self.folder.join(of(stamp)), ".", PARTIAL)?;
+        file.write_all(&profile.body)?;
+        // The clock may have been set back.
+        loop {
+            let name = of(stamp);
+            match file.link(&self.folder.join(&name)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => stamp = stamp.next(),
+                result => return result.map(|()| name),
             }
-        });
-        let _ = fs::remove_file(&partial);
-        written
+        }
     }
 
     /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them; not those that are `new`. Those that were begun later than now,
@@ -267,7 +246,7 @@ mod tests {
         let partial = |n: u32| path.join(format!(".a_shop-1-cpu-20231114T22132{n}Z.pb.gz-00000000000000aa.partial"));
         (1..=2).for_each(|n| fs::write(partial(n), "half").unwrap());
         let old = SystemTime::now() - 2 * ABANDONED;
-        File::options().write(true).open(partial(1)).unwrap().set_modified(old).unwrap();
+        fs::File::options().write(true).open(partial(1)).unwrap().set_modified(old).unwrap();
         files.write(&[profile(3, 3)], &[]);
         assert!(!partial(1).exists() && partial(2).exists());
         fs::remove_dir_all(path).unwrap();

@@ -11,6 +11,14 @@ use struson::serde::{DeserializerError, SerializerError};
 use struson::writer::{JsonStreamWriter, JsonWriter as _};
 
 use super::{FileError, ROOT, Snapshot};
+use crate::new_file::NewFile;
+
+/// Why something was not read as a snapshot, wherever it comes from.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    Io(io::Error),
+    Format(String),
+}
 
 impl Snapshot {
     /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever reads `path`
@@ -29,22 +37,13 @@ impl Snapshot {
     /// [`FileError::Io`]; then a file at `path` is as it was.
     pub fn write_to(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
-        // Beside the goal, so that both are on one file system.
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let part = path.with_file_name(name);
-        let written = self.write_file(&part).and_then(|()| std::fs::rename(&part, path));
-        written.map_err(|source| {
-            // It may not exist; the error that matters is the first one.
-            let _ = std::fs::remove_file(&part);
-            FileError::Io { path: path.to_owned(), source }
-        })
+        self.write_file(path).map_err(|source| FileError::Io { path: path.to_owned(), source })
     }
 
     fn write_file(&self, path: &Path) -> io::Result<()> {
-        let mut file = BufWriter::new(File::create(path)?);
+        let mut file = BufWriter::new(NewFile::beside(path, ".", ".tmp")?);
         write_json(self, &mut file)?;
-        file.into_inner()?.sync_all()
+        file.into_inner()?.replace(path)
     }
 
     /// Reads what [`write_to`](Self::write_to) or `/snapshot` wrote.
@@ -56,11 +55,19 @@ impl Snapshot {
         let io = |source| FileError::Io { path: path.to_owned(), source };
         let format = |problem: String| FileError::Format { path: path.to_owned(), problem };
         let file = File::open(path).map_err(io)?;
-        let snapshot: Self = read_json(BufReader::new(file)).map_err(|error| match error {
-            DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => io(error),
-            other => format(other.to_string()),
+        Self::of_json(BufReader::new(file)).map_err(|error| match error {
+            Unread::Io(error) => io(error),
+            Unread::Format(problem) => format(problem),
+        })
+    }
+
+    /// What is written as JSON.
+    pub(crate) fn of_json(from: impl io::Read) -> Result<Self, Unread> {
+        let snapshot: Self = read_json(from).map_err(|error| match error {
+            DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => Unread::Io(error),
+            other => Unread::Format(other.to_string()),
         })?;
-        snapshot.check().map_err(format)?;
+        snapshot.check().map_err(Unread::Format)?;
         Ok(snapshot)
     }
 
@@ -173,6 +180,61 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
     }
 
+    const WRITERS: usize = 4;
+    const WRITES: usize = 25;
+
+    /// Writes snapshots of different lengths to one path, from several threads.
+    fn write_from_threads(path: &Path) {
+        std::thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                scope.spawn(move || {
+                    for n in 0..WRITES {
+                        let mut own = snapshot();
+                        own.window_ns = 7;
+                        own.functions = vec![own.functions[0].clone(); 1 + (writer * 13 + n) % 40];
+                        own.write_to(path).unwrap();
+                    }
+                });
+            }
+        });
+    }
+
+    /// Set: this process is one of the writers.
+    const WRITER: &str = "PERF_SDK_TEST_SNAPSHOT_WRITER";
+
+    #[cfg(not(miri))]
+    #[test]
+    fn writers_of_one_file_do_not_meet() {
+        if let Some(path) = std::env::var_os(WRITER) {
+            return write_from_threads(Path::new(&path));
+        }
+        let folder = path("writers");
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("one.json");
+        snapshot().write_to(&path).unwrap();
+        let process = || {
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "snapshot::file::tests::writers_of_one_file_do_not_meet"])
+                .env(WRITER, &path)
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let mut processes = [process(), process()];
+        let mut reads = 0;
+        while processes.iter_mut().any(|process| process.try_wait().unwrap().is_none()) {
+            // Whole, or this is an error.
+            Snapshot::read_from(&path).unwrap();
+            reads += 1;
+        }
+        assert!(processes.iter_mut().all(|process| process.wait().unwrap().success()), "no write fails");
+        assert!(reads > 0 && Snapshot::read_from(&path).unwrap().window_ns == 7);
+        let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["one.json"], "no temporary file is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn a_failed_write_leaves_the_old_file() {
         let folder = path("folder");
@@ -183,7 +245,7 @@ mod tests {
             std::fs::read_dir(folder.parent().unwrap())
                 .unwrap()
                 .flatten()
-                .filter(|entry| { entry.path().to_string_lossy().contains(&format!("{}-folder.", std::process::id())) })
+                .filter(|entry| { entry.path().to_string_lossy().contains(&format!("{}-folder-", std::process::id())) })
                 .count(),
             0,
             "no half-written file is left"
