@@ -31,13 +31,13 @@ mod config;
 mod descriptors;
 mod error;
 pub mod export;
-#[doc(hidden)]
-#[cfg(perf_fuzz)]
-pub mod fuzz;
 #[cfg(feature = "enabled")]
 mod footprint;
 #[cfg(feature = "enabled")]
 mod fork;
+#[doc(hidden)]
+#[cfg(perf_fuzz)]
+pub mod fuzz;
 #[cfg(feature = "enabled")]
 mod governor;
 #[cfg(feature = "enabled")]

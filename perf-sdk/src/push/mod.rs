@@ -19,6 +19,8 @@ mod backlog;
 mod client;
 mod connect;
 mod folder;
+#[cfg(perf_fuzz)]
+pub(crate) mod fuzz;
 mod ingest;
 mod labels;
 mod plan;

@@ -6,6 +6,8 @@ mod capture;
 mod connections;
 mod flock;
 mod foreign;
+#[cfg(perf_fuzz)]
+pub(crate) mod fuzz;
 mod host;
 mod html;
 mod leaks_page;

@@ -295,7 +295,7 @@ async fn admit(
     tokio::task::yield_now().await;
 }
 
-async fn connection(
+pub(super) async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     routes: Router,
     local: Option<Local>,

@@ -1,0 +1,70 @@
+//! What the fuzz targets of `tests/fuzz` call: each function gives bytes to one reader. Compiled
+//! with `--cfg perf_fuzz` only.
+//!
+//! A function returns normally whatever it is given; it panics if what a reader promises does not
+//! hold.
+
+use std::time::Duration;
+
+use crate::config::Builder;
+use crate::export::{self, Exposition, Format, Weight};
+use crate::snapshot::Snapshot;
+
+#[cfg(all(feature = "stacks", target_os = "linux"))]
+pub use crate::stacks::fuzz::{dwarf, elf, unwind};
+
+/// Values of settings: `NAME=VALUE`, one a line.
+pub fn settings(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let value = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+    };
+    // NOTE: the folder of profiles is probed by making a file in it.
+    let resolved = Builder::default().resolve(|name| value(name).filter(|_| name != "PERF_PROFILES"));
+    if let Err(error) = resolved {
+        assert!(error.to_string().len() < 4 * text.len() + 4_096, "an error repeats a value once");
+    }
+    if let Some((pattern, name)) = text.split_once('\0') {
+        crate::pattern::matches(pattern, name);
+    }
+}
+
+/// Requests as the endpoint receives them on one connection, and, since both are HTTP, what a
+/// push's server answers.
+#[cfg(all(feature = "serve", feature = "push"))]
+pub fn http(bytes: &[u8]) {
+    crate::push::fuzz::answer(bytes);
+    crate::serve::fuzz::requests(bytes, Duration::from_millis(50));
+    Format::negotiate(std::str::from_utf8(bytes).ok());
+}
+
+/// A snapshot's file. What can be read is written and read again, merged, subtracted and exported.
+pub fn snapshot(bytes: &[u8]) {
+    let Ok(snapshot) = Snapshot::of_json(bytes) else { return };
+    let mut written = Vec::new();
+    export::json::write(&snapshot, &mut written).expect("a snapshot can be written");
+    let again =
+        Snapshot::of_json(&written[..]).unwrap_or_else(|error| panic!("what was written is not read: {error:?}"));
+    let mut merged = again.clone();
+    merged.merge(&snapshot);
+    let difference = merged.subtract(&again);
+    for snapshot in [&snapshot, &merged, &difference] {
+        let mut sink = std::io::sink();
+        for format in [Format::Text, Format::OpenMetrics, Format::Protobuf] {
+            Exposition::new().write(format, snapshot, None, &mut sink).expect("a sink takes everything");
+        }
+        for weight in [Weight::Wall, Weight::Cpu, Weight::Bytes] {
+            export::folded::write(snapshot, weight, None, &mut sink).expect("a sink takes everything");
+            export::speedscope::write(snapshot, weight, None, &mut sink).expect("a sink takes everything");
+        }
+        export::table::write(snapshot, &mut sink).expect("a sink takes everything");
+        export::hlog::write(snapshot, &mut sink).expect("a sink takes everything");
+        #[cfg(feature = "stacks")]
+        {
+            export::pprof::write_scopes(snapshot, &mut sink).expect("a sink takes everything");
+            export::pprof::write_mutex(snapshot, &mut sink).expect("a sink takes everything");
+            export::pprof::write_block(snapshot, &mut sink).expect("a sink takes everything");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a server may answer.
+
+use super::answer::{self, HEAD_BYTES, Head};
+
+/// Reads it as a client does that gets it in two parts.
+pub(crate) fn answer(bytes: &[u8]) {
+    for length in [bytes.len() / 2, bytes.len()] {
+        match answer::head(&bytes[..length]) {
+            Head::Complete { body, .. } => {
+                assert!(body <= length && answer::words(&bytes[body..length]).chars().count() <= 200);
+            }
+            Head::Partial => assert!(length <= 3 * HEAD_BYTES, "a client reads no more than that"),
+            Head::Nonsense => {}
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Ok(target) = text.parse::<super::Target>()
+    {
+        let again = target.to_string().parse().expect("an address that was read");
+        assert_eq!(target, again);
+    }
+}
