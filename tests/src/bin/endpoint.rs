@@ -488,7 +488,7 @@ fn idle_clients() {
     let counted = evicted(address);
     assert!(counted >= 1_000 - 64, "{counted}");
     assert!(closed(&idle, 1_000 - 64) >= 1_000 - 64);
-    assert_eq!(handle.snapshot().profiler.evicted_connections, evicted(address));
+    assert!(handle.snapshot().profiler.evicted_connections >= counted);
 }
 
 /// Requests that never become complete make room, before one that is being answered does.
