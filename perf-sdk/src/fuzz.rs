@@ -36,7 +36,7 @@ pub fn settings(bytes: &[u8]) {
 pub fn http(bytes: &[u8]) {
     crate::push::fuzz::answer(bytes);
     crate::serve::fuzz::requests(bytes, Duration::from_millis(50));
-    Format::negotiate(std::str::from_utf8(bytes).ok());
+    let _ = Format::negotiate(std::str::from_utf8(bytes).ok());
 }
 
 /// A snapshot's file. What can be read is written and read again, merged, subtracted and exported.

@@ -21,9 +21,9 @@ pub(crate) enum Unread {
 }
 
 impl Snapshot {
-    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever reads `path`
-    /// meanwhile finds the old one or the new one, however many write to it. Only this user can read
-    /// it.
+    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever
+    /// reads `path` meanwhile finds the old one or the new one, however many write to it. Only this
+    /// user can read it.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("perf-sdk-doc-{}.json", std::process::id()));
