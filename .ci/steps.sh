@@ -54,7 +54,8 @@ check_tree() {
     ! printf '%s\n' "$tree" | grep '^paste ' || { echo "paste is in the default tree, and nobody keeps it up"; return 1; }
 }
 
-# Known weaknesses and crates that nobody keeps up. The database is a Git repository, which not every machine can fetch.
+# Known weaknesses and crates that nobody keeps up. The database is a Git repository, which not
+# every machine can fetch.
 check_advisories() {
     if ! command -v cargo-deny > /dev/null; then
         echo "SKIPPED: no cargo-deny; checked by hand: docs/dependencies.md"

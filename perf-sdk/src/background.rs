@@ -11,16 +11,19 @@ use std::time::{Duration, Instant};
 
 use crate::signals;
 
-/// What the end of a thread is waited for at most: it may be in a callback of the program's, which may wait for whoever ends the profiler.
+/// What the end of a thread is waited for at most: it may be in a callback of the program's, which
+/// may wait for whoever ends the profiler.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
-    /// Which [`Background`] this thread is, by the address of what stops it; 0: none. Const and without a destructor: readable while the thread is torn down, when the
-    /// standard library does not tell the thread's name and number any more.
+    /// Which [`Background`] this thread is, by the address of what stops it; 0: none. Const and
+    /// without a destructor: readable while the thread is torn down, when the standard library does
+    /// not tell the thread's name and number any more.
     static THIS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A thread that ends when this drops. That is waited for, but not for long, and not on the thread itself.
+/// A thread that ends when this drops. That is waited for, but not for long, and not on the thread
+/// itself.
 #[derive(Debug)]
 pub(crate) struct Background {
     stopped: Arc<AtomicBool>,

@@ -27,8 +27,9 @@ use crate::watch;
 ///
 /// Recording does not depend on it: profiled calls are recorded before the start and after the end.
 ///
-/// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a thread local, at exit. Threads of the profiler's that do not end, such as one
-/// in a callback that waits for a lock, are waited for two seconds at most and left alone then.
+/// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
+/// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that
+/// waits for a lock, are waited for two seconds at most and left alone then.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
@@ -193,7 +194,8 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         let asked = config.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
         threads.extend(without.unless_asked("leaks", asked, watch::start(rules, builder.on_leak))?);
     }
-    // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked for it.
+    // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked
+    // for it.
     #[cfg(feature = "push")]
     let pusher = match config.push.clone() {
         Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
@@ -227,7 +229,8 @@ struct Without {
 }
 
 impl Without {
-    /// What was started; `None` if it is done without; an error if it was asked for by the name `asked`.
+    /// What was started; `None` if it is done without; an error if it was asked for by the name
+    /// `asked`.
     fn unless_asked<T>(
         &mut self,
         what: &'static str,

@@ -1,4 +1,5 @@
-//! A library with perf-sdk in it, for a host that loads it by `dlopen`: see `tests/tests/dlopen.rs`.
+//! A library with perf-sdk in it, for a host that loads it by `dlopen`: see
+//! `tests/tests/dlopen.rs`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

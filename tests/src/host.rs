@@ -122,7 +122,8 @@ fn set_timer(period: Duration) {
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
 }
 
-/// From now on the system has no thread for this process: `EAGAIN`, as at a limit. `false`: there are no filters here.
+/// From now on the system has no thread for this process: `EAGAIN`, as at a limit. `false`: there
+/// are no filters here.
 pub fn refuse_threads() -> bool {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
     // The number of the call is the first word of what a filter sees.
@@ -145,7 +146,8 @@ pub fn refuse_threads() -> bool {
     refused == 0
 }
 
-/// Takes the system's lock on a file; it is held until the file is closed. `false`: somebody has it.
+/// Takes the system's lock on a file; it is held until the file is closed. `false`: somebody has
+/// it.
 #[must_use]
 pub fn lock_file(file: &std::fs::File) -> bool {
     // SAFETY: an open file's descriptor.

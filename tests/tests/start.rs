@@ -1,4 +1,5 @@
-//! What was not asked for by name never fails a start; and no end of the profiler, wherever it comes, panics or stands still.
+//! What was not asked for by name never fails a start; and no end of the profiler, wherever it
+//! comes, panics or stands still.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -99,7 +100,8 @@ fn files_of_processes_that_are_gone_are_removed_and_no_others() {
     let process = name.split('-').nth(2).expect("its process");
     let mode = fs::metadata(folder.0.join(name)).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Of a process that lives where its number means another: in a container that shares the folder.
+    // Of a process that lives where its number means another: in a container that shares the
+    // folder.
     let held = format!("perf-sdk-{process}-00000000000000aa.token");
     let file = fs::File::create(folder.0.join(&held)).expect("a file");
     assert!(lock_file(&file));

@@ -54,7 +54,8 @@ pub(crate) struct Config {
     /// Where profiles go that nobody asks for; `None`: nowhere.
     #[cfg(feature = "push")]
     pub(crate) push: Option<crate::push::Plan>,
-    /// The settings that were made, in code or by the environment: what was asked for by name is an error where it cannot be had, and otherwise left out.
+    /// The settings that were made, in code or by the environment: what was asked for by name is an
+    /// error where it cannot be had, and otherwise left out.
     pub(crate) named: Vec<&'static str>,
 }
 

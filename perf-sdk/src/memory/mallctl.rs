@@ -7,7 +7,8 @@ use std::ptr;
 
 use tikv_jemalloc_sys as sys;
 
-/// An error of the C library's: 2 for a name that this jemalloc does not have, 22 for a value of another size.
+/// An error of the C library's: 2 for a name that this jemalloc does not have, 22 for a value of
+/// another size.
 pub(crate) type Code = c_int;
 
 /// Reads the value of `name`.
@@ -18,7 +19,8 @@ pub(crate) unsafe fn read<T: Copy>(name: &CStr) -> Result<T, Code> {
     let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: room for a `T`.
     unsafe { call(name, value.as_mut_ptr(), ptr::null_mut()) }?;
-    // SAFETY: jemalloc refuses to read into a value of another size than its own, and has written this one whole.
+    // SAFETY: jemalloc refuses to read into a value of another size than its own, and has written
+    // this one whole.
     Ok(unsafe { value.assume_init() })
 }
 
@@ -64,7 +66,8 @@ unsafe fn call<T>(name: &CStr, old: *mut T, new: *mut T) -> Result<(), Code> {
     let mut old_size = size;
     let old_size = if old.is_null() { ptr::null_mut() } else { &raw mut old_size };
     let new_size = if new.is_null() { 0 } else { size };
-    // SAFETY: the name ends with a 0; the pointers are null or valid for the sizes, as the caller promises.
+    // SAFETY: the name ends with a 0; the pointers are null or valid for the sizes, as the caller
+    // promises.
     match unsafe { sys::mallctl(name.as_ptr(), old.cast::<c_void>(), old_size, new.cast::<c_void>(), new_size) } {
         0 => Ok(()),
         code => Err(code),

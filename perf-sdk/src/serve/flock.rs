@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io;
 
-/// Takes the lock, which is held until the file is closed, by forked children too; `WouldBlock` if somebody has it.
+/// Takes the lock, which is held until the file is closed, by forked children too; `WouldBlock` if
+/// somebody has it.
 #[cfg(unix)]
 pub(super) fn lock(file: &File) -> io::Result<()> {
     use std::os::fd::AsRawFd as _;

@@ -1,7 +1,9 @@
 //! The file that a generated token is kept in.
 //!
-//! In a folder that others use too, such as `/tmp`: a new file each time, with a name that nobody else takes, and locked while its process lives. What was killed leaves its file
-//! behind; the next start of this user's removes it, unless somebody holds its lock: in another container, where processes have other numbers.
+//! In a folder that others use too, such as `/tmp`: a new file each time, with a name that nobody
+//! else takes, and locked while its process lives. What was killed leaves its file behind; the next
+//! start of this user's removes it, unless somebody holds its lock: in another container, where
+//! processes have other numbers.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -40,7 +42,8 @@ impl TokenFile {
                 file => file?,
             };
             let made = Self { path, file };
-            // Another start looked at it between the two steps, and takes it for one that was left behind.
+            // Another start looked at it between the two steps, and takes it for one that was left
+            // behind.
             if flock::lock(&made.file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
                 continue;
             }
@@ -54,7 +57,8 @@ impl TokenFile {
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "no new file stays there"))
     }
 
-    /// The file that was asked for by name, in the place of an older token: never in that of anything else.
+    /// The file that was asked for by name, in the place of an older token: never in that of
+    /// anything else.
     pub(super) fn create_at(path: &Path, secret: &str) -> io::Result<Self> {
         match fs::symlink_metadata(path) {
             Ok(there) if there.is_file() && holds_token(path) => fs::remove_file(path)?,
@@ -103,7 +107,8 @@ impl TokenFile {
         for entry in fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten() {
             let Some(process) = entry.file_name().to_str().and_then(process_of) else { continue };
             let path = entry.path();
-            // Of an own number is what an earlier process of that number left: in a container each start is number 1.
+            // Of an own number is what an earlier process of that number left: in a container each
+            // start is number 1.
             let may_be_left = process == process::id() || flock::is_dead(process);
             if !may_be_left || !fs::symlink_metadata(&path).is_ok_and(is_ours) {
                 continue;
@@ -120,7 +125,8 @@ impl TokenFile {
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        // Ours alone: the file would outlive its meaning. One that another process put in its place stays.
+        // Ours alone: the file would outlive its meaning. One that another process put in its place
+        // stays.
         if self.is_there() {
             let _ = fs::remove_file(&self.path);
         }

@@ -388,7 +388,8 @@ fn end_beside_a_callback_that_waits() {
     has_ended_well(0);
 }
 
-/// Who asks for another handle while the last one ends: one that runs, or an error, but no standstill.
+/// Who asks for another handle while the last one ends: one that runs, or an error, but no
+/// standstill.
 fn start_in_a_callback_of_the_end() {
     count_panics();
     static CALLED: AtomicBool = AtomicBool::new(false);

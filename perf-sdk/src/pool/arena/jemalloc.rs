@@ -20,12 +20,14 @@ fn with<T>(what: &'static str, name: &str, act: impl FnOnce(&CStr) -> Result<T, 
 }
 
 fn tell(what: &'static str, name: &str) -> Result<(), ArenaError> {
-    // SAFETY: the callers below name what jemalloc's manual has, and pass their own callers' promises on.
+    // SAFETY: the callers below name what jemalloc's manual has, and pass their own callers'
+    // promises on.
     with(what, name, |name| unsafe { mallctl::tell(name) })
 }
 
 fn write<T: Copy>(what: &'static str, name: &str, value: T) -> Result<(), ArenaError> {
-    // SAFETY: the callers below pass values of the types that jemalloc's manual gives for the names.
+    // SAFETY: the callers below pass values of the types that jemalloc's manual gives for the
+    // names.
     with(what, name, |name| unsafe { mallctl::write(name, value) })
 }
 
