@@ -51,13 +51,14 @@ pub(super) struct Windows {
 impl Windows {
     pub(super) fn open() -> Self {
         Self {
+            // Before what takes its time.
+            from_unix_ns: now(),
             cpu: window(),
             #[cfg(feature = "heap")]
             allocated: memory::uncounted(|| {
                 let (snapshot, stacks) = heap()?;
                 Some(Allocated::of(&snapshot, stacks.as_ref()))
             }),
-            from_unix_ns: now(),
         }
     }
 

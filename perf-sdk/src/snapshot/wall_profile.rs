@@ -129,6 +129,8 @@ impl WallProfile {
     }
 
     fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
+        // Names take their time.
+        let taken_at = SystemTime::now();
         let (code, places) = places(&window.stacks, &window.images);
         // Other captures may look at other threads.
         let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
@@ -147,7 +149,7 @@ impl WallProfile {
             .collect();
         let sum = |of: fn(&WallStack) -> u64| stacks.iter().map(of).sum();
         Self {
-            taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
             window_ns: clock::wall().ns(window.at),
             hz: wish.hz,
             threads_like: wish.threads.clone(),
