@@ -1,11 +1,63 @@
-# Functions of .ci/run.
+# Functions of .ci/run and .ci/quick.
+
+# A file for what each step took, until the script ends; and what steps have in common.
+begin_steps() {
+    TARGET=${CARGO_TARGET_DIR:-$PWD/target}
+    # Readers of profiles, beside what is built; tests find them by NODE_PATH.
+    export NODE_PATH=$TARGET/npm/node_modules
+    TIMES=$(mktemp)
+    trap end_steps EXIT
+}
+
+# The longest first.
+end_steps() {
+    local status=$?
+    printf '\n== seconds of each step, the longest first\n'
+    sort -rn "$TIMES"
+    printf '== %s after %s s, %s built\n' "$([ "$status" = 0 ] && echo passed || echo FAILED)" "$SECONDS" "$(du -sh "$TARGET" 2> /dev/null | cut -f1)"
+    rm -f "$TIMES"
+}
 
 step() {
-    local name=$1 start=$SECONDS
+    local name=$1 start=$SECONDS status=0
     shift
     printf '\n== %s\n' "$name"
-    "$@"
-    printf '== %s: %s s, %s built\n' "$name" "$((SECONDS - start))" "$(du -sh "${CARGO_TARGET_DIR:-target}" 2> /dev/null | cut -f1)"
+    # Without errexit a function would go on after its first failure: each step has a shell of its own.
+    (set -e; "$@") &
+    wait $! || status=$?
+    printf '%5d  %s\n' "$((SECONDS - start))" "$name" >> "$TIMES"
+    if [ "$status" != 0 ]; then
+        printf '== FAILED: %s\n' "$name"
+        exit "$status"
+    fi
+    printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
+}
+
+# Runs two functions at the same time. What the second one prints is shown when it ends; the first that fails ends both.
+beside_each_other() {
+    local first second log status=0
+    log=$(mktemp)
+    # Process groups of their own, so that one can be ended with all that it started.
+    set -m
+    (trap - EXIT; "$1") &
+    first=$!
+    (trap - EXIT; "$2") > "$log" 2>&1 &
+    second=$!
+    set +m
+    trap 'kill -- "-$first" "-$second" 2> /dev/null; rm -f "$log"; exit 130' INT TERM
+    wait -n "$first" "$second" || status=$?
+    if [ "$status" = 0 ]; then
+        # One is through; the other may fail yet.
+        wait "$first" || status=$?
+        wait "$second" || status=$?
+    else
+        kill -- "-$first" "-$second" 2> /dev/null || true
+        wait "$first" "$second" 2> /dev/null || true
+    fi
+    printf '\n== beside it\n'
+    cat "$log"
+    rm -f "$log"
+    return "$status"
 }
 
 install_tools() {
@@ -27,13 +79,10 @@ install_tools() {
     promtool --version 2>&1 | head -1
 }
 
-# Readers of profiles, beside what is built; tests find them by NODE_PATH.
 install_packages_of_npm() {
-    local folder=${CARGO_TARGET_DIR:-$PWD/target}/npm
-    export NODE_PATH=$folder/node_modules
     if ! node -e "require('ajv'); require('pprof-format'); require('speedscope/package.json')" 2> /dev/null; then
-        mkdir -p "$folder"
-        npm install --prefix "$folder" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error ajv@8.20.0 pprof-format@2.3.2 speedscope@1.25.0 > /dev/null
+        mkdir -p "$TARGET/npm"
+        npm install --prefix "$TARGET/npm" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error ajv@8.20.0 pprof-format@2.3.2 speedscope@1.25.0 > /dev/null
     fi
 }
 
@@ -78,8 +127,8 @@ run_miri() {
 
 # Leaks that were published: confirmed in the releases that have them, and none in those that do not.
 run_leaks() {
-    cargo run --quiet --target-dir target --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
-    cargo run --quiet --target-dir target --manifest-path tests/leaks/fixed/Cargo.toml -- none
+    cargo run --quiet --target-dir "$TARGET" --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
+    cargo run --quiet --target-dir "$TARGET" --manifest-path tests/leaks/fixed/Cargo.toml -- none
 }
 
 # One run on dhat's exact allocator: it writes its file.
