@@ -33,7 +33,8 @@ step() {
     printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
 }
 
-# Runs two functions at the same time. What the second one prints is shown when it ends; the first that fails ends both.
+# Runs two functions at the same time. What the second one prints is shown when it ends; the first
+# that fails ends both.
 beside_each_other() {
     local first second log status=0
     log=$(mktemp)
