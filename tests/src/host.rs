@@ -34,17 +34,59 @@ pub fn wait_for(child: i32) -> i32 {
     if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -libc::WTERMSIG(status) }
 }
 
+fn usage(whose: libc::c_int) -> libc::rusage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: `usage` is a valid place for the result, and zeros are a valid value of it.
+    unsafe {
+        libc::getrusage(whose, usage.as_mut_ptr());
+        usage.assume_init()
+    }
+}
+
 /// CPU time of this process, from the kernel.
 #[must_use]
 pub fn process_cpu() -> Duration {
-    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: `usage` is a valid place for the result, and zeros are a valid value of it.
-    let usage = unsafe {
-        libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        usage.assume_init()
-    };
+    let usage = usage(libc::RUSAGE_SELF);
     let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1_000);
     time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// CPU time of this thread, from the kernel.
+#[must_use]
+pub fn thread_cpu() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Computes until this thread has used so much CPU time, however busy the machine is.
+pub fn burn(cpu: Duration) {
+    let start = thread_cpu();
+    while thread_cpu() - start < cpu {
+        (0..500_u64).for_each(|n| _ = std::hint::black_box(n));
+    }
+}
+
+/// How often this thread gave the processor up by itself, as for each sleep.
+#[must_use]
+pub fn switches() -> u64 {
+    usage(libc::RUSAGE_THREAD).ru_nvcsw as u64
+}
+
+/// The kernel's number of this thread.
+#[must_use]
+pub fn thread_id() -> i32 {
+    // SAFETY: no arguments, cannot fail.
+    unsafe { libc::gettid() }
+}
+
+/// Whether a thread of this process waits for something: in a system call, off the CPU.
+#[must_use]
+pub fn is_asleep(thread: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    // The state follows the name, which may hold anything.
+    stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
 }
 
 /// Runs `f` when the process exits.

@@ -4,8 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::task::{Context, Waker};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
@@ -53,10 +51,7 @@ fn program_of_the_readme() {
 fn metrics_of_the_scrape() {
     // A family without a sample is not written: one of each. The budget is first looked at after a quarter of a second.
     let perf = perf_sdk::builder().listen("off").report(false).start().expect("a start");
-    let start = Instant::now();
-    while perf.snapshot().profiler.budget.is_none() && start.elapsed() < Duration::from_secs(20) {
-        thread::sleep(Duration::from_millis(50));
-    }
+    perf_sdk_tests::until("the budget to be kept", || perf.snapshot().profiler.budget.is_some());
     perf_sdk::measure("call", || drop(vec![0_u8; 10]));
     let future = pin!(async {}.profiled("future"));
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());

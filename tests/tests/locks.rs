@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use perf_sdk_tests::{has, run};
+use perf_sdk_tests::{eventually, has, run};
 
 const LOCKS: &str = env!("CARGO_BIN_EXE_locks");
 
@@ -40,7 +40,9 @@ impl Served {
     /// What Go's own reader says of a profile that it fetches itself.
     fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
         let mut go = Command::new("go");
-        go.args(["tool", "pprof"]).args(arguments).arg(format!("http://{}/debug/pprof/{place}", self.address));
+        go.args(["tool", "pprof", "-timeout=60"])
+            .args(arguments)
+            .arg(format!("http://{}/debug/pprof/{place}", self.address));
         let output = go.env("PPROF_TMPDIR", folder).env("HOME", folder).output().unwrap();
         let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{place} {arguments:?}: {said}\n{complained}");
@@ -67,7 +69,10 @@ fn gos_pprof_reads_who_waited_and_who_held() {
     {
         // Of a window, so that something is in it whenever the process began.
         let place = format!("{place}?seconds=1");
-        let top = served.read(&folder, &["-top", "-cum"], &place);
+        let top = eventually(|| {
+            let top = served.read(&folder, &["-top", "-cum"], &place);
+            if top.contains(meant) { Ok(top) } else { Err(top) }
+        });
         assert!(top.contains("Type: delay") && top.contains(meant) && !top.contains(other), "{top}");
         let leaf = |line: &&str| line.contains("Mutex at tests/src/bin/locks.rs:");
         assert!(top.lines().find(leaf).is_some_and(|line| !line.trim_start().starts_with("0 ")), "{top}");

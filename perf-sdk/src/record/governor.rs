@@ -379,21 +379,32 @@ mod tests {
             let start = ThreadCpu::cpu_now_ns();
             while ThreadCpu::cpu_now_ns() - start < 3_000_000 {}
         };
-        let before = OWN_WORK_NS.load(Relaxed);
-        std::thread::spawn(move || own_work(spin)).join().unwrap();
-        let spent = OWN_WORK_NS.load(Relaxed) - before;
-        assert!((3_000_000..50_000_000).contains(&spent), "{spent}");
-        let whole = std::thread::spawn(move || {
-            let _ours = OwnThread::enter();
-            own_work(spin);
-            ThreadCpu::cpu_now_ns()
-        });
-        let whole = whole.join().unwrap();
-        let counted = OWN_WORK_NS.load(Relaxed) - before - spent;
-        assert!(
-            (whole..whole + 2_000_000).contains(&counted),
-            "a thread of ours is counted as a whole: {counted} of {whole}"
-        );
+        // Other tests work for the profiler, too: some turn is without.
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let is_so = || {
+            let before = OWN_WORK_NS.load(Relaxed);
+            let whole = std::thread::spawn(move || {
+                own_work(spin);
+                ThreadCpu::cpu_now_ns()
+            });
+            let whole = whole.join().unwrap();
+            let spent = OWN_WORK_NS.load(Relaxed) - before;
+            assert!(spent >= 3_000_000, "{spent}");
+            let ours = std::thread::spawn(move || {
+                let ours = OwnThread::enter();
+                own_work(spin);
+                let least = ThreadCpu::cpu_now_ns();
+                drop(ours);
+                [least, ThreadCpu::cpu_now_ns()]
+            });
+            let [least, most] = ours.join().unwrap();
+            let counted = OWN_WORK_NS.load(Relaxed) - before - spent;
+            assert!(counted >= least, "a thread of ours is counted as a whole: {counted} of {least}");
+            spent <= whole && counted <= most
+        };
+        while !is_so() {
+            assert!(std::time::Instant::now() < end, "more is in the account than threads took");
+        }
     }
 
     #[test]

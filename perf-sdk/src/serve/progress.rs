@@ -91,7 +91,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Progress<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read as _;
     use std::net::TcpListener;
     use std::sync::mpsc::Receiver;
 
@@ -130,14 +129,38 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
+    /// Takes nothing, or all, by turns.
+    struct ByTurns(bool);
+
+    impl AsyncWrite for ByTurns {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            self.0 = !self.0;
+            if self.0 { Poll::Pending } else { Poll::Ready(Ok(bytes.len())) }
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Each time that he takes something he has all the patience again.
     #[test]
     fn who_is_slow_is_not() {
-        let reads = |mut theirs: std::net::TcpStream, _| {
-            let mut part = vec![0; 1 << 20];
-            while theirs.read(&mut part).unwrap() > 0 {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-        };
-        written(Duration::from_secs(5), reads).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _entered = runtime.enter();
+        let (mut slow, mut cx) = (Progress::new(ByTurns(false)), Context::from_waker(std::task::Waker::noop()));
+        let mut before = None;
+        for _ in 0..3 {
+            assert!(Pin::new(&mut slow).poll_write(&mut cx, b"bytes").is_pending());
+            let until = slow.until.as_ref().map(|until| until.deadline()).unwrap();
+            assert!(before.is_none_or(|before| until > before), "{until:?} after {before:?}");
+            before = Some(until);
+            std::thread::sleep(Duration::from_millis(2));
+            assert!(Pin::new(&mut slow).poll_write(&mut cx, b"bytes").is_ready() && slow.until.is_none());
+        }
     }
 }

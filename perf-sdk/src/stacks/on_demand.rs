@@ -356,17 +356,21 @@ mod tests {
         let mut sampler = OnDemand::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
         assert!(sampler.want(500));
         let cpu_ns = || clock::thread_cpu_ns_of(clock::thread_id()).unwrap();
-        let start = cpu_ns();
-        spin_until(|| cpu_ns() > start + 300_000_000);
-        sampler.read_report();
-        assert!(sampler.images.is_empty() && sampler.sums.samples > 0, "{:?}", sampler.sums);
-        let stacks = sampler.table.copy();
-        let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
-        let lines = symbols::resolve(&[], addresses.into_iter());
-        assert!(
-            lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")),
-            "{lines:?}"
-        );
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
+            let start = cpu_ns();
+            spin_until(|| cpu_ns() > start + 100_000_000);
+            sampler.read_report();
+            assert!(sampler.images.is_empty());
+            let stacks = sampler.table.copy();
+            let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
+            let lines = symbols::resolve(&[], addresses.into_iter());
+            if lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")) {
+                break;
+            }
+            // The signal may meet another test's thread.
+            assert!(Instant::now() < end, "{:?} {lines:?}", sampler.sums);
+        }
         assert!(sampler.want(900) && sampler.picture().hz == 900);
         sampler.want_no_more(900);
         assert_eq!(sampler.picture().hz, 500, "for those who are left");

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perf_sdk::Handle;
-use perf_sdk_tests::function;
 use perf_sdk_tests::http::{self, exchange, get};
+use perf_sdk_tests::{PATIENCE, eventually, function, until};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -103,14 +103,23 @@ fn every_route_answers() {
         ("/assets/style.css", "text/css; charset=utf-8", "table"),
         ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),
     ] {
-        let answer = get(address, route);
-        assert_eq!(answer.status, 200, "{route}: {}", answer.text());
+        // Where others take the processors, a tenth of a second may hold no sample.
+        let is_short = route.contains("seconds=");
+        let answer = eventually(|| {
+            let answer = get(address, route);
+            let is_there = answer.status == 200 && answer.text().contains(part);
+            assert!(is_there || is_short, "{route}: {}", answer.text());
+            if is_there { Ok(answer) } else { Err(format!("{route}: {}", answer.text())) }
+        });
         assert!(answer.header("content-type").is_some_and(|t| t.starts_with(content_type)), "{route}: {}", answer.head);
-        assert!(answer.text().contains(part), "{route}: {}", answer.text());
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        let head =
-            http::request(address, &format!("HEAD {route} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"));
-        assert!(head.status == 200 && head.body.is_empty(), "{route}: {}", head.head);
+        let head = eventually(|| {
+            let request = format!("HEAD {route} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+            let head = http::request(address, &request);
+            assert!(head.status == 200 || is_short, "{route}: {}", head.head);
+            if head.status == 200 { Ok(head) } else { Err(format!("{route}: {}", head.head)) }
+        });
+        assert!(head.body.is_empty(), "{route}: {}", head.head);
     }
     // The page links to nothing that is not there.
     let page = get(address, "/").text();
@@ -172,10 +181,8 @@ fn default_port_taken() {
     assert_eq!(function(&handle.snapshot(), "outer").calls.ok, 1);
     if taken.is_ok() {
         drop(taken);
-        let start = Instant::now();
-        while handle.address().is_none() && start.elapsed() < Duration::from_secs(20) {
-            thread::sleep(Duration::from_millis(50));
-        }
+        // Tests of another build may have it next.
+        until("the port to be free", || handle.address().is_some());
         let address = handle.address().expect("serving begins when the port is free");
         assert_eq!(get(address, "/healthz").status, 200);
     }
@@ -401,28 +408,30 @@ fn unix_socket() {
 fn captures() {
     let (_handle, address) = started();
     work();
-    let statuses: Vec<u16> = thread::scope(|scope| {
-        let asked: Vec<_> = (0..6).map(|_| scope.spawn(|| get(address, "/folded?seconds=2&weight=calls"))).collect();
-        thread::sleep(Duration::from_millis(700));
-        for _ in 0..5 {
-            perf_sdk::measure("in_window", || ());
+    // Where others take the processors, a request may come when others are answered already, and a
+    // call when its window is over.
+    eventually(|| {
+        let answers: Vec<http::Answer> = thread::scope(|scope| {
+            let ask = || get(address, "/folded?seconds=2&weight=calls");
+            let asked: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+            thread::sleep(Duration::from_millis(700));
+            for _ in 0..5 {
+                perf_sdk::measure("in_window", || ());
+            }
+            asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+        });
+        let (refused, taken): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 429);
+        assert!(refused.iter().all(|answer| answer.text().contains("captures")));
+        assert!(taken.len() >= 4, "{} taken", taken.len());
+        for answer in &taken {
+            // Of an empty window it is said that there was no call.
+            assert!(!answer.text().contains("inner"), "only the window: {}", answer.text());
+            if !answer.text().contains("in_window 5") {
+                return Err(answer.text());
+            }
         }
-        asked
-            .into_iter()
-            .map(|asked| {
-                let answer = asked.join().expect("an answer");
-                if answer.status == 200 {
-                    let text = answer.text();
-                    assert!(text.contains("in_window 5") && !text.contains("inner"), "only the window: {text}");
-                } else {
-                    assert!(answer.text().contains("captures"), "{}", answer.text());
-                }
-                answer.status
-            })
-            .collect()
+        if taken.len() == 4 { Ok(()) } else { Err(format!("{} taken", taken.len())) }
     });
-    assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 4, "{statuses:?}");
-    assert_eq!(statuses.iter().filter(|s| **s == 429).count(), 2, "{statuses:?}");
 }
 
 fn slow_clients() {
@@ -438,7 +447,7 @@ fn slow_clients() {
     thread::sleep(Duration::from_millis(300));
     let start = Instant::now();
     assert_eq!(get(address, "/healthz").status, 200);
-    assert!(start.elapsed() < Duration::from_secs(30), "they are thrown out: {:?}", start.elapsed());
+    assert!(start.elapsed() < PATIENCE, "they are thrown out: {:?}", start.elapsed());
 }
 
 /// Descriptors for both ends of many connections.

@@ -2,18 +2,22 @@
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perf_sdk::snapshot::{CpuProfile, CpuStack};
 use perf_sdk::sync::Mutex;
 use perf_sdk::{Handle, profiled};
-use perf_sdk_tests::{exit_now, fork, process_cpu, wait_for};
+use perf_sdk_tests::{exit_now, fork, function, switches, thread_cpu, until, wait_for};
 
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
 static STOP: AtomicBool = AtomicBool::new(false);
+
+/// CPU time of the thread in [`busy`], nanoseconds.
+static BUSY_NS: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
     match std::env::args().nth(1).unwrap_or_default().as_str() {
@@ -45,6 +49,7 @@ fn busy() -> u64 {
         for n in 0..2_000_u64 {
             sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
         }
+        BUSY_NS.store(thread_cpu().as_nanos() as u64, Relaxed);
     }
     sum
 }
@@ -95,12 +100,40 @@ fn tell(handle: &Handle) {
     }
 }
 
+/// Says what the busy thread used, and what its samples stand for. Only once it has ended.
+fn tell_sampled(before_ns: u64) {
+    let profile = CpuProfile::take().unwrap();
+    let is_busy = |stack: &&CpuStack| {
+        let mut lines = stack.addresses.iter().flat_map(|address| &profile.code.addresses[*address as usize].lines);
+        stack.scope.last().is_some_and(|scope| scope.name == "busy") || lines.any(|line| line.function == "fleet::busy")
+    };
+    let busy = profile.stacks.iter().filter(is_busy);
+    let [samples, ns] = busy.fold([0, 0], |[samples, ns], stack| [samples + stack.samples, ns + stack.cpu_ns]);
+    say(&format!("sampled {samples} {ns}"));
+    say(&format!("used {before_ns} {}", BUSY_NS.load(Relaxed)));
+}
+
+/// What the busy thread had used when it was first seen in a sample.
+fn until_sampled(handle: &Handle) -> u64 {
+    let samples = || {
+        let seen = handle.snapshot();
+        let is_there = seen.functions.iter().any(|function| function.name == "busy");
+        if is_there { function(&seen, "busy").stack_samples } else { 0 }
+    };
+    until("a sample of the busy thread", || samples() > 0);
+    BUSY_NS.load(Relaxed)
+}
+
 /// Until standard input ends; says how long the end took, and how delivering went.
 fn deliver() {
     let handle = start();
-    beside(until_told);
+    let mut before_ns = 0;
+    beside(|| {
+        before_ns = until_sampled(&handle);
+        until_told();
+    });
     tell(&handle);
-    say(&format!("used {}", process_cpu().as_millis()));
+    tell_sampled(before_ns);
     let ends = Instant::now();
     drop(handle);
     say(&format!("ended {}", ends.elapsed().as_millis()));
@@ -115,24 +148,32 @@ fn deliver() {
     tell(&handle);
 }
 
-/// A forked child that drops its handle, and ends at once: what is delivered is the parent's.
+/// Forked children that drop their handle and end at once: what is delivered is the parent's, which
+/// goes on until it is told.
 fn forked() {
     let mut handle = Some(start());
-    let mut children = Vec::new();
+    let mut before_ns = 0;
     beside(|| {
+        let mut children = Vec::new();
         for _ in 0..5 {
             let child = fork();
             if child == 0 {
-                let begun = Instant::now();
                 let none = perf_sdk::snapshot().profiler.deliveries.is_empty();
+                let before = switches();
                 drop(handle.take());
-                exit_now(if none && begun.elapsed() < Duration::from_secs(1) { 0 } else { 1 });
+                // Waiting for a thread that is not there would be a sleep after the other.
+                exit_now(if none && switches() - before < 20 { 0 } else { 1 });
             }
             children.push(wait_for(child));
-            thread::sleep(Duration::from_millis(100));
         }
-        thread::sleep(Duration::from_secs(2));
+        say(&format!("children {children:?}"));
+        before_ns = until_sampled(handle.as_ref().unwrap());
+        until_told();
     });
-    say(&format!("children {children:?}"));
+    tell(handle.as_ref().unwrap());
+    tell_sampled(before_ns);
+    let ends = Instant::now();
     drop(handle);
+    say(&format!("ended {}", ends.elapsed().as_millis()));
+    say("after");
 }

@@ -261,7 +261,7 @@ fn leaks() {
     }));
     let (mut cache, mut sessions, mut batch) = (HashMap::new(), HashMap::new(), Vec::new());
     let start = Instant::now();
-    let mut n = 0;
+    let (mut n, mut cleared) = (0, 0);
     let confirmed = loop {
         for _ in 0..20 {
             n += 1;
@@ -270,15 +270,17 @@ fn leaks() {
             perf_sdk::measure("collects", || batch.push(vec![3_u8; 500]));
             perf_sdk::measure("steady", || drop(black_box(vec![4_u8; 2_000])));
         }
-        if n % 2_000 == 0 {
-            batch.clear();
-        }
         thread::sleep(Duration::from_millis(2));
         let leaks = handle.leaks().unwrap_or_default();
+        // A sawtooth in the detector's own time: far shorter than what it holds for old.
+        if leaks.windows >= cleared + 5 {
+            cleared = leaks.windows;
+            batch.clear();
+        }
         let confirmed: Vec<Finding> =
             leaks.findings.iter().filter(|finding| finding.verdict == Verdict::Confirmed).cloned().collect();
         if leaks.windows >= 120 {
-            assert!(start.elapsed() < Duration::from_secs(60), "{leaks:?}");
+            assert!(start.elapsed() < 2 * perf_sdk_tests::PATIENCE, "{leaks:?}");
             if !confirmed.is_empty() {
                 let bounded: Vec<&Finding> = leaks.findings.iter().filter(|f| f.function == "fills").collect();
                 assert!(bounded.iter().all(|finding| finding.verdict == Verdict::Bounded), "{bounded:?}");

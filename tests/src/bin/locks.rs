@@ -8,8 +8,8 @@ use std::time::Duration;
 use perf_sdk::Handle;
 use perf_sdk::snapshot::{LockContention, Snapshot};
 use perf_sdk::sync::{Arc, Mutex};
-use perf_sdk_tests::function;
 use perf_sdk_tests::http::get;
+use perf_sdk_tests::{function, is_asleep, thread_id, until};
 
 const HOLD: Duration = Duration::from_millis(20);
 
@@ -46,10 +46,13 @@ fn contend() {
     let store = Arc::new(Mutex::new(0));
     let ((is_held, held), (is_wanted, wanted)) = (channel(), channel());
     let theirs = Arc::clone(&store);
+    let waiter = thread_id();
     let holder = thread::spawn(move || {
         holds(&theirs, || {
             is_held.send(()).expect("somebody waits");
             wanted.recv().expect("somebody waits");
+            // Between saying so and waiting it may be off the processor.
+            until("the other to wait", || is_asleep(waiter));
         });
     });
     held.recv().expect("it is held");

@@ -249,17 +249,23 @@ fn pool_accounts() {
         if oldest.is_some_and(|oldest| oldest.age_ns > 0) {
             break taken;
         }
-        assert!(start.elapsed() < Duration::from_secs(20));
+        assert!(start.elapsed() < perf_sdk_tests::PATIENCE);
         thread::sleep(Duration::from_millis(10));
     };
     requests.get().alloc_str("a request");
     let body = buffers.get(4_000);
-    thread::sleep(Duration::from_millis(1_100));
+    let age = |seen: &Snapshot| {
+        let oldest = seen.pools.iter().find(|pool| pool.name == "connections").and_then(|pool| pool.oldest.as_ref());
+        Duration::from_nanos(oldest.map_or(0, |oldest| oldest.age_ns))
+    };
+    perf_sdk_tests::until("a second to pass", || age(&perf_sdk::snapshot()) >= Duration::from_secs(1));
     let seen = perf_sdk::snapshot();
+    // By a clock that may be a tick behind, and by another one.
+    let oldest = start.elapsed() + Duration::from_secs(1);
+    assert!(age(&seen) <= oldest, "{:?} of {oldest:?}", age(&seen));
     let pool = |name: &str| seen.pools.iter().find(|pool| pool.name == name).expect("it is listed");
     let oldest = pool("connections").oldest.clone().expect("one is out");
     assert_eq!((oldest.function.as_str(), oldest.scopes), ("query", vec!["handler".to_owned(), "query".to_owned()]));
-    assert!((1_000_000_000..60_000_000_000).contains(&oldest.age_ns), "{}", oldest.age_ns);
     assert_eq!((pool("connections").outstanding, pool("connections").first), (1, 2));
     assert_eq!(pool("bodies/4KiB").outstanding, 1);
     assert_eq!((seen.bumps[0].pool.name.as_str(), seen.bumps[0].used_bytes), ("requests", 9));
@@ -328,7 +334,7 @@ fn pressure() {
         if account.reliefs > 0 {
             break account;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "{account:?}");
+        assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "{account:?}");
         thread::sleep(Duration::from_millis(50));
     };
     assert_eq!((account.level, account.limit_bytes), (Pressure::Critical, 8 << 20));

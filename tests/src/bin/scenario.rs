@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::snapshot::Calls;
 use perf_sdk::{FutureExt as _, Rate};
-use perf_sdk_tests::{function, node, process_cpu};
+use perf_sdk_tests::{burn, eventually, function, node, process_cpu, thread_cpu, until};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -59,8 +59,17 @@ fn main() {
     }
 }
 
-/// Recording one call takes no longer, unoptimised and on a loaded machine.
-const RECORDER_NS: i64 = 20_000;
+/// Recording one call takes no longer, where nothing comes in between: twenty times what an empty
+/// one takes here on average.
+fn recorder_ns() -> i64 {
+    const CALLS: u32 = 1_000;
+    let empty = || {
+        let start = Instant::now();
+        (0..CALLS).for_each(|_| perf_sdk::measure("empty", || ()));
+        start.elapsed() / CALLS
+    };
+    20 * (0..20).map(|_| empty()).min().unwrap_or_default().as_nanos() as i64
+}
 
 /// Polls once.
 fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -122,6 +131,7 @@ fn exact_counts_sampled() {
     let done = AtomicBool::new(false);
     thread::scope(|threads| {
         let done_at_last = Done(&done);
+        handle.set_sampling("*", Some(rates[0]));
         threads.spawn(|| {
             for rate in rates.iter().cycle() {
                 handle.set_sampling("*", Some(*rate));
@@ -215,21 +225,33 @@ fn recursion() {
             f(n - 1);
         }
     }
-    let start = Instant::now();
-    f(9);
-    let elapsed = start.elapsed().as_nanos() as i64;
-    let seen = perf_sdk::snapshot();
-    for name in ["f", "g"] {
-        let function = function(&seen, name);
-        assert_eq!(function.calls.ok, 5);
-        assert_eq!(function.wall.count(), 5);
-        assert!(function.inclusive.wall_ns <= elapsed, "{name} {:?} {elapsed}", function.inclusive);
-        assert!(function.exclusive.wall_ns >= 5_000_000, "{name} {:?}", function.exclusive);
-    }
-    let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
-    // The rest is what recording the callees took.
-    let recorder = function(&seen, "f").inclusive.wall_ns - all;
-    assert!((0..9 * RECORDER_NS).contains(&recorder), "{recorder}");
+    let most = 9 * recorder_ns();
+    let mut before = perf_sdk::snapshot();
+    eventually(|| {
+        let start = Instant::now();
+        f(9);
+        let elapsed = start.elapsed().as_nanos() as i64;
+        let now = perf_sdk::snapshot();
+        let seen = now.subtract(&before);
+        before = now;
+        for name in ["f", "g"] {
+            let function = function(&seen, name);
+            assert_eq!(function.calls.ok, 5);
+            assert_eq!(function.wall.count(), 5);
+            // By another clock.
+            assert!(
+                function.inclusive.wall_ns <= elapsed + elapsed / 1_000,
+                "{name} {:?} {elapsed}",
+                function.inclusive
+            );
+            assert!(function.exclusive.wall_ns >= 5_000_000, "{name} {:?}", function.exclusive);
+        }
+        let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
+        // The rest is what recording the callees took, and others that ran meanwhile.
+        let recorder = function(&seen, "f").inclusive.wall_ns - all;
+        assert!(recorder >= 0, "{recorder}");
+        if recorder < most { Ok(()) } else { Err(format!("{recorder} ns of at most {most}")) }
+    });
 }
 
 fn deep_recursion() {
@@ -245,8 +267,8 @@ fn deep_recursion() {
         perf_sdk::scope!("pong");
         if n == 0 { 0 } else { black_box(ping(n - 1) + 1) }
     }
-    let worker = thread::Builder::new().stack_size(512 << 20).spawn(|| (down(100_000), ping(9_999)));
     let start = Instant::now();
+    let worker = thread::Builder::new().stack_size(512 << 20).spawn(|| (down(100_000), ping(9_999)));
     assert_eq!(worker.map(|w| w.join().unwrap_or_default()).unwrap_or_default(), (100_000, 9_999));
     let elapsed = start.elapsed().as_nanos() as i64;
     let seen = perf_sdk::snapshot();
@@ -254,7 +276,7 @@ fn deep_recursion() {
     assert_eq!(function(&seen, "down").wall.count(), 100_001);
     assert_eq!(function(&seen, "ping").calls.ok + function(&seen, "pong").calls.ok, 10_000);
     for function in &seen.functions {
-        assert!(function.inclusive.wall_ns <= elapsed, "{} {:?}", function.name, function.inclusive);
+        assert!(function.inclusive.wall_ns <= elapsed + elapsed / 1_000, "{} {:?}", function.name, function.inclusive);
     }
     assert!(seen.tree.len() <= 300, "the tree is folded: {}", seen.tree.len());
 }
@@ -269,15 +291,18 @@ fn fork() {
         let child = perf_sdk_tests::fork();
         if child == 0 {
             let passed = catch_unwind(|| {
+                let before = thread_cpu();
                 for _ in 0..10 {
-                    perf_sdk::measure("in_child", || spin(Duration::from_millis(1)));
+                    perf_sdk::measure("in_child", || burn(Duration::from_millis(1)));
                 }
+                let used = (thread_cpu() - before).as_nanos() as i64;
                 let seen = perf_sdk::snapshot();
                 assert_eq!(function(&seen, "in_child").calls.ok, 10);
                 assert!(seen.functions.iter().all(|f| f.name != "before" && f.name != "other"));
                 let figures = function(&seen, "in_child").inclusive;
                 assert!(figures.wall_ns >= 10_000_000, "{figures:?}");
-                assert!(figures.cpu_ns >= 5_000_000 && figures.cpu_ns <= figures.wall_ns * 101 / 100, "{figures:?}");
+                assert!((used / 2..=used + used / 100).contains(&figures.cpu_ns), "{figures:?} of {used}");
+                assert!(figures.cpu_ns <= figures.wall_ns * 101 / 100, "{figures:?}");
                 thread::spawn(|| perf_sdk::measure("in_childs_thread", || ())).join().unwrap_or(());
             });
             perf_sdk_tests::exit_now(i32::from(passed.is_err()));
@@ -344,7 +369,8 @@ fn signal_handler() {
     perf_sdk_tests::on_timer(Duration::from_micros(500), handler);
     let start = Instant::now();
     let mut calls = 0;
-    while start.elapsed() < Duration::from_millis(800) {
+    while HANDLED.load(Relaxed) < 1_000 {
+        assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "{} signals", HANDLED.load(Relaxed));
         perf_sdk::measure("interrupted", || drop(black_box(vec![0u8; 100])));
         calls += 1;
     }
@@ -354,7 +380,6 @@ fn signal_handler() {
     assert_eq!(function(&seen, "interrupted").wall.count(), calls);
     let handled = HANDLED.load(Relaxed);
     let recorded = function(&seen, "in_handler").calls.ok;
-    assert!(handled > 50, "{handled} signals");
     assert_eq!(recorded + seen.profiler.dropped["reentered"], handled);
 }
 
@@ -432,18 +457,19 @@ fn budget() {
             let seen = handle.snapshot();
             let now = seen.profiler.budget.unwrap_or_default();
             // Slow calls cost next to nothing, and stay measured. Where others take the processors, the budget is a share of less, and asking for
-            // CPU time after each absence from them is dear: then they give way a little, and far less than the hot ones.
+            // CPU time after each absence from them is dear: then they give way too, and far less than the hot ones.
             let cores = (process_cpu() - cpu).as_secs_f64() / start.elapsed().as_secs_f64();
-            let most = if cores < 1.6 { 8 } else { 1 };
+            let most = if cores < 1.6 { u32::MAX } else { 1 };
             let rates = [one_in(&seen, "hot"), one_in(&seen, "slow")];
             if rates[0] > 1 && rates[1] <= most.min(rates[0] / 64) && now.achieved - now.floor <= 1.5 * now.allowed {
                 break seen;
             }
-            assert!(start.elapsed() < Duration::from_secs(30), "{now:?}, hot and slow 1 in {rates:?}");
+            assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "{now:?}, hot and slow 1 in {rates:?}");
         };
         let now = kept.profiler.budget.unwrap_or_default();
-        // At least a look of 250 ms on two threads.
-        let least_ns = (now.achieved * 250e6 / 2.0) as u64;
+        // At least a look of 250 ms on two threads, each on a processor for half of it.
+        let used_ns = (process_cpu() - cpu).as_nanos() as f64;
+        let least_ns = (now.achieved * f64::min(250e6 / 2.0, used_ns / 4.0)) as u64;
         assert!(kept.profiler.overhead_ns >= least_ns, "{} of {now:?}", kept.profiler.overhead_ns);
     });
     let seen = handle.snapshot();
@@ -452,11 +478,7 @@ fn budget() {
     assert!(hot.samples < hot.calls.ok);
     let share = hot.wall.count() as f64 / hot.calls.ok as f64;
     assert!((0.95..1.05).contains(&share), "the estimate of the calls is {share} of them");
-    let start = Instant::now();
-    while one_in(&handle.snapshot(), "hot") > 1 {
-        assert!(start.elapsed() < Duration::from_secs(10), "1 in {}", one_in(&handle.snapshot(), "hot"));
-        thread::sleep(Duration::from_millis(100));
-    }
+    until("all calls to be measured again", || one_in(&handle.snapshot(), "hot") == 1);
 }
 
 /// What a server takes for a counter never shrinks from one scrape to the next, whatever happens to the rates in between.
@@ -487,7 +509,11 @@ fn counters_only_grow() {
         let exposition = Exposition::new();
         let mut before: std::collections::HashMap<String, f64> = std::collections::HashMap::new();
         let mut grown = 0_u64;
-        for scrape in 0..200 {
+        for scrape in 0.. {
+            if scrape >= 200 && grown > 2_000 {
+                break;
+            }
+            assert!(scrape < 20_000, "{grown} counters grew");
             for (pattern, rate) in [("*", RATES[scrape % 6]), ("*constant", RATES[scrape / 6 % 6])] {
                 handle.set_sampling(pattern, Some(rate.parse().expect("a rate")));
             }
@@ -506,7 +532,6 @@ fn counters_only_grow() {
                 grown += u64::from(value > was);
             }
         }
-        assert!(grown > 2_000, "{grown} counters grew");
     });
 }
 
@@ -564,8 +589,15 @@ fn memory_limit() {
     assert!(node(&seen, &["(other)"]).is_some_and(|other| other.inclusive.wall_ns > 0));
 }
 
+/// A record is handed over when its thread has really ended, which joining does not wait for.
+fn until_threads_ended() {
+    until("threads to end", || perf_sdk::snapshot().profiler.threads == 0);
+}
+
 /// Records pass from thread to thread.
 fn threads_come_and_go() {
+    // Durations would lie in other octaves on a machine that is busy with others, and take memory.
+    let _handle = perf_sdk::builder().listen("off").report(false).budget("off").sample("*", Rate::NEVER).start();
     const THREADS: u64 = 1_000;
     const ROUNDS: u64 = 10;
     let round = || {
@@ -574,16 +606,13 @@ fn threads_come_and_go() {
             for _ in 0..THREADS {
                 let work = || {
                     perf_sdk::measure("outer", || perf_sdk::measure("inner", || ()));
+                    perf_sdk::record("recorded", Duration::from_micros(5), perf_sdk::Outcome::Ok);
                     barrier.wait();
                 };
                 thread::Builder::new().stack_size(256 << 10).spawn_scoped(threads, work).expect("a thread");
             }
         });
-        // A record is handed over when its thread has really ended, which joining does not wait for.
-        let start = Instant::now();
-        while perf_sdk::snapshot().profiler.threads > 0 && start.elapsed() < Duration::from_secs(10) {
-            thread::sleep(Duration::from_micros(100));
-        }
+        until_threads_ended();
     };
     round();
     let first = perf_sdk::snapshot().profiler.memory_bytes;
@@ -592,7 +621,7 @@ fn threads_come_and_go() {
     // A record that sees durations in another octave for the first time may take a further chunk, of 32 KiB; a thousand would be 32 MiB.
     let growth = seen.profiler.memory_bytes - first;
     assert!(growth <= 8 * (32 << 10), "{growth} bytes more than after the first round");
-    for name in ["outer", "inner"] {
+    for name in ["outer", "inner", "recorded"] {
         assert_eq!(function(&seen, name).calls.ok, THREADS * ROUNDS);
     }
     assert_eq!(seen.profiler.dropped.values().sum::<u64>(), 0, "{:?}", seen.profiler.dropped);
@@ -658,7 +687,7 @@ fn cpu_agrees_with_the_kernel() {
             threads.spawn(|| {
                 perf_sdk::scope!("worker");
                 for _ in 0..200 {
-                    perf_sdk::measure("spins", || spin(Duration::from_micros(700)));
+                    perf_sdk::measure("spins", || burn(Duration::from_micros(700)));
                 }
             });
         }
@@ -680,21 +709,31 @@ fn never_returns() {
             perf_sdk::measure("request", || thread::sleep(Duration::from_millis(2)));
         }
     });
-    thread::sleep(Duration::from_millis(100));
-    let first = perf_sdk::snapshot();
+    until("the loop", || perf_sdk::snapshot().functions.iter().any(|function| function.name == "request"));
+    // When it was taken lies between these.
+    let taken = || (Instant::now(), perf_sdk::snapshot(), Instant::now());
+    let (first_from, first, first_to) = taken();
     thread::sleep(Duration::from_millis(200));
-    let second = perf_sdk::snapshot();
+    let (second_from, second, second_to) = taken();
     let (before, after) = (function(&first, "server_loop"), function(&second, "server_loop"));
     assert_eq!((after.running, after.calls.total()), (1, 0));
+    // By another clock.
+    let [least, most] = [(second_from - first_to) * 999 / 1_000, (second_to - first_from) * 1_001 / 1_000];
+    let real = least.as_nanos() as i64..=most.as_nanos() as i64;
     let grown = after.inclusive.wall_ns - before.inclusive.wall_ns;
-    let real = (second.taken_at_unix_ns - first.taken_at_unix_ns) as i64;
-    assert!((grown - real).abs() < real / 20, "{grown} of {real}");
-    let request = function(&second, "request");
-    assert!(after.exclusive.wall_ns.abs() < after.inclusive.wall_ns / 5, "{:?}", after.exclusive);
-    assert!(request.inclusive.wall_ns <= after.inclusive.wall_ns + 3_000_000);
+    assert!(real.contains(&grown), "{grown} of {real:?}");
     let window = second.subtract(&first);
     let windowed = function(&window, "server_loop").inclusive.wall_ns;
-    assert!((windowed - real).abs() < real / 20, "only the part inside the window: {windowed} of {real}");
+    assert!(real.contains(&windowed), "only the part inside the window: {windowed} of {real:?}");
+    // What is read of the two is not of one moment, and the loop may be off the CPU between two
+    // requests.
+    eventually(|| {
+        let seen = perf_sdk::snapshot();
+        let (server, request) = (function(&seen, "server_loop"), function(&seen, "request"));
+        let (own, whole) = (server.exclusive.wall_ns.abs(), server.inclusive.wall_ns);
+        let is_so = own < whole / 5 && request.inclusive.wall_ns <= whole + 3_000_000;
+        if is_so { Ok(()) } else { Err(format!("{:?} {:?}", server.exclusive, request.inclusive)) }
+    });
 }
 
 fn free_on_another_thread() {
@@ -727,6 +766,7 @@ fn threads_pass_records_on() {
                 threads.spawn(|| perf_sdk::measure("short", || ()));
             }
         });
+        until_threads_ended();
     };
     round();
     round();
@@ -745,7 +785,11 @@ fn future_over_threads() {
     let open = AtomicBool::new(false);
     let gate = Gate { open: &open, spin: Duration::from_millis(5) };
     let mut future = Box::pin(gate.profiled("travels"));
-    perf_sdk::measure("first_poll", || assert!(poll(future.as_mut()).is_pending()));
+    let first_took = perf_sdk::measure("first_poll", || {
+        let start = Instant::now();
+        assert!(poll(future.as_mut()).is_pending());
+        start.elapsed().as_nanos() as i64
+    });
     for _ in 0..3 {
         thread::scope(|threads| {
             threads.spawn(|| assert!(poll(future.as_mut()).is_pending()));
@@ -774,10 +818,9 @@ fn future_over_threads() {
     // The parent gave up the time of the first poll only.
     let first = function(&seen, "first_poll");
     assert!(first.inclusive.wall_ns >= 5_000_000 && first.exclusive.wall_ns >= 0, "{first:?}");
-    assert!(
-        first.inclusive.wall_ns - first.exclusive.wall_ns <= totals.longest_poll_ns as i64 + RECORDER_NS,
-        "{first:?}"
-    );
+    let given_up = first.inclusive.wall_ns - first.exclusive.wall_ns;
+    // By another clock.
+    assert!(given_up >= 5_000_000 && given_up <= first_took + first_took / 1_000, "{first:?}, {first_took}");
 }
 
 fn future_polled_elsewhere() {
@@ -901,20 +944,36 @@ fn passed_polls() {
 
 fn sleeping_is_off_cpu() {
     warm_up();
-    let before = perf_sdk_tests::process_cpu();
+    // The kernel's own figures: of what is called, and with what recording it takes.
+    let timed = |sum: &mut Duration, call: &dyn Fn()| {
+        let start = thread_cpu();
+        call();
+        *sum += thread_cpu() - start;
+    };
+    let (slept, worked) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
+    let within = |name: &'static str, sum: &Cell<Duration>, call: &dyn Fn()| {
+        perf_sdk::measure(name, || {
+            let mut inner = sum.get();
+            timed(&mut inner, call);
+            sum.set(inner);
+        });
+    };
+    let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
     for _ in 0..20 {
-        perf_sdk::measure("sleeps", || thread::sleep(Duration::from_millis(5)));
-        perf_sdk::measure("works", || spin(Duration::from_millis(5)));
+        let before = all;
+        timed(&mut all, &|| within("sleeps", &slept, &|| thread::sleep(Duration::from_millis(5))));
+        longest = longest.max(all - before);
+        timed(&mut all, &|| within("works", &worked, &|| burn(Duration::from_millis(5))));
     }
-    let used = (perf_sdk_tests::process_cpu() - before).as_nanos() as i64;
+    let [slept, worked, all, longest] = [slept.get(), worked.get(), all, longest].map(|time| time.as_nanos() as i64);
     let seen = perf_sdk::snapshot();
     let (sleeps, works) = (function(&seen, "sleeps").inclusive, function(&seen, "works").inclusive);
-    assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns < 10_000_000, "{sleeps:?}");
+    assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns <= all - worked, "{sleeps:?} of {slept}");
     assert!(works.wall_ns >= 100_000_000 && works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
-    let found = works.cpu_ns + sleeps.cpu_ns;
-    assert!((found - used).abs() < used / 50 + 2_000_000, "{found} of {used}");
+    let (found, used) = (works.cpu_ns + sleeps.cpu_ns, worked + slept);
+    assert!(found >= used - used / 50 && found <= all + all / 50, "{found} of {used}, {all} with recording");
     let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
-    assert!(cpu < 1_000_000.0, "median CPU of a sleep: {cpu} ns");
+    assert!(cpu <= longest as f64 * 1.05, "median CPU of a sleep: {cpu} ns, at most {longest}");
 }
 
 fn allocations() {
@@ -986,14 +1045,22 @@ fn exemplars() {
     perf_sdk::set_trace_hook(current);
     perf_sdk::measure("untraced", || ());
     TRACE.set(7);
-    perf_sdk::measure("traced", || spin(Duration::from_micros(20)));
-    perf_sdk::measure("traced", || spin(Duration::from_millis(3)));
+    // Far from the second one, also on a machine that takes the processor away.
+    let traced = eventually(|| {
+        static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
+        let name: &'static str = format!("traced {}", ATTEMPTS.fetch_add(1, Relaxed)).leak();
+        let start = Instant::now();
+        perf_sdk::measure(name, || spin(Duration::from_micros(20)));
+        let took = start.elapsed();
+        perf_sdk::measure(name, || spin(Duration::from_millis(3)));
+        if took < Duration::from_millis(1) { Ok(name) } else { Err(format!("{took:?}")) }
+    });
     let open = AtomicBool::new(true);
     assert!(poll(pin!(Gate { open: &open, spin: Duration::ZERO }.profiled("traced_future"))).is_ready());
     let seen = perf_sdk::snapshot();
     assert!(function(&seen, "before").exemplars.is_empty());
     assert!(function(&seen, "untraced").exemplars.is_empty());
-    let kept = &function(&seen, "traced").exemplars;
+    let kept = &function(&seen, traced).exemplars;
     assert_eq!(kept.len(), 2, "one a bucket: {kept:?}");
     assert!(kept.iter().all(|e| e.trace_id == "07".repeat(16) && e.span_id == "07".repeat(8)));
     assert!(kept[0].value_ns >= 20_000 && kept[1].value_ns >= 3_000_000);
@@ -1004,12 +1071,30 @@ fn tracing_layer() {
     use tracing_subscriber::layer::SubscriberExt as _;
 
     let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
+    let most = 3 * recorder_ns();
     tracing::subscriber::with_default(subscriber, || {
-        for _ in 0..3 {
-            let outer = tracing::info_span!("outer_span");
-            let _entered = outer.enter();
-            tracing::info_span!("inner_span").in_scope(|| spin(Duration::from_millis(2)));
-        }
+        let spans = || {
+            for _ in 0..3 {
+                let outer = tracing::info_span!("outer_span");
+                let _entered = outer.enter();
+                tracing::info_span!("inner_span").in_scope(|| spin(Duration::from_millis(2)));
+            }
+        };
+        spans();
+        let mut before = perf_sdk::snapshot();
+        assert_eq!(function(&before, "outer_span").calls.ok, 3);
+        assert_eq!(function(&before, "inner_span").calls.ok, 3);
+        // Between the two are the recorder, and others that ran meanwhile.
+        eventually(|| {
+            spans();
+            let now = perf_sdk::snapshot();
+            let seen = now.subtract(&before);
+            before = now;
+            let (outer, inner) = (function(&seen, "outer_span"), function(&seen, "inner_span"));
+            assert!(inner.inclusive.wall_ns >= 6_000_000);
+            let between = outer.inclusive.wall_ns - outer.exclusive.wall_ns - inner.inclusive.wall_ns;
+            if between < most { Ok(()) } else { Err(format!("{between} ns of at most {most}")) }
+        });
         let open = AtomicBool::new(false);
         let gate = Gate { open: &open, spin: Duration::from_millis(1) };
         let mut future = pin!(tracing::Instrument::instrument(gate, tracing::info_span!("future_span")));
@@ -1019,13 +1104,8 @@ fn tracing_layer() {
         assert!(poll(future.as_mut()).is_ready());
     });
     let seen = perf_sdk::snapshot();
-    assert_eq!(function(&seen, "outer_span").calls.ok, 3);
-    assert_eq!(function(&seen, "inner_span").calls.ok, 3);
     assert_eq!(function(&seen, "outer_span").module, "scenario");
     assert!(node(&seen, &["outer_span", "inner_span"]).is_some());
-    let (outer, inner) = (function(&seen, "outer_span"), function(&seen, "inner_span"));
-    assert!(inner.inclusive.wall_ns >= 6_000_000);
-    assert!((outer.inclusive.wall_ns - outer.exclusive.wall_ns - inner.inclusive.wall_ns) < 3 * RECORDER_NS);
     let future = function(&seen, "future_span").future.unwrap_or_default();
     assert!(future.busy_ns >= 2_000_000 && future.idle_ns >= 10_000_000, "{future:?}");
 }
@@ -1061,7 +1141,7 @@ fn tasks_belong_to_their_spawner() {
     async fn work(n: u64) -> Vec<Vec<u8>> {
         tokio::time::sleep(Duration::from_millis(1)).await;
         perf_sdk::measure("inner", || {
-            spin(Duration::from_millis(1));
+            burn(Duration::from_millis(1));
             (0..20).map(|_| vec![n as u8; 50_000]).collect()
         })
     }
@@ -1091,7 +1171,7 @@ fn tasks_belong_to_their_spawner() {
     assert_eq!(at(&["handler", "spawner", "task"]).calls, 20);
     let inner = at(&["handler", "spawner", "task", "inner"]);
     assert_eq!(inner.calls, 20);
-    assert!(inner.inclusive.cpu_ns > 10_000_000, "{inner:?}");
+    assert!(inner.inclusive.cpu_ns > 19_000_000, "{inner:?}");
     assert!((15 << 20..25 << 20).contains(&inner.live.bytes), "{inner:?}");
     assert!(at(&["handler", "spawner"]).exclusive.wall_ns >= 0, "it does not pay for its tasks");
     assert_eq!(at(&["other spawner", "task", "inner"]).calls, 1);

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::snapshot::{Address, CpuProfile, CpuStack, HeapStacks};
 use perf_sdk::{Builder, Handle, profiled};
-use perf_sdk_tests::{exit_now, fork, function, process_cpu, wait_for};
+use perf_sdk_tests::{eventually, exit_now, fork, function, process_cpu, thread_cpu, until, wait_for};
 
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -113,14 +113,29 @@ fn beside<T>(threads: usize, capture: impl FnOnce() -> T) -> T {
     STOP.store(false, Relaxed);
     thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| busy(Duration::from_secs(60)));
+            scope.spawn(|| busy(Duration::MAX));
         }
-        // The first samples of a thread say where its stack is.
-        thread::sleep(Duration::from_millis(300));
-        let captured = capture();
-        STOP.store(true, Relaxed);
-        captured
+        let _stops = Stops(&STOP, true);
+        until_known(|| thread::sleep(Duration::from_millis(100)));
+        capture()
     })
+}
+
+/// Waits until the stacks of threads that are busy are known, or does `meanwhile`: the first
+/// samples of a thread say where its stack is.
+fn until_known(meanwhile: impl Fn()) {
+    meanwhile();
+    let Some(mut before) = CpuProfile::take().filter(|profile| profile.engine != "pprof") else { return };
+    until("stacks of threads to be known", || {
+        meanwhile();
+        let Some(now) = CpuProfile::take() else { return true };
+        let (samples, leaves) = (now.samples - before.samples, now.leaf_only - before.leaf_only);
+        if samples < 10 {
+            return false;
+        }
+        before = now;
+        leaves <= samples / 10
+    });
 }
 
 /// Sets the flag when it drops: threads that wait for it end even where a scenario fails.
@@ -129,15 +144,6 @@ struct Stops<'a>(&'a AtomicBool, bool);
 impl Drop for Stops<'_> {
     fn drop(&mut self) {
         self.0.store(self.1, Relaxed);
-    }
-}
-
-/// Waits until `is_so`, ten seconds at most.
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(10), "waited for {what}");
-        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -244,9 +250,9 @@ fn both(mut sum: u64, steps: u64) -> u64 {
 }
 
 #[inline(never)]
-fn split(time: Duration) -> u64 {
-    let (start, mut sum, mut random) = (Instant::now(), 1, 0x9e37_79b9_7f4a_7c15_u64);
-    while start.elapsed() < time {
+fn split() -> u64 {
+    let (mut sum, mut random) = (1, 0x9e37_79b9_7f4a_7c15_u64);
+    while !STOP.load(Relaxed) {
         // Rounds of one length would go in step with the samples.
         random ^= random << 13;
         random ^= random >> 7;
@@ -256,12 +262,21 @@ fn split(time: Duration) -> u64 {
     sum
 }
 
+/// Of at least a second of CPU time.
 fn split_profile() -> CpuProfile {
     let handle = start();
     thread::scope(|scope| {
-        scope.spawn(|| black_box(split(Duration::from_secs(4))));
-        thread::sleep(Duration::from_millis(300));
-        handle.cpu_profile(Duration::from_secs(3), Some(4_000)).unwrap()
+        let _stops = Stops(&STOP, true);
+        scope.spawn(|| black_box(split()));
+        until_known(|| thread::sleep(Duration::from_millis(100)));
+        let mut time = Duration::from_secs(3);
+        eventually(|| {
+            let profile = handle.cpu_profile(time, Some(4_000)).unwrap();
+            // Where others take the processors it takes longer.
+            time *= 2;
+            let used = Duration::from_nanos(profile.process_ns);
+            if used > Duration::from_secs(1) { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
+        })
     })
 }
 
@@ -293,43 +308,66 @@ fn stripped() {
     println!("{:.2} {:.2} {}", share(known), share(placed), profile.stacks.len());
 }
 
+/// On the CPU for so long, however busy the machine is.
+#[inline(never)]
+fn spin_cpu(cpu: Duration) -> u64 {
+    let (start, mut sum) = (thread_cpu(), 1_u64);
+    while thread_cpu() - start < cpu {
+        sum = work(sum);
+    }
+    sum
+}
+
 #[profiled]
 async fn asynchronous() -> u64 {
-    let first = spin(Duration::from_millis(300));
+    let first = spin_cpu(Duration::from_millis(300));
     tokio::task::yield_now().await;
-    first.wrapping_add(spin(Duration::from_millis(300)))
+    first.wrapping_add(spin_cpu(Duration::from_millis(300)))
 }
 
 /// Samples know the profiled function that they were taken in, over awaits, and agree with its exact CPU time.
 fn scopes() {
     let handle = start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    runtime.block_on(async {
-        let tasks: Vec<_> = (0..4).map(|_| tokio::spawn(asynchronous())).collect();
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
-    burn(Duration::from_millis(800));
-    thread::sleep(Duration::from_millis(400));
-    let profile = CpuProfile::take().unwrap();
-    let of = |name: &str| -> u64 {
-        let is_in = |stack: &&CpuStack| stack.scope.last().is_some_and(|scope| scope.name == name);
-        profile.stacks.iter().filter(is_in).map(|stack| stack.cpu_ns).sum()
+    let work = || {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..4).map(|_| tokio::spawn(asynchronous())).collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        burn(Duration::from_millis(800));
     };
-    let snapshot = handle.snapshot();
-    for name in ["asynchronous", "busy"] {
-        let exact = function(&snapshot, name).exclusive.cpu_ns;
-        let (sampled, exact) = (of(name) as f64, exact as f64);
-        println!("{name}: {sampled} of {exact}");
-        assert!((0.75..1.25).contains(&(sampled / exact)), "{name}: {sampled} sampled, {exact} exact");
-        let beside = function(&snapshot, name);
-        assert!(beside.stack_samples > 20 && beside.sampled_cpu_ns as f64 >= sampled, "{beside:?}");
-    }
-    let threads: Vec<&str> = profile.stacks.iter().map(|stack| stack.thread.as_str()).collect();
-    assert!(threads.contains(&"tokio-rt-worker") && threads.contains(&"stacks"), "{threads:?}");
-    let sampling = snapshot.stacks.unwrap();
-    assert!(sampling.coverage().unwrap() > 0.85 && sampling.refused == 0, "{sampling:?}");
+    // The sampler has to see threads first, which it does late where others take the processors.
+    let (mut sampled_before, mut exact_before) = ([0.0; 2], [0.0; 2]);
+    eventually(|| {
+        work();
+        // What is due.
+        thread::sleep(Duration::from_millis(400));
+        let profile = CpuProfile::take().unwrap();
+        let of = |name: &str| -> u64 {
+            let is_in = |stack: &&CpuStack| stack.scope.last().is_some_and(|scope| scope.name == name);
+            profile.stacks.iter().filter(is_in).map(|stack| stack.cpu_ns).sum()
+        };
+        let snapshot = handle.snapshot();
+        for (at, name) in ["asynchronous", "busy"].into_iter().enumerate() {
+            let (sampled, exact) = (of(name) as f64, function(&snapshot, name).exclusive.cpu_ns as f64);
+            let ratio = (sampled - sampled_before[at]) / (exact - exact_before[at]);
+            (sampled_before[at], exact_before[at]) = (sampled, exact);
+            println!("{name}: {ratio}, {sampled} of {exact} in all");
+            if !(0.75..1.25).contains(&ratio) {
+                return Err(format!("{name}: {ratio}, {sampled} sampled, {exact} exact in all"));
+            }
+            let beside = function(&snapshot, name);
+            assert!(beside.stack_samples > 20 && beside.sampled_cpu_ns as f64 >= sampled, "{beside:?}");
+        }
+        let threads: Vec<&str> = profile.stacks.iter().map(|stack| stack.thread.as_str()).collect();
+        assert!(threads.contains(&"tokio-rt-worker") && threads.contains(&"stacks"), "{threads:?}");
+        let sampling = snapshot.stacks.unwrap();
+        assert_eq!(sampling.refused, 0, "{sampling:?}");
+        let coverage = sampling.coverage().unwrap();
+        if coverage > 0.85 { Ok(()) } else { Err(format!("{sampling:?}")) }
+    });
 }
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
@@ -360,8 +398,10 @@ fn taken_signal() {
 /// One that takes it later has it to itself after a look.
 fn taken_over() {
     let handle = start();
-    busy(Duration::from_millis(300));
-    assert!(CpuProfile::take().unwrap().samples > 0);
+    until("samples", || {
+        busy(Duration::from_millis(60));
+        CpuProfile::take().unwrap().samples > 0
+    });
     take_signal();
     let is_told = || handle.snapshot().profiler.stacks == "the program took over the signal SIGURG";
     until("the sampler to see it", is_told);
@@ -375,6 +415,15 @@ fn limit(resource: libc::__rlimit_resource_t, most: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
     // SAFETY: a valid limit.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
+}
+
+/// The first profile with so many samples: where others take the processors, a thread may hardly
+/// run while one is taken.
+fn sampled(mut take: impl FnMut() -> Option<CpuProfile>, samples: u64) -> CpuProfile {
+    eventually(|| {
+        let profile = take().expect("stacks are sampled");
+        if profile.samples >= samples { Ok(profile) } else { Err(format!("{} samples", profile.samples)) }
+    })
 }
 
 /// More threads than timers: the rest is sampled, and the figures say who is missing.
@@ -393,7 +442,7 @@ fn pending_signals() {
             });
         }
         until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= 36));
-        handle.cpu_profile(Duration::from_secs(2), None).unwrap()
+        sampled(|| handle.cpu_profile(Duration::from_secs(2), None), 1)
     });
     assert!(profile.refused >= 36 && profile.samples > 0, "{} refused, {} samples", profile.refused, profile.samples);
     assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());
@@ -412,7 +461,10 @@ fn descriptors() {
                 }
             });
         }
-        beside(2, || handle.cpu_profile(Duration::from_secs(1), Some(1_000)).unwrap())
+        beside(2, || {
+            until("threads to be sampled", || handle.snapshot().stacks.is_some_and(|stacks| stacks.threads >= 300));
+            sampled(|| handle.cpu_profile(Duration::from_secs(1), Some(1_000)), 1)
+        })
     });
     println!("{}: {} threads, {} refused", profile.engine, profile.threads, profile.refused);
     assert!(profile.threads >= 300 && profile.refused == 0 && profile.samples > 0, "{}", profile.threads);
@@ -426,15 +478,18 @@ fn forked() {
     burn(Duration::from_millis(300));
     in_child(|| {
         let own = start();
-        burn(Duration::from_millis(500));
-        thread::sleep(Duration::from_millis(300));
-        let profile = CpuProfile::take().unwrap();
+        until("samples in the child", || {
+            burn(Duration::from_millis(100));
+            CpuProfile::take().is_some_and(|profile| profile.samples > 10 && profile.threads >= 1)
+        });
         drop(own);
-        profile.samples > 10 && profile.threads >= 1
+        true
     });
     let before = CpuProfile::take().unwrap().samples;
-    burn(Duration::from_millis(300));
-    assert!(CpuProfile::take().unwrap().samples > before + 10);
+    until("samples in the parent", || {
+        burn(Duration::from_millis(100));
+        CpuProfile::take().unwrap().samples > before + 10
+    });
     drop(handle);
 }
 
@@ -472,8 +527,7 @@ fn keep() -> [Vec<Vec<u8>>; 2] {
 fn heap_stacks() {
     let handle = builder().heap("4KiB").start().unwrap();
     // Where this thread's stack is.
-    burn(Duration::from_millis(300));
-    thread::sleep(Duration::from_millis(300));
+    until_known(|| burn(Duration::from_millis(100)));
     let kept = keep();
     let stacks = HeapStacks::take().unwrap();
     let held = |function: &str| -> u64 {
@@ -557,12 +611,11 @@ fn quiet() {
         scope.spawn(|| {
             // SAFETY: no arguments, cannot fail.
             println!("{}", unsafe { libc::gettid() });
-            busy(Duration::from_secs(60));
+            busy(Duration::MAX);
         });
+        let _stops = Stops(&STOP, true);
         until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples >= 40));
-        let profile = handle.cpu_profile(Duration::from_millis(700), None).unwrap();
-        STOP.store(true, Relaxed);
-        assert!(profile.samples > 0);
+        sampled(|| handle.cpu_profile(Duration::from_millis(700), None), 1);
     });
 }
 

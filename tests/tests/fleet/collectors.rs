@@ -1,5 +1,6 @@
 //! Grafana Alloy and Parca fetch each of our profiles: held to what both check before they take one.
 
+use perf_sdk_tests::eventually;
 use perf_sdk_tests::http::get;
 use perf_sdk_tests::pprof::Profile;
 
@@ -43,8 +44,13 @@ fn alloy_and_parca_take_every_profile() {
     ];
     for (place, types, period, function) in profiles {
         let path = if place.starts_with('/') { place.to_owned() } else { format!("/debug/pprof/{place}") };
-        let answer = get(service.address, &path);
-        assert_eq!(answer.status, 200, "{place}: {}", answer.text());
+        // A machine that is busy with others may have nothing to see in a second.
+        let answer = eventually(|| {
+            let answer = get(service.address, &path);
+            assert_eq!(answer.status, 200, "{place}: {}", answer.text());
+            let sums = Profile::read(&answer.body).sums_of(function);
+            if sums.iter().any(|sum| *sum > 0) { Ok(answer) } else { Err(format!("{place}: nothing of {function}")) }
+        });
         assert_eq!(answer.header("content-type"), Some("application/octet-stream"), "{place}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{place}");
         let name = path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
@@ -56,6 +62,5 @@ fn alloy_and_parca_take_every_profile() {
         let profile = Profile::read(&answer.body);
         profile.assert_collectable(place);
         assert_eq!((profile.types().as_slice(), profile.period()), (types, period), "{place}");
-        assert!(profile.sums_of(function).iter().any(|sum| *sum > 0), "{place}: {:?}", profile.sums_of(function));
     }
 }

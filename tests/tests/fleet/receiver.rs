@@ -5,7 +5,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 /// What is done with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +118,7 @@ impl Drop for Receiver {
 
 /// `None`: the peer went away.
 fn serve(mut stream: TcpStream, act: Act) -> Option<Request> {
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(perf_sdk_tests::PATIENCE)).unwrap();
     let (mut all, mut block) = (Vec::new(), [0; 4_096]);
     let end = loop {
         let read = stream.read(&mut block).ok().filter(|read| *read > 0)?;

@@ -4,12 +4,14 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+pub(crate) use perf_sdk_tests::until;
 
 /// One at a time: each is busy, and is looked at for when it does what.
 static TURN: Mutex<()> = Mutex::new(());
 
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
+fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -26,8 +28,11 @@ pub(crate) struct Service {
 pub(crate) struct Ended {
     /// What stopping the profiler took.
     pub(crate) took: Duration,
-    /// CPU time of the process up to then.
-    pub(crate) used: Duration,
+    /// CPU time of the busy thread when it was first seen in a sample, and at its end, nanoseconds.
+    pub(crate) used: [u64; 2],
+    /// All samples in the scope of the busy thread, and the CPU time that they stand for,
+    /// nanoseconds.
+    pub(crate) sampled: [i64; 2],
     /// Of the profiler's last word: by what, then how many were delivered, lost and wait.
     pub(crate) counts: Vec<(String, [u64; 3])>,
     /// All that it said.
@@ -56,9 +61,9 @@ impl Service {
         let mut said = String::new();
         self.out.read_to_string(&mut said).unwrap();
         assert!(self.child.wait().unwrap().success(), "{said}");
-        let number = |word: &str| {
-            let line = said.lines().find_map(|line| line.strip_prefix(word));
-            Duration::from_millis(line.and_then(|text| text.trim().parse().ok()).unwrap_or_else(|| panic!("{said}")))
+        let numbers = |word: &str| -> Vec<u64> {
+            let line = said.lines().find_map(|line| line.strip_prefix(word)).unwrap_or_else(|| panic!("{said}"));
+            line.split_whitespace().map(|text| text.parse().unwrap_or_else(|_| panic!("{said}"))).collect()
         };
         let last = said.split("after\n").last().unwrap_or_default();
         let counts = last.lines().map(|line| {
@@ -66,7 +71,14 @@ impl Service {
             let [by, ok, failed, waiting, ..] = words[..] else { panic!("{line}") };
             (by.to_owned(), [ok, failed, waiting].map(|number| number.parse().unwrap()))
         });
-        Ended { took: number("ended "), used: number("used "), counts: counts.collect(), said: said.clone() }
+        let [used, sampled] = ["used ", "sampled "].map(|word| [0, 1].map(|at| numbers(word)[at]));
+        Ended {
+            took: Duration::from_millis(numbers("ended ")[0]),
+            used,
+            sampled: sampled.map(|number| number as i64),
+            counts: counts.collect(),
+            said: said.clone(),
+        }
     }
 }
 
@@ -74,14 +86,5 @@ impl Drop for Service {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         let _ = self.child.wait();
-    }
-}
-
-/// Waits until it is so, twenty seconds at most.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(20), "waited for {what}");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }

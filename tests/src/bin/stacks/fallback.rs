@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perf_sdk::snapshot::CpuProfile;
 
 use super::resident::resident;
-use super::{HANDLED, beside, builder, burn, busy, cpu_ns, in_child, seconds, until};
+use super::{HANDLED, beside, builder, burn, busy, cpu_ns, eventually, in_child, sampled, seconds, until};
 
 const ON: &str = "on, pprof, while a profile is taken";
 const HANDLED_BY_PROGRAM: &str = "the program handles the signal SIGPROF itself";
@@ -50,7 +50,7 @@ pub(super) fn pprof_crate() {
     for (hz, threads) in [(99, 1), (99, 2), (1_000, 2)] {
         assert!([libc::SIG_DFL, libc::SIG_IGN].contains(&handler()), "no handler between two profiles");
         let before = handle.snapshot().stacks.unwrap();
-        let profile = beside(threads, || handle.cpu_profile(seconds("SECONDS", 2), Some(hz)).unwrap());
+        let profile = beside(threads, || sampled(|| handle.cpu_profile(seconds("SECONDS", 2), Some(hz)), 6));
         println!(
             "{} at {hz} × {threads}: coverage {:.3}, {} samples, {} stacks, cut {}",
             profile.engine,
@@ -65,7 +65,7 @@ pub(super) fn pprof_crate() {
             profile.samples * (1_000_000_000 / u64::from(hz)),
             "a sample is a period, no more"
         );
-        assert!(profile.samples > 5 && profile.coverage() > 0.0, "{} samples", profile.samples);
+        assert!(profile.coverage() > 0.0, "{} samples", profile.samples);
         let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
         let whole = cpu_ns(&profile, |path| {
             path.iter().any(|name| name.ends_with("stacks::spin")) && path.iter().any(|name| name.contains("busy"))
@@ -86,16 +86,22 @@ pub(super) fn pprof_crate() {
     burn(Duration::from_millis(100));
     assert_eq!(handle.snapshot().stacks.unwrap(), sampled, "on demand only");
     // Two at a time see the same samples, the second one from its beginning.
-    let (long, short) = beside(1, || {
+    let both = || {
         thread::scope(|scope| {
             let long = scope.spawn(|| handle.cpu_profile(Duration::from_millis(2_000), Some(250)).unwrap());
             thread::sleep(Duration::from_millis(500));
             let short = handle.cpu_profile(Duration::from_millis(500), Some(100)).unwrap();
             (long.join().unwrap(), short)
         })
+    };
+    let long = beside(1, || {
+        eventually(|| {
+            let (long, short) = both();
+            println!("{} samples, {} of them in a part", long.samples, short.samples);
+            let is_part = short.samples > 0 && long.samples > short.samples;
+            if is_part { Ok(long) } else { Err(format!("{} of {}", short.samples, long.samples)) }
+        })
     });
-    println!("{} samples, {} of them in a part", long.samples, short.samples);
-    assert!(short.samples > 0 && long.samples > short.samples);
     assert_eq!(long.stacks.iter().map(|stack| stack.samples).sum::<u64>(), long.samples);
     in_child(|| {
         let own = builder().stacks("pprof").start().unwrap();
@@ -126,11 +132,12 @@ pub(super) fn prof_taken_over() {
     let ours = builder().stacks("pprof").start().unwrap();
     let profile = beside(1, || {
         thread::scope(|scope| {
-            let taken = scope.spawn(|| ours.cpu_profile(Duration::from_secs(2), None).unwrap());
+            let taken = scope.spawn(|| ours.cpu_profile(Duration::from_secs(4), None).unwrap());
             until("a profile to begin", || ![libc::SIG_DFL, libc::SIG_IGN].contains(&handler()));
             thread::sleep(Duration::from_millis(300));
             handle_it();
-            thread::sleep(Duration::from_millis(600));
+            until("it to be seen", || ours.snapshot().profiler.stacks == HANDLED_BY_PROGRAM);
+            thread::sleep(Duration::from_millis(300));
             let before = HANDLED.load(Relaxed);
             busy(Duration::from_millis(300));
             assert_eq!(HANDLED.load(Relaxed), before);
