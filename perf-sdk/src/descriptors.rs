@@ -1,24 +1,35 @@
 //! Descriptors that the profiler holds, which a forked child closes: otherwise it would keep the endpoint's port from the
 //! program that is started anew.
+#![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
-use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+#[cfg(unix)]
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst};
+use std::time::Duration;
+#[cfg(unix)]
+use std::time::Instant;
 
+#[cfg(unix)]
 use crate::fork::{self, Hook};
 
-/// At most; there are five or six.
-const MOST: usize = 64;
+/// At most: those of the endpoint, its connections, and files that are being read or written.
+const MOST: usize = 512;
 const NONE: i32 = -1;
 
 static HELD: [AtomicI32; MOST] = [const { AtomicI32::new(NONE) }; MOST];
-static HOOK: Hook = Hook { before: None, parent: None, child: close_all };
 
 /// A descriptor that forked children do not keep, until this drops. It drops before the descriptor is closed.
 #[derive(Debug)]
-pub(crate) struct Held(RawFd);
+pub(crate) struct Held(i32);
 
+#[cfg(unix)]
 impl Held {
+    /// That of `opened`, which closes it after this has dropped.
+    pub(crate) fn of(opened: &impl AsRawFd) -> Self {
+        Self::new(opened.as_raw_fd())
+    }
+
     pub(crate) fn new(descriptor: RawFd) -> Self {
         fork::register(&HOOK);
         let _ = HELD.iter().any(|place| place.compare_exchange(NONE, descriptor, Relaxed, Relaxed).is_ok());
@@ -26,13 +37,75 @@ impl Held {
     }
 }
 
+#[cfg(not(unix))]
+impl Held {
+    pub(crate) fn of<T>(_: &T) -> Self {
+        Self(NONE)
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
-        let _ = HELD.iter().any(|place| place.compare_exchange(self.0, NONE, Relaxed, Relaxed).is_ok());
+        let _ =
+            self.0 != NONE && HELD.iter().any(|place| place.compare_exchange(self.0, NONE, Relaxed, Relaxed).is_ok());
+    }
+}
+
+#[cfg(unix)]
+static HOOK: Hook = Hook {
+    before: Some(wait_for_changes),
+    parent: Some(|| FORKING.store(false, Release)),
+    child: || {
+        FORKING.store(false, Release);
+        CHANGING.store(0, Relaxed);
+        close_all();
+    },
+};
+
+/// Threads between opening a descriptor and saying so, or the other way round. A fork waits for them, but not for long.
+static CHANGING: AtomicU32 = AtomicU32::new(0);
+static FORKING: AtomicBool = AtomicBool::new(false);
+#[cfg(unix)]
+const PATIENCE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_micros(50);
+
+#[cfg(unix)]
+fn wait_for_changes() {
+    let start = Instant::now();
+    FORKING.store(true, SeqCst);
+    while CHANGING.load(SeqCst) > 0 && start.elapsed() < PATIENCE {
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// While it lives nobody forks.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) struct Changing(());
+
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+impl Changing {
+    /// For moments, in which a descriptor is opened and [`Held`], or no longer held and closed.
+    pub(crate) fn begin() -> Self {
+        loop {
+            CHANGING.fetch_add(1, SeqCst);
+            if !FORKING.load(SeqCst) {
+                return Self(());
+            }
+            CHANGING.fetch_sub(1, SeqCst);
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        CHANGING.fetch_sub(1, SeqCst);
     }
 }
 
 /// In a forked child. What an epoll instance of ours watches is ours too: connections, and what wakes the endpoint's thread.
+#[cfg(unix)]
 fn close_all() {
     for place in &HELD {
         let descriptor = place.load(Relaxed);
@@ -53,6 +126,7 @@ fn close_all() {
     }
 }
 
+#[cfg(unix)]
 fn close(descriptor: RawFd) {
     // SAFETY: the profiler's own, which nobody uses in this process: the threads that did are the parent's.
     unsafe { libc::close(descriptor) };
@@ -122,7 +196,6 @@ pub(crate) fn watching(descriptor: RawFd) -> Vec<RawFd> {
 
 #[cfg(all(test, target_os = "linux", not(miri)))]
 mod tests {
-    use std::os::fd::AsRawFd as _;
     use std::os::unix::net::UnixStream;
 
     use super::*;

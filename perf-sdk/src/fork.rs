@@ -38,6 +38,7 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static FORKING: AtomicBool = AtomicBool::new(false);
 
 /// Tells a process from its forked children.
+#[cfg_attr(not(feature = "push"), allow(dead_code))]
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Acquire)
 }
@@ -283,9 +284,9 @@ mod tests {
     fn hooks_run_on_both_sides() {
         static SEEN: AtomicU32 = AtomicU32::new(0);
         static HOOK: Hook = Hook {
-            before: Some(|| drop(SEEN.fetch_add(1, Relaxed))),
-            parent: Some(|| drop(SEEN.fetch_add(10, Relaxed))),
-            child: || drop(SEEN.fetch_add(100, Relaxed)),
+            before: Some(|| _ = SEEN.fetch_add(1, Relaxed)),
+            parent: Some(|| _ = SEEN.fetch_add(10, Relaxed)),
+            child: || _ = SEEN.fetch_add(100, Relaxed),
         };
         register(&HOOK);
         register(&HOOK);

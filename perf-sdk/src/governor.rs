@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::background::Background;
 use crate::clock::ThreadCpu;
+use crate::headroom;
 use crate::record::{Governor, OwnThread};
 
 /// Between two looks; shorter at first, when nothing is known of the load.
@@ -26,7 +27,9 @@ pub(crate) fn keep(share: f64) -> io::Result<Background> {
             }
             // Not the time that others had the processor.
             let start_ns = ThreadCpu::cpu_now_ns();
-            governor.look();
+            if headroom::is_there(headroom::TURN_BYTES) {
+                governor.look();
+            }
             let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
             let interval = if look < FIRST_LOOKS { FIRST_INTERVAL } else { INTERVAL };
             pause = interval.max(spent * LOOK_SHARE);

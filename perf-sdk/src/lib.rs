@@ -27,7 +27,7 @@ mod background;
 mod clock;
 #[cfg(feature = "enabled")]
 mod config;
-#[cfg(all(feature = "enabled", unix))]
+#[cfg(feature = "enabled")]
 mod descriptors;
 mod error;
 pub mod export;

@@ -7,6 +7,8 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::descriptors::Held;
+
 /// Names that are tried: each has 64 random bits.
 const ATTEMPTS: u32 = 16;
 
@@ -19,6 +21,7 @@ const ATTEMPTS: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct NewFile {
     temporary: PathBuf,
+    _held: Held,
     file: File,
 }
 
@@ -34,7 +37,7 @@ impl NewFile {
             called.push(format!("-{:016x}{suffix}", random()));
             let temporary = goal.with_file_name(called);
             match create(&temporary) {
-                Ok(file) => return Ok(Self { temporary, file }),
+                Ok(file) => return Ok(Self { temporary, _held: Held::of(&file), file }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(error),
             }

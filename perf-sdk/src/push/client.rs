@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::answer::{self, Head};
 use super::target::Target;
+use crate::descriptors::Held;
 
 /// For a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -62,6 +63,7 @@ pub(super) fn post(target: &Target, request: &Request, deadline: &dyn Fn() -> In
     let broken = |what: &'static str| move |error: io::Error| Failure::Broken(format!("{what}: {error}"));
     let addresses = (target.host.as_str(), target.port).to_socket_addrs().map_err(broken("no address"))?;
     let mut stream = connect(addresses, deadline).map_err(broken("no connection"))?;
+    let _held = Held::of(&stream);
     let mut head = format!(
         "POST {}{} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {}\r\nContent-Length: {}\r\nConnection: close\r\n",
         target.prefix,

@@ -15,6 +15,7 @@ use super::plan::{Plan, Protocol, Push};
 use super::random;
 use super::windows::{Profile, Windows};
 use crate::background::{Background, Pauses};
+use crate::headroom;
 use crate::memory;
 use crate::record::OwnThread;
 
@@ -66,7 +67,11 @@ fn deliver(plan: &Plan, pauses: &Pauses) {
         let goes_on = pauses.wait(attempt.min(due).saturating_duration_since(now));
         // What a request took of the end is not there for another profile.
         let is_late = ending.deadline().is_some_and(|end| end <= Instant::now());
-        if !is_late && (!goes_on || Instant::now() >= due) {
+        let is_due = !is_late && (!goes_on || Instant::now() >= due);
+        if is_due && !headroom::is_there(headroom::TURN_BYTES) {
+            // The next window begins where this one did.
+            due = Instant::now() + plan.interval;
+        } else if is_due {
             let mut missing = Vec::new();
             let profiles = windows.turn(&mut missing);
             due = Instant::now() + plan.interval;

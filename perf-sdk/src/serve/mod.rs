@@ -10,6 +10,7 @@ mod foreign;
 pub(crate) mod fuzz;
 mod host;
 mod html;
+mod kept;
 mod leaks_page;
 mod page;
 mod places;

@@ -152,7 +152,7 @@ mod tests {
     fn who_is_slow_is_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
-        let (mut slow, mut cx) = (Progress::new(ByTurns(false)), Context::from_waker(std::task::Waker::noop()));
+        let (mut slow, mut cx) = (Progress::new(ByTurns(false), None), Context::from_waker(std::task::Waker::noop()));
         let mut before = None;
         for _ in 0..3 {
             assert!(Pin::new(&mut slow).poll_write(&mut cx, b"bytes").is_pending());

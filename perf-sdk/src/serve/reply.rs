@@ -13,6 +13,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use super::places::Places;
 use super::policy;
 use crate::export::safe;
+use crate::headroom;
 use crate::record;
 use crate::snapshot::Snapshot;
 
@@ -59,11 +60,21 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// What a request takes beside its answer, which is bounded elsewhere.
+fn check_headroom() -> Result<(), Refusal> {
+    if headroom::is_there(2 * headroom::TURN_BYTES) {
+        return Ok(());
+    }
+    let text = "the process has no memory left that this could be made in; try again later";
+    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
+}
+
 /// Work of milliseconds: beside the tasks of a runtime that has threads for it, at once on a runtime of one thread, such
 /// as our own, which must answer even when the process can start no further thread.
 pub(super) async fn work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
+    check_headroom()?;
     let work = || record::own_work(work);
     if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
         return work();
@@ -102,6 +113,7 @@ impl LongWork {
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
         use std::sync::{Arc, Mutex, PoisonError};
+        check_headroom()?;
         let place = match self.waiting.take() {
             Some(_waits) => self.threads.wait(self.patience).await,
             None => None,

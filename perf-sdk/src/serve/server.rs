@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::access::{self, Access, Local};
 use super::connections::{Answering, Connections, Seat};
+use super::kept::{Kept, Opened};
 use super::progress::Progress;
 use super::reply::Refusal;
 use super::routes;
@@ -32,6 +33,7 @@ use super::socket::{self, SocketFile};
 use super::token::Token;
 use crate::background::Background;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
+use crate::descriptors::Changing;
 use crate::error::Error;
 use crate::record::OwnThread;
 
@@ -247,9 +249,9 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        match listener.accept().await {
+        match accept(|cx| listener.poll_accept(cx)).await {
             Ok((stream, _)) => {
-                let local = stream.local_addr().ok().map(|address| Local(address.ip()));
+                let local = stream.get().and_then(|stream| stream.local_addr().ok()).map(|address| Local(address.ip()));
                 admit(&connections, stream, routes.clone(), local).await;
             }
             Err(error) => not_accepted(&error, &connections).await,
@@ -265,11 +267,22 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFil
     let Ok(listener) = tokio::net::UnixListener::from_std(listener) else { return };
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
-        match listener.accept().await {
+        match accept(|cx| listener.poll_accept(cx)).await {
             Ok((stream, _)) => admit(&connections, stream, routes.clone(), None).await,
             Err(error) => not_accepted(&error, &connections).await,
         }
     }
+}
+
+/// A new connection, which no fork comes in between.
+async fn accept<S: Opened, A>(
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
+) -> io::Result<(Kept<S>, A)> {
+    std::future::poll_fn(|cx| {
+        let _changing = Changing::begin();
+        poll(cx).map_ok(|(stream, address)| (Kept::new(stream), address))
+    })
+    .await
 }
 
 /// Out of descriptors, or the peer is gone already: neither gets better by trying at once.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use super::flock;
+use crate::descriptors::Held;
 
 const PREFIX: &str = "perf-sdk-";
 const SUFFIX: &str = ".token";
@@ -27,6 +28,7 @@ const MOST_ENTRIES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
+    _held: Held,
     /// Open, for its lock.
     file: File,
 }
@@ -41,7 +43,7 @@ impl TokenFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
-            let made = Self { path, file };
+            let made = Self { path, _held: Held::of(&file), file };
             // Another start looked at it between the two steps, and takes it for one that was left
             // behind.
             if flock::lock(&made.file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
@@ -71,7 +73,8 @@ impl TokenFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let made = Self { path: path.to_owned(), file: new_file(path)? };
+        let file = new_file(path)?;
+        let made = Self { path: path.to_owned(), _held: Held::of(&file), file };
         made.write(secret)?;
         Ok(made)
     }
@@ -117,7 +120,7 @@ impl TokenFile {
             let Ok(file) = OpenOptions::new().read(true).custom_flags(options).open(&path) else { continue };
             if file.metadata().is_ok_and(is_ours) && flock::lock(&file).is_ok() {
                 // Removed as its drop, if it is still there.
-                drop(Self { path, file });
+                drop(Self { path, _held: Held::of(&file), file });
             }
         }
     }

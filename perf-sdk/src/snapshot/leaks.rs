@@ -6,6 +6,7 @@ use std::fmt;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "enabled")]
 use crate::fork::Lock;
 
 #[cfg(feature = "enabled")]

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
+use crate::descriptors::Held;
 use crate::sandbox;
 
 /// A regular file. Nothing of it is mapped: somebody may write to it or shorten it at any time,
@@ -15,7 +16,7 @@ pub(super) struct PlainFile {
 
 #[derive(Debug)]
 enum From {
-    File(File),
+    File(#[expect(dead_code, reason = "for what its drop does")] Held, File),
     #[cfg(any(test, perf_fuzz))]
     Memory(Vec<u8>),
 }
@@ -36,7 +37,7 @@ impl PlainFile {
         let file = options.open(path).ok()?;
         // Another file may bear the name by now.
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some(Self { from: From::File(file), length: metadata.len() })
+        Some(Self { from: From::File(Held::of(&file), file), length: metadata.len() })
     }
 
     #[cfg(any(test, perf_fuzz))]
@@ -57,9 +58,9 @@ impl PlainFile {
         }
         match &self.from {
             #[cfg(unix)]
-            From::File(file) => std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset).ok(),
+            From::File(_, file) => std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset).ok(),
             #[cfg(not(unix))]
-            From::File(_) => None,
+            From::File(..) => None,
             #[cfg(any(test, perf_fuzz))]
             From::Memory(memory) => {
                 bytes.copy_from_slice(&memory[offset as usize..end as usize]);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::background::Background;
 use crate::config::OnLeak;
+use crate::headroom;
 use crate::leak::{Detector, Rules};
 use crate::memory;
 use crate::monitor;
@@ -26,6 +27,9 @@ pub(crate) fn start(mut rules: Rules, on_leak: Option<OnLeak>) -> io::Result<Bac
         let mut detector = Detector::new(rules);
         let mut told = Told::default();
         while pauses.wait(Duration::from_nanos(rules.window_ns)) {
+            if !headroom::is_there(headroom::TURN_BYTES) {
+                continue;
+            }
             let leaks = memory::uncounted(|| detector.observe(taker.take()));
             if let Some(OnLeak(tell)) = &on_leak {
                 for finding in told.worse(&leaks) {
