@@ -24,7 +24,7 @@ impl Pages {
 
     /// As [`new`](Self::new), behind `guard` bytes that nobody may touch, in which it begins. Of what is not touched nothing
     /// is asked for.
-    #[cfg(all(feature = "stacks", unix))]
+    #[cfg(all(feature = "stacks", target_os = "linux"))]
     pub(crate) fn guarded(guard: usize, bytes: usize) -> Option<Self> {
         let pages = Self::new(guard + bytes)?;
         // SAFETY: the first pages of the mapping made here.

@@ -6,7 +6,9 @@
 //! that nobody named. What it had begun goes on.
 #![allow(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering::Relaxed};
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Whether the calling thread is under a filter at all.
 ///
@@ -24,6 +26,7 @@ static AT_START: AtomicU64 = AtomicU64::new(UNKNOWN);
 const UNKNOWN: u64 = u64::MAX;
 static IS_TIGHTER: AtomicBool = AtomicBool::new(false);
 /// Where the kernel says how many filters there are, kept open: opening it may be what a filter does not expect.
+#[cfg(target_os = "linux")]
 static STATUS: AtomicI32 = AtomicI32::new(-1);
 
 /// At the profiler's start, and again in a forked child.

@@ -37,6 +37,7 @@ pub(crate) unsafe fn write<T: Copy>(name: &CStr, mut value: T) -> Result<(), Cod
 ///
 /// # Safety
 /// As for [`write`].
+#[cfg(feature = "pool")]
 pub(crate) unsafe fn exchange<T: Copy>(name: &CStr, mut value: T) -> Result<T, Code> {
     let mut before = MaybeUninit::<T>::uninit();
     // SAFETY: room for a `T`, and a valid value; what it means is the caller's promise.
@@ -49,6 +50,7 @@ pub(crate) unsafe fn exchange<T: Copy>(name: &CStr, mut value: T) -> Result<T, C
 ///
 /// # Safety
 /// What `name` does to memory that is in use is the caller's affair.
+#[cfg(feature = "pool")]
 pub(crate) unsafe fn tell(name: &CStr) -> Result<(), Code> {
     // SAFETY: neither reads nor writes a value.
     unsafe { call::<u8>(name, ptr::null_mut(), ptr::null_mut()) }

@@ -139,6 +139,7 @@ fn held(listener: &Listener, runtime: &Runtime) -> Vec<crate::descriptors::Held>
         Listener::Unix(listener, _) => Some(listener.as_raw_fd()),
         Listener::Later(_) => None,
     };
+    #[cfg_attr(not(target_os = "linux"), allow(unused_mut))]
     let mut held: Vec<Held> = own.into_iter().map(Held::new).collect();
     #[cfg(target_os = "linux")]
     if let Ok((one, _other)) = std::os::unix::net::UnixStream::pair()

@@ -10,7 +10,7 @@ use std::sync::atomic::{
 
 use super::gate::Gate;
 use super::lent;
-use super::linux::{self, Alternate, WALK_BYTES};
+use super::linux::{self, Alternate};
 use super::ring::{Facts, LARGE_WORDS, Ring, SMALL_WORDS, Words};
 use super::table::Labels;
 use super::times;
@@ -268,7 +268,7 @@ impl Slot {
                 slot.stack_pointer.store(registers.sp, Relaxed);
             }
             // The walk goes on on the stack that it walks.
-            let has_room = slot.stack().is_some_and(|stack| registers.sp > stack.start + WALK_BYTES as u64);
+            let has_room = slot.stack().is_some_and(|stack| registers.sp > stack.start + linux::WALK_BYTES as u64);
             if !has_room {
                 return 0;
             }

@@ -16,9 +16,9 @@ pub(super) use event::Event;
 #[cfg(feature = "heap")]
 pub(super) use handler::here;
 pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
-pub(super) use handler_stacks::{
-    WALK_BYTES, after_fork as free_handler_stacks, prepare as prepare_handler_stacks, turned_away,
-};
+#[cfg(any(test, feature = "heap"))]
+pub(super) use handler_stacks::WALK_BYTES;
+pub(super) use handler_stacks::{after_fork as free_handler_stacks, prepare as prepare_handler_stacks, turned_away};
 pub(super) use images::{changes, images, is_in_program};
 pub(super) use memory_map::Map;
 pub(super) use own_stack::{learn, own_stack};

@@ -39,11 +39,12 @@ pub(in super::super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
 
 /// Whether a thread blocks our signal, or waits for signals, ours perhaps among them. Of one that has ended: yes.
 ///
-/// **Cost.** Small files of the kernel's are read three times, some 40 µs.
+/// **Cost.** Small files of the kernel's are read three times, some 40 µs. **Blind spot.** A thread that waits for signals
+/// in short turns may be met between two of them, and then gets one of ours.
 pub(in super::super) fn blocks_signal(thread: u32) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
-    // While a thread waits for signals, the kernel does not list those as blocked. So it is asked before and after: a thread
-    // that was not waiting at either time was not in between, unless for microseconds.
+    // While a thread waits for signals, the kernel does not list those as blocked. So it is asked before and after. One that
+    // was woken and waits for a processor to go on counts as running, which nothing here can tell apart.
     let is_waiting =
         || read("syscall").split(' ').next().and_then(|call| call.parse().ok()) == Some(libc::SYS_rt_sigtimedwait);
     if is_waiting() {

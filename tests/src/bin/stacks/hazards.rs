@@ -265,29 +265,27 @@ fn nameless_code() -> *mut u8 {
 /// Threads that wait for all signals get none of ours.
 pub(super) fn waits_for_signals() {
     const THREADS: usize = 100;
-    let _handle = builder().stacks_hz(1_000).start().unwrap();
     static STRAY: AtomicU64 = AtomicU64::new(0);
+    let handle = builder().stacks_hz(1_000).start().unwrap();
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                let start = Instant::now();
                 // SAFETY: sets of signals, and places for results.
                 unsafe {
                     let mut all = std::mem::zeroed();
                     libc::sigfillset(&raw mut all);
                     libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
-                    while start.elapsed() < Duration::from_secs(2) {
-                        spin_in_registers(ROUNDS / 200);
-                        let wait = libc::timespec { tv_sec: 0, tv_nsec: 5_000_000 };
-                        if libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait) == libc::SIGURG {
-                            STRAY.fetch_add(1, Relaxed);
-                        }
+                    spin_in_registers(ROUNDS / 100);
+                    let wait = libc::timespec { tv_sec: 2, tv_nsec: 0 };
+                    if libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait) == libc::SIGURG {
+                        STRAY.fetch_add(1, Relaxed);
                     }
                 }
             });
         }
     });
     assert_eq!(STRAY.load(Relaxed), 0);
+    drop(handle);
 }
 
 /// The address space is used up, as under `ulimit -v`, while threads come and go: whoever needs none goes on.
