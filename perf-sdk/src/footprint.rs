@@ -1,7 +1,7 @@
 //! What the profiler holds in memory of its own, by part, and what it may hold.
 //!
-//! The limit is `PERF_MEMORY`. Half of it is for threads' own records, a quarter for sampling stacks; what threads share may
-//! take whatever is left.
+//! The limit is `PERF_MEMORY`. Half of it is for threads' own records, a quarter for sampling threads, an eighth for the
+//! stacks that were seen and an eighth for names of addresses; what threads share may take whatever is left.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -15,12 +15,18 @@ pub(crate) enum Part {
     Threads,
     /// Records that threads share.
     Shared,
-    /// Rings, alternate signal stacks and tables of sampled stacks.
+    /// What sampling needs for each thread, and unwinding.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Stacks,
+    /// Stacks that were seen.
+    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    Samples,
+    /// Names of addresses.
+    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    Names,
 }
 
-const PARTS: usize = 3;
+const PARTS: usize = 5;
 static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
@@ -53,6 +59,12 @@ pub(crate) fn take(part: Part, bytes: u64) -> bool {
     false
 }
 
+/// The part holds so many bytes more, which it cannot do without.
+#[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+pub(crate) fn add(part: Part, bytes: u64) {
+    HELD[part as usize].fetch_add(bytes, Relaxed);
+}
+
 /// The part holds so many bytes less.
 pub(crate) fn give(part: Part, bytes: u64) {
     HELD[part as usize].fetch_sub(bytes, Relaxed);
@@ -63,6 +75,7 @@ fn fits(part: Part, more: u64) -> bool {
     match part {
         Part::Threads => own <= limit - limit / 2,
         Part::Stacks => own <= limit / 4,
+        Part::Samples | Part::Names => own <= limit / 8,
         Part::Shared => held_bytes().saturating_add(more) <= limit,
     }
 }

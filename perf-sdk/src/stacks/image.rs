@@ -61,6 +61,13 @@ impl Tables {
             };
         fits.then_some(Self { header_at, header, eh_frame_at, eh_frame })
     }
+
+    /// What of them is a copy.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+    pub(super) fn copied_bytes(&self) -> u64 {
+        let copied = |bytes: &Bytes| if matches!(bytes, Bytes::Copied(_)) { bytes.len() as u64 } else { 0 };
+        copied(&self.header) + copied(&self.eh_frame)
+    }
 }
 
 /// An executable or a library.

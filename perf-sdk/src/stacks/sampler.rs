@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Rules};
 use super::host::{Host, LEAST_LOOK, Unavailable};
-use super::image::Image;
+use super::image::{Image, Tables};
 use super::lent;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
@@ -19,6 +19,7 @@ use super::walkers;
 use super::wall::Wall;
 use super::wish::Wish;
 use crate::clock;
+use crate::footprint::{self, Part};
 use crate::headroom;
 #[cfg(feature = "heap")]
 use crate::memory;
@@ -56,6 +57,8 @@ pub(super) struct Sampler {
     /// When to look again, wall time apart.
     next_look: Instant,
     images: Vec<Image>,
+    /// What their tables hold, as far as these are copies.
+    copied_bytes: u64,
     changes: u64,
     began: u64,
     /// What a signal costs outside of its handler.
@@ -73,10 +76,10 @@ pub(super) struct Sampler {
 impl Sampler {
     /// On the thread that will look.
     pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
-        walkers::prepare();
         if !linux::prepare_handler_stacks() {
             return Err(Unavailable::Memory);
         }
+        walkers::prepare();
         match linux::install() {
             Installed::Ours => {}
             Installed::Taken => return Err(Unavailable::Taken),
@@ -100,6 +103,7 @@ impl Sampler {
             wall: None,
             next_look: Instant::now(),
             images: Vec::new(),
+            copied_bytes: 0,
             changes: 0,
             began: clock::wall().ticks(),
             delivery_ns: linux::delivery_ns(),
@@ -392,6 +396,9 @@ impl Sampler {
                 }
             }
         }
+        let copied = self.images.iter().filter_map(|image| image.tables.as_ref()).map(Tables::copied_bytes).sum();
+        footprint::add(Part::Stacks, copied);
+        footprint::give(Part::Stacks, std::mem::replace(&mut self.copied_bytes, copied));
         walkers::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
     }
 }
@@ -400,6 +407,7 @@ impl Drop for Sampler {
     fn drop(&mut self) {
         self.threads.end_all();
         walkers::replace_unwinder(None);
+        footprint::give(Part::Stacks, self.copied_bytes);
     }
 }
 

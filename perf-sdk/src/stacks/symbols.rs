@@ -1,6 +1,7 @@
 //! From addresses to functions, files and lines, inlined calls included.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use super::elf::{Elf, Symbol};
 use super::image::{Image, holding};
 use super::metered::{Kind, Meter, Metered};
 use super::section::{Room, Section};
+use crate::footprint::{self, Part};
 
 /// Where distributions keep debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
@@ -52,25 +54,73 @@ pub(crate) struct Line {
 pub(crate) type Lines = Arc<[Line]>;
 
 /// By image and address within, so that it holds for whatever is loaded there later.
-static KNOWN: Mutex<Option<HashMap<Place, Lines>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<Known<Place>>> = Mutex::new(None);
 /// The process in which it was locked last.
 static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Addresses outside of all images that are known, as somebody else says.
-static ELSEWHERE: Mutex<Option<HashMap<u64, Lines>>> = Mutex::new(None);
+static ELSEWHERE: Mutex<Option<Known<u64>>> = Mutex::new(None);
 
 /// Build id and path of an image, and an address within.
 type Place = (Vec<u8>, String, u64);
+
+/// Names that are remembered, in bounded memory.
+#[derive(Debug)]
+struct Known<K> {
+    lines: HashMap<K, Lines>,
+    bytes: u64,
+}
+
+impl<K> Default for Known<K> {
+    fn default() -> Self {
+        Self { lines: HashMap::new(), bytes: 0 }
+    }
+}
+
+impl<K: Hash + Eq> Known<K> {
+    fn get(&self, key: &K) -> Option<&Lines> {
+        self.lines.get(key)
+    }
+
+    /// `key_bytes` are those that the key holds elsewhere. Where there is no room for it, what was known before is forgotten.
+    fn insert(&mut self, key: K, key_bytes: usize, lines: Lines) {
+        let names: usize = lines.iter().map(|line| line.function.len() + line.file.len()).sum();
+        // The entry, the counts and the lengths beside, and what a table keeps free.
+        let entry = 2 * (size_of::<K>() + size_of::<Lines>()) + 16;
+        let bytes = (entry + key_bytes + names + lines.len() * size_of::<Line>()) as u64;
+        if self.lines.len() == MAX_KNOWN || !footprint::take(Part::Names, bytes) {
+            self.forget();
+            if !footprint::take(Part::Names, bytes) {
+                return;
+            }
+        }
+        self.bytes += bytes;
+        self.lines.insert(key, lines);
+    }
+}
+
+impl<K> Known<K> {
+    fn forget(&mut self) {
+        self.lines = HashMap::new();
+        footprint::give(Part::Names, std::mem::take(&mut self.bytes));
+    }
+}
+
+impl<K> Drop for Known<K> {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
 
 /// Says what is at an address which is in no image, unless that is known.
 #[cfg(feature = "pprof")]
 pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     let Ok(mut elsewhere) = ELSEWHERE.try_lock() else { return };
     let known = elsewhere.get_or_insert_default();
-    if known.len() < MAX_KNOWN {
-        known.entry(address).or_insert_with(|| lines().into());
+    if known.get(&address).is_none() {
+        known.insert(address, 0, lines().into());
     }
 }
 
@@ -83,7 +133,7 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// fewer names.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
     let mut shared = known();
-    let mut own = HashMap::new();
+    let mut own = Known::default();
     let known = match shared.as_deref_mut() {
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
@@ -106,20 +156,19 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
     for (image, mut own) in unknown.into_values() {
         own.sort_unstable();
         own.dedup();
-        if known.len() + own.len() > MAX_KNOWN {
-            known.clear();
-        }
         for (own, lines) in own.iter().zip(look_up(image, &own)) {
             let lines: Lines = lines.into();
             found.insert(image.base.wrapping_add(*own), Arc::clone(&lines));
-            known.insert((image.build_id.clone(), image.path.clone(), *own), lines);
+            let place = (image.build_id.clone(), image.path.clone(), *own);
+            let bytes = place.0.len() + place.1.len();
+            known.insert(place, bytes, lines);
         }
     }
     found
 }
 
 /// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not there any more, in a forked child.
-fn known() -> Option<MutexGuard<'static, Option<HashMap<Place, Lines>>>> {
+fn known() -> Option<MutexGuard<'static, Option<Known<Place>>>> {
     let (process, start) = (std::process::id(), Instant::now());
     loop {
         match KNOWN.try_lock() {
@@ -319,6 +368,22 @@ mod tests {
     use super::super::elf::object_file;
     use super::super::plain_file::PlainFile;
     use super::*;
+
+    #[test]
+    fn names_are_forgotten_before_they_take_more_than_their_part() {
+        let mut known = Known::default();
+        let line = |n: u64| Line { function: format!("{n:0100}"), ..Line::default() };
+        let most = footprint::limit_bytes() / 8;
+        let mut peak = 0;
+        for n in 0..60_000_u64 {
+            known.insert(n, 0, [line(n)].into());
+            assert!(known.bytes <= most);
+            peak = peak.max(known.bytes);
+            assert_eq!(known.get(&n).map(|lines| lines.len()), Some(1));
+        }
+        assert!(known.lines.len() < 60_000 && peak > most / 4, "{} of {most}", known.lines.len());
+    }
+
 
     #[test]
     fn a_name_that_is_not_of_rust_stays() {

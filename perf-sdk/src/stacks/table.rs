@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::ring::Sample;
+use crate::footprint::{self, Part};
 use crate::scope::Site;
 
 /// Frames of all stacks together: 4 MiB.
@@ -37,6 +38,11 @@ pub(crate) struct Key {
 impl Key {
     fn without_frames(&self) -> Self {
         Self { frames: Box::default(), is_cut: true, ..*self }
+    }
+
+    /// With its entry in a table, which keeps some free.
+    fn bytes(&self) -> u64 {
+        (size_of::<Self>() + 16 + 2 * size_of::<(Arc<Self>, Seen)>() + size_of_val(&*self.frames)) as u64
     }
 
     /// Without even its scope.
@@ -79,6 +85,8 @@ pub(super) struct Resolve {
 pub(super) struct Table {
     stacks: HashMap<Arc<Key>, Seen>,
     frames: usize,
+    /// What the stacks hold.
+    bytes: u64,
     /// By address of the path, which each thread has for itself.
     paths: HashMap<u64, u32>,
     /// By the sites' addresses: equal paths of different threads are one scope.
@@ -115,6 +123,7 @@ impl Default for Table {
         Self {
             stacks: HashMap::new(),
             frames: 0,
+            bytes: 0,
             paths: HashMap::new(),
             numbers: HashMap::new(),
             scopes: vec![Vec::new()],
@@ -192,7 +201,9 @@ impl Table {
             }
             return key;
         }
-        if self.stacks.len() < MAX_STACKS && self.frames + key.frames.len() <= MAX_FRAMES {
+        let has_room = self.stacks.len() < MAX_STACKS && self.frames + key.frames.len() <= MAX_FRAMES;
+        if has_room && footprint::take(Part::Samples, key.bytes()) {
+            self.bytes += key.bytes();
             self.frames += key.frames.len();
             let key = Arc::new(key);
             self.stacks.insert(Arc::clone(&key), seen);
@@ -238,7 +249,15 @@ impl Table {
 
     /// Without its frames.
     fn fold(&mut self, key: &Key, seen: Seen) -> Arc<Key> {
-        let key = if self.stacks.len() < 2 * MAX_STACKS { key.without_frames() } else { Key::nowhere() };
+        let mut key = key.without_frames();
+        if !self.stacks.contains_key(&key) {
+            let has_room = self.stacks.len() < 2 * MAX_STACKS && footprint::take(Part::Samples, key.bytes());
+            if has_room {
+                self.bytes += key.bytes();
+            } else {
+                key = Key::nowhere();
+            }
+        }
         let key = Arc::new(key);
         self.stacks.entry(Arc::clone(&key)).or_default().add(seen);
         key
@@ -254,6 +273,8 @@ impl Table {
         for key in gone {
             let seen = self.stacks.remove(&key).unwrap_or_default();
             self.frames -= key.frames.len();
+            self.bytes -= key.bytes();
+            footprint::give(Part::Samples, key.bytes());
             self.folded += seen.samples;
             self.fold(&key, seen);
         }
@@ -279,6 +300,12 @@ impl Table {
             in_spans: self.in_spans.iter().cloned().collect(),
             serial: self.serial,
         }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        footprint::give(Part::Samples, self.bytes);
     }
 }
 

@@ -59,7 +59,7 @@ fn walkers() -> impl Iterator<Item = &'static Walker> {
 /// there is no memory for is not there.
 pub(super) fn prepare() {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
-    let wanted = (2 * processors).clamp(8, MOST);
+    let wanted = (2 * processors).clamp(4, MOST);
     for place in &WALKERS[walkers().count()..wanted] {
         let bytes = size_of::<Walker>() as u64;
         if !footprint::take(Part::Stacks, bytes) {

@@ -1,7 +1,7 @@
 //! What is held now, by who took it and when.
 #![cfg_attr(not(any(feature = "heap", feature = "pool")), allow(dead_code, unused_mut))]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::clock;
@@ -17,18 +17,38 @@ pub(super) struct Taker {
     heap: heap::Taker,
 }
 
+/// Windows of which the beginnings are kept: twice the longest horizon, of 480. What is older counts as of the first of them.
+const KEPT: usize = 960;
+
 /// When each window began, in ticks.
 #[derive(Debug)]
-struct Windows(Vec<u64>);
+struct Windows {
+    began: VecDeque<u64>,
+    /// The number of the first that is kept.
+    first: u32,
+}
 
 impl Windows {
+    fn new(now: u64) -> Self {
+        Self { began: VecDeque::from([now]), first: 0 }
+    }
+
+    /// The next one begins.
+    fn begin(&mut self, now: u64) {
+        if self.began.len() == KEPT {
+            self.began.pop_front();
+            self.first = self.first.saturating_add(1);
+        }
+        self.began.push_back(now);
+    }
+
     /// The one that `ticks` lie in.
     fn of(&self, ticks: u64) -> u32 {
-        self.0.partition_point(|began| *began <= ticks).saturating_sub(1) as u32
+        self.first.saturating_add(self.began.partition_point(|began| *began <= ticks).saturating_sub(1) as u32)
     }
 
     fn current(&self) -> u32 {
-        self.0.len() as u32 - 1
+        self.first.saturating_add(self.began.len() as u32 - 1)
     }
 }
 
@@ -59,7 +79,7 @@ impl Count {
 impl Taker {
     pub(super) fn new() -> Self {
         Self {
-            windows: Windows(vec![clock::wall().ticks()]),
+            windows: Windows::new(clock::wall().ticks()),
             #[cfg(feature = "heap")]
             heap: heap::Taker::default(),
         }
@@ -75,7 +95,7 @@ impl Taker {
         self.heap.take(&self.windows, &mut count);
         #[cfg(feature = "pool")]
         checkouts(&self.windows, &mut count);
-        self.windows.0.push(clock::wall().ticks());
+        self.windows.begin(clock::wall().ticks());
         let process = monitor::process();
         Census {
             window,
@@ -170,5 +190,23 @@ mod heap {
             }),
             ..Place::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_keep_their_numbers_and_take_no_more_memory_however_many_there_were() {
+        let mut windows = Windows::new(0);
+        for n in 1..100_000_u32 {
+            windows.begin(u64::from(n) * 10);
+            assert_eq!(windows.current(), n);
+            assert_eq!((windows.of(u64::from(n) * 10 + 9), windows.of(u64::from(n) * 10 - 1)), (n, n - 1));
+        }
+        assert!(windows.began.len() <= KEPT && windows.began.capacity() <= 2 * KEPT);
+        // What is older than that is old, whatever its age.
+        assert_eq!((windows.of(0), windows.of(u64::MAX)), (100_000 - KEPT as u32, 99_999));
     }
 }

@@ -39,7 +39,7 @@ static TURNED_AWAY: AtomicU64 = AtomicU64::new(0);
 /// Makes them, once, before the first signal comes. `false`: there is no memory for any.
 pub(in super::super) fn prepare() -> bool {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
-    for place in &PLACES[..(2 * processors).clamp(8, MOST)] {
+    for place in &PLACES[..(2 * processors).clamp(4, MOST)] {
         if place.top.load(Acquire).is_null()
             && let Some(low) = stack()
         {
