@@ -1,11 +1,11 @@
 //! A slot passes from one thread to the next while signals of the earlier one may still be on their way.
 //!
 //! A handler first says that it is inside, then looks whose the slot is; the sampler first ends the tenancy, then looks
-//! whether anybody is inside. Each writes one word and reads the other's, so all four are sequentially consistent: at least
-//! one of the two sees what the other wrote. With anything weaker on either read, both could miss it, and a handler that
+//! whether anybody is inside. Each writes one word and then reads the other's, with a sequentially consistent fence in
+//! between: at least one of the two sees what the other wrote. With anything weaker both could miss it, and a handler that
 //! comes late would write into a ring which is another thread's by now. `tests/loom` tries all orders.
 
-use crate::atomic::{AtomicU32, Ordering::Release, Ordering::SeqCst};
+use crate::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence};
 
 /// Who may be at what it guards.
 #[derive(Debug)]
@@ -26,30 +26,32 @@ impl Gate {
 
     /// The tenancy in force. It ends at any time, unless the caller is inside or the sampler.
     pub(super) fn tenancy(&self) -> u32 {
-        self.tenancy.load(SeqCst)
+        self.tenancy.load(Acquire)
     }
 
     /// In a handler: in, if this tenancy is still in force. It stays so until the result drops.
     pub(super) fn enter(&self, tenancy: u32) -> Option<Inside<'_>> {
-        self.inside.fetch_add(1, SeqCst);
+        self.inside.fetch_add(1, Relaxed);
+        fence(SeqCst);
         // Also leaves if it is not.
         let inside = Inside(self);
-        (self.tenancy.load(SeqCst) == tenancy).then_some(inside)
+        (self.tenancy.load(Acquire) == tenancy).then_some(inside)
     }
 
     /// Sampler only: nobody comes in under the tenancy in force any more.
     pub(super) fn end_tenancy(&self) {
-        self.tenancy.fetch_add(1, SeqCst);
+        self.tenancy.fetch_add(1, Release);
     }
 
     /// Whether nobody is inside who came in before what the caller wrote last.
     pub(super) fn is_empty(&self) -> bool {
-        self.inside.load(SeqCst) == 0
+        fence(SeqCst);
+        self.inside.load(Acquire) == 0
     }
 
     /// In a forked child: whoever was inside is not in this process.
     pub(super) fn after_fork(&self) {
-        self.inside.store(0, SeqCst);
+        self.inside.store(0, Release);
     }
 }
 

@@ -384,7 +384,6 @@ mod tests {
         assert!(known.lines.len() < 60_000 && peak > most / 4, "{} of {most}", known.lines.len());
     }
 
-
     #[test]
     fn a_name_that_is_not_of_rust_stays() {
         assert_eq!(demangled("malloc"), "malloc");

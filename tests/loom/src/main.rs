@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+#[path = "../../../perf-sdk/src/stacks/gate.rs"]
+mod gate;
 #[path = "../../../perf-sdk/src/record/owner.rs"]
 mod owner;
 #[path = "../../../perf-sdk/src/record/sequence.rs"]
@@ -17,15 +19,17 @@ use loom::sync::Arc;
 use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use loom::thread;
 
+use gate::Gate;
 use owner::Owner;
 use sequence::Sequence;
 
 fn main() {
-    let models: [(&str, fn()); 4] = [
+    let models: [(&str, fn()); 5] = [
         ("one owner at a time", one_owner_at_a_time),
         ("the next owner goes on", the_next_owner_goes_on),
         ("a reader counts once", a_reader_counts_once),
         ("a reader beside two flushes", a_reader_beside_two_flushes),
+        ("a late handler is not in the next thread's slot", a_late_handler_keeps_out),
     ];
     for (name, model) in models {
         loom::model(model);
@@ -154,4 +158,32 @@ fn a_reader_beside_two_flushes() {
     let seen: Vec<u32> = reader.join().unwrap().into_iter().flatten().collect();
     assert!(seen.iter().all(|seen| [7, 8].contains(seen)) && seen.is_sorted(), "{seen:?}");
     assert_eq!(ring.read(), Some(8));
+}
+
+/// A handler comes in under the tenancy that its signal bears, while the sampler ends it and hands the slot on: it is in
+/// before that or not at all.
+fn a_late_handler_keeps_out() {
+    struct Slot {
+        gate: Gate,
+        /// Touched by a handler that is inside, and by the sampler while the slot is nobody's.
+        ring: UnsafeCell<u32>,
+    }
+    let slot = Arc::new(Slot { gate: Gate::new(), ring: UnsafeCell::new(0) });
+    let tenancy = slot.gate.tenancy();
+    let handlers = [0, 1].map(|_| {
+        let slot = Arc::clone(&slot);
+        thread::spawn(move || {
+            if let Some(inside) = slot.gate.enter(tenancy) {
+                // Two handlers of one slot are one thread's, one after the other; here they only look.
+                slot.ring.with(|ring| assert_eq!(unsafe { *ring }, 0, "it is another thread's by now"));
+                drop(inside);
+            }
+        })
+    });
+    slot.gate.end_tenancy();
+    // Where somebody is inside the slot is not handed on.
+    if slot.gate.is_empty() {
+        slot.ring.with_mut(|ring| unsafe { *ring = 1 });
+    }
+    handlers.into_iter().for_each(|handler| handler.join().unwrap());
 }
