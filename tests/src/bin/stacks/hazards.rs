@@ -346,3 +346,110 @@ fn mapped_bytes() -> u64 {
     let pages: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
     pages * PAGE as u64
 }
+
+/// What [`robust`](super::robust) does among other things: `random` below its argument.
+pub(super) mod actions {
+    use super::*;
+
+    /// A thread with `left` bytes of its stack left, wherever its first sample comes.
+    pub(crate) fn little_stack(random: &mut dyn FnMut(u64) -> u64) {
+        const BYTES: usize = 64 << 10;
+        extern "C" fn run(low: *mut c_void) -> *mut c_void {
+            // More than any signal takes: so much must be left before the first sample, which gives the thread its alternate stack.
+            deep(low.addr(), 16 << 10, ROUNDS / 100);
+            until_alternate(0);
+            deep(low.addr(), LEFT.load(Relaxed) as usize, ROUNDS / 50);
+            ptr::null_mut()
+        }
+        LEFT.store(1_024 + random(4_096), Relaxed);
+        let stack = mapped(PAGE + BYTES, libc::PROT_READ | libc::PROT_WRITE);
+        // SAFETY: the mapping made above: its first page is a guard.
+        let low = unsafe {
+            libc::mprotect(stack.cast(), PAGE, libc::PROT_NONE);
+            stack.add(PAGE)
+        };
+        join(c_thread(low, BYTES, run));
+        // SAFETY: the thread on it has ended.
+        unsafe { libc::munmap(stack.cast(), PAGE + BYTES) };
+    }
+
+    /// A thread whose own alternate stack has 8 KiB, and a handler that runs on it.
+    pub(crate) fn alternate(random: &mut dyn FnMut(u64) -> u64) {
+        extern "C" fn handler(_: i32) {
+            spin_in_registers(ROUNDS / 200);
+        }
+        let signals = 1 + random(5);
+        std::thread::spawn(move || {
+            let stack = libc::stack_t {
+                ss_sp: mapped(2 * PAGE, libc::PROT_READ | libc::PROT_WRITE).cast(),
+                ss_flags: 0,
+                ss_size: 2 * PAGE,
+            };
+            let mut before = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+            // SAFETY: a stack that stays until another one is set, and a handler that stays.
+            unsafe {
+                assert_eq!(libc::sigaltstack(&raw const stack, &raw mut before), 0);
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handler as extern "C" fn(i32) as usize;
+                action.sa_flags = libc::SA_ONSTACK;
+                libc::sigaction(libc::SIGUSR2, &raw const action, ptr::null_mut());
+                for _ in 0..signals {
+                    libc::raise(libc::SIGUSR2);
+                }
+                libc::sigaltstack(&raw const before, ptr::null_mut());
+                libc::munmap(stack.ss_sp, stack.ss_size);
+            }
+        })
+        .join()
+        .unwrap();
+    }
+
+    /// Code that nobody can unwind, on a stack of its own, with a frame pointer to where nothing is; and the stack goes.
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn coroutine(random: &mut dyn FnMut(u64) -> u64) {
+        const BYTES: usize = 256 << 10;
+        let stack = mapped(BYTES, libc::PROT_READ | libc::PROT_WRITE);
+        let code = nameless_code();
+        // SAFETY: the upper half is nobody's any more; the code switches to the lower one, computes, and comes back.
+        unsafe {
+            libc::munmap(stack.add(BYTES / 2).cast(), BYTES / 2);
+            let call: extern "C" fn(usize, usize, u64) = std::mem::transmute(code);
+            call(stack.addr() + BYTES / 4, stack.addr() + BYTES / 2 + random(4_096) as usize, ROUNDS / 50);
+            libc::munmap(stack.cast(), BYTES / 2);
+            libc::munmap(code.cast(), PAGE);
+        }
+    }
+
+    /// Many threads at once, which live for moments.
+    pub(crate) fn crowd(random: &mut dyn FnMut(u64) -> u64) {
+        let threads: Vec<_> = (0..200 + random(300))
+            .filter_map(|_| {
+                let thread = std::thread::Builder::new().stack_size(512 << 10);
+                thread.spawn(|| spin_in_registers(ROUNDS / 3_000)).ok()
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    }
+
+    /// A thread that takes signals by waiting for them.
+    pub(crate) fn waits(random: &mut dyn FnMut(u64) -> u64) {
+        let turns = 1 + random(3);
+        std::thread::spawn(move || {
+            // SAFETY: sets of signals.
+            unsafe {
+                let mut all = std::mem::zeroed();
+                libc::sigfillset(&raw mut all);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
+                for _ in 0..turns {
+                    let wait = libc::timespec { tv_sec: 0, tv_nsec: 3_000_000 };
+                    libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait);
+                    spin_in_registers(ROUNDS / 500);
+                }
+            }
+        })
+        .join()
+        .unwrap();
+    }
+}

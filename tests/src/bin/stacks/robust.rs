@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use perf_sdk::snapshot::HeapStacks;
 
+use super::hazards::actions;
 use super::{Stops, builder, busy, eventually, in_child};
 
 /// Numbers that only depend on where they began.
@@ -82,7 +83,48 @@ fn start_and_end(random: &mut Random) {
     }
 }
 
-const ACTIONS: [fn(&mut Random); 6] = [allocate, load, panic_and_catch, fork, run_a_program, start_and_end];
+fn little_stack(random: &mut Random) {
+    // One at a time: they share what is left.
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    actions::little_stack(&mut |bound| random.below(bound));
+}
+
+fn alternate(random: &mut Random) {
+    actions::alternate(&mut |bound| random.below(bound));
+}
+
+#[cfg(target_arch = "x86_64")]
+fn coroutine(random: &mut Random) {
+    actions::coroutine(&mut |bound| random.below(bound));
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn coroutine(random: &mut Random) {
+    start_and_end(random);
+}
+
+fn crowd(random: &mut Random) {
+    actions::crowd(&mut |bound| random.below(bound));
+}
+
+fn waits(random: &mut Random) {
+    actions::waits(&mut |bound| random.below(bound));
+}
+
+const ACTIONS: [fn(&mut Random); 11] = [
+    allocate,
+    load,
+    panic_and_catch,
+    fork,
+    run_a_program,
+    start_and_end,
+    little_stack,
+    alternate,
+    coroutine,
+    crowd,
+    waits,
+];
 
 /// `number` of the arguments or else the variable `name`, or else `otherwise`.
 fn argument(number: usize, name: &str, otherwise: u64) -> u64 {
@@ -90,7 +132,7 @@ fn argument(number: usize, name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// `robust SECONDS SEED`: threads that allocate, load libraries, panic, fork, run programs, start and end, under as many signals as there can be.
+/// `robust SECONDS SEED HZ`: threads that allocate, load libraries, panic, fork, run programs, start and end, under as many signals as there can be.
 /// The seed decides what each thread does in which order, for how long and how often.
 pub(super) fn robust() {
     let (time, seed) = (Duration::from_secs(argument(2, "SECONDS", 6)), argument(3, "SEED", 1));
@@ -123,7 +165,7 @@ pub(super) fn robust() {
         }
         // On a machine that is busy with others it takes longer until there was something to break.
         eventually(|| {
-            let profile = handle.cpu_profile(time, Some(4_000)).unwrap();
+            let profile = handle.cpu_profile(time, Some(argument(4, "HZ", 4_000) as u32)).unwrap();
             let is_enough = profile.samples > 20 && done.iter().all(|count| count.load(Relaxed) > 0);
             if is_enough { Ok(profile) } else { Err(format!("{} samples, rounds {done:?}", profile.samples)) }
         })
