@@ -101,6 +101,16 @@ pub(crate) struct Lock<T: 'static> {
 // SAFETY: `held` is touched by the thread that made `FORKING` true alone, otherwise it is a mutex.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
+/// A fork that waits for a lock gets it before those that come later.
+fn let_fork_go_first() {
+    if FORKING.load(Relaxed) && FORKER.load(Relaxed) != me() {
+        let until = Instant::now() + PATIENCE;
+        while FORKING.load(Relaxed) && Instant::now() < until {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
 /// A lock without its type.
 trait Forkable: Sync {
     /// Takes it, unless somebody else has it for long.
@@ -135,6 +145,7 @@ impl<T: Send> Lock<T> {
     /// Waits for it. What a panic left behind is taken as it is.
     pub(crate) fn lock(&'static self) -> Held<'static, T> {
         self.register();
+        let_fork_go_first();
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -207,6 +218,8 @@ fn hold_locks() {
         std::thread::sleep(PAUSE);
     }
     FORKER.store(me(), Relaxed);
+    // What the other fork took of the time is not missing here.
+    let until = Instant::now() + PATIENCE;
     locks().for_each(|lock| lock.hold(until));
 }
 
