@@ -12,11 +12,11 @@ pub(super) fn request(name: &ServiceName, labels: &Labels, profile: &Profile) ->
     let name = encoded(&format!("{name}{{{}}}", labels.join(",")));
     let seconds = |ns: u64| ns / 1_000_000_000;
     Request {
-        // The end is rounded up: a window of less than a second is one.
+        // The next window begins in the second in which this one ends; one of less than a second is a second.
         path: format!(
             "/ingest?name={name}&from={}&until={}&format=pprof&spyName=perf-sdk",
             seconds(profile.from_unix_ns),
-            seconds(profile.until_unix_ns + 999_999_999)
+            seconds(profile.until_unix_ns).max(seconds(profile.from_unix_ns) + 1)
         ),
         headers: vec![("Content-Type", "application/octet-stream".to_owned())],
         body: profile.body.clone(),

@@ -118,7 +118,11 @@ impl Sampler {
         sampler.set_period();
         sampler.load_images();
         #[cfg(feature = "heap")]
-        crate::scope::set_walk(Slot::walk_here);
+        {
+            // Before any hook asks.
+            linux::least_of_main(0);
+            crate::scope::set_walk(Slot::walk_here);
+        }
         sampler.sweep();
         Ok(sampler)
     }

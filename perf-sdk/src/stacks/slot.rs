@@ -263,13 +263,17 @@ impl Slot {
                 && slot.pointer.load(SeqCst) == pointer
         };
         let walk = || {
-            if slot.is_main() && !slot.has_stack() {
-                // So that it is looked for.
+            if slot.is_main() {
+                // So that it is looked for, or looked for again.
                 slot.stack_pointer.store(registers.sp, Relaxed);
             }
             // The walk goes on on the stack that it walks.
-            let has_room = slot.stack().is_some_and(|stack| registers.sp > stack.start + linux::WALK_BYTES as u64);
-            if !has_room {
+            let has_room = |stack: Range<u64>| {
+                // The first thread's stack grows below what is mapped of it now.
+                let low = if slot.is_main() { linux::least_of_main(stack.end).min(stack.start) } else { stack.start };
+                registers.sp > low + linux::WALK_BYTES as u64
+            };
+            if !slot.stack().is_some_and(has_room) {
                 return 0;
             }
             let mut found = 0;

@@ -183,7 +183,7 @@ fn pprof_format_reads_the_call_tree_and_what_runs() {
     assert!(said.starts_with(&format!("\"\"\n{types}\nwall calls/count 1\n")), "{said}");
     // The estimate that came out slightly negative is none.
     assert!(said.ends_with("sum 1013 9000000 4040000 5000000 34 10064\n"), "{said}");
-    assert!(said.contains("|scope=shop::öl::<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h\n"), "{said}");
+    assert!(said.contains("|scope=shop::öl::<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h \n"), "{said}");
     file.clear();
     export::pprof::write_running(&sample::snapshot(), &mut file).unwrap();
     let expected = "goroutine/count\ngoroutine goroutine/count 1\nshop::http::Server::handle|1|scope=shop::http::Server::handle kind=future\nsum 1\n";

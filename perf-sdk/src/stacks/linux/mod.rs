@@ -22,5 +22,7 @@ pub(super) use handler_stacks::{after_fork as free_handler_stacks, prepare as pr
 pub(super) use images::{changes, images, is_in_program};
 pub(super) use memory_map::Map;
 pub(super) use own_stack::{learn, own_stack};
+#[cfg(feature = "heap")]
+pub(super) use threads::least_of_main;
 pub(super) use threads::{blocks_signal, first_stack, thread_cpu_ns, thread_name, threads, tick_ns};
 pub(super) use timer::Timer;

@@ -20,6 +20,25 @@ pub(in super::super) fn first_stack() -> u64 {
     unsafe { libc::getauxval(libc::AT_RANDOM) }
 }
 
+/// How far down the stack of the process's first thread, which ends at `high`, may grow. Asked for once.
+#[cfg(feature = "heap")]
+#[allow(unsafe_code)]
+pub(in super::super) fn least_of_main(high: u64) -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// Where there is no limit, or a larger one.
+    const MOST: u64 = 8 << 20;
+    static LIMIT: AtomicU64 = AtomicU64::new(0);
+    let mut bytes = LIMIT.load(Relaxed);
+    if bytes == 0 {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: a valid place for the result.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) } == 0;
+        bytes = if known { limit.rlim_cur.clamp(1, MOST) } else { 1 };
+        LIMIT.store(bytes, Relaxed);
+    }
+    high.saturating_sub(bytes)
+}
+
 /// Empty: it has ended.
 pub(in super::super) fn thread_name(thread: u32) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();

@@ -134,7 +134,7 @@ pub(super) fn seccomp_kills() {
     }
 }
 
-/// Threads that begin after both were forbidden are counted; those before go on being sampled.
+/// Threads that begin after both were forbidden are not sampled, and the coverage says so; those before go on being sampled.
 pub(super) fn seccomp_later() {
     const LATER: u64 = 20;
     let handle = start();
@@ -146,10 +146,10 @@ pub(super) fn seccomp_later() {
             return;
         }
         let profile = beside(LATER as usize, || {
-            until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= LATER));
+            until("the filter to be seen", || handle.snapshot().profiler.stacks.contains("seccomp"));
             sampled(|| handle.cpu_profile(Duration::from_secs(2), None), 1)
         });
         println!("coverage {:.3}, {} refused, {} samples", profile.coverage(), profile.refused, profile.samples);
-        assert!(profile.refused >= LATER && profile.samples > 0 && profile.coverage() < 0.5, "{}", profile.coverage());
+        assert!(profile.samples > 0 && profile.coverage() < 0.5, "{}", profile.coverage());
     });
 }
