@@ -52,6 +52,8 @@ pub(super) struct Slot {
     pub(super) number: u32,
     /// The kernel's id of the thread; 0: it is free. Written by the sampler.
     thread: AtomicU32,
+    /// It is the process's first one.
+    is_main: AtomicBool,
     /// Lets handlers in. Signals of earlier threads' timers bear an earlier tenancy.
     gate: Gate,
     /// The thread's own pointer, which tells it from those that had the slot before; 0: no signal came yet.
@@ -81,6 +83,7 @@ impl Slot {
         Self {
             number,
             thread: AtomicU32::new(0),
+            is_main: AtomicBool::new(false),
             gate: Gate::new(),
             pointer: AtomicU64::new(0),
             stack_pointer: AtomicU64::new(0),
@@ -180,7 +183,7 @@ impl Slot {
     }
 
     fn is_main(&self) -> bool {
-        self.thread() == std::process::id()
+        self.is_main.load(Relaxed)
     }
 
     /// Sampler only: it is the process's first thread, of which a sample came, and its stack is not known, or not so far
@@ -393,6 +396,7 @@ unsafe fn take_slot(thread: u32, words: &Words, alternate: &Alternate) -> Option
     // SAFETY: as the caller promises; no handler is inside a free slot.
     unsafe { slot.ring.attach(words) };
     slot.has_alternate.store(false, Relaxed);
+    slot.is_main.store(thread == std::process::id(), Relaxed);
     let [low, bytes] = alternate.place();
     slot.alternate[0].store(low, Relaxed);
     slot.alternate[1].store(bytes, Release);

@@ -206,8 +206,13 @@ fn set_alternate(slot: &Slot, context: &mut libc::ucontext_t) {
     // When the handler returns, the kernel takes what stands in the context. But not while it returns from a stack that is
     // in force: so that one is replaced here, on a stack of ours.
     if is_set {
-        // SAFETY: a stack that stays as long as the thread.
-        unsafe { libc::sigaltstack(alternate, ptr::null_mut()) };
+        // SAFETY: a stack that stays as long as the thread; its error number is the interrupted code's.
+        unsafe {
+            let errno = libc::__errno_location();
+            let before = *errno;
+            libc::sigaltstack(alternate, ptr::null_mut());
+            *errno = before;
+        }
     }
 }
 
