@@ -1,7 +1,9 @@
 //! What the profiler holds in memory of its own, by part, and what it may hold.
 //!
-//! The limit is `PERF_MEMORY`. Half of it is for threads' own records, a quarter for sampling threads, an eighth for the
-//! stacks that were seen and an eighth for names of addresses; what threads share may take whatever is left.
+//! The limit is `PERF_MEMORY`. Threads' own records take at most half of it, sampling threads a
+//! quarter, the stacks that were seen an eighth and names of addresses an eighth. Records that
+//! threads share take what is left, and a quarter is theirs alone: they keep every call for which
+//! there is no other place.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -71,11 +73,16 @@ pub(crate) fn give(part: Part, bytes: u64) {
 }
 
 fn fits(part: Part, more: u64) -> bool {
-    let (limit, own) = (limit_bytes(), HELD[part as usize].load(Relaxed).saturating_add(more));
-    match part {
-        Part::Threads => own <= limit - limit / 2,
-        Part::Stacks => own <= limit / 4,
-        Part::Samples | Part::Names => own <= limit / 8,
-        Part::Shared => held_bytes().saturating_add(more) <= limit,
-    }
+    let limit = limit_bytes();
+    let of = |part: Part| HELD[part as usize].load(Relaxed);
+    let own = of(part).saturating_add(more);
+    let all = held_bytes().saturating_add(more);
+    let most = match part {
+        Part::Shared => return all <= limit,
+        Part::Threads => limit / 2,
+        Part::Stacks => limit / 4,
+        Part::Samples | Part::Names => limit / 8,
+    };
+    let kept = (limit / 4).saturating_sub(of(Part::Shared));
+    own <= most && all.saturating_add(kept) <= limit
 }

@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: "PERF_MEMORY",
         allowed: "a size of at least 1MiB: a number with KiB, MiB or GiB",
         default: "64MiB",
-        meaning: "what the recorder may hold; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
+        meaning: "what the profiler may hold; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
     },
     Setting {
         key: "heap",
