@@ -134,9 +134,11 @@ run_leaks() {
 
 # One run on dhat's exact allocator: it writes its file.
 run_exact() {
-    local folder root=$PWD
+    local folder
     folder=$(mktemp -d)
-    (cd "$folder" && cargo run --quiet --manifest-path "$root/Cargo.toml" -p perf-sdk-examples --example quickstart --features perf-sdk/dhat < /dev/null)
+    # With the whole workspace, so that its dependencies are those of the tests.
+    cargo build --workspace --example quickstart --features perf-sdk/dhat
+    (cd "$folder" && "$TARGET/debug/examples/quickstart" < /dev/null)
     grep -q '"dhatFileVersion": 2' "$folder/dhat-heap.json"
     rm -r "$folder"
 }

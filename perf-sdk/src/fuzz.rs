@@ -1,5 +1,6 @@
 //! What the fuzz targets of `tests/fuzz` call: each function gives bytes to one reader. Compiled
-//! with `--cfg perf_fuzz` only.
+//! for them with `--cfg perf_fuzz`, and for the tests below, which read again what once broke
+//! something.
 //!
 //! A function returns normally whatever it is given; it panics if what a reader promises does not
 //! hold.
@@ -10,7 +11,12 @@ use crate::config::Builder;
 use crate::export::{self, Exposition, Format, Weight};
 use crate::snapshot::Snapshot;
 
-#[cfg(all(feature = "stacks", target_os = "linux"))]
+#[cfg(all(
+    feature = "stacks",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
 pub use crate::stacks::fuzz::{dwarf, elf, unwind};
 
 /// Values of settings: `NAME=VALUE`, one a line.
@@ -67,4 +73,38 @@ pub fn snapshot(bytes: &[u8]) {
             export::pprof::write_block(snapshot, &mut sink).expect("a sink takes everything");
         }
     }
+}
+
+/// Inputs that once broke something, and the first inputs of each target with them.
+#[cfg(all(test, feature = "push", feature = "serve", target_os = "linux"))]
+mod tests {
+    use std::path::Path;
+
+    fn replay(target: &str, read: fn(&[u8])) {
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz");
+        let mut count = 0;
+        for folder in ["regressions", "seeds"] {
+            for entry in std::fs::read_dir(fuzz.join(folder).join(target)).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                // The last one that is named is the one that broke it.
+                println!("{}", path.display());
+                read(&std::fs::read(&path).unwrap());
+                count += 1;
+            }
+        }
+        assert!(count > 0, "there is no input for {target}");
+    }
+
+    macro_rules! targets {
+        ($($name:ident),+) => {
+            $(#[test]
+            fn $name() {
+                replay(stringify!($name), super::$name);
+            })+
+        };
+    }
+
+    targets!(http, settings, snapshot);
+    #[cfg(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    targets!(dwarf, elf, unwind);
 }

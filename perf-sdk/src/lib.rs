@@ -36,7 +36,7 @@ mod footprint;
 #[cfg(feature = "enabled")]
 mod fork;
 #[doc(hidden)]
-#[cfg(perf_fuzz)]
+#[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
 #[cfg(feature = "enabled")]
 mod governor;

@@ -8,10 +8,10 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("disabled")
 }
 
-fn cargo(arguments: &[&str], flags: &str) -> String {
+fn cargo(arguments: &[&str]) -> String {
     let mut cargo = Command::new(env!("CARGO"));
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("target/disabled");
-    cargo.args(arguments).current_dir(folder()).env("CARGO_TARGET_DIR", target).env("RUSTFLAGS", flags);
+    cargo.args(arguments).current_dir(folder()).env("CARGO_TARGET_DIR", target);
     let output = cargo.output().expect("cargo runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -23,8 +23,9 @@ fn functions(annotated: bool) -> BTreeMap<String, String> {
     let file =
         folder().parent().expect("tests").parent().expect("the workspace").join("target").join(format!("{name}.s"));
     let emit = format!("--emit=asm={}", file.display());
-    let flags = if annotated { "--cfg annotated" } else { "" };
-    cargo(&["rustc", "--release", "--lib", "--", &emit, "-Cdebuginfo=0", "-Ccodegen-units=1"], flags);
+    let features = if annotated { "annotated" } else { "" };
+    let rustc = ["rustc", "--release", "--lib", "--features", features];
+    cargo(&[&rustc[..], &["--", &emit, "-Cdebuginfo=0", "-Ccodegen-units=1"]].concat());
     let text = std::fs::read_to_string(&file).expect("the assembly");
     let mut functions = BTreeMap::new();
     let mut current: Option<(String, String)> = None;
@@ -73,7 +74,7 @@ fn annotated_functions_are_the_bare_instructions() {
 
 #[test]
 fn the_tree_is_the_macros_and_next_to_nothing() {
-    let tree = cargo(&["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"], "");
+    let tree = cargo(&["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
     let mut names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     names.sort_unstable();
     names.dedup();
@@ -94,15 +95,15 @@ fn the_tree_is_the_macros_and_next_to_nothing() {
 #[test]
 fn an_empty_call_reads_as_nothing() {
     // Here because it has to be optimised, callers included.
-    println!("{}", cargo(&["run", "--quiet", "--release", "--bin", "empty", "--features", "enabled"], ""));
+    println!("{}", cargo(&["run", "--quiet", "--release", "--bin", "empty", "--features", "enabled"]));
 }
 
 #[test]
 fn the_program_decides_for_its_libraries() {
     let settings = perf_sdk::SETTINGS.len();
-    let off = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled"], "");
+    let off = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled"]);
     assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
     // All names are there again, and what the library annotated is recorded too.
-    let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled"], "--cfg annotated");
+    let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled,annotated"]);
     assert_eq!(on, format!("recording true, functions 10, 10\nallocations true\nsettings {settings}\n"));
 }

@@ -19,7 +19,7 @@ mod backlog;
 mod client;
 mod connect;
 mod folder;
-#[cfg(perf_fuzz)]
+#[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
 mod ingest;
 mod labels;

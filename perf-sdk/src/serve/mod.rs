@@ -6,7 +6,7 @@ mod capture;
 mod connections;
 mod flock;
 mod foreign;
-#[cfg(perf_fuzz)]
+#[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
 mod host;
 mod html;

@@ -56,7 +56,12 @@ mod wall;
 mod chosen;
 mod elf;
 mod engine;
-#[cfg(all(perf_fuzz, target_os = "linux"))]
+#[cfg(all(
+    any(test, perf_fuzz),
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
 pub(crate) mod fuzz;
 mod host;
 mod image;

@@ -1,26 +1,26 @@
-//! Functions of every kind, with annotations or, without `cfg(annotated)`, bare.
+//! Functions of every kind, with annotations or, without the feature `annotated`, bare.
 
 use std::collections::HashMap;
 use std::future::Future;
 use std::num::ParseIntError;
 use std::pin::Pin;
 
-#[cfg_attr(annotated, perf_sdk::profiled)]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 #[inline(never)]
 pub fn plain(n: u64) -> u64 {
-    #[cfg(annotated)]
+    #[cfg(feature = "annotated")]
     perf_sdk::scope!("loop");
     (0..n).fold(7, |sum, i| sum.rotate_left(5) ^ i)
 }
 
-#[cfg_attr(annotated, perf_sdk::profiled(error = display, sample = "1/64"))]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled(error = display, sample = "1/64"))]
 #[inline(never)]
 pub fn fallible(text: &str) -> Result<u32, ParseIntError> {
     let first: u32 = text.split(',').next().unwrap_or_default().parse()?;
     Ok(first + 1)
 }
 
-#[cfg_attr(annotated, perf_sdk::profiled)]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 #[inline(never)]
 pub fn generic<T: Ord + Copy>(values: &mut [T]) -> Option<T> {
     values.sort();
@@ -32,34 +32,34 @@ pub fn generic_used(values: &mut [i16]) -> Option<i16> {
     generic(values)
 }
 
-#[cfg_attr(annotated, perf_sdk::profiled)]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 pub async fn later(n: u64) -> Result<u64, ParseIntError> {
     let text = n.to_string();
     std::future::ready(()).await;
     text.parse()
 }
 
-#[cfg_attr(annotated, perf_sdk::profiled)]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 pub fn boxed(n: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
     Box::pin(async move { plain(n) + later(n).await.unwrap_or(0) })
 }
 
 pub struct Counter(HashMap<u64, u64>);
 
-#[cfg_attr(annotated, perf_sdk::profiled)]
+#[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 impl Counter {
     pub fn new() -> Self {
         Self(HashMap::new())
     }
 
-    #[cfg_attr(annotated, perf_sdk::profiled(name = "add one", bounded = 1 << 20))]
+    #[cfg_attr(feature = "annotated", perf_sdk::profiled(name = "add one", bounded = 1 << 20))]
     pub fn add(&mut self, key: u64) -> u64 {
         let count = self.0.entry(key).or_default();
         *count += 1;
         *count
     }
 
-    #[cfg_attr(annotated, perf_sdk::profiled(skip))]
+    #[cfg_attr(feature = "annotated", perf_sdk::profiled(skip))]
     pub fn total(&self) -> u64 {
         self.0.values().sum()
     }

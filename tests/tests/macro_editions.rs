@@ -1,34 +1,12 @@
-//! A mistake is one error, in the right place, that says what is allowed; the item itself is still there.
-//!
-//! `TRYBUILD=overwrite` writes the expected texts anew.
+//! Annotated crates of older editions.
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The compiler whose own words are in `compile/worded_by_rustc`.
-const RUSTC: &str = "rustc 1.95.";
-
-fn rustc() -> String {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let output = Command::new(rustc).arg("--version").output().expect("a compiler");
-    String::from_utf8(output.stdout).expect("its version")
-}
-
-#[test]
-fn mistakes_are_one_error_each() {
-    let cases = trybuild::TestCases::new();
-    cases.compile_fail("tests/compile/*.rs");
-    if rustc().starts_with(RUSTC) {
-        cases.compile_fail("tests/compile/worded_by_rustc/*.rs");
-    } else {
-        println!("skipped: tests/compile/worded_by_rustc, which holds the words of {RUSTC}");
-    }
-}
-
 /// One crate an edition, all of the same sources. Edition 2015 has no `async`, and edition 2021 no bare trait objects.
 #[test]
-fn older_editions() {
+fn older_editions_compile_and_measure() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let work = root.join("target/editions");
     let write = |path: &Path, text: String| {
@@ -53,6 +31,8 @@ fn older_editions() {
         .arg(work.join("Cargo.toml"))
         .arg("--target-dir")
         .arg(root.join("target/foreign/target"))
+        // As for the foreign crates, whose dependencies are the same.
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .output()
         .expect("cargo");
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,1 +1,0 @@
-//! Nothing of its own: the targets are in `targets/`, and `tests/regressions.rs` replays what they found.
