@@ -34,7 +34,6 @@ impl Words<'_> {
 
 const CODE: std::ops::Range<u64> = 0x10_0000..0x20_0000;
 const HEADER_AT: u64 = 0x20_0000;
-const TABLE_AT: u64 = 0x30_0000;
 
 /// Walks a stack with registers and words out of `bytes`: by this program's own tables, or, where
 /// the first byte is odd, by tables out of `bytes`, of which the second and third say how long the
@@ -53,13 +52,16 @@ pub fn unwind(bytes: &[u8]) {
     }
     let (state, tables) = rest.split_at(rest.len().min(128));
     let (header, table) = tables.split_at(tables.len().min(usize::from(u16::from_le_bytes([*low, *high]))));
+    // Where the header says that it is, as of what is loaded.
+    let table_at = header.get(4..).and_then(|header| header.first_chunk()).map_or(0, |at| i32::from_le_bytes(*at));
+    let table_at = (HEADER_AT + 4).wrapping_add_signed(table_at.into());
     let mut images = [Image {
         path: "image".into(),
         base: 0,
         code: CODE,
         code_offset: 0,
         build_id: Vec::new(),
-        tables: Tables::new(HEADER_AT, Bytes::Copied(header.to_vec()), TABLE_AT, Bytes::Copied(table.to_vec())),
+        tables: Tables::new(HEADER_AT, Bytes::Copied(header.to_vec()), table_at, Bytes::Copied(table.to_vec())),
         is_program: false,
     }];
     walk(&Unwinder::new(&mut images), &[CODE.start], state, &mut Memory::new_in());

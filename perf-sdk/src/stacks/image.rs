@@ -40,10 +40,14 @@ impl Tables {
     /// header, four bytes each.
     const ENCODINGS: [u8; 4] = [1, 0x1b, 0x03, 0x3b];
 
-    /// `None`: the index is another one than linkers write, or longer than what is there. It is
-    /// searched in a signal handler, by whoever believes its length.
+    /// `None`: the index is another one than linkers write, longer than what is there, or one of
+    /// another table. It is searched in a signal handler, by whoever believes its length.
     pub(super) fn new(header_at: u64, header: Bytes, eh_frame_at: u64, eh_frame: Bytes) -> Option<Self> {
         let (start, _) = header.split_at_checked(Self::HEADER)?;
+        // Relative to where it stands.
+        let table_at = i32::from_le_bytes(*start[4..].first_chunk()?);
+        let states_table = header_at.wrapping_add(4).wrapping_add_signed(table_at.into()) == eh_frame_at;
+        header_at.checked_add(header.len() as u64)?;
         let entries = u32::from_le_bytes(*start[8..].first_chunk()?) as usize;
         let index = header[Self::HEADER..].get(..entries.checked_mul(Self::ENTRY)?)?;
         let table = eh_frame_at..eh_frame_at.checked_add(eh_frame.len() as u64)?;
@@ -53,6 +57,7 @@ impl Tables {
             to.is_some_and(|to| table.contains(&header_at.wrapping_add_signed(to)))
         };
         let fits = start[..4] == Self::ENCODINGS
+            && states_table
             && match &header {
                 // Of the program itself, which runs. It would come into memory as a whole if it was
                 // looked at.
@@ -103,4 +108,32 @@ impl Image {
 pub(crate) fn holding(images: &[Image], address: u64) -> Option<&Image> {
     let after = images.partition_point(|image| image.code.start <= address);
     images[..after].last().filter(|image| image.code.contains(&address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER_AT: u64 = 0x20_0000;
+    const TABLE_AT: u64 = 0x30_0000;
+
+    /// The tables of an index with one entry, which leads to `to`, in a header that says that the
+    /// table is at `table_at` and has so many entries.
+    fn tables(table_at: u64, entries: u32, to: u64) -> Option<Tables> {
+        let relative = |to: u64, from: u64| (to.wrapping_sub(from) as u32).to_le_bytes();
+        let mut header = Tables::ENCODINGS.to_vec();
+        header.extend(relative(table_at, HEADER_AT + 4));
+        header.extend(entries.to_le_bytes());
+        header.extend(relative(0x10_0000, HEADER_AT));
+        header.extend(relative(to, HEADER_AT));
+        Tables::new(HEADER_AT, Bytes::Copied(header), TABLE_AT, Bytes::Copied(vec![0; 32]))
+    }
+
+    #[test]
+    fn an_index_of_anything_but_its_table_is_none() {
+        assert!(tables(TABLE_AT, 1, TABLE_AT).is_some());
+        assert!(tables(TABLE_AT, 2, TABLE_AT).is_none(), "longer than what is there");
+        assert!(tables(TABLE_AT, 1, TABLE_AT + 32).is_none() && tables(TABLE_AT, 1, TABLE_AT - 1).is_none());
+        assert!(tables(TABLE_AT + 1, 1, TABLE_AT).is_none(), "of another table");
+    }
 }

@@ -188,7 +188,7 @@ fn coverage() {
     for (hz, threads) in rates {
         // What the profiler itself takes counts for little in half a second of CPU time.
         let take = || {
-            let mut time = seconds("SECONDS", 2);
+            let mut time = seconds("SECONDS", 1);
             let long_enough = || {
                 let profile = handle.cpu_profile(time, Some(hz)).unwrap();
                 time *= 2;
@@ -272,27 +272,27 @@ fn split() -> u64 {
     sum
 }
 
-/// Of at least a second of CPU time.
-fn split_profile() -> CpuProfile {
+/// Of at least so much CPU time.
+fn split_profile(least: Duration) -> CpuProfile {
     let handle = start();
     thread::scope(|scope| {
         let _stops = Stops(&STOP, true);
         scope.spawn(|| black_box(split()));
         until_known(|| thread::sleep(Duration::from_millis(100)));
-        let mut time = Duration::from_secs(3);
+        let mut time = least * 3;
         eventually(|| {
             let profile = handle.cpu_profile(time, Some(4_000)).unwrap();
             // Where others take the processors it takes longer.
             time *= 2;
             let used = Duration::from_nanos(profile.process_ns);
-            if used > Duration::from_secs(1) { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
+            if used > least { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
         })
     })
 }
 
 /// Two inlined callees have their shares, and the innermost function is never lost.
 fn attribution() {
-    let profile = split_profile();
+    let profile = split_profile(Duration::from_secs(1));
     let of =
         |name: &str| cpu_ns(&profile, |path| path.iter().any(|part| part.rsplit("::").next() == Some(name))) as f64;
     let (small, large) = (of("quarter"), of("three_quarters"));
@@ -311,7 +311,7 @@ fn attribution() {
 
 /// Prints how much of the CPU time is known by the names of the functions, by any name of theirs, and by a place in a module.
 fn stripped() {
-    let profile = split_profile();
+    let profile = split_profile(Duration::from_millis(400));
     let known = cpu_ns(&profile, |path| path.iter().any(|part| part.ends_with("three_quarters")));
     let placed = cpu_ns(&profile, |path| path.iter().any(|part| part.starts_with("stripped") && part.contains("+0x")));
     let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
