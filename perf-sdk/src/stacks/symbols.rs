@@ -202,9 +202,7 @@ fn look_up(image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
 pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
     let separate = if has_lines(own) { None } else { debug_file(own, image) };
     let described = separate.as_ref().unwrap_or(own);
-    // NOTE: no panic is known of; what a reader of others makes of a damaged file is not the
-    // program's affair in any case.
-    let lines = catch_unwind(AssertUnwindSafe(|| from_debug_information(described, addresses))).unwrap_or_default();
+    let lines = from_debug_information(described, addresses);
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
@@ -245,7 +243,13 @@ fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
 }
 
 /// `None`: there is none that can be read.
+///
+/// Where numbers that overflow are a panic, as in a debug build, some damaged files are one.
 pub(super) fn from_debug_information(file: &Elf, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
+    catch_unwind(AssertUnwindSafe(|| read_debug_information(file, addresses))).ok().flatten()
+}
+
+fn read_debug_information(file: &Elf, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
     if !has_lines(file) {
         return None;
     }
