@@ -236,7 +236,7 @@ mod tests {
             let shard = Shard::new();
             let mut expected = Histogram::new(scale);
             let mut random = 0x2545_f491_4f6c_dd1d_u64;
-            for i in 0..if cfg!(miri) { 300 } else { 50_000_u64 } {
+            for i in 0..if cfg!(miri) { 50 } else { 50_000_u64 } {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;

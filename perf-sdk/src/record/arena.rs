@@ -135,7 +135,7 @@ mod tests {
         let b: &u64 = arena.zeroed().unwrap();
         let big: &[u64] = arena.zeroed_slice(LARGEST_CHUNK_BYTES).unwrap();
         let c: &u64 = arena.zeroed().unwrap();
-        assert!(a.iter().chain(big).all(|n| *n == 0) && *b == 0);
+        assert!(a.iter().chain(big.iter().step_by(if cfg!(miri) { 97 } else { 1 })).all(|n| *n == 0) && *b == 0);
         assert_eq!(ptr::from_ref(b).addr(), a.as_ptr().addr() + 24);
         assert_eq!(ptr::from_ref(c).addr(), a.as_ptr().addr() + 32);
         assert!(footprint::held_bytes() >= (LARGEST_CHUNK_BYTES * 8 + FIRST_CHUNK_BYTES) as u64);

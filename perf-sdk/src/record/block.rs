@@ -179,6 +179,7 @@ mod tests {
     ];
 
     #[test]
+    #[cfg_attr(miri, ignore = "many calls, and nothing unsafe")]
     fn estimates_are_unbiased() {
         use crate::histogram::{Histogram, Scale};
         const SEEDS: u64 = if cfg!(miri) { 2 } else { 200 };

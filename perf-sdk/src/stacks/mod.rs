@@ -56,12 +56,7 @@ mod wall;
 mod chosen;
 mod elf;
 mod engine;
-#[cfg(all(
-    any(test, perf_fuzz),
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64"),
-    not(miri)
-))]
+#[cfg(all(any(test, perf_fuzz), target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 pub(crate) mod fuzz;
 mod host;
 mod image;

@@ -599,13 +599,8 @@ fn until_threads_ended() {
 fn threads_come_and_go() {
     // Durations would lie in other octaves on a machine that is busy with others, and take memory;
     // how many threads the sampler of stacks meets while they live depends on the machine too.
-    let _handle = perf_sdk::builder()
-        .listen("off")
-        .report(false)
-        .budget("off")
-        .stacks("off")
-        .sample("*", Rate::NEVER)
-        .start();
+    let _handle =
+        perf_sdk::builder().listen("off").report(false).budget("off").stacks("off").sample("*", Rate::NEVER).start();
     const THREADS: u64 = 1_000;
     const ROUNDS: u64 = 10;
     let round = || {

@@ -121,6 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of sizes, and nothing unsafe")]
     fn each_size_fits_its_class_and_no_smaller_one() {
         let mut before = 0;
         for size in 1..=MOST_BYTES {
