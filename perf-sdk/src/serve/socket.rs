@@ -7,9 +7,13 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::thread;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
+
+use crate::record::OwnThread;
+use crate::signals;
 
 /// Tries to find a name for the private folder, and to replace sockets of dead processes, that
 /// others do as well.
@@ -118,10 +122,20 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
 
 /// Whether nobody listens there. Only a refusal says so: a listener whose queue is full, or one of
 /// another user, lives.
+///
+/// Asked on a thread of its own: a runtime panics on a thread that belongs to another one, such as
+/// that of an async `main`.
 fn is_dead(path: &Path) -> io::Result<bool> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
-    Ok(matches!(connected, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused))
+    let path = path.to_owned();
+    let ask = move || {
+        signals::block_all();
+        let _own = OwnThread::enter();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
+        Ok(matches!(connected, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused))
+    };
+    let asked = thread::Builder::new().name("perf-sdk".to_owned()).spawn(ask)?;
+    asked.join().unwrap_or_else(|_| Err(io::Error::other("the thread that looks at the socket panicked")))
 }
 
 impl Drop for SocketFile {
@@ -244,6 +258,18 @@ mod tests {
         drop(file);
         assert_eq!(names(&folder), ["socket"]);
         fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_dead_one_is_replaced_in_an_async_main_too() {
+        let folder = folder("async");
+        let path = folder.join("socket");
+        drop(UnixListener::bind(&path).unwrap());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            assert!(bind(&path).is_ok());
+        });
+        fs::remove_dir(folder).unwrap();
     }
 
     #[cfg(target_os = "linux")]
