@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use crate::signals;
 
-/// What the end of a thread is waited for at most: it may be in a callback of the program's, which
+/// What the ends of threads are waited for at most: one may be in a callback of the program's, which
 /// may wait for whoever ends the profiler.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
     /// Which [`Background`] this thread is, by the address of what stops it; 0: none. Const and
@@ -89,6 +89,11 @@ impl Background {
         self.end(time);
     }
 
+    /// Ends the thread, and waits for that until then at most.
+    pub(crate) fn end_by(mut self, end: Instant) {
+        self.end(end.saturating_duration_since(Instant::now()));
+    }
+
     /// Tells the thread to end, without waiting for it.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Release);
@@ -159,6 +164,22 @@ mod tests {
         });
         assert!(give.send(background.unwrap()).is_ok());
         assert_eq!(hear.recv(), Ok(false));
+    }
+
+    #[test]
+    fn those_that_hang_are_waited_for_together() {
+        let hanging = || {
+            let (over, hung) = std::sync::mpsc::channel::<()>();
+            let thread = Background::start("perf-sdk-test", move |_| {
+                let _ = hung.recv();
+            });
+            (over, thread.unwrap())
+        };
+        let (overs, threads): (Vec<_>, Vec<_>) = (0..3).map(|_| hanging()).unzip();
+        // There is no time left for any: who waited for the usual time would wait for ever.
+        let end = Instant::now();
+        threads.into_iter().for_each(|thread| thread.end_by(end));
+        assert_eq!(overs.len(), 3);
     }
 
     #[cfg(feature = "push")]

@@ -1,17 +1,19 @@
 //! The running profiler.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
-use crate::background::Background;
+use crate::background::{self, Background};
 use crate::clock;
 use crate::config::{Builder, Config};
 use crate::error::Error;
 use crate::export;
 use crate::fork::Lock;
 use crate::governor;
+use crate::notice::say;
 #[cfg(feature = "pool")]
 use crate::pool::{Thresholds, Used};
 #[cfg(feature = "push")]
@@ -29,7 +31,7 @@ use crate::watch;
 ///
 /// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
 /// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that
-/// waits for a lock, are waited for two seconds at most and left alone then.
+/// waits for a lock, are waited for two seconds at most, all together, and left alone then.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
@@ -260,12 +262,6 @@ impl Without {
     }
 }
 
-/// One line.
-fn say(text: &str) {
-    // Not `eprintln`, which panics when stderr is closed.
-    let _ = writeln!(io::stderr(), "perf-sdk: {text}");
-}
-
 /// The thread that samples stacks.
 #[cfg(feature = "stacks")]
 fn sample_stacks(rules: crate::stacks::Rules) -> io::Result<Option<Background>> {
@@ -316,14 +312,22 @@ impl Drop for Running {
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        // One for all of them.
+        let end = Instant::now() + background::PATIENCE;
         // While the sampler is there: the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         threads.iter().for_each(Background::stop);
-        drop(threads);
         #[cfg(feature = "serve")]
-        drop(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        #[cfg(feature = "serve")]
+        server.iter_mut().for_each(Server::stop);
+        threads.into_iter().for_each(|thread| thread.end_by(end));
+        #[cfg(feature = "serve")]
+        if let Some(server) = server {
+            server.end_by(end);
+        }
         #[cfg(feature = "dhat")]
         if let Some(exact) = self.exact.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // It panics where stderr is closed.

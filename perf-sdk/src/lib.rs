@@ -53,6 +53,8 @@ mod memory;
 mod monitor;
 #[cfg(feature = "enabled")]
 mod new_file;
+#[cfg(feature = "enabled")]
+mod notice;
 #[cfg(not(feature = "enabled"))]
 mod off;
 #[cfg(feature = "enabled")]

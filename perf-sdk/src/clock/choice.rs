@@ -1,12 +1,12 @@
 //! Which CPU clock is in force in this process.
 
 use std::fmt;
-use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use super::anomaly::{self, Anomaly};
 use super::engine::{Engine, Engines};
 use super::{selftest, syscall, wall};
+use crate::notice::say;
 use crate::once::Once;
 
 /// Engines that passed their self-test.
@@ -95,8 +95,7 @@ fn wish() -> Option<Engine> {
     match value.parse() {
         Ok(engine) => Some(engine),
         Err(error) => {
-            // Not `eprintln`, which panics when stderr is closed.
-            let _ = writeln!(io::stderr(), "perf-sdk: PERF_CPU_CLOCK: {error}; the default is used");
+            say(&format!("PERF_CPU_CLOCK: {error}; the default is used"));
             None
         }
     }

@@ -14,18 +14,19 @@ use super::labels::ServiceName;
 use super::plan::{Plan, Protocol, Push};
 use super::random;
 use super::windows::{Profile, Windows};
-use crate::background::{Background, Pauses};
+use crate::background::{Background, PATIENCE, Pauses};
 use crate::headroom;
 use crate::memory;
 use crate::record::OwnThread;
 
-/// What a program's end waits for at most.
-pub(crate) const LAST: Duration = Duration::from_secs(2);
+/// What a program's end waits for at most: a part of what it waits for all threads, since the others
+/// end after this one.
+const LAST: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
 /// For one request: no less, no more, and otherwise an interval.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
 
-/// Delivers until it drops, which takes two seconds at most: then the last window is delivered if that can be done, and not otherwise.
+/// Delivers until it ends, which takes less than two seconds: then the last window is delivered if that can be done, and not otherwise.
 #[derive(Debug)]
 pub(crate) struct Pusher(Option<Background>);
 

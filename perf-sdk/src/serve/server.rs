@@ -1,13 +1,13 @@
 //! The endpoint's own thread: never the user's runtime.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -35,6 +35,7 @@ use crate::background::Background;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
 use crate::descriptors::Changing;
 use crate::error::Error;
+use crate::notice::say;
 use crate::record::OwnThread;
 
 /// Connections at once; for a further one, one that waits for a request is closed.
@@ -118,6 +119,19 @@ impl Server {
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells it to close, without waiting for that.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// It closes, which is waited for until then at most.
+    pub(crate) fn end_by(mut self, end: Instant) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            thread.end_by(end);
+        }
     }
 }
 
@@ -218,12 +232,6 @@ fn announcement(config: &Config, listener: &Listener, token: &Token) -> String {
         (None, Some(why)) => format!("{place} · only for reading, since {why}; set PERF_TOKEN to change anything"),
         (None, None) => place,
     }
-}
-
-/// One line.
-fn say(text: &str) {
-    // Not `eprintln`, which panics when stderr is closed.
-    let _ = writeln!(io::stderr(), "perf-sdk: {text}");
 }
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {

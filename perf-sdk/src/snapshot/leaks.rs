@@ -3,7 +3,6 @@
 use std::fmt;
 
 #[cfg(feature = "enabled")]
-#[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "enabled")]
