@@ -82,7 +82,8 @@ impl Drop for NewFile {
     }
 }
 
-fn create(path: &Path) -> io::Result<File> {
+/// For this user only; never one that is there.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -90,9 +91,11 @@ fn create(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// For names, not for secrets.
+///
 /// The standard library has its hashers' keys from the system, once a thread: each further one
 /// differs by a counter, so the process is hashed in, which a fork changes.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     hasher.finish()

@@ -34,9 +34,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "token_file",
         variable: "PERF_TOKEN_FILE",
-        allowed: "a file path",
+        allowed: "a path at which there is no file, or one that the profiler wrote",
         default: "perf-sdk-PID-RANDOM.token in the runtime or temporary directory",
-        meaning: "where a generated token is kept, mode 0600; a file given here that cannot be written is an error, otherwise nobody can change anything then",
+        meaning: "where a generated token is kept, mode 0600; no other file is replaced or removed; a file given here that cannot be written is an error, otherwise nobody can change anything then",
     },
     Setting {
         key: "allow_remote",

@@ -69,14 +69,19 @@ fn a_token_that_was_given_needs_no_folder() {
 #[test]
 fn a_file_that_was_asked_for_is_an_error() {
     let folder = Folder::new("asked");
-    let theirs = folder.0.join("theirs");
-    fs::write(&theirs, "a file of somebody else's\n").expect("a file");
-    for path in ["/no/such/folder/token", "/proc/token", folder.path(), theirs.to_str().expect("a plain name")] {
+    let (theirs, empty) = (folder.0.join("theirs"), folder.0.join("empty"));
+    // As `openssl rand -hex 32` writes it.
+    let secret = format!("{}\n", "0123456789abcdef".repeat(4));
+    fs::write(&theirs, &secret).expect("a file");
+    fs::write(&empty, "").expect("a file");
+    let plain = |path: &PathBuf| path.to_str().expect("a plain name").to_owned();
+    for path in ["/no/such/folder/token", "/proc/token", folder.path(), &plain(&theirs), &plain(&empty)] {
         let output = run(START, "says_why", &[("PERF_TOKEN_FILE", path)]);
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(printed.contains(path) && printed.contains("PERF_TOKEN_FILE"), "{printed}");
     }
-    assert_eq!(fs::read_to_string(&theirs).expect("it is still there"), "a file of somebody else's\n");
+    assert_eq!(fs::read_to_string(&theirs).expect("it is still there"), secret);
+    assert!(empty.exists());
 }
 
 /// It is kept where stderr says, for this user alone, and shown nowhere.
@@ -85,7 +90,11 @@ fn the_token_is_told_to_nobody_but_its_file() {
     let folder = Folder::new("told");
     let output = run(START, "foreign_names", &within(folder.path(), &[]));
     let token = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    assert!(token.len() == 64 && !said(&output).contains(&token), "{}", said(&output));
+    assert!(
+        token.len() == 73 && token.starts_with("perf-sdk-") && !said(&output).contains(&token),
+        "{}",
+        said(&output)
+    );
     assert!(said(&output).contains(&format!("{}/perf-sdk-", folder.path())), "{}", said(&output));
     assert!(said(&output).contains("outer"), "the report: {}", said(&output));
 }

@@ -9,8 +9,12 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Secret;
 
-/// Of a generated token; in its file each is two digits.
-pub(super) const SECRET_BYTES: usize = 32;
+/// What a generated token begins with: in a file it tells ours from secrets of others.
+const PREFIX: &str = "perf-sdk-";
+/// Of a generated token, of which each is two digits.
+const SECRET_BYTES: usize = 32;
+/// Characters of a generated token.
+pub(super) const LENGTH: usize = PREFIX.len() + 2 * SECRET_BYTES;
 
 /// The token in force.
 #[derive(Debug)]
@@ -88,7 +92,14 @@ fn default_folders() -> Vec<PathBuf> {
 fn generate() -> io::Result<String> {
     let mut bytes = [0u8; SECRET_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{PREFIX}{digits}"))
+}
+
+/// Whether a token is one that was generated, in whatever run.
+pub(super) fn is_generated(token: &str) -> bool {
+    let digits = token.strip_prefix(PREFIX);
+    digits.is_some_and(|digits| token.len() == LENGTH && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -111,7 +122,7 @@ mod tests {
         let token = Token::in_first_of(&folders);
         let path = token.file().unwrap().to_owned();
         let secret = std::fs::read_to_string(&path).unwrap();
-        assert!(path.starts_with(std::env::temp_dir()) && secret.len() == 2 * SECRET_BYTES + 1);
+        assert!(path.starts_with(std::env::temp_dir()) && is_generated(secret.trim()));
         assert!(token.matches(secret.trim()) && !format!("{token:?}").contains(secret.trim()));
         drop(token);
         assert!(!path.exists());

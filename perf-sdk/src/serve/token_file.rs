@@ -6,13 +6,13 @@
 //! processes have other numbers.
 
 use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::flock;
+use super::{flock, token};
 use crate::descriptors::Held;
+use crate::new_file;
 
 const PREFIX: &str = "perf-sdk-";
 const SUFFIX: &str = ".token";
@@ -37,9 +37,9 @@ impl TokenFile {
     /// A new file in `folder`. What dead processes left there is removed.
     pub(super) fn create_in(folder: &Path, secret: &str) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
-            let random = RandomState::new().build_hasher().finish();
+            let random = new_file::random();
             let path = folder.join(format!("{PREFIX}{}-{random:0RANDOM_DIGITS$x}{SUFFIX}", process::id()));
-            let file = match new_file(&path) {
+            let file = match new_file::create(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
@@ -59,24 +59,43 @@ impl TokenFile {
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "no new file stays there"))
     }
 
-    /// The file that was asked for by name, in the place of an older token: never in that of
-    /// anything else.
+    /// The file that was asked for by name, in the place of a token of an earlier run: never in that
+    /// of anything else.
     pub(super) fn create_at(path: &Path, secret: &str) -> io::Result<Self> {
-        match fs::symlink_metadata(path) {
-            Ok(there) if there.is_file() && holds_token(path) => fs::remove_file(path)?,
-            Ok(_) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "what is there is no token of an earlier run",
-                ));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
+        if let Some(old) = Self::left_at(path)? {
+            drop(old);
         }
-        let file = new_file(path)?;
+        let file = new_file::create(path)?;
         let made = Self { path: path.to_owned(), _held: Held::of(&file), file };
         made.write(secret)?;
+        // A machine that loses its power would leave an empty file, which nobody would replace.
+        made.file.sync_all()?;
         Ok(made)
+    }
+
+    /// What an earlier run left at `path`; `None`: nothing is there.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::AlreadyExists`] for anything else than a token that was generated.
+    fn left_at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::symlink_metadata(path) {
+            Ok(there) if there.is_file() => {}
+            Ok(_) => return Err(not_ours()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(path)?;
+        let mut text = String::new();
+        // Whatever cannot be read as text is none of ours.
+        let read = (&file).take(token::LENGTH as u64 + 2).read_to_string(&mut text);
+        if read.is_err() || !text.strip_suffix('\n').is_some_and(token::is_generated) {
+            return Err(not_ours());
+        }
+        Ok(Some(Self { path: path.to_owned(), _held: Held::of(&file), file }))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -136,25 +155,10 @@ impl Drop for TokenFile {
     }
 }
 
-/// Never one that is there.
-fn new_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-/// Whether a file is what [`TokenFile`] writes, or was about to.
-fn holds_token(path: &Path) -> bool {
-    const LENGTH: usize = 2 * super::token::SECRET_BYTES + 1;
-    let mut text = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(LENGTH as u64 + 1).read_to_end(&mut text));
-    read.is_ok()
-        && match text.split_last() {
-            None => true,
-            Some((end, digits)) => text.len() == LENGTH && *end == b'\n' && digits.iter().all(u8::is_ascii_hexdigit),
-        }
+fn not_ours() -> io::Error {
+    let text = "what is there is not a token of an earlier run, and stays; allowed: a file that is not there yet, or one that \
+                the profiler wrote";
+    io::Error::new(io::ErrorKind::AlreadyExists, text)
 }
 
 /// The process that a file of such a name belongs to.
@@ -211,14 +215,25 @@ mod tests {
     fn a_named_file_takes_the_place_of_a_token_only() {
         let folder = folder("named");
         let path = folder.join("token");
-        let secret = "0123456789abcdef".repeat(4);
+        let digits = "0123456789abcdef".repeat(4);
+        let secret = format!("perf-sdk-{digits}");
         let first = TokenFile::create_at(&path, &secret).unwrap();
         let second = TokenFile::create_at(&path, &secret).unwrap();
         drop(first);
         assert!(path.exists(), "it is the second one's");
         drop(second);
         assert!(!path.exists());
-        for theirs in ["a secret of the program's own", "0123", &secret[..63], &format!("{secret}\n\n")] {
+        for theirs in [
+            "",
+            "a secret of the program's own",
+            "0123",
+            &digits,
+            &format!("{digits}\n"),
+            &secret,
+            &secret[..72],
+            &format!("{secret}\n\n"),
+            &format!("{secret}0\n"),
+        ] {
             fs::write(&path, theirs).unwrap();
             assert_eq!(TokenFile::create_at(&path, &secret).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
             assert_eq!(fs::read_to_string(&path).unwrap(), theirs);
