@@ -9,7 +9,8 @@ use super::access::header_text;
 use super::host::Host;
 use super::reply::Refusal;
 
-/// Browsers set these, pages cannot: <https://www.w3.org/TR/fetch-metadata/>.
+/// Browsers set these, pages cannot: <https://www.w3.org/TR/fetch-metadata/>. Under an address that
+/// is neither loopback's nor reached over TLS they set none.
 pub(super) const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");

@@ -98,7 +98,7 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 ///
 /// The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
 /// is your server's part. Captures that a page of another origin asks for (`Sec-Fetch-Site`) are
-/// refused here too, and `/debug/pprof/cmdline` names the program alone. On a runtime of several
+/// refused here too, where browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a runtime of several
 /// threads a page is made on one of its blocking threads, not beside your
 /// tasks.
 pub fn router() -> Router {
