@@ -16,6 +16,10 @@ const MAX_NAMES: usize = 1 << 10;
 /// Newest samples of which the trace and span are kept.
 const MAX_IN_SPANS: usize = 1 << 14;
 const OTHER: &str = "(other threads)";
+/// Of a thread without a name.
+const NO_THREAD: u32 = u32::MAX;
+/// What a number by address takes in a table, which keeps some free.
+const NUMBER_BYTES: u64 = 2 * size_of::<(u64, u32)>() as u64;
 
 /// Names and values, by name.
 pub(crate) type Labels = &'static [(&'static str, &'static str)];
@@ -47,7 +51,7 @@ impl Key {
 
     /// Without even its scope.
     fn nowhere() -> Self {
-        Self { scope: 0, thread: u32::MAX, labels: 0, is_cut: true, frames: Box::default() }
+        Self { scope: 0, thread: NO_THREAD, labels: 0, is_cut: true, frames: Box::default() }
     }
 }
 
@@ -80,12 +84,12 @@ pub(super) struct Resolve {
     pub(super) labels: fn(u64) -> Labels,
 }
 
-/// All stacks, of fixed size.
+/// All stacks, and what they refer to, of bounded size: what has no room is counted without.
 #[derive(Debug)]
 pub(super) struct Table {
     stacks: HashMap<Arc<Key>, Seen>,
     frames: usize,
-    /// What the stacks hold.
+    /// What is held in all.
     bytes: u64,
     /// By address of the path, which each thread has for itself.
     paths: HashMap<u64, u32>,
@@ -145,35 +149,64 @@ impl Table {
             None if self.threads.len() + 1 >= MAX_NAMES => OTHER,
             _ => name,
         };
-        let number = known(&self.threads, name).unwrap_or_else(|| {
-            self.threads.push(name.to_owned());
-            self.threads.len() - 1
-        });
-        number as u32
+        if let Some(number) = known(&self.threads, name) {
+            return number as u32;
+        }
+        if !self.take((2 * size_of::<String>() + name.len()) as u64) {
+            return NO_THREAD;
+        }
+        self.threads.push(name.to_owned());
+        self.threads.len() as u32 - 1
+    }
+
+    /// `false`: no more may be held.
+    fn take(&mut self, bytes: u64) -> bool {
+        let has_room = footprint::take(Part::Samples, bytes);
+        self.bytes += if has_room { bytes } else { 0 };
+        has_room
     }
 
     /// What lies at an address is asked for once. The stack as it is kept, to be [seen again](Self::again).
     pub(super) fn add(&mut self, sample: &Sample, thread: u32, seen: Seen, resolve: Resolve) -> Arc<Key> {
         let facts = &sample.facts;
-        let key = Key {
-            scope: self.scope(facts.scope, resolve.sites),
-            thread,
-            labels: self.labels(facts.labels, resolve.labels),
-            is_cut: facts.is_cut || facts.is_leaf_only,
-            frames: sample.frames.as_slice().into(),
+        let (scope, labels) = (self.scope(facts.scope, resolve.sites), self.labels(facts.labels, resolve.labels));
+        let key = match (scope, labels) {
+            (Some(scope), Some(labels)) => {
+                let is_cut = facts.is_cut || facts.is_leaf_only;
+                self.count(Key { scope, thread, labels, is_cut, frames: sample.frames.as_slice().into() }, seen)
+            }
+            _ => {
+                self.folded += seen.samples;
+                self.fold(&Key::nowhere(), seen)
+            }
         };
-        let key = self.count(key, seen);
         self.note_span(&key, seen, facts.span);
         key
     }
 
     fn note_span(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
         let Some(span) = span else { return };
-        if self.in_spans.len() == MAX_IN_SPANS {
-            self.in_spans.pop_front();
+        let is_full = self.in_spans.len() == self.in_spans.capacity();
+        if self.in_spans.len() == MAX_IN_SPANS || (is_full && !self.has_room_for_spans()) {
+            // Without room for any there is none to give way.
+            if self.in_spans.pop_front().is_none() {
+                return;
+            }
         }
         self.in_spans.push_back(InSpan { serial: self.serial, key: Arc::clone(key), span, seen });
         self.serial += 1;
+    }
+
+    /// For some more.
+    fn has_room_for_spans(&mut self) -> bool {
+        const SOME: usize = MAX_IN_SPANS / 16;
+        let before = self.in_spans.capacity();
+        if !self.take((SOME * size_of::<InSpan>()) as u64) {
+            return false;
+        }
+        self.in_spans.reserve_exact(SOME);
+        debug_assert!(self.in_spans.capacity() <= before + SOME);
+        true
     }
 
     /// A thread's name by its number.
@@ -202,8 +235,7 @@ impl Table {
             return key;
         }
         let has_room = self.stacks.len() < MAX_STACKS && self.frames + key.frames.len() <= MAX_FRAMES;
-        if has_room && footprint::take(Part::Samples, key.bytes()) {
-            self.bytes += key.bytes();
+        if has_room && self.take(key.bytes()) {
             self.frames += key.frames.len();
             let key = Arc::new(key);
             self.stacks.insert(Arc::clone(&key), seen);
@@ -214,51 +246,71 @@ impl Table {
         self.fold(&key, seen)
     }
 
-    fn scope(&mut self, path: u64, sites: fn(u64) -> Vec<&'static Site>) -> u32 {
-        match (path, self.paths.get(&path)) {
-            (0, _) => 0,
-            (_, Some(number)) => *number,
-            (path, None) => {
-                let sites = sites(path);
-                let addresses = sites.iter().map(|site| std::ptr::from_ref(*site).addr()).collect();
-                let number = *self.numbers.entry(addresses).or_insert_with(|| {
-                    self.scopes.push(sites);
-                    self.scopes.len() as u32 - 1
-                });
-                self.paths.insert(path, number);
+    /// `None`: there is no room for it.
+    fn scope(&mut self, path: u64, sites: fn(u64) -> Vec<&'static Site>) -> Option<u32> {
+        if path == 0 {
+            return Some(0);
+        }
+        if let Some(number) = self.paths.get(&path) {
+            return Some(*number);
+        }
+        let sites = sites(path);
+        let addresses: Vec<usize> = sites.iter().map(|site| std::ptr::from_ref(*site).addr()).collect();
+        let number = match self.numbers.get(&addresses) {
+            Some(number) => *number,
+            None => {
+                // Both hold it, once each.
+                let entries = 2 * size_of::<(Vec<usize>, u32)>() + 2 * size_of::<Vec<&Site>>();
+                if !self.take((entries + 2 * size_of_val(addresses.as_slice())) as u64) {
+                    return None;
+                }
+                self.scopes.push(sites);
+                let number = self.scopes.len() as u32 - 1;
+                self.numbers.insert(addresses, number);
                 number
             }
+        };
+        // Where there is no room for that, it is looked up again each time.
+        if self.take(NUMBER_BYTES) {
+            self.paths.insert(path, number);
         }
+        Some(number)
     }
 
-    fn labels(&mut self, set: u64, labels: fn(u64) -> Labels) -> u32 {
-        match (set, self.sets.get(&set)) {
-            (0, _) => 0,
-            (_, Some(number)) => *number,
-            (set, None) => {
-                let labels = labels(set);
-                let number = self.labels.iter().position(|known| *known == labels).unwrap_or_else(|| {
-                    self.labels.push(labels);
-                    self.labels.len() - 1
-                });
-                self.sets.insert(set, number as u32);
-                number as u32
-            }
+    /// `None`: there is no room for them.
+    fn labels(&mut self, set: u64, labels: fn(u64) -> Labels) -> Option<u32> {
+        if set == 0 {
+            return Some(0);
         }
+        if let Some(number) = self.sets.get(&set) {
+            return Some(*number);
+        }
+        let labels = labels(set);
+        let known = self.labels.iter().position(|known| *known == labels);
+        if !self.take(NUMBER_BYTES + if known.is_none() { 2 * size_of::<Labels>() as u64 } else { 0 }) {
+            return None;
+        }
+        let number = known.unwrap_or_else(|| {
+            self.labels.push(labels);
+            self.labels.len() - 1
+        });
+        self.sets.insert(set, number as u32);
+        Some(number as u32)
     }
 
     /// Without its frames.
     fn fold(&mut self, key: &Key, seen: Seen) -> Arc<Key> {
         let mut key = key.without_frames();
         if !self.stacks.contains_key(&key) {
-            let has_room = self.stacks.len() < 2 * MAX_STACKS && footprint::take(Part::Samples, key.bytes());
-            if has_room {
-                self.bytes += key.bytes();
-            } else {
+            let has_room = self.stacks.len() < 2 * MAX_STACKS && self.take(key.bytes());
+            if !has_room {
                 key = Key::nowhere();
             }
         }
-        let key = Arc::new(key);
+        let key = match self.stacks.get_key_value(&key) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::new(key),
+        };
         self.stacks.entry(Arc::clone(&key)).or_default().add(seen);
         key
     }
@@ -358,6 +410,7 @@ impl Stacks {
 mod tests {
     use super::super::ring::Facts;
     use super::*;
+    use crate::scope::{Options, Source};
 
     const RESOLVE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[("tenant", "acme")] };
 
@@ -436,6 +489,44 @@ mod tests {
         let all: std::collections::HashSet<u32> = (0..5_000).map(|n| table.thread(&n.to_string())).collect();
         assert_eq!(all.len(), MAX_NAMES - 1);
         assert_eq!(table.thread("first"), first);
+    }
+
+    #[test]
+    fn what_stacks_refer_to_is_counted_as_held() {
+        static SITE: Site = Site::new(
+            Source { name: Some("call"), path: || "", ident: "call", module: "m", file: file!(), line: 1 },
+            Options::DEFAULT,
+        );
+        let resolve = Resolve { sites: |path| vec![&SITE; path as usize % 1_000], ..RESOLVE };
+        let mut table = Table::default();
+        let held = |table: &Table| {
+            let stacks: u64 = table.stacks.keys().map(|key| key.bytes()).sum();
+            table.bytes - stacks
+        };
+        let add = |table: &mut Table, scope, labels, span| {
+            let facts = Facts { scope, labels, span, ..Facts::default() };
+            table.add(&Sample { facts, frames: Vec::new() }, 0, Seen::once(1), resolve)
+        };
+        for depth in 1..100 {
+            let before = held(&table);
+            add(&mut table, depth, 0, None);
+            assert!(held(&table) - before >= 16 * depth, "{depth}");
+            let before = held(&table);
+            // Another thread's path of the same calls.
+            add(&mut table, depth + 1_000, 0, None);
+            assert_eq!(held(&table) - before, NUMBER_BYTES);
+        }
+        let before = held(&table);
+        (1..100).for_each(|set| drop(add(&mut table, 0, set, None)));
+        assert!(held(&table) - before >= 99 * NUMBER_BYTES);
+        let before = held(&table);
+        (0..2 * MAX_IN_SPANS).for_each(|_| drop(add(&mut table, 0, 0, Some([1, 1, 1]))));
+        assert_eq!(table.in_spans.len(), MAX_IN_SPANS);
+        assert!(held(&table) - before >= (table.in_spans.capacity() * size_of::<InSpan>()) as u64);
+        let before = held(&table);
+        table.thread("worker");
+        table.thread("worker");
+        assert!((30..100).contains(&(held(&table) - before)));
     }
 
     #[test]
