@@ -1,9 +1,9 @@
 //! What the profiler holds in memory of its own, by part, and what it may hold.
 //!
 //! The limit is `PERF_MEMORY`. Threads' own records take at most half of it, sampling threads a
-//! quarter, the stacks that were seen an eighth and names of addresses an eighth. Records that
-//! threads share take what is left, and a quarter is theirs alone: they keep every call for which
-//! there is no other place.
+//! quarter, of which copies of unwind tables take half at most, the stacks that were seen an eighth
+//! and names of addresses an eighth. Records that threads share take what is left, and a quarter is
+//! theirs alone: they keep every call for which there is no other place.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -20,6 +20,9 @@ pub(crate) enum Part {
     /// What sampling needs for each thread, and unwinding.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Stacks,
+    /// Copies of unwind tables; of the part for sampling.
+    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    Tables,
     /// Stacks that were seen.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Samples,
@@ -28,7 +31,7 @@ pub(crate) enum Part {
     Names,
 }
 
-const PARTS: usize = 5;
+const PARTS: usize = 6;
 static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
@@ -61,12 +64,6 @@ pub(crate) fn take(part: Part, bytes: u64) -> bool {
     false
 }
 
-/// The part holds so many bytes more, which it cannot do without.
-#[cfg_attr(not(feature = "stacks"), allow(dead_code))]
-pub(crate) fn add(part: Part, bytes: u64) {
-    HELD[part as usize].fetch_add(bytes, Relaxed);
-}
-
 /// The part holds so many bytes less.
 pub(crate) fn give(part: Part, bytes: u64) {
     HELD[part as usize].fetch_sub(bytes, Relaxed);
@@ -80,7 +77,8 @@ fn fits(part: Part, more: u64) -> bool {
     let most = match part {
         Part::Shared => return all <= limit,
         Part::Threads => limit / 2,
-        Part::Stacks => limit / 4,
+        Part::Stacks => (limit / 4).saturating_sub(of(Part::Tables)),
+        Part::Tables => (limit / 8).min((limit / 4).saturating_sub(of(Part::Stacks))),
         Part::Samples | Part::Names => limit / 8,
     };
     let kept = (limit / 4).saturating_sub(of(Part::Shared));

@@ -41,6 +41,8 @@ scenarios! {
     taken_over,
     descriptors,
     forked,
+    forked_account,
+    little_memory,
     restarts,
     heap_stacks,
     off,

@@ -48,6 +48,16 @@ impl Chosen {
         own
     }
 
+    /// In a forked child: the parent's.
+    pub(super) fn leave(self) {
+        match self {
+            Self::Own(sampler) => sampler.leave(),
+            // What it would end is the parent's.
+            #[cfg(feature = "pprof")]
+            Self::OnDemand(sampler) => std::mem::forget(sampler),
+        }
+    }
+
     /// Why it does not sample for the time being, if so; or what it does.
     pub(super) fn state(&self) -> String {
         match self {
@@ -56,7 +66,13 @@ impl Chosen {
                 "on, {}, of threads that were there before the program put itself under a seccomp filter",
                 sampler.engine()
             ),
-            Self::Own(sampler) => format!("on, {}", sampler.engine()),
+            Self::Own(sampler) => match sampler.without_room() {
+                0 => format!("on, {}", sampler.engine()),
+                count => format!(
+                    "on, {}, but for callers of code in {count} libraries, for whose tables PERF_MEMORY has no room",
+                    sampler.engine()
+                ),
+            },
             #[cfg(feature = "pprof")]
             Self::OnDemand(sampler) => sampler.state(),
         }

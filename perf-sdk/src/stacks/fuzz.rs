@@ -1,9 +1,10 @@
 //! Readers of what lies in files and in memory of others.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use super::elf::{self, Elf};
-use super::image::{Bytes, Image, Tables};
+use super::image::{Bytes, Copied, Image, Tables};
 use super::linux;
 use super::plain_file::PlainFile;
 use super::symbols;
@@ -55,13 +56,18 @@ pub fn unwind(bytes: &[u8]) {
     // Where the header says that it is, as of what is loaded.
     let table_at = header.get(4..).and_then(|header| header.first_chunk()).map_or(0, |at| i32::from_le_bytes(*at));
     let table_at = (HEADER_AT + 4).wrapping_add_signed(table_at.into());
+    let copied = |bytes: &[u8]| {
+        let copied = Copied::new(bytes.len(), || Some(bytes.to_vec()));
+        Bytes::Copied(Arc::new(copied.expect("room for a few bytes")))
+    };
     let mut images = [Image {
         path: "image".into(),
         base: 0,
         code: CODE,
         code_offset: 0,
         build_id: Vec::new(),
-        tables: Tables::new(HEADER_AT, Bytes::Copied(header.to_vec()), table_at, Bytes::Copied(table.to_vec())),
+        tables: Tables::new(HEADER_AT, copied(header), table_at, copied(table)),
+        has_no_room: false,
         is_program: false,
     }];
     walk(&Unwinder::new(&mut images), &[CODE.start], state, &mut Memory::new_in());
@@ -112,9 +118,10 @@ pub fn elf(bytes: &[u8]) {
         code_offset: 0,
         build_id: id,
         tables: None,
+        has_no_room: false,
         is_program: false,
     };
-    let lines = symbols::of_file(&file, &image, &addresses);
+    let (lines, _) = symbols::of_file(&file, &image, &addresses, symbols::MOST_BYTES);
     assert_eq!(lines.len(), addresses.len());
 }
 
@@ -131,7 +138,7 @@ pub fn dwarf(bytes: &[u8]) {
     }
     let file = Elf::of(PlainFile::of_bytes(&elf::object_file(&sections))).expect("a file that is made here");
     let addresses: Vec<u64> = (0..64).map(|n| 0x1000 + n * 0x20).chain([0, 1, 1 << 40, u64::MAX]).collect();
-    if let Some(lines) = symbols::from_debug_information(&file, &addresses) {
+    if let Some(lines) = symbols::from_debug_information(&file, &addresses, symbols::MOST_BYTES) {
         assert_eq!(lines.len(), addresses.len());
     }
 }

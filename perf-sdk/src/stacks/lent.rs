@@ -49,7 +49,7 @@ pub(super) fn sweep(alive: &[u32]) {
 pub(super) fn forget_parent() {
     with(|lent| {
         for lent in lent.drain(..) {
-            if lent.alternate.is_of_this_thread() {
+            if lent.alternate.may_be_of_forker() {
                 // For as long as the process lives.
                 std::mem::forget(lent.alternate);
             }

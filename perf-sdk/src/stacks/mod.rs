@@ -92,7 +92,7 @@ use crate::background::Background;
 use crate::scope::Site;
 use chosen::Chosen;
 use host::{LEAST_LOOK, Unavailable};
-use running::{Running, running, set_running, with_sampler};
+use running::{Running, leave_parent, running, set_running, with_sampler};
 use sampler::Sampler;
 
 /// Samples per second of CPU time, if nobody says otherwise.
@@ -114,7 +114,10 @@ pub(crate) fn start(
         // One that is about to end.
         Some(running) => running.end(),
         // Nobody sampled before, or the parent of this process.
-        None => Sampler::forget_parent(),
+        None => {
+            Sampler::forget_parent();
+            leave_parent();
+        }
     }
     let running = set_running(Chosen::new(rules, host));
     if running.unavailable().is_some() {

@@ -324,6 +324,9 @@ fn lines(frames: &Frames) -> Vec<Line> {
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 fn reload(images: &mut Vec<Image>, table: &mut Table) {
     let before = std::mem::replace(images, super::linux::images());
+    // The crate has tables of its own.
+    images.iter_mut().for_each(|image| image.tables = None);
+    super::linux::forget_images();
     let is_here = |gone: &Image| images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
     for gone in before.iter().filter(|gone| !is_here(gone)) {
         table.forget(&gone.code);

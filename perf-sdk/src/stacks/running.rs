@@ -29,6 +29,19 @@ pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Chosen) -> T) -> Option<T> 
     running()?.with(work)
 }
 
+/// In a forked child, once no slot is in use: of the parent's sampler goes what this process does not
+/// need. It stays where somebody was in the midst of it.
+pub(super) fn leave_parent() {
+    // SAFETY: as above.
+    let Some(running) = (unsafe { RUNNING.load(Acquire).as_ref() }) else { return };
+    if running.process != std::process::id()
+        && let Ok(mut sampler) = running.sampler.try_lock()
+        && let Some(sampler) = sampler.take()
+    {
+        sampler.leave();
+    }
+}
+
 /// Some hundred bytes stay for each time that sampling begins.
 pub(super) fn set_running(sampler: Result<Chosen, Unavailable>) -> &'static Running {
     let unavailable = sampler.as_ref().err().copied();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Rules};
 use super::host::{Host, LEAST_LOOK, Unavailable};
-use super::image::{Image, Tables};
+use super::image::Image;
 use super::lent;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
@@ -19,7 +19,6 @@ use super::walkers;
 use super::wall::Wall;
 use super::wish::Wish;
 use crate::clock;
-use crate::footprint::{self, Part};
 use crate::headroom;
 #[cfg(feature = "heap")]
 use crate::memory;
@@ -57,8 +56,6 @@ pub(super) struct Sampler {
     /// When to look again, wall time apart.
     next_look: Instant,
     images: Vec<Image>,
-    /// What their tables hold, as far as these are copies.
-    copied_bytes: u64,
     changes: u64,
     began: u64,
     /// What a signal costs outside of its handler.
@@ -103,7 +100,6 @@ impl Sampler {
             wall: None,
             next_look: Instant::now(),
             images: Vec::new(),
-            copied_bytes: 0,
             changes: 0,
             began: clock::wall().ticks(),
             delivery_ns: linux::delivery_ns(),
@@ -130,6 +126,16 @@ impl Sampler {
     /// Before the first one of this process, which may be a forked child.
     pub(super) fn forget_parent() {
         slot::give_all_back();
+    }
+
+    /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes, and
+    /// counts no more; its timers and events are not this process's to end.
+    pub(super) fn leave(mut self) {
+        self.table = Table::default();
+        self.wall = None;
+        self.images = Vec::new();
+        self.threads.leave();
+        std::mem::forget(self);
     }
 
     /// Looks after everything that is due, or after everything if it was called; how long until the next time.
@@ -301,6 +307,11 @@ impl Sampler {
         self.engine
     }
 
+    /// Images for whose tables there is no room.
+    pub(super) fn without_room(&self) -> usize {
+        self.images.iter().filter(|image| image.has_no_room).count()
+    }
+
     pub(super) fn is_taken(&self) -> bool {
         self.is_taken
     }
@@ -400,9 +411,6 @@ impl Sampler {
                 }
             }
         }
-        let copied = self.images.iter().filter_map(|image| image.tables.as_ref()).map(Tables::copied_bytes).sum();
-        footprint::add(Part::Stacks, copied);
-        footprint::give(Part::Stacks, std::mem::replace(&mut self.copied_bytes, copied));
         walkers::replace_unwinder(Some(Box::new(Unwinder::new(&mut self.images))));
     }
 }
@@ -411,7 +419,7 @@ impl Drop for Sampler {
     fn drop(&mut self) {
         self.threads.end_all();
         walkers::replace_unwinder(None);
-        footprint::give(Part::Stacks, self.copied_bytes);
+        linux::forget_images();
     }
 }
 

@@ -75,6 +75,12 @@ impl Signalled {
         now_ns.is_some() && now_ns != self.looked_at_ns
     }
 
+    /// In a forked child, where neither the thread is nor what signals it.
+    pub(super) fn leave(mut self) {
+        self.tenant.leave();
+        mem::forget(self);
+    }
+
     /// Looks whether it blocks the signal, or waits for signals and would take ours for one of them.
     pub(super) fn look(&mut self) {
         let thread = self.slot().thread();

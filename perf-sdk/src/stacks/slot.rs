@@ -357,6 +357,20 @@ impl Tenant {
         Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
     }
 
+    /// In a forked child, once the slot was given back: nobody uses its memory any more, unless the thread
+    /// that forked has its alternate stack.
+    pub(super) fn leave(&mut self) {
+        // A handler may stay in it.
+        if self.slot.thread() != 0 {
+            return;
+        }
+        if let Some((_, alternate)) = self.memory.take()
+            && alternate.may_be_of_forker()
+        {
+            std::mem::forget(alternate);
+        }
+    }
+
     /// Words of its ring.
     pub(super) fn ring_words(&self) -> usize {
         self.memory.as_ref().map_or(0, |(words, _)| words.count())

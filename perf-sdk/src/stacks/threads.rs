@@ -115,6 +115,11 @@ impl Threads {
         }
     }
 
+    /// In a forked child: those of the parent.
+    pub(super) fn leave(&mut self) {
+        self.signalled.drain().for_each(|(_, signalled)| signalled.leave());
+    }
+
     pub(super) fn end_all(&mut self) {
         self.signalled.clear();
     }

@@ -6,6 +6,8 @@ mod fallback;
 mod forks;
 #[path = "stacks/hazards.rs"]
 mod hazards;
+#[path = "stacks/memory.rs"]
+mod memory;
 #[path = "stacks/resident.rs"]
 mod resident;
 #[path = "stacks/robust.rs"]
@@ -56,6 +58,8 @@ fn main() {
         ("prof_taken", fallback::prof_taken),
         ("prof_taken_over", fallback::prof_taken_over),
         ("forked", forked),
+        ("forked_account", memory::forked_account),
+        ("little_memory", memory::little_memory),
         ("restarts", restarts),
         ("heap_stacks", heap_stacks),
         ("off", off),

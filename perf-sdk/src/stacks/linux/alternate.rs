@@ -7,6 +7,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::clock;
 use crate::footprint::{self, Part};
 use crate::pages::Pages;
 
@@ -68,8 +69,14 @@ impl Alternate {
         [(self.pages.start().as_ptr().addr() + GUARD_BYTES) as u64, self.bytes as u64]
     }
 
+    /// In a forked child: whether the thread that forked may have it. Only that one can tell, and it is
+    /// the child's first; the parent's others are not there.
+    pub(in super::super) fn may_be_of_forker(&self) -> bool {
+        clock::thread_id() != std::process::id() || self.is_of_this_thread()
+    }
+
     /// Whether the calling thread's handlers run on it.
-    pub(in super::super) fn is_of_this_thread(&self) -> bool {
+    fn is_of_this_thread(&self) -> bool {
         // SAFETY: all fields are numbers or pointers that may be null.
         let mut now: libc::stack_t = unsafe { std::mem::zeroed() };
         // SAFETY: only asks; a valid place for the answer.

@@ -5,16 +5,16 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
 use std::ops::Range;
 use std::slice;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 use super::super::elf::build_id;
-use super::super::image::{Bytes, Image, Tables};
+use super::super::image::{Bytes, Copied, Image, NoTables, Tables};
 use super::own_memory;
-use crate::fork::{self, Hook};
+use crate::fork::{self, Hook, Lock};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
@@ -32,16 +32,28 @@ pub(in super::super) fn changes() -> u64 {
     changes
 }
 
+/// What was loaded when last looked at: its tables are copied once. A forked child goes on with them.
+static KNOWN: Lock<Vec<Image>> = Lock::new(Vec::new());
+
 /// Sorted by address.
 pub(in super::super) fn images() -> Vec<Image> {
+    // Held for moments only, not while the loader is asked.
+    let known = KNOWN.lock().clone();
     let mut images = Vec::new();
     each(|info| {
         // The first one is the program. It and the kernel's own library stay for good; another may be unloaded at any time.
-        images.extend(image(info, images.is_empty()));
+        images.extend(image(info, images.is_empty(), &known));
         true
     });
     images.sort_by_key(|image| image.code.start);
+    *KNOWN.lock() = images.clone();
     images
+}
+
+/// Nobody samples any more.
+pub(in super::super) fn forget_images() {
+    // Dropped when the lock is not held any more.
+    let _known = std::mem::take(&mut *KNOWN.lock());
 }
 
 /// Whether this very code is part of the program, rather than of a library that it loaded.
@@ -49,7 +61,10 @@ pub(in super::super) fn is_in_program() -> bool {
     let here = (is_in_program as fn() -> bool as *const ()).addr() as u64;
     let mut is_in = false;
     each(|info| {
-        is_in = image(info, false).is_some_and(|program| program.code.contains(&here));
+        is_in = headers(info).is_some_and(|headers| {
+            let mut loaded = headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_X != 0);
+            loaded.any(|header| header.range(info.dlpi_addr).contains(&here))
+        });
         false
     });
     is_in
@@ -89,7 +104,7 @@ unsafe extern "C" fn visited(info: *mut libc::dl_phdr_info, _: usize, data: *mut
     c_int::from(!visit(unsafe { &*info }))
 }
 
-fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
+fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option<Image> {
     // SAFETY: a C string of the loader's, or null.
     let name = if info.dlpi_name.is_null() { c"" } else { unsafe { CStr::from_ptr(info.dlpi_name) } };
     let mut path = name.to_string_lossy().into_owned();
@@ -99,10 +114,7 @@ fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
     }
     let base = info.dlpi_addr;
     let headers = headers(info)?;
-    let loaded = |header: &Header| {
-        let start = base.wrapping_add(header.at);
-        start..start.saturating_add(header.length)
-    };
+    let loaded = |header: &Header| header.range(base);
     let code = headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_X != 0);
     let first = code.clone().min_by_key(|header| header.at)?;
     let end = code.map(|header| loaded(header).end).max()?;
@@ -113,39 +125,73 @@ fn image(info: &libc::dl_phdr_info, is_program: bool) -> Option<Image> {
         code_offset: first.offset,
         build_id: Vec::new(),
         tables: None,
+        has_no_room: false,
         is_program,
     };
     let readable: Vec<Range<u64>> =
         headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_R != 0).map(loaded).collect();
     // What lies in no readable segment is not there, whatever the file claims.
-    let memory = |range: Range<u64>| -> Option<Bytes> {
+    let length = |range: &Range<u64>| {
         let fits = readable.iter().any(|segment| segment.start <= range.start && range.end <= segment.end);
-        let length = usize::try_from(range.end.checked_sub(range.start).filter(|_| fits)?).ok()?;
-        if !stays {
-            // NOTE: a library's file may have been cut off since it was loaded. To touch what is
-            // missing would end the program, which may never do so itself.
-            return own_memory::copy(range.start, length).map(Bytes::Copied);
+        usize::try_from(range.end.checked_sub(range.start).filter(|_| fits)?).ok()
+    };
+    // SAFETY: within a readable segment of what is never unloaded, whose file nobody can write to:
+    // the kernel refuses while it runs.
+    let in_place = |start: u64, length| unsafe { slice::from_raw_parts(start as *const u8, length) };
+    // NOTE: a library's file may have been cut off since it was loaded. To touch what is missing
+    // would end the program, which may never do so itself.
+    let copy = |range: Range<u64>| own_memory::copy(range.start, length(&range)?);
+    let memory = |range: Range<u64>| {
+        let length = length(&range).ok_or(NoTables::Unreadable)?;
+        if stays {
+            return Ok(Bytes::InPlace(in_place(range.start, length)));
         }
-        // SAFETY: within a readable segment of what is never unloaded, whose file nobody can write
-        // to: the kernel refuses while it runs.
-        Some(Bytes::InPlace(unsafe { slice::from_raw_parts(range.start as *const u8, length) }))
+        Copied::new(length, || copy(range)).map(|copied| Bytes::Copied(Arc::new(copied)))
+    };
+    let note = |range: Range<u64>| {
+        if stays { build_id(in_place(range.start, length(&range)?)) } else { build_id(&copy(range)?) }
     };
     image.build_id = headers
         .iter()
         .filter(|header| header.kind == PT_NOTE)
-        .find_map(|header| build_id(&memory(loaded(header))?))
+        .find_map(|header| note(loaded(header)))
         .unwrap_or_default();
-    image.tables = headers.iter().find(|header| header.kind == PT_GNU_EH_FRAME).and_then(|found| {
+    let is_same = |known: &&Image| {
+        known.base == base && known.path == image.path && known.build_id == image.build_id && !image.build_id.is_empty()
+    };
+    image.tables = known.iter().find(is_same).and_then(|known| known.tables.clone());
+    if image.tables.is_some() {
+        return Some(image);
+    }
+    let tables = |found: &Header| {
         let header = memory(loaded(found))?;
-        let bases = BaseAddresses::default().set_eh_frame_hdr(found.at);
-        let parsed = EhFrameHdr::new(&header, LittleEndian).parse(&bases, 8).ok()?;
-        let Pointer::Direct(eh_frame_at) = parsed.eh_frame_ptr() else { return None };
-        // How long the table is nobody says; it ends with the segment at the latest.
-        let start = base.wrapping_add(eh_frame_at);
-        let segment = readable.iter().find(|segment| segment.contains(&start))?;
-        let eh_frame = memory(start..segment.end)?;
-        Tables::new(found.at, header, eh_frame_at, eh_frame)
-    });
+        let rest = || {
+            let bases = BaseAddresses::default().set_eh_frame_hdr(found.at);
+            let parsed = EhFrameHdr::new(&header, LittleEndian).parse(&bases, 8).ok()?;
+            let Pointer::Direct(eh_frame_at) = parsed.eh_frame_ptr() else { return None };
+            let start = base.wrapping_add(eh_frame_at);
+            let segment = readable.iter().find(|segment| segment.contains(&start))?;
+            if stays {
+                // How long the table is nobody says; it ends with the segment at the latest.
+                return Some((eh_frame_at, start..segment.end));
+            }
+            // Up to the last entry that is used, with its length before it.
+            let last = base.wrapping_add(Tables::last(found.at, &header)?);
+            let word = copy(last..last.checked_add(4)?)?;
+            let length = u32::from_le_bytes(*word.first_chunk()?);
+            // Those of 64 bits nobody writes.
+            let end = last.checked_add(4 + u64::from(length)).filter(|_| length < 0xffff_fff0)?;
+            (start <= last).then_some((eh_frame_at, start..end))
+        };
+        let (eh_frame_at, range) = rest().ok_or(NoTables::Unreadable)?;
+        let eh_frame = memory(range)?;
+        Tables::new(found.at, header, eh_frame_at, eh_frame).ok_or(NoTables::Unreadable)
+    };
+    if let Some(found) = headers.iter().find(|header| header.kind == PT_GNU_EH_FRAME) {
+        let tables = tables(found);
+        image.has_no_room = tables.as_ref().is_err_and(|why| *why == NoTables::NoRoom);
+        image.tables = tables.ok();
+    }
     Some(image)
 }
 
@@ -164,6 +210,14 @@ struct Header {
     offset: u64,
     at: u64,
     length: u64,
+}
+
+impl Header {
+    /// Where it is in memory.
+    fn range(&self, base: u64) -> Range<u64> {
+        let start = base.wrapping_add(self.at);
+        start..start.saturating_add(self.length)
+    }
 }
 
 /// They lie in the image's file too.
@@ -202,6 +256,27 @@ mod tests {
         assert!(matches!(library.tables.as_ref().unwrap().eh_frame, Bytes::Copied(_)));
         assert_eq!(library.build_id.len(), 20);
         assert!(holding(&images, 8).is_none() && holding(&images, u64::MAX).is_none());
+    }
+
+    /// As long as readelf says that the section is, but for its terminator; once, however often it is
+    /// looked for.
+    #[test]
+    fn of_a_library_only_its_tables_are_copied() {
+        let of_libc = (libc::getpid as unsafe extern "C" fn() -> i32 as *const ()).addr() as u64;
+        let copied = || match holding(&images(), of_libc).unwrap().tables.as_ref().unwrap() {
+            Tables { eh_frame: Bytes::Copied(table), .. } => Arc::clone(table),
+            other => panic!("{other:?}"),
+        };
+        let (first, second) = (copied(), copied());
+        let table = Bytes::Copied(Arc::clone(&first));
+        let (mut at, mut entries) = (0, 0);
+        while at < table.len() {
+            let length = u32::from_le_bytes(*table[at..].first_chunk().unwrap());
+            assert!(length > 0, "behind the table's end");
+            (at, entries) = (at + 4 + length as usize, entries + 1);
+        }
+        assert!(at == table.len() && entries > 100, "{at} of {}, {entries} entries", table.len());
+        assert!(Arc::ptr_eq(&first, &second));
     }
 
     #[test]
@@ -248,6 +323,8 @@ mod tests {
         let ours = || images().into_iter().filter(of_libc).find(|image| image.path == path.display().to_string());
         assert!(ours().unwrap().tables.is_some());
         std::fs::File::options().write(true).open(&path).unwrap().set_len(4_096).unwrap();
+        assert!(ours().unwrap().tables.is_some(), "copied before");
+        forget_images();
         assert!(ours().is_some_and(|image| image.tables.is_none()));
         std::fs::remove_file(&path).unwrap();
         // SAFETY: ends the process without the loader, which would call the library.

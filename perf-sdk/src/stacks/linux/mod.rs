@@ -19,7 +19,7 @@ pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
 #[cfg(any(test, feature = "heap"))]
 pub(super) use handler_stacks::WALK_BYTES;
 pub(super) use handler_stacks::{after_fork as free_handler_stacks, prepare as prepare_handler_stacks, turned_away};
-pub(super) use images::{changes, images, is_in_program};
+pub(super) use images::{changes, forget_images, images, is_in_program};
 pub(super) use memory_map::Map;
 pub(super) use own_stack::{learn, own_stack};
 #[cfg(feature = "heap")]
