@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::pages::Pages;
 
-/// What one turn of the profiler's threads takes at most.
+/// What one turn of the profiler's threads takes at most, without what it takes to read names of
+/// addresses: who reads them asks for that.
 pub(crate) const TURN_BYTES: usize = 16 << 20;
 
 /// Pieces of work that were left out.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 use crate::sandbox;
 
 /// Control groups and their limits are looked up again after so many readings.
@@ -46,8 +46,26 @@ impl MemoryReader {
     }
 }
 
+/// What the process may still take before it reaches one of these limits. Some dozens of microseconds. `None` where
+/// none can be read.
+#[cfg(feature = "stacks")]
+pub(crate) fn memory_left_bytes() -> Option<u64> {
+    if sandbox::is_tighter() {
+        return None;
+    }
+    left_of(Path::new("/"))
+}
+
+#[cfg(feature = "stacks")]
+fn left_of(root: &Path) -> Option<u64> {
+    let machine = used_of_machine(root);
+    let groups = limited_groups(root, machine.map_or(u64::MAX, |(_, total)| total));
+    let used = groups.iter().filter_map(|(file, limit)| Some((used_of_group(file)?, *limit))).chain(machine);
+    used.map(|(used, limit)| limit.saturating_sub(used)).min()
+}
+
 /// Groups that limit more than the machine does.
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 fn limited_groups(root: &Path, machine_bytes: u64) -> Vec<(PathBuf, u64)> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let files = groups.lines().flat_map(|line| limit_files(root, line));
@@ -59,7 +77,7 @@ fn number(file: &Path) -> Option<u64> {
     fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()
 }
 
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 fn used_of_group(limit: &Path) -> Option<u64> {
     let is_second = limit.file_name()? == "memory.max";
     let used = number(&limit.with_file_name(if is_second { "memory.current" } else { "memory.usage_in_bytes" }))?;
@@ -69,7 +87,7 @@ fn used_of_group(limit: &Path) -> Option<u64> {
     Some(used.saturating_sub(droppable.unwrap_or(0)))
 }
 
-#[cfg(feature = "pool")]
+#[cfg(any(feature = "pool", feature = "stacks"))]
 fn used_of_machine(root: &Path) -> Option<(u64, u64)> {
     let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
     let (total, available) = (meminfo(&text, "MemTotal:")?, meminfo(&text, "MemAvailable:")?);
@@ -181,6 +199,24 @@ mod tests {
         assert_eq!(used_of(&Root::new("used", &files).0), Some((700_000, 1_000_000)));
         assert_eq!(used_of(&Root::new("used machine", &files[..1]).0), Some((600 * 1024, 1000 * 1024)));
         assert_eq!(used_of(Path::new("/nowhere at all")), None);
+    }
+
+    #[test]
+    #[cfg(feature = "stacks")]
+    fn what_is_left_is_the_least_that_is() {
+        let files = [
+            ("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n"),
+            ("proc/self/cgroup", "0::/a/b\n"),
+            ("sys/fs/cgroup/a/memory.max", "1000000\n"),
+            ("sys/fs/cgroup/a/memory.current", "900000\n"),
+            ("sys/fs/cgroup/a/memory.stat", "file 9\ninactive_file 200000\n"),
+            ("sys/fs/cgroup/a/b/memory.max", "50000\n"),
+            ("sys/fs/cgroup/a/b/memory.current", "60000\n"),
+        ];
+        assert_eq!(left_of(&Root::new("left", &files).0), Some(0), "it is above its limit");
+        assert_eq!(left_of(&Root::new("left above", &files[..5]).0), Some(300_000));
+        assert_eq!(left_of(&Root::new("left of the machine", &files[..1]).0), Some(400 * 1024));
+        assert_eq!(left_of(Path::new("/nowhere at all")), None);
     }
 
     #[test]

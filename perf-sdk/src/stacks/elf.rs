@@ -139,6 +139,12 @@ impl Elf {
         self.header(section).or_else(|| self.header(&old_name(section)?)).is_some()
     }
 
+    /// Bytes of these sections in the file.
+    pub(super) fn bytes_of(&self, sections: &[&str]) -> usize {
+        let bytes = |name: &&str| self.header(name).or_else(|| self.header(&old_name(name)?)).map_or(0, |own| own.size);
+        usize::try_from(sections.iter().map(bytes).fold(0, u64::saturating_add)).unwrap_or(usize::MAX)
+    }
+
     /// `None`: there is none, it cannot be read, or is compressed in a way that is not known.
     pub(super) fn section<'f>(&'f self, name: &str, room: &'f Room) -> Option<Section<'f>> {
         let file = &self.file;

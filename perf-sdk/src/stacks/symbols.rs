@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,12 +17,15 @@ use super::image::{Image, holding};
 use super::metered::{Kind, Meter, Metered};
 use super::section::{Room, Section};
 use crate::footprint::{self, Part};
+use crate::{headroom, monitor};
 
 /// Where distributions keep debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
 /// What is held of one file while it is read, inflated sections included; what does not fit has no
-/// lines.
-const MOST_BYTES: usize = 256 << 20;
+/// lines. No more than this, and than this part of the memory that the process may still take: what
+/// the bytes mean takes several times as much.
+pub(super) const MOST_BYTES: usize = 256 << 20;
+const PART_OF_LEFT: u64 = 8;
 /// What functions and lines are found by: neither variables nor types.
 pub(super) const NEEDED: [SectionId; 10] = [
     SectionId::DebugAbbrev,
@@ -59,6 +62,27 @@ static KNOWN: Mutex<Option<Known<Place>>> = Mutex::new(None);
 static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The process that reads a file now, which one thread does at a time; 0: none.
+static READING: AtomicU32 = AtomicU32::new(0);
+
+/// While it lives, no other thread reads a file.
+struct Reading;
+
+impl Reading {
+    /// `None`: another thread of this process does. A forked child's is not there.
+    fn begin() -> Option<Self> {
+        let process = std::process::id();
+        let free = |by| (by != process).then_some(process);
+        READING.fetch_update(Acquire, Relaxed, free).ok().map(|_| Self)
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        READING.store(0, Release);
+    }
+}
 
 /// Addresses outside of all images that are known, as somebody else says.
 static ELSEWHERE: Mutex<Option<Known<u64>>> = Mutex::new(None);
@@ -127,7 +151,9 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// What is at these addresses, which are in code of `images`, or were [learned](learn).
 ///
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
-/// units that hold them take, at most 256 MiB of a file and what it means, given back at the end.
+/// units that hold them take, at most 256 MiB of a file and what it means, given back at the end. Where the process has less than
+/// eight times that left, it is less, and there are fewer names. One thread reads at a time: who has waited for it long enough
+/// goes without the names that are not known yet.
 ///
 /// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
 /// fewer names.
@@ -153,12 +179,18 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
             None => unknown.entry(image.base).or_insert((image, Vec::new())).1.push(own),
         }
     }
-    for (image, mut own) in unknown.into_values() {
+    let reading = if unknown.is_empty() { None } else { Reading::begin() };
+    for (image, mut own) in unknown.into_values().filter(|_| reading.is_some()) {
         own.sort_unstable();
         own.dedup();
-        for (own, lines) in own.iter().zip(look_up(image, &own)) {
+        let (lines, is_all) = look_up(image, &own);
+        for (own, lines) in own.iter().zip(lines) {
             let lines: Lines = lines.into();
             found.insert(image.base.wrapping_add(*own), Arc::clone(&lines));
+            // There may be memory for more the next time.
+            if !is_all && lines.iter().all(|line| line.file.is_empty()) {
+                continue;
+            }
             let place = (image.build_id.clone(), image.path.clone(), *own);
             let bytes = place.0.len() + place.1.len();
             known.insert(place, bytes, lines);
@@ -190,19 +222,29 @@ fn known() -> Option<MutexGuard<'static, Option<Known<Place>>>> {
     }
 }
 
-/// Of one image; for each address what is there.
-fn look_up(image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
+/// Of one image; for each address what is there, and whether all that says so could be read.
+fn look_up(image: &Image, addresses: &[u64]) -> (Vec<Vec<Line>>, bool) {
     match Elf::open(&image.file()).filter(|own| is_of(own, image)) {
-        Some(own) => of_file(&own, image, addresses),
-        None => vec![Vec::new(); addresses.len()],
+        Some(own) => of_file(&own, image, addresses, room_bytes()),
+        None => (vec![Vec::new(); addresses.len()], true),
     }
 }
 
-/// Of the image's own file.
-pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64]) -> Vec<Vec<Line>> {
+/// What may be held of a file now.
+fn room_bytes() -> usize {
+    let left = monitor::memory_left_bytes().unwrap_or(u64::MAX);
+    usize::try_from(left / PART_OF_LEFT).unwrap_or(MOST_BYTES).min(MOST_BYTES)
+}
+
+/// Of the image's own file, of which no more than so many bytes are held; and whether that was all.
+pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) -> (Vec<Vec<Line>>, bool) {
     let separate = if has_lines(own) { None } else { debug_file(own, image) };
     let described = separate.as_ref().unwrap_or(own);
-    let lines = from_debug_information(described, addresses);
+    let bytes = described.bytes_of(&NEEDED.map(|id| id.name()));
+    // What is read, and as much again for what it means.
+    let (is_all, most) = (bytes <= room, 2 * bytes.min(room));
+    let has_room = !has_lines(described) || headroom::is_there(most.max(1));
+    let lines = if has_room { from_debug_information(described, addresses, room) } else { None };
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
@@ -213,7 +255,7 @@ pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64]) -> Vec<Vec<Li
             (None, _) => lines.retain(|line| !line.function.is_empty()),
         }
     }
-    lines
+    (lines, is_all && has_room)
 }
 
 /// A file that was replaced since it was loaded says nothing about what runs.
@@ -245,15 +287,15 @@ fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
 /// `None`: there is none that can be read.
 ///
 /// Where numbers that overflow are a panic, as in a debug build, some damaged files are one.
-pub(super) fn from_debug_information(file: &Elf, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
-    catch_unwind(AssertUnwindSafe(|| read_debug_information(file, addresses))).ok().flatten()
+pub(super) fn from_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
+    catch_unwind(AssertUnwindSafe(|| read_debug_information(file, addresses, room))).ok().flatten()
 }
 
-fn read_debug_information(file: &Elf, addresses: &[u64]) -> Option<Vec<Vec<Line>>> {
+fn read_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
     if !has_lines(file) {
         return None;
     }
-    let room = Room::new(MOST_BYTES);
+    let room = Room::new(room);
     let sections = NEEDED.map(|id| (id, file.section(id.name(), &room).unwrap_or_default()));
     let meter = Meter::new(sections.iter().map(|(_, section)| section.len() as u64).sum());
     let empty = Section::default();
@@ -415,7 +457,7 @@ mod tests {
     /// What is at `address` by sections of debug information.
     fn by(sections: &[(&str, &[u8])], address: u64) -> Option<Vec<Line>> {
         let file = Elf::of(PlainFile::of_bytes(&object_file(sections))).unwrap();
-        from_debug_information(&file, &[address]).map(|lines| lines.into_iter().next().unwrap())
+        from_debug_information(&file, &[address], MOST_BYTES).map(|lines| lines.into_iter().next().unwrap())
     }
 
     /// A unit of one function, called `f`, which has so many inlined calls within each other.
@@ -441,6 +483,46 @@ mod tests {
             let names: Vec<&str> = lines.iter().map(|line| line.function.as_str()).collect();
             assert_eq!(names, [vec!["g"; depth], vec!["f"]].concat());
         }
+    }
+
+    #[test]
+    fn without_room_there_are_no_lines() {
+        let (abbreviations, information) = nested(1);
+        let sections: [(&str, &[u8]); 2] = [(".debug_abbrev", &abbreviations), (".debug_info", &information)];
+        let file = Elf::of(PlainFile::of_bytes(&object_file(&sections))).unwrap();
+        let lines = |room| from_debug_information(&file, &[0x1010], room).map_or(0, |lines| lines[0].len());
+        let needed = abbreviations.len() + information.len();
+        assert_eq!(file.bytes_of(&[".debug_abbrev", ".debug_info", ".debug_line"]), needed);
+        assert_eq!((lines(needed), lines(needed - 1), lines(0)), (2, 0, 0));
+        let image = Image {
+            path: String::new(),
+            base: 0,
+            code: 0..u64::MAX,
+            code_offset: 0,
+            build_id: Vec::new(),
+            tables: None,
+            has_no_room: false,
+            is_program: false,
+        };
+        let is_all = |room| of_file(&file, &image, &[0x1010], room).1;
+        assert!(is_all(needed) && !is_all(needed - 1) && !is_all(0));
+    }
+
+    #[test]
+    fn one_thread_reads_at_a_time() {
+        // Another test may read meanwhile.
+        let start = Instant::now();
+        let first = loop {
+            match Reading::begin() {
+                Some(first) => break first,
+                None => assert!(start.elapsed() < Duration::from_secs(60)),
+            }
+        };
+        assert!(Reading::begin().is_none());
+        // As in a forked child, whose parent was reading.
+        READING.store(std::process::id() + 1, Relaxed);
+        assert!(Reading::begin().is_some());
+        drop(first);
     }
 
     #[test]
