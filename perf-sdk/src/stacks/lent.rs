@@ -3,7 +3,7 @@
 //! Only a thread itself can give its alternate stack up. So one that a thread has stays until the thread has ended, however
 //! often sampling ends and begins meanwhile; and if it is sampled again, it goes on with the one that it has.
 
-use super::linux::Alternate;
+use super::linux::{self, Alternate};
 
 use crate::fork::Lock;
 
@@ -13,8 +13,6 @@ struct Lent {
     /// The kernel's id of the thread.
     thread: u32,
     alternate: Alternate,
-    /// The thread was not there when last looked for.
-    is_absent: bool,
 }
 
 fn with<T>(work: impl FnOnce(&mut Vec<Lent>) -> T) -> T {
@@ -23,7 +21,7 @@ fn with<T>(work: impl FnOnce(&mut Vec<Lent>) -> T) -> T {
 
 /// The thread still has it.
 pub(super) fn lend(thread: u32, alternate: Alternate) {
-    with(|lent| lent.push(Lent { thread, alternate, is_absent: false }));
+    with(|lent| lent.push(Lent { thread, alternate }));
 }
 
 /// The one that the thread has, and `true`; or a new one. `None`: there is no memory for it.
@@ -35,14 +33,9 @@ pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
     known.or_else(|| Some((Alternate::new()?, false)))
 }
 
-/// Those of threads that are for the second time not among those `alive` are nobody's.
+/// Those of threads that have ended are nobody's. `alive` may leave out some.
 pub(super) fn sweep(alive: &[u32]) {
-    with(|lent| {
-        lent.retain_mut(|lent| {
-            let was_absent = std::mem::replace(&mut lent.is_absent, !alive.contains(&lent.thread));
-            !(was_absent && lent.is_absent)
-        });
-    });
+    with(|lent| lent.retain(|lent| alive.contains(&lent.thread) || !linux::has_ended(lent.thread)));
 }
 
 /// In a forked child: only the calling thread is there.
@@ -55,4 +48,33 @@ pub(super) fn forget_parent() {
             }
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(thread: u32) -> bool {
+        with(|lent| lent.iter().any(|lent| lent.thread == thread))
+    }
+
+    #[test]
+    fn a_thread_that_lives_keeps_its_own_however_often_it_is_not_listed() {
+        let own = crate::clock::thread_id();
+        let (give, take) = std::sync::mpsc::channel();
+        let other = std::thread::spawn(move || {
+            give.send(crate::clock::thread_id()).unwrap();
+        });
+        let ended = take.recv().unwrap();
+        [own, ended].into_iter().for_each(|thread| lend(thread, Alternate::new().unwrap()));
+        other.join().unwrap();
+        while !linux::has_ended(ended) {
+            std::thread::yield_now();
+        }
+        for _ in 0..3 {
+            sweep(&[]);
+            assert!(has(own) && !has(ended));
+        }
+        drop(alternate_of(own));
+    }
 }

@@ -30,8 +30,6 @@ pub(super) struct Threads {
     signalled: HashMap<u32, Signalled>,
     /// When those were first seen that are not signalled yet.
     newcomers: HashMap<u32, Instant>,
-    /// Not listed when last looked for.
-    absent: HashSet<u32>,
     refused: HashSet<u32>,
     retried: Instant,
     random: u64,
@@ -42,7 +40,6 @@ impl Threads {
         Self {
             signalled: HashMap::new(),
             newcomers: HashMap::new(),
-            absent: HashSet::new(),
             refused: HashSet::new(),
             retried: Instant::now(),
             random: clock::wall().ticks() | 1,
@@ -96,12 +93,11 @@ impl Threads {
         threads.into_iter().for_each(|thread| self.signal(thread, how));
     }
 
-    /// Those that are gone: for the second time not among those `alive`.
+    /// Those that are gone. `alive` may leave out some that are not.
     pub(super) fn ended(&mut self, alive: &[u32]) -> Vec<u32> {
         let alive: HashSet<u32> = alive.iter().copied().collect();
-        let absent: HashSet<u32> = self.signalled.keys().copied().filter(|thread| !alive.contains(thread)).collect();
-        let ended = absent.intersection(&self.absent).copied().collect();
-        self.absent = absent;
+        let absent = self.signalled.keys().copied().filter(|thread| !alive.contains(thread));
+        let ended = absent.filter(|thread| linux::has_ended(*thread)).collect();
         self.refused.retain(|thread| alive.contains(thread));
         self.newcomers.retain(|thread, _| alive.contains(thread));
         ended

@@ -24,5 +24,5 @@ pub(super) use memory_map::Map;
 pub(super) use own_stack::{learn, own_stack};
 #[cfg(feature = "heap")]
 pub(super) use threads::least_of_main;
-pub(super) use threads::{blocks_signal, first_stack, thread_cpu_ns, thread_name, threads, tick_ns};
+pub(super) use threads::{blocks_signal, first_stack, has_ended, thread_cpu_ns, thread_name, threads, tick_ns};
 pub(super) use timer::Timer;

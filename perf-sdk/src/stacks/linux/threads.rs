@@ -1,6 +1,7 @@
 //! The process's threads.
 
 use std::fs;
+use std::io;
 
 use super::handler::SIGNAL;
 
@@ -54,6 +55,13 @@ pub(in super::super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
     // SAFETY: a valid place for the result.
     let known = unsafe { libc::clock_gettime(thread_clock(thread), &raw mut time) } == 0;
     known.then_some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
+/// Whether a thread of this process has ended, so that nothing of it runs any more. The kernel says so, or nobody does.
+///
+/// **Cost.** As of [`thread_cpu_ns`].
+pub(in super::super) fn has_ended(thread: u32) -> bool {
+    thread_cpu_ns(thread).is_none() && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
 }
 
 /// Whether a thread blocks our signal, or waits for signals, ours perhaps among them. Of one that has ended: yes.
@@ -117,6 +125,23 @@ mod tests {
         let [before, own] = [0, 1].map(|_| thread_cpu_ns(crate::clock::thread_id()).unwrap());
         assert!(before > 0 && own >= before);
         assert_eq!(thread_cpu_ns(u32::MAX >> 4), None);
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_is_told_from_one_that_lives() {
+        let (give, take) = std::sync::mpsc::channel();
+        let (over, wait) = std::sync::mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            give.send(crate::clock::thread_id()).unwrap();
+            let _ = wait.recv();
+        });
+        let id = take.recv().unwrap();
+        assert!(!has_ended(id));
+        drop(over);
+        thread.join().unwrap();
+        while !has_ended(id) {
+            std::thread::yield_now();
+        }
     }
 
     #[test]
