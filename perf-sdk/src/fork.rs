@@ -1,41 +1,76 @@
-//! What a fork asks of the profiler: one table of hooks, locks that a forked child finds free, and descriptors that it does
-//! not keep.
+//! What a fork asks of the profiler: one table of hooks, moments that it waits for, and locks that a forked child finds free.
 //!
 //! In a forked child there is only the thread that forked. Whatever another thread was in the midst of stays as it was: a lock
 //! that it held stays locked, a place that it took stays taken. So each file that has such state registers a [`Hook`] for it,
-//! and whoever needs a static lock uses a [`Lock`].
+//! whoever needs a static lock uses a [`Lock`], and what else must be whole in a child is done in a [`Moment`].
+//!
+//! A fork closes a gate for moments that would begin, and waits until those that had begun are over. It takes no lock: then
+//! nobody holds one.
 #![allow(unsafe_code)]
+#![cfg_attr(not(unix), allow(dead_code))]
 
-use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::cell::{Cell, UnsafeCell};
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
+};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 /// What is done around a fork, on the thread that forks.
 #[derive(Debug)]
 pub(crate) struct Hook {
-    /// Before it. Takes no longer than moments.
+    /// Before it, when no [`Moment`] goes on. Takes no longer than moments.
     pub(crate) before: Option<fn()>,
-    /// After it, in the parent.
-    pub(crate) parent: Option<fn()>,
-    /// After it, in the child. Neither allocates nor takes a lock that others may hold.
+    /// In the child. Neither allocates nor takes a lock that others may hold.
     pub(crate) child: fn(),
 }
 
-/// Hooks, at most; there are about ten.
-const MAX_HOOKS: usize = 32;
-/// Locks, at most; there are about twenty.
-const MAX_LOCKS: usize = 64;
+/// Hooks, at most.
+const MAX_HOOKS: usize = 8;
+/// Locks, at most.
+const MAX_LOCKS: usize = 32;
 /// A fork waits so long at most for all that others are in the midst of.
-const PATIENCE: Duration = Duration::from_millis(200);
+const FORK_PATIENCE: Duration = Duration::from_millis(200);
+/// A moment that would begin waits so long at most for forks: a handler of the program's may wait for this very thread.
+const MOMENT_PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_micros(50);
 
 static HOOKS: [AtomicPtr<Hook>; MAX_HOOKS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_HOOKS];
 static LOCKS: [Registered; MAX_LOCKS] = [const { Registered::new() }; MAX_LOCKS];
 /// Forks between this process and the one in which the program began.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// One fork at a time holds the locks.
-static FORKING: AtomicBool = AtomicBool::new(false);
+/// Forks that go on; while there are any, the gate is closed.
+static FORKS: AtomicU32 = AtomicU32::new(0);
+/// Threads in a moment.
+static INSIDE: AtomicU32 = AtomicU32::new(0);
+/// Threads at the gate.
+static WAITING: AtomicU32 = AtomicU32::new(0);
+
+/// What a thread has to do with forks. Const and without a destructor: there at any time.
+struct Own {
+    /// Moments that it is in.
+    moments: Cell<u32>,
+    /// Forks of its own that go on.
+    forks: Cell<u32>,
+    /// Of the latest: in which process, when nobody waited at the gate, and whether somebody may be in a moment all the same.
+    process: Cell<u32>,
+    closed: Cell<Option<Instant>>,
+    is_torn: Cell<bool>,
+}
+
+thread_local! {
+    static OWN: Own = const {
+        Own {
+            moments: Cell::new(0),
+            forks: Cell::new(0),
+            process: Cell::new(0),
+            closed: Cell::new(None),
+            is_torn: Cell::new(false),
+        }
+    };
+}
 
 /// Tells a process from its forked children.
 #[cfg_attr(not(feature = "push"), allow(dead_code))]
@@ -47,13 +82,11 @@ pub(crate) fn generation() -> u32 {
 pub(crate) fn register(hook: &'static Hook) {
     watch();
     let new = std::ptr::from_ref(hook).cast_mut();
-    for place in &HOOKS {
-        match place.compare_exchange(std::ptr::null_mut(), new, Release, Acquire) {
-            Ok(_) => return,
-            Err(there) if there == new => return,
-            Err(_) => {}
-        }
-    }
+    let is_placed = HOOKS.iter().any(|place| {
+        let result = place.compare_exchange(std::ptr::null_mut(), new, Release, Acquire);
+        result.is_ok() || result == Err(new)
+    });
+    debug_assert!(is_placed, "more hooks than places");
 }
 
 fn hooks() -> impl Iterator<Item = &'static Hook> {
@@ -64,17 +97,14 @@ fn hooks() -> impl Iterator<Item = &'static Hook> {
 #[cfg(unix)]
 fn watch() {
     extern "C" fn before() {
+        OWN.with(begin_fork);
         hooks().filter_map(|hook| hook.before).for_each(|before| before());
-        hold_locks();
     }
     extern "C" fn parent() {
-        release_locks();
-        hooks().filter_map(|hook| hook.parent).for_each(|parent| parent());
+        OWN.with(end_fork);
     }
     extern "C" fn child() {
-        GENERATION.fetch_add(1, Release);
-        release_locks();
-        hooks().for_each(|hook| (hook.child)());
+        OWN.with(begin_child);
     }
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Relaxed) {
@@ -86,36 +116,214 @@ fn watch() {
 #[cfg(not(unix))]
 fn watch() {}
 
-/// A static lock that a forked child finds free, with its content whole: a fork takes it first, and lets it go on both sides.
+/// Closes the gate, and waits for all moments but those of this thread.
+fn begin_fork(own: &Own) {
+    let start = Instant::now();
+    let is_early = || start.elapsed() < FORK_PATIENCE;
+    // Who waits for an earlier fork goes first: nobody waits for one fork after the other.
+    let (closed, is_overtaking) = loop {
+        let (now, is_overtaking) = (Instant::now(), WAITING.load(SeqCst) > 0);
+        if !is_overtaking || !is_early() {
+            break (now, is_overtaking);
+        }
+        std::thread::sleep(PAUSE);
+    };
+    FORKS.fetch_add(1, SeqCst);
+    own.forks.set(own.forks.get() + 1);
+    own.process.set(std::process::id());
+    own.closed.set(Some(closed));
+    let is_other_inside = || INSIDE.load(SeqCst) > u32::from(own.moments.get() > 0);
+    while is_other_inside() && is_early() {
+        std::thread::sleep(PAUSE);
+    }
+    own.is_torn.set(is_overtaking || is_other_inside());
+}
+
+/// In the parent.
+fn end_fork(own: &Own) {
+    if let Some(others) = own.forks.get().checked_sub(1) {
+        own.forks.set(others);
+        FORKS.fetch_sub(1, SeqCst);
+    }
+}
+
+/// In the child, once: when the profiler is first asked for something, which a handler of the program's may do early.
+fn begin_child(own: &Own) {
+    let process = std::process::id();
+    let is_done = own.forks.replace(0) == 0 && own.process.get() == process;
+    own.process.set(process);
+    if is_done {
+        return;
+    }
+    GENERATION.fetch_add(1, Release);
+    FORKS.store(0, SeqCst);
+    WAITING.store(0, SeqCst);
+    INSIDE.store(u32::from(own.moments.get() > 0), SeqCst);
+    // Memory is not copied at one moment, so nothing in it tells whether somebody lost his patience meanwhile; the time does.
+    let is_late = own.closed.get().is_none_or(|closed| closed.elapsed() >= MOMENT_PATIENCE);
+    if (own.is_torn.get() || is_late) && own.moments.get() == 0 {
+        locks().for_each(Forkable::reset);
+    }
+    hooks().for_each(|hook| (hook.child)());
+}
+
+/// While it lives, no other thread's fork begins; moments may be within moments.
 ///
-/// **Blind spot.** A fork waits 0.2 s for all locks together. In the child of one that waited for longer, a lock that was held
-/// stays locked; so it is held for moments only.
+/// **Blind spot.** A fork waits 0.2 s for all moments together, and a moment one second for forks.
+#[derive(Debug)]
+pub(crate) struct Moment(PhantomData<*const ()>);
+
+impl Moment {
+    /// Waits for forks.
+    pub(crate) fn begin() -> Self {
+        OWN.with(|own| {
+            if is_early_child(own) {
+                begin_child(own);
+            }
+            if !may_pass(own) {
+                wait_at_gate(own);
+            }
+            own.moments.set(own.moments.get() + 1);
+        });
+        Self(PhantomData)
+    }
+
+    /// `None` while another thread forks, and in a child in which nothing was done yet: recording goes on with what it has.
+    fn try_begin() -> Option<Self> {
+        OWN.with(|own| {
+            let may_pass = !is_early_child(own) && may_pass(own);
+            own.moments.set(own.moments.get() + u32::from(may_pass));
+            may_pass.then(|| Self(PhantomData))
+        })
+    }
+}
+
+impl Drop for Moment {
+    fn drop(&mut self) {
+        OWN.with(|own| {
+            own.moments.set(own.moments.get() - 1);
+            if own.moments.get() == 0 {
+                INSIDE.fetch_sub(1, SeqCst);
+            }
+        });
+    }
+}
+
+/// In a handler of the program's that runs in the child before ours.
+fn is_early_child(own: &Own) -> bool {
+    own.forks.get() > 0 && own.process.get() != std::process::id()
+}
+
+/// Into a moment, or further into one. A thread does not wait for its own fork, in whose handlers it may be.
+fn may_pass(own: &Own) -> bool {
+    if own.moments.get() > 0 {
+        return true;
+    }
+    INSIDE.fetch_add(1, SeqCst);
+    let is_open = FORKS.load(SeqCst) <= own.forks.get();
+    if !is_open {
+        INSIDE.fetch_sub(1, SeqCst);
+    }
+    is_open
+}
+
+fn wait_at_gate(own: &Own) {
+    WAITING.fetch_add(1, SeqCst);
+    // Not before it is seen to wait: see `begin_fork`.
+    let start = Instant::now();
+    while !may_pass(own) {
+        if start.elapsed() >= MOMENT_PATIENCE {
+            INSIDE.fetch_add(1, SeqCst);
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    WAITING.fetch_sub(1, SeqCst);
+}
+
+/// A static lock that a forked child finds free. It is held in a [`Moment`], so that its content is whole there.
+///
+/// In the child of a fork that lost its patience, or took so long that others lost theirs, its content may be half written.
+/// There it is what `Default` makes; what it was is neither read nor dropped.
 #[derive(Debug)]
 pub(crate) struct Lock<T: 'static> {
-    inner: Mutex<T>,
-    /// Of the fork that is going on.
-    held: UnsafeCell<Option<MutexGuard<'static, T>>>,
+    inner: UnsafeCell<Mutex<T>>,
     is_registered: AtomicBool,
 }
 
-// SAFETY: `held` is touched by the thread that made `FORKING` true alone, otherwise it is a mutex.
+// SAFETY: a mutex, but for the moment in which a forked child's only thread replaces it.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// A fork that waits for a lock gets it before those that come later.
-fn let_fork_go_first() {
-    if FORKING.load(Relaxed) && FORKER.load(Relaxed) != me() {
-        let until = Instant::now() + PATIENCE;
-        while FORKING.load(Relaxed) && Instant::now() < until {
-            std::thread::sleep(PAUSE);
+/// The lock is held until this drops.
+#[derive(Debug)]
+pub(crate) struct Held<T: 'static> {
+    guard: MutexGuard<'static, T>,
+    /// Ends when the guard has dropped.
+    _moment: Moment,
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.guard
+    }
+}
+
+impl<T> DerefMut for Held<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.guard
+    }
+}
+
+impl<T: Send + Default> Lock<T> {
+    pub(crate) const fn new(content: T) -> Self {
+        Self { inner: UnsafeCell::new(Mutex::new(content)), is_registered: AtomicBool::new(false) }
+    }
+
+    /// Waits for it. What a panic left behind is taken as it is.
+    pub(crate) fn lock(&'static self) -> Held<T> {
+        let moment = Moment::begin();
+        self.register();
+        Held { guard: self.mutex().lock().unwrap_or_else(PoisonError::into_inner), _moment: moment }
+    }
+
+    /// `None` if somebody has it, or forks.
+    pub(crate) fn try_lock(&'static self) -> Option<Held<T>> {
+        let moment = Moment::try_begin()?;
+        self.register();
+        let guard = match self.mutex().try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Held { guard, _moment: moment })
+    }
+
+    fn register(&'static self) {
+        if !self.is_registered.load(Relaxed) && !self.is_registered.swap(true, Relaxed) {
+            watch();
+            register_lock(self);
         }
+    }
+
+    fn mutex(&'static self) -> &'static Mutex<T> {
+        // SAFETY: replaced in `reset` only, by the only thread of its process while it is in no moment.
+        unsafe { &*self.inner.get() }
     }
 }
 
 /// A lock without its type.
 trait Forkable: Sync {
-    /// Takes it, unless somebody else has it for long.
-    fn hold(&'static self, until: Instant);
-    fn release(&'static self);
+    /// In a forked child, whose thread is in no moment.
+    fn reset(&self);
+}
+
+impl<T: Send + Default> Forkable for Lock<T> {
+    fn reset(&self) {
+        // SAFETY: there is no other thread, and this one is in no moment, so nobody refers to what is replaced.
+        unsafe { self.inner.get().write(Mutex::new(T::default())) };
+    }
 }
 
 struct Registered(UnsafeCell<Option<&'static dyn Forkable>>, AtomicU32);
@@ -134,61 +342,6 @@ impl Registered {
     }
 }
 
-/// The lock is held until this drops.
-pub(crate) type Held<'a, T> = MutexGuard<'a, T>;
-
-impl<T: Send> Lock<T> {
-    pub(crate) const fn new(content: T) -> Self {
-        Self { inner: Mutex::new(content), held: UnsafeCell::new(None), is_registered: AtomicBool::new(false) }
-    }
-
-    /// Waits for it. What a panic left behind is taken as it is.
-    pub(crate) fn lock(&'static self) -> Held<'static, T> {
-        self.register();
-        let_fork_go_first();
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `None` if somebody has it.
-    pub(crate) fn try_lock(&'static self) -> Option<Held<'static, T>> {
-        self.register();
-        match self.inner.try_lock() {
-            Ok(held) => Some(held),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    fn register(&'static self) {
-        if !self.is_registered.load(Relaxed) && !self.is_registered.swap(true, Relaxed) {
-            watch();
-            register_lock(self);
-        }
-    }
-}
-
-impl<T: Send> Forkable for Lock<T> {
-    fn hold(&'static self, until: Instant) {
-        loop {
-            let guard = self.try_lock();
-            if guard.is_some() {
-                // SAFETY: of the thread that made `FORKING` true, which this is.
-                unsafe { *self.held.get() = guard };
-                return;
-            }
-            if Instant::now() >= until {
-                return;
-            }
-            std::thread::sleep(PAUSE);
-        }
-    }
-
-    fn release(&'static self) {
-        // SAFETY: as in `hold`.
-        drop(unsafe { (*self.held.get()).take() });
-    }
-}
-
 fn register_lock(lock: &'static dyn Forkable) {
     for place in &LOCKS {
         if place.1.compare_exchange(EMPTY, TAKEN, Acquire, Relaxed).is_ok() {
@@ -198,114 +351,14 @@ fn register_lock(lock: &'static dyn Forkable) {
             return;
         }
     }
+    debug_assert!(false, "more locks than places");
 }
 
-#[cfg_attr(not(unix), allow(dead_code))]
 fn locks() -> impl Iterator<Item = &'static dyn Forkable> {
     let ready = LOCKS.iter().filter(|place| place.1.load(Acquire) == READY);
     // SAFETY: written before it was `READY`, and never after.
     ready.filter_map(|place| unsafe { *place.0.get() })
 }
 
-#[cfg_attr(not(unix), allow(dead_code))]
-fn hold_locks() {
-    let until = Instant::now() + PATIENCE;
-    while FORKING.swap(true, Acquire) {
-        if Instant::now() >= until {
-            // Another fork holds them.
-            return;
-        }
-        std::thread::sleep(PAUSE);
-    }
-    FORKER.store(me(), Relaxed);
-    // What the other fork took of the time is not missing here.
-    let until = Instant::now() + PATIENCE;
-    locks().for_each(|lock| lock.hold(until));
-}
-
-#[cfg_attr(not(unix), allow(dead_code))]
-fn release_locks() {
-    if FORKER.load(Relaxed) != me() {
-        return;
-    }
-    locks().for_each(Forkable::release);
-    FORKER.store(0, Relaxed);
-    FORKING.store(false, Release);
-}
-
-/// The thread that made `FORKING` true.
-static FORKER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
-
-/// Tells threads apart: the address of a thread-local, the same in a forked child.
-fn me() -> usize {
-    thread_local! {
-        static HERE: u64 = const { 0 };
-    }
-    HERE.try_with(|here| std::ptr::from_ref(here).addr()).unwrap_or(usize::MAX)
-}
-
 #[cfg(all(test, unix, not(miri)))]
-mod tests {
-    use super::*;
-
-    /// Runs `what` in a forked child, and expects it to be true there.
-    fn in_child(what: impl FnOnce() -> bool) -> bool {
-        // SAFETY: the child calls what it is given, and ends at once.
-        let child = unsafe { libc::fork() };
-        if child == 0 {
-            let code = i32::from(!what());
-            // SAFETY: ends the child.
-            unsafe { libc::_exit(code) };
-        }
-        let mut status = 0;
-        // SAFETY: waits for the child made above.
-        unsafe { libc::waitpid(child, &raw mut status, 0) };
-        libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0
-    }
-
-    #[test]
-    fn a_child_finds_a_lock_free_that_others_hold_all_the_time() {
-        static LOCK: Lock<[u64; 2]> = Lock::new([0; 2]);
-        static OVER: AtomicBool = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !OVER.load(Relaxed) {
-                    let mut both = LOCK.lock();
-                    both[0] += 1;
-                    std::thread::sleep(Duration::from_micros(200));
-                    both[1] += 1;
-                }
-            });
-            while LOCK.lock()[0] == 0 {
-                std::thread::yield_now();
-            }
-            let before = generation();
-            let all = (0..20).all(|_| {
-                in_child(|| {
-                    let both = LOCK.lock();
-                    both[0] == both[1] && generation() == before + 1
-                })
-            });
-            OVER.store(true, Relaxed);
-            assert!(all && generation() == before);
-        });
-        LOCK.lock()[0] = 7;
-        assert_eq!(LOCK.lock()[0], 7);
-    }
-
-    #[test]
-    fn hooks_run_on_both_sides() {
-        static SEEN: AtomicU32 = AtomicU32::new(0);
-        static HOOK: Hook = Hook {
-            before: Some(|| _ = SEEN.fetch_add(1, Relaxed)),
-            parent: Some(|| _ = SEEN.fetch_add(10, Relaxed)),
-            child: || _ = SEEN.fetch_add(100, Relaxed),
-        };
-        register(&HOOK);
-        register(&HOOK);
-        assert!(in_child(|| SEEN.load(Relaxed) >= 100) && SEEN.load(Relaxed) < 100);
-        let seen = SEEN.load(Relaxed);
-        // Other tests fork too.
-        assert!(seen >= 11 && seen / 10 % 10 >= 1, "{seen}");
-    }
-}
+mod tests;

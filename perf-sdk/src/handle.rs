@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::process;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::background::{self, Background};
 use crate::clock;
@@ -54,7 +55,44 @@ struct Running {
     server: Mutex<Option<Server>>,
 }
 
-static RUNNING: Lock<Weak<Running>> = Lock::new(Weak::new());
+static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
+
+/// The profiler that was started last.
+#[derive(Debug, Default)]
+struct Latest {
+    running: Weak<Running>,
+    /// A thread of this process is about to start the next one.
+    starting: Option<u32>,
+}
+
+/// A start takes a while, for which no lock is held: a fork would wait for it. One at a time.
+struct Start(());
+
+impl Start {
+    /// Waits for another thread's. The profiler that runs already, if any does.
+    fn begin() -> Result<Self, Arc<Running>> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let process = process::id();
+        loop {
+            let mut latest = RUNNING.lock();
+            if latest.starting != Some(process) {
+                if let Some(running) = latest.running.upgrade().filter(|running| running.process == process) {
+                    return Err(running);
+                }
+                latest.starting = Some(process);
+                return Ok(Self(()));
+            }
+            drop(latest);
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        RUNNING.lock().starting = None;
+    }
+}
 
 impl Handle {
     /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket, or when it is off.
@@ -137,17 +175,15 @@ impl Handle {
 
 /// The running profiler with an equal configuration, or a new one.
 pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
-    let mut slot = RUNNING.lock();
-    if let Some(running) = slot.upgrade()
-        && running.process == process::id()
-    {
-        // It may be the last handle by now: whoever its end waits for may wait for this lock.
-        drop(slot);
-        return match running.config.difference(&config) {
-            None => Ok(Handle { running }),
-            Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
-        };
-    }
+    let _start = match Start::begin() {
+        Ok(start) => start,
+        Err(running) => {
+            return match running.config.difference(&config) {
+                None => Ok(Handle { running }),
+                Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
+            };
+        }
+    };
     crate::sandbox::note_start();
     if let Err(unavailable) = clock::init(config.cpu_clock) {
         return Err(Error::Setting {
@@ -219,7 +255,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         #[cfg(feature = "serve")]
         server: Mutex::new(server),
     });
-    *slot = Arc::downgrade(&running);
+    RUNNING.lock().running = Arc::downgrade(&running);
     Ok(Handle { running })
 }
 

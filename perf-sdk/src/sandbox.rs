@@ -95,7 +95,6 @@ fn filters() -> Option<u64> {
 #[cfg(target_os = "linux")]
 static HOOK: crate::fork::Hook = crate::fork::Hook {
     before: None,
-    parent: None,
     child: || {
         STATUS.store(-1, Relaxed);
         AT_START.store(UNKNOWN, Relaxed);

@@ -163,7 +163,7 @@ mod exit {
         release(ThreadRecord::of(slot.as_ptr()));
     }
 
-    static HOOK: Hook = Hook { before: None, parent: None, child: forked };
+    static HOOK: Hook = Hook { before: None, child: forked };
 
     fn forked() {
         clock::after_fork();

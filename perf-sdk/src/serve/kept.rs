@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::descriptors::{Changing, Held};
+use crate::descriptors::Held;
+use crate::fork::Moment;
 
 #[cfg(unix)]
 pub(super) use std::os::fd::AsRawFd as Opened;
@@ -23,7 +24,7 @@ impl<T> Opened for T {}
 pub(super) struct Kept<S>(Option<(Held, S)>);
 
 impl<S: Opened> Kept<S> {
-    /// While the caller is [`Changing`] what is open.
+    /// In the [`Moment`] in which it was opened.
     pub(super) fn new(stream: S) -> Self {
         Self(Some((Held::of(&stream), stream)))
     }
@@ -46,7 +47,7 @@ impl<S> Kept<S> {
 
 impl<S> Drop for Kept<S> {
     fn drop(&mut self) {
-        let _changing = Changing::begin();
+        let _moment = Moment::begin();
         drop(self.0.take());
     }
 }

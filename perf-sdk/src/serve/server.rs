@@ -33,8 +33,9 @@ use super::socket::{self, SocketFile};
 use super::token::Token;
 use crate::background::Background;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
-use crate::descriptors::Changing;
+use crate::descriptors;
 use crate::error::Error;
+use crate::fork::Moment;
 use crate::notice::say;
 use crate::record::OwnThread;
 
@@ -143,10 +144,10 @@ impl Drop for Server {
     }
 }
 
-/// What a forked child must not keep: the listener, and the runtime's epoll instance with all that it watches.
+/// What a forked child must not keep: the listener, and what the runtime has before there is any connection.
 #[cfg(unix)]
-fn held(listener: &Listener, runtime: &Runtime) -> Vec<crate::descriptors::Held> {
-    use crate::descriptors::Held;
+fn held(listener: &Listener, runtime: &Runtime) -> Vec<descriptors::Held> {
+    use descriptors::Held;
     use std::os::fd::AsRawFd as _;
     let own = match listener {
         Listener::Tcp(listener) => Some(listener.as_raw_fd()),
@@ -161,7 +162,7 @@ fn held(listener: &Listener, runtime: &Runtime) -> Vec<crate::descriptors::Held>
     {
         let _entered = runtime.enter();
         if let Ok(watched) = tokio::net::UnixStream::from_std(one) {
-            held.extend(crate::descriptors::watching(watched.as_raw_fd()).into_iter().map(Held::new));
+            held.extend(descriptors::of_runtime(watched.as_raw_fd()).into_iter().map(Held::new));
         }
     }
     #[cfg(not(target_os = "linux"))]
@@ -240,15 +241,15 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());
-    let listener = match listener {
+    let (listener, is_late) = match listener {
         #[cfg(unix)]
         Listener::Unix(listener, file) => return serve_unix(listener, file, routes).await,
-        Listener::Tcp(listener) => listener,
+        Listener::Tcp(listener) => (listener, false),
         Listener::Later(_) => loop {
             tokio::time::sleep(RETRY).await;
             if let Ok(listener) = TcpListener::bind(DEFAULT_ADDRESS) {
                 *address.lock().unwrap_or_else(PoisonError::into_inner) = listener.local_addr().ok();
-                break listener;
+                break (listener, true);
             }
         },
     };
@@ -256,6 +257,8 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         return;
     }
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    // NOTE: drops before the listener.
+    let _held = is_late.then(|| descriptors::Held::of(&listener));
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
         match accept(|cx| listener.poll_accept(cx)).await {
@@ -288,7 +291,7 @@ async fn accept<S: Opened, A>(
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
 ) -> io::Result<(Kept<S>, A)> {
     std::future::poll_fn(|cx| {
-        let _changing = Changing::begin();
+        let _moment = Moment::begin();
         poll(cx).map_ok(|(stream, address)| (Kept::new(stream), address))
     })
     .await

@@ -1,5 +1,7 @@
 //! What the process tests of stack samples run, each in a process of its own: `stacks NAME`.
 
+#[path = "stacks/atfork.rs"]
+mod atfork;
 #[path = "stacks/fallback.rs"]
 mod fallback;
 #[path = "stacks/forks.rs"]
@@ -45,6 +47,9 @@ fn main() {
         ("seccomp_later", seccomp::seccomp_later),
         ("robust", robust::robust),
         ("forks", forks::forks),
+        ("fork_handlers", atfork::fork_handlers),
+        ("two_forks", atfork::two_forks),
+        ("child_s_own_descriptors", atfork::child_s_own_descriptors),
         ("seccomp_kills", seccomp::seccomp_kills),
         ("no_memory", hazards::no_memory),
         ("little_stack", hazards::little_stack),

@@ -3,9 +3,6 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use std::thread;
-use std::time::Duration;
-
 use crate::fork::Lock;
 
 /// Ranges that are remembered, the newest ones.
@@ -43,14 +40,7 @@ pub(super) struct Unloaded(Vec<Gone>);
 
 impl Unloaded {
     pub(super) fn so_far() -> Self {
-        // It is held for moments; but whoever holds it may not be there any more, in a forked child.
-        for _ in 0..100 {
-            if let Some(ranges) = RANGES.try_lock() {
-                return Self(ranges.clone());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        Self(Vec::new())
+        Self(RANGES.lock().clone())
     }
 
     /// Whether one of the frames was in code that is gone, of a stack seen [then](now).

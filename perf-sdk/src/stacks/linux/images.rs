@@ -5,16 +5,14 @@ use std::ffi::{CStr, c_int, c_void};
 use std::mem::offset_of;
 use std::ops::Range;
 use std::slice;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 use super::super::elf::build_id;
 use super::super::image::{Bytes, Copied, Image, NoTables, Tables};
 use super::own_memory;
-use crate::fork::{self, Hook, Lock};
+use crate::fork::{Lock, Moment};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;
@@ -70,31 +68,12 @@ pub(in super::super) fn is_in_program() -> bool {
     is_in
 }
 
-/// While the loader is asked it holds a lock of its own, which would stay locked for good in a process that is forked meanwhile.
-static ASKING: AtomicBool = AtomicBool::new(false);
-/// A fork waits for no longer.
-const PATIENCE: Duration = Duration::from_millis(200);
-
-fn begin_asking() {
-    let start = Instant::now();
-    while ASKING.swap(true, Acquire) && start.elapsed() < PATIENCE {
-        std::thread::sleep(Duration::from_micros(50));
-    }
-}
-
-static HOOK: Hook = Hook { before: Some(begin_asking), parent: Some(end_asking), child: end_asking };
-
-fn end_asking() {
-    ASKING.store(false, Release);
-}
-
 fn each(mut visit: impl FnMut(&libc::dl_phdr_info) -> bool) {
-    fork::register(&HOOK);
     let mut visit: &mut dyn FnMut(&libc::dl_phdr_info) -> bool = &mut visit;
-    begin_asking();
+    // While the loader is asked it holds a lock of its own, which would stay locked for good in a process that is forked meanwhile.
+    let _moment = Moment::begin();
     // SAFETY: the callback gets back the pointer that is handed over here, while what it leads to lives.
     unsafe { libc::dl_iterate_phdr(Some(visited), (&raw mut visit).cast()) };
-    end_asking();
 }
 
 unsafe extern "C" fn visited(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {

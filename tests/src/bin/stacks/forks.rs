@@ -26,12 +26,12 @@ fn descriptors() -> BTreeMap<i32, String> {
     found
 }
 
-fn start() -> Handle {
+pub(super) fn start() -> Handle {
     perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("64KiB").leak_window("20ms").start().unwrap()
 }
 
 /// Everything that a program may want of the profiler.
-fn everything() -> bool {
+pub(super) fn everything() -> bool {
     let own = start();
     let address = own.address().unwrap();
     busy(Duration::from_millis(1));
