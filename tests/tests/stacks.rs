@@ -102,6 +102,7 @@ fn with_the_pprof_crate(scenario: &str) {
 fn the_pprof_crate_samples_in_its_place() {
     with_the_pprof_crate("pprof_crate");
     with_the_pprof_crate("seccomp_timers");
+    with_the_pprof_crate("seccomp_kills_pprof");
 }
 
 #[test]

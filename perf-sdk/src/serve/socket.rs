@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 
 use crate::record::OwnThread;
+use crate::sandbox;
 use crate::signals;
 
 /// Tries to find a name for the private folder, and to replace sockets of dead processes, that
@@ -141,9 +142,9 @@ fn is_dead(path: &Path) -> io::Result<bool> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         // A forked child's copy is not what listens there, and somebody may have put something else
-        // there.
+        // there. Under a filter that is new the file stays, as if the process had been killed.
         let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity);
-        if self.process == process::id() && is_ours() {
+        if self.process == process::id() && !sandbox::is_tighter() && is_ours() {
             let _ = fs::remove_file(&self.path);
         }
     }

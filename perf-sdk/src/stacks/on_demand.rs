@@ -20,6 +20,7 @@ use super::table::{Resolve, Seen, Table};
 use super::totals::{Picture, Totals};
 use crate::clock;
 use crate::memory;
+use crate::sandbox;
 
 /// Frames that the crate keeps of a stack, those of its handler included.
 const DEPTH: usize = 128;
@@ -39,6 +40,7 @@ const LOCKED: [&str; 8] =
 const NOWHERE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[] };
 
 const HANDLED: &str = "the program handles the signal SIGPROF itself";
+const SANDBOXED: &str = "the program put itself under a seccomp filter, which the pprof crate may not fit";
 
 /// Which process used the crate first. Its lock may be held, for good, in one that was forked from it.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
@@ -95,6 +97,9 @@ impl OnDemand {
 
     pub(super) fn state(&self) -> String {
         let is_handled = || Action::now().is_none_or(|action| action.handler().is_some());
+        if sandbox::is_tighter() {
+            return SANDBOXED.to_owned();
+        }
         match (&self.run, self.failed) {
             (None, _) if is_handled() => HANDLED.to_owned(),
             (None, Some(failed)) => failed.to_owned(),
@@ -108,7 +113,7 @@ impl OnDemand {
         if self.read_at.elapsed() > READ {
             self.read();
         }
-        if self.run.as_ref().is_some_and(|run| !run.is_ours()) {
+        if self.run.as_ref().is_some_and(|run| !sandbox::is_tighter() && !run.is_ours()) {
             self.end();
         }
         LOOK
@@ -118,6 +123,9 @@ impl OnDemand {
     ///
     /// **Cost.** The first time the crate reads the program's debug information: a third of a second and 250 MiB have been seen, which stay.
     pub(super) fn want(&mut self, hz: u32) -> bool {
+        if sandbox::is_tighter() {
+            return false;
+        }
         if self.run.as_ref().is_none_or(|run| run.hz < hz) {
             let former = self.run.as_ref().map(|run| run.hz);
             self.end();
@@ -151,7 +159,7 @@ impl OnDemand {
             self.counted_to_ns = None;
             return;
         };
-        if self.run.as_ref().is_some_and(|run| run.hz > most) {
+        if !sandbox::is_tighter() && self.run.as_ref().is_some_and(|run| run.hz > most) {
             self.end();
             match Run::begin(most) {
                 Ok(run) => self.run = Some(run),
@@ -290,6 +298,10 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
+        if sandbox::is_tighter() {
+            // What it had begun goes on.
+            return std::mem::forget(self.guard.take());
+        }
         let taken_over = Action::now().filter(|_| !self.is_ours());
         // It has the signal ignored from now on, and does not ask whose it is.
         memory::uncounted(|| drop(self.guard.take()));

@@ -145,9 +145,8 @@ impl Sampler {
             return LOOK;
         }
         let mut pause = self.next_look.saturating_duration_since(Instant::now());
-        // Whoever took the signal would be called by what asks threads where they are.
-        let is_taken = self.wall.is_some() && !linux::is_ours();
-        if was_called || is_taken || pause.is_zero() {
+        let may_ask = self.wall.is_none() || may_signal();
+        if was_called || !may_ask || pause.is_zero() {
             pause = self.look();
             self.next_look = Instant::now() + pause;
         }
@@ -162,15 +161,16 @@ impl Sampler {
 
     fn look(&mut self) -> Duration {
         let start = Instant::now();
-        if !self.is_taken && !linux::is_ours() {
+        // Under a filter nobody asks whose the signal is, which it may not expect.
+        if !self.is_sandboxed && sandbox::is_tighter() {
+            self.keep_to_sandbox();
+        }
+        if !self.is_sandboxed && !self.is_taken && !linux::is_ours() {
             // Whoever took the signal would be called by our timers.
             self.is_taken = true;
             self.wall = None;
             self.period_ns = 0;
             self.threads.signal_all(self.signals());
-        }
-        if !self.is_sandboxed && sandbox::is_tighter() {
-            self.keep_to_sandbox();
         }
         self.collect();
         if !self.is_sandboxed {
@@ -221,7 +221,7 @@ impl Sampler {
 
     /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the program's by now.
     pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
-        if self.is_taken || self.is_sandboxed || sandbox::is_tighter() || !linux::is_ours() {
+        if self.is_taken || self.is_sandboxed || !may_signal() {
             return false;
         }
         let mut wall = self.wall.take().unwrap_or_else(Wall::new);
@@ -241,7 +241,7 @@ impl Sampler {
     /// Asks threads where they are now.
     pub(super) fn tick_wall(&mut self) {
         self.collect();
-        if let Some(wall) = self.wall.as_mut().filter(|_| linux::is_ours()) {
+        if let Some(wall) = self.wall.as_mut().filter(|_| may_signal()) {
             wall.tick(self.threads.known(&self.table));
         }
     }
@@ -421,6 +421,12 @@ impl Drop for Sampler {
         walkers::replace_unwinder(None);
         linux::forget_images();
     }
+}
+
+/// Whether threads may be asked where they are: whoever took the signal would be called by it, and a filter that is new may
+/// not expect it.
+fn may_signal() -> bool {
+    !sandbox::is_tighter() && linux::is_ours()
 }
 
 /// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.

@@ -51,6 +51,7 @@ fn main() {
         ("two_forks", atfork::two_forks),
         ("child_s_own_descriptors", atfork::child_s_own_descriptors),
         ("seccomp_kills", seccomp::seccomp_kills),
+        ("seccomp_kills_pprof", seccomp::seccomp_kills_pprof),
         ("no_memory", hazards::no_memory),
         ("little_stack", hazards::little_stack),
         ("small_alternate", hazards::small_alternate),

@@ -58,7 +58,7 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // Under a filter that is new it stays, and fires no more once its thread has ended.
+        // Under a filter that is new it stays, and fires until its thread has ended.
         if !sandbox::is_tighter() {
             // SAFETY: created in `start`, and deleted once.
             unsafe { libc::timer_delete(self.0) };

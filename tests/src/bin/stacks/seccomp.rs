@@ -79,7 +79,7 @@ pub(super) fn seccomp_timers() {
 /// A program that allows itself no more than it needs, once it has started: whoever calls anything else is ended with the
 /// whole process. Threads that were there go on being sampled.
 pub(super) fn seccomp_kills() {
-    const FORBIDDEN: [libc::c_long; 12] = [
+    const FORBIDDEN: [libc::c_long; 19] = [
         libc::SYS_perf_event_open,
         libc::SYS_timer_create,
         libc::SYS_timer_settime,
@@ -92,6 +92,13 @@ pub(super) fn seccomp_kills() {
         libc::SYS_getdents64,
         libc::SYS_getrusage,
         libc::SYS_prlimit64,
+        libc::SYS_rt_sigaction,
+        libc::SYS_unlink,
+        libc::SYS_unlinkat,
+        libc::SYS_stat,
+        libc::SYS_fstat,
+        libc::SYS_statx,
+        libc::SYS_newfstatat,
     ];
     for few in [true, false] {
         in_child(|| {
@@ -128,6 +135,37 @@ pub(super) fn seccomp_kills() {
             STOP.store(true, std::sync::atomic::Ordering::Relaxed);
             worker.unwrap().join().unwrap();
             later.join().unwrap();
+            // A child of a program under a filter has to do without what it does not expect as well.
+            in_child(|| true);
+            drop(handle);
+            true
+        });
+    }
+}
+
+/// The pprof crate's calls are none that such a program expects, before and within a profile.
+pub(super) fn seccomp_kills_pprof() {
+    const FORBIDDEN: [libc::c_long; 2] = [libc::SYS_setitimer, libc::SYS_rt_sigaction];
+    for is_within in [false, true] {
+        in_child(|| {
+            let handle = builder().stacks("pprof").start().unwrap();
+            let profile = || handle.cpu_profile(Duration::from_millis(500), None);
+            let is_ours = thread::scope(|scope| {
+                let within = is_within.then(|| scope.spawn(profile));
+                if is_within {
+                    until("samples", || {
+                        busy(Duration::from_millis(50));
+                        CpuProfile::take().is_some_and(|profile| profile.samples > 0)
+                    });
+                }
+                let is_ours = filter(&FORBIDDEN, libc::SECCOMP_RET_KILL_PROCESS);
+                drop(within.map(|profile| profile.join().unwrap()));
+                is_ours
+            });
+            if is_ours {
+                assert!(profile().is_none());
+                assert!(handle.snapshot().profiler.stacks.contains("seccomp"));
+            }
             drop(handle);
             true
         });
