@@ -152,15 +152,19 @@ fn many_labels() {
     for user in 0..5_000_u32 {
         with_labels([("user", user.to_string())], || black_box(spin(Duration::ZERO)));
     }
-    with_labels([("user", "the next one")], || spin(ms(200)));
-    with_labels([("scope", "mine")], || spin(ms(100)));
-    come_in();
-    let profile = CpuProfile::take().unwrap();
-    let other = cpu_ms(&profile, |stack| has(stack, "user", "(other)"));
-    assert!(other > 100.0, "{other}");
+    let mut rounds = 0;
+    let profile = eventually(|| {
+        with_labels([("user", "the next one")], || spin(ms(200)));
+        with_labels([("scope", "mine")], || spin(ms(100)));
+        come_in();
+        rounds += 1;
+        let profile = CpuProfile::take().unwrap();
+        let other = cpu_ms(&profile, |stack| has(stack, "user", "(other)"));
+        if other > 100.0 { Ok(profile) } else { Err(format!("{other} ms")) }
+    });
     assert_eq!(cpu_ms(&profile, |stack| has(stack, "scope", "mine")), 0.0);
     let dropped = handle.snapshot().profiler.dropped;
-    assert_eq!(dropped["labels"], 5_000 - 256 + 1 + 1);
+    assert_eq!(dropped["labels"], 5_000 - 256 + 2 * rounds);
 }
 
 thread_local! {
