@@ -21,6 +21,7 @@ static EXPIRED: AtomicU64 = AtomicU64::new(0);
 impl Witness {
     /// # Safety
     /// Until this witness is last used, `word` can be read in every process in which `lease` is not 0.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) const unsafe fn new(lease: &'static AtomicU64, word: *const AtomicU64) -> Self {
         Self { lease, word }
     }
