@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::background::Background;
 use crate::clock::ThreadCpu;
 use crate::headroom;
-use crate::record::{Governor, OwnThread};
+use crate::record::{Allowance, Governor, OwnThread};
 
 /// Between two looks; shorter at first, when nothing is known of the load.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -15,11 +15,11 @@ const FIRST_LOOKS: u32 = 8;
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 1_000;
 
-/// Keeps recording within `share` of the process's CPU time until it is dropped.
-pub(crate) fn keep(share: f64) -> io::Result<Background> {
+/// Keeps recording within what is allowed until it is dropped.
+pub(crate) fn keep(allowance: Allowance) -> io::Result<Background> {
     Background::start("perf-sdk-budget", move |pauses| {
         let _own = OwnThread::enter();
-        let mut governor = Governor::new(share);
+        let mut governor = Governor::new(allowance);
         let mut pause = FIRST_INTERVAL;
         for look in 1_u32.. {
             if !pauses.wait(pause) {

@@ -208,12 +208,12 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     let server = Server::start(&config, &builder)?;
     let mut without = Without::default();
     let mut threads = Vec::new();
-    if let Some(share) = config.budget {
-        let asked = config.named(&["budget"]);
+    if let Some(allowance) = config.budget {
+        let asked = config.named(&["budget", "budget_floor"]);
         threads.extend(without.unless_asked(
             "the budget, so that all calls are measured",
             asked,
-            governor::keep(share),
+            governor::keep(allowance),
         )?);
     }
     #[cfg(feature = "pool")]
@@ -307,7 +307,7 @@ fn sample_stacks(rules: crate::stacks::Rules) -> io::Result<Option<Background>> 
             record::records().filter_map(|record| Some((record.owner()?, record.scopes_for_handler()))).collect()
         },
         own: record::own_threads,
-        spent: record::add_own_ns,
+        spent: record::add_signals_ns,
     };
     crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
 }

@@ -88,6 +88,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "what measuring may cost: functions called very often are then measured on a sample of their calls; off: every call is measured",
     },
     Setting {
+        key: "budget_floor",
+        variable: "PERF_BUDGET_FLOOR",
+        allowed: "a percentage of one core, from 0% to 100%",
+        default: "0.5%",
+        meaning: "what measuring may cost in a process that does little: the budget is this or its share of the process's CPU time, whichever is more",
+    },
+    Setting {
         key: "memory",
         variable: "PERF_MEMORY",
         allowed: "a size of at least 1MiB: a number with KiB, MiB or GiB",

@@ -11,12 +11,14 @@ use crate::error::Error;
 use crate::footprint::DEFAULT_LIMIT_BYTES;
 use crate::leak::Rules;
 use crate::rate::Rate;
+use crate::record::Allowance;
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 use crate::snapshot::Finding;
 
 /// What measuring may cost when nothing else is said, as a share of the process's CPU time.
 const DEFAULT_BUDGET: f64 = 0.01;
+const DEFAULT_BUDGET_FLOOR: f64 = 0.005;
 /// How leaks are looked for when nothing else is said.
 const WINDOW: Duration = Duration::from_secs(30);
 const HORIZON_WINDOWS: u32 = 120;
@@ -151,7 +153,13 @@ impl Builder {
         self.set("budget", share)
     }
 
-    /// What the recorder may hold, as a size such as `64MiB`.
+    /// What measuring may cost in a process that does little, as a percentage of one core such as `0.5%`. The
+    /// budget is this or the share of the process's CPU time, whichever is more.
+    pub fn budget_floor(self, share: impl Into<String>) -> Self {
+        self.set("budget_floor", share)
+    }
+
+    /// What the profiler may hold, as a size such as `64MiB`.
     pub fn memory(self, size: impl Into<String>) -> Self {
         self.set("memory", size)
     }
@@ -256,7 +264,7 @@ impl Builder {
             report: read.parse("report", values::boolean)?.unwrap_or(true),
             enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
             sample: read.parse("sample", values::rules)?.unwrap_or_default(),
-            budget: read.parse("budget", values::budget)?.unwrap_or(Some(DEFAULT_BUDGET)),
+            budget: read.budget()?,
             memory_bytes: read.parse("memory", values::memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
             heap_bytes: read.parse("heap", values::heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,
@@ -286,6 +294,13 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// `None`: every call is measured.
+    fn budget(&self) -> Result<Option<Allowance>, Error> {
+        let floor = self.parse("budget_floor", values::budget_floor)?.unwrap_or(DEFAULT_BUDGET_FLOOR);
+        let share = self.parse("budget", values::budget)?.unwrap_or(Some(DEFAULT_BUDGET));
+        Ok(share.map(|share| Allowance { share, floor }))
+    }
+
     /// What leaks are judged by; `None`: nobody looks.
     fn leaks(&self) -> Result<Option<Rules>, Error> {
         let window = self.parse("leak_window", |text| values::or_off(text, values::window))?.unwrap_or(Some(WINDOW));

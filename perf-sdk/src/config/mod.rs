@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use crate::clock::Engine;
 use crate::error::Error;
 use crate::leak::Rules;
-use crate::record::Rule;
+use crate::record::{Allowance, Rule};
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 
@@ -36,8 +36,8 @@ pub(crate) struct Config {
     pub(crate) report: bool,
     pub(crate) enabled: bool,
     pub(crate) sample: Vec<Rule>,
-    /// A share; `None`: every call is measured.
-    pub(crate) budget: Option<f64>,
+    /// `None`: every call is measured.
+    pub(crate) budget: Option<Allowance>,
     pub(crate) memory_bytes: u64,
     /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
     pub(crate) heap_bytes: Option<u64>,
@@ -79,7 +79,10 @@ impl Config {
         let hidden = |token: &Option<Secret>| String::from(if token.is_some() { "a token" } else { "none" });
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
-        let share = |share: Option<f64>| share.map_or("off".to_owned(), |share| format!("{}%", share * 100.0));
+        let budget = |budget: Option<Allowance>| {
+            let shown = |allowed: Allowance| format!("{}%, {}%", allowed.share * 100.0, allowed.floor * 100.0);
+            budget.map_or("off".to_owned(), shown)
+        };
         let bytes = |bytes: Option<u64>| bytes.map_or("off".to_owned(), |bytes| format!("{bytes} bytes"));
         let pressure = |shares: Option<(f64, f64)>| {
             shares.map_or("off".to_owned(), |(high, critical)| format!("{}%,{}%", high * 100.0, critical * 100.0))
@@ -118,7 +121,7 @@ impl Config {
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
             ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
-            ("budget", self.budget != other.budget, share(self.budget), share(other.budget)),
+            ("budget and budget_floor", self.budget != other.budget, budget(self.budget), budget(other.budget)),
             (
                 "memory",
                 self.memory_bytes != other.memory_bytes,

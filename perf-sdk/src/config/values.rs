@@ -22,6 +22,12 @@ pub(super) fn budget(text: &str) -> Option<Option<f64>> {
     })
 }
 
+/// Of one core.
+pub(super) fn budget_floor(text: &str) -> Option<f64> {
+    let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
+}
+
 pub(super) fn memory_bytes(text: &str) -> Option<u64> {
     size(text).filter(|bytes| *bytes >= 1 << 20)
 }

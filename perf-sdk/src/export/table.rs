@@ -69,6 +69,9 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if functions.len() > ROWS {
         writeln!(to, "… and {} more", functions.len() - ROWS)?;
     }
+    if let Some(said) = snapshot.profiler.over_budget() {
+        writeln!(to, "{}", safe::line(&said))?;
+    }
     let dropped: Vec<String> =
         snapshot.profiler.dropped.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
     if !dropped.is_empty() {

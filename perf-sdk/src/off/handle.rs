@@ -65,6 +65,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn budget_floor(self, _share: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn stacks(self, _engine: impl Into<String>) -> Self {
         self
     }

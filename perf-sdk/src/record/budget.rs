@@ -6,11 +6,48 @@ use crate::rate::Rate;
 const PATIENCE: u8 = 3;
 const FAR: u32 = 8;
 
+/// So many calls a second of each function are measured, where there are so many: a quantile of fewer
+/// says nothing.
+const LEAST_A_SECOND: f64 = 10.0;
+
+/// What recording may cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Allowance {
+    /// Of the process's CPU time.
+    pub(crate) share: f64,
+    /// Of one core, where that is more: a process that does little can afford to be measured.
+    pub(crate) floor: f64,
+}
+
+impl Allowance {
+    /// For so much CPU time in so much time.
+    pub(super) fn ns(&self, cpu_ns: f64, wall_ns: f64) -> f64 {
+        (self.share * cpu_ns).max(self.floor * wall_ns)
+    }
+}
+
 /// One site between two looks.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     /// What measuring all its calls would have cost beyond counting them, nanoseconds.
     pub(super) full_ns: f64,
+    /// One in so many at least is measured.
+    pub(super) sparsest: u32,
+}
+
+impl Load {
+    /// Of calls that came so many a second.
+    pub(super) fn new(full_ns: f64, calls_a_second: f64) -> Self {
+        let sparsest = (calls_a_second / LEAST_A_SECOND).clamp(1.0, f64::from(Rate::MAX)) as u32;
+        // The next lower power of two.
+        Self { full_ns, sparsest: 1 << sparsest.ilog2() }
+    }
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self { full_ns: 0.0, sparsest: Rate::MAX }
+    }
 }
 
 /// What a site is measured at, and how long it could have been measured more.
@@ -56,6 +93,7 @@ impl Allowed {
         } else {
             (wanted.ceil() as u32).next_power_of_two()
         };
+        let one_in = one_in.min(load.sparsest);
         let waits = one_in < self.one_in && self.waiting + 1 < PATIENCE && self.one_in / one_in < FAR;
         if waits { Self { waiting: self.waiting + 1, ..self } } else { Self { one_in, waiting: 0 } }
     }
@@ -66,7 +104,7 @@ mod tests {
     use super::*;
 
     fn loads(costs: &[f64]) -> Vec<Load> {
-        costs.iter().map(|full_ns| Load { full_ns: *full_ns }).collect()
+        costs.iter().map(|full_ns| Load { full_ns: *full_ns, ..Load::default() }).collect()
     }
 
     fn spent(loads: &[Load], allowed: &[Allowed]) -> f64 {
@@ -86,7 +124,7 @@ mod tests {
     fn enough_for_all_is_enough() {
         assert_eq!(level(&loads(&[1.0, 2.0]), 3.0), f64::INFINITY);
         assert_eq!(level(&[], 0.0), f64::INFINITY);
-        assert_eq!(Allowed::default().after(Load { full_ns: 1e12 }, f64::INFINITY).one_in, 1);
+        assert_eq!(Allowed::default().after(Load { full_ns: 1e12, ..Load::default() }, f64::INFINITY).one_in, 1);
     }
 
     #[test]
@@ -120,14 +158,32 @@ mod tests {
 
     #[test]
     fn rates_rise_at_once_and_fall_slowly() {
-        let mut site = Allowed::default().after(Load { full_ns: 64.0 }, 1.0);
+        let mut site = Allowed::default().after(Load { full_ns: 64.0, ..Load::default() }, 1.0);
         assert_eq!(site.one_in, 64);
-        let calmer = Load { full_ns: 30.0 };
+        let calmer = Load { full_ns: 30.0, ..Load::default() };
         for expected in [64, 64, 32] {
             site = site.after(calmer, 1.0);
             assert_eq!(site.one_in, expected);
         }
         assert_eq!(site.after(Load::default(), f64::INFINITY).one_in, 1, "far too low: at once");
-        assert_eq!(site.after(Load { full_ns: 100.0 }, 1.0).one_in, 128);
+        assert_eq!(site.after(Load { full_ns: 100.0, ..Load::default() }, 1.0).one_in, 128);
+    }
+
+    #[test]
+    fn a_process_that_does_little_may_spend_a_part_of_a_core() {
+        let allowance = Allowance { share: 0.01, floor: 0.005 };
+        assert_eq!(allowance.ns(1e8, 1e9), 5e6, "a tenth of a core");
+        assert_eq!(allowance.ns(2e9, 1e9), 2e7, "two cores");
+        assert_eq!(Allowance { floor: 0.0, ..allowance }.ns(1e8, 1e9), 1e6);
+    }
+
+    #[test]
+    fn so_many_calls_a_second_are_measured_whatever_they_cost() {
+        let sparsest = |calls_a_second: f64| {
+            let one_in = Allowed::default().after(Load::new(1e12, calls_a_second), 1.0).one_in;
+            assert!(calls_a_second < 20.0 || calls_a_second / f64::from(one_in) >= LEAST_A_SECOND, "{one_in}");
+            one_in
+        };
+        assert_eq!([0.0, 9.0, 19.0, 20.0, 1_000.0, 1e9].map(sparsest), [1, 1, 1, 2, 64, Rate::MAX]);
     }
 }

@@ -1,10 +1,11 @@
-//! Keeps what measuring costs within a share of the process's CPU time.
+//! Keeps what measuring costs within what the budget allows.
 
 use std::collections::HashMap;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use super::budget::{self, Allowed, Load};
+use super::account::{self, Part};
+use super::budget::{self, Allowance, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
 use super::in_place::{self, Recent};
 use super::overhead::{self, Cost, Tallied};
@@ -16,8 +17,6 @@ use crate::fork::Lock;
 use crate::memory;
 use crate::scope::Site;
 
-/// What a process that does nothing may spend, as a share of one core: otherwise each look at it would be too dear.
-const IDLE_SHARE: f64 = 0.01;
 /// Looks from one calibration to the next.
 const CALIBRATE_EVERY: u32 = 16;
 /// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
@@ -52,23 +51,19 @@ pub(crate) fn reading() -> Option<Reading> {
     READING.lock().clone()
 }
 
-/// All that the account has found so far.
-static ACCOUNT_NS: AtomicU64 = AtomicU64::new(0);
-
-/// What recording, scrapes and our own threads took up to the latest look, nanoseconds; 0 without a budget.
-pub(crate) fn account_ns() -> u64 {
-    ACCOUNT_NS.load(Relaxed)
-}
-
 /// In a forked child.
 pub(super) fn after_fork() {
-    ACCOUNT_NS.store(0, Relaxed);
+    account::after_fork();
     // The parent's.
     OWN_THREADS.iter().for_each(|place| place.store(0, Relaxed));
 }
 
-/// CPU time that was spent for the profiler by threads that are not ours, or that are over.
-static OWN_WORK_NS: AtomicU64 = AtomicU64::new(0);
+/// CPU time of threads of ours that are over.
+static ENDED_NS: AtomicU64 = AtomicU64::new(0);
+/// CPU time that was spent for the profiler by threads that are not ours.
+static REQUESTS_NS: AtomicU64 = AtomicU64::new(0);
+/// CPU time of signal handlers of ours.
+static SIGNALS_NS: AtomicU64 = AtomicU64::new(0);
 
 /// Work for the profiler on a thread that is not ours: its CPU time goes to the account. Two system calls.
 #[cfg(feature = "serve")]
@@ -79,14 +74,14 @@ pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     }
     let start_ns = ThreadCpu::cpu_now_ns();
     let result = work();
-    OWN_WORK_NS.fetch_add(ThreadCpu::cpu_now_ns().saturating_sub(start_ns), Relaxed);
+    REQUESTS_NS.fetch_add(ThreadCpu::cpu_now_ns().saturating_sub(start_ns), Relaxed);
     result
 }
 
-/// What was spent for the profiler elsewhere.
+/// What signal handlers of ours took.
 #[cfg(feature = "stacks")]
-pub(crate) fn add_own_ns(ns: u64) {
-    OWN_WORK_NS.fetch_add(ns, Relaxed);
+pub(crate) fn add_signals_ns(ns: u64) {
+    SIGNALS_NS.fetch_add(ns, Relaxed);
 }
 
 /// The profiler's threads, by the kernel's id.
@@ -114,7 +109,7 @@ impl OwnThread {
 impl Drop for OwnThread {
     fn drop(&mut self) {
         // As a whole: so it was counted while it lived. What works for milliseconds nobody may have seen.
-        OWN_WORK_NS.fetch_add(ThreadCpu::cpu_now_ns(), Relaxed);
+        ENDED_NS.fetch_add(ThreadCpu::cpu_now_ns(), Relaxed);
         if let Some(place) = self.place {
             place.store(0, Relaxed);
         }
@@ -124,14 +119,13 @@ impl Drop for OwnThread {
 /// The state between two looks.
 #[derive(Debug)]
 pub(crate) struct Governor {
-    /// Of the process's CPU time.
-    share: f64,
+    allowance: Allowance,
     calibrated: Cost,
     in_place: Recent,
     calibration: Option<(Calibration, WorkingSet)>,
     looks: u32,
     sites: HashMap<usize, Seen>,
-    own_ns: u64,
+    own: Own,
     heap: Allowed,
     /// What sampling the heap took so far.
     heap_ns: u64,
@@ -174,23 +168,23 @@ struct Totals(HashMap<usize, (&'static Site, Counts)>);
 
 impl Governor {
     /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
-    pub(crate) fn new(share: f64) -> Self {
+    pub(crate) fn new(allowance: Allowance) -> Self {
         let calibration = memory::uncounted(|| Some((Calibration::new()?, WorkingSet::new())));
         let mut governor = Self {
-            share,
+            allowance,
             calibrated: overhead::cost(),
             in_place: Recent::default(),
             calibration,
             looks: 0,
             sites: HashMap::new(),
-            own_ns: 0,
+            own: Own::default(),
             heap: Allowed::default(),
             heap_ns: memory::sampling_ns(),
             at: Moment::default(),
         };
         governor.calibrate();
         // Done once: the first window has load to be judged by, not this.
-        governor.own_ns = own_ns();
+        governor.own = Own::now();
         governor.at = Moment::now().unwrap_or_default();
         governor
     }
@@ -216,10 +210,11 @@ impl Governor {
         if self.looks.is_multiple_of(CALIBRATE_EVERY) {
             self.calibrate();
         }
-        let own_ns = own_ns();
+        let own = Own::now();
         let (spent_ns, wall_ns) = (passed.cpu_ns as f64, clock::wall().ns(passed.ticks) as f64);
-        let ours_ns = own_ns.saturating_sub(self.own_ns) as f64;
-        (self.at, self.own_ns) = (at, own_ns);
+        let ours = own.since(self.own);
+        let ours_ns = ours.sum() as f64;
+        (self.at, self.own) = (at, own);
 
         let mut in_place = in_place::Totals::default();
         records().for_each(|record| in_place.add(&record.in_place()));
@@ -246,10 +241,10 @@ impl Governor {
             if site.is_pinned() {
                 pinned_ns += spent_ns;
             } else {
-                governed.push((site, Load { full_ns }));
+                governed.push((site, Load::new(full_ns, tallied.calls / wall_ns * 1e9)));
             }
         }
-        let budget_ns = self.share * spent_ns.max(wall_ns * IDLE_SHARE);
+        let budget_ns = self.allowance.ns(spent_ns, wall_ns);
         let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
         let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
         let level = budget::level(&loads, left_ns);
@@ -264,10 +259,12 @@ impl Governor {
         }
         begin_anew(&changed);
         self.thin_out_heap(budget_ns * HEAP_PART);
-        ACCOUNT_NS.fetch_add((floor_ns + measured_ns + ours_ns) as u64, Relaxed);
+        account::add(Part::Counting, floor_ns as u64);
+        account::add(Part::Measuring, measured_ns as u64);
+        ours.note();
         let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let reading = Reading {
-            budget: self.share,
+            budget: of_spent(budget_ns),
             achieved: of_spent(floor_ns + measured_ns + ours_ns),
             floor: of_spent(floor_ns),
             floor_sites: dearest(floor_sites, of_spent),
@@ -284,7 +281,7 @@ impl Governor {
         let spent_ns = heap_ns.saturating_sub(self.heap_ns) as f64;
         self.heap_ns = heap_ns;
         let full_ns = spent_ns * f64::from(self.heap.one_in);
-        self.heap = self.heap.after(Load { full_ns }, allowed_ns.max(full_ns / HEAP_MOST));
+        self.heap = self.heap.after(Load { full_ns, ..Load::default() }, allowed_ns.max(full_ns / HEAP_MOST));
         memory::thin_out_heap(self.heap.one_in);
     }
 }
@@ -362,9 +359,46 @@ fn key(site: &'static Site) -> usize {
     ptr::from_ref(site).addr()
 }
 
-fn own_ns() -> u64 {
-    let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
-    ids.filter_map(clock::thread_cpu_ns_of).sum::<u64>() + OWN_WORK_NS.load(Relaxed) + memory::sampling_ns()
+/// What was spent so far besides recording, nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Own {
+    threads: u64,
+    requests: u64,
+    signals: u64,
+    heap: u64,
+}
+
+impl Own {
+    fn now() -> Self {
+        let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
+        let running: u64 = ids.filter_map(clock::thread_cpu_ns_of).sum();
+        Self {
+            threads: running + ENDED_NS.load(Relaxed),
+            requests: REQUESTS_NS.load(Relaxed),
+            signals: SIGNALS_NS.load(Relaxed),
+            heap: memory::sampling_ns(),
+        }
+    }
+
+    fn since(self, before: Self) -> Self {
+        Self {
+            threads: self.threads.saturating_sub(before.threads),
+            requests: self.requests.saturating_sub(before.requests),
+            signals: self.signals.saturating_sub(before.signals),
+            heap: self.heap.saturating_sub(before.heap),
+        }
+    }
+
+    fn sum(self) -> u64 {
+        self.threads + self.requests + self.signals + self.heap
+    }
+
+    fn note(self) {
+        account::add(Part::Threads, self.threads);
+        account::add(Part::Requests, self.requests);
+        account::add(Part::Signals, self.signals);
+        account::add(Part::Heap, self.heap);
+    }
 }
 
 #[cfg(test)]
@@ -382,13 +416,13 @@ mod tests {
         // Other tests work for the profiler, too: some turn is without.
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         let is_so = || {
-            let before = OWN_WORK_NS.load(Relaxed);
+            let before = [&REQUESTS_NS, &ENDED_NS].map(|ns| ns.load(Relaxed));
             let whole = std::thread::spawn(move || {
                 own_work(spin);
                 ThreadCpu::cpu_now_ns()
             });
             let whole = whole.join().unwrap();
-            let spent = OWN_WORK_NS.load(Relaxed) - before;
+            let spent = REQUESTS_NS.load(Relaxed) - before[0];
             assert!(spent >= 3_000_000, "{spent}");
             let ours = std::thread::spawn(move || {
                 let ours = OwnThread::enter();
@@ -398,7 +432,7 @@ mod tests {
                 [least, ThreadCpu::cpu_now_ns()]
             });
             let [least, most] = ours.join().unwrap();
-            let counted = OWN_WORK_NS.load(Relaxed) - before - spent;
+            let counted = ENDED_NS.load(Relaxed) - before[1];
             assert!(counted >= least, "a thread of ours is counted as a whole: {counted} of {least}");
             spent <= whole && counted <= most
         };

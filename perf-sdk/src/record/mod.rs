@@ -1,5 +1,6 @@
 //! The hot path: what a profiled call records, and where.
 
+mod account;
 mod arena;
 mod block;
 mod budget;
@@ -49,15 +50,17 @@ pub(crate) use labelled::set_span;
 pub use labelled::{Labelled, with_labels};
 pub use user::{FutureExt, measure, record};
 
+pub(crate) use account::account;
+pub(crate) use budget::Allowance;
 pub(crate) use counter::Counter;
 pub(crate) use dropped::{counts as dropped_counts, refused_thread, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
 #[cfg(feature = "serve")]
 pub(crate) use governor::own_work;
-pub(crate) use governor::{Governor, OwnThread, account_ns, reading as budget_reading};
+pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
 #[cfg(feature = "stacks")]
-pub(crate) use governor::{add_own_ns, own_threads};
+pub(crate) use governor::{add_signals_ns, own_threads};
 pub(crate) use lock_table::{Contended, Lock, LockKind};
 pub(crate) use lock_wait::{Holder, lock_contentions, wait_for};
 pub(crate) use node::{Node, Sums};

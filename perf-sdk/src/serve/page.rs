@@ -183,6 +183,9 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         bytes(profiler.memory_bytes as f64),
         time(profiler.overhead_ns as f64),
     );
+    if let Some(said) = profiler.over_budget() {
+        let _ = write!(page, " · <span class=\"bad\">{}</span>", escape(&said));
+    }
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
         let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }

@@ -1,6 +1,6 @@
 //! Sums and differences of snapshots.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
 use crate::histogram::Histogram;
@@ -301,11 +301,15 @@ impl Function {
 
 impl Profiler {
     fn since(&self, earlier: &Self) -> Self {
-        let was = |reason: &str| earlier.dropped.get(reason).copied().unwrap_or(0);
+        let since = |now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>| {
+            let was = |name: &str| earlier.get(name).copied().unwrap_or(0);
+            now.iter().map(|(name, n)| (name.clone(), n.saturating_sub(was(name)))).collect()
+        };
         Self {
             overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
+            overhead_parts: since(&self.overhead_parts, &earlier.overhead_parts),
             evicted_connections: self.evicted_connections.saturating_sub(earlier.evicted_connections),
-            dropped: self.dropped.iter().map(|(r, n)| (r.clone(), n.saturating_sub(was(r)))).collect(),
+            dropped: since(&self.dropped, &earlier.dropped),
             deliveries: self.deliveries.iter().map(|now| now.since(&earlier.deliveries)).collect(),
             ..self.clone()
         }
@@ -317,6 +321,9 @@ impl Profiler {
         self.memory_bytes += other.memory_bytes;
         self.memory_limit_bytes += other.memory_limit_bytes;
         self.overhead_ns += other.overhead_ns;
+        for (part, ns) in &other.overhead_parts {
+            *self.overhead_parts.entry(part.clone()).or_default() += ns;
+        }
         self.evicted_connections += other.evicted_connections;
         if self.heap != other.heap {
             self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };

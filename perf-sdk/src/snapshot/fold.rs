@@ -1,6 +1,6 @@
 //! All threads' records into one snapshot.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -241,6 +241,11 @@ impl Fold {
         dropped.extend(stacks.iter().map(|stacks| ("stacks".to_owned(), stacks.dropped)));
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
         let reading = record::budget_reading();
+        let mut overhead_parts: BTreeMap<String, u64> =
+            record::account().map(|(part, ns)| (part.to_owned(), ns)).collect();
+        if overhead_parts.values().all(|ns| *ns == 0) {
+            overhead_parts.clear();
+        }
         let profiler = Profiler {
             sites: self.by_site.len() as u64,
             threads,
@@ -255,7 +260,8 @@ impl Fold {
             // By what empty calls cost, where nobody keeps an account.
             overhead_ns: ((self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
                 as u64)
-                .max(record::account_ns()),
+                .max(overhead_parts.values().sum()),
+            overhead_parts,
             budget: reading.as_ref().map(|reading| Budget {
                 allowed: reading.budget,
                 achieved: reading.achieved,

@@ -10,12 +10,12 @@ use super::Delivery;
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
-/// Shares of the process's CPU time.
+/// Shares of the process's CPU time, 1 where there would be more.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Budget {
-    /// What recording may take.
+    /// What recording may take: `PERF_BUDGET`, or as much as `PERF_BUDGET_FLOOR` of a core was.
     pub allowed: f64,
     /// What it takes, with scrapes and the profiler's own threads. An estimate from calls that are timed where they happen.
     pub achieved: f64,
@@ -60,6 +60,10 @@ pub struct Profiler {
     pub stacks: String,
     /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.
     pub overhead_ns: u64,
+    /// Of that, by what for, nanoseconds: `counting` and `measuring` calls, `threads` of the profiler, `requests` that the
+    /// program's threads answered for it, `signals` that sample stacks, and samples of the `heap`. Empty without a budget.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub overhead_parts: BTreeMap<String, u64>,
     /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub budget: Option<Budget>,
@@ -75,4 +79,57 @@ pub struct Profiler {
     pub evicted_connections: u64,
     /// What could not be recorded.
     pub dropped: Dropped,
+}
+
+/// What is more than so many times what is allowed is said.
+const MUCH: f64 = 1.5;
+/// Functions that are named.
+const NAMED: usize = 3;
+
+impl Profiler {
+    /// Where the profiler takes much more than its budget allows: how much, for what, and what can be done.
+    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    pub(crate) fn over_budget(&self) -> Option<String> {
+        let budget = self.budget.filter(|budget| budget.achieved > budget.allowed * MUCH)?;
+        let percent = |share: f64| format!("{:.1} %", share * 100.0);
+        let mut said = format!(
+            "the profiler takes {} of the CPU time, and may take {}",
+            percent(budget.achieved),
+            percent(budget.allowed)
+        );
+        let named: Vec<String> = self
+            .counted
+            .iter()
+            .take(NAMED)
+            .map(|counted| format!("{} {}", counted.name, percent(counted.share)))
+            .collect();
+        if budget.floor > budget.achieved / 2.0 && !named.is_empty() {
+            let counting = percent(budget.floor);
+            said.push_str(&format!("; counting calls takes {counting}: leave #[profiled] off {}", named.join(", ")));
+        } else if let Some((part, _)) = self.overhead_parts.iter().max_by_key(|(_, ns)| **ns) {
+            said.push_str(&format!("; most of it so far was for {part}"));
+        }
+        Some(said)
+    }
+}
+
+#[cfg(all(test, feature = "enabled"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_that_is_not_kept_is_said_and_by_whom_it_is_used() {
+        let mut profiler = Profiler::default();
+        assert_eq!(profiler.over_budget(), None);
+        profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.014, floor: 0.01 });
+        assert_eq!(profiler.over_budget(), None, "almost");
+        profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.05, floor: 0.01 });
+        profiler.overhead_parts = [("threads".to_owned(), 7), ("heap".to_owned(), 3)].into();
+        let said = profiler.over_budget().unwrap();
+        assert!(said.contains("takes 5.0 %") && said.contains("may take 1.0 %") && said.ends_with("threads"), "{said}");
+        profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.3, floor: 0.25 });
+        profiler.counted = vec![Counted { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
+        let said = profiler.over_budget().unwrap();
+        assert!(said.ends_with("counting calls takes 25.0 %: leave #[profiled] off parse_quote 24.0 %"), "{said}");
+    }
 }

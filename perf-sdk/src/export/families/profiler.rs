@@ -118,13 +118,20 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_seconds_total",
-        help: "Estimated time that recording itself cost.",
+        help: "Estimated CPU time that the profiler itself took, by what for; where no budget is kept, that of recording.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: false,
-        metrics: |source| single(seconds(source.floors.overhead_ns)),
+        metrics: overhead,
     },
 ];
+
+fn overhead(source: Source<'_>) -> Metrics<'_> {
+    let parts = &source.snapshot.profiler.overhead_parts;
+    let recording = parts.is_empty().then_some(("recording", source.floors.overhead_ns));
+    let parts = parts.iter().map(|(name, ns)| (name.as_str(), *ns)).chain(recording);
+    Box::new(parts.map(|(name, ns)| Metric { labels: vec![("part", name.into())], value: Value::Number(seconds(ns)) }))
+}
 
 fn budget<'a>(source: Source<'a>, value: fn(Budget) -> f64) -> Metrics<'a> {
     optional(source.snapshot.profiler.budget.map(value))
