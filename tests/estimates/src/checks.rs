@@ -1,0 +1,71 @@
+//! What a snapshot says against what really happened, and against itself.
+
+use perf_sdk::snapshot::{ROOT, Snapshot};
+
+use crate::truth::Truth;
+
+/// What is beyond what is possible by more than this part is a violation.
+const SLACK: f64 = 0.02;
+/// Shorter sums are not judged, seconds.
+const LEAST: f64 = 0.000_1;
+/// Functions with a smaller part of the time are not compared with the truth.
+const LEAST_SHARE: f64 = 0.01;
+
+/// Impossible figures: what and by how much.
+pub fn violations(seen: &Snapshot, thread_seconds: f64) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut at_most = |what: String, value: f64, most: f64| {
+        if value > most * (1.0 + SLACK) + LEAST {
+            found.push(format!("{what}: {value:.4} s of {most:.4} s"));
+        }
+    };
+    let seconds = |ns: i64| ns as f64 / 1e9;
+    let mut inside = vec![(0.0, 0.0); seen.tree.len()];
+    for node in &seen.tree {
+        if node.parent != ROOT {
+            let sums = &mut inside[node.parent as usize];
+            sums.0 += seconds(node.inclusive.wall_ns);
+            sums.1 += seconds(node.inclusive.cpu_ns);
+        }
+    }
+    for (node, (wall, cpu)) in seen.tree.iter().zip(inside) {
+        let name = &seen.functions[node.function as usize].name;
+        at_most(format!("wall of what {name} calls"), wall, seconds(node.inclusive.wall_ns));
+        at_most(format!("CPU of what {name} calls"), cpu, seconds(node.inclusive.cpu_ns));
+        at_most(format!("CPU of {name}"), seconds(node.inclusive.cpu_ns), seconds(node.inclusive.wall_ns));
+    }
+    let own: f64 = seen.functions.iter().map(|function| function.exclusive.wall_ns.max(0) as f64 / 1e9).sum();
+    at_most("self of all".to_owned(), own, thread_seconds);
+    for function in &seen.functions {
+        let negative = function.exclusive.wall_ns.min(function.exclusive.cpu_ns).min(0) as f64 / -1e9;
+        at_most(format!("less than nothing in {}", function.name), negative, 0.0);
+    }
+    found
+}
+
+/// One estimate beside the truth.
+pub struct Compared {
+    pub what: String,
+    pub real: f64,
+    pub seen: f64,
+    pub samples: u64,
+}
+
+/// Sums of functions that are a part of the time that matters.
+pub fn compared(seen: &Snapshot, truth: &Truth, thread_seconds: f64) -> Vec<Compared> {
+    let mut all = Vec::new();
+    for (name, real) in truth {
+        let Some(function) = seen.functions.iter().find(|function| function.name == *name) else { continue };
+        let sums = [
+            ("wall", real.wall, function.inclusive.wall_ns),
+            ("CPU", real.cpu, function.inclusive.cpu_ns),
+        ];
+        for (which, real, seen) in sums {
+            if let Some(real) = real.filter(|real| *real >= thread_seconds * LEAST_SHARE) {
+                let (what, seen) = (format!("{which} of {name}"), seen as f64 / 1e9);
+                all.push(Compared { what, real, seen, samples: function.samples });
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,110 @@
+//! How far estimates are from the truth under the default budget, and whether any figure is
+//! impossible: `perf-sdk-estimates [RUNS [PROGRAM...]]`, twenty runs of all programs unless given.
+//!
+//! Each run is a process of its own. What is impossible (a callee longer than its caller, more time
+//! of its own than threads had, CPU time longer than wall time, less than nothing) is counted; sums
+//! are compared with what the program knows by means of its own.
+
+mod checks;
+mod programs;
+mod truth;
+
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+use programs::{PROGRAMS, Program};
+
+const ONE: &str = "--one";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, name] = &arguments[..]
+        && first == ONE
+    {
+        let program = PROGRAMS.iter().find(|program| program.name == name).expect("a program");
+        one(program);
+        return ExitCode::SUCCESS;
+    }
+    let runs: u32 = arguments.first().map_or(20, |runs| runs.parse().expect("a number of runs"));
+    let chosen = |program: &&Program| arguments.len() < 2 || arguments[1..].iter().any(|name| name == program.name);
+    let mut bad = false;
+    for program in PROGRAMS.iter().filter(chosen) {
+        bad |= !all_runs(program, runs);
+    }
+    if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// A run: what is found out is printed, a line each, its fields parted by tabs.
+fn one(program: &Program) {
+    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let (start, cpu) = (Instant::now(), truth::process_cpu());
+    let truth = (program.run)(&handle);
+    let (time, cpu) = (start.elapsed().as_secs_f64(), truth::process_cpu() - cpu);
+    let seen = handle.snapshot();
+    let thread_seconds = time * program.threads as f64;
+    for violation in checks::violations(&seen, thread_seconds) {
+        println!("violation\t{violation}");
+    }
+    for compared in checks::compared(&seen, &truth, time) {
+        println!("compared\t{}\t{}\t{}\t{}", compared.what, compared.real, compared.seen, compared.samples);
+    }
+    let budget = seen.profiler.budget.unwrap_or_default();
+    println!("cpu\t{}\t{}\t{}", cpu / time, budget.achieved, budget.allowed);
+}
+
+/// Whether all figures of all runs were possible.
+fn all_runs(program: &Program, runs: u32) -> bool {
+    let mut violations: Vec<String> = Vec::new();
+    let mut runs_with = 0;
+    let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut samples: BTreeMap<String, u64> = BTreeMap::new();
+    let mut shares = [Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..runs {
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .args([ONE, program.name])
+            .output()
+            .expect("this program runs");
+        assert!(output.status.success(), "{}: {}", program.name, String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let before = violations.len();
+        for line in said.lines() {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let number = |at: usize| fields[at].parse::<f64>().expect("a number");
+            match fields[0] {
+                "violation" => violations.push(fields[1].to_owned()),
+                "compared" => {
+                    errors.entry(fields[1].to_owned()).or_default().push((number(3) - number(2)) / number(2));
+                    *samples.entry(fields[1].to_owned()).or_default() += number(4) as u64;
+                }
+                _ => shares.iter_mut().zip(1..).for_each(|(all, at)| all.push(number(at))),
+            }
+        }
+        runs_with += u32::from(violations.len() > before);
+    }
+    let [cpu, achieved, allowed] = shares.map(|mut all| quantile(&mut all, 0.5));
+    println!(
+        "{}: {cpu:.2} of a core, the profiler {:.2} % of {:.2} % that it may take; impossible figures in {runs_with} of {runs} runs",
+        program.name,
+        achieved * 100.0,
+        allowed * 100.0,
+    );
+    for (what, errors) in &mut errors {
+        let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
+        println!(
+            "  {what}: off by {:+.1} % in the median, {:.1} % at most in half of the runs, {:.1} % in 95 %; {} measured",
+            quantile(errors, 0.5) * 100.0,
+            quantile(&mut sizes, 0.5) * 100.0,
+            quantile(&mut sizes, 0.95) * 100.0,
+            samples[what] / u64::from(runs),
+        );
+    }
+    violations.iter().take(5).for_each(|violation| println!("  impossible: {violation}"));
+    violations.is_empty()
+}
+
+fn quantile(values: &mut [f64], at: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = (values.len().saturating_sub(1) as f64 * at).round() as usize;
+    values.get(place).copied().unwrap_or(f64::NAN)
+}

@@ -1,0 +1,405 @@
+//! Programs of different kinds. Each works for some seconds and says what really happened.
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use perf_sdk::{Handle, Rate, profiled};
+use rayon::prelude::*;
+
+use crate::truth::{Real, Stopwatch, Truth, seconds_of, spin, timed};
+
+/// How long each works.
+const TIME: Duration = Duration::from_secs(3);
+
+pub struct Program {
+    pub name: &'static str,
+    pub run: fn(&Handle) -> Truth,
+    /// Threads that call profiled functions at once.
+    pub threads: usize,
+}
+
+pub const PROGRAMS: [Program; 10] = [
+    Program { name: "deep", run: deep, threads: 1 },
+    Program { name: "tiny", run: tiny, threads: 1 },
+    Program { name: "tails", run: tails, threads: 2 },
+    Program { name: "preempted", run: preempted, threads: 4 },
+    Program { name: "rates", run: rates, threads: 1 },
+    Program { name: "rayon", run: parallel, threads: 3 },
+    Program { name: "tokio", run: tasks, threads: 3 },
+    Program { name: "quiet", run: quiet, threads: 1 },
+    Program { name: "blocking", run: blocking, threads: 4 },
+    Program { name: "recursive", run: recursive, threads: 1 },
+];
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+fn until_over(mut work: impl FnMut()) {
+    let end = Instant::now() + TIME;
+    while Instant::now() < end {
+        work();
+    }
+}
+
+fn cpu(seconds: f64) -> Real {
+    Real { cpu: Some(seconds), wall: None }
+}
+
+/// CPU time and, on one thread that has a processor to itself, wall time.
+fn both(seconds: f64) -> Real {
+    Real { cpu: Some(seconds), wall: Some(seconds) }
+}
+
+// A binary tree of calls, eight levels deep.
+
+const LEAF: u32 = 200;
+
+macro_rules! levels {
+    ($($name:ident calls $next:ident),+) => {
+        $(#[profiled]
+        #[inline(never)]
+        fn $name() {
+            $next();
+            $next();
+        })+
+    };
+}
+
+levels!(level_0 calls level_1, level_1 calls level_2, level_2 calls level_3, level_3 calls level_4, level_4 calls level_5);
+
+#[profiled]
+#[inline(never)]
+fn level_5() {
+    level_6();
+    level_6();
+}
+
+#[profiled]
+#[inline(never)]
+fn level_6() {
+    black_box(spin(LEAF));
+}
+
+fn tree(mut between: impl FnMut()) -> Truth {
+    let before = seconds_of(LEAF);
+    let mut times = 0_u32;
+    until_over(|| {
+        between();
+        for _ in 0..20 {
+            level_0();
+            times += 1;
+        }
+    });
+    let all = f64::from(times) * 64.0 * (before + seconds_of(LEAF)) / 2.0;
+    ["level_0", "level_3", "level_6"].map(|name| (name, both(all))).into()
+}
+
+fn deep(_: &Handle) -> Truth {
+    tree(|| ())
+}
+
+/// The same, and somebody changes the rates all the time.
+fn rates(handle: &Handle) -> Truth {
+    let mut at = 0_usize;
+    let mut next = Instant::now();
+    tree(|| {
+        if Instant::now() >= next {
+            next += Duration::from_millis(50);
+            at += 1;
+            let rate = ["1/1", "1/64", "1/8", "1/512"][at % 4];
+            let rate: Option<Rate> = if at % 5 == 0 { None } else { rate.parse().ok() };
+            handle.set_sampling(["*level_3", "*level_6", "*"][at % 3], rate);
+        }
+    })
+}
+
+// Lines of characters, as a line counter looks at them.
+
+static LINES: Stopwatch = Stopwatch::new("lines");
+const CHARACTER: u32 = 4;
+
+#[profiled]
+#[inline(never)]
+fn lines(count: u32) {
+    (0..count).for_each(line);
+}
+
+#[profiled]
+#[inline(never)]
+fn line(_: u32) {
+    (0..80).for_each(|_| character());
+}
+
+#[profiled]
+#[inline(never)]
+fn character() {
+    black_box(spin(CHARACTER));
+}
+
+fn tiny(_: &Handle) -> Truth {
+    LINES.register();
+    let before = seconds_of(CHARACTER);
+    let mut count = 0.0;
+    until_over(|| {
+        LINES.time(|| lines(1_000));
+        count += 80_000.0;
+    });
+    let each = (before + seconds_of(CHARACTER)) / 2.0;
+    let mut truth = timed();
+    truth.insert("character", both(count * each));
+    truth
+}
+
+// Durations from a microsecond to ten milliseconds.
+
+static QUERY: Stopwatch = Stopwatch::new("query");
+
+#[profiled]
+fn query(steps: u32) {
+    black_box(spin(steps));
+    row();
+}
+
+#[profiled]
+#[inline(never)]
+fn row() {
+    black_box(spin(20));
+}
+
+fn tails(_: &Handle) -> Truth {
+    QUERY.register();
+    thread::scope(|scope| {
+        for seed in 1..=2_u64 {
+            scope.spawn(move || {
+                let mut random = Random(seed * 0x9e37_79b9);
+                until_over(|| {
+                    let unit = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
+                    let steps = (600.0 / unit.max(1e-4).powf(0.9)) as u32;
+                    QUERY.time(|| query(steps));
+                });
+            });
+        }
+    });
+    timed()
+}
+
+// More threads than processors.
+
+static APPLY: Stopwatch = Stopwatch::new("apply");
+
+#[profiled]
+fn apply() {
+    (0..20).for_each(|_| frame());
+}
+
+#[profiled]
+#[inline(never)]
+fn frame() {
+    (0..10).for_each(|_| small());
+}
+
+#[profiled]
+#[inline(never)]
+fn small() {
+    black_box(spin(30));
+}
+
+fn preempted(_: &Handle) -> Truth {
+    APPLY.register();
+    let before = seconds_of(30);
+    let times = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                until_over(|| {
+                    APPLY.time(apply);
+                    times.fetch_add(1, Relaxed);
+                });
+            });
+        }
+    });
+    let all = times.load(Relaxed) as f64 * 200.0 * (before + seconds_of(30)) / 2.0;
+    let mut truth = timed();
+    truth.entry("apply").or_default().cpu = Some(all);
+    truth.insert("frame", cpu(all));
+    truth.insert("small", cpu(all));
+    truth
+}
+
+// Items on a pool of threads.
+
+static CHUNK: Stopwatch = Stopwatch::new("chunk");
+
+#[profiled]
+fn chunk(items: &[u32]) -> u64 {
+    items.iter().map(|item| part(*item)).sum()
+}
+
+#[profiled]
+#[inline(never)]
+fn part(item: u32) -> u64 {
+    spin(50 + item % 16)
+}
+
+fn parallel(_: &Handle) -> Truth {
+    CHUNK.register();
+    let items: Vec<u32> = (0..100_000).collect();
+    until_over(|| {
+        black_box(items.par_chunks(500).map(|items| CHUNK.time(|| chunk(items))).sum::<u64>());
+    });
+    timed()
+}
+
+// Requests of clients to a server of tasks.
+
+static WRITE: Stopwatch = Stopwatch::new("write_frame");
+
+#[profiled]
+async fn serve_request(steps: u32) {
+    black_box(spin(steps));
+    tokio::task::yield_now().await;
+    handle_command(steps);
+}
+
+#[profiled]
+fn handle_command(steps: u32) {
+    black_box(spin(steps));
+    WRITE.time(write_frame);
+}
+
+#[profiled]
+#[inline(never)]
+fn write_frame() {
+    (0..10).for_each(|_| put());
+}
+
+#[profiled]
+#[inline(never)]
+fn put() {
+    black_box(spin(40));
+}
+
+fn tasks(_: &Handle) -> Truth {
+    WRITE.register();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build().unwrap();
+    let is_over = &*Box::leak(Box::new(AtomicBool::new(false)));
+    let clients: Vec<_> = (0..16_u32)
+        .map(|client| {
+            runtime.spawn(async move {
+                while !is_over.load(Relaxed) {
+                    serve_request(300 + client * 20).await;
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    thread::sleep(TIME);
+    is_over.store(true, Relaxed);
+    runtime.block_on(async {
+        for client in clients {
+            client.await.unwrap();
+        }
+    });
+    timed()
+}
+
+// Fifty requests a second.
+
+static HANDLER: Stopwatch = Stopwatch::new("handler");
+
+#[profiled]
+fn handler() {
+    load();
+    render();
+}
+
+#[profiled]
+#[inline(never)]
+fn load() {
+    black_box(spin(100_000));
+}
+
+#[profiled]
+#[inline(never)]
+fn render() {
+    (0..100).for_each(|_| small());
+}
+
+fn quiet(_: &Handle) -> Truth {
+    HANDLER.register();
+    until_over(|| {
+        HANDLER.time(handler);
+        thread::sleep(Duration::from_millis(20));
+    });
+    timed()
+}
+
+// Steps of which some wait.
+
+static STEP: Stopwatch = Stopwatch::new("step");
+
+#[profiled]
+fn step(waits: bool) {
+    (0..5).for_each(|_| small());
+    if waits {
+        wait();
+    }
+}
+
+#[profiled]
+#[inline(never)]
+fn wait() {
+    thread::sleep(Duration::from_micros(500));
+}
+
+fn blocking(_: &Handle) -> Truth {
+    STEP.register();
+    thread::scope(|scope| {
+        for seed in 1..=4_u64 {
+            scope.spawn(move || {
+                let mut random = Random(seed * 0x9e37_79b9);
+                until_over(|| {
+                    let waits = random.next() % 400 == 0;
+                    STEP.time(|| step(waits));
+                });
+            });
+        }
+    });
+    timed()
+}
+
+// A function that calls itself.
+
+static ROOT: Stopwatch = Stopwatch::new("root");
+
+#[profiled]
+fn root() {
+    black_box(fibonacci(14));
+}
+
+#[profiled]
+#[inline(never)]
+fn fibonacci(n: u32) -> u64 {
+    spin(10);
+    if n < 2 { 1 } else { fibonacci(n - 1) + fibonacci(n - 2) }
+}
+
+fn recursive(_: &Handle) -> Truth {
+    ROOT.register();
+    until_over(|| ROOT.time(root));
+    let mut truth = timed();
+    if let Some(whole) = truth.get("root").copied() {
+        truth.insert("fibonacci", whole);
+    }
+    truth
+}
