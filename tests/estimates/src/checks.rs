@@ -56,10 +56,7 @@ pub fn compared(seen: &Snapshot, truth: &Truth, thread_seconds: f64) -> Vec<Comp
     let mut all = Vec::new();
     for (name, real) in truth {
         let Some(function) = seen.functions.iter().find(|function| function.name == *name) else { continue };
-        let sums = [
-            ("wall", real.wall, function.inclusive.wall_ns),
-            ("CPU", real.cpu, function.inclusive.cpu_ns),
-        ];
+        let sums = [("wall", real.wall, function.inclusive.wall_ns), ("CPU", real.cpu, function.inclusive.cpu_ns)];
         for (which, real, seen) in sums {
             if let Some(real) = real.filter(|real| *real >= thread_seconds * LEAST_SHARE) {
                 let (what, seen) = (format!("{which} of {name}"), seen as f64 / 1e9);
