@@ -94,6 +94,7 @@ pub(crate) fn snapshot() -> Snapshot {
     profiler.memory_bytes = 131_072;
     profiler.cpu_clock = "perf-seq".into();
     profiler.overhead_ns = 25_000;
+    profiler.overhead_parts = [("counting".to_owned(), 10_000), ("measuring".to_owned(), 15_000)].into();
     let mut budget = Budget::default();
     (budget.allowed, budget.achieved, budget.floor) = (0.01, 0.0075, 0.0025);
     profiler.budget = Some(budget);
