@@ -353,6 +353,8 @@ impl Drop for Running {
         // While the sampler is there: the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // While the budget is kept, of which the report tells.
+        let report = self.config.report.then(snapshot::take);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         threads.iter().for_each(Background::stop);
         #[cfg(feature = "serve")]
@@ -369,9 +371,9 @@ impl Drop for Running {
             // It panics where stderr is closed.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
         }
-        if self.config.report {
+        if let Some(report) = report {
             // Nowhere to say that stderr is closed.
-            let _ = export::table::write(&snapshot::take(), &mut io::stderr().lock());
+            let _ = export::table::write(&report, &mut io::stderr().lock());
         }
     }
 }

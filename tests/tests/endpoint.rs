@@ -81,6 +81,12 @@ fn the_report_is_printed_at_exit_unless_it_is_off() {
 }
 
 #[test]
+fn a_budget_that_is_not_kept_is_said_on_the_page_and_at_exit() {
+    let printed = String::from_utf8_lossy(&run(ENDPOINT, "over_budget", &[]).stderr).into_owned();
+    assert!(printed.contains("the profiler takes") && printed.contains("leave #[profiled] off nothing"), "{printed}");
+}
+
+#[test]
 fn a_full_stderr_hurts_nobody() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     let status = Command::new(ENDPOINT)

@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,7 @@ fn main() {
         ("forked_child", forked_child),
         ("mounted", mounted),
         ("report", report),
+        ("over_budget", over_budget),
         ("sampling", sampling),
         ("speaks", speaks),
         ("user_metrics", user_metrics),
@@ -786,6 +788,26 @@ fn report() {
     assert_eq!(handle.address(), None);
     work();
     drop(handle);
+}
+
+/// A function that does nothing, all the time: counting its calls takes more than the budget.
+fn over_budget() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    let address = handle.address().expect("an address");
+    let done = AtomicBool::new(false);
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Relaxed) {
+                (0..1_000).for_each(|_| perf_sdk::measure("nothing", || ()));
+            }
+        });
+        until("the page to say so", || get(address, "/").text().contains("leave #[profiled] off nothing"));
+        until("the scrape to say for what", || {
+            get(address, "/metrics").text().contains("perf_overhead_seconds_total{part=\"counting\"}")
+        });
+        drop(handle);
+        done.store(true, Relaxed);
+    });
 }
 
 fn user_metrics() {
