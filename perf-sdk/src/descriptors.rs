@@ -3,10 +3,13 @@
 #![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 #[cfg(unix)]
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
+use crate::fork::Moment;
 #[cfg(unix)]
 use crate::fork::{self, Hook};
 
@@ -22,7 +25,7 @@ const NOTHING: u64 = 1;
 
 /// A descriptor that forked children do not keep, until this drops. It drops before the descriptor is closed.
 ///
-/// Both happen in a [`Moment`](crate::fork::Moment), or a fork in between leaves the descriptor to its child.
+/// Both happen in a [`Moment`], or a fork in between leaves the descriptor to its child: see [`Kept`].
 #[derive(Debug)]
 pub(crate) struct Held(i32);
 
@@ -51,6 +54,61 @@ impl Drop for Held {
     fn drop(&mut self) {
         let _ =
             self.0 != NONE && HELD.iter().any(|place| place.compare_exchange(self.0, NONE, Relaxed, Relaxed).is_ok());
+    }
+}
+
+#[cfg(unix)]
+pub(crate) use std::os::fd::AsRawFd as Open;
+
+/// Something that is open.
+#[cfg(not(unix))]
+pub(crate) trait Open {}
+
+#[cfg(not(unix))]
+impl<T> Open for T {}
+
+/// Something that is open, which forked children do not keep: it is opened and closed in a [`Moment`].
+#[derive(Debug)]
+pub(crate) struct Kept<T> {
+    held: ManuallyDrop<Held>,
+    open: ManuallyDrop<T>,
+}
+
+impl<T: Open> Kept<T> {
+    /// Opens it. That takes no longer than a [`Moment`] may.
+    pub(crate) fn open<E>(open: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
+        let _moment = Moment::begin();
+        open().map(Self::new)
+    }
+
+    /// In the [`Moment`] in which it was opened.
+    pub(crate) fn new(open: T) -> Self {
+        Self { held: ManuallyDrop::new(Held::of(&open)), open: ManuallyDrop::new(open) }
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.open
+    }
+}
+
+impl<T> DerefMut for Kept<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.open
+    }
+}
+
+impl<T> Drop for Kept<T> {
+    fn drop(&mut self) {
+        let _moment = Moment::begin();
+        // SAFETY: neither is used after this.
+        unsafe {
+            ManuallyDrop::drop(&mut self.held);
+            ManuallyDrop::drop(&mut self.open);
+        }
     }
 }
 

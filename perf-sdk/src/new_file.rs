@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::descriptors::Held;
+use crate::descriptors::Kept;
 
 /// Names that are tried: each has 64 random bits.
 const ATTEMPTS: u32 = 16;
@@ -21,8 +21,7 @@ const ATTEMPTS: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct NewFile {
     temporary: PathBuf,
-    _held: Held,
-    file: File,
+    file: Kept<File>,
 }
 
 impl NewFile {
@@ -37,7 +36,7 @@ impl NewFile {
             called.push(format!("-{:016x}{suffix}", random()));
             let temporary = goal.with_file_name(called);
             match create(&temporary) {
-                Ok(file) => return Ok(Self { temporary, _held: Held::of(&file), file }),
+                Ok(file) => return Ok(Self { temporary, file }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => last = error,
                 Err(error) => return Err(error),
             }
@@ -83,12 +82,12 @@ impl Drop for NewFile {
 }
 
 /// For this user only; never one that is there.
-pub(crate) fn create(path: &Path) -> io::Result<File> {
+pub(crate) fn create(path: &Path) -> io::Result<Kept<File>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    Kept::open(|| options.open(path))
 }
 
 /// For names, not for secrets.

@@ -24,7 +24,6 @@ use tokio::sync::oneshot;
 
 use super::access::{self, Access, Local};
 use super::connections::{Answering, Connections, Seat};
-use super::kept::{Kept, Opened};
 use super::progress::Progress;
 use super::reply::Refusal;
 use super::routes;
@@ -33,7 +32,7 @@ use super::socket::{self, SocketFile};
 use super::token::Token;
 use crate::background::Background;
 use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
-use crate::descriptors;
+use crate::descriptors::{self, Kept, Open};
 use crate::error::Error;
 use crate::fork::Moment;
 use crate::notice::say;
@@ -241,15 +240,18 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());
-    let (listener, is_late) = match listener {
+    // NOTE: drops before the listener.
+    let _held;
+    let listener = match listener {
         #[cfg(unix)]
         Listener::Unix(listener, file) => return serve_unix(listener, file, routes).await,
-        Listener::Tcp(listener) => (listener, false),
+        Listener::Tcp(listener) => listener,
         Listener::Later(_) => loop {
             tokio::time::sleep(RETRY).await;
-            if let Ok(listener) = TcpListener::bind(DEFAULT_ADDRESS) {
+            if let Ok((listener, held)) = bind_late() {
                 *address.lock().unwrap_or_else(PoisonError::into_inner) = listener.local_addr().ok();
-                break (listener, true);
+                _held = held;
+                break listener;
             }
         },
     };
@@ -257,18 +259,24 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         return;
     }
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-    // NOTE: drops before the listener.
-    let _held = is_late.then(|| descriptors::Held::of(&listener));
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
         match accept(|cx| listener.poll_accept(cx)).await {
             Ok((stream, _)) => {
-                let local = stream.get().and_then(|stream| stream.local_addr().ok()).map(|address| Local(address.ip()));
+                let local = stream.local_addr().ok().map(|address| Local(address.ip()));
                 admit(&connections, stream, routes.clone(), local).await;
             }
             Err(error) => not_accepted(&error, &connections).await,
         }
     }
+}
+
+/// The address that was in use at the start; no fork comes in between.
+fn bind_late() -> io::Result<(TcpListener, descriptors::Held)> {
+    let _moment = Moment::begin();
+    let listener = TcpListener::bind(DEFAULT_ADDRESS)?;
+    let held = descriptors::Held::of(&listener);
+    Ok((listener, held))
 }
 
 #[cfg(unix)]
@@ -287,7 +295,7 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFil
 }
 
 /// A new connection, which no fork comes in between.
-async fn accept<S: Opened, A>(
+async fn accept<S: Open, A>(
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
 ) -> io::Result<(Kept<S>, A)> {
     std::future::poll_fn(|cx| {

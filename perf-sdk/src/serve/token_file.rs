@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use super::{flock, token};
-use crate::descriptors::Held;
+use crate::descriptors::Kept;
 use crate::new_file;
 use crate::sandbox;
 
@@ -29,9 +29,8 @@ const MOST_ENTRIES: usize = 10_000;
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
-    _held: Held,
     /// Open, for its lock.
-    file: File,
+    file: Kept<File>,
 }
 
 impl TokenFile {
@@ -44,7 +43,7 @@ impl TokenFile {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 file => file?,
             };
-            let made = Self { path, _held: Held::of(&file), file };
+            let made = Self { path, file };
             // Another start looked at it between the two steps, and takes it for one that was left
             // behind.
             if flock::lock(&made.file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
@@ -67,7 +66,7 @@ impl TokenFile {
             drop(old);
         }
         let file = new_file::create(path)?;
-        let made = Self { path: path.to_owned(), _held: Held::of(&file), file };
+        let made = Self { path: path.to_owned(), file };
         made.write(secret)?;
         // A machine that loses its power would leave an empty file, which nobody would replace.
         made.file.sync_all()?;
@@ -89,14 +88,14 @@ impl TokenFile {
         options.read(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = options.open(path)?;
+        let file = Kept::open(|| options.open(path))?;
         let mut text = String::new();
         // Whatever cannot be read as text is none of ours.
-        let read = (&file).take(token::LENGTH as u64 + 2).read_to_string(&mut text);
+        let read = (&*file).take(token::LENGTH as u64 + 2).read_to_string(&mut text);
         if read.is_err() || !text.strip_suffix('\n').is_some_and(token::is_generated) {
             return Err(not_ours());
         }
-        Ok(Some(Self { path: path.to_owned(), _held: Held::of(&file), file }))
+        Ok(Some(Self { path: path.to_owned(), file }))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -104,7 +103,7 @@ impl TokenFile {
     }
 
     fn write(&self, secret: &str) -> io::Result<()> {
-        (&self.file).write_all(format!("{secret}\n").as_bytes())
+        (&*self.file).write_all(format!("{secret}\n").as_bytes())
     }
 
     /// Whether the path still leads to this file.
@@ -137,10 +136,11 @@ impl TokenFile {
                 continue;
             }
             let options = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-            let Ok(file) = OpenOptions::new().read(true).custom_flags(options).open(&path) else { continue };
+            let open = || OpenOptions::new().read(true).custom_flags(options).open(&path);
+            let Ok(file) = Kept::open(open) else { continue };
             if file.metadata().is_ok_and(is_ours) && flock::lock(&file).is_ok() {
                 // Removed as its drop, if it is still there.
-                drop(Self { path, _held: Held::of(&file), file });
+                drop(Self { path, file });
             }
         }
     }

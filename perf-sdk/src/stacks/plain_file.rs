@@ -3,8 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
-use crate::descriptors::Held;
-use crate::fork::Moment;
+use crate::descriptors::Kept;
 use crate::sandbox;
 
 /// A regular file. Nothing of it is mapped: somebody may write to it or shorten it at any time,
@@ -17,23 +16,9 @@ pub(super) struct PlainFile {
 
 #[derive(Debug)]
 enum From {
-    File(Opened),
+    File(Kept<File>),
     #[cfg(any(test, perf_fuzz))]
     Memory(Vec<u8>),
-}
-
-/// A file, which no forked child keeps.
-#[derive(Debug)]
-struct Opened {
-    held: Option<Held>,
-    file: Option<File>,
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        let _moment = Moment::begin();
-        drop((self.held.take(), self.file.take()));
-    }
 }
 
 impl PlainFile {
@@ -49,13 +34,10 @@ impl PlainFile {
         options.read(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
-        let moment = Moment::begin();
-        let file = options.open(path).ok()?;
-        let opened = Opened { held: Some(Held::of(&file)), file: Some(file) };
-        drop(moment);
+        let file = Kept::open(|| options.open(path)).ok()?;
         // Another file may bear the name by now.
-        let metadata = opened.file.as_ref()?.metadata().ok().filter(fs::Metadata::is_file)?;
-        Some(Self { from: From::File(opened), length: metadata.len() })
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(Self { from: From::File(file), length: metadata.len() })
     }
 
     #[cfg(any(test, perf_fuzz))]
@@ -76,7 +58,7 @@ impl PlainFile {
         }
         match &self.from {
             #[cfg(unix)]
-            From::File(opened) => std::os::unix::fs::FileExt::read_exact_at(opened.file.as_ref()?, bytes, offset).ok(),
+            From::File(opened) => std::os::unix::fs::FileExt::read_exact_at(&**opened, bytes, offset).ok(),
             #[cfg(not(unix))]
             From::File(..) => None,
             #[cfg(any(test, perf_fuzz))]

@@ -5,11 +5,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use super::super::plain_file::zeros;
+use crate::fork::Moment;
 
 /// A copy of what is mapped at `address`, made by the kernel: where nothing is behind a mapping,
 /// that is `None` rather than a signal.
 pub(super) fn copy(address: u64, length: usize) -> Option<Vec<u8>> {
     let mut bytes = zeros(length)?;
+    // No forked child keeps the file.
+    let _moment = Moment::begin();
     // NOTE: a file first, since a process may be ended for a call that its seccomp filter does not
     // know. It cannot be opened where there is no /proc, or by who is not allowed to dump core.
     match File::open("/proc/self/mem") {
