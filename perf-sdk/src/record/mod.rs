@@ -21,6 +21,7 @@ mod lock_table;
 mod lock_wait;
 mod node;
 mod overhead;
+mod own;
 mod owner;
 mod place;
 mod registry;
@@ -56,15 +57,16 @@ pub(crate) use counter::Counter;
 pub(crate) use dropped::{counts as dropped_counts, refused_thread, torn_read};
 #[cfg(feature = "tracing")]
 pub(crate) use future::{Call, OpenPoll};
-#[cfg(feature = "serve")]
-pub(crate) use governor::own_work;
-pub(crate) use governor::{Governor, OwnThread, reading as budget_reading};
-#[cfg(feature = "stacks")]
-pub(crate) use governor::{add_signals_ns, own_threads};
+pub(crate) use governor::{Governor, reading as budget_reading};
 pub(crate) use lock_table::{Contended, Lock, LockKind};
 pub(crate) use lock_wait::{Holder, lock_contentions, wait_for};
 pub(crate) use node::{Node, Sums};
 pub(crate) use overhead::{Cost, cost, refresh as refresh_cost};
+pub(crate) use own::OwnThread;
+#[cfg(feature = "serve")]
+pub(crate) use own::own_work;
+#[cfg(feature = "stacks")]
+pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, current, records};
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};

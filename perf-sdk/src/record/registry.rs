@@ -5,11 +5,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use super::dropped;
-use super::governor;
 use super::lock_wait;
 use super::overhead;
 use super::shared;
 use super::thread::ThreadRecord;
+use super::{account, own};
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::scope::Slot;
@@ -115,7 +115,8 @@ fn forget_all() {
     BEGAN.store(0, Relaxed);
     dropped::reset();
     overhead::after_fork();
-    governor::after_fork();
+    account::after_fork();
+    own::after_fork();
     lock_wait::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {

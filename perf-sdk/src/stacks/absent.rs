@@ -6,7 +6,7 @@ use super::engine::{Engine, Rules};
 use super::host::{Host, Unavailable};
 #[cfg(feature = "heap")]
 use super::image::Image;
-use super::table::Seen;
+use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
 use super::wish::Wish;
 use crate::scope::Site;

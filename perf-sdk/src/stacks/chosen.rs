@@ -9,7 +9,7 @@ use super::image::Image;
 #[cfg(feature = "pprof")]
 use super::on_demand::OnDemand;
 use super::sampler::Sampler;
-use super::table::Seen;
+use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
 use super::wish::Wish;
 use crate::scope::Site;

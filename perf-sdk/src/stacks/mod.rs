@@ -56,10 +56,12 @@ mod wall;
 mod chosen;
 mod elf;
 mod engine;
+mod function_name;
 #[cfg(all(any(test, perf_fuzz), target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 pub(crate) mod fuzz;
 mod host;
 mod image;
+mod known;
 mod metered;
 #[cfg(feature = "pprof")]
 mod on_demand;
@@ -67,6 +69,7 @@ mod plain_file;
 mod ring;
 mod running;
 mod section;
+mod seen;
 #[cfg(feature = "pprof")]
 mod sigprof;
 mod symbols;
@@ -83,8 +86,8 @@ use std::time::Instant;
 pub(crate) use engine::{Engine, Rules};
 pub(crate) use host::Host;
 pub(crate) use image::{Image, holding};
+pub(crate) use seen::{Key, Seen, Stacks};
 pub(crate) use symbols::resolve;
-pub(crate) use table::{Key, Seen, Stacks};
 pub(crate) use totals::{Picture, Totals, WallPicture};
 pub(crate) use wish::Wish;
 

@@ -13,10 +13,11 @@ use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 use super::engine::{Engine, Rules};
 use super::host::Unavailable;
 use super::image::{Image, holding};
+use super::known::{self, Line};
 use super::ring::{Facts, Sample};
+use super::seen::Seen;
 use super::sigprof::{Action, Blocked};
-use super::symbols::{self, Line};
-use super::table::{Resolve, Seen, Table};
+use super::table::{Resolve, Table};
 use super::totals::{Picture, Totals};
 use crate::clock;
 use crate::memory;
@@ -246,7 +247,7 @@ impl OnDemand {
                 // A caller's is where it goes on after the call, which may be in another line.
                 let address = addresses[at].saturating_sub(u64::from(at > first));
                 if holding(&self.images, address).is_none() {
-                    symbols::learn(address, || {
+                    known::learn(address, || {
                         let mut alone = stack.clone();
                         alone.frames.clear();
                         alone.frames.push(frame.clone());
@@ -379,7 +380,7 @@ mod tests {
             assert!(sampler.images.is_empty());
             let stacks = sampler.table.copy();
             let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
-            let lines = symbols::resolve(&[], addresses.into_iter());
+            let lines = super::super::symbols::resolve(&[], addresses.into_iter());
             if lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")) {
                 break;
             }

@@ -12,7 +12,7 @@ use super::gate::Gate;
 use super::lent;
 use super::linux::{self, Alternate};
 use super::ring::{Facts, LARGE_WORDS, Ring, SMALL_WORDS, Words};
-use super::table::Labels;
+use super::seen::Labels;
 use super::times;
 use super::unwind::{End, Registers};
 use super::walkers;

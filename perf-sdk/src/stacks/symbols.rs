@@ -1,22 +1,20 @@
 //! From addresses to functions, files and lines, inlined calls included.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use addr2line::Context;
 use gimli::SectionId;
 
 use super::elf::{Elf, Symbol};
+use super::function_name::{cut, demangled, in_module_of, without_generics};
 use super::image::{Image, holding};
+use super::known::{self, Known, Line, Lines};
 use super::metered::{Kind, Meter, Metered};
 use super::section::{Room, Section};
-use crate::footprint::{self, Part};
 use crate::{headroom, monitor};
 
 /// Where distributions keep debug files.
@@ -39,29 +37,6 @@ pub(super) const NEEDED: [SectionId; 10] = [
     SectionId::DebugStr,
     SectionId::DebugStrOffsets,
 ];
-/// Longer names are cut.
-const MOST_NAME: usize = 16 << 10;
-/// Addresses that are remembered.
-const MAX_KNOWN: usize = 1 << 16;
-
-/// A function, and where in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Line {
-    pub(crate) function: String,
-    pub(crate) file: String,
-    /// 0: not known.
-    pub(crate) line: u32,
-}
-
-/// What an address is: the innermost of inlined calls first. Empty: nobody knows.
-pub(crate) type Lines = Arc<[Line]>;
-
-/// By image and address within, so that it holds for whatever is loaded there later.
-static KNOWN: Mutex<Option<Known<Place>>> = Mutex::new(None);
-/// The process in which it was locked last.
-static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
-/// Reading debug information may take others that long.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The process that reads a file now, which one thread does at a time; 0: none.
 static READING: AtomicU32 = AtomicU32::new(0);
@@ -84,71 +59,7 @@ impl Drop for Reading {
     }
 }
 
-/// Addresses outside of all images that are known, as somebody else says.
-static ELSEWHERE: Mutex<Option<Known<u64>>> = Mutex::new(None);
-
-/// Build id and path of an image, and an address within.
-type Place = (Vec<u8>, String, u64);
-
-/// Names that are remembered, in bounded memory.
-#[derive(Debug)]
-struct Known<K> {
-    lines: HashMap<K, Lines>,
-    bytes: u64,
-}
-
-impl<K> Default for Known<K> {
-    fn default() -> Self {
-        Self { lines: HashMap::new(), bytes: 0 }
-    }
-}
-
-impl<K: Hash + Eq> Known<K> {
-    fn get(&self, key: &K) -> Option<&Lines> {
-        self.lines.get(key)
-    }
-
-    /// `key_bytes` are those that the key holds elsewhere. Where there is no room for it, what was known before is forgotten.
-    fn insert(&mut self, key: K, key_bytes: usize, lines: Lines) {
-        let names: usize = lines.iter().map(|line| line.function.len() + line.file.len()).sum();
-        // The entry, the counts and the lengths beside, and what a table keeps free.
-        let entry = 2 * (size_of::<K>() + size_of::<Lines>()) + 16;
-        let bytes = (entry + key_bytes + names + lines.len() * size_of::<Line>()) as u64;
-        if self.lines.len() == MAX_KNOWN || !footprint::take(Part::Names, bytes) {
-            self.forget();
-            if !footprint::take(Part::Names, bytes) {
-                return;
-            }
-        }
-        self.bytes += bytes;
-        self.lines.insert(key, lines);
-    }
-}
-
-impl<K> Known<K> {
-    fn forget(&mut self) {
-        self.lines = HashMap::new();
-        footprint::give(Part::Names, std::mem::take(&mut self.bytes));
-    }
-}
-
-impl<K> Drop for Known<K> {
-    fn drop(&mut self) {
-        self.forget();
-    }
-}
-
-/// Says what is at an address which is in no image, unless that is known.
-#[cfg(feature = "pprof")]
-pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
-    let Ok(mut elsewhere) = ELSEWHERE.try_lock() else { return };
-    let known = elsewhere.get_or_insert_default();
-    if known.get(&address).is_none() {
-        known.insert(address, 0, lines().into());
-    }
-}
-
-/// What is at these addresses, which are in code of `images`, or were [learned](learn).
+/// What is at these addresses, which are in code of `images`, or were [learned](super::known::learn).
 ///
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
 /// units that hold them take, at most 256 MiB of a file and what it means, given back at the end. Where the process has less than
@@ -158,13 +69,13 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
 /// fewer names.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
-    let mut shared = known();
+    let mut shared = known::known();
     let mut own = Known::default();
     let known = match shared.as_deref_mut() {
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
     };
-    let elsewhere = ELSEWHERE.try_lock().ok();
+    let elsewhere = known::elsewhere();
     let mut found = HashMap::new();
     let mut unknown: HashMap<u64, (&Image, Vec<u64>)> = HashMap::new();
     for address in addresses {
@@ -197,29 +108,6 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
         }
     }
     found
-}
-
-/// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not there any more, in a forked child.
-fn known() -> Option<MutexGuard<'static, Option<Known<Place>>>> {
-    let (process, start) = (std::process::id(), Instant::now());
-    loop {
-        match KNOWN.try_lock() {
-            Ok(known) => {
-                KNOWN_BY.store(process, Relaxed);
-                return Some(known);
-            }
-            // Who panicked did so while it read a file, not while it added to what is known.
-            Err(TryLockError::Poisoned(known)) => {
-                KNOWN.clear_poison();
-                KNOWN_BY.store(process, Relaxed);
-                return Some(known.into_inner());
-            }
-            Err(TryLockError::WouldBlock) if KNOWN_BY.load(Relaxed) == process && start.elapsed() < PATIENCE => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => return None,
-        }
-    }
 }
 
 /// Of one image; for each address what is there, and whether all that says so could be read.
@@ -338,46 +226,6 @@ fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
     (!lines.is_empty()).then_some(lines)
 }
 
-fn cut(text: &str) -> &str {
-    if text.len() <= MOST_NAME {
-        return text;
-    }
-    let end = (0..=MOST_NAME).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
-}
-
-/// Without the hash; names that are not Rust's as they are.
-fn demangled(name: &str) -> String {
-    rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
-}
-
-/// `poll<Task>` is `poll`.
-fn without_generics(name: &str) -> &str {
-    match name.find('<') {
-        Some(at) if at > 0 && name.ends_with('>') => &name[..at],
-        _ => name,
-    }
-}
-
-/// With the module that a file of a published crate or of the standard library stands for, since line tables do not say it: modules are files, mostly.
-fn in_module_of(file: &str, name: &str) -> String {
-    let module = || {
-        let (folder, rest) = file.rsplit_once("/src/")?;
-        let (above, package) = folder.rsplit_once('/')?;
-        let package = match package.rsplit_once('-') {
-            Some((package, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => package,
-            _ if above.ends_with("/library") => package,
-            _ => return None,
-        };
-        let mut parts = vec![package.replace('-', "_")];
-        parts.extend(
-            rest.strip_suffix(".rs")?.split('/').filter(|part| !["lib", "mod"].contains(part)).map(str::to_owned),
-        );
-        Some(parts.join("::"))
-    };
-    module().map_or_else(|| name.to_owned(), |module| format!("{module}::{name}"))
-}
-
 /// Functions that hold addresses of interest, by address.
 struct Symbols<'a>(Vec<(Symbol, &'a Elf)>);
 
@@ -413,46 +261,9 @@ impl<'a> Symbols<'a> {
 mod tests {
     use super::super::elf::object_file;
     use super::super::plain_file::PlainFile;
+    use std::time::{Duration, Instant};
+
     use super::*;
-
-    #[test]
-    fn names_are_forgotten_before_they_take_more_than_their_part() {
-        let mut known = Known::default();
-        let line = |n: u64| Line { function: format!("{n:0100}"), ..Line::default() };
-        let most = footprint::limit_bytes() / 8;
-        let mut peak = 0;
-        for n in 0..60_000_u64 {
-            known.insert(n, 0, [line(n)].into());
-            assert!(known.bytes <= most);
-            peak = peak.max(known.bytes);
-            assert_eq!(known.get(&n).map(|lines| lines.len()), Some(1));
-        }
-        assert!(known.lines.len() < 60_000 && peak > most / 4, "{} of {most}", known.lines.len());
-    }
-
-    #[test]
-    fn a_name_that_is_not_of_rust_stays() {
-        assert_eq!(demangled("malloc"), "malloc");
-        assert_eq!(demangled("_ZN4core3ptr10drop_thing17h0123456789abcdefE"), "core::ptr::drop_thing");
-    }
-
-    #[test]
-    fn files_tell_modules() {
-        let registry = "/root/.cargo/registry/src/index-1/tokio-util-0.7.1/src/sync/mod.rs";
-        assert_eq!(in_module_of(registry, "poll"), "tokio_util::sync::poll");
-        assert_eq!(in_module_of("/rustc/1234/library/core/src/hint.rs", "black_box"), "core::hint::black_box");
-        assert_eq!(in_module_of("/home/me/service/src/main.rs", "run"), "run");
-        assert_eq!(in_module_of("", "run"), "run");
-    }
-
-    #[test]
-    fn generics_are_cut_and_operators_are_not() {
-        for (name, short) in
-            [("poll<Task<u8>>", "poll"), ("{closure#0}<T>", "{closure#0}"), ("<T as U>", "<T as U>"), ("main", "main")]
-        {
-            assert_eq!(without_generics(name), short);
-        }
-    }
 
     /// What is at `address` by sections of debug information.
     fn by(sections: &[(&str, &[u8])], address: u64) -> Option<Vec<Line>> {
@@ -554,13 +365,6 @@ mod tests {
         harmless[form..form + 2].copy_from_slice(&[8, 0]);
         let without = [sections[0], sections[1], (".debug_line", &harmless[..])];
         assert!(by(&without, 0x1010).is_some());
-    }
-
-    #[test]
-    fn long_names_are_cut_between_characters() {
-        assert_eq!(cut("name"), "name");
-        assert_eq!(cut(&"ä".repeat(MOST_NAME)).len(), MOST_NAME);
-        assert_eq!(cut(&format!("a{}", "ä".repeat(MOST_NAME))).len(), MOST_NAME - 1);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::image::Image;
-use super::table::Stacks;
+use super::seen::Stacks;
 use super::times;
 
 /// Sums since sampling began.

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::linux;
 use super::ring::Sample;
+use super::seen::{Key, Seen};
 use super::slot::Slot;
-use super::table::{Key, Resolve, Seen, Table};
+use super::table::{Resolve, Table};
 use super::totals::WallTotals;
 use super::wish::Wish;
 use crate::clock;
