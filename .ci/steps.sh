@@ -12,25 +12,32 @@ begin_steps() {
 # The longest first.
 end_steps() {
     local status=$?
-    printf '\n== seconds of each step, the longest first\n'
+    printf '\n== seconds of each step, and of processors that it took; the longest first\n'
     sort -rn "$TIMES"
     printf '== %s after %s s, %s built\n' "$([ "$status" = 0 ] && echo passed || echo FAILED)" "$SECONDS" "$(du -sh "$TARGET" 2> /dev/null | cut -f1)"
     rm -f "$TIMES"
 }
 
 step() {
-    local name=$1 start=$SECONDS status=0
+    local name=$1 start=$SECONDS status=0 cpu
     shift
     printf '\n== %s\n' "$name"
     # Without errexit a function would go on after its first failure: each step has a shell of its own.
-    (set -e; "$@") &
+    cpu=$(mktemp)
+    (trap 'times > "$cpu"' EXIT; set -e; "$@") &
     wait $! || status=$?
-    printf '%5d  %s\n' "$((SECONDS - start))" "$name" >> "$TIMES"
+    printf '%5d %5d  %s\n' "$((SECONDS - start))" "$(processors "$cpu")" "$name" >> "$TIMES"
+    rm -f "$cpu"
     if [ "$status" != 0 ]; then
         printf '== FAILED: %s\n' "$name"
         exit "$status"
     fi
     printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
+}
+
+# Seconds of a shell and its children, as `times` writes them: lines such as `1m2.345s 0m0.678s`.
+processors() {
+    tr 'ms ' '   ' < "$1" | awk '{ sum += 60 * ($1 + $3) + $2 + $4 } END { printf "%d", sum }'
 }
 
 # Runs two functions at the same time. What the second one prints is shown when it ends; the first
