@@ -145,6 +145,12 @@ impl Profile {
         sums
     }
 
+    /// Whether there is anything in it. The first one of a program that a busy machine delayed may have nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
     /// Fails unless Go's reader, Alloy and Parca take the profile as it is: numbers that begin with 1 and leave none out, references to what is
     /// there, an address of its own for each location, no nameless value, label or function.
     ///

@@ -32,7 +32,7 @@ fn start() -> Handle {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().unwrap();
     say(&format!("address {}", handle.address().unwrap()));
     // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
-    drop(black_box(vec![1_u8; 64 << 20]));
+    drop(black_box(Vec::<u8>::with_capacity(64 << 20)));
     handle
 }
 
