@@ -60,6 +60,17 @@ fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&CpuStack) -> bool) -> f64 {
     profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.cpu_ns).sum::<u64>() as f64 / 1e6
 }
 
+/// Where others take the processors some samples find no room, and the kernel lets a CPU timer's signal wait: what it then
+/// stands for is seen in one place. How much of either there may be since the first of two profiles.
+fn unsettled_ms(before: &CpuProfile, after: &CpuProfile) -> f64 {
+    let late = |profile: &CpuProfile| {
+        let samples = profile.stacks.iter().map(|stack| stack.samples).sum::<u64>();
+        cpu_ms(profile, |_| true) - samples as f64 * 1e3 / 99.0
+    };
+    let lost = perf_sdk::snapshot().stacks.map_or(0, |stacks| stacks.dropped) as f64 * 1e3 / 99.0;
+    late(after) - late(before) + lost
+}
+
 fn has(stack: &CpuStack, name: &str, value: &str) -> bool {
     stack.labels.iter().any(|(n, v)| n == name && v == value)
 }
@@ -129,7 +140,8 @@ fn labels() {
     let without = (thread_cpu() - start - ms(900)).as_secs_f64() * 1e3;
     let profile = CpuProfile::take().unwrap();
     let of = |name: &str, value: &str| cpu_ms(&profile, |stack| has(stack, name, value));
-    let is_near = |sampled: f64, expected: f64| (sampled - expected).abs() < 60.0 + expected * 0.1;
+    let unsettled = unsettled_ms(&before, &profile);
+    let is_near = |sampled: f64, expected: f64| (sampled - expected).abs() < 60.0 + expected * 0.1 + unsettled;
     for (value, expected) in [("a", 300.0), ("b", 600.0), ("c", 400.0), ("d", 400.0)] {
         let sampled = of("tenant", value);
         println!("{value}: {sampled} of {expected} ms");
@@ -217,9 +229,10 @@ fn spans() {
         now - before
     };
     let sampled = [of(Some(context(1))), of(Some(context(2))), of(None)];
-    println!("{sampled:?}");
+    let unsettled = unsettled_ms(&before, &profile);
+    println!("{sampled:?}, {unsettled} unsettled");
     for (sampled, expected) in sampled.into_iter().zip([400.0, 300.0, without]) {
-        assert!((sampled - expected).abs() < 100.0, "{sampled} of {expected}");
+        assert!((sampled - expected).abs() < 100.0 + unsettled, "{sampled} of {expected}");
     }
 }
 
