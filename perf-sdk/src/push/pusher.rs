@@ -33,9 +33,11 @@ pub(crate) struct Pusher(Option<Background>);
 impl Pusher {
     /// `folder` is the plan's.
     pub(crate) fn start(plan: Plan) -> io::Result<Self> {
+        // Here and not on the thread: what is allocated after the start is in the first window.
+        let windows = Windows::open();
         let thread = Background::start("perf-sdk-push", move |pauses| {
             let _own = OwnThread::enter();
-            memory::uncounted(|| deliver(&plan, pauses));
+            memory::uncounted(|| deliver(&plan, windows, pauses));
         })?;
         Ok(Self(Some(thread)))
     }
@@ -56,11 +58,10 @@ impl Drop for Pusher {
     }
 }
 
-fn deliver(plan: &Plan, pauses: &Pauses) {
+fn deliver(plan: &Plan, mut windows: Windows, pauses: &Pauses) {
     let mut files = plan.files.as_ref().map(|files| Folder::new(files, &plan.name));
     let mut push = plan.push.as_ref().map(|push| Sender::new(push, &plan.name, plan.interval));
     let ending = Ending { pauses, since: Cell::new(None) };
-    let mut windows = Windows::open();
     let mut due = Instant::now() + plan.interval.mul_f64(random::half_to_one()).max(Duration::from_secs(1));
     loop {
         let now = Instant::now();
