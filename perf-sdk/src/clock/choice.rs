@@ -71,6 +71,10 @@ pub(super) fn is_given_up(engine: Engine) -> bool {
 /// It does not see what it should: nobody uses it any more in this process.
 pub(super) fn demote(engine: Engine) {
     let before = Engines::from_bits(GIVEN_UP.fetch_or(Engines::of(engine).bits(), Relaxed));
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if engine == Engine::Rseq {
+        super::linux::unwatch();
+    }
     if !before.contains(engine) {
         anomaly::count(Anomaly::CpuDemoted);
     }

@@ -33,11 +33,20 @@ pub(crate) use choice::{engine, init};
 #[cfg(feature = "pool")]
 pub(crate) use coarse::{coarse, tick};
 pub(crate) use engine::Engine;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) use linux::may_have_left;
 #[cfg(all(target_os = "linux", not(miri), feature = "stacks"))]
 pub(crate) use linux::{EXCLUDE_HYPERVISOR, PerfAttributes};
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
-pub(crate) use thread::{DEFAULT_INTERVAL, ThreadCpu};
+pub(crate) use thread::{Absence, DEFAULT_INTERVAL, ThreadCpu};
 pub(crate) use wall::{OWN_PART, Wall, wall};
+
+/// Nothing tells.
+#[cfg(any(miri, not(target_os = "linux")))]
+#[inline(always)]
+pub(crate) fn may_have_left() -> bool {
+    false
+}
 
 /// In a forked child, before anything is recorded there.
 pub(crate) fn after_fork() {

@@ -46,6 +46,17 @@ pub(crate) struct ThreadCpu {
     asked: u64,
     /// Of these, what was [taken](Self::take_asked).
     taken: u64,
+    /// What was not [taken](Self::take_absence) yet.
+    absence: Absence,
+}
+
+/// Time that a thread was not on the CPU, in ticks; a little less than 0 where the kernel's clock and the counter differ.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Absence {
+    /// Before the moment at which the clock was read.
+    pub(crate) before: i64,
+    /// After it, while the kernel was asked.
+    pub(crate) after: i64,
 }
 
 /// What the witness belongs to.
@@ -71,6 +82,10 @@ impl ThreadCpu {
         let usable = choice::usable_or_test();
         for engine in usable.iter() {
             if let Some(cpu) = Self::with(engine, wall()) {
+                #[cfg(all(target_os = "linux", not(miri)))]
+                if engine == Engine::Rseq {
+                    linux::watch();
+                }
                 if usable.first() != Some(engine) {
                     anomaly::count(Anomaly::CpuFallback);
                 }
@@ -92,6 +107,7 @@ impl ThreadCpu {
             suspicion: None,
             asked: 0,
             taken: 0,
+            absence: Absence::default(),
         }
     }
 
@@ -182,6 +198,24 @@ impl ThreadCpu {
         ticks
     }
 
+    /// How long the thread was off the CPU as far as new anchors told since this was last called. Nothing where the kernel is
+    /// asked for each call.
+    pub(crate) fn take_absence(&mut self) -> Absence {
+        std::mem::take(&mut self.absence)
+    }
+
+    /// What makes CPU time of ticks as long as the thread does not leave the CPU.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// A counted call begins or ends, and the witness has moved: a new anchor.
+    pub(crate) fn note_switch(&mut self, wall: &Wall) {
+        if !self.sampled() {
+            self.renew(wall, wall.ticks());
+        }
+    }
+
     /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now. `ticks` were just read.
     #[cold]
     #[inline(never)]
@@ -197,6 +231,10 @@ impl ThreadCpu {
         let (was_anchored, was_offset) = (self.anchored, self.offset);
         let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
         let held = self.anchor(wall);
+        if self.engine != Engine::Syscall {
+            self.absence.before += was_offset.wrapping_sub(held) as i64;
+            self.absence.after += held.wrapping_sub(self.offset) as i64;
+        }
         // Time off the CPU in the midst of it is not the recorder's.
         let took = self.anchored.wrapping_sub(ticks);
         self.asked = self.asked.wrapping_add(took.min(wall.ticks_of_ns(MOST_ASKED_NS)));

@@ -104,6 +104,12 @@ impl Wall {
         scale::apply_signed(delta_ticks, self.forward.load(Relaxed))
     }
 
+    /// For products of ticks.
+    pub(crate) fn ns_a_tick(&self) -> f64 {
+        const MANY: u64 = 1 << 32;
+        self.ns(MANY) as f64 / MANY as f64
+    }
+
     /// How many ticks take so many nanoseconds.
     #[inline]
     pub(crate) fn ticks_of_ns(&self, ns: u64) -> u64 {

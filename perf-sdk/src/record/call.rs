@@ -13,7 +13,7 @@ use super::shared::SharedSite;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
 use super::usual::on_cpu;
-use crate::clock::{self, ThreadCpu};
+use crate::clock::{self, Absence, ThreadCpu};
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
@@ -50,6 +50,7 @@ pub(super) fn begin(site: &'static Site) -> Option<(&'static ThreadRecord, Place
             let weight = next_weight(record, node, site);
             // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
             if weight == 0 && !thread::panicking() && !record.borrowed.get() {
+                note_switch(record, top);
                 record.set_top(node);
                 Some(Place::passed(top))
             } else {
@@ -191,11 +192,49 @@ pub(super) fn push(
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
         note_asked(record, node);
+        // Before the call began.
+        note_absence(record, record.top(), record.top());
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
     record.set_top(node);
     record.stack.set_depth(depth);
     Some(Place::frame(depth, serial))
+}
+
+/// The thread has left the CPU, maybe, since it came to be in `node`, which is counted only: how long. The slot is BUSY.
+#[inline]
+pub(super) fn note_switch(record: &'static ThreadRecord, node: &'static Node) {
+    if clock::may_have_left() {
+        anchor(record, node);
+    }
+}
+
+/// The same before a call begins; the slot holds the record.
+#[cold]
+#[inline(never)]
+pub(super) fn note_return(record: &'static ThreadRecord) {
+    Slot::BUSY.set();
+    anchor(record, record.top());
+    leave_busy(record);
+}
+
+#[cold]
+#[inline(never)]
+fn anchor(record: &'static ThreadRecord, node: &'static Node) {
+    record.cpu().note_switch(record.wall);
+    note_asked(record, node);
+    note_absence(record, node, node);
+}
+
+/// What a new anchor of the CPU clock told, if there was one: how long the thread was off the CPU in `node`, and then in `next`.
+#[inline]
+pub(super) fn note_absence(record: &'static ThreadRecord, node: &'static Node, next: &'static Node) {
+    let absence = record.cpu().take_absence();
+    if absence != Absence::default() {
+        node.absent.add(absence.before as u64);
+        next.absent.add(absence.after as u64);
+    }
+    record.note_cpu_offset();
 }
 
 /// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to know.
@@ -256,6 +295,7 @@ pub(super) fn pop(record: &'static ThreadRecord, place: Place, end: u64) -> Opti
         on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
     note_asked(record, node);
+    note_absence(record, node, below);
     // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
     // it twice.
     record.set_top(below);
@@ -286,7 +326,7 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     let counts = !frame.is_poll();
     let place = Place::frame(depth, frame.serial());
     let (node, measured) = pop(record, place, record.wall.ticks())?;
-    measured.add_to(node);
+    measured.add_to(record, node);
     if counts {
         count(record, node, shared_of(record, place), &measured, Outcome::Ok);
     }
@@ -363,7 +403,12 @@ fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outc
             None => return dropped::count(Reason::OutOfOrder),
         }
     }
-    record.top().count(outcome);
+    let node = record.top();
+    note_switch(record, node);
+    node.count(outcome);
+    if ptr::eq(node, below) {
+        node.count_recursion();
+    }
     record.set_top(below);
 }
 
@@ -385,6 +430,11 @@ impl Measured {
             && self.weight > 0
         {
             node.count_sample();
+            let recurs = ptr::eq(self.below, node);
+            if recurs {
+                node.count_recursion();
+            }
+            count_spread(record, node, if recurs { 0 } else { self.cpu }, self.cpu_weight);
             if record.cpu_sampled() {
                 shard.note_duration(self.wall);
             }
@@ -401,14 +451,30 @@ impl Measured {
 
     /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
     /// call counts.
-    pub(super) fn add_to(&self, node: &'static Node) {
-        if !ptr::eq(self.below, node) {
+    pub(super) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
+        if !ptr::eq(self.below, node) && self.weight > 0 && add_spread(record, node, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);
             node.sums.cpu.add_signed(self.cpu, self.cpu_weight);
             if let Some(tallies) = &self.tallies {
                 node.sums.add_tallies(tallies, self.weight);
             }
         }
+    }
+}
+
+/// A part of a call that stands for so many: see [`Spread`](super::spread::Spread). False: there is no memory to remember it.
+#[inline]
+pub(super) fn add_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
+    cpu_weight == 1 || node.spread_or_new(&record.arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
+}
+
+/// The call as a whole.
+#[inline]
+pub(super) fn count_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) {
+    if cpu_weight != 1
+        && let Some(spread) = node.spread_or_new(&record.arena)
+    {
+        spread.count(cpu, cpu_weight);
     }
 }
 
@@ -443,7 +509,7 @@ pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<O
     } else if let Some((node, measured)) = pop(record, place, ticks) {
         let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
         let shared = shared_of(record, place);
-        measured.add_to(node);
+        measured.add_to(record, node);
         count(record, node, shared, &measured, outcome);
         if measured.weight > 0
             && shared.is_none()

@@ -261,6 +261,7 @@ impl Call {
             // PERF: one that is only counted moves the scope there and back, as a call does. Not where another scope polls than the one that
             // polled first: readers find the callers of what has no frame by its place in the tree.
             if self.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
+                call::note_switch(record, top);
                 record.set_top(node);
                 return Some(OpenPoll { record, place: Place::passed(top), is_timed: false });
             }
@@ -350,7 +351,7 @@ impl Call {
         }
         Slot::BUSY.set();
         if let Some((node, measured)) = pop(record, place, ticks) {
-            measured.add_to(node);
+            measured.add_to(record, node);
             let parent = node.parent().unwrap_or(node);
             let elsewhere = !std::ptr::eq(measured.below, parent) && !std::ptr::eq(measured.below, node);
             if elsewhere {
@@ -383,6 +384,7 @@ impl Call {
         let Some((_, node)) = self.here else { return };
         Slot::BUSY.set();
         if std::ptr::eq(record.top(), node) || call::repair(record, node) {
+            call::note_switch(record, node);
             record.set_top(below);
         }
         if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
@@ -408,6 +410,7 @@ impl Call {
             return;
         }
         node.count_sample();
+        call::count_spread(record, node, self.cpu, self.cpu_weight * self.weight);
         if record.cpu_sampled() {
             shard.note_duration(self.busy);
         }

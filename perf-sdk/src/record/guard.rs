@@ -9,6 +9,7 @@ use super::place::Place;
 use super::switch;
 use super::thread::ThreadRecord;
 use super::usual;
+use crate::clock;
 use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 
@@ -37,7 +38,7 @@ pub fn enter(site: &'static Site) -> Guard {
             let record = ThreadRecord::of(slot.as_ptr());
             let top = record.top();
             let node = top.last_child();
-            if node.is(site) {
+            if node.is(site) && !clock::may_have_left() {
                 if node.blocks.skips() {
                     // One store: whoever interrupts finds the caller or this call, and leaves it as it was.
                     record.set_top(node);
@@ -81,6 +82,7 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
     let _ = record.cpu().enter(record.wall);
     call::note_asked(record, due);
+    call::note_absence(record, top, top);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));
     leave_busy(record);
     if let Some(place) = place {
@@ -120,6 +122,13 @@ fn begin(site: &'static Site) -> Guard {
     let slot = Slot::get();
     if slot.is_record() {
         let record = ThreadRecord::of(slot.as_ptr());
+        if clock::may_have_left() {
+            call::note_return(record);
+            // Otherwise this thread's clock does not tell.
+            if !clock::may_have_left() {
+                return enter(site);
+            }
+        }
         if record.in_place.is_due(record.serial()) {
             return time_beginning(record, || begin(site));
         }
@@ -159,13 +168,19 @@ impl Drop for Guard {
     }
 }
 
-/// Ends a call that was passed over. False: it was not, or it is not the innermost one.
+/// Ends a call that was passed over. False: it was not, it is not the innermost one, or the thread left the CPU in it.
 #[inline(always)]
 fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> bool {
     let Some(below) = place.below() else { return false };
+    if clock::may_have_left() {
+        return false;
+    }
     let node = record.top();
     if !node.is_child_of(below) {
-        return false;
+        if !std::ptr::eq(node, below) {
+            return false;
+        }
+        node.count_recursion();
     }
     // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for that.
     record.set_top(below);

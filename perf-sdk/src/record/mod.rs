@@ -31,6 +31,7 @@ mod sampling;
 mod sequence;
 mod shard;
 mod shared;
+mod spread;
 mod stack;
 mod switch;
 mod thread;
@@ -72,6 +73,7 @@ pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};
 pub(crate) use shard::{Parts, SiteShard};
 pub(crate) use shared::{SharedSite, shared_calls, shared_sites};
+pub(crate) use spread::Real;
 pub(crate) use switch::{is_off, set_recording};
 pub(crate) use thread::ThreadRecord;
 

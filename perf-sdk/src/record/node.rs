@@ -10,6 +10,7 @@ use super::block::Blocks;
 use super::counter::Counter;
 use super::reserve;
 use super::shard::SiteShard;
+use super::spread::Spread;
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Path, Site};
@@ -71,6 +72,12 @@ pub(crate) struct Node {
     pub(crate) sums: Sums,
     /// Finished calls that were measured.
     samples: Counter,
+    /// Finished calls that this node made of itself.
+    recursions: Counter,
+    /// Ticks during which the thread was off the CPU here and not in a callee. All of them, measured call or not.
+    pub(crate) absent: Counter,
+    /// Of calls that do not stand for themselves alone; null before the first.
+    spread: AtomicPtr<Spread>,
 }
 
 const _: () = assert!(size_of::<Node>() <= 192);
@@ -83,6 +90,8 @@ impl std::panic::RefUnwindSafe for Node {}
 unsafe impl Zeroed for Node {}
 // SAFETY: counters only.
 unsafe impl Zeroed for Detours {}
+// SAFETY: counters and numbers only.
+unsafe impl Zeroed for Spread {}
 
 impl Node {
     /// A new node, not yet linked. `None` when there is no memory.
@@ -199,6 +208,31 @@ impl Node {
 
     pub(crate) fn samples(&self) -> u64 {
         self.samples.get()
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(super) fn count_recursion(&self) {
+        self.recursions.add(1);
+    }
+
+    pub(crate) fn recursions(&self) -> u64 {
+        self.recursions.get()
+    }
+
+    pub(crate) fn spread(&self) -> Option<&'static Spread> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.spread.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(super) fn spread_or_new(&self, arena: &Arena) -> Option<&'static Spread> {
+        self.spread().or_else(|| {
+            let spread: &'static Spread = arena.zeroed()?;
+            self.spread.store(ptr::from_ref(spread).cast_mut(), Release);
+            Some(spread)
+        })
     }
 
     pub(crate) fn outcomes(&self) -> [u64; Outcome::COUNT] {

@@ -3,7 +3,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::arena::Arena;
 use super::counter::Counter;
@@ -37,6 +37,8 @@ pub(crate) struct ThreadRecord {
     /// Owner only.
     cpu: UnsafeCell<ThreadCpu>,
     cpu_sampled: AtomicBool,
+    /// What makes CPU time of ticks as long as the owner does not leave the CPU.
+    cpu_offset: AtomicU64,
     /// Whether an allocator of ours counts.
     pub(crate) counting: bool,
     /// Whether the trace hook is being asked, which may be profiled itself. Owner only.
@@ -92,6 +94,7 @@ impl ThreadRecord {
                 wall,
                 own,
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
+                cpu_offset: AtomicU64::new(cpu.offset()),
                 cpu: UnsafeCell::new(cpu),
                 counting,
                 asking: Cell::new(false),
@@ -168,7 +171,19 @@ impl ThreadRecord {
     /// Owner only: goes on with another CPU clock.
     pub(super) fn set_cpu(&self, cpu: ThreadCpu) {
         self.cpu_sampled.store(cpu.sampled(), Relaxed);
+        self.cpu_offset.store(cpu.offset(), Relaxed);
         *self.cpu() = cpu;
+    }
+
+    /// From any thread: what makes the owner's CPU time of ticks as long as it does not leave the CPU.
+    pub(crate) fn cpu_offset(&self) -> u64 {
+        self.cpu_offset.load(Relaxed)
+    }
+
+    /// Owner only: after the CPU clock may have been anchored anew.
+    #[inline]
+    pub(super) fn note_cpu_offset(&self) {
+        self.cpu_offset.store(self.cpu().offset(), Relaxed);
     }
 
     /// Whether CPU time is measured on a sample of the calls, by system call.

@@ -75,6 +75,8 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
             node.count(outcome);
             node.count_sample();
             node.sums.wall.add_signed(wall, 1);
+            // Nobody knows its CPU time.
+            node.absent.add_signed(wall, 1);
             record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
         None => match SharedSite::of(site) {

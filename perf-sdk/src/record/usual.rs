@@ -5,6 +5,7 @@
 
 use std::ptr;
 
+use super::call;
 use super::exemplar;
 use super::node::Node;
 use super::place::Place;
@@ -85,7 +86,11 @@ pub(super) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome
     let weight = frame.weight();
     let tallies = frame.tallies();
     // Of direct recursion only the outermost call counts.
-    if !ptr::eq(below, node) {
+    let recurs = ptr::eq(below, node);
+    let is_remembered = cpu_weight == 1 || note_spread(record, node, if recurs { 0 } else { cpu }, cpu_weight);
+    if recurs {
+        node.count_recursion();
+    } else if is_remembered {
         node.sums.wall.add_signed(wall, weight);
         node.sums.cpu.add_signed(cpu, cpu_weight);
         if let Some(tallies) = &tallies {
@@ -105,6 +110,13 @@ fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) 
     }
     frame.begin_unasked(start);
     Some(())
+}
+
+/// False: there is no memory to remember that the call stands for others.
+#[inline(never)]
+fn note_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
+    call::count_spread(record, node, cpu, cpu_weight);
+    call::add_spread(record, node, cpu, cpu_weight)
 }
 
 #[inline(never)]

@@ -32,3 +32,14 @@ pub(in super::super) fn thread_pointer() -> *mut u8 {
     unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags)) };
     pointer
 }
+
+/// The word at that distance from the thread pointer.
+///
+/// # Safety
+/// It can be read.
+#[cfg(target_os = "linux")]
+#[inline(always)]
+pub(in super::super) unsafe fn thread_word(offset: isize) -> u64 {
+    // SAFETY: the caller's.
+    unsafe { thread_pointer().wrapping_offset(offset).cast::<u64>().read_volatile() }
+}

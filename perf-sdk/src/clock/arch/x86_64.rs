@@ -32,3 +32,16 @@ pub(in super::super) fn thread_pointer() -> *mut u8 {
     unsafe { asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly)) };
     pointer
 }
+
+/// The word at that distance from the thread pointer.
+///
+/// # Safety
+/// It can be read.
+#[cfg(target_os = "linux")]
+#[inline(always)]
+pub(in super::super) unsafe fn thread_word(offset: isize) -> u64 {
+    let word: u64;
+    // SAFETY: the caller's; the ABI keeps the thread pointer in `fs`.
+    unsafe { asm!("mov {}, fs:[{}]", out(reg) word, in(reg) offset, options(nostack, preserves_flags, readonly)) };
+    word
+}

@@ -14,7 +14,8 @@ use super::witness::Witness;
 pub(crate) use attributes::{Attributes as PerfAttributes, EXCLUDE_HYPERVISOR};
 pub(super) use lease::lease;
 pub(super) use perf_event::{Event, after_fork};
-pub(super) use rseq::Area;
+pub(crate) use rseq::may_have_left;
+pub(super) use rseq::{Area, unwatch, watch};
 
 /// The witness of the calling thread's event. It is used until the event is closed, and its owner asks the lease first.
 pub(super) fn witness_of_event(lease: &'static AtomicU64, event: &Event) -> Witness {

@@ -10,7 +10,7 @@ use std::mem;
 use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{
-    AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    AtomicIsize, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
 
 use super::super::arch;
@@ -96,6 +96,32 @@ impl Area {
     pub(in super::super) fn disarm(&self) {
         let _ = self.registered.rseq_cs.compare_exchange(self.descriptor, 0, Relaxed, Relaxed);
     }
+}
+
+/// From the thread pointer to the word that moves; 0 where it is not used: what is at the thread pointer itself is never 0.
+static WORD: AtomicIsize = AtomicIsize::new(0);
+
+/// From now on [`may_have_left`] tells.
+pub(in super::super) fn watch() {
+    if let Some(offset) = offset() {
+        WORD.store(offset + mem::offset_of!(Registered, rseq_cs) as isize, Relaxed);
+    }
+}
+
+/// It tells nothing any more.
+pub(in super::super) fn unwatch() {
+    WORD.store(0, Relaxed);
+}
+
+/// Whether the calling thread may have left the CPU since its area was armed, without a reading of any clock. Always, where
+/// it was not.
+///
+/// **Blind spot.** Where the clock is not this one, and where somebody else uses the area too: then it says no.
+#[inline(always)]
+pub(crate) fn may_have_left() -> bool {
+    // SAFETY: the first word of the thread's control block, which the ABI has there, or the word of this thread's area, at
+    // the same distance from the thread pointer on each thread.
+    unsafe { arch::thread_word(WORD.load(Relaxed)) == 0 }
 }
 
 /// Distance of the area from the thread pointer. Looked up by name, for older C libraries lack the symbols.
