@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::safe;
-use crate::snapshot::{Function, Snapshot};
+use crate::snapshot::{Function, Shown, Snapshot};
 use crate::units::{bytes, count, time};
 
 /// Rows printed at most.
@@ -22,15 +22,23 @@ const COLUMNS: &[Column] = &[
     Column { head: "errors", cell: |f| (f.calls.error > 0).then(|| count(f.calls.error as f64)) },
     Column { head: "panics", cell: |f| (f.calls.panic > 0).then(|| count(f.calls.panic as f64)) },
     Column { head: "cancelled", cell: |f| (f.calls.cancelled > 0).then(|| count(f.calls.cancelled as f64)) },
-    Column { head: "p50", cell: |f| f.wall.quantile(0.5).map(time) },
-    Column { head: "p95", cell: |f| f.wall.quantile(0.95).map(time) },
-    Column { head: "p99", cell: |f| f.wall.quantile(0.99).map(time) },
-    Column { head: "total", cell: |f| Some(time(f.inclusive.wall_ns as f64)) },
-    Column { head: "self", cell: |f| Some(time(f.exclusive.wall_ns.max(0) as f64)) },
-    Column { head: "CPU", cell: |f| f.cpu.as_ref().map(|_| time(f.inclusive.cpu_ns as f64)) },
+    Column { head: "p50", cell: |f| quantile(f, 0.5) },
+    Column { head: "p95", cell: |f| quantile(f, 0.95) },
+    Column { head: "p99", cell: |f| quantile(f, 0.99) },
+    Column { head: "total", cell: |f| Some(marked(Shown::total(f))) },
+    Column { head: "self", cell: |f| Some(marked(Shown::own(f))) },
+    Column { head: "CPU", cell: |f| f.cpu.as_ref().map(|_| marked(Shown::cpu(f))) },
     Column { head: "idle", cell: |f| f.future.map(|future| time(future.idle_ns as f64)) },
     Column { head: "bytes/call", cell: |f| f.bytes.as_ref()?.mean().map(bytes) },
 ];
+
+fn quantile(function: &Function, q: f64) -> Option<String> {
+    Shown::quantile(function, q).map(marked)
+}
+
+fn marked(shown: Shown) -> String {
+    format!("{}{}", if shown.is_weak { "~" } else { "" }, time(shown.ns))
+}
 
 /// Writes the functions with the most time of their own first; nothing if none was called. Columns without a figure are
 /// left out.
@@ -68,6 +76,9 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     }
     if functions.len() > ROWS {
         writeln!(to, "… and {} more", functions.len() - ROWS)?;
+    }
+    if columns.iter().skip(1).flatten().any(|cell| cell.starts_with('~')) {
+        writeln!(to, "~ of so few measured calls that it may be off by more than 20 %")?;
     }
     if let Some(said) = snapshot.profiler.over_budget() {
         writeln!(to, "{}", safe::line(&said))?;

@@ -4,42 +4,54 @@ use std::fmt::Write as _;
 
 use super::accounts_part;
 use super::html::{self, escape, percent};
-use crate::snapshot::{Function, Snapshot, Verdict};
+use crate::snapshot::{Function, Shown, Snapshot, Verdict};
 use crate::units::{bytes, count, time};
 
 /// A column: head, the number to sort by, and the cell's text.
 struct Column {
     head: &'static str,
     hint: &'static str,
-    value: fn(&Function) -> Option<f64>,
+    value: fn(&Function) -> Option<Shown>,
     show: fn(f64) -> String,
 }
 
+/// What is no estimate.
+fn exact(value: f64) -> Shown {
+    Shown { ns: value, is_weak: false }
+}
+
 const COLUMNS: &[Column] = &[
-    Column { head: "calls", hint: "finished calls, exact", value: |f| Some(f.calls.total() as f64), show: count },
-    Column { head: "running", hint: "calls running now", value: |f| Some(f.running as f64), show: count },
-    Column { head: "p50", hint: "median duration", value: |f| f.wall.quantile(0.5), show: time },
-    Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| f.wall.quantile(0.95), show: time },
-    Column { head: "p99", hint: "99 % of the calls are no longer", value: |f| f.wall.quantile(0.99), show: time },
+    Column {
+        head: "calls",
+        hint: "finished calls, exact",
+        value: |f| Some(exact(f.calls.total() as f64)),
+        show: count,
+    },
+    Column { head: "running", hint: "calls running now", value: |f| Some(exact(f.running as f64)), show: count },
+    Column { head: "p50", hint: "median duration", value: |f| Shown::quantile(f, 0.5), show: time },
+    Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| Shown::quantile(f, 0.95), show: time },
+    Column { head: "p99", hint: "99 % of the calls are no longer", value: |f| Shown::quantile(f, 0.99), show: time },
     Column {
         head: "total",
         hint: "with callees; a future's idle time left out",
-        value: |f| Some(f.inclusive.wall_ns as f64),
+        value: |f| Some(Shown::total(f)),
         show: time,
     },
-    Column { head: "self", hint: "without profiled callees", value: |f| Some(f.exclusive.wall_ns as f64), show: time },
+    Column { head: "self", hint: "without profiled callees", value: |f| Some(Shown::own(f)), show: time },
     Column {
         head: "CPU",
         hint: "thread CPU time, with callees",
-        value: |f| f.cpu.as_ref().map(|_| f.inclusive.cpu_ns as f64),
+        value: |f| f.cpu.as_ref().map(|_| Shown::cpu(f)),
         show: time,
     },
 ];
 
+const WEAK: &str = "of so few measured calls that it may be off by more than 20 %";
+
 const BYTES: Column = Column {
     head: "bytes/call",
     hint: "requested from the allocator",
-    value: |f| f.bytes.as_ref()?.mean(),
+    value: |f| f.bytes.as_ref()?.mean().map(exact),
     show: bytes,
 };
 
@@ -143,7 +155,12 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
         let between = if function.module.is_empty() { "" } else { " · " };
         let _ = match function.one_in {
             0 => write!(page, "{between}counted only"),
-            n => write!(page, "{between}1 in {n} measured"),
+            n => write!(
+                page,
+                "{between}<span title=\"one call in {n} is measured and stands for all of them; counts are exact; {} calls were \
+                 measured\">1 in {n} measured</span>",
+                count(function.samples as f64),
+            ),
         };
     }
     if !bad.is_empty() {
@@ -154,8 +171,12 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
     page.push_str("</small></td>");
     for column in columns {
         match (column.value)(function) {
-            Some(value) => {
-                let _ = write!(page, "<td data-v=\"{value}\">{}", (column.show)(value));
+            Some(Shown { ns: value, is_weak }) => {
+                let text = (column.show)(value);
+                let _ = match is_weak {
+                    true => write!(page, "<td class=\"weak\" title=\"{WEAK}\" data-v=\"{value}\">~{text}"),
+                    false => write!(page, "<td data-v=\"{value}\">{text}"),
+                };
                 if column.head == "self" && all_self > 0.0 {
                     let share = (value.max(0.0) / all_self * 100.0).min(100.0);
                     // An attribute of its own: a style in the page would need a policy that allows

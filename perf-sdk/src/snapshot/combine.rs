@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::estimate;
+use super::sums::Sums;
 use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
 use crate::histogram::Histogram;
 
@@ -13,17 +15,21 @@ impl Snapshot {
     /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
+        let was = earlier.functions_beside_tree();
         let before: HashMap<(&str, &str), &Function> =
-            earlier.functions.iter().map(|f| ((f.module.as_str(), f.name.as_str()), f)).collect();
-        let functions: Vec<Function> = self
-            .functions
+            was.iter().map(|f| ((f.module.as_str(), f.name.as_str()), f)).collect();
+        let mut functions: Vec<Function> = self
+            .functions_beside_tree()
             .iter()
             .map(|now| match before.get(&(now.module.as_str(), now.name.as_str())) {
                 Some(before) => now.since(before, earlier.taken_at_unix_ns),
                 None => now.clone(),
             })
             .collect();
-        let tree = self.tree_since(earlier);
+        let mut tree = self.tree_since(earlier);
+        let cpu_ns = self.cpu_ns.saturating_sub(earlier.cpu_ns);
+        estimate::reconcile(&mut tree, cpu_ns);
+        Sums::of(functions.len(), &tree).add_to(&mut functions);
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
         let allocator = self.allocator.clone();
@@ -47,6 +53,7 @@ impl Snapshot {
             leaks,
             profiler,
             window_ns,
+            cpu_ns,
             ..*self
         }
         .without_empty()
@@ -55,10 +62,17 @@ impl Snapshot {
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
     /// name, call-tree nodes by their path. Leaks stay this one's, if there are any. The window becomes the longer one, the moment the later one.
     pub fn merge(&mut self, other: &Self) {
+        // Not known of one: not of both.
+        self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
+            (_, theirs) if self.functions.is_empty() => theirs,
+            (0, _) | (_, 0) => 0,
+            (ours, theirs) => ours + theirs,
+        };
+        self.functions = self.functions_beside_tree();
         let mut index: HashMap<(String, String), u32> =
             self.functions.iter().zip(0..).map(|(f, i)| ((f.module.clone(), f.name.clone()), i)).collect();
         let functions: Vec<u32> = other
-            .functions
+            .functions_beside_tree()
             .iter()
             .map(|theirs| {
                 let next = self.functions.len() as u32;
@@ -88,8 +102,11 @@ impl Snapshot {
             ours.running += theirs.running;
             ours.inclusive += theirs.inclusive;
             ours.exclusive += theirs.exclusive;
+            ours.basis = ours.basis.plus(theirs.basis);
             ours.live.add(&theirs.live);
         }
+        estimate::reconcile(&mut self.tree, self.cpu_ns);
+        Sums::of(self.functions.len(), &self.tree).add_to(&mut self.functions);
         self.taken_at_unix_ns = self.taken_at_unix_ns.max(other.taken_at_unix_ns);
         self.window_ns = self.window_ns.max(other.window_ns);
         self.has_allocations |= other.has_allocations;
@@ -145,6 +162,7 @@ impl Snapshot {
                         samples: now.samples.saturating_sub(was.samples),
                         inclusive: (now.inclusive - was.inclusive).clamped(),
                         exclusive: now.exclusive - was.exclusive,
+                        basis: now.basis.since(was.basis),
                         live: now.live.since(&was.live),
                         ..*now
                     },

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::exclusive::{self, Beside};
+use super::estimate;
+use super::exclusive::{self, Detour};
 use super::hash::FastMap;
 use super::measured::Measured;
+use super::sums::Sums;
 use super::threads::{self, NodeReading, ShardReader, ThreadReading};
 use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Locks, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
@@ -48,7 +50,7 @@ struct Fold {
     measured: Vec<Measured>,
     by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
-    beside: Vec<Beside>,
+    detours: Vec<Detour>,
     measured_calls: u64,
     passed_calls: u64,
     /// That the CPU clock took to ask the kernel.
@@ -113,7 +115,7 @@ impl Fold {
         let mut merged: FastMap<*const Node, u32> =
             FastMap::with_capacity_and_hasher(reading.nodes.len(), Default::default());
         for node in &reading.nodes {
-            let NodeReading { node: place, outcomes, samples, sums, detours, running } = node;
+            let NodeReading { node: place, outcomes, samples, sums, detours, running, basis, recursions } = node;
             let Some(site) = place.site() else { continue };
             let parent = place.parent().and_then(|parent| merged.get(&ptr::from_ref(parent)).copied()).unwrap_or(ROOT);
             let function = self.function(site);
@@ -121,24 +123,30 @@ impl Fold {
             let index = *self.by_path.entry((parent, function)).or_insert(next);
             if index == next {
                 self.tree.push(CallNode { function, parent, ..CallNode::default() });
-                self.beside.push(Beside::default());
+                self.detours.push(Detour::default());
             }
             merged.insert(ptr::from_ref(*place), index);
             let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
             let passed = calls.total().saturating_sub(*samples);
             self.measured_calls += samples;
             self.passed_calls += passed;
-            let beside = &mut self.beside[index as usize];
-            beside.recorder_ns += self.cost.of(*samples, passed, site.rate());
+            let mut basis = *basis;
+            basis.single_cpu = sums.cpu_ns as f64 - basis.picked_cpu;
+            basis.recorder = self.cost.of(*samples, passed, site.rate());
+            basis.recorder_within = basis.recorder * *recursions as f64 / calls.total().max(1) as f64;
             let merged = &mut self.tree[index as usize];
             merged.calls += calls.total();
             merged.samples += samples;
             merged.running += running;
             merged.inclusive += *sums;
             if let Some((outside_parent, foreign)) = detours.as_deref() {
-                beside.detour.outside_parent += *outside_parent;
-                beside.detour.foreign += *foreign;
+                let times = |totals: &Totals| [totals.cpu_ns as f64, totals.off_cpu_ns() as f64];
+                (basis.outside, basis.foreign) = (times(outside_parent), times(foreign));
+                let detour = &mut self.detours[index as usize];
+                detour.outside_parent += *outside_parent;
+                detour.foreign += *foreign;
             }
+            merged.basis = merged.basis.plus(basis);
             let function = &mut self.functions[function as usize];
             function.samples += samples;
             function.one_in = function.one_in.max(site.rate());
@@ -214,8 +222,10 @@ impl Fold {
     }
 
     fn finish(mut self, threads: u64) -> Snapshot {
-        exclusive::share_out(&mut self.tree, &self.beside);
-        exclusive::add_up(&mut self.functions, &self.tree);
+        exclusive::share_out(&mut self.tree, &self.detours);
+        let cpu_ns = clock::process_cpu_ns().unwrap_or(0);
+        estimate::reconcile(&mut self.tree, cpu_ns);
+        Sums::of(self.functions.len(), &self.tree).add_to(&mut self.functions);
         let heap = self.heap();
         #[cfg(feature = "stacks")]
         let stacks = self.stacks();
@@ -286,6 +296,7 @@ impl Fold {
         let mut snapshot = Snapshot {
             taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
             window_ns,
+            cpu_ns,
             has_allocations: memory::is_counting(),
             functions: self.functions,
             tree: self.tree,

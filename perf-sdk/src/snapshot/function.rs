@@ -84,6 +84,10 @@ pub struct Function {
     /// Finished calls that were measured: all but `calls` is estimated from them.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,
+    /// So many measured calls that each stand for as many would tell as much: (Σ w)² ∕ Σ w² for measured calls that stand for
+    /// w calls each.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub effective_samples: u64,
     /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured. Of several sites the largest.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub one_in: u32,
@@ -95,11 +99,19 @@ pub struct Function {
     pub cpu: Option<Histogram>,
     /// Bytes allocated by finished calls; absent without a counting allocator and with `alloc = false`.
     pub bytes: Option<Histogram>,
-    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls.
+    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls. Times are
+    /// without what recording callees took, by what empty calls cost on this machine at best; those in `wall` and `cpu` are
+    /// not.
     pub inclusive: Totals,
-    /// Without profiled callees and without what recording these took, by what empty calls cost on this machine at best. The
-    /// recording of callees is in `inclusive` and in `wall`.
+    /// Without profiled callees. Times are never negative.
     pub exclusive: Totals,
+    /// The standard error of the times in `inclusive`, nanoseconds: of the CPU time, since time off the CPU is counted and
+    /// not estimated.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub inclusive_error_ns: u64,
+    /// The same of the times in `exclusive`.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub exclusive_error_ns: u64,
     /// Held by allocations that were made here, not in profiled callees; absent where the live heap is not sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Option<Live>,

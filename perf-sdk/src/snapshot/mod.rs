@@ -1,6 +1,7 @@
 //! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Every exporter takes only this.
 
 mod allocator;
+mod basis;
 #[cfg(feature = "stacks")]
 mod code;
 mod combine;
@@ -8,6 +9,7 @@ mod combine;
 mod cpu_profile;
 mod delivery;
 mod error;
+mod estimate;
 #[cfg(feature = "enabled")]
 mod evictions;
 #[cfg(feature = "enabled")]
@@ -37,9 +39,12 @@ mod measured;
 #[cfg(feature = "enabled")]
 mod own;
 mod profiler;
+mod quantile;
 #[cfg(feature = "stacks")]
 mod sampled;
+mod shown;
 mod stack_sampling;
+mod sums;
 #[cfg(feature = "enabled")]
 mod threads;
 mod totals;
@@ -87,6 +92,8 @@ pub use locks::{LockContention, Locks};
 #[cfg(feature = "enabled")]
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
+pub use quantile::Quantile;
+pub(crate) use shown::Shown;
 pub use stack_sampling::StackSampling;
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
@@ -110,6 +117,10 @@ pub struct Snapshot {
     pub taken_at_unix_ns: u64,
     /// The length of what it covers: since recording began, or the window between two snapshots.
     pub window_ns: u64,
+    /// CPU time of the process since it began, or in the window, nanoseconds: no estimate together is more. 0 where it is not
+    /// known.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub cpu_ns: u64,
     /// Whether an allocator of ours counts. When false, every allocation figure is absent, not zero.
     pub has_allocations: bool,
     /// One entry per `(module, name)`, sorted.

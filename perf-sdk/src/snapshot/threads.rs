@@ -1,15 +1,19 @@
 //! One thread's record as read from outside, while its owner goes on.
 
+use std::collections::HashMap;
 use std::ptr;
 
 use super::Totals;
+use super::basis::Basis;
 use crate::clock;
-use crate::record::{Finished, Node, Parts, SiteShard, Sums, ThreadRecord};
+use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
 
 /// Readings taken again because a long call ended in between.
 const TRIES: u32 = 3;
 /// A call shorter than this may be missed for one reading.
 const SHORT_NS: u64 = 1_000_000;
+/// A shorter absence from the CPU is none yet.
+const LEAST_ABSENT_NS: u64 = 5_000;
 /// Looks at one histogram before its pending calls are left for the next reading.
 const LOOKS: u32 = 100;
 
@@ -29,6 +33,9 @@ pub(super) struct NodeReading {
     pub(super) detours: Option<Box<(Totals, Totals)>>,
     /// Open calls.
     pub(super) running: u64,
+    pub(super) basis: Basis,
+    /// Calls that the node made of itself.
+    pub(super) recursions: u64,
 }
 
 struct OpenCall {
@@ -52,8 +59,17 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
     loop {
         let open = open_calls(record);
         let now = record.wall.ticks();
+        let offset = record.cpu_offset();
         let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
         let mut nodes = closed_calls(record);
+        let absent_ns = cpu_now_ns.map_or(0, |cpu_ns| absent_now(record, now, offset, cpu_ns));
+        let top = record.top_for_reader();
+        // Otherwise it has just been counted.
+        if record.cpu_offset() == offset
+            && let Some(top) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top))
+        {
+            top.basis.absent += absent_ns as f64;
+        }
         add_passed(record, &mut nodes, &open);
         let mut missed_long = false;
         for call in &open {
@@ -69,6 +85,9 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
             }
         }
         if !missed_long || tries == TRIES {
+            if record.cpu_sampled() {
+                estimate_absence(&mut nodes);
+            }
             return ThreadReading { nodes };
         }
         tries += 1;
@@ -111,6 +130,16 @@ fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], mut open: &[Open
     }
 }
 
+/// How long the owner has been off the CPU since its clock was last read.
+fn absent_now(record: &ThreadRecord, now: u64, offset: u64, cpu_ns: u64) -> u64 {
+    if record.cpu_sampled() {
+        return 0;
+    }
+    let absent_ns = record.wall.ns(now.wrapping_add(offset)).saturating_sub(cpu_ns);
+    // Two clocks that are read one after the other.
+    if absent_ns < LEAST_ABSENT_NS { 0 } else { absent_ns }
+}
+
 fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
     let mut nodes: Vec<NodeReading> = std::iter::successors(record.newest_node(), |node| node.older())
         .map(|node| NodeReading {
@@ -120,10 +149,46 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
             sums: totals(record, &node.sums),
             detours: node.detours().map(|d| Box::new((totals(record, &d.outside_parent), totals(record, &d.foreign)))),
             running: 0,
+            basis: basis(record, node),
+            recursions: node.recursions(),
         })
         .collect();
     nodes.reverse();
     nodes
+}
+
+/// Where nothing tells when the thread leaves the CPU: what is neither CPU time nor a callee's.
+fn estimate_absence(nodes: &mut [NodeReading]) {
+    let places: HashMap<*const Node, usize> =
+        nodes.iter().enumerate().map(|(at, reading)| (ptr::from_ref(reading.node), at)).collect();
+    nodes.iter_mut().for_each(|reading| reading.basis.absent = 0.0);
+    for at in 0..nodes.len() {
+        let NodeReading { sums, detours, node, .. } = &nodes[at];
+        let (outside, foreign) = detours.as_deref().copied().unwrap_or_default();
+        let absent = sums.off_cpu_ns() as f64;
+        let parent = node.parent().and_then(|parent| places.get(&ptr::from_ref(parent)).copied());
+        nodes[at].basis.absent += absent - foreign.off_cpu_ns() as f64;
+        if let Some(parent) = parent {
+            nodes[parent].basis.absent -= absent - outside.off_cpu_ns() as f64;
+        }
+    }
+}
+
+/// But for the times of calls that stand for themselves, which is the rest.
+fn basis(record: &ThreadRecord, node: &Node) -> Basis {
+    let absent = record.wall.signed_ns(node.absent.get_signed()) as f64;
+    let Some(spread) = node.spread() else { return Basis { absent, single: node.samples(), ..Basis::default() } };
+    let tick = record.wall.ns_a_tick();
+    let [zeroth, first, second] = spread.moments.each_ref().map(Real::get);
+    Basis {
+        absent,
+        single: node.samples().saturating_sub(spread.calls.get()),
+        picked: spread.picked.get(),
+        stand_for: spread.stand_for.get(),
+        picked_cpu: record.wall.signed_ns(spread.cpu.get_signed()) as f64,
+        moments: [zeroth, first * tick, second * tick * tick],
+        ..Basis::default()
+    }
 }
 
 fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
@@ -152,6 +217,14 @@ fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, e
         ..Totals::default()
     };
     nodes[at].sums += part;
+    let weight = f64::from(call.weight);
+    if call.weight > 1 {
+        let basis = &mut nodes[at].basis;
+        let (cpu, spread) = (part.cpu_ns as f64 / weight, weight * (weight - 1.0));
+        basis.picked_cpu += part.cpu_ns as f64;
+        basis.moments[1] += spread * cpu;
+        basis.moments[2] += spread * cpu * cpu;
+    }
     let parent_is_below = call.node.parent().is_none_or(|parent| ptr::eq(parent, call.below));
     if !parent_is_below {
         nodes[at].detours.get_or_insert_default().0 += part;

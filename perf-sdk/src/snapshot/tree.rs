@@ -3,13 +3,14 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use super::basis::Basis;
 use super::{Live, Totals};
 
 /// The `parent` of a node that nothing profiled called.
 pub const ROOT: u32 = u32::MAX;
 
 /// One function reached by one path of callers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct CallNode {
@@ -24,11 +25,24 @@ pub struct CallNode {
     pub samples: u64,
     /// Calls running when the snapshot was taken.
     pub running: u64,
-    /// With callees. Of directly recursive calls only the outermost counts. Holds the elapsed part of running calls.
+    /// With callees, and without what recording these took. Of directly recursive calls only the outermost counts. Holds the
+    /// elapsed part of running calls. Callees take no longer together than their caller.
     pub inclusive: Totals,
-    /// Without profiled callees and without what recording these took; may be slightly negative.
+    /// Without profiled callees. Times are never negative.
     pub exclusive: Totals,
     /// Held by allocations that were made here, not in profiled callees.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Live,
+    /// What the times are estimated from.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub(crate) basis: Basis,
+    #[cfg_attr(feature = "enabled", serde(skip))]
+    pub(crate) error: NodeError,
+}
+
+/// How far times may be off: a variance by chance, and a standard error that all nodes of a function have in common.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct NodeError {
+    pub(crate) inclusive: [f64; 2],
+    pub(crate) exclusive: [f64; 2],
 }

@@ -249,7 +249,8 @@ fn recursion() {
         let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
         // The rest is what recording the callees took, and others that ran meanwhile.
         let recorder = function(&seen, "f").inclusive.wall_ns - all;
-        assert!(recorder >= 0, "{recorder}");
+        // Each figure is rounded by itself.
+        assert!(recorder >= -20, "{recorder}");
         if recorder < most { Ok(()) } else { Err(format!("{recorder} ns of at most {most}")) }
     });
 }

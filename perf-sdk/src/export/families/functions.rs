@@ -67,6 +67,14 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
     },
     Row {
+        name: "function_self_error_seconds",
+        help: "Standard error of the time without profiled callees, of which not every call is measured.",
+        unit: "seconds",
+        kind: Kind::Gauge,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| Some(seconds(f.exclusive_error_ns))),
+    },
+    Row {
         name: "function_sampled_cpu_seconds_total",
         help: "CPU time without profiled callees, by samples of stacks.",
         unit: "seconds",

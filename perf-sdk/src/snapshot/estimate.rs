@@ -1,0 +1,165 @@
+//! Times of a call tree that fit each other, from what was measured of each node by itself.
+//!
+//! Each node's CPU time with callees is estimated from its own calls. Of a callee and its caller different calls are
+//! measured, so that estimates alone would contradict each other: what is called would take longer than who calls it.
+//! They are reconciled by their variances: a caller takes at least what its callees take, and where both disagree each
+//! gives way by as much as it is uncertain. Time off the CPU is exact, and is added.
+
+use super::basis::{Basis, Estimate};
+use super::tree::NodeError;
+use super::{CallNode, Function, ROOT};
+
+/// What recording callees takes is known by so much of itself: empty calls cost less than calls in a program.
+const RECORDER_ERROR: f64 = 0.5;
+
+/// What is known of one node besides the tree.
+#[derive(Clone, Copy, Default)]
+struct Work {
+    /// CPU time with callees, recording taken off.
+    cpu: Estimate,
+    /// Of its callees.
+    inside: Estimate,
+    /// Recording of callees.
+    recorder: f64,
+    /// Time off the CPU with callees.
+    absent: f64,
+    first_child: Option<u32>,
+    sibling: Option<u32>,
+}
+
+/// Of a node's times, CPU and off it, what its caller's do not hold.
+fn outside(node: &CallNode) -> [f64; 2] {
+    if node.parent == ROOT { [0.0; 2] } else { node.basis.outside }
+}
+
+/// Sets the times of all nodes, which together took no more than what the processes spent, 0 if that is not known. Nothing
+/// changes in a tree without a basis: a snapshot of an older version.
+pub(super) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
+    if tree.iter().all(|node| node.basis == Basis::default()) {
+        return;
+    }
+    // The last one is who calls the roots.
+    let top = tree.len();
+    let mut work = vec![Work::default(); top + 1];
+    // Callees come after their callers.
+    for at in (0..tree.len()).rev() {
+        let node = &tree[at];
+        let Basis { absent, recorder, recorder_within, foreign, .. } = node.basis;
+        let mine = &mut work[at];
+        mine.recorder += recorder_within;
+        mine.absent += absent.max(0.0);
+        mine.cpu = whole(node.basis.cpu(node.calls), foreign[0], mine.recorder, mine.inside);
+        let mine = *mine;
+        let [cpu, absent] = outside(node);
+        let parent = &mut work[if node.parent == ROOT { top } else { node.parent as usize }];
+        parent.inside.ns += (mine.cpu.ns - cpu).max(0.0);
+        parent.inside.variance += mine.cpu.variance;
+        parent.inside.common += mine.cpu.common;
+        parent.recorder += mine.recorder + recorder - recorder_within;
+        parent.absent += (mine.absent - absent).max(0.0);
+        work[at].sibling = parent.first_child.replace(at as u32);
+    }
+    work[top].cpu.ns = if process_cpu_ns == 0 { f64::INFINITY } else { process_cpu_ns as f64 };
+    share_out(tree, &mut work, top);
+    for at in 0..tree.len() {
+        let inside = share_out(tree, &mut work, at);
+        let Work { cpu, absent, .. } = work[at];
+        let node = &mut tree[at];
+        let [foreign_cpu, foreign_absent] = node.basis.foreign;
+        node.inclusive.cpu_ns = (cpu.ns + foreign_cpu).round() as i64;
+        node.inclusive.wall_ns = (cpu.ns + foreign_cpu + absent + foreign_absent).round() as i64;
+        let own = (cpu.ns - inside.ns).max(0.0);
+        node.exclusive.cpu_ns = own.round() as i64;
+        node.exclusive.wall_ns = (own + node.basis.absent.max(0.0)).round() as i64;
+        node.error = NodeError {
+            inclusive: [cpu.variance, cpu.common],
+            exclusive: [cpu.variance + inside.variance, (cpu.common - inside.common).abs()],
+        };
+    }
+}
+
+/// What a node took with its callees: by its own calls, and at least what these took.
+fn whole(measured: Option<Estimate>, foreign: f64, recorder: f64, inside: Estimate) -> Estimate {
+    let Some(measured) = measured else { return inside };
+    let own = Estimate {
+        ns: (measured.ns - foreign - recorder).max(0.0),
+        common: measured.common + RECORDER_ERROR * recorder,
+        ..measured
+    };
+    if own.ns >= inside.ns {
+        return own;
+    }
+    // Both estimate the same then: the mean, each by how certain it is.
+    let (mine, theirs) = (own.error2(), inside.error2());
+    let weight = if mine + theirs > 0.0 { theirs / (mine + theirs) } else { 1.0 };
+    let mix = |own: f64, inside: f64| own * weight + inside * (1.0 - weight);
+    Estimate {
+        ns: mix(own.ns, inside.ns),
+        variance: own.variance * weight * weight + inside.variance * (1.0 - weight) * (1.0 - weight),
+        common: mix(own.common, inside.common),
+    }
+}
+
+/// Callees give way where they took more together than their caller. What they took in the end.
+fn share_out(tree: &[CallNode], work: &mut [Work], at: usize) -> Estimate {
+    let (limit, inside) = (work[at].cpu.ns, work[at].inside);
+    let excess = inside.ns - limit;
+    if excess <= 0.0 {
+        return inside;
+    }
+    let children = |work: &[Work]| {
+        let mut all = Vec::new();
+        let mut next = work[at].first_child;
+        while let Some(child) = next {
+            all.push(child as usize);
+            next = work[child as usize].sibling;
+        }
+        all
+    };
+    let children = children(work);
+    let uncertain: f64 = children.iter().map(|child| work[*child].cpu.error2()).sum();
+    let part = |work: &[Work], child: usize| (work[child].cpu.ns - outside(&tree[child])[0]).max(0.0);
+    let mut sum = 0.0;
+    for child in &children {
+        let share = if uncertain > 0.0 { work[*child].cpu.error2() / uncertain } else { 0.0 };
+        work[*child].cpu.ns -= (excess * share).min(part(work, *child));
+        sum += part(work, *child);
+    }
+    // Who had less than it was to give leaves that to the others.
+    let scale = if sum > 0.0 { limit / sum } else { 0.0 };
+    for child in &children {
+        work[*child].cpu.ns -= part(work, *child) * (1.0 - scale);
+    }
+    Estimate { ns: limit, ..inside }
+}
+
+/// Standard errors of a function's sums, from its nodes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Errors {
+    inclusive: [f64; 2],
+    exclusive: [f64; 2],
+    /// Σ w and Σ w² over measured calls.
+    weights: [f64; 2],
+}
+
+impl Errors {
+    pub(super) fn add(&mut self, node: &CallNode, is_outermost: bool) {
+        let add = |to: &mut [f64; 2], from: [f64; 2]| (to[0], to[1]) = (to[0] + from[0], to[1] + from[1]);
+        add(&mut self.exclusive, node.error.exclusive);
+        let Basis { single, stand_for, moments, .. } = node.basis;
+        let single = single as f64;
+        add(&mut self.weights, [single + stand_for as f64, single + stand_for as f64 + moments[0]]);
+        if is_outermost {
+            add(&mut self.inclusive, node.error.inclusive);
+        }
+    }
+
+    pub(super) fn put_into(self, function: &mut Function) {
+        let error = |[variance, common]: [f64; 2]| (variance + common * common).sqrt().round() as u64;
+        function.inclusive_error_ns = error(self.inclusive);
+        function.exclusive_error_ns = error(self.exclusive);
+        let [sum, squares] = self.weights;
+        function.effective_samples =
+            if squares > 0.0 { (sum * sum / squares).round() as u64 } else { function.samples };
+    }
+}

@@ -1,0 +1,41 @@
+//! Figures as they are shown: with how certain they are.
+
+use super::Function;
+
+/// A standard error of more than this part makes a figure weak.
+const WEAK: f64 = 0.2;
+
+/// A time, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Shown {
+    pub(crate) ns: f64,
+    /// It may be off by more than a fifth.
+    pub(crate) is_weak: bool,
+}
+
+impl Shown {
+    fn new(ns: i64, error_ns: u64) -> Self {
+        let ns = ns.max(0) as f64;
+        Self { ns, is_weak: error_ns as f64 > WEAK * ns && ns > 0.0 }
+    }
+
+    pub(crate) fn total(function: &Function) -> Self {
+        Self::new(function.inclusive.wall_ns, function.inclusive_error_ns)
+    }
+
+    pub(crate) fn own(function: &Function) -> Self {
+        Self::new(function.exclusive.wall_ns, function.exclusive_error_ns)
+    }
+
+    pub(crate) fn cpu(function: &Function) -> Self {
+        Self::new(function.inclusive.cpu_ns, function.inclusive_error_ns)
+    }
+
+    /// `None`: too few calls were measured to tell.
+    pub(crate) fn quantile(function: &Function, q: f64) -> Option<Self> {
+        let quantile = function.quantile(q)?;
+        // Half of an interval of 95 % is about two standard errors.
+        let error = (quantile.high - quantile.low) / 4.0;
+        Some(Self { ns: quantile.ns, is_weak: error > WEAK * quantile.ns })
+    }
+}

@@ -1,0 +1,57 @@
+//! A function's figures from its nodes in the tree.
+
+use super::estimate::Errors;
+use super::{CallNode, Function, ROOT, Snapshot, Totals};
+
+/// Of each function, inclusive and exclusive; what no caller of the same function holds already.
+pub(super) struct Sums {
+    functions: Vec<(Totals, Totals, Errors)>,
+}
+
+impl Sums {
+    pub(super) fn of(functions: usize, tree: &[CallNode]) -> Self {
+        let mut sums = vec![(Totals::default(), Totals::default(), Errors::default()); functions];
+        for node in tree {
+            let mut up = node.parent;
+            let mut is_outermost = true;
+            while up != ROOT && is_outermost {
+                let caller = &tree[up as usize];
+                is_outermost = caller.function != node.function;
+                up = caller.parent;
+            }
+            let (inclusive, exclusive, errors) = &mut sums[node.function as usize];
+            *exclusive += node.exclusive;
+            if is_outermost {
+                *inclusive += node.inclusive;
+            }
+            errors.add(node, is_outermost);
+        }
+        Self { functions: sums }
+    }
+
+    /// Adds them to what functions have besides, such as calls without a place in the tree.
+    pub(super) fn add_to(&self, functions: &mut [Function]) {
+        for (function, (inclusive, exclusive, errors)) in functions.iter_mut().zip(&self.functions) {
+            function.inclusive += *inclusive;
+            function.exclusive += *exclusive;
+            errors.put_into(function);
+        }
+    }
+
+    /// Leaves what functions have besides.
+    fn take_from(&self, functions: &mut [Function]) {
+        for (function, (inclusive, exclusive, _)) in functions.iter_mut().zip(&self.functions) {
+            function.inclusive -= *inclusive;
+            function.exclusive -= *exclusive;
+        }
+    }
+}
+
+impl Snapshot {
+    /// Functions without what their nodes in the tree add to their sums.
+    pub(super) fn functions_beside_tree(&self) -> Vec<Function> {
+        let mut functions = self.functions.clone();
+        Sums::of(functions.len(), &self.tree).take_from(&mut functions);
+        functions
+    }
+}
