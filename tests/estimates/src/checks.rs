@@ -49,18 +49,21 @@ pub struct Compared {
     pub real: f64,
     pub seen: f64,
     pub samples: u64,
+    /// The standard error that is stated, seconds.
+    pub error: f64,
 }
 
 /// Sums of functions that are a part of the time that matters.
-pub fn compared(seen: &Snapshot, truth: &Truth, thread_seconds: f64) -> Vec<Compared> {
+pub fn compared(seen: &Snapshot, truth: &Truth, cpu_seconds: f64) -> Vec<Compared> {
     let mut all = Vec::new();
     for (name, real) in truth {
         let Some(function) = seen.functions.iter().find(|function| function.name == *name) else { continue };
         let sums = [("wall", real.wall, function.inclusive.wall_ns), ("CPU", real.cpu, function.inclusive.cpu_ns)];
         for (which, real, seen) in sums {
-            if let Some(real) = real.filter(|real| *real >= thread_seconds * LEAST_SHARE) {
+            if let Some(real) = real.filter(|real| *real >= cpu_seconds * LEAST_SHARE) {
+                let error = function.inclusive_error_ns as f64 / 1e9;
                 let (what, seen) = (format!("{which} of {name}"), seen as f64 / 1e9);
-                all.push(Compared { what, real, seen, samples: function.samples });
+                all.push(Compared { what, real, seen, samples: function.samples, error });
             }
         }
     }

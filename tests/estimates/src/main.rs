@@ -46,8 +46,9 @@ fn one(program: &Program) {
     for violation in checks::violations(&seen, thread_seconds) {
         println!("violation\t{violation}");
     }
-    for compared in checks::compared(&seen, &truth, time) {
-        println!("compared\t{}\t{}\t{}\t{}", compared.what, compared.real, compared.seen, compared.samples);
+    for compared in checks::compared(&seen, &truth, cpu) {
+        let checks::Compared { what, real, seen, samples, error } = compared;
+        println!("compared\t{what}\t{real}\t{seen}\t{samples}\t{error}");
     }
     let budget = seen.profiler.budget.unwrap_or_default();
     println!("cpu\t{}\t{}\t{}", cpu / time, budget.achieved, budget.allowed);
@@ -59,6 +60,8 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     let mut runs_with = 0;
     let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut samples: BTreeMap<String, u64> = BTreeMap::new();
+    // How many were within 1.96 standard errors, and the mean of these relative to the truth.
+    let mut stated: BTreeMap<String, (u32, f64)> = BTreeMap::new();
     let mut shares = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..runs {
         let output = Command::new(std::env::current_exe().expect("this program"))
@@ -75,6 +78,9 @@ fn all_runs(program: &Program, runs: u32) -> bool {
                 "violation" => violations.push(fields[1].to_owned()),
                 "compared" => {
                     errors.entry(fields[1].to_owned()).or_default().push((number(3) - number(2)) / number(2));
+                    let (within, relative) = stated.entry(fields[1].to_owned()).or_default();
+                    *within += u32::from((number(3) - number(2)).abs() <= 1.96 * number(5));
+                    *relative += number(5) / number(2) / f64::from(runs);
                     *samples.entry(fields[1].to_owned()).or_default() += number(4) as u64;
                 }
                 _ => shares.iter_mut().zip(1..).for_each(|(all, at)| all.push(number(at))),
@@ -92,10 +98,13 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     for (what, errors) in &mut errors {
         let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
         println!(
-            "  {what}: off by {:+.1} % in the median, {:.1} % at most in half of the runs, {:.1} % in 95 %; {} measured",
+            "  {what}: off by {:+.1} % in the median, {:.1} % at most in half of the runs, {:.1} % in 95 %; {:.1} % \
+             stated, held in {} runs; {} measured",
             quantile(errors, 0.5) * 100.0,
             quantile(&mut sizes, 0.5) * 100.0,
             quantile(&mut sizes, 0.95) * 100.0,
+            stated[what].1 * 100.0,
+            stated[what].0,
             samples[what] / u64::from(runs),
         );
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perf_sdk::{Handle, Rate, profiled};
 use rayon::prelude::*;
 
-use crate::truth::{Real, Stopwatch, Truth, seconds_of, spin, timed};
+use crate::truth::{Real, Stopwatch, Truth, bare, bare_beside, seconds_of, spin, thread_cpu, timed};
 
 /// How long each works.
 const TIME: Duration = Duration::from_secs(3);
@@ -90,8 +90,8 @@ fn level_6() {
     black_box(spin(LEAF));
 }
 
-fn tree(mut between: impl FnMut()) -> Truth {
-    let before = seconds_of(LEAF);
+fn tree(handle: &Handle, mut between: impl FnMut()) -> Truth {
+    let before = seconds_of(handle, 0, LEAF);
     let mut times = 0_u32;
     until_over(|| {
         between();
@@ -100,19 +100,19 @@ fn tree(mut between: impl FnMut()) -> Truth {
             times += 1;
         }
     });
-    let all = f64::from(times) * 64.0 * (before + seconds_of(LEAF)) / 2.0;
+    let all = f64::from(times) * 64.0 * (before + seconds_of(handle, 0, LEAF)) / 2.0;
     ["level_0", "level_3", "level_6"].map(|name| (name, both(all))).into()
 }
 
-fn deep(_: &Handle) -> Truth {
-    tree(|| ())
+fn deep(handle: &Handle) -> Truth {
+    tree(handle, || ())
 }
 
 /// The same, and somebody changes the rates all the time.
 fn rates(handle: &Handle) -> Truth {
     let mut at = 0_usize;
     let mut next = Instant::now();
-    tree(|| {
+    tree(handle, || {
         if Instant::now() >= next {
             next += Duration::from_millis(50);
             at += 1;
@@ -125,7 +125,6 @@ fn rates(handle: &Handle) -> Truth {
 
 // Lines of characters, as a line counter looks at them.
 
-static LINES: Stopwatch = Stopwatch::new("lines");
 const CHARACTER: u32 = 4;
 
 #[profiled]
@@ -146,18 +145,18 @@ fn character() {
     black_box(spin(CHARACTER));
 }
 
-fn tiny(_: &Handle) -> Truth {
-    LINES.register();
-    let before = seconds_of(CHARACTER);
-    let mut count = 0.0;
+fn tiny(handle: &Handle) -> Truth {
+    let once = || (bare(handle, || lines(1_000)), seconds_of(handle, 0, CHARACTER));
+    let before = once();
+    let mut times = 0.0;
     until_over(|| {
-        LINES.time(|| lines(1_000));
-        count += 80_000.0;
+        lines(1_000);
+        times += 1.0;
     });
-    let each = (before + seconds_of(CHARACTER)) / 2.0;
-    let mut truth = timed();
-    truth.insert("character", both(count * each));
-    truth
+    let after = once();
+    let all = times * (before.0 + after.0) / 2.0;
+    let characters = times * 80_000.0 * (before.1 + after.1) / 2.0;
+    [("lines", both(all)), ("character", both(characters))].into()
 }
 
 // Durations from a microsecond to ten milliseconds.
@@ -195,8 +194,6 @@ fn tails(_: &Handle) -> Truth {
 
 // More threads than processors.
 
-static APPLY: Stopwatch = Stopwatch::new("apply");
-
 #[profiled]
 fn apply() {
     (0..20).for_each(|_| frame());
@@ -214,31 +211,28 @@ fn small() {
     black_box(spin(30));
 }
 
-fn preempted(_: &Handle) -> Truth {
-    APPLY.register();
-    let before = seconds_of(30);
+fn preempted(handle: &Handle) -> Truth {
+    let once =
+        || [bare_beside(handle, 1, apply), bare_beside(handle, 1, frame) * 20.0, seconds_of(handle, 1, 30) * 200.0];
+    let before = once();
     let times = AtomicU64::new(0);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
                 until_over(|| {
-                    APPLY.time(apply);
+                    apply();
                     times.fetch_add(1, Relaxed);
                 });
             });
         }
     });
-    let all = times.load(Relaxed) as f64 * 200.0 * (before + seconds_of(30)) / 2.0;
-    let mut truth = timed();
-    truth.entry("apply").or_default().cpu = Some(all);
-    truth.insert("frame", cpu(all));
-    truth.insert("small", cpu(all));
-    truth
+    let after = once();
+    let times = times.load(Relaxed) as f64;
+    let real = |at: usize| cpu(times * (before[at] + after[at]) / 2.0);
+    [("apply", real(0)), ("frame", real(1)), ("small", real(2))].into()
 }
 
 // Items on a pool of threads.
-
-static CHUNK: Stopwatch = Stopwatch::new("chunk");
 
 #[profiled]
 fn chunk(items: &[u32]) -> u64 {
@@ -251,18 +245,22 @@ fn part(item: u32) -> u64 {
     spin(50 + item % 16)
 }
 
-fn parallel(_: &Handle) -> Truth {
-    CHUNK.register();
+fn parallel(handle: &Handle) -> Truth {
     let items: Vec<u32> = (0..100_000).collect();
+    let once = || bare_beside(handle, 1, || _ = black_box(chunk(&items[..500])));
+    let before = once();
+    let mut times = 0.0;
     until_over(|| {
-        black_box(items.par_chunks(500).map(|items| CHUNK.time(|| chunk(items))).sum::<u64>());
+        black_box(items.par_chunks(500).map(chunk).sum::<u64>());
+        times += 200.0;
     });
-    timed()
+    let all = times * (before + once()) / 2.0;
+    [("chunk", cpu(all))].into()
 }
 
 // Requests of clients to a server of tasks.
 
-static WRITE: Stopwatch = Stopwatch::new("write_frame");
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 #[profiled]
 async fn serve_request(steps: u32) {
@@ -274,7 +272,8 @@ async fn serve_request(steps: u32) {
 #[profiled]
 fn handle_command(steps: u32) {
     black_box(spin(steps));
-    WRITE.time(write_frame);
+    write_frame();
+    WRITES.fetch_add(1, Relaxed);
 }
 
 #[profiled]
@@ -289,8 +288,9 @@ fn put() {
     black_box(spin(40));
 }
 
-fn tasks(_: &Handle) -> Truth {
-    WRITE.register();
+fn tasks(handle: &Handle) -> Truth {
+    let once = || [bare_beside(handle, 1, write_frame), seconds_of(handle, 1, 40) * 10.0];
+    let before = once();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(3).enable_time().build().unwrap();
     let is_over = &*Box::leak(Box::new(AtomicBool::new(false)));
     let clients: Vec<_> = (0..16_u32)
@@ -310,12 +310,13 @@ fn tasks(_: &Handle) -> Truth {
             client.await.unwrap();
         }
     });
-    timed()
+    let after = once();
+    let times = WRITES.load(Relaxed) as f64;
+    let real = |at: usize| cpu(times * (before[at] + after[at]) / 2.0);
+    [("write_frame", real(0)), ("put", real(1))].into()
 }
 
 // Fifty requests a second.
-
-static HANDLER: Stopwatch = Stopwatch::new("handler");
 
 #[profiled]
 fn handler() {
@@ -335,18 +336,23 @@ fn render() {
     (0..100).for_each(|_| small());
 }
 
-fn quiet(_: &Handle) -> Truth {
-    HANDLER.register();
+fn quiet(handle: &Handle) -> Truth {
+    let once = || [bare(handle, handler), bare(handle, render)];
+    let before = once();
+    let mut times = 0.0;
     until_over(|| {
-        HANDLER.time(handler);
+        handler();
+        times += 1.0;
         thread::sleep(Duration::from_millis(20));
     });
-    timed()
+    let after = once();
+    let real = |at: usize| cpu(times * (before[at] + after[at]) / 2.0);
+    [("handler", real(0)), ("render", real(1))].into()
 }
 
 // Steps of which some wait.
 
-static STEP: Stopwatch = Stopwatch::new("step");
+static WAIT: Stopwatch = Stopwatch::new("wait");
 
 #[profiled]
 fn step(waits: bool) {
@@ -359,28 +365,47 @@ fn step(waits: bool) {
 #[profiled]
 #[inline(never)]
 fn wait() {
-    thread::sleep(Duration::from_micros(500));
+    WAIT.time(|| thread::sleep(Duration::from_micros(500)));
 }
 
-fn blocking(_: &Handle) -> Truth {
-    STEP.register();
+/// Steps of four threads until `end`, and the CPU seconds that they took.
+fn steps(end: Instant) -> (f64, f64) {
+    let (times, spent) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
         for seed in 1..=4_u64 {
+            let (times, spent) = (&times, &spent);
             scope.spawn(move || {
                 let mut random = Random(seed * 0x9e37_79b9);
-                until_over(|| {
-                    let waits = random.next() % 400 == 0;
-                    STEP.time(|| step(waits));
-                });
+                let start = thread_cpu();
+                while Instant::now() < end {
+                    for _ in 0..50 {
+                        step(random.next() % 400 == 0);
+                    }
+                    times.fetch_add(50, Relaxed);
+                }
+                spent.fetch_add(((thread_cpu() - start) * 1e9) as u64, Relaxed);
             });
         }
     });
-    timed()
+    (times.into_inner() as f64, spent.into_inner() as f64 / 1e9)
+}
+
+fn blocking(handle: &Handle) -> Truth {
+    let once = || {
+        handle.set_recording(false);
+        let (times, spent) = steps(Instant::now() + TIME / 10);
+        handle.set_recording(true);
+        spent / times
+    };
+    let before = once();
+    WAIT.register();
+    let (times, _) = steps(Instant::now() + TIME);
+    let mut truth = timed();
+    truth.insert("step", cpu(times * (before + once()) / 2.0));
+    truth
 }
 
 // A function that calls itself.
-
-static ROOT: Stopwatch = Stopwatch::new("root");
 
 #[profiled]
 fn root() {
@@ -394,12 +419,13 @@ fn fibonacci(n: u32) -> u64 {
     if n < 2 { 1 } else { fibonacci(n - 1) + fibonacci(n - 2) }
 }
 
-fn recursive(_: &Handle) -> Truth {
-    ROOT.register();
-    until_over(|| ROOT.time(root));
-    let mut truth = timed();
-    if let Some(whole) = truth.get("root").copied() {
-        truth.insert("fibonacci", whole);
-    }
-    truth
+fn recursive(handle: &Handle) -> Truth {
+    let before = bare(handle, root);
+    let mut times = 0.0;
+    until_over(|| {
+        root();
+        times += 1.0;
+    });
+    let all = times * (before + bare(handle, root)) / 2.0;
+    [("root", both(all)), ("fibonacci", both(all))].into()
 }

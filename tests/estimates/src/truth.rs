@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::thread;
 use std::time::Instant;
+
+use perf_sdk::Handle;
 
 /// Seconds of one function over the run; what is not known is not compared.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,8 +31,9 @@ impl Stopwatch {
         Self { name, ns: AtomicU64::new(0) }
     }
 
-    /// To be called before the first call is timed.
+    /// From now on it is told.
     pub fn register(&'static self) {
+        self.ns.store(0, Relaxed);
         USED.lock().unwrap().push(self);
     }
 
@@ -74,16 +78,47 @@ fn clock(which: libc::clockid_t) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// CPU seconds of one call of `spin(steps)`, as calls come in a loop: measured around the run, since
-/// the machine is not equally fast all the time.
-pub fn seconds_of(steps: u32) -> f64 {
-    const CALLS: u32 = 20_000;
-    let once = || {
+/// CPU seconds of one call of `work`, as calls come in a loop, with recording off: measured around the
+/// run, since the machine is not equally fast all the time.
+pub fn bare(handle: &Handle, mut work: impl FnMut()) -> f64 {
+    const SECONDS: f64 = 0.005;
+    handle.set_recording(false);
+    let start = thread_cpu();
+    let mut calls = 0;
+    while calls == 0 || thread_cpu() - start < SECONDS {
+        work();
+        calls += 1;
+    }
+    let mut once = || {
         let start = thread_cpu();
-        (0..CALLS).for_each(|_| _ = black_box(spin(black_box(steps))));
-        (thread_cpu() - start) / f64::from(CALLS)
+        (0..calls).for_each(|_| work());
+        (thread_cpu() - start) / f64::from(calls)
     };
     let mut times: Vec<f64> = (0..9).map(|_| once()).collect();
+    handle.set_recording(true);
     times.sort_by(f64::total_cmp);
     times[4]
+}
+
+/// As [`bare`], beside so many threads that are busy: processors that share a core slow each other down.
+pub fn bare_beside(handle: &Handle, others: usize, work: impl FnMut()) -> f64 {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..others {
+            scope.spawn(|| {
+                while !is_over.load(Relaxed) {
+                    black_box(spin(1_000));
+                }
+            });
+        }
+        let seconds = bare(handle, work);
+        is_over.store(true, Relaxed);
+        seconds
+    })
+}
+
+/// The same of `spin(steps)`.
+pub fn seconds_of(handle: &Handle, others: usize, steps: u32) -> f64 {
+    const TIMES: u32 = 100;
+    bare_beside(handle, others, || (0..TIMES).for_each(|_| _ = black_box(spin(black_box(steps))))) / f64::from(TIMES)
 }
