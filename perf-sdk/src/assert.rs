@@ -104,7 +104,7 @@ impl Seen {
         let mut parts: Vec<(String, i64, i64)> = snapshot::own_scopes()
             .into_iter()
             .map(|scope| {
-                let was = self.before.iter().find(|was| was.path == scope.path).map(|was| was.own).unwrap_or_default();
+                let was = self.before.iter().find(|was| was.node == scope.node).map(|was| was.own).unwrap_or_default();
                 let (blocks, bytes) = figure(&(scope.own - was));
                 (scope.path, blocks, bytes)
             })

@@ -4,6 +4,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
+use super::call;
 use super::dropped;
 use super::lock_wait;
 use super::overhead;
@@ -31,6 +32,12 @@ pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
 pub(crate) fn current() -> Option<&'static ThreadRecord> {
     let slot = Slot::get();
     slot.is_record().then(|| ThreadRecord::of(slot.as_ptr()))
+}
+
+/// The calling thread's record; a new one, or one that another thread has left, where it has none yet.
+pub(crate) fn current_or_new() -> Option<&'static ThreadRecord> {
+    let slot = Slot::get();
+    if slot == Slot::NEW { call::arrive(slot) } else { current() }
 }
 
 /// When recording began, in ticks.

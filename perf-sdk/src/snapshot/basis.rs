@@ -106,6 +106,10 @@ impl Basis {
                 variance,
                 common: single.common + PICKED_READING_NS * others,
             })
+        } else if self.picked_cpu > 0.0 {
+            // Only open ones.
+            let ns = single.ns + self.picked_cpu;
+            Some(Estimate { ns, variance: self.picked_cpu * self.picked_cpu, ..single })
         } else if others == 0.0 {
             (self.single > 0 || self.single_cpu != 0.0).then_some(single)
         } else if self.single > 0 {

@@ -15,15 +15,24 @@ impl Snapshot {
     /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
-        let was = earlier.functions_beside_tree();
-        let before: HashMap<(&str, &str), &Function> =
-            was.iter().map(|f| ((f.module.as_str(), f.name.as_str()), f)).collect();
+        let before: HashMap<(&str, &str), (usize, &Function)> =
+            earlier.functions.iter().enumerate().map(|(at, f)| ((f.module.as_str(), f.name.as_str()), (at, f))).collect();
+        let (now_sums, was_sums) = (self.sums(), earlier.sums());
         let mut functions: Vec<Function> = self
-            .functions_beside_tree()
+            .functions
             .iter()
-            .map(|now| match before.get(&(now.module.as_str(), now.name.as_str())) {
-                Some(before) => now.since(before, earlier.taken_at_unix_ns),
-                None => now.clone(),
+            .enumerate()
+            .map(|(at, now)| {
+                let (mut inclusive, mut exclusive) = now_sums.beside(at, now);
+                let since = match before.get(&(now.module.as_str(), now.name.as_str())) {
+                    Some((at, before)) => {
+                        let was = was_sums.beside(*at, before);
+                        (inclusive, exclusive) = ((inclusive - was.0).clamped(), exclusive - was.1);
+                        now.since(before, earlier.taken_at_unix_ns)
+                    }
+                    None => now.clone(),
+                };
+                Function { inclusive, exclusive, ..since }
             })
             .collect();
         let mut tree = self.tree_since(earlier);
@@ -68,19 +77,22 @@ impl Snapshot {
             (0, _) | (_, 0) => 0,
             (ours, theirs) => ours + theirs,
         };
-        self.functions = self.functions_beside_tree();
+        self.sums().take_from(&mut self.functions);
+        let their_sums = other.sums();
         let mut index: HashMap<(String, String), u32> =
             self.functions.iter().zip(0..).map(|(f, i)| ((f.module.clone(), f.name.clone()), i)).collect();
         let functions: Vec<u32> = other
-            .functions_beside_tree()
+            .functions
             .iter()
-            .map(|theirs| {
+            .enumerate()
+            .map(|(their_at, theirs)| {
                 let next = self.functions.len() as u32;
                 let at = *index.entry((theirs.module.clone(), theirs.name.clone())).or_insert(next);
                 match self.functions.get_mut(at as usize) {
                     Some(ours) => ours.add(theirs),
                     None => self.functions.push(theirs.clone()),
                 }
+                their_sums.take(their_at, &mut self.functions[at as usize]);
                 at
             })
             .collect();
@@ -137,6 +149,10 @@ impl Snapshot {
         }
         self.profiler.add(&other.profiler);
         self.sort_functions();
+    }
+
+    fn sums(&self) -> Sums {
+        Sums::of(self.functions.len(), &self.tree)
     }
 
     fn tree_since(&self, earlier: &Self) -> Vec<CallNode> {
@@ -261,8 +277,6 @@ impl Function {
             wall: self.wall.since(&earlier.wall),
             cpu: histogram(&self.cpu, &earlier.cpu),
             bytes: histogram(&self.bytes, &earlier.bytes),
-            inclusive: (self.inclusive - earlier.inclusive).clamped(),
-            exclusive: self.exclusive - earlier.exclusive,
             future: self.future.map(|now| {
                 let was = earlier.future.unwrap_or_default();
                 FutureTotals {

@@ -8,16 +8,19 @@ use crate::record::{self, Node};
 
 /// One path of callers on one thread.
 pub(crate) struct ScopeTotals {
+    /// Tells it from other paths of the same names.
+    pub(crate) node: *const Node,
     /// Names from the outermost scope on, ` → ` in between.
     pub(crate) path: String,
     /// Without its callees' part, of ended calls.
     pub(crate) own: Totals,
 }
 
-/// Those that the calling thread has been in so far; none where it has no record.
+/// Those that the calling thread has been in so far, and whoever had its record before.
 pub(crate) fn own_scopes() -> Vec<ScopeTotals> {
     memory::uncounted(|| {
-        let Some(record) = record::current() else { return Vec::new() };
+        // With a record from now on: one that it would take later is not empty.
+        let Some(record) = record::current_or_new() else { return Vec::new() };
         // Parents come first.
         let nodes = threads::read(record).nodes;
         let mut scopes: Vec<ScopeTotals> = Vec::with_capacity(nodes.len());
@@ -33,7 +36,7 @@ pub(crate) fn own_scopes() -> Vec<ScopeTotals> {
                 None => name.to_owned(),
             };
             places.insert(reading.node, scopes.len());
-            scopes.push(ScopeTotals { path, own: reading.sums });
+            scopes.push(ScopeTotals { node: reading.node, path, own: reading.sums });
         }
         scopes
     })

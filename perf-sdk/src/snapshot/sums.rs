@@ -1,7 +1,7 @@
 //! A function's figures from its nodes in the tree.
 
 use super::estimate::Errors;
-use super::{CallNode, Function, ROOT, Snapshot, Totals};
+use super::{CallNode, Function, ROOT, Totals};
 
 /// Of each function, inclusive and exclusive; what no caller of the same function holds already.
 pub(super) struct Sums {
@@ -39,19 +39,20 @@ impl Sums {
     }
 
     /// Leaves what functions have besides.
-    fn take_from(&self, functions: &mut [Function]) {
-        for (function, (inclusive, exclusive, _)) in functions.iter_mut().zip(&self.functions) {
-            function.inclusive -= *inclusive;
-            function.exclusive -= *exclusive;
-        }
+    pub(super) fn take_from(&self, functions: &mut [Function]) {
+        functions.iter_mut().enumerate().for_each(|(at, function)| self.take(at, function));
     }
-}
 
-impl Snapshot {
-    /// Functions without what their nodes in the tree add to their sums.
-    pub(super) fn functions_beside_tree(&self) -> Vec<Function> {
-        let mut functions = self.functions.clone();
-        Sums::of(functions.len(), &self.tree).take_from(&mut functions);
-        functions
+    /// The same of one, which is `function` or holds it.
+    pub(super) fn take(&self, at: usize, function: &mut Function) {
+        let (inclusive, exclusive, _) = &self.functions[at];
+        function.inclusive -= *inclusive;
+        function.exclusive -= *exclusive;
+    }
+
+    /// What `function` has besides, inclusive and exclusive.
+    pub(super) fn beside(&self, at: usize, function: &Function) -> (Totals, Totals) {
+        let (inclusive, exclusive, _) = &self.functions[at];
+        (function.inclusive - *inclusive, function.exclusive - *exclusive)
     }
 }

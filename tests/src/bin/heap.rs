@@ -64,6 +64,16 @@ fn assertions() {
         said,
         "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
     );
+    // As tests do that run in parallel: threads that end leave their records to others, with what they did.
+    let on_thread = |work: fn()| std::thread::spawn(work).join();
+    let keeps = || perf_sdk::measure("keeps", || std::mem::forget(black_box(vec![0_u8; 30])));
+    on_thread(|| (0..5).for_each(|_| perf_sdk::measure("another test", || std::mem::forget(black_box(vec![0_u8; 70])))))
+        .unwrap();
+    let failed = std::thread::spawn(move || perf_sdk::assert_no_leak(keeps)).join();
+    assert_eq!(
+        message(failed),
+        "kept 30 bytes in 1 blocks on this thread: allocated 30 bytes in 1, freed 0 in 0\n  keeps: 1 blocks kept, 30 bytes"
+    );
 }
 
 /// jemalloc's own figures follow what the program holds.
