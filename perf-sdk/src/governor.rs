@@ -3,26 +3,28 @@
 use std::io;
 use std::time::Duration;
 
-use crate::background::Background;
+use crate::background::{Background, Pauses};
 use crate::clock::ThreadCpu;
 use crate::headroom;
-use crate::record::{Allowance, Governor, OwnThread};
+use crate::record::{Allowance, Governor, Hot, OwnThread};
 
 /// Between two looks; shorter at first, when nothing is known of the load.
 const INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_INTERVAL: Duration = Duration::from_millis(250);
 const FIRST_LOOKS: u32 = 8;
+/// How often functions are counted that rest.
+const COUNT_EVERY: Duration = Duration::from_millis(125);
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 1_000;
 
 /// Keeps recording within what is allowed until it is dropped.
-pub(crate) fn keep(allowance: Allowance) -> io::Result<Background> {
+pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
     Background::start("perf-sdk-budget", move |pauses| {
         let _own = OwnThread::enter();
-        let mut governor = Governor::new(allowance);
+        let mut governor = Governor::new(allowance, hot);
         let mut pause = FIRST_INTERVAL;
         for look in 1_u32.. {
-            if !pauses.wait(pause) {
+            if !wait(pauses, pause, &mut governor) {
                 break;
             }
             // Not the time that others had the processor.
@@ -35,4 +37,17 @@ pub(crate) fn keep(allowance: Allowance) -> io::Result<Background> {
             pause = interval.max(spent * LOOK_SHARE);
         }
     })
+}
+
+/// Meanwhile functions that rest are counted for a moment, some times.
+fn wait(pauses: &Pauses, pause: Duration, governor: &mut Governor) -> bool {
+    let mut left = pause;
+    while governor.has_resting() && left > COUNT_EVERY {
+        if !pauses.wait(COUNT_EVERY) {
+            return false;
+        }
+        left -= COUNT_EVERY;
+        governor.count_resting();
+    }
+    pauses.wait(left)
 }

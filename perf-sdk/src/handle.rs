@@ -209,11 +209,11 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     if let Some(allowance) = config.budget {
-        let asked = config.named(&["budget", "budget_floor"]);
+        let asked = config.named(&["budget", "budget_floor", "hot"]);
         threads.extend(without.unless_asked(
             "the budget, so that all calls are measured",
             asked,
-            governor::keep(allowance),
+            governor::keep(allowance, config.hot),
         )?);
     }
     #[cfg(feature = "pool")]

@@ -95,6 +95,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "what measuring may cost in a process that does little: the budget is this or its share of the process's CPU time, whichever is more",
     },
     Setting {
+        key: "hot",
+        variable: "PERF_HOT",
+        allowed: "rest or count",
+        default: "rest",
+        meaning: "what is done with a function that is called so often that counting alone takes more than the budget: rest: its calls are estimated from then on; count: they are counted, whatever that takes",
+    },
+    Setting {
         key: "memory",
         variable: "PERF_MEMORY",
         allowed: "a size of at least 1MiB: a number with KiB, MiB or GiB",

@@ -87,6 +87,15 @@ fn a_budget_that_is_not_kept_is_said_on_the_page_and_at_exit() {
 }
 
 #[test]
+fn a_function_that_is_called_too_often_to_be_counted_rests() {
+    let printed = String::from_utf8_lossy(&run(ENDPOINT, "rests", &[]).stderr).into_owned();
+    assert!(
+        printed.contains("counting the calls of next_to_nothing takes") && printed.contains("≈ called too"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn a_full_stderr_hurts_nobody() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     let status = Command::new(ENDPOINT)

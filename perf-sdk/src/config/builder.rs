@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::footprint::DEFAULT_LIMIT_BYTES;
 use crate::leak::Rules;
 use crate::rate::Rate;
-use crate::record::Allowance;
+use crate::record::{Allowance, Hot};
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 use crate::snapshot::Finding;
@@ -153,6 +153,11 @@ impl Builder {
         self.set("budget", share)
     }
 
+    /// What is done with functions that are called so often that counting alone takes more than the budget: `rest`, or `count`.
+    pub fn hot(self, what: impl Into<String>) -> Self {
+        self.set("hot", what)
+    }
+
     /// What measuring may cost in a process that does little, as a percentage of one core such as `0.5%`. The
     /// budget is this or the share of the process's CPU time, whichever is more.
     pub fn budget_floor(self, share: impl Into<String>) -> Self {
@@ -265,6 +270,7 @@ impl Builder {
             enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
             sample: read.parse("sample", values::rules)?.unwrap_or_default(),
             budget: read.budget()?,
+            hot: read.parse("hot", values::hot)?.unwrap_or(Hot::Rest),
             memory_bytes: read.parse("memory", values::memory_bytes)?.unwrap_or(DEFAULT_LIMIT_BYTES),
             heap_bytes: read.parse("heap", values::heap_bytes)?.unwrap_or(DEFAULT_HEAP_BYTES),
             cpu_clock: read.parse("cpu_clock", |text| text.parse().ok())?,

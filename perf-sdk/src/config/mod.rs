@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use crate::clock::Engine;
 use crate::error::Error;
 use crate::leak::Rules;
-use crate::record::{Allowance, Rule};
+use crate::record::{Allowance, Hot, Rule};
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 
@@ -38,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) sample: Vec<Rule>,
     /// `None`: every call is measured.
     pub(crate) budget: Option<Allowance>,
+    pub(crate) hot: Hot,
     pub(crate) memory_bytes: u64,
     /// Bytes from one sample of the live heap to the next; `None`: it is not sampled.
     pub(crate) heap_bytes: Option<u64>,
@@ -121,6 +122,12 @@ impl Config {
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
             ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
+            (
+                "hot",
+                self.hot != other.hot,
+                format!("{:?}", self.hot).to_lowercase(),
+                format!("{:?}", other.hot).to_lowercase(),
+            ),
             ("budget and budget_floor", self.budget != other.budget, budget(self.budget), budget(other.budget)),
             (
                 "memory",

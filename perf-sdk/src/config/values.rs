@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::record::Rule;
+use crate::record::{Hot, Rule};
 
 /// What may be between two samples of the live heap.
 const HEAP_BYTES: std::ops::RangeInclusive<u64> = 1 << 12..=1 << 30;
@@ -26,6 +26,14 @@ pub(super) fn budget(text: &str) -> Option<Option<f64>> {
 pub(super) fn budget_floor(text: &str) -> Option<f64> {
     let percent: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
     (0.0..=100.0).contains(&percent).then_some(percent / 100.0)
+}
+
+pub(super) fn hot(text: &str) -> Option<Hot> {
+    match text {
+        "rest" => Some(Hot::Rest),
+        "count" => Some(Hot::Count),
+        _ => None,
+    }
 }
 
 pub(super) fn memory_bytes(text: &str) -> Option<u64> {

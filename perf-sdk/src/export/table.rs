@@ -15,7 +15,7 @@ struct Column {
 }
 
 const COLUMNS: &[Column] = &[
-    Column { head: "calls", cell: |f| Some(count(f.calls.total() as f64)) },
+    Column { head: "calls", cell: |f| Some(calls(f)) },
     // On how many of them the rest of the line rests.
     Column { head: "measured", cell: |f| (f.samples < f.calls.total()).then(|| count(f.samples as f64)) },
     Column { head: "running", cell: |f| (f.running > 0).then(|| count(f.running as f64)) },
@@ -31,6 +31,10 @@ const COLUMNS: &[Column] = &[
     Column { head: "idle", cell: |f| f.future.map(|future| time(future.idle_ns as f64)) },
     Column { head: "bytes/call", cell: |f| f.bytes.as_ref()?.mean().map(bytes) },
 ];
+
+fn calls(function: &Function) -> String {
+    format!("{}{}", if function.estimated_calls > 0 { "≈" } else { "" }, count(function.calls.total() as f64))
+}
 
 fn quantile(function: &Function, q: f64) -> Option<String> {
     Shown::quantile(function, q).map(marked)
@@ -76,6 +80,9 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     }
     if functions.len() > ROWS {
         writeln!(to, "… and {} more", functions.len() - ROWS)?;
+    }
+    if shown.iter().any(|function| function.estimated_calls > 0) {
+        writeln!(to, "≈ called too often to be counted: its calls are estimated, unless PERF_HOT=count")?;
     }
     if columns.iter().skip(1).flatten().any(|cell| cell.starts_with('~')) {
         writeln!(to, "~ of so few measured calls that it may be off by more than 20 %")?;

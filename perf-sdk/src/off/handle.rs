@@ -65,6 +65,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn hot(self, _what: impl Into<String>) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn budget_floor(self, _share: impl Into<String>) -> Self {
         self
     }

@@ -24,6 +24,7 @@ const WORKING_SET_BYTES: usize = 1 << 20;
 
 static MEASURED: [Site; MANY] = [const { site(Sample::Always) }; MANY];
 static SAMPLED: [Site; MANY] = [const { site(Sample::OneIn(2)) }; MANY];
+static RESTED: Site = site(Sample::Never);
 /// As seldom as a processor does not foresee it.
 static SELDOM: Site = site(Sample::OneIn(SELDOM_RATE));
 static PASSED: [Site; MANY] = [const { site(Sample::Never) }; MANY];
@@ -40,6 +41,7 @@ const fn site(sample: Sample) -> Site {
 /// Whether nobody else's rules hold for it.
 pub(super) fn is_ours(site: &'static Site) -> bool {
     std::ptr::eq(site, &raw const SELDOM)
+        || std::ptr::eq(site, &raw const RESTED)
         || [&MEASURED, &SAMPLED, &PASSED].iter().any(|sites| sites.as_ptr_range().contains(&std::ptr::from_ref(site)))
 }
 
@@ -88,7 +90,9 @@ impl Calibration {
         let [measured, sampled, passed] = [&MEASURED[0], &SAMPLED[0], &PASSED[0]].map(|site| best(site, CALLS));
         // What a call reads when it comes as a surprise: the processor goes the wrong way first, at its end too.
         let (_, seldom) = best(&SELDOM, CALLS / 4 * SELDOM_RATE);
-        let cost = Kinds { all: measured.0, half: sampled.0, none: passed.0 }.cost();
+        RESTED.set_rests(true);
+        let (rested, _) = best(&RESTED, CALLS);
+        let cost = Cost { rested, ..Kinds { all: measured.0, half: sampled.0, none: passed.0 }.cost() };
         let wall = self.record.wall;
         let pair = || {
             let start = wall.ticks();

@@ -241,7 +241,7 @@ impl Call {
     #[inline(always)]
     fn enter_here(&mut self) -> Option<OpenPoll> {
         let site = self.site?;
-        if self.phase == Phase::Done || (self.phase == Phase::New && switch::is_off()) {
+        if self.phase == Phase::Done || (self.phase == Phase::New && (switch::is_off() || site.rests())) {
             return None;
         }
         if self.shared.is_some() {

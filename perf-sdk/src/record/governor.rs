@@ -10,6 +10,7 @@ use super::in_place::{self, Recent};
 use super::overhead::{self, Cost, Tallied};
 use super::own::Own;
 use super::registry::records;
+use super::rest::{Hot, Resting};
 use super::shared::shared_sites;
 use super::switch::Moment;
 use crate::clock;
@@ -62,6 +63,8 @@ pub(crate) struct Governor {
     heap: Allowed,
     /// What sampling the heap took so far.
     heap_ns: u64,
+    hot: Hot,
+    resting: Resting,
     at: Moment,
 }
 
@@ -101,7 +104,7 @@ struct Totals(HashMap<usize, (&'static Site, Counts)>);
 
 impl Governor {
     /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
-    pub(crate) fn new(allowance: Allowance) -> Self {
+    pub(crate) fn new(allowance: Allowance, hot: Hot) -> Self {
         let calibration = memory::uncounted(|| Some((Calibration::new()?, WorkingSet::new())));
         let mut governor = Self {
             allowance,
@@ -113,6 +116,8 @@ impl Governor {
             own: Own::default(),
             heap: Allowed::default(),
             heap_ns: memory::sampling_ns(),
+            hot,
+            resting: Resting::default(),
             at: Moment::default(),
         };
         governor.calibrate();
@@ -128,6 +133,13 @@ impl Governor {
             overhead::found(&calibration.warm().0);
             self.calibrated = calibration.cold(work);
         }
+    }
+
+    /// How many calls there were since the last look, at least one.
+    fn calls_since(&self, totals: &Totals) -> f64 {
+        let before = |site: &usize| self.sites.get(site).map_or(0, |seen| seen.now.calls);
+        let since = |(site, (_, now)): (&usize, &(&'static Site, Counts))| now.calls.saturating_sub(before(site));
+        (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
     }
 
     /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
@@ -152,8 +164,8 @@ impl Governor {
         let mut in_place = in_place::Totals::default();
         records().for_each(|record| in_place.add(&record.in_place()));
         self.in_place.note(in_place);
-        let cost = self.in_place.over(self.calibrated);
         let totals = Totals::read();
+        let cost = self.in_place.over(self.calibrated).dense(spent_ns / self.calls_since(&totals));
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
         let mut governed: Vec<(&'static Site, Load)> = Vec::new();
         let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();
@@ -173,7 +185,8 @@ impl Governor {
             measured_ns += spent_ns;
             if site.is_pinned() {
                 pinned_ns += spent_ns;
-            } else {
+            } else if !site.rests() {
+                // Few of the calls of one that rests are seen: its rate stays.
                 governed.push((site, Load::new(full_ns, tallied.calls / wall_ns * 1e9)));
             }
         }
@@ -191,6 +204,11 @@ impl Governor {
             }
         }
         begin_anew(&changed);
+        if self.hot == Hot::Rest {
+            let counted: Vec<(&'static Site, f64)> =
+                floor_sites.iter().filter(|(site, _)| !site.is_pinned()).copied().collect();
+            self.resting.look(&counted, budget_ns * (1.0 - LEAST_PART), spent_ns, cost.passed);
+        }
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
@@ -207,6 +225,16 @@ impl Governor {
 }
 
 impl Governor {
+    /// Whether [`count_resting`](Self::count_resting) has anything to do.
+    pub(crate) fn has_resting(&self) -> bool {
+        self.resting.is_any()
+    }
+
+    /// Counts for a moment what is called too often to be counted.
+    pub(crate) fn count_resting(&mut self) {
+        self.resting.count();
+    }
+
     /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that
     /// nothing is biased but for the blind spot of `memory::live::hooks::start`.
     fn thin_out_heap(&mut self, allowed_ns: f64) {

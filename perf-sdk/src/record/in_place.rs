@@ -194,6 +194,7 @@ impl Totals {
             sampled: both(Part::BeginSampled, Part::EndSampled)
                 .map_or_else(|| cost.sampled.max(measured), |ns| ns + flush + cost.passed),
             passed: cost.passed,
+            rested: cost.rested,
             polled: both(Part::BeginPoll, Part::EndPoll).unwrap_or(cost.polled),
             poll_passed: both(Part::BeginPollPassed, Part::EndPollPassed).unwrap_or(cost.poll_passed),
         }
@@ -235,7 +236,8 @@ mod tests {
 
     #[test]
     fn what_was_seen_in_place_stands_instead_of_what_was_calibrated() {
-        let calibrated = Cost { measured: 30.0, sampled: 90.0, passed: 5.0, polled: 60.0, poll_passed: 20.0 };
+        let calibrated =
+            Cost { measured: 30.0, sampled: 90.0, passed: 5.0, rested: 1.0, polled: 60.0, poll_passed: 20.0 };
         let seen = totals(&[(Part::Begin, 2_000.0, 20.0), (Part::End, 4_000.0, 20.0), (Part::Flush, 700.0, 70.0)]);
         let cost = seen.over(calibrated);
         assert_eq!((cost.measured, cost.polled), (100.0 + 200.0 + 10.0 + 5.0, 60.0));

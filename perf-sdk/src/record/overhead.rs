@@ -8,11 +8,16 @@ use crate::once::Once;
 
 const REFRESH_NS: u64 = 1_000_000_000;
 
+/// Calls with less between them are as cheap as can be, and those with more as dear.
+const DENSE_NS: f64 = 20.0;
+const SPARSE_NS: f64 = 1_000.0;
+
 static CALIBRATED: Once = Once::new();
 static FOUND: Found = Found {
     measured: AtomicU64::new(0),
     sampled: AtomicU64::new(0),
     passed: AtomicU64::new(0),
+    rested: AtomicU64::new(0),
     usual: AtomicU64::new(0),
     drawn: AtomicU64::new(0),
     pair: AtomicU64::new(0),
@@ -23,6 +28,7 @@ struct Found {
     measured: AtomicU64,
     sampled: AtomicU64,
     passed: AtomicU64,
+    rested: AtomicU64,
     usual: AtomicU64,
     drawn: AtomicU64,
     pair: AtomicU64,
@@ -37,6 +43,8 @@ pub(crate) struct Cost {
     pub(crate) sampled: f64,
     /// Of one that is counted only.
     pub(crate) passed: f64,
+    /// Of one of a function that rests: see `rest`.
+    pub(crate) rested: f64,
     /// Of a poll of a future that is measured.
     pub(crate) polled: f64,
     /// Of a poll of one that is counted only.
@@ -56,6 +64,14 @@ impl Cost {
             (calls.measured * beyond(each), calls.calls * beyond(self.sampled))
         };
         (spent + calls.asked_ns, full + if share > 0.0 { calls.asked_ns / share } else { 0.0 })
+    }
+
+    /// Where there are so many nanoseconds from one call to the next, all threads' CPU time taken together: calls that come one
+    /// upon the other find everything in the nearest caches, and others pay as calibrated among other work.
+    pub(super) fn dense(self, gap_ns: f64) -> Self {
+        let warm = cost().passed.min(self.passed);
+        let coldness = ((gap_ns / DENSE_NS).ln() / (SPARSE_NS / DENSE_NS).ln()).clamp(0.0, 1.0);
+        Self { passed: warm + (self.passed - warm) * coldness, ..self }
     }
 
     /// What counting them costs.
@@ -99,7 +115,13 @@ pub(super) struct OwnPart {
 pub(crate) fn cost() -> Cost {
     calibrate();
     let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
-    Cost { measured: ns(&FOUND.measured), sampled: ns(&FOUND.sampled), passed: ns(&FOUND.passed), ..Cost::default() }
+    Cost {
+        measured: ns(&FOUND.measured),
+        sampled: ns(&FOUND.sampled),
+        passed: ns(&FOUND.passed),
+        rested: ns(&FOUND.rested),
+        ..Cost::default()
+    }
 }
 
 /// What is subtracted from every reading.
@@ -127,8 +149,13 @@ pub(crate) fn refresh() {
 
 /// A later finding.
 pub(super) fn found(cost: &Cost) {
-    for (least, ns) in [(&FOUND.measured, cost.measured), (&FOUND.sampled, cost.sampled), (&FOUND.passed, cost.passed)]
-    {
+    let all = [
+        (&FOUND.measured, cost.measured),
+        (&FOUND.sampled, cost.sampled),
+        (&FOUND.passed, cost.passed),
+        (&FOUND.rested, cost.rested),
+    ];
+    for (least, ns) in all {
         least.fetch_min((ns * 1e3) as u64, Relaxed);
     }
 }
@@ -146,7 +173,7 @@ fn calibrate() {
             FOUND.usual.store(own.usual, Relaxed);
             FOUND.drawn.store(own.drawn, Relaxed);
             FOUND.pair.store(own.pair, Relaxed);
-            [&FOUND.measured, &FOUND.sampled, &FOUND.passed]
+            [&FOUND.measured, &FOUND.sampled, &FOUND.passed, &FOUND.rested]
                 .into_iter()
                 .for_each(|least| least.store(u64::MAX, Relaxed));
             found(&cost);

@@ -10,7 +10,7 @@ use super::lock_wait;
 use super::overhead;
 use super::shared;
 use super::thread::ThreadRecord;
-use super::{account, own};
+use super::{account, own, rest};
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::scope::Slot;
@@ -124,6 +124,7 @@ fn forget_all() {
     overhead::after_fork();
     account::after_fork();
     own::after_fork();
+    rest::after_fork();
     lock_wait::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {

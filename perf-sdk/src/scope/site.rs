@@ -1,7 +1,7 @@
 //! One annotated place in the source.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 
 use super::name;
@@ -84,6 +84,8 @@ pub struct Site {
     options: Options,
     /// How many calls a measured one stands for, and [`PINNED`].
     rate: AtomicU32,
+    /// Whether calls are left alone: they are too many to be counted.
+    rests: AtomicBool,
     label: OnceLock<Label>,
     last_error: Mutex<Option<String>>,
     shared: Shared,
@@ -102,10 +104,21 @@ impl Site {
             source,
             options,
             rate,
+            rests: AtomicBool::new(false),
             label: OnceLock::new(),
             last_error: Mutex::new(None),
             shared: Shared(AtomicPtr::new(ptr::null_mut())),
         }
+    }
+
+    /// Whether calls that begin now are left alone.
+    #[inline(always)]
+    pub(crate) fn rests(&self) -> bool {
+        self.rests.load(Relaxed)
+    }
+
+    pub(crate) fn set_rests(&self, rests: bool) {
+        self.rests.store(rests, Relaxed);
     }
 
     /// How many calls a measured one stands for now; 0: none is measured.

@@ -163,6 +163,14 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
             ),
         };
     }
+    if function.estimated_calls > 0 {
+        let hint = "called too often to be counted: its calls are estimated, unless PERF_HOT=count";
+        let _ = write!(
+            page,
+            " · <span title=\"{hint}\">≈ {} calls estimated</span>",
+            count(function.estimated_calls as f64)
+        );
+    }
     if !bad.is_empty() {
         let text = function.last_error.as_deref().unwrap_or("");
         let between = if function.module.is_empty() && function.one_in == 1 { "" } else { " · " };

@@ -15,8 +15,12 @@ impl Snapshot {
     /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
-        let before: HashMap<(&str, &str), (usize, &Function)> =
-            earlier.functions.iter().enumerate().map(|(at, f)| ((f.module.as_str(), f.name.as_str()), (at, f))).collect();
+        let before: HashMap<(&str, &str), (usize, &Function)> = earlier
+            .functions
+            .iter()
+            .enumerate()
+            .map(|(at, f)| ((f.module.as_str(), f.name.as_str()), (at, f)))
+            .collect();
         let (now_sums, was_sums) = (self.sums(), earlier.sums());
         let mut functions: Vec<Function> = self
             .functions
@@ -273,6 +277,7 @@ impl Function {
                 panic: self.calls.panic.saturating_sub(was.panic),
                 cancelled: self.calls.cancelled.saturating_sub(was.cancelled),
             },
+            estimated_calls: self.estimated_calls.saturating_sub(earlier.estimated_calls),
             samples: self.samples.saturating_sub(earlier.samples),
             wall: self.wall.since(&earlier.wall),
             cpu: histogram(&self.cpu, &earlier.cpu),
@@ -297,6 +302,8 @@ impl Function {
 
     fn add(&mut self, other: &Self) {
         self.calls.add(&other.calls);
+        self.estimated_calls += other.estimated_calls;
+        self.rests |= other.rests;
         self.samples += other.samples;
         self.stack_samples += other.stack_samples;
         self.sampled_cpu_ns += other.sampled_cpu_ns;

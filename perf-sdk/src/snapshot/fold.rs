@@ -24,7 +24,8 @@ const AHEAD: usize = 2;
 pub(crate) fn take() -> Snapshot {
     memory::uncounted(|| {
         record::refresh_cost();
-        let mut fold = Fold { cost: record::cost(), ..Fold::default() };
+        let estimated_calls = record::estimated_calls();
+        let mut fold = Fold { cost: record::cost(), estimated_calls, ..Fold::default() };
         let mut threads = 0;
         for record in record::records() {
             threads += u64::from(record.owner().is_some());
@@ -43,6 +44,8 @@ fn counted(site: &Site, share: f64) -> Counted {
 #[derive(Default)]
 struct Fold {
     cost: Cost,
+    /// By a node's address.
+    estimated_calls: HashMap<usize, u64>,
     by_site: FastMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
@@ -126,7 +129,8 @@ impl Fold {
                 self.detours.push(Detour::default());
             }
             merged.insert(ptr::from_ref(*place), index);
-            let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
+            let estimated = self.estimated_calls.get(&ptr::from_ref(*place).addr()).copied().unwrap_or(0);
+            let mut calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
             let passed = calls.total().saturating_sub(*samples);
             self.measured_calls += samples;
             self.passed_calls += passed;
@@ -134,6 +138,7 @@ impl Fold {
             basis.single_cpu = sums.cpu_ns as f64 - basis.picked_cpu;
             basis.recorder = self.cost.of(*samples, passed, site.rate());
             basis.recorder_within = basis.recorder * *recursions as f64 / calls.total().max(1) as f64;
+            calls.ok += estimated;
             let merged = &mut self.tree[index as usize];
             merged.calls += calls.total();
             merged.samples += samples;
@@ -150,6 +155,8 @@ impl Fold {
             let function = &mut self.functions[function as usize];
             function.samples += samples;
             function.one_in = function.one_in.max(site.rate());
+            function.estimated_calls += estimated;
+            function.rests |= site.rests();
             function.calls.add(&calls);
             if *running > 0 && place.shard().is_none_or(|shard| shard.future().is_none()) {
                 function.running += running;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Live, Totals};
 use crate::histogram::Histogram;
 
-/// Finished calls by outcome: exact counts.
+/// Finished calls by outcome: exact counts, but for [`Function::estimated_calls`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -81,6 +81,13 @@ pub struct Function {
     pub line: u32,
     /// Finished calls by outcome.
     pub calls: Calls,
+    /// Of `calls`, those that were not counted but estimated: the function was called too often to be counted, see the setting
+    /// `hot`. 0: all were counted.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub estimated_calls: u64,
+    /// Whether its calls are estimated now.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub rests: bool,
     /// Finished calls that were measured: all but `calls` is estimated from them.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,

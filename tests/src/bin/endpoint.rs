@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,7 @@ fn main() {
         ("mounted", mounted),
         ("report", report),
         ("over_budget", over_budget),
+        ("rests", rests),
         ("sampling", sampling),
         ("speaks", speaks),
         ("user_metrics", user_metrics),
@@ -790,9 +791,18 @@ fn report() {
     drop(handle);
 }
 
+/// Says that it is over, whatever fails.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// A function that does nothing, all the time: counting its calls takes more than the budget.
 fn over_budget() {
-    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").hot("count").start().expect("a start");
     let address = handle.address().expect("an address");
     let done = AtomicBool::new(false);
     thread::scope(|threads| {
@@ -801,12 +811,55 @@ fn over_budget() {
                 (0..1_000).for_each(|_| perf_sdk::measure("nothing", || ()));
             }
         });
+        let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("leave #[profiled] off nothing"));
         until("the scrape to say for what", || {
             get(address, "/metrics").text().contains("perf_overhead_seconds_total{part=\"counting\"}")
         });
         drop(handle);
-        done.store(true, Relaxed);
+    });
+}
+
+#[perf_sdk::profiled]
+#[inline(never)]
+fn next_to_nothing() {
+    std::hint::black_box(());
+}
+
+/// A function that is called too often to be counted is estimated, until it is called less often.
+fn rests() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    let address = handle.address().expect("an address");
+    let (calls, is_hot, done) = (AtomicU64::new(0), AtomicBool::new(true), AtomicBool::new(false));
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(Relaxed) {
+                if is_hot.load(Relaxed) {
+                    (0..1_000).for_each(|_| next_to_nothing());
+                    calls.fetch_add(1_000, Relaxed);
+                } else {
+                    next_to_nothing();
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+        let seen = || {
+            let snapshot = handle.snapshot();
+            let function = snapshot.functions.into_iter().find(|function| function.name == "next_to_nothing");
+            function.map_or((0, false), |function| (function.calls.total(), function.rests))
+        };
+        let _end = End(&done);
+        until("the page to say so", || get(address, "/").text().contains("calls estimated"));
+        // Many short looks, since others may take the processors in some of them.
+        let from = (seen().0, calls.load(Relaxed), Instant::now());
+        until("some seconds to pass", || from.2.elapsed() > Duration::from_secs(5));
+        let to = (seen().0, calls.load(Relaxed));
+        let (estimated, real) = (to.0 - from.0, to.1 - from.1);
+        println!("{estimated} of {real} calls");
+        // Not optimised, counting takes longer than the recorder knows.
+        assert!((real / 10..real * 3).contains(&estimated), "{estimated} of {real} calls");
+        is_hot.store(false, Relaxed);
+        until("it to be counted again", || !seen().1);
     });
 }
 

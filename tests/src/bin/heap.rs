@@ -67,8 +67,10 @@ fn assertions() {
     // As tests do that run in parallel: threads that end leave their records to others, with what they did.
     let on_thread = |work: fn()| std::thread::spawn(work).join();
     let keeps = || perf_sdk::measure("keeps", || std::mem::forget(black_box(vec![0_u8; 30])));
-    on_thread(|| (0..5).for_each(|_| perf_sdk::measure("another test", || std::mem::forget(black_box(vec![0_u8; 70])))))
-        .unwrap();
+    on_thread(|| {
+        (0..5).for_each(|_| perf_sdk::measure("another test", || std::mem::forget(black_box(vec![0_u8; 70]))))
+    })
+    .unwrap();
     let failed = std::thread::spawn(move || perf_sdk::assert_no_leak(keeps)).join();
     assert_eq!(
         message(failed),

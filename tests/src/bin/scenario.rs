@@ -434,7 +434,7 @@ fn passed_over() {
 
 /// A function called millions of times a second gives way, a slow one does not, and afterwards all is as before.
 fn budget() {
-    let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let handle = perf_sdk::builder().listen("off").report(false).hot("count").start().expect("a start");
     let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
     let one_in = |seen: &perf_sdk::snapshot::Snapshot, name| function(seen, name).one_in;
     thread::scope(|threads| {

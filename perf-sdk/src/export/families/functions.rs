@@ -10,11 +10,19 @@ use crate::snapshot::{Exemplar, Function};
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "function_calls_total",
-        help: "Finished calls by outcome, exact.",
+        help: "Finished calls by outcome; exact, but for function_estimated_calls_total.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
         metrics: calls,
+    },
+    Row {
+        name: "function_estimated_calls_total",
+        help: "Of the finished calls, those that were estimated: the function was called too often to be counted.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_function(source, |f, _| (f.estimated_calls > 0).then_some(f.estimated_calls as f64)),
     },
     Row {
         name: "function_calls_duration_seconds",
