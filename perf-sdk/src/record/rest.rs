@@ -21,8 +21,8 @@ const MOMENT: Duration = Duration::from_micros(500);
 const PATIENCE: u8 = 2;
 /// Who rests is counted again when that takes no more than this part of what is left for it.
 const LITTLE: f64 = 0.25;
-/// A thread that had less CPU time in a moment tells nothing.
-const LEAST_NS: f64 = 50_000.0;
+/// A thread that had less CPU time in moments tells nothing.
+const LEAST_NS: f64 = 5_000.0;
 /// Counting takes no more than the rest of a call's time.
 const LEAST_PART: f64 = 0.1;
 /// Notices at most.
@@ -75,14 +75,19 @@ struct Rest {
 struct Caller {
     record: &'static ThreadRecord,
     nodes: Vec<&'static Node>,
-    /// Of its CPU time, what was seen to the end of the latest moment.
-    cpu_ns: u64,
+    /// Its CPU time when the calls were last estimated.
+    from_ns: u64,
+    /// Of the CPU time since, what was in moments.
+    moments_ns: u64,
+    /// Calls of each node in these.
+    counted: Vec<u64>,
 }
 
 impl Resting {
     /// After a look: what counting took of each site that was awake, in the time that passed, and what it may take together.
     /// `call_ns`: what counting one call takes.
     pub(super) fn look(&mut self, counting: &[(&'static Site, f64)], allowed_ns: f64, spent_ns: f64, call_ns: f64) {
+        let unknown_ns = self.estimate();
         let awake: Vec<(usize, f64)> = counting
             .iter()
             .map(|(site, ns)| (key(site), *ns))
@@ -98,12 +103,9 @@ impl Resting {
             }
         } else if self.over == 0 {
             let left_ns = (allowed_ns - all) * LITTLE;
-            let rare: Vec<usize> = self
-                .sites
-                .iter()
-                .filter(|(_, rest)| rest.estimated * call_ns <= left_ns)
-                .map(|(site, _)| *site)
-                .collect();
+            let unknown_ns = |site: &usize| unknown_ns.get(site).copied().unwrap_or(0.0);
+            let is_rare = |(site, rest): &(&usize, &Rest)| rest.estimated * call_ns + unknown_ns(site) <= left_ns;
+            let rare: Vec<usize> = self.sites.iter().filter(is_rare).map(|(site, _)| *site).collect();
             rare.iter().for_each(|site| self.wake(*site));
         }
         self.sites.values_mut().for_each(|rest| rest.estimated = 0.0);
@@ -112,8 +114,7 @@ impl Resting {
 
     /// Of a share of the CPU time.
     fn rest(&mut self, site: &'static Site, share: f64) {
-        // It is seen how often it is called before it may wake.
-        self.sites.insert(key(site), Rest { site, estimated: f64::INFINITY });
+        self.sites.insert(key(site), Rest { site, estimated: 0.0 });
         RESTING.lock().push(site);
         site.set_rests(true);
         self.noticed += 1;
@@ -134,9 +135,10 @@ impl Resting {
         }
     }
 
+    /// Threads that have begun, and paths that are new.
     fn find_threads(&mut self) {
-        let before: HashMap<usize, u64> =
-            self.threads.drain(..).map(|caller| (ptr::from_ref(caller.record).addr(), caller.cpu_ns)).collect();
+        let mut before: HashMap<usize, Caller> =
+            self.threads.drain(..).map(|caller| (ptr::from_ref(caller.record).addr(), caller)).collect();
         if self.sites.is_empty() {
             return;
         }
@@ -144,10 +146,15 @@ impl Resting {
             let is_resting = |node: &&Node| node.site().is_some_and(|site| self.sites.contains_key(&key(site)));
             let nodes: Vec<&'static Node> =
                 std::iter::successors(record.newest_node(), |node| node.older()).filter(is_resting).collect();
-            let Some(now) = cpu_ns(record).filter(|_| !nodes.is_empty()) else { continue };
+            let Some(now_ns) = cpu_ns(record).filter(|_| !nodes.is_empty()) else { continue };
+            let known = before.remove(&ptr::from_ref(record).addr());
             // Another thread may have the record now.
-            let known = before.get(&ptr::from_ref(record).addr()).copied().filter(|known| *known <= now);
-            self.threads.push(Caller { record, nodes, cpu_ns: known.unwrap_or(now) });
+            self.threads.push(
+                match known.filter(|known| known.nodes.len() == nodes.len() && known.from_ns <= now_ns) {
+                    Some(known) => known,
+                    None => Caller { record, counted: vec![0; nodes.len()], nodes, from_ns: now_ns, moments_ns: 0 },
+                },
+            );
         }
     }
 
@@ -156,7 +163,7 @@ impl Resting {
         !self.sites.is_empty()
     }
 
-    /// Counts their calls for a moment, and takes it that threads called them as often in the CPU time since the last one.
+    /// Counts their calls for a moment.
     pub(super) fn count(&mut self) {
         let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<u64>)> {
             let calls = |node: &&Node| node.outcomes().iter().sum::<u64>();
@@ -167,27 +174,46 @@ impl Resting {
         thread::sleep(MOMENT);
         self.sites.values().for_each(|rest| rest.site.set_rests(true));
         let after = now(&self.threads);
+        for ((caller, before), after) in self.threads.iter_mut().zip(before).zip(after) {
+            let (Some(from_ns), Some(to_ns)) = (before.0, after.0) else { continue };
+            caller.moments_ns += to_ns.saturating_sub(from_ns);
+            for ((sum, before), after) in caller.counted.iter_mut().zip(before.1).zip(after.1) {
+                *sum += after.saturating_sub(before);
+            }
+        }
+    }
+
+    /// Takes it that threads called them as often in the rest of their CPU time as in its moments. By site, the CPU time of
+    /// threads of which too little was seen to tell.
+    fn estimate(&mut self) -> HashMap<usize, f64> {
+        let mut unknown = HashMap::new();
         let cost = overhead::cost();
         let call_ns = (cost.passed - cost.rested).max(0.0);
         let mut estimated = ESTIMATED.lock();
         let estimated = estimated.get_or_insert_default();
-        for ((caller, before), after) in self.threads.iter_mut().zip(before).zip(after) {
-            let (Some(from_ns), Some(to_ns)) = (before.0, after.0) else { continue };
-            let counted: Vec<u64> =
-                after.1.iter().zip(&before.1).map(|(after, before)| after.saturating_sub(*before)).collect();
-            let Some(moment_ns) = uncounted_ns(to_ns.saturating_sub(from_ns), counted.iter().sum(), call_ns) else {
+        for caller in &mut self.threads {
+            let Some(now_ns) = cpu_ns(caller.record) else { continue };
+            let since_ns = now_ns.saturating_sub(caller.from_ns);
+            let site = |node: &Node| node.site().map(key);
+            let Some(moments_ns) = uncounted_ns(caller.moments_ns, caller.counted.iter().sum(), call_ns) else {
+                for site in caller.nodes.iter().filter_map(|node| site(node)) {
+                    *unknown.entry(site).or_default() += since_ns as f64;
+                }
                 continue;
             };
-            let times = from_ns.saturating_sub(caller.cpu_ns) as f64 / moment_ns;
-            caller.cpu_ns = to_ns;
-            for (node, counted) in caller.nodes.iter().zip(counted).filter(|(_, counted)| *counted > 0) {
-                let calls = counted as f64 * times;
-                *estimated.entry(ptr::from_ref(*node).addr()).or_default() += calls;
-                if let Some(rest) = node.site().and_then(|site| self.sites.get_mut(&key(site))) {
+            let times = since_ns.saturating_sub(caller.moments_ns) as f64 / moments_ns;
+            for (node, counted) in caller.nodes.iter().zip(&mut caller.counted) {
+                let calls = std::mem::take(counted) as f64 * times;
+                if calls > 0.0 {
+                    *estimated.entry(ptr::from_ref(*node).addr()).or_default() += calls;
+                }
+                if let Some(rest) = site(node).and_then(|site| self.sites.get_mut(&site)) {
                     rest.estimated += calls;
                 }
             }
+            (caller.from_ns, caller.moments_ns) = (now_ns, 0);
         }
+        unknown
     }
 }
 
@@ -245,6 +271,6 @@ mod tests {
         assert_eq!(uncounted_ns(400_000, 100_000, 2.5), Some(150_000.0));
         assert_eq!(uncounted_ns(400_000, 0, 2.5), Some(400_000.0));
         assert_eq!(uncounted_ns(400_000, 1_000_000, 2.5), Some(40_000.0));
-        assert_eq!(uncounted_ns(20_000, 1, 2.5), None);
+        assert_eq!(uncounted_ns(2_000, 1, 2.5), None);
     }
 }
