@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::safe;
-use crate::snapshot::{Function, Shown, Snapshot};
+use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS};
 use crate::units::{bytes, count, time};
 
 /// Rows printed at most.
@@ -82,10 +82,10 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "… and {} more", functions.len() - ROWS)?;
     }
     if shown.iter().any(|function| function.estimated_calls > 0) {
-        writeln!(to, "≈ called too often to be counted: its calls are estimated, unless PERF_HOT=count")?;
+        writeln!(to, "≈ {ESTIMATED_SAYS}")?;
     }
     if columns.iter().skip(1).flatten().any(|cell| cell.starts_with('~')) {
-        writeln!(to, "~ of so few measured calls that it may be off by more than 20 %")?;
+        writeln!(to, "~ {WEAK_SAYS}")?;
     }
     if let Some(said) = snapshot.profiler.over_budget() {
         writeln!(to, "{}", safe::line(&said))?;

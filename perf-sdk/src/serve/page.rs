@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::accounts_part;
 use super::html::{self, escape, percent};
-use crate::snapshot::{Function, Shown, Snapshot, Verdict};
+use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
 use crate::units::{bytes, count, time};
 
 /// A column: head, the number to sort by, and the cell's text.
@@ -21,12 +21,7 @@ fn exact(value: f64) -> Shown {
 }
 
 const COLUMNS: &[Column] = &[
-    Column {
-        head: "calls",
-        hint: "finished calls, exact",
-        value: |f| Some(exact(f.calls.total() as f64)),
-        show: count,
-    },
+    Column { head: "calls", hint: "finished calls", value: |f| Some(exact(f.calls.total() as f64)), show: count },
     Column { head: "running", hint: "calls running now", value: |f| Some(exact(f.running as f64)), show: count },
     Column { head: "p50", hint: "median duration", value: |f| Shown::quantile(f, 0.5), show: time },
     Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| Shown::quantile(f, 0.95), show: time },
@@ -45,8 +40,6 @@ const COLUMNS: &[Column] = &[
         show: time,
     },
 ];
-
-const WEAK: &str = "of so few measured calls that it may be off by more than 20 %";
 
 const BYTES: Column = Column {
     head: "bytes/call",
@@ -136,6 +129,37 @@ fn table(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</tbody></table></div>");
 }
 
+/// What stands below a function's name.
+fn remarks(function: &Function) -> Vec<String> {
+    let mut all = Vec::new();
+    if !function.module.is_empty() {
+        all.push(escape(&function.module).to_string());
+    }
+    match function.one_in {
+        0 => all.push("counted only".to_owned()),
+        1 => {}
+        n => all.push(format!(
+            "<span title=\"one call in {n} is measured and stands for all of them; {} calls were measured\">1 in {n} measured</span>",
+            count(function.samples as f64),
+        )),
+    }
+    if function.estimated_calls > 0 {
+        let estimated = count(function.estimated_calls as f64);
+        all.push(format!("<span title=\"{ESTIMATED_SAYS}\">≈ {estimated} calls estimated</span>"));
+    }
+    let calls = function.calls;
+    let bad: Vec<String> = [(calls.error, "errors"), (calls.panic, "panics"), (calls.cancelled, "cancelled")]
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{} {what}", count(*n as f64)))
+        .collect();
+    if !bad.is_empty() {
+        let text = function.last_error.as_deref().unwrap_or("");
+        all.push(format!("<span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", ")));
+    }
+    all
+}
+
 fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item = &'a Column>, all_self: f64) {
     let name = escape(&function.name);
     let _ = write!(page, "<tr><td data-v=\"{name}\">");
@@ -144,45 +168,15 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
     } else {
         page.push_str(&name);
     }
-    let _ = write!(page, "<small title=\"{}:{}\">{}", escape(&function.file), function.line, escape(&function.module));
-    let calls = function.calls;
-    let bad: Vec<String> = [(calls.error, "errors"), (calls.panic, "panics"), (calls.cancelled, "cancelled")]
-        .iter()
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{} {what}", count(*n as f64)))
-        .collect();
-    if function.one_in != 1 {
-        let between = if function.module.is_empty() { "" } else { " · " };
-        let _ = match function.one_in {
-            0 => write!(page, "{between}counted only"),
-            n => write!(
-                page,
-                "{between}<span title=\"one call in {n} is measured and stands for all of them; counts are exact; {} calls were \
-                 measured\">1 in {n} measured</span>",
-                count(function.samples as f64),
-            ),
-        };
-    }
-    if function.estimated_calls > 0 {
-        let hint = "called too often to be counted: its calls are estimated, unless PERF_HOT=count";
-        let _ = write!(
-            page,
-            " · <span title=\"{hint}\">≈ {} calls estimated</span>",
-            count(function.estimated_calls as f64)
-        );
-    }
-    if !bad.is_empty() {
-        let text = function.last_error.as_deref().unwrap_or("");
-        let between = if function.module.is_empty() && function.one_in == 1 { "" } else { " · " };
-        let _ = write!(page, "{between}<span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", "));
-    }
+    let _ = write!(page, "<small title=\"{}:{}\">", escape(&function.file), function.line);
+    page.push_str(&remarks(function).join(" · "));
     page.push_str("</small></td>");
     for column in columns {
         match (column.value)(function) {
             Some(Shown { ns: value, is_weak }) => {
                 let text = (column.show)(value);
                 let _ = match is_weak {
-                    true => write!(page, "<td class=\"weak\" title=\"{WEAK}\" data-v=\"{value}\">~{text}"),
+                    true => write!(page, "<td class=\"weak\" title=\"{WEAK_SAYS}\" data-v=\"{value}\">~{text}"),
                     false => write!(page, "<td data-v=\"{value}\">{text}"),
                 };
                 if column.head == "self" && all_self > 0.0 {

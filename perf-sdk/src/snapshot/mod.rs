@@ -93,7 +93,7 @@ pub use locks::{LockContention, Locks};
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub use profiler::{Budget, Counted, Dropped, Profiler};
 pub use quantile::Quantile;
-pub(crate) use shown::Shown;
+pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};

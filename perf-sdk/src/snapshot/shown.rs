@@ -5,6 +5,13 @@ use super::Function;
 /// A standard error of more than this part makes a figure weak.
 const WEAK: f64 = 0.2;
 
+/// What `~` before a figure says.
+pub(crate) const WEAK_SAYS: &str =
+    "may be off by more than 20 %: few calls were measured, or they are shorter than can be told";
+/// What `≈` before a number of calls says.
+pub(crate) const ESTIMATED_SAYS: &str =
+    "called too often to be counted: its calls are estimated, unless PERF_HOT=count";
+
 /// A time, nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shown {

@@ -846,14 +846,21 @@ fn rests() {
         let seen = || {
             let snapshot = handle.snapshot();
             let function = snapshot.functions.into_iter().find(|function| function.name == "next_to_nothing");
-            function.map_or((0, false), |function| (function.calls.total(), function.rests))
+            function.map_or((0, false), |function| (function.estimated_calls, function.rests))
         };
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("calls estimated"));
-        // Many short looks, since others may take the processors in some of them.
-        let from = (seen().0, calls.load(Relaxed), Instant::now());
-        until("some seconds to pass", || from.2.elapsed() > Duration::from_secs(5));
-        let to = (seen().0, calls.load(Relaxed));
+        // From one estimate to the sixth after it: each is of many short moments, since others may take the processors in some.
+        let next = |before: u64| {
+            let mut latest = before;
+            until("the next estimate", || {
+                latest = seen().0;
+                latest != before
+            });
+            (latest, calls.load(Relaxed))
+        };
+        let from = next(seen().0);
+        let to = (0..6).fold(from, |(latest, _), _| next(latest));
         let (estimated, real) = (to.0 - from.0, to.1 - from.1);
         println!("{estimated} of {real} calls");
         // Not optimised, counting takes longer than the recorder knows.
