@@ -126,7 +126,7 @@ fn every_window_is_ingested_once() {
         assert_eq!(request.header("content-type"), Some("application/octet-stream"));
         assert_eq!(request.header("content-encoding"), None);
         let profile = Profile::read(&request.body);
-        if !(profile.is_empty() && is_first) {
+        if !profile.is_empty() || !is_first {
             profile.assert_collectable(&request.path);
         }
     }
@@ -191,7 +191,7 @@ fn the_servers_own_protocol_is_spoken_too() {
             panic!("{labels:?}")
         };
         let profile = Profile::read(&sample.profile);
-        if !(profile.is_empty() && !metrics.iter().any(|seen| seen == metric)) {
+        if !profile.is_empty() || metrics.iter().any(|seen| seen == metric) {
             profile.assert_collectable(metric);
         }
         let kind = if metric == "process_cpu" { ("cpu", "nanoseconds") } else { ("inuse_space", "bytes") };
