@@ -3,6 +3,7 @@
 use std::ptr;
 use std::thread;
 
+use super::absence::{note_absence, note_asked, note_switch};
 use super::dropped::{self, Reason};
 use super::exemplar;
 use super::node::Node;
@@ -10,10 +11,11 @@ use super::place::Place;
 use super::registry;
 use super::ring::Finished;
 use super::shared::SharedSite;
+use super::spread;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
 use super::usual::on_cpu;
-use crate::clock::{self, Absence, ThreadCpu};
+use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
@@ -199,52 +201,6 @@ pub(super) fn push(
     record.set_top(node);
     record.stack.set_depth(depth);
     Some(Place::frame(depth, serial))
-}
-
-/// The thread has left the CPU, maybe, since it came to be in `node`, which is counted only: how long. The slot is BUSY.
-#[inline]
-pub(super) fn note_switch(record: &'static ThreadRecord, node: &'static Node) {
-    if clock::may_have_left() {
-        anchor(record, node);
-    }
-}
-
-/// The same before a call begins; the slot holds the record.
-#[cold]
-#[inline(never)]
-pub(super) fn note_return(record: &'static ThreadRecord) {
-    Slot::BUSY.set();
-    anchor(record, record.top());
-    leave_busy(record);
-}
-
-#[cold]
-#[inline(never)]
-fn anchor(record: &'static ThreadRecord, node: &'static Node) {
-    record.cpu().note_switch(record.wall);
-    note_asked(record, node);
-    note_absence(record, node, node);
-}
-
-/// What a new anchor of the CPU clock told, if there was one: how long the thread was off the CPU in `node`, and then in `next`.
-#[inline]
-pub(super) fn note_absence(record: &'static ThreadRecord, node: &'static Node, next: &'static Node) {
-    let absence = record.cpu().take_absence();
-    if absence != Absence::default() {
-        node.absent.add(absence.before as u64);
-        next.absent.add(absence.after as u64);
-    }
-    record.note_cpu_offset();
-}
-
-/// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to know.
-pub(super) fn note_asked(record: &'static ThreadRecord, node: &'static Node) {
-    let ticks = record.cpu().take_asked();
-    if ticks > 0
-        && let Some(shard) = node.shard()
-    {
-        shard.asked.add(ticks);
-    }
 }
 
 /// The call at `place`, if it is the one that is open there, began so many ticks later.
@@ -434,7 +390,7 @@ impl Measured {
             if recurs {
                 node.count_recursion();
             }
-            count_spread(record, node, if recurs { 0 } else { self.cpu }, self.cpu_weight);
+            spread::count(record, node, if recurs { 0 } else { self.cpu }, self.cpu_weight);
             if record.cpu_sampled() {
                 shard.note_duration(self.wall);
             }
@@ -452,29 +408,13 @@ impl Measured {
     /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
     /// call counts.
     pub(super) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
-        if !ptr::eq(self.below, node) && self.weight > 0 && add_spread(record, node, self.cpu, self.cpu_weight) {
+        if !ptr::eq(self.below, node) && self.weight > 0 && spread::add_part(record, node, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);
             node.sums.cpu.add_signed(self.cpu, self.cpu_weight);
             if let Some(tallies) = &self.tallies {
                 node.sums.add_tallies(tallies, self.weight);
             }
         }
-    }
-}
-
-/// A part of a call that stands for so many: see [`Spread`](super::spread::Spread). False: there is no memory to remember it.
-#[inline]
-pub(super) fn add_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
-    cpu_weight == 1 || node.spread_or_new(&record.arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
-}
-
-/// The call as a whole.
-#[inline]
-pub(super) fn count_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) {
-    if cpu_weight != 1
-        && let Some(spread) = node.spread_or_new(&record.arena)
-    {
-        spread.count(cpu, cpu_weight);
     }
 }
 

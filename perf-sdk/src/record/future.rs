@@ -7,6 +7,7 @@ use std::thread;
 
 use pin_project_lite::pin_project;
 
+use super::absence;
 use super::call::{self, leave_busy, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
@@ -15,6 +16,7 @@ use super::node::Node;
 use super::place::Place;
 use super::ring::Finished;
 use super::shared::SharedSite;
+use super::spread;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
@@ -261,7 +263,7 @@ impl Call {
             // PERF: one that is only counted moves the scope there and back, as a call does. Not where another scope polls than the one that
             // polled first: readers find the callers of what has no frame by its place in the tree.
             if self.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
-                call::note_switch(record, top);
+                absence::note_switch(record, top);
                 record.set_top(node);
                 return Some(OpenPoll { record, place: Place::passed(top), is_timed: false });
             }
@@ -384,7 +386,7 @@ impl Call {
         let Some((_, node)) = self.here else { return };
         Slot::BUSY.set();
         if std::ptr::eq(record.top(), node) || call::repair(record, node) {
-            call::note_switch(record, node);
+            absence::note_switch(record, node);
             record.set_top(below);
         }
         if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
@@ -410,7 +412,7 @@ impl Call {
             return;
         }
         node.count_sample();
-        call::count_spread(record, node, self.cpu, self.cpu_weight * self.weight);
+        spread::count(record, node, self.cpu, self.cpu_weight * self.weight);
         if record.cpu_sampled() {
             shard.note_duration(self.busy);
         }

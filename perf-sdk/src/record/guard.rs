@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use super::absence;
 use super::call::{self, leave_busy};
 use super::in_place::Part;
 use super::node::Node;
@@ -81,8 +82,8 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     record.rehearsals.add(1);
     // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
     let _ = record.cpu().enter(record.wall);
-    call::note_asked(record, due);
-    call::note_absence(record, top, top);
+    absence::note_asked(record, due);
+    absence::note_absence(record, top, top);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));
     leave_busy(record);
     if let Some(place) = place {
@@ -123,7 +124,7 @@ fn begin(site: &'static Site) -> Guard {
     if slot.is_record() {
         let record = ThreadRecord::of(slot.as_ptr());
         if clock::may_have_left() {
-            call::note_return(record);
+            absence::note_return(record);
             // Otherwise this thread's clock does not tell.
             if !clock::may_have_left() {
                 return enter(site);

@@ -1,5 +1,6 @@
 //! The hot path: what a profiled call records, and where.
 
+mod absence;
 mod account;
 mod arena;
 mod block;

@@ -5,12 +5,12 @@
 
 use std::ptr;
 
-use super::call;
 use super::exemplar;
 use super::node::Node;
 use super::place::Place;
 use super::ring::Finished;
 use super::shard::SiteShard;
+use super::spread;
 use super::stack::Frame;
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
@@ -115,8 +115,8 @@ fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) 
 /// False: there is no memory to remember that the call stands for others.
 #[inline(never)]
 fn note_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
-    call::count_spread(record, node, cpu, cpu_weight);
-    call::add_spread(record, node, cpu, cpu_weight)
+    spread::count(record, node, cpu, cpu_weight);
+    spread::add_part(record, node, cpu, cpu_weight)
 }
 
 #[inline(never)]
