@@ -5,10 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::dropped::{self, Reason};
 use crate::memory;
-use crate::scope::Site;
-
-/// Longest text kept.
-const MAX_BYTES: usize = 256;
+use crate::scope::{MAX_ERROR_BYTES as MAX_BYTES, Site};
 
 /// Text that stops at a limit, at a character's boundary.
 struct Limited {
@@ -39,7 +36,7 @@ pub(crate) fn note_error(site: &'static Site, error: &dyn Display) {
             // An error here only says that the limit was reached.
             let _ = write!(limited, "{error}");
         }));
-        shown.is_ok() && site.set_last_error(&limited.text)
+        shown.is_ok() && site.last_error().keep(&limited.text)
     });
     if !kept {
         dropped::count(Reason::ErrorText);

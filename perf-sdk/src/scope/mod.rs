@@ -6,6 +6,7 @@ mod chains;
 mod current;
 mod intern;
 mod labels;
+mod last_text;
 mod name;
 #[cfg(feature = "stacks")]
 mod newcomers;
@@ -18,6 +19,7 @@ pub(crate) use current::set_walk;
 pub(crate) use current::{Path, Scopes, Slot};
 pub(crate) use intern::intern;
 pub(crate) use labels::{LabelSet, MAX_LABELS, extend};
+pub(crate) use last_text::MAX_BYTES as MAX_ERROR_BYTES;
 #[cfg(feature = "stacks")]
 pub(crate) use newcomers::{announce, listen};
 pub(crate) use span::SpanIds;

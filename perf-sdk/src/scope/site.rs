@@ -1,9 +1,10 @@
 //! One annotated place in the source.
 
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
-use std::sync::{Mutex, OnceLock};
 
+use super::last_text::LastText;
 use super::name;
 use crate::rate::Rate;
 
@@ -87,7 +88,7 @@ pub struct Site {
     /// Whether calls are left alone: they are too many to be counted.
     rests: AtomicBool,
     label: OnceLock<Label>,
-    last_error: Mutex<Option<String>>,
+    last_error: LastText,
     shared: Shared,
 }
 
@@ -106,7 +107,7 @@ impl Site {
             rate,
             rests: AtomicBool::new(false),
             label: OnceLock::new(),
-            last_error: Mutex::new(None),
+            last_error: LastText::new(),
             shared: Shared(AtomicPtr::new(ptr::null_mut())),
         }
     }
@@ -180,20 +181,8 @@ impl Site {
         })
     }
 
-    /// Keeps `text` as the last error, unless another thread does so at this moment.
-    pub(crate) fn set_last_error(&self, text: &str) -> bool {
-        match self.last_error.try_lock() {
-            Ok(mut slot) => {
-                let slot = slot.get_or_insert_with(String::new);
-                slot.clear();
-                slot.push_str(text);
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    pub(crate) fn last_error(&self) -> Option<String> {
-        self.last_error.try_lock().ok().and_then(|slot| slot.clone())
+    /// The text of the last error, where the attribute asks for it.
+    pub(crate) fn last_error(&self) -> &LastText {
+        &self.last_error
     }
 }

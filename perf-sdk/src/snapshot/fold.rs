@@ -185,7 +185,7 @@ impl Fold {
         if let Some(exemplars) = shard.exemplars() {
             super::exemplars::merge(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
         }
-        if let Some(text) = shard.site.last_error() {
+        if let Some(text) = shard.site.last_error().get() {
             function.last_error = Some(text);
         }
     }
