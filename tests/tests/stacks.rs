@@ -84,6 +84,12 @@ fn pending_signals() {
     print!("{}", String::from_utf8_lossy(&run(STACKS, "pending_signals", &[]).stdout));
 }
 
+/// Sampling was off for good.
+#[test]
+fn timers_that_are_all_in_use_at_the_start() {
+    run(STACKS, "no_pending_signals", &[]);
+}
+
 #[test]
 fn many_threads() {
     let _alone = alone();

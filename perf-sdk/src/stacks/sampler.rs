@@ -10,7 +10,7 @@ use super::lent;
 use super::linux::{self, Installed, Map};
 use super::ring::Sample;
 use super::seen::Seen;
-use super::signalled::{Signals, is_usable};
+use super::signalled::{Signals, is_short_of_timers, is_usable};
 use super::slot::{self, Slot};
 use super::table::{Resolve, Table};
 use super::threads::Threads;
@@ -83,8 +83,13 @@ impl Sampler {
             Installed::Taken => return Err(Unavailable::Taken),
             Installed::Refused => return Err(Unavailable::Refused),
         }
-        let usable = |engine: &Engine| rules.engine.is_none_or(|wanted| wanted == *engine) && is_usable(*engine);
-        let engines: Vec<Engine> = Engine::ALL.into_iter().filter(usable).collect();
+        let wanted = |engine: &Engine| rules.engine.is_none_or(|wanted| wanted == *engine);
+        let mut engines: Vec<Engine> =
+            Engine::ALL.into_iter().filter(wanted).filter(|engine| is_usable(*engine)).collect();
+        if engines.is_empty() && wanted(&Engine::Timer) && is_short_of_timers() {
+            // All threads are refused until there are some again.
+            engines.push(Engine::Timer);
+        }
         let engine = *engines.first().ok_or(Unavailable::Refused)?;
         let mut sampler = Self {
             host,

@@ -148,9 +148,16 @@ impl Drop for Signalled {
     }
 }
 
+const LONG_NS: u64 = 1_000_000_000_000;
+
+/// Whether timers are refused only because this user has as many of them, and of pending signals, as the limit allows:
+/// others may end.
+pub(super) fn is_short_of_timers() -> bool {
+    Timer::start(clock::thread_id(), 0, LONG_NS, LONG_NS).is_err_and(|error| error == libc::EAGAIN)
+}
+
 /// Whether this thread could be signalled so.
 pub(super) fn is_usable(engine: Engine) -> bool {
-    const LONG_NS: u64 = 1_000_000_000_000;
     let thread = clock::thread_id();
     match engine {
         // Found by thread, which in a library that was loaded would take memory in the handler.

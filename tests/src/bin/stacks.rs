@@ -41,6 +41,7 @@ fn main() {
         ("taken_signal", taken_signal),
         ("taken_over", taken_over),
         ("pending_signals", pending_signals),
+        ("no_pending_signals", no_pending_signals),
         ("descriptors", descriptors),
         ("seccomp_events", seccomp::seccomp_events),
         ("seccomp_timers", seccomp::seccomp_timers),
@@ -432,7 +433,12 @@ fn taken_over() {
 }
 
 fn limit(resource: libc::__rlimit_resource_t, most: u64) {
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: most };
+    limit_for_now(resource, most, most);
+}
+
+/// `hard` is what it may be raised to again.
+fn limit_for_now(resource: libc::__rlimit_resource_t, most: u64, hard: u64) {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: hard };
     // SAFETY: a valid limit.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
 }
@@ -466,6 +472,19 @@ fn pending_signals() {
     });
     assert!(profile.refused >= 36 && profile.samples > 0, "{} refused, {} samples", profile.refused, profile.samples);
     assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());
+}
+
+/// Other processes of this user have all the timers that the limit allows, and end.
+fn no_pending_signals() {
+    const ENOUGH: u64 = 10_000;
+    limit_for_now(libc::RLIMIT_SIGPENDING, 0, ENOUGH);
+    let handle = builder().stacks("cpu-timer").start().unwrap();
+    until("threads to be counted", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused > 0));
+    limit_for_now(libc::RLIMIT_SIGPENDING, ENOUGH, ENOUGH);
+    until("samples", || {
+        burn(Duration::from_millis(100));
+        handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 0)
+    });
 }
 
 /// The engine of events keeps no descriptor.
