@@ -7,7 +7,7 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, Path, Token};
 
 /// What an unknown option is answered with.
-const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `cpu = false`, `alloc = false`, \
+const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `hot = rest | count`, `cpu = false`, `alloc = false`, \
     `bounded = bytes`, `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
 
 /// The most calls that a measured one may stand for.
@@ -32,11 +32,19 @@ pub(crate) enum Sample {
     OneIn(u32),
 }
 
+/// What is done where counting the calls takes more than the budget.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hot {
+    Rest,
+    Count,
+}
+
 #[derive(Clone, Default)]
 pub(crate) struct Options {
     pub(crate) name: Option<Given<Expr>>,
     pub(crate) skip: Option<Given<()>>,
     pub(crate) sample: Option<Given<Sample>>,
+    pub(crate) hot: Option<Given<Hot>>,
     pub(crate) cpu: Option<Given<bool>>,
     pub(crate) alloc: Option<Given<bool>>,
     pub(crate) bounded: Option<Given<Expr>>,
@@ -89,6 +97,9 @@ impl Options {
             }
             "skip" => put(&mut self.skip, key, ()),
             "sample" => set(&mut self.sample, key, input, parse_sample),
+            "hot" => set(&mut self.hot, key, input, |input| {
+                choice(input, "`hot` takes `rest` or `count`", &[("rest", Hot::Rest), ("count", Hot::Count)])
+            }),
             "cpu" => set(&mut self.cpu, key, input, |input| flag(input, "`cpu` takes `false` or `true`")),
             "alloc" => set(&mut self.alloc, key, input, |input| flag(input, "`alloc` takes `false` or `true`")),
             "bounded" => set(&mut self.bounded, key, input, parse_bytes),
@@ -121,6 +132,7 @@ impl Options {
             }
         }
         take(&mut self.sample, outer.sample);
+        take(&mut self.hot, outer.hot);
         take(&mut self.cpu, outer.cpu);
         take(&mut self.alloc, outer.alloc);
         take(&mut self.error, outer.error);
@@ -138,11 +150,15 @@ impl Options {
                 quote!(sample = #rate,)
             }
         });
+        let hot = self.hot.as_ref().map(|given| match given.value {
+            Hot::Rest => quote!(hot = rest,),
+            Hot::Count => quote!(hot = count,),
+        });
         let cpu = self.cpu.as_ref().map(|Given { value, .. }| quote!(cpu = #value,));
         let alloc = self.alloc.as_ref().map(|Given { value, .. }| quote!(alloc = #value,));
         let error = self.error.as_ref().map(|_| quote!(error = display,));
         let krate = self.krate.as_ref().map(|Given { value, .. }| quote!(crate = #value,));
-        quote!(#inherited(#sample #cpu #alloc #error #krate))
+        quote!(#inherited(#sample #hot #cpu #alloc #error #krate))
     }
 }
 

@@ -5,7 +5,7 @@ use quote::quote_spanned;
 use syn::Ident;
 use syn::ext::IdentExt as _;
 
-use crate::attr::{Options, Sample};
+use crate::attr::{Hot, Options, Sample};
 
 /// The only place that generated code names.
 pub(crate) fn private(options: &Options) -> TokenStream {
@@ -54,7 +54,8 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
     let cpu = options.cpu.as_ref().is_none_or(|given| given.value);
     let alloc = options.alloc.as_ref().is_none_or(|given| given.value);
     let sample = options.sample.as_ref().map(|given| given.value);
-    if cpu && alloc && sample.is_none() && options.bounded.is_none() {
+    let hot = options.hot.as_ref().map(|given| given.value);
+    if cpu && alloc && sample.is_none() && hot.is_none() && options.bounded.is_none() {
         return quote_spanned!(span=> #private::Options::DEFAULT);
     }
     let sample = match sample {
@@ -62,6 +63,11 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
         Some(Sample::Always) => quote_spanned!(span=> Always),
         Some(Sample::Never) => quote_spanned!(span=> Never),
         Some(Sample::OneIn(n)) => quote_spanned!(span=> OneIn(#n)),
+    };
+    let hot = match hot {
+        None => quote_spanned!(span=> #private::None),
+        Some(Hot::Rest) => quote_spanned!(span=> #private::Some(#private::Hot::Rest)),
+        Some(Hot::Count) => quote_spanned!(span=> #private::Some(#private::Hot::Count)),
     };
     let bounded = match &options.bounded {
         None => quote_spanned!(span=> 0),
@@ -72,6 +78,7 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
     };
     quote_spanned!(span=> #private::Options {
         sample: #private::Sample::#sample,
+        hot: #hot,
         cpu: #cpu,
         alloc: #alloc,
         bounded: #bounded,

@@ -67,7 +67,7 @@ fn container_options(options: &Options) -> syn::Result<()> {
             span,
             format!(
                 "`{name}` is for one function; an `impl`, a `trait` or a `mod` takes `skip`, `sample = always | never | \"10%\" | \"1/64\"`, \
-                 `cpu = false`, `alloc = false`, `error = display`, `crate = path`"
+                 `hot = rest | count`, `cpu = false`, `alloc = false`, `error = display`, `crate = path`"
             ),
         )),
         None => Ok(()),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::background::{Background, Pauses};
 use crate::clock::ThreadCpu;
 use crate::headroom;
-use crate::record::{Allowance, Governor, Hot, OwnThread};
+use crate::record::{Allowance, Governor, OwnThread};
+use crate::scope::Hot;
 
 /// Between two looks; shorter at first, when nothing is known of the load.
 const INTERVAL: Duration = Duration::from_secs(1);

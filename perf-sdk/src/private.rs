@@ -14,7 +14,7 @@ use crate::histogram::{Located, Page, Scale, Shard};
 pub use crate::outcome::Outcome;
 use crate::record::note_error;
 pub use crate::record::{Guard, Judge, Judged, Profiled, Returned, enter};
-pub use crate::scope::{Options, Sample, Site, Source};
+pub use crate::scope::{Hot, Options, Sample, Site, Source};
 
 /// The path of a type nested in an annotated function: it knows the enclosing type.
 #[must_use]

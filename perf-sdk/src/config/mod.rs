@@ -20,7 +20,8 @@ use std::path::PathBuf;
 use crate::clock::Engine;
 use crate::error::Error;
 use crate::leak::Rules;
-use crate::record::{Allowance, Hot, Rule};
+use crate::record::{Allowance, Rule};
+use crate::scope::Hot;
 use crate::secret::Secret;
 use crate::settings::SETTINGS;
 

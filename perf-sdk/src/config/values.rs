@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::record::{Hot, Rule};
+use crate::record::Rule;
+use crate::scope::Hot;
 
 /// What may be between two samples of the live heap.
 const HEAP_BYTES: std::ops::RangeInclusive<u64> = 1 << 12..=1 << 30;

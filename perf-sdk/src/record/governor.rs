@@ -10,13 +10,13 @@ use super::in_place::{self, Recent};
 use super::overhead::{self, Cost, Tallied};
 use super::own::Own;
 use super::registry::records;
-use super::rest::{Hot, Resting};
+use super::rest::Resting;
 use super::shared::shared_sites;
 use super::switch::Moment;
 use crate::clock;
 use crate::fork::Lock;
 use crate::memory;
-use crate::scope::Site;
+use crate::scope::{Hot, Site};
 
 /// Looks from one calibration to the next.
 const CALIBRATE_EVERY: u32 = 16;
@@ -204,11 +204,9 @@ impl Governor {
             }
         }
         begin_anew(&changed);
-        if self.hot == Hot::Rest {
-            let counted: Vec<(&'static Site, f64)> =
-                floor_sites.iter().filter(|(site, _)| !site.is_pinned()).copied().collect();
-            self.resting.look(&counted, budget_ns * (1.0 - LEAST_PART), spent_ns, cost.passed);
-        }
+        let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
+        let counting: Vec<(&'static Site, f64)> = floor_sites.iter().filter(may_rest).copied().collect();
+        self.resting.look(&counting, budget_ns * (1.0 - LEAST_PART), spent_ns, cost.passed);
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);

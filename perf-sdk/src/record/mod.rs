@@ -71,7 +71,7 @@ pub(crate) use own::own_work;
 #[cfg(feature = "stacks")]
 pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, current_or_new, records};
-pub(crate) use rest::{Hot, estimated_calls};
+pub(crate) use rest::estimated_calls;
 pub(crate) use ring::Finished;
 pub(crate) use sampling::{Rule, add as add_rules};
 pub(crate) use shard::{Parts, SiteShard};

@@ -28,15 +28,6 @@ const LEAST_PART: f64 = 0.1;
 /// Notices at most.
 const NOTICES: usize = 10;
 
-/// What functions do that are called too often to be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hot {
-    /// They rest: calls are estimated.
-    Rest,
-    /// They are counted, whatever that takes.
-    Count,
-}
-
 /// Sites that rest, for forked children.
 static RESTING: Lock<Vec<&'static Site>> = Lock::new(Vec::new());
 /// By node: calls that were not counted.
@@ -121,7 +112,7 @@ impl Resting {
         if self.noticed <= NOTICES {
             say(&format!(
                 "counting the calls of {} takes {:.0} % of the CPU time, more than the budget allows: from now on they are estimated; \
-                 leave #[profiled] off it, or set PERF_HOT=count",
+                 leave #[profiled] off it, or say #[profiled(hot = count)] or PERF_HOT=count",
                 site.label().name,
                 (share * 100.0).min(100.0)
             ));

@@ -24,4 +24,4 @@ pub(crate) use last_text::MAX_BYTES as MAX_ERROR_BYTES;
 pub(crate) use newcomers::{announce, listen};
 pub(crate) use span::SpanIds;
 
-pub use site::{Options, Sample, Site, Source};
+pub use site::{Hot, Options, Sample, Site, Source};

@@ -53,11 +53,22 @@ impl Sample {
     }
 }
 
+/// What is done with a site whose calls take more to count than the budget allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Hot {
+    /// It rests: calls are estimated.
+    Rest,
+    /// They are counted, whatever that takes.
+    Count,
+}
+
 /// What is measured at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Which calls are timed.
     pub sample: Sample,
+    /// `None`: as is configured.
+    pub hot: Option<Hot>,
     /// Whether thread CPU time is measured.
     pub cpu: bool,
     /// Whether allocations are measured.
@@ -68,7 +79,7 @@ pub struct Options {
 
 impl Options {
     /// Everything on.
-    pub const DEFAULT: Self = Self { sample: Sample::Default, cpu: true, alloc: true, bounded: 0 };
+    pub const DEFAULT: Self = Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0 };
 }
 
 /// What a reader calls a site. Sites with equal labels are summed.
@@ -116,6 +127,15 @@ impl Site {
     #[inline(always)]
     pub(crate) fn rests(&self) -> bool {
         self.rests.load(Relaxed)
+    }
+
+    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided does not unless its
+    /// attribute says so.
+    pub(crate) fn may_rest(&self, configured: Hot) -> bool {
+        match self.options.hot {
+            Some(own) => own == Hot::Rest,
+            None => configured == Hot::Rest && !self.is_pinned(),
+        }
     }
 
     pub(crate) fn set_rests(&self, rests: bool) {

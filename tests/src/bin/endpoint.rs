@@ -808,11 +808,15 @@ fn over_budget() {
     thread::scope(|threads| {
         threads.spawn(|| {
             while !done.load(Relaxed) {
-                (0..1_000).for_each(|_| perf_sdk::measure("nothing", || ()));
+                for _ in 0..1_000 {
+                    perf_sdk::measure("nothing", || ());
+                    may_rest();
+                }
             }
         });
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("leave #[profiled] off nothing"));
+        until("its attribute to say more than the setting", || function(&handle.snapshot(), "may_rest").rests);
         until("the scrape to say for what", || {
             get(address, "/metrics").text().contains("perf_overhead_seconds_total{part=\"counting\"}")
         });
@@ -826,6 +830,18 @@ fn next_to_nothing() {
     std::hint::black_box(());
 }
 
+#[perf_sdk::profiled(hot = rest)]
+#[inline(never)]
+fn may_rest() {
+    std::hint::black_box(());
+}
+
+#[perf_sdk::profiled(hot = count)]
+#[inline(never)]
+fn counted_all_the_same() {
+    std::hint::black_box(());
+}
+
 /// A function that is called too often to be counted is estimated, until it is called less often.
 fn rests() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
@@ -835,7 +851,10 @@ fn rests() {
         threads.spawn(|| {
             while !done.load(Relaxed) {
                 if is_hot.load(Relaxed) {
-                    (0..1_000).for_each(|_| next_to_nothing());
+                    for _ in 0..1_000 {
+                        next_to_nothing();
+                        counted_all_the_same();
+                    }
                     calls.fetch_add(1_000, Relaxed);
                 } else {
                     next_to_nothing();
@@ -845,8 +864,8 @@ fn rests() {
         });
         let seen = || {
             let snapshot = handle.snapshot();
-            let function = snapshot.functions.into_iter().find(|function| function.name == "next_to_nothing");
-            function.map_or((0, false), |function| (function.estimated_calls, function.rests))
+            let function = function(&snapshot, "next_to_nothing");
+            (function.estimated_calls, function.rests)
         };
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("calls estimated"));
@@ -867,6 +886,9 @@ fn rests() {
         assert!((real / 10..real * 3).contains(&estimated), "{estimated} of {real} calls");
         is_hot.store(false, Relaxed);
         until("it to be counted again", || !seen().1);
+        let snapshot = handle.snapshot();
+        let all = function(&snapshot, "counted_all_the_same");
+        assert_eq!((all.estimated_calls, all.rests), (0, false));
     });
 }
 

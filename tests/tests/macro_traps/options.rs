@@ -234,3 +234,26 @@ fn error_display() {
     assert_recorded!("has_nothing_to_say", [0, 1, 0, 0]);
     assert_recorded!("may_have_nothing_to_say", [0, 1, 0, 0]);
 }
+
+#[profiled(hot = count)]
+fn counted_whatever_that_takes() {}
+
+struct Lexer;
+
+#[profiled(hot = rest, sample = never)]
+impl Lexer {
+    fn peek() {}
+
+    #[profiled(hot = count)]
+    fn next() {}
+}
+
+#[test]
+fn hot() {
+    counted_whatever_that_takes();
+    Lexer::peek();
+    Lexer::next();
+    for name in ["counted_whatever_that_takes", "Lexer::peek", "Lexer::next"] {
+        assert_recorded!(name, [1, 0, 0, 0]);
+    }
+}
