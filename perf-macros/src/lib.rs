@@ -39,7 +39,7 @@ use proc_macro2::TokenStream;
 /// | `sample = "10%"`, `sample = "1/64"` | measure one call in so many, at most 4096, at random; it stands for them | yes |
 /// | `sample = never` | count calls and outcomes, measure none | yes |
 /// | `hot = count` | count its calls even where that takes more than the budget, whatever is configured | yes |
-/// | `hot = rest` | estimate its calls where counting them takes more than the budget, whatever is configured | yes |
+/// | `hot = rest` | estimate its calls where counting them takes more than the budget, whatever is configured; not beside `sample = always` | yes |
 /// | `cpu = false` | leave thread CPU time out | yes |
 /// | `alloc = false` | leave allocations out | yes |
 /// | `bounded = 64 << 20` | what it and its callees allocate may hold so many bytes at a time, any constant `usize` expression: a cache, say, which the leak detector then does not suspect | |

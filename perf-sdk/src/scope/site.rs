@@ -129,11 +129,11 @@ impl Site {
         self.rests.load(Relaxed)
     }
 
-    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided does not unless its
-    /// attribute says so.
+    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided
+    /// does not unless its attribute says so, and one of which every call is measured never does.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
-            Some(own) => own == Hot::Rest,
+            Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,
             None => configured == Hot::Rest && !self.is_pinned(),
         }
     }
@@ -204,5 +204,23 @@ impl Site {
     /// The text of the last error, where the attribute asks for it.
     pub(crate) fn last_error(&self) -> &LastText {
         &self.last_error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_rest() {
+        let may_rest = |sample, hot, configured| {
+            let options = Options { sample, hot, ..Options::DEFAULT };
+            Site::new(*Site::other().source(), options).may_rest(configured)
+        };
+        let (rest, count) = (Some(Hot::Rest), Some(Hot::Count));
+        assert!(may_rest(Sample::Default, None, Hot::Rest) && !may_rest(Sample::Default, None, Hot::Count));
+        assert!(may_rest(Sample::Default, rest, Hot::Count) && !may_rest(Sample::Default, count, Hot::Rest));
+        assert!(may_rest(Sample::OneIn(64), rest, Hot::Count) && !may_rest(Sample::OneIn(64), None, Hot::Rest));
+        assert!(!may_rest(Sample::Always, rest, Hot::Rest) && !may_rest(Sample::Always, None, Hot::Rest));
     }
 }

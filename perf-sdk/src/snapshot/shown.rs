@@ -10,7 +10,7 @@ pub(crate) const WEAK_SAYS: &str =
     "may be off by more than 20 %: few calls were measured, or they are shorter than can be told";
 /// What `≈` before a number of calls says.
 pub(crate) const ESTIMATED_SAYS: &str =
-    "called too often to be counted: its calls are estimated, unless PERF_HOT=count";
+    "called too often to be counted: its calls are estimated, unless PERF_HOT or the attribute says hot = count";
 
 /// A time, nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
