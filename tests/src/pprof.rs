@@ -145,14 +145,9 @@ impl Profile {
         sums
     }
 
-    /// Whether there is anything in it. The first one of a program that a busy machine delayed may have nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.samples.is_empty()
-    }
-
     /// Fails unless Go's reader, Alloy and Parca take the profile as it is: numbers that begin with 1 and leave none out, references to what is
-    /// there, an address of its own for each location, no nameless value, label or function.
+    /// there, an address of its own for each location, no nameless value, label or function. A profile without samples is one too: a window may
+    /// have had nothing to see.
     ///
     /// # Panics
     /// If one of these does not hold.
@@ -161,7 +156,7 @@ impl Profile {
         assert_eq!(self.strings.first().map(String::as_str), Some(""), "{what}");
         let texts: HashSet<&String> = self.strings.iter().collect();
         assert_eq!(texts.len(), self.strings.len(), "{what}: each text once");
-        assert!(!self.types.is_empty() && !self.samples.is_empty() && !self.mappings.is_empty(), "{what}");
+        assert!(!self.types.is_empty() && !self.mappings.is_empty(), "{what}");
         let is_text = |number: i64| number > 0 && (number as usize) < self.strings.len();
         assert!(self.types.iter().all(|kind| is_text(kind.name) && is_text(kind.unit)), "{what}");
         assert!(self.types.iter().any(|kind| kind.name == self.default_type), "{what}: {}", self.default_type);
