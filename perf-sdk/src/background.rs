@@ -4,12 +4,11 @@ use std::cell::Cell;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
-#[cfg(feature = "stacks")]
-use std::thread::Thread;
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc;
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::signals;
+use crate::os_thread::OsThread;
 
 /// What the ends of threads are waited for at most: one may be in a callback of the program's, which
 /// may wait for whoever ends the profiler.
@@ -27,7 +26,9 @@ thread_local! {
 #[derive(Debug)]
 pub(crate) struct Background {
     stopped: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    /// Whom to unpark.
+    thread: Thread,
+    system: Option<OsThread>,
 }
 
 /// What a thread waits by.
@@ -65,22 +66,24 @@ impl Pauses {
 }
 
 impl Background {
-    /// Runs `run` on a thread of that name, without signals: these are for the program's own threads.
+    /// Runs `run` on a thread of that name, which has begun when this returns: from then on it needs no memory to be one.
     pub(crate) fn start(name: &str, run: impl FnOnce(&Pauses) + Send + 'static) -> io::Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let pauses = Pauses(Arc::clone(&stopped));
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
-            signals::block_all();
+        let (begun, begins) = mpsc::sync_channel(1);
+        let system = OsThread::spawn(name, move || {
             THIS.set(Arc::as_ptr(&pauses.0).addr());
+            let _ = begun.send(thread::current());
             run(&pauses);
         })?;
-        Ok(Self { stopped, thread: Some(thread) })
+        let thread = begins.recv().map_err(|_| io::Error::other("the thread ended at once"))?;
+        Ok(Self { stopped, thread, system: Some(system) })
     }
 
     /// Whom to unpark.
     #[cfg(feature = "stacks")]
-    pub(crate) fn thread(&self) -> Option<&Thread> {
-        self.thread.as_ref().map(JoinHandle::thread)
+    pub(crate) fn thread(&self) -> &Thread {
+        &self.thread
     }
 
     /// Ends the thread, and waits for that so long at most: one that hangs is left alone.
@@ -97,32 +100,30 @@ impl Background {
     /// Tells the thread to end, without waiting for it.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Release);
-        if let Some(thread) = &self.thread {
-            thread.thread().unpark();
-        }
+        self.thread.unpark();
     }
 
     fn end(&mut self, time: Duration) {
         /// Between two looks: the first, and any.
         const LOOKS: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(2)];
         self.stop();
-        let Some(thread) = self.thread.take() else { return };
+        let Some(system) = self.system.take() else { return };
         if THIS.get() == Arc::as_ptr(&self.stopped).addr() {
             return;
         }
         let (start, mut look) = (Instant::now(), LOOKS[0]);
-        while !thread.is_finished() && start.elapsed() < time {
+        while !system.is_finished() && start.elapsed() < time {
             thread::sleep(look);
             look = LOOKS[1].min(look * 2);
         }
-        if thread.is_finished() {
-            let _ = thread.join();
+        if system.is_finished() {
+            system.join();
         }
     }
 
     /// In a forked child, where the thread is not.
     pub(crate) fn forget(mut self) {
-        std::mem::forget(self.thread.take());
+        std::mem::forget(self.system.take());
     }
 }
 

@@ -61,6 +61,8 @@ mod off;
 mod once;
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;
+#[cfg(feature = "enabled")]
+mod os_thread;
 mod outcome;
 #[cfg(feature = "enabled")]
 mod pages;

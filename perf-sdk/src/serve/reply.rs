@@ -14,6 +14,8 @@ use super::places::Places;
 use super::policy;
 use crate::export::safe;
 use crate::headroom;
+#[cfg(feature = "stacks")]
+use crate::os_thread::OsThread;
 use crate::record;
 use crate::snapshot::Snapshot;
 
@@ -132,7 +134,6 @@ impl LongWork {
         let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
         let other = Arc::clone(&shared);
         let run = move || {
-            crate::signals::block_all();
             let _own = record::OwnThread::enter();
             if let Some((work, place)) = take(&other) {
                 let done = work();
@@ -140,7 +141,7 @@ impl LongWork {
                 let _ = sender.send(done);
             }
         };
-        match std::thread::Builder::new().name("perf-sdk-work".to_owned()).spawn(run) {
+        match OsThread::spawn("perf-sdk-work", run) {
             Ok(_) => receiver.await.unwrap_or_else(|_| {
                 Err(Refusal::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

@@ -7,14 +7,13 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::thread;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
 
+use crate::os_thread::OsThread;
 use crate::record::OwnThread;
 use crate::sandbox;
-use crate::signals;
 
 /// Tries to find a name for the private folder, and to replace sockets of dead processes, that
 /// others do as well.
@@ -129,14 +128,16 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
 fn is_dead(path: &Path) -> io::Result<bool> {
     let path = path.to_owned();
     let ask = move || {
-        signals::block_all();
         let _own = OwnThread::enter();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
         Ok(matches!(connected, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused))
     };
-    let asked = thread::Builder::new().name("perf-sdk".to_owned()).spawn(ask)?;
-    asked.join().unwrap_or_else(|_| Err(io::Error::other("the thread that looks at the socket panicked")))
+    let (say, hear) = std::sync::mpsc::sync_channel(1);
+    let thread = OsThread::spawn("perf-sdk", move || drop(say.send(ask())))?;
+    let asked = hear.recv();
+    thread.join();
+    asked.unwrap_or_else(|_| Err(io::Error::other("the thread that looks at the socket panicked")))
 }
 
 impl Drop for SocketFile {

@@ -141,9 +141,7 @@ pub(crate) fn start(
         running.end();
     });
     let background = background.inspect_err(|_| running.end())?;
-    if let Some(thread) = background.thread() {
-        crate::scope::listen(thread);
-    }
+    crate::scope::listen(background.thread());
     Ok(Some(background))
 }
 

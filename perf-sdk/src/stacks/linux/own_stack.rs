@@ -10,9 +10,10 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
-use std::thread;
+use std::sync::mpsc;
 
 use super::handler::thread_pointer;
+use crate::os_thread::OsThread;
 
 /// The description is searched so far from the thread pointer, where that is within the stack's own block.
 const REACH: u64 = 4096;
@@ -41,12 +42,11 @@ pub(in super::super) fn learn() {
         return;
     }
     let places_of = |stack_bytes: usize| {
-        let name = "perf-sdk-probe".to_owned();
-        let thread = thread::Builder::new().name(name).stack_size(stack_bytes).spawn(|| {
-            crate::signals::block_all();
-            places()
-        });
-        thread.ok().and_then(|thread| thread.join().ok()).unwrap_or_default()
+        let (say, hear) = mpsc::sync_channel(1);
+        let thread = OsThread::with_stack("perf-sdk-probe", stack_bytes, move || drop(say.send(places())));
+        let places = hear.recv().unwrap_or_default();
+        thread.into_iter().for_each(OsThread::join);
+        places
     };
     let (first, second) = (places_of(160 << 10), places_of(224 << 10));
     // Where both have theirs: of a chance equality in one of them nothing is left.
@@ -133,6 +133,8 @@ fn asked() -> Option<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     fn here() -> u64 {
