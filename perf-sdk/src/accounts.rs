@@ -85,7 +85,7 @@ impl PoolAccount {
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Checkout {
-    /// Since when, give or take half a second; 0 where the profiler did not run then.
+    /// Since when, give or take two seconds; 0 where the profiler did not run then.
     pub age_ns: u64,
     /// The function that took it; empty outside of all.
     pub function: String,

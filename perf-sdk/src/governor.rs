@@ -30,7 +30,7 @@ pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
             }
             // Not the time that others had the processor.
             let start_ns = ThreadCpu::cpu_now_ns();
-            if headroom::is_there(headroom::TURN_BYTES) {
+            if !governor.is_idle() && headroom::is_there(headroom::TURN_BYTES) {
                 governor.look();
             }
             let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));

@@ -1,4 +1,4 @@
-//! A clock for the hot path that costs a load: as late as whoever ticks it, some tenths of a second.
+//! A clock for the hot path that costs a load: as late as whoever ticks it, a second or two.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

@@ -1,6 +1,7 @@
 //! How much memory the process may use.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
@@ -89,7 +90,7 @@ fn used_of_group(limit: &Path) -> Option<u64> {
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
 fn used_of_machine(root: &Path) -> Option<(u64, u64)> {
-    let text = fs::read_to_string(root.join("proc/meminfo")).ok()?;
+    let text = head(&root.join("proc/meminfo")).ok()?;
     let (total, available) = (meminfo(&text, "MemTotal:")?, meminfo(&text, "MemAvailable:")?);
     (total > 0).then(|| (total.saturating_sub(available), total))
 }
@@ -105,8 +106,15 @@ fn of(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let files = groups.lines().flat_map(|line| limit_files(root, line));
     let limits = files.filter_map(|file| number(&file));
-    let machine = fs::read_to_string(root.join("proc/meminfo")).ok();
+    let machine = head(&root.join("proc/meminfo")).ok();
     limits.chain(machine.and_then(|text| meminfo(&text, "MemTotal:"))).min()
+}
+
+/// The first lines of a file whose length the system does not say: in one piece.
+fn head(file: &Path) -> io::Result<String> {
+    let mut text = [0; 1024];
+    let read = File::open(file)?.read(&mut text)?;
+    Ok(String::from_utf8_lossy(&text[..read]).into_owned())
 }
 
 /// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often sees its own group as the top.

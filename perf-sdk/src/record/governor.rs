@@ -18,8 +18,9 @@ use crate::fork::Lock;
 use crate::memory;
 use crate::scope::{Hot, Site};
 
-/// Looks from one calibration to the next.
+/// Looks from one calibration to the next. Those at a process that did next to nothing do not count: a calibration takes more.
 const CALIBRATE_EVERY: u32 = 16;
+const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
 /// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
@@ -142,6 +143,12 @@ impl Governor {
         (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
     }
 
+    /// Whether the process, our own threads included, did nothing since the last look that is worth another.
+    pub(crate) fn is_idle(&self) -> bool {
+        const LITTLE_NS: u64 = 1_000_000;
+        Moment::now().is_none_or(|now| now.since(self.at).cpu_ns < LITTLE_NS)
+    }
+
     /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
     ///
     /// **Cost.** Some 50 ns a thread and call path.
@@ -151,9 +158,11 @@ impl Governor {
         if passed.cpu_ns == 0 {
             return;
         }
-        self.looks = self.looks.wrapping_add(1);
-        if self.looks.is_multiple_of(CALIBRATE_EVERY) {
-            self.calibrate();
+        if passed.cpu_ns >= NEXT_TO_NOTHING_NS {
+            self.looks = self.looks.wrapping_add(1);
+            if self.looks.is_multiple_of(CALIBRATE_EVERY) {
+                self.calibrate();
+            }
         }
         let own = Own::now();
         let (spent_ns, wall_ns) = (passed.cpu_ns as f64, clock::wall().ns(passed.ticks) as f64);

@@ -12,6 +12,7 @@
 //! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
 //! | `times` | how long handlers take |
 //! | `sampler` | has threads signalled, reads their rings |
+//! | `quiet` | whether a look would find anything |
 //! | `totals` | what it has found, at one moment |
 //! | `table` | how often each stack was seen |
 //! | `wall`, `wish` | wall time, while somebody wants it |
@@ -35,6 +36,8 @@ mod gate;
 mod lent;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod linux;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod quiet;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
 #[path = "absent.rs"]
 mod sampler;

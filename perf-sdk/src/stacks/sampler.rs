@@ -8,6 +8,7 @@ use super::host::{Host, LEAST_LOOK, Unavailable};
 use super::image::Image;
 use super::lent;
 use super::linux::{self, Installed, Map};
+use super::quiet::Quiet;
 use super::ring::Sample;
 use super::seen::Seen;
 use super::signalled::{Signals, is_short_of_timers, is_usable};
@@ -28,6 +29,8 @@ use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.
 const LOOK: Duration = Duration::from_millis(250);
+/// And while the last one found next to nothing: waking up is most of what an idle process's sampler takes.
+const QUIET_LOOK: Duration = Duration::from_millis(500);
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 200;
 /// Reads of the memory map, which take the longer the more is mapped.
@@ -56,6 +59,8 @@ pub(super) struct Sampler {
     wall: Option<Wall>,
     /// When to look again, wall time apart.
     next_look: Instant,
+    /// Since the last look, if it left nothing to wait for; and how long it is until the next.
+    quiet: Option<(Quiet, Duration)>,
     images: Vec<Image>,
     changes: u64,
     began: u64,
@@ -105,6 +110,7 @@ impl Sampler {
             table: Table::default(),
             wall: None,
             next_look: Instant::now(),
+            quiet: None,
             images: Vec::new(),
             changes: 0,
             began: clock::wall().ticks(),
@@ -146,6 +152,10 @@ impl Sampler {
 
     /// Looks after everything that is due, or after everything if it was called; how long until the next time.
     pub(super) fn turn(&mut self, was_called: bool) -> Duration {
+        if !was_called && let Some(pause) = self.quiet_pause() {
+            self.next_look = Instant::now() + pause;
+            return pause;
+        }
         // All that a turn does may take memory; until there is some, samples are left in their rings.
         if !headroom::is_there(headroom::TURN_BYTES) {
             return LOOK;
@@ -163,6 +173,14 @@ impl Sampler {
         self.find_stacks();
         let threads = self.threads.known(&self.table);
         self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
+    }
+
+    /// How long to wait again, where a look would find next to nothing: nobody wants wall time, no thread's first sample or name
+    /// is awaited, nothing was loaded, and hardly anything ran.
+    fn quiet_pause(&self) -> Option<Duration> {
+        let (quiet, pause) = self.quiet.as_ref()?;
+        let is_same = self.wall.is_none() && linux::changes() == self.changes;
+        (is_same && quiet.lasts(&(self.host.own)(), self.period_ns)).then_some(*pause)
     }
 
     fn look(&mut self) -> Duration {
@@ -190,9 +208,10 @@ impl Sampler {
         (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
         self.told_ns = spent_ns;
         let fill = Duration::from_nanos(self.period_ns.saturating_mul(self.threads.ring_samples()));
-        let mut pause = if self.period_ns == 0 { LOOK } else { LOOK.min(fill) };
-        pause = pause.min(self.threads.patience(Duration::from_nanos(2 * self.period_ns)));
-        pause.max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
+        let fill = if self.period_ns == 0 { Duration::MAX } else { fill };
+        let patience = self.threads.patience(Duration::from_nanos(2 * self.period_ns));
+        self.quiet = (patience == Duration::MAX).then(|| (Quiet::since_now(&(self.host.own)()), QUIET_LOOK.min(fill)));
+        LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
     fn keep_to_sandbox(&mut self) {

@@ -41,7 +41,7 @@ const MAX_IDLE: usize = 1024;
 /// # }
 /// ```
 ///
-/// **Blind spots.** The age of a checkout is told by a clock that ticks every half a second while the profiler runs. What a thread keeps for itself is
+/// **Blind spots.** The age of a checkout is told by a clock that ticks every second or two while the profiler runs. What a thread keeps for itself is
 /// trimmed when it next gives an object back.
 pub struct Pool<T: Send + 'static> {
     shared: Arc<Shared<T>>,

@@ -28,6 +28,11 @@ impl fmt::Display for Thresholds {
 }
 
 impl Thresholds {
+    /// Whether so much as is used would have to come once more before memory is short.
+    pub(super) fn are_far(&self, used: Used) -> bool {
+        2.0 * used.used_bytes as f64 <= self.high * used.limit_bytes as f64
+    }
+
     pub(super) fn level(&self, used: Used, before: Pressure) -> Pressure {
         let share = used.used_bytes as f64 / (used.limit_bytes as f64).max(1.0);
         let is_above =
@@ -45,6 +50,13 @@ impl Thresholds {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_a_threshold_is_far() {
+        let far = |used_bytes, limit_bytes| Thresholds::default().are_far(Used { used_bytes, limit_bytes });
+        assert_eq!([0, 40, 41, 80, 200].map(|used| far(used, 100)), [true, true, false, false, false]);
+        assert!(!far(1, 0));
+    }
 
     #[test]
     fn levels_do_not_flutter() {

@@ -16,10 +16,10 @@ use crate::fork::Lock;
 pub(crate) use level::Thresholds;
 pub use listeners::{PressureListener, on_pressure};
 
-/// The age of checkouts is told in these.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// And every so many there is a look.
-const LOOK_EVERY: u32 = 2;
+/// Between two looks. The age of checkouts is told in these.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The same where memory is far from short.
+const LONG_INTERVAL: Duration = Duration::from_secs(2);
 /// While memory stays short, something is done so often.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -49,15 +49,16 @@ pub(crate) fn watch(
     Background::start("perf-sdk-memory", move |pauses| {
         let _entered = enter();
         let mut latest: Option<Instant> = None;
-        for tick in 0_u32.. {
+        loop {
             clock::tick();
-            if tick.is_multiple_of(LOOK_EVERY)
-                && let Some(thresholds) = &thresholds
+            let mut is_far = true;
+            if let Some(thresholds) = &thresholds
                 && let Some(used) = read()
             {
+                is_far = thresholds.are_far(used);
                 look(thresholds, used, &mut latest);
             }
-            if !pauses.wait(INTERVAL) {
+            if !pauses.wait(if is_far { LONG_INTERVAL } else { INTERVAL }) {
                 break;
             }
         }

@@ -1,0 +1,84 @@
+//! Whether a look at the threads would find next to nothing: the program has hardly run since the last one.
+
+use std::time::{Duration, Instant};
+
+use super::linux;
+use crate::clock;
+
+/// CPU time of the program that is worth no look: a thread that takes it and is not known yet misses no more.
+const LITTLE: Duration = Duration::from_millis(1);
+/// Threads that have ended give back what they hold of the profiler's, so long after their end at most.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The last look.
+#[derive(Debug)]
+pub(super) struct Quiet {
+    at: Instant,
+    program_ns: Option<u64>,
+}
+
+impl Quiet {
+    /// Now; `own` are the profiler's threads.
+    pub(super) fn since_now(own: &[u32]) -> Self {
+        Self { at: Instant::now(), program_ns: program_ns(own) }
+    }
+
+    /// Whether it still is, for samples that are so far apart.
+    ///
+    /// **Cost.** A system call, and one for each thread of the profiler's: some microseconds.
+    pub(super) fn lasts(&self, own: &[u32], period_ns: u64) -> bool {
+        self.at.elapsed() < LONGEST && is_little(self.program_ns, program_ns(own), period_ns)
+    }
+}
+
+/// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to be the program's.
+fn program_ns(own: &[u32]) -> Option<u64> {
+    let own_ns: u64 = own.iter().filter_map(|thread| linux::thread_cpu_ns(*thread)).sum();
+    Some(clock::process_cpu_ns()?.saturating_sub(own_ns))
+}
+
+/// At most a tenth of a sample, whatever the rate.
+fn is_little(before_ns: Option<u64>, now_ns: Option<u64>, period_ns: u64) -> bool {
+    let most_ns =
+        if period_ns == 0 { LITTLE.as_nanos() as u64 } else { (LITTLE.as_nanos() as u64).min(period_ns / 10) };
+    before_ns.zip(now_ns).is_some_and(|(before, now)| now.saturating_sub(before) < most_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_a_sample_is_little() {
+        let usual = 1_000_000_000 / 99;
+        assert!(is_little(Some(5), Some(5), usual));
+        assert!(is_little(Some(5), Some(5 + 999_999), usual));
+        assert!(!is_little(Some(5), Some(5 + 1_000_000), usual));
+        assert!(is_little(Some(5), Some(5 + 24_999), 250_000));
+        assert!(!is_little(Some(5), Some(5 + 25_000), 250_000));
+        // No stacks of CPU time are wanted, those of the heap may be.
+        assert!(is_little(Some(5), Some(5 + 999_999), 0));
+        assert!(!is_little(Some(5), Some(5 + 1_000_000), 0));
+    }
+
+    #[test]
+    fn without_a_clock_nothing_is_quiet() {
+        assert!(!is_little(None, Some(1), 1_000_000) && !is_little(Some(1), None, 1_000_000));
+    }
+
+    #[test]
+    fn threads_of_ours_are_not_the_program() {
+        let [all, others] = [&[][..], &[clock::thread_id()]].map(|own| program_ns(own).unwrap());
+        assert!(all > others);
+    }
+
+    #[test]
+    fn what_ran_is_seen() {
+        let quiet = Quiet::since_now(&[]);
+        let before = clock::process_cpu_ns();
+        while is_little(before, clock::process_cpu_ns(), 0) {
+            std::hint::spin_loop();
+        }
+        assert!(!quiet.lasts(&[], 0));
+    }
+}
