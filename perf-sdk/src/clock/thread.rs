@@ -229,6 +229,9 @@ impl ThreadCpu {
             }
         }
         let (was_anchored, was_offset) = (self.anchored, self.offset);
+        // Before the witness is looked at: reading a new anchor is where a thread is switched out on a busy machine, and that
+        // is not what the old one's witness should have seen.
+        let switches = if self.suspicion.is_some() { self.switches() } else { None };
         let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
         let held = self.anchor(wall);
         if self.engine != Engine::Syscall {
@@ -240,18 +243,17 @@ impl ThreadCpu {
         self.asked = self.asked.wrapping_add(took.min(wall.ticks_of_ns(MOST_ASKED_NS)));
         wall.observe(self.anchored);
         if unmoved {
-            self.check(wall, was_anchored, was_offset);
+            let missed = (held.wrapping_sub(was_offset) as i64).unsigned_abs();
+            self.check(wall, ticks.wrapping_sub(was_anchored), missed, switches);
         } else if self.suspicion.is_some() {
             self.suspicion = self.switches();
         }
         held
     }
 
-    /// Compares what the old anchor predicted with what the kernel said.
-    fn check(&mut self, wall: &Wall, was_anchored: u64, was_offset: u64) {
-        let elapsed = self.anchored.wrapping_sub(was_anchored);
-        let missed = (self.offset.wrapping_sub(was_offset) as i64).unsigned_abs();
-        let switches = if self.suspicion.is_some() { self.switches() } else { None };
+    /// The old anchor was in force for `elapsed` ticks, and what it predicted at their end was off by `missed`. `switches`: the
+    /// kernel's count of them before the witness was found not to have moved.
+    fn check(&mut self, wall: &Wall, elapsed: u64, missed: u64, switches: Option<u64>) {
         if wall.ns(elapsed) >= LEASE_NS && missed > elapsed / MISS_SHARE {
             anomaly::count(Anomaly::CpuMiss);
             match (self.suspicion, switches) {
@@ -261,8 +263,8 @@ impl ThreadCpu {
                 }
                 _ => self.suspicion = self.switches(),
             }
-        } else if switches.is_some() {
-            self.suspicion = switches;
+        } else if self.suspicion.is_some() {
+            self.suspicion = self.switches();
         }
     }
 
@@ -448,6 +450,34 @@ mod tests {
             assert_eq!(stolen, 8 * MS);
         }
         assert!(!cpu.sampled(), "a hypervisor's absence is not the engine's fault");
+    }
+
+    #[test]
+    fn a_switch_while_the_anchor_is_renewed_is_not_the_witness_s_fault() {
+        let (time, wall, mut cpu) = Time::world();
+        // Given up for the whole process, if it is: not the one that other tests use.
+        cpu.engine = Engine::Rseq;
+        // It is suspected by now.
+        cpu_of(&mut cpu, wall, || time.steal(20 * MS));
+        for _ in 0..3 {
+            let spent = cpu_of(&mut cpu, wall, || {
+                time.run(12 * MS);
+                time.steal(8 * MS);
+                time.sleep_after_reading(5 * MS);
+            });
+            assert_eq!(spent, 12 * MS);
+            assert!(!cpu.sampled() && !choice::is_given_up(Engine::Rseq));
+        }
+    }
+
+    #[test]
+    fn a_switch_while_the_anchor_is_renewed_is_no_miss() {
+        let (time, wall, mut cpu) = Time::world();
+        cpu_of(&mut cpu, wall, || {
+            time.run(12 * MS);
+            time.sleep_after_reading(5 * MS);
+        });
+        assert_eq!(cpu.suspicion, None);
     }
 
     #[test]

@@ -213,9 +213,13 @@ impl Governor {
             }
         }
         begin_anew(&changed);
+        // Who rests is not counted exactly any more, so only what counting takes for certain decides that.
+        let least = overhead::cost().passed.min(cost.passed);
+        let for_certain = if cost.passed > 0.0 { least / cost.passed } else { 1.0 };
         let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
-        let counting: Vec<(&'static Site, f64)> = floor_sites.iter().filter(may_rest).copied().collect();
-        self.resting.look(&counting, budget_ns * (1.0 - LEAST_PART), spent_ns, cost.passed);
+        let counting =
+            floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns * for_certain)).collect::<Vec<_>>();
+        self.resting.look(&counting, budget_ns * (1.0 - LEAST_PART), spent_ns, least);
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);

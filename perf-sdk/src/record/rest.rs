@@ -75,8 +75,8 @@ struct Caller {
 }
 
 impl Resting {
-    /// After a look: what counting took of each site that was awake, in the time that passed, and what it may take together.
-    /// `call_ns`: what counting one call takes.
+    /// After a look: what counting took at least of each site that was awake, in the time that passed, and what it may take
+    /// together. `call_ns`: what counting one call takes at least.
     pub(super) fn look(&mut self, counting: &[(&'static Site, f64)], allowed_ns: f64, spent_ns: f64, call_ns: f64) {
         let unknown_ns = self.estimate();
         let awake: Vec<(usize, f64)> = counting
@@ -111,7 +111,7 @@ impl Resting {
         self.noticed += 1;
         if self.noticed <= NOTICES {
             say(&format!(
-                "counting the calls of {} takes {:.0} % of the CPU time, more than the budget allows: from now on they are estimated; \
+                "counting the calls of {} takes {:.1} % of the CPU time, more than the budget allows: from now on they are estimated; \
                  leave #[profiled] off it, or say #[profiled(hot = count)] or PERF_HOT=count",
                 site.label().name,
                 (share * 100.0).min(100.0)

@@ -69,3 +69,33 @@ pub fn compared(seen: &Snapshot, truth: &Truth, cpu_seconds: f64) -> Vec<Compare
     }
     all
 }
+
+/// A quantile beside the truth, seconds.
+pub struct ComparedQuantile {
+    pub what: String,
+    pub real: f64,
+    pub seen: f64,
+    /// The stated interval.
+    pub low: f64,
+    pub high: f64,
+}
+
+/// Quantiles of functions whose calls the program timed itself, as far as they are told.
+pub fn compared_quantiles(seen: &Snapshot, truth: &Truth) -> Vec<ComparedQuantile> {
+    let mut all = Vec::new();
+    for (name, real) in truth.iter().filter(|(_, real)| !real.durations.is_empty()) {
+        let Some(function) = seen.functions.iter().find(|function| function.name == *name) else { continue };
+        for (called, q) in [("p50", 0.5), ("p99", 0.99)] {
+            let Some(quantile) = function.quantile(q) else { continue };
+            let rank = (real.durations.len() as f64 * q).ceil() as usize;
+            all.push(ComparedQuantile {
+                what: format!("{called} of {name}"),
+                real: real.durations[rank.saturating_sub(1)],
+                seen: quantile.ns / 1e9,
+                low: quantile.low / 1e9,
+                high: quantile.high / 1e9,
+            });
+        }
+    }
+    all
+}

@@ -50,6 +50,10 @@ fn one(program: &Program) {
         let checks::Compared { what, real, seen, samples, error } = compared;
         println!("compared\t{what}\t{real}\t{seen}\t{samples}\t{error}");
     }
+    for compared in checks::compared_quantiles(&seen, &truth) {
+        let checks::ComparedQuantile { what, real, seen, low, high } = compared;
+        println!("quantile\t{what}\t{real}\t{seen}\t{low}\t{high}");
+    }
     let budget = seen.profiler.budget.unwrap_or_default();
     println!("cpu\t{}\t{}\t{}", cpu / time, budget.achieved, budget.allowed);
 }
@@ -62,6 +66,7 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     let mut samples: BTreeMap<String, u64> = BTreeMap::new();
     // How many were within 1.96 standard errors, and the mean of these relative to the truth.
     let mut stated: BTreeMap<String, (u32, f64)> = BTreeMap::new();
+    let mut quantiles: BTreeMap<String, Vec<[f64; 4]>> = BTreeMap::new();
     let mut shares = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..runs {
         let output = Command::new(std::env::current_exe().expect("this program"))
@@ -82,6 +87,9 @@ fn all_runs(program: &Program, runs: u32) -> bool {
                     *within += u32::from((number(3) - number(2)).abs() <= 1.96 * number(5));
                     *relative += number(5) / number(2) / f64::from(runs);
                     *samples.entry(fields[1].to_owned()).or_default() += number(4) as u64;
+                }
+                "quantile" => {
+                    quantiles.entry(fields[1].to_owned()).or_default().push([2, 3, 4, 5].map(number));
                 }
                 _ => shares.iter_mut().zip(1..).for_each(|(all, at)| all.push(number(at))),
             }
@@ -108,8 +116,29 @@ fn all_runs(program: &Program, runs: u32) -> bool {
             samples[what] / u64::from(runs),
         );
     }
+    for (what, told) in &quantiles {
+        say_quantile(what, told);
+    }
     violations.iter().take(5).for_each(|violation| println!("  impossible: {violation}"));
     violations.is_empty()
+}
+
+/// What histograms may be off by, as they say themselves.
+const RESOLUTION: f64 = 0.011;
+
+/// Of each run: the truth, what was seen, and the stated interval.
+fn say_quantile(what: &str, told: &[[f64; 4]]) {
+    let holds =
+        |[real, _, low, high]: &&[f64; 4]| (low * (1.0 - RESOLUTION)..=high * (1.0 + RESOLUTION)).contains(real);
+    let held = told.iter().filter(holds).count();
+    let mut errors: Vec<f64> = told.iter().map(|[real, seen, ..]| (seen - real) / real).collect();
+    let mut widths: Vec<f64> = told.iter().map(|[real, _, low, high]| (high - low) / real).collect();
+    println!(
+        "  {what}: off by {:+.1} % in the median; an interval of {:.1} % stated, held in {held} of {} runs that told it",
+        quantile(&mut errors, 0.5) * 100.0,
+        quantile(&mut widths, 0.5) * 100.0,
+        told.len(),
+    );
 }
 
 fn quantile(values: &mut [f64], at: f64) -> f64 {

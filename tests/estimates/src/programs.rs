@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perf_sdk::{Handle, Rate, profiled};
 use rayon::prelude::*;
 
-use crate::truth::{Real, Stopwatch, Truth, bare, bare_beside, seconds_of, spin, thread_cpu, timed};
+use crate::truth::{Laps, Real, Stopwatch, Truth, bare, bare_beside, seconds_of, spin, thread_cpu, timed};
 
 /// How long each works.
 const TIME: Duration = Duration::from_secs(3);
@@ -52,12 +52,12 @@ fn until_over(mut work: impl FnMut()) {
 }
 
 fn cpu(seconds: f64) -> Real {
-    Real { cpu: Some(seconds), wall: None }
+    Real { cpu: Some(seconds), ..Real::default() }
 }
 
 /// CPU time and, on one thread that has a processor to itself, wall time.
 fn both(seconds: f64) -> Real {
-    Real { cpu: Some(seconds), wall: Some(seconds) }
+    Real { cpu: Some(seconds), wall: Some(seconds), ..Real::default() }
 }
 
 // A binary tree of calls, eight levels deep.
@@ -180,11 +180,11 @@ fn tails(_: &Handle) -> Truth {
     thread::scope(|scope| {
         for seed in 1..=2_u64 {
             scope.spawn(move || {
-                let mut random = Random(seed * 0x9e37_79b9);
+                let (mut random, mut laps) = (Random(seed * 0x9e37_79b9), QUERY.of_thread());
                 until_over(|| {
                     let unit = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
                     let steps = (600.0 / unit.max(1e-4).powf(0.9)) as u32;
-                    QUERY.time(|| query(steps));
+                    laps.time(|| query(steps));
                 });
             });
         }
@@ -193,6 +193,8 @@ fn tails(_: &Handle) -> Truth {
 }
 
 // More threads than processors.
+
+static APPLY: Stopwatch = Stopwatch::new("apply");
 
 #[profiled]
 fn apply() {
@@ -216,11 +218,13 @@ fn preempted(handle: &Handle) -> Truth {
         || [bare_beside(handle, 1, apply), bare_beside(handle, 1, frame) * 20.0, seconds_of(handle, 1, 30) * 200.0];
     let before = once();
     let times = AtomicU64::new(0);
+    APPLY.register();
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
+                let mut laps = APPLY.of_thread();
                 until_over(|| {
-                    apply();
+                    laps.time(apply);
                     times.fetch_add(1, Relaxed);
                 });
             });
@@ -229,7 +233,8 @@ fn preempted(handle: &Handle) -> Truth {
     let after = once();
     let times = times.load(Relaxed) as f64;
     let real = |at: usize| cpu(times * (before[at] + after[at]) / 2.0);
-    [("apply", real(0)), ("frame", real(1)), ("small", real(2))].into()
+    let apply = timed().remove("apply").unwrap();
+    [("apply", Real { cpu: real(0).cpu, ..apply }), ("frame", real(1)), ("small", real(2))].into()
 }
 
 // Items on a pool of threads.
@@ -318,6 +323,8 @@ fn tasks(handle: &Handle) -> Truth {
 
 // Fifty requests a second.
 
+static HANDLER: Stopwatch = Stopwatch::new("handler");
+
 #[profiled]
 fn handler() {
     load();
@@ -340,14 +347,18 @@ fn quiet(handle: &Handle) -> Truth {
     let once = || [bare(handle, handler), bare(handle, render)];
     let before = once();
     let mut times = 0.0;
+    HANDLER.register();
+    let mut laps = HANDLER.of_thread();
     until_over(|| {
-        handler();
+        laps.time(handler);
         times += 1.0;
         thread::sleep(Duration::from_millis(20));
     });
     let after = once();
+    drop(laps);
     let real = |at: usize| cpu(times * (before[at] + after[at]) / 2.0);
-    [("handler", real(0)), ("render", real(1))].into()
+    let handler = timed().remove("handler").unwrap();
+    [("handler", Real { cpu: real(0).cpu, ..handler }), ("render", real(1))].into()
 }
 
 // Steps of which some wait.
@@ -355,17 +366,17 @@ fn quiet(handle: &Handle) -> Truth {
 static WAIT: Stopwatch = Stopwatch::new("wait");
 
 #[profiled]
-fn step(waits: bool) {
+fn step(waits: Option<&mut Laps>) {
     (0..5).for_each(|_| small());
-    if waits {
-        wait();
+    if let Some(laps) = waits {
+        wait(laps);
     }
 }
 
 #[profiled]
 #[inline(never)]
-fn wait() {
-    WAIT.time(|| thread::sleep(Duration::from_micros(500)));
+fn wait(laps: &mut Laps) {
+    laps.time(|| thread::sleep(Duration::from_micros(500)));
 }
 
 /// Steps of four threads until `end`, and the CPU seconds that they took.
@@ -375,11 +386,11 @@ fn steps(end: Instant) -> (f64, f64) {
         for seed in 1..=4_u64 {
             let (times, spent) = (&times, &spent);
             scope.spawn(move || {
-                let mut random = Random(seed * 0x9e37_79b9);
+                let (mut random, mut laps) = (Random(seed * 0x9e37_79b9), WAIT.of_thread());
                 let start = thread_cpu();
                 while Instant::now() < end {
                     for _ in 0..50 {
-                        step(random.next() % 400 == 0);
+                        step((random.next() % 400 == 0).then_some(&mut laps));
                     }
                     times.fetch_add(50, Relaxed);
                 }

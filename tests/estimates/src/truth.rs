@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
 use perf_sdk::Handle;
 
-/// Seconds of one function over the run; what is not known is not compared.
-#[derive(Clone, Copy, Debug, Default)]
+/// One function over the run, in seconds; what is not known is not compared.
+#[derive(Clone, Debug, Default)]
 pub struct Real {
     pub wall: Option<f64>,
     pub cpu: Option<f64>,
+    /// Of each call, sorted.
+    pub durations: Vec<f64>,
 }
 
 pub type Truth = BTreeMap<&'static str, Real>;
@@ -21,33 +23,56 @@ pub type Truth = BTreeMap<&'static str, Real>;
 /// Wall time of calls that the program times itself: long ones, which that hardly changes.
 pub struct Stopwatch {
     name: &'static str,
-    ns: AtomicU64,
+    ns: Mutex<Vec<u32>>,
 }
 
 static USED: Mutex<Vec<&'static Stopwatch>> = Mutex::new(Vec::new());
 
 impl Stopwatch {
     pub const fn new(name: &'static str) -> Self {
-        Self { name, ns: AtomicU64::new(0) }
+        Self { name, ns: Mutex::new(Vec::new()) }
     }
 
     /// From now on it is told.
     pub fn register(&'static self) {
-        self.ns.store(0, Relaxed);
+        *self.ns.lock().unwrap() = Vec::with_capacity(1 << 22);
         USED.lock().unwrap().push(self);
     }
 
-    pub fn time<R>(&self, work: impl FnOnce() -> R) -> R {
+    /// For the calls of one thread, which are told when it drops.
+    pub fn of_thread(&'static self) -> Laps {
+        Laps { watch: self, ns: Vec::with_capacity(1 << 21) }
+    }
+}
+
+/// The calls of a thread.
+pub struct Laps {
+    watch: &'static Stopwatch,
+    ns: Vec<u32>,
+}
+
+impl Laps {
+    pub fn time<R>(&mut self, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
-        self.ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        self.ns.push(start.elapsed().as_nanos().min(u128::from(u32::MAX)) as u32);
         result
+    }
+}
+
+impl Drop for Laps {
+    fn drop(&mut self) {
+        self.watch.ns.lock().unwrap().append(&mut self.ns);
     }
 }
 
 /// What stopwatches showed.
 pub fn timed() -> Truth {
-    let real = |watch: &&Stopwatch| Real { wall: Some(watch.ns.load(Relaxed) as f64 / 1e9), cpu: None };
+    let real = |watch: &&Stopwatch| {
+        let mut durations: Vec<f64> = watch.ns.lock().unwrap().iter().map(|ns| f64::from(*ns) / 1e9).collect();
+        durations.sort_by(f64::total_cmp);
+        Real { wall: Some(durations.iter().sum()), cpu: None, durations }
+    };
     USED.lock().unwrap().iter().map(|watch| (watch.name, real(watch))).collect()
 }
 
