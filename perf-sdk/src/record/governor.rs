@@ -26,6 +26,8 @@ const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
 /// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
 const LEAST_PART: f64 = 0.2;
+/// What counting a call costs depends on what the program leaves in the caches: it may be so many times less than was found.
+const UNCERTAINTY: f64 = 1.25;
 
 /// The part of the budget that sampling the live heap may take, and how many times fewer samples there may be for it.
 const HEAP_PART: f64 = 0.25;
@@ -213,13 +215,18 @@ impl Governor {
             }
         }
         begin_anew(&changed);
-        // Who rests is not counted exactly any more, so only what counting takes for certain decides that.
-        let least = overhead::cost().passed.min(cost.passed);
-        let for_certain = if cost.passed > 0.0 { least / cost.passed } else { 1.0 };
+        // Who rests is not counted exactly any more, so counting has to take too much for certain.
         let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
-        let counting =
-            floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns * for_certain)).collect::<Vec<_>>();
-        self.resting.look(&counting, budget_ns * (1.0 - LEAST_PART), spent_ns, least);
+        let counting: Vec<(&'static Site, f64)> =
+            floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
+        let may_take_ns = budget_ns * (1.0 - LEAST_PART);
+        self.resting.look(&counting, may_take_ns, spent_ns, cost.passed / UNCERTAINTY);
+        if self.resting.is_in_doubt() {
+            // What disturbed a calibration would have functions rest that need not.
+            let before = self.calibrated.passed;
+            self.calibrate();
+            self.calibrated.passed = self.calibrated.passed.min(before);
+        }
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);

@@ -149,6 +149,11 @@ impl Resting {
         }
     }
 
+    /// Whether counting took too much at the latest look, and not before: at the next one somebody may have to rest.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.over == 1
+    }
+
     /// Whether anybody rests.
     pub(super) fn is_any(&self) -> bool {
         !self.sites.is_empty()
