@@ -156,7 +156,8 @@ impl Profile {
         assert_eq!(self.strings.first().map(String::as_str), Some(""), "{what}");
         let texts: HashSet<&String> = self.strings.iter().collect();
         assert_eq!(texts.len(), self.strings.len(), "{what}: each text once");
-        assert!(!self.types.is_empty() && !self.mappings.is_empty(), "{what}");
+        assert!(!self.types.is_empty(), "{what}");
+        assert!(self.samples.is_empty() || !self.mappings.is_empty(), "{what}");
         let is_text = |number: i64| number > 0 && (number as usize) < self.strings.len();
         assert!(self.types.iter().all(|kind| is_text(kind.name) && is_text(kind.unit)), "{what}");
         assert!(self.types.iter().any(|kind| kind.name == self.default_type), "{what}: {}", self.default_type);
