@@ -122,8 +122,9 @@ impl Background {
     }
 
     /// In a forked child, where the thread is not.
-    pub(crate) fn forget(mut self) {
-        std::mem::forget(self.system.take());
+    pub(crate) fn forget(self) {
+        // Nor is there anybody to unpark: what a parker lies on may not be there.
+        std::mem::forget(self);
     }
 }
 

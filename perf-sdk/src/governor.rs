@@ -34,6 +34,7 @@ pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
                 governor.look();
             }
             let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
+            governor.settle_doubt();
             let interval = if look < FIRST_LOOKS { FIRST_INTERVAL } else { INTERVAL };
             pause = interval.max(spent * LOOK_SHARE);
         }

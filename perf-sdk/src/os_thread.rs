@@ -74,11 +74,17 @@ mod system {
     #[derive(Debug)]
     pub(super) struct System(libc::pthread_t);
 
+    // SAFETY: a pointer with some C libraries; any thread may join or detach the thread that it stands for, and whoever has the
+    // only `System` of it does so once.
+    unsafe impl Send for System {}
+    // SAFETY: a shared one is good for nothing but its debug text.
+    unsafe impl Sync for System {}
+
     impl System {
         pub(super) fn spawn(name: &str, stack_bytes: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<Self> {
             /// With the zero at its end.
             const LONGEST_NAME: usize = 16;
-            let name = name.get(..LONGEST_NAME - 1).unwrap_or(name);
+            let name = &name.as_bytes()[..name.len().min(LONGEST_NAME - 1)];
             let name = CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
             let start = Box::into_raw(Box::new(Start { name, run }));
             // The thread begins with the signals that are blocked here.

@@ -162,7 +162,7 @@ impl Governor {
         }
         if passed.cpu_ns >= NEXT_TO_NOTHING_NS {
             self.looks = self.looks.wrapping_add(1);
-            if self.looks.is_multiple_of(CALIBRATE_EVERY) {
+            if self.looks.is_multiple_of(CALIBRATE_EVERY) && !self.resting.is_in_doubt() {
                 self.calibrate();
             }
         }
@@ -221,12 +221,6 @@ impl Governor {
             floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
         let may_take_ns = budget_ns * (1.0 - LEAST_PART);
         self.resting.look(&counting, may_take_ns, spent_ns, cost.passed / UNCERTAINTY);
-        if self.resting.is_in_doubt() {
-            // What disturbed a calibration would have functions rest that need not.
-            let before = self.calibrated.passed;
-            self.calibrate();
-            self.calibrated.passed = self.calibrated.passed.min(before);
-        }
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
@@ -243,6 +237,17 @@ impl Governor {
 }
 
 impl Governor {
+    /// After a look at which counting took too much: what disturbed the calibration would have functions rest that need not, so
+    /// there is another, and the lesser counts. Some milliseconds.
+    pub(crate) fn settle_doubt(&mut self) {
+        if self.resting.is_in_doubt() {
+            let before = self.calibrated;
+            self.calibrate();
+            self.calibrated.passed = self.calibrated.passed.min(before.passed);
+            self.calibrated.poll_passed = self.calibrated.poll_passed.min(before.poll_passed);
+        }
+    }
+
     /// Whether [`count_resting`](Self::count_resting) has anything to do.
     pub(crate) fn has_resting(&self) -> bool {
         self.resting.is_any()

@@ -151,7 +151,7 @@ impl Resting {
 
     /// Whether counting took too much at the latest look, and not before: at the next one somebody may have to rest.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.over == 1
+        self.over + 1 == PATIENCE
     }
 
     /// Whether anybody rests.

@@ -37,8 +37,8 @@ pub struct CpuStack {
 /// By the pprof crate (feature `pprof`) only what happened while profiles were taken, without scopes, handler times and lost samples: they are
 /// missing in [`coverage`](Self::coverage).
 ///
-/// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than a quarter of a second without making a profiled
-/// call; frames of code that was loaded within the last quarter of a second; what runs on the stack of a coroutine, of which only the
+/// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than half a second without making a profiled
+/// call; frames of code that was loaded within the last half second; what runs on the stack of a coroutine, of which only the
 /// innermost frame is known. CPU time of system calls belongs to whoever called.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]

@@ -179,7 +179,8 @@ impl Sampler {
     /// is awaited, nothing was loaded, and hardly anything ran.
     fn quiet_pause(&self) -> Option<Duration> {
         let (quiet, pause) = self.quiet.as_ref()?;
-        let is_same = self.wall.is_none() && linux::changes() == self.changes;
+        let may_have_changed = !self.is_sandboxed && (sandbox::is_tighter() || !self.is_taken && !linux::is_ours());
+        let is_same = self.wall.is_none() && linux::changes() == self.changes && !may_have_changed;
         (is_same && quiet.lasts(&(self.host.own)(), self.period_ns)).then_some(*pause)
     }
 
@@ -352,6 +353,7 @@ impl Sampler {
             return;
         }
         self.period_ns = period_ns;
+        self.quiet = None;
         // More often than the kernel looks at its timers, these give no more samples.
         let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
         self.engine = best.copied().unwrap_or(self.engine);

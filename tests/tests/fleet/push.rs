@@ -172,6 +172,13 @@ fn the_servers_own_protocol_is_spoken_too() {
     let receiver = Receiver::start(|_| TAKE);
     let service = start(&receiver.url(""), &[("PERF_PUSH_PROTOCOL", "push"), ("PERF_PUSH_LABELS", "env=test")]);
     until("two windows", || receiver.requests().len() >= 4);
+    let of_request = |body: &[u8]| Profile::read(&PushRequest::decode(body).unwrap().series[0].samples[0].profile);
+    for function in ["fleet::busy", "fleet::keep"] {
+        until(function, || {
+            let has = |profile: Profile| profile.sums_of(function).iter().any(|sum| *sum > 0);
+            receiver.requests().iter().any(|request| has(of_request(&request.body)))
+        });
+    }
     let ended = service.end();
     let (mut ids, mut metrics) = (Vec::new(), Vec::new());
     for request in receiver.requests() {

@@ -100,8 +100,8 @@ pub(in super::super) struct Started(Descriptor);
 impl Started {
     /// Signals from now on.
     pub(in super::super) fn enable(self) -> io::Result<()> {
-        // SAFETY: the descriptor is open.
-        check(unsafe { libc::ioctl(self.0.0, ENABLE, 0) }).map(drop)
+        // SAFETY: the descriptor is open. What a request is differs between C libraries.
+        check(unsafe { libc::ioctl(self.0.0, ENABLE as _, 0) }).map(drop)
     }
 }
 

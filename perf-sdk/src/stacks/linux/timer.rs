@@ -44,7 +44,7 @@ impl Timer {
     /// From now on with this period.
     pub(in super::super) fn set(&self, first_ns: u64, period_ns: u64) -> Result<(), i32> {
         let time = |ns: u64| libc::timespec {
-            tv_sec: (ns / 1_000_000_000) as libc::time_t,
+            tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
         };
         let times = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
