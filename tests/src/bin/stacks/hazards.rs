@@ -262,19 +262,24 @@ fn nameless_code() -> *mut u8 {
     code
 }
 
-/// Threads that wait for all signals get none of ours.
+/// Threads that wait for all signals get none of ours. They block them from their beginning: one that does so later may have been
+/// sampled before, if others had the processor meanwhile.
 pub(super) fn waits_for_signals() {
     const THREADS: usize = 100;
     static STRAY: AtomicU64 = AtomicU64::new(0);
     let handle = builder().stacks_hz(1_000).start().unwrap();
+    // SAFETY: a set of signals, and nothing else; threads begin with what is blocked here.
+    let all = unsafe {
+        let mut all = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
+        all
+    };
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
-                // SAFETY: sets of signals, and places for results.
+                // SAFETY: a set of signals, and places for results.
                 unsafe {
-                    let mut all = std::mem::zeroed();
-                    libc::sigfillset(&raw mut all);
-                    libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
                     spin_in_registers(ROUNDS / 100);
                     let wait = libc::timespec { tv_sec: 2, tv_nsec: 0 };
                     if libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait) == libc::SIGURG {
