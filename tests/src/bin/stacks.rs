@@ -195,7 +195,7 @@ fn seconds(name: &str, otherwise: u64) -> Duration {
 /// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints one line each.
 fn coverage() {
     let handle = start();
-    let rates = [(99, 2), (1_000, 1), (1_000, 8)];
+    let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
     for (hz, threads) in rates {
         // What the profiler itself takes counts for little in half a second of CPU time.
         let take = || {
