@@ -262,32 +262,36 @@ fn nameless_code() -> *mut u8 {
     code
 }
 
-/// Threads that wait for all signals get none of ours. They block them from their beginning: one that does so later may have been
-/// sampled before, if others had the processor meanwhile.
+/// Threads that wait for all signals get none of ours, if they blocked them before they could be sampled.
 pub(super) fn waits_for_signals() {
     const THREADS: usize = 100;
+    /// A thread is sampled when it has run for so long, or is so old: the sampler's own figures.
+    const SETTLED: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(100)];
     static STRAY: AtomicU64 = AtomicU64::new(0);
+    static JUDGED: AtomicU64 = AtomicU64::new(0);
     let handle = builder().stacks_hz(1_000).start().unwrap();
-    // SAFETY: a set of signals, and nothing else; threads begin with what is blocked here.
-    let all = unsafe {
-        let mut all = std::mem::zeroed();
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
-        all
-    };
-    std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                // SAFETY: a set of signals, and places for results.
-                unsafe {
-                    spin_in_registers(ROUNDS / 100);
-                    let wait = libc::timespec { tv_sec: 2, tv_nsec: 0 };
-                    if libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait) == libc::SIGURG {
-                        STRAY.fetch_add(1, Relaxed);
+    perf_sdk_tests::until("threads that block signals in time", || {
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                let begun = Instant::now();
+                scope.spawn(move || {
+                    // SAFETY: sets of signals, and places for results.
+                    unsafe {
+                        let mut all = std::mem::zeroed();
+                        libc::sigfillset(&raw mut all);
+                        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
+                        // Others may have had the processor until then.
+                        let is_judged = perf_sdk_tests::thread_cpu() < SETTLED[0] && begun.elapsed() < SETTLED[1];
+                        spin_in_registers(ROUNDS / 100);
+                        let wait = libc::timespec { tv_sec: 2, tv_nsec: 0 };
+                        let got = libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const wait);
+                        JUDGED.fetch_add(u64::from(is_judged), Relaxed);
+                        STRAY.fetch_add(u64::from(is_judged && got == libc::SIGURG), Relaxed);
                     }
-                }
-            });
-        }
+                });
+            }
+        });
+        JUDGED.load(Relaxed) >= THREADS as u64 / 2
     });
     assert_eq!(STRAY.load(Relaxed), 0);
     drop(handle);
