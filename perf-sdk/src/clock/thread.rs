@@ -231,8 +231,9 @@ impl ThreadCpu {
         let (was_anchored, was_offset) = (self.anchored, self.offset);
         // Before the witness is looked at: reading a new anchor is where a thread is switched out on a busy machine, and that
         // is not what the old one's witness should have seen.
-        let switches = if self.suspicion.is_some() { self.switches() } else { None };
-        let unmoved = self.engine != Engine::Syscall && self.witness.unmoved(self.expected);
+        let is_unmoved = |cpu: &Self| cpu.engine != Engine::Syscall && cpu.witness.unmoved(cpu.expected);
+        let switches = if self.suspicion.is_some() && is_unmoved(self) { self.switches() } else { None };
+        let unmoved = is_unmoved(self);
         let held = self.anchor(wall);
         if self.engine != Engine::Syscall {
             self.absence.before += was_offset.wrapping_sub(held) as i64;
