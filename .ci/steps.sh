@@ -6,32 +6,38 @@ begin_steps() {
     # Readers of profiles, beside what is built; tests find them by NODE_PATH.
     export NODE_PATH=$TARGET/npm/node_modules
     TIMES=$(mktemp)
+    FAILURES=$(mktemp)
     trap end_steps EXIT
 }
 
-# The longest first.
+# The longest first; and last what a reader looks for first.
 end_steps() {
     local status=$?
     printf '\n== seconds of each step, and of processors that it took; the longest first\n'
     sort -rn "$TIMES"
     printf '== %s after %s s, %s built\n' "$([ "$status" = 0 ] && echo passed || echo FAILED)" "$SECONDS" "$(du -sh "$TARGET" 2> /dev/null | cut -f1)"
-    rm -f "$TIMES"
+    cat "$FAILURES"
+    rm -f "$TIMES" "$FAILURES"
 }
 
 step() {
-    local name=$1 start=$SECONDS status=0 cpu
+    local name=$1 start=$SECONDS status=0 cpu said
     shift
     printf '\n== %s\n' "$name"
     # Without errexit a function would go on after its first failure: each step has a shell of its own.
     cpu=$(mktemp)
-    (trap 'times > "$cpu"' EXIT; set -e; "$@") &
+    said=$(mktemp)
+    (trap 'times > "$cpu"' EXIT; set -e; "$@") > >(tee "$said") 2>&1 &
     wait $! || status=$?
     printf '%5d %5d  %s\n' "$((SECONDS - start))" "$(processors "$cpu")" "$name" >> "$TIMES"
-    rm -f "$cpu"
     if [ "$status" != 0 ]; then
+        # What it said is on its way still.
+        sleep 1
+        { printf '\n== FAILED: %s; its last lines:\n' "$name"; tail -n 60 "$said"; } >> "$FAILURES"
         printf '== FAILED: %s\n' "$name"
-        exit "$status"
     fi
+    rm -f "$cpu" "$said"
+    [ "$status" = 0 ] || exit "$status"
     printf '== %s: %s s\n' "$name" "$((SECONDS - start))"
 }
 

@@ -20,7 +20,7 @@ pub(crate) use jemalloc::is_global as is_jemalloc;
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    born, by_owner, coarsest_bytes, living, look_for_peak, lost_samples, note_drawn, old_bytes, old_ns, past,
+    born, by_owner, coarsest_bytes, holding, living, look_for_peak, lost_samples, note_drawn, old_bytes, old_ns, past,
     pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
 };
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
@@ -28,6 +28,12 @@ pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn sample_heap(_: Option<u64>) {}
+
+/// Nobody: the feature is off.
+#[cfg(not(feature = "heap"))]
+pub(crate) fn holding(_: std::ops::Range<std::time::Duration>) -> impl Iterator<Item = *const crate::scope::Path> {
+    std::iter::empty()
+}
 
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]

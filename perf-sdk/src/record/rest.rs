@@ -1,6 +1,6 @@
 //! Functions that are called too often even to be counted: they rest, and are counted for a moment from time to time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ptr;
 use std::thread;
 use std::time::Duration;
@@ -25,6 +25,9 @@ const LITTLE: f64 = 0.25;
 const LEAST_NS: f64 = 5_000.0;
 /// Counting takes no more than the rest of a call's time.
 const LEAST_PART: f64 = 0.1;
+/// What a site allocated so long ago and still lives stays, and tells of it up to so long ago.
+const STAYS: Duration = Duration::from_millis(200);
+const TELLS: Duration = Duration::from_secs(60);
 /// Notices at most.
 const NOTICES: usize = 10;
 
@@ -51,7 +54,7 @@ pub(super) struct Resting {
     sites: HashMap<usize, Rest>,
     threads: Vec<Caller>,
     over: u8,
-    noticed: usize,
+    noticed: HashSet<usize>,
 }
 
 #[derive(Debug)]
@@ -79,12 +82,19 @@ impl Resting {
     /// together. `call_ns`: what counting one call takes at least.
     pub(super) fn look(&mut self, counting: &[(&'static Site, f64)], allowed_ns: f64, spent_ns: f64, call_ns: f64) {
         let unknown_ns = self.estimate();
-        let awake: Vec<(usize, f64)> = counting
+        let mut awake: Vec<(usize, f64)> = counting
             .iter()
             .map(|(site, ns)| (key(site), *ns))
             .filter(|(site, _)| !self.sites.contains_key(site))
             .collect();
-        let all: f64 = awake.iter().map(|(_, ns)| ns).sum();
+        let sum = |awake: &[(usize, f64)]| awake.iter().map(|(_, ns)| ns).sum::<f64>();
+        if !self.sites.is_empty() || sum(&awake) > allowed_ns {
+            // What they hold would be their callers', to whom no bound is declared, and a leak would be sought there.
+            let holding = memory::uncounted(holding);
+            awake.retain(|(site, _)| !holding.contains(site));
+            holding.into_iter().for_each(|site| self.wake(site));
+        }
+        let all = sum(&awake);
         self.over = if all > allowed_ns { self.over.saturating_add(1) } else { 0 };
         if self.over >= PATIENCE {
             for chosen in who_rests(awake, allowed_ns) {
@@ -108,8 +118,8 @@ impl Resting {
         self.sites.insert(key(site), Rest { site, estimated: 0.0 });
         RESTING.lock().push(site);
         site.set_rests(true);
-        self.noticed += 1;
-        if self.noticed <= NOTICES {
+        // Once of each, however often it wakes.
+        if self.noticed.len() < NOTICES && self.noticed.insert(key(site)) {
             say(&format!(
                 "counting the calls of {} takes {:.1} % of the CPU time, more than the budget allows: from now on they are estimated; \
                  leave #[profiled] off it, or say #[profiled(hot = count)] or PERF_HOT=count",
@@ -217,6 +227,12 @@ impl Resting {
 fn uncounted_ns(cpu_ns: u64, calls: u64, call_ns: f64) -> Option<f64> {
     let cpu_ns = cpu_ns as f64;
     (cpu_ns >= LEAST_NS).then(|| (cpu_ns - calls as f64 * call_ns).max(cpu_ns * LEAST_PART))
+}
+
+/// Sites whose allocations stay, by the samples of the live heap.
+fn holding() -> HashSet<usize> {
+    let stayed = memory::holding(STAYS..TELLS);
+    stayed.filter_map(|path| Node::of(path)?.site()).map(key).collect()
 }
 
 fn cpu_ns(record: &ThreadRecord) -> Option<u64> {

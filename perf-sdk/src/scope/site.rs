@@ -130,11 +130,12 @@ impl Site {
     }
 
     /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided
-    /// does not unless its attribute says so, and one of which every call is measured never does.
+    /// does not unless its attribute says so, nor does one whose memory is bounded, since what it holds would be its
+    /// caller's; one of which every call is measured never does.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
             Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,
-            None => configured == Hot::Rest && !self.is_pinned(),
+            None => configured == Hot::Rest && !self.is_pinned() && self.options.bounded == 0,
         }
     }
 
@@ -213,14 +214,14 @@ mod tests {
 
     #[test]
     fn who_may_rest() {
-        let may_rest = |sample, hot, configured| {
-            let options = Options { sample, hot, ..Options::DEFAULT };
-            Site::new(*Site::other().source(), options).may_rest(configured)
-        };
+        let site = |options| Site::new(*Site::other().source(), options);
+        let may_rest = |sample, hot, configured| site(Options { sample, hot, ..Options::DEFAULT }).may_rest(configured);
         let (rest, count) = (Some(Hot::Rest), Some(Hot::Count));
         assert!(may_rest(Sample::Default, None, Hot::Rest) && !may_rest(Sample::Default, None, Hot::Count));
         assert!(may_rest(Sample::Default, rest, Hot::Count) && !may_rest(Sample::Default, count, Hot::Rest));
         assert!(may_rest(Sample::OneIn(64), rest, Hot::Count) && !may_rest(Sample::OneIn(64), None, Hot::Rest));
         assert!(!may_rest(Sample::Always, rest, Hot::Rest) && !may_rest(Sample::Always, None, Hot::Rest));
+        let bounded = |hot| site(Options { hot, bounded: 1, ..Options::DEFAULT }).may_rest(Hot::Rest);
+        assert!(!bounded(None) && bounded(rest));
     }
 }

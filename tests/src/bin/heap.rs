@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::snapshot::{Finding, Verdict, Watched};
-use perf_sdk_tests::{function, node};
+use perf_sdk::snapshot::{Finding, Function, Verdict, Watched};
+use perf_sdk_tests::{function, node, until};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -24,6 +24,7 @@ fn main() {
         ("leaks", leaks),
         ("counts_that_grow", counts_that_grow),
         ("not_sampled", not_sampled),
+        ("who_holds_is_counted", who_holds_is_counted),
     ];
     match scenarios.iter().find(|(known, _)| *known == name) {
         Some((_, scenario)) => scenario(),
@@ -357,4 +358,63 @@ fn counts_that_grow() {
     let tasks = found(Watched::Tasks).expect("it was there");
     assert_eq!((tasks.verdict, tasks.function.as_str()), (Verdict::Suspect, "waits"));
     assert!(found(Watched::Threads).is_none());
+}
+
+#[perf_sdk::profiled]
+#[inline(never)]
+fn keeps(kept: &mut Vec<Box<u64>>) {
+    kept.push(Box::new(1));
+}
+
+#[perf_sdk::profiled(bounded = 1 << 40)]
+#[inline(never)]
+fn bounded() {
+    black_box(());
+}
+
+#[perf_sdk::profiled]
+#[inline(never)]
+fn allocates() {
+    drop(black_box(Box::new(1)));
+}
+
+/// A function that is called too often to be counted rests, but not while what it allocates stays: that would be its caller's.
+fn who_holds_is_counted() {
+    let handle = perf_sdk::builder()
+        .listen("off")
+        .heap("4KiB")
+        .budget("0.1%")
+        .budget_floor("0%")
+        .report(false)
+        .start()
+        .expect("a start");
+    let rests = |name| function(&handle.snapshot(), name).rests;
+    let mut kept = Vec::new();
+    let mut work = || {
+        for _ in 0..10_000 {
+            keeps(&mut kept);
+            bounded();
+            allocates();
+        }
+        if kept.len() > 2_000_000 {
+            kept.drain(..1_000_000);
+        }
+    };
+    until("what keeps nothing to rest, and only that", || {
+        work();
+        rests("allocates") && !rests("keeps")
+    });
+    let from = handle.snapshot();
+    let since = || {
+        let to = handle.snapshot();
+        let since = |figure: fn(&Function) -> u64| figure(function(&to, "keeps")) - figure(function(&from, "keeps"));
+        (since(|of| of.calls.total()), since(|of| of.estimated_calls))
+    };
+    until("many calls to be counted", || {
+        work();
+        assert!(!rests("bounded"));
+        since().0 > 500_000
+    });
+    let (calls, estimated) = since();
+    assert!(estimated < calls / 10, "{estimated} of {calls} estimated");
 }

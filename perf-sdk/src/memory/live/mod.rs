@@ -12,7 +12,9 @@ mod table;
 mod unloaded;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 pub(crate) use hooks::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
@@ -118,6 +120,17 @@ pub(crate) fn old_bytes() -> HashMap<u32, u64> {
         *old.entry(alive.owner).or_default() += alive.bytes;
     }
     old
+}
+
+/// Scopes whose sampled allocations live and are of this age, each once for each sample. Some hundred microseconds.
+pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = *const Path> {
+    let wall = clock::wall();
+    let now = wall.ticks();
+    let is_of_age = move |born: u64| age.contains(&Duration::from_nanos(wall.ns(now.saturating_sub(born))));
+    living()
+        .filter(move |alive| is_of_age(alive.born))
+        .map(|alive| owners::path(alive.owner))
+        .filter(|path| !path.is_null())
 }
 
 /// Looks whether more is held than ever before.

@@ -109,7 +109,6 @@ pub(super) fn number(path: *const Path) -> u32 {
 }
 
 /// The path of an owner; null: no scope.
-#[cfg(feature = "stacks")]
 pub(super) fn path(owner: u32) -> *const Path {
     OWNERS.get(owner as usize).map_or(ptr::null(), |owner| owner.path.load(Acquire).cast_const())
 }
