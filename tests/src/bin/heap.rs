@@ -362,8 +362,8 @@ fn counts_that_grow() {
 
 #[perf_sdk::profiled]
 #[inline(never)]
-fn keeps(kept: &mut Vec<Box<u64>>) {
-    kept.push(Box::new(1));
+fn keeps(kept: &mut Vec<String>) {
+    kept.push(String::with_capacity(8));
 }
 
 #[perf_sdk::profiled(bounded = 1 << 40)]
