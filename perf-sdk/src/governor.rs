@@ -30,11 +30,14 @@ pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
             }
             // Not the time that others had the processor.
             let start_ns = ThreadCpu::cpu_now_ns();
-            if !governor.is_idle() && headroom::is_there(headroom::TURN_BYTES) {
+            let looks = !governor.is_idle() && headroom::is_there(headroom::TURN_BYTES);
+            if looks {
                 governor.look();
             }
             let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
-            governor.settle_doubt();
+            if looks {
+                governor.settle_doubt();
+            }
             let interval = if look < FIRST_LOOKS { FIRST_INTERVAL } else { INTERVAL };
             pause = interval.max(spent * LOOK_SHARE);
         }

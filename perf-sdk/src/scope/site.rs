@@ -130,8 +130,8 @@ impl Site {
     }
 
     /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided
-    /// does not unless its attribute says so, nor does one whose memory is bounded, since what it holds would be its
-    /// caller's; one of which every call is measured never does.
+    /// does not unless its attribute says so, nor does one whose memory is bounded, since what it
+    /// holds would be its caller's; one of which every call is measured never does.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
             Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,

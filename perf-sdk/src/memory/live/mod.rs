@@ -122,7 +122,8 @@ pub(crate) fn old_bytes() -> HashMap<u32, u64> {
     old
 }
 
-/// Scopes whose sampled allocations live and are of this age, each once for each sample. Some hundred microseconds.
+/// Scopes whose sampled allocations live and are of this age, each once for each sample.
+/// Some hundred microseconds.
 pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = *const Path> {
     let wall = clock::wall();
     let now = wall.ticks();
