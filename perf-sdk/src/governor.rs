@@ -9,14 +9,16 @@ use crate::headroom;
 use crate::record::{Allowance, Governor, OwnThread};
 use crate::scope::Hot;
 
-/// Between two looks; shorter at first, when nothing is known of the load.
+/// Between two looks; shorter at first, when nothing is known of the load and every call is measured.
 const INTERVAL: Duration = Duration::from_secs(1);
-const FIRST_INTERVAL: Duration = Duration::from_millis(250);
-const FIRST_LOOKS: u32 = 8;
+const FIRST_INTERVAL: Duration = Duration::from_millis(8);
+const EARLY_INTERVAL: Duration = Duration::from_millis(250);
+const EARLY_LOOKS: u32 = 13;
 /// How often functions are counted that rest.
 const COUNT_EVERY: Duration = Duration::from_millis(125);
-/// A look may take this part of the time until the next.
+/// A look may take this part of the time until the next, and of the early ones.
 const LOOK_SHARE: u32 = 1_000;
+const EARLY_SHARE: u32 = 100;
 
 /// Keeps recording within what is allowed until it is dropped.
 pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
@@ -32,14 +34,15 @@ pub(crate) fn keep(allowance: Allowance, hot: Hot) -> io::Result<Background> {
             let start_ns = ThreadCpu::cpu_now_ns();
             let looks = !governor.is_idle() && headroom::is_there(headroom::TURN_BYTES);
             if looks {
-                governor.look();
+                governor.look(pause < EARLY_INTERVAL);
             }
             let spent = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
             if looks {
                 governor.settle_doubt();
             }
-            let interval = if look < FIRST_LOOKS { FIRST_INTERVAL } else { INTERVAL };
-            pause = interval.max(spent * LOOK_SHARE);
+            let is_early = look < EARLY_LOOKS;
+            let interval = if is_early { (pause * 2).min(EARLY_INTERVAL) } else { INTERVAL };
+            pause = interval.max(spent * if is_early { EARLY_SHARE } else { LOOK_SHARE });
         }
     })
 }

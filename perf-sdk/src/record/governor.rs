@@ -10,7 +10,7 @@ use super::in_place::{self, Recent};
 use super::overhead::{self, Cost, Tallied};
 use super::own::Own;
 use super::registry::records;
-use super::rest::Resting;
+use super::rest::{Limits, Resting};
 use super::shared::shared_sites;
 use super::switch::Moment;
 use crate::clock;
@@ -153,8 +153,10 @@ impl Governor {
 
     /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
     ///
+    /// `is_early`: little was seen yet.
+    ///
     /// **Cost.** Some 50 ns a thread and call path.
-    pub(crate) fn look(&mut self) {
+    pub(crate) fn look(&mut self, is_early: bool) {
         let Some(at) = Moment::now() else { return };
         let passed = at.since(self.at);
         if passed.cpu_ns == 0 {
@@ -220,7 +222,8 @@ impl Governor {
         let counting: Vec<(&'static Site, f64)> =
             floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
         let may_take_ns = budget_ns * (1.0 - LEAST_PART);
-        self.resting.look(&counting, may_take_ns, spent_ns, cost.passed / UNCERTAINTY);
+        let limits = Limits { allowed_ns: may_take_ns, spent_ns, call_ns: cost.passed / UNCERTAINTY, is_early };
+        self.resting.look(&counting, &limits);
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);

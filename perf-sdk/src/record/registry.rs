@@ -108,6 +108,7 @@ pub(super) fn release(record: &'static ThreadRecord) {
     record.flush();
     record.reset_stack();
     record.borrowed.set(false);
+    rest::note_end(record);
     record.cpu().detach();
     // Before: whoever sees that a record is free finds it counted.
     FREE.fetch_add(1, Relaxed);

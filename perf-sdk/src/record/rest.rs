@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::node::Node;
 use super::overhead;
 use super::registry::records;
 use super::thread::ThreadRecord;
-use crate::clock;
+use crate::clock::ThreadCpu;
 use crate::fork::Lock;
 use crate::memory;
 use crate::notice::say;
@@ -19,10 +20,17 @@ use crate::scope::Site;
 const MOMENT: Duration = Duration::from_micros(500);
 /// Counting takes too much so many looks in a row before anybody rests.
 const PATIENCE: u8 = 2;
+/// At an early look only so many times too much is too much.
+const FAR: f64 = 8.0;
 /// Who rests is counted again when that takes no more than this part of what is left for it.
 const LITTLE: f64 = 0.25;
-/// A thread that had less CPU time in moments tells nothing.
-const LEAST_NS: f64 = 5_000.0;
+/// A thread that had less CPU time in moments tells nothing yet.
+const LEAST_NS: f64 = 100_000.0;
+/// Calls of a caller in moments, whose ends cut some off, and CPU time in moments after which fewer have to do.
+const LEAST_CALLERS: u64 = 20;
+const ENOUGH_NS: f64 = 10_000_000.0;
+/// What counting a call takes in a loop of its own; among a program's work processors hide between all and nothing of it.
+const NOT_HIDDEN: f64 = 0.5;
 /// Counting takes no more than the rest of a call's time.
 const LEAST_PART: f64 = 0.1;
 /// What a site allocated so long ago and still lives stays, and tells of it up to so long ago.
@@ -33,19 +41,84 @@ const NOTICES: usize = 10;
 
 /// Sites that rest, for forked children.
 static RESTING: Lock<Vec<&'static Site>> = Lock::new(Vec::new());
-/// By node: calls that were not counted.
-static ESTIMATED: Lock<Option<HashMap<usize, f64>>> = Lock::new(None);
+/// By address of the node.
+static ESTIMATED: Lock<Option<HashMap<usize, Estimate>>> = Lock::new(None);
+/// Somebody rests.
+static IS_ANY: AtomicBool = AtomicBool::new(false);
 
-/// Calls of each node that were not counted, by its address.
+/// Calls of a node that were not counted.
+#[derive(Clone, Copy, Debug)]
+struct Estimate {
+    calls: f64,
+    /// Calls a nanosecond of CPU time since then; 0: they are counted.
+    rate: f64,
+    thread: Thread,
+    from_ns: u64,
+}
+
+impl Estimate {
+    fn until(&self, now_ns: Option<u64>) -> f64 {
+        self.calls + self.rate * now_ns.map_or(0, |now_ns| now_ns.saturating_sub(self.from_ns)) as f64
+    }
+}
+
+/// Calls of each node that were not counted, by its address: up to the latest look as they were estimated, and since then as many
+/// as at the same rate.
 pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
-    let estimated = ESTIMATED.lock();
-    estimated.iter().flatten().map(|(node, calls)| (*node, *calls as u64)).collect()
+    let estimated: Vec<(usize, Estimate)> =
+        ESTIMATED.lock().iter().flatten().map(|(node, estimate)| (*node, *estimate)).collect();
+    let mut now_ns: HashMap<u32, Option<u64>> = HashMap::new();
+    let calls = |(node, estimate): (usize, Estimate)| {
+        let thread = estimate.thread;
+        let now_ns =
+            if estimate.rate > 0.0 { *now_ns.entry(thread.owner).or_insert_with(|| thread.cpu_ns()) } else { None };
+        (node, estimate.until(now_ns) as u64)
+    };
+    estimated.into_iter().map(calls).collect()
+}
+
+/// On a thread that ends: it called those that rest until now.
+pub(super) fn note_end(record: &ThreadRecord) {
+    if IS_ANY.load(Relaxed) {
+        record.note_end(ThreadCpu::cpu_now_ns());
+    }
+}
+
+/// An owner of a record.
+#[derive(Clone, Copy, Debug)]
+struct Thread {
+    record: &'static ThreadRecord,
+    owner: u32,
+}
+
+impl Thread {
+    fn of(record: &'static ThreadRecord) -> Option<Self> {
+        Some(Self { record, owner: record.owner()? })
+    }
+
+    fn cpu_ns(&self) -> Option<u64> {
+        self.record.cpu_ns_of(self.owner)
+    }
 }
 
 /// In a forked child, where nobody wakes them.
 pub(super) fn after_fork() {
     *ESTIMATED.lock() = None;
+    IS_ANY.store(false, Relaxed);
     std::mem::take(&mut *RESTING.lock()).into_iter().for_each(|site| site.set_rests(false));
+}
+
+/// What a look found besides.
+#[derive(Debug)]
+pub(super) struct Limits {
+    /// What counting may take, of all sites together.
+    pub(super) allowed_ns: f64,
+    /// CPU time that passed.
+    pub(super) spent_ns: f64,
+    /// What counting one call takes at least.
+    pub(super) call_ns: f64,
+    /// Little was seen yet.
+    pub(super) is_early: bool,
 }
 
 /// Those that rest, by address of the site.
@@ -67,20 +140,84 @@ struct Rest {
 /// A thread that calls them.
 #[derive(Debug)]
 struct Caller {
-    record: &'static ThreadRecord,
-    nodes: Vec<&'static Node>,
-    /// Its CPU time when the calls were last estimated.
+    thread: Thread,
+    paths: Vec<Uncounted>,
+}
+
+/// A node whose calls are counted in moments only.
+#[derive(Debug)]
+struct Uncounted {
+    node: &'static Node,
+    /// Its nearest caller that does not rest, if there is one.
+    caller: Option<&'static Node>,
+    seen: Moments,
+}
+
+impl Uncounted {
+    /// Calls of the node and of its caller, as far as they were counted.
+    fn counted(&self) -> [u64; 2] {
+        [calls(self.node), self.caller.map_or(0, calls)]
+    }
+}
+
+fn calls(node: &Node) -> u64 {
+    node.outcomes().iter().sum()
+}
+
+/// What was seen in the moments of a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Moments {
+    /// The thread's CPU time when that time began: with the rest, or when its calls were last estimated.
     from_ns: u64,
     /// Of the CPU time since, what was in moments.
-    moments_ns: u64,
-    /// Calls of each node in these.
-    counted: Vec<u64>,
+    in_them_ns: u64,
+    /// How long these would have taken without counting.
+    plain_ns: f64,
+    /// Calls in these, and those of the caller that does not rest.
+    calls: u64,
+    callers: u64,
+    /// The caller's when that time began; `None`: it had another.
+    callers_from: Option<u64>,
+}
+
+impl Moments {
+    /// Calls outside of them until `now_ns`, if they came as often as in them, and how many that is a nanosecond; `None`: too little was
+    /// seen to tell.
+    ///
+    /// As often for each call of the caller, where any of these were seen. Otherwise as often in so much CPU time, which depends on
+    /// how much of a moment counting takes.
+    fn outside(&self, now_ns: u64, callers: u64) -> Option<(f64, f64)> {
+        if (self.in_them_ns as f64) < LEAST_NS {
+            return None;
+        }
+        let outside_ns = now_ns.saturating_sub(self.from_ns).saturating_sub(self.in_them_ns) as f64;
+        let calls = self.calls as f64;
+        let calls = match self.callers_from.filter(|_| self.callers > 0) {
+            Some(from) => {
+                let outside = callers.saturating_sub(from).saturating_sub(self.callers);
+                calls / self.callers as f64 * outside as f64
+            }
+            None => calls / self.plain_ns * outside_ns,
+        };
+        Some((calls, calls / outside_ns.max(1.0)))
+    }
+
+    /// The same; then another time begins. `None`: it goes on, since more may be seen.
+    fn estimate(&mut self, now_ns: u64, callers: u64) -> Option<(f64, f64)> {
+        let few = self.callers_from.is_some() && (1..LEAST_CALLERS).contains(&self.callers);
+        if few && (self.in_them_ns as f64) < ENOUGH_NS {
+            return None;
+        }
+        let found = self.outside(now_ns, callers)?;
+        *self = Self { from_ns: now_ns, callers_from: Some(callers), ..Self::default() };
+        Some(found)
+    }
 }
 
 impl Resting {
-    /// After a look: what counting took at least of each site that was awake, in the time that passed, and what it may take
-    /// together. `call_ns`: what counting one call takes at least.
-    pub(super) fn look(&mut self, counting: &[(&'static Site, f64)], allowed_ns: f64, spent_ns: f64, call_ns: f64) {
+    /// After a look: what counting took at least of each site that was awake, in the time that passed.
+    pub(super) fn look(&mut self, counting: &[(&'static Site, f64)], limits: &Limits) {
+        let &Limits { allowed_ns, spent_ns, call_ns, is_early } = limits;
         let unknown_ns = self.estimate();
         let mut awake: Vec<(usize, f64)> = counting
             .iter()
@@ -95,7 +232,12 @@ impl Resting {
             holding.into_iter().for_each(|site| self.wake(site));
         }
         let all = sum(&awake);
-        self.over = if all > allowed_ns { self.over.saturating_add(1) } else { 0 };
+        self.over = match all {
+            all if all <= allowed_ns => 0,
+            // What a start takes may be over soon.
+            all if is_early && all <= allowed_ns * FAR => self.over,
+            _ => self.over.saturating_add(1),
+        };
         if self.over >= PATIENCE {
             for chosen in who_rests(awake, allowed_ns) {
                 if let Some((site, ns)) = counting.iter().find(|(site, _)| key(site) == chosen) {
@@ -117,6 +259,7 @@ impl Resting {
     fn rest(&mut self, site: &'static Site, share: f64) {
         self.sites.insert(key(site), Rest { site, estimated: 0.0 });
         RESTING.lock().push(site);
+        IS_ANY.store(true, Relaxed);
         site.set_rests(true);
         // Once of each, however often it wakes.
         if self.noticed.len() < NOTICES && self.noticed.insert(key(site)) {
@@ -133,13 +276,23 @@ impl Resting {
         if let Some(rest) = self.sites.remove(&site) {
             rest.site.set_rests(false);
             RESTING.lock().retain(|site| !ptr::eq(*site, rest.site));
+            IS_ANY.store(!self.sites.is_empty(), Relaxed);
+            // Until the latest look, which was a moment ago.
+            let paths = self.threads.iter().flat_map(|caller| &caller.paths).filter(|path| path.node.is(rest.site));
+            let nodes: HashSet<usize> = paths.map(|path| ptr::from_ref(path.node).addr()).collect();
+            let mut estimated = ESTIMATED.lock();
+            let its = estimated.iter_mut().flatten().filter(|(node, _)| nodes.contains(node));
+            its.for_each(|(_, estimate)| estimate.rate = 0.0);
         }
     }
 
     /// Threads that have begun, and paths that are new.
     fn find_threads(&mut self) {
-        let mut before: HashMap<usize, Caller> =
-            self.threads.drain(..).map(|caller| (ptr::from_ref(caller.record).addr(), caller)).collect();
+        let mut before: HashMap<(usize, u32), Caller> = self
+            .threads
+            .drain(..)
+            .map(|caller| ((ptr::from_ref(caller.thread.record).addr(), caller.thread.owner), caller))
+            .collect();
         if self.sites.is_empty() {
             return;
         }
@@ -147,15 +300,25 @@ impl Resting {
             let is_resting = |node: &&Node| node.site().is_some_and(|site| self.sites.contains_key(&key(site)));
             let nodes: Vec<&'static Node> =
                 std::iter::successors(record.newest_node(), |node| node.older()).filter(is_resting).collect();
-            let Some(now_ns) = cpu_ns(record).filter(|_| !nodes.is_empty()) else { continue };
-            let known = before.remove(&ptr::from_ref(record).addr());
-            // Another thread may have the record now.
-            self.threads.push(
-                match known.filter(|known| known.nodes.len() == nodes.len() && known.from_ns <= now_ns) {
-                    Some(known) => known,
-                    None => Caller { record, counted: vec![0; nodes.len()], nodes, from_ns: now_ns, moments_ns: 0 },
-                },
-            );
+            let Some(thread) = Thread::of(record).filter(|_| !nodes.is_empty()) else { continue };
+            let Some(now_ns) = thread.cpu_ns() else { continue };
+            let known = before.remove(&(ptr::from_ref(record).addr(), thread.owner));
+            let known: HashMap<usize, Uncounted> = known
+                .into_iter()
+                .flat_map(|caller| caller.paths)
+                .map(|path| (ptr::from_ref(path.node).addr(), path))
+                .collect();
+            let path = |node: &'static Node| {
+                let mut callers = std::iter::successors(node.parent(), |node| node.parent());
+                let caller = callers.find(|caller| caller.site().is_some() && !is_resting(caller));
+                let seen = match known.get(&ptr::from_ref(node).addr()) {
+                    Some(path) if path.caller.map(ptr::from_ref) == caller.map(ptr::from_ref) => path.seen,
+                    Some(path) => Moments { callers: 0, callers_from: None, ..path.seen },
+                    None => Moments { from_ns: now_ns, callers_from: caller.map(calls), ..Moments::default() },
+                };
+                Uncounted { node, caller, seen }
+            };
+            self.threads.push(Caller { thread, paths: nodes.into_iter().map(path).collect() });
         }
     }
 
@@ -171,20 +334,28 @@ impl Resting {
 
     /// Counts their calls for a moment.
     pub(super) fn count(&mut self) {
-        let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<u64>)> {
-            let calls = |node: &&Node| node.outcomes().iter().sum::<u64>();
-            threads.iter().map(|caller| (cpu_ns(caller.record), caller.nodes.iter().map(calls).collect())).collect()
+        let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<[u64; 2]>)> {
+            let counted = |caller: &Caller| caller.paths.iter().map(Uncounted::counted).collect();
+            threads.iter().map(|caller| (caller.thread.cpu_ns(), counted(caller))).collect()
         };
         let before = now(&self.threads);
         self.sites.values().for_each(|rest| rest.site.set_rests(false));
         thread::sleep(MOMENT);
         self.sites.values().for_each(|rest| rest.site.set_rests(true));
         let after = now(&self.threads);
+        let cost = overhead::cost();
+        let call_ns = (cost.passed - cost.rested).max(0.0) * NOT_HIDDEN;
         for ((caller, before), after) in self.threads.iter_mut().zip(before).zip(after) {
             let (Some(from_ns), Some(to_ns)) = (before.0, after.0) else { continue };
-            caller.moments_ns += to_ns.saturating_sub(from_ns);
-            for ((sum, before), after) in caller.counted.iter_mut().zip(before.1).zip(after.1) {
-                *sum += after.saturating_sub(before);
+            let moment_ns = to_ns.saturating_sub(from_ns);
+            let since = |(before, after): (&[u64; 2], &[u64; 2])| [0, 1].map(|at| after[at].saturating_sub(before[at]));
+            let counted: Vec<[u64; 2]> = before.1.iter().zip(&after.1).map(since).collect();
+            let plain_ns = plain_ns(moment_ns, counted.iter().map(|[calls, _]| calls).sum(), call_ns);
+            for (path, [calls, callers]) in caller.paths.iter_mut().zip(counted) {
+                path.seen.in_them_ns += moment_ns;
+                path.seen.plain_ns += plain_ns;
+                path.seen.calls += calls;
+                path.seen.callers += callers;
             }
         }
     }
@@ -193,50 +364,62 @@ impl Resting {
     /// threads of which too little was seen to tell.
     fn estimate(&mut self) -> HashMap<usize, f64> {
         let mut unknown = HashMap::new();
-        let cost = overhead::cost();
-        let call_ns = (cost.passed - cost.rested).max(0.0);
         let mut estimated = ESTIMATED.lock();
         let estimated = estimated.get_or_insert_default();
+        // Of each site: calls, and the time in moments in which they came.
+        let mut seen: HashMap<usize, (f64, f64)> = HashMap::new();
+        let mut open = Vec::new();
         for caller in &mut self.threads {
-            let Some(now_ns) = cpu_ns(caller.record) else { continue };
-            let since_ns = now_ns.saturating_sub(caller.from_ns);
-            let site = |node: &Node| node.site().map(key);
-            let Some(moments_ns) = uncounted_ns(caller.moments_ns, caller.counted.iter().sum(), call_ns) else {
-                for site in caller.nodes.iter().filter_map(|node| site(node)) {
+            let thread = caller.thread;
+            let Some(now_ns) = thread.cpu_ns() else { continue };
+            for path in &mut caller.paths {
+                let Some(site) = path.node.site().map(key) else { continue };
+                let sums = seen.entry(site).or_default();
+                *sums = (sums.0 + path.seen.calls as f64, sums.1 + path.seen.plain_ns);
+                let since_ns = now_ns.saturating_sub(path.seen.from_ns);
+                let callers = path.caller.map_or(0, calls);
+                let Some((calls, rate)) = path.seen.estimate(now_ns, callers) else {
                     *unknown.entry(site).or_default() += since_ns as f64;
+                    let rate = path.seen.outside(now_ns, callers).map(|(_, rate)| rate);
+                    open.push((ptr::from_ref(path.node).addr(), site, thread, path.seen.from_ns, rate));
+                    continue;
+                };
+                let before = estimated.get(&ptr::from_ref(path.node).addr()).map_or(0.0, |estimate| estimate.calls);
+                if before + calls > 0.0 {
+                    let estimate = Estimate { calls: before + calls, rate, thread, from_ns: now_ns };
+                    estimated.insert(ptr::from_ref(path.node).addr(), estimate);
                 }
-                continue;
-            };
-            let times = since_ns.saturating_sub(caller.moments_ns) as f64 / moments_ns;
-            for (node, counted) in caller.nodes.iter().zip(&mut caller.counted) {
-                let calls = std::mem::take(counted) as f64 * times;
-                if calls > 0.0 {
-                    *estimated.entry(ptr::from_ref(*node).addr()).or_default() += calls;
-                }
-                if let Some(rest) = site(node).and_then(|site| self.sites.get_mut(&site)) {
+                if let Some(rest) = self.sites.get_mut(&site) {
                     rest.estimated += calls;
                 }
             }
-            (caller.from_ns, caller.moments_ns) = (now_ns, 0);
+        }
+        // Until more is seen of a thread: as before, or else as on the others.
+        for (node, site, thread, from_ns, rate) in open {
+            let (calls, plain_ns) = seen.get(&site).copied().unwrap_or_default();
+            let others = if plain_ns > 0.0 { calls / plain_ns } else { 0.0 };
+            let known = estimated.get(&node).copied();
+            let own = known.filter(|known| known.thread.owner == thread.owner && known.rate > 0.0);
+            let calls = known.map_or(0.0, |known| known.calls);
+            let rate = rate.or(own.map(|own| own.rate)).unwrap_or(others);
+            if calls > 0.0 || rate > 0.0 {
+                estimated.insert(node, Estimate { calls, rate, thread, from_ns });
+            }
         }
         unknown
     }
 }
 
-/// How long so many calls would have taken uncounted that took `cpu_ns`. `None`: that is too little to tell.
-fn uncounted_ns(cpu_ns: u64, calls: u64, call_ns: f64) -> Option<f64> {
+/// How long so many calls would have taken uncounted that took `cpu_ns`.
+fn plain_ns(cpu_ns: u64, calls: u64, call_ns: f64) -> f64 {
     let cpu_ns = cpu_ns as f64;
-    (cpu_ns >= LEAST_NS).then(|| (cpu_ns - calls as f64 * call_ns).max(cpu_ns * LEAST_PART))
+    (cpu_ns - calls as f64 * call_ns).max(cpu_ns * LEAST_PART)
 }
 
 /// Sites whose allocations stay, by the samples of the live heap.
 fn holding() -> HashSet<usize> {
     let stayed = memory::holding(STAYS..TELLS);
     stayed.filter_map(|path| Node::of(path)?.site()).map(key).collect()
-}
-
-fn cpu_ns(record: &ThreadRecord) -> Option<u64> {
-    record.owner().and_then(clock::thread_cpu_ns_of)
 }
 
 impl Drop for Resting {
@@ -280,9 +463,36 @@ mod tests {
 
     #[test]
     fn counting_makes_a_moment_shorter() {
-        assert_eq!(uncounted_ns(400_000, 100_000, 2.5), Some(150_000.0));
-        assert_eq!(uncounted_ns(400_000, 0, 2.5), Some(400_000.0));
-        assert_eq!(uncounted_ns(400_000, 1_000_000, 2.5), Some(40_000.0));
-        assert_eq!(uncounted_ns(2_000, 1, 2.5), None);
+        assert_eq!(plain_ns(400_000, 100_000, 2.5), 150_000.0);
+        assert_eq!(plain_ns(400_000, 0, 2.5), 400_000.0);
+        assert_eq!(plain_ns(400_000, 1_000_000, 2.5), 40_000.0);
+    }
+
+    #[test]
+    fn a_time_of_which_little_is_seen_is_not_lost() {
+        let time = Moments { from_ns: 1_000_000, callers_from: Some(50), ..Moments::default() };
+        let mut seen = Moments { in_them_ns: 20_000, plain_ns: 20_000.0, calls: 7, ..time };
+        let before = seen;
+        assert_eq!((seen.estimate(11_000_000, 60), seen), (None, before));
+        seen = Moments { in_them_ns: 100_000, plain_ns: 50_000.0, calls: 1_000, callers_from: None, ..time };
+        // 9.9 ms outside of moments, in which 20 calls came in a microsecond of the program's own.
+        assert_eq!(seen.estimate(11_000_000, 10_000), Some((198_000.0, 0.02)));
+        assert_eq!(seen, Moments { from_ns: 11_000_000, callers_from: Some(10_000), ..Moments::default() });
+        assert_eq!(seen.estimate(12_000_000, 10_000), None);
+    }
+
+    #[test]
+    fn calls_come_as_often_as_their_caller_is_called() {
+        let time = Moments { from_ns: 0, callers_from: Some(1_000), ..Moments::default() };
+        let seen = Moments { in_them_ns: 1_000_000, plain_ns: 900_000.0, calls: 6_400, callers: 100, ..time };
+        // 10,900 further calls of the caller.
+        assert_eq!({ seen }.estimate(101_000_000, 12_000), Some((697_600.0, 0.006_976)));
+        let few = Moments { calls: 640, callers: 10, ..seen };
+        assert_eq!({ few }.estimate(101_000_000, 12_000), None);
+        assert_eq!(few.outside(101_000_000, 12_010), Some((704_000.0, 0.007_04)));
+        let enough = Moments { in_them_ns: 10_000_000, ..few };
+        assert_eq!({ enough }.estimate(110_000_000, 12_010), Some((704_000.0, 0.007_04)));
+        let other = Moments { callers_from: None, ..seen };
+        assert_eq!({ other }.estimate(91_000_000, 12_000), Some((640_000.0, 6_400.0 / 900_000.0)));
     }
 }

@@ -3,7 +3,9 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 
 use super::arena::Arena;
 use super::counter::Counter;
@@ -18,7 +20,7 @@ use super::sampling;
 use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
 use super::stack::Stack;
-use crate::clock::{ThreadCpu, Wall};
+use crate::clock::{self, ThreadCpu, Wall};
 use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
@@ -58,6 +60,8 @@ pub(crate) struct ThreadRecord {
     shards: Index<SiteShard>,
     node_count: Counter,
     owner: Owner,
+    /// The latest owner that ended while functions rested, and its CPU time, nanoseconds.
+    ended: (AtomicU32, AtomicU64),
     /// Taken for the length of one outermost call by a thread that has given its own record back. Owner only.
     pub(crate) borrowed: Cell<bool>,
     /// The record that was made before this one.
@@ -111,6 +115,7 @@ impl ThreadRecord {
                 shards: Index::new(),
                 node_count: Counter::new(),
                 owner: Owner::new(owner),
+                ended: (AtomicU32::new(0), AtomicU64::new(0)),
                 borrowed: Cell::new(false),
                 older: AtomicPtr::new(ptr::null_mut()),
                 rehearsal: Cell::new(None),
@@ -411,6 +416,23 @@ impl ThreadRecord {
     /// The kernel's id of the thread that owns this record now.
     pub(crate) fn owner(&self) -> Option<u32> {
         self.owner.get()
+    }
+
+    /// CPU time of a thread that owns this record, or did until it ended; `None` where that is not known.
+    pub(super) fn cpu_ns_of(&self, owner: u32) -> Option<u64> {
+        if self.owner() == Some(owner) {
+            return clock::thread_cpu_ns_of(owner);
+        }
+        let is_it = || self.ended.0.load(Acquire) == owner;
+        // Read in between: the next owner may end meanwhile.
+        is_it().then(|| self.ended.1.load(Acquire)).filter(|_| is_it())
+    }
+
+    /// Owner only: it ends after so much CPU time.
+    pub(super) fn note_end(&self, cpu_ns: u64) {
+        self.ended.0.store(0, Relaxed);
+        self.ended.1.store(cpu_ns, Release);
+        self.ended.0.store(self.owner().unwrap_or(0), Release);
     }
 
     /// Takes a record that nobody owns. Afterwards the caller is the owner.
