@@ -162,7 +162,7 @@ run_exact() {
 with_built_jemalloc() {
     local archive
     archive=$(find "$TARGET/debug/build" -path '*/tikv-jemalloc-sys-*/out/lib/libjemalloc_pic.a' 2> /dev/null | head -n 1)
-    env ${archive:+JEMALLOC_OVERRIDE="$archive"} "$@"
+    env -u JEMALLOC_OVERRIDE ${archive:+JEMALLOC_OVERRIDE="$archive"} "$@"
 }
 
 # The examples that end by themselves, and what they must say.

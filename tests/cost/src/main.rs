@@ -222,7 +222,8 @@ fn main() -> Result<()> {
     }
     service.stop()?;
     pairs.print("recording switched on, in one process");
-    let [achieved, floor] = [0, 1].map(|at| 100.0 * accounts.iter().map(|a| a[at]).sum::<f64>() / accounts.len() as f64);
+    let [achieved, floor] =
+        [0, 1].map(|at| 100.0 * accounts.iter().map(|a| a[at]).sum::<f64>() / accounts.len() as f64);
     println!("  the budget's account   {achieved:.2} %, of which counting {floor:.2} %");
 
     let mut pairs = Pairs::default();

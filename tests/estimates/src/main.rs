@@ -1,11 +1,16 @@
 //! How far estimates are from the truth under the default budget, and whether any figure is
 //! impossible: `perf-sdk-estimates [RUNS [PROGRAM...]]`, twenty runs of all programs unless given.
 //!
+//! `perf-sdk-estimates switched [PROGRAM...]` compares what recording costs, switched off and on in one
+//! process, with what the account says; `perf-sdk-estimates whole [PAIRS [PROGRAM...]]` compares whole
+//! processes with the profiler compiled in and without, five pairs of each unless given.
+//!
 //! Each run is a process of its own. What is impossible (a callee longer than its caller, more time
 //! of its own than threads had, CPU time longer than wall time, less than nothing) is counted; sums
 //! are compared with what the program knows by means of its own.
 
 mod checks;
+mod cost;
 mod programs;
 mod truth;
 
@@ -15,24 +20,57 @@ use std::time::Instant;
 
 use programs::{PROGRAMS, Program};
 
+/// A process of one program: its figures, what recording costs it, its whole CPU time.
 const ONE: &str = "--one";
+const SWITCHED: &str = "--switched";
+const WHOLE: &str = "--whole";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [first, name] = &arguments[..]
-        && first == ONE
-    {
-        let program = PROGRAMS.iter().find(|program| program.name == name).expect("a program");
-        one(program);
+    if let [mode @ (ONE | SWITCHED | WHOLE), name] = &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        let program = PROGRAMS.iter().find(|program| program.name == *name).expect("a program");
+        match *mode {
+            ONE => one(program),
+            SWITCHED => cost::switched(program),
+            _ => cost::whole(program),
+        }
         return ExitCode::SUCCESS;
     }
-    let runs: u32 = arguments.first().map_or(20, |runs| runs.parse().expect("a number of runs"));
-    let chosen = |program: &&Program| arguments.len() < 2 || arguments[1..].iter().any(|name| name == program.name);
-    let mut bad = false;
-    for program in PROGRAMS.iter().filter(chosen) {
-        bad |= !all_runs(program, runs);
+    let (mode, rest) = match arguments.first().map(String::as_str) {
+        Some(mode @ ("switched" | "whole")) => (mode, &arguments[1..]),
+        _ => ("", &arguments[..]),
+    };
+    let times = rest.first().and_then(|times| times.parse::<u32>().ok());
+    let names = &rest[usize::from(times.is_some())..];
+    if let Some(name) = names.iter().find(|name| PROGRAMS.iter().all(|program| program.name != **name)) {
+        let known: Vec<&str> = PROGRAMS.iter().map(|program| program.name).collect();
+        eprintln!("{name:?} is none of the programs: {}", known.join(", "));
+        return ExitCode::FAILURE;
     }
-    if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let chosen = |program: &Program| names.is_empty() || names.iter().any(|name| name == program.name);
+    match mode {
+        "switched" => {
+            for program in PROGRAMS.iter().filter(|program| chosen(program)) {
+                let status = Command::new(std::env::current_exe().expect("this program"))
+                    .args([SWITCHED, program.name])
+                    .status()
+                    .expect("this program runs");
+                assert!(status.success(), "{}", program.name);
+            }
+            ExitCode::SUCCESS
+        }
+        "whole" => {
+            cost::compare(times.unwrap_or(5), &chosen);
+            ExitCode::SUCCESS
+        }
+        _ => {
+            let mut bad = false;
+            for program in PROGRAMS.iter().filter(|program| chosen(program)) {
+                bad |= !all_runs(program, times.unwrap_or(20));
+            }
+            if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
+    }
 }
 
 /// A run: what is found out is printed, a line each, its fields parted by tabs.

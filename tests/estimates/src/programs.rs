@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 use perf_sdk::{Handle, Rate, profiled};
 use rayon::prelude::*;
 
-use crate::truth::{Laps, Real, Stopwatch, Truth, bare, bare_beside, seconds_of, spin, thread_cpu, timed};
-
-/// How long each works.
-const TIME: Duration = Duration::from_secs(3);
+use crate::truth::{
+    Laps, Real, Stopwatch, Truth, bare, bare_beside, is_only_work, seconds_of, spin, thread_cpu, time, timed, worked,
+};
 
 pub struct Program {
     pub name: &'static str,
@@ -45,7 +44,7 @@ impl Random {
 }
 
 fn until_over(mut work: impl FnMut()) {
-    let end = Instant::now() + TIME;
+    let end = Instant::now() + time();
     while Instant::now() < end {
         work();
     }
@@ -99,6 +98,7 @@ fn tree(handle: &Handle, mut between: impl FnMut()) -> Truth {
             level_0();
             times += 1;
         }
+        worked(20);
     });
     let all = f64::from(times) * 64.0 * (before + seconds_of(handle, 0, LEAF)) / 2.0;
     ["level_0", "level_3", "level_6"].map(|name| (name, both(all))).into()
@@ -117,7 +117,7 @@ fn rates(handle: &Handle) -> Truth {
             next += Duration::from_millis(50);
             at += 1;
             let rate = ["1/1", "1/64", "1/8", "1/512"][at % 4];
-            let rate: Option<Rate> = if at % 5 == 0 { None } else { rate.parse().ok() };
+            let rate: Option<Rate> = if at.is_multiple_of(5) { None } else { rate.parse().ok() };
             handle.set_sampling(["*level_3", "*level_6", "*"][at % 3], rate);
         }
     })
@@ -152,6 +152,7 @@ fn tiny(handle: &Handle) -> Truth {
     until_over(|| {
         lines(1_000);
         times += 1.0;
+        worked(1);
     });
     let after = once();
     let all = times * (before.0 + after.0) / 2.0;
@@ -185,6 +186,7 @@ fn tails(_: &Handle) -> Truth {
                     let unit = (random.next() >> 11) as f64 / (1_u64 << 53) as f64;
                     let steps = (600.0 / unit.max(1e-4).powf(0.9)) as u32;
                     laps.time(|| query(steps));
+                    worked(u64::from(steps) + 20);
                 });
             });
         }
@@ -226,6 +228,7 @@ fn preempted(handle: &Handle) -> Truth {
                 until_over(|| {
                     laps.time(apply);
                     times.fetch_add(1, Relaxed);
+                    worked(1);
                 });
             });
         }
@@ -256,7 +259,11 @@ fn parallel(handle: &Handle) -> Truth {
     let before = once();
     let mut times = 0.0;
     until_over(|| {
-        black_box(items.par_chunks(500).map(chunk).sum::<u64>());
+        let counted = |items| {
+            worked(1);
+            chunk(items)
+        };
+        black_box(items.par_chunks(500).map(counted).sum::<u64>());
         times += 200.0;
     });
     let all = times * (before + once()) / 2.0;
@@ -302,13 +309,15 @@ fn tasks(handle: &Handle) -> Truth {
         .map(|client| {
             runtime.spawn(async move {
                 while !is_over.load(Relaxed) {
-                    serve_request(300 + client * 20).await;
+                    let steps = 300 + client * 20;
+                    serve_request(steps).await;
+                    worked(2 * u64::from(steps) + 400);
                     tokio::task::yield_now().await;
                 }
             })
         })
         .collect();
-    thread::sleep(TIME);
+    thread::sleep(time());
     is_over.store(true, Relaxed);
     runtime.block_on(async {
         for client in clients {
@@ -350,7 +359,11 @@ fn quiet(handle: &Handle) -> Truth {
     let mut spent = 0.0;
     until_over(|| {
         handler();
+        worked(1);
         thread::sleep(Duration::from_millis(20));
+        if is_only_work() {
+            return;
+        }
         handle.set_recording(false);
         let start = thread_cpu();
         laps.time(handler);
@@ -395,6 +408,7 @@ fn steps(end: Instant) -> (f64, f64) {
                         step((random.next() % 400 == 0).then_some(&mut laps));
                     }
                     times.fetch_add(50, Relaxed);
+                    worked(1);
                 }
                 spent.fetch_add(((thread_cpu() - start) * 1e9) as u64, Relaxed);
             });
@@ -405,14 +419,17 @@ fn steps(end: Instant) -> (f64, f64) {
 
 fn blocking(handle: &Handle) -> Truth {
     let once = || {
+        if is_only_work() {
+            return 0.0;
+        }
         handle.set_recording(false);
-        let (times, spent) = steps(Instant::now() + TIME / 10);
+        let (times, spent) = steps(Instant::now() + time() / 10);
         handle.set_recording(true);
         spent / times
     };
     let before = once();
     WAIT.register();
-    let (times, _) = steps(Instant::now() + TIME);
+    let (times, _) = steps(Instant::now() + time());
     let mut truth = timed();
     truth.insert("step", cpu(times * (before + once()) / 2.0));
     truth
@@ -438,6 +455,7 @@ fn recursive(handle: &Handle) -> Truth {
     until_over(|| {
         root();
         times += 1.0;
+        worked(1);
     });
     let all = times * (before + bare(handle, root)) / 2.0;
     [("root", both(all)), ("fibonacci", both(all))].into()
