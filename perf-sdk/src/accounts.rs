@@ -38,6 +38,47 @@ pub struct ArenaAccount {
     pub exceeded_extents: u64,
 }
 
+impl ArenaAccount {
+    /// With what was counted since `earlier`; what it holds, and its limits, are those of now.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            index: self.index,
+            allocated_bytes: self.allocated_bytes,
+            high_water_bytes: self.high_water_bytes,
+            total_bytes: self.total_bytes.saturating_sub(earlier.total_bytes),
+            allocations: self.allocations.saturating_sub(earlier.allocations),
+            active_bytes: self.active_bytes,
+            mapped_bytes: self.mapped_bytes,
+            soft_limit_bytes: self.soft_limit_bytes,
+            hard_limit_bytes: self.hard_limit_bytes,
+            refused: self.refused.saturating_sub(earlier.refused),
+            refused_extents: self.refused_extents.saturating_sub(earlier.refused_extents),
+            exceeded_extents: self.exceeded_extents.saturating_sub(earlier.exceeded_extents),
+        }
+    }
+
+    /// Another process's arena of the same name besides.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.allocated_bytes += other.allocated_bytes;
+        self.high_water_bytes = self.high_water_bytes.max(other.high_water_bytes);
+        self.total_bytes += other.total_bytes;
+        self.allocations += other.allocations;
+        self.active_bytes += other.active_bytes;
+        self.mapped_bytes = both(self.mapped_bytes, other.mapped_bytes);
+        self.soft_limit_bytes = both(self.soft_limit_bytes, other.soft_limit_bytes);
+        self.hard_limit_bytes = both(self.hard_limit_bytes, other.hard_limit_bytes);
+        self.refused += other.refused;
+        self.refused_extents += other.refused_extents;
+        self.exceeded_extents += other.exceeded_extents;
+    }
+}
+
+/// Not known of one, or not limited: not of both.
+fn both(ours: Option<u64>, theirs: Option<u64>) -> Option<u64> {
+    Some(ours? + theirs?)
+}
+
 /// What a [`Pool`](crate::pool::Pool), or one size of a [`BufferPool`](crate::pool::BufferPool), holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
@@ -78,6 +119,44 @@ impl PoolAccount {
         let missed = self.made.saturating_sub(self.first).min(self.taken);
         (self.taken > 0).then(|| 1.0 - missed as f64 / self.taken as f64)
     }
+
+    /// With what was counted since `earlier`; what is out and what waits is that of now.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            name: self.name.clone(),
+            taken: self.taken.saturating_sub(earlier.taken),
+            made: self.made.saturating_sub(earlier.made),
+            first: self.first.saturating_sub(earlier.first),
+            outstanding: self.outstanding,
+            idle: self.idle,
+            beyond: self.beyond.saturating_sub(earlier.beyond),
+            poisoned: self.poisoned.saturating_sub(earlier.poisoned),
+            unfit: self.unfit.saturating_sub(earlier.unfit),
+            surplus: self.surplus.saturating_sub(earlier.surplus),
+            trimmed: self.trimmed.saturating_sub(earlier.trimmed),
+            timeouts: self.timeouts.saturating_sub(earlier.timeouts),
+            oldest: self.oldest.clone(),
+        }
+    }
+
+    /// Another process's pool of the same name besides.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.taken += other.taken;
+        self.made += other.made;
+        self.first += other.first;
+        self.outstanding += other.outstanding;
+        self.idle += other.idle;
+        self.beyond += other.beyond;
+        self.poisoned += other.poisoned;
+        self.unfit += other.unfit;
+        self.surplus += other.surplus;
+        self.trimmed += other.trimmed;
+        self.timeouts += other.timeouts;
+        let age = |oldest: &Option<Checkout>| oldest.as_ref().map(|checkout| checkout.age_ns);
+        if age(&other.oldest) > age(&self.oldest) {
+            self.oldest.clone_from(&other.oldest);
+        }
+    }
 }
 
 /// An object that is out of its pool.
@@ -117,6 +196,26 @@ impl BumpAccount {
     #[must_use]
     pub fn waste_ratio(&self) -> Option<f64> {
         (self.held_bytes > 0).then(|| 1.0 - self.used_bytes as f64 / self.held_bytes as f64)
+    }
+
+    /// With what was counted since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            pool: self.pool.since(&earlier.pool),
+            used_bytes: self.used_bytes.saturating_sub(earlier.used_bytes),
+            held_bytes: self.held_bytes.saturating_sub(earlier.held_bytes),
+            high_water_bytes: self.high_water_bytes,
+            idle_bytes: self.idle_bytes,
+        }
+    }
+
+    /// Another process's pool of the same name besides.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.pool.add(&other.pool);
+        self.used_bytes += other.used_bytes;
+        self.held_bytes += other.held_bytes;
+        self.high_water_bytes = self.high_water_bytes.max(other.high_water_bytes);
+        self.idle_bytes += other.idle_bytes;
     }
 }
 
@@ -169,6 +268,31 @@ pub struct PressureAccount {
     pub trimmed: u64,
     /// How long each single step took, on a thread of the profiler's.
     pub pauses: Histogram,
+}
+
+impl PressureAccount {
+    /// With what was done since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        Self {
+            level: self.level,
+            used_bytes: self.used_bytes,
+            limit_bytes: self.limit_bytes,
+            reliefs: self.reliefs.saturating_sub(earlier.reliefs),
+            trimmed: self.trimmed.saturating_sub(earlier.trimmed),
+            pauses: self.pauses.since(&earlier.pauses),
+        }
+    }
+
+    /// Another process's besides: how short memory is, of the one that has less left.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let used = |of: &Self| of.used_bytes as f64 / of.limit_bytes.max(1) as f64;
+        if (other.level, used(other)) > (self.level, used(self)) {
+            (self.level, self.used_bytes, self.limit_bytes) = (other.level, other.used_bytes, other.limit_bytes);
+        }
+        self.reliefs += other.reliefs;
+        self.trimmed += other.trimmed;
+        self.pauses.merge(&other.pauses);
+    }
 }
 
 impl Default for PressureAccount {

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::estimate;
 use super::sums::Sums;
-use super::{CallNode, Calls, Function, FutureTotals, Profiler, ROOT, Snapshot, Totals};
+use super::{
+    ArenaAccount, BumpAccount, CallNode, Calls, Function, FutureTotals, PoolAccount, Profiler, ROOT, Snapshot, Totals,
+};
 use crate::histogram::Histogram;
 
 impl Snapshot {
@@ -13,6 +15,7 @@ impl Snapshot {
     /// Counts, sums and histograms are differences; running calls are those of this snapshot, and their elapsed part inside
     /// the window is in it. Functions and paths without anything in the window are left out. A figure that would be
     /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
+    /// What is held (allocator, arenas, objects that are out, limits, high-water marks) is that of this snapshot.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
         let before: HashMap<(&str, &str), (usize, &Function)> = earlier
@@ -46,8 +49,14 @@ impl Snapshot {
         let (profiler, window_ns) =
             (self.profiler.since(&earlier.profiler), self.window_ns.saturating_sub(earlier.window_ns));
         let allocator = self.allocator.clone();
-        let (arenas, pools, bumps) = (self.arenas.clone(), self.pools.clone(), self.bumps.clone());
-        let (pressure, leaks) = (self.pressure.clone(), self.leaks.clone());
+        let arenas = since_by(&self.arenas, &earlier.arenas, |arena| &arena.name, ArenaAccount::since);
+        let pools = since_by(&self.pools, &earlier.pools, |pool| &pool.name, PoolAccount::since);
+        let bumps = since_by(&self.bumps, &earlier.bumps, |bump| &bump.pool.name, BumpAccount::since);
+        let pressure = self.pressure.as_ref().map(|now| match &earlier.pressure {
+            Some(was) => now.since(was),
+            None => now.clone(),
+        });
+        let leaks = self.leaks.clone();
         let stacks = self.stacks.as_ref().map(|stacks| match &earlier.stacks {
             Some(earlier) => stacks.since(earlier),
             None => stacks.clone(),
@@ -73,7 +82,9 @@ impl Snapshot {
     }
 
     /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
-    /// name, call-tree nodes by their path. Leaks stay this one's, if there are any. The window becomes the longer one, the moment the later one.
+    /// name, call-tree nodes by their path, arenas and pools by name. Leaks stay this one's, if there are any. The window
+    /// becomes the longer one, the moment the later one. What is held adds up, as that of two processes does; of high-water
+    /// marks the higher one stays, of what memory is short of the one that has less left.
     pub fn merge(&mut self, other: &Self) {
         // Not known of one: not of both.
         self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
@@ -136,11 +147,13 @@ impl Snapshot {
             (None, Some(_)) => self.heap = other.heap,
             (_, None) => {}
         }
-        self.arenas.extend(other.arenas.iter().cloned());
-        self.pools.extend(other.pools.iter().cloned());
-        self.bumps.extend(other.bumps.iter().cloned());
-        if self.pressure.is_none() {
-            self.pressure.clone_from(&other.pressure);
+        add_by(&mut self.arenas, &other.arenas, |arena| &arena.name, ArenaAccount::add);
+        add_by(&mut self.pools, &other.pools, |pool| &pool.name, PoolAccount::add);
+        add_by(&mut self.bumps, &other.bumps, |bump| &bump.pool.name, BumpAccount::add);
+        match (&mut self.pressure, &other.pressure) {
+            (Some(ours), Some(theirs)) => ours.add(theirs),
+            (None, Some(theirs)) => self.pressure = Some(theirs.clone()),
+            (_, None) => {}
         }
         match (&mut self.stacks, &other.stacks) {
             (Some(ours), Some(theirs)) => ours.add(theirs),
@@ -250,6 +263,26 @@ impl Snapshot {
             node.function = new_index[node.function as usize];
         }
     }
+}
+
+/// What was counted since, of each of those that there are now; what there was not before is whole.
+fn since_by<T: Clone>(now: &[T], earlier: &[T], name: fn(&T) -> &str, since: fn(&T, &T) -> T) -> Vec<T> {
+    let window = |now: &T| match earlier.iter().find(|was| name(was) == name(now)) {
+        Some(was) => since(now, was),
+        None => now.clone(),
+    };
+    now.iter().map(window).collect()
+}
+
+/// Adds each to the one of its name; by name afterwards.
+fn add_by<T: Clone>(ours: &mut Vec<T>, theirs: &[T], name: fn(&T) -> &str, add: fn(&mut T, &T)) {
+    for their in theirs {
+        match ours.iter_mut().find(|our| name(our) == name(their)) {
+            Some(our) => add(our, their),
+            None => ours.push(their.clone()),
+        }
+    }
+    ours.sort_by(|a, b| name(a).cmp(name(b)));
 }
 
 /// Where each kept item comes to stand.
@@ -389,6 +422,7 @@ impl Profiler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::PressureAccount;
 
     fn function(name: &str, calls: u64, wall_ns: u64) -> Function {
         let mut function = Function { name: name.into(), module: "m".into(), ..Function::default() };
@@ -436,6 +470,97 @@ mod tests {
         window.window_ns = 25;
         sum.merge(&window);
         assert_eq!(sum, late);
+    }
+
+    fn pool(name: &str, n: u64) -> PoolAccount {
+        let counted =
+            PoolAccount { taken: 9 * n, made: 8 * n, first: n, beyond: 2 * n, poisoned: 3 * n, ..Default::default() };
+        let dropped = PoolAccount { unfit: 4 * n, surplus: 5 * n, trimmed: 6 * n, timeouts: 7 * n, ..counted };
+        PoolAccount { name: name.into(), outstanding: 40 + n, idle: 50 + n, ..dropped }
+    }
+
+    fn holding(n: u64) -> Snapshot {
+        let arena = ArenaAccount {
+            name: "arena".into(),
+            total_bytes: 100 * n,
+            allocations: 10 * n,
+            refused: 2 * n,
+            refused_extents: 3 * n,
+            exceeded_extents: 4 * n,
+            allocated_bytes: 70 + n,
+            high_water_bytes: 90 + n,
+            active_bytes: 80 + n,
+            hard_limit_bytes: Some(1_000),
+            ..ArenaAccount::default()
+        };
+        let bump = BumpAccount {
+            pool: pool("bump", n),
+            used_bytes: 5 * n,
+            held_bytes: 6 * n,
+            high_water_bytes: 7 + n,
+            idle_bytes: 8 + n,
+        };
+        let mut pressure = PressureAccount {
+            reliefs: 2 * n,
+            trimmed: 3 * n,
+            used_bytes: 60 + n,
+            limit_bytes: 100,
+            ..Default::default()
+        };
+        pressure.pauses.record(1_000, n);
+        Snapshot {
+            arenas: vec![arena],
+            pools: vec![pool("pool", n)],
+            bumps: vec![bump],
+            pressure: Some(pressure),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn of_arenas_and_pools_a_window_has_what_was_counted_in_it_and_what_is_held_at_its_end() {
+        let window = holding(5).subtract(&holding(2));
+        let (counted, now) = (holding(3), holding(5));
+        let arena =
+            ArenaAccount { allocated_bytes: 75, high_water_bytes: 95, active_bytes: 85, ..counted.arenas[0].clone() };
+        assert_eq!(window.arenas, [arena]);
+        let pool = PoolAccount { outstanding: 45, idle: 55, ..counted.pools[0].clone() };
+        assert_eq!(window.pools, [pool]);
+        let bump = BumpAccount {
+            pool: PoolAccount { outstanding: 45, idle: 55, ..counted.bumps[0].pool.clone() },
+            high_water_bytes: 12,
+            idle_bytes: 13,
+            ..counted.bumps[0].clone()
+        };
+        assert_eq!(window.bumps, [bump]);
+        let (window, now) = (window.pressure.unwrap(), now.pressure.unwrap());
+        assert_eq!((window.reliefs, window.trimmed, window.pauses.count()), (6, 9, 3));
+        assert_eq!((window.used_bytes, window.limit_bytes), (now.used_bytes, now.limit_bytes));
+        let fresh = holding(5).subtract(&Snapshot::default());
+        assert_eq!((fresh.arenas, fresh.pools, fresh.bumps), (holding(5).arenas, holding(5).pools, holding(5).bumps));
+    }
+
+    #[test]
+    fn pools_of_one_name_are_one_in_a_sum() {
+        let mut sum = holding(3);
+        sum.merge(&holding(4));
+        let arena = ArenaAccount {
+            allocated_bytes: 147,
+            high_water_bytes: 94,
+            active_bytes: 167,
+            hard_limit_bytes: Some(2_000),
+            ..holding(7).arenas[0].clone()
+        };
+        assert_eq!(sum.arenas, [arena]);
+        assert_eq!(sum.pools, [PoolAccount { outstanding: 87, idle: 107, ..pool("pool", 7) }]);
+        assert_eq!((sum.bumps.len(), sum.bumps[0].used_bytes, sum.bumps[0].pool.taken), (1, 35, 63));
+        assert_eq!((sum.bumps[0].high_water_bytes, sum.bumps[0].idle_bytes), (11, 23));
+        let pressure = sum.pressure.unwrap();
+        assert_eq!((pressure.reliefs, pressure.pauses.count(), pressure.used_bytes), (14, 7, 64));
+        let other = Snapshot { pools: vec![pool("another", 1)], ..Snapshot::default() };
+        let mut sum = holding(3);
+        sum.merge(&other);
+        assert_eq!(sum.pools, [pool("another", 1), pool("pool", 3)]);
     }
 
     #[test]
