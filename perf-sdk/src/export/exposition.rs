@@ -3,10 +3,11 @@
 use std::borrow::Borrow;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::families::{self, Encoding, Source};
 use super::floors::{Floors, Raised};
+use super::names::Names;
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
@@ -17,7 +18,7 @@ use crate::snapshot::Snapshot;
 /// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.
 const PIECE: usize = 16;
 
-/// Writes scrapes, and remembers from one to the next what a counter may not fall below.
+/// Writes scrapes, and remembers from one to the next what a counter may not fall below, and how the user's metrics are called.
 ///
 /// An exclusive figure is a difference of two estimates, and the time of a function that does nothing is one of two readings: both
 /// may shrink for a moment, which Prometheus would take for a restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one exposition for
@@ -25,6 +26,7 @@ const PIECE: usize = 16;
 #[derive(Debug, Default)]
 pub struct Exposition {
     floors: Mutex<Floors>,
+    names: Arc<Mutex<Names>>,
 }
 
 impl Exposition {
@@ -36,7 +38,10 @@ impl Exposition {
 
     /// Writes all metrics of `snapshot`, and those in `user`, the text of a `metrics-exporter-prometheus` recorder.
     ///
-    /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says so.
+    /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says so. Of two of the user's
+    /// whose names or samples would be the same, such as a gauge `x` and a histogram `x`, or a gauge `x_count` and a histogram
+    /// `x`, the one that is seen later is renamed to `user_KIND_…`; who has a name keeps it for all scrapes of this exposition.
+    /// Labels named `` and `__name__`, which Prometheus refuses, are called `label_` and `label___name__`.
     ///
     /// # Errors
     /// Those of the writer.
@@ -64,7 +69,8 @@ impl Exposition {
             let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
             floors.raise(snapshot.borrow(), std::process::id())
         };
-        Pieces { format, snapshot, floors, user, row: 0, function: 0, is_headed: false, is_over: false }
+        let names = Arc::clone(&self.names);
+        Pieces { format, snapshot, floors, names, user, row: 0, function: 0, is_headed: false, is_over: false }
     }
 }
 
@@ -74,6 +80,7 @@ pub(crate) struct Pieces<S, U> {
     format: Format,
     snapshot: S,
     floors: Raised,
+    names: Arc<Mutex<Names>>,
     user: Option<U>,
     /// The next piece is of this row, from this function on; past the last row it is the user's metrics and the end.
     row: usize,
@@ -100,7 +107,9 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
             if std::mem::replace(&mut self.is_over, true) {
                 return Ok(false);
             }
-            for family in self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default() {
+            let mut families = self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default();
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).give(&mut families);
+            for family in families {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;
             }
             encoding.end()?;

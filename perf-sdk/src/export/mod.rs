@@ -16,6 +16,8 @@ pub mod folded;
 pub mod hlog;
 #[cfg(feature = "enabled")]
 pub mod json;
+#[cfg(feature = "enabled")]
+mod names;
 mod negotiate;
 #[cfg(feature = "enabled")]
 mod openmetrics;

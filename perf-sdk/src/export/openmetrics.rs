@@ -16,22 +16,19 @@ impl<'a> OpenMetrics<'a> {
     }
 
     fn head(&mut self, head: &Head<'_>) -> io::Result<()> {
-        // A family's name lacks the suffix that its kind gives to its samples. A counter that the user named without one
-        // keeps its name, the same as in the other formats, and gives up being called a counter.
+        // A family's name lacks the suffix that its kind gives to its samples. A counter that the user named without one, or
+        // without which it would be called as another family, keeps its name, the same as in the other formats, and gives up
+        // being called a counter.
+        let name = head.name.as_ref();
         let (kind, family) = match head.kind {
-            Kind::Counter => match head.name.strip_suffix("_total") {
-                Some(family) => ("counter", family),
-                None => ("unknown", head.name.as_ref()),
+            Kind::Counter => match name.strip_suffix("_total").filter(|_| head.has_stem) {
+                Some(family) => (Kind::Counter, family),
+                None => (Kind::Unknown, name),
             },
-            Kind::Info => match head.name.strip_suffix("_info") {
-                Some(family) => ("info", family),
-                None => ("gauge", head.name.as_ref()),
-            },
-            Kind::Gauge => ("gauge", head.name.as_ref()),
-            Kind::Histogram => ("histogram", head.name.as_ref()),
-            Kind::Summary => ("summary", head.name.as_ref()),
-            Kind::Unknown => ("unknown", head.name.as_ref()),
+            Kind::Info => name.strip_suffix("_info").map_or((Kind::Gauge, name), |family| (Kind::Info, family)),
+            kind => (kind, name),
         };
+        let kind = kind.name();
         writeln!(self.to, "# TYPE {family} {kind}")?;
         if !head.unit.is_empty() {
             writeln!(self.to, "# UNIT {family} {}", head.unit)?;

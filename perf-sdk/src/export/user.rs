@@ -1,9 +1,9 @@
 //! The user's own metrics, read from the text of their recorder, so that they appear in every format.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::families::{self, Head, Kind, Metric, Value};
+use super::families::{Head, Kind, Metric, Value};
 
 /// A family that was read.
 #[derive(Debug, PartialEq)]
@@ -12,16 +12,9 @@ pub(super) struct Family<'a> {
     pub(super) metrics: Vec<Metric<'a>>,
 }
 
-/// Put before a name that is ours.
-const RENAMED: &str = "user_";
-
-/// Suffixes that some format gives to the samples of some kind; a name and each of these belong together.
-const SUFFIXES: [&str; 7] = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info"];
-
 /// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is worth more than an error.
 ///
-/// No two families of the result, and none of ours, can be mistaken for one another in any format: names that are taken
-/// are replaced, which the help text says.
+/// The names are the user's own; see [`Names`](super::names::Names).
 pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
     let mut families: Vec<Family<'_>> = Vec::new();
     let mut helps: HashMap<&str, Cow<'_, str>> = HashMap::new();
@@ -34,14 +27,20 @@ pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
                 }
                 (Some("TYPE"), Some(name), Some(kind)) => {
                     let help = helps.remove(name).unwrap_or_default();
-                    let head = Head { name: name.into(), help, unit: "", kind: kind_of(kind) };
+                    let head = Head { name: name.into(), help, unit: "", kind: kind_of(kind), has_stem: true };
                     families.push(Family { head, metrics: Vec::new() });
                 }
                 _ => {}
             }
         } else if let Some(sample) = Sample::parse(line) {
             if families.last().is_none_or(|family| sample.part_of(&family.head).is_none()) {
-                let head = Head { name: sample.name.into(), help: Cow::default(), unit: "", kind: Kind::Unknown };
+                let head = Head {
+                    name: sample.name.into(),
+                    help: Cow::default(),
+                    unit: "",
+                    kind: Kind::Unknown,
+                    has_stem: true,
+                };
                 families.push(Family { head, metrics: Vec::new() });
             }
             if let Some(family) = families.last_mut() {
@@ -50,7 +49,6 @@ pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
         }
     }
     families.retain(|family| !family.metrics.is_empty());
-    rename(&mut families);
     families
 }
 
@@ -64,49 +62,21 @@ fn kind_of(text: &str) -> Kind {
     }
 }
 
-fn rename(families: &mut Vec<Family<'_>>) {
-    let reserved = |name: &str| {
-        let stem = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name).to_owned();
-        SUFFIXES.map(|suffix| format!("{stem}{suffix}"))
-    };
-    let mut taken: HashSet<String> = families::rows().flat_map(|row| reserved(row.name)).collect();
-    families.retain_mut(|family| {
-        let is_free = |taken: &HashSet<String>, name: &str| {
-            let samples: &[&str] = match family.head.kind {
-                Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
-                Kind::Summary => &["", "_count", "_sum", "_created"],
-                _ => &[""],
-            };
-            samples.iter().all(|suffix| !taken.contains(&format!("{name}{suffix}")))
-        };
-        if !is_free(&taken, &family.head.name) {
-            let name = format!("{RENAMED}{}", family.head.name);
-            if !is_free(&taken, &name) {
-                return false;
-            }
-            let space = if family.head.help.is_empty() { "" } else { " " };
-            let note = format!("{space}(Renamed from {}, which is taken.)", family.head.name);
-            family.head.help.to_mut().push_str(&note);
-            family.head.name = name.into();
-        }
-        taken.extend(reserved(&family.head.name));
-        true
-    });
-}
-
 impl<'a> Family<'a> {
     fn add(&mut self, sample: Sample<'a>) {
         let Some(part) = sample.part_of(&self.head) else { return };
         let Sample { mut labels, value, .. } = sample;
+        // The recorder writes it last; the user may have a label of that name.
         let mut bound = |name: &str| {
-            let at = labels.iter().position(|label| label.0 == name)?;
+            let at = labels.iter().rposition(|label| label.0 == name)?;
             number(&labels.remove(at).1)
         };
         let (le, quantile) = match self.head.kind {
-            Kind::Histogram => (bound("le"), None),
-            Kind::Summary => (None, bound("quantile")),
+            Kind::Histogram if part == "_bucket" => (bound("le"), None),
+            Kind::Summary if part.is_empty() => (None, bound("quantile")),
             _ => (None, None),
         };
+        let labels = usable(labels, self.head.kind);
         let empty = match self.head.kind {
             Kind::Histogram => Value::Buckets { buckets: Vec::new(), sum: 0.0, count: 0 },
             Kind::Summary => Value::Quantiles { quantiles: Vec::new(), sum: 0.0, count: 0 },
@@ -153,15 +123,13 @@ impl<'a> Sample<'a> {
                 }
                 let (label, after) = rest.split_once("=\"")?;
                 let end = closing_quote(after)?;
-                // Names may have become equal when the recorder made them fit. A scrape with one twice is refused whole.
-                if labels.iter().all(|(known, _)| *known != label.trim()) {
-                    labels.push((label.trim(), unescaped(&after[..end])));
-                }
+                labels.push((label.trim(), unescaped(&after[..end])));
                 rest = &after[end + 1..];
             }
         }
         let value = number(rest.split_ascii_whitespace().next()?)?;
-        let are_names = is_name(name, true) && labels.iter().all(|(label, _)| is_name(label, false));
+        let are_names =
+            is_name(name, true) && labels.iter().all(|(label, _)| label.is_empty() || is_name(label, false));
         are_names.then_some(Self { name, labels, value })
     }
 
@@ -175,6 +143,25 @@ impl<'a> Sample<'a> {
         };
         belongs.then_some(suffix)
     }
+}
+
+/// Labels that no reader refuses: one series with another kind would cost the whole scrape.
+fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Vec<(&'a str, Cow<'a, str>)> {
+    let mut usable: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(labels.len());
+    for (name, value) in labels {
+        let name = match (name, kind) {
+            ("", _) => "label_",
+            ("__name__", _) => "label___name__",
+            ("le", Kind::Histogram) => "label_le",
+            ("quantile", Kind::Summary) => "label_quantile",
+            (name, _) => name,
+        };
+        // Names may have become equal when the recorder made them fit.
+        if usable.iter().all(|(known, _)| *known != name) {
+            usable.push((name, value));
+        }
+    }
+    usable
 }
 
 /// What all formats take for a name: one that is none would make the whole scrape unreadable.
@@ -273,7 +260,6 @@ mod tests {
             "0x 1",
             "x{é=\"1\"} 1",
             "x{a:b=\"1\"} 1",
-            "x{=\"1\"} 1",
         ] {
             assert_eq!(parse(text), [], "{text}");
         }
@@ -281,33 +267,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_ours_is_replaced_and_the_help_says_so() {
-        for (name, kind) in [
-            ("function_calls_total", "counter"),
-            ("function_calls", "gauge"),
-            ("function_cpu_seconds", "histogram"),
-            ("function_cpu_seconds_count", "gauge"),
-            ("perf_cpu_clock", "gauge"),
-            ("function_self_seconds", "summary"),
-        ] {
-            let sample = if kind == "histogram" { format!("{name}_count") } else { name.to_owned() };
-            let families = parse_leaked(&format!("# HELP {name} Mine.\n# TYPE {name} {kind}\n{sample} 1\n"));
-            assert_eq!(families[0].head.name, format!("user_{name}"));
-            assert_eq!(families[0].head.help, format!("Mine. (Renamed from {name}, which is taken.)"));
-        }
-        for name in ["function_calls_ok", "perf_site", "function", "user_function_calls"] {
-            assert_eq!(parse_leaked(&format!("# TYPE {name} gauge\n{name} 1\n"))[0].head.name, name);
-        }
-    }
-
-    #[test]
-    fn two_families_of_one_name_are_told_apart() {
-        let families = parse("# TYPE x counter\nx 1\n# TYPE x gauge\nx 2\n# TYPE x histogram\nx_count 3\n");
-        let names: Vec<&str> = families.iter().map(|family| family.head.name.as_ref()).collect();
-        assert_eq!(names, ["x", "user_x"], "a third one has no name left");
-    }
-
-    fn parse_leaked(text: &str) -> Vec<Family<'static>> {
-        parse(text.to_owned().leak())
+    fn labels_that_readers_refuse_have_another_name() {
+        let families = parse(
+            "# TYPE x gauge\nx{=\"1\",__name__=\"y\",le=\"2\"} 1\n\
+             # TYPE took histogram\ntook_bucket{le=\"mine\",le=\"0.5\"} 1\ntook_bucket{le=\"mine\",le=\"+Inf\"} 1\n\
+             took_sum{le=\"mine\"} 7\ntook_count{le=\"mine\"} 1\n\
+             # TYPE size summary\nsize{quantile=\"a\",quantile=\"0.9\"} 8\nsize_count{quantile=\"a\"} 2\n",
+        );
+        let [x, took, size] = families.as_slice() else { panic!("{families:?}") };
+        assert_eq!(x.metrics[0].labels, [("label_", "1".into()), ("label___name__", "y".into()), ("le", "2".into())]);
+        assert_eq!((took.metrics.len(), &took.metrics[0].labels), (1, &vec![("label_le", "mine".into())]));
+        assert_eq!(took.metrics[0].value, Value::Buckets { buckets: vec![(0.5, 1)], sum: 7.0, count: 1 });
+        assert_eq!((size.metrics.len(), &size.metrics[0].labels), (1, &vec![("label_quantile", "a".into())]));
+        assert_eq!(size.metrics[0].value, Value::Quantiles { quantiles: vec![(0.9, 8.0)], sum: 0.0, count: 2 });
     }
 }

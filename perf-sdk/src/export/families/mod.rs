@@ -15,7 +15,7 @@ use crate::histogram::Histogram;
 use crate::snapshot::{Exemplar, Function, Snapshot};
 
 /// What a family's numbers mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     /// Only grows. Its name ends in `_total`, or it is the user's and does not.
     Counter,
@@ -27,6 +27,20 @@ pub(super) enum Kind {
     Unknown,
 }
 
+impl Kind {
+    /// As OpenMetrics spells it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Info => "info",
+            Self::Histogram => "histogram",
+            Self::Summary => "summary",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What is said once of all metrics of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head<'a> {
@@ -36,6 +50,8 @@ pub(super) struct Head<'a> {
     /// The end of the name that is a unit, or nothing.
     pub(super) unit: &'static str,
     pub(super) kind: Kind,
+    /// Of a counter whose name ends in `_total`: no other family is called by the rest of it.
+    pub(super) has_stem: bool,
 }
 
 /// Labels and a value.
@@ -113,7 +129,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn head(&self) -> Head<'static> {
-        Head { name: self.name.into(), help: self.help.into(), unit: self.unit, kind: self.kind }
+        Head { name: self.name.into(), help: self.help.into(), unit: self.unit, kind: self.kind, has_stem: true }
     }
 }
 

@@ -1,0 +1,246 @@
+//! The names under which the user's families appear: decided once, since a series that changes its name is two.
+
+use std::collections::{HashMap, HashSet};
+
+use super::families::{self, Head, Kind};
+use super::user::Family;
+
+/// Put before a name that is taken.
+const RENAMED: &str = "user_";
+
+/// Suffixes that some format gives to the samples of some kind; a name of ours and each of these belong together.
+const SUFFIXES: [&str; 7] = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info"];
+
+/// Families whose names are remembered. Names are a program's own, few; those beyond are decided anew in each scrape.
+const MOST: usize = 20_000;
+
+/// What was decided so far.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    given: HashMap<(String, Kind), String>,
+    /// What families and samples are called that were given a name.
+    claimed: HashSet<String>,
+    /// The same of our own, which come before all others.
+    ours: HashSet<String>,
+}
+
+impl Names {
+    /// Gives each family a name that no other has, and that no other's samples have, in any format; says so in the help text
+    /// where it is another than the user's. Families of one name and kind become one.
+    ///
+    /// Of two that want a name at first sight the one whose kind comes first in [`Kind`] has it. Who has a name keeps it.
+    pub(super) fn give(&mut self, families: &mut Vec<Family<'_>>) {
+        if self.ours.is_empty() {
+            self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
+        }
+        families.sort_by(|a, b| (&a.head.name, a.head.kind).cmp(&(&b.head.name, b.head.kind)));
+        families.dedup_by(|next, first| {
+            let is_same = (&next.head.name, next.head.kind) == (&first.head.name, first.head.kind);
+            if is_same {
+                first.metrics.append(&mut next.metrics);
+            }
+            is_same
+        });
+        // Of those that are not remembered.
+        let mut passing = HashSet::new();
+        for family in families.iter_mut() {
+            let key = (family.head.name.to_string(), family.head.kind);
+            if let Some(name) = self.given.get(&key) {
+                rename(&mut family.head, name);
+                continue;
+            }
+            let name = self.free_name(&key.0, key.1, &passing);
+            rename(&mut family.head, &name);
+            let claims = claims(&name, key.1);
+            if self.given.len() < MOST {
+                self.claimed.extend(claims);
+                self.given.insert(key, name);
+            } else {
+                passing.extend(claims);
+            }
+        }
+        find_stems(families);
+    }
+
+    fn free_name(&self, name: &str, kind: Kind, passing: &HashSet<String>) -> String {
+        let is_ours = |name: &str| claims(name, kind).any(|claim| self.ours.contains(&claim));
+        let is_theirs =
+            |name: &str| claims(name, kind).any(|claim| self.claimed.contains(&claim) || passing.contains(&claim));
+        let first = if is_ours(name) { format!("{RENAMED}{name}") } else { name.to_owned() };
+        let by_kind = |at: u32| match at {
+            1 => format!("{RENAMED}{}_{name}", kind.name()),
+            _ => format!("{RENAMED}{}_{at}_{name}", kind.name()),
+        };
+        let mut names = std::iter::once(first).chain((1..).map(by_kind));
+        names.find(|name| !is_ours(name) && !is_theirs(name)).unwrap_or_default()
+    }
+}
+
+fn rename(head: &mut Head<'_>, name: &str) {
+    if head.name != name {
+        let space = if head.help.is_empty() { "" } else { " " };
+        let note = format!("{space}(Renamed from {}, which is taken.)", head.name);
+        head.help.to_mut().push_str(&note);
+        head.name = name.to_owned().into();
+    }
+}
+
+/// What nobody else may be called beside one of our families.
+fn reserved(name: &str) -> [String; 7] {
+    let stem = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name);
+    SUFFIXES.map(|suffix| format!("{stem}{suffix}"))
+}
+
+/// What a family and its samples are called.
+fn claims(name: &str, kind: Kind) -> impl Iterator<Item = String> {
+    let suffixes: &[&str] = match kind {
+        Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
+        Kind::Summary => &["", "_count", "_sum", "_created"],
+        _ => &[""],
+    };
+    suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
+}
+
+/// Which counters can be called by their names without `_total`, as OpenMetrics calls families of counters: where nobody else is called so.
+fn find_stems(families: &mut [Family<'_>]) {
+    let mut taken: HashSet<String> =
+        families.iter().flat_map(|family| claims(&family.head.name, family.head.kind)).collect();
+    for head in families.iter_mut().map(|family| &mut family.head).filter(|head| head.kind == Kind::Counter) {
+        let Some(stem) = head.name.strip_suffix("_total") else { continue };
+        let besides = [stem.to_owned(), format!("{stem}_created")];
+        head.has_stem = besides.iter().all(|name| !taken.contains(name));
+        if head.has_stem {
+            taken.extend(besides);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::user::parse;
+    use super::*;
+
+    /// The names in the order of the text's.
+    fn names(names: &mut Names, wanted: &[(&str, &str)]) -> Vec<String> {
+        let line = |(name, kind): &(&str, &str)| match *kind {
+            "histogram" | "summary" => format!("# TYPE {name} {kind}\n{name}_count 1\n"),
+            _ => format!("# TYPE {name} {kind}\n{name} 1\n"),
+        };
+        let text: String = wanted.iter().map(line).collect();
+        let mut families = parse(&text);
+        let before: Vec<(String, Kind)> =
+            families.iter().map(|family| (family.head.name.to_string(), family.head.kind)).collect();
+        names.give(&mut families);
+        let place = |(name, kind): &(String, Kind)| {
+            let is_it = |family: &&Family<'_>| {
+                family.head.kind == *kind
+                    && (family.head.name == *name || family.head.help.contains(&format!("{name},")))
+            };
+            families.iter().find(is_it).expect("none is lost").head.name.to_string()
+        };
+        before.iter().map(place).collect()
+    }
+
+    #[test]
+    fn names_that_only_look_alike_are_kept() {
+        for pair in [["pool_connections", "pool_connections_total"], ["app", "app_info"], ["later", "later_sum"]] {
+            let wanted = pair.map(|name| (name, "gauge"));
+            for wanted in [wanted, [wanted[1], wanted[0]]] {
+                let mut of_process = Names::default();
+                for _ in 0..3 {
+                    assert_eq!(names(&mut of_process, &wanted), wanted.map(|(name, _)| name));
+                }
+            }
+        }
+        let mut of_process = Names::default();
+        assert_eq!(
+            names(&mut of_process, &[("requests", "gauge"), ("requests_total", "counter")]),
+            ["requests", "requests_total"]
+        );
+    }
+
+    #[test]
+    fn who_has_a_name_keeps_it() {
+        let mut of_process = Names::default();
+        assert_eq!(names(&mut of_process, &[("later", "histogram")]), ["later"]);
+        let both = [("later_count", "gauge"), ("later", "histogram")];
+        for _ in 0..2 {
+            assert_eq!(names(&mut of_process, &both), ["user_gauge_later_count", "later"]);
+        }
+        let mut of_process = Names::default();
+        assert_eq!(names(&mut of_process, &[("later_count", "gauge")]), ["later_count"]);
+        assert_eq!(names(&mut of_process, &both), ["later_count", "user_histogram_later"]);
+    }
+
+    #[test]
+    fn all_kinds_of_one_name_have_one_of_their_own_whatever_their_order() {
+        let mut wanted = vec![("x", "gauge"), ("x", "counter"), ("x", "histogram"), ("x", "summary"), ("x", "untyped")];
+        let given = ["user_gauge_x", "x", "user_histogram_x", "user_summary_x", "user_unknown_x"];
+        let mut given: Vec<_> = wanted.iter().zip(given).map(|(wanted, name)| (*wanted, name)).collect();
+        for _ in 0..wanted.len() {
+            let expected: Vec<&str> = given.iter().map(|(_, name)| *name).collect();
+            assert_eq!(names(&mut Names::default(), &wanted), expected);
+            wanted.rotate_left(1);
+            given.rotate_left(1);
+        }
+        let mut of_process = Names::default();
+        let taken = [("user_gauge_x", "counter"), ("x", "counter")];
+        assert_eq!(names(&mut of_process, &taken), ["user_gauge_x", "x"]);
+        assert_eq!(names(&mut of_process, &[("x", "gauge")]), ["user_gauge_2_x"]);
+    }
+
+    #[test]
+    fn a_name_of_ours_is_replaced_and_the_help_says_so() {
+        for (name, kind) in [
+            ("function_calls_total", "counter"),
+            ("function_calls", "gauge"),
+            ("function_cpu_seconds", "histogram"),
+            ("function_cpu_seconds_count", "gauge"),
+            ("perf_cpu_clock", "gauge"),
+            ("function_self_seconds", "summary"),
+        ] {
+            let sample =
+                if matches!(kind, "histogram" | "summary") { format!("{name}_count") } else { name.to_owned() };
+            let text = format!("# HELP {name} Mine.\n# TYPE {name} {kind}\n{sample} 1\n");
+            let mut families = parse(&text);
+            Names::default().give(&mut families);
+            assert_eq!(families[0].head.name, format!("user_{name}"));
+            assert_eq!(families[0].head.help, format!("Mine. (Renamed from {name}, which is taken.)"));
+        }
+        for name in ["function_calls_ok", "perf_site", "function", "user_function_calls"] {
+            assert_eq!(names(&mut Names::default(), &[(name, "gauge")]), [name]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_remembered_is_told_apart_too() {
+        let mut of_process = Names::default();
+        let many: Vec<String> = (0..MOST).map(|n| format!("m{n}")).collect();
+        let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "gauge")).collect();
+        names(&mut of_process, &many);
+        for _ in 0..2 {
+            assert_eq!(names(&mut of_process, &[("x", "gauge"), ("x", "counter")]), ["user_gauge_x", "x"]);
+        }
+        assert_eq!((of_process.given.len(), of_process.claimed.len()), (MOST, MOST));
+    }
+
+    #[test]
+    fn a_counter_is_called_without_its_suffix_where_nobody_else_is() {
+        let stems = |text: &str| -> Vec<bool> {
+            let mut families = parse(text);
+            Names::default().give(&mut families);
+            families
+                .iter()
+                .filter(|family| family.head.kind == Kind::Counter)
+                .map(|family| family.head.has_stem)
+                .collect()
+        };
+        assert_eq!(stems("# TYPE x_total counter\nx_total 1\n"), [true]);
+        assert_eq!(stems("# TYPE x_total counter\nx_total 1\n# TYPE x gauge\nx 1\n"), [false]);
+        assert_eq!(stems("# TYPE x_total counter\nx_total 1\n# TYPE x_created gauge\nx_created 1\n"), [false]);
+        assert_eq!(
+            stems("# TYPE x_total counter\nx_total 1\n# TYPE x_total_total counter\nx_total_total 1\n"),
+            [true, false]
+        );
+    }
+}
