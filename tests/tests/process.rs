@@ -58,6 +58,7 @@ scenarios! {
     threads_pass_records_on,
     future_over_threads,
     future_polled_elsewhere,
+    futures_within_themselves,
     tasks_belong_to_their_spawner,
     future_outcomes,
     passed_polls,

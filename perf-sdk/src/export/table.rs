@@ -8,6 +8,8 @@ use crate::units::{bytes, count, time};
 
 /// Rows printed at most.
 const ROWS: usize = 40;
+/// Of a function's name.
+const MOST_CHARACTERS: usize = 80;
 
 struct Column {
     head: &'static str,
@@ -31,6 +33,14 @@ const COLUMNS: &[Column] = &[
     Column { head: "idle", cell: |f| f.future.map(|future| time(future.idle_ns as f64)) },
     Column { head: "bytes/call", cell: |f| f.bytes.as_ref()?.mean().map(bytes) },
 ];
+
+/// A terminal has some hundred columns, and other writers of snapshots other bounds of names.
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(MOST_CHARACTERS) {
+        Some((at, _)) => format!("{}…", &name[..at]),
+        None => name.to_owned(),
+    }
+}
 
 fn calls(function: &Function) -> String {
     format!("{}{}", if function.estimated_calls > 0 { "≈" } else { "" }, count(function.calls.total() as f64))
@@ -57,7 +67,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
     let shown = &functions[..functions.len().min(ROWS)];
 
-    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| safe::line(&f.name).into_owned()).collect()];
+    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| cut(&safe::line(&f.name))).collect()];
     columns[0].insert(0, "function".to_owned());
     for column in COLUMNS {
         let cells: Vec<Option<String>> = shown.iter().map(|f| (column.cell)(f)).collect();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::error::PoolError;
+use super::is_name;
 use super::object::{OwnedPooled, Pool, Pooled};
 use crate::accounts::PoolAccount;
 
@@ -80,7 +81,7 @@ impl BufferPoolBuilder {
         if sizes.is_empty() || sizes[0] == 0 || sizes.windows(2).any(|pair| pair[0] == pair[1]) {
             return Err(PoolError::Sizes(self.sizes));
         }
-        if self.name.is_empty() {
+        if !is_name(&self.name) {
             return Err(PoolError::Name(self.name));
         }
         let zeroing = self.zeroing;

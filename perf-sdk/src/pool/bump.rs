@@ -130,7 +130,7 @@ impl BumpPool {
     /// One whose arenas begin small, and are kept up to a mebibyte.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty or taken.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, PoolError> {
         Self::with_capacity(name, 0, KEPT_BYTES)
     }
@@ -138,7 +138,7 @@ impl BumpPool {
     /// One whose arenas begin with room for `bytes`, and are dropped when they come back with more than `kept_bytes`.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty or taken.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken.
     pub fn with_capacity(name: impl Into<Arc<str>>, bytes: usize, kept_bytes: usize) -> Result<Self, PoolError> {
         let all: Arc<Mutex<All>> = Arc::default();
         let known = all.clone();

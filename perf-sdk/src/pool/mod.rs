@@ -15,6 +15,11 @@ mod parts;
 mod pressure;
 mod registry;
 
+/// Whether a pool or an arena may be called so.
+fn is_name(name: &str) -> bool {
+    (1..=crate::scope::MAX_NAME_BYTES).contains(&name.len())
+}
+
 pub use crate::accounts::{ArenaAccount, BumpAccount, Checkout, PoolAccount, Pressure};
 pub(crate) use arena::accounts as arena_accounts;
 pub use arena::{Arena, ArenaBuilder, ArenaError};

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::task::{Context, Poll};
 use std::thread;
 
@@ -169,6 +170,8 @@ pub(crate) struct Call {
     began: u64,
     busy: i64,
     cpu: i64,
+    /// Whether no caller is a call of the same function, in whose busy and idle time this one's is.
+    is_outermost: bool,
     /// How many calls it stands for; 0: it is counted only.
     weight: u32,
     cpu_weight: u32,
@@ -189,6 +192,7 @@ impl Call {
             began: 0,
             busy: 0,
             cpu: 0,
+            is_outermost: true,
             weight: 0,
             cpu_weight: 0,
             tallies: Tallies::default(),
@@ -243,7 +247,7 @@ impl Call {
     #[inline(always)]
     fn enter_here(&mut self) -> Option<OpenPoll> {
         let site = self.site?;
-        if self.phase == Phase::Done || (self.phase == Phase::New && (switch::is_off() || site.rests())) {
+        if self.phase == Phase::Done || (self.phase == Phase::New && (site.rests() || switch::is_off())) {
             return None;
         }
         if self.shared.is_some() {
@@ -311,7 +315,7 @@ impl Call {
     /// This call's node in the tree of `record`. The slot is BUSY.
     fn node(&mut self, record: &'static ThreadRecord, site: &'static Site) -> Option<&'static Node> {
         if let Some((there, node)) = self.here
-            && std::ptr::eq(there, record)
+            && ptr::eq(there, record)
         {
             return Some(node);
         }
@@ -327,6 +331,7 @@ impl Call {
     fn start(&mut self, record: &'static ThreadRecord, node: &'static Node, site: &'static Site) {
         self.phase = Phase::Started;
         self.origin = Some(node);
+        self.is_outermost = !node.path().is_within_itself && !ptr::eq(node, record.top());
         self.weight = call::next_weight(record, node, site);
         if self.weight > 0 {
             self.cpu_weight = call::next_cpu_weight(record, node);
@@ -355,7 +360,7 @@ impl Call {
         if let Some((node, measured)) = pop(record, place, ticks) {
             measured.add_to(record, node);
             let parent = node.parent().unwrap_or(node);
-            let elsewhere = !std::ptr::eq(measured.below, parent) && !std::ptr::eq(measured.below, node);
+            let elsewhere = !ptr::eq(measured.below, parent) && !std::ptr::eq(measured.below, node);
             if elsewhere {
                 detour(record, node, &measured);
             }
@@ -366,7 +371,9 @@ impl Call {
             }
             if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
                 future.polls.add(1);
-                future.busy.add_signed(measured.wall, self.weight);
+                if self.is_outermost {
+                    future.busy.add_signed(measured.wall, self.weight);
+                }
                 if measured.wall > future.longest_poll.get_signed() {
                     future.longest_poll.set(measured.wall as u64);
                 }
@@ -385,7 +392,7 @@ impl Call {
         }
         let Some((_, node)) = self.here else { return };
         Slot::BUSY.set();
-        if std::ptr::eq(record.top(), node) || call::repair(record, node) {
+        if ptr::eq(record.top(), node) || call::repair(record, node) {
             absence::note_switch(record, node);
             record.set_top(below);
         }
@@ -406,7 +413,9 @@ impl Call {
         let total = if self.weight > 0 { call::elapsed(record, self.began, end) } else { 0 };
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
-            future.idle.add_signed(total.saturating_sub(self.busy).max(0), self.weight);
+            if self.is_outermost {
+                future.idle.add_signed(total.saturating_sub(self.busy).max(0), self.weight);
+            }
         }
         if self.weight == 0 {
             return;

@@ -201,7 +201,7 @@ mod tests {
     );
 
     fn path() -> &'static Path {
-        Box::leak(Box::new(Path { site: Some(&SITE), parent: ptr::null(), depth: 1 }))
+        Box::leak(Box::new(Path { site: Some(&SITE), parent: ptr::null(), depth: 1, is_within_itself: false }))
     }
 
     #[track_caller]

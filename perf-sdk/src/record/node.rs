@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
+use std::iter;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
@@ -118,7 +119,9 @@ impl Node {
         shard: Option<&'static SiteShard>,
         older: *const Node,
     ) -> &'static Self {
-        let path = Path { site: Some(site), parent: parent.as_path(), depth: parent.path.depth + 1 };
+        let is_within_itself = iter::successors(Some(parent), |node| node.parent()).any(|caller| caller.is(site));
+        let depth = parent.path.depth + 1;
+        let path = Path { site: Some(site), parent: parent.as_path(), depth, is_within_itself };
         // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees; zero bytes are a valid one.
         let node: &'static Self = unsafe {
             (&raw mut (*room.as_ptr()).path).write(path);

@@ -18,6 +18,8 @@ pub(crate) struct Path {
     pub(crate) parent: *const Path,
     /// Steps to the root.
     pub(crate) depth: u32,
+    /// Whether its site is one of its callers', too.
+    pub(crate) is_within_itself: bool,
 }
 
 /// What a hook may know of a thread: the first field of a thread's record.

@@ -3,6 +3,7 @@
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::bounded::beginning;
 use super::chains::{Chains, hash_texts, hash_words};
 
 /// Labels given at once.
@@ -125,8 +126,7 @@ pub(crate) fn extend<'a>(
 
 /// `None`: the name cannot be kept.
 fn value(name: &'static str, text: &str, lost: &mut usize) -> Option<&'static Value> {
-    let end = (0..=text.len().min(MAX_VALUE_BYTES)).rev().find(|at| text.is_char_boundary(*at));
-    let text = &text[..end.unwrap_or(0)];
+    let text = beginning(text, MAX_VALUE_BYTES);
     let hash_of = |text: &str| hash_texts(&[name, text]);
     let is = |value: &Value, text: &str| value.name.text == name && *value.text == *text;
     let hash = hash_of(text);

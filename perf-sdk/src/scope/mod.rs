@@ -1,6 +1,7 @@
 //! Who is running on this thread: sites, and the current scope as a chain of callers that allocator hooks and signal
 //! handlers can read.
 
+mod bounded;
 mod callers;
 mod chains;
 mod current;
@@ -13,6 +14,8 @@ mod newcomers;
 mod site;
 mod span;
 
+#[cfg(feature = "pool")]
+pub(crate) use bounded::{MAX_NAME_BYTES, beginning};
 pub(crate) use callers::{callers, current_path};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use current::set_walk;

@@ -4,9 +4,12 @@
 //! `<krate::Type as krate::Trait>::method::marker` or `krate::here::<impl krate::there::Type>::method::marker`.
 //! Its exact form is not guaranteed, so anything unexpected falls back to the function's own name.
 
-/// `Type::method`, `outer::inner` or `function`.
+use std::borrow::Cow;
+
+/// `function`, `outer::inner`, `Type::method` or `<Type as Trait>::method`: of itself, whatever other functions there are, so that it is the
+/// same in each run.
 pub(super) fn of(path: &str, module: &str, ident: &str) -> String {
-    method(path, ident).or_else(|| free(path, module, ident)).unwrap_or_else(|| ident.to_owned())
+    method(path, module, ident).or_else(|| free(path, module, ident)).unwrap_or_else(|| ident.to_owned())
 }
 
 /// Cuts the marker's segment, and the segments that closures and async bodies add.
@@ -38,73 +41,221 @@ fn split_last(path: &str) -> Option<(&str, &str)> {
     None
 }
 
-/// The last segment of a type without its generic arguments; references and `dyn` are looked through.
-fn type_name(path: &str) -> Option<&str> {
-    let path = path.trim_start_matches(['&', '*']).trim_start_matches("mut ").trim_start_matches("dyn ");
-    let path = path.split(['<', '+', ' ']).next()?.trim();
-    let last = split_last(path).map_or(path, |(_, last)| last);
-    let last = if last.is_empty() { split_last(path.trim_end_matches(':')).map_or(path, |(_, l)| l) } else { last };
-    (!last.is_empty()).then_some(last)
-}
-
-fn method(path: &str, ident: &str) -> Option<String> {
+fn method(path: &str, module: &str, ident: &str) -> Option<String> {
     let (owner, name) = split_last(enclosing(path)?)?;
-    if name != ident {
+    if unraw(name) != ident {
         return None;
     }
     if let Some(inner) = owner.strip_prefix('<').and_then(|o| o.strip_suffix('>')) {
-        // `<Type as Trait>`; inside a trait's own default method, Type is `Self`.
-        let (this, of) = split_as(inner)?;
-        let this = if this == "Self" { of } else { this };
-        return Some(format!("{}::{name}", type_name(this)?));
+        return Some(match split_at(inner, " as ") {
+            Some((this, of)) => of_trait(this, of, module, ident),
+            None => of_type(inner, module, ident),
+        });
     }
     let (_, last) = split_last(owner)?;
-    if let Some(inner) = last.strip_prefix("<impl ").and_then(|o| o.strip_suffix('>')) {
-        let this = match inner.rfind(" for ") {
-            Some(at) => &inner[at + 5..],
-            None => inner,
-        };
-        return Some(format!("{}::{name}", type_name(this)?));
-    }
-    None
+    let inner = last.strip_prefix("<impl ").and_then(|o| o.strip_suffix('>')).filter(|inner| !inner.is_empty())?;
+    Some(match split_at(inner, " for ") {
+        Some((of, this)) => of_trait(this, of, module, ident),
+        None => of_type(inner, module, ident),
+    })
 }
 
-/// Splits `Type as Trait` at the ` as ` that stands outside of brackets.
-fn split_as(inner: &str) -> Option<(&str, &str)> {
-    let bytes = inner.as_bytes();
-    let mut depth = 0i32;
-    for at in 0..bytes.len() {
-        match bytes[at] {
-            b'<' | b'(' | b'[' => depth += 1,
-            b'>' if at == 0 || bytes[at - 1] != b'-' => depth -= 1,
-            b')' | b']' => depth -= 1,
-            b' ' if depth == 0 && inner[at..].starts_with(" as ") => {
-                return Some((&inner[..at], &inner[at + 4..]));
-            }
-            _ => {}
+fn of_type(this: &str, module: &str, ident: &str) -> String {
+    let this = short(this, module);
+    let head = this.split('<').next().unwrap_or_default();
+    let is_path = head.starts_with(is_ident) && !head.contains([' ', '(']);
+    if is_path { format!("{this}::{ident}") } else { format!("<{this}>::{ident}") }
+}
+
+/// Inside a trait's own default method, the type is `Self`.
+fn of_trait(this: &str, of: &str, module: &str, ident: &str) -> String {
+    let of = short(of, module);
+    if this == "Self" { format!("{of}::{ident}") } else { format!("<{} as {of}>::{ident}", short(this, module)) }
+}
+
+/// Splits at the first `between` that stands outside of brackets.
+fn split_at<'a>(text: &'a str, between: &str) -> Option<(&'a str, &'a str)> {
+    let mut depth = Depth::default();
+    for (at, c) in text.char_indices() {
+        depth.pass(c);
+        if depth.is_outside() && text[at..].starts_with(between) {
+            return Some((&text[..at], &text[at + between.len()..]));
         }
     }
     None
 }
+
+/// How deep in brackets a reader is.
+#[derive(Default)]
+struct Depth {
+    depth: i32,
+    previous: char,
+}
+
+impl Depth {
+    fn pass(&mut self, c: char) {
+        match c {
+            '<' | '(' | '[' => self.depth += 1,
+            '>' if self.previous == '-' => {}
+            '>' | ')' | ']' => self.depth -= 1,
+            _ => {}
+        }
+        self.previous = c;
+    }
+
+    fn is_outside(&self) -> bool {
+        self.depth == 0
+    }
+}
+
+fn is_ident(c: char) -> bool {
+    c == '_' || c == '#' || c.is_alphanumeric()
+}
+
+/// A type or a trait, its paths as short as they tell it apart: see [`short_path`]. Arguments of which all are parameters of the
+/// `impl` tell nothing apart and are left out.
+fn short(text: &str, module: &str) -> String {
+    let mut to = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if c == '<' {
+            let mut depth = Depth::default();
+            let end = rest.char_indices().find(|(_, c)| {
+                depth.pass(*c);
+                depth.is_outside()
+            });
+            let Some((end, _)) = end else {
+                to.push_str(rest);
+                break;
+            };
+            let inside = &rest[1..end];
+            // A turbofish' colons go with its arguments.
+            let colons = to.ends_with("::");
+            if all_are_parameters(inside) && to.chars().last().is_some_and(|c| is_ident(c) || c == ':') {
+                to.truncate(to.len() - if colons { 2 } else { 0 });
+            } else {
+                to.push('<');
+                to.push_str(&short(inside, module));
+                to.push('>');
+            }
+            rest = &rest[end + 1..];
+        } else if is_ident(c) {
+            let end = path_end(rest);
+            // What goes on after arguments, as `Item` in `Type<T>::Item`, is no path of its own.
+            let is_whole = !to.ends_with(':');
+            let path = &rest[..end];
+            to.push_str(&if is_whole { short_path(path, module) } else { path.into() });
+            rest = &rest[end..];
+        } else {
+            to.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    to
+}
+
+/// Where the path ends with which the text begins: before what is no name, and before arguments.
+fn path_end(text: &str) -> usize {
+    let mut end = 0;
+    loop {
+        end += text[end..].find(|c| !is_ident(c)).unwrap_or(text.len() - end);
+        match text[end..].strip_prefix("::") {
+            Some(after) if after.starts_with(is_ident) => end += 2,
+            _ => return end,
+        }
+    }
+}
+
+/// What is in every file's scope without being imported.
+const PRELUDE: [&str; 31] = [
+    "AsMut",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Default",
+    "DoubleEndedIterator",
+    "Drop",
+    "Eq",
+    "ExactSizeIterator",
+    "Extend",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "FromIterator",
+    "Into",
+    "IntoIterator",
+    "Iterator",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Result",
+    "Send",
+    "String",
+    "Sync",
+    "ToOwned",
+    "ToString",
+    "Vec",
+    "TryFrom",
+];
+
+/// A path as it is told apart: within the function's module relative to it, elsewhere in its crate from `crate` on; of the
+/// standard library with its public module or, what is in the prelude, without any; else whole.
+fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
+    let within = |parent: &str| path.strip_prefix(parent).and_then(|rest| rest.strip_prefix("::"));
+    if let Some(rest) = within(module) {
+        return rest.into();
+    }
+    let Some((root, rest)) = path.split_once("::") else { return path.into() };
+    let own = module.split("::").next().unwrap_or_default();
+    if root == own {
+        return format!("crate::{rest}").into();
+    }
+    if !matches!(root, "std" | "core" | "alloc") {
+        return path.into();
+    }
+    // Modules beneath are private mostly: `std::io::error::Error`, `alloc::collections::btree::map::BTreeMap`.
+    let last = rest.rsplit("::").next().unwrap_or_default();
+    match rest.split_once("::") {
+        Some((first, _)) if !PRELUDE.contains(&last) => format!("{first}::{last}").into(),
+        _ => last.into(),
+    }
+}
+
+/// Whether all arguments are parameters or lifetimes: names without a path that are no type of the language's.
+fn all_are_parameters(arguments: &str) -> bool {
+    let mut depth = Depth::default();
+    arguments
+        .split(|c| {
+            depth.pass(c);
+            c == ',' && depth.is_outside()
+        })
+        .all(|argument| {
+            let argument = argument.trim();
+            let name = argument.strip_prefix('\'').unwrap_or(argument);
+            let begins = name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+            begins && name.chars().all(is_ident) && !(PRIMITIVE.contains(&name) && name == argument)
+        })
+}
+
+const PRIMITIVE: [&str; 19] = [
+    "bool", "char", "f32", "f64", "i128", "i16", "i32", "i64", "i8", "isize", "str", "u128", "u16", "u32", "u64", "u8",
+    "usize", "true", "false",
+];
 
 /// What follows the module path: `function`, `Type::method`, `outer::inner`.
 fn free(path: &str, module: &str, ident: &str) -> Option<String> {
-    let rest = enclosing(path)?.strip_prefix(module)?.strip_prefix("::")?;
-    let mut name = String::with_capacity(rest.len());
-    let mut depth = 0i32;
-    let mut previous = ' ';
-    for c in rest.replace("::{{closure}}", "").chars() {
-        match c {
-            '<' => depth += 1,
-            '>' if previous != '-' => depth -= 1,
-            _ if depth == 0 => name.push(c),
-            _ => {}
-        }
-        previous = c;
-    }
-    // `Type<T>::method` is printed as `Type<T>::method`; a turbofish leaves an empty segment behind.
-    let name = name.replace("::::", "::");
-    (name.rsplit("::").next() == Some(ident)).then_some(name)
+    let enclosing = enclosing(path)?.replace("::{{closure}}", "");
+    enclosing.strip_prefix(module)?.strip_prefix("::")?;
+    let name = short(&enclosing, module);
+    let (head, last) = split_last(&name).map_or((None, name.as_str()), |(head, last)| (Some(head), last));
+    (unraw(last) == ident).then(|| head.map_or_else(|| ident.to_owned(), |head| format!("{head}::{ident}")))
+}
+
+fn unraw(ident: &str) -> &str {
+    ident.strip_prefix("r#").unwrap_or(ident)
 }
 
 #[cfg(test)]
@@ -123,12 +274,37 @@ mod tests {
     fn methods_are_named_after_their_type() {
         assert_eq!(of("a::m::T::f::mark", "a::m", "f"), "T::f");
         assert_eq!(of("a::m::T<U>::f::mark", "a::m", "f"), "T::f");
-        assert_eq!(of("a::m::T<alloc::vec::Vec<U>>::f::{{closure}}::mark", "a::m", "f"), "T::f");
-        assert_eq!(of("<a::T as a::Tr>::f::mark", "a", "f"), "T::f");
-        assert_eq!(of("<a::T<x::Y> as a::Tr<fn() -> u8>>::f::mark", "a", "f"), "T::f");
-        assert_eq!(of("a::b::<impl a::c::T>::f::mark", "a::b", "f"), "T::f");
-        assert_eq!(of("a::b::<impl a::c::Tr for a::c::T<u8>>::f::mark", "a::b", "f"), "T::f");
-        assert_eq!(of("<&mut a::T as a::Tr>::f::mark", "a", "f"), "T::f");
+        assert_eq!(of("a::m::T<'a, U, N>::f::mark", "a::m", "f"), "T::f");
+        assert_eq!(of("a::m::T<alloc::vec::Vec<U>>::f::{{closure}}::mark", "a::m", "f"), "T<Vec>::f");
+        assert_eq!(of("a::b::<impl a::b::c::T>::f::mark", "a::b", "f"), "c::T::f");
+        assert_eq!(of("a::b::<impl a::c::T>::f::mark", "a::b", "f"), "crate::c::T::f");
+        assert_eq!(of("a::<impl dyn a::Tr + core::marker::Send>::f::mark", "a", "f"), "<dyn Tr + Send>::f");
+        assert_eq!(of("<dyn a::Tr>::f::mark", "a", "f"), "<dyn Tr>::f");
+        assert_eq!(of("a::T::r#match::mark", "a", "match"), "T::match");
+    }
+
+    #[test]
+    fn methods_of_traits_are_named_after_both() {
+        assert_eq!(of("<a::T as a::Tr>::f::mark", "a", "f"), "<T as Tr>::f");
+        assert_eq!(of("<a::T<x::Y> as a::Tr<fn() -> u8>>::f::mark", "a", "f"), "<T<x::Y> as Tr<fn() -> u8>>::f");
+        assert_eq!(
+            of("a::b::<impl a::c::Tr for a::c::T<u8>>::f::mark", "a::b", "f"),
+            "<crate::c::T<u8> as crate::c::Tr>::f"
+        );
+        assert_eq!(of("<&mut a::T as a::Tr>::f::mark", "a", "f"), "<&mut T as Tr>::f");
+        assert_eq!(of("<a::S as a::Handler<a::Ping>>::f::mark", "a", "f"), "<S as Handler<Ping>>::f");
+        assert_eq!(of("<a::S as a::Handler<T>>::f::mark", "a", "f"), "<S as Handler>::f");
+        assert_eq!(of("<(u8, alloc::string::String) as a::Tr>::f::mark", "a", "f"), "<(u8, String) as Tr>::f");
+        assert_eq!(of("<*const a::T as a::Tr>::f::mark", "a", "f"), "<*const T as Tr>::f");
+        assert_eq!(of("<[a::T; 3] as a::Tr>::f::mark", "a", "f"), "<[T; 3] as Tr>::f");
+        assert_eq!(
+            of("<dyn core::ops::function::Fn(u8) -> a::T as a::Tr>::f::mark", "a", "f"),
+            "<dyn Fn(u8) -> T as Tr>::f"
+        );
+        assert_eq!(of("<fn(a::T) -> (u8, u8) as a::Tr>::f::mark", "a", "f"), "<fn(T) -> (u8, u8) as Tr>::f");
+        assert_eq!(of("<a::T as core::fmt::Display>::f::mark", "a", "f"), "<T as fmt::Display>::f");
+        assert_eq!(of("<std::io::error::Error as a::Tr>::f::mark", "a", "f"), "<io::Error as Tr>::f");
+        assert_eq!(of("<alloc::sync::Arc<a::T> as a::Tr>::f::mark", "a", "f"), "<sync::Arc<T> as Tr>::f");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
 
+use super::bounded::bounded;
 use super::last_text::LastText;
 use super::name;
 use crate::rate::Rate;
@@ -194,10 +195,10 @@ impl Site {
     /// Resolved when first read, never on the hot path.
     pub(crate) fn label(&self) -> &Label {
         self.label.get_or_init(|| Label {
-            module: self.source.module.to_owned(),
+            module: bounded(self.source.module).into_owned(),
             name: match self.source.name {
-                Some(name) => name.to_owned(),
-                None => name::of((self.source.path)(), self.source.module, self.source.ident),
+                Some(name) => bounded(name).into_owned(),
+                None => bounded(&name::of((self.source.path)(), self.source.module, self.source.ident)).into_owned(),
             },
         })
     }

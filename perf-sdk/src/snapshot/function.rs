@@ -43,9 +43,9 @@ impl Calls {
 pub struct FutureTotals {
     /// Times `poll` was called.
     pub polls: u64,
-    /// Time inside `poll`.
+    /// Time inside `poll`; of calls within calls of the same function only the outermost counts.
     pub busy_ns: u64,
-    /// Time between polls, of finished futures.
+    /// Time between polls, of finished futures; likewise.
     pub idle_ns: u64,
     /// The longest single poll. Over a window: the longest since recording began.
     pub longest_poll_ns: u64,

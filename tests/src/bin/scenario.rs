@@ -42,6 +42,7 @@ fn main() {
         ("threads_pass_records_on", threads_pass_records_on),
         ("future_over_threads", future_over_threads),
         ("future_polled_elsewhere", future_polled_elsewhere),
+        ("futures_within_themselves", futures_within_themselves),
         ("tasks_belong_to_their_spawner", tasks_belong_to_their_spawner),
         ("future_outcomes", future_outcomes),
         ("passed_polls", passed_polls),
@@ -825,6 +826,44 @@ fn future_over_threads() {
     let given_up = first.inclusive.wall_ns - first.exclusive.wall_ns;
     // By another clock.
     assert!(given_up >= 5_000_000 && given_up <= first_took + first_took / 1_000, "{first:?}, {first_took}");
+}
+
+/// Ten calls of one function and twice ten of two that call each other, each within the one before.
+fn futures_within_themselves() {
+    type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+    fn own(depth: u32, gate: Gate<'_>) -> Boxed<'_> {
+        let inner = move || if depth == 0 { Box::pin(gate) as Boxed<'_> } else { own(depth - 1, gate) };
+        Box::pin(async move { inner().await }.profiled("own"))
+    }
+    fn one(depth: u32, gate: Gate<'_>) -> Boxed<'_> {
+        Box::pin(async move { other(depth, gate).await }.profiled("one"))
+    }
+    fn other(depth: u32, gate: Gate<'_>) -> Boxed<'_> {
+        let inner = move || if depth == 0 { Box::pin(gate) as Boxed<'_> } else { one(depth - 1, gate) };
+        Box::pin(async move { inner().await }.profiled("other"))
+    }
+    let open = AtomicBool::new(false);
+    let gate = || Gate { open: &open, spin: Duration::from_millis(5) };
+    let start = Instant::now();
+    let mut futures = [own(9, gate()), one(9, gate())];
+    for future in &mut futures {
+        assert!(poll(future.as_mut()).is_pending());
+    }
+    thread::sleep(Duration::from_millis(10));
+    open.store(true, Relaxed);
+    for future in &mut futures {
+        assert!(poll(future.as_mut()).is_ready());
+    }
+    let took = start.elapsed().as_nanos() as u64;
+    let seen = perf_sdk::snapshot();
+    for name in ["own", "one", "other"] {
+        let function = function(&seen, name);
+        let totals = function.future.unwrap_or_default();
+        assert_eq!((function.calls.ok, totals.polls), (10, 20), "{name}");
+        assert!(totals.busy_ns >= 5_000_000 && totals.idle_ns >= 10_000_000, "{name}: {totals:?}");
+        // By another clock.
+        assert!(totals.busy_ns + totals.idle_ns <= took + took / 100, "{name}: {totals:?} of {took}");
+    }
 }
 
 fn future_polled_elsewhere() {

@@ -192,8 +192,8 @@ fn async_fns_in_traits() {
     assert_eq!(block_on(store.twice()), Err(4));
     assert_eq!(block_on(store.later()), 4);
     assert_recorded!("Fetch::twice", [0, 1, 0, 0]);
-    assert_recorded!("Store::fetch", [1, 1, 0, 0]);
-    assert_recorded!("Store::later", [1, 0, 0, 0]);
+    assert_recorded!("<Store as Fetch>::fetch", [1, 1, 0, 0]);
+    assert_recorded!("<Store as Fetch>::later", [1, 0, 0, 0]);
 }
 
 #[async_trait]
@@ -240,11 +240,11 @@ fn behind_async_trait() {
     assert_eq!(block_on(assert_send_only(remote.call("5"))).unwrap(), 5);
     assert!(block_on(remote.call("")).is_err());
     assert_eq!(block_on(Other.call_or_zero("x")), 0);
-    assert_recorded!("Local::call", [1, 1, 0, 0]);
-    let polls = crate::find(module_path!(), "Local::call").unwrap().future.unwrap().polls;
+    assert_recorded!("<Local as Remote>::call", [1, 1, 0, 0]);
+    let polls = crate::find(module_path!(), "<Local as Remote>::call").unwrap().future.unwrap().polls;
     assert_eq!(polls, 3, "the future is measured, not the call that makes it");
     assert_recorded!("Remote::call_or_zero", [1, 0, 0, 0]);
-    assert_recorded!("Other::call", [0, 1, 0, 0]);
+    assert_recorded!("<Other as Remote>::call", [0, 1, 0, 0]);
 }
 
 fn assert_send_only<T: Send>(value: T) -> T {

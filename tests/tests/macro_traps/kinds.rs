@@ -94,7 +94,7 @@ impl Shape for Square {
 fn a_trait_default_method_and_a_trait_impl() {
     assert_eq!(Square(3).doubled(), 18);
     assert_recorded!("Shape::doubled", [1, 0, 0, 0]);
-    assert_recorded!("Square::area", [1, 0, 0, 0]);
+    assert_recorded!("<Square as Shape>::area", [1, 0, 0, 0]);
 }
 
 struct Matrix<const ROWS: usize>;

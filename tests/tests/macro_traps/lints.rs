@@ -192,8 +192,8 @@ fn strict_lints_pass_over_what_the_macro_writes() {
     assert_send::<Number>();
     assert!(Small(1) < Small(2));
     assert!(Small(1).pairs(Vec::new(), Vec::new()).is_err_and(|error| error.0.1 == Small(1)));
-    assert_recorded!("Small::pairs", [0, 1, 0, 0]);
-    assert_recorded!("Small::partial_cmp", [1, 0, 0, 0]);
+    assert_recorded!("<Small as Pairs>::pairs", [0, 1, 0, 0]);
+    assert_recorded!("<Small as PartialOrd>::partial_cmp", [1, 0, 0, 0]);
     assert_eq!(items_first_in_a_result(4), Ok(4));
     assert_eq!(block_on(items_first_in_an_async_fn(4)), Ok(4));
     assert_eq!((one_call("3"), block_on(one_async_call(String::from("3")))), (Ok(3), Ok(3)));

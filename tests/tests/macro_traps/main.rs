@@ -7,6 +7,7 @@ mod futures;
 mod hygiene;
 mod kinds;
 mod lints;
+mod naming;
 mod options;
 mod renamed;
 mod results;

@@ -179,8 +179,8 @@ fn future() {
     assert_recorded!("alias_made_elsewhere", [1, 1, 0, 0]);
     assert_eq!(find(module_path!(), "alias_made_elsewhere").unwrap().last_error.as_deref(), Some("x"));
     assert_recorded!("alias_that_may_fail", [1, 0, 0, 0]);
-    assert_recorded!("One::call", [1, 0, 0, 0]);
-    assert!(find(module_path!(), "One::call").unwrap().future.is_some());
+    assert_recorded!("<One as Service>::call", [1, 0, 0, 0]);
+    assert!(find(module_path!(), "<One as Service>::call").unwrap().future.is_some());
     assert_recorded!("bound_with_another_name", [1, 0, 0, 0]);
     assert!(find(module_path!(), "bound_with_another_name").unwrap().future.is_some());
     assert_recorded!("only_the_making", [1, 0, 0, 0]);

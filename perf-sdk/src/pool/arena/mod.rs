@@ -20,6 +20,7 @@ pub(crate) use account::accounts;
 pub(super) use account::own_indices;
 pub use error::ArenaError;
 
+use super::is_name;
 use crate::accounts::ArenaAccount;
 use account::Account;
 use jemalloc::Index;
@@ -105,7 +106,7 @@ impl ArenaBuilder {
                 return Err(ArenaError::Limit { which, bytes, least });
             }
         }
-        if self.name.is_empty() {
+        if !is_name(&self.name) {
             return Err(ArenaError::Name(self.name));
         }
         let name: Arc<str> = self.name.into();

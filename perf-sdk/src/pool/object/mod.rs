@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::PoolError;
+use super::is_name;
 use super::out::Out;
 use super::registry::{self, AnyPool};
 use crate::accounts::PoolAccount;
@@ -96,7 +97,7 @@ impl<T: Send + 'static> PoolBuilder<T> {
     /// Makes it.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty or taken, [`PoolError::Bounds`] for bounds that exclude each other.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken, [`PoolError::Bounds`] for bounds that exclude each other.
     pub fn build(self) -> Result<Pool<T>, PoolError> {
         let pool = self.build_unlisted()?;
         let any: Arc<dyn AnyPool> = pool.shared.clone();
@@ -107,7 +108,7 @@ impl<T: Send + 'static> PoolBuilder<T> {
     pub(super) fn build_unlisted(self) -> Result<Pool<T>, PoolError> {
         let Rules { name, min, max, max_idle, .. } = &self.rules;
         let most = max.unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS);
-        if name.is_empty() {
+        if !is_name(name) {
             return Err(PoolError::Name(name.to_string()));
         }
         if *min > *max_idle || *min > most || most == 0 {
@@ -245,7 +246,7 @@ impl<T: Send + 'static> Pool<T> {
 }
 
 /// As many objects are out as may be, and none came back in time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exhausted {
     /// The pool's name.
@@ -257,6 +258,13 @@ pub struct Exhausted {
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no object came back to the pool {:?} within {:?}", self.pool, self.waited)
+    }
+}
+
+/// The sentence that helps, also where `unwrap()` or `main` prints it.
+impl fmt::Debug for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,0 +1,41 @@
+//! How long a name may be.
+
+use std::borrow::Cow;
+
+/// Longest name of a function, a module, an arena or a pool, bytes: it is in each series, each row and each frame.
+pub(crate) const MAX_NAME_BYTES: usize = 255;
+
+/// The name, or its beginning and a number that stands for the whole, so that different ones stay different.
+pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME_BYTES {
+        return name.into();
+    }
+    // FNV-1a, 64 bits: the same in each run.
+    let hash = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let end = format!("…{hash:016x}");
+    format!("{}{end}", beginning(name, MAX_NAME_BYTES - end.len())).into()
+}
+
+/// As many whole characters as so many bytes have room for.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    let end = (0..=text.len().min(bytes)).rev().find(|at| text.is_char_boundary(*at));
+    &text[..end.unwrap_or(0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let long = |last: char| format!("{}{last}", "ö".repeat(50_000));
+        let [a, b] = ['a', 'b'].map(|last| bounded(&long(last)).into_owned());
+        assert!(a.len() <= MAX_NAME_BYTES && a.len() > MAX_NAME_BYTES - 4 && a.starts_with("öö"), "{a}");
+        assert_ne!(a, b);
+        let longest = "n".repeat(MAX_NAME_BYTES);
+        assert_eq!(bounded(&longest), longest);
+        assert_eq!(bounded(""), "");
+    }
+}
