@@ -33,7 +33,7 @@ pub(crate) fn requests(bytes: &[u8], time: Duration) {
         hosts: vec!["pod-1.svc".into()],
         token: Token::of(&config).expect("a token that is given"),
     });
-    let routes = routes::router()
+    let routes = routes::routes()
         .merge(routes::changes())
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     let (mut client, server) = UnixStream::pair().expect("a socket pair");

@@ -72,7 +72,7 @@ impl Server {
     /// `None` when the endpoint is off, or the default one cannot be had at all.
     pub(crate) fn start(config: &Config, builder: &Builder) -> Result<Option<Self>, Error> {
         #[cfg(feature = "metrics")]
-        super::user_metrics::install(builder.metrics_handle.as_ref());
+        super::user_metrics::start(builder.metrics_handle.as_ref(), config.listen != Listen::Off);
         #[cfg(not(feature = "metrics"))]
         let _ = builder;
         let Some(listener) = bind(config)? else { return Ok(None) };
@@ -235,7 +235,7 @@ fn announcement(config: &Config, listener: &Listener, token: &Token) -> String {
 }
 
 async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
-    let routes = routes::router()
+    let routes = routes::routes()
         .merge(routes::changes())
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]

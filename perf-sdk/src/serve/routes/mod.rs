@@ -101,7 +101,17 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// refused here too, where browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a runtime of several
 /// threads a page is made on one of its blocking threads, not beside your
 /// tasks.
+///
+/// With the feature `metrics`, the program's own `metrics` are in the scrape if no recorder is installed yet when the profiler
+/// runs and the routes are mounted, whatever comes later: then one is installed.
 pub fn router() -> Router {
+    #[cfg(feature = "metrics")]
+    super::user_metrics::mount();
+    routes()
+}
+
+/// All routes that only read.
+pub(super) fn routes() -> Router {
     table()
         .into_iter()
         .fold(Router::new(), |router, (path, method, _)| router.route(path, method.fallback(not_allowed)))
