@@ -151,6 +151,22 @@ fn samples_know_their_scope() {
     under_each("scopes");
 }
 
+/// `ld-linux-x86-64.so.2 ./program`: what the kernel runs is the loader.
+#[test]
+fn a_program_that_the_loader_was_given_has_its_names() {
+    let loader = std::fs::read(STACKS).map(|file| interpreter_of(&file)).unwrap().expect("a dynamic program");
+    let output = Command::new(&loader).args([STACKS, "attribution"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The loader that a program names.
+fn interpreter_of(file: &[u8]) -> Option<String> {
+    let at = file.windows(7).position(|bytes| bytes == b"/ld-lin")?;
+    let start = file[..at].iter().rposition(|byte| *byte == 0)? + 1;
+    let end = at + file[at..].iter().position(|byte| *byte == 0)?;
+    String::from_utf8(file[start..end].to_vec()).ok()
+}
+
 #[test]
 fn nothing_breaks_under_many_signals() {
     let _alone = alone();

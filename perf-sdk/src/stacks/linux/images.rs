@@ -11,6 +11,7 @@ use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 use super::super::elf::build_id;
 use super::super::image::{Bytes, Copied, Image, NoTables, Tables};
+use super::memory_map::mapped_file;
 use super::own_memory;
 use crate::fork::{Lock, Moment};
 
@@ -39,7 +40,8 @@ pub(in super::super) fn images() -> Vec<Image> {
     let known = KNOWN.lock().clone();
     let mut images = Vec::new();
     each(|info| {
-        // The first one is the program. It and the kernel's own library stay for good; another may be unloaded at any time.
+        // The first one is the program. Where the kernel runs its file, it and the kernel's own library
+        // stay for good; another may be unloaded, or written to, at any time.
         images.extend(image(info, images.is_empty(), &known));
         true
     });
@@ -87,12 +89,14 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     // SAFETY: a C string of the loader's, or null.
     let name = if info.dlpi_name.is_null() { c"" } else { unsafe { CStr::from_ptr(info.dlpi_name) } };
     let mut path = name.to_string_lossy().into_owned();
-    let stays = is_program || path.starts_with("linux-vdso");
-    if path.is_empty() {
-        path = program_path();
-    }
     let base = info.dlpi_addr;
     let headers = headers(info)?;
+    let program = is_program.then(|| program(info.dlpi_phdr.addr() as u64));
+    let is_program = program.is_some_and(|program| program.is_run_by_the_kernel);
+    let stays = is_program || path.starts_with("linux-vdso");
+    if let Some(program) = program.filter(|_| path.is_empty()) {
+        path.clone_from(&program.path);
+    }
     let loaded = |header: &Header| header.range(base);
     let code = headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_X != 0);
     let first = code.clone().min_by_key(|header| header.at)?;
@@ -174,12 +178,28 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     Some(image)
 }
 
-/// Asked for once: later it may be what a sandbox does not expect.
-fn program_path() -> String {
-    static PATH: OnceLock<String> = OnceLock::new();
-    let read =
-        || std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
-    PATH.get_or_init(read).clone()
+/// The program's own file.
+struct Program {
+    path: String,
+    /// Whether it is what `/proc/self/exe` is, which nobody can write to.
+    is_run_by_the_kernel: bool,
+}
+
+/// The program, whose headers lie at `headers`. Asked for once: later it may be what a sandbox does not expect.
+fn program(headers: u64) -> &'static Program {
+    static PROGRAM: OnceLock<Program> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let run =
+            std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
+        // SAFETY: reads what the kernel gave the process.
+        let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
+        // Without an interpreter the kernel ran a program that needs none, or the interpreter itself, given the program's path.
+        let mapped = if interpreter == 0 { mapped_file(headers) } else { None };
+        match mapped.filter(|path| *path != run) {
+            Some(path) => Program { path, is_run_by_the_kernel: false },
+            None => Program { path: run, is_run_by_the_kernel: true },
+        }
+    })
 }
 
 /// What matters of a program header.

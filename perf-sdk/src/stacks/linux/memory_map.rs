@@ -30,9 +30,31 @@ impl Map {
     }
 }
 
+/// The file that is mapped at `address`.
+pub(super) fn mapped_file(address: u64) -> Option<String> {
+    file_at(&std::fs::read_to_string("/proc/self/maps").ok()?, address)
+}
+
+/// Lines such as `1000-3000 r-xp 00000000 08:01 1234    /a path`.
+fn file_at(maps: &str, address: u64) -> Option<String> {
+    let bound = |text| u64::from_str_radix(text, 16).ok();
+    maps.lines().find_map(|line| {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        let path = line.find('/').map(|at| &line[at..])?;
+        (bound(start)?..bound(end)?).contains(&address).then(|| path.to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_are_found_by_any_address_within() {
+        let maps = "1000-3000 r-xp 0 08:01 12    /a b/c\n3000-4000 rw-p 0 00:00 0 \n4000-5000 r--p 0 08:01 7 /d\nodd\n";
+        assert_eq!(file_at(maps, 0x2fff).as_deref(), Some("/a b/c"));
+        assert_eq!((file_at(maps, 0x3000), file_at(maps, 0x4000).as_deref()), (None, Some("/d")));
+    }
 
     #[test]
     fn mappings_are_found_by_any_address_within() {
