@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why [`start`](crate::start) refused. Recording itself never fails: it loses a sample and counts it.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting has a value that is not allowed.
@@ -99,6 +98,13 @@ impl fmt::Display for Error {
                  by default it is left out then"
             ),
         }
+    }
+}
+
+/// The sentence that helps, also where `unwrap()` or `main` prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -45,6 +45,7 @@ struct Running {
     config: Config,
     /// A forked child inherits the memory but not the endpoint.
     process: u32,
+    started: Instant,
     /// The threads of the budget, of leaks, and of memory.
     threads: Mutex<Vec<Background>>,
     #[cfg(feature = "push")]
@@ -54,6 +55,9 @@ struct Running {
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
 }
+
+/// A handle that lives so shortly, and sees nothing, was not meant to be dropped.
+const AT_ONCE: Duration = Duration::from_secs(1);
 
 static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
 
@@ -252,6 +256,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         exact: Mutex::new(crate::memory::exact()),
         config,
         process: process::id(),
+        started: Instant::now(),
         #[cfg(feature = "serve")]
         server: Mutex::new(server),
     });
@@ -348,6 +353,7 @@ impl Drop for Running {
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }
+        let lived = self.started.elapsed();
         // One for all of them.
         let end = Instant::now() + background::PATIENCE;
         // While the sampler is there: the last window is delivered as well.
@@ -355,6 +361,12 @@ impl Drop for Running {
         drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
         // While the budget is kept, of which the report tells.
         let report = self.config.report.then(snapshot::take);
+        if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
+            say(&format!(
+                "the handle was dropped {lived:.1?} after the start, and with it the profiler ended, before anything was recorded; \
+                 keep it, as in `let _perf = perf_sdk::start()?;`: `let _ = …` drops it at once"
+            ));
+        }
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         threads.iter().for_each(Background::stop);
         #[cfg(feature = "serve")]

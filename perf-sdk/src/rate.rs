@@ -10,7 +10,7 @@ use std::str::FromStr;
 pub struct Rate(u16);
 
 /// Why a text is no rate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnknownRate {
     text: String,
 }
@@ -79,6 +79,13 @@ impl fmt::Display for UnknownRate {
             self.text,
             100.0 / f64::from(max)
         )
+    }
+}
+
+/// The sentence that helps, also where `unwrap()` or `main` prints it.
+impl fmt::Debug for UnknownRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

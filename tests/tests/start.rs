@@ -221,3 +221,24 @@ fn end_at_exit() {
     assert!(said(&output).contains("usual"), "the report: {}", said(&output));
     assert!(folder.names().iter().all(|name| name.ends_with(".pb.gz")), "{:?}", folder.names());
 }
+
+#[test]
+fn a_handle_that_is_dropped_at_once_says_so() {
+    let said = said(&run(START, "dropped_at_once", &[]));
+    assert!(said.contains("the handle was dropped") && said.contains("let _perf = perf_sdk::start()?;"), "{said}");
+}
+
+#[test]
+fn a_misspelt_variable_is_named_with_the_nearest_right_one() {
+    let said = said(&run(START, "starts", &[("PERF_BUGDET", "2%"), ("PERF_PAGER", "less")]));
+    let about: Vec<&str> =
+        said.lines().filter(|line| line.contains("PERF_BUGDET") || line.contains("PERF_PAGER")).collect();
+    assert!(about.len() == 1 && about[0].contains("PERF_BUDGET"), "{said}");
+}
+
+#[test]
+fn an_error_that_is_unwrapped_says_what_is_allowed() {
+    let output = Command::new(START).arg("main_fails").env("PERF_BUDGET", "lots").output().expect("a process");
+    let said = said(&output);
+    assert!(!output.status.success() && said.contains("PERF_BUDGET is \"lots\"; allowed: "), "{said}");
+}

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Config, Listen, values};
+use super::{Config, Listen, misspelt, values};
 use crate::error::Error;
 use crate::footprint::DEFAULT_LIMIT_BYTES;
 use crate::leak::Rules;
+use crate::notice::say;
 use crate::rate::Rate;
 use crate::record::Allowance;
 use crate::scope::Hot;
@@ -242,6 +243,8 @@ impl Builder {
     /// # Errors
     /// A value that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
     pub fn start(self) -> Result<crate::Handle, Error> {
+        let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        misspelt::warnings(variables).iter().for_each(|warning| say(warning));
         let config = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
         crate::handle::start(config, self)
     }

@@ -4,6 +4,7 @@ mod builder;
 mod delivery;
 mod guard;
 mod listen;
+mod misspelt;
 mod values;
 
 pub use builder::Builder;

@@ -102,13 +102,20 @@ impl fmt::Display for Weight {
 }
 
 /// The text is no weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnknownWeight(String);
 
 impl fmt::Display for UnknownWeight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let allowed: Vec<&str> = Weight::ALL.iter().map(|weight| weight.name()).collect();
         write!(f, "weight is {:?}; allowed: {}", self.0, allowed.join(", "))
+    }
+}
+
+/// The sentence that helps, also where `unwrap()` or `main` prints it.
+impl fmt::Debug for UnknownWeight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

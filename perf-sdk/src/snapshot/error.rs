@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 /// Why a snapshot was not written or read. The message names the file.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum FileError {
     /// The file could not be opened, read or written.
@@ -32,6 +31,13 @@ impl fmt::Display for FileError {
                 write!(f, "{} is not a snapshot as Snapshot::write_to writes it: {problem}", path.display())
             }
         }
+    }
+}
+
+/// The sentence that helps, also where `unwrap()` or `main` prints it.
+impl fmt::Debug for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

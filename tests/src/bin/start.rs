@@ -28,6 +28,8 @@ fn main() {
         ("no_threads", no_threads),
         ("no_descriptors", no_descriptors),
         ("starts", starts),
+        ("dropped_at_once", dropped_at_once),
+        ("main_fails", main_fails),
         ("end_in_on_pressure", end_in_on_pressure),
         ("end_in_on_leak", end_in_on_leak),
         ("end_in_panic_hook", end_in_panic_hook),
@@ -63,6 +65,16 @@ fn switch_off(address: SocketAddr, header: &str) -> Answer {
             "POST /api/v1/recording?state=off HTTP/1.1\r\nHost: {address}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
         ),
     )
+}
+
+/// What a user writes who means to keep it.
+fn dropped_at_once() {
+    let _ = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+}
+
+/// As `main() -> Result<(), Error>` ends, and `unwrap()`.
+fn main_fails() {
+    let _perf = perf_sdk::builder().listen("127.0.0.1:0").start().unwrap();
 }
 
 /// There is no token: what only reads is answered all the same.

@@ -1,0 +1,73 @@
+//! Variables that look like settings and are none.
+
+use crate::settings::SETTINGS;
+
+/// Mistakes in a name by which it is still known.
+const MOST_MISTAKES: usize = 2;
+
+/// What to say of each variable whose name is nearly that of a setting. Others that begin with `PERF_` are not ours: Linux's
+/// `perf` has some.
+pub(super) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.variable == name);
+    let nearest = |name: &str| {
+        let distances = SETTINGS.iter().map(|setting| (mistakes(name, setting.variable), setting.variable));
+        distances.min().filter(|(mistakes, _)| *mistakes <= MOST_MISTAKES)
+    };
+    let mut misspelt: Vec<String> =
+        variables.filter(|name| name.to_ascii_uppercase().starts_with("PERF") && !is_setting(name)).collect();
+    misspelt.sort();
+    let say = |name: String| {
+        let (_, meant) = nearest(&name.to_ascii_uppercase())?;
+        Some(format!("the variable {name} is none of the settings and changes nothing; is {meant} meant?"))
+    };
+    misspelt.into_iter().filter_map(say).collect()
+}
+
+/// How many characters have to be added, left out, replaced or exchanged with their neighbour (optimal string alignment).
+fn mistakes(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    if a.len().abs_diff(b.len()) > MOST_MISTAKES {
+        return usize::MAX;
+    }
+    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
+    rows[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        rows[i][0] = i;
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            rows[i][j] = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                rows[i][j] = rows[i][j].min(rows[i - 2][j - 2] + 1);
+            }
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_misses_are_named_with_what_was_meant() {
+        for (name, meant) in [
+            ("PERF_BUGDET", "PERF_BUDGET"),
+            ("PERF_LISTN", "PERF_LISTEN"),
+            ("PERF_STACK_HZ", "PERF_STACKS_HZ"),
+            ("PERF_REPORTS", "PERF_REPORT"),
+            ("perf_token", "PERF_TOKEN"),
+            ("PERFLISTEN", "PERF_LISTEN"),
+        ] {
+            let said = warnings([name.to_owned()].into_iter());
+            assert!(said.len() == 1 && said[0].contains(name) && said[0].contains(meant), "{name}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn settings_and_what_is_not_ours_are_passed_over() {
+        let ours = SETTINGS.iter().map(|setting| setting.variable);
+        let others = ["PATH", "PERF_EXEC_PATH", "PERF_PAGER", "PERF_BUILDID_DIR", "PERFORMANCE", "", "PERF_"];
+        let all = ours.chain(others).map(str::to_owned);
+        assert_eq!(warnings(all), [""; 0]);
+    }
+}
