@@ -7,3 +7,4 @@ mod readers;
 mod sample;
 mod scrape;
 mod tools;
+mod user_sets;
