@@ -37,6 +37,9 @@ scenarios! {
     forked_child,
     mounted,
     user_metrics,
+    user_histograms_are_bounded,
+    no_endpoint_takes_no_recorder,
+    mounted_routes_have_the_user_s_metrics,
 }
 
 #[test]

@@ -43,6 +43,9 @@ fn main() {
         ("sampling", sampling),
         ("speaks", speaks),
         ("user_metrics", user_metrics),
+        ("user_histograms_are_bounded", user_histograms_are_bounded),
+        ("no_endpoint_takes_no_recorder", no_endpoint_takes_no_recorder),
+        ("mounted_routes_have_the_user_s_metrics", mounted_routes_have_the_user_s_metrics),
         ("foreign_recorder", foreign_recorder),
     ];
     match scenarios.iter().find(|(known, _)| *known == name) {
@@ -920,6 +923,46 @@ fn user_metrics() {
             assert!(answer.text().contains(part), "{accept}: no {part} in\n{}", answer.text());
         }
     }
+}
+
+/// Memory that samples wait in, while the profiler runs and after its end, when nobody reads them.
+fn user_histograms_are_bounded() {
+    const SAMPLES: u64 = 4_000_000;
+    let held = || perf_sdk::snapshot().allocator.expect("jemalloc").allocated_bytes;
+    let (handle, address) = started();
+    let histogram = metrics::histogram!("order_seconds");
+    let record = || (0..SAMPLES).for_each(|n| histogram.record(n as f64));
+    record();
+    assert!(get(address, "/metrics").text().contains(&format!("order_seconds_count {SAMPLES}")));
+    drop(handle);
+    let before = held();
+    record();
+    let grown = held().saturating_sub(before);
+    assert!(grown < SAMPLES, "{grown} bytes more for {SAMPLES} samples, which are 16 bytes each");
+    // Started again, all are there.
+    let (_handle, address) = started();
+    assert!(get(address, "/metrics").text().contains(&format!("order_seconds_count {}", 2 * SAMPLES)));
+}
+
+/// It is the program's to install one, later too.
+fn no_endpoint_takes_no_recorder() {
+    let _handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    assert!(metrics::set_global_recorder(recorder).is_ok());
+    metrics::counter!("theirs_total").increment(1);
+    assert!(handle.render().contains("theirs_total 1"));
+}
+
+fn mounted_routes_have_the_user_s_metrics() {
+    let _handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let routes = axum::Router::new().nest("/perf", perf_sdk::router());
+    runtime.spawn(async move { axum::serve(listener, routes).await });
+    metrics::counter!("orders_total").increment(3);
+    assert!(get(address, "/perf/metrics").text().contains("orders_total 3"));
 }
 
 fn foreign_recorder() {
