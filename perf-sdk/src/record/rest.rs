@@ -54,6 +54,8 @@ struct Estimate {
     rate: f64,
     thread: Thread,
     from_ns: u64,
+    /// What a reader was told: a counter does not shrink when fewer came than was expected.
+    told: u64,
 }
 
 impl Estimate {
@@ -65,16 +67,16 @@ impl Estimate {
 /// Calls of each node that were not counted, by its address: up to the latest look as they were estimated, and since then as many
 /// as at the same rate.
 pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
-    let estimated: Vec<(usize, Estimate)> =
-        ESTIMATED.lock().iter().flatten().map(|(node, estimate)| (*node, *estimate)).collect();
+    let mut estimated = ESTIMATED.lock();
     let mut now_ns: HashMap<u32, Option<u64>> = HashMap::new();
-    let calls = |(node, estimate): (usize, Estimate)| {
+    let calls = |(node, estimate): (&usize, &mut Estimate)| {
         let thread = estimate.thread;
         let now_ns =
             if estimate.rate > 0.0 { *now_ns.entry(thread.owner).or_insert_with(|| thread.cpu_ns()) } else { None };
-        (node, estimate.until(now_ns) as u64)
+        estimate.told = estimate.told.max(estimate.until(now_ns) as u64);
+        (*node, estimate.told)
     };
-    estimated.into_iter().map(calls).collect()
+    estimated.iter_mut().flatten().map(calls).collect()
 }
 
 /// On a thread that ends: it called those that rest until now.
@@ -384,9 +386,10 @@ impl Resting {
                     open.push((ptr::from_ref(path.node).addr(), site, thread, path.seen.from_ns, rate));
                     continue;
                 };
-                let before = estimated.get(&ptr::from_ref(path.node).addr()).map_or(0.0, |estimate| estimate.calls);
+                let before = estimated.get(&ptr::from_ref(path.node).addr());
+                let (before, told) = before.map_or((0.0, 0), |estimate| (estimate.calls, estimate.told));
                 if before + calls > 0.0 {
-                    let estimate = Estimate { calls: before + calls, rate, thread, from_ns: now_ns };
+                    let estimate = Estimate { calls: before + calls, rate, thread, from_ns: now_ns, told };
                     estimated.insert(ptr::from_ref(path.node).addr(), estimate);
                 }
                 if let Some(rest) = self.sites.get_mut(&site) {
@@ -400,10 +403,10 @@ impl Resting {
             let others = if plain_ns > 0.0 { calls / plain_ns } else { 0.0 };
             let known = estimated.get(&node).copied();
             let own = known.filter(|known| known.thread.owner == thread.owner && known.rate > 0.0);
-            let calls = known.map_or(0.0, |known| known.calls);
+            let (calls, told) = known.map_or((0.0, 0), |known| (known.calls, known.told));
             let rate = rate.or(own.map(|own| own.rate)).unwrap_or(others);
             if calls > 0.0 || rate > 0.0 {
-                estimated.insert(node, Estimate { calls, rate, thread, from_ns });
+                estimated.insert(node, Estimate { calls, rate, thread, from_ns, told });
             }
         }
         unknown

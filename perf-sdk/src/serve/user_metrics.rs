@@ -30,6 +30,8 @@ static IS_STARTED: AtomicBool = AtomicBool::new(false);
 /// Something of the endpoint's does the upkeep, and listens to this.
 static DUE: Notify = Notify::const_new();
 static IS_KEPT: AtomicBool = AtomicBool::new(false);
+/// How often it was done.
+static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// The profiler starts. A recorder is installed where its metrics can be read: by an endpoint, or by routes that the
 /// program mounted. Or the given one is joined.
@@ -100,6 +102,7 @@ pub(super) async fn upkeep() {
 fn run_upkeep() {
     if let Some(handle) = HANDLE.get() {
         handle.run_upkeep();
+        DONE.fetch_add(1, Relaxed);
     }
 }
 
@@ -130,7 +133,8 @@ impl Recorder for Bounded {
 
     fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
         let inner = self.0.register_histogram(key, metadata);
-        Histogram::from_arc(Arc::new(Counting { inner, waiting: AtomicU32::new(0) }))
+        let asked = AtomicU32::new(DONE.load(Relaxed).wrapping_sub(1));
+        Histogram::from_arc(Arc::new(Counting { inner, waiting: AtomicU32::new(0), asked }))
     }
 }
 
@@ -138,6 +142,8 @@ struct Counting {
     inner: Histogram,
     /// Since upkeep was last asked for.
     waiting: AtomicU32,
+    /// How often upkeep had been done then.
+    asked: AtomicU32,
 }
 
 impl HistogramFn for Counting {
@@ -145,8 +151,10 @@ impl HistogramFn for Counting {
         self.inner.record(value);
         if self.waiting.fetch_add(1, Relaxed) + 1 == MOST_WAITING {
             self.waiting.store(0, Relaxed);
-            // Where nobody else is there, the thread that comes upon it does it.
-            if IS_KEPT.load(Relaxed) { DUE.notify_one() } else { run_upkeep() }
+            let done = DONE.load(Relaxed);
+            // Where nobody else does it, as in a forked child, the thread that comes upon it does.
+            let is_done = self.asked.swap(done, Relaxed) != done;
+            if is_done && IS_KEPT.load(Relaxed) { DUE.notify_one() } else { run_upkeep() }
         }
     }
 }
