@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 use tokio::sync::Notify;
 
 use crate::config::MetricsHandle;
+use crate::fork::Lock;
 
 /// Upper bounds of the user's histograms. Buckets, because rolling summaries report wrong quantiles after a burst; wide,
 /// because the unit is the user's: seconds as well as bytes or rows.
@@ -19,8 +20,9 @@ const BUCKETS: &[f64] = &[
 ];
 /// Between two upkeeps at most.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// Samples of a histogram that wait in memory, 16 bytes each, until they are moved into its buckets.
-const MOST_WAITING: u32 = 4_096;
+/// Samples of a histogram that wait in memory, 16 bytes each, until they are moved into its buckets. Not fewer: one that another
+/// thread records at the moment of moving may be lost by the bucket of `metrics-util`, whoever moves them.
+const MOST_WAITING: u32 = 65_536;
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Somebody mounted the routes: there will be scrapes without an endpoint of ours.
@@ -30,6 +32,8 @@ static IS_STARTED: AtomicBool = AtomicBool::new(false);
 /// Something of the endpoint's does the upkeep, and listens to this.
 static DUE: Notify = Notify::const_new();
 static IS_KEPT: AtomicBool = AtomicBool::new(false);
+/// One at a time moves samples.
+static MOVING: Lock<()> = Lock::new(());
 /// How often it was done.
 static DONE: AtomicU32 = AtomicU32::new(0);
 
@@ -80,6 +84,7 @@ fn install() {
 
 /// The user's metrics as Prometheus text; `None` when there is no recorder of ours.
 pub(super) fn render() -> Option<String> {
+    let _moving = MOVING.lock();
     HANDLE.get().map(PrometheusHandle::render)
 }
 
@@ -101,6 +106,7 @@ pub(super) async fn upkeep() {
 
 fn run_upkeep() {
     if let Some(handle) = HANDLE.get() {
+        let _moving = MOVING.lock();
         handle.run_upkeep();
         DONE.fetch_add(1, Relaxed);
     }
