@@ -543,17 +543,23 @@ fn beside() {
         })
     });
     until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 20));
-    let cpu = thread::scope(|scope| {
-        let cpu = scope.spawn(|| handle.cpu_profile(ms(1_500), Some(250)).unwrap());
-        let wall = handle.wall_profile(ms(1_500), 99, "*").unwrap();
-        let busy = wall_of(&wall, |stack| stack.thread == "busy").0;
-        assert!((busy / (2.0 * wall.window_ns as f64 / 1e9) - 1.0).abs() < 0.1, "{busy}");
-        cpu.join().unwrap()
+    // Beside others that take the processors the kernel lets CPU timers wait, now and then.
+    eventually(|| {
+        let (cpu, busy) = thread::scope(|scope| {
+            let cpu = scope.spawn(|| handle.cpu_profile(ms(1_500), Some(250)).unwrap());
+            let wall = handle.wall_profile(ms(1_500), 99, "*").unwrap();
+            let busy = wall_of(&wall, |stack| stack.thread == "busy").0;
+            (cpu.join().unwrap(), busy / (2.0 * wall.window_ns as f64 / 1e9))
+        });
+        println!("coverage {:.3}, {} samples", cpu.coverage(), cpu.samples);
+        // A sample that is due may come a period and a tick later, on each thread.
+        let late = 2.0 * (1.0 / 250.0 + 0.004) / (cpu.process_ns as f64 / 1e9);
+        if (0.9 - late..1.1 + late).contains(&cpu.coverage()) && (busy - 1.0).abs() < 0.1 {
+            Ok(())
+        } else {
+            Err(format!("{} ± {late}, busy for {busy}", cpu.coverage()))
+        }
     });
-    println!("coverage {:.3}, {} samples", cpu.coverage(), cpu.samples);
-    // A sample that is due may come a period and a tick later, on each thread.
-    let late = 2.0 * (1.0 / 250.0 + 0.004) / (cpu.process_ns as f64 / 1e9);
-    assert!((0.9 - late..1.1 + late).contains(&cpu.coverage()), "{} ± {late}", cpu.coverage());
     STOP.store(true, Relaxed);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
