@@ -360,7 +360,7 @@ impl Call {
         if let Some((node, measured)) = pop(record, place, ticks) {
             measured.add_to(record, node);
             let parent = node.parent().unwrap_or(node);
-            let elsewhere = !ptr::eq(measured.below, parent) && !std::ptr::eq(measured.below, node);
+            let elsewhere = !ptr::eq(measured.below, parent) && !ptr::eq(measured.below, node);
             if elsewhere {
                 detour(record, node, &measured);
             }

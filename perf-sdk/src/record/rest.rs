@@ -279,12 +279,14 @@ impl Resting {
             rest.site.set_rests(false);
             RESTING.lock().retain(|site| !ptr::eq(*site, rest.site));
             IS_ANY.store(!self.sites.is_empty(), Relaxed);
-            // Until the latest look, which was a moment ago.
             let paths = self.threads.iter().flat_map(|caller| &caller.paths).filter(|path| path.node.is(rest.site));
             let nodes: HashSet<usize> = paths.map(|path| ptr::from_ref(path.node).addr()).collect();
             let mut estimated = ESTIMATED.lock();
             let its = estimated.iter_mut().flatten().filter(|(node, _)| nodes.contains(node));
-            its.for_each(|(_, estimate)| estimate.rate = 0.0);
+            // Of threads of which too little was seen to tell, that is a while.
+            its.for_each(|(_, estimate)| {
+                *estimate = Estimate { calls: estimate.until(estimate.thread.cpu_ns()), rate: 0.0, ..*estimate };
+            });
         }
     }
 

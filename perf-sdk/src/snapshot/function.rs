@@ -71,7 +71,7 @@ pub struct Exemplar {
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Function {
-    /// `function`, `Type::method`, or the given name.
+    /// `function`, `Type::method`, `<Type as Trait>::method`, or the given name.
     pub name: String,
     /// The module path, `crate::module`.
     pub module: String,

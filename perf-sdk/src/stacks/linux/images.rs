@@ -194,10 +194,13 @@ fn program(headers: u64) -> &'static Program {
         // SAFETY: reads what the kernel gave the process.
         let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
         // Without an interpreter the kernel ran a program that needs none, or the interpreter itself, given the program's path.
-        let mapped = if interpreter == 0 { mapped_file(headers) } else { None };
-        match mapped.filter(|path| *path != run) {
-            Some(path) => Program { path, is_run_by_the_kernel: false },
-            None => Program { path: run, is_run_by_the_kernel: true },
+        if interpreter != 0 {
+            return Program { path: run, is_run_by_the_kernel: true };
+        }
+        match mapped_file(headers) {
+            Some(path) => Program { is_run_by_the_kernel: path == run, path },
+            // Not known: anybody may write to it.
+            None => Program { path: run, is_run_by_the_kernel: false },
         }
     })
 }
