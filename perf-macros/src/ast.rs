@@ -74,6 +74,14 @@ impl Attribute {
         mentions(self.brackets.stream(), names)
     }
 
+    /// Whether the compiler itself knows the attribute, and it means the same on an `async fn` as on a
+    /// function that returns a future. Any other may be a macro that wants to see the `async`.
+    pub(crate) fn is_inert(&self) -> bool {
+        const INERT: [&str; 9] = ["allow", "cold", "deny", "deprecated", "doc", "expect", "forbid", "inline", "warn"];
+        let first = self.brackets.stream().into_iter().next();
+        INERT.iter().any(|name| is_ident(first.as_ref(), name))
+    }
+
     pub(crate) fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend([self.pound.clone(), TokenTree::Group(self.brackets.clone())]);
     }
@@ -309,5 +317,15 @@ mod tests {
             assert!(item(&format!("{source} fn f() {{}}")).attributes[0].is_any(&["naked"]), "{source}");
         }
         assert!(!item("#[doc(naked)] fn f() {}").attributes[0].is_any(&["naked"]));
+        for (source, is_inert) in [
+            ("/// Text.", true),
+            ("#[inline(never)]", true),
+            ("#[expect(unused, reason = \"x\")]", true),
+            ("#[tokio::main]", false),
+            ("#[must_use]", false),
+            ("#[cfg_attr(a, inline)]", false),
+        ] {
+            assert_eq!(item(&format!("{source}\nfn f() {{}}")).attributes[0].is_inert(), is_inert, "{source}");
+        }
     }
 }

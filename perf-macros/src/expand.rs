@@ -5,78 +5,49 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
-use syn::{FnArg, Ident, Pat, Type};
 
+use crate::arguments::Arguments;
 use crate::ast::{Item, begins_with_item};
 use crate::attr::Options;
 use crate::returns::{Output, Returns, without_impl};
-use crate::signature::Signature;
 use crate::tokens::{boxed_tail, group, is_punct, may_return_early};
 use crate::valid::Function;
 use crate::{ast, site};
 
 pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> TokenStream {
+    let span = Span::mixed_site();
     let body = Body::new(&function.body);
     let private = site::private(options);
     let writer = Writer {
         site: site::reference(&private, &function.signature.ident, options),
         private,
         notes: options.error.is_some(),
+        arguments: Arguments::new(&function.signature, &body.code),
         function,
     };
-    let measured = match &function.returns {
-        Returns::Value(output) if output.is_result && !function.track_caller => writer.judged(output, &body),
-        Returns::Value(_) => writer.plain(&body),
-        Returns::Async(output) => writer.async_fn(output, &body),
-        Returns::Future(output) => writer.future(output, &body),
-        Returns::Boxed(output) => writer.boxed(output, &body),
+    let as_written = || item.head.iter().cloned().collect();
+    let (head, measured) = match &function.returns {
+        Returns::Value(output) if output.is_result && !function.track_caller => {
+            (as_written(), writer.judged(output, &body))
+        }
+        Returns::Value(_) => (as_written(), writer.plain(&body)),
+        Returns::Async(output) => match writer.returning_future(item, output, &body) {
+            Some(written) => written,
+            None => (as_written(), writer.async_fn(output, &body)),
+        },
+        Returns::Future(output) => (as_written(), writer.future(output, &body)),
+        Returns::Boxed(output) => (as_written(), writer.boxed(output, &body)),
     };
-    let span = Span::mixed_site();
-    let mut tokens = TokenStream::new();
-    for attribute in &body.attributes {
+    // Clippy reads the function as its author wrote it.
+    let mut tokens = quote_spanned!(span=> #[cfg(clippy)]);
+    tokens.extend(item.to_token_stream());
+    tokens.extend(quote_spanned!(span=> #[cfg(not(clippy))]));
+    for attribute in body.attributes.iter().chain(&item.attributes) {
         attribute.to_tokens(&mut tokens);
     }
-    let ident = &function.signature.ident;
-    if body.code.is_empty() && function.signature.has_type_parameters {
-        tokens.extend(quote_spanned!(span=> #[allow(clippy::extra_unused_type_parameters)]));
-    }
-    if writes_return_type(&function.returns) && is_complex(function.signature.output.as_ref()) {
-        tokens.extend(quote_spanned!(span=> #[allow(clippy::type_complexity)]));
-    }
-    tokens.extend(item.start());
-    // Clippy wants these two to be one expression, unless the braces are a macro's.
-    let is_canonical = ident == "clone" || ident == "partial_cmp";
-    let span = if is_canonical { span.located_at(body.span) } else { body.span };
-    tokens.extend([braces(span, measured)]);
+    tokens.extend(head);
+    tokens.extend([braces(body.span, measured)]);
     tokens
-}
-
-fn writes_return_type(returns: &Returns) -> bool {
-    match returns {
-        Returns::Value(output) => output.is_result,
-        Returns::Async(output) | Returns::Future(output) | Returns::Boxed(output) => output.written.is_some(),
-    }
-}
-
-/// Whether clippy may find the return type too complex. It says so of any type in a body, but not of signatures in a trait's
-/// `impl`, whose author has no choice; so written in the body the type must not be reported either.
-fn is_complex(output: Option<&TokenStream>) -> bool {
-    // As clippy counts, roughly: ten a name or bracket, times the depth it stands at; 250 is too much.
-    fn score(tokens: TokenStream, depth: u32) -> u32 {
-        let (mut depth, mut sum, mut arrow) = (depth, 0, false);
-        for tree in tokens {
-            match tree {
-                TokenTree::Ident(_) => sum += 10 * depth,
-                TokenTree::Group(group) => sum += 10 * depth + score(group.stream(), depth + 1),
-                TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
-                TokenTree::Punct(punct) if punct.as_char() == '>' && !arrow => depth = depth.saturating_sub(1),
-                TokenTree::Punct(punct) => arrow = punct.as_char() == '-',
-                TokenTree::Literal(_) => {}
-            }
-        }
-        sum
-    }
-    output.is_some_and(|output| score(output.clone(), 1) > 200)
 }
 
 /// The user's code between the braces.
@@ -110,8 +81,8 @@ impl Body {
 
     /// The user's code after a statement of ours.
     ///
-    /// Items stay first in their block, as `clippy::items_after_statements` wants it. Other code gets no braces of its own,
-    /// for around a single expression `unused_braces` would report them.
+    /// What begins with an item gets braces of its own. Other code does not, for around a single
+    /// expression `unused_braces` would report them.
     fn after(&self, statement: TokenStream) -> TokenStream {
         let mut tokens = statement;
         if self.begins_with_item && !tokens.is_empty() {
@@ -134,6 +105,7 @@ struct Writer<'a> {
     site: TokenStream,
     /// Whether errors are kept as text.
     notes: bool,
+    arguments: Arguments,
     function: &'a Function,
 }
 
@@ -160,7 +132,24 @@ impl Writer<'_> {
         }
     }
 
+    /// The body as an async block within the function, which stays `async`.
     fn async_fn(&self, output: &Output, body: &Body) -> TokenStream {
+        let (bind, scoped) = self.scoped(output, &self.async_block(output, body, &self.arguments.in_order()));
+        quote_spanned!(Span::mixed_site()=> #bind #scoped.await)
+    }
+
+    /// The head of a function that is not `async` and returns the same future, and its body: a layer
+    /// less of types, and nothing is in two of them. `None`: that could be told from an `async fn`.
+    fn returning_future(&self, item: &Item, output: &Output, body: &Body) -> Option<(TokenStream, TokenStream)> {
+        let is_plain = item.attributes.iter().chain(&body.attributes).all(|attribute| attribute.is_inert());
+        let owned = self.arguments.owned().filter(|_| is_plain)?;
+        let signature = &self.function.signature;
+        let head = signature.returning_future(&item.head, item.qualifiers, &self.private)?;
+        let (bind, scoped) = self.scoped(output, &self.async_block(output, body, &owned));
+        Some((head, quote_spanned!(Span::mixed_site()=> #bind #scoped)))
+    }
+
+    fn async_block(&self, output: &Output, body: &Body, arguments: &TokenStream) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();
         // An async block's type cannot be written down. An earlier `return` fixes it, so that later ones coerce to it.
@@ -171,10 +160,8 @@ impl Writer<'_> {
                 }
             }
         });
-        let order = drop_order(&self.function.signature);
-        let block = braces(body.span, body.after(quote_spanned!(span=> #typed #order)));
-        let (bind, scoped) = self.scoped(output, &quote_spanned!(span=> async move #block));
-        quote_spanned!(span=> #bind #scoped.await)
+        let block = braces(body.span, body.after(quote_spanned!(span=> #typed #arguments)));
+        quote_spanned!(span=> async move #block)
     }
 
     fn future(&self, output: &Output, body: &Body) -> TokenStream {
@@ -249,73 +236,7 @@ impl Writer<'_> {
             let ty = without_impl(ty);
             quote_spanned!(span=> -> #ty)
         });
-        let block = braces(body.span, body.after(drop_order(&self.function.signature)));
+        let block = braces(body.span, body.after(self.arguments.in_order()));
         quote_spanned!(span=> #private::call(move || #returns #block))
-    }
-}
-
-/// A statement that makes a `move` closure drop the parameters in the order in which the function would.
-///
-/// What is captured is dropped in the order of first mention; parameters are dropped from last to first. One parameter that
-/// may have a destructor has no order.
-fn drop_order(signature: &Signature) -> TokenStream {
-    let mut owned = 0;
-    let mut names = Vec::new();
-    for input in signature.inputs().iter().flatten().rev() {
-        match input {
-            FnArg::Receiver(receiver) => {
-                owned += usize::from(may_drop(&receiver.ty));
-                names.push(Ident::from(receiver.self_token));
-            }
-            FnArg::Typed(input) => {
-                owned += usize::from(may_drop(&input.ty));
-                bindings(&input.pat, &mut names);
-            }
-        }
-    }
-    if owned < 2 || names.len() < 2 {
-        return TokenStream::new();
-    }
-    let span = Span::mixed_site();
-    let allow = names
-        .iter()
-        .any(|name| name.to_string().starts_with('_'))
-        .then(|| quote_spanned!(span=> #[allow(clippy::used_underscore_binding)]));
-    quote_spanned!(span=> #allow let _ = (#(&#names,)*);)
-}
-
-fn may_drop(ty: &Type) -> bool {
-    const PLAIN: [&str; 17] = [
-        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
-        "f32", "f64",
-    ];
-    match ty {
-        Type::Group(group) => may_drop(&group.elem),
-        Type::Paren(paren) => may_drop(&paren.elem),
-        Type::Array(array) => may_drop(&array.elem),
-        Type::Tuple(tuple) => tuple.elems.iter().any(may_drop),
-        Type::Path(path) => !PLAIN.iter().any(|name| path.path.is_ident(name)),
-        Type::Reference(_) | Type::Ptr(_) | Type::BareFn(_) | Type::Never(_) => false,
-        _ => true,
-    }
-}
-
-/// The names that a pattern binds, from last to first.
-fn bindings(pattern: &Pat, names: &mut Vec<Ident>) {
-    match pattern {
-        Pat::Ident(it) => {
-            if let Some((_, inner)) = &it.subpat {
-                bindings(inner, names);
-            }
-            names.push(it.ident.clone());
-        }
-        Pat::Paren(it) => bindings(&it.pat, names),
-        Pat::Reference(it) => bindings(&it.pat, names),
-        Pat::Slice(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
-        Pat::Struct(it) => it.fields.iter().rev().for_each(|field| bindings(&field.pat, names)),
-        Pat::Tuple(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
-        Pat::TupleStruct(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
-        Pat::Type(it) => bindings(&it.pat, names),
-        _ => {}
     }
 }

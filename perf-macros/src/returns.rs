@@ -1,7 +1,7 @@
 //! What a function gives back, told from how its return type is written.
 
 use proc_macro2::{TokenStream, TokenTree};
-use quote::ToTokens as _;
+use quote::ToTokens;
 use syn::{AngleBracketedGenericArguments, GenericArgument, Path, PathArguments, Type, TypeInfer, TypeParamBound};
 
 use crate::attr::Options;
@@ -161,16 +161,18 @@ fn is_path_to(ty: &TokenStream, name: &str) -> bool {
     is_path && is_ident(trees[..path].last(), name)
 }
 
+/// Whether `impl Trait` is anywhere in a type.
+pub(crate) fn mentions_impl(ty: &impl ToTokens) -> bool {
+    ty.to_token_stream().into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident == "impl",
+        TokenTree::Group(group) => mentions_impl(&group.stream()),
+        _ => false,
+    })
+}
+
 /// `impl Trait` cannot be written inside a function; `_` stands for it.
 pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
-    fn mentions_impl(tokens: TokenStream) -> bool {
-        tokens.into_iter().any(|tree| match tree {
-            TokenTree::Ident(ident) => ident == "impl",
-            TokenTree::Group(group) => mentions_impl(group.stream()),
-            _ => false,
-        })
-    }
-    if !mentions_impl(ty.clone()) {
+    if !mentions_impl(&ty) {
         return ty;
     }
     match syn::parse2(ty.clone()) {

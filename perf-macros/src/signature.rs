@@ -3,15 +3,20 @@
 //! Only arguments and the return type are parsed, each alone: what the parser does not know (a bare trait object of
 //! edition 2015, syntax newer than the parser) costs one nicety, not the measurement.
 
-use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote_spanned};
 use syn::{FnArg, Type};
 
+use crate::returns::mentions_impl;
 use crate::tokens::{group, ident, is_ident, is_punct};
 
 pub(crate) struct Signature {
     pub(crate) ident: Ident,
     pub(crate) is_async: bool,
-    pub(crate) has_type_parameters: bool,
+    /// Where the parentheses of the arguments end.
+    arguments_end: usize,
+    /// Where the return type ends.
+    output_end: usize,
     inputs: TokenStream,
     /// The return type, if one is written.
     pub(crate) output: Option<TokenStream>,
@@ -36,14 +41,44 @@ impl Signature {
         Some(Self {
             ident: name,
             is_async: trees[..keyword].iter().any(|tree| is_ident(Some(tree), "async")),
-            has_type_parameters: trees[generics..arguments].iter().enumerate().any(|(at, tree)| {
-                let before = trees.get(generics + at - 1);
-                ident(Some(tree)).is_some_and(|ident| ident != "const")
-                    && (is_punct(before, '<') || is_punct(before, ','))
-            }),
+            arguments_end: arguments + 1,
+            output_end: arguments + 1 + end,
             inputs,
             output,
         })
+    }
+
+    /// The head of an `async fn` without `async`, with its future as the return type. `head` is what was
+    /// parsed, behind `qualifiers` tokens of visibility.
+    ///
+    /// `None`: some would see the difference. An `unsafe fn` has an unsafe body, which an async block in
+    /// it has in old editions only; `impl Trait` may have other lifetimes, and `!` cannot be written.
+    pub(crate) fn returning_future(
+        &self,
+        head: &[TokenTree],
+        qualifiers: usize,
+        private: &TokenStream,
+    ) -> Option<TokenStream> {
+        let span = Span::mixed_site();
+        let output = match self.output().ok()? {
+            Some(ty) if matches!(ty, Type::Never(_) | Type::Macro(_)) || mentions_impl(&ty) => return None,
+            Some(ty) => ty.into_token_stream(),
+            None => quote_spanned!(span=> ()),
+        };
+        let (before, trees) = head.split_at(qualifiers);
+        let [TokenTree::Ident(first), TokenTree::Ident(second), ..] = trees else { return None };
+        if first != "async" || second != "fn" {
+            return None;
+        }
+        let mut tokens: TokenStream = before.iter().chain(&trees[1..self.arguments_end]).cloned().collect();
+        // `impl` of the macro's own edition: such a type has the lifetimes of all arguments, as an
+        // `async fn` has in every edition.
+        tokens.extend(quote_spanned!(span=> -> impl #private::Future<Output = #output));
+        // A head that ends in the user's file is where the user wrote it, for lints.
+        let end = trees[self.arguments_end - 1].span();
+        tokens.extend(quote_spanned!(end=> >));
+        tokens.extend(trees[self.output_end..].iter().cloned());
+        Some(tokens)
     }
 
     /// Those arguments that can be parsed, `None` if one cannot.
@@ -92,12 +127,37 @@ mod tests {
             "async unsafe fn f<'a, T: Fn(u8) -> Vec<u8>, const N: usize>(self, a: &'a [T; { 2 }]) -> A<B> where T: C",
         );
         assert_eq!(it.ident, "f");
-        assert!(it.is_async && it.has_type_parameters);
+        assert!(it.is_async);
         assert_eq!(it.inputs().unwrap().len(), 2);
         assert_eq!(it.output.unwrap().to_string().replace(' ', ""), "A<B>");
         let it = signature("extern \"C\" fn g<const N: usize, 'a>(value: i32)");
-        assert!(!it.is_async && !it.has_type_parameters && it.output.is_none());
+        assert!(!it.is_async && it.output.is_none());
         assert!(signature("fn h() -> !").output().unwrap().is_some());
+    }
+
+    #[test]
+    fn an_async_fn_as_one_that_returns_its_future() {
+        let rewritten = |source: &str| {
+            let trees: Vec<TokenTree> = source.parse::<TokenStream>().unwrap().into_iter().collect();
+            let head = signature(source).returning_future(&trees, 1, &"p".parse().unwrap());
+            head.map(|head| head.to_string().replace(' ', ""))
+        };
+        for (source, expected) in [
+            ("pub async fn f()", "pubfnf()->implp::Future<Output=()>"),
+            ("pub async fn f<T>(a: T) -> A<T> where T: B", "pubfnf<T>(a:T)->implp::Future<Output=A<T>>whereT:B"),
+            ("pub async fn f(&self) -> &str", "pubfnf(&self)->implp::Future<Output=&str>"),
+        ] {
+            assert_eq!(rewritten(source).as_deref(), Some(expected), "{source}");
+        }
+        for source in [
+            "pub async fn f() -> !",
+            "pub async unsafe fn f()",
+            "pub async fn f() -> Option<impl A>",
+            "pub async fn f() -> m!()",
+            "pub async fn f() -> Box<Fn() -> u32 + Send>",
+        ] {
+            assert_eq!(rewritten(source), None, "{source}");
+        }
     }
 
     #[test]

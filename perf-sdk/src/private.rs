@@ -1,9 +1,9 @@
 //! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is pinned to this version.
 
-use std::future::Future;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+pub use core::future::Future;
 pub use core::option::Option::{None, Some};
 pub use core::{file, line, module_path};
 pub use perf_macros::profiled;

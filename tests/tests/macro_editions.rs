@@ -1,4 +1,4 @@
-//! Annotated crates of older editions.
+//! Annotated crates of older editions, and under linters.
 
 use std::fs;
 use std::path::Path;
@@ -39,4 +39,69 @@ fn older_editions_compile_and_measure() {
     assert!(output.status.success(), "{printed}\n{errors}");
     assert_eq!(printed.matches("test result: ok. 2 passed").count(), 1, "edition 2015: {printed}");
     assert_eq!(printed.matches("test result: ok. 3 passed").count(), 1, "edition 2018: {printed}");
+}
+
+/// What a linter says of annotated functions is what it says without the attribute, in all of
+/// clippy's groups and in rustc's.
+#[test]
+fn lints_are_the_same_with_the_attribute() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let source = root.join("tests/tests/lints");
+    let work = root.join("target/lints");
+    let functions = fs::read_to_string(source.join("functions.rs")).expect("the functions");
+    let with = functions.replacen("\nuse ", "\nuse perf_sdk::profiled; use ", 1);
+    // The lines stay what they are.
+    let without = functions.replace("#[profiled]\n", "\n");
+    fs::create_dir_all(work.join("src")).expect("a folder to write to");
+    fs::copy(source.join("lib.rs"), work.join("src/lib.rs")).expect("the crate");
+    fs::write(work.join("src/with.rs"), with).expect("a written file");
+    fs::write(work.join("src/without.rs"), without).expect("a written file");
+    let manifest = format!(
+        "[package]\nname = \"lints\"\nversion = \"0.0.0\"\nedition = \"2021\"\n\n\
+         [dependencies]\nperf-sdk = {{ path = {:?}, default-features = false, features = [\"enabled\"] }}\n\n\
+         [workspace]\n",
+        root.join("perf-sdk"),
+    );
+    fs::write(work.join("Cargo.toml"), manifest).expect("a written manifest");
+    fs::copy(root.join("Cargo.lock"), work.join("Cargo.lock")).expect("the lock file");
+    for (linter, at_least) in [("check", 30), ("clippy", 150)] {
+        let output = Command::new(env!("CARGO"))
+            .args([linter, "--offline", "--message-format=short", "--manifest-path"])
+            .arg(work.join("Cargo.toml"))
+            .arg("--target-dir")
+            .arg(root.join("target/foreign/target"))
+            .env("CARGO_PROFILE_DEV_DEBUG", "0")
+            .output()
+            .expect("cargo");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        if errors.contains("no such command") || errors.contains("is not installed") {
+            let missing = format!("SKIPPED: cargo {linter} is not here: {errors}");
+            assert!(std::env::var_os("PERF_TEST_REQUIRE_TOOLS").is_none(), "{missing}");
+            println!("{missing}");
+            continue;
+        }
+        assert!(output.status.success(), "{errors}");
+        let (with, without) = (lints(&errors, "src/with.rs:"), lints(&errors, "src/without.rs:"));
+        let only = |these: &[(u64, String)], those: &[(u64, String)]| {
+            these.iter().filter(|lint| !those.contains(lint)).cloned().collect::<Vec<_>>()
+        };
+        let (more, less) = (only(&with, &without), only(&without, &with));
+        assert!(more.is_empty() && less.is_empty(), "{linter}: with the attribute also {more:#?}, and not {less:#?}");
+        assert!(without.len() >= at_least, "{linter} said so little: {without:?}");
+    }
+}
+
+/// Line and text of each lint of one file, from lines such as `src/with.rs:3:1: warning: text`.
+fn lints(printed: &str, file: &str) -> Vec<(u64, String)> {
+    let mut found: Vec<_> = printed
+        .lines()
+        .filter_map(|line| {
+            let (line, rest) = line.strip_prefix(file)?.split_once(':')?;
+            let (_, text) = rest.split_once(": ")?;
+            // The module's name is all that may differ.
+            Some((line.parse().ok()?, text.replace("without::", "").replace("with::", "")))
+        })
+        .collect();
+    found.sort();
+    found
 }

@@ -1,0 +1,178 @@
+//! What a function's body does with its arguments.
+//!
+//! A closure or an async block around a body owns what the body mentions, and drops it in the order of
+//! first mention; a function drops its arguments from the last to the first, also those that nobody
+//! mentions. A statement before the body makes the two the same. It mentions nothing that the body
+//! leaves out, so that the compiler still says which arguments are unused.
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::quote_spanned;
+use syn::{FnArg, Pat, Type};
+
+use crate::signature::Signature;
+
+pub(crate) struct Arguments {
+    /// From the last to the first; `None` if one of them cannot be parsed.
+    list: Option<Vec<Argument>>,
+}
+
+/// One that may have a destructor.
+struct Argument {
+    /// The names that the body mentions, from the last to the first.
+    used: Vec<Ident>,
+    /// These names are all of the argument.
+    is_whole: bool,
+}
+
+impl Arguments {
+    pub(crate) fn new(signature: &Signature, body: &TokenStream) -> Self {
+        let list = signature
+            .inputs()
+            .map(|inputs| inputs.iter().rev().filter_map(|input| Argument::new(input, body)).collect::<Vec<_>>());
+        Self { list }
+    }
+
+    /// A statement that makes a `move` closure drop the arguments in the order in which the function
+    /// would. A single one has no order.
+    pub(crate) fn in_order(&self) -> TokenStream {
+        match &self.list {
+            Some(list) if list.len() >= 2 => mention(list, 2),
+            _ => TokenStream::new(),
+        }
+    }
+
+    /// A statement that makes an `async move` block own the arguments, until it is dropped itself.
+    /// `None`: one of them would be dropped before.
+    pub(crate) fn owned(&self) -> Option<TokenStream> {
+        let list = self.list.as_ref()?;
+        list.iter().all(|argument| argument.is_whole).then(|| mention(list, 1))
+    }
+}
+
+impl Argument {
+    /// `None`: nothing happens when it is dropped.
+    fn new(input: &FnArg, body: &TokenStream) -> Option<Self> {
+        let (names, binds_all) = match input {
+            FnArg::Receiver(receiver) if may_drop(&receiver.ty) => {
+                return Some(Self { used: vec![Ident::from(receiver.self_token)], is_whole: true });
+            }
+            FnArg::Typed(input) if may_drop(&input.ty) => {
+                let mut names = Vec::new();
+                bindings(&input.pat, &mut names);
+                (names, matches!(&*input.pat, Pat::Ident(name) if name.subpat.is_none()))
+            }
+            _ => return None,
+        };
+        let all = names.len();
+        let is_used = |name: &Ident| {
+            let text = name.to_string();
+            // Of such a name the compiler never says that it is unused.
+            text.starts_with('_') || mentions(body.clone(), text.trim_start_matches("r#"))
+        };
+        let used: Vec<_> = names.into_iter().filter(is_used).collect();
+        Some(Self { is_whole: binds_all && used.len() == all, used })
+    }
+}
+
+fn mention(arguments: &[Argument], least: usize) -> TokenStream {
+    let names: Vec<_> = arguments.iter().flat_map(|argument| &argument.used).collect();
+    if names.len() < least {
+        return TokenStream::new();
+    }
+    quote_spanned!(Span::mixed_site()=> let _ = (#(&#names,)*);)
+}
+
+/// Whether code mentions a name: as such, or in a text, which may be a format that captures it.
+fn mentions(code: TokenStream, name: &str) -> bool {
+    code.into_iter().any(|tree| match tree {
+        TokenTree::Ident(ident) => ident.to_string().trim_start_matches("r#") == name,
+        TokenTree::Literal(literal) => literal.to_string().contains(name),
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) => false,
+    })
+}
+
+fn may_drop(ty: &Type) -> bool {
+    const PLAIN: [&str; 17] = [
+        "bool", "char", "str", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize",
+        "f32", "f64",
+    ];
+    match ty {
+        Type::Group(group) => may_drop(&group.elem),
+        Type::Paren(paren) => may_drop(&paren.elem),
+        Type::Array(array) => may_drop(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(may_drop),
+        Type::Path(path) => !PLAIN.iter().any(|name| path.path.is_ident(name)),
+        Type::Reference(_) | Type::Ptr(_) | Type::BareFn(_) | Type::Never(_) => false,
+        _ => true,
+    }
+}
+
+/// The names that a pattern binds, from last to first.
+fn bindings(pattern: &Pat, names: &mut Vec<Ident>) {
+    match pattern {
+        Pat::Ident(it) => {
+            if let Some((_, inner)) = &it.subpat {
+                bindings(inner, names);
+            }
+            names.push(it.ident.clone());
+        }
+        Pat::Paren(it) => bindings(&it.pat, names),
+        Pat::Reference(it) => bindings(&it.pat, names),
+        Pat::Slice(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
+        Pat::Struct(it) => it.fields.iter().rev().for_each(|field| bindings(&field.pat, names)),
+        Pat::Tuple(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
+        Pat::TupleStruct(it) => it.elems.iter().rev().for_each(|pattern| bindings(pattern, names)),
+        Pat::Type(it) => bindings(&it.pat, names),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use crate::signature::Signature;
+    use proc_macro2::{TokenStream, TokenTree};
+
+    fn arguments(inputs: &str, body: &str) -> Arguments {
+        let trees: Vec<TokenTree> = format!("fn f({inputs})").parse::<TokenStream>().unwrap().into_iter().collect();
+        Arguments::new(&Signature::new(&trees).unwrap(), &body.parse().unwrap())
+    }
+
+    fn text(tokens: &TokenStream) -> String {
+        tokens.to_string().replace(' ', "")
+    }
+
+    #[test]
+    fn the_order_is_from_last_to_first_of_what_may_drop() {
+        for (inputs, body, order) in [
+            ("a: A, b: B", "a; b", "let_=(&b,&a,);"),
+            ("self, n: u32, (b, _): (B, C)", "self; b; n", "let_=(&b,&self,);"),
+            ("a: A, b: B, c: C", "a; c", "let_=(&c,&a,);"),
+            ("a: A, _b: B", "a", "let_=(&_b,&a,);"),
+            ("a: A, r#b: B", "println!(\"{a} {b}\")", "let_=(&r#b,&a,);"),
+            ("a: A, b: &B", "a; b", ""),
+            ("a: A, b: B", "a", ""),
+            ("a: A", "a", ""),
+            ("a: A, B", "a", ""),
+        ] {
+            assert_eq!(text(&arguments(inputs, body).in_order()), order, "{inputs}");
+        }
+    }
+
+    #[test]
+    fn a_block_owns_them_or_is_not_used() {
+        for (inputs, body, owned) in [
+            ("", "", Some("")),
+            ("a: &A, b: u8", "", Some("")),
+            ("&self, a: A", "a", Some("let_=(&a,);")),
+            ("a: A, _b: B", "a", Some("let_=(&_b,&a,);")),
+            ("a: A", "1", None),
+            ("_: A", "1", None),
+            ("(a, b): (A, B)", "a; b", None),
+            ("B", "1", None),
+        ] {
+            assert_eq!(arguments(inputs, body).owned().map(|owned| text(&owned)).as_deref(), owned, "{inputs}");
+        }
+    }
+}
