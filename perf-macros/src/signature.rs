@@ -139,7 +139,7 @@ mod tests {
     fn an_async_fn_as_one_that_returns_its_future() {
         let rewritten = |source: &str| {
             let trees: Vec<TokenTree> = source.parse::<TokenStream>().unwrap().into_iter().collect();
-            let head = signature(source).returning_future(&trees, 1, &"p".parse().unwrap());
+            let head = Signature::new(&trees[1..]).unwrap().returning_future(&trees, 1, &"p".parse().unwrap());
             head.map(|head| head.to_string().replace(' ', ""))
         };
         for (source, expected) in [

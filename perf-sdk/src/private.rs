@@ -109,7 +109,7 @@ pub fn future<F: Future>(site: &'static Site, future: F) -> Profiled<F, Returned
 
 /// A measured future whose output is judged. The bound gives the emitted closure its higher-ranked signature.
 #[inline]
-pub fn future_with<F: Future, O: FnOnce(&F::Output) -> Outcome>(
+pub fn future_with<F: Future, O: Fn(&F::Output) -> Outcome>(
     site: &'static Site,
     future: F,
     outcome: O,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use perf_sdk_tests::{has, run};
+use perf_sdk_tests::{eventually, has, run};
 
 const STACKS: &str = env!("CARGO_BIN_EXE_stacks");
 const LABELS: &str = env!("CARGO_BIN_EXE_labels");
@@ -423,8 +423,15 @@ fn gos_pprof_fetches_every_profile() {
     let folder = folder("go");
     let served = Served::start();
     let read = |arguments: &[&str], place: &str| served.read(&folder, arguments, place);
-    let top = read(&["-top"], "profile?seconds=1");
-    assert!(top.contains("Type: cpu") && top.contains("stacks::work") && top.contains("coverage"), "{top}");
+    // What is not named in time stands as a place, and has its name in a later profile.
+    eventually(|| {
+        let top = read(&["-top"], "profile?seconds=1");
+        if top.contains("stacks::work") && top.contains("Type: cpu") && top.contains("coverage") {
+            Ok(())
+        } else {
+            Err(top)
+        }
+    });
     let raw = read(&["-raw"], "profile?seconds=1&hz=250");
     assert!(raw.contains("PeriodType: cpu nanoseconds") && raw.contains("Period: 4000000"), "{raw}");
     assert!(raw.contains("scope:[stacks::busy]") && raw.contains("thread:[stacks]"), "{raw}");

@@ -102,11 +102,6 @@ impl Tallies {
         (self.allocated_bytes ^ other.allocated_bytes) | (self.freed_bytes ^ other.freed_bytes) != 0
     }
 
-    /// Both together.
-    pub(crate) fn plus(&self, other: &Self) -> Self {
-        self.each(other, u64::wrapping_add)
-    }
-
     #[inline]
     fn each(&self, other: &Self, f: impl Fn(u64, u64) -> u64) -> Self {
         Self {

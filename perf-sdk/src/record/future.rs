@@ -1,6 +1,7 @@
 //! A future, measured while it is polled.
 
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
@@ -20,7 +21,6 @@ use super::shared::SharedSite;
 use super::spread;
 use super::switch;
 use super::thread::ThreadRecord;
-use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 
@@ -31,7 +31,7 @@ pin_project! {
     /// **What it records.** Total, busy (inside `poll`) and idle time, polls, the longest poll, and CPU time and
     /// allocations summed over the polls on whatever threads they ran. Its parent is the scope of its first poll.
     ///
-    /// **Cost.** Two clock reads a poll; no allocation, no boxing; about 150 bytes beside the inner future.
+    /// **Cost.** Two clock reads a poll; no allocation, no boxing; 64 bytes beside the inner future.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Profiled<F, J> {
@@ -39,26 +39,27 @@ pin_project! {
         #[pin]
         future: F,
         call: Call,
-        // Taken by the first completion.
-        judge: Option<J>,
+        judge: J,
     }
 }
 
+const _: () = assert!(size_of::<Profiled<(), Judged<()>>>() <= 64);
+
 impl<F, J> Profiled<F, J> {
     pub(crate) fn new(site: Option<&'static Site>, future: F, judge: J) -> Self {
-        Self { future, call: Call::new(site), judge: Some(judge) }
+        Self { future, call: Call::new(site), judge }
     }
 
     /// As a callee of the scope at `under`.
     pub(super) fn new_under(site: Option<&'static Site>, under: Option<&'static Node>, future: F, judge: J) -> Self {
-        Self { future, call: Call::new_under(site, under), judge: Some(judge) }
+        Self { future, call: Call::new_under(site, under), judge }
     }
 }
 
 /// Tells the outcome of a completed future from its output.
 pub trait Judge<T> {
-    /// Called once.
-    fn outcome(self, value: &T) -> Outcome;
+    /// Called at the completion.
+    fn outcome(&self, value: &T) -> Outcome;
 }
 
 /// Every completion is [`Outcome::Ok`].
@@ -67,7 +68,7 @@ pub struct Returned;
 
 impl<T> Judge<T> for Returned {
     #[inline(always)]
-    fn outcome(self, _: &T) -> Outcome {
+    fn outcome(&self, _: &T) -> Outcome {
         Outcome::Ok
     }
 }
@@ -82,9 +83,9 @@ impl<O> Judged<O> {
     }
 }
 
-impl<T, O: FnOnce(&T) -> Outcome> Judge<T> for Judged<O> {
+impl<T, O: Fn(&T) -> Outcome> Judge<T> for Judged<O> {
     #[inline(always)]
-    fn outcome(self, value: &T) -> Outcome {
+    fn outcome(&self, value: &T) -> Outcome {
         (self.0)(value)
     }
 }
@@ -98,7 +99,7 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
         let polled = this.future.poll(context);
         match &polled {
             Poll::Ready(value) => {
-                let outcome = this.judge.take().map_or(Outcome::Ok, |judge| judge.outcome(value));
+                let outcome = this.judge.outcome(value);
                 entered.leave(Some(outcome));
             }
             Poll::Pending => entered.leave(None),
@@ -148,61 +149,65 @@ pub(crate) struct OpenPoll {
     is_timed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    New,
-    Started,
-    Done,
-}
-
 /// One call that runs in pieces: a future's polls, or a span's entries.
 #[derive(Debug)]
 pub(crate) struct Call {
-    site: Option<&'static Site>,
-    phase: Phase,
-    /// Whose callee it is, if that is not the scope of its first poll.
-    under: Option<&'static Node>,
-    /// Where it was begun: its place in the call tree.
-    origin: Option<&'static Node>,
-    /// The same place in the tree of the thread that polled last.
-    here: Option<(&'static ThreadRecord, &'static Node)>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    New {
+        site: &'static Site,
+        /// Whose callee it is, if that is not the scope of its first poll.
+        under: Option<&'static Node>,
+    },
+    Started(Started),
+    /// Counted only: there was no room for a node.
+    Shared(&'static SharedSite),
+    /// Nothing more is recorded of it.
+    Over,
+}
+
+#[derive(Debug)]
+struct Started {
+    /// Of the thread that polled last.
+    record: &'static ThreadRecord,
+    /// The call's place in that thread's tree.
+    node: &'static Node,
     /// Ticks at the first poll; 0 when the call is counted only.
     began: u64,
     busy: i64,
     cpu: i64,
-    /// Whether no caller is a call of the same function, in whose busy and idle time this one's is.
-    is_outermost: bool,
+    allocated_bytes: u64,
     /// How many calls it stands for; 0: it is counted only.
     weight: u32,
     cpu_weight: u32,
-    tallies: Tallies,
-    /// Where it is counted if there was no room for a node.
-    shared: Option<&'static SharedSite>,
+    /// Whether no caller is a call of the same function, in whose busy and idle time this one's is.
+    is_outermost: bool,
+}
+
+impl Started {
+    fn new(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> Self {
+        let weight = call::next_weight(record, node, site);
+        let cpu_weight = if weight > 0 { call::next_cpu_weight(record, node) } else { 0 };
+        if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
+            future.started.add(1);
+        }
+        let is_outermost = !node.path().is_within_itself && !ptr::eq(node, record.top());
+        Self { record, node, began: 0, busy: 0, cpu: 0, allocated_bytes: 0, weight, cpu_weight, is_outermost }
+    }
 }
 
 impl Call {
     /// `None` for a name that could not be had: nothing is recorded then.
     pub(crate) fn new(site: Option<&'static Site>) -> Self {
-        Self {
-            site,
-            phase: Phase::New,
-            under: None,
-            origin: None,
-            here: None,
-            began: 0,
-            busy: 0,
-            cpu: 0,
-            is_outermost: true,
-            weight: 0,
-            cpu_weight: 0,
-            tallies: Tallies::default(),
-            shared: None,
-        }
+        Self::new_under(site, None)
     }
 
     /// Likewise; a callee of the scope at `under`, wherever it is polled.
     fn new_under(site: Option<&'static Site>, under: Option<&'static Node>) -> Self {
-        Self { under, ..Self::new(site) }
+        Self { state: site.map_or(State::Over, |site| State::New { site, under }) }
     }
 
     /// A piece begins on this thread.
@@ -227,7 +232,7 @@ impl Call {
         if record.borrowed.get() {
             return Some(open);
         }
-        record.timed(took, if self.weight > 0 { Part::BeginPoll } else { Part::BeginPollPassed });
+        record.timed(took, if self.is_measured() { Part::BeginPoll } else { Part::BeginPollPassed });
         Some(OpenPoll { is_timed: true, ..open })
     }
 
@@ -235,71 +240,71 @@ impl Call {
     #[inline(never)]
     fn time_end(&mut self, open: OpenPoll, outcome: Option<Outcome>, ticks: u64) {
         let record = open.record;
+        let is_measured = self.is_measured();
         let (_, took) = record.time(|start| {
             if open.place.is_plain() {
                 call::delay(record, open.place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
             }
             self.leave(OpenPoll { is_timed: false, ..open }, outcome);
         });
-        record.timed(took, if self.weight > 0 { Part::EndPoll } else { Part::EndPollPassed });
+        record.timed(took, if is_measured { Part::EndPoll } else { Part::EndPollPassed });
+    }
+
+    fn is_measured(&self) -> bool {
+        matches!(&self.state, State::Started(started) if started.weight > 0)
     }
 
     #[inline(always)]
     fn enter_here(&mut self) -> Option<OpenPoll> {
-        let site = self.site?;
-        if self.phase == Phase::Done || (self.phase == Phase::New && (site.rests() || switch::is_off())) {
-            return None;
-        }
-        if self.shared.is_some() {
-            return None;
-        }
+        let is_first = match self.state {
+            State::Started(_) => false,
+            State::New { site, .. } if !site.rests() && !switch::is_off() => true,
+            _ => return None,
+        };
         let Some(record) = self.record() else {
-            self.share(site);
+            self.share();
             return None;
         };
         Slot::BUSY.set();
-        let open = self.node(record, site).and_then(|node| {
-            let is_first = self.phase == Phase::New;
-            if is_first {
-                self.start(record, node, site);
-            }
+        let open = self.place(record).and_then(|started| {
+            let node = started.node;
             let top = record.top();
             // PERF: one that is only counted moves the scope there and back, as a call does. Not where another scope polls than the one that
             // polled first: readers find the callers of what has no frame by its place in the tree.
-            if self.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
+            if started.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
                 absence::note_switch(record, top);
                 record.set_top(node);
                 return Some(OpenPoll { record, place: Place::passed(top), is_timed: false });
             }
-            let place = push(record, node, self.weight, Some(self.cpu_weight)).or_else(|| {
+            let place = push(record, node, started.weight, Some(started.cpu_weight)).or_else(|| {
                 dropped::count(Reason::Memory);
                 None
             })?;
             let start = call::note_poll(record, place);
             if is_first {
-                self.began = start;
+                started.began = start;
             }
             Some(OpenPoll { record, place, is_timed: false })
         });
         if open.is_none() {
-            self.share(site);
+            self.share();
         }
         leave_busy(record);
         open
     }
 
     /// There is no room for a call that begins: it is counted, not measured.
-    fn share(&mut self, site: &'static Site) {
-        if self.phase != Phase::New || Slot::get() == Slot::DEAD {
+    fn share(&mut self) {
+        let State::New { site, .. } = self.state else { return };
+        let slot = Slot::get();
+        if slot == Slot::DEAD {
             return;
         }
-        let slot = Slot::get();
         Slot::BUSY.set();
         match SharedSite::of(site) {
             Some(shared) => {
                 shared.begin();
-                self.shared = Some(shared);
-                self.phase = Phase::Started;
+                self.state = State::Shared(shared);
             }
             None => dropped::count(Reason::Memory),
         }
@@ -312,33 +317,20 @@ impl Call {
         if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { call::arrive(slot) }
     }
 
-    /// This call's node in the tree of `record`. The slot is BUSY.
-    fn node(&mut self, record: &'static ThreadRecord, site: &'static Site) -> Option<&'static Node> {
-        if let Some((there, node)) = self.here
-            && ptr::eq(there, record)
-        {
-            return Some(node);
+    /// This call in the tree of `record`; a new one starts. The slot is BUSY.
+    #[inline(always)]
+    fn place(&mut self, record: &'static ThreadRecord) -> Option<&mut Started> {
+        if let State::New { site, under } = self.state {
+            let caller = under.map_or_else(|| Some(record.top()), |under| record.same_path(under))?;
+            let node = record.child(caller, site)?;
+            self.state = State::Started(Started::new(record, node, site));
         }
-        let node = match (self.origin, self.under) {
-            (Some(origin), _) => record.same_path(origin),
-            (None, Some(under)) => record.same_path(under).and_then(|under| record.child(under, site)),
-            (None, None) => record.child(record.top(), site),
-        };
-        self.here = Some((record, node?));
-        node
-    }
-
-    fn start(&mut self, record: &'static ThreadRecord, node: &'static Node, site: &'static Site) {
-        self.phase = Phase::Started;
-        self.origin = Some(node);
-        self.is_outermost = !node.path().is_within_itself && !ptr::eq(node, record.top());
-        self.weight = call::next_weight(record, node, site);
-        if self.weight > 0 {
-            self.cpu_weight = call::next_cpu_weight(record, node);
+        let State::Started(started) = &mut self.state else { return None };
+        if !ptr::eq(started.record, record) {
+            started.node = record.same_path(started.node)?;
+            started.record = record;
         }
-        if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
-            future.started.add(1);
-        }
+        Some(started)
     }
 
     /// The piece ends; with an outcome the whole call does.
@@ -364,15 +356,16 @@ impl Call {
             if elsewhere {
                 detour(record, node, &measured);
             }
-            self.busy = self.busy.wrapping_add(measured.wall);
-            self.cpu = self.cpu.wrapping_add(measured.cpu);
+            let State::Started(started) = &mut self.state else { return leave_for_good(record) };
+            started.busy = started.busy.wrapping_add(measured.wall);
+            started.cpu = started.cpu.wrapping_add(measured.cpu);
             if let Some(tallies) = &measured.tallies {
-                self.tallies = self.tallies.plus(tallies);
+                started.allocated_bytes = started.allocated_bytes.wrapping_add(tallies.allocated_bytes);
             }
             if let Some(future) = node.shard().and_then(|shard| shard.future_or_new(&record.arena)) {
                 future.polls.add(1);
-                if self.is_outermost {
-                    future.busy.add_signed(measured.wall, self.weight);
+                if started.is_outermost {
+                    future.busy.add_signed(measured.wall, started.weight);
                 }
                 if measured.wall > future.longest_poll.get_signed() {
                     future.longest_poll.set(measured.wall as u64);
@@ -390,7 +383,7 @@ impl Call {
         if Slot::get() != Slot::of(record.scopes()) {
             return dropped::count(Reason::Stale);
         }
-        let Some((_, node)) = self.here else { return };
+        let State::Started(Started { node, .. }) = self.state else { return };
         Slot::BUSY.set();
         if ptr::eq(record.top(), node) || call::repair(record, node) {
             absence::note_switch(record, node);
@@ -407,31 +400,32 @@ impl Call {
 
     /// The slot is BUSY.
     fn complete(&mut self, record: &'static ThreadRecord, node: &'static Node, end: u64, outcome: Outcome) {
-        self.phase = Phase::Done;
+        let State::Started(call) = mem::replace(&mut self.state, State::Over) else { return };
         node.count(outcome);
         let Some(shard) = node.shard() else { return };
-        let total = if self.weight > 0 { call::elapsed(record, self.began, end) } else { 0 };
+        let total = if call.weight > 0 { call::elapsed(record, call.began, end) } else { 0 };
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
-            if self.is_outermost {
-                future.idle.add_signed(total.saturating_sub(self.busy).max(0), self.weight);
+            if call.is_outermost {
+                future.idle.add_signed(total.saturating_sub(call.busy).max(0), call.weight);
             }
         }
-        if self.weight == 0 {
+        if call.weight == 0 {
             return;
         }
         node.count_sample();
-        spread::count(record, node, self.cpu, self.cpu_weight * self.weight);
+        let cpu_weight = call.cpu_weight * call.weight;
+        spread::count(record, node, call.cpu, cpu_weight);
         if record.cpu_sampled() {
-            shard.note_duration(self.busy);
+            shard.note_duration(call.busy);
         }
         record.finish(&Finished {
             shard,
-            wall: total.max(self.busy),
-            cpu: self.cpu,
-            bytes: self.tallies.allocated_bytes,
-            weight: self.weight,
-            cpu_weight: self.cpu_weight * self.weight,
+            wall: total.max(call.busy),
+            cpu: call.cpu,
+            bytes: call.allocated_bytes,
+            weight: call.weight,
+            cpu_weight,
         });
         if let Some(hook) = exemplar::hook() {
             leave_busy(record);
@@ -442,21 +436,22 @@ impl Call {
 
     /// The call will not go on; nothing if it never began.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
-        let Some(site) = self.site else { return };
-        if self.phase != Phase::Started {
-            return;
-        }
-        if let Some(shared) = self.shared {
-            self.phase = Phase::Done;
-            return shared.count(outcome);
-        }
+        let site = match &self.state {
+            State::Started(started) => started.node.site(),
+            State::Shared(shared) => {
+                shared.count(outcome);
+                self.state = State::Over;
+                return;
+            }
+            State::New { .. } | State::Over => return,
+        };
         let Some(record) = self.record() else { return };
         Slot::BUSY.set();
-        if let Some(node) = self.node(record, site) {
-            let end = record.wall.ticks();
-            self.complete(record, node, end, outcome);
-        } else if let Some(shared) = SharedSite::of(site) {
-            self.phase = Phase::Done;
+        if let Some(Started { node, .. }) = self.place(record) {
+            let node = *node;
+            self.complete(record, node, record.wall.ticks(), outcome);
+        } else if let Some(shared) = site.and_then(SharedSite::of) {
+            self.state = State::Over;
             shared.begin();
             shared.count(outcome);
         } else {

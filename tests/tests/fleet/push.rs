@@ -131,7 +131,11 @@ fn every_window_is_ingested_once() {
     let heap = profiles(&requests, "inuse_space");
     let held = heap.iter().map(|profile| profile.sums_of("fleet::keep")).map(|of| [of[1], of[3]]);
     let kept: Vec<[i64; 2]> = held.skip_while(|sums| *sums == [0, 0]).collect();
-    assert!(kept.len() >= 3 && kept[..kept.len() - 1].iter().all(|[_, held]| *held > 5 << 20), "{kept:?}");
+    // At its end the program gives it back, and how many windows that takes is nobody's.
+    let until = kept.iter().position(|sums| *sums == [0, 0]).unwrap_or(kept.len());
+    let (holding, after) = kept.split_at(until);
+    assert!(holding.len() >= 2 && holding[..until - 1].iter().all(|[_, held]| *held > 5 << 20), "{kept:?}");
+    assert!(after.iter().all(|sums| *sums == [0, 0]), "{kept:?}");
     let allocated: i64 = kept.iter().map(|[allocated, _]| allocated).sum();
     assert!((5 << 20..9 << 20).contains(&allocated), "{kept:?}");
     assert!(counts(&ended)[0] <= requests.len() as u64, "{ended:?}");

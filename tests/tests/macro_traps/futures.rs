@@ -421,6 +421,16 @@ mod unmeasured {
         crate::Yield::default().await;
         bytes[0]
     }
+
+    pub async fn small() -> u8 {
+        crate::Yield::default().await;
+        1
+    }
+
+    pub async fn fails(text: String, _held: String) -> Result<u32, std::num::ParseIntError> {
+        crate::Yield::default().await;
+        text.parse()
+    }
 }
 
 #[profiled]
@@ -429,11 +439,62 @@ async fn large(bytes: [u8; 1024]) -> u8 {
     bytes[0]
 }
 
+#[profiled]
+async fn small() -> u8 {
+    Yield::default().await;
+    1
+}
+
+#[profiled]
+async fn fails(text: String, _held: String) -> Result<u32, std::num::ParseIntError> {
+    Yield::default().await;
+    text.parse()
+}
+
 #[test]
-fn a_future_is_not_boxed_and_grows_by_its_arguments_only() {
-    let plain = size_of_val(&unmeasured::large([0; 1024]));
-    let measured = size_of_val(&large([0; 1024]));
-    assert!(measured > 1024, "{measured} bytes: boxed");
-    assert!(measured <= plain + 1024 + 256, "{measured} bytes, {plain} without");
+fn a_future_is_not_boxed_and_grows_by_64_bytes_at_most() {
+    let plain = [
+        size_of_val(&unmeasured::small()),
+        size_of_val(&unmeasured::fails(String::new(), String::new())),
+        size_of_val(&unmeasured::large([0; 1024])),
+    ];
+    let measured =
+        [size_of_val(&small()), size_of_val(&fails(String::new(), String::new())), size_of_val(&large([0; 1024]))];
+    for (plain, measured) in plain.into_iter().zip(measured) {
+        // Aligned for pointers.
+        let plain = plain.next_multiple_of(8);
+        assert!((plain + 1..=plain + 64).contains(&measured), "{measured} bytes, {plain} without");
+    }
+    assert!(measured[2] > 1024, "{measured:?} bytes: boxed");
     assert_eq!(block_on(large([7; 1024])), 7);
+    assert_eq!(block_on(small()), 1);
+    assert_eq!(block_on(fails("3".into(), String::new())), Ok(3));
+    assert_recorded!("fails", [1, 0, 0, 0]);
+}
+
+macro_rules! levels {
+    ($name:ident) => {
+        #[profiled]
+        async fn $name(value: u64) -> u64 {
+            Yield::default().await;
+            value
+        }
+    };
+    ($name:ident $next:ident $($rest:ident)*) => {
+        levels!($next $($rest)*);
+
+        #[profiled]
+        async fn $name(value: u64) -> u64 {
+            $next(value + 1).await
+        }
+    };
+}
+
+levels!(l0 l1 l2 l3 l4 l5 l6 l7 l8 l9 l10 l11 l12 l13 l14 l15 l16 l17 l18 l19 l20 l21 l22 l23 l24 l25 l26 l27 l28 l29);
+
+/// That it can be sent is what the compiler asks a level of each type for, up to 128 of them.
+#[test]
+fn thirty_futures_in_each_other_compile() {
+    assert_eq!(block_on(assert_send(l0(1))), 30);
+    assert_recorded!("l29", [1, 0, 0, 0]);
 }
