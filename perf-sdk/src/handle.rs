@@ -3,6 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+#[cfg(unix)]
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,11 +13,15 @@ use std::time::{Duration, Instant};
 use crate::background::{self, Background};
 use crate::clock;
 use crate::config::{Builder, Config};
+#[cfg(unix)]
+use crate::ending::Asked;
 use crate::error::Error;
 use crate::export;
 use crate::fork::Lock;
 use crate::governor;
 use crate::notice::say;
+#[cfg(unix)]
+use crate::os_thread::OsThread;
 #[cfg(feature = "pool")]
 use crate::pool::{Thresholds, Used};
 #[cfg(feature = "push")]
@@ -29,6 +36,10 @@ use crate::watch;
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
 ///
 /// Recording does not depend on it: profiled calls are recorded before the start and after the end.
+///
+/// Where the process exits while there are handles, as with [`std::process::exit`] or a handle in a
+/// static, the profiler ends then, for which the exit waits five seconds at most. At
+/// [`std::process::abort`] and at signals it does not: [`Builder::report_signals`] listens to two.
 ///
 /// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
 /// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that
@@ -54,10 +65,17 @@ struct Running {
     exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
+    #[cfg(unix)]
+    asked: Mutex<Option<Asked>>,
+    /// All of the above has ended, or is about to.
+    is_over: AtomicBool,
 }
 
 /// A handle that lives so shortly, and sees nothing, was not meant to be dropped.
 const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// In which process a profiler runs that has not ended; 0: in none.
+static RUNS_IN: AtomicU32 = AtomicU32::new(0);
 
 static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
 
@@ -243,6 +261,12 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
         None => None,
     };
+    #[cfg(unix)]
+    let asked = if config.report_signals {
+        without.unless_asked("signals", config.named(&["report_signals"]), Asked::listen(end_latest))?
+    } else {
+        None
+    };
     without.say();
     #[cfg(feature = "push")]
     if let Some(warning) = config.push.as_ref().and_then(|plan| plan.push.as_ref()?.warning()) {
@@ -259,9 +283,45 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         started: Instant::now(),
         #[cfg(feature = "serve")]
         server: Mutex::new(server),
+        #[cfg(unix)]
+        asked: Mutex::new(asked),
+        is_over: AtomicBool::new(false),
     });
     RUNNING.lock().running = Arc::downgrade(&running);
+    RUNS_IN.store(process::id(), Relaxed);
+    #[cfg(unix)]
+    crate::ending::at_exit(end_at_exit);
     Ok(Handle { running })
+}
+
+/// Ends the profiler of this process, whoever has handles of it.
+#[cfg(unix)]
+fn end_latest() {
+    let running = RUNNING.lock().running.upgrade();
+    if let Some(running) = running.filter(|running| running.process == process::id()) {
+        running.end();
+    }
+}
+
+/// The process exits, maybe in the middle of what holds a lock: on a thread, which is waited for so
+/// long at most.
+#[cfg(unix)]
+fn end_at_exit() {
+    const AT_MOST: Duration = Duration::from_secs(5);
+    if RUNS_IN.load(Relaxed) != process::id() {
+        return;
+    }
+    if crate::sandbox::is_tighter() {
+        return end_latest();
+    }
+    let (ended, ends) = mpsc::sync_channel(1);
+    let thread = OsThread::spawn("perf-sdk-exit", move || {
+        end_latest();
+        let _ = ended.send(());
+    });
+    if thread.is_ok() {
+        let _ = ends.recv_timeout(AT_MOST);
+    }
 }
 
 /// What the system gave no thread for.
@@ -337,22 +397,15 @@ fn memory_used(reader: &mut crate::monitor::MemoryReader, own_limit: Option<u64>
     Some(Used { used_bytes, limit_bytes })
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.process != process::id() {
-            // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
-            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-            threads.into_iter().for_each(Background::forget);
-            #[cfg(feature = "push")]
-            if let Some(pusher) = self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                pusher.forget();
-            }
-            #[cfg(feature = "dhat")]
-            std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
-            #[cfg(feature = "serve")]
-            std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+impl Running {
+    /// Once: stops what runs, delivers the last window, and prints the report.
+    fn end(&self) {
+        if self.is_over.swap(true, Relaxed) {
             return;
         }
+        RUNS_IN.store(0, Relaxed);
+        #[cfg(unix)]
+        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
         let lived = self.started.elapsed();
         // One for all of them.
         let end = Instant::now() + background::PATIENCE;
@@ -387,5 +440,27 @@ impl Drop for Running {
             // Nowhere to say that stderr is closed.
             let _ = export::table::write(&report, &mut io::stderr().lock());
         }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            threads.into_iter().for_each(Background::forget);
+            #[cfg(feature = "push")]
+            if let Some(pusher) = self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                pusher.forget();
+            }
+            #[cfg(feature = "dhat")]
+            std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
+            #[cfg(feature = "serve")]
+            std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+            #[cfg(unix)]
+            std::mem::forget(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+            return;
+        }
+        self.end();
     }
 }

@@ -29,6 +29,8 @@ mod clock;
 mod config;
 #[cfg(feature = "enabled")]
 mod descriptors;
+#[cfg(feature = "enabled")]
+mod ending;
 mod error;
 pub mod export;
 #[cfg(feature = "enabled")]

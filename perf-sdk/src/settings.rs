@@ -67,6 +67,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "whether the table of functions is printed on stderr at exit",
     },
     Setting {
+        key: "report_signals",
+        variable: "PERF_REPORT_SIGNALS",
+        allowed: "true or false",
+        default: "false",
+        meaning: "whether SIGINT and SIGTERM also end the profiler, with the report and the last window of profiles, before they end the program; one for which the program has a handler at the start, or which it ignores, is left alone",
+    },
+    Setting {
         key: "enabled",
         variable: "PERF_ENABLED",
         allowed: "true or false",

@@ -136,6 +136,17 @@ static HANDLER: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
 /// Runs `f` in a signal handler every `period` of process CPU time.
 pub fn on_timer(period: Duration, f: fn()) {
+    handle(libc::SIGALRM, f);
+    set_timer(period);
+}
+
+/// Runs `f` in a handler of SIGTERM.
+pub fn on_signal(f: fn()) {
+    handle(libc::SIGTERM, f);
+}
+
+/// One function for all signals.
+fn handle(signal: libc::c_int, f: fn()) {
     extern "C" fn run(_: libc::c_int) {
         // SAFETY: stored from a `fn()` before the handler was installed.
         let f: fn() = unsafe { std::mem::transmute(HANDLER.load(Relaxed)) };
@@ -147,9 +158,8 @@ pub fn on_timer(period: Duration, f: fn()) {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = run as extern "C" fn(libc::c_int) as usize;
         action.sa_flags = libc::SA_RESTART;
-        libc::sigaction(libc::SIGALRM, &raw const action, ptr::null_mut());
+        libc::sigaction(signal, &raw const action, ptr::null_mut());
     }
-    set_timer(period);
 }
 
 /// No more signals.

@@ -2,9 +2,11 @@
 //! comes, panics or stands still.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Lines};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use perf_sdk_tests::{lock_file, run};
 
@@ -220,6 +222,79 @@ fn end_at_exit() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), "ended at exit\n");
     assert!(said(&output).contains("usual"), "the report: {}", said(&output));
     assert!(folder.names().iter().all(|name| name.ends_with(".pb.gz")), "{:?}", folder.names());
+}
+
+#[test]
+fn an_exit_with_a_handle_ends_the_profiler() {
+    for (scenario, code) in [("exits_with_a_handle", 3), ("handle_in_a_static", 0)] {
+        let output = Command::new(START).arg(scenario).output().expect("a process");
+        assert_eq!(output.status.code(), Some(code), "{scenario}: {}", said(&output));
+        assert_eq!(said(&output).matches("usual").count(), 1, "{scenario}, the report: {}", said(&output));
+        let quiet = Command::new(START).arg(scenario).env("PERF_REPORT", "false").output().expect("a process");
+        assert!(quiet.status.code() == Some(code) && !said(&quiet).contains("usual"), "{}", said(&quiet));
+    }
+    let output = run(START, "a_child_exits", &[]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "the parent goes on\n");
+    assert_eq!(said(&output).matches("usual").count(), 1, "{}", said(&output));
+}
+
+/// A process that writes lines and waits for a signal.
+struct Waiting {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Waiting {
+    fn start(scenario: &str, setting: &str) -> Self {
+        let mut command = Command::new(START);
+        command.arg(scenario).env("PERF_REPORT_SIGNALS", setting).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("a process");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        self.lines.next().expect("a line").expect("a text")
+    }
+
+    /// How it ended, and what it said.
+    fn end(self) -> (ExitStatus, String) {
+        let output = self.child.wait_with_output().expect("an end");
+        (output.status, said(&output))
+    }
+}
+
+fn kill(signal: &str, process: &str) {
+    assert!(Command::new("kill").args([signal, process]).status().expect("kill").success());
+}
+
+#[test]
+fn a_signal_that_ends_the_program_ends_the_profiler_first() {
+    for (name, number) in [("-INT", 2), ("-TERM", 15)] {
+        let mut waiting = Waiting::start("waits_for_signals", "true");
+        let child = waiting.line();
+        // The child ends as it would have, and its parent hears nothing of it.
+        kill(name, &child);
+        assert_eq!(waiting.line(), format!("-{number}"));
+        kill(name, &waiting.child.id().to_string());
+        let (status, said) = waiting.end();
+        assert_eq!((status.signal(), said.matches("usual").count()), (Some(number), 1), "{said}");
+    }
+}
+
+#[test]
+fn signals_are_left_alone_unless_asked_for_and_where_the_program_has_a_handler() {
+    let mut waiting = Waiting::start("waits_for_signals", "false");
+    kill("-TERM", &waiting.line());
+    assert_eq!(waiting.line(), "-15");
+    kill("-TERM", &waiting.child.id().to_string());
+    let (status, said) = waiting.end();
+    assert!(status.signal() == Some(15) && !said.contains("usual"), "{status}: {said}");
+    let mut waiting = Waiting::start("handles_signals_itself", "true");
+    assert_eq!(waiting.line(), "ready");
+    kill("-TERM", &waiting.child.id().to_string());
+    let (status, said) = waiting.end();
+    assert!(status.code() == Some(4) && !said.contains("usual"), "{status}: {said}");
 }
 
 #[test]

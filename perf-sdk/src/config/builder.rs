@@ -131,6 +131,14 @@ impl Builder {
         self.set("report", print.to_string())
     }
 
+    /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end the program.
+    ///
+    /// One for which the program has a handler at the start, or which it ignores, is left alone; a
+    /// second signal ends the program at once. On Windows this does nothing.
+    pub fn report_signals(self, listen: bool) -> Self {
+        self.set("report_signals", listen.to_string())
+    }
+
     /// Whether calls are recorded from the start on.
     pub fn enabled(self, on: bool) -> Self {
         self.set("enabled", on.to_string())
@@ -271,6 +279,7 @@ impl Builder {
             allow_hosts: hosts.unwrap_or_default(),
             guard: read.parse("guard", |text| text.parse().ok())?.unwrap_or_default(),
             report: read.parse("report", values::boolean)?.unwrap_or(true),
+            report_signals: read.parse("report_signals", values::boolean)?.unwrap_or(false),
             enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
             sample: read.parse("sample", values::rules)?.unwrap_or_default(),
             budget: read.budget()?,

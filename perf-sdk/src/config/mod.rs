@@ -36,6 +36,7 @@ pub(crate) struct Config {
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) guard: Guard,
     pub(crate) report: bool,
+    pub(crate) report_signals: bool,
     pub(crate) enabled: bool,
     pub(crate) sample: Vec<Rule>,
     /// `None`: every call is measured.
@@ -122,6 +123,12 @@ impl Config {
             ),
             ("guard", self.guard != other.guard, self.guard.to_string(), other.guard.to_string()),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
+            (
+                "report_signals",
+                self.report_signals != other.report_signals,
+                self.report_signals.to_string(),
+                other.report_signals.to_string(),
+            ),
             ("enabled", self.enabled != other.enabled, self.enabled.to_string(), other.enabled.to_string()),
             ("sample", self.sample != other.sample, rules(&self.sample), rules(&other.sample)),
             (

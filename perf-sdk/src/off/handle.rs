@@ -50,6 +50,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn report_signals(self, _listen: bool) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn enabled(self, _on: bool) -> Self {
         self
     }

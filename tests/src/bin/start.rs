@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::{Builder, Handle};
 use perf_sdk_tests::http::{self, Answer, get};
-use perf_sdk_tests::{at_exit, at_key_destruction, exit_now, refuse_threads};
+use perf_sdk_tests::{at_exit, at_key_destruction, exit_now, fork, on_signal, refuse_threads, wait_for};
 
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -40,6 +40,11 @@ fn main() {
         ("all_at_exit", all_at_exit),
         ("all_after_thread_locals", all_after_thread_locals),
         ("end_beside_a_callback_that_waits", end_beside_a_callback_that_waits),
+        ("exits_with_a_handle", exits_with_a_handle),
+        ("handle_in_a_static", handle_in_a_static),
+        ("a_child_exits", a_child_exits),
+        ("waits_for_signals", waits_for_signals),
+        ("handles_signals_itself", handles_signals_itself),
         ("start_in_a_callback_of_the_end", start_in_a_callback_of_the_end),
     ];
     match scenarios.iter().find(|(known, _)| *known == name) {
@@ -421,4 +426,62 @@ fn start_in_a_callback_of_the_end() {
     until("the callback's end", || RETURNED.load(SeqCst));
     ENDED.store(true, SeqCst);
     has_ended_well(0);
+}
+
+fn reporting() -> Handle {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    perf_sdk::measure("usual", || ());
+    handle
+}
+
+fn exits_with_a_handle() {
+    let _handle = reporting();
+    perf_sdk::measure("within", || std::process::exit(3));
+}
+
+static KEPT: Mutex<Option<Handle>> = Mutex::new(None);
+
+fn handle_in_a_static() {
+    *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(reporting());
+}
+
+/// A child's exit ends nothing of its parent's, and does not wait.
+fn a_child_exits() {
+    let handle = reporting();
+    let child = fork();
+    if child == 0 {
+        std::process::exit(7);
+    }
+    assert_eq!(wait_for(child), 7);
+    let address = handle.address().expect("an address");
+    assert_eq!(get(address, "/healthz").status, 200);
+    println!("the parent goes on");
+}
+
+/// Also a child, which waits longer.
+fn waits_for_signals() {
+    let handle = reporting();
+    let child = fork();
+    if child == 0 {
+        loop {
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+    println!("{child}");
+    let ended = wait_for(child);
+    let address = handle.address().expect("an address");
+    assert_eq!(get(address, "/healthz").status, 200);
+    println!("{ended}");
+    loop {
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn handles_signals_itself() {
+    on_signal(|| exit_now(4));
+    let _handle = reporting();
+    println!("ready");
+    loop {
+        thread::sleep(Duration::from_secs(1));
+    }
 }

@@ -462,8 +462,7 @@ fn a_future_is_not_boxed_and_grows_by_64_bytes_at_most() {
         [size_of_val(&small()), size_of_val(&fails(String::new(), String::new())), size_of_val(&large([0; 1024]))];
     for (plain, measured) in plain.into_iter().zip(measured) {
         // Aligned for pointers.
-        let plain = plain.next_multiple_of(8);
-        assert!((plain + 1..=plain + 64).contains(&measured), "{measured} bytes, {plain} without");
+        assert!(measured <= plain.next_multiple_of(8) + 64, "{measured} bytes, {plain} without");
     }
     assert!(measured[2] > 1024, "{measured:?} bytes: boxed");
     assert_eq!(block_on(large([7; 1024])), 7);
