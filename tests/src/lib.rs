@@ -3,6 +3,7 @@
 mod allocating;
 mod host;
 pub mod http;
+pub mod live;
 mod patience;
 pub mod pprof;
 

@@ -9,6 +9,7 @@ const HEAP: &str = env!("CARGO_BIN_EXE_heap");
 const POOL: &str = env!("CARGO_BIN_EXE_pool");
 const PLAIN: &str = env!("CARGO_BIN_EXE_plain");
 const COUNTED: &str = env!("CARGO_BIN_EXE_counted");
+const MIMALLOC: &str = env!("CARGO_BIN_EXE_mimalloc");
 const ACCOUNT: &str = env!("CARGO_BIN_EXE_account");
 const DHAT: &str = env!("CARGO_BIN_EXE_exact");
 
@@ -120,6 +121,15 @@ fn scenarios_that_move_between_threads_hold_under_the_sampled_clock() {
 #[test]
 fn without_a_counting_allocator_there_are_no_allocation_figures() {
     run(PLAIN, "", &[]);
+}
+
+#[test]
+fn other_allocators_that_are_counted_have_a_live_heap() {
+    for program in [COUNTED, MIMALLOC] {
+        for scenario in ["live_heap", "estimates", "threads"] {
+            run(program, scenario, &[]);
+        }
+    }
 }
 
 #[test]

@@ -27,6 +27,9 @@ struct Cells {
     allocations: Cell<u64>,
     frees: Cell<u64>,
     reallocations: Cell<u64>,
+    /// As many allocated bytes have to be reached for the next sample, where that is counted down.
+    #[cfg(feature = "heap")]
+    pick_at: Cell<u64>,
 }
 
 thread_local! {
@@ -38,6 +41,8 @@ thread_local! {
             freed_bytes: Cell::new(0),
             frees: Cell::new(0),
             reallocations: Cell::new(0),
+            #[cfg(feature = "heap")]
+            pick_at: Cell::new(0),
         }
     };
 }
@@ -70,6 +75,19 @@ pub(super) fn reallocated(old_bytes: usize, new_bytes: usize) {
         add(&c.allocated_bytes, new_bytes as u64);
         add(&c.freed_bytes, old_bytes as u64);
     });
+}
+
+/// Whether this thread allocated as much as it had to its next sample.
+#[cfg(feature = "heap")]
+#[inline]
+pub(super) fn is_reached() -> bool {
+    CELLS.with(|c| c.allocated_bytes.get() >= c.pick_at.get())
+}
+
+/// This thread's next sample is so many bytes away.
+#[cfg(feature = "heap")]
+pub(super) fn pick_after(bytes: u64) {
+    CELLS.with(|c| c.pick_at.set(c.allocated_bytes.get().saturating_add(bytes)));
 }
 
 impl Tallies {

@@ -1,4 +1,5 @@
-//! `Counted` over the system's allocator, read as dhat counts: a realloc is a new block.
+//! `Counted` over the system's allocator, read as dhat counts: a realloc is a new block; and the live
+//! heap under it.
 
 use std::alloc::System;
 
@@ -6,6 +7,15 @@ use std::alloc::System;
 static ALLOC: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
 
 fn main() {
+    match std::env::args().nth(1).as_deref() {
+        Some("live_heap") => perf_sdk_tests::live::live_heap(),
+        Some("estimates") => perf_sdk_tests::live::estimates(),
+        Some("threads") => perf_sdk_tests::live::threads(),
+        _ => counts(),
+    }
+}
+
+fn counts() {
     perf_sdk::measure("work", perf_sdk_tests::allocating_work);
     let seen = perf_sdk::snapshot();
     let figures = perf_sdk_tests::function(&seen, "work").inclusive;

@@ -1,11 +1,14 @@
 //! Who holds the memory that is allocated now: a sample of the live allocations, each with the scope that made it.
 //!
 //! jemalloc picks allocations with a chance that grows with their size, so that one is picked every `rate` bytes in the mean, and
-//! remembers the picked ones by their pages: what was not picked costs nothing when it is freed. A picked allocation of n bytes stands for
+//! remembers the picked ones by their pages: what was not picked costs nothing when it is freed. Where
+//! [`Counted`](super::Counted) is over another allocator, a countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for
 //! 1 / (1 − e^(−n / rate)) of its like; the weight is fixed when it is picked.
 
+pub(super) mod countdown;
 mod hooks;
 mod owners;
+mod sample;
 mod stacks;
 mod table;
 #[cfg(feature = "stacks")]
@@ -16,8 +19,8 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-pub(crate) use hooks::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 pub(crate) use owners::{Held, Past, born, by_owner};
+pub(crate) use sample::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 #[cfg(feature = "stacks")]
 pub(crate) use stacks::lost as lost_stacks;
 pub(crate) use table::lost as lost_samples;
@@ -26,6 +29,7 @@ pub(crate) use unloaded::note_unloaded;
 
 use crate::clock;
 use crate::fork::Lock;
+use crate::memory::{is_counting, is_jemalloc};
 use crate::scope::Path;
 use hooks::Unavailable;
 
@@ -38,7 +42,7 @@ static PAUSED: AtomicBool = AtomicBool::new(false);
 const STATES: [&str; 5] = [
     "off",
     "on",
-    "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted over jemalloc",
+    "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted",
     "jemalloc was configured without prof:true",
     "jemalloc refuses",
 ];
@@ -57,23 +61,37 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
     let state = match bytes {
         None => {
             if STATE.load(Relaxed) == ON {
-                hooks::set_active(false);
+                set_active(false);
             }
             OFF
         }
-        Some(bytes) => match hooks::start(bytes.ilog2()) {
+        Some(_) if !is_jemalloc() && !is_counting() => 2,
+        Some(bytes) => match start(bytes.ilog2()) {
             Ok(()) => {
                 if PAUSED.load(Relaxed) {
-                    hooks::set_active(false);
+                    set_active(false);
                 }
                 ON
             }
-            Err(Unavailable::OtherAllocator) => 2,
             Err(Unavailable::Off) => 3,
             Err(Unavailable::Refused) => 4,
         },
     };
     STATE.store(state, Relaxed);
+}
+
+/// Samples from now on, one in 2^`lg_rate` bytes.
+fn start(lg_rate: u32) -> Result<(), Unavailable> {
+    if is_jemalloc() {
+        return hooks::start(lg_rate);
+    }
+    countdown::start(lg_rate);
+    Ok(())
+}
+
+/// Once started: samples no more, or again.
+fn set_active(active: bool) {
+    if is_jemalloc() { hooks::set_active(active) } else { countdown::set_active(active) }
 }
 
 /// One sampled allocation that lives.
@@ -194,9 +212,9 @@ pub(crate) fn thin_out_heap(times: u32) {
     let _turn = TURN.lock();
     let lg_rate = WANTED.load(Relaxed) + times.ilog2();
     if STATE.load(Relaxed) == ON && sample_bytes() != Some(1 << lg_rate) {
-        let _ = hooks::start(lg_rate);
+        let _ = start(lg_rate);
         if PAUSED.load(Relaxed) {
-            hooks::set_active(false);
+            set_active(false);
         }
     }
 }
@@ -206,7 +224,7 @@ pub(crate) fn pause_heap(paused: bool) {
     let _turn = TURN.lock();
     PAUSED.store(paused, Relaxed);
     if STATE.load(Relaxed) == ON {
-        hooks::set_active(!paused);
+        set_active(!paused);
     }
 }
 

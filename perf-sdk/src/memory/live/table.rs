@@ -119,6 +119,11 @@ pub(super) fn remove(address: usize) -> Option<Sampled> {
     Some(sampled)
 }
 
+/// Whether the allocation at `address` is in it.
+pub(super) fn holds(address: usize) -> bool {
+    places(address).any(|at| ADDRESSES[at].load(Relaxed) == address)
+}
+
 /// What lives; of what is put in or taken out meanwhile, some.
 pub(super) fn living() -> impl Iterator<Item = Sampled> {
     ADDRESSES.iter().zip(&ENTRIES).filter_map(|(place, entry)| {
@@ -164,8 +169,9 @@ mod tests {
             assert!(insert(*address, sampled(owner)));
         }
         for (owner, address) in (0..).zip(&addresses) {
+            assert!(holds(*address));
             assert_eq!(remove(*address), Some(sampled(owner)));
-            assert_eq!(remove(*address), None);
+            assert_eq!((remove(*address), holds(*address)), (None, false));
         }
     }
 

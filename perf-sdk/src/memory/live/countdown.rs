@@ -1,0 +1,130 @@
+//! Picks allocations of allocators other than jemalloc, with the same chances: along the bytes that a
+//! thread allocates the samples are a Poisson process, one every `rate` bytes in the mean. So an
+//! allocation of n bytes is picked with a chance of 1 − e^(−n / rate).
+//!
+//! How far a thread is from its next sample is a number of its own, which it compares with what it
+//! allocated. Whether a block that is freed was picked says a filter of counters, by its address:
+//! most were not.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
+
+use super::{sample, table};
+use crate::memory::tallies::{self, Ours};
+
+/// Bytes from one sample to the next, in the mean; 0: none is taken.
+static RATE: AtomicU64 = AtomicU64::new(0);
+/// While none is taken, a thread looks again after so many bytes.
+const LOOK_BYTES: u64 = 256 << 10;
+
+/// How many of the sampled blocks have an address that falls in a place.
+static FILTER: [AtomicU16; PLACES] = [const { AtomicU16::new(0) }; PLACES];
+const PLACES: usize = 1 << 16;
+
+thread_local! {
+    /// State of a generator of random numbers; 0: none yet, and no way to a sample was drawn.
+    static RANDOM: Cell<u64> = const { Cell::new(0) };
+}
+
+pub(super) fn start(lg_rate: u32) {
+    sample::set_rate(lg_rate);
+    RATE.store(1 << lg_rate, Relaxed);
+}
+
+/// Once started: samples no more, or again.
+pub(super) fn set_active(active: bool) {
+    RATE.store(if active { sample::sample_bytes().unwrap_or(0) } else { 0 }, Relaxed);
+}
+
+/// This thread allocated as much as it had to its next sample, the last of it this block.
+#[cold]
+#[inline(never)]
+pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
+    let rate = RATE.load(Relaxed);
+    if rate == 0 {
+        RANDOM.with(|random| random.set(0));
+        return tallies::pick_after(LOOK_BYTES);
+    }
+    // What is the profiler's own is in nobody's way.
+    if Ours::is_here() {
+        return;
+    }
+    // The first time there was no way to be reached.
+    let was_drawn = RANDOM.with(Cell::get) != 0;
+    if was_drawn {
+        sample::begin();
+        if sample::take(block.addr(), bytes) {
+            place(block).fetch_add(1, Relaxed);
+        }
+    } else {
+        sample::draw();
+    }
+    tallies::pick_after(way(rate));
+}
+
+/// Whether a block that is not freed yet was sampled.
+#[inline(always)]
+pub(in crate::memory) fn is_sampled(block: *mut u8) -> bool {
+    place(block).load(Relaxed) > 0 && table::holds(block.addr())
+}
+
+/// A block is about to be freed.
+#[inline(always)]
+pub(in crate::memory) fn freed(block: *mut u8) {
+    if place(block).load(Relaxed) > 0 {
+        end(block);
+    }
+}
+
+/// The end of a block that was sampled, or may have been and is not freed yet. Of two at one address
+/// the older one ends.
+#[cold]
+#[inline(never)]
+pub(in crate::memory) fn end(block: *mut u8) {
+    if sample::end(block.addr()) {
+        place(block).fetch_sub(1, Relaxed);
+    }
+}
+
+#[inline(always)]
+fn place(block: *mut u8) -> &'static AtomicU16 {
+    &FILTER[table::spread(block.addr()) % PLACES]
+}
+
+/// Bytes to a thread's next sample: exponentially distributed.
+fn way(rate: u64) -> u64 {
+    // Marsaglia's xorshift64, begun at the thread's own address and time.
+    let random = RANDOM.with(|state| {
+        let mut random = match state.get() {
+            0 => (ptr::from_ref(state).addr() as u64 ^ crate::clock::wall().ticks().rotate_left(32)) | 1,
+            random => random,
+        };
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        state.set(random);
+        random
+    });
+    // From above 0 to 1.
+    let uniform = ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+    ((-uniform.ln() * rate as f64) as u64).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::way;
+
+    #[test]
+    fn ways_are_exponentially_distributed() {
+        let rate = 512 << 10;
+        let ways: Vec<u64> = (0..100_000).map(|_| way(rate)).collect();
+        let mean = ways.iter().sum::<u64>() as f64 / ways.len() as f64 / rate as f64;
+        let beyond = |times: f64| ways.iter().filter(|way| **way as f64 > times * rate as f64).count() as f64 / 1e5;
+        // Ten standard errors.
+        assert!((mean - 1.0).abs() < 0.035, "{mean}");
+        for times in [0.1_f64, 1.0, 3.0] {
+            assert!((beyond(times) - (-times).exp()).abs() < 0.016, "{times}: {}", beyond(times));
+        }
+    }
+}
