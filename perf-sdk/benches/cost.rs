@@ -6,15 +6,19 @@
 //! Counter reads stall the processor, other instructions compete for it: a busy sibling hyperthread slows the second kind
 //! only and so raises the ratios.
 
-use std::alloc::{GlobalAlloc, Layout};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::future::{Future as _, ready};
 use std::hint::black_box;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use perf_sdk::__private::{Clocks, Options, Sample, Site, Source, enter};
+use perf_sdk::__private::{Clocks, Options, Sample, Site, Source, enter, future};
 use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+static COUNTED: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
 
 const CALLS: u32 = 100_000;
 const ROUNDS: usize = 61;
@@ -34,6 +38,7 @@ macro_rules! site {
 static EMPTY: Site = site!("empty");
 static OUTER: Site = site!("outer");
 static ALLOCATES: Site = site!("allocates");
+static POLLED: Site = site!("polled");
 static PASSED: Site = site!("passed", Sample::Never);
 static SAMPLED: Site = site!("sampled", Sample::OneIn(64));
 
@@ -86,6 +91,16 @@ fn measured_pair(x: u64) -> u64 {
     pair(&ALLOC, x)
 }
 
+/// A future that is ready at its first poll.
+#[inline(never)]
+fn polled(x: u64) -> u64 {
+    let mut future = pin!(future(&POLLED, ready(x)));
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(x) => x,
+        Poll::Pending => 0,
+    }
+}
+
 #[inline(never)]
 fn pair(allocator: &impl GlobalAlloc, x: u64) -> u64 {
     let layout = black_box(Layout::new::<[u64; 8]>());
@@ -123,6 +138,7 @@ fn main() {
         row("measured call", "two reads"),
         row("two, nested", "two reads"),
         row("allocating call", "two reads"),
+        row("measured future", "two reads"),
         row("passed over", "two reads"),
         row("one in 64", "two reads"),
         row("with two labels", "two reads"),
@@ -131,6 +147,8 @@ fn main() {
         row("CPU clock", "one read"),
         row("jemalloc pair", "jemalloc pair"),
         row("counted pair", "jemalloc pair"),
+        row("system pair", "system pair"),
+        row("counted, system", "system pair"),
     ];
     for _ in 0..ROUNDS {
         let times = [
@@ -139,6 +157,7 @@ fn main() {
             ns_per_call(measured),
             ns_per_call(nested),
             ns_per_call(measured_pair),
+            ns_per_call(polled),
             ns_per_call(passed),
             ns_per_call(sampled),
             ns_per_call(labelled),
@@ -147,6 +166,8 @@ fn main() {
             ns_per_call(|_| clocks.cpu()),
             ns_per_call(|x| pair(&Jemalloc, x)),
             ns_per_call(|x| pair(&ALLOC, x)),
+            ns_per_call(|x| pair(&System, x)),
+            ns_per_call(|x| pair(&COUNTED, x)),
         ];
         for (row, time) in rows.iter_mut().zip(times) {
             row.times.push(time);
