@@ -219,6 +219,23 @@ fn known(program: &Path) -> (f64, f64) {
     (numbers[0], numbers[1])
 }
 
+/// Without debug information a measured future is its function, as its scope says.
+#[test]
+fn futures_without_debug_information_have_the_names_of_their_scopes() {
+    if !has("objcopy", &["--version"], "install Debian's binutils") {
+        return;
+    }
+    let folder = folder("nameless");
+    std::fs::copy(STACKS, folder.join("whole")).unwrap();
+    binutils("objcopy", &["--strip-debug", "whole", "nameless"], &folder);
+    let output = run(&folder.join("nameless").display().to_string(), "nameless_futures", &[]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let shares: Vec<f64> = said.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    // The rest is in the profiler's own threads, and in turns between futures.
+    assert!(shares[0] > 0.6 && shares[1] < 0.05, "{shares:?}");
+}
+
 /// A stripped program gives the same stacks, as places in it; with its debug file beside it, and only with its own, they have names.
 #[test]
 fn a_stripped_program_has_its_names_from_its_debug_file() {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::Frame;
+use crate::scope::Site;
 use crate::stacks::{self, Image};
 
 /// One function at an address.
@@ -50,7 +52,8 @@ pub struct LoadedImage {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
-    /// Ascending.
+    /// Ascending; behind them some of them again, by the names of the measured functions that run
+    /// there, where nothing but their scope tells.
     pub addresses: Vec<Address>,
     /// Images that hold addresses, ascending.
     pub images: Vec<LoadedImage>,
@@ -86,6 +89,15 @@ impl Code {
             code.addresses.push(Address { address, image, lines: lines.collect() });
         }
         (code, numbers)
+    }
+
+    /// The number of the same address with the name of a measured function.
+    pub(super) fn named(&mut self, number: u32, site: &'static Site) -> u32 {
+        let frame = Frame::of(site);
+        let line = SourceLine { function: frame.full_name(), file: frame.file, line: frame.line };
+        let address = self.addresses.get(number as usize).cloned().unwrap_or_default();
+        self.addresses.push(Address { lines: vec![line], ..address });
+        self.addresses.len() as u32 - 1
     }
 
     /// What `address` is called where nobody knows what is there: `module+0x…`.

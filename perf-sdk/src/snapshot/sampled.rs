@@ -1,9 +1,13 @@
 //! Sampled stacks as their readers see them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::iter::successors;
+use std::ptr;
 use std::sync::Arc;
 
 use super::{Code, Frame};
+use crate::record;
+use crate::scope::Site;
 use crate::stacks::{Image, Key, Seen, Stacks};
 use crate::trace::TraceContext;
 
@@ -20,18 +24,22 @@ pub(super) struct Place {
 
 /// All places, in order, with what was seen there, and the code at their addresses.
 pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Seen)>) {
-    let (code, numbers) = Code::of(images, stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
+    let (mut code, numbers) = Code::of(images, stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
     let scopes: Vec<Vec<Frame>> =
         stacks.scopes.iter().map(|sites| sites.iter().map(|site| Frame::of(site)).collect()).collect();
     let texts = |labels: &&[(&str, &str)]| -> Vec<(String, String)> {
         labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let labels: Vec<Vec<(String, String)>> = stacks.labels.iter().map(texts).collect();
-    let place = |key: &Key, trace| Place {
+    let mut futures = Futures::of(&code);
+    let mut place = |key: &Key, trace| Place {
         scope: scopes.get(key.scope as usize).cloned().unwrap_or_default(),
         thread: stacks.threads.get(key.thread as usize).cloned().unwrap_or_default(),
         labels: labels.get(key.labels as usize).cloned().unwrap_or_default(),
-        addresses: key.frames.iter().filter_map(|address| numbers.get(address).copied()).collect(),
+        addresses: {
+            let addresses = key.frames.iter().filter_map(|address| numbers.get(address).copied()).collect();
+            futures.name(addresses, stacks.scopes.get(key.scope as usize).map_or(&[], Vec::as_slice), &mut code)
+        },
         is_cut: key.is_cut,
         trace,
     };
@@ -44,9 +52,56 @@ pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Se
             in_spans.entry((&sample.key, sample.span)).or_default().add(sample.seen);
         }
     }
-    let in_spans = in_spans.iter().map(|((key, span), seen)| (place(key, Some(TraceContext::of_words(*span))), *seen));
-    let rest = rest.iter().filter(|(_, seen)| seen.samples > 0).map(|(key, seen)| (place(key, None), *seen));
-    let mut all: Vec<(Place, Seen)> = rest.chain(in_spans).collect();
+    let rest = rest.iter().filter(|(_, seen)| seen.samples > 0).map(|(key, seen)| (&**key, None, *seen));
+    let in_spans = in_spans.iter().map(|((key, span), seen)| (&***key, Some(TraceContext::of_words(*span)), *seen));
+    let mut all: Vec<(Place, Seen)> =
+        rest.chain(in_spans).map(|(key, trace, seen)| (place(key, trace), seen)).collect();
     all.sort_unstable();
     (code, all)
+}
+
+/// Names for measured futures where there is no debug information: what a future runs is inlined into
+/// the `poll` of what measures it then, whose name is the same for all. The scopes say which it was.
+struct Futures {
+    /// Addresses at which nothing but that is known.
+    polls: HashSet<u32>,
+    /// Functions that return futures; asked for once.
+    sites: Option<HashSet<*const Site>>,
+    /// The number of an address as that of a function.
+    named: HashMap<(u32, *const Site), u32>,
+}
+
+impl Futures {
+    fn of(code: &Code) -> Self {
+        let polls = (0..).zip(&code.addresses).filter(|(_, address)| match &address.lines[..] {
+            [line] => line.file.is_empty() && is_poll(&line.function),
+            _ => false,
+        });
+        Self { polls: polls.map(|(number, _)| number).collect(), sites: None, named: HashMap::new() }
+    }
+
+    /// The same addresses, innermost first, where those of futures are their functions': the innermost
+    /// is that of the innermost scope. Several that were inlined into one are the innermost of them.
+    fn name(&mut self, mut addresses: Vec<u32>, scope: &[&'static Site], code: &mut Code) -> Vec<u32> {
+        if self.polls.is_empty() || !addresses.iter().any(|number| self.polls.contains(number)) {
+            return addresses;
+        }
+        let sites = self.sites.get_or_insert_with(|| {
+            let shards = record::records()
+                .flat_map(|record| successors(record.newest_shard(), |shard| shard.older()))
+                .filter(|shard| shard.future().is_some());
+            shards.map(|shard| ptr::from_ref(shard.site)).collect()
+        });
+        let mut futures = scope.iter().rev().filter(|site| sites.contains(&ptr::from_ref(**site)));
+        for number in addresses.iter_mut().filter(|number| self.polls.contains(number)) {
+            let Some(site) = futures.next() else { break };
+            *number = *self.named.entry((*number, ptr::from_ref(*site))).or_insert_with(|| code.named(*number, site));
+        }
+        addresses
+    }
+}
+
+/// Whether this is the name of the function by which a measured future is polled.
+fn is_poll(function: &str) -> bool {
+    function.starts_with("<perf_sdk::record::future::Profiled<") && function.ends_with(">::poll")
 }

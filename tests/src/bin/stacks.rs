@@ -37,6 +37,7 @@ fn main() {
         ("coverage", coverage),
         ("attribution", attribution),
         ("stripped", stripped),
+        ("nameless_futures", nameless_futures),
         ("scopes", scopes),
         ("taken_signal", taken_signal),
         ("taken_over", taken_over),
@@ -327,6 +328,47 @@ fn stripped() {
     let placed = cpu_ns(&profile, |path| path.iter().any(|part| part.starts_with("stripped") && part.contains("+0x")));
     let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
     println!("{:.2} {:.2} {}", share(known), share(placed), profile.stacks.len());
+}
+
+#[profiled]
+async fn outer_future() -> u64 {
+    inner_future().await + 1
+}
+
+#[profiled]
+async fn inner_future() -> u64 {
+    spin_cpu(Duration::from_millis(400))
+}
+
+/// Prints how much of the CPU time is in futures by name, from the outer to the inner, and in what measures them.
+fn nameless_futures() {
+    let handle = start();
+    let profile = thread::scope(|scope| {
+        let _stops = Stops(&STOP, true);
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            while !STOP.load(Relaxed) {
+                black_box(runtime.block_on(outer_future()));
+            }
+        });
+        until_known(|| thread::sleep(Duration::from_millis(100)));
+        let mut time = Duration::from_secs(1);
+        eventually(|| {
+            let profile = handle.cpu_profile(time, Some(1_000)).unwrap();
+            time *= 2;
+            let used = Duration::from_nanos(profile.process_ns);
+            if used > Duration::from_millis(500) { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
+        })
+    });
+    // From the inside out.
+    let named = cpu_ns(&profile, |path| {
+        let at = |name: &str| path.iter().position(|part| part == name);
+        let (inner, outer) = (at("stacks::inner_future"), at("stacks::outer_future"));
+        inner.zip(outer).is_some_and(|(inner, outer)| inner < outer)
+    });
+    let nameless = cpu_ns(&profile, |path| path.iter().any(|part| part.contains("Profiled<")));
+    let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
+    println!("{:.2} {:.2}", share(named), share(nameless));
 }
 
 /// On the CPU for so long, however busy the machine is.
