@@ -48,9 +48,9 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "allow_hosts",
         variable: "PERF_ALLOW_HOSTS",
-        allowed: "host names or addresses, separated by commas",
+        allowed: "host names or addresses, separated by commas; * stands for any text, alone for any host",
         default: "none",
-        meaning: "names besides loopback's and the listening address by which the endpoint may be called",
+        meaning: "names by which the endpoint may be called, besides localhost, the machine's host name and every address; with * alone web pages can read the endpoint from a browser that reaches it",
     },
     Setting {
         key: "guard",

@@ -22,6 +22,7 @@ scenarios! {
     explicit_port_taken,
     second_start,
     hosts_and_tokens,
+    containers,
     sampling,
     bad_requests,
     unix_socket,
@@ -46,6 +47,11 @@ scenarios! {
 fn a_recorder_of_the_programs_own_is_reported_or_joined() {
     let output = run(ENDPOINT, "foreign_recorder", &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("metrics_handle"));
+}
+
+#[test]
+fn any_host_is_allowed_where_that_is_said() {
+    run(ENDPOINT, "any_host", &[("PERF_ALLOW_HOSTS", "*")]);
 }
 
 #[test]

@@ -104,7 +104,12 @@ impl Builder {
         self.set("allow_remote", allow.to_string())
     }
 
-    /// A further name by which the endpoint may be called, besides loopback's and the listening address.
+    /// A further name by which the endpoint may be called, besides `localhost`, the machine's host
+    /// name and every address; `*` in it stands for any text, and alone for any host.
+    ///
+    /// With `*` alone a web page can point its own name at the endpoint and read it, from every
+    /// browser that reaches the endpoint: for endpoints that no browser reaches, or together with
+    /// `guard("all")`.
     pub fn allow_host(mut self, host: impl fmt::Display) -> Self {
         let host = host.to_string();
         match self.values.iter_mut().find(|(key, _)| *key == "allow_hosts") {

@@ -56,8 +56,9 @@ pub(super) fn rules(text: &str) -> Option<Vec<Rule>> {
     text.split(',').map(|rule| rule.trim().parse().ok()).collect()
 }
 
+/// A name, in which `*` stands for any text, or an address.
 pub(super) fn host_name(text: &str) -> Option<String> {
-    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]".contains(&b));
+    let fits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:[]*".contains(&b));
     fits.then(|| text.to_ascii_lowercase())
 }
 

@@ -1,10 +1,9 @@
 //! Who may ask for what.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
@@ -37,12 +36,13 @@ pub(super) struct Access {
     pub(super) guard: Guard,
     /// Whether the Host header is checked; on a Unix socket it says nothing.
     pub(super) check_host: bool,
+    /// `PERF_ALLOW_HOSTS`: names and addresses; in one of names `*` stands for any text.
     pub(super) hosts: Vec<String>,
+    /// The machine's or container's own names.
+    pub(super) own_names: Vec<String>,
+    /// The endpoint can be reached from this machine only.
+    pub(super) is_local: bool,
 }
-
-/// The address that the client connected to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Local(pub(super) IpAddr);
 
 /// The request bore the token.
 #[derive(Clone, Copy, Debug)]
@@ -91,14 +91,18 @@ impl Access {
         }
         let host = target(request.uri(), headers)?;
         if self.check_host {
-            let Some(host) = &host else { return Err(Refusal::bad("the request has no Host header")) };
-            let local = request.extensions().get::<Local>().map(|Local(address)| *address);
-            if !self.knows(host, local) {
-                let text = format!(
-                    "host {:?} is not allowed: call this endpoint by its address or as localhost, or name the host in PERF_ALLOW_HOSTS",
-                    host.to_string(),
-                );
-                return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+            match &host {
+                Some(host) if self.knows(host) => {}
+                Some(host) => {
+                    let text = format!(
+                        "host {:?} is not allowed: call this endpoint by its address or as localhost, or name the host in PERF_ALLOW_HOSTS, where * is any",
+                        host.to_string(),
+                    );
+                    return Err(Refusal::new(StatusCode::FORBIDDEN, text));
+                }
+                // Probes of load balancers; every browser names the host.
+                None if request.version() <= Version::HTTP_10 => {}
+                None => return Err(Refusal::bad("the request has no Host header")),
             }
         }
         let is_capture = routes::is_capture(request.uri());
@@ -123,18 +127,30 @@ impl Access {
         Ok(bore_token)
     }
 
-    /// A browser on this machine that was lured to a foreign page resolves that page's name to us, but it sends the name:
-    /// so addresses of our own are fine, names only if they are known.
-    fn knows(&self, host: &Host<'_>, local: Option<IpAddr>) -> bool {
-        let is_known = |known: &String| Host::allowed(known).is_some_and(|known| known.is_named_like(host));
-        if host.name == "localhost" || self.hosts.iter().any(is_known) {
+    /// A page that rebinds its own name to this endpoint's address makes a browser send that name. So
+    /// names are allowed only if they are known, and every address: DNS does not resolve those.
+    ///
+    /// The unspecified address reaches a loopback endpoint too, and browsers do not say which page
+    /// asks for it (`foreign.rs`).
+    fn knows(&self, host: &Host<'_>) -> bool {
+        let is_known = |known: &String| match known.split_once('*') {
+            Some(_) => crate::pattern::matches(without_port(known), &host.name),
+            None => Host::allowed(known).is_some_and(|known| known.is_named_like(host)),
+        };
+        // With a dot at its end a name is the same, and looked up in no search domain.
+        let name = host.name.strip_suffix('.').unwrap_or(&host.name);
+        if name == "localhost" || self.own_names.iter().any(|own| own == name) || self.hosts.iter().any(is_known) {
             return true;
         }
-        // One listener of IPv6 may be called by addresses of IPv4, and then has those in its own
-        // spelling.
-        host.address()
-            .map(|address| address.to_canonical())
-            .is_some_and(|address| address.is_loopback() || Some(address) == local.map(|local| local.to_canonical()))
+        host.address().is_some_and(|address| !self.is_local || !address.to_canonical().is_unspecified())
+    }
+}
+
+/// Of a pattern in `PERF_ALLOW_HOSTS`: ports are not compared.
+fn without_port(pattern: &str) -> &str {
+    match pattern.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => pattern,
     }
 }
 
@@ -175,37 +191,70 @@ mod tests {
     fn access(hosts: &[&str], guard: Guard) -> Access {
         let config = crate::config::Builder::default().token("0123456789abcdef").resolve(|_| None).unwrap();
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
-        Access { token: Token::of(&config).unwrap(), guarded: false, guard, check_host: true, hosts }
+        let own_names = vec!["web-7.shop.example".to_owned(), "web-7".to_owned()];
+        let token = Token::of(&config).unwrap();
+        Access { token, guarded: false, guard, check_host: true, hosts, own_names, is_local: true }
     }
 
     #[test]
     fn foreign_names_are_not_known() {
-        let access = access(&["pod-1.svc", "10.0.0.7:9464", "fd00::7", "[fd00::8]:9464"], Guard::Off);
-        let local = Some("192.0.2.1".parse().unwrap());
+        let access = access(&["pod-1.svc", "10.0.0.7:9464", "fd00::7", "*.shop.svc:9464"], Guard::Off);
         for known in [
             "localhost",
             "LOCALHOST:9464",
+            "localhost.",
             "127.0.0.1:9464",
             "127.8.8.8",
             "[::1]:80",
             "[::ffff:127.0.0.1]:80",
-            "[::ffff:192.0.2.1]",
-            "192.0.2.1",
             "192.0.2.1:9464",
+            "203.0.113.9",
+            "[2001:db8::1]:9464",
+            "[::ffff:192.0.2.1]",
             "pod-1.svc:9464",
-            "10.0.0.7",
-            "[fd00::7]:9464",
-            "[fd00:0::7]",
-            "[fd00::8]:1",
+            "cart.shop.svc",
+            "cart.shop.svc:80",
+            "web-7",
+            "WEB-7:9464",
+            "web-7.shop.example",
+            "web-7.shop.example.",
         ] {
-            assert!(access.knows(&Host::parse(known).unwrap(), local), "{known}");
-            let mapped = Some("::ffff:192.0.2.1".parse().unwrap());
-            assert!(access.knows(&Host::parse(known).unwrap(), mapped), "{known}");
+            assert!(access.knows(&Host::parse(known).unwrap()), "{known}");
         }
-        for foreign in
-            ["evil.example", "evil.example:9464", "localhost.evil.example", "192.0.2.2", "127.0.0.1.evil.example"]
-        {
-            assert!(!access.knows(&Host::parse(foreign).unwrap(), local), "{foreign}");
+        for foreign in [
+            "evil.example",
+            "evil.example:9464",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "192.0.2",
+            "0x7f000001",
+            "web-7.evil.example",
+            "web-70",
+            "example",
+            "cart.shop.svc.evil.example",
+            "shop.svc",
+            "0.0.0.0",
+            "[::]:9464",
+            "[::ffff:0.0.0.0]",
+        ] {
+            assert!(!access.knows(&Host::parse(foreign).unwrap()), "{foreign}");
+        }
+        let remote = Access { is_local: false, ..access };
+        assert!(["0.0.0.0:9464", "[::]"].iter().all(|host| remote.knows(&Host::parse(host).unwrap())));
+        let open = Access { is_local: true, hosts: vec!["*".into()], ..remote };
+        assert!(["evil.example", "[::]"].iter().all(|host| open.knows(&Host::parse(host).unwrap())));
+        // Any host is not any page.
+        let origin = [("host", "localhost:9464"), ("origin", "http://evil.example")];
+        assert_eq!(status(&open, "GET", "/metrics", &origin), 403);
+    }
+
+    #[test]
+    fn old_probes_name_no_host() {
+        let access = access(&[], Guard::Off);
+        for (version, allowed) in [(Version::HTTP_09, true), (Version::HTTP_10, true), (Version::HTTP_11, false)] {
+            let request = Request::builder().version(version).uri("/healthz");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            assert_eq!(access.decide(&request).is_ok(), allowed, "{version:?}");
         }
     }
 

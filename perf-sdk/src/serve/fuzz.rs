@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::extract::Request;
 use axum::middleware;
 
-use super::access::{self, Access, Local};
+use super::access::{self, Access};
 use super::connections::Connections;
 use super::routes;
 use super::server::connection;
@@ -31,6 +31,8 @@ pub(crate) fn requests(bytes: &[u8], time: Duration) {
         guard: config.guard,
         check_host: true,
         hosts: vec!["pod-1.svc".into()],
+        own_names: vec!["pod-1".into()],
+        is_local: true,
         token: Token::of(&config).expect("a token that is given"),
     });
     let routes = routes::routes()
@@ -43,10 +45,9 @@ pub(crate) fn requests(bytes: &[u8], time: Duration) {
     RUNTIME.with(|runtime| {
         runtime.block_on(async move {
             let server = tokio::net::UnixStream::from_std(server).expect("a runtime with sockets");
-            let local = Some(Local(std::net::Ipv4Addr::LOCALHOST.into()));
             let connections = Connections::new(1);
             let seat = Arc::new(connections.seat().await);
-            let _ = tokio::time::timeout(time, connection(server, routes, local, seat)).await;
+            let _ = tokio::time::timeout(time, connection(server, routes, seat)).await;
         });
     });
 }

@@ -9,6 +9,7 @@ mod foreign;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
 mod host;
+mod host_name;
 mod html;
 mod kept;
 mod leaks_page;

@@ -22,8 +22,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-use super::access::{self, Access, Local};
+use super::access::{self, Access};
 use super::connections::{Answering, Connections, Seat};
+use super::host_name;
 use super::progress::Progress;
 use super::reply::Refusal;
 use super::routes;
@@ -87,6 +88,8 @@ impl Server {
             guard: config.guard,
             check_host: !matches!(config.listen, Listen::Unix(_)),
             hosts: config.allow_hosts.clone(),
+            own_names: host_name::own(),
+            is_local: bound.is_none_or(|address| address.ip().is_loopback()),
             token,
         });
         let address = Arc::new(Mutex::new(bound));
@@ -263,8 +266,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
     loop {
         match accept(|cx| listener.poll_accept(cx)).await {
             Ok((stream, _)) => {
-                let local = stream.local_addr().ok().map(|address| Local(address.ip()));
-                admit(&connections, stream, routes.clone(), local).await;
+                admit(&connections, stream, routes.clone()).await;
             }
             Err(error) => not_accepted(&error, &connections).await,
         }
@@ -288,7 +290,7 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFil
     let connections = Connections::new(MAX_CONNECTIONS);
     loop {
         match accept(|cx| listener.poll_accept(cx)).await {
-            Ok((stream, _)) => admit(&connections, stream, routes.clone(), None).await,
+            Ok((stream, _)) => admit(&connections, stream, routes.clone()).await,
             Err(error) => not_accepted(&error, &connections).await,
         }
     }
@@ -318,10 +320,9 @@ async fn admit(
     connections: &Arc<Connections>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     routes: Router,
-    local: Option<Local>,
 ) {
     let seat = Arc::new(connections.seat().await);
-    let task = tokio::spawn(connection(stream, routes, local, Arc::clone(&seat)));
+    let task = tokio::spawn(connection(stream, routes, Arc::clone(&seat)));
     seat.is_served_by(task.abort_handle());
     // It is looked at before the next one comes: who has a request already shall not lose the place
     // as one who waits.
@@ -331,15 +332,11 @@ async fn admit(
 pub(super) async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     routes: Router,
-    local: Option<Local>,
     seat: Arc<Seat>,
 ) {
     let stream = Progress::new(stream, Some(Arc::clone(&seat)));
-    let routes = routes.layer(middleware::from_fn(move |mut request: Request, next: Next| {
+    let routes = routes.layer(middleware::from_fn(move |request: Request, next: Next| {
         let answering = seat.begins_answer();
-        if let Some(local) = local {
-            request.extensions_mut().insert(local);
-        }
         async move {
             let response = next.run(request).await;
             let Some(held) = Held::of(&HELD, response.body().size_hint().exact().unwrap_or(0)) else {

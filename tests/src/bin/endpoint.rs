@@ -24,6 +24,8 @@ fn main() {
         ("second_start", second_start),
         ("wrong_settings", wrong_settings),
         ("hosts_and_tokens", hosts_and_tokens),
+        ("containers", containers),
+        ("any_host", any_host),
         ("bad_requests", bad_requests),
         ("unix_socket", unix_socket),
         ("captures", captures),
@@ -335,7 +337,7 @@ fn hosts_and_tokens() {
         "{}",
         refused.text()
     );
-    let no_host = http::request(address, "GET /healthz HTTP/1.0\r\n\r\n");
+    let no_host = http::request(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert_eq!(no_host.status, 400);
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
         assert_eq!(ask(method, "localhost", "").status, 401, "{method}");
@@ -357,6 +359,57 @@ fn hosts_and_tokens() {
 
     let error = perf_sdk::builder().listen("0.0.0.0:0").start().expect_err("unprotected").to_string();
     assert!(error.contains("PERF_TOKEN") && error.contains("PERF_ALLOW_REMOTE"), "{error}");
+}
+
+/// A request with `host`, which is written to this machine's own address.
+fn as_host(port: u16, host: &str, more: &str) -> http::Answer {
+    let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
+    http::request(SocketAddr::from(([127, 0, 0, 1], port)), &request)
+}
+
+fn own_host_name() -> String {
+    fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name").trim().to_owned()
+}
+
+/// A container's endpoint is called by the pod's address, by the address of a forwarder, and by the
+/// container's name.
+fn containers() {
+    let token = "a-token-of-some-length";
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    let start = |builder: perf_sdk::Builder| builder.report(false).start().expect("a start");
+    let own = own_host_name();
+    for (builder, more) in [
+        (perf_sdk::builder().listen("0.0.0.0:0").token(token), bearer.as_str()),
+        (perf_sdk::builder().listen("0.0.0.0:0").allow_remote(true), ""),
+        (perf_sdk::builder().listen("127.0.0.1:0").allow_host("*.shop.svc"), ""),
+    ] {
+        let handle = start(builder);
+        let port = handle.address().expect("an address").port();
+        for host in ["10.244.3.17:9464", "[fd00::17]:9464", "203.0.113.9", &own, &own.to_uppercase(), "localhost."] {
+            let answer = as_host(port, host, more);
+            assert_eq!(answer.status, 200, "{host}: {}", answer.text());
+        }
+        for host in ["cart.shop.svc.cluster.local:9464", "evil.example", &format!("{own}.evil.example")] {
+            let refused = as_host(port, host, more);
+            assert_eq!(refused.status, 403, "{host}");
+            assert!(refused.text().contains("PERF_ALLOW_HOSTS"), "{}", refused.text());
+        }
+        let is_named = handle.address().is_some_and(|address| address.ip().is_loopback());
+        assert_eq!(as_host(port, "cart.shop.svc:9464", more).status, if is_named { 200 } else { 403 });
+        // From a page, on loopback, nobody can tell who asks by this one.
+        assert_eq!(as_host(port, "0.0.0.0", more).status, if is_named { 403 } else { 200 });
+        drop(handle);
+    }
+}
+
+/// With `PERF_ALLOW_HOSTS=*`.
+fn any_host() {
+    let (_handle, address) = started();
+    for host in ["cart.shop.svc.cluster.local:9464", "evil.example", "0.0.0.0"] {
+        assert_eq!(as_host(address.port(), host, "").status, 200, "{host}");
+    }
+    let page = as_host(address.port(), "cart.shop.svc:9464", "Origin: http://evil.example\r\n");
+    assert_eq!(page.status, 403, "any host is not any page");
 }
 
 fn bad_requests() {
