@@ -23,6 +23,8 @@ scenarios! {
     second_start,
     hosts_and_tokens,
     containers,
+    text_as_go_has_it,
+    routes_of_go,
     sampling,
     bad_requests,
     unix_socket,

@@ -111,7 +111,9 @@ impl Access {
         let offered = header_text(headers, header::AUTHORIZATION)?.and_then(bearer);
         let bore_token = offered.is_some_and(|offered| self.token.matches(offered));
         let is_guarded = self.guarded || self.guard == Guard::All || (self.guard == Guard::Captures && is_capture);
-        if !bore_token && (is_guarded || is_change(request.method())) {
+        // What changes nothing, whatever the method, is refused where it goes.
+        let is_change = is_change(request.method()) && !routes::only_reads(request.uri());
+        if !bore_token && (is_guarded || is_change) {
             if let Some(why) = self.token.missing() {
                 let text = format!(
                     "nothing can be changed here, since {why}; set PERF_TOKEN, or PERF_TOKEN_FILE to a file that \
@@ -377,6 +379,10 @@ mod tests {
 
     #[test]
     fn what_is_guarded_asks_for_the_token() {
+        let open = access(&[], Guard::Off);
+        for uri in ["/api/v1/heap", "/api/v1/recording?state=off", "/nowhere", "/metrics/", "//metrics", "/%6detrics"] {
+            assert_eq!(status(&open, "POST", uri, &[("host", "localhost")]), 401, "{uri}");
+        }
         for (guard, read, capture) in [(Guard::Off, 200, 200), (Guard::Captures, 200, 401), (Guard::All, 401, 401)] {
             let access = access(&[], guard);
             let host = ("host", "localhost");
@@ -398,7 +404,7 @@ mod tests {
                         200
                     );
                 }
-                assert_eq!(status(&access, "POST", uri, &[host]), 401);
+                assert_eq!(status(&access, "POST", uri, &[host]), expected, "it is refused as no method of this route");
             }
         }
     }

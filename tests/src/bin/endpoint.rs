@@ -26,6 +26,8 @@ fn main() {
         ("hosts_and_tokens", hosts_and_tokens),
         ("containers", containers),
         ("any_host", any_host),
+        ("text_as_go_has_it", text_as_go_has_it),
+        ("routes_of_go", routes_of_go),
         ("bad_requests", bad_requests),
         ("unix_socket", unix_socket),
         ("captures", captures),
@@ -162,7 +164,7 @@ fn heap_profiles() {
         assert_eq!(answer.body[..2], [0x1f, 0x8b], "gzip");
     }
     for (route, part) in
-        [("/debug/pprof/heap?debug=1", "allowed: 0"), ("/debug/pprof/allocs?second=1", "seconds, gc, debug")]
+        [("/debug/pprof/heap?debug=-1", "allowed: 0"), ("/debug/pprof/allocs?second=1", "seconds, gc, debug")]
     {
         let answer = get(address, route);
         assert_eq!((answer.status, answer.header("x-go-pprof")), (400, Some("1")), "{route}");
@@ -339,9 +341,17 @@ fn hosts_and_tokens() {
     );
     let no_host = http::request(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert_eq!(no_host.status, 400);
+    let change = |method: &str, more: &str| {
+        let head = format!("{method} /api/v1/heap HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        http::request(address, &format!("{head}{more}\r\n"))
+    };
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        assert_eq!(ask(method, "localhost", "").status, 401, "{method}");
-        assert_eq!(ask(method, "localhost", "Authorization: Bearer wrong-token-of-length\r\n").status, 401);
+        assert_eq!(change(method, "").status, 401, "{method}");
+        assert_eq!(change(method, "Authorization: Bearer wrong-token-of-length\r\n").status, 401);
+        let allowed = change(method, &format!("Authorization: Bearer {token}\r\n")).status;
+        assert_eq!(allowed, if method == "POST" { 400 } else { 405 }, "{method}");
+        // Nothing can be changed there, with a token or without.
+        assert_eq!(ask(method, "localhost", "").status, 405, "{method}");
         assert_eq!(ask(method, "localhost", &format!("Authorization: Bearer {token}\r\n")).status, 405);
     }
     drop(handle);
@@ -410,6 +420,148 @@ fn any_host() {
     }
     let page = as_host(address.port(), "cart.shop.svc:9464", "Origin: http://evil.example\r\n");
     assert_eq!(page.status, 403, "any host is not any page");
+}
+
+/// What `?debug=1` has on the routes of Go's `net/http/pprof`, and that Go's own reader takes it.
+fn text_as_go_has_it() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().expect("a start");
+    let address = handle.address().expect("an address");
+    drop(std::hint::black_box(vec![1_u8; 64 << 20]));
+    let held: Vec<Vec<u8>> = perf_sdk::measure("keeper", || (0..100).map(|_| vec![1_u8; 64 << 10]).collect());
+    let lock = std::sync::Arc::new(perf_sdk::sync::Mutex::new(0));
+    perf_sdk::measure("holder", || {
+        let locked = lock.lock().expect("no panic");
+        let other = std::sync::Arc::clone(&lock);
+        let waits = thread::spawn(move || perf_sdk::measure("waiter", || *other.lock().expect("no panic") += 1));
+        until("the other one to wait", || {
+            handle.snapshot().functions.iter().any(|f| f.name == "waiter" && f.running > 0)
+        });
+        thread::sleep(Duration::from_millis(20));
+        drop(locked);
+        waits.join().expect("no panic");
+    });
+    let go = perf_sdk_tests::has("go", &["tool", "pprof", "-h"], "install Debian's golang-go");
+    perf_sdk::measure("running", || {
+        let ends = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                perf_sdk::measure("busy", || {
+                    while !ends.load(Relaxed) {
+                        perf_sdk_tests::burn(Duration::from_millis(1));
+                    }
+                });
+            });
+            let end = End(&ends);
+            for (route, begins, parts, type_shown) in [
+                ("heap", "heap profile: ", &["keeper", "\n#\t0x", "endpoint.rs:"][..], "inuse_space"),
+                ("allocs", "heap profile: ", &["keeper"], "alloc_space"),
+                ("mutex", "--- mutex:\ncycles/second=1000000000\nsampling period=1\n", &["holder"], "delay"),
+                ("block", "--- contention:\ncycles/second=1000000000\n", &["waiter"], "delay"),
+                ("goroutine", "goroutine profile: total ", &["1 @ 0x", "running", "busy"], "goroutine"),
+                ("profile", "cpu profile: total ", &["endpoint.rs:", "busy"], "cpu"),
+            ] {
+                let window = if route == "profile" { "&seconds=1" } else { "" };
+                for debug in [1, 2] {
+                    let target = format!("/debug/pprof/{route}?debug={debug}{window}");
+                    let answer = eventually(|| {
+                        let answer = get(address, &target);
+                        let text = answer.text();
+                        assert_eq!(answer.status, 200, "{target}: {text}");
+                        if parts.iter().all(|part| text.contains(part)) { Ok(answer) } else { Err(text) }
+                    });
+                    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{target}");
+                    assert_eq!(answer.header("content-disposition"), None, "a browser shows it");
+                    assert!(answer.text().starts_with(begins), "{target}: {}", answer.text());
+                }
+                if go {
+                    // It reads addresses only, and asks for their names by POST.
+                    let url = format!("http://{address}/debug/pprof/{route}?debug=1{window}");
+                    let top = std::process::Command::new("go")
+                        .args(["tool", "pprof", "-top", "-cum", "-nodefraction=0", "-symbolize=remote"])
+                        .args([&format!("-sample_index={type_shown}"), &url])
+                        .output()
+                        .expect("it is there");
+                    let said = String::from_utf8_lossy(&top.stdout).into_owned();
+                    let complained = String::from_utf8_lossy(&top.stderr).into_owned();
+                    assert!(top.status.success(), "{route}: {said}\n{complained}");
+                    let name = match route {
+                        "heap" | "allocs" => "text_as_go_has_it",
+                        "profile" => "burn",
+                        "mutex" => "holder",
+                        "block" => "waiter",
+                        _ => "running",
+                    };
+                    assert!(said.contains(name), "{route}: {said}\n{complained}");
+                    if route == "heap" {
+                        // 6.25 MiB are held.
+                        let total = said.split("of ").nth(1).and_then(|rest| rest.split("MB total").next());
+                        let total: f64 =
+                            total.and_then(|mb| mb.trim().parse().ok()).unwrap_or_else(|| panic!("{said}"));
+                        assert!((5.5..9.0).contains(&total), "{said}");
+                    }
+                }
+            }
+            drop(end);
+        });
+    });
+    for (target, parts) in [
+        ("/debug/pprof/heap?debug=x", &["debug", "\"x\"", "0, 1, 2"][..]),
+        ("/debug/pprof/scopes?debug=1", &["debug", "\"1\"", "allowed: 0", "/folded"]),
+        ("/debug/fgprof?debug=1", &["debug", "\"1\"", "allowed: 0", "format=folded"]),
+    ] {
+        let answer = get(address, target);
+        assert_eq!((answer.status, answer.header("x-go-pprof")), (400, Some("1")), "{target}");
+        assert!(parts.iter().all(|part| answer.text().contains(part)), "{target}: {}", answer.text());
+    }
+    drop(held);
+}
+
+/// What Go's server has besides profiles, and what there is instead.
+fn routes_of_go() {
+    let (_handle, address) = started();
+    work();
+    let moved = get(address, "/debug/pprof?debug=1");
+    assert_eq!((moved.status, moved.header("location")), (301, Some("/debug/pprof/?debug=1")));
+    for (route, instead) in [("threadcreate", "/debug/pprof/goroutine"), ("trace?seconds=1", "/debug/fgprof")] {
+        let answer = get(address, &format!("/debug/pprof/{route}"));
+        assert_eq!((answer.status, answer.header("x-go-pprof")), (501, Some("1")), "{route}: {}", answer.text());
+        assert!(answer.text().contains(instead), "{route}: {}", answer.text());
+    }
+    let probe = http::request(address, "GET /healthz HTTP/1.0\r\n\r\n");
+    assert_eq!((probe.status, probe.text().as_str()), (200, "ok\n"));
+    let probe = http::request(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert_eq!(probe.status, 400, "HTTP/1.1 names a host");
+    let ask = |method: &str, target: &str, body: &str| {
+        let length = body.len();
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        http::request(address, &format!("{head}Content-Length: {length}\r\n\r\n{body}"))
+    };
+    for (method, target, allowed) in [
+        ("POST", "/metrics", "GET, HEAD"),
+        ("PUT", "/", "GET, HEAD"),
+        ("DELETE", "/debug/pprof/heap", "GET, HEAD"),
+        ("PUT", "/debug/pprof/symbol", "GET, HEAD, POST"),
+        ("GET", "/api/v1/heap", "POST"),
+    ] {
+        let answer = ask(method, target, "");
+        assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{target}: {}", answer.text());
+        let sentence = format!("{method} is not allowed at {target}; allowed: {allowed}\n");
+        assert_eq!(answer.text(), sentence);
+    }
+    // What changes something needs the token, before anything else is said about it.
+    assert_eq!(ask("POST", "/api/v1/heap?sample=off", "").status, 401);
+    assert_eq!(ask("POST", "/nowhere", "").status, 401);
+    let address_of_code = format!("{:#x}", work as fn() as usize + 1);
+    for answer in [
+        ask("POST", "/debug/pprof/symbol", &format!("0x1+{address_of_code}")),
+        get(address, &format!("/debug/pprof/symbol?0x1+{address_of_code}")),
+    ] {
+        let text = answer.text();
+        assert!(answer.status == 200 && text.starts_with("num_symbols: 1\n") && text.contains("work"), "{text}");
+    }
+    // It is told before it is sent.
+    let head = format!("POST /debug/pprof/symbol HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    assert_eq!(http::request(address, &format!("{head}Content-Length: 300000\r\n\r\n0x1")).status, 413);
 }
 
 fn bad_requests() {

@@ -221,8 +221,8 @@ mod code {
     }
 }
 
-/// The same for the same name, in every process. FNV-1a (Fowler, Noll and Vo), 64 bits.
-fn address(name: &str) -> u64 {
+/// Where a scope lies that has no namesake. The same for the same name, in every process. FNV-1a (Fowler, Noll and Vo), 64 bits.
+pub(super) fn address(name: &str) -> u64 {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));

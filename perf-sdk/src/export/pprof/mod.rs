@@ -13,6 +13,8 @@ mod labels;
 mod locks;
 mod running;
 mod scopes;
+#[cfg(feature = "serve")]
+mod text;
 #[cfg(feature = "stacks")]
 mod wall;
 mod wire;
@@ -27,6 +29,10 @@ pub(crate) use heap::{Allocated, write_heap_window};
 pub use heap::{Opens, write_heap};
 pub use locks::{write_block, write_mutex};
 pub use running::write_running;
+#[cfg(feature = "serve")]
+pub(crate) use scopes::names_of_scopes;
 pub use scopes::write_scopes;
+#[cfg(feature = "serve")]
+pub(crate) use text::{Listing, write_text};
 #[cfg(feature = "stacks")]
 pub use wall::write_wall;

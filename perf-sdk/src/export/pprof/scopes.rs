@@ -1,8 +1,16 @@
 //! The exact call tree as a profile.
 
+#[cfg(feature = "serve")]
+use std::collections::HashSet;
 use std::io::{self, Write};
 
+#[cfg(feature = "serve")]
+use super::super::stacks::full_name;
+#[cfg(feature = "serve")]
+use super::builder::address;
 use super::builder::{Builder, Header, Scope};
+#[cfg(feature = "serve")]
+use crate::snapshot::LockContention;
 use crate::snapshot::{ROOT, Snapshot};
 
 /// Writes the exact call tree as a profile of six values, each of a function without those that it calls: finished calls, wall time, CPU time, wall time not
@@ -58,6 +66,16 @@ pub fn write_scopes(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> 
         comments: vec!["frames are profiled scopes, recorded and not sampled from stacks".to_owned()],
     };
     profile.write(&header, to)
+}
+
+/// The names of those of `addresses` at which profiles have profiled functions or locks.
+#[cfg(feature = "serve")]
+pub(crate) fn names_of_scopes(snapshot: &Snapshot, addresses: &[u64]) -> Vec<(u64, String)> {
+    let wanted: HashSet<u64> = addresses.iter().copied().collect();
+    let functions = snapshot.functions.iter().map(full_name);
+    let locks = snapshot.locks.holders.iter().chain(&snapshot.locks.waiters).map(LockContention::lock_name);
+    let placed = functions.chain(locks).map(|name| (address(&name), name));
+    placed.filter(|(address, _)| wanted.contains(address)).collect()
 }
 
 #[cfg(test)]

@@ -36,10 +36,14 @@ enum Cost {
     Capture,
 }
 
+/// Names of addresses, which are more than a query holds: they may be posted.
+const SYMBOL: &str = "/debug/pprof/symbol";
+
 /// What is served where, and what it costs.
 fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     use Cost::Fold;
-    vec![
+    #[cfg_attr(not(any(feature = "heap", feature = "stacks")), allow(unused_mut))]
+    let mut table: Vec<(&'static str, MethodRouter, Cost)> = vec![
         ("/", get(index::page), Fold),
         ("/metrics", get(metrics::metrics), Fold),
         #[cfg(feature = "svg")]
@@ -51,6 +55,8 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/leaks", get(leaks::leaks), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        ("/debug/pprof", get(pprof::moved), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/block", get(pprof::block), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
@@ -65,8 +71,8 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/debug/fgprof", get(pprof::wall), Cost::Capture),
         #[cfg(feature = "stacks")]
         ("/debug/pprof/profile", get(pprof::profile), Cost::Capture),
-        #[cfg(feature = "stacks")]
-        ("/debug/pprof/symbol", get(pprof::symbol), Cost::Capture),
+        #[cfg(any(feature = "heap", feature = "stacks"))]
+        (SYMBOL, get(pprof::symbol).post(pprof::symbol_posted), Cost::Capture),
         // Names of the stacks' addresses are looked up.
         #[cfg(feature = "heap")]
         ("/debug/pprof/heap", get(pprof::heap), Cost::Capture),
@@ -77,7 +83,17 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/healthz", get(healthz::ok), Fold),
         ("/assets/style.css", get(assets::style), Fold),
         ("/assets/sort.js", get(assets::sort), Fold),
-    ]
+    ];
+    #[cfg(any(feature = "heap", feature = "stacks"))]
+    table.extend(pprof::MISSING_PATHS.iter().map(|path| (*path, get(pprof::missing), Fold)));
+    table
+}
+
+/// Whether nothing is changed there, whatever the method.
+pub(super) fn only_reads(uri: &Uri) -> bool {
+    static PATHS: LazyLock<Vec<&'static str>> =
+        LazyLock::new(|| table().into_iter().map(|(path, _, _)| path).collect());
+    PATHS.contains(&uri.path())
 }
 
 /// Whether a request takes time or changes how the process runs.
@@ -112,11 +128,15 @@ pub fn router() -> Router {
 
 /// All routes that only read.
 pub(super) fn routes() -> Router {
-    table()
-        .into_iter()
-        .fold(Router::new(), |router, (path, method, _)| router.route(path, method.fallback(not_allowed)))
-        .fallback(not_found)
-        .layer(middleware::from_fn(no_foreign_captures))
+    let mount = |router: Router, (path, methods, _): (&'static str, MethodRouter, Cost)| {
+        router.route(path, refusing(methods, if path == SYMBOL { "GET, HEAD, POST" } else { "GET, HEAD" }))
+    };
+    table().into_iter().fold(Router::new(), mount).fallback(not_found).layer(middleware::from_fn(no_foreign_captures))
+}
+
+/// With an answer to all other methods.
+fn refusing(methods: MethodRouter, allowed: &'static str) -> MethodRouter {
+    methods.fallback(move |method: Method, OriginalUri(uri): OriginalUri| not_allowed(allowed, method, uri))
 }
 
 async fn no_foreign_captures(request: Request, next: Next) -> Response {
@@ -131,23 +151,23 @@ async fn no_foreign_captures(request: Request, next: Next) -> Response {
 /// Routes that change something: on our own endpoint only, where the token is checked.
 pub(super) fn changes() -> Router {
     Router::new()
-        .route("/api/v1/sampling", post(sampling::set).fallback(sampling::not_allowed))
-        .route("/api/v1/heap", post(sampling::heap).fallback(sampling::not_allowed))
-        .route("/api/v1/recording", post(sampling::switch).fallback(sampling::not_allowed))
+        .route("/api/v1/sampling", refusing(post(sampling::set), "POST"))
+        .route("/api/v1/heap", refusing(post(sampling::heap), "POST"))
+        .route("/api/v1/recording", refusing(post(sampling::switch), "POST"))
 }
 
 async fn not_found(uri: Uri) -> Refusal {
-    let paths: Vec<&str> =
-        table().iter().map(|(path, _, _)| *path).filter(|path| !path.starts_with("/assets/")).collect();
+    #[cfg(any(feature = "heap", feature = "stacks"))]
+    let is_there = |path: &&str| !path.starts_with("/assets/") && !pprof::MISSING_PATHS.contains(path);
+    #[cfg(not(any(feature = "heap", feature = "stacks")))]
+    let is_there = |path: &&str| !path.starts_with("/assets/");
+    let paths: Vec<&str> = table().iter().map(|(path, _, _)| *path).filter(is_there).collect();
     Refusal::new(StatusCode::NOT_FOUND, format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
 }
 
-async fn not_allowed(method: Method, OriginalUri(uri): OriginalUri) -> Response {
-    let mut response = Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        format!("{method} is not allowed at {}; allowed: GET, HEAD", uri.path()),
-    )
-    .into_response();
-    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static("GET, HEAD"));
+async fn not_allowed(allowed: &'static str, method: Method, uri: Uri) -> Response {
+    let text = format!("{method} is not allowed at {}; allowed: {allowed}", uri.path());
+    let mut response = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text).into_response();
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allowed));
     response
 }

@@ -3,13 +3,14 @@
 use std::io;
 
 use axum::Extension;
-use axum::http::{HeaderValue, Uri, header};
+use axum::body::{self, Body, HttpBody as _};
+use axum::extract::OriginalUri;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
-use crate::export::pprof;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Opens;
-#[cfg(feature = "stacks")]
+use crate::export::pprof::{self, Listing};
 use crate::export::safe;
 #[cfg(feature = "stacks")]
 use crate::export::{WallWeight, folded};
@@ -44,6 +45,64 @@ const PROFILES: &[(&str, &str, bool)] = &[
     ("cmdline", "how the program was started; its arguments with the token", false),
 ];
 
+/// What there is as text too.
+const HAVE_TEXT: [&str; 6] = ["profile", "heap", "allocs", "mutex", "block", "goroutine"];
+
+/// What Go has and this cannot have, and what is there instead.
+const MISSING: &[(&str, &str)] = &[
+    (
+        "threadcreate",
+        "there is no profile of what created threads: nothing sees them being created; /debug/pprof/goroutine has \
+         what runs, /metrics the number of threads",
+    ),
+    (
+        "trace",
+        "there is no execution trace: it is one of Go's scheduler, which is not here; /debug/fgprof has what threads \
+         run and wait in, /flamegraph?weight=offcpu what profiled functions wait in",
+    ),
+    #[cfg(not(feature = "heap"))]
+    ("heap", "there is no heap profile: the program is built without the feature heap of perf-sdk"),
+    #[cfg(not(feature = "heap"))]
+    ("allocs", "there is no profile of allocations: the program is built without the feature heap of perf-sdk"),
+    #[cfg(not(feature = "stacks"))]
+    (
+        "profile",
+        "there is no CPU profile: the program is built without the feature stacks of perf-sdk; /debug/pprof/scopes \
+         has the CPU time of profiled functions",
+    ),
+];
+
+/// Paths of [`MISSING`].
+pub(super) const MISSING_PATHS: &[&str] = &[
+    "/debug/pprof/threadcreate",
+    "/debug/pprof/trace",
+    #[cfg(not(feature = "heap"))]
+    "/debug/pprof/heap",
+    #[cfg(not(feature = "heap"))]
+    "/debug/pprof/allocs",
+    #[cfg(not(feature = "stacks"))]
+    "/debug/pprof/profile",
+];
+
+/// What is not there, and why.
+pub(super) async fn missing(uri: Uri) -> Response {
+    let name = uri.path().rsplit('/').next().unwrap_or_default();
+    let why = MISSING.iter().find(|(known, _)| *known == name).map_or("there is no such profile", |(_, why)| why);
+    refuse(Refusal::new(StatusCode::NOT_IMPLEMENTED, why))
+}
+
+/// `/debug/pprof`: relative links need the slash at its end.
+pub(super) async fn moved(OriginalUri(uri): OriginalUri) -> Response {
+    let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
+    let to = format!("/{}/{query}", uri.path().trim_start_matches('/'));
+    let location = HeaderValue::from_str(&to);
+    let mut response = Refusal::new(StatusCode::MOVED_PERMANENTLY, format!("it is at {to}")).into_response();
+    if let Ok(location) = location {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
 /// What there is, with how to look at it.
 pub(super) async fn index() -> Response {
     let mut page = html::begin("perf-sdk: profiles", Some("../.."));
@@ -54,6 +113,9 @@ pub(super) async fn index() -> Response {
         page.push_str(&format!("<tr><td><a href=\"{path}\">{name}</a></td><td class=\"words\">{what}"));
         if *has_window {
             page.push_str(&format!("; <a href=\"{path}?seconds=30\">of the next 30 s</a>"));
+        }
+        if HAVE_TEXT.contains(name) {
+            page.push_str(&format!("; <a href=\"{path}?debug=1\">as text</a>"));
         }
         page.push_str("</td></tr>");
     }
@@ -73,22 +135,26 @@ pub(super) async fn allocs(uri: Uri) -> Response {
 
 /// Threads and tasks.
 pub(super) async fn goroutine(uri: Uri) -> Response {
-    answer("goroutine", of_snapshot(&uri, pprof::write_running).await)
+    answer("goroutine", of_snapshot(&uri, Listing::Count { name: "goroutine" }, pprof::write_running).await)
 }
 
 /// Who held locks that others waited for.
 pub(super) async fn mutex(uri: Uri) -> Response {
-    answer("mutex", of_snapshot(&uri, pprof::write_mutex).await)
+    answer("mutex", of_snapshot(&uri, Listing::Contention { name: "mutex" }, pprof::write_mutex).await)
 }
 
 /// Who waited for locks.
 pub(super) async fn block(uri: Uri) -> Response {
-    answer("block", of_snapshot(&uri, pprof::write_block).await)
+    answer("block", of_snapshot(&uri, Listing::Contention { name: "contention" }, pprof::write_block).await)
 }
 
 /// The exact call tree.
 pub(super) async fn scopes(uri: Uri) -> Response {
-    answer("scopes", of_snapshot(&uri, pprof::write_scopes).await)
+    let result = async {
+        let snapshot = parse(&uri, &[], Text::Elsewhere("/folded has text"))?.0.snapshot().await?;
+        reply::written(BINARY, snapshot, pprof::write_scopes).await
+    };
+    answer("scopes", result.await)
 }
 
 /// Sampled stacks of the next 30 seconds, or as many as the request says.
@@ -106,7 +172,8 @@ pub(super) async fn wall(uri: Uri) -> Response {
 /// The command line, its arguments separated by null bytes: they may hold secrets, so all but the
 /// program's name are for those who bear the token.
 pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) -> Response {
-    let result = parse(&uri, &[]).map(|_| {
+    // It is text whatever is asked for.
+    let result = parse(&uri, &[], Text::Always).map(|_| {
         let most = if bore_token.is_some() { usize::MAX } else { 1 };
         let arguments: Vec<String> =
             std::env::args_os().take(most).map(|argument| argument.to_string_lossy().into_owned()).collect();
@@ -115,55 +182,123 @@ pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) 
     result.unwrap_or_else(refuse)
 }
 
-/// Functions at addresses, `0x…+0x…`.
-#[cfg(feature = "stacks")]
+/// Most addresses of one request for names, and most bytes of it.
+const MOST_ADDRESSES: usize = 10_000;
+const MOST_BYTES: usize = 20 * MOST_ADDRESSES;
+
+/// Functions at the addresses of the query, `0x…+0x…`.
 pub(super) async fn symbol(uri: Uri) -> Response {
-    const MOST: usize = 10_000;
-    let addresses: Vec<u64> = uri
-        .query()
-        .unwrap_or_default()
-        .split('+')
-        .filter_map(|text| u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok())
-        .take(MOST)
-        .collect();
-    let result = reply::long_work(move || {
-        // What Go says that has symbols.
-        let mut text = "num_symbols: 1\n".to_owned();
-        for (address, name) in crate::snapshot::names_of(&addresses) {
-            text.push_str(&format!("{address:#x} {}\n", safe::line(&name)));
+    names(uri.query().unwrap_or_default()).await.unwrap_or_else(refuse)
+}
+
+/// Functions at the addresses of the body: so `go tool pprof` asks.
+pub(super) async fn symbol_posted(body: Body) -> Response {
+    let result = async {
+        let too_large = || {
+            let text = format!("the addresses are more than {MOST_BYTES} bytes; allowed: {MOST_ADDRESSES} addresses");
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+        };
+        if body.size_hint().lower() > MOST_BYTES as u64 {
+            return Err(too_large());
         }
-        Ok(reply::ok("text/plain; charset=utf-8", text))
-    });
+        let bytes = body::to_bytes(body, MOST_BYTES).await.map_err(|_| too_large())?;
+        names(&String::from_utf8_lossy(&bytes)).await
+    };
     result.await.unwrap_or_else(refuse)
 }
 
-fn parse(uri: &Uri, known: &[&str]) -> Result<Query, Refusal> {
+async fn names(addresses: &str) -> Result<Response, Refusal> {
+    let addresses: Vec<u64> = addresses
+        .split('+')
+        .filter_map(|text| u64::from_str_radix(text.trim().trim_start_matches("0x"), 16).ok())
+        .take(MOST_ADDRESSES)
+        .collect();
+    let work = move || {
+        // What Go says that has symbols.
+        let mut text = "num_symbols: 1\n".to_owned();
+        #[cfg(feature = "stacks")]
+        let code = crate::snapshot::names_of(&addresses);
+        #[cfg(not(feature = "stacks"))]
+        let code = Vec::new();
+        for (address, name) in code.into_iter().chain(pprof::names_of_scopes(&crate::snapshot::take(), &addresses)) {
+            text.push_str(&format!("{address:#x} {}\n", safe::line(&name)));
+        }
+        Ok(reply::ok("text/plain; charset=utf-8", text))
+    };
+    #[cfg(feature = "stacks")]
+    return reply::long_work(work).await;
+    #[cfg(not(feature = "stacks"))]
+    reply::work(work).await
+}
+
+const BINARY: &str = "application/octet-stream";
+
+/// What a route has to say to `debug`.
+enum Text {
+    /// 1 and 2, which are the same here: the profile as text.
+    As(Listing),
+    /// Nothing: text is there.
+    Elsewhere(&'static str),
+    /// Nothing is changed by it.
+    Always,
+}
+
+/// The query, and the form that is asked for; `None`: the binary one.
+fn parse(uri: &Uri, known: &[&str], text: Text) -> Result<(Query, Option<Listing>), Refusal> {
     let query = Query::parse(uri, &[known, &["seconds", "gc", "debug", "trace_id"]].concat())?;
     if query.get("trace_id").is_some_and(|text| text != "true" && text != "false") {
         return Err(Refusal::bad("trace_id is neither true nor false; allowed: true, false"));
     }
-    if query.get("debug").is_some_and(|debug| debug != "0") {
-        return Err(Refusal::bad("debug is not 0; allowed: 0, the binary format"));
-    }
-    Ok(query)
+    let listing = match (query.get("debug"), text) {
+        (None | Some("0"), _) | (_, Text::Always) => None,
+        (Some("1" | "2"), Text::As(listing)) => Some(listing),
+        (Some(debug), Text::As(_)) => {
+            let text = format!("debug is {debug:?}; allowed: 0, 1, 2: the binary format, or text");
+            return Err(Refusal::bad(text));
+        }
+        (Some(debug), Text::Elsewhere(place)) => {
+            return Err(Refusal::bad(format!("debug is {debug:?}; allowed: 0, the binary format; {place}")));
+        }
+    };
+    Ok((query, listing))
 }
 
-async fn of_snapshot(uri: &Uri, write: fn(&Snapshot, &mut Vec<u8>) -> io::Result<()>) -> Result<Response, Refusal> {
-    let snapshot = parse(uri, &[])?.snapshot().await?;
-    reply::written("application/octet-stream", snapshot, write).await
+/// A profile that was written, as it is or as text.
+fn profile_as(listing: Option<Listing>, zipped: Vec<u8>) -> Result<Response, Refusal> {
+    let Some(listing) = listing else { return Ok(reply::ok(BINARY, zipped)) };
+    let mut text = Vec::new();
+    pprof::write_text(&zipped, listing, &mut text)?;
+    Ok(reply::ok("text/plain; charset=utf-8", text))
+}
+
+async fn of_snapshot(
+    uri: &Uri,
+    listing: Listing,
+    write: fn(&Snapshot, &mut Vec<u8>) -> io::Result<()>,
+) -> Result<Response, Refusal> {
+    let (query, listing) = parse(uri, &[], Text::As(listing))?;
+    let snapshot = query.snapshot().await?;
+    reply::work(move || {
+        let mut body = Vec::new();
+        write(&snapshot, &mut body)?;
+        profile_as(listing, body)
+    })
+    .await
 }
 
 /// `gc` is accepted, as Go does: nothing here is collected.
 #[cfg(feature = "heap")]
 async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
-    let query = parse(uri, &[])?;
+    let (query, listing) = parse(uri, &[], Text::As(Listing::Heap))?;
     #[cfg(feature = "stacks")]
-    return allocations_at_stacks(query, opens).await;
+    return allocations_at_stacks(query, listing, opens).await;
     #[cfg(not(feature = "stacks"))]
     {
         let (before, now) = query.window().await?;
-        reply::written("application/octet-stream", now, move |now, body| {
-            pprof::write_heap(now, before.as_ref().map(|(before, _)| before), opens, body)
+        reply::work(move || {
+            let mut body = Vec::new();
+            pprof::write_heap(&now, before.as_ref().map(|(before, _)| before), opens, &mut body)?;
+            profile_as(listing, body)
         })
         .await
     }
@@ -171,7 +306,7 @@ async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
 
 /// With stacks where they are known.
 #[cfg(all(feature = "heap", feature = "stacks"))]
-async fn allocations_at_stacks(query: Query, opens: Opens) -> Result<Response, Refusal> {
+async fn allocations_at_stacks(query: Query, listing: Option<Listing>, opens: Opens) -> Result<Response, Refusal> {
     let take = || (HeapStacksNow::take(), crate::snapshot::take());
     let (before, (stacks, now)) = query.window_of(take).await?;
     reply::long_work(move || {
@@ -187,14 +322,14 @@ async fn allocations_at_stacks(query: Query, opens: Opens) -> Result<Response, R
             }
             (_, before) => pprof::write_heap(&now, before.map(|(snapshot, _)| snapshot), opens, &mut body)?,
         }
-        Ok(reply::ok("application/octet-stream", body))
+        profile_as(listing, body)
     })
     .await
 }
 
 #[cfg(feature = "stacks")]
 async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
-    let query = parse(uri, &["hz"])?;
+    let (query, listing) = parse(uri, &["hz"], Text::As(Listing::Count { name: "cpu" }))?;
     let mut profile = query.cpu_profile(Some(USUAL)).await?;
     if is_without_trace_ids(&query) {
         profile = profile.without_trace_ids();
@@ -202,7 +337,7 @@ async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
     reply::work(move || {
         let mut body = Vec::new();
         pprof::write_cpu(&profile, &mut body)?;
-        Ok(reply::ok("application/octet-stream", body))
+        profile_as(listing, body)
     })
     .await
 }
@@ -215,7 +350,8 @@ fn is_without_trace_ids(query: &Query) -> bool {
 
 #[cfg(feature = "stacks")]
 async fn waited(uri: &Uri) -> Result<Response, Refusal> {
-    let query = parse(uri, &["hz", "threads", "format"])?;
+    let elsewhere = Text::Elsewhere("format=folded is text");
+    let (query, _) = parse(uri, &["hz", "threads", "format"], elsewhere)?;
     let is_folded = match query.get("format") {
         None | Some("pprof") => false,
         Some("folded") => true,
@@ -232,7 +368,7 @@ async fn waited(uri: &Uri) -> Result<Response, Refusal> {
             return Ok(reply::ok("text/plain; charset=utf-8", body));
         }
         pprof::write_wall(&profile, &mut body)?;
-        Ok(reply::ok("application/octet-stream", body))
+        Ok(reply::ok(BINARY, body))
     })
     .await
 }
@@ -240,7 +376,9 @@ async fn waited(uri: &Uri) -> Result<Response, Refusal> {
 fn answer(name: &str, result: Result<Response, Refusal>) -> Response {
     match result {
         Ok(mut response) => {
-            if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
+            // A browser shows text.
+            let is_text = response.headers().get(header::CONTENT_TYPE).is_some_and(|is| is != BINARY);
+            if !is_text && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
                 response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
             }
             response

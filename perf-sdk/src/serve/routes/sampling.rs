@@ -1,6 +1,6 @@
 //! `POST /api/v1/sampling`, `…/recording`, `…/heap`: how many calls are measured, whether any are recorded, how much of the live heap is sampled.
 
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 
 use crate::config;
@@ -50,9 +50,4 @@ pub(super) async fn heap(uri: Uri) -> Result<Response, Refusal> {
         Ok(reply::ok("text/plain; charset=utf-8", format!("sampling of the live heap: {}\n", memory::heap_state())))
     })
     .await
-}
-
-/// Anything but POST.
-pub(super) async fn not_allowed() -> Refusal {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "allowed: POST")
 }
