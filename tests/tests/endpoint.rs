@@ -25,6 +25,7 @@ scenarios! {
     containers,
     text_as_go_has_it,
     routes_of_go,
+    compressed,
     sampling,
     bad_requests,
     unix_socket,

@@ -4,6 +4,7 @@ mod access;
 mod accounts_part;
 mod capture;
 mod connections;
+mod encoding;
 mod flock;
 mod foreign;
 #[cfg(any(test, perf_fuzz))]

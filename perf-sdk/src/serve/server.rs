@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 
 use super::access::{self, Access};
 use super::connections::{Answering, Connections, Seat};
+use super::encoding;
 use super::host_name;
 use super::progress::Progress;
 use super::reply::Refusal;
@@ -347,6 +348,8 @@ pub(super) async fn connection(
             response.map(|body| Body::new(Answer { body, _held: held, _answering: answering }))
         }
     }));
+    // Outside of what is held: that is what is compressed.
+    let routes = routes.layer(middleware::from_fn(encoding::encode));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)

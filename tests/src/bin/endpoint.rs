@@ -28,6 +28,7 @@ fn main() {
         ("any_host", any_host),
         ("text_as_go_has_it", text_as_go_has_it),
         ("routes_of_go", routes_of_go),
+        ("compressed", compressed),
         ("bad_requests", bad_requests),
         ("unix_socket", unix_socket),
         ("captures", captures),
@@ -562,6 +563,115 @@ fn routes_of_go() {
     // It is told before it is sent.
     let head = format!("POST /debug/pprof/symbol HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     assert_eq!(http::request(address, &format!("{head}Content-Length: 300000\r\n\r\n0x1")).status, 413);
+}
+
+/// What `Accept-Encoding` asks for, in every form; `HEAD` says the same of what it does not send.
+fn compressed() {
+    use std::io::Read as _;
+    let (_handle, address) = started();
+    // More than the text is made of at a time.
+    for n in 0..200 {
+        perf_sdk::record(format!("function {n} of many").leak(), Duration::from_micros(n), perf_sdk::Outcome::Ok);
+    }
+    work();
+    let request = |method: &str, target: &str, more: &str| {
+        let head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n");
+        http::request(address, &head)
+    };
+    let unzipped = |answer: &http::Answer| {
+        let mut plain = String::new();
+        // One member, and nothing behind it.
+        let mut reader = flate2::bufread::GzDecoder::new(answer.body.as_slice());
+        reader.read_to_string(&mut plain).unwrap_or_else(|error| panic!("{error}: {}", answer.head));
+        assert!(reader.into_inner().is_empty(), "{}", answer.head);
+        plain
+    };
+    let protobuf =
+        "Accept: application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited\r\n";
+    for (target, more, part) in [
+        ("/metrics", "", "function_calls_total"),
+        ("/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n", "# EOF"),
+        ("/", "", "function 199 of many"),
+        ("/flamegraph?weight=wall", "", "<svg"),
+        ("/folded?weight=calls", "", "outer;"),
+        ("/speedscope", "", "speedscope.app"),
+        ("/snapshot", "", "\"name\":\"inner\""),
+        ("/hlog", "", "HIST"),
+        ("/assets/style.css", "", "table"),
+        ("/debug/pprof/goroutine?debug=1", "", "goroutine profile: total"),
+    ] {
+        let plain = request("GET", target, more);
+        assert_eq!((plain.status, plain.header("content-encoding")), (200, None), "{target}");
+        let zipped = request("GET", target, &format!("{more}Accept-Encoding: gzip, deflate, br\r\n"));
+        if plain.body.len() < 1_000 {
+            assert_eq!(zipped.header("content-encoding"), None, "{target}: not worth it");
+        } else {
+            assert_eq!(zipped.header("content-encoding"), Some("gzip"), "{target}: {}", zipped.head);
+            assert!(
+                zipped.body.len() * 10 < plain.body.len() * 6,
+                "{target}: {} of {}",
+                zipped.body.len(),
+                plain.body.len()
+            );
+            assert!(unzipped(&zipped).contains(part), "{target}");
+        }
+        for answer in [&plain, &zipped] {
+            let vary = answer.header("vary").unwrap_or_default();
+            assert!(vary.contains("Accept-Encoding"), "{target}: {}", answer.head);
+            assert_eq!(vary.split(", ").any(|name| name == "Accept"), target == "/metrics", "{target}: {vary}");
+            if let Some(length) = answer.header("content-length") {
+                assert_eq!(length.parse(), Ok(answer.body.len()), "{target}");
+            }
+        }
+        let head = request("HEAD", target, &format!("{more}Accept-Encoding: gzip\r\n"));
+        assert_eq!(head.header("content-encoding"), zipped.header("content-encoding"), "{target}");
+        assert!(head.body.is_empty(), "{target}");
+    }
+    let families = request("GET", "/metrics", &format!("{protobuf}Accept-Encoding: gzip\r\n"));
+    assert_eq!(families.header("content-encoding"), Some("gzip"));
+    assert!(families.header("content-type").is_some_and(|is| is.starts_with("application/vnd.google.protobuf")));
+    for (encodings, expected) in [
+        ("gzip", Some("gzip")),
+        ("GZIP;q=0.5", Some("gzip")),
+        ("x-gzip", Some("gzip")),
+        ("*", Some("gzip")),
+        ("identity;q=0, *", Some("gzip")),
+        ("br, gzip ; q=0.001", Some("gzip")),
+        ("gzip;q=0", None),
+        ("*;q=0, identity", None),
+        ("identity, gzip;q=0.5", None),
+        ("gzip;q=0, *", None),
+        ("br, zstd", None),
+        ("gzip;q=nonsense", None),
+        ("", None),
+    ] {
+        let answer = request("GET", "/metrics", &format!("Accept-Encoding: {encodings}\r\n"));
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, expected), "{encodings:?}");
+    }
+    let two = request("GET", "/metrics", "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n");
+    assert_eq!(two.header("content-encoding"), Some("gzip"), "a list on two lines");
+    let nothing = request("GET", "/metrics", "Accept-Encoding: br, identity;q=0\r\n");
+    assert_eq!(nothing.status, 406, "{}", nothing.head);
+    assert!(nothing.text().contains("gzip") && nothing.text().contains("identity"), "{}", nothing.text());
+    // However small, where it is not taken as it is.
+    let forced = request("GET", "/healthz", "Accept-Encoding: gzip, identity;q=0\r\n");
+    assert_eq!((forced.header("content-encoding"), unzipped(&forced).as_str()), (Some("gzip"), "ok\n"));
+    // These are zipped already.
+    let profile = request("GET", "/debug/pprof/scopes", "Accept-Encoding: gzip\r\n");
+    assert_eq!((profile.header("content-encoding"), &profile.body[..2]), (None, &[0x1f, 0x8b][..]));
+    // Behind a server of the program's own it is the same.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
+    let own = listener.local_addr().expect("its address");
+    runtime.spawn(async { axum::serve(listener, axum::Router::new().nest("/perf", perf_sdk::router())).await });
+    let head =
+        format!("GET /perf/metrics HTTP/1.1\r\nHost: {own}\r\nConnection: close\r\nAccept-Encoding: gzip\r\n\r\n");
+    let mounted = http::request(own, &head);
+    assert_eq!(mounted.header("content-encoding"), Some("gzip"), "{}", mounted.head);
+    assert!(unzipped(&mounted).contains("function 199 of many"));
+    let refused = request("GET", "/nowhere", "Accept-Encoding: gzip\r\n");
+    assert_eq!((refused.status, refused.header("content-encoding")), (404, None));
 }
 
 fn bad_requests() {

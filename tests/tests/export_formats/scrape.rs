@@ -1,8 +1,10 @@
 //! A real Prometheus scrapes a real program.
 
-use std::net::{SocketAddr, TcpListener};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use perf_sdk_tests::http;
@@ -28,7 +30,8 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
         perf_sdk::record(name, Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
     }
     for native in [true, false] {
-        let server = Prometheus::start(perf.address().expect("an address"), native);
+        let between = Between::start(perf.address().expect("an address"));
+        let server = Prometheus::start(between.address, native);
         let count = server.answer("function_calls_total{function=\"scraped\",result=\"ok\"}");
         assert_eq!(count, CALLS as f64, "native: {native}");
         let names = server.answer("count(function_calls_total{result=\"ok\"})");
@@ -49,6 +52,47 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
         let median = server.answer(median);
         let error = if native { 0.012 } else { 0.7 };
         assert!((median / 0.001_5 - 1.0).abs() <= error, "native: {native}: {median}");
+        let heads = between.heads();
+        assert!(heads.contains("\r\ncontent-encoding: gzip\r\n"), "native: {native}: it was not compressed: {heads}");
+    }
+}
+
+/// Hands on what Prometheus and the endpoint say to each other, and keeps what the answers begin with.
+struct Between {
+    address: SocketAddr,
+    heads: Arc<Mutex<String>>,
+}
+
+impl Between {
+    fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let heads = Arc::new(Mutex::new(String::new()));
+        let kept = Arc::clone(&heads);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (Ok(mut client), Ok(mut server)) = (client, TcpStream::connect(target)) else { return };
+                let (mut asked, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+                std::thread::spawn(move || _ = std::io::copy(&mut asked, &mut to));
+                let kept = Arc::clone(&kept);
+                std::thread::spawn(move || {
+                    let mut bytes = [0; 4_096];
+                    while let Ok(read @ 1..) = server.read(&mut bytes) {
+                        if bytes.starts_with(b"HTTP/") {
+                            *kept.lock().unwrap() += &String::from_utf8_lossy(&bytes[..read.min(600)]);
+                        }
+                        if client.write_all(&bytes[..read]).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, heads }
+    }
+
+    fn heads(&self) -> String {
+        self.heads.lock().unwrap().to_ascii_lowercase()
     }
 }
 

@@ -24,6 +24,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
 
 use super::capture::Query;
+use super::encoding;
 use super::foreign;
 use super::reply::Refusal;
 
@@ -112,7 +113,7 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// let app: axum::Router = axum::Router::new().nest("/perf", perf_sdk::router());
 /// ```
 ///
-/// The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
+/// What a reader takes compressed is (`Accept-Encoding: gzip`); a layer of your own that compresses leaves it as it is. The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
 /// is your server's part. Captures that a page of another origin asks for (`Sec-Fetch-Site`) are
 /// refused here too, where browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a runtime of several
 /// threads a page is made on one of its blocking threads, not beside your
@@ -123,7 +124,7 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 pub fn router() -> Router {
     #[cfg(feature = "metrics")]
     super::user_metrics::mount();
-    routes()
+    routes().layer(middleware::from_fn(encoding::encode))
 }
 
 /// All routes that only read.
