@@ -60,6 +60,13 @@ pub const SETTINGS: &[Setting] = &[
         meaning: "which reads must bear the token on loopback addresses and Unix sockets too: captures, which take time or change how the process runs (a profile, a window of seconds, symbols), or all; off: none",
     },
     Setting {
+        key: "buckets",
+        variable: "PERF_BUCKETS",
+        allowed: "PATTERN=BOUNDS, several separated by semicolons: a pattern of a histogram's name with * for any text; bounds: 1 to 100 ascending numbers from 0 on separated by commas, in seconds with ns, us, ms, s, min or h, in bytes with KiB, MiB or GiB; only with the feature metrics",
+        default: "30 bounds from 1e-6 to 1e9",
+        meaning: "upper bounds of the classic buckets of the program's own histograms (metrics crate); of several patterns that fit, the last one holds",
+    },
+    Setting {
         key: "report",
         variable: "PERF_REPORT",
         allowed: "true or false",

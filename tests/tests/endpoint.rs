@@ -58,12 +58,23 @@ fn any_host_is_allowed_where_that_is_said() {
 }
 
 #[test]
+fn histograms_have_the_buckets_that_are_said_by_name() {
+    let buckets = "http_*=1KiB,1MiB; *=5;*_seconds=5ms,10ms,1s;queue_wait=0.001,0.25;other=";
+    let said =
+        String::from_utf8_lossy(&run(ENDPOINT, "wrong_settings", &[("PERF_BUCKETS", buckets)]).stdout).into_owned();
+    assert!(said.contains("PERF_BUCKETS") && said.contains("PATTERN=BOUNDS") && said.contains("other="), "{said}");
+    let buckets = "http_*=1KiB,1MiB;*_seconds=5ms,10ms,1s;queue_*=7;queue_wait=0.001,0.25";
+    run(ENDPOINT, "user_buckets", &[("PERF_BUCKETS", buckets)]);
+}
+
+#[test]
 fn a_wrong_setting_lists_the_right_ones() {
     for (variable, value, part) in [
         ("PERF_LISTEN", "nonsense", "unix:"),
         ("PERF_GUARD", "writes", "captures, all or off"),
         ("PERF_REPORT", "perhaps", "true or false"),
         ("PERF_SAMPLE", "service::*=often", "1/4096"),
+        ("PERF_BUCKETS", "http_*=1s,1ms", "ascending"),
         ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),
         ("PERF_LISTEN", "192.0.2.1:9464", "PERF_TOKEN"),
         ("PERF_PUSH", "https://pyroscope.example:4040", "TLS is not spoken, Grafana Alloy"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Config, Listen, misspelt, values};
+use super::{BucketRule, Config, Listen, buckets, misspelt, values};
 use crate::error::Error;
 use crate::footprint::DEFAULT_LIMIT_BYTES;
 use crate::leak::Rules;
@@ -129,6 +129,21 @@ impl Builder {
     /// Others fold what was recorded.
     pub fn guard(self, reads: impl Into<String>) -> Self {
         self.set("guard", reads)
+    }
+
+    /// Upper bounds of the classic buckets of each of the program's own histograms (`metrics`) whose name fits `pattern`,
+    /// in which `*` stands for any text: 1 to 100, ascending from 0 on, in the unit of the histogram. Of several that fit, the
+    /// last one holds.
+    pub fn buckets(mut self, pattern: &str, bounds: &[f64]) -> Self {
+        let rule = BucketRule { pattern: pattern.to_owned(), bounds: bounds.to_vec() }.to_string();
+        match self.values.iter_mut().find(|(key, _)| *key == "buckets") {
+            Some((_, rules)) => {
+                rules.push(';');
+                rules.push_str(&rule);
+                self
+            }
+            None => self.set("buckets", rule),
+        }
     }
 
     /// Whether the table of functions is printed on stderr at exit.
@@ -283,6 +298,7 @@ impl Builder {
             allow_remote: read.parse("allow_remote", values::boolean)?.unwrap_or(false),
             allow_hosts: hosts.unwrap_or_default(),
             guard: read.parse("guard", |text| text.parse().ok())?.unwrap_or_default(),
+            buckets: read.parse("buckets", buckets::rules)?.unwrap_or_default(),
             report: read.parse("report", values::boolean)?.unwrap_or(true),
             report_signals: read.parse("report_signals", values::boolean)?.unwrap_or(false),
             enabled: read.parse("enabled", values::boolean)?.unwrap_or(true),
@@ -403,6 +419,8 @@ mod tests {
             ("PERF_CPU_CLOCK", "sundial"),
             ("PERF_GUARD", "writes"),
             ("PERF_SAMPLE", "service::*"),
+            ("PERF_BUCKETS", "http_*=0.5,0.1"),
+            ("PERF_BUCKETS", "http_*"),
             ("PERF_BUDGET", "0%"),
             ("PERF_BUDGET", "1"),
             ("PERF_MEMORY", "64"),

@@ -1,5 +1,6 @@
 //! Settings: in code through the builder, overridden by the environment.
 
+mod buckets;
 mod builder;
 mod delivery;
 mod guard;
@@ -7,6 +8,7 @@ mod listen;
 mod misspelt;
 mod values;
 
+pub(crate) use buckets::BucketRule;
 pub use builder::Builder;
 #[cfg(feature = "metrics")]
 pub(crate) use builder::MetricsHandle;
@@ -35,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) allow_remote: bool,
     pub(crate) allow_hosts: Vec<String>,
     pub(crate) guard: Guard,
+    /// Of the user's own histograms.
+    pub(crate) buckets: Vec<BucketRule>,
     pub(crate) report: bool,
     pub(crate) report_signals: bool,
     pub(crate) enabled: bool,
@@ -83,6 +87,7 @@ impl Config {
         let hidden = |token: &Option<Secret>| String::from(if token.is_some() { "a token" } else { "none" });
         let shown = |path: &Option<PathBuf>| path.as_ref().map_or("default".into(), |p| p.display().to_string());
         let rules = |rules: &[Rule]| rules.iter().map(Rule::to_string).collect::<Vec<_>>().join(",");
+        let buckets = |rules: &[BucketRule]| rules.iter().map(BucketRule::to_string).collect::<Vec<_>>().join(";");
         let budget = |budget: Option<Allowance>| {
             let shown = |allowed: Allowance| format!("{}%, {}%", allowed.share * 100.0, allowed.floor * 100.0);
             budget.map_or("off".to_owned(), shown)
@@ -122,6 +127,7 @@ impl Config {
                 other.allow_hosts.join(","),
             ),
             ("guard", self.guard != other.guard, self.guard.to_string(), other.guard.to_string()),
+            ("buckets", self.buckets != other.buckets, buckets(&self.buckets), buckets(&other.buckets)),
             ("report", self.report != other.report, self.report.to_string(), other.report.to_string()),
             (
                 "report_signals",

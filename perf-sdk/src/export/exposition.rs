@@ -12,7 +12,7 @@ use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
-use super::user;
+use super::user::{self, UserHistogram};
 use crate::snapshot::Snapshot;
 
 /// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.
@@ -52,17 +52,18 @@ impl Exposition {
         user: Option<&str>,
         to: &mut impl Write,
     ) -> io::Result<()> {
-        let mut pieces = self.pieces(format, snapshot, user);
+        let mut pieces = self.pieces(format, snapshot, user, Vec::new());
         while pieces.write_next(to)? {}
         Ok(())
     }
 
-    /// The same piece by piece, each as it is asked for.
+    /// The same piece by piece, each as it is asked for, with `histograms` of the user's.
     pub(crate) fn pieces<S: Borrow<Snapshot>, U: AsRef<str>>(
         &self,
         format: Format,
         snapshot: S,
         user: Option<U>,
+        histograms: Vec<UserHistogram>,
     ) -> Pieces<S, U> {
         // The lock is not held while writing: a reader may be slow.
         let floors = {
@@ -70,7 +71,18 @@ impl Exposition {
             floors.raise(snapshot.borrow(), std::process::id())
         };
         let names = Arc::clone(&self.names);
-        Pieces { format, snapshot, floors, names, user, row: 0, function: 0, is_headed: false, is_over: false }
+        Pieces {
+            format,
+            snapshot,
+            floors,
+            names,
+            user,
+            histograms,
+            row: 0,
+            function: 0,
+            is_headed: false,
+            is_over: false,
+        }
     }
 }
 
@@ -82,6 +94,7 @@ pub(crate) struct Pieces<S, U> {
     floors: Raised,
     names: Arc<Mutex<Names>>,
     user: Option<U>,
+    histograms: Vec<UserHistogram>,
     /// The next piece is of this row, from this function on; past the last row it is the user's metrics and the end.
     row: usize,
     function: usize,
@@ -108,6 +121,7 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
                 return Ok(false);
             }
             let mut families = self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default();
+            families.extend(self.histograms.iter().filter_map(UserHistogram::family));
             self.names.lock().unwrap_or_else(PoisonError::into_inner).give(&mut families);
             for family in families {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;

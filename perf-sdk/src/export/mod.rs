@@ -46,6 +46,8 @@ pub use exposition::Exposition;
 pub(crate) use exposition::Pieces;
 pub use negotiate::Format;
 pub use stacks::has_function;
+#[cfg(feature = "metrics")]
+pub(crate) use user::{UserHistogram, UserNative, UserSeries};
 #[cfg(feature = "stacks")]
 pub use weight::WallWeight;
 pub use weight::{UnknownWeight, Weight};

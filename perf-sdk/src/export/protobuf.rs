@@ -7,7 +7,8 @@ use prost::Message as _;
 use super::families::{Encoding, Head, Kind, Metric, Value};
 use super::safe;
 use super::text::exemplar_labels;
-use crate::histogram::{Histogram, Native};
+use super::user::UserNative;
+use crate::histogram::{self, Histogram, Native, Span};
 use crate::snapshot::Exemplar;
 
 /// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, under their numbers.
@@ -99,6 +100,10 @@ mod wire {
         pub(super) zero_threshold: Option<f64>,
         #[prost(uint64, optional, tag = "7")]
         pub(super) zero_count: Option<u64>,
+        #[prost(message, repeated, tag = "9")]
+        pub(super) negative_span: Vec<BucketSpan>,
+        #[prost(sint64, repeated, packed = "false", tag = "10")]
+        pub(super) negative_delta: Vec<i64>,
         #[prost(message, repeated, tag = "12")]
         pub(super) positive_span: Vec<BucketSpan>,
         #[prost(sint64, repeated, packed = "false", tag = "13")]
@@ -215,6 +220,22 @@ fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
                 ..wire::Histogram::default()
             });
         }
+        Value::Measured { buckets, sum, count, native } => {
+            let (positive_span, positive_delta) = runs(&native.positive);
+            let (negative_span, negative_delta) = runs(&native.negative);
+            message.histogram = Some(wire::Histogram {
+                sample_count: Some(*count),
+                sample_sum: Some(*sum),
+                bucket: buckets.iter().map(|(bound, count)| bucket(*bound, *count)).collect(),
+                schema: Some(Native::SCHEMA),
+                zero_threshold: Some(UserNative::ZERO_THRESHOLD),
+                zero_count: Some(native.zero_count),
+                negative_span,
+                negative_delta,
+                positive_span,
+                positive_delta,
+            });
+        }
         Value::Quantiles { quantiles, sum, count } => {
             let quantile = |(q, v): &(f64, f64)| wire::Quantile { quantile: Some(*q), value: Some(*v) };
             message.summary = Some(wire::Summary {
@@ -229,6 +250,17 @@ fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
 
 fn pair(name: &str, value: &str) -> wire::LabelPair {
     wire::LabelPair { name: Some(name.to_owned()), value: Some(safe::label(value).into_owned()) }
+}
+
+/// Native buckets of the user's in runs.
+fn runs(buckets: &[(i32, u64)]) -> (Vec<wire::BucketSpan>, Vec<i64>) {
+    let signed = buckets.iter().map(|(index, count)| (*index, i64::try_from(*count).unwrap_or(i64::MAX)));
+    let (spans, deltas) = histogram::runs(signed);
+    (spans.iter().map(span).collect(), deltas)
+}
+
+fn span(span: &Span) -> wire::BucketSpan {
+    wire::BucketSpan { offset: Some(span.offset), length: Some(span.length) }
 }
 
 fn bucket(bound: f64, count: u64) -> wire::Bucket {
@@ -267,12 +299,9 @@ fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histog
         schema: Some(Native::SCHEMA),
         zero_threshold: Some(ZERO_THRESHOLD),
         zero_count: Some(native.zero_count),
-        positive_span: native
-            .spans
-            .iter()
-            .map(|span| wire::BucketSpan { offset: Some(span.offset), length: Some(span.length) })
-            .collect(),
+        positive_span: native.spans.iter().map(span).collect(),
         positive_delta: native.deltas,
+        ..wire::Histogram::default()
     }
 }
 

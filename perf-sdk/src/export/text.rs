@@ -27,6 +27,18 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
         }
         write!(to, " {value}")
     };
+    let classic = |to: &mut dyn Write, buckets: &[(f64, u64)], sum: f64, count: u64| {
+        for (bound, count) in buckets {
+            line(to, "_bucket", Some(("le", &bound_label(*bound))), count)?;
+            writeln!(to)?;
+        }
+        line(to, "_bucket", Some(("le", "+Inf")), &count)?;
+        writeln!(to)?;
+        line(to, "_sum", None, &Number(sum))?;
+        writeln!(to)?;
+        line(to, "_count", None, &count)?;
+        writeln!(to)
+    };
     match &metric.value {
         Value::Number(value) => {
             line(to, "", None, &Number(*value))?;
@@ -56,18 +68,8 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
             line(to, "_count", None, &count)?;
             writeln!(to)?;
         }
-        Value::Buckets { buckets, sum, count } => {
-            for (bound, count) in buckets {
-                line(to, "_bucket", Some(("le", &bound_label(*bound))), count)?;
-                writeln!(to)?;
-            }
-            line(to, "_bucket", Some(("le", "+Inf")), count)?;
-            writeln!(to)?;
-            line(to, "_sum", None, &Number(*sum))?;
-            writeln!(to)?;
-            line(to, "_count", None, count)?;
-            writeln!(to)?;
-        }
+        Value::Buckets { buckets, sum, count } => classic(to, buckets, *sum, *count)?,
+        Value::Measured { buckets, sum, count, .. } => classic(to, buckets, *sum, *count)?,
         Value::Quantiles { quantiles, sum, count } => {
             for (quantile, value) in quantiles {
                 line(to, "", Some(("quantile", &bound_label(*quantile))), &Number(*value))?;

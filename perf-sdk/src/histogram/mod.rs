@@ -33,4 +33,6 @@ pub use scale::Scale;
 pub(crate) use shard::{Located, Shard};
 #[cfg(feature = "enabled")]
 pub(crate) use shared::{SharedPage, SharedShard};
+#[cfg(feature = "enabled")]
+pub(crate) use views::runs;
 pub use views::{Native, Span};

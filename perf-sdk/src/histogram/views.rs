@@ -32,6 +32,28 @@ pub struct Span {
 /// Runs that are this close are written as one: two empty buckets cost less than another span.
 const BRIDGED: i32 = 2;
 
+/// Buckets as (schema index, count), ascending, in runs, and the differences of their counts.
+pub(crate) fn runs(buckets: impl IntoIterator<Item = (i32, i64)>) -> (Vec<Span>, Vec<i64>) {
+    let (mut spans, mut deltas): (Vec<Span>, Vec<i64>) = (Vec::new(), Vec::new());
+    let mut before = 0;
+    let mut next: Option<i32> = None;
+    for (index, count) in buckets {
+        match (next, spans.last_mut()) {
+            (Some(next), Some(span)) if index - next <= BRIDGED => {
+                for _ in next..index {
+                    deltas.push(-before);
+                    before = 0;
+                }
+                span.length += (index - next) as u32 + 1;
+            }
+            _ => spans.push(Span { offset: index - next.unwrap_or(0), length: 1 }),
+        }
+        deltas.push(count - before);
+        (before, next) = (count, Some(index + 1));
+    }
+    (spans, deltas)
+}
+
 impl Histogram {
     /// The classic buckets as (label, cumulative count), ascending, without `+Inf`, whose count is
     /// [`count`](Self::count).
@@ -50,24 +72,8 @@ impl Histogram {
     /// The buckets of the native histogram.
     #[must_use]
     pub fn native(&self) -> Native {
-        let mut native = Native { zero_count: self.zero_count(), ..Native::default() };
-        let mut before = 0;
-        let mut next: Option<i32> = None;
-        for (index, count) in self.buckets() {
-            match (next, native.spans.last_mut()) {
-                (Some(next), Some(span)) if index - next <= BRIDGED => {
-                    for _ in next..index {
-                        native.deltas.push(-before);
-                        before = 0;
-                    }
-                    span.length += (index - next) as u32 + 1;
-                }
-                _ => native.spans.push(Span { offset: index - next.unwrap_or(0), length: 1 }),
-            }
-            native.deltas.push(count - before);
-            (before, next) = (count, Some(index + 1));
-        }
-        native
+        let (spans, deltas) = runs(self.buckets());
+        Native { zero_count: self.zero_count(), spans, deltas }
     }
 
     /// (schema index, count): cells with the two parts of a split bucket put together again.

@@ -45,6 +45,11 @@ impl Builder {
     }
 
     /// Nothing.
+    pub fn buckets(self, _pattern: &str, _bounds: &[f64]) -> Self {
+        self
+    }
+
+    /// Nothing.
     pub fn report(self, _print: bool) -> Self {
         self
     }

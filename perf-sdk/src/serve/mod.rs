@@ -26,6 +26,8 @@ mod socket;
 mod token;
 mod token_file;
 #[cfg(feature = "metrics")]
+mod user_histograms;
+#[cfg(feature = "metrics")]
 mod user_metrics;
 
 pub use routes::router;

@@ -74,7 +74,7 @@ impl Server {
     /// `None` when the endpoint is off, or the default one cannot be had at all.
     pub(crate) fn start(config: &Config, builder: &Builder) -> Result<Option<Self>, Error> {
         #[cfg(feature = "metrics")]
-        super::user_metrics::start(builder.metrics_handle.as_ref(), config.listen != Listen::Off);
+        super::user_metrics::start(builder.metrics_handle.as_ref(), config.listen != Listen::Off, &config.buckets);
         #[cfg(not(feature = "metrics"))]
         let _ = builder;
         let Some(listener) = bind(config)? else { return Ok(None) };

@@ -1,48 +1,41 @@
 //! The program's own `metrics` counters, gauges and histograms, in the same scrape.
 
 use std::io::{self, Write as _};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use tokio::sync::Notify;
 
-use crate::config::MetricsHandle;
+use super::user_histograms::{self, Histograms};
+use crate::config::{BucketRule, MetricsHandle};
 use crate::fork::Lock;
+use crate::notice::say;
 
-/// Upper bounds of the user's histograms. Buckets, because rolling summaries report wrong quantiles after a burst; wide,
-/// because the unit is the user's: seconds as well as bytes or rows.
-const BUCKETS: &[f64] = &[
-    1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-    50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
-];
 /// Between two upkeeps at most.
 const UPKEEP: Duration = Duration::from_secs(5);
-/// Samples of a histogram that wait in memory, 16 bytes each, until they are moved into its buckets. Not fewer: one that another
-/// thread records at the moment of moving may be lost by the bucket of `metrics-util`, whoever moves them.
-const MOST_WAITING: u32 = 65_536;
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Somebody mounted the routes: there will be scrapes without an endpoint of ours.
 static IS_MOUNTED: AtomicBool = AtomicBool::new(false);
 /// The profiler was started.
 static IS_STARTED: AtomicBool = AtomicBool::new(false);
-/// Something of the endpoint's does the upkeep, and listens to this.
-static DUE: Notify = Notify::const_new();
-static IS_KEPT: AtomicBool = AtomicBool::new(false);
 /// One at a time moves samples.
 static MOVING: Lock<()> = Lock::new(());
-/// How often it was done.
-static DONE: AtomicU32 = AtomicU32::new(0);
 
 /// The profiler starts. A recorder is installed where its metrics can be read: by an endpoint, or by routes that the
 /// program mounted. Or the given one is joined.
-pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool) {
+pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: &[BucketRule]) {
+    user_histograms::set_rules(buckets);
     IS_STARTED.store(true, Relaxed);
     match given {
         Some(MetricsHandle(handle)) => {
+            if !buckets.is_empty() {
+                say(
+                    "PERF_BUCKETS changes nothing: histograms are those of the recorder that was given to metrics_handle()",
+                );
+            }
             let _ = HANDLE.set(handle.clone());
         }
         None if has_endpoint || IS_MOUNTED.load(Relaxed) => install(),
@@ -63,11 +56,9 @@ fn install() {
     if HANDLE.get().is_some() {
         return;
     }
-    let Ok(builder) = PrometheusBuilder::new().set_buckets(BUCKETS) else { return };
-    let recorder = builder.build_recorder();
-    let handle = recorder.handle();
-    let recorder = Bounded(recorder);
-    match metrics::set_global_recorder(recorder) {
+    let others = PrometheusBuilder::new().build_recorder();
+    let handle = others.handle();
+    match metrics::set_global_recorder(Own { others, histograms: Histograms::new() }) {
         Ok(()) => {
             let _ = HANDLE.set(handle);
         }
@@ -82,85 +73,51 @@ fn install() {
     }
 }
 
-/// The user's metrics as Prometheus text; `None` when there is no recorder of ours.
+/// The user's metrics as Prometheus text, but for the histograms of our recorder; `None` when there is no recorder of ours.
 pub(super) fn render() -> Option<String> {
     let _moving = MOVING.lock();
     HANDLE.get().map(PrometheusHandle::render)
 }
 
-/// Moves samples into their buckets from time to time, scraped or not, and when many wait.
+/// Upkeep of a recorder that was given: it moves the samples of its histograms, scraped or not.
 pub(super) async fn upkeep() {
-    struct Kept;
-    impl Drop for Kept {
-        fn drop(&mut self) {
-            IS_KEPT.store(false, Relaxed);
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        if let Some(handle) = HANDLE.get() {
+            let _moving = MOVING.lock();
+            handle.run_upkeep();
         }
     }
-    IS_KEPT.store(true, Relaxed);
-    let _kept = Kept;
-    loop {
-        let _ = tokio::time::timeout(UPKEEP, DUE.notified()).await;
-        run_upkeep();
-    }
 }
 
-fn run_upkeep() {
-    if let Some(handle) = HANDLE.get() {
-        let _moving = MOVING.lock();
-        handle.run_upkeep();
-        DONE.fetch_add(1, Relaxed);
-    }
+/// A recorder whose histograms are ours: bounded in memory, with buckets by name, and native ones.
+struct Own {
+    others: PrometheusRecorder,
+    histograms: Histograms,
 }
 
-/// A recorder whose histograms hold a bounded number of samples, also after the profiler's end: a recorder stays for the
-/// process's life.
-struct Bounded(PrometheusRecorder);
-
-impl Recorder for Bounded {
+impl Recorder for Own {
     fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe_counter(key, unit, description);
+        self.others.describe_counter(key, unit, description);
     }
 
     fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe_gauge(key, unit, description);
+        self.others.describe_gauge(key, unit, description);
     }
 
-    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
-        self.0.describe_histogram(key, unit, description);
+    fn describe_histogram(&self, key: KeyName, _: Option<Unit>, description: SharedString) {
+        user_histograms::describe(key.as_str(), &description);
     }
 
     fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
-        self.0.register_counter(key, metadata)
+        self.others.register_counter(key, metadata)
     }
 
     fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
-        self.0.register_gauge(key, metadata)
+        self.others.register_gauge(key, metadata)
     }
 
-    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
-        let inner = self.0.register_histogram(key, metadata);
-        let asked = AtomicU32::new(DONE.load(Relaxed).wrapping_sub(1));
-        Histogram::from_arc(Arc::new(Counting { inner, waiting: AtomicU32::new(0), asked }))
-    }
-}
-
-struct Counting {
-    inner: Histogram,
-    /// Since upkeep was last asked for.
-    waiting: AtomicU32,
-    /// How often upkeep had been done then.
-    asked: AtomicU32,
-}
-
-impl HistogramFn for Counting {
-    fn record(&self, value: f64) {
-        self.inner.record(value);
-        if self.waiting.fetch_add(1, Relaxed) + 1 == MOST_WAITING {
-            self.waiting.store(0, Relaxed);
-            let done = DONE.load(Relaxed);
-            // Where nobody else does it, as in a forked child, the thread that comes upon it does.
-            let is_done = self.asked.swap(done, Relaxed) != done;
-            if is_done && IS_KEPT.load(Relaxed) { DUE.notify_one() } else { run_upkeep() }
-        }
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        self.histograms.histogram(key)
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use perf_sdk_tests::http;
 
 use super::hostile::NAMES;
-use super::tools::has;
+use super::tools::{accepts, has};
 
 /// Long enough for a slow machine; the test ends when the answer is there.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,10 +18,22 @@ const CALLS: u64 = 200;
 
 #[test]
 fn prometheus_stores_native_histograms_and_answers_from_them() {
-    if !has("prometheus", &["--version"], "install Debian's prometheus") {
+    if !has("prometheus", &["--version"], "install Debian's prometheus")
+        || !has("promtool", &["--version"], "install Debian's prometheus")
+    {
         return;
     }
-    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().unwrap();
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).buckets("order_*", &[0.1, 0.25, 7.0]);
+    let perf = perf.start().unwrap();
+    metrics::describe_histogram!("order_seconds", "How long an order takes.");
+    metrics::describe_histogram!("odd_values", "Of all kinds.");
+    let orders = metrics::histogram!("order_seconds", "shop" => "a");
+    // A tenth of each size, from 0.02 to 20, and some of other kinds.
+    (0..CALLS).for_each(|n| orders.record(0.02 * 10_f64.powf(n as f64 * 3.0 / (CALLS - 1) as f64)));
+    let odd = metrics::histogram!("odd_values");
+    [0.0, -3.0, -0.5, 1e-30, 1e30].iter().for_each(|value| odd.record(*value));
+    let document = http::get(perf.address().expect("an address"), "/metrics");
+    accepts("promtool", &["check", "metrics"], &document.body);
     for _ in 0..CALLS {
         perf_sdk::record("scraped", Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
     }
@@ -37,6 +49,19 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
         let names = server.answer("count(function_calls_total{result=\"ok\"})");
         assert_eq!(names, (1 + NAMES.len()) as f64, "native: {native}");
         assert_eq!(server.answer(r#"function_calls_total{function="start\\u{1}of",result="ok"}"#), 1.0);
+        if native {
+            // 0.632 is the middle of it, by the logarithm.
+            let median = server.answer("histogram_quantile(0.5, order_seconds{shop=\"a\"})");
+            assert!((median / 0.632_5 - 1.0).abs() <= 0.03, "{median}");
+            assert_eq!(server.answer("histogram_count(order_seconds)"), CALLS as f64);
+            assert_eq!(server.answer("histogram_count(odd_values)"), 5.0);
+            let lower = server.answer("histogram_quantile(0.1, odd_values)");
+            assert!((-3.1..=-2.9).contains(&lower), "{lower}");
+        } else {
+            let below = (0..CALLS).filter(|n| 0.02 * 10_f64.powf(*n as f64 * 3.0 / (CALLS - 1) as f64) <= 0.25).count();
+            assert_eq!(server.answer("order_seconds_bucket{shop=\"a\",le=\"0.25\"}"), below as f64);
+            assert_eq!(server.answer("count(order_seconds_bucket)"), 4.0);
+        }
         let (median, buckets) = if native {
             (
                 "histogram_quantile(0.5, function_calls_duration_seconds{function=\"scraped\"})",

@@ -11,6 +11,7 @@ use std::io;
 use std::ops::Range;
 
 use super::floors::{Floor, Raised};
+use super::user::UserNative;
 use crate::histogram::Histogram;
 use crate::snapshot::{Exemplar, Function, Snapshot};
 
@@ -76,6 +77,13 @@ pub(super) enum Value<'a> {
         buckets: Vec<(f64, u64)>,
         sum: f64,
         count: u64,
+    },
+    /// The user's, of our recorder: the same with native buckets.
+    Measured {
+        buckets: &'a [(f64, u64)],
+        sum: f64,
+        count: u64,
+        native: &'a UserNative,
     },
     /// (quantile, value).
     Quantiles {

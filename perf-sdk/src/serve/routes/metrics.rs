@@ -26,10 +26,10 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
     let format = Format::negotiate(Some(&accepted.join(",")));
     let mut response = reply::work(move || {
         #[cfg(feature = "metrics")]
-        let user = crate::serve::user_metrics::render();
+        let (user, histograms) = (crate::serve::user_metrics::render(), crate::serve::user_histograms::histograms());
         #[cfg(not(feature = "metrics"))]
-        let user: Option<String> = None;
-        let pieces = EXPOSITION.pieces(format, snapshot::take(), user);
+        let (user, histograms): (Option<String>, _) = (None, Vec::new());
+        let pieces = EXPOSITION.pieces(format, snapshot::take(), user, histograms);
         Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;
