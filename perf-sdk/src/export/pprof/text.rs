@@ -14,6 +14,7 @@ use super::wire;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
     /// Objects and bytes, in use and allocated.
+    #[cfg_attr(not(feature = "heap"), allow(dead_code))]
     Heap,
     /// Waits for locks, by who held them or who waited.
     Contention {
