@@ -19,7 +19,7 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
     let body = Body::new(&function.body);
     let private = site::private(options);
     let writer = Writer {
-        site: site::reference(&private, &function.signature.ident, options),
+        site: site::reference(&private, &function.signature.ident, options, function.is_lazy),
         private,
         notes: options.error.is_some(),
         arguments: Arguments::new(&function.signature, &body.code),
@@ -38,15 +38,41 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
         Returns::Future(output) => (as_written(), writer.future(output, &body)),
         Returns::Boxed(output) => (as_written(), writer.boxed(output, &body)),
     };
-    // Clippy reads the function as its author wrote it.
-    let mut tokens = quote_spanned!(span=> #[cfg(clippy)]);
-    tokens.extend(item.to_token_stream());
+    let mut tokens = as_clippy_reads_it(item, &function.body, options);
     tokens.extend(quote_spanned!(span=> #[cfg(not(clippy))]));
     for attribute in body.attributes.iter().chain(&item.attributes) {
         attribute.to_tokens(&mut tokens);
     }
     tokens.extend(head);
     tokens.extend([braces(body.span, measured)]);
+    tokens
+}
+
+/// The function as its author wrote it, for clippy. Only that what the attribute's arguments name is
+/// used, and that nobody is told to make it a `const fn`, which could not be measured.
+fn as_clippy_reads_it(item: &Item, body: &Group, options: &Options) -> TokenStream {
+    let span = Span::mixed_site();
+    let mut used = TokenStream::new();
+    if let Some(name) = &options.name {
+        let name = &name.value;
+        used.extend(quote_spanned!(span=> const _: &str = #name;));
+    }
+    if let Some(bytes) = &options.bounded {
+        let bytes = &bytes.value;
+        used.extend(quote_spanned!(span=> const _: usize = #bytes;));
+    }
+    if let Some(krate) = &options.krate {
+        let krate = &krate.value;
+        used.extend(quote_spanned!(span=> use #krate::__private as _;));
+    }
+    let mut tokens = quote_spanned!(span=> #[cfg(clippy)] #[allow(clippy::missing_const_for_fn)]);
+    if used.is_empty() {
+        tokens.extend(item.to_token_stream());
+        return tokens;
+    }
+    tokens.extend(item.start());
+    let code: TokenStream = [TokenTree::Group(body.clone())].into_iter().collect();
+    tokens.extend([braces(body.span(), quote_spanned!(span=> #used #code))]);
     tokens
 }
 

@@ -69,6 +69,9 @@ use proc_macro2::TokenStream;
 /// - A `#[track_caller]` function counts as ok unless it panics: a closure around its body would hide the caller.
 /// - Parameters that the body does not use are dropped after the measurement ends.
 /// - What a function does before it makes its future is not part of the future's time.
+/// - What a returned iterator, stream or closure does is not measured: it runs later. The page says
+///   `lazy` of a function whose return type tells (`impl Iterator`, `Box<dyn Stream>`); measure
+///   what it does, or a future by `future = true`.
 /// - `-> impl Future` with more bounds than `Future`, auto traits and lifetimes measures the making of the future only,
 ///   because the wrapper would not have those bounds; `future = true` insists.
 /// - An `async fn` becomes a function that returns its future, and documentation shows it so. It stays

@@ -102,6 +102,29 @@ pub(crate) fn of(signature: &Signature, options: &Options) -> Returns {
     Returns::Value(Output::new(ty, options))
 }
 
+/// Whether a function returns an iterator, a stream or a future by a name that says so: as `impl Trait`
+/// or `Box<dyn Trait>`.
+pub(crate) fn is_lazy(signature: &Signature) -> bool {
+    const LAZY: [&str; 6] =
+        ["DoubleEndedIterator", "ExactSizeIterator", "Future", "FusedIterator", "Iterator", "Stream"];
+    let is_lazy = |bound: &TypeParamBound| match bound {
+        TypeParamBound::Trait(bound) => {
+            bound.path.segments.last().is_some_and(|last| LAZY.iter().any(|name| last.ident == name))
+        }
+        _ => false,
+    };
+    let Ok(Some(ty)) = signature.output() else { return false };
+    match ungroup(&ty) {
+        Type::ImplTrait(ty) => ty.bounds.iter().any(is_lazy),
+        Type::Path(path) => {
+            let boxed = path.path.segments.last().filter(|last| last.ident == "Box");
+            let inner = boxed.and_then(|boxed| argument(&boxed.arguments)).or_else(|| pinned_box(&path.path));
+            matches!(inner, Some(Type::TraitObject(object)) if object.bounds.iter().any(is_lazy))
+        }
+        _ => false,
+    }
+}
+
 /// Looks through parentheses and the invisible groups that `macro_rules!` puts around its fragments.
 fn ungroup(ty: &Type) -> &Type {
     match ty {

@@ -20,7 +20,9 @@ pub(crate) fn private(options: &Options) -> TokenStream {
 }
 
 /// An expression of type `&'static Site`. Its items are in a block of their own, where the user's code does not see them.
-pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Options) -> TokenStream {
+///
+/// `is_lazy`: what the function returns does its work later.
+pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Options, is_lazy: bool) -> TokenStream {
     let span = Span::mixed_site();
     let name = match &options.name {
         None => quote_spanned!(span=> #private::None),
@@ -31,7 +33,7 @@ pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Optio
     };
     let ident = Literal::string(&function.unraw().to_string());
     let (file, line) = position(function.span());
-    let settings = settings(private, options);
+    let settings = settings(private, options, is_lazy);
     quote_spanned! {span=> {
         enum PerfMark {}
         static PERF_SITE: #private::Site = #private::Site::new(
@@ -49,14 +51,15 @@ pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Optio
     }}
 }
 
-fn settings(private: &TokenStream, options: &Options) -> TokenStream {
+fn settings(private: &TokenStream, options: &Options, is_lazy: bool) -> TokenStream {
     let span = Span::mixed_site();
     let cpu = options.cpu.as_ref().is_none_or(|given| given.value);
     let alloc = options.alloc.as_ref().is_none_or(|given| given.value);
     let sample = options.sample.as_ref().map(|given| given.value);
     let hot = options.hot.as_ref().map(|given| given.value);
     if cpu && alloc && sample.is_none() && hot.is_none() && options.bounded.is_none() {
-        return quote_spanned!(span=> #private::Options::DEFAULT);
+        let default = quote_spanned!(span=> #private::Options::DEFAULT);
+        return if is_lazy { quote_spanned!(span=> #private::Options { lazy: true, ..#default }) } else { default };
     }
     let sample = match sample {
         None => quote_spanned!(span=> Default),
@@ -82,6 +85,7 @@ fn settings(private: &TokenStream, options: &Options) -> TokenStream {
         cpu: #cpu,
         alloc: #alloc,
         bounded: #bounded,
+        lazy: #is_lazy,
     })
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Function {
     pub(crate) returns: Returns,
     pub(crate) body: Group,
     pub(crate) track_caller: bool,
+    /// Whether what it returns does its work later, where nobody measures it.
+    pub(crate) is_lazy: bool,
 }
 
 const WHERE: &str = "`#[profiled]` goes on a function with a body, an `impl`, a `trait` or an inline `mod`";
@@ -50,7 +52,8 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
             let track_caller = item.attributes.iter().any(|attribute| attribute.is_any(&["track_caller"]));
             let returns = returns::of(&signature, options);
             function_options(&signature, &returns, track_caller, options)?;
-            Ok(Target::Function(Box::new(Function { signature, returns, body: body.clone(), track_caller })))
+            let is_lazy = matches!(returns, Returns::Value(_)) && returns::is_lazy(&signature);
+            Ok(Target::Function(Box::new(Function { signature, returns, body: body.clone(), track_caller, is_lazy })))
         }
     }
 }

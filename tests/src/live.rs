@@ -130,7 +130,7 @@ pub fn threads() {
             scope.spawn(move || {
                 for round in 0..ROUNDS {
                     let made = perf_sdk::measure("make", || {
-                        (0..100).map(|n| black_box(vec![1_u8; 16 << (n + round) % 10])).collect()
+                        (0..100).map(|n| black_box(vec![1_u8; 16 << ((n + round) % 10)])).collect()
                     });
                     next.send(made).expect("somebody who listens");
                     let mut taken = receiver.recv().expect("somebody who sends");

@@ -18,7 +18,7 @@ use crate::snapshot::{CpuProfile, WallProfile};
 /// # Errors
 /// Those of the writer; [`io::ErrorKind::NotFound`] when nothing has this weight.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
-    draw(&Drawing::of_calls(snapshot, weight, function), Direction::Straight, to)
+    draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
 /// Writes an interactive SVG of CPU time by sampled stacks; with `function` only those within that profiled function.
@@ -27,8 +27,7 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
 /// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
-    // Whole stacks are high: the outermost frames on top, where one looks first.
-    draw(&Drawing::of_samples(profile, function), Direction::Inverted, to)
+    draw(&Drawing::of_samples(profile, function), to)
 }
 
 /// Writes an interactive SVG of wall time by sampled stacks; with `function` only those within that profiled function.
@@ -42,10 +41,10 @@ pub fn write_wall(
     function: Option<&str>,
     to: &mut impl Write,
 ) -> io::Result<()> {
-    draw(&Drawing::of_wall(profile, weight, function), Direction::Inverted, to)
+    draw(&Drawing::of_wall(profile, weight, function), to)
 }
 
-fn draw(drawing: &Drawing, direction: Direction, to: &mut impl Write) -> io::Result<()> {
+fn draw(drawing: &Drawing, to: &mut impl Write) -> io::Result<()> {
     let lines = drawing.lines();
     if lines.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, drawing.empty.clone()));
@@ -62,7 +61,8 @@ fn draw(drawing: &Drawing, direction: Direction, to: &mut impl Write) -> io::Res
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);
     options.factor = factor;
-    options.direction = direction;
+    // Stacks are high: the outermost frames on top, where one looks first.
+    options.direction = Direction::Inverted;
     // The same function has the same colour in every picture.
     options.hash = true;
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), to)

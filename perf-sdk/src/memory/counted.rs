@@ -77,17 +77,9 @@ fn ends<A: 'static>(_block: *mut u8) {
 
 /// Whether a block that is about to be reallocated was sampled.
 #[inline(always)]
-fn is_sampled<A: 'static>(_block: *mut u8) -> bool {
-    #[cfg(feature = "heap")]
-    return counts_down::<A>() && countdown::is_sampled(_block);
-    #[cfg(not(feature = "heap"))]
-    false
-}
-
-/// A block that was sampled is freed, and another one may be at its address already.
-fn reallocated(_block: *mut u8) {
-    #[cfg(feature = "heap")]
-    countdown::end(_block);
+#[cfg(feature = "heap")]
+fn is_sampled<A: 'static>(block: *mut u8) -> bool {
+    counts_down::<A>() && countdown::is_sampled(block)
 }
 
 // SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches thread-local cells
@@ -126,6 +118,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Counted<A> {
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // Asked before: afterwards it may be another thread's block.
+        #[cfg(feature = "heap")]
         let was_sampled = is_sampled::<A>(block);
         // SAFETY: the caller's promise, passed on.
         let moved = unsafe { self.inner.realloc(block, layout, new_size) };
@@ -135,8 +128,9 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Counted<A> {
         }
         if !moved.is_null() {
             tallies::reallocated(layout.size(), new_size);
+            #[cfg(feature = "heap")]
             if was_sampled {
-                reallocated(block);
+                countdown::end(block);
             }
             born::<A>(moved, new_size);
         }

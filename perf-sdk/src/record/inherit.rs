@@ -6,7 +6,7 @@ use super::future::{Profiled, Returned};
 use super::labelled::{self, Labelled};
 use super::node::Node;
 use super::registry;
-use super::user::{caller, named};
+use super::user::{named, running};
 use crate::scope::{LabelSet, Options};
 
 /// What tasks are called.
@@ -30,7 +30,7 @@ impl Scope {
         Self { node, labels: labelled::current() }
     }
 
-    /// `future` as a callee of this scope, named `task`, wherever and whenever it is polled: in the call tree, in flamegraphs and in the live heap
+    /// `future` as a callee of this scope, named `task` in the module of what it runs (`shop::fetch::task`), wherever and whenever it is polled: in the call tree, in flamegraphs and in the live heap
     /// it stands beneath the function that spawned it, and so does all that it calls. Samples of its stacks bear this scope's
     /// [labels](super::with_labels).
     ///
@@ -47,7 +47,7 @@ impl Scope {
     /// **Blind spots.** The spawning function's own figures are those of its calls, as of any function that has its work done elsewhere.
     #[track_caller]
     pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
-        let site = named(NAME, caller::<F>(), Options::DEFAULT);
+        let site = named(NAME, running::<F>(), Options::DEFAULT);
         Profiled::new_under(site, self.node, Labelled::new(self.labels, future), Returned)
     }
 }

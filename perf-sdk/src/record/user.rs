@@ -134,6 +134,42 @@ pub(super) fn caller<F>() -> &'static str {
     found
 }
 
+/// The path of the function whose `async` code a future is, also beneath what measures or labels it; of
+/// another future its type.
+pub(super) fn running<F>() -> &'static str {
+    let mut path = type_name::<F>();
+    loop {
+        if let Some(mut function) = path.strip_suffix("::{{closure}}") {
+            while let Some(outer) = function.strip_suffix("::{{closure}}") {
+                function = outer;
+            }
+            return function;
+        }
+        let Some((name, arguments)) = path.split_once('<') else { return path };
+        let first = first_argument(arguments);
+        if !first.ends_with("::{{closure}}") && !first.contains("{{closure}}") {
+            return name;
+        }
+        path = first;
+    }
+}
+
+/// What stands before the comma or bracket that ends a first type argument.
+fn first_argument(arguments: &str) -> &str {
+    let (mut depth, mut before) = (0, ' ');
+    for (at, c) in arguments.char_indices() {
+        match c {
+            '<' | '(' | '[' => depth += 1,
+            ',' | '>' if depth == 0 && before != '-' => return &arguments[..at],
+            '>' if before == '-' => {}
+            '>' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        before = c;
+    }
+    arguments
+}
+
 #[track_caller]
 pub(super) fn named(name: &'static str, module: &'static str, options: Options) -> Option<&'static Site> {
     let location = Location::caller();
@@ -142,4 +178,29 @@ pub(super) fn named(name: &'static str, module: &'static str, options: Options) 
         dropped::count(Reason::Names);
     }
     site.or(Some(Site::other()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::running;
+
+    async fn fetch() {}
+
+    struct Wrapped<F, A>(F, A);
+
+    fn path<F>(_: &F) -> &'static str {
+        running::<F>()
+    }
+
+    #[test]
+    fn tasks_are_named_after_what_they_run() {
+        let here = concat!(module_path!(), "::tasks_are_named_after_what_they_run");
+        let fetches = concat!(module_path!(), "::fetch");
+        assert_eq!(path(&fetch()), fetches);
+        assert_eq!(path(&async { fetch().await }), here);
+        assert_eq!(path(&Wrapped(1, fetch())), concat!(module_path!(), "::Wrapped"));
+        assert_eq!(path(&Wrapped(fetch(), (1, 2))), fetches);
+        assert_eq!(path(&Wrapped(Wrapped(Box::pin(fetch()), |_: u8| -> u8 { 1 }), 1)), fetches);
+        assert_eq!(path(&std::future::ready(1)), "core::future::ready::Ready");
+    }
 }

@@ -76,11 +76,14 @@ pub struct Options {
     pub alloc: bool,
     /// Bytes that what is allocated in the scope and in its callees may hold at a time; 0: not declared.
     pub bounded: u64,
+    /// Whether what the function returns does its work later, unmeasured.
+    pub lazy: bool,
 }
 
 impl Options {
     /// Everything on.
-    pub const DEFAULT: Self = Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0 };
+    pub const DEFAULT: Self =
+        Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0, lazy: false };
 }
 
 /// What a reader calls a site. Sites with equal labels are summed.

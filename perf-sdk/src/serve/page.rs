@@ -129,6 +129,8 @@ fn table(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</tbody></table></div>");
 }
 
+const LAZY_SAYS: &str = "it returns an iterator, a stream or a future: what that does later is not in these figures";
+
 /// What stands below a function's name.
 fn remarks(function: &Function) -> Vec<String> {
     let mut all = Vec::new();
@@ -142,6 +144,9 @@ fn remarks(function: &Function) -> Vec<String> {
             "<span title=\"one call in {n} is measured and stands for all of them; {} calls were measured\">1 in {n} measured</span>",
             count(function.samples as f64),
         )),
+    }
+    if function.is_lazy {
+        all.push(format!("<span title=\"{LAZY_SAYS}\">lazy</span>"));
     }
     if function.estimated_calls > 0 {
         let estimated = count(function.estimated_calls as f64);

@@ -106,6 +106,7 @@ impl Fold {
                 module: label.module.clone(),
                 file: site.source().file.to_owned(),
                 line: site.source().line,
+                is_lazy: site.options().lazy,
                 ..Function::default()
             });
             self.measured.push(Measured::default());

@@ -271,6 +271,7 @@ fn returns_early_impl(early: bool) -> impl Future<Output = u32> + Unpin {
     ready(2)
 }
 
+#[allow(clippy::manual_async_fn)] // a future's path is what is tested
 #[profiled]
 fn returns_std_path<'a>(text: &'a str) -> impl core::future::Future<Output = &'a str> + 'a {
     async move { text.trim() }

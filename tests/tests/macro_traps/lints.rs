@@ -70,6 +70,7 @@ fn one_call(text: &str) -> Result<u32, std::num::ParseIntError> {
 
 #[profiled(error = display, cpu = false)]
 async fn one_async_call(text: String) -> Result<u32, std::num::ParseIntError> {
+    Yield::default().await;
     text.parse()
 }
 

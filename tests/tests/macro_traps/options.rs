@@ -257,3 +257,37 @@ fn hot() {
         assert_recorded!(name, [1, 0, 0, 0]);
     }
 }
+
+#[profiled]
+fn an_iterator() -> impl Iterator<Item = u32> {
+    0..3
+}
+
+#[profiled]
+fn a_boxed_iterator() -> Box<dyn Iterator<Item = u32> + Send> {
+    Box::new(0..3)
+}
+
+#[profiled(cpu = false, future = false)]
+fn an_unmeasured_future() -> impl Future<Output = u32> {
+    std::future::ready(1)
+}
+
+#[profiled]
+fn a_measured_future() -> impl Future<Output = u32> {
+    std::future::ready(1)
+}
+
+#[profiled]
+fn a_number() -> Box<u32> {
+    Box::new(1)
+}
+
+#[test]
+fn what_returns_its_work_is_lazy() {
+    assert_eq!(an_iterator().chain(a_boxed_iterator()).count(), 6);
+    assert_eq!(crate::block_on(an_unmeasured_future()) + crate::block_on(a_measured_future()) + *a_number(), 3);
+    let is_lazy = |name: &str| crate::find(module_path!(), name).unwrap().is_lazy;
+    assert!(["an_iterator", "a_boxed_iterator", "an_unmeasured_future"].into_iter().all(is_lazy));
+    assert!(!["a_measured_future", "a_number"].into_iter().any(is_lazy));
+}

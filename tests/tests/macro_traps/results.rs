@@ -45,6 +45,7 @@ impl Shelf {
         Ok(self.items.first().ok_or("empty")?)
     }
 
+    #[allow(clippy::boxed_local)] // as is tested
     #[profiled]
     fn into_items(self: Box<Self>) -> Result<Vec<String>, ()> {
         Ok(self.items)
@@ -63,6 +64,7 @@ fn result_of_a_mutable_borrow_of_self() {
     assert_recorded!("Shelf::into_items", [1, 0, 0, 0]);
 }
 
+#[allow(clippy::needless_lifetimes)] // as is tested
 #[profiled]
 fn advance<'a>(mut cursor: &'a mut [u8], by: usize) -> Result<&'a mut u8, usize> {
     if by > cursor.len() {
