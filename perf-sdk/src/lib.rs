@@ -50,6 +50,8 @@ mod histogram;
 #[cfg(feature = "enabled")]
 mod leak;
 #[cfg(feature = "enabled")]
+mod loaded;
+#[cfg(feature = "enabled")]
 mod memory;
 #[cfg(feature = "enabled")]
 mod monitor;

@@ -1,6 +1,9 @@
 //! A library with perf-sdk in it, for a host that loads it by `dlopen`: see
 //! `tests/tests/dlopen.rs`.
 
+#[cfg(target_os = "linux")]
+mod node;
+
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

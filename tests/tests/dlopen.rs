@@ -22,23 +22,57 @@ fn library() -> PathBuf {
     target.join("debug/examples/libdlopened.so")
 }
 
+/// Runs a script of the folder `dlopen`; what it printed.
+fn run(command: &str, script: &str, arguments: &[&Path]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dlopen").join(script);
+    let output = Command::new(command).arg(&script).args(arguments).output().expect(command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} {arguments:?}: {}: {said}", script.display(), output.status);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn has_python() -> bool {
+    has("python3", &["--version"], "install python3")
+}
+
 #[test]
-fn it_is_loaded_used_and_let_go() {
-    if !has("python3", &["--version"], "install python3") {
+fn python_loads_it_uses_it_and_lets_go_of_it() {
+    if !has_python() {
         return;
     }
     let library = library();
     let folder = std::env::temp_dir().join(format!("perf-sdk-test-dlopen-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
     // A library under another name is another one, with everything of its own.
-    let others: Vec<PathBuf> = (0..2).map(|n| folder.join(format!("lib{n}.so"))).collect();
+    let others = [0, 1].map(|n| folder.join(format!("lib{n}.so")));
     for other in &others {
         fs::copy(&library, other).expect("a copy");
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dlopen/load.py");
-    let output = Command::new("python3").arg(script).arg(&library).args(&others).output().expect("python3");
+    let said = run("python3", "load.py", &[&library, &others[0], &others[1]]);
     let _ = fs::remove_dir_all(&folder);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {said}", output.status);
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "used 3\n", "{said}");
+    assert_eq!(said, "used 3\n");
+}
+
+/// What others keep of it leads to its code afterwards: the signal's handler, what is called at a fork
+/// and when a thread ends.
+#[test]
+fn python_lets_go_of_it_five_times() {
+    if has_python() {
+        assert_eq!(run("python3", "unload.py", &[&library(), Path::new("started")]), "let go 5\n");
+    }
+}
+
+/// Calls are recorded without a start, too.
+#[test]
+fn python_lets_go_of_one_that_was_never_started() {
+    if has_python() {
+        assert_eq!(run("python3", "unload.py", &[&library(), Path::new("unstarted")]), "let go 5\n");
+    }
+}
+
+#[test]
+fn node_loads_it_and_uses_it_five_times() {
+    if has("node", &["--version"], "install nodejs") {
+        assert_eq!(run("node", "load.js", &[&library()]), "used 5\n");
+    }
 }
