@@ -205,3 +205,31 @@ pub fn lock_file(file: &std::fs::File) -> bool {
     // SAFETY: an open file's descriptor.
     unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(file), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
+
+/// Takes `/proc` from this process, which has one thread yet. `false`: that takes rights that it has
+/// not.
+#[must_use]
+pub fn without_proc() -> bool {
+    // SAFETY: C strings, and null where nothing is said. The namespace is this process's alone from then on.
+    let done = unsafe {
+        libc::unshare(libc::CLONE_NEWNS) == 0
+            && libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) == 0
+            && libc::umount2(c"/proc".as_ptr(), libc::MNT_DETACH) == 0
+    };
+    if !done {
+        println!("SKIPPED: /proc cannot be taken away: {}", std::io::Error::last_os_error());
+    }
+    done
+}
+
+/// From now on this folder is the root of this process. `false`: that takes rights that it has not.
+#[must_use]
+pub fn change_root(folder: &std::path::Path) -> bool {
+    let path = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(folder.as_os_str())).expect("a path");
+    // SAFETY: C strings.
+    let done = unsafe { libc::chroot(path.as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0 };
+    if !done {
+        println!("SKIPPED: the root cannot be changed: {}", std::io::Error::last_os_error());
+    }
+    done
+}

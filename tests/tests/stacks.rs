@@ -58,6 +58,7 @@ scenarios! {
     small_alternate,
     hole,
     waits_for_signals,
+    no_proc,
 }
 
 /// The standard library says that a stack has overflowed, however often it is sampled meanwhile.
@@ -98,6 +99,17 @@ fn many_threads() {
 
 /// The pprof crate leaves a file for each process that used it.
 fn with_the_pprof_crate(scenario: &str) {
+    in_a_folder(scenario);
+}
+
+/// The root of the process is an empty folder from then on.
+#[test]
+fn changed_root() {
+    in_a_folder("changed_root");
+}
+
+/// With a folder of its own for temporary files.
+fn in_a_folder(scenario: &str) {
     let folder = folder(scenario);
     let output = run(STACKS, scenario, &[("TMPDIR", &folder.display().to_string())]);
     print!("{}", String::from_utf8_lossy(&output.stdout));

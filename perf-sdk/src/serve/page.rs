@@ -74,6 +74,10 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         if profiler.cpu_clock.is_empty() { "none" } else { &profiler.cpu_clock },
     );
     accounts_part::memory(page, snapshot);
+    // Samples that fail to come; what else there is to say of them stands in the snapshot.
+    if let Some((_, remark)) = profiler.stacks.split_once(", but ") {
+        let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(remark));
+    }
     page.push_str("</span></header><nav>");
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");

@@ -29,6 +29,10 @@ impl Sampler {
         match *self {}
     }
 
+    pub(super) fn remark(&self) -> Option<String> {
+        match *self {}
+    }
+
     pub(super) fn turn(&mut self, _: bool) -> Duration {
         match *self {}
     }

@@ -66,9 +66,10 @@ impl Chosen {
                 "on, {}, of threads that were there before the program put itself under a seccomp filter",
                 sampler.engine()
             ),
-            Self::Own(sampler) => match sampler.without_room() {
-                0 => format!("on, {}", sampler.engine()),
-                count => format!(
+            Self::Own(sampler) => match (sampler.remark(), sampler.without_room()) {
+                (Some(remark), _) => format!("on, {}, but {remark}", sampler.engine()),
+                (None, 0) => format!("on, {}", sampler.engine()),
+                (None, count) => format!(
                     "on, {}, but for callers of code in {count} libraries, for whose tables PERF_MEMORY has no room",
                     sampler.engine()
                 ),

@@ -1,9 +1,10 @@
 //! What is loaded into the process: where its code lies, what it is called, how to unwind it.
 
 use std::ops::{Deref, Range};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::plain_file::PlainFile;
 use crate::footprint::{self, Part};
 
 /// Memory that stays: of the program itself, or a copy.
@@ -140,9 +141,14 @@ pub(crate) struct Image {
 }
 
 impl Image {
-    /// What to open to read it: of the program what was started, even if it was replaced.
-    pub(super) fn file(&self) -> PathBuf {
-        if self.is_program { "/proc/self/exe".into() } else { self.path.clone().into() }
+    /// What to read of it: of the program what was started, even if it was replaced, or is not found by
+    /// its name any more. `None`: it cannot be opened.
+    pub(super) fn open(&self) -> Option<PlainFile> {
+        #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+        if self.is_program {
+            return PlainFile::of_program();
+        }
+        PlainFile::open(Path::new(&self.path))
     }
 
     /// A range in memory as the file states it.

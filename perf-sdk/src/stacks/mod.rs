@@ -13,6 +13,7 @@
 //! | `times` | how long handlers take |
 //! | `sampler` | has threads signalled, reads their rings |
 //! | `quiet` | whether a look would find anything |
+//! | `unseen` | whether samples come while the program runs |
 //! | `totals` | what it has found, at one moment |
 //! | `table` | how often each stack was seen |
 //! | `wall`, `wish` | wall time, while somebody wants it |
@@ -49,6 +50,8 @@ mod signalled;
 mod slot;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod threads;
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod unseen;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod unwind;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]

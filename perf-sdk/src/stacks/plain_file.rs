@@ -40,6 +40,17 @@ impl PlainFile {
         Some(Self { from: From::File(file), length: metadata.len() })
     }
 
+    /// The program's own file, wherever it is by now; as [`open`](Self::open).
+    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+    pub(super) fn of_program() -> Option<Self> {
+        if sandbox::is_tighter() {
+            return None;
+        }
+        let file = Kept::open(super::linux::program_file).ok()?;
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        Some(Self { from: From::File(file), length: metadata.len() })
+    }
+
     #[cfg(any(test, perf_fuzz))]
     pub(super) fn of_bytes(bytes: &[u8]) -> Self {
         Self { length: bytes.len() as u64, from: From::Memory(bytes.to_vec()) }

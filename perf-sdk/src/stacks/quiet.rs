@@ -32,7 +32,7 @@ impl Quiet {
 }
 
 /// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to be the program's.
-fn program_ns(own: &[u32]) -> Option<u64> {
+pub(super) fn program_ns(own: &[u32]) -> Option<u64> {
     let own_ns: u64 =
         own.iter().filter(|thread| **thread != 0).filter_map(|thread| linux::thread_cpu_ns(*thread)).sum();
     Some(clock::process_cpu_ns()?.saturating_sub(own_ns))

@@ -1,5 +1,6 @@
 //! Has the threads signalled, and collects what their handlers wrote.
 
+use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::slot::{self, Slot};
 use super::table::{Resolve, Table};
 use super::threads::Threads;
 use super::totals::{Picture, Totals, WallPicture};
+use super::unseen::Unseen;
 use super::unwind::Unwinder;
 use super::walkers;
 use super::wall::Wall;
@@ -61,6 +63,9 @@ pub(super) struct Sampler {
     next_look: Instant,
     /// Since the last look, if it left nothing to wait for; and how long it is until the next.
     quiet: Option<(Quiet, Duration)>,
+    unseen: Unseen,
+    /// Why threads could not be listed when they were last looked for.
+    unlisted: Option<io::Error>,
     images: Vec<Image>,
     changes: u64,
     began: u64,
@@ -96,6 +101,7 @@ impl Sampler {
             engines.push(Engine::Timer);
         }
         let engine = *engines.first().ok_or(Unavailable::Refused)?;
+        linux::hold_own_files();
         let mut sampler = Self {
             host,
             engines,
@@ -111,6 +117,8 @@ impl Sampler {
             wall: None,
             next_look: Instant::now(),
             quiet: None,
+            unseen: Unseen::since_now(0, &(host.own)()),
+            unlisted: None,
             images: Vec::new(),
             changes: 0,
             began: clock::wall().ticks(),
@@ -205,6 +213,7 @@ impl Sampler {
             self.sweep();
             self.find_stacks();
         }
+        self.unseen.note(self.sums.samples, &(self.host.own)());
         let spent_ns = self.totals().handler_ns;
         (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
         self.told_ns = spent_ns;
@@ -346,6 +355,24 @@ impl Sampler {
         self.is_sandboxed
     }
 
+    /// That samples fail to come, and why, as far as that is known.
+    pub(super) fn remark(&self) -> Option<String> {
+        let unseen = self.unseen.remark(&(self.host.own)(), self.period_ns);
+        let why = self
+            .unlisted
+            .as_ref()
+            .map(|error| format!("new threads cannot be found, since /proc/self/task cannot be read: {error}"));
+        let refused = self.threads.refused();
+        let why = why.or_else(|| {
+            let is_said = unseen.is_some() && refused > 0;
+            is_said.then(|| format!("{refused} of its threads cannot be signalled, or block the signal SIGURG"))
+        });
+        match (unseen, why) {
+            (Some(unseen), Some(why)) => Some(format!("{unseen}: {why}")),
+            (unseen, why) => unseen.or(why),
+        }
+    }
+
     fn set_period(&mut self) {
         let hz = self.wanted.iter().copied().chain([self.hz]).max().unwrap_or(0);
         let period_ns = 1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0);
@@ -354,6 +381,7 @@ impl Sampler {
         }
         self.period_ns = period_ns;
         self.quiet = None;
+        self.unseen = Unseen::since_now(self.sums.samples, &(self.host.own)());
         // More often than the kernel looks at its timers, these give no more samples.
         let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
         self.engine = best.copied().unwrap_or(self.engine);
@@ -389,7 +417,20 @@ impl Sampler {
 
     /// Begins with threads that are new, ends with those that ended.
     fn sweep(&mut self) {
-        let Some(mut alive) = linux::threads() else { return };
+        let mut alive = match linux::threads() {
+            Ok(alive) => alive,
+            Err(error) => {
+                self.unlisted = Some(error);
+                // Those that are known go on.
+                let ended = self.threads.ended(&[]);
+                if !ended.is_empty() {
+                    self.collect();
+                }
+                self.threads.end(&ended);
+                return;
+            }
+        };
+        self.unlisted = None;
         let own = (self.host.own)();
         alive.retain(|thread| !own.contains(thread));
         let ended = self.threads.ended(&alive);
@@ -447,6 +488,7 @@ impl Drop for Sampler {
         self.threads.end_all();
         walkers::replace_unwinder(None);
         linux::forget_images();
+        linux::let_go_of_own_files();
     }
 }
 

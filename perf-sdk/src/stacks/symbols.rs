@@ -112,7 +112,7 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
 
 /// Of one image; for each address what is there, and whether all that says so could be read.
 fn look_up(image: &Image, addresses: &[u64]) -> (Vec<Vec<Line>>, bool) {
-    match Elf::open(&image.file()).filter(|own| is_of(own, image)) {
+    match image.open().and_then(Elf::of).filter(|own| is_of(own, image)) {
         Some(own) => of_file(&own, image, addresses, room_bytes()),
         None => (vec![Vec::new(); addresses.len()], true),
     }

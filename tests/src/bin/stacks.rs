@@ -14,6 +14,8 @@ mod memory;
 mod resident;
 #[path = "stacks/robust.rs"]
 mod robust;
+#[path = "stacks/rootless.rs"]
+mod rootless;
 #[path = "stacks/seccomp.rs"]
 mod seccomp;
 
@@ -76,6 +78,8 @@ fn main() {
         ("serve", serve),
         ("quiet", quiet),
         ("switches", switches),
+        ("no_proc", rootless::no_proc),
+        ("changed_root", rootless::changed_root),
     ];
     let name = std::env::args().nth(1).unwrap_or_default();
     let (_, scenario) = scenarios.iter().find(|(known, _)| *known == name).expect("a scenario");

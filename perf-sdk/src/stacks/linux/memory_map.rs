@@ -1,5 +1,7 @@
 //! Which parts of the address space are mapped.
 
+use super::own_process;
+
 /// A reading of `/proc/self/maps`.
 #[derive(Debug)]
 pub(in super::super) struct Map(Vec<[u64; 2]>);
@@ -7,8 +9,7 @@ pub(in super::super) struct Map(Vec<[u64; 2]>);
 impl Map {
     /// What can be read and written.
     pub(in super::super) fn read() -> Option<Self> {
-        let text = std::fs::read_to_string("/proc/self/maps").ok()?;
-        Some(Self::parse(&text))
+        Some(Self::parse(&own_process::maps().ok()?))
     }
 
     fn parse(text: &str) -> Self {
@@ -32,7 +33,7 @@ impl Map {
 
 /// The file that is mapped at `address`.
 pub(super) fn mapped_file(address: u64) -> Option<String> {
-    file_at(&std::fs::read_to_string("/proc/self/maps").ok()?, address)
+    file_at(&own_process::maps().ok()?, address)
 }
 
 /// Lines such as `1000-3000 r-xp 00000000 08:01 1234    /a path`.

@@ -7,6 +7,7 @@ mod handler_stacks;
 mod images;
 mod memory_map;
 mod own_memory;
+mod own_process;
 mod own_stack;
 mod threads;
 mod timer;
@@ -21,6 +22,7 @@ pub(super) use handler_stacks::WALK_BYTES;
 pub(super) use handler_stacks::{after_fork as free_handler_stacks, prepare as prepare_handler_stacks, turned_away};
 pub(super) use images::{changes, forget_images, images, is_in_program};
 pub(super) use memory_map::Map;
+pub(super) use own_process::{hold as hold_own_files, let_go as let_go_of_own_files, program as program_file};
 pub(super) use own_stack::{learn, own_stack};
 #[cfg(feature = "heap")]
 pub(super) use threads::least_of_main;

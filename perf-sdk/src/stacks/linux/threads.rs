@@ -5,13 +5,13 @@ use std::io;
 
 use super::handler::SIGNAL;
 
-/// The kernel's ids of all threads. `None`: they cannot be listed. One may be left out while others end.
-pub(in super::super) fn threads() -> Option<Vec<u32>> {
+/// The kernel's ids of all threads. One may be left out while others end.
+pub(in super::super) fn threads() -> io::Result<Vec<u32>> {
     let mut threads = Vec::new();
-    for entry in fs::read_dir("/proc/self/task").ok()? {
-        threads.extend(entry.ok()?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+    for entry in fs::read_dir("/proc/self/task")? {
+        threads.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
     }
-    Some(threads)
+    Ok(threads)
 }
 
 /// An address in the stack of the process's first thread, if that is the kernel's own; else 0.
