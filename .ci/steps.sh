@@ -157,6 +157,24 @@ run_exact() {
     rm -r "$folder"
 }
 
+# Another C library: stacks of a program as it is built, and of one without what only its file has.
+run_musl() {
+    local target=x86_64-unknown-linux-musl folder program
+    if ! rustup target add "$target" 2> /dev/null; then
+        echo "SKIPPED: the target $target cannot be added"
+        return
+    fi
+    folder=${CARGO_TARGET_DIR:-$TARGET}/$target/debug
+    program=perf-sdk-musl
+    cargo build --quiet --manifest-path tests/musl/Cargo.toml --target "$target" --target-dir "${CARGO_TARGET_DIR:-$TARGET}"
+    "$folder/$program" whole
+    mkdir -p "$folder/bare"
+    # Its names are in a file beside it.
+    objcopy --only-keep-debug "$folder/$program" "$folder/bare/$program.debug"
+    objcopy --strip-all --add-gnu-debuglink="$folder/bare/$program.debug" "$folder/$program" "$folder/bare/$program"
+    "$folder/bare/$program" bare
+}
+
 # jemalloc as the tests' build made it, for what is built afterwards: compiling it takes 150 s of
 # processor time. Its symbols keep their prefix; where it is not built yet, it is compiled.
 with_built_jemalloc() {

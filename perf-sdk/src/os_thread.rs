@@ -57,6 +57,12 @@ impl OsThread {
     }
 }
 
+/// The address of what the C library calls on such a thread.
+#[cfg(all(target_env = "musl", feature = "stacks", not(miri)))]
+pub(crate) fn first_function() -> u64 {
+    system::first_function()
+}
+
 #[cfg(all(unix, not(miri)))]
 mod system {
     use std::ffi::{CString, c_void};
@@ -126,6 +132,11 @@ mod system {
             // SAFETY: as in `join`.
             unsafe { libc::pthread_detach(self.0) };
         }
+    }
+
+    #[cfg(all(target_env = "musl", feature = "stacks"))]
+    pub(super) fn first_function() -> u64 {
+        (main as extern "C" fn(*mut c_void) -> *mut c_void as *const ()).addr() as u64
     }
 
     extern "C" fn main(start: *mut c_void) -> *mut c_void {

@@ -45,7 +45,7 @@ pub fn unwind(bytes: &[u8]) {
             let mut images = linux::images();
             (images.iter().map(|image| image.code.start).collect(), Unwinder::new(&mut images))
         };
-        static MEMORY: RefCell<Memory> = RefCell::new(Memory::new_in());
+        static MEMORY: RefCell<Memory> = RefCell::new(Memory::default());
     }
     let Some(([kind, low, high], rest)) = bytes.split_first_chunk() else { return };
     if kind % 2 == 0 {
@@ -67,10 +67,11 @@ pub fn unwind(bytes: &[u8]) {
         code_offset: 0,
         build_id: Vec::new(),
         tables: Tables::new(HEADER_AT, copied(header), table_at, copied(table)),
+        debug_frame: None,
         has_no_room: false,
         is_program: false,
     }];
-    walk(&Unwinder::new(&mut images), &[CODE.start], state, &mut Memory::new_in());
+    walk(&Unwinder::new(&mut images), &[CODE.start], state, &mut Memory::default());
 }
 
 fn walk(unwinder: &Unwinder, code: &[u64], state: &[u8], memory: &mut Memory) {
@@ -118,6 +119,7 @@ pub fn elf(bytes: &[u8]) {
         code_offset: 0,
         build_id: id,
         tables: None,
+        debug_frame: None,
         has_no_room: false,
         is_program: false,
     };

@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::debug_frame::DebugFrame;
 use super::plain_file::PlainFile;
 use crate::footprint::{self, Part};
 
@@ -134,6 +135,8 @@ pub(crate) struct Image {
     /// Empty: it has none.
     pub(crate) build_id: Vec<u8>,
     pub(super) tables: Option<Tables>,
+    /// Unwind information of its file that is not loaded.
+    pub(super) debug_frame: Option<Arc<DebugFrame>>,
     /// It has some, for which there was no room.
     pub(super) has_no_room: bool,
     /// Whether it is the program itself.

@@ -8,6 +8,7 @@
 //! | `walkers` | the unwinder in force, and what walks remember |
 //! | `lent` | alternate signal stacks of threads that are not sampled any more |
 //! | `unwind`, `image` | from registers to callers, by the tables of what is loaded |
+//! | `described`, `debug_frame` | which code tables describe; those that are in a file only |
 //! | `signalled` | one thread that is signalled |
 //! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
 //! | `times` | how long handlers take |
@@ -31,6 +32,8 @@
     allow(dead_code)
 )]
 
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod described;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod gate;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
@@ -60,6 +63,7 @@ mod walkers;
 mod wall;
 
 mod chosen;
+mod debug_frame;
 mod elf;
 mod engine;
 mod function_name;

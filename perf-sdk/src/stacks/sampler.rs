@@ -133,6 +133,7 @@ impl Sampler {
         linux::learn();
         sampler.set_period();
         sampler.load_images();
+        linux::learn_thread_start();
         #[cfg(feature = "heap")]
         {
             // Before any hook asks.

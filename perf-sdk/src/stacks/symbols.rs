@@ -312,6 +312,7 @@ mod tests {
             code_offset: 0,
             build_id: Vec::new(),
             tables: None,
+            debug_frame: None,
             has_no_room: false,
             is_program: false,
         };

@@ -1,4 +1,8 @@
 //! From a thread's registers to the addresses of its callers.
+//!
+//! A caller is shown if the tables of what is loaded prove it. Where they say nothing of a frame, the
+//! unwinder guesses by the frame pointer, which may hold anything there: a step that may be such a
+//! guess is taken only if the tables do describe the frame, and the walk ends there otherwise.
 
 use std::ops::Range;
 
@@ -7,10 +11,16 @@ use framehop::{
     Unwinder as _, UnwinderNative,
 };
 
+use super::described::{Described, Remembered};
 use super::image::{Bytes, Image};
+use super::linux;
 
-/// What unwinding remembers from one stack of a thread to the next: some 32 KiB.
-pub(super) type Memory = CacheNative<MustNotAllocateDuringUnwind>;
+/// What unwinding remembers from one stack of a thread to the next: some 36 KiB.
+#[derive(Default)]
+pub(super) struct Memory {
+    rules: CacheNative<MustNotAllocateDuringUnwind>,
+    described: Remembered,
+}
 
 /// Where a thread is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,6 +65,11 @@ const NO_SECTIONS: ExplicitModuleSectionInfo<Bytes> = ExplicitModuleSectionInfo 
 /// Unwinds through what is loaded.
 pub(super) struct Unwinder {
     inner: UnwinderNative<Bytes, MustNotAllocateDuringUnwind>,
+    /// By `.debug_frame`, for code that no other table describes.
+    by_debug_frame: UnwinderNative<Bytes, MustNotAllocateDuringUnwind>,
+    described: Described,
+    /// The program's first function, where only its place tells that the stack ends there.
+    main: Range<u64>,
     #[cfg(target_arch = "aarch64")]
     mask: framehop::aarch64::PtrAuthMask,
 }
@@ -62,25 +77,42 @@ pub(super) struct Unwinder {
 impl Unwinder {
     /// Takes the images' tables.
     pub(super) fn new(images: &mut [Image]) -> Self {
-        let mut inner = UnwinderNative::new();
+        let described = Described::new(images);
+        let (mut inner, mut by_debug_frame) = (UnwinderNative::new(), UnwinderNative::new());
         for image in images {
-            let Some(tables) = image.tables.take() else { continue };
-            let range = |at: u64, bytes: &Bytes| at..at + bytes.len() as u64;
-            let info = ExplicitModuleSectionInfo {
-                text_svma: Some(image.own(&image.code)),
-                eh_frame_svma: Some(range(tables.eh_frame_at, &tables.eh_frame)),
-                eh_frame: Some(tables.eh_frame),
-                eh_frame_hdr_svma: Some(range(tables.header_at, &tables.header)),
-                eh_frame_hdr: Some(tables.header),
-                ..NO_SECTIONS
-            };
-            inner.add_module(Module::new(image.path.clone(), image.code.clone(), image.base, info));
+            let text_svma = Some(image.own(&image.code));
+            let module = |info| Module::new(image.path.clone(), image.code.clone(), image.base, info);
+            if let Some(tables) = image.tables.take() {
+                let range = |at: u64, bytes: &Bytes| at..at + bytes.len() as u64;
+                inner.add_module(module(ExplicitModuleSectionInfo {
+                    text_svma: text_svma.clone(),
+                    eh_frame_svma: Some(range(tables.eh_frame_at, &tables.eh_frame)),
+                    eh_frame: Some(tables.eh_frame),
+                    eh_frame_hdr_svma: Some(range(tables.header_at, &tables.header)),
+                    eh_frame_hdr: Some(tables.header),
+                    ..NO_SECTIONS
+                }));
+            }
+            if let Some(frames) = image.debug_frame.take() {
+                let debug_frame = Some(frames.table.clone());
+                by_debug_frame.add_module(module(ExplicitModuleSectionInfo { text_svma, debug_frame, ..NO_SECTIONS }));
+            }
         }
+        let main = linux::main_function().and_then(|main| described.function_at(main)).unwrap_or_default();
         Self {
             #[cfg(target_arch = "aarch64")]
             mask: framehop::aarch64::PtrAuthMask::from_max_known_address(inner.max_known_code_address()),
             inner,
+            by_debug_frame,
+            described,
+            main,
         }
+    }
+
+    /// The function that holds the code at `address`, by the tables.
+    #[cfg(target_env = "musl")]
+    pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
+        self.described.function_at(address)
     }
 
     /// Hands over the address of each frame, innermost first: where the thread is, then inside of each call that leads there. `stack` is its stack,
@@ -96,14 +128,33 @@ impl Unwinder {
         let mut read = |address| read(address).ok_or(());
         let mut state = self.start(registers);
         let mut at = FrameAddress::from_instruction_pointer(registers.pc);
+        let (thread_start, mut was_main) = (linux::thread_start(), false);
         loop {
-            if !frame(at.address_for_lookup()) {
+            let address = at.address_for_lookup();
+            if !frame(address) {
                 return End::Enough;
             }
+            if was_main || address == thread_start {
+                return End::Root;
+            }
+            was_main = self.main.contains(&address);
             // NOTE: where the frame pointer is an ordinary register it holds anything, and the unwinder's sums overflow with some of that. What lies
             // outside of the stack is no frame: from its end nothing can be read.
             keep_within(&mut state, stack);
-            match self.inner.unwind_frame(at, &mut state, memory, &mut read) {
+            let before = Words::of(&state);
+            let mut step = self.inner.unwind_frame(at, &mut state, &mut memory.rules, &mut read);
+            let is_step = matches!(step, Ok(Some(_)));
+            if !is_step || Words::of(&state).may_be_guessed_from(&before, !at.is_return_address()) {
+                if self.described.is_by_tables(address, &mut memory.described) {
+                    // It was none.
+                } else if self.described.is_by_debug_frame(address) {
+                    before.restore(&mut state);
+                    step = self.by_debug_frame.unwind_frame(at, &mut state, &mut memory.rules, &mut read);
+                } else {
+                    return End::Lost;
+                }
+            }
+            match step {
                 Ok(Some(address)) if stack.contains(&state.sp()) => match FrameAddress::from_return_address(address) {
                     Some(address) => at = address,
                     None => return End::Lost,
@@ -123,6 +174,53 @@ impl Unwinder {
     #[cfg(target_arch = "aarch64")]
     fn start(&self, registers: &Registers) -> UnwindRegsNative {
         UnwindRegsNative::new_with_ptr_auth_mask(self.mask, registers.lr, registers.sp, registers.fp)
+    }
+}
+
+/// The registers that a step changes.
+#[derive(Clone, Copy)]
+struct Words {
+    sp: u64,
+    fp: u64,
+    /// Where the thread is, or the link register.
+    code: u64,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Words {
+    fn of(state: &UnwindRegsNative) -> Self {
+        Self { sp: state.sp(), fp: state.bp(), code: state.ip() }
+    }
+
+    fn restore(self, state: &mut UnwindRegsNative) {
+        state.set_sp(self.sp);
+        state.set_bp(self.fp);
+        state.set_ip(self.code);
+    }
+
+    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller by
+    /// the frame pointer, or, of the first frame, by a stack on which there is nothing but the return address.
+    fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
+        self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp.wrapping_add(8)
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Words {
+    fn of(state: &UnwindRegsNative) -> Self {
+        Self { sp: state.sp(), fp: state.fp(), code: state.lr() }
+    }
+
+    fn restore(self, state: &mut UnwindRegsNative) {
+        state.set_sp(self.sp);
+        state.set_fp(self.fp);
+        state.set_lr(self.code);
+    }
+
+    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller by
+    /// the frame pointer, or, of the first frame, by the link register.
+    fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
+        self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp
     }
 }
 
@@ -161,7 +259,7 @@ mod tests {
         let walked = std::thread::Builder::new().stack_size(4 * BYTES).spawn(|| {
             let mut images = images();
             let unwinder = Unwinder::new(&mut images);
-            let mut memory = Memory::new_in();
+            let mut memory = Memory::default();
             super::super::linux::learn();
             let stack = super::super::linux::own_stack().unwrap();
             let (registers, _) = super::super::linux::here();
@@ -202,7 +300,7 @@ mod tests {
         let mut images = images();
         let codes: Vec<_> = images.iter().map(|image| image.code.clone()).collect();
         let unwinder = Unwinder::new(&mut images);
-        let mut memory = Memory::new_in();
+        let mut memory = Memory::default();
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = || {
             random ^= random << 13;

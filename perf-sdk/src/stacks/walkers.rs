@@ -65,7 +65,7 @@ pub(super) fn prepare() {
         if !footprint::take(Part::Stacks, bytes) {
             return;
         }
-        let memory = UnsafeCell::new(Memory::new_in());
+        let memory = UnsafeCell::new(Memory::default());
         let walker = Walker { busy: AtomicBool::new(false), in_use: AtomicPtr::new(ptr::null_mut()), memory };
         place.store(Box::into_raw(Box::new(walker)), Release);
     }

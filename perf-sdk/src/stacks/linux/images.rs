@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
+use super::super::debug_frame::DebugFrame;
 use super::super::elf::build_id;
 use super::super::image::{Bytes, Copied, Image, NoTables, Tables};
 use super::memory_map::mapped_file;
@@ -45,6 +46,10 @@ pub(in super::super) fn images() -> Vec<Image> {
         images.extend(image(info, images.is_empty(), &known));
         true
     });
+    // A program with musl in it lists itself alone.
+    if let Some(info) = kernel_s_own().filter(|info| images.iter().all(|image| image.base != info.dlpi_addr)) {
+        images.extend(image(&info, false, &known));
+    }
     images.sort_by_key(|image| image.code.start);
     *KNOWN.lock() = images.clone();
     images
@@ -93,8 +98,13 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     let headers = headers(info)?;
     let program = is_program.then(|| program(info.dlpi_phdr.addr() as u64));
     let is_program = program.is_some_and(|program| program.is_run_by_the_kernel);
-    let stays = is_program || path.starts_with("linux-vdso");
-    if let Some(program) = program.filter(|_| path.is_empty()) {
+    let is_of_kernel = base != 0 && base == of_kernel();
+    if is_of_kernel {
+        OF_KERNEL.clone_into(&mut path);
+    }
+    let stays = is_program || is_of_kernel;
+    // NOTE: musl calls the program what its first argument says, or `/proc/self/exe`.
+    if let Some(program) = program.filter(|program| !program.path.is_empty()) {
         path.clone_from(&program.path);
     }
     let loaded = |header: &Header| header.range(base);
@@ -108,6 +118,7 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
         code_offset: first.offset,
         build_id: Vec::new(),
         tables: None,
+        debug_frame: None,
         has_no_room: false,
         is_program,
     };
@@ -142,7 +153,14 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     let is_same = |known: &&Image| {
         known.base == base && known.path == image.path && known.build_id == image.build_id && !image.build_id.is_empty()
     };
-    image.tables = known.iter().find(is_same).and_then(|known| known.tables.clone());
+    if let Some(known) = known.iter().find(is_same) {
+        (image.tables, image.debug_frame) = (known.tables.clone(), known.debug_frame.clone());
+    }
+    if program.is_some() && image.debug_frame.is_none() {
+        let read = image.open().ok_or(NoTables::Unreadable).and_then(DebugFrame::of);
+        image.has_no_room = read.as_ref().is_err_and(|why| *why == NoTables::NoRoom);
+        image.debug_frame = read.ok().map(Arc::new);
+    }
     if image.tables.is_some() {
         return Some(image);
     }
@@ -172,10 +190,31 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     };
     if let Some(found) = headers.iter().find(|header| header.kind == PT_GNU_EH_FRAME) {
         let tables = tables(found);
-        image.has_no_room = tables.as_ref().is_err_and(|why| *why == NoTables::NoRoom);
+        image.has_no_room |= tables.as_ref().is_err_and(|why| *why == NoTables::NoRoom);
         image.tables = tables.ok();
     }
     Some(image)
+}
+
+const OF_KERNEL: &str = "linux-vdso.so.1";
+
+/// Where the kernel's own library is; 0: there is none.
+fn of_kernel() -> u64 {
+    // SAFETY: reads what the kernel gave the process.
+    unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) }
+}
+
+/// The kernel's own library, as the loader would list it.
+fn kernel_s_own() -> Option<libc::dl_phdr_info> {
+    let start = Some(of_kernel()).filter(|start| *start != 0)?;
+    // SAFETY: an object file's header, which the kernel has mapped for good.
+    let header = unsafe { (start as *const libc::Elf64_Ehdr).read() };
+    // SAFETY: all fields are numbers or pointers that may be null.
+    let mut info: libc::dl_phdr_info = unsafe { std::mem::zeroed() };
+    info.dlpi_addr = start;
+    info.dlpi_phdr = start.checked_add(header.e_phoff)? as *const libc::Elf64_Phdr;
+    info.dlpi_phnum = header.e_phnum;
+    Some(info)
 }
 
 /// The program's own file.

@@ -2,6 +2,7 @@
 
 mod alternate;
 mod event;
+mod first_frames;
 mod handler;
 mod handler_stacks;
 mod images;
@@ -14,6 +15,7 @@ mod timer;
 
 pub(super) use alternate::Alternate;
 pub(super) use event::Event;
+pub(super) use first_frames::{learn_thread_start, main_function, thread_start};
 #[cfg(feature = "heap")]
 pub(super) use handler::here;
 pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
