@@ -323,7 +323,7 @@ mod tests {
             "/folded?weight=cpu_sample%73",
         ];
         let navigation = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
-        for uri in captures {
+        for uri in captures.into_iter().filter(|uri| cfg!(feature = "heap") || !uri.ends_with("/heap")) {
             assert!(routes::is_capture(&uri.parse().unwrap()), "{uri}");
             for site in ["cross-site", "same-site", "anything"] {
                 assert_eq!(ask(uri, &[("sec-fetch-site", site)]), 403, "{uri} {site}");

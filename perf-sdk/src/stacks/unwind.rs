@@ -101,7 +101,7 @@ impl Unwinder {
         let main = linux::main_function().and_then(|main| described.function_at(main)).unwrap_or_default();
         Self {
             #[cfg(target_arch = "aarch64")]
-            mask: framehop::aarch64::PtrAuthMask::from_max_known_address(inner.max_known_code_address()),
+            mask: framehop::aarch64::PtrAuthMask::from_max_known_address(inner.max_known_code_address().max(1)),
             inner,
             by_debug_frame,
             described,

@@ -234,7 +234,7 @@ fn own_slot() -> Option<(&'static Slot, u32)> {
 
 /// Where the caller is, if this is inlined into it; and the thread's pointer.
 #[inline(always)]
-#[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl")))]
+#[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl", test)))]
 pub(in super::super) fn here() -> (Registers, u64) {
     let (pc, sp, fp): (u64, u64, u64);
     // SAFETY: reads registers.
@@ -252,7 +252,7 @@ pub(in super::super) fn here() -> (Registers, u64) {
 
 /// Where the caller is, if this is inlined into it; and the thread's pointer.
 #[inline(always)]
-#[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl")))]
+#[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl", test)))]
 pub(in super::super) fn here() -> (Registers, u64) {
     let (pc, sp, fp, lr): (u64, u64, u64, u64);
     // SAFETY: reads registers.

@@ -16,7 +16,7 @@ mod timer;
 pub(super) use alternate::Alternate;
 pub(super) use event::Event;
 pub(super) use first_frames::{learn_thread_start, main_function, thread_start};
-#[cfg(feature = "heap")]
+#[cfg(any(test, feature = "heap"))]
 pub(super) use handler::here;
 pub(super) use handler::{Installed, ask, delivery_ns, install, is_ours, value};
 #[cfg(any(test, feature = "heap"))]
