@@ -2,11 +2,12 @@
 //!
 //! A closure or an async block around a body owns what the body mentions, and drops it in the order of
 //! first mention; a function drops its arguments from the last to the first, also those that nobody
-//! mentions. A statement before the body makes the two the same. It mentions nothing that the body
-//! leaves out, so that the compiler still says which arguments are unused.
+//! mentions. A statement before the body makes the two the same for what the body mentions. It
+//! mentions nothing else, so that the compiler still says which arguments are unused: these are
+//! dropped last.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
-use quote::quote_spanned;
+use quote::{ToTokens as _, quote_spanned};
 use syn::{FnArg, Pat, Type};
 
 use crate::signature::Signature;
@@ -16,29 +17,23 @@ pub(crate) struct Arguments {
     list: Option<Vec<Argument>>,
 }
 
-/// One that may have a destructor.
 struct Argument {
-    /// The names that the body mentions, from the last to the first.
+    /// If it may have a destructor, the names that the body mentions, from the last to the first.
     used: Vec<Ident>,
-    /// These names are all of the argument.
+    /// A block that mentions these names, or else what the body mentions, owns all of the argument.
     is_whole: bool,
 }
 
 impl Arguments {
     pub(crate) fn new(signature: &Signature, body: &TokenStream) -> Self {
-        let list = signature
-            .inputs()
-            .map(|inputs| inputs.iter().rev().filter_map(|input| Argument::new(input, body)).collect::<Vec<_>>());
-        Self { list }
+        let inputs = signature.inputs().filter(|inputs| !inputs.iter().any(has_attributes));
+        Self { list: inputs.map(|inputs| inputs.iter().rev().map(|input| Argument::new(input, body)).collect()) }
     }
 
     /// A statement that makes a `move` closure drop the arguments in the order in which the function
     /// would. A single one has no order.
     pub(crate) fn in_order(&self) -> TokenStream {
-        match &self.list {
-            Some(list) if list.len() >= 2 => mention(list, 2),
-            _ => TokenStream::new(),
-        }
+        self.list.as_ref().map(|list| mention(list, 2)).unwrap_or_default()
     }
 
     /// A statement that makes an `async move` block own the arguments, until it is dropped itself.
@@ -50,18 +45,18 @@ impl Arguments {
 }
 
 impl Argument {
-    /// `None`: nothing happens when it is dropped.
-    fn new(input: &FnArg, body: &TokenStream) -> Option<Self> {
-        let (names, binds_all) = match input {
-            FnArg::Receiver(receiver) if may_drop(&receiver.ty) => {
-                return Some(Self { used: vec![Ident::from(receiver.self_token)], is_whole: true });
+    fn new(input: &FnArg, body: &TokenStream) -> Self {
+        let mut names = Vec::new();
+        let (ty, is_one, borrows) = match input {
+            FnArg::Receiver(receiver) => {
+                names.push(Ident::from(receiver.self_token));
+                (&receiver.ty, true, false)
             }
-            FnArg::Typed(input) if may_drop(&input.ty) => {
-                let mut names = Vec::new();
+            FnArg::Typed(input) => {
                 bindings(&input.pat, &mut names);
-                (names, matches!(&*input.pat, Pat::Ident(name) if name.subpat.is_none()))
+                let is_one = matches!(&*input.pat, Pat::Ident(name) if name.subpat.is_none());
+                (&input.ty, is_one, mentions(input.pat.to_token_stream(), "ref"))
             }
-            _ => return None,
         };
         let all = names.len();
         let is_used = |name: &Ident| {
@@ -70,7 +65,38 @@ impl Argument {
             text.starts_with('_') || mentions(body.clone(), text.trim_start_matches("r#"))
         };
         let used: Vec<_> = names.into_iter().filter(is_used).collect();
-        Some(Self { is_whole: binds_all && used.len() == all, used })
+        // What borrows of an argument cannot outlive the function that has it.
+        if borrows {
+            return Self { used: if may_drop(ty) { used } else { Vec::new() }, is_whole: false };
+        }
+        let is_whole = is_one && used.len() == all;
+        if may_drop(ty) {
+            return Self { used, is_whole };
+        }
+        // Nothing happens when it is dropped; but a future that holds a reference may be one that
+        // cannot be sent.
+        Self { used: Vec::new(), is_whole: is_whole || !holds_others(ty) }
+    }
+}
+
+/// Such as `#[cfg]`: whether the argument is there at all is not known.
+fn has_attributes(input: &FnArg) -> bool {
+    let attributes = match input {
+        FnArg::Receiver(receiver) => &receiver.attrs,
+        FnArg::Typed(input) => &input.attrs,
+    };
+    !attributes.is_empty()
+}
+
+/// Whether a type without a destructor points to something.
+fn holds_others(ty: &Type) -> bool {
+    match ty {
+        Type::Group(group) => holds_others(&group.elem),
+        Type::Paren(paren) => holds_others(&paren.elem),
+        Type::Array(array) => holds_others(&array.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().any(holds_others),
+        Type::Reference(_) | Type::Ptr(_) => true,
+        _ => false,
     }
 }
 
@@ -155,6 +181,7 @@ mod tests {
             ("a: A, b: B", "a", ""),
             ("a: A", "a", ""),
             ("a: A, B", "a", ""),
+            ("#[cfg(x)] a: A, b: B", "a; b", ""),
         ] {
             assert_eq!(text(&arguments(inputs, body).in_order()), order, "{inputs}");
         }
@@ -164,13 +191,22 @@ mod tests {
     fn a_block_owns_them_or_is_not_used() {
         for (inputs, body, owned) in [
             ("", "", Some("")),
-            ("a: &A, b: u8", "", Some("")),
-            ("&self, a: A", "a", Some("let_=(&a,);")),
+            ("_a: &A, b: u8", "", Some("")),
+            ("&self, a: A", "self.a", Some("let_=(&a,);")),
             ("a: A, _b: B", "a", Some("let_=(&_b,&a,);")),
             ("a: A", "1", None),
             ("_: A", "1", None),
             ("(a, b): (A, B)", "a; b", None),
             ("B", "1", None),
+            ("ref a: A", "a", None),
+            ("ref a: u8", "a", None),
+            ("(ref a, _): (u8, u8)", "a", None),
+            ("(a, _): (u8, u8)", "a", Some("")),
+            ("#[cfg(x)] a: A", "a", None),
+            ("a: &A", "a", Some("")),
+            ("a: &A", "1", None),
+            ("&self", "1", None),
+            ("(a, _): (&A, u8)", "a", None),
         ] {
             assert_eq!(arguments(inputs, body).owned().map(|owned| text(&owned)).as_deref(), owned, "{inputs}");
         }

@@ -77,7 +77,7 @@ impl Attribute {
     /// Whether the compiler itself knows the attribute, and it means the same on an `async fn` as on a
     /// function that returns a future. Any other may be a macro that wants to see the `async`.
     pub(crate) fn is_inert(&self) -> bool {
-        const INERT: [&str; 9] = ["allow", "cold", "deny", "deprecated", "doc", "expect", "forbid", "inline", "warn"];
+        const INERT: [&str; 8] = ["allow", "cold", "deny", "deprecated", "doc", "forbid", "inline", "warn"];
         let first = self.brackets.stream().into_iter().next();
         INERT.iter().any(|name| is_ident(first.as_ref(), name))
     }
@@ -320,7 +320,7 @@ mod tests {
         for (source, is_inert) in [
             ("/// Text.", true),
             ("#[inline(never)]", true),
-            ("#[expect(unused, reason = \"x\")]", true),
+            ("#[expect(unused, reason = \"x\")]", false),
             ("#[tokio::main]", false),
             ("#[must_use]", false),
             ("#[cfg_attr(a, inline)]", false),

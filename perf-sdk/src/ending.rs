@@ -2,23 +2,15 @@
 #![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
+#[cfg(target_os = "linux")]
+pub(crate) use linux::Asked;
 #[cfg(unix)]
-pub(crate) use unix::{Asked, at_exit};
+pub(crate) use unix::at_exit;
 
 #[cfg(unix)]
 mod unix {
-    use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
-    use std::mem::MaybeUninit;
-    use std::os::fd::AsRawFd as _;
     use std::panic::catch_unwind;
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicI32, AtomicU32, Ordering::Acquire, Ordering::Release};
-    use std::{process, ptr};
-
-    use libc::c_int;
-
-    use crate::descriptors::Kept;
-    use crate::os_thread::OsThread;
 
     static AT_EXIT: OnceLock<fn()> = OnceLock::new();
 
@@ -36,19 +28,67 @@ mod unix {
             unsafe { libc::atexit(run) };
         }
     }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::cell::UnsafeCell;
+    use std::mem::MaybeUninit;
+    use std::panic::catch_unwind;
+    use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Release};
+    use std::{io, process, ptr};
+
+    use libc::c_int;
+
+    use crate::os_thread::OsThread;
 
     /// By which a user, or what supervises the process, asks it to end.
     const SIGNALS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
 
-    /// Where a handler writes which signal it was; -1: nowhere.
-    static WAKES: AtomicI32 = AtomicI32::new(-1);
-    /// Whose thread reads that.
+    /// Whom a handler wakes; null: nobody.
+    static WAKES: AtomicPtr<Bell> = AtomicPtr::new(ptr::null_mut());
+    /// In which process that one waits.
     static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+    /// What a thread waits by. Never freed: a handler may be about to ring.
+    struct Bell {
+        semaphore: UnsafeCell<libc::sem_t>,
+        /// Why it rang; 0: nobody is waited for any more.
+        signal: AtomicI32,
+    }
+
+    // SAFETY: a semaphore is made to be used by several threads, and the other part is an atomic.
+    unsafe impl Sync for Bell {}
+
+    impl Bell {
+        fn new() -> &'static Self {
+            let mut semaphore = MaybeUninit::uninit();
+            // SAFETY: initialises the semaphore for the threads of this process; with a value of 0 it cannot fail.
+            // It may be moved, as nobody waits yet.
+            let semaphore = unsafe {
+                libc::sem_init(semaphore.as_mut_ptr(), 0, 0);
+                semaphore.assume_init()
+            };
+            Box::leak(Box::new(Self { semaphore: UnsafeCell::new(semaphore), signal: AtomicI32::new(0) }))
+        }
+
+        /// May be called in a handler.
+        fn ring(&self, signal: c_int) {
+            self.signal.store(signal, Release);
+            // SAFETY: initialised, and never destroyed.
+            unsafe { libc::sem_post(self.semaphore.get()) };
+        }
+
+        fn wait(&self) -> c_int {
+            // SAFETY: initialised, and never destroyed.
+            while unsafe { libc::sem_wait(self.semaphore.get()) } != 0 {}
+            self.signal.load(Acquire)
+        }
+    }
 
     /// What waits for the signals that ask for the end. They do nothing more when this drops.
     #[derive(Debug)]
     pub(crate) struct Asked {
-        writer: Kept<PipeWriter>,
         /// Taken over from the system, which would have ended the process.
         signals: Vec<c_int>,
         _thread: OsThread,
@@ -58,30 +98,25 @@ mod unix {
         /// From now on `end` runs when SIGINT or SIGTERM arrives, on a thread of ours; afterwards the
         /// process ends by that signal, as it would have. A second one ends it at once.
         ///
-        /// A signal for which the program has a handler, or which it ignores, stays as it is.
+        /// A signal for which the program has a handler, or which it ignores, stays as it is. So does
+        /// each in the first process of a container, which the system would not end by it. A handler that
+        /// comes later and calls this one in turn is the program's as well.
         ///
         /// # Errors
-        /// There is no descriptor or no thread left.
+        /// There is no thread left.
         pub(crate) fn listen(end: fn()) -> io::Result<Self> {
-            let (mut reader, writer) = {
-                let mut other = None;
-                let reader = Kept::open(|| {
-                    let (reader, writer) = io::pipe()?;
-                    other = Some(Kept::new(writer));
-                    Ok::<_, io::Error>(reader)
-                })?;
-                (reader, other.ok_or(io::ErrorKind::Other)?)
-            };
+            let bell = Bell::new();
             let thread = OsThread::spawn("perf-sdk-ends", move || {
-                if let Some(signal) = read(&mut reader) {
+                let signal = bell.wait();
+                if signal != 0 {
                     let _ = catch_unwind(end);
                     end_by(signal);
                 }
             })?;
             PROCESS.store(process::id(), Release);
-            WAKES.store(writer.as_raw_fd(), Release);
-            let signals = SIGNALS.into_iter().filter(|&signal| take_over(signal)).collect();
-            Ok(Self { writer, signals, _thread: thread })
+            WAKES.store(ptr::from_ref(bell).cast_mut(), Release);
+            let signals = SIGNALS.into_iter().filter(|&signal| process::id() != 1 && take_over(signal)).collect();
+            Ok(Self { signals, _thread: thread })
         }
     }
 
@@ -90,37 +125,29 @@ mod unix {
             for &signal in &self.signals {
                 give_back(signal);
             }
-            WAKES.store(-1, Release);
-            // The thread ends; nobody waits for it.
-            let _ = self.writer.write(&[0]);
-        }
-    }
-
-    /// The signal that arrived; `None`: none is waited for any more.
-    fn read(reader: &mut Kept<PipeReader>) -> Option<c_int> {
-        let mut signal = [0];
-        loop {
-            match reader.read(&mut signal) {
-                Ok(1..) => return Some(c_int::from(signal[0])).filter(|&signal| signal != 0),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return None,
+            let bell = WAKES.swap(ptr::null_mut(), Release);
+            // SAFETY: null, or a bell, which lives for ever.
+            if let Some(bell) = unsafe { bell.as_ref() } {
+                // The thread ends, if no signal came before; nobody waits for it.
+                let _ = bell.signal.compare_exchange(0, 0, Release, Acquire).map(|_| bell.ring(0));
             }
         }
     }
 
-    /// Once: the system's own way is there again when this runs.
+    /// Once: the system's own way is there again when this runs, unless another handler was installed
+    /// and calls this one, for which nothing is done.
     extern "C" fn handle(signal: c_int) {
-        let byte = signal as u8;
-        let wakes = WAKES.load(Acquire);
+        if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
+            return;
+        }
         // SAFETY: asks for a number; may be called in a handler.
         let is_ours = unsafe { libc::getpid() } as u32 == PROCESS.load(Acquire);
-        // SAFETY: one byte that lives for the call, which may be made in a handler and leaves the error
-        // number as it was where it succeeds.
-        let is_heard = is_ours && wakes >= 0 && unsafe { libc::write(wakes, (&raw const byte).cast(), 1) } == 1;
-        if !is_heard {
-            // A forked child, or nobody reads: the process ends once the handler has returned.
+        // SAFETY: null, or a bell, which lives for ever.
+        match unsafe { WAKES.load(Acquire).as_ref() } {
+            Some(bell) if is_ours => bell.ring(signal),
+            // A forked child, or nobody waits: the process ends once the handler has returned.
             // SAFETY: may be called in a handler.
-            unsafe { libc::raise(signal) };
+            _ => drop(unsafe { libc::raise(signal) }),
         }
     }
 
@@ -150,8 +177,12 @@ mod unix {
         unsafe { (libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) == 0).then(|| now.assume_init()) }
     }
 
-    /// Ends the process as the signal does that was waited for. Our threads block all signals.
+    /// Ends the process as the signal does that was waited for, unless the program has a handler by now.
+    /// Our threads block all signals.
     fn end_by(signal: c_int) {
+        if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
+            return;
+        }
         let mut set = MaybeUninit::uninit();
         // SAFETY: the set is initialised before it is read; raising a signal that ends the process is what
         // is wanted.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crate::background::{self, Background};
 use crate::clock;
 use crate::config::{Builder, Config};
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 use crate::ending::Asked;
 use crate::error::Error;
 use crate::export;
@@ -65,7 +65,7 @@ struct Running {
     exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
     server: Mutex<Option<Server>>,
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     asked: Mutex<Option<Asked>>,
     /// All of the above has ended, or is about to.
     is_over: AtomicBool,
@@ -261,7 +261,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
         None => None,
     };
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     let asked = if config.report_signals {
         without.unless_asked("signals", config.named(&["report_signals"]), Asked::listen(end_latest))?
     } else {
@@ -283,7 +283,7 @@ pub(crate) fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         started: Instant::now(),
         #[cfg(feature = "serve")]
         server: Mutex::new(server),
-        #[cfg(unix)]
+        #[cfg(target_os = "linux")]
         asked: Mutex::new(asked),
         is_over: AtomicBool::new(false),
     });
@@ -404,7 +404,7 @@ impl Running {
             return;
         }
         RUNS_IN.store(0, Relaxed);
-        #[cfg(unix)]
+        #[cfg(target_os = "linux")]
         drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
         let lived = self.started.elapsed();
         // One for all of them.
@@ -457,7 +457,7 @@ impl Drop for Running {
             std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
             #[cfg(feature = "serve")]
             std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
-            #[cfg(unix)]
+            #[cfg(target_os = "linux")]
             std::mem::forget(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
             return;
         }

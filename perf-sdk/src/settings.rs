@@ -78,7 +78,7 @@ pub const SETTINGS: &[Setting] = &[
         variable: "PERF_REPORT_SIGNALS",
         allowed: "true or false",
         default: "false",
-        meaning: "whether SIGINT and SIGTERM also end the profiler, with the report and the last window of profiles, before they end the program; one for which the program has a handler at the start, or which it ignores, is left alone",
+        meaning: "whether SIGINT and SIGTERM also end the profiler, with the report and the last window of profiles, before they end the program (Linux); one for which the program has a handler, or which it ignores, is left alone, and so is the first process of a container",
     },
     Setting {
         key: "enabled",

@@ -145,6 +145,32 @@ pub fn on_signal(f: fn()) {
     handle(libc::SIGTERM, f);
 }
 
+/// Runs the handler of SIGTERM that there is, and then `f`.
+pub fn on_signal_before(f: fn()) {
+    static BEFORE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+    static THEN: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
+    extern "C" fn run(signal: libc::c_int) {
+        // SAFETY: what was there before is a handler, and the other was stored from a `fn()`.
+        let before: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(BEFORE.load(Relaxed)) };
+        // SAFETY: as above.
+        let then: fn() = unsafe { std::mem::transmute(THEN.load(Relaxed)) };
+        before(signal);
+        then();
+    }
+    THEN.store(f as *mut (), Relaxed);
+    // SAFETY: both actions are valid; `run` lives as long as the process.
+    unsafe {
+        let mut before: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGTERM, ptr::null(), &raw mut before);
+        assert!(before.sa_sigaction > libc::SIG_IGN, "there is a handler");
+        BEFORE.store(ptr::with_exposed_provenance_mut(before.sa_sigaction), Relaxed);
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = run as extern "C" fn(libc::c_int) as usize;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGTERM, &raw const action, ptr::null_mut());
+    }
+}
+
 /// One function for all signals.
 fn handle(signal: libc::c_int, f: fn()) {
     extern "C" fn run(_: libc::c_int) {
@@ -206,6 +232,12 @@ pub fn lock_file(file: &std::fs::File) -> bool {
     unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(file), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
+/// Says that a test is skipped, which is a failure where everything is to be there.
+fn skip(why: &str) {
+    assert!(std::env::var_os("PERF_TEST_REQUIRE_TOOLS").is_none(), "{why}");
+    println!("SKIPPED: {why}");
+}
+
 /// Takes `/proc` from this process, which has one thread yet. `false`: that takes rights that it has
 /// not.
 #[must_use]
@@ -217,7 +249,7 @@ pub fn without_proc() -> bool {
             && libc::umount2(c"/proc".as_ptr(), libc::MNT_DETACH) == 0
     };
     if !done {
-        println!("SKIPPED: /proc cannot be taken away: {}", std::io::Error::last_os_error());
+        skip(&format!("/proc cannot be taken away: {}", std::io::Error::last_os_error()));
     }
     done
 }
@@ -229,7 +261,7 @@ pub fn change_root(folder: &std::path::Path) -> bool {
     // SAFETY: C strings.
     let done = unsafe { libc::chroot(path.as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0 };
     if !done {
-        println!("SKIPPED: the root cannot be changed: {}", std::io::Error::last_os_error());
+        skip(&format!("the root cannot be changed: {}", std::io::Error::last_os_error()));
     }
     done
 }

@@ -290,6 +290,14 @@ fn signals_are_left_alone_unless_asked_for_and_where_the_program_has_a_handler()
     kill("-TERM", &waiting.child.id().to_string());
     let (status, said) = waiting.end();
     assert!(status.signal() == Some(15) && !said.contains("usual"), "{status}: {said}");
+    let mut waiting = Waiting::start("handles_signals_later", "true");
+    for line in ["ready", "1", "2"] {
+        assert_eq!(waiting.line(), line);
+        kill("-TERM", &waiting.child.id().to_string());
+    }
+    assert_eq!(waiting.line(), "3");
+    let (status, said) = waiting.end();
+    assert!(status.success() && said.matches("usual").count() == 1, "{status}: {said}");
     let mut waiting = Waiting::start("handles_signals_itself", "true");
     assert_eq!(waiting.line(), "ready");
     kill("-TERM", &waiting.child.id().to_string());

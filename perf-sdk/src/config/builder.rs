@@ -153,8 +153,9 @@ impl Builder {
 
     /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end the program.
     ///
-    /// One for which the program has a handler at the start, or which it ignores, is left alone; a
-    /// second signal ends the program at once. On Windows this does nothing.
+    /// One for which the program has a handler at the start, or which it ignores, is left alone, and so
+    /// is one for which it installs a handler later. A second signal ends the program at once. On Linux
+    /// only, and not in the first process of a container, whom such signals do not end.
     pub fn report_signals(self, listen: bool) -> Self {
         self.set("report_signals", listen.to_string())
     }

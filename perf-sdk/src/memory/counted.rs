@@ -24,7 +24,7 @@ use super::tallies;
 /// counts its new size as allocated and its old size as freed, and is counted apart from allocations and frees.
 ///
 /// **Live heap.** With the feature `heap` a thread that has allocated far enough samples one
-/// allocation, and a free looks in a filter of 128 KiB whether its block was sampled. Over jemalloc,
+/// allocation, and a free looks in a filter of 512 KiB whether its block was sampled. Over jemalloc,
 /// which picks by itself, neither is there.
 ///
 /// **Cost.** Two thread-local additions an operation, three a realloc, well under a nanosecond; the
@@ -49,7 +49,7 @@ impl<A> Counted<A> {
 /// Whether allocations of `A` are picked by a countdown. The compiler knows the answer.
 #[cfg(feature = "heap")]
 #[inline(always)]
-fn counts_down<A: 'static>() -> bool {
+pub(super) fn counts_down<A: 'static>() -> bool {
     #[cfg(feature = "dhat")]
     if TypeId::of::<A>() == TypeId::of::<dhat::Alloc>() {
         return false;

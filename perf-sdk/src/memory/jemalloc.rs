@@ -20,10 +20,24 @@ pub(super) fn note_probe<A: 'static>() {
     if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
         IS_GLOBAL.store(true, Relaxed);
     }
+    #[cfg(feature = "heap")]
+    if super::counted::counts_down::<A>() {
+        COUNTS_DOWN.store(true, Relaxed);
+    }
     #[cfg(feature = "dhat")]
     if TypeId::of::<A>() == TypeId::of::<dhat::Alloc>() {
         IS_DHAT.store(true, Relaxed);
     }
+}
+
+#[cfg(feature = "heap")]
+static COUNTS_DOWN: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`Counted`] over another allocator is the program's, which picks allocations by a countdown.
+#[cfg(feature = "heap")]
+pub(crate) fn counts_down() -> bool {
+    probe();
+    COUNTS_DOWN.load(Relaxed)
 }
 
 #[cfg(feature = "dhat")]

@@ -1,6 +1,7 @@
 //! The histograms of the program's own `metrics`: classic buckets, and those of native histograms.
 //!
-//! A value is in its buckets as soon as it is recorded: nothing waits in memory, and no upkeep is needed. A call takes no lock.
+//! A value is in its buckets as soon as it is recorded: nothing waits in memory, and no upkeep is needed. A
+//! value takes no lock, but for the first one in a page, which a fork may keep waiting.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};

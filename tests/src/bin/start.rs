@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::{Builder, Handle};
 use perf_sdk_tests::http::{self, Answer, get};
-use perf_sdk_tests::{at_exit, at_key_destruction, exit_now, fork, on_signal, refuse_threads, wait_for};
+use perf_sdk_tests::{
+    at_exit, at_key_destruction, exit_now, fork, on_signal, on_signal_before, refuse_threads, wait_for,
+};
 
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -45,6 +47,7 @@ fn main() {
         ("a_child_exits", a_child_exits),
         ("waits_for_signals", waits_for_signals),
         ("handles_signals_itself", handles_signals_itself),
+        ("handles_signals_later", handles_signals_later),
         ("start_in_a_callback_of_the_end", start_in_a_callback_of_the_end),
     ];
     match scenarios.iter().find(|(known, _)| *known == name) {
@@ -483,5 +486,21 @@ fn handles_signals_itself() {
     println!("ready");
     loop {
         thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// As signal libraries do: with the handler that was there before called first.
+fn handles_signals_later() {
+    let handle = reporting();
+    static HEARD: AtomicU64 = AtomicU64::new(0);
+    on_signal_before(|| _ = HEARD.fetch_add(1, SeqCst));
+    println!("ready");
+    for heard in 1..=3 {
+        until("the signal", || HEARD.load(SeqCst) >= heard);
+        // None of them was repeated, and the profiler goes on.
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(HEARD.load(SeqCst), heard);
+        assert_eq!(get(handle.address().expect("an address"), "/healthz").status, 200);
+        println!("{heard}");
     }
 }

@@ -440,6 +440,40 @@ async fn large(bytes: [u8; 1024]) -> u8 {
     bytes[0]
 }
 
+#[allow(clippy::toplevel_ref_arg)] // as is tested
+#[profiled]
+async fn borrows_of_its_arguments(ref text: String, (ref first, _): (u8, u8)) -> usize {
+    Yield::default().await;
+    text.len() + usize::from(*first)
+}
+
+#[profiled]
+async fn arguments_that_may_not_be_there(#[cfg(not(unix))] text: String, #[cfg(unix)] number: usize) -> usize {
+    #[cfg(not(unix))]
+    let number = text.len();
+    Yield::default().await;
+    number
+}
+
+fn is_send<T: Send>(_: &T) {}
+
+/// What is not mentioned is held all the same: whether a future may be sent is as without the attribute.
+#[profiled]
+async fn holds_what_it_does_not_mention(_unused: &std::sync::Mutex<u32>, #[allow(unused)] other: &u32) -> u8 {
+    Yield::default().await;
+    1
+}
+
+#[test]
+fn odd_arguments_of_async_fns() {
+    assert_eq!(block_on(borrows_of_its_arguments("abc".into(), (4, 5))), 7);
+    assert_eq!(block_on(arguments_that_may_not_be_there(7)), 7);
+    let lock = std::sync::Mutex::new(1);
+    let held = holds_what_it_does_not_mention(&lock, &2);
+    is_send(&held);
+    assert_eq!(block_on(held), 1);
+}
+
 #[profiled]
 async fn small() -> u8 {
     Yield::default().await;

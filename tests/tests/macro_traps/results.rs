@@ -280,6 +280,36 @@ mod drops {
     }
 }
 
+mod whole_drops {
+    use super::Dropped;
+
+    pub async fn plain(a: Dropped, _b: Dropped, c: Dropped) -> usize {
+        let local = Dropped("local", a.1.clone());
+        crate::Yield::default().await;
+        c.0.len() + local.0.len()
+    }
+
+    #[perf_sdk::profiled]
+    pub async fn measured(a: Dropped, _b: Dropped, c: Dropped) -> usize {
+        let local = Dropped("local", a.1.clone());
+        crate::Yield::default().await;
+        c.0.len() + local.0.len()
+    }
+}
+
+#[test]
+fn parameters_of_what_becomes_a_future_are_dropped_in_the_same_order() {
+    let order = |call: fn(Dropped, Dropped, Dropped) -> usize| {
+        let log = Rc::default();
+        let new = |name| Dropped(name, Rc::clone(&log));
+        assert_eq!(call(new("a"), new("b"), new("c")), 6);
+        log.take()
+    };
+    let plain = order(|a, b, c| crate::block_on(whole_drops::plain(a, b, c)));
+    assert_eq!(plain, ["local", "c", "b", "a"]);
+    assert_eq!(order(|a, b, c| crate::block_on(whole_drops::measured(a, b, c))), plain);
+}
+
 #[test]
 fn parameters_are_dropped_in_the_same_order() {
     let order = |call: fn(Dropped, (Dropped, Dropped), Dropped)| {

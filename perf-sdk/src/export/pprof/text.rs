@@ -8,6 +8,7 @@ use std::io::{self, Read as _, Write};
 use flate2::read::GzDecoder;
 use prost::Message as _;
 
+use super::super::safe;
 use super::wire;
 
 /// Which of Go's forms a profile has as text.
@@ -74,7 +75,7 @@ impl Text<'_> {
             self.sample(sample, to)?;
         }
         for comment in &self.profile.comment {
-            writeln!(to, "# {}", self.text(*comment))?;
+            writeln!(to, "# {}", safe::line(self.text(*comment)))?;
         }
         Ok(())
     }
@@ -111,9 +112,9 @@ impl Text<'_> {
             for line in &location.line {
                 let function = line.function_id.checked_sub(1).and_then(|at| self.profile.function.get(at as usize));
                 let Some(function) = function else { continue };
-                write!(to, "#\t{:#x}\t{}", location.address, self.text(function.name))?;
+                write!(to, "#\t{:#x}\t{}", location.address, safe::line(self.text(function.name)))?;
                 if function.filename != 0 {
-                    write!(to, "\t{}:{}", self.text(function.filename), line.line)?;
+                    write!(to, "\t{}:{}", safe::line(self.text(function.filename)), line.line)?;
                 }
                 to.write_all(b"\n")?;
             }

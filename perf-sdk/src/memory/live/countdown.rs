@@ -20,7 +20,7 @@ const LOOK_BYTES: u64 = 256 << 10;
 
 /// How many of the sampled blocks have an address that falls in a place.
 static FILTER: [AtomicU16; PLACES] = [const { AtomicU16::new(0) }; PLACES];
-const PLACES: usize = 1 << 16;
+const PLACES: usize = 1 << 18;
 
 thread_local! {
     /// State of a generator of random numbers; 0: none yet, and no way to a sample was drawn.
@@ -41,14 +41,14 @@ pub(super) fn set_active(active: bool) {
 #[cold]
 #[inline(never)]
 pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
+    // What is the profiler's own is in nobody's way, and taken out of what was allocated.
+    if Ours::is_here() {
+        return;
+    }
     let rate = RATE.load(Relaxed);
     if rate == 0 {
         RANDOM.with(|random| random.set(0));
         return tallies::pick_after(LOOK_BYTES);
-    }
-    // What is the profiler's own is in nobody's way.
-    if Ours::is_here() {
-        return;
     }
     // The first time there was no way to be reached.
     let was_drawn = RANDOM.with(Cell::get) != 0;
@@ -66,13 +66,19 @@ pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
 /// Whether a block that is not freed yet was sampled.
 #[inline(always)]
 pub(in crate::memory) fn is_sampled(block: *mut u8) -> bool {
-    place(block).load(Relaxed) > 0 && table::holds(block.addr())
+    /// Of large heaps many addresses fall in a place that is taken.
+    #[cold]
+    #[inline(never)]
+    fn is_known(block: *mut u8) -> bool {
+        table::holds(block.addr())
+    }
+    place(block).load(Relaxed) > 0 && is_known(block)
 }
 
 /// A block is about to be freed.
 #[inline(always)]
 pub(in crate::memory) fn freed(block: *mut u8) {
-    if place(block).load(Relaxed) > 0 {
+    if is_sampled(block) {
         end(block);
     }
 }

@@ -29,7 +29,8 @@ pub(crate) use unloaded::note_unloaded;
 
 use crate::clock;
 use crate::fork::Lock;
-use crate::memory::{is_counting, is_jemalloc};
+use crate::memory::is_jemalloc;
+use crate::memory::jemalloc::counts_down;
 use crate::scope::Path;
 use hooks::Unavailable;
 
@@ -65,7 +66,7 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
             }
             OFF
         }
-        Some(_) if !is_jemalloc() && !is_counting() => 2,
+        Some(_) if !is_jemalloc() && !counts_down() => 2,
         Some(bytes) => match start(bytes.ilog2()) {
             Ok(()) => {
                 if PAUSED.load(Relaxed) {

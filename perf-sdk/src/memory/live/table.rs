@@ -104,6 +104,16 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
 /// Takes out the allocation at `address`; of two, the older one: where a block is resized in its place, jemalloc reports the new allocation
 /// before the end of the old one. `None`: it was lost.
 pub(super) fn remove(address: usize) -> Option<Sampled> {
+    loop {
+        let (at, sampled) = oldest(address)?;
+        // Of two that take it out one does.
+        if ADDRESSES[at].compare_exchange(address, 0, Release, Relaxed).is_ok() {
+            return Some(sampled);
+        }
+    }
+}
+
+fn oldest(address: usize) -> Option<(usize, Sampled)> {
     let mut oldest: Option<(usize, u32)> = None;
     for at in places(address) {
         if ADDRESSES[at].load(Acquire) == address {
@@ -114,9 +124,7 @@ pub(super) fn remove(address: usize) -> Option<Sampled> {
         }
     }
     let (at, _) = oldest?;
-    let sampled = ENTRIES[at].read();
-    ADDRESSES[at].store(0, Release);
-    Some(sampled)
+    Some((at, ENTRIES[at].read()))
 }
 
 /// Whether the allocation at `address` is in it.
