@@ -107,8 +107,14 @@ fn routes() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/octet-stream")), "{route}");
         assert_eq!(answer.body[..2], [0x1f, 0x8b], "gzip");
     }
-    let answer = get(address, "/debug/pprof/mutex?debug=1");
-    assert!(answer.status == 400 && answer.text().contains("allowed: 0"), "{}", answer.text());
+    // As text, and by no other number.
+    for (route, begins) in [("mutex", "--- mutex:\n"), ("block", "--- contention:\n")] {
+        let answer = get(address, &format!("/debug/pprof/{route}?debug=1"));
+        assert!(answer.status == 200 && answer.text().starts_with(begins), "{}", answer.text());
+        assert!(answer.text().contains("locks::") && answer.text().contains("Mutex at "), "{}", answer.text());
+    }
+    let answer = get(address, "/debug/pprof/mutex?debug=7");
+    assert!(answer.status == 400 && answer.text().contains("allowed: "), "{}", answer.text());
     let index = get(address, "/debug/pprof/").text();
     assert!(
         index.contains("href=\"debug/pprof/mutex\"") && index.contains("href=\"debug/pprof/block?seconds=30\""),
