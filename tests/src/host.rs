@@ -145,6 +145,16 @@ pub fn on_signal(f: fn()) {
     handle(libc::SIGTERM, f);
 }
 
+/// SIGINT and SIGTERM do what they do by themselves, whatever this process was started with: a shell
+/// has its background jobs ignore SIGINT.
+pub fn default_signals() {
+    // SAFETY: sets constants.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL);
+        libc::signal(libc::SIGTERM, libc::SIG_DFL);
+    }
+}
+
 /// Runs the handler of SIGTERM that there is, and then `f`.
 pub fn on_signal_before(f: fn()) {
     static BEFORE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use perf_sdk::{Builder, Handle};
 use perf_sdk_tests::http::{self, Answer, get};
 use perf_sdk_tests::{
-    at_exit, at_key_destruction, exit_now, fork, on_signal, on_signal_before, refuse_threads, wait_for,
+    at_exit, at_key_destruction, default_signals, exit_now, fork, on_signal, on_signal_before, refuse_threads, wait_for,
 };
 
 #[global_allocator]
@@ -463,6 +463,7 @@ fn a_child_exits() {
 
 /// Also a child, which waits longer.
 fn waits_for_signals() {
+    default_signals();
     let handle = reporting();
     let child = fork();
     if child == 0 {
@@ -491,6 +492,7 @@ fn handles_signals_itself() {
 
 /// As signal libraries do: with the handler that was there before called first.
 fn handles_signals_later() {
+    default_signals();
     let handle = reporting();
     static HEARD: AtomicU64 = AtomicU64::new(0);
     on_signal_before(|| _ = HEARD.fetch_add(1, SeqCst));
