@@ -14,8 +14,8 @@ mod unix {
 
     static AT_EXIT: OnceLock<fn()> = OnceLock::new();
 
-    /// Has `end` run whenever this process or a forked child of it exits: at `exit`, and at the return
-    /// of `main`, after it. Once is enough; not at `_exit` and `abort`.
+    /// Has `end` run whenever this process or a forked child of it exits: at `exit`, and at the
+    /// return of `main`, after it. Once is enough; not at `_exit` and `abort`.
     pub(crate) fn at_exit(end: fn()) {
         extern "C" fn run() {
             if let Some(end) = AT_EXIT.get() {
@@ -23,8 +23,8 @@ mod unix {
             }
         }
         if AT_EXIT.set(end).is_ok() {
-            // SAFETY: `run` takes nothing and does not unwind. Where there is no memory for one more, nothing
-            // happens at the exit.
+            // SAFETY: `run` takes nothing and does not unwind. Where there is no memory for one
+            // more, nothing happens at the exit.
             unsafe { libc::atexit(run) };
         }
     }
@@ -62,14 +62,14 @@ mod linux {
 
     impl Bell {
         fn new() -> &'static Self {
-            let mut semaphore = MaybeUninit::uninit();
-            // SAFETY: initialises the semaphore for the threads of this process; with a value of 0 it cannot fail.
-            // It may be moved, as nobody waits yet.
-            let semaphore = unsafe {
-                libc::sem_init(semaphore.as_mut_ptr(), 0, 0);
-                semaphore.assume_init()
-            };
-            Box::leak(Box::new(Self { semaphore: UnsafeCell::new(semaphore), signal: AtomicI32::new(0) }))
+            // SAFETY: a semaphore of the C library's is numbers, and nobody uses it before it is
+            // initialised.
+            let semaphore = UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() });
+            let bell: &'static Self = Box::leak(Box::new(Self { semaphore, signal: AtomicI32::new(0) }));
+            // SAFETY: in the place where it stays, for the threads of this process; with a value of
+            // 0 this cannot fail.
+            unsafe { libc::sem_init(bell.semaphore.get(), 0, 0) };
+            bell
         }
 
         /// May be called in a handler.
@@ -95,12 +95,12 @@ mod linux {
     }
 
     impl Asked {
-        /// From now on `end` runs when SIGINT or SIGTERM arrives, on a thread of ours; afterwards the
-        /// process ends by that signal, as it would have. A second one ends it at once.
+        /// From now on `end` runs when SIGINT or SIGTERM arrives, on a thread of ours; afterwards
+        /// the process ends by that signal, as it would have. A second one ends it at once.
         ///
-        /// A signal for which the program has a handler, or which it ignores, stays as it is. So does
-        /// each in the first process of a container, which the system would not end by it. A handler that
-        /// comes later and calls this one in turn is the program's as well.
+        /// A signal for which the program has a handler, or which it ignores, stays as it is. So
+        /// does each in the first process of a container, which the system would not end by it. A
+        /// handler that comes later and calls this one in turn is the program's as well.
         ///
         /// # Errors
         /// There is no thread left.
@@ -134,8 +134,8 @@ mod linux {
         }
     }
 
-    /// Once: the system's own way is there again when this runs, unless another handler was installed
-    /// and calls this one, for which nothing is done.
+    /// Once: the system's own way is there again when this runs, unless another handler was
+    /// installed and calls this one, for which nothing is done.
     extern "C" fn handle(signal: c_int) {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;
@@ -154,11 +154,13 @@ mod linux {
     /// Whether the signal would have ended the process, and is ours now.
     fn take_over(signal: c_int) -> bool {
         let Some(before) = action(signal) else { return false };
-        // SAFETY: zero bytes are a valid action, in which only the fields that matter are filled in.
+        // SAFETY: zero bytes are a valid action, in which only the fields that matter are filled
+        // in.
         let mut ours: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         ours.sa_sigaction = handle as *const () as libc::sighandler_t;
         ours.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART | libc::SA_ONSTACK;
-        // SAFETY: `handle` makes only calls that a handler may make; both pointers are valid or null.
+        // SAFETY: `handle` makes only calls that a handler may make; both pointers are valid or
+        // null.
         before.sa_sigaction == libc::SIG_DFL
             && unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } == 0
     }
@@ -177,15 +179,15 @@ mod linux {
         unsafe { (libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) == 0).then(|| now.assume_init()) }
     }
 
-    /// Ends the process as the signal does that was waited for, unless the program has a handler by now.
-    /// Our threads block all signals.
+    /// Ends the process as the signal does that was waited for, unless the program has a handler by
+    /// now. Our threads block all signals.
     fn end_by(signal: c_int) {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;
         }
         let mut set = MaybeUninit::uninit();
-        // SAFETY: the set is initialised before it is read; raising a signal that ends the process is what
-        // is wanted.
+        // SAFETY: the set is initialised before it is read; raising a signal that ends the process
+        // is what is wanted.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), signal);

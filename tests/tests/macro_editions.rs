@@ -2,7 +2,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
+
+/// In the target folder of the foreign crates, whose dependencies are the same.
+fn cargo(root: &Path, work: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(arguments).args(["--offline", "--manifest-path"]).arg(work.join("Cargo.toml"));
+    command.arg("--target-dir").arg(root.join("target/foreign/target"));
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0").output().expect("cargo")
+}
 
 /// One crate an edition, all of the same sources. Edition 2015 has no `async`, and edition 2021 no bare trait objects.
 #[test]
@@ -26,15 +34,7 @@ fn older_editions_compile_and_measure() {
     write(&work.join("Cargo.toml"), String::from("[workspace]\nresolver = \"3\"\nmembers = [\"2015\", \"2018\"]\n"));
     // The same versions of everything as here, so that nothing is fetched.
     fs::copy(root.join("Cargo.lock"), work.join("Cargo.lock")).expect("the lock file");
-    let output = Command::new(env!("CARGO"))
-        .args(["test", "--offline", "--workspace", "--lib", "--manifest-path"])
-        .arg(work.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(root.join("target/foreign/target"))
-        // As for the foreign crates, whose dependencies are the same.
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .output()
-        .expect("cargo");
+    let output = cargo(root, &work, &["test", "--workspace", "--lib"]);
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{printed}\n{errors}");
     assert_eq!(printed.matches("test result: ok. 2 passed").count(), 1, "edition 2015: {printed}");
@@ -65,14 +65,7 @@ fn lints_are_the_same_with_the_attribute() {
     fs::write(work.join("Cargo.toml"), manifest).expect("a written manifest");
     fs::copy(root.join("Cargo.lock"), work.join("Cargo.lock")).expect("the lock file");
     for (linter, at_least) in [("check", 30), ("clippy", 150)] {
-        let output = Command::new(env!("CARGO"))
-            .args([linter, "--offline", "--message-format=short", "--manifest-path"])
-            .arg(work.join("Cargo.toml"))
-            .arg("--target-dir")
-            .arg(root.join("target/foreign/target"))
-            .env("CARGO_PROFILE_DEV_DEBUG", "0")
-            .output()
-            .expect("cargo");
+        let output = cargo(root, &work, &[linter, "--message-format=short"]);
         let errors = String::from_utf8_lossy(&output.stderr);
         if errors.contains("no such command") || errors.contains("is not installed") {
             let missing = format!("SKIPPED: cargo {linter} is not here: {errors}");

@@ -82,6 +82,18 @@ impl Builder {
         self
     }
 
+    /// One more entry of a list.
+    fn add(mut self, key: &'static str, separator: char, entry: &str) -> Self {
+        match self.values.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, entries)) => {
+                entries.push(separator);
+                entries.push_str(entry);
+                self
+            }
+            None => self.set(key, entry),
+        }
+    }
+
     /// Where the endpoint listens: an address (port 0: a free one), `unix:/path`, or `off`. An address given here that is
     /// taken is an error; the default one is waited for.
     pub fn listen(self, address: impl fmt::Display) -> Self {
@@ -110,16 +122,8 @@ impl Builder {
     /// With `*` alone a web page can point its own name at the endpoint and read it, from every
     /// browser that reaches the endpoint: for endpoints that no browser reaches, or together with
     /// `guard("all")`.
-    pub fn allow_host(mut self, host: impl fmt::Display) -> Self {
-        let host = host.to_string();
-        match self.values.iter_mut().find(|(key, _)| *key == "allow_hosts") {
-            Some((_, hosts)) => {
-                hosts.push(',');
-                hosts.push_str(&host);
-                self
-            }
-            None => self.set("allow_hosts", host),
-        }
+    pub fn allow_host(self, host: impl fmt::Display) -> Self {
+        self.add("allow_hosts", ',', &host.to_string())
     }
 
     /// Which reads must bear the token on loopback addresses and Unix sockets too: `captures`,
@@ -131,19 +135,12 @@ impl Builder {
         self.set("guard", reads)
     }
 
-    /// Upper bounds of the classic buckets of each of the program's own histograms (`metrics`) whose name fits `pattern`,
-    /// in which `*` stands for any text: 1 to 100, ascending from 0 on, in the unit of the histogram. Of several that fit, the
-    /// last one holds.
-    pub fn buckets(mut self, pattern: &str, bounds: &[f64]) -> Self {
+    /// Upper bounds of the classic buckets of each of the program's own histograms (`metrics`)
+    /// whose name fits `pattern`, in which `*` stands for any text: 1 to 100, ascending from 0 on,
+    /// in the unit of the histogram. Of several that fit, the last one holds.
+    pub fn buckets(self, pattern: &str, bounds: &[f64]) -> Self {
         let rule = BucketRule { pattern: pattern.to_owned(), bounds: bounds.to_vec() }.to_string();
-        match self.values.iter_mut().find(|(key, _)| *key == "buckets") {
-            Some((_, rules)) => {
-                rules.push(';');
-                rules.push_str(&rule);
-                self
-            }
-            None => self.set("buckets", rule),
-        }
+        self.add("buckets", ';', &rule)
     }
 
     /// Whether the table of functions is printed on stderr at exit.
@@ -151,11 +148,13 @@ impl Builder {
         self.set("report", print.to_string())
     }
 
-    /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end the program.
+    /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end the
+    /// program.
     ///
-    /// One for which the program has a handler at the start, or which it ignores, is left alone, and so
-    /// is one for which it installs a handler later. A second signal ends the program at once. On Linux
-    /// only, and not in the first process of a container, whom such signals do not end.
+    /// One for which the program has a handler at the start, or which it ignores, is left alone,
+    /// and so is one for which it installs a handler later. A second signal ends the program at
+    /// once. On Linux only, and not in the first process of a container, whom such signals do not
+    /// end.
     pub fn report_signals(self, listen: bool) -> Self {
         self.set("report_signals", listen.to_string())
     }
@@ -167,16 +166,8 @@ impl Builder {
 
     /// Measures one call in so many of each function whose `module::function` fits `pattern`, in which `*` stands for any
     /// text. All calls are counted. Of several that fit, the last one holds.
-    pub fn sample(mut self, pattern: &str, rate: Rate) -> Self {
-        let rule = format!("{pattern}={rate}");
-        match self.values.iter_mut().find(|(key, _)| *key == "sample") {
-            Some((_, rules)) => {
-                rules.push(',');
-                rules.push_str(&rule);
-                self
-            }
-            None => self.set("sample", rule),
-        }
+    pub fn sample(self, pattern: &str, rate: Rate) -> Self {
+        self.add("sample", ',', &format!("{pattern}={rate}"))
     }
 
     /// What measuring may cost, as a percentage of the process's CPU time such as `0.5%`; `off`: every call is measured.

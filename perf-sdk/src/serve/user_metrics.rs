@@ -1,6 +1,5 @@
 //! The program's own `metrics` counters, gauges and histograms, in the same scrape.
 
-use std::io::{self, Write as _};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -17,6 +16,8 @@ use crate::notice::say;
 const UPKEEP: Duration = Duration::from_secs(5);
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+/// It is that of a recorder of the program's own.
+static IS_GIVEN: AtomicBool = AtomicBool::new(false);
 /// Somebody mounted the routes: there will be scrapes without an endpoint of ours.
 static IS_MOUNTED: AtomicBool = AtomicBool::new(false);
 /// The profiler was started.
@@ -36,7 +37,7 @@ pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: 
                     "PERF_BUCKETS changes nothing: histograms are those of the recorder that was given to metrics_handle()",
                 );
             }
-            let _ = HANDLE.set(handle.clone());
+            IS_GIVEN.fetch_or(HANDLE.set(handle.clone()).is_ok(), Relaxed);
         }
         None if has_endpoint || IS_MOUNTED.load(Relaxed) => install(),
         None => {}
@@ -62,26 +63,22 @@ fn install() {
         Ok(()) => {
             let _ = HANDLE.set(handle);
         }
-        Err(_) => {
-            // Not `eprintln`, which panics when stderr is closed.
-            let _ = writeln!(
-                io::stderr(),
-                "perf-sdk: the program has a metrics recorder of its own, whose metrics are not in this scrape; \
-                 Builder::metrics_handle joins it"
-            );
-        }
+        Err(_) => say("the program has a metrics recorder of its own, whose metrics are not in this scrape; \
+             Builder::metrics_handle joins it"),
     }
 }
 
-/// The user's metrics as Prometheus text, but for the histograms of our recorder; `None` when there is no recorder of ours.
+/// The user's metrics as Prometheus text, but for the histograms of our recorder; `None` when there
+/// is no recorder of ours.
 pub(super) fn render() -> Option<String> {
     let _moving = MOVING.lock();
     HANDLE.get().map(PrometheusHandle::render)
 }
 
 /// Upkeep of a recorder that was given: it moves the samples of its histograms, scraped or not.
+/// Ours has none that wait.
 pub(super) async fn upkeep() {
-    loop {
+    while IS_GIVEN.load(Relaxed) {
         tokio::time::sleep(UPKEEP).await;
         if let Some(handle) = HANDLE.get() {
             let _moving = MOVING.lock();

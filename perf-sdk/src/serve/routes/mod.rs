@@ -86,7 +86,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/assets/sort.js", get(assets::sort), Fold),
     ];
     #[cfg(any(feature = "heap", feature = "stacks"))]
-    table.extend(pprof::MISSING_PATHS.iter().map(|path| (*path, get(pprof::missing), Fold)));
+    table.extend(pprof::MISSING.iter().map(|(path, _)| (*path, get(pprof::missing), Fold)));
     table
 }
 
@@ -113,7 +113,9 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// let app: axum::Router = axum::Router::new().nest("/perf", perf_sdk::router());
 /// ```
 ///
-/// What a reader takes compressed is (`Accept-Encoding: gzip`); a layer of your own that compresses leaves it as it is. The pages link relatively, so they work under any prefix. Neither the Host header nor the token is checked here: that
+/// Answers are compressed for readers that take them so (`Accept-Encoding: gzip`); a layer of your
+/// own that compresses leaves them as they are. The pages link relatively, so they work under any
+/// prefix. Neither the Host header nor the token is checked here: that
 /// is your server's part. Captures that a page of another origin asks for (`Sec-Fetch-Site`) are
 /// refused here too, where browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a runtime of several
 /// threads a page is made on one of its blocking threads, not beside your
@@ -159,7 +161,8 @@ pub(super) fn changes() -> Router {
 
 async fn not_found(uri: Uri) -> Refusal {
     #[cfg(any(feature = "heap", feature = "stacks"))]
-    let is_there = |path: &&str| !path.starts_with("/assets/") && !pprof::MISSING_PATHS.contains(path);
+    let is_there =
+        |path: &&str| !path.starts_with("/assets/") && !pprof::MISSING.iter().any(|(missing, _)| missing == path);
     #[cfg(not(any(feature = "heap", feature = "stacks")))]
     let is_there = |path: &&str| !path.starts_with("/assets/");
     let paths: Vec<&str> = table().iter().map(|(path, _, _)| *path).filter(is_there).collect();

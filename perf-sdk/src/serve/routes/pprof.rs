@@ -49,45 +49,36 @@ const PROFILES: &[(&str, &str, bool)] = &[
 const HAVE_TEXT: [&str; 6] = ["profile", "heap", "allocs", "mutex", "block", "goroutine"];
 
 /// What Go has and this cannot have, and what is there instead.
-const MISSING: &[(&str, &str)] = &[
+pub(super) const MISSING: &[(&str, &str)] = &[
     (
-        "threadcreate",
+        "/debug/pprof/threadcreate",
         "there is no profile of what created threads: nothing sees them being created; /debug/pprof/goroutine has \
          what runs, /metrics the number of threads",
     ),
     (
-        "trace",
+        "/debug/pprof/trace",
         "there is no execution trace: it is one of Go's scheduler, which is not here; /debug/fgprof has what threads \
          run and wait in, /flamegraph?weight=offcpu what profiled functions wait in",
     ),
     #[cfg(not(feature = "heap"))]
-    ("heap", "there is no heap profile: the program is built without the feature heap of perf-sdk"),
+    ("/debug/pprof/heap", "there is no heap profile: the program is built without the feature heap of perf-sdk"),
     #[cfg(not(feature = "heap"))]
-    ("allocs", "there is no profile of allocations: the program is built without the feature heap of perf-sdk"),
+    (
+        "/debug/pprof/allocs",
+        "there is no profile of allocations: the program is built without the feature heap of perf-sdk",
+    ),
     #[cfg(not(feature = "stacks"))]
     (
-        "profile",
+        "/debug/pprof/profile",
         "there is no CPU profile: the program is built without the feature stacks of perf-sdk; /debug/pprof/scopes \
          has the CPU time of profiled functions",
     ),
 ];
 
-/// Paths of [`MISSING`].
-pub(super) const MISSING_PATHS: &[&str] = &[
-    "/debug/pprof/threadcreate",
-    "/debug/pprof/trace",
-    #[cfg(not(feature = "heap"))]
-    "/debug/pprof/heap",
-    #[cfg(not(feature = "heap"))]
-    "/debug/pprof/allocs",
-    #[cfg(not(feature = "stacks"))]
-    "/debug/pprof/profile",
-];
-
 /// What is not there, and why.
 pub(super) async fn missing(uri: Uri) -> Response {
-    let name = uri.path().rsplit('/').next().unwrap_or_default();
-    let why = MISSING.iter().find(|(known, _)| *known == name).map_or("there is no such profile", |(_, why)| why);
+    let is_it = |(path, _): &&(&str, &str)| uri.path().ends_with(path);
+    let why = MISSING.iter().find(is_it).map_or("there is no such profile", |(_, why)| why);
     refuse(Refusal::new(StatusCode::NOT_IMPLEMENTED, why))
 }
 
