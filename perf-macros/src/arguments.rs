@@ -1,9 +1,9 @@
 //! What a function's body does with its arguments.
 //!
-//! A closure or an async block around a body owns what the body mentions, and drops it in the order of
-//! first mention; a function drops its arguments from the last to the first, also those that nobody
-//! mentions. A statement before the body makes the two the same for what the body mentions. It
-//! mentions nothing else, so that the compiler still says which arguments are unused: these are
+//! A closure or an async block around a body owns what the body mentions, and drops it in the order
+//! of first mention; a function drops its arguments from the last to the first, also those that
+//! nobody mentions. A statement before the body makes the two the same for what the body mentions.
+//! It mentions nothing else, so that the compiler still says which arguments are unused: these are
 //! dropped last.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
@@ -30,8 +30,8 @@ impl Arguments {
         Self { list: inputs.map(|inputs| inputs.iter().rev().map(|input| Argument::new(input, body)).collect()) }
     }
 
-    /// A statement that makes a `move` closure drop the arguments in the order in which the function
-    /// would. A single one has no order.
+    /// A statement that makes a `move` closure drop the arguments in the order in which the
+    /// function would. A single one has no order.
     pub(crate) fn in_order(&self) -> TokenStream {
         self.list.as_ref().map(|list| mention(list, 2)).unwrap_or_default()
     }

@@ -74,8 +74,8 @@ impl Attribute {
         mentions(self.brackets.stream(), names)
     }
 
-    /// Whether the compiler itself knows the attribute, and it means the same on an `async fn` as on a
-    /// function that returns a future. Any other may be a macro that wants to see the `async`.
+    /// Whether the compiler itself knows the attribute, and it means the same on an `async fn` as
+    /// on a function that returns a future. Any other may be a macro that wants to see the `async`.
     pub(crate) fn is_inert(&self) -> bool {
         const INERT: [&str; 8] = ["allow", "cold", "deny", "deprecated", "doc", "forbid", "inline", "warn"];
         let first = self.brackets.stream().into_iter().next();

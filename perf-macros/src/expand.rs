@@ -48,8 +48,8 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
     tokens
 }
 
-/// The function as its author wrote it, for clippy. Only that what the attribute's arguments name is
-/// used, and that nobody is told to make it a `const fn`, which could not be measured.
+/// The function as its author wrote it, for clippy. Only that what the attribute's arguments name
+/// is used, and that nobody is told to make it a `const fn`, which could not be measured.
 fn as_clippy_reads_it(item: &Item, body: &Group, options: &Options) -> TokenStream {
     let span = Span::mixed_site();
     let mut used = TokenStream::new();
@@ -164,8 +164,9 @@ impl Writer<'_> {
         quote_spanned!(Span::mixed_site()=> #bind #scoped.await)
     }
 
-    /// The head of a function that is not `async` and returns the same future, and its body: a layer
-    /// less of types, and nothing is in two of them. `None`: that could be told from an `async fn`.
+    /// The head of a function that is not `async` and returns the same future, and its body: a
+    /// layer less of types, and nothing is in two of them. `None`: that could be told from an
+    /// `async fn`.
     fn returning_future(&self, item: &Item, output: &Output, body: &Body) -> Option<(TokenStream, TokenStream)> {
         let is_plain = item.attributes.iter().chain(&body.attributes).all(|attribute| attribute.is_inert());
         let owned = self.arguments.owned().filter(|_| is_plain)?;

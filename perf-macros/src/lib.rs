@@ -60,9 +60,10 @@ use proc_macro2::TokenStream;
 ///
 /// # Cost
 ///
-/// One `static` and one guard a function; a function that returns a `Result` also gets a closure around its body, a future
-/// a wrapper of 64 bytes around it. Clippy reads the function as it is written. Nothing is boxed, except that a function with a boxed future that does not end in `Box::pin(…)`, or
-/// that can return early, boxes it once more.
+/// One `static` and one guard a function; a function that returns a `Result` also gets a closure
+/// around its body, a future a wrapper of 64 bytes around it. Clippy reads the function as it is
+/// written. Nothing is boxed, except that a function with a boxed future that does not end in
+/// `Box::pin(…)`, or that can return early, boxes it once more.
 ///
 /// # Blind spots
 ///
@@ -74,11 +75,11 @@ use proc_macro2::TokenStream;
 ///   what it does, or a future by `future = true`.
 /// - `-> impl Future` with more bounds than `Future`, auto traits and lifetimes measures the making of the future only,
 ///   because the wrapper would not have those bounds; `future = true` insists.
-/// - An `async fn` becomes a function that returns its future, and documentation shows it so. It stays
-///   an `async fn`, with a future in its future and arguments in both, where that could be told: below
-///   other attributes than those of the compiler (`#[tokio::main]`, `#[must_use]`), `unsafe`, with
-///   `impl Trait` or `!` as its output, or with an argument that has a destructor and is not mentioned
-///   in the body, or only in parts.
+/// - An `async fn` becomes a function that returns its future, and documentation shows it so. It
+///   stays an `async fn`, with a future in its future and arguments in both, where that could be
+///   told: below other attributes than those of the compiler (`#[tokio::main]`, `#[must_use]`),
+///   `unsafe`, with `impl Trait` or `!` as its output, or with an argument that has a destructor
+///   and is not mentioned in the body, or only in parts.
 /// - The compiler follows 128 types in each other, and a measured future is four of them where one
 ///   without is three: 30 levels of `async fn`s that are called directly, instead of 40;
 ///   `#![recursion_limit = "256"]` makes it 60.

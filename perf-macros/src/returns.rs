@@ -102,8 +102,8 @@ pub(crate) fn of(signature: &Signature, options: &Options) -> Returns {
     Returns::Value(Output::new(ty, options))
 }
 
-/// Whether a function returns an iterator, a stream or a future by a name that says so: as `impl Trait`
-/// or `Box<dyn Trait>`.
+/// Whether a function returns an iterator, a stream or a future by a name that says so: as
+/// `impl Trait` or `Box<dyn Trait>`.
 pub(crate) fn is_lazy(signature: &Signature) -> bool {
     const LAZY: [&str; 6] =
         ["DoubleEndedIterator", "ExactSizeIterator", "Future", "FusedIterator", "Iterator", "Stream"];

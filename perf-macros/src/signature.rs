@@ -48,11 +48,12 @@ impl Signature {
         })
     }
 
-    /// The head of an `async fn` without `async`, with its future as the return type. `head` is what was
-    /// parsed, behind `qualifiers` tokens of visibility.
+    /// The head of an `async fn` without `async`, with its future as the return type. `head` is
+    /// what was parsed, behind `qualifiers` tokens of visibility.
     ///
-    /// `None`: some would see the difference. An `unsafe fn` has an unsafe body, which an async block in
-    /// it has in old editions only; `impl Trait` may have other lifetimes, and `!` cannot be written.
+    /// `None`: some would see the difference. An `unsafe fn` has an unsafe body, which an async
+    /// block in it has in old editions only; `impl Trait` may have other lifetimes, and `!` cannot
+    /// be written.
     pub(crate) fn returning_future(
         &self,
         head: &[TokenTree],

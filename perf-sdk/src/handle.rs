@@ -446,7 +446,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.process != process::id() {
-            // In a forked child: the parent's threads are not there to be joined, and the report is the parent's.
+            // In a forked child: the parent's threads are not there to be joined, and the report is
+            // the parent's.
             let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
             threads.into_iter().for_each(Background::forget);
             #[cfg(feature = "push")]

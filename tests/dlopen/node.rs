@@ -1,5 +1,5 @@
-//! The same functions for Node, by its stable C interface. It is looked up when Node loads the library:
-//! other hosts do not have it.
+//! The same functions for Node, by its stable C interface. It is looked up when Node loads the
+//! library: other hosts do not have it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;

@@ -145,8 +145,8 @@ pub fn on_signal(f: fn()) {
     handle(libc::SIGTERM, f);
 }
 
-/// SIGINT and SIGTERM do what they do by themselves, whatever this process was started with: a shell
-/// has its background jobs ignore SIGINT.
+/// SIGINT and SIGTERM do what they do by themselves, whatever this process was started with: a
+/// shell has its background jobs ignore SIGINT.
 pub fn default_signals() {
     // SAFETY: sets constants.
     unsafe {
@@ -248,11 +248,12 @@ fn skip(why: &str) {
     println!("SKIPPED: {why}");
 }
 
-/// Takes `/proc` from this process, which has one thread yet. `false`: that takes rights that it has
-/// not.
+/// Takes `/proc` from this process, which has one thread yet. `false`: that takes rights that it
+/// has not.
 #[must_use]
 pub fn without_proc() -> bool {
-    // SAFETY: C strings, and null where nothing is said. The namespace is this process's alone from then on.
+    // SAFETY: C strings, and null where nothing is said. The namespace is this process's alone from
+    // then on.
     let done = unsafe {
         libc::unshare(libc::CLONE_NEWNS) == 0
             && libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) == 0

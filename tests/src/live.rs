@@ -5,7 +5,8 @@ use std::thread;
 
 use crate::{function, node};
 
-/// Who holds memory: the scope that allocated it, whoever frees it, and for as long as it is not freed.
+/// Who holds memory: the scope that allocated it, whoever frees it, and for as long as it is not
+/// freed.
 pub fn live_heap() {
     const BLOCKS: usize = 4_000;
     const BYTES: usize = 64 << 10;
@@ -28,7 +29,8 @@ pub fn live_heap() {
     let seen = handle.snapshot();
     let at = |path: &[&str]| node(&seen, path).map_or(0, |node| node.live.bytes);
     assert!(is_near(at(&["first", "fill"]), BLOCKS * BYTES) && is_near(at(&["second", "fill"]), BLOCKS * BYTES));
-    // Grown in its place or not: the old block is gone, and the scope that grows it holds the new one.
+    // Grown in its place or not: the old block is gone, and the scope that grows it holds the new
+    // one.
     let grown: Vec<Vec<u8>> = perf_sdk::measure("grow", || {
         let mut blocks = first;
         blocks.iter_mut().for_each(|block| block.reserve_exact(2 * BYTES));
@@ -36,7 +38,8 @@ pub fn live_heap() {
     });
     assert!(is_near(live("grow").bytes, 3 * BLOCKS * BYTES), "{:?}", live("grow"));
     assert!(is_near(live("fill").bytes, BLOCKS * BYTES), "{:?}", live("fill"));
-    // Coarser while running: what was sampled keeps its weight, and what comes is weighed by the new rate.
+    // Coarser while running: what was sampled keeps its weight, and what comes is weighed by the
+    // new rate.
     assert!(handle.set_heap("3MiB").expect_err("no power of two").to_string().contains("\"3MiB\""));
     let before = live("grow").bytes;
     handle.set_heap("2MiB").expect("a size");
@@ -60,7 +63,8 @@ pub fn live_heap() {
     assert!(left < (BLOCKS * BYTES / 50) as u64, "{left} bytes are held after all was freed");
 }
 
-/// Bytes and objects of mixed sizes in one scope, against what is really there: within four standard errors, 50 times, and right in the mean.
+/// Bytes and objects of mixed sizes in one scope, against what is really there: within four
+/// standard errors, 50 times, and right in the mean.
 pub fn estimates() {
     const ROUNDS: u64 = 50;
     const RATE: f64 = 16_384.0;

@@ -53,8 +53,8 @@ fn python_loads_it_uses_it_and_lets_go_of_it() {
     assert_eq!(said, "used 3\n");
 }
 
-/// What others keep of it leads to its code afterwards: the signal's handler, what is called at a fork
-/// and when a thread ends.
+/// What others keep of it leads to its code afterwards: the signal's handler, what is called at a
+/// fork and when a thread ends.
 #[test]
 fn python_lets_go_of_it_five_times() {
     if has_python() {

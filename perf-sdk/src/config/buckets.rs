@@ -6,7 +6,8 @@ use std::str::FromStr;
 /// Most bounds of one histogram: each is a series.
 const MOST: usize = 100;
 
-/// Units, and what a number with one is in seconds or bytes. Of two that end alike the longer one comes first.
+/// Units, and what a number with one is in seconds or bytes. Of two that end alike the longer one
+/// comes first.
 const UNITS: [(&str, f64); 10] = [
     ("ns", 1e-9),
     ("us", 1e-6),
@@ -51,7 +52,8 @@ impl fmt::Display for BucketRule {
     }
 }
 
-/// A finite number, with a unit or without. Not a negative one: OpenMetrics has no sum beside such a bound.
+/// A finite number, with a unit or without. Not a negative one: OpenMetrics has no sum beside such
+/// a bound.
 fn bound(text: &str) -> Option<f64> {
     let text = text.trim();
     let with_unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)));

@@ -38,10 +38,12 @@ impl Exposition {
 
     /// Writes all metrics of `snapshot`, and those in `user`, the text of a `metrics-exporter-prometheus` recorder.
     ///
-    /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says so. Of two of the user's
-    /// whose names or samples would be the same, such as a gauge `x` and a histogram `x`, or a gauge `x_count` and a histogram
-    /// `x`, the one that is seen later is renamed to `user_KIND_…`; who has a name keeps it for all scrapes of this exposition.
-    /// Labels named `""` and `__name__`, which Prometheus refuses, are called `label_` and `label___name__`.
+    /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says
+    /// so. Of two of the user's whose names or samples would be the same, such as a gauge `x` and a
+    /// histogram `x`, or a gauge `x_count` and a histogram `x`, the one that is seen later is
+    /// renamed to `user_KIND_…`; who has a name keeps it for all scrapes of this exposition. Labels
+    /// named `""` and `__name__`, which Prometheus refuses, are called `label_` and
+    /// `label___name__`.
     ///
     /// # Errors
     /// Those of the writer.

@@ -24,15 +24,15 @@ use super::tallies;
 /// counts its new size as allocated and its old size as freed, and is counted apart from allocations and frees.
 ///
 /// **Live heap.** With the feature `heap` a thread that has allocated far enough samples one
-/// allocation, and a free looks in a filter of 512 KiB whether its block was sampled. Over jemalloc,
-/// which picks by itself, neither is there.
+/// allocation, and a free looks in a filter of 512 KiB whether its block was sampled. Over
+/// jemalloc, which picks by itself, neither is there.
 ///
 /// **Cost.** Two thread-local additions an operation, three a realloc, well under a nanosecond; the
 /// countdown and the filter another.
 ///
 /// **Blind spots.** The first 256 KiB that a thread allocates after sampling began are not sampled.
-/// Memory that does not come from the global allocator: stacks, `mmap`, C libraries. A free counts on
-/// the thread that frees, whoever had allocated.
+/// Memory that does not come from the global allocator: stacks, `mmap`, C libraries. A free counts
+/// on the thread that frees, whoever had allocated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counted<A> {
     inner: A,

@@ -33,7 +33,8 @@ pub(super) fn note_probe<A: 'static>() {
 #[cfg(feature = "heap")]
 static COUNTS_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Counted`] over another allocator is the program's, which picks allocations by a countdown.
+/// Whether [`Counted`] over another allocator is the program's, which picks allocations by a
+/// countdown.
 #[cfg(feature = "heap")]
 pub(crate) fn counts_down() -> bool {
     probe();

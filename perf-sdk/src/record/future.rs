@@ -31,7 +31,8 @@ pin_project! {
     /// **What it records.** Total, busy (inside `poll`) and idle time, polls, the longest poll, and CPU time and
     /// allocations summed over the polls on whatever threads they ran. Its parent is the scope of its first poll.
     ///
-    /// **Cost.** Two clock reads a poll; no allocation, no boxing; 64 bytes beside the inner future.
+    /// **Cost.** Two clock reads a poll; no allocation, no boxing; 64 bytes beside the inner
+    /// future.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Profiled<F, J> {

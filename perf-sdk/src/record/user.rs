@@ -134,8 +134,8 @@ pub(super) fn caller<F>() -> &'static str {
     found
 }
 
-/// The path of the function whose `async` code a future is, also beneath what measures or labels it; of
-/// another future its type.
+/// The path of the function whose `async` code a future is, also beneath what measures or labels
+/// it; of another future its type.
 pub(super) fn running<F>() -> &'static str {
     let mut path = type_name::<F>();
     loop {

@@ -129,8 +129,8 @@ impl Access {
         Ok(bore_token)
     }
 
-    /// A page that rebinds its own name to this endpoint's address makes a browser send that name. So
-    /// names are allowed only if they are known, and every address: DNS does not resolve those.
+    /// A page that rebinds its own name to this endpoint's address makes a browser send that name.
+    /// So names are allowed only if they are known, and every address: DNS does not resolve those.
     ///
     /// The unspecified address reaches a loopback endpoint too, and browsers do not say which page
     /// asks for it (`foreign.rs`).

@@ -1,6 +1,7 @@
 //! `Content-Encoding`: what a reader takes, and bodies that are compressed while they are read.
 //!
-//! gzip alone. zstd would bring a C library with it, and brotli costs more than it saves on a scrape.
+//! gzip alone. zstd would bring a C library with it, and brotli costs more than it saves on a
+//! scrape.
 
 use std::io::{self, Write as _};
 use std::pin::Pin;
@@ -29,7 +30,8 @@ const PIECE: usize = 16 * 1024;
 /// Working memory of an encoder.
 const ENCODER_BYTES: usize = 512 * 1024;
 
-/// Encoders at once: each holds its working memory until its reader has all. Further bodies go as they are.
+/// Encoders at once: each holds its working memory until its reader has all. Further bodies go as
+/// they are.
 static ENCODERS: Places = Places::new(8);
 
 /// What a request takes, by RFC 9110, section 12.5.3.

@@ -1,7 +1,7 @@
 //! The histograms of the program's own `metrics`: classic buckets, and those of native histograms.
 //!
-//! A value is in its buckets as soon as it is recorded: nothing waits in memory, and no upkeep is needed. A
-//! value takes no lock, but for the first one in a page, which a fork may keep waiting.
+//! A value is in its buckets as soon as it is recorded: nothing waits in memory, and no upkeep is
+//! needed. A value takes no lock, but for the first one in a page, which a fork may keep waiting.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -16,7 +16,8 @@ use crate::export::{UserHistogram, UserNative, UserSeries};
 use crate::fork::{Lock, Moment};
 use crate::pattern::matches;
 
-/// Upper bounds where no rule says others: wide, because the unit is the user's, seconds as well as bytes or rows.
+/// Upper bounds where no rule says others: wide, because the unit is the user's, seconds as well as
+/// bytes or rows.
 const BOUNDS: &[f64] = &[
     1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
@@ -24,7 +25,8 @@ const BOUNDS: &[f64] = &[
 
 /// Native buckets of one octave: schema 5, as of the profiler's own histograms.
 const PER_OCTAVE: i32 = 32;
-/// Values from 2^-64 to 2^64 have native buckets of their own; smaller ones count as 0, larger ones in the last one.
+/// Values from 2^-64 to 2^64 have native buckets of their own; smaller ones count as 0, larger ones
+/// in the last one.
 const OCTAVES: i32 = 64;
 /// Buckets that are allocated at once, 1 KiB: four octaves.
 const PAGE: usize = 128;
@@ -216,8 +218,8 @@ impl Series {
         }
     }
 
-    /// Servers refuse a histogram whose native buckets do not add up to its count: that is what they add up to, and classic
-    /// ones, which may be ahead, have no more.
+    /// Servers refuse a histogram whose native buckets do not add up to its count: that is what
+    /// they add up to, and classic ones, which may be ahead, have no more.
     fn read(&self, labels: Vec<(String, String)>) -> UserSeries {
         let zero_count = self.zero.load(Acquire);
         let native = UserNative { zero_count, positive: self.positive.read(), negative: self.negative.read() };

@@ -11,8 +11,9 @@ use super::{CallNode, Function, ROOT};
 
 /// What recording callees takes is known by so much of itself: empty calls cost less than calls in a program.
 const RECORDER_ERROR: f64 = 0.5;
-/// What recording callees does to a caller's caches and predictions, as a part of its time: in ten programs sums of callers were off by
-/// 1 to 7 %, by more than their samples let expect (docs/measurements.md). Stated, not taken off.
+/// What recording callees does to a caller's caches and predictions, as a part of its time: in ten
+/// programs sums of callers were off by 1 to 7 %, by more than their samples let expect
+/// (docs/measurements.md). Stated, not taken off.
 const DISTURBANCE: f64 = 0.03;
 
 /// What is known of one node besides the tree.

@@ -88,8 +88,8 @@ pub struct Function {
     /// Whether its calls are estimated now.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub rests: bool,
-    /// Whether its return type is an iterator, a stream or an unmeasured future: what that does later is
-    /// not in its figures.
+    /// Whether its return type is an iterator, a stream or an unmeasured future: what that does
+    /// later is not in its figures.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub is_lazy: bool,
     /// Finished calls that were measured: all but `calls` is estimated from them.

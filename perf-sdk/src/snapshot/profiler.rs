@@ -55,8 +55,9 @@ pub struct Profiler {
     /// Whether the live heap is sampled: `on`, or why not.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: String,
-    /// Whether stacks are sampled: `on` and how, `off`, or why they cannot be. After `on`, `but` says what was not seen: that
-    /// no sample came while the program took 10 s of CPU time, or that threads cannot be listed.
+    /// Whether stacks are sampled: `on` and how, `off`, or why they cannot be. After `on`, `but`
+    /// says what was not seen: that no sample came while the program took 10 s of CPU time, or that
+    /// threads cannot be listed.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stacks: String,
     /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.

@@ -60,8 +60,9 @@ pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Se
     (code, all)
 }
 
-/// Names for measured futures where there is no debug information: what a future runs is inlined into
-/// the `poll` of what measures it then, whose name is the same for all. The scopes say which it was.
+/// Names for measured futures where there is no debug information: what a future runs is inlined
+/// into the `poll` of what measures it then, whose name is the same for all. The scopes say which
+/// it was.
 struct Futures {
     /// Addresses at which nothing but that is known.
     polls: HashSet<u32>,
@@ -80,8 +81,9 @@ impl Futures {
         Self { polls: polls.map(|(number, _)| number).collect(), sites: None, named: HashMap::new() }
     }
 
-    /// The same addresses, innermost first, where those of futures are their functions': the innermost
-    /// is that of the innermost scope. Several that were inlined into one are the innermost of them.
+    /// The same addresses, innermost first, where those of futures are their functions': the
+    /// innermost is that of the innermost scope. Several that were inlined into one are the
+    /// innermost of them.
     fn name(&mut self, mut addresses: Vec<u32>, scope: &[&'static Site], code: &mut Code) -> Vec<u32> {
         if self.polls.is_empty() || !addresses.iter().any(|number| self.polls.contains(number)) {
             return addresses;

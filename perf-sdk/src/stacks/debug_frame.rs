@@ -1,7 +1,7 @@
 //! Unwind information that stands in a file and is not loaded: `.debug_frame`.
 //!
-//! It is what musl has, whose functions are in no other table, and Rust before 1.92 for programs that abort at
-//! a panic. A program that was stripped has none.
+//! It is what musl has, whose functions are in no other table, and Rust before 1.92 for programs
+//! that abort at a panic. A program that was stripped has none.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub(crate) struct DebugFrame {
     functions: Functions,
 }
 
-/// Where functions lie, as the file states it, in ascending order. They count as held while this lives.
+/// Where functions lie, as the file states it, in ascending order. They count as held while this
+/// lives.
 #[derive(Debug)]
 struct Functions(Vec<Range<u64>>);
 
@@ -71,8 +72,8 @@ impl DebugFrame {
         Ok(Self { table, functions })
     }
 
-    /// The function that holds the code at `address`, as the file states it; `None`: the table does not
-    /// describe it.
+    /// The function that holds the code at `address`, as the file states it; `None`: the table does
+    /// not describe it.
     pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
         let functions = &self.functions.0;
         let after = functions.partition_point(|function| function.start <= address);

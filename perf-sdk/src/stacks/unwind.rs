@@ -1,8 +1,9 @@
 //! From a thread's registers to the addresses of its callers.
 //!
-//! A caller is shown if the tables of what is loaded prove it. Where they say nothing of a frame, the
-//! unwinder guesses by the frame pointer, which may hold anything there: a step that may be such a
-//! guess is taken only if the tables do describe the frame, and the walk ends there otherwise.
+//! A caller is shown if the tables of what is loaded prove it. Where they say nothing of a frame,
+//! the unwinder guesses by the frame pointer, which may hold anything there: a step that may be
+//! such a guess is taken only if the tables do describe the frame, and the walk ends there
+//! otherwise.
 
 use std::ops::Range;
 
@@ -198,8 +199,9 @@ impl Words {
         state.set_ip(self.code);
     }
 
-    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller by
-    /// the frame pointer, or, of the first frame, by a stack on which there is nothing but the return address.
+    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller
+    /// by the frame pointer, or, of the first frame, by a stack on which there is nothing but the
+    /// return address.
     fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
         self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp.wrapping_add(8)
     }
@@ -217,8 +219,8 @@ impl Words {
         state.set_lr(self.code);
     }
 
-    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller by
-    /// the frame pointer, or, of the first frame, by the link register.
+    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller
+    /// by the frame pointer, or, of the first frame, by the link register.
     fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
         self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp
     }

@@ -1,4 +1,5 @@
-//! Samples of stacks under musl: `perf-sdk-musl whole`, or `bare` for a program without `.debug_frame`.
+//! Samples of stacks under musl: `perf-sdk-musl whole`, or `bare` for a program without
+//! `.debug_frame`.
 //!
 //! Ends with 1 and says why unless each stack is as it must be.
 
@@ -46,7 +47,8 @@ fn work_until_stopped() {
     }
 }
 
-/// Names at each address of the stack, innermost first; those of inlined calls with a space between.
+/// Names at each address of the stack, innermost first; those of inlined calls with a space
+/// between.
 fn names(profile: &CpuProfile, stack: &CpuStack) -> Vec<String> {
     let name = |address: &u32| {
         let address = &profile.code.addresses[*address as usize];

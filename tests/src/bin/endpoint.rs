@@ -1241,7 +1241,8 @@ fn user_metrics() {
     }
 }
 
-/// With `PERF_BUCKETS`: by name, the last pattern that fits, in all formats; native ones beside them.
+/// With `PERF_BUCKETS`: by name, the last pattern that fits, in all formats; native ones beside
+/// them.
 fn user_buckets() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).buckets("other", &[7.0]).start();
     let handle = handle.expect("a start");

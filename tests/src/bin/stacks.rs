@@ -344,7 +344,8 @@ async fn inner_future() -> u64 {
     spin_cpu(Duration::from_millis(400))
 }
 
-/// Prints how much of the CPU time is in futures by name, from the outer to the inner, and in what measures them.
+/// Prints how much of the CPU time is in futures by name, from the outer to the inner, and in what
+/// measures them.
 fn nameless_futures() {
     let handle = start();
     let profile = thread::scope(|scope| {

@@ -82,7 +82,8 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
     }
 }
 
-/// Hands on what Prometheus and the endpoint say to each other, and keeps what the answers begin with.
+/// Hands on what Prometheus and the endpoint say to each other, and keeps what the answers begin
+/// with.
 struct Between {
     address: SocketAddr,
     heads: Arc<Mutex<String>>,

@@ -457,7 +457,8 @@ async fn arguments_that_may_not_be_there(#[cfg(not(unix))] text: String, #[cfg(u
 
 fn is_send<T: Send>(_: &T) {}
 
-/// What is not mentioned is held all the same: whether a future may be sent is as without the attribute.
+/// What is not mentioned is held all the same: whether a future may be sent is as without the
+/// attribute.
 #[profiled]
 async fn holds_what_it_does_not_mention(_unused: &std::sync::Mutex<u32>, #[allow(unused)] other: &u32) -> u8 {
     Yield::default().await;

@@ -221,7 +221,8 @@ mod code {
     }
 }
 
-/// Where a scope lies that has no namesake. The same for the same name, in every process. FNV-1a (Fowler, Noll and Vo), 64 bits.
+/// Where a scope lies that has no namesake. The same for the same name, in every process. FNV-1a
+/// (Fowler, Noll and Vo), 64 bits.
 pub(super) fn address(name: &str) -> u64 {
     let hash = name
         .bytes()

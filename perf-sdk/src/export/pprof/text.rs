@@ -1,7 +1,8 @@
 //! Profiles as text: what Go's `net/http/pprof` answers for `?debug=1`.
 //!
-//! The text is made of the binary profile, so that both say the same. `go tool pprof` reads it too, by the addresses alone.
-//! Those in a line with `@` are return addresses there: one more than where the call is.
+//! The text is made of the binary profile, so that both say the same. `go tool pprof` reads it too,
+//! by the addresses alone. Those in a line with `@` are return addresses there: one more than where
+//! the call is.
 
 use std::io::{self, Read as _, Write};
 
@@ -50,7 +51,8 @@ impl Text<'_> {
         let mut samples: Vec<&wire::Sample> = self.profile.sample.iter().collect();
         let sum = |at: usize| samples.iter().map(|sample| value(sample, at)).sum::<i64>();
         match self.listing {
-            // Of a rate of one byte nothing is scaled by the reader: the figures are estimates already.
+            // Of a rate of one byte nothing is scaled by the reader: the figures are estimates
+            // already.
             Listing::Heap => {
                 // Nor does it know a sum that shrank.
                 let [all_objects, all_bytes, objects, bytes] = [0, 1, 2, 3].map(|at| sum(at).max(0));

@@ -1,5 +1,5 @@
-//! Picks allocations of allocators other than jemalloc, with the same chances: along the bytes that a
-//! thread allocates the samples are a Poisson process, one every `rate` bytes in the mean. So an
+//! Picks allocations of allocators other than jemalloc, with the same chances: along the bytes that
+//! a thread allocates the samples are a Poisson process, one every `rate` bytes in the mean. So an
 //! allocation of n bytes is picked with a chance of 1 − e^(−n / rate).
 //!
 //! How far a thread is from its next sample is a number of its own, which it compares with what it
@@ -83,8 +83,8 @@ pub(in crate::memory) fn freed(block: *mut u8) {
     }
 }
 
-/// The end of a block that was sampled, or may have been and is not freed yet. Of two at one address
-/// the older one ends.
+/// The end of a block that was sampled, or may have been and is not freed yet. Of two at one
+/// address the older one ends.
 #[cold]
 #[inline(never)]
 pub(in crate::memory) fn end(block: *mut u8) {

@@ -1,9 +1,10 @@
 //! Who holds the memory that is allocated now: a sample of the live allocations, each with the scope that made it.
 //!
-//! jemalloc picks allocations with a chance that grows with their size, so that one is picked every `rate` bytes in the mean, and
-//! remembers the picked ones by their pages: what was not picked costs nothing when it is freed. Where
-//! [`Counted`](super::Counted) is over another allocator, a countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for
-//! 1 / (1 − e^(−n / rate)) of its like; the weight is fixed when it is picked.
+//! jemalloc picks allocations with a chance that grows with their size, so that one is picked every
+//! `rate` bytes in the mean, and remembers the picked ones by their pages: what was not picked
+//! costs nothing when it is freed. Where [`Counted`](super::Counted) is over another allocator, a
+//! countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for 1 / (1 − e^(−n
+//! / rate)) of its like; the weight is fixed when it is picked.
 
 pub(super) mod countdown;
 mod hooks;

@@ -1,4 +1,5 @@
-//! One allocation is sampled, whoever picked it: where it was made, what it stands for, and its end.
+//! One allocation is sampled, whoever picked it: where it was made, what it stands for, and its
+//! end.
 //!
 //! Allocates nothing, takes no lock and makes no system call.
 #![allow(unsafe_code)]
@@ -68,8 +69,8 @@ pub(crate) fn sampling_ns() -> u64 {
     clock::wall().ns(SPENT.load(Relaxed))
 }
 
-/// This thread's allocation was picked: notes where it is. The current scope's path, null outside of
-/// all.
+/// This thread's allocation was picked: notes where it is. The current scope's path, null outside
+/// of all.
 pub(super) fn begin() -> *const Path {
     BEGAN.with(|began| began.set(clock::wall().ticks()));
     if Ours::is_here() { ptr::null() } else { note_place() }
@@ -84,7 +85,8 @@ fn note_place() -> *const Path {
         // SAFETY: the slot holds this thread's scopes, which are never freed.
         let scopes = unsafe { &*slot.as_ptr() };
         let top = scopes.top.load(Relaxed).cast_const();
-        // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is no scope.
+        // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is
+        // no scope.
         if unsafe { (*top).site }.is_some() {
             path = top;
         }

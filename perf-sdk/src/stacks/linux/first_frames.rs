@@ -4,14 +4,15 @@
 //! calls the program's `main`, and what calls a thread's function, are functions of the C library.
 #![allow(unsafe_code)]
 
-/// The program's `main`, whose caller is the outermost frame of the first thread's stack. `None`: the
-/// tables say where that is; or this is part of a library, or of a program that loads musl, where
-/// nobody says where it is.
+/// The program's `main`, whose caller is the outermost frame of the first thread's stack. `None`:
+/// the tables say where that is; or this is part of a library, or of a program that loads musl,
+/// where nobody says where it is.
 #[inline(never)]
 pub(in super::super) fn main_function() -> Option<u64> {
     #[cfg(all(target_env = "musl", target_feature = "crt-static", not(test)))]
     {
-        // NOTE: a program that the C library starts has one. Its form does not matter: it is never called.
+        // NOTE: a program that the C library starts has one. Its form does not matter: it is never
+        // called.
         unsafe extern "C" {
             fn main();
         }

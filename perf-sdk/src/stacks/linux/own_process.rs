@@ -1,8 +1,9 @@
-//! Files of the kernel's about this process, which are found after the program has changed its root, too.
+//! Files of the kernel's about this process, which are found after the program has changed its
+//! root, too.
 //!
-//! They are kept open while threads are sampled. A forked child closes them, since they are the parent's.
-//! NOTE: of folders none is kept, such as the one that lists threads: whoever gets into a program that
-//! shut itself in by `chroot` would find his way out from there.
+//! They are kept open while threads are sampled. A forked child closes them, since they are the
+//! parent's. NOTE: of folders none is kept, such as the one that lists threads: whoever gets into a
+//! program that shut itself in by `chroot` would find his way out from there.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -55,8 +56,8 @@ pub(in super::super) fn let_go() {
 fn replace(new: Files) {
     let old = std::mem::replace(&mut *HELD.lock(), new);
     for old in [old.program, old.maps].into_iter().flatten() {
-        // Of a parent's, and of one that somebody closed, the number may be another file's by now. Under a
-        // filter of system calls that is new nobody asks.
+        // Of a parent's, and of one that somebody closed, the number may be another file's by now.
+        // Under a filter of system calls that is new nobody asks.
         if sandbox::is_tighter() || !old.is_ours() {
             std::mem::forget(old);
         }
