@@ -43,8 +43,6 @@ pub mod fuzz;
 #[cfg(feature = "enabled")]
 mod governor;
 #[cfg(feature = "enabled")]
-mod handle;
-#[cfg(feature = "enabled")]
 mod headroom;
 mod histogram;
 #[cfg(feature = "enabled")]
@@ -82,6 +80,8 @@ mod rate;
 #[cfg(feature = "enabled")]
 mod record;
 #[cfg(feature = "enabled")]
+mod runtime;
+#[cfg(feature = "enabled")]
 mod sandbox;
 #[cfg(feature = "enabled")]
 mod scope;
@@ -101,8 +101,6 @@ mod trace;
 #[cfg(feature = "tracing")]
 mod tracing_layer;
 mod units;
-#[cfg(feature = "enabled")]
-mod watch;
 
 pub use error::Error;
 pub use histogram::{Histogram, Native, Scale, Span};
@@ -115,8 +113,6 @@ pub use trace::{TraceContext, TraceHook};
 pub use assert::{assert_allocations, assert_no_leak};
 #[cfg(feature = "enabled")]
 pub use config::Builder;
-#[cfg(feature = "enabled")]
-pub use handle::Handle;
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 #[cfg(feature = "enabled")]
@@ -129,6 +125,8 @@ pub use perf_macros::profiled;
 pub use record::spawn;
 #[cfg(feature = "enabled")]
 pub use record::{FutureExt, Labelled, Profiled, Scope, measure, record, set_trace_hook, with_labels};
+#[cfg(feature = "enabled")]
+pub use runtime::Handle;
 #[cfg(feature = "serve")]
 pub use serve::router;
 #[cfg(feature = "tracing")]

@@ -29,10 +29,11 @@ static IS_TIGHTER: AtomicBool = AtomicBool::new(false);
 #[cfg(target_os = "linux")]
 static STATUS: AtomicI32 = AtomicI32::new(-1);
 
-/// At the profiler's start, and again in a forked child.
-pub(crate) fn note_start() {
+/// At the profiler's start, and again in a forked child. `hold` is given a descriptor that stays
+/// open, and that a forked child closes.
+pub(crate) fn note_start(hold: fn(i32)) {
     if is_filtered() {
-        open_status();
+        open_status(hold);
         AT_START.store(filters().unwrap_or(UNKNOWN - 1), Relaxed);
     } else {
         AT_START.store(0, Relaxed);
@@ -57,20 +58,20 @@ pub(crate) fn is_tighter() -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn open_status() {
+fn open_status(hold: fn(i32)) {
     use std::os::fd::IntoRawFd as _;
     if STATUS.load(Relaxed) < 0
         && let Ok(file) = std::fs::File::open("/proc/self/status")
     {
         let descriptor = file.into_raw_fd();
         STATUS.store(descriptor, Relaxed);
-        std::mem::forget(crate::descriptors::Held::new(descriptor));
+        hold(descriptor);
         crate::fork::register(&HOOK);
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_status() {}
+fn open_status(_: fn(i32)) {}
 
 /// Of the process's first thread.
 #[cfg(target_os = "linux")]

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BucketRule, Config, Listen, buckets, misspelt, values};
+#[cfg(feature = "metrics")]
+use super::metrics_handle::MetricsHandle;
+use super::{BucketRule, Config, Listen, buckets, values};
 use crate::error::Error;
 use crate::footprint::DEFAULT_LIMIT_BYTES;
-use crate::leak::Rules;
-use crate::notice::say;
+use crate::leak::{LeakSettings, OnLeak};
 use crate::rate::Rate;
 use crate::record::Allowance;
 use crate::scope::Hot;
@@ -50,28 +51,6 @@ impl fmt::Debug for Builder {
             shown.field(key, if is_secret(key, value) { &"…" } else { value });
         }
         shown.field("on_leak", &self.on_leak).finish_non_exhaustive()
-    }
-}
-
-/// What hears of leaks.
-#[derive(Clone)]
-pub(crate) struct OnLeak(pub(crate) Arc<dyn Fn(&Finding) + Send + Sync>);
-
-impl fmt::Debug for OnLeak {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnLeak")
-    }
-}
-
-/// A recorder that the program installed itself.
-#[cfg(feature = "metrics")]
-#[derive(Clone)]
-pub(crate) struct MetricsHandle(pub(crate) metrics_exporter_prometheus::PrometheusHandle);
-
-#[cfg(feature = "metrics")]
-impl fmt::Debug for MetricsHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MetricsHandle")
     }
 }
 
@@ -256,19 +235,6 @@ impl Builder {
         self
     }
 
-    /// Starts the profiler's endpoint.
-    ///
-    /// A second start with equal settings gives another handle of the same.
-    ///
-    /// # Errors
-    /// A value that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
-    pub fn start(self) -> Result<crate::Handle, Error> {
-        let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        misspelt::warnings(variables).iter().for_each(|warning| say(warning));
-        let config = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
-        crate::handle::start(config, self)
-    }
-
     /// Code and environment together. An empty variable counts as not set.
     pub(crate) fn resolve(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Config, Error> {
         let read = Reader { builder: self, environment: &environment, named: RefCell::default() };
@@ -334,20 +300,21 @@ impl Reader<'_> {
     }
 
     /// What leaks are judged by; `None`: nobody looks.
-    fn leaks(&self) -> Result<Option<Rules>, Error> {
+    fn leaks(&self) -> Result<Option<LeakSettings>, Error> {
         let window = self.parse("leak_window", |text| values::or_off(text, values::window))?.unwrap_or(Some(WINDOW));
         let floor_bytes = self.parse("leak_floor", values::size)?.unwrap_or(FLOOR_BYTES);
         let limit_bytes = self.parse("memory_limit", values::memory_limit)?;
         let caches_are_declared = self.parse("leak_caches", values::declared)?.unwrap_or(false);
         let fits = |horizon: &Duration| {
-            let windows = window.map_or(Rules::LEAST_HORIZON.into(), |window| horizon.as_millis() / window.as_millis());
-            (u128::from(Rules::LEAST_HORIZON)..=u128::from(Rules::MOST_HORIZON)).contains(&windows)
+            let windows =
+                window.map_or(LeakSettings::LEAST_HORIZON.into(), |window| horizon.as_millis() / window.as_millis());
+            (u128::from(LeakSettings::LEAST_HORIZON)..=u128::from(LeakSettings::MOST_HORIZON)).contains(&windows)
         };
         let horizon = self.parse("leak_horizon", |text| values::duration(text).filter(fits))?;
         let Some(window) = window else { return Ok(None) };
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let horizon_ns = ns(horizon.unwrap_or(window * HORIZON_WINDOWS));
-        Ok(Some(Rules { window_ns: ns(window), horizon_ns, floor_bytes, caches_are_declared, limit_bytes }))
+        Ok(Some(LeakSettings { window_ns: ns(window), horizon_ns, floor_bytes, caches_are_declared, limit_bytes }))
     }
 
     /// How stacks are sampled; `None`: they are not.

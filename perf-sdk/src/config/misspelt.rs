@@ -7,7 +7,7 @@ const MOST_MISTAKES: usize = 2;
 
 /// What to say of each variable whose name is nearly that of a setting. Others that begin with `PERF_` are not ours: Linux's
 /// `perf` has some.
-pub(super) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
+pub(crate) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
     let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.variable == name);
     let nearest = |name: &str| {
         let distances = SETTINGS.iter().map(|setting| (mistakes(name, setting.variable), setting.variable));

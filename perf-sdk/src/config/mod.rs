@@ -5,24 +5,26 @@ mod builder;
 mod delivery;
 mod guard;
 mod listen;
+#[cfg(feature = "metrics")]
+mod metrics_handle;
 mod misspelt;
 mod values;
 
 pub(crate) use buckets::BucketRule;
 pub use builder::Builder;
-#[cfg(feature = "metrics")]
-pub(crate) use builder::MetricsHandle;
-pub(crate) use builder::OnLeak;
 pub(crate) use guard::Guard;
 #[cfg(feature = "serve")]
 pub(crate) use listen::DEFAULT_ADDRESS;
 pub(crate) use listen::Listen;
+#[cfg(feature = "metrics")]
+pub(crate) use metrics_handle::MetricsHandle;
+pub(crate) use misspelt::warnings as misspelt_variables;
 
 use std::path::PathBuf;
 
 use crate::clock::Engine;
 use crate::error::Error;
-use crate::leak::Rules;
+use crate::leak::LeakSettings;
 use crate::record::{Allowance, Rule};
 use crate::scope::Hot;
 use crate::secret::Secret;
@@ -58,7 +60,7 @@ pub(crate) struct Config {
     /// When memory is short, as shares of its limit; `None`: never.
     pub(crate) pressure: Option<(f64, f64)>,
     /// `None`: nobody looks for leaks.
-    pub(crate) leaks: Option<Rules>,
+    pub(crate) leaks: Option<LeakSettings>,
     /// Where profiles go that nobody asks for; `None`: nowhere.
     #[cfg(feature = "push")]
     pub(crate) push: Option<crate::push::Plan>,
@@ -96,7 +98,7 @@ impl Config {
         let pressure = |shares: Option<(f64, f64)>| {
             shares.map_or("off".to_owned(), |(high, critical)| format!("{}%,{}%", high * 100.0, critical * 100.0))
         };
-        let leaks = |leaks: &Option<Rules>| leaks.map_or("off".to_owned(), |rules| format!("{rules:?}"));
+        let leaks = |leaks: &Option<LeakSettings>| leaks.map_or("off".to_owned(), |rules| format!("{rules:?}"));
         #[cfg(feature = "stacks")]
         let [stacks, other_stacks] =
             [self, other].map(|config| config.stacks.map_or("off".to_owned(), |rules| format!("{rules:?}")));

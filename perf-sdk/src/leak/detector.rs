@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::census::{Bound, Census, Place, Population};
-use super::counts::Counts;
 use super::evidence;
-use super::judge::{Judgement, Standing, is_tested, judge};
-use super::retention::Retention;
-use super::rules::Rules;
+use super::rules::counts::Counts;
+use super::rules::generations::{Judgement, Standing, is_tested, judge};
+use super::rules::retention::Retention;
 use super::series::Series;
+use super::settings::LeakSettings;
 use crate::snapshot::{AgeBand, Finding, Leaks, Verdict, Watched};
 
 /// Samples that outlive a window, from which on a place is looked at.
@@ -17,7 +17,7 @@ const WORTH_A_SERIES: u64 = 5;
 
 #[derive(Debug)]
 pub(crate) struct Detector {
-    rules: Rules,
+    rules: LeakSettings,
     places: HashMap<Arc<Place>, Series>,
     counts: Counts,
     retention: Retention,
@@ -25,7 +25,7 @@ pub(crate) struct Detector {
 }
 
 impl Detector {
-    pub(crate) fn new(rules: Rules) -> Self {
+    pub(crate) fn new(rules: LeakSettings) -> Self {
         Self {
             places: HashMap::new(),
             counts: Counts::new(rules.horizon() as usize),
@@ -141,7 +141,7 @@ fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
 }
 
 /// In bands of one window and its doubles.
-fn ages(population: &Population, now: u32, rules: &Rules) -> Vec<AgeBand> {
+fn ages(population: &Population, now: u32, rules: &LeakSettings) -> Vec<AgeBand> {
     let mut bands: Vec<AgeBand> = Vec::new();
     let mut objects: Vec<f64> = Vec::new();
     for cohort in population.living.iter().rev() {

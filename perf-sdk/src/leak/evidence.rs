@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::census::Place;
-use super::judge::Judgement;
-use super::rules::Rules;
+use super::rules::generations::Judgement;
+use super::settings::LeakSettings;
 use crate::snapshot::{Finding, Verdict, Watched};
 use crate::units::{bytes, count, time};
 
 /// Of what was born at one place.
-pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rules: &Rules) -> String {
+pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rules: &LeakSettings) -> String {
     let age = time(f64::from(rules.old()[judged.grade]) * rules.window_ns as f64);
     let window = time(rules.window_ns as f64);
     let mut text = match place.watched {
@@ -53,7 +53,7 @@ pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rul
 }
 
 /// Of things that are counted only.
-pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &Rules) -> String {
+pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &LeakSettings) -> String {
     let what = match finding.watched {
         Watched::FileDescriptors => "open file descriptors",
         Watched::Threads => "threads",
@@ -68,7 +68,7 @@ pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &Ru
 }
 
 /// Of the process.
-pub(super) fn of_retention(finding: &Finding, allocated: u64, windows: usize, rules: &Rules) -> String {
+pub(super) fn of_retention(finding: &Finding, allocated: u64, windows: usize, rules: &LeakSettings) -> String {
     let mut text = format!(
         "resident memory grew over {} to {} while what is allocated did not ({})",
         time(windows as f64 * rules.window_ns as f64),

@@ -1,22 +1,31 @@
-//! Verdicts on what is held, over a series of looks at it. Pure statistics: who looks, and how, is known to the watcher only.
+//! Verdicts on what is held, over a series of evaluations.
 //!
-//! A window is the time between two looks. What was born in one window is a generation. An object is old when it has lived for some windows; of
+//! A window is the time between two evaluations. What was born in one window is a generation. An object is old when it has lived for some windows; of
 //! a leak there are old objects from ever more generations (then it is *suspect*), and they do not die (then it is *confirmed*).
+//!
+//! | file | job |
+//! |---|---|
+//! | `settings` | what verdicts rest on, as the user may choose it |
+//! | `census`, `series`, `stats` | what was seen in a window, in all of them, and their arithmetic |
+//! | `rules/` | one rule a file; pure |
+//! | `evidence` | what speaks for a verdict, in a sentence |
+//! | `detector` | one evaluation after the other; pure |
+//! | `taker` | takes the census of this process |
+//! | `watcher`, `on_leak` | the thread that does so once a window, and the program's callback |
 
 mod census;
-mod counts;
 mod detector;
 mod evidence;
-mod judge;
-mod retention;
+mod on_leak;
 mod rules;
 mod series;
+mod settings;
 #[cfg(test)]
 mod simulated;
 mod stats;
+mod taker;
+mod watcher;
 
-#[cfg(feature = "heap")]
-pub(crate) use census::Bound;
-pub(crate) use census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
-pub(crate) use detector::Detector;
-pub(crate) use rules::Rules;
+pub(crate) use on_leak::OnLeak;
+pub(crate) use settings::LeakSettings;
+pub(crate) use watcher::start;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::census::{Bound, Census, Cohort, Place, Population};
 use super::detector::Detector;
-use super::rules::Rules;
+use super::settings::LeakSettings;
 use crate::snapshot::{Leaks, Verdict};
 
 const WINDOWS: u32 = 120;
@@ -176,7 +176,7 @@ impl Simulated {
 
 /// The verdicts after each window.
 fn verdicts(mut places: Vec<Simulated>, caches_are_declared: bool, mut each: impl FnMut(u32, &Leaks)) {
-    let mut detector = Detector::new(Rules {
+    let mut detector = Detector::new(LeakSettings {
         window_ns: 30_000_000_000,
         horizon_ns: u64::from(WINDOWS) * 30_000_000_000,
         floor_bytes: 1 << 20,

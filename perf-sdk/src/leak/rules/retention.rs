@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::census::ProcessBytes;
-use super::evidence;
-use super::rules::Rules;
-use super::stats::{growth_chance, theil_sen};
+use crate::leak::census::ProcessBytes;
+use crate::leak::evidence;
+use crate::leak::settings::LeakSettings;
+use crate::leak::stats::{growth_chance, theil_sen};
 use crate::snapshot::{Finding, Verdict, Watched};
 
 const CHANCE: f64 = 0.001;
@@ -13,22 +13,22 @@ const CHANCE: f64 = 0.001;
 const EXPLAINED: f64 = 0.25;
 
 #[derive(Debug)]
-pub(super) struct Retention {
+pub(in crate::leak) struct Retention {
     length: usize,
     series: VecDeque<ProcessBytes>,
 }
 
 impl Retention {
-    pub(super) fn new(length: usize) -> Self {
+    pub(in crate::leak) fn new(length: usize) -> Self {
         Self { length, series: VecDeque::new() }
     }
 
-    pub(super) fn observe(&mut self, now: ProcessBytes, rules: &Rules) -> Option<Finding> {
+    pub(in crate::leak) fn observe(&mut self, now: ProcessBytes, rules: &LeakSettings) -> Option<Finding> {
         if self.series.len() == self.length {
             self.series.pop_front();
         }
         self.series.push_back(now);
-        if self.series.len() < Rules::LEAST_HORIZON as usize {
+        if self.series.len() < LeakSettings::LEAST_HORIZON as usize {
             return None;
         }
         let values = |part: fn(&ProcessBytes) -> u64| self.series.iter().map(|b| part(b) as f64).collect::<Vec<f64>>();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn verdict(bytes: impl Iterator<Item = (u64, u64)>) -> Option<Verdict> {
-        let rules = Rules {
+        let rules = LeakSettings {
             window_ns: 1_000_000_000,
             horizon_ns: 120_000_000_000,
             floor_bytes: 1 << 20,

@@ -2,7 +2,7 @@
 
 /// What the verdicts rest on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rules {
+pub(crate) struct LeakSettings {
     pub(crate) window_ns: u64,
     /// What lives longer is leaked. At least [`LEAST_HORIZON`](Self::LEAST_HORIZON) windows.
     pub(crate) horizon_ns: u64,
@@ -14,7 +14,7 @@ pub(crate) struct Rules {
     pub(crate) limit_bytes: Option<u64>,
 }
 
-impl Rules {
+impl LeakSettings {
     /// In windows.
     pub(crate) const LEAST_HORIZON: u32 = 40;
     pub(crate) const MOST_HORIZON: u32 = 480;

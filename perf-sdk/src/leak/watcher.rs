@@ -1,25 +1,23 @@
 //! The thread that looks at what is held, once a window.
 
-mod census;
-
 use std::collections::HashMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+use super::detector::Detector;
+use super::on_leak::OnLeak;
+use super::settings::LeakSettings;
+use super::taker::Taker;
 use crate::background::Background;
-use crate::config::OnLeak;
 use crate::headroom;
-use crate::leak::{Detector, Rules};
 use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;
 use crate::snapshot::{self, Finding, Leaks, Verdict, Watched};
 
-use census::Taker;
-
 /// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.
-pub(crate) fn start(mut rules: Rules, on_leak: Option<OnLeak>) -> io::Result<Background> {
+pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Result<Background> {
     Background::start("perf-sdk-leaks", move |pauses| {
         let _own = OwnThread::enter();
         rules.limit_bytes = rules.limit_bytes.or_else(monitor::memory_limit_bytes);

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::census::Counted;
-use super::evidence;
-use super::rules::Rules;
-use super::stats::{growth_chance, theil_sen};
+use crate::leak::census::Counted;
+use crate::leak::evidence;
+use crate::leak::settings::LeakSettings;
+use crate::leak::stats::{growth_chance, theil_sen};
 use crate::snapshot::{Finding, Verdict, Watched};
 
 /// Chance that a number without a trend is suspected, over all numbers.
@@ -16,18 +16,18 @@ const LEAST_GROWTH: f64 = 20.0;
 type Key = (Watched, String, String);
 
 #[derive(Debug)]
-pub(super) struct Counts {
+pub(in crate::leak) struct Counts {
     length: usize,
     series: HashMap<Key, VecDeque<f64>>,
 }
 
 impl Counts {
-    pub(super) fn new(length: usize) -> Self {
+    pub(in crate::leak) fn new(length: usize) -> Self {
         Self { length, series: HashMap::new() }
     }
 
     /// Suspects what grows, at its lowest points too: a number alone is never enough to confirm.
-    pub(super) fn observe(&mut self, counts: Vec<Counted>, rules: &Rules) -> Vec<Finding> {
+    pub(in crate::leak) fn observe(&mut self, counts: Vec<Counted>, rules: &LeakSettings) -> Vec<Finding> {
         let now: HashMap<Key, u64> = counts.into_iter().map(|c| ((c.watched, c.module, c.function), c.count)).collect();
         self.series.retain(|key, _| now.contains_key(key));
         for (key, count) in now {
@@ -43,9 +43,14 @@ impl Counts {
 }
 
 /// The least of each tenth of what is remembered must grow: what comes back to where it was is no leak.
-fn finding((watched, module, function): &Key, series: &VecDeque<f64>, tested: usize, rules: &Rules) -> Option<Finding> {
+fn finding(
+    (watched, module, function): &Key,
+    series: &VecDeque<f64>,
+    tested: usize,
+    rules: &LeakSettings,
+) -> Option<Finding> {
     let values: Vec<f64> = series.iter().copied().collect();
-    if values.len() < Rules::LEAST_HORIZON as usize {
+    if values.len() < LeakSettings::LEAST_HORIZON as usize {
         return None;
     }
     let lows: Vec<f64> =
@@ -75,7 +80,7 @@ mod tests {
     use super::*;
 
     fn verdict(values: impl Iterator<Item = u64>) -> Option<Verdict> {
-        let rules = Rules {
+        let rules = LeakSettings {
             window_ns: 1_000_000_000,
             horizon_ns: 120_000_000_000,
             floor_bytes: 0,

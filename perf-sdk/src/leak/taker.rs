@@ -4,8 +4,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
 use crate::clock;
-use crate::leak::{Census, Cohort, Counted, Place, Population, ProcessBytes};
 use crate::monitor::{self, Process};
 use crate::snapshot::{self, Watched};
 
@@ -149,7 +149,7 @@ mod heap {
     use std::sync::Arc;
 
     use super::{Count, Windows};
-    use crate::leak::{Bound, Place};
+    use crate::leak::census::{Bound, Place};
     use crate::memory;
     use crate::record::Node;
     use crate::scope::Path;

@@ -1,13 +1,13 @@
 //! The verdict on one place.
 
-use super::census::Cohort;
-use super::series::{GRADES, Series, Step};
-use super::stats::{poisson_at_most, poisson_upper, theil_sen};
+use crate::leak::census::Cohort;
+use crate::leak::series::{GRADES, Series, Step};
+use crate::leak::stats::{poisson_at_most, poisson_upper, theil_sen};
 use crate::snapshot::Verdict;
 
 /// Old samples that there must be, and generations that they must be of.
-pub(super) const LEAST_SAMPLES: u64 = 20;
-pub(super) const LEAST_GENERATIONS: usize = 10;
+pub(in crate::leak) const LEAST_SAMPLES: u64 = 20;
+pub(in crate::leak) const LEAST_GENERATIONS: usize = 10;
 /// Chance of a verdict that is wrong, over all places.
 const CHANCE: f64 = 0.05;
 /// If more than this part of what is born becomes old, keeping is what the place does: a cache that fills does the same.
@@ -20,27 +20,27 @@ const OVER_CHANCE: f64 = 0.01;
 
 /// What there is to say of one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
+pub(in crate::leak) struct Judgement {
+    pub(in crate::leak) verdict: Verdict,
     /// By which grade of old it was judged.
-    pub(super) grade: usize,
-    pub(super) survivors: u64,
-    pub(super) generations: usize,
+    pub(in crate::leak) grade: usize,
+    pub(in crate::leak) survivors: u64,
+    pub(in crate::leak) generations: usize,
     /// Samples times windows, old ones.
-    pub(super) exposed: u64,
-    pub(super) died: u64,
+    pub(in crate::leak) exposed: u64,
+    pub(in crate::leak) died: u64,
     /// At most this part of the old dies in a window.
-    pub(super) most_deaths: f64,
+    pub(in crate::leak) most_deaths: f64,
     /// Of what is born, the part that becomes old.
-    pub(super) kept_share: f64,
+    pub(in crate::leak) kept_share: f64,
     /// Of what is old, a window.
-    pub(super) bytes_slope: f64,
-    pub(super) objects_slope: f64,
+    pub(in crate::leak) bytes_slope: f64,
+    pub(in crate::leak) objects_slope: f64,
 }
 
 /// What is asked of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(in crate::leak) enum Standing {
     /// It may be a cache.
     Unknown,
     /// Whatever it keeps is a leak: it exceeds its bound, or all caches are declared.
@@ -51,7 +51,7 @@ pub(super) enum Standing {
 
 impl Judgement {
     /// Of what has to come back: a single one that outlives the horizon is enough for a suspicion.
-    pub(super) fn at_least_suspect(self, series: &Series, now: u32, horizon: u32) -> Self {
+    pub(in crate::leak) fn at_least_suspect(self, series: &Series, now: u32, horizon: u32) -> Self {
         let outlives = |cohort: &Cohort| now.saturating_sub(cohort.window) >= horizon;
         if self.verdict == Verdict::None && series.latest().living.first().is_some_and(outlives) {
             Self { verdict: Verdict::Suspect, ..self }
@@ -62,12 +62,12 @@ impl Judgement {
 }
 
 /// Whether there is enough that is old for a verdict.
-pub(super) fn is_tested(series: &Series, now: u32) -> bool {
+pub(in crate::leak) fn is_tested(series: &Series, now: u32) -> bool {
     series.old(now, 0).map(|cohort| cohort.samples).sum::<u64>() >= LEAST_SAMPLES
 }
 
 /// `tested` places are judged beside this one; `horizon` in windows.
-pub(super) fn judge(series: &Series, now: u32, horizon: u32, tested: usize, standing: Standing) -> Judgement {
+pub(in crate::leak) fn judge(series: &Series, now: u32, horizon: u32, tested: usize, standing: Standing) -> Judgement {
     let mut best = look(series, now, horizon, tested, 0);
     for grade in 1..GRADES {
         if best.verdict == Verdict::Confirmed {

@@ -1,0 +1,13 @@
+//! A recorder of metrics that the program installed itself.
+
+use std::fmt;
+
+/// A recorder that the program installed itself.
+#[derive(Clone)]
+pub(crate) struct MetricsHandle(pub(crate) metrics_exporter_prometheus::PrometheusHandle);
+
+impl fmt::Debug for MetricsHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MetricsHandle")
+    }
+}

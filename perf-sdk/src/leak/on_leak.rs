@@ -1,0 +1,16 @@
+//! The program's callback.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::snapshot::Finding;
+
+/// Callback invoked when a leak verdict worsens.
+#[derive(Clone)]
+pub(crate) struct OnLeak(pub(crate) Arc<dyn Fn(&Finding) + Send + Sync>);
+
+impl fmt::Debug for OnLeak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnLeak")
+    }
+}

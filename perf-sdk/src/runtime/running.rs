@@ -1,0 +1,197 @@
+//! What runs, and its end.
+
+use std::io;
+use std::process;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+#[cfg(unix)]
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::background::{self, Background};
+use crate::config::Config;
+#[cfg(target_os = "linux")]
+use crate::ending::Asked;
+use crate::export;
+use crate::fork::Lock;
+use crate::notice::say;
+#[cfg(unix)]
+use crate::os_thread::OsThread;
+#[cfg(feature = "push")]
+use crate::push::Pusher;
+#[cfg(feature = "serve")]
+use crate::serve::Server;
+use crate::snapshot;
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) config: Config,
+    /// A forked child inherits the memory but not the endpoint.
+    pub(super) process: u32,
+    pub(super) started: Instant,
+    /// The threads of the budget, of leaks, and of memory.
+    pub(super) threads: Mutex<Vec<Background>>,
+    #[cfg(feature = "push")]
+    pub(super) pusher: Mutex<Option<Pusher>>,
+    #[cfg(feature = "dhat")]
+    pub(super) exact: Mutex<Option<dhat::Profiler>>,
+    #[cfg(feature = "serve")]
+    pub(super) server: Mutex<Option<Server>>,
+    #[cfg(target_os = "linux")]
+    pub(super) asked: Mutex<Option<Asked>>,
+    /// All of the above has ended, or is about to.
+    pub(super) is_over: AtomicBool,
+}
+
+/// A handle that lives so shortly, and sees nothing, was not meant to be dropped.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// In which process a profiler runs that has not ended; 0: in none.
+static RUNS_IN: AtomicU32 = AtomicU32::new(0);
+
+static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
+
+/// The profiler that was started last.
+#[derive(Debug, Default)]
+struct Latest {
+    running: Weak<Running>,
+    /// A thread of this process is about to start the next one.
+    starting: Option<u32>,
+}
+
+/// A start takes a while, for which no lock is held: a fork would wait for it. One at a time.
+pub(super) struct Start(());
+
+impl Start {
+    /// Waits for another thread's. The profiler that runs already, if any does.
+    pub(super) fn begin() -> Result<Self, Arc<Running>> {
+        const PAUSE: Duration = Duration::from_millis(1);
+        let process = process::id();
+        loop {
+            let mut latest = RUNNING.lock();
+            if latest.starting != Some(process) {
+                if let Some(running) = latest.running.upgrade().filter(|running| running.process == process) {
+                    return Err(running);
+                }
+                latest.starting = Some(process);
+                return Ok(Self(()));
+            }
+            drop(latest);
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        RUNNING.lock().starting = None;
+    }
+}
+
+/// From now on it is the one of this process, and ends with it.
+pub(super) fn register(running: &Arc<Running>) {
+    RUNNING.lock().running = Arc::downgrade(running);
+    RUNS_IN.store(process::id(), Relaxed);
+    #[cfg(unix)]
+    crate::ending::at_exit(end_at_exit);
+}
+
+/// Ends the profiler of this process, whoever has handles of it.
+#[cfg(unix)]
+pub(super) fn end_latest() {
+    let running = RUNNING.lock().running.upgrade();
+    if let Some(running) = running.filter(|running| running.process == process::id()) {
+        running.end();
+    }
+}
+
+/// The process exits, maybe in the middle of what holds a lock: on a thread, which is waited for so
+/// long at most.
+#[cfg(unix)]
+fn end_at_exit() {
+    const AT_MOST: Duration = Duration::from_secs(5);
+    if RUNS_IN.load(Relaxed) != process::id() {
+        return;
+    }
+    if crate::sandbox::is_tighter() {
+        return end_latest();
+    }
+    let (ended, ends) = mpsc::sync_channel(1);
+    let thread = OsThread::spawn("perf-sdk-exit", move || {
+        end_latest();
+        let _ = ended.send(());
+    });
+    if thread.is_ok() {
+        let _ = ends.recv_timeout(AT_MOST);
+    }
+}
+
+impl Running {
+    /// Once: stops what runs, delivers the last window, and prints the report.
+    fn end(&self) {
+        if self.is_over.swap(true, Relaxed) {
+            return;
+        }
+        RUNS_IN.store(0, Relaxed);
+        #[cfg(target_os = "linux")]
+        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let lived = self.started.elapsed();
+        // One for all of them.
+        let end = Instant::now() + background::PATIENCE;
+        // While the sampler is there: the last window is delivered as well.
+        #[cfg(feature = "push")]
+        drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // While the budget is kept, of which the report tells.
+        let report = self.config.report.then(snapshot::take);
+        if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
+            say(&format!(
+                "the handle was dropped {lived:.1?} after the start, and with it the profiler ended, before anything was recorded; \
+                 keep it, as in `let _perf = perf_sdk::start()?;`: `let _ = …` drops it at once"
+            ));
+        }
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        threads.iter().for_each(Background::stop);
+        #[cfg(feature = "serve")]
+        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        #[cfg(feature = "serve")]
+        server.iter_mut().for_each(Server::stop);
+        threads.into_iter().for_each(|thread| thread.end_by(end));
+        #[cfg(feature = "serve")]
+        if let Some(server) = server {
+            server.end_by(end);
+        }
+        #[cfg(feature = "dhat")]
+        if let Some(exact) = self.exact.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It panics where stderr is closed.
+            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
+        }
+        if let Some(report) = report {
+            // Nowhere to say that stderr is closed.
+            let _ = export::table::write(&report, &mut io::stderr().lock());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.process != process::id() {
+            // In a forked child: the parent's threads are not there to be joined, and the report is
+            // the parent's.
+            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            threads.into_iter().for_each(Background::forget);
+            #[cfg(feature = "push")]
+            if let Some(pusher) = self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                pusher.forget();
+            }
+            #[cfg(feature = "dhat")]
+            std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
+            #[cfg(feature = "serve")]
+            std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+            #[cfg(target_os = "linux")]
+            std::mem::forget(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+            return;
+        }
+        self.end();
+    }
+}

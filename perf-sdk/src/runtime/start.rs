@@ -1,0 +1,152 @@
+//! The order in which everything starts.
+
+use std::process;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::handle::Handle;
+#[cfg(feature = "pool")]
+use super::pressure;
+use super::running::{self, Running, Start};
+use super::without::Without;
+#[cfg(feature = "stacks")]
+use crate::background::Background;
+use crate::clock;
+use crate::config::{self, Builder, Config};
+use crate::descriptors::Held;
+#[cfg(target_os = "linux")]
+use crate::ending::Asked;
+use crate::error::Error;
+use crate::governor;
+use crate::leak;
+use crate::notice::say;
+#[cfg(feature = "push")]
+use crate::push::{self, Pusher};
+#[cfg(feature = "serve")]
+use crate::serve::Server;
+
+impl Builder {
+    /// Starts the profiler's endpoint.
+    ///
+    /// A second start with equal settings gives another handle of the same.
+    ///
+    /// # Errors
+    /// A value that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
+    pub fn start(self) -> Result<Handle, Error> {
+        let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+        config::misspelt_variables(variables).iter().for_each(|warning| say(warning));
+        let config = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
+        start(config, self)
+    }
+}
+
+/// The running profiler with an equal configuration, or a new one.
+fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
+    let _start = match Start::begin() {
+        Ok(start) => start,
+        Err(running) => {
+            return match running.config.difference(&config) {
+                None => Ok(Handle { running }),
+                Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
+            };
+        }
+    };
+    crate::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
+    if let Err(unavailable) = clock::init(config.cpu_clock) {
+        return Err(Error::Setting {
+            place: "PERF_CPU_CLOCK".to_owned(),
+            value: unavailable.engine.to_string(),
+            allowed: unavailable.to_string(),
+        });
+    }
+    #[cfg(feature = "push")]
+    if let Some(files) = config.push.as_ref().and_then(|plan| plan.files.as_ref()) {
+        push::probe(&files.folder).map_err(|source| Error::Profiles { folder: files.folder.clone(), source })?;
+    }
+    crate::record::began();
+    crate::footprint::set_limit_bytes(config.memory_bytes);
+    crate::memory::sample_heap(config.heap_bytes);
+    if let Some(rules) = &config.leaks {
+        crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
+    }
+    crate::record::set_recording(config.enabled);
+    crate::record::add_rules(&config.sample);
+    #[cfg(feature = "serve")]
+    let server = Server::start(&config, &builder)?;
+    let mut without = Without::default();
+    let mut threads = Vec::new();
+    if let Some(allowance) = config.budget {
+        let asked = config.named(&["budget", "budget_floor", "hot"]);
+        threads.extend(without.unless_asked(
+            "the budget, so that all calls are measured",
+            asked,
+            governor::keep(allowance, config.hot),
+        )?);
+    }
+    #[cfg(feature = "pool")]
+    threads.extend(without.unless_asked(
+        "relief when memory is short",
+        config.named(&["pressure"]),
+        pressure::watch(&config),
+    )?);
+    #[cfg(feature = "stacks")]
+    if let Some(rules) = config.stacks {
+        let asked = config.named(&["stacks", "stacks_hz"]);
+        threads.extend(without.unless_asked("samples of stacks", asked, sample_stacks(rules))?.flatten());
+    }
+    if let Some(rules) = config.leaks {
+        const KEYS: [&str; 4] = ["leak_window", "leak_horizon", "leak_floor", "leak_caches"];
+        let asked = config.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+        threads.extend(without.unless_asked("leaks", asked, leak::start(rules, builder.on_leak))?);
+    }
+    // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked
+    // for it.
+    #[cfg(feature = "push")]
+    let pusher = match config.push.clone() {
+        Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
+        None => None,
+    };
+    #[cfg(target_os = "linux")]
+    let asked = if config.report_signals {
+        without.unless_asked("signals", config.named(&["report_signals"]), Asked::listen(running::end_latest))?
+    } else {
+        None
+    };
+    without.say();
+    #[cfg(feature = "push")]
+    if let Some(warning) = config.push.as_ref().and_then(|plan| plan.push.as_ref()?.warning()) {
+        say(&warning);
+    }
+    let running = Arc::new(Running {
+        threads: Mutex::new(threads),
+        #[cfg(feature = "push")]
+        pusher: Mutex::new(pusher),
+        #[cfg(feature = "dhat")]
+        exact: Mutex::new(crate::memory::exact()),
+        config,
+        process: process::id(),
+        started: Instant::now(),
+        #[cfg(feature = "serve")]
+        server: Mutex::new(server),
+        #[cfg(target_os = "linux")]
+        asked: Mutex::new(asked),
+        is_over: AtomicBool::new(false),
+    });
+    running::register(&running);
+    Ok(Handle { running })
+}
+
+/// The thread that samples stacks.
+#[cfg(feature = "stacks")]
+fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Background>> {
+    use crate::record;
+    let host = crate::stacks::Host {
+        scopes: || {
+            record::records().filter_map(|record| Some((record.owner()?, record.scopes_for_handler()))).collect()
+        },
+        own: record::own_threads,
+        spent: record::add_signals_ns,
+    };
+    crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
+}
