@@ -1,11 +1,10 @@
 //! Any global allocator, counted.
 #![allow(unsafe_code)]
 
-#[cfg(feature = "heap")]
-use std::any::TypeId;
-
 use std::alloc::{GlobalAlloc, Layout};
 
+#[cfg(feature = "heap")]
+use super::kind::counts_down;
 #[cfg(feature = "heap")]
 use super::live::countdown;
 use super::tallies;
@@ -44,17 +43,6 @@ impl<A> Counted<A> {
     pub const fn new(inner: A) -> Self {
         Self { inner }
     }
-}
-
-/// Whether allocations of `A` are picked by a countdown. The compiler knows the answer.
-#[cfg(feature = "heap")]
-#[inline(always)]
-pub(super) fn counts_down<A: 'static>() -> bool {
-    #[cfg(feature = "dhat")]
-    if TypeId::of::<A>() == TypeId::of::<dhat::Alloc>() {
-        return false;
-    }
-    TypeId::of::<A>() != TypeId::of::<tikv_jemallocator::Jemalloc>()
 }
 
 /// A block was allocated.
@@ -124,7 +112,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Counted<A> {
         let moved = unsafe { self.inner.realloc(block, layout, new_size) };
         #[cfg(feature = "jemalloc")]
         if new_size == layout.size() {
-            super::jemalloc::note_probe::<A>();
+            super::probe::note_probe::<A>();
         }
         if !moved.is_null() {
             tallies::reallocated(layout.size(), new_size);

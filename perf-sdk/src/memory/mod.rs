@@ -1,21 +1,21 @@
 //! The global allocator and its per-thread tallies.
 
-mod counted;
 #[cfg(feature = "jemalloc")]
-mod jemalloc;
+mod alloc;
+mod counted;
+#[cfg(feature = "heap")]
+mod kind;
 #[cfg(feature = "heap")]
 mod live;
 #[cfg(feature = "jemalloc")]
 pub(crate) mod mallctl;
+#[cfg(feature = "jemalloc")]
+mod probe;
 mod tallies;
 
+#[cfg(feature = "jemalloc")]
+pub use alloc::Alloc;
 pub use counted::Counted;
-#[cfg(feature = "jemalloc")]
-pub use jemalloc::Alloc;
-#[cfg(feature = "dhat")]
-pub(crate) use jemalloc::exact;
-#[cfg(feature = "jemalloc")]
-pub(crate) use jemalloc::is_global as is_jemalloc;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
@@ -23,6 +23,10 @@ pub(crate) use live::{
     born, by_owner, coarsest_bytes, holding, living, look_for_peak, lost_samples, note_drawn, old_bytes, old_ns, past,
     pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
 };
+#[cfg(feature = "dhat")]
+pub(crate) use probe::exact;
+#[cfg(feature = "jemalloc")]
+pub(crate) use probe::is_global as is_jemalloc;
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 
 /// Nothing: the feature is off.

@@ -3,10 +3,10 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::account::Account;
+use super::keep::Keep;
 use super::labels::ServiceName;
 use super::plan::Files;
 use super::stamp::{self, Stamp};
@@ -18,27 +18,6 @@ const END: &str = ".pb.gz";
 const PARTIAL: &str = ".partial";
 /// When somebody else's that was not finished counts as left behind.
 const ABANDONED: Duration = Duration::from_secs(3_600);
-
-/// How many files of a program stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    Files(usize),
-    Bytes(u64),
-}
-
-impl Keep {
-    pub(crate) const DEFAULT: Self = Self::Files(48);
-}
-
-impl FromStr for Keep {
-    type Err = ();
-
-    /// A number of files; sizes are the caller's.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let number = text.parse().map_err(|_| ())?;
-        if (1..=100_000).contains(&number) { Ok(Self::Files(number)) } else { Err(()) }
-    }
-}
 
 /// Fails unless files can be made in `folder`.
 pub(crate) fn probe(folder: &Path) -> io::Result<()> {

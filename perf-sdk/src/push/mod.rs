@@ -9,7 +9,7 @@
 //! | `backlog` | what could not be pushed yet |
 //! | `ingest`, `connect` | requests, in each of the server's protocols |
 //! | `client`, `answer` | HTTP/1.1: one request a connection |
-//! | `folder`, `stamp` | files, the oldest of which are deleted; their names |
+//! | `folder`, `keep`, `stamp` | files, of which so many stay; their names |
 //! | `account` | how it goes |
 //! | `random` | so that a fleet does not do it all at once |
 
@@ -22,6 +22,7 @@ mod folder;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
 mod ingest;
+mod keep;
 mod labels;
 mod plan;
 mod pusher;
@@ -30,7 +31,8 @@ mod stamp;
 mod target;
 mod windows;
 
-pub(crate) use folder::{Keep, probe};
+pub(crate) use folder::probe;
+pub(crate) use keep::Keep;
 pub(crate) use labels::{Labels, ServiceName};
 pub(crate) use plan::{Files, Plan, Push};
 pub(crate) use pusher::Pusher;

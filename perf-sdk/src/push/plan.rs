@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::folder::Keep;
+use super::keep::Keep;
 use super::labels::{Labels, ServiceName};
 use super::target::Target;
 use crate::secret::Secret;

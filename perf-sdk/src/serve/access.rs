@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Uri, Version, header
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::bearer::BoreToken;
 use super::foreign;
+use super::header_text::header_text;
 use super::host::Host;
 use super::reply::Refusal;
 use super::routes;
@@ -44,10 +46,6 @@ pub(super) struct Access {
     pub(super) is_local: bool,
 }
 
-/// The request bore the token.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct BoreToken;
-
 /// Refuses what the rules forbid.
 pub(super) async fn check(access: Arc<Access>, mut request: Request, next: Next) -> Response {
     match access.decide(&request) {
@@ -70,13 +68,6 @@ pub(super) async fn check(access: Arc<Access>, mut request: Request, next: Next)
 /// Whether a method may change something.
 fn is_change(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
-}
-
-/// The one value of a header.
-pub(super) fn header_text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, Refusal> {
-    let Some(value) = headers.get(&name) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Refusal::bad(format!("the header {name} is not ASCII text")))?;
-    Ok(Some(text.trim()))
 }
 
 impl Access {

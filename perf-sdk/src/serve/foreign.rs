@@ -5,7 +5,7 @@
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
-use super::access::header_text;
+use super::header_text::header_text;
 use super::host::Host;
 use super::reply::Refusal;
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts_part;
+mod bearer;
 mod capture;
 mod connections;
 mod encoding;
@@ -9,6 +10,8 @@ mod flock;
 mod foreign;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
+mod generated;
+mod header_text;
 mod host;
 mod host_name;
 mod html;

@@ -1,20 +1,14 @@
 //! The secret that state-changing requests must bear.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::generated::generate;
+#[cfg(test)]
+use super::generated::is_generated;
 use super::token_file::TokenFile;
 use crate::config::Config;
 use crate::error::Error;
 use crate::secret::Secret;
-
-/// What a generated token begins with: in a file it tells ours from secrets of others.
-const PREFIX: &str = "perf-sdk-";
-/// Of a generated token, of which each is two digits.
-const SECRET_BYTES: usize = 32;
-/// Characters of a generated token.
-pub(super) const LENGTH: usize = PREFIX.len() + 2 * SECRET_BYTES;
 
 /// The token in force.
 #[derive(Debug)]
@@ -87,19 +81,6 @@ impl Token {
 fn default_folders() -> Vec<PathBuf> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
     own.into_iter().chain([std::env::temp_dir()]).collect()
-}
-
-fn generate() -> io::Result<String> {
-    let mut bytes = [0u8; SECRET_BYTES];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("{PREFIX}{digits}"))
-}
-
-/// Whether a token is one that was generated, in whatever run.
-pub(super) fn is_generated(token: &str) -> bool {
-    let digits = token.strip_prefix(PREFIX);
-    digits.is_some_and(|digits| token.len() == LENGTH && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

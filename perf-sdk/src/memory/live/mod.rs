@@ -31,7 +31,7 @@ pub(crate) use unloaded::note_unloaded;
 use crate::clock;
 use crate::fork::Lock;
 use crate::memory::is_jemalloc;
-use crate::memory::jemalloc::counts_down;
+use crate::memory::probe::counts_down;
 use crate::scope::Path;
 use hooks::Unavailable;
 

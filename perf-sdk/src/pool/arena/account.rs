@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
+use super::control::{self, Index};
 use super::error::ArenaError;
-use super::jemalloc::{self, Index};
 use super::locals::Locals;
 use super::quota::Quota;
 use crate::accounts::ArenaAccount;
@@ -94,7 +94,7 @@ impl Account {
             high_water_bytes: high.unsigned_abs().max(allocated_bytes),
             total_bytes: allocated,
             allocations,
-            active_bytes: jemalloc::active_bytes(self.arena),
+            active_bytes: control::active_bytes(self.arena),
             mapped_bytes: self.quota.map(|quota| quota.mapped_bytes() as u64),
             soft_limit_bytes: self.soft_limit.map(|bytes| bytes as u64),
             hard_limit_bytes: self.quota.map(|quota| quota.limit_bytes() as u64),

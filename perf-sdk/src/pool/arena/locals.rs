@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ptr::NonNull;
 
 use super::bins::{Bins, Class};
-use super::jemalloc::{self, From, Index};
+use super::control::{self, From, Index};
 use crate::memory::Ours;
 use crate::pool::parts::{Part, Parts, Single};
 
@@ -163,7 +163,7 @@ impl Locals {
     /// Runs `f` with this thread's part.
     #[inline]
     pub(super) fn with<R>(&self, f: impl FnOnce(&Local) -> R) -> R {
-        let make = || Local::new(self.arena, jemalloc::create_cache().ok(), self.batch);
+        let make = || Local::new(self.arena, control::create_cache().ok(), self.batch);
         self.parts.with(make, |part| match part {
             Some(part) => f(part),
             None => f(&self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
@@ -196,7 +196,7 @@ impl Locals {
             if let Some(cache) = local.cache {
                 // SAFETY: the caller's promise.
                 let _ = unsafe {
-                    if are_caches_given_up { jemalloc::destroy_cache(cache) } else { jemalloc::flush_cache(cache) }
+                    if are_caches_given_up { control::destroy_cache(cache) } else { control::flush_cache(cache) }
                 };
             }
             local.bins.forget();

@@ -3,8 +3,8 @@
 
 mod account;
 mod bins;
+mod control;
 mod error;
-mod jemalloc;
 mod locals;
 mod quota;
 
@@ -23,7 +23,7 @@ pub use error::ArenaError;
 use super::is_name;
 use crate::accounts::ArenaAccount;
 use account::Account;
-use jemalloc::Index;
+use control::Index;
 use locals::Locals;
 use quota::Quota;
 
@@ -111,7 +111,7 @@ impl ArenaBuilder {
         }
         let name: Arc<str> = self.name.into();
         let soft_limit = self.soft_limit.as_ref().map(|(bytes, _)| *bytes);
-        let arena = jemalloc::create_arena()?;
+        let arena = control::create_arena()?;
         let opened = self.hard_limit.map(|bytes| Quota::install(arena, bytes)).transpose().and_then(|quota| {
             let locals = Arc::new(Locals::new(arena, soft_limit));
             Ok((Account::open(name.clone(), arena, locals.clone(), soft_limit, quota)?, locals))
@@ -127,7 +127,7 @@ impl ArenaBuilder {
             }),
             Err(error) => {
                 // SAFETY: nobody has seen it.
-                let _ = unsafe { jemalloc::destroy_arena(arena) };
+                let _ = unsafe { control::destroy_arena(arena) };
                 Err(error)
             }
         }
@@ -157,7 +157,7 @@ impl Arena {
     /// What it holds now.
     #[must_use]
     pub fn account(&self) -> ArenaAccount {
-        jemalloc::refresh();
+        control::refresh();
         self.account.read()
     }
 
@@ -178,11 +178,11 @@ impl Arena {
         impl Drop for Back {
             fn drop(&mut self) {
                 // It was this thread's arena before.
-                let _ = jemalloc::enter_arena(self.0);
+                let _ = control::enter_arena(self.0);
             }
         }
         self.is_scoped.store(true, Relaxed);
-        let _back = Back(jemalloc::enter_arena(self.arena)?);
+        let _back = Back(control::enter_arena(self.arena)?);
         Ok(quota::lenient(f))
     }
 
@@ -198,7 +198,7 @@ impl Arena {
         // SAFETY: whoever allocated borrows the arena, which is borrowed here as a whole.
         unsafe {
             self.locals.clear(false);
-            jemalloc::reset_arena(self.arena)?;
+            control::reset_arena(self.arena)?;
         }
         self.account.reset();
         Ok(())
@@ -209,7 +209,7 @@ impl Arena {
     /// # Errors
     /// [`ArenaError::Refused`].
     pub fn purge(&self) -> Result<(), ArenaError> {
-        jemalloc::purge_arena(self.arena)
+        control::purge_arena(self.arena)
     }
 
     #[cold]
@@ -244,16 +244,16 @@ impl Arena {
 
 /// jemalloc's numbers of all arenas, the program's usual ones too.
 pub(super) fn indices() -> Vec<u32> {
-    (0..jemalloc::arenas()).collect()
+    (0..control::arenas()).collect()
 }
 
 /// One that was never used refuses, and needs nothing.
 pub(super) fn purge(index: u32) {
-    let _ = jemalloc::purge_arena(index);
+    let _ = control::purge_arena(index);
 }
 
 pub(super) fn decay(index: u32) {
-    let _ = jemalloc::decay_arena(index);
+    let _ = control::decay_arena(index);
 }
 
 impl Drop for Arena {
@@ -262,7 +262,7 @@ impl Drop for Arena {
         unsafe {
             self.locals.clear(!self.is_scoped.load(Relaxed));
             if !self.is_scoped.load(Relaxed) {
-                let _ = jemalloc::destroy_arena(self.arena);
+                let _ = control::destroy_arena(self.arena);
             }
         }
         self.account.close();

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use tikv_jemalloc_sys as sys;
 
+use super::control::{self, Index};
 use super::error::ArenaError;
-use super::jemalloc::{self, Index};
 
 /// jemalloc takes so much from the system at first: no limit may be less.
 pub(super) const LEAST_BYTES: usize = 2 << 20;
@@ -52,7 +52,7 @@ unsafe impl Sync for Quota {}
 impl Quota {
     /// Over the arena from now on. The memory of the hooks is never given back: jemalloc may call them as long as the arena's number is in use.
     pub(super) fn install(arena: Index, limit_bytes: usize) -> Result<&'static Self, ArenaError> {
-        let before = NonNull::new(jemalloc::hooks(arena)?);
+        let before = NonNull::new(control::hooks(arena)?);
         // SAFETY: jemalloc's own hooks, which are never freed.
         let inner = before.map_or_else(Default::default, |before| unsafe { *before.as_ptr() });
         let hooks = sys::extent_hooks_t {
@@ -70,9 +70,9 @@ impl Quota {
             exceeded: AtomicU64::new(0),
         }));
         // Where jemalloc was configured to retain nothing there is nothing to limit, and it says so.
-        let _ = jemalloc::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH));
+        let _ = control::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH));
         // SAFETY: the quota lives for ever; its first field is the table of hooks.
-        unsafe { jemalloc::replace_hooks(arena, ptr::from_ref(quota).cast_mut().cast())? };
+        unsafe { control::replace_hooks(arena, ptr::from_ref(quota).cast_mut().cast())? };
         Ok(quota)
     }
 

@@ -2,11 +2,17 @@
 
 use std::fmt;
 
-use super::Used;
 use crate::accounts::Pressure;
 
 /// Once above a threshold, memory is short until it is below by so much: shares of the limit.
 const HYSTERESIS: f64 = 0.02;
+
+/// Used, and what may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    pub(crate) used_bytes: u64,
+    pub(crate) limit_bytes: u64,
+}
 
 /// Shares of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
-use super::Used;
+use super::level::Used;
 use crate::accounts::Pressure;
 use crate::fork::Lock;
 

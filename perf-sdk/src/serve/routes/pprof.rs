@@ -14,7 +14,7 @@ use crate::export::pprof::{self, Listing};
 use crate::export::safe;
 #[cfg(feature = "stacks")]
 use crate::export::{WallWeight, folded};
-use crate::serve::access::BoreToken;
+use crate::serve::bearer::BoreToken;
 use crate::serve::capture::Query;
 #[cfg(feature = "stacks")]
 use crate::serve::capture::USUAL;

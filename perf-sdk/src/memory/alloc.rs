@@ -1,0 +1,77 @@
+//! jemalloc, counted.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+
+#[cfg(not(feature = "dhat"))]
+use tikv_jemallocator::Jemalloc;
+
+use super::counted::Counted;
+
+/// What serves [`Alloc`].
+#[cfg(not(feature = "dhat"))]
+type Inner = Jemalloc;
+#[cfg(not(feature = "dhat"))]
+const INNER: Inner = Jemalloc;
+#[cfg(feature = "dhat")]
+type Inner = dhat::Alloc;
+#[cfg(feature = "dhat")]
+const INNER: Inner = dhat::Alloc;
+
+/// jemalloc as the global allocator, with per-thread tallies: [`Counted`] over [`tikv_jemallocator::Jemalloc`].
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+/// # fn main() {}
+/// ```
+///
+/// See [`Counted`] for units, cost and blind spots.
+///
+/// With the feature `dhat` it is dhat's exact allocator instead, for one run: see the README.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "dhat"), derive(Clone, Copy))]
+pub struct Alloc {
+    inner: Counted<Inner>,
+}
+
+impl Default for Alloc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Alloc {
+    /// The allocator, for a `#[global_allocator]` static.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { inner: Counted::new(INNER) }
+    }
+}
+
+// SAFETY: every call is passed on unchanged to `Counted`, which upholds the contract.
+unsafe impl GlobalAlloc for Alloc {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.inner.alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.inner.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.inner.alloc_zeroed(layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise, passed on.
+        unsafe { self.inner.realloc(block, layout, new_size) }
+    }
+}

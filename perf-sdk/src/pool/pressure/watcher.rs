@@ -1,0 +1,81 @@
+//! The thread that evaluates it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::level::{Thresholds, Used};
+use super::{listeners, relief};
+use crate::accounts::{Pressure, PressureAccount};
+use crate::background::Background;
+use crate::clock;
+use crate::fork::Lock;
+
+/// Between two looks. The age of checkouts is told in these.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The same where memory is far from short.
+const LONG_INTERVAL: Duration = Duration::from_secs(2);
+/// While memory stays short, something is done so often.
+const AGAIN: Duration = Duration::from_secs(5);
+
+static ACCOUNT: Lock<Option<PressureAccount>> = Lock::new(None);
+
+/// What was found and done; `None` where nobody looks.
+pub(crate) fn account() -> Option<PressureAccount> {
+    ACCOUNT.lock().clone()
+}
+
+/// Reads how much memory is used of what; `None` where nobody knows.
+pub(crate) type Reader = Box<dyn FnMut() -> Option<Used> + Send>;
+
+/// Looks until it is dropped. Without thresholds it only ticks the coarse clock. `enter` says whose thread it is.
+pub(crate) fn watch(
+    thresholds: Option<Thresholds>,
+    mut read: Reader,
+    enter: impl FnOnce() -> Box<dyn std::any::Any> + Send + 'static,
+) -> io::Result<Background> {
+    Background::start("perf-sdk-memory", move |pauses| {
+        let _entered = enter();
+        let mut latest: Option<Instant> = None;
+        loop {
+            clock::tick();
+            let mut is_far = true;
+            if let Some(thresholds) = &thresholds
+                && let Some(used) = read()
+            {
+                is_far = thresholds.are_far(used);
+                look(thresholds, used, &mut latest);
+            }
+            if !pauses.wait(if is_far { LONG_INTERVAL } else { INTERVAL }) {
+                break;
+            }
+        }
+        *ACCOUNT.lock() = None;
+    })
+}
+
+/// Does something where memory is short: at once when it becomes shorter, and again after a while.
+fn look(thresholds: &Thresholds, used: Used, latest: &mut Option<Instant>) {
+    let (before, level) = {
+        let mut account = ACCOUNT.lock();
+        let account = account.get_or_insert_default();
+        (account.used_bytes, account.limit_bytes) = (used.used_bytes, used.limit_bytes);
+        let level = thresholds.level(used, account.level);
+        (std::mem::replace(&mut account.level, level), level)
+    };
+    if level != before {
+        listeners::tell(level, used);
+    }
+    if level == Pressure::Normal {
+        *latest = None;
+        return;
+    }
+    if level > before || latest.is_none_or(|latest| latest.elapsed() >= AGAIN) {
+        *latest = Some(Instant::now());
+        let relief = relief::relieve(level);
+        let mut account = ACCOUNT.lock();
+        let account = account.get_or_insert_default();
+        account.reliefs += 1;
+        account.trimmed += relief.trimmed;
+        relief.pauses.iter().for_each(|pause| account.pauses.record(pause.as_nanos() as u64, 1));
+    }
+}
