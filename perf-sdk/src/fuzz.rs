@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use crate::config::Builder;
 use crate::export::{self, Exposition, Format, Weight};
+use crate::settings::Builder;
 use crate::snapshot::Snapshot;
 
 #[cfg(all(

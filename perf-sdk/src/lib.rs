@@ -26,8 +26,6 @@ mod background;
 #[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
-mod config;
-#[cfg(feature = "enabled")]
 mod descriptors;
 #[cfg(feature = "enabled")]
 mod ending;
@@ -85,11 +83,9 @@ mod runtime;
 mod sandbox;
 #[cfg(feature = "enabled")]
 mod scope;
-#[cfg(feature = "enabled")]
-mod secret;
 #[cfg(feature = "serve")]
 mod serve;
-mod settings;
+pub mod settings;
 #[cfg(feature = "enabled")]
 mod signals;
 pub mod snapshot;
@@ -106,13 +102,11 @@ pub use error::Error;
 pub use histogram::{Histogram, Native, Scale, Span};
 pub use outcome::Outcome;
 pub use rate::{Rate, UnknownRate};
-pub use settings::{SETTINGS, Setting};
+pub use settings::{Builder, SETTINGS, Setting};
 pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
-#[cfg(feature = "enabled")]
-pub use config::Builder;
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 #[cfg(feature = "enabled")]
@@ -137,8 +131,8 @@ pub use tracing_layer::{TracingLayer, tracing_layer};
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
-    Alloc, Builder, Counted, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure,
-    record, set_trace_hook, with_labels,
+    Alloc, Counted, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure, record,
+    set_trace_hook, with_labels,
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;

@@ -11,12 +11,11 @@
 //! | `evidence` | what speaks for a verdict, in a sentence |
 //! | `detector` | one evaluation after the other; pure |
 //! | `taker` | takes the census of this process |
-//! | `watcher`, `on_leak` | the thread that does so once a window, and the program's callback |
+//! | `watcher` | the thread that does so once a window |
 
 mod census;
 mod detector;
 mod evidence;
-mod on_leak;
 mod rules;
 mod series;
 mod settings;
@@ -26,6 +25,5 @@ mod stats;
 mod taker;
 mod watcher;
 
-pub(crate) use on_leak::OnLeak;
 pub(crate) use settings::LeakSettings;
 pub(crate) use watcher::start;

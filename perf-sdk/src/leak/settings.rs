@@ -1,5 +1,9 @@
 //! What the verdicts rest on, as the user may choose it.
 
+use std::time::Duration;
+
+use crate::settings::{LEAK_WINDOWS, LeakCaches, Settings};
+
 /// What the verdicts rest on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LeakSettings {
@@ -16,8 +20,21 @@ pub(crate) struct LeakSettings {
 
 impl LeakSettings {
     /// In windows.
-    pub(crate) const LEAST_HORIZON: u32 = 40;
-    pub(crate) const MOST_HORIZON: u32 = 480;
+    pub(crate) const LEAST_HORIZON: u32 = *LEAK_WINDOWS.start();
+    const MOST_HORIZON: u32 = *LEAK_WINDOWS.end();
+
+    /// As the program's settings say; `None`: nobody looks for leaks.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let window = settings.leak_window?;
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Some(Self {
+            window_ns: ns(window),
+            horizon_ns: ns(settings.leak_horizon(window)),
+            floor_bytes: settings.leak_floor.as_bytes(),
+            caches_are_declared: settings.leak_caches == LeakCaches::Declared,
+            limit_bytes: settings.memory_limit.map(|limit| limit.as_bytes()),
+        })
+    }
 
     pub(crate) fn horizon(&self) -> u32 {
         let windows = self.horizon_ns / self.window_ns.max(1);

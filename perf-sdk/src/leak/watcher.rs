@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::detector::Detector;
-use super::on_leak::OnLeak;
+
 use super::settings::LeakSettings;
 use super::taker::Taker;
 use crate::background::Background;
@@ -14,6 +14,7 @@ use crate::headroom;
 use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;
+use crate::settings::OnLeak;
 use crate::snapshot::{self, Finding, Leaks, Verdict, Watched};
 
 /// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.

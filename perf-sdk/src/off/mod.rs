@@ -14,5 +14,5 @@ pub use alloc::{Alloc, Counted};
 pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
 pub use future::{FutureExt, Labelled, Profiled, Scope};
-pub use handle::{Builder, Handle};
+pub use handle::Handle;
 pub use record::{measure, record, set_trace_hook, with_labels};

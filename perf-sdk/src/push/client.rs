@@ -8,8 +8,8 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use super::answer::{self, Head};
-use super::target::Target;
 use crate::descriptors::Held;
+use crate::settings::PushServer;
 
 /// For a connection.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
@@ -59,7 +59,7 @@ impl fmt::Display for Failure {
 }
 
 /// Sends `request`. `deadline` is asked again and again: it may come nearer.
-pub(super) fn post(target: &Target, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
+pub(super) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
     let broken = |what: &'static str| move |error: io::Error| Failure::Broken(format!("{what}: {error}"));
     let addresses = (target.host.as_str(), target.port).to_socket_addrs().map_err(broken("no address"))?;
     let mut stream = connect(addresses, deadline).map_err(broken("no connection"))?;

@@ -6,9 +6,9 @@
 use prost::Message as _;
 
 use super::client::Request;
-use super::labels::{Labels, ServiceName};
 use super::random;
 use super::windows::{Kind, Profile};
+use crate::settings::{PushLabels, ServiceName};
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct PushRequest {
@@ -40,7 +40,7 @@ struct Sample {
     id: String,
 }
 
-pub(super) fn request(name: &ServiceName, labels: &Labels, profile: &Profile) -> Request {
+pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile) -> Request {
     let metric = match profile.kind {
         Kind::Cpu => "process_cpu",
         #[cfg(feature = "heap")]

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::account::Account;
-use super::keep::Keep;
-use super::labels::ServiceName;
 use super::plan::Files;
 use super::stamp::{self, Stamp};
 use super::windows::Profile;
 use crate::new_file::NewFile;
+use crate::settings::ProfilesKeep;
+use crate::settings::ServiceName;
 
 const END: &str = ".pb.gz";
 /// Of a file that is being written: hidden, and nothing that a reader of profiles would open.
@@ -31,7 +31,7 @@ pub(crate) fn probe(folder: &Path) -> io::Result<()> {
 #[derive(Debug)]
 pub(super) struct Folder {
     folder: PathBuf,
-    keep: Keep,
+    keep: ProfilesKeep,
     /// The program's, as it stands in files' names.
     name: String,
     account: Account,
@@ -127,8 +127,8 @@ impl Folder {
             *at == 0
                 || is_new(path)
                 || match self.keep {
-                    Keep::Files(most) => *at < most,
-                    Keep::Bytes(most) => bytes <= most,
+                    ProfilesKeep::Files(most) => *at < most as usize,
+                    ProfilesKeep::Size(most) => bytes <= most.as_bytes(),
                 }
         });
         let stay = stay.count();
@@ -160,13 +160,15 @@ impl Folder {
 mod tests {
     use super::super::windows::Kind;
     use super::*;
+    use crate::settings::ByteSize;
+    use crate::settings::Value as _;
 
-    fn folder(name: &str, keep: Keep) -> (PathBuf, Folder) {
+    fn folder(name: &str, keep: ProfilesKeep) -> (PathBuf, Folder) {
         let path = std::env::temp_dir().join(format!("perf-sdk-folder-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         let files = Files { folder: path.clone(), keep };
-        (path.clone(), Folder::new(&files, &"a/shop".parse().unwrap()))
+        (path.clone(), Folder::new(&files, &ServiceName::parse("a/shop").unwrap()))
     }
 
     fn profile(second: u64, bytes: usize) -> Profile {
@@ -183,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_oldest_of_this_program_go_and_nothing_else() {
-        let (path, mut files) = folder("files", Keep::Files(2));
+        let (path, mut files) = folder("files", ProfilesKeep::Files(2));
         let others = [
             "a_shop-1-cpu-20231114T221320Z.pb",
             "a_shop-1-cpu-notes.pb.gz",
@@ -213,7 +215,7 @@ mod tests {
 
     #[test]
     fn after_a_clock_that_was_ahead_new_ones_stay_and_its_own_go() {
-        let (path, mut files) = folder("ahead", Keep::Files(2));
+        let (path, mut files) = folder("ahead", ProfilesKeep::Files(2));
         for second in 0..4 {
             fs::write(path.join(format!("a_shop-1-cpu-29990101T00000{second}Z.pb.gz")), "ahead").unwrap();
         }
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_size_is_a_limit_too_and_the_newest_stays() {
-        let (path, mut files) = folder("bytes", Keep::Bytes(250));
+        let (path, mut files) = folder("bytes", ProfilesKeep::Size(ByteSize::bytes(250)));
         (0..4).for_each(|second| files.write(&[profile(second, 100)], &[]));
         assert_eq!(names(&path).len(), 2);
         files.write(&[profile(9, 1_000)], &[]);
@@ -249,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_goes_away_is_said() {
-        let (path, mut files) = folder("gone", Keep::DEFAULT);
+        let (path, mut files) = folder("gone", ProfilesKeep::Files(48));
         probe(&path).unwrap();
         assert!(names(&path).is_empty());
         fs::remove_dir_all(&path).unwrap();

@@ -14,7 +14,7 @@ pub(crate) fn answer(bytes: &[u8]) {
         }
     }
     if let Ok(text) = std::str::from_utf8(bytes)
-        && let Ok(target) = text.parse::<super::Target>()
+        && let Ok(target) = text.parse::<crate::settings::PushServer>()
     {
         let again = target.to_string().parse().expect("an address that was read");
         assert_eq!(target, again);

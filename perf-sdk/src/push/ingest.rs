@@ -4,10 +4,10 @@
 //! profiles. See Pyroscope's [server API](https://grafana.com/docs/pyroscope/latest/reference-server-api/).
 
 use super::client::Request;
-use super::labels::{Labels, ServiceName};
 use super::windows::Profile;
+use crate::settings::{PushLabels, ServiceName};
 
-pub(super) fn request(name: &ServiceName, labels: &Labels, profile: &Profile) -> Request {
+pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile) -> Request {
     let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let name = encoded(&format!("{name}{{{}}}", labels.join(",")));
     let seconds = |ns: u64| ns / 1_000_000_000;
@@ -40,6 +40,7 @@ fn encoded(text: &str) -> String {
 mod tests {
     use super::super::windows::Kind;
     use super::*;
+    use crate::settings::Value as _;
 
     #[test]
     fn names_and_labels_are_one_parameter() {
@@ -49,7 +50,11 @@ mod tests {
             until_unix_ns: 1_700_000_000_900_000_000,
             body: vec![1, 2],
         };
-        let request = request(&"shop/cart".parse().unwrap(), &"env=prod,zone=eü & 1".parse().unwrap(), &profile);
+        let request = request(
+            &ServiceName::parse("shop/cart").unwrap(),
+            &PushLabels::parse("env=prod,zone=eü & 1").unwrap(),
+            &profile,
+        );
         let name = "name=shop%2Fcart%7Benv%3Dprod%2Czone%3De%C3%BC%20%26%201%7D";
         assert_eq!(
             request.path,

@@ -3,13 +3,12 @@
 //! | file | job |
 //! |---|---|
 //! | `plan` | what is to be done, from the settings |
-//! | `target`, `labels` | a server's address; a service's name and labels |
 //! | `windows` | profiles of one stretch of time after the other |
 //! | `pusher` | the thread |
 //! | `backlog` | what could not be pushed yet |
 //! | `ingest`, `connect` | requests, in each of the server's protocols |
 //! | `client`, `answer` | HTTP/1.1: one request a connection |
-//! | `folder`, `keep`, `stamp` | files, of which so many stay; their names |
+//! | `folder`, `stamp` | files, the oldest of which are deleted; their names |
 //! | `account` | how it goes |
 //! | `random` | so that a fleet does not do it all at once |
 
@@ -22,18 +21,12 @@ mod folder;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
 mod ingest;
-mod keep;
-mod labels;
 mod plan;
 mod pusher;
 mod random;
 mod stamp;
-mod target;
 mod windows;
 
 pub(crate) use folder::probe;
-pub(crate) use keep::Keep;
-pub(crate) use labels::{Labels, ServiceName};
-pub(crate) use plan::{Files, Plan, Push};
+pub(crate) use plan::Plan;
 pub(crate) use pusher::Pusher;
-pub(crate) use target::Target;

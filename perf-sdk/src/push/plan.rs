@@ -1,13 +1,9 @@
 //! What is to be done with profiles, as the settings say.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use super::keep::Keep;
-use super::labels::{Labels, ServiceName};
-use super::target::Target;
-use crate::secret::Secret;
+use crate::settings::{ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Settings};
 
 /// What is done with profiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +15,31 @@ pub(crate) struct Plan {
     pub(crate) files: Option<Files>,
 }
 
+impl Plan {
+    /// As the program's settings say; `None`: profiles go nowhere.
+    pub(crate) fn of(settings: &Settings) -> Option<Self> {
+        let push = settings.push.clone().map(|target| Push {
+            target,
+            protocol: settings.push_protocol,
+            labels: settings.push_labels.clone(),
+            token: settings.push_token.clone(),
+            tenant: settings.push_tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
+        });
+        let files = settings.profiles.clone().map(|folder| Files { folder, keep: settings.profiles_keep });
+        if push.is_none() && files.is_none() {
+            return None;
+        }
+        let name = settings.push_name.clone().unwrap_or_else(ServiceName::of_executable);
+        Some(Self { interval: settings.push_interval, name, push, files })
+    }
+}
+
 /// Where profiles are pushed to, and as what.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Push {
-    pub(crate) target: Target,
-    pub(crate) protocol: Protocol,
-    pub(crate) labels: Labels,
+    pub(crate) target: PushServer,
+    pub(crate) protocol: PushProtocol,
+    pub(crate) labels: PushLabels,
     pub(crate) token: Option<Secret>,
     pub(crate) tenant: Option<String>,
 }
@@ -47,27 +62,5 @@ impl Push {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Files {
     pub(crate) folder: PathBuf,
-    pub(crate) keep: Keep,
-}
-
-/// How the server is spoken to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// `POST /ingest`: every Pyroscope, and what speaks like it.
-    #[default]
-    Ingest,
-    /// `POST /push.v1.PusherService/Push`: Grafana Pyroscope from 1.0 on, and Alloy's `pyroscope.receive_http`.
-    Push,
-}
-
-impl FromStr for Protocol {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "ingest" => Ok(Self::Ingest),
-            "push" => Ok(Self::Push),
-            _ => Err(()),
-        }
-    }
+    pub(crate) keep: ProfilesKeep,
 }

@@ -10,14 +10,15 @@ use super::client;
 use super::connect;
 use super::folder::Folder;
 use super::ingest;
-use super::labels::ServiceName;
-use super::plan::{Plan, Protocol, Push};
+use super::plan::{Plan, Push};
 use super::random;
 use super::windows::{Profile, Windows};
 use crate::background::{Background, PATIENCE, Pauses};
 use crate::headroom;
 use crate::memory;
 use crate::record::OwnThread;
+use crate::settings::PushProtocol;
+use crate::settings::ServiceName;
 
 /// What a program's end waits for at most: a part of what it waits for all threads, since the others
 /// end after this one.
@@ -182,8 +183,8 @@ impl<'a> Sender<'a> {
 
     fn request(&self, profile: &Profile) -> client::Request {
         let mut request = match self.push.protocol {
-            Protocol::Ingest => ingest::request(self.name, &self.push.labels, profile),
-            Protocol::Push => connect::request(self.name, &self.push.labels, profile),
+            PushProtocol::Ingest => ingest::request(self.name, &self.push.labels, profile),
+            PushProtocol::Push => connect::request(self.name, &self.push.labels, profile),
         };
         request
             .headers

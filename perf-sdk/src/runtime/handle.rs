@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::PoisonError;
 
 use super::running::Running;
+use super::sample_rules::sample_rules;
 use crate::error::Error;
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
+use crate::settings::{ByteSize, Settings};
 use crate::snapshot::{self, Leaks, Snapshot};
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
@@ -65,6 +67,33 @@ impl Handle {
         !crate::record::is_off()
     }
 
+    /// Changes a setting while the profiler runs, by its key in [`SETTINGS`](crate::SETTINGS) and a
+    /// text as its environment variable would have it: those whose [`changes`](crate::Setting::changes)
+    /// says so.
+    ///
+    /// `sample` adds rules to those that hold, of which the latest goes first.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a key that is none of these, and for a value that is not allowed.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::start()?;
+    /// perf.set("sample", "search::*=1/64")?;
+    /// perf.set("heap", "2MiB")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set(&self, key: &str, value: &str) -> Result<(), Error> {
+        let changed = Settings::changed(key, value)?;
+        match key {
+            "heap" => crate::memory::sample_heap(changed.heap.map(ByteSize::as_bytes)),
+            "enabled" => crate::record::set_recording(changed.enabled),
+            _ => drop(crate::record::add_rules(&sample_rules(&changed))),
+        }
+        Ok(())
+    }
+
     /// From now on one allocation of the live heap in so many bytes is sampled, written as for `PERF_HEAP`: a size such as `2MiB`, or `off`. What was
     /// sampled before keeps its weight, and stays until it is freed.
     ///
@@ -72,8 +101,7 @@ impl Handle {
     /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is no error: see
     /// [`Profiler::heap`](crate::snapshot::Profiler::heap).
     pub fn set_heap(&self, size: &str) -> Result<(), Error> {
-        crate::memory::sample_heap(crate::config::heap_bytes(size)?);
-        Ok(())
+        self.set("heap", size)
     }
 
     /// What the leak detector thinks; `None` before its first look, and where it is off.

@@ -12,6 +12,7 @@ mod handle;
 #[cfg(feature = "pool")]
 mod pressure;
 mod running;
+mod sample_rules;
 mod start;
 mod without;
 

@@ -3,14 +3,15 @@
 use std::io;
 
 use crate::background::Background;
-use crate::config::Config;
 use crate::monitor::MemoryReader;
 use crate::pool::{Thresholds, Used};
+use crate::settings::{ByteSize, Settings};
 
 /// The thread that looks whether memory is short.
-pub(super) fn watch(config: &Config) -> io::Result<Background> {
-    let own_limit = config.memory_limit_bytes;
-    let thresholds = config.pressure.map(|(high, critical)| Thresholds { high, critical });
+pub(super) fn watch(settings: &Settings) -> io::Result<Background> {
+    let own_limit = settings.memory_limit.map(ByteSize::as_bytes);
+    let thresholds =
+        settings.pressure.map(|shares| Thresholds { high: shares.high.ratio(), critical: shares.critical.ratio() });
     let mut reader = MemoryReader::new();
     let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
     crate::pool::watch_pressure(thresholds, Box::new(move || memory_used(&mut reader, own_limit)), enter)

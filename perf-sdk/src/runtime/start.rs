@@ -9,22 +9,27 @@ use super::handle::Handle;
 #[cfg(feature = "pool")]
 use super::pressure;
 use super::running::{self, Running, Start};
+use super::sample_rules::sample_rules;
 use super::without::Without;
 #[cfg(feature = "stacks")]
 use crate::background::Background;
 use crate::clock;
-use crate::config::{self, Builder, Config};
 use crate::descriptors::Held;
 #[cfg(target_os = "linux")]
 use crate::ending::Asked;
 use crate::error::Error;
 use crate::governor;
-use crate::leak;
+use crate::leak::{self, LeakSettings};
 use crate::notice::say;
 #[cfg(feature = "push")]
-use crate::push::{self, Pusher};
+use crate::push::{self, Plan, Pusher};
+use crate::record::Allowance;
+use crate::scope::Hot;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
+#[cfg(feature = "stacks")]
+use crate::settings::StackEngine;
+use crate::settings::{self, Builder, ByteSize, CpuClock, HotFunctions, Settings};
 
 impl Builder {
     /// Starts the profiler's endpoint.
@@ -35,25 +40,25 @@ impl Builder {
     /// A value that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
     pub fn start(self) -> Result<Handle, Error> {
         let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
-        config::misspelt_variables(variables).iter().for_each(|warning| say(warning));
-        let config = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
-        start(config, self)
+        settings::misspelt_variables(variables).iter().for_each(|warning| say(warning));
+        let settings = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
+        start(settings, self)
     }
 }
 
 /// The running profiler with an equal configuration, or a new one.
-fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
+fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let _start = match Start::begin() {
         Ok(start) => start,
         Err(running) => {
-            return match running.config.difference(&config) {
+            return match running.settings.difference(&settings) {
                 None => Ok(Handle { running }),
                 Some((key, in_force, asked)) => Err(Error::Running { key, in_force, asked }),
             };
         }
     };
     crate::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
-    if let Err(unavailable) = clock::init(config.cpu_clock) {
+    if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock_engine)) {
         return Err(Error::Setting {
             place: "PERF_CPU_CLOCK".to_owned(),
             value: unavailable.engine.to_string(),
@@ -61,61 +66,72 @@ fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         });
     }
     #[cfg(feature = "push")]
-    if let Some(files) = config.push.as_ref().and_then(|plan| plan.files.as_ref()) {
-        push::probe(&files.folder).map_err(|source| Error::Profiles { folder: files.folder.clone(), source })?;
+    if let Some(folder) = &settings.profiles {
+        push::probe(folder).map_err(|source| Error::Profiles { folder: folder.clone(), source })?;
     }
     crate::record::began();
-    crate::footprint::set_limit_bytes(config.memory_bytes);
-    crate::memory::sample_heap(config.heap_bytes);
-    if let Some(rules) = &config.leaks {
+    crate::footprint::set_limit_bytes(settings.memory.as_bytes());
+    crate::memory::sample_heap(settings.heap.map(ByteSize::as_bytes));
+    let leak_settings = LeakSettings::of(&settings);
+    if let Some(rules) = &leak_settings {
         crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
     }
-    crate::record::set_recording(config.enabled);
-    crate::record::add_rules(&config.sample);
+    crate::record::set_recording(settings.enabled);
+    crate::record::add_rules(&sample_rules(&settings));
     #[cfg(feature = "serve")]
-    let server = Server::start(&config, &builder)?;
+    let server = Server::start(&settings, &builder)?;
     let mut without = Without::default();
     let mut threads = Vec::new();
-    if let Some(allowance) = config.budget {
-        let asked = config.named(&["budget", "budget_floor", "hot"]);
+    if let Some(share) = settings.budget {
+        let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
+        let hot = match settings.hot {
+            HotFunctions::Rest => Hot::Rest,
+            HotFunctions::Count => Hot::Count,
+        };
+        let asked = settings.named(&["budget", "budget_floor", "hot"]);
         threads.extend(without.unless_asked(
             "the budget, so that all calls are measured",
             asked,
-            governor::keep(allowance, config.hot),
+            governor::keep(allowance, hot),
         )?);
     }
     #[cfg(feature = "pool")]
     threads.extend(without.unless_asked(
         "relief when memory is short",
-        config.named(&["pressure"]),
-        pressure::watch(&config),
+        settings.named(&["pressure"]),
+        pressure::watch(&settings),
     )?);
     #[cfg(feature = "stacks")]
-    if let Some(rules) = config.stacks {
-        let asked = config.named(&["stacks", "stacks_hz"]);
+    if let Some(engine) = settings.stacks {
+        let rules = crate::stacks::Rules { engine: stack_engine(engine), hz: settings.stacks_hz };
+        let asked = settings.named(&["stacks", "stacks_hz"]);
         threads.extend(without.unless_asked("samples of stacks", asked, sample_stacks(rules))?.flatten());
     }
-    if let Some(rules) = config.leaks {
+    if let Some(rules) = leak_settings {
         const KEYS: [&str; 4] = ["leak_window", "leak_horizon", "leak_floor", "leak_caches"];
-        let asked = config.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+        let asked = settings.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
         threads.extend(without.unless_asked("leaks", asked, leak::start(rules, builder.on_leak))?);
     }
     // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked
     // for it.
     #[cfg(feature = "push")]
-    let pusher = match config.push.clone() {
-        Some(plan) => without.unless_asked("profiles", config.named(&["push", "profiles"]), Pusher::start(plan))?,
+    let plan = Plan::of(&settings);
+    #[cfg(feature = "push")]
+    let warning = plan.as_ref().and_then(|plan| plan.push.as_ref()?.warning());
+    #[cfg(feature = "push")]
+    let pusher = match plan {
+        Some(plan) => without.unless_asked("profiles", settings.named(&["push", "profiles"]), Pusher::start(plan))?,
         None => None,
     };
     #[cfg(target_os = "linux")]
-    let asked = if config.report_signals {
-        without.unless_asked("signals", config.named(&["report_signals"]), Asked::listen(running::end_latest))?
+    let asked = if settings.report_signals {
+        without.unless_asked("signals", settings.named(&["report_signals"]), Asked::listen(running::end_latest))?
     } else {
         None
     };
     without.say();
     #[cfg(feature = "push")]
-    if let Some(warning) = config.push.as_ref().and_then(|plan| plan.push.as_ref()?.warning()) {
+    if let Some(warning) = warning {
         say(&warning);
     }
     let running = Arc::new(Running {
@@ -124,7 +140,7 @@ fn start(config: Config, builder: Builder) -> Result<Handle, Error> {
         pusher: Mutex::new(pusher),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
-        config,
+        settings,
         process: process::id(),
         started: Instant::now(),
         #[cfg(feature = "serve")]
@@ -149,4 +165,24 @@ fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Backgrou
         spent: record::add_signals_ns,
     };
     crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
+}
+
+fn clock_engine(clock: CpuClock) -> clock::Engine {
+    match clock {
+        CpuClock::PerfTime => clock::Engine::PerfTime,
+        CpuClock::Rseq => clock::Engine::Rseq,
+        CpuClock::PerfSeq => clock::Engine::PerfSeq,
+        CpuClock::Syscall => clock::Engine::Syscall,
+    }
+}
+
+/// `None`: whichever suits the rate.
+#[cfg(feature = "stacks")]
+fn stack_engine(engine: StackEngine) -> Option<crate::stacks::Engine> {
+    match engine {
+        StackEngine::Auto => None,
+        StackEngine::CpuTimer => Some(crate::stacks::Engine::Timer),
+        StackEngine::PerfClock => Some(crate::stacks::Engine::Perf),
+        StackEngine::Pprof => Some(crate::stacks::Engine::Pprof),
+    }
 }

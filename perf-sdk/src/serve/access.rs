@@ -14,7 +14,7 @@ use super::host::Host;
 use super::reply::Refusal;
 use super::routes;
 use super::token::Token;
-use crate::config::Guard;
+use crate::settings::Guard;
 
 /// Headers that decide about access: of two, nobody can tell which one another server on the way
 /// has looked at.
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn access(hosts: &[&str], guard: Guard) -> Access {
-        let config = crate::config::Builder::default().token("0123456789abcdef").resolve(|_| None).unwrap();
+        let config = crate::settings::Builder::default().token("0123456789abcdef").resolve(|_| None).unwrap();
         let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
         let own_names = vec!["web-7.shop.example".to_owned(), "web-7".to_owned()];
         let token = Token::of(&config).unwrap();

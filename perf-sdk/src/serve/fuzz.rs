@@ -13,7 +13,7 @@ use super::connections::Connections;
 use super::routes;
 use super::server::connection;
 use super::token::Token;
-use crate::config::Builder;
+use crate::settings::Builder;
 
 /// What a socket takes without a reader.
 const MOST_BYTES: usize = 64 << 10;

@@ -33,12 +33,12 @@ use super::routes;
 use super::socket::{self, SocketFile};
 use super::token::Token;
 use crate::background::Background;
-use crate::config::{Builder, Config, DEFAULT_ADDRESS, Listen};
 use crate::descriptors::{self, Kept, Open};
 use crate::error::Error;
 use crate::fork::Moment;
 use crate::notice::say;
 use crate::record::OwnThread;
+use crate::settings::{Builder, DEFAULT_ADDRESS, Listen, Settings};
 
 /// Connections at once; for a further one, one that waits for a request is closed.
 const MAX_CONNECTIONS: usize = 64;
@@ -72,23 +72,27 @@ enum Listener {
 
 impl Server {
     /// `None` when the endpoint is off, or the default one cannot be had at all.
-    pub(crate) fn start(config: &Config, builder: &Builder) -> Result<Option<Self>, Error> {
+    pub(crate) fn start(settings: &Settings, builder: &Builder) -> Result<Option<Self>, Error> {
         #[cfg(feature = "metrics")]
-        super::user_metrics::start(builder.metrics_handle.as_ref(), config.listen != Listen::Off, &config.buckets);
+        super::user_metrics::start(
+            builder.metrics_handle.as_ref(),
+            settings.listen != Listen::Off,
+            settings.buckets.rules(),
+        );
         #[cfg(not(feature = "metrics"))]
         let _ = builder;
-        let Some(listener) = bind(config)? else { return Ok(None) };
-        let token = Token::of(config)?;
-        let announcement = announcement(config, &listener, &token);
+        let Some(listener) = bind(settings)? else { return Ok(None) };
+        let token = Token::of(settings)?;
+        let announcement = announcement(settings, &listener, &token);
         let bound = match &listener {
             Listener::Tcp(listener) => listener.local_addr().ok(),
             _ => None,
         };
         let access = Arc::new(Access {
-            guarded: config.token.is_some() && bound.is_some_and(|address| !address.ip().is_loopback()),
-            guard: config.guard,
-            check_host: !matches!(config.listen, Listen::Unix(_)),
-            hosts: config.allow_hosts.clone(),
+            guarded: settings.token.is_some() && bound.is_some_and(|address| !address.ip().is_loopback()),
+            guard: settings.guard,
+            check_host: !matches!(settings.listen, Listen::Unix(_)),
+            hosts: settings.allow_hosts.names().to_vec(),
             own_names: host_name::own(),
             is_local: bound.is_none_or(|address| address.ip().is_loopback()),
             token,
@@ -110,7 +114,7 @@ impl Server {
             Ok(thread) => thread,
             Err(source) => {
                 crate::record::refused_thread();
-                if let Some(key) = config.named(&["listen"]) {
+                if let Some(key) = settings.named(&["listen"]) {
                     return Err(Error::Thread { key, source });
                 }
                 say(&format!("no endpoint, for which the system gave no thread: {source}"));
@@ -198,9 +202,9 @@ fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<B
     result.take().unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(|()| thread)
 }
 
-fn bind(config: &Config) -> Result<Option<Listener>, Error> {
-    let refused = |source| Error::Listen { address: config.listen.to_string(), source };
-    match &config.listen {
+fn bind(settings: &Settings) -> Result<Option<Listener>, Error> {
+    let refused = |source| Error::Listen { address: settings.listen.to_string(), source };
+    match &settings.listen {
         Listen::Off => Ok(None),
         Listen::Default => Ok(Some(TcpListener::bind(DEFAULT_ADDRESS).map_or_else(Listener::Later, Listener::Tcp))),
         Listen::Tcp(address) => TcpListener::bind(address).map(Listener::Tcp).map(Some).map_err(refused),
@@ -219,17 +223,17 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
 }
 
 /// Where the endpoint is, and what its token is kept in: never the token, since logs are read by many.
-fn announcement(config: &Config, listener: &Listener, token: &Token) -> String {
+fn announcement(settings: &Settings, listener: &Listener, token: &Token) -> String {
     let place = match listener {
         Listener::Later(why) => format!(
             "http://{DEFAULT_ADDRESS}/ once it is free: {why}; recording goes on, and PERF_LISTEN chooses another address, port 0 a free one"
         ),
         Listener::Tcp(listener) => match listener.local_addr() {
             Ok(address) => format!("http://{address}/"),
-            Err(_) => config.listen.to_string(),
+            Err(_) => settings.listen.to_string(),
         },
         #[cfg(unix)]
-        Listener::Unix(..) => config.listen.to_string(),
+        Listener::Unix(..) => settings.listen.to_string(),
     };
     match (token.file(), token.missing()) {
         (Some(file), _) => format!("{place} · token in {}", file.display()),

@@ -6,9 +6,8 @@ use super::generated::generate;
 #[cfg(test)]
 use super::generated::is_generated;
 use super::token_file::TokenFile;
-use crate::config::Config;
 use crate::error::Error;
-use crate::secret::Secret;
+use crate::settings::{Secret, Settings};
 
 /// The token in force.
 #[derive(Debug)]
@@ -23,11 +22,11 @@ pub(super) enum Token {
 
 impl Token {
     /// The configured token, or a new one. An error only if its file was asked for by name.
-    pub(super) fn of(config: &Config) -> Result<Self, Error> {
-        if let Some(secret) = &config.token {
+    pub(super) fn of(settings: &Settings) -> Result<Self, Error> {
+        if let Some(secret) = &settings.token {
             return Ok(Self::Given(secret.clone()));
         }
-        if let Some(path) = &config.token_file {
+        if let Some(path) = &settings.token_file {
             let kept = generate().and_then(|secret| Ok((TokenFile::create_at(path, &secret)?, secret)));
             return match kept {
                 Ok((file, secret)) => Ok(Self::Kept(Secret::new(secret), file)),

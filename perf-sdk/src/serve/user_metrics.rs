@@ -8,9 +8,9 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::user_histograms::{self, Histograms};
-use crate::config::{BucketRule, MetricsHandle};
 use crate::fork::Lock;
 use crate::notice::say;
+use crate::settings::{BucketRule, MetricsHandle};
 
 /// Between two upkeeps at most.
 const UPKEEP: Duration = Duration::from_secs(5);

@@ -17,12 +17,6 @@ impl Engine {
     /// Of our own sampler.
     pub(crate) const ALL: [Self; 2] = [Self::Timer, Self::Perf];
 
-    /// What may be asked for by this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        let others = if cfg!(feature = "pprof") { Some(Self::Pprof) } else { None };
-        Self::ALL.into_iter().chain(others).find(|engine| engine.name() == name)
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf-clock",

@@ -3,12 +3,12 @@
 use axum::http::Uri;
 use axum::response::Response;
 
-use crate::config;
 use crate::memory;
 use crate::rate::Rate;
 use crate::record::{self, Rule};
 use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
+use crate::settings::{ByteSize, Settings};
 
 pub(super) async fn set(uri: Uri) -> Result<Response, Refusal> {
     let query = Query::parse(&uri, &["pattern", "rate"])?;
@@ -45,8 +45,8 @@ pub(super) async fn heap(uri: Uri) -> Result<Response, Refusal> {
     let query = Query::parse(&uri, &["sample"])?;
     let size = query.get("sample").unwrap_or("").to_owned();
     reply::work(move || {
-        let bytes = config::heap_bytes(&size).map_err(|error| Refusal::bad(error.to_string()))?;
-        memory::sample_heap(bytes);
+        let changed = Settings::changed("heap", &size).map_err(|error| Refusal::bad(error.to_string()))?;
+        memory::sample_heap(changed.heap.map(ByteSize::as_bytes));
         Ok(reply::ok("text/plain; charset=utf-8", format!("sampling of the live heap: {}\n", memory::heap_state())))
     })
     .await

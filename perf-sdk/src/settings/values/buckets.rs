@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::settings::value::Value;
+
 /// Most bounds of one histogram: each is a series.
 const MOST: usize = 100;
 
@@ -67,16 +69,36 @@ fn bound(text: &str) -> Option<f64> {
     (value.is_finite() && value >= 0.0).then_some(value + 0.0)
 }
 
-/// Several rules, separated by semicolons.
-pub(super) fn rules(text: &str) -> Option<Vec<BucketRule>> {
-    let text = text.trim().trim_end_matches(';');
-    let rules = text.split(';').map(|rule| rule.trim().parse().ok()).collect::<Option<Vec<BucketRule>>>();
-    rules.filter(|_| cfg!(feature = "metrics"))
+/// Rules, separated by semicolons; of several that fit, the last one holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct BucketRules(Vec<BucketRule>);
+
+impl BucketRules {
+    #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
+    pub(crate) fn rules(&self) -> &[BucketRule] {
+        &self.0
+    }
+}
+
+impl Value for BucketRules {
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().trim_end_matches(';');
+        let rules = text.split(';').map(|rule| rule.trim().parse().ok()).collect::<Option<Vec<BucketRule>>>();
+        rules.filter(|_| cfg!(feature = "metrics")).map(Self)
+    }
+
+    fn show(&self) -> String {
+        self.0.iter().map(BucketRule::to_string).collect::<Vec<_>>().join(";")
+    }
 }
 
 #[cfg(all(test, feature = "metrics"))]
 mod tests {
     use super::*;
+
+    fn rules(text: &str) -> Option<Vec<BucketRule>> {
+        BucketRules::parse(text).map(|rules| rules.0)
+    }
 
     #[test]
     fn bounds_are_numbers_with_or_without_a_unit() {

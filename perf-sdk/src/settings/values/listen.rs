@@ -5,12 +5,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::settings::value::{Entry, IntoSetting, value_by_text};
+
 /// Where the endpoint listens when nothing else is said.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 
 /// Where the endpoint listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Listen {
+#[non_exhaustive]
+pub enum Listen {
     /// The default address; when it is taken, serving waits for it.
     Default,
     /// This address, or an error.
@@ -21,17 +25,43 @@ pub(crate) enum Listen {
     Off,
 }
 
-impl FromStr for Listen {
-    type Err = ();
+/// The text is no place to listen at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseListenError(());
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+impl fmt::Display for ParseListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no place to listen at; allowed: an address such as 127.0.0.1:9464, unix:/path, or off")
+    }
+}
+
+impl std::error::Error for ParseListenError {}
+
+value_by_text!(Listen);
+
+impl From<SocketAddr> for Listen {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl IntoSetting<Listen> for SocketAddr {
+    fn into_setting(self) -> Entry<Listen> {
+        Entry::Value(self.into())
+    }
+}
+
+impl FromStr for Listen {
+    type Err = ParseListenError;
+
+    fn from_str(text: &str) -> Result<Self, ParseListenError> {
         match text {
             "off" => Ok(Self::Off),
             _ => match text.strip_prefix("unix:") {
-                Some("") => Err(()),
+                Some("") => Err(ParseListenError(())),
                 Some(path) if cfg!(unix) => Ok(Self::Unix(path.into())),
-                Some(_) => Err(()),
-                None => text.parse().map(Self::Tcp).map_err(|_| ()),
+                Some(_) => Err(ParseListenError(())),
+                None => text.parse().map(Self::Tcp).map_err(|_| ParseListenError(())),
             },
         }
     }

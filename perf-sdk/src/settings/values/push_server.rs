@@ -1,59 +1,86 @@
 //! A server's address.
 
 use std::fmt;
+#[cfg(any(feature = "push", test))]
 use std::net::IpAddr;
 use std::str::FromStr;
+
+use crate::settings::value::value_by_text;
 
 const HTTP_PORT: u16 = 80;
 
 /// `http://HOST[:PORT][/PREFIX]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
+pub struct PushServer {
     /// A name or an address, IPv6 without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// As it was written: what the header `Host` says.
-    pub(super) authority: String,
+    pub(crate) authority: String,
     /// Without a slash at its end; mostly empty.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
 }
 
-impl FromStr for Target {
-    type Err = ();
+/// The text is no address of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParsePushServerError(());
+
+impl fmt::Display for ParsePushServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no address of a server; allowed: http://HOST[:PORT][/PREFIX] without user and password")
+    }
+}
+
+impl std::error::Error for ParsePushServerError {}
+
+value_by_text!(PushServer);
+
+impl FromStr for PushServer {
+    type Err = ParsePushServerError;
 
     /// Nothing else than plain HTTP, and no user names.
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let rest = text.strip_prefix("http://").ok_or(())?;
+    fn from_str(text: &str) -> Result<Self, ParsePushServerError> {
+        let rest = text.strip_prefix("http://").ok_or(ParsePushServerError(()))?;
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let is_fine = |b: u8| b.is_ascii_graphic() && !b"?#%\"<>\\^`{|}".contains(&b);
         if !prefix.bytes().all(is_fine) {
-            return Err(());
+            return Err(ParsePushServerError(()));
         }
         let (host, port) = match authority.strip_prefix('[') {
             Some(rest) => {
-                let (host, port) = rest.split_once(']').ok_or(())?;
-                host.parse::<std::net::Ipv6Addr>().map_err(|_| ())?;
-                (host, port.strip_prefix(':').or(if port.is_empty() { Some("") } else { None }).ok_or(())?)
+                let (host, port) = rest.split_once(']').ok_or(ParsePushServerError(()))?;
+                host.parse::<std::net::Ipv6Addr>().map_err(|_| ParsePushServerError(()))?;
+                (
+                    host,
+                    port.strip_prefix(':')
+                        .or(if port.is_empty() { Some("") } else { None })
+                        .ok_or(ParsePushServerError(()))?,
+                )
             }
             None => {
                 let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
                 if authority.ends_with(':') {
-                    return Err(());
+                    return Err(ParsePushServerError(()));
                 }
                 let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
                 if host.is_empty() || !host.bytes().all(is_name) {
-                    return Err(());
+                    return Err(ParsePushServerError(()));
                 }
                 (host, port)
             }
         };
-        let port = if port.is_empty() { HTTP_PORT } else { port.parse().ok().filter(|port| *port > 0).ok_or(())? };
+        let port = if port.is_empty() {
+            HTTP_PORT
+        } else {
+            port.parse().ok().filter(|port| *port > 0).ok_or(ParsePushServerError(()))?
+        };
         let prefix = prefix.trim_end_matches('/').to_owned();
         Ok(Self { host: host.to_owned(), port, authority: authority.to_owned(), prefix })
     }
 }
 
-impl Target {
+#[cfg(any(feature = "push", test))]
+impl PushServer {
     /// Whether it is surely on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let name = self.host.trim_end_matches('.').to_ascii_lowercase();
@@ -64,7 +91,7 @@ impl Target {
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for PushServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "http://{}{}", self.authority, self.prefix)
     }
@@ -76,7 +103,7 @@ mod tests {
 
     #[test]
     fn this_machine_is_known() {
-        let is_here = |host: &str| format!("http://{host}/x").parse::<Target>().unwrap().is_loopback();
+        let is_here = |host: &str| format!("http://{host}/x").parse::<PushServer>().unwrap().is_loopback();
         for here in [
             "127.0.0.1:4040",
             "127.9.9.9",
@@ -96,7 +123,7 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart() {
         let parts = |text: &str| {
-            let target: Target = text.parse().unwrap();
+            let target: PushServer = text.parse().unwrap();
             assert_eq!(target.to_string(), text.trim_end_matches('/'));
             (target.host, target.port, target.prefix)
         };
@@ -125,7 +152,7 @@ mod tests {
             "http://[a]",
             "http://[::1]x",
         ] {
-            assert!(wrong.parse::<Target>().is_err(), "{wrong:?}");
+            assert!(wrong.parse::<PushServer>().is_err(), "{wrong:?}");
         }
     }
 }

@@ -1,0 +1,135 @@
+//! Settings made in code.
+
+use std::fmt;
+#[cfg(feature = "enabled")]
+use std::sync::Arc;
+
+#[cfg(feature = "metrics")]
+use super::metrics_handle::MetricsHandle;
+#[cfg(feature = "enabled")]
+use super::on_leak::OnLeak;
+#[cfg(feature = "enabled")]
+use super::resolve::is_secret;
+use super::table::Given;
+use super::value::{Entry, Value};
+use super::values::BucketRule;
+use crate::rate::Rate;
+use crate::snapshot::Finding;
+
+/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. The environment overrides them.
+///
+/// A method takes a value or its text, as the environment variable would have it; a text that is not
+/// allowed is an error at the start.
+///
+/// ```
+/// use std::time::Duration;
+/// use perf_sdk::settings::{ByteSize, Share};
+///
+/// let _builder = perf_sdk::builder()
+///     .listen("off")
+///     .budget(Share::percent(0.5))
+///     .memory(ByteSize::mib(32))
+///     .leak_window(Duration::from_secs(60));
+/// // The same, as text.
+/// let _builder = perf_sdk::builder().listen("off").budget("0.5%").memory("32MiB").leak_window("60s");
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "call start() to start the profiler"]
+pub struct Builder {
+    #[cfg(feature = "enabled")]
+    given: Given,
+    #[cfg(feature = "metrics")]
+    pub(crate) metrics_handle: Option<MetricsHandle>,
+    #[cfg(feature = "enabled")]
+    pub(crate) on_leak: Option<OnLeak>,
+}
+
+#[cfg(feature = "enabled")]
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Builder");
+        for (key, value) in self.given.shown() {
+            shown.field(key, if is_secret(key, &value) { &"…" } else { &value });
+        }
+        shown.field("on_leak", &self.on_leak).finish_non_exhaustive()
+    }
+}
+
+#[cfg(not(feature = "enabled"))]
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Builder")
+    }
+}
+
+/// One more entry of a list.
+#[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+fn add<T: Value>(list: &mut Option<Entry<T>>, separator: char, entry: &str) {
+    *list = Some(match list {
+        Some(before) => Entry::of_text(&format!("{}{separator}{entry}", before.show())),
+        None => Entry::of_text(entry),
+    });
+}
+
+impl Builder {
+    /// With what `set` sets.
+    #[cfg(feature = "enabled")]
+    pub(super) fn with(mut self, set: impl FnOnce(&mut Given)) -> Self {
+        set(&mut self.given);
+        self
+    }
+
+    #[cfg(not(feature = "enabled"))]
+    #[inline(always)]
+    pub(super) fn with(self, _: impl FnOnce(&mut Given)) -> Self {
+        self
+    }
+
+    #[cfg(feature = "enabled")]
+    pub(super) fn given(&self) -> &Given {
+        &self.given
+    }
+
+    /// A further name by which the endpoint may be called, besides `localhost`, the machine's host
+    /// name and every address; `*` in it stands for any text, and alone for any host.
+    ///
+    /// With `*` alone a web page can point its own name at the endpoint and read it, from every
+    /// browser that reaches the endpoint: for endpoints that no browser reaches, or together with
+    /// [`guard`](Self::guard).
+    pub fn allow_host(self, host: impl fmt::Display) -> Self {
+        self.with(|given| add(&mut given.allow_hosts, ',', &host.to_string()))
+    }
+
+    /// Upper bounds of the classic buckets of each of the program's own histograms (`metrics`)
+    /// whose name fits `pattern`, in which `*` stands for any text: 1 to 100, ascending from 0 on,
+    /// in the unit of the histogram. Of several that fit, the last one holds.
+    pub fn buckets(self, pattern: &str, bounds: &[f64]) -> Self {
+        let rule = || BucketRule { pattern: pattern.to_owned(), bounds: bounds.to_vec() }.to_string();
+        self.with(|given| add(&mut given.buckets, ';', &rule()))
+    }
+
+    /// Measures one call in so many of each function whose `module::function` fits `pattern`, in which `*` stands for any
+    /// text. All calls are counted. Of several that fit, the last one holds.
+    pub fn sample(self, pattern: &str, rate: Rate) -> Self {
+        self.with(|given| add(&mut given.sample, ',', &format!("{pattern}={rate}")))
+    }
+
+    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler's: from `suspect` on, and for `retention`.
+    ///
+    /// A panic in it ends there. What it takes delays the next look.
+    #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
+    pub fn on_leak(mut self, f: impl Fn(&Finding) + Send + Sync + 'static) -> Self {
+        #[cfg(feature = "enabled")]
+        {
+            self.on_leak = Some(OnLeak(Arc::new(f)));
+        }
+        self
+    }
+
+    /// Serves the metrics of a `metrics` recorder that the program has installed itself.
+    #[cfg(feature = "metrics")]
+    pub fn metrics_handle(mut self, handle: metrics_exporter_prometheus::PrometheusHandle) -> Self {
+        self.metrics_handle = Some(MetricsHandle(handle));
+        self
+    }
+}

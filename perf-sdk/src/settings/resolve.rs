@@ -1,0 +1,241 @@
+//! How code and environment become settings that hold.
+
+use std::time::Duration;
+
+use super::builder::Builder;
+use super::table::{Given, SETTINGS, Settings};
+use super::value::{Entry, Value};
+use super::values::Listen;
+use super::{LEAK_WINDOWS, Setting};
+use crate::error::Error;
+
+/// A setting that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    key: &'static str,
+    /// Where.
+    place: String,
+    text: String,
+}
+
+/// Reads one setting after the other.
+pub(crate) struct Reader<'a> {
+    /// The text of a variable, and where it is from.
+    environment: &'a dyn Fn(&'static str) -> Option<(String, String)>,
+    made: Vec<Made>,
+}
+
+/// Tokens are nobody's business, and an address may hold a password where it may not.
+pub(super) fn is_secret(key: &str, value: &str) -> bool {
+    matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
+}
+
+fn not_allowed(setting: &Setting, place: String, text: String) -> Error {
+    let value = if is_secret(setting.key, &text) { "…".to_owned() } else { text };
+    Error::Setting { place, value, allowed: setting.allowed.to_owned() }
+}
+
+impl Reader<'_> {
+    /// The value of a setting; `None` if it was not made; an error if it is not allowed. An empty
+    /// variable counts as not set.
+    pub(super) fn read<T: Value>(
+        &mut self,
+        setting: &'static Setting,
+        given: Option<&Entry<T>>,
+        check: fn(&T) -> bool,
+    ) -> Result<Option<T>, Error> {
+        let from_environment = (self.environment)(setting.variable).filter(|(_, text)| !text.is_empty());
+        let (place, entry) = match (from_environment, given) {
+            (Some((place, text)), _) => (place, Entry::of_text(&text)),
+            (None, Some(given)) => (format!("{}()", setting.key), given.clone()),
+            (None, None) => return Ok(None),
+        };
+        match entry {
+            Entry::Value(value) if check(&value) => {
+                self.made.push(Made { key: setting.key, place, text: value.show() });
+                Ok(Some(value))
+            }
+            wrong => Err(not_allowed(setting, place, wrong.show())),
+        }
+    }
+
+    pub(super) fn take_made(&mut self) -> Vec<Made> {
+        std::mem::take(&mut self.made)
+    }
+}
+
+impl Builder {
+    /// Code and environment together.
+    pub(crate) fn resolve(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
+        let environment = |variable: &'static str| environment(variable).map(|text| (variable.to_owned(), text));
+        let mut reader = Reader { environment: &environment, made: Vec::new() };
+        let settings = self.given().read(&mut reader)?;
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+impl Settings {
+    /// One setting that is changed while the profiler runs, by its text; all others as if nothing was said.
+    pub(crate) fn changed(key: &str, text: &str) -> Result<Self, Error> {
+        let changing = || SETTINGS.iter().filter(|setting| setting.changes);
+        let Some(setting) = changing().find(|setting| setting.key == key) else {
+            let keys: Vec<&str> = changing().map(|setting| setting.key).collect();
+            let allowed = format!("while the profiler runs: {}", keys.join(", "));
+            return Err(Error::Setting { place: "the setting to change".to_owned(), value: key.to_owned(), allowed });
+        };
+        let environment =
+            |variable: &'static str| (variable == setting.variable).then(|| (setting.key.to_owned(), text.to_owned()));
+        if text.is_empty() {
+            return Err(not_allowed(setting, setting.key.to_owned(), String::new()));
+        }
+        Given::default().read(&mut Reader { environment: &environment, made: Vec::new() })
+    }
+
+    /// The first of `keys` that was set.
+    pub(crate) fn named(&self, keys: &[&str]) -> Option<&'static str> {
+        self.made.iter().map(|made| made.key).find(|made| keys.contains(made))
+    }
+
+    /// From when on something has leaked, if leaks are looked for.
+    pub(crate) fn leak_horizon(&self, window: Duration) -> Duration {
+        /// When nothing else is said, in windows.
+        const WINDOWS: u32 = 120;
+        self.leak_horizon.unwrap_or(window * WINDOWS)
+    }
+
+    /// What no setting can say by itself.
+    fn check(&self) -> Result<(), Error> {
+        if let (Some(horizon), Some(window)) = (self.leak_horizon, self.leak_window) {
+            let windows = horizon.as_millis() / window.as_millis().max(1);
+            let fits = (u128::from(*LEAK_WINDOWS.start())..=u128::from(*LEAK_WINDOWS.end())).contains(&windows);
+            let made = self.made.iter().find(|made| made.key == "leak_horizon").filter(|_| !fits);
+            if let Some((made, setting)) = made.zip(SETTINGS.iter().find(|setting| setting.key == "leak_horizon")) {
+                return Err(not_allowed(setting, made.place.clone(), made.text.clone()));
+            }
+        }
+        match self.listen {
+            Listen::Tcp(address) if !address.ip().is_loopback() && self.token.is_none() && !self.allow_remote => {
+                Err(Error::Unprotected { address })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{SETTINGS, Settings};
+
+    fn resolve(builder: &Builder, environment: &[(&str, &str)]) -> Result<Settings, Error> {
+        builder.resolve(|name| environment.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned()))
+    }
+
+    #[test]
+    fn the_environment_overrides_code_and_empty_is_unset() {
+        let builder = Builder::default().listen("127.0.0.1:1").report(false);
+        let config = resolve(&builder, &[("PERF_LISTEN", "unix:/tmp/x"), ("PERF_REPORT", "")]).unwrap();
+        assert_eq!(config.listen, Listen::Unix("/tmp/x".into()));
+        assert!(!config.report);
+        assert_eq!(resolve(&Builder::default(), &[]).unwrap().listen, Listen::Default);
+    }
+
+    #[test]
+    fn a_wrong_value_names_place_value_and_what_is_allowed() {
+        for (variable, value) in [
+            ("PERF_LISTEN", "localhost"),
+            ("PERF_LISTEN", "unix:"),
+            ("PERF_REPORT", "maybe"),
+            ("PERF_ALLOW_REMOTE", "2"),
+            ("PERF_ALLOW_HOSTS", "a b"),
+            ("PERF_CPU_CLOCK", "sundial"),
+            ("PERF_GUARD", "writes"),
+            ("PERF_SAMPLE", "service::*"),
+            ("PERF_BUCKETS", "http_*=0.5,0.1"),
+            ("PERF_BUCKETS", "http_*"),
+            ("PERF_BUDGET", "0%"),
+            ("PERF_BUDGET", "1"),
+            ("PERF_MEMORY", "64"),
+            ("PERF_MEMORY", "1023KiB"),
+            ("PERF_MEMORY", "99999999999GiB"),
+            ("PERF_SAMPLE", "*=1/9,=always"),
+            ("PERF_LEAK_WINDOW", "5"),
+            ("PERF_LEAK_WINDOW", "1ms"),
+            ("PERF_LEAK_HORIZON", "5min"),
+            ("PERF_LEAK_HORIZON", "1000h"),
+            ("PERF_LEAK_FLOOR", "-1MiB"),
+            ("PERF_MEMORY_LIMIT", "0KiB"),
+            ("PERF_LEAK_CACHES", "yes"),
+            ("PERF_PRESSURE", "80%"),
+            ("PERF_PRESSURE", "90%,80%"),
+            ("PERF_PRESSURE", "0%,50%"),
+            ("PERF_PUSH", "https://pyroscope.example"),
+            ("PERF_PUSH", "pyroscope:4040"),
+            ("PERF_PUSH_PROTOCOL", "grpc"),
+            ("PERF_PUSH_INTERVAL", "999ms"),
+            ("PERF_PUSH_INTERVAL", "61min"),
+            ("PERF_PUSH_NAME", "a shop"),
+            ("PERF_PUSH_LABELS", "env=prod,__name__=x"),
+            ("PERF_PUSH_TENANT", "a/b"),
+            ("PERF_PROFILES_KEEP", "0"),
+            ("PERF_PROFILES_KEEP", "1KiB"),
+        ] {
+            let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
+            let setting = SETTINGS.iter().find(|s| s.variable == variable).unwrap();
+            assert!(error.contains(variable) && error.contains(value) && error.contains(setting.allowed), "{error}");
+        }
+        let error = resolve(&Builder::default().cpu_clock("sundial"), &[]).unwrap_err().to_string();
+        assert!(error.contains("cpu_clock()") && error.contains("perf-seq"), "{error}");
+    }
+
+    #[test]
+    fn debug_forms_show_no_tokens() {
+        let builder = Builder::default().token("0123456789abcdef").push_token("fedcba987").push("http://a:b@host");
+        let shown = format!("{builder:?}");
+        assert!(shown.contains("push_token: \"…\"") && !shown.contains("0123") && !shown.contains("fedc"), "{shown}");
+        assert!(!shown.contains("a:b"), "{shown}");
+        let config = Builder::default().token("0123456789abcdef").resolve(|_| None).unwrap();
+        let shown = format!("{config:?}");
+        assert!(shown.contains("token: Some(…)") && !shown.contains("0123"), "{shown}");
+    }
+
+    #[test]
+    fn a_bad_token_is_not_repeated() {
+        for (variable, value) in [
+            ("PERF_TOKEN", "short secret"),
+            ("PERF_PUSH_TOKEN", "a secret"),
+            ("PERF_PUSH", "http://me:secret@pyroscope:4040"),
+        ] {
+            let error = resolve(&Builder::default(), &[(variable, value)]).unwrap_err().to_string();
+            assert!(error.contains(variable) && !error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn other_machines_need_a_token_or_leave() {
+        let remote = Builder::default().listen("0.0.0.0:0");
+        assert!(matches!(resolve(&remote, &[]), Err(Error::Unprotected { .. })));
+        assert!(resolve(&remote, &[("PERF_TOKEN", "0123456789abcdef")]).is_ok());
+        assert!(resolve(&remote.clone().allow_remote(true), &[]).is_ok());
+        assert!(resolve(&Builder::default().listen("[::1]:0"), &[]).is_ok());
+    }
+
+    #[test]
+    fn what_was_set_is_known() {
+        let config =
+            resolve(&Builder::default().budget("1%"), &[("PERF_STACKS_HZ", "99"), ("PERF_PRESSURE", "")]).unwrap();
+        assert_eq!(config.named(&["stacks", "stacks_hz"]), Some("stacks_hz"));
+        assert_eq!((config.named(&["budget"]), config.named(&["pressure"])), (Some("budget"), None));
+        // To have asked for what holds anyway is no other configuration.
+        assert_eq!(config.difference(&resolve(&Builder::default(), &[]).unwrap()), None);
+    }
+
+    #[test]
+    fn configurations_differ_by_key() {
+        let a = resolve(&Builder::default(), &[]).unwrap();
+        let b = resolve(&Builder::default().allow_host("Pod-1").allow_host("10.0.0.7:9464"), &[]).unwrap();
+        assert_eq!(a.difference(&a), None);
+        assert_eq!(a.difference(&b), Some(("allow_hosts", String::new(), "pod-1,10.0.0.7:9464".into())));
+    }
+}

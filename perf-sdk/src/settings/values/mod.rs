@@ -1,0 +1,35 @@
+//! Types of settings: one file a type, or a few that are written by name.
+
+mod buckets;
+mod byte_size;
+mod hosts;
+mod listen;
+mod named;
+mod pressure;
+mod profiles_keep;
+mod push_labels;
+mod push_server;
+mod sample_rules;
+mod secret;
+mod service_name;
+mod share;
+mod tenant;
+
+pub(crate) use buckets::{BucketRule, BucketRules};
+pub use byte_size::{ByteSize, ParseByteSizeError};
+pub(super) use hosts::Hosts;
+#[cfg(feature = "serve")]
+pub(crate) use listen::DEFAULT_ADDRESS;
+pub use listen::{Listen, ParseListenError};
+pub use named::{CpuClock, Guard, HotFunctions, LeakCaches, PushProtocol, StackEngine};
+pub use pressure::{ParsePressureError, Pressure};
+pub use profiles_keep::ProfilesKeep;
+pub use push_labels::PushLabels;
+pub use push_server::{ParsePushServerError, PushServer};
+#[cfg(feature = "enabled")]
+pub(crate) use sample_rules::SampleRule;
+pub(crate) use sample_rules::SampleRules;
+pub use secret::Secret;
+pub use service_name::ServiceName;
+pub use share::{ParseShareError, Share};
+pub use tenant::Tenant;

@@ -1,0 +1,56 @@
+//! When memory is short.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::share::Share;
+use crate::settings::value::value_by_text;
+
+/// Shares of the memory limit from which on memory is short, and very short: `80%,95%`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pressure {
+    /// From here on pools are trimmed and unused pages given back.
+    pub high: Share,
+    /// From here on all of them.
+    pub critical: Share,
+}
+
+/// The text is no pair of shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParsePressureError(());
+
+impl Pressure {
+    /// Whether the first one is less, and both are above 0 and at most the whole.
+    pub(in crate::settings) fn is_allowed(&self) -> bool {
+        let [high, critical] = [self.high, self.critical].map(Share::ratio);
+        0.0 < high && high < critical && critical <= 1.0
+    }
+}
+
+impl FromStr for Pressure {
+    type Err = ParsePressureError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePressureError> {
+        let parse = || {
+            let (high, critical) = text.split_once(',')?;
+            Some(Self { high: high.trim().parse().ok()?, critical: critical.trim().parse().ok()? })
+        };
+        parse().ok_or(ParsePressureError(()))
+    }
+}
+
+impl fmt::Display for Pressure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{}", self.high, self.critical)
+    }
+}
+
+impl fmt::Display for ParsePressureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not two shares; allowed: two percentages such as 80%,95%")
+    }
+}
+
+impl std::error::Error for ParsePressureError {}
+
+value_by_text!(Pressure);
