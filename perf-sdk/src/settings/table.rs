@@ -349,3 +349,64 @@ settings! {
         changes: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::value::Value;
+
+    #[test]
+    fn the_pprof_crate_is_asked_for_where_it_is() {
+        let read = |text: &str| Option::<StackEngine>::parse(text).filter(is_stack_engine);
+        assert_eq!(read("pprof").is_some(), cfg!(feature = "pprof"));
+        assert_eq!(read("cpu-timer").is_some(), cfg!(feature = "stacks"));
+        assert!(read("perf").is_none() && read("auto") == Some(Some(StackEngine::Auto)) && read("off") == Some(None));
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        let all = |part: fn(&crate::settings::Setting) -> &str| {
+            SETTINGS.iter().map(part).collect::<std::collections::HashSet<_>>().len()
+        };
+        assert_eq!((all(|setting| setting.key), all(|setting| setting.variable)), (SETTINGS.len(), SETTINGS.len()));
+    }
+
+    /// What the table says holds without a setting is what does.
+    #[cfg(feature = "enabled")]
+    #[test]
+    fn defaults_are_what_the_table_says() {
+        let defaults = crate::settings::Builder::default().resolve(|_| None).unwrap();
+        for setting in SETTINGS {
+            // Said as text: it must be the same as nothing.
+            let resolved = crate::settings::Builder::default()
+                .resolve(|variable| (variable == setting.variable).then(|| setting.default.to_owned()));
+            let is_text = !matches!(
+                setting.key,
+                // Described, not written: it depends on the machine, or is a file that is made.
+                "token"
+                    | "token_file"
+                    | "allow_hosts"
+                    | "buckets"
+                    | "sample"
+                    | "leak_horizon"
+                    | "memory_limit"
+                    | "push_name"
+                    | "push_labels"
+                    | "push_token"
+                    | "push_tenant"
+                    | "cpu_clock"
+            );
+            let is_there = match setting.key {
+                "heap" => cfg!(feature = "heap"),
+                "pressure" => cfg!(feature = "pool"),
+                _ => true,
+            };
+            if is_text && is_there {
+                let difference = resolved.unwrap().difference(&defaults);
+                let is_default_address = setting.key == "listen";
+                assert!(is_default_address || difference.is_none(), "{}: {difference:?}", setting.key);
+            }
+        }
+        assert_eq!(defaults.memory.as_bytes(), crate::footprint::DEFAULT_LIMIT_BYTES);
+    }
+}
