@@ -45,6 +45,13 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
+    /// The file of settings cannot be read.
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// Profiles cannot be written to their folder.
     Profiles {
         /// The folder.
@@ -87,6 +94,13 @@ impl fmt::Display for Error {
                 "cannot keep the token in {}: {source}; choose another file (PERF_TOKEN_FILE) or set PERF_TOKEN",
                 path.display()
             ),
+            Self::Config { path, source } => {
+                write!(
+                    f,
+                    "cannot read the settings in {}: {source}; name a file that is there (PERF_CONFIG)",
+                    path.display()
+                )
+            }
             Self::Profiles { folder, source } => write!(
                 f,
                 "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
@@ -113,6 +127,7 @@ impl std::error::Error for Error {
         match self {
             Self::Listen { source, .. }
             | Self::TokenFile { source, .. }
+            | Self::Config { source, .. }
             | Self::Profiles { source, .. }
             | Self::Thread { source, .. } => Some(source),
             _ => None,

@@ -35,7 +35,9 @@ fn hold(name: &str, marks: [&str; 2], expected: &str) {
 fn settings_of_the_readme() {
     let mut table = String::from("\n| variable | method | allowed | default | |\n|---|---|---|---|---|\n");
     for s in perf_sdk::SETTINGS {
-        table += &format!("| `{}` | `{}` | {} | {} | {} |\n", s.variable, s.key, s.allowed, s.default, s.meaning);
+        let changes = if s.changes { "; `Handle::set` changes it" } else { "" };
+        table +=
+            &format!("| `{}` | `{}` | {} | {} | {}{changes} |\n", s.variable, s.key, s.allowed, s.default, s.meaning);
     }
     hold("README.md", ["<!-- settings -->", "<!-- end of settings -->"], &table);
 }

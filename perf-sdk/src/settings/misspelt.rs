@@ -23,6 +23,13 @@ pub(crate) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
     misspelt.into_iter().filter_map(say).collect()
 }
 
+/// The key that is nearly this.
+#[cfg(feature = "toml")]
+pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
+    let distances = SETTINGS.iter().map(|setting| (mistakes(key, setting.key), setting.key));
+    distances.min().filter(|(mistakes, _)| *mistakes <= MOST_MISTAKES).map(|(_, key)| key)
+}
+
 /// How many characters have to be added, left out, replaced or exchanged with their neighbour (optimal string alignment).
 fn mistakes(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());

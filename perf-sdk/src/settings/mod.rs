@@ -1,4 +1,4 @@
-//! Settings: in code through the builder, overridden by the environment; all are in [`SETTINGS`].
+//! Settings: in code through the builder, overridden by a file and by the environment; all are in [`SETTINGS`].
 //!
 //! | file | job |
 //! |---|---|
@@ -6,11 +6,14 @@
 //! | `declare` | what an entry becomes: a row, a field, the builder's method, its parsing |
 //! | `values/`, `value` | the types of settings, and how they are written |
 //! | `builder` | what is set in code |
-//! | `resolve` | code and environment together, checked |
+//! | `file` | settings in a file of TOML |
+//! | `resolve` | code, file and environment together, checked |
 //! | `misspelt` | variables that look like settings and are none |
 
 mod builder;
 mod declare;
+#[cfg(feature = "toml")]
+mod file;
 #[cfg(feature = "metrics")]
 mod metrics_handle;
 #[cfg(feature = "enabled")]

@@ -20,8 +20,8 @@ pub(crate) struct Made {
 
 /// Reads one setting after the other.
 pub(crate) struct Reader<'a> {
-    /// The text of a variable, and where it is from.
-    environment: &'a dyn Fn(&'static str) -> Option<(String, String)>,
+    /// What was said of a setting outside of code: where, and its text.
+    environment: &'a dyn Fn(&'static Setting) -> Option<(String, String)>,
     made: Vec<Made>,
 }
 
@@ -36,15 +36,14 @@ fn not_allowed(setting: &Setting, place: String, text: String) -> Error {
 }
 
 impl Reader<'_> {
-    /// The value of a setting; `None` if it was not made; an error if it is not allowed. An empty
-    /// variable counts as not set.
+    /// The value of a setting; `None` if it was not made; an error if it is not allowed.
     pub(super) fn read<T: Value>(
         &mut self,
         setting: &'static Setting,
         given: Option<&Entry<T>>,
         check: fn(&T) -> bool,
     ) -> Result<Option<T>, Error> {
-        let from_environment = (self.environment)(setting.variable).filter(|(_, text)| !text.is_empty());
+        let from_environment = (self.environment)(setting);
         let (place, entry) = match (from_environment, given) {
             (Some((place, text)), _) => (place, Entry::of_text(&text)),
             (None, Some(given)) => (format!("{}()", setting.key), given.clone()),
@@ -65,13 +64,39 @@ impl Reader<'_> {
 }
 
 impl Builder {
-    /// Code and environment together.
+    /// Code, a file and environment together.
     pub(crate) fn resolve(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
-        let environment = |variable: &'static str| environment(variable).map(|text| (variable.to_owned(), text));
+        #[cfg(feature = "toml")]
+        let lines = match self.file(&environment) {
+            Some(path) => super::file::read(&path)?,
+            None => Vec::new(),
+        };
+        let environment = |setting: &'static Setting| {
+            let said = environment(setting.variable).filter(|text| !text.is_empty());
+            let said = said.map(|text| (setting.variable.to_owned(), text));
+            #[cfg(feature = "toml")]
+            let said = said.or_else(|| {
+                let line = lines.iter().find(|line| line.key == setting.key)?;
+                Some((line.place.clone(), line.text.clone()))
+            });
+            said
+        };
         let mut reader = Reader { environment: &environment, made: Vec::new() };
         let settings = self.given().read(&mut reader)?;
         settings.check()?;
         Ok(settings)
+    }
+
+    /// The file of settings, if there is one.
+    #[cfg(feature = "toml")]
+    fn file(&self, environment: impl Fn(&str) -> Option<String>) -> Option<std::path::PathBuf> {
+        let setting = SETTINGS.iter().find(|setting| setting.key == "config")?;
+        let named = environment(setting.variable).filter(|text| !text.is_empty());
+        let given = || match &self.given().config {
+            Some(Entry::Value(path)) => Some(path.clone()),
+            _ => None,
+        };
+        named.map(|text| text.trim().into()).or_else(given)
     }
 }
 
@@ -85,7 +110,7 @@ impl Settings {
             return Err(Error::Setting { place: "the setting to change".to_owned(), value: key.to_owned(), allowed });
         };
         let environment =
-            |variable: &'static str| (variable == setting.variable).then(|| (setting.key.to_owned(), text.to_owned()));
+            |asked: &'static Setting| (asked.key == setting.key).then(|| (setting.key.to_owned(), text.to_owned()));
         if text.is_empty() {
             return Err(not_allowed(setting, setting.key.to_owned(), String::new()));
         }
@@ -139,6 +164,34 @@ mod tests {
         assert_eq!(config.listen, Listen::Unix("/tmp/x".into()));
         assert!(!config.report);
         assert_eq!(resolve(&Builder::default(), &[]).unwrap().listen, Listen::Default);
+    }
+
+    #[cfg(feature = "toml")]
+    #[test]
+    fn a_file_overrides_code_and_the_environment_the_file() {
+        let path = std::env::temp_dir().join(format!("perf-sdk-settings-{}.toml", std::process::id()));
+        std::fs::write(&path, "budget = \"2%\"\nstacks_hz = 50\nhot = \"count\"\nmemory = \"64\"\n").unwrap();
+        let builder = Builder::default().config(&path).stacks_hz(10).budget("3%").memory("32MiB");
+        let error = resolve(&builder, &[]).unwrap_err().to_string();
+        assert!(error.contains(&format!("{}:4:", path.display())) && error.contains("64"), "{error}");
+        let settings = resolve(&builder, &[("PERF_MEMORY", "16MiB"), ("PERF_HOT", "rest")]).unwrap();
+        assert_eq!((settings.budget.unwrap().as_percent(), settings.stacks_hz), (2.0, 50));
+        assert_eq!((settings.memory.as_bytes(), settings.hot), (16 << 20, crate::settings::HotFunctions::Rest));
+        // The variable goes before the method.
+        std::fs::remove_file(&path).unwrap();
+        let missing = resolve(&builder, &[("PERF_CONFIG", "/no/such/file")]).unwrap_err().to_string();
+        assert!(missing.contains("/no/such/file") && missing.contains("PERF_CONFIG"), "{missing}");
+    }
+
+    #[test]
+    fn what_may_change_while_it_runs_is_checked_alike() {
+        assert_eq!(Settings::changed("heap", "2MiB").unwrap().heap, Some("2MiB".parse().unwrap()));
+        assert!(!Settings::changed("enabled", "off").unwrap().enabled);
+        for (key, text, named) in [("heap", "3MiB", "power of two"), ("heap", "", "heap"), ("listen", "off", "sample")]
+        {
+            let error = Settings::changed(key, text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
     }
 
     #[test]
