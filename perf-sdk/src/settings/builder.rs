@@ -1,18 +1,24 @@
 //! Settings made in code.
 
 use std::fmt;
+use std::path::PathBuf;
 #[cfg(feature = "enabled")]
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::given::Given;
 #[cfg(feature = "metrics")]
 use super::metrics_handle::MetricsHandle;
 #[cfg(feature = "enabled")]
 use super::on_leak::OnLeak;
 #[cfg(feature = "enabled")]
-use super::resolve::is_secret;
-use super::table::Given;
-use super::value::{Entry, Value};
-use super::values::BucketRule;
+use super::reader::is_secret;
+use super::table::table;
+use super::value::{Entry, IntoSetting, Value};
+use super::values::{
+    BucketRule, ByteSize, CpuClock, Guard, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep, PushLabels,
+    PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
+};
 use crate::rate::Rate;
 use crate::snapshot::Finding;
 
@@ -133,3 +139,37 @@ impl Builder {
         self
     }
 }
+
+macro_rules! method {
+    (by_hand $($rest:tt)*) => {};
+    (method $key:ident: $type:ty, $variable:literal, $allowed:literal, $shown:literal, $(#[doc = $doc:literal])*) => {
+        $(#[doc = $doc])*
+        ///
+        #[doc = concat!("Allowed: ", $allowed, ".")]
+        ///
+        #[doc = concat!("Default: ", $shown, ". Variable: `", $variable, "`.")]
+        pub fn $key(self, value: impl IntoSetting<$type>) -> Self {
+            self.with(|given| given.$key = Some(value.into_setting()))
+        }
+    };
+}
+
+macro_rules! methods {
+    ($(
+        $(#[doc = $doc:literal])*
+        $how:ident $key:ident: $type:ty = $kind:ident $( ($default:expr) )? $(, if $check:expr)? => {
+            variable: $variable:literal,
+            allowed: $allowed:literal,
+            default: $shown:literal,
+            meaning: $meaning:literal,
+            changes: $changes:literal,
+        }
+    )*) => {
+        /// One for each entry of the table.
+        impl Builder {
+            $( method! { $how $key: $type, $variable, $allowed, $shown, $(#[doc = $doc])* } )*
+        }
+    };
+}
+
+table!(methods);

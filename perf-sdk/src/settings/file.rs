@@ -5,9 +5,9 @@ use std::path::Path;
 
 use toml_span::value::ValueInner;
 
-use super::resolve::is_secret;
-use super::table::SETTINGS;
-use super::{Setting, misspelt};
+use super::misspelt;
+use super::reader::is_secret;
+use super::setting::{SETTINGS, Setting};
 use crate::error::Error;
 
 /// More than all settings together take.

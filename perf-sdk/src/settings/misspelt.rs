@@ -1,6 +1,6 @@
 //! Variables that look like settings and are none.
 
-use super::table::SETTINGS;
+use super::setting::SETTINGS;
 
 /// Mistakes in a name by which it is still known.
 const MOST_MISTAKES: usize = 2;

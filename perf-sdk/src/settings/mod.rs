@@ -3,17 +3,19 @@
 //! | file | job |
 //! |---|---|
 //! | `table` | one entry a setting: key, type, default, variable, what is allowed |
-//! | `declare` | what an entry becomes: a row, a field, the builder's method, its parsing |
+//! | `setting`, `given`, `builder` | what an entry becomes: a row, a field with its reading, the builder's method |
+//! | `checks` | what is allowed besides the type |
 //! | `values/`, `value` | the types of settings, and how they are written |
-//! | `builder` | what is set in code |
 //! | `file` | settings in a file of TOML |
-//! | `resolve` | code, file and environment together, checked |
+//! | `reader`, `resolve` | code, file and environment together, checked |
 //! | `misspelt` | variables that look like settings and are none |
 
 mod builder;
-mod declare;
+#[cfg(feature = "enabled")]
+mod checks;
 #[cfg(feature = "toml")]
 mod file;
+mod given;
 #[cfg(feature = "metrics")]
 mod metrics_handle;
 #[cfg(feature = "enabled")]
@@ -21,23 +23,26 @@ mod misspelt;
 #[cfg(feature = "enabled")]
 mod on_leak;
 #[cfg(feature = "enabled")]
+mod reader;
+#[cfg(feature = "enabled")]
 mod resolve;
+mod setting;
 mod table;
 mod value;
 mod values;
 
-use std::ops::RangeInclusive;
-
 pub use builder::Builder;
+#[cfg(feature = "enabled")]
+pub(crate) use checks::LEAK_WINDOWS;
+#[cfg(feature = "enabled")]
+pub(crate) use given::Settings;
 #[cfg(feature = "metrics")]
 pub(crate) use metrics_handle::MetricsHandle;
 #[cfg(feature = "enabled")]
 pub(crate) use misspelt::warnings as misspelt_variables;
 #[cfg(feature = "enabled")]
 pub(crate) use on_leak::OnLeak;
-pub use table::SETTINGS;
-#[cfg(feature = "enabled")]
-pub(crate) use table::Settings;
+pub use setting::{SETTINGS, Setting};
 pub use value::IntoSetting;
 #[cfg(all(test, feature = "push"))]
 pub(crate) use value::Value;
@@ -52,23 +57,3 @@ pub use values::{
     ParsePressureError, ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels, PushProtocol,
     PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
 };
-
-/// One line of the table of settings.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The builder's method.
-    pub key: &'static str,
-    /// The environment variable, which overrides code.
-    pub variable: &'static str,
-    /// What is allowed.
-    pub allowed: &'static str,
-    /// What holds when nothing is set.
-    pub default: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-    /// Whether it can be changed while the profiler runs: see [`Handle::set`](crate::Handle::set).
-    pub changes: bool,
-}
-
-/// How many windows a leak's horizon may have.
-pub(crate) const LEAK_WINDOWS: RangeInclusive<u32> = 40..=480;

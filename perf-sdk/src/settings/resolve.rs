@@ -3,65 +3,14 @@
 use std::time::Duration;
 
 use super::builder::Builder;
-use super::table::{Given, SETTINGS, Settings};
-use super::value::{Entry, Value};
+use super::checks::LEAK_WINDOWS;
+use super::given::{Given, Settings};
+use super::reader::{Reader, not_allowed};
+use super::setting::{SETTINGS, Setting};
+#[cfg(feature = "toml")]
+use super::value::Entry;
 use super::values::Listen;
-use super::{LEAK_WINDOWS, Setting};
 use crate::error::Error;
-
-/// A setting that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Made {
-    key: &'static str,
-    /// Where.
-    place: String,
-    text: String,
-}
-
-/// Reads one setting after the other.
-pub(crate) struct Reader<'a> {
-    /// What was said of a setting outside of code: where, and its text.
-    environment: &'a dyn Fn(&'static Setting) -> Option<(String, String)>,
-    made: Vec<Made>,
-}
-
-/// Tokens are nobody's business, and an address may hold a password where it may not.
-pub(super) fn is_secret(key: &str, value: &str) -> bool {
-    matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
-}
-
-fn not_allowed(setting: &Setting, place: String, text: String) -> Error {
-    let value = if is_secret(setting.key, &text) { "…".to_owned() } else { text };
-    Error::Setting { place, value, allowed: setting.allowed.to_owned() }
-}
-
-impl Reader<'_> {
-    /// The value of a setting; `None` if it was not made; an error if it is not allowed.
-    pub(super) fn read<T: Value>(
-        &mut self,
-        setting: &'static Setting,
-        given: Option<&Entry<T>>,
-        check: fn(&T) -> bool,
-    ) -> Result<Option<T>, Error> {
-        let from_environment = (self.environment)(setting);
-        let (place, entry) = match (from_environment, given) {
-            (Some((place, text)), _) => (place, Entry::of_text(&text)),
-            (None, Some(given)) => (format!("{}()", setting.key), given.clone()),
-            (None, None) => return Ok(None),
-        };
-        match entry {
-            Entry::Value(value) if check(&value) => {
-                self.made.push(Made { key: setting.key, place, text: value.show() });
-                Ok(Some(value))
-            }
-            wrong => Err(not_allowed(setting, place, wrong.show())),
-        }
-    }
-
-    pub(super) fn take_made(&mut self) -> Vec<Made> {
-        std::mem::take(&mut self.made)
-    }
-}
 
 impl Builder {
     /// Code, a file and environment together.
@@ -151,7 +100,9 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{SETTINGS, Settings};
+    use crate::settings::checks::is_stack_engine;
+    use crate::settings::value::Value as _;
+    use crate::settings::values::StackEngine;
 
     fn resolve(builder: &Builder, environment: &[(&str, &str)]) -> Result<Settings, Error> {
         builder.resolve(|name| environment.iter().find(|(known, _)| *known == name).map(|(_, v)| (*v).to_owned()))
@@ -290,5 +241,60 @@ mod tests {
         let b = resolve(&Builder::default().allow_host("Pod-1").allow_host("10.0.0.7:9464"), &[]).unwrap();
         assert_eq!(a.difference(&a), None);
         assert_eq!(a.difference(&b), Some(("allow_hosts", String::new(), "pod-1,10.0.0.7:9464".into())));
+    }
+
+    #[test]
+    fn the_pprof_crate_is_asked_for_where_it_is() {
+        let read = |text: &str| Option::<StackEngine>::parse(text).filter(is_stack_engine);
+        assert_eq!(read("pprof").is_some(), cfg!(feature = "pprof"));
+        assert_eq!(read("cpu-timer").is_some(), cfg!(feature = "stacks"));
+        assert!(read("perf").is_none() && read("auto") == Some(Some(StackEngine::Auto)) && read("off") == Some(None));
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        let all = |part: fn(&crate::settings::Setting) -> &str| {
+            SETTINGS.iter().map(part).collect::<std::collections::HashSet<_>>().len()
+        };
+        assert_eq!((all(|setting| setting.key), all(|setting| setting.variable)), (SETTINGS.len(), SETTINGS.len()));
+    }
+
+    /// What the table says holds without a setting is what does.
+    #[test]
+    fn defaults_are_what_the_table_says() {
+        let defaults = Builder::default().resolve(|_| None).unwrap();
+        for setting in SETTINGS {
+            let is_text = !matches!(
+                setting.key,
+                // Described, not written: it depends on the machine, or is a file that is made.
+                "config"
+                    | "token"
+                    | "token_file"
+                    | "allow_hosts"
+                    | "buckets"
+                    | "sample"
+                    | "leak_horizon"
+                    | "memory_limit"
+                    | "push_name"
+                    | "push_labels"
+                    | "push_token"
+                    | "push_tenant"
+                    | "cpu_clock"
+            );
+            let is_there = match setting.key {
+                "heap" => cfg!(feature = "heap"),
+                "pressure" => cfg!(feature = "pool"),
+                _ => true,
+            };
+            // Unless it is said, the default address is waited for.
+            if is_text && is_there && setting.key != "listen" {
+                // Said as text: it must be the same as nothing.
+                let said = Builder::default()
+                    .resolve(|variable| (variable == setting.variable).then(|| setting.default.to_owned()));
+                let difference = said.unwrap().difference(&defaults);
+                assert!(difference.is_none(), "{}: {difference:?}", setting.key);
+            }
+        }
+        assert_eq!(defaults.memory.as_bytes(), crate::footprint::DEFAULT_LIMIT_BYTES);
     }
 }

@@ -1,5 +1,7 @@
 //! What the documents list is what there is. `UPDATE_DOCUMENTS=1` writes the lists anew.
 
+mod house;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;

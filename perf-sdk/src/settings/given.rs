@@ -1,0 +1,131 @@
+//! What was set, and settings as they hold: one field for each entry of the table.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[cfg(feature = "enabled")]
+use super::checks::{LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, is_heap_interval, is_stack_engine};
+#[cfg(feature = "enabled")]
+use super::reader::{Made, Reader};
+#[cfg(feature = "enabled")]
+use super::setting::SETTINGS;
+use super::table::table;
+use super::value::Entry;
+#[cfg(feature = "enabled")]
+use super::value::Value;
+use super::values::{
+    BucketRules, ByteSize, CpuClock, Guard, Hosts, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep,
+    PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine, Tenant,
+};
+#[cfg(feature = "enabled")]
+use crate::error::Error;
+
+#[cfg(feature = "enabled")]
+macro_rules! field {
+    (none $type:ty) => { Option<$type> };
+    (or $type:ty) => { $type };
+}
+
+#[cfg(feature = "enabled")]
+macro_rules! check {
+    () => {
+        |_| true
+    };
+    ($check:expr) => {
+        $check
+    };
+}
+
+#[cfg(feature = "enabled")]
+macro_rules! or_default {
+    (none $value:ident) => {
+        $value
+    };
+    (or ($default:expr) $value:ident) => {
+        $value.unwrap_or_else(|| $default)
+    };
+}
+
+/// As two configurations show it where they differ.
+#[cfg(feature = "enabled")]
+macro_rules! shown {
+    (none $value:expr) => {
+        $value.as_ref().map_or_else(|| "the default".to_owned(), Value::show)
+    };
+    (or $value:expr) => {
+        Value::show(&$value)
+    };
+}
+
+macro_rules! fields {
+    ($(
+        $(#[doc = $doc:literal])*
+        $how:ident $key:ident: $type:ty = $kind:ident $( ($default:expr) )? $(, if $check:expr)? => {
+            variable: $variable:literal,
+            allowed: $allowed:literal,
+            default: $shown:literal,
+            meaning: $meaning:literal,
+            changes: $changes:literal,
+        }
+    )*) => {
+        /// What was set in code.
+        #[derive(Clone, Default)]
+        #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+        pub(crate) struct Given {
+            $( pub(super) $key: Option<Entry<$type>>, )*
+        }
+
+        /// Settings as they hold: code, file and environment together, checked.
+        #[cfg(feature = "enabled")]
+        #[derive(Clone, Debug)]
+        #[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+        pub(crate) struct Settings {
+            $( pub(crate) $key: field!($kind $type), )*
+            /// Those that were made: what was asked for by name is an error where it cannot be had,
+            /// and otherwise left out.
+            pub(super) made: Vec<Made>,
+        }
+
+        #[cfg(feature = "enabled")]
+        impl Given {
+            /// Each that was set, with its text.
+            pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
+                let mut all = Vec::new();
+                $( all.extend(self.$key.as_ref().map(|entry| (stringify!($key), entry.show()))); )*
+                all
+            }
+
+            /// Each by itself.
+            pub(super) fn read(&self, reader: &mut Reader<'_>) -> Result<Settings, Error> {
+                let mut settings = SETTINGS.iter();
+                $(
+                    // In the order of the table.
+                    let check: fn(&$type) -> bool = check!($($check)?);
+                    let $key = match settings.next() {
+                        Some(setting) => reader.read(setting, self.$key.as_ref(), check)?,
+                        None => None,
+                    };
+                )*
+                Ok(Settings {
+                    $( $key: or_default!($kind $( ($default) )? $key), )*
+                    made: reader.take_made(),
+                })
+            }
+        }
+
+        #[cfg(feature = "enabled")]
+        impl Settings {
+            /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
+            pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+                $(
+                    if self.$key != other.$key {
+                        return Some((stringify!($key), shown!($kind self.$key), shown!($kind other.$key)));
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+table!(fields);

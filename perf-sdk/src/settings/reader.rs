@@ -1,0 +1,59 @@
+//! Reads one setting after the other.
+
+use super::setting::Setting;
+use super::value::{Entry, Value};
+use crate::error::Error;
+
+/// A setting that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(super) key: &'static str,
+    /// Where.
+    pub(super) place: String,
+    pub(super) text: String,
+}
+
+/// Reads one setting after the other.
+pub(crate) struct Reader<'a> {
+    /// What was said of a setting outside of code: where, and its text.
+    pub(super) environment: &'a dyn Fn(&'static Setting) -> Option<(String, String)>,
+    pub(super) made: Vec<Made>,
+}
+
+/// Tokens are nobody's business, and an address may hold a password where it may not.
+pub(super) fn is_secret(key: &str, value: &str) -> bool {
+    matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
+}
+
+pub(super) fn not_allowed(setting: &Setting, place: String, text: String) -> Error {
+    let value = if is_secret(setting.key, &text) { "…".to_owned() } else { text };
+    Error::Setting { place, value, allowed: setting.allowed.to_owned() }
+}
+
+impl Reader<'_> {
+    /// The value of a setting; `None` if it was not made; an error if it is not allowed.
+    pub(super) fn read<T: Value>(
+        &mut self,
+        setting: &'static Setting,
+        given: Option<&Entry<T>>,
+        check: fn(&T) -> bool,
+    ) -> Result<Option<T>, Error> {
+        let from_environment = (self.environment)(setting);
+        let (place, entry) = match (from_environment, given) {
+            (Some((place, text)), _) => (place, Entry::of_text(&text)),
+            (None, Some(given)) => (format!("{}()", setting.key), given.clone()),
+            (None, None) => return Ok(None),
+        };
+        match entry {
+            Entry::Value(value) if check(&value) => {
+                self.made.push(Made { key: setting.key, place, text: value.show() });
+                Ok(Some(value))
+            }
+            wrong => Err(not_allowed(setting, place, wrong.show())),
+        }
+    }
+
+    pub(super) fn take_made(&mut self) -> Vec<Made> {
+        std::mem::take(&mut self.made)
+    }
+}

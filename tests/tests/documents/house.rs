@@ -1,0 +1,302 @@
+//! Which folder of the library may import which: one direction, and no cycle between files.
+//!
+//! Read from the tokens of the sources: `use` lines, and paths in code that begin with `crate`,
+//! `super` or `self`. Tests in the sources do not count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// A path in the crate, without `crate`.
+type Module = Vec<String>;
+
+/// One file of the sources.
+struct File {
+    module: Module,
+    /// What it names.
+    uses: Vec<Module>,
+    /// What it gives on under another path: the last name, and what that is.
+    reexports: BTreeMap<String, Module>,
+}
+
+/// All files, by their path below `src`.
+struct House {
+    files: BTreeMap<String, File>,
+}
+
+impl House {
+    fn read() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("perf-sdk/src");
+        let mut files = BTreeMap::new();
+        for path in sources(&root) {
+            let name = path.strip_prefix(&root).expect("below it").to_string_lossy().into_owned();
+            let text = fs::read_to_string(&path).expect("a source");
+            let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+            let mut file = File { module: module_of(&name), uses: Vec::new(), reexports: BTreeMap::new() };
+            file.walk(&tokens.into_iter().collect::<Vec<_>>());
+            files.insert(name, file);
+        }
+        Self { files }
+    }
+
+    fn file_of(&self, module: &[String]) -> Option<&str> {
+        self.files.iter().find(|(_, file)| file.module == module).map(|(name, _)| name.as_str())
+    }
+
+    /// The file in which what is at `path` stands, whoever gives it on.
+    fn resolve(&self, path: &[String], depth: usize) -> Option<&str> {
+        (0..=path.len()).rev().find_map(|length| {
+            let name = self.file_of(&path[..length])?;
+            let rest = &path[length..];
+            let given_on = rest.first().and_then(|first| self.files[name].reexports.get(first));
+            match given_on {
+                Some(target) if depth < 8 && target != path => {
+                    let further: Module = target.iter().chain(&rest[1..]).cloned().collect();
+                    self.resolve(&further, depth + 1)
+                }
+                _ => Some(name),
+            }
+        })
+    }
+
+    /// Which file imports which.
+    fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
+        let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (name, file) in &self.files {
+            let mut targets = BTreeSet::new();
+            for path in &file.uses {
+                // A name that is a child of this module, else one of another crate.
+                targets.extend(self.resolve(path, 0).filter(|target| target != name));
+            }
+            all.insert(name, targets);
+        }
+        all
+    }
+}
+
+/// The folder, or the file at the root.
+fn room(name: &str) -> &str {
+    name.split_once('/').map_or(name.trim_end_matches(".rs"), |(folder, _)| folder)
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            all.extend(sources(&entry));
+        } else if entry.extension().is_some_and(|end| end == "rs") {
+            all.push(entry);
+        }
+    }
+    all
+}
+
+fn module_of(name: &str) -> Module {
+    let mut parts: Module = name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+    if parts.last().is_some_and(|last| last == "mod" || last == "lib") {
+        parts.pop();
+    }
+    parts
+}
+
+fn is_punct(token: Option<&TokenTree>, wanted: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
+}
+
+fn is_colons(tokens: &[TokenTree]) -> bool {
+    is_punct(tokens.first(), ':') && is_punct(tokens.get(1), ':')
+}
+
+fn ident(token: Option<&TokenTree>) -> Option<String> {
+    match token {
+        Some(TokenTree::Ident(ident)) => Some(ident.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether an attribute says that what follows is there in tests only.
+fn is_for_tests(token: Option<&TokenTree>) -> bool {
+    let Some(TokenTree::Group(group)) = token else { return false };
+    let text: String = group.stream().to_string().split_whitespace().collect();
+    text == "cfg(test)" || text.starts_with("cfg(all(test") || text == "cfg(any(test,perf_fuzz))"
+}
+
+impl File {
+    /// Where a path leads that begins so, if it is in the crate.
+    fn absolute(&self, path: &[String]) -> Option<Module> {
+        let (first, rest) = path.split_first()?;
+        match first.as_str() {
+            "crate" => Some(rest.to_vec()),
+            "self" => Some([&self.module, rest].concat()),
+            "super" => {
+                let ups = path.iter().take_while(|part| *part == "super").count();
+                let kept = self.module.len().checked_sub(ups)?;
+                Some([&self.module[..kept], &path[ups..]].concat())
+            }
+            _ => None,
+        }
+    }
+
+    fn walk(&mut self, tokens: &[TokenTree]) {
+        let mut at = 0;
+        while at < tokens.len() {
+            if is_punct(tokens.get(at), '#') && is_for_tests(tokens.get(at + 1)) {
+                at = after_item(tokens, at + 2);
+                continue;
+            }
+            if ident(tokens.get(at)).as_deref() == Some("use") {
+                let is_public = at > 0 && {
+                    let before = &tokens[..at];
+                    let is_pub = |at: usize| ident(before.get(at)).as_deref() == Some("pub");
+                    is_pub(at - 1) || (at > 1 && matches!(before[at - 1], TokenTree::Group(_)) && is_pub(at - 2))
+                };
+                let end = at + tokens[at..].iter().take_while(|token| !is_punct(Some(token), ';')).count();
+                self.import(&tokens[at + 1..end], is_public);
+                at = end;
+                continue;
+            }
+            match &tokens[at] {
+                TokenTree::Group(group) => {
+                    self.walk(&group.stream().into_iter().collect::<Vec<_>>());
+                    at += 1;
+                }
+                TokenTree::Ident(_) if at < 1 || !is_punct(tokens.get(at - 1), ':') => {
+                    let (path, next) = path_at(tokens, at);
+                    if path.len() > 1 {
+                        let known = self.absolute(&path);
+                        // A child by its name alone.
+                        let child = || [&self.module[..], &path[..]].concat();
+                        self.uses.push(known.unwrap_or_else(child));
+                    }
+                    at = next;
+                }
+                _ => at += 1,
+            }
+        }
+    }
+
+    /// A tree of imports.
+    fn import(&mut self, tree: &[TokenTree], is_public: bool) {
+        let mut leaves = Vec::new();
+        leaves_of(tree, &[], &mut leaves);
+        for (path, name) in leaves {
+            let absolute = self.absolute(&path).unwrap_or_else(|| [&self.module[..], &path[..]].concat());
+            if is_public {
+                self.reexports.insert(name, absolute);
+            } else {
+                self.uses.push(absolute);
+            }
+        }
+    }
+}
+
+/// Names joined by `::`, and where they end.
+fn path_at(tokens: &[TokenTree], start: usize) -> (Module, usize) {
+    let mut path: Module = ident(tokens.get(start)).into_iter().collect();
+    let mut at = start + 1;
+    while is_colons(&tokens[at.min(tokens.len())..]) {
+        let Some(next) = ident(tokens.get(at + 2)) else { break };
+        path.push(next);
+        at += 3;
+    }
+    (path, at)
+}
+
+/// Behind an item that begins with further attributes.
+fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
+    while at < tokens.len() {
+        let ends = match &tokens[at] {
+            TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+            TokenTree::Punct(punct) => punct.as_char() == ';',
+            _ => false,
+        };
+        // An import's braces are not its end.
+        let is_import = ident(tokens.get(at)).as_deref() == Some("use");
+        if is_import {
+            return at + tokens[at..].iter().take_while(|token| !is_punct(Some(token), ';')).count() + 1;
+        }
+        at += 1;
+        if ends {
+            break;
+        }
+    }
+    at
+}
+
+/// Each path of a tree of imports, with the name that it has here.
+fn leaves_of(tree: &[TokenTree], before: &[String], leaves: &mut Vec<(Module, String)>) {
+    for part in tree.split(|token| is_punct(Some(token), ',')) {
+        if part.is_empty() {
+            continue;
+        }
+        let (mut path, mut at) = (before.to_vec(), 0);
+        loop {
+            match part.get(at) {
+                Some(TokenTree::Group(group)) => {
+                    leaves_of(&group.stream().into_iter().collect::<Vec<_>>(), &path, leaves);
+                    break;
+                }
+                Some(TokenTree::Ident(name)) if *name == "as" => {
+                    if let Some(name) = ident(part.get(at + 1)) {
+                        leaves.push((path, name));
+                    }
+                    break;
+                }
+                Some(TokenTree::Ident(name)) => path.push(name.to_string()),
+                Some(TokenTree::Punct(punct)) if punct.as_char() == '*' => {
+                    leaves.push((path, String::new()));
+                    break;
+                }
+                Some(_) => {}
+                None => {
+                    let last = path.last().cloned().unwrap_or_default();
+                    if last == "self" {
+                        path.pop();
+                    }
+                    let name = path.last().cloned().unwrap_or_default();
+                    leaves.push((path, name));
+                    break;
+                }
+            }
+            at += 1;
+        }
+    }
+}
+
+/// Files, or folders, that import each other, each group once.
+fn cycles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a str>> {
+    let reach = |from: &'a str| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(next) = open.pop() {
+            for target in imports.get(next).into_iter().flatten() {
+                if seen.insert(*target) {
+                    open.push(target);
+                }
+            }
+        }
+        seen
+    };
+    let reached: BTreeMap<&str, BTreeSet<&str>> = imports.keys().map(|name| (*name, reach(name))).collect();
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    for (name, targets) in &reached {
+        if targets.contains(name) && !groups.iter().any(|group| group.contains(name)) {
+            let group = targets.iter().filter(|other| reached[*other].contains(name)).copied().collect();
+            groups.push(group);
+        }
+    }
+    groups
+}
+
+#[test]
+fn files_do_not_import_each_other_in_a_circle() {
+    let house = House::read();
+    let found = cycles(&house.imports());
+    let said: Vec<String> = found.iter().map(|group| group.join(", ")).collect();
+    assert!(
+        found.is_empty(),
+        "files that import each other, each line one circle:\n{}\nMove what both need into a file of its own below them, or hand it in as a value.",
+        said.join("\n")
+    );
+}
