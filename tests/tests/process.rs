@@ -43,7 +43,7 @@ scenarios! {
     SCENARIO:
     exact_counts,
     exact_counts_sampled,
-    passed_over,
+    skipped_calls,
     budget,
     counters_only_grow,
     memory_limit,
@@ -62,7 +62,7 @@ scenarios! {
     futures_within_themselves,
     tasks_belong_to_their_spawner,
     future_outcomes,
-    passed_polls,
+    skipped_polls,
     sleeping_is_off_cpu,
     allocations,
     panic_while_unwinding,

@@ -15,8 +15,8 @@ use super::common::{Done, Gate, counted, poll, quiet_panics, spin};
 
 pub(crate) const SCENARIOS: &[(&str, fn())] = &[
     ("exact_counts_sampled", exact_counts_sampled),
-    ("passed_over", passed_over),
-    ("passed_polls", passed_polls),
+    ("skipped_calls", skipped_calls),
+    ("skipped_polls", skipped_polls),
     ("budget", budget),
     ("counters_only_grow", counters_only_grow),
     ("memory_limit", memory_limit),
@@ -52,8 +52,8 @@ fn exact_counts_sampled() {
     });
 }
 
-/// Calls that are counted only: scope, callers, running calls, guards out of order.
-fn passed_over() {
+/// Calls that are skipped, which are counted only: scope, callers, running calls, guards out of order.
+fn skipped_calls() {
     let handle =
         perf_sdk::builder().listen("off").sample("*outer", Rate::NEVER).report(false).start().expect("a start");
     // A first call decides its own fate; the next ones are passed over.
@@ -101,7 +101,7 @@ fn passed_over() {
 }
 
 /// Futures that are counted only: outcomes, polls, callers, callees, polls elsewhere, guards that outlive a poll.
-fn passed_polls() {
+fn skipped_polls() {
     quiet_panics();
     let handle =
         perf_sdk::builder().listen("off").sample("*counted*", Rate::NEVER).report(false).start().expect("a start");
