@@ -153,7 +153,7 @@ impl Clocks {
     /// With the engine that calls on this thread use.
     #[must_use]
     pub fn attach() -> Self {
-        Self { wall: clock::wall(), cpu: ThreadCpu::attach(), not_send: PhantomData }
+        Self { wall: clock::wall(), cpu: clock::attach(), not_send: PhantomData }
     }
 
     /// Wall ticks.

@@ -5,7 +5,7 @@
 //! | `wall` | ticks of the processor's counter, and what they are in nanoseconds |
 //! | `continuity`, `scale` | their arithmetic |
 //! | `thread` | the CPU clock of one thread: an anchor, and how long it holds |
-//! | `engine`, `choice` | the ways to know that a thread left the CPU, and which one is in force |
+//! | `engine`, `usable`, `choice` | the ways to know that a thread left the CPU, which can be used, and which one is in force |
 //! | `selftest` | whether an engine tells the truth on this machine |
 //! | `witness`, `linux/`, `arch/`, `syscall` | leaves: memory shared with the kernel, counters, system calls |
 //! | `anomaly` | what went wrong, counted |
@@ -25,11 +25,12 @@ mod scale;
 mod selftest;
 mod syscall;
 mod thread;
+mod usable;
 mod wall;
 mod witness;
 
 pub(crate) use anomaly::anomalies;
-pub(crate) use choice::{engine, init};
+pub(crate) use choice::{attach, engine, init};
 #[cfg(feature = "pool")]
 pub(crate) use coarse::{coarse, tick};
 pub(crate) use engine::Engine;

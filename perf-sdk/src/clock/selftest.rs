@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::thread;
 use std::time::Duration;
 
-use super::choice::has_thread_clock;
 use super::engine::{Engine, Engines};
 use super::syscall;
 use super::thread::ThreadCpu;
+use super::usable::has_thread_clock;
 use super::wall::{Wall, wall};
 
 const COMPUTE_NS: u64 = 400_000;

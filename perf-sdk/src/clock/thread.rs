@@ -5,15 +5,14 @@
 //! once, which costs less than the context switch did.
 
 use super::anomaly::{self, Anomaly};
-use super::choice;
 use super::engine::Engine;
 #[cfg(all(target_os = "linux", not(miri)))]
 use super::linux::{self, Area, Event};
 #[cfg(test)]
 use super::mock;
-use super::syscall;
-use super::wall::{Wall, wall};
+use super::wall::Wall;
 use super::witness::Witness;
+use super::{syscall, usable};
 
 /// One call in so many is measured when the kernel must be asked for each, at most.
 pub(crate) const DEFAULT_INTERVAL: u32 = 512;
@@ -75,26 +74,6 @@ enum Source {
 }
 
 impl ThreadCpu {
-    /// The clock of the calling thread, with the best engine that can be had for it.
-    ///
-    /// **Cost.** Three to five system calls.
-    pub(crate) fn attach() -> Self {
-        let usable = choice::usable_or_test();
-        for engine in usable.iter() {
-            if let Some(cpu) = Self::with(engine, wall()) {
-                #[cfg(all(target_os = "linux", not(miri)))]
-                if engine == Engine::Rseq {
-                    linux::watch();
-                }
-                if usable.first() != Some(engine) {
-                    anomaly::count(Anomaly::CpuFallback);
-                }
-                return cpu;
-            }
-        }
-        Self::detached()
-    }
-
     /// For a thread that is being torn down: the kernel is asked, nothing is held.
     pub(crate) fn detached() -> Self {
         Self {
@@ -224,7 +203,7 @@ impl ThreadCpu {
             if !self.witness.is_leased() {
                 // A forked child that no handler told: what the witness lay in is not there.
                 self.drop_source(true);
-            } else if choice::is_given_up(self.engine) {
+            } else if usable::is_given_up(self.engine) {
                 self.drop_source(false);
             }
         }
@@ -259,7 +238,7 @@ impl ThreadCpu {
             anomaly::count(Anomaly::CpuMiss);
             match (self.suspicion, switches) {
                 (Some(before), Some(now)) if before != now => {
-                    choice::demote(self.engine);
+                    usable::demote(self.engine);
                     self.drop_source(false);
                 }
                 _ => self.suspicion = self.switches(),
@@ -467,7 +446,7 @@ mod tests {
                 time.sleep_after_reading(5 * MS);
             });
             assert_eq!(spent, 12 * MS);
-            assert!(!cpu.sampled() && !choice::is_given_up(Engine::Rseq));
+            assert!(!cpu.sampled() && !usable::is_given_up(Engine::Rseq));
         }
     }
 
@@ -490,6 +469,6 @@ mod tests {
         assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0, "the age of the anchor finds it");
         assert!(!cpu.sampled(), "once is chance");
         assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0);
-        assert!(cpu.sampled() && choice::is_given_up(Engine::PerfTime));
+        assert!(cpu.sampled() && usable::is_given_up(Engine::PerfTime));
     }
 }

@@ -5,7 +5,7 @@ use super::future::Call;
 use super::guard;
 use super::overhead::{Cost, OwnPart};
 use super::thread::ThreadRecord;
-use crate::clock::{self, OWN_PART, ThreadCpu};
+use crate::clock::{self, OWN_PART};
 use crate::fork::Lock;
 use crate::memory;
 use crate::outcome::Outcome;
@@ -54,7 +54,7 @@ pub(super) struct Calibration {
 impl Calibration {
     /// `None` when there is no memory for it.
     pub(super) fn new() -> Option<Self> {
-        let cpu = memory::uncounted(ThreadCpu::attach);
+        let cpu = memory::uncounted(clock::attach);
         let spare = SPARE.try_lock().and_then(|mut spare| spare.take());
         let record = match spare {
             Some(record) => {

@@ -52,7 +52,7 @@ pub(crate) fn began() -> u64 {
 /// A record for a thread that has none yet; it keeps it until it ends.
 #[cold]
 pub(super) fn enrol() -> Option<&'static ThreadRecord> {
-    let record = obtain(ThreadCpu::attach)?;
+    let record = obtain(clock::attach)?;
     exit::watch(record);
     memory::note_drawn();
     #[cfg(feature = "stacks")]

@@ -157,6 +157,12 @@ impl File {
                 at = end;
                 continue;
             }
+            // Who may see it is no import.
+            let is_visibility = ident(tokens.get(at)).as_deref() == Some("pub");
+            if is_visibility && matches!(tokens.get(at + 1), Some(TokenTree::Group(_))) {
+                at += 2;
+                continue;
+            }
             match &tokens[at] {
                 TokenTree::Group(group) => {
                     self.walk(&group.stream().into_iter().collect::<Vec<_>>());

@@ -31,7 +31,7 @@ pub(in super::super) fn lease(ticks: u64) -> Option<&'static AtomicU64> {
 }
 
 fn make() -> Option<&'static AtomicU64> {
-    let page = super::page_size();
+    let page = super::page_size::page_size();
     // SAFETY: a new private mapping at an address of the kernel's choice.
     let memory = unsafe {
         libc::mmap(

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod lease;
+mod page_size;
 mod perf_event;
 mod rseq;
 
@@ -46,9 +47,4 @@ pub(super) fn time_ns(event: &Event, counter: u64) -> u64 {
 pub(super) fn close(mut event: Event, forked: bool) {
     // SAFETY: the event is consumed, and its witness given up.
     unsafe { event.close(forked) }
-}
-
-fn page_size() -> usize {
-    // SAFETY: asks for a constant of the system.
-    usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }

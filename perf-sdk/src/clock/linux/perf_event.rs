@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicI64, AtomicU16, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use super::attributes::{Attributes, EXCLUDE_HYPERVISOR};
-use super::page_size;
+use super::page_size::page_size;
 
 const PERF_COUNT_SW_DUMMY: u64 = 9;
 const EXCLUDE_KERNEL: u64 = 1 << 5;

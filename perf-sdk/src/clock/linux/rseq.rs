@@ -14,7 +14,7 @@ use std::sync::atomic::{
 };
 
 use super::super::arch;
-use super::page_size;
+use super::page_size::page_size;
 
 /// The head of the area that the C library registers for each thread.
 #[repr(C)]
