@@ -11,6 +11,7 @@ use super::wall::wall;
 use super::{selftest, usable};
 use crate::notice::say;
 use crate::once::Once;
+use crate::settings;
 
 static TESTED: Once = Once::new();
 
@@ -73,11 +74,10 @@ fn test(force: Option<Engine>) {
 
 /// `PERF_CPU_CLOCK`; a wrong value is said once and ignored here: with settings it is an error.
 fn wish() -> Option<Engine> {
-    let value = std::env::var("PERF_CPU_CLOCK").ok().filter(|value| !value.is_empty())?;
-    match value.parse() {
-        Ok(engine) => Some(engine),
+    match settings::cpu_clock_of_environment() {
+        Ok(clock) => clock.map(Engine::from),
         Err(error) => {
-            say(&format!("PERF_CPU_CLOCK: {error}; the default is used"));
+            say(&format!("{error}; the default is used"));
             None
         }
     }

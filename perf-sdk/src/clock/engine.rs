@@ -1,8 +1,8 @@
 //! The ways to know a thread's CPU time, and which one to prefer.
 
-use std::error::Error;
 use std::fmt;
-use std::str::FromStr;
+
+use crate::settings::CpuClock;
 
 /// How the CPU time of a thread is known. Declared in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,30 +42,16 @@ impl fmt::Display for Engine {
     }
 }
 
-impl FromStr for Engine {
-    type Err = UnknownEngine;
-
-    fn from_str(name: &str) -> Result<Self, UnknownEngine> {
-        let found = Self::PREFERENCE.into_iter().find(|engine| engine.name() == name.trim());
-        found.ok_or_else(|| UnknownEngine(name.to_owned()))
-    }
-}
-
-/// A name that is none of [`Engine::PREFERENCE`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct UnknownEngine(String);
-
-impl fmt::Display for UnknownEngine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a CPU clock; use one of ", self.0)?;
-        for (i, engine) in Engine::PREFERENCE.into_iter().enumerate() {
-            write!(f, "{}`{engine}`", if i == 0 { "" } else { ", " })?;
+impl From<CpuClock> for Engine {
+    fn from(clock: CpuClock) -> Self {
+        match clock {
+            CpuClock::PerfTime => Self::PerfTime,
+            CpuClock::Rseq => Self::Rseq,
+            CpuClock::PerfSeq => Self::PerfSeq,
+            CpuClock::Syscall => Self::Syscall,
         }
-        Ok(())
     }
 }
-
-impl Error for UnknownEngine {}
 
 /// A set of engines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,21 +97,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_back() {
-        for engine in Engine::PREFERENCE {
-            assert_eq!(engine.to_string().parse(), Ok(engine));
-        }
-        assert_eq!(" rseq\n".parse(), Ok(Engine::Rseq));
-    }
-
-    #[test]
-    fn a_wrong_name_is_told_the_right_ones() {
-        let error = "tsc".parse::<Engine>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`tsc` is not a CPU clock; use one of `perf-time`, `rseq`, `perf-seq`, `syscall`"
-        );
-        assert!("".parse::<Engine>().is_err() && "RSEQ".parse::<Engine>().is_err());
+    fn each_is_called_as_its_setting() {
+        let all = [CpuClock::PerfTime, CpuClock::Rseq, CpuClock::PerfSeq, CpuClock::Syscall];
+        assert_eq!(all.map(Engine::from), Engine::PREFERENCE);
+        assert_eq!(all.map(CpuClock::name), Engine::PREFERENCE.map(Engine::name));
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::scope::Hot;
 use crate::serve::Server;
 #[cfg(feature = "stacks")]
 use crate::settings::StackEngine;
-use crate::settings::{self, Builder, ByteSize, CpuClock, HotFunctions, Settings};
+use crate::settings::{self, Builder, ByteSize, HotFunctions, Settings};
 
 impl Builder {
     /// Starts the profiler's endpoint.
@@ -41,7 +41,7 @@ impl Builder {
     pub fn start(self) -> Result<Handle, Error> {
         let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
         settings::misspelt_variables(variables).iter().for_each(|warning| say(warning));
-        let settings = self.resolve(|variable| std::env::var_os(variable).map(|v| v.to_string_lossy().into_owned()))?;
+        let settings = self.resolve(settings::variable)?;
         start(settings, self)
     }
 }
@@ -58,7 +58,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         }
     };
     crate::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
-    if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock_engine)) {
+    if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock::Engine::from)) {
         return Err(Error::Setting {
             place: "PERF_CPU_CLOCK".to_owned(),
             value: unavailable.engine.to_string(),
@@ -165,15 +165,6 @@ fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Backgrou
         spent: record::add_signals_ns,
     };
     crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
-}
-
-fn clock_engine(clock: CpuClock) -> clock::Engine {
-    match clock {
-        CpuClock::PerfTime => clock::Engine::PerfTime,
-        CpuClock::Rseq => clock::Engine::Rseq,
-        CpuClock::PerfSeq => clock::Engine::PerfSeq,
-        CpuClock::Syscall => clock::Engine::Syscall,
-    }
 }
 
 /// `None`: whichever suits the rate.

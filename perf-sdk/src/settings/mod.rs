@@ -42,6 +42,8 @@ pub(crate) use metrics_handle::MetricsHandle;
 pub(crate) use misspelt::warnings as misspelt_variables;
 #[cfg(feature = "enabled")]
 pub(crate) use on_leak::OnLeak;
+#[cfg(feature = "enabled")]
+pub(crate) use resolve::{cpu_clock_of_environment, variable};
 pub use setting::{SETTINGS, Setting};
 pub use value::IntoSetting;
 #[cfg(all(test, feature = "push"))]

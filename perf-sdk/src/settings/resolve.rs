@@ -9,7 +9,7 @@ use super::reader::{Reader, not_allowed};
 use super::setting::{SETTINGS, Setting};
 #[cfg(feature = "toml")]
 use super::value::Entry;
-use super::values::Listen;
+use super::values::{CpuClock, Listen};
 use crate::error::Error;
 
 impl Builder {
@@ -47,6 +47,22 @@ impl Builder {
         };
         named.map(|text| text.trim().into()).or_else(given)
     }
+}
+
+/// The text of a variable.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|text| text.to_string_lossy().into_owned())
+}
+
+/// For the first call of a process that was not started.
+pub(crate) fn cpu_clock_of_environment() -> Result<Option<CpuClock>, Error> {
+    let environment = |setting: &'static Setting| {
+        let said = || variable(setting.variable).filter(|text| !text.is_empty());
+        let text = if setting.key == "cpu_clock" { said() } else { None };
+        text.map(|text| (setting.variable.to_owned(), text))
+    };
+    let settings = Given::default().read(&mut Reader { environment: &environment, made: Vec::new() })?;
+    Ok(settings.cpu_clock)
 }
 
 impl Settings {
