@@ -1,6 +1,5 @@
 //! Where a thread was when it left the CPU, and what asking the kernel for that takes.
 
-use super::call::leave_busy;
 use super::node::Node;
 use super::thread::ThreadRecord;
 use crate::clock::{self, Absence};
@@ -20,7 +19,7 @@ pub(super) fn note_switch(record: &'static ThreadRecord, node: &'static Node) {
 pub(super) fn note_return(record: &'static ThreadRecord) {
     Slot::BUSY.set();
     anchor(record, record.top());
-    leave_busy(record);
+    record.leave_busy();
 }
 
 #[cold]

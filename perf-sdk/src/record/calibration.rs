@@ -1,59 +1,34 @@
 //! Empty calls, timed: on a record of their own, which no reader sees.
 
-use super::call;
-use super::future::Call;
-use super::guard;
-use super::overhead::{Cost, OwnPart};
+use super::calibration_sites::{EmptyCall, MANY, MEASURED, PASSED, RESTED, SAMPLED, SELDOM, SELDOM_RATE};
+use super::cost::{Cost, OwnPart};
 use super::thread::ThreadRecord;
 use crate::clock::{self, OWN_PART};
 use crate::fork::Lock;
 use crate::memory;
-use crate::outcome::Outcome;
-use crate::scope::{Options, Sample, Site, Slot, Source};
+use crate::scope::{Site, Slot};
 
 const ROUNDS: u32 = if cfg!(miri) { 1 } else { 5 };
 const CALLS: u32 = if cfg!(miri) { 4 } else { 256 };
 const PAIRS: u32 = 32;
-const SELDOM_RATE: u32 = if cfg!(miri) { 2 } else { 64 };
 
-/// Functions that are called in turn, so that none of them is in the nearest cache.
-const MANY: usize = 64;
 const COLD_ROUNDS: usize = 5;
 /// Passed through before each cold round: what a program works on in between.
 const WORKING_SET_BYTES: usize = 1 << 20;
 
-static MEASURED: [Site; MANY] = [const { site(Sample::Always) }; MANY];
-static SAMPLED: [Site; MANY] = [const { site(Sample::OneIn(2)) }; MANY];
-static RESTED: Site = site(Sample::Never);
-/// As seldom as a processor does not foresee it.
-static SELDOM: Site = site(Sample::OneIn(SELDOM_RATE));
-static PASSED: [Site; MANY] = [const { site(Sample::Never) }; MANY];
-
 /// The record of a calibration that is over.
 static SPARE: Lock<Option<&'static ThreadRecord>> = Lock::new(None);
-
-const fn site(sample: Sample) -> Site {
-    let name = "calibration";
-    let source = Source { name: Some(name), path: || "", ident: name, module: "perf_sdk", file: file!(), line: 0 };
-    Site::new(source, Options { sample, ..Options::DEFAULT })
-}
-
-/// Whether nobody else's rules hold for it.
-pub(super) fn is_ours(site: &'static Site) -> bool {
-    std::ptr::eq(site, &raw const SELDOM)
-        || std::ptr::eq(site, &raw const RESTED)
-        || [&MEASURED, &SAMPLED, &PASSED].iter().any(|sites| sites.as_ptr_range().contains(&std::ptr::from_ref(site)))
-}
 
 /// Of one thread, which calls all of its methods.
 #[derive(Debug)]
 pub(super) struct Calibration {
     record: &'static ThreadRecord,
+    call: EmptyCall,
 }
 
 impl Calibration {
     /// `None` when there is no memory for it.
-    pub(super) fn new() -> Option<Self> {
+    pub(super) fn new(call: EmptyCall) -> Option<Self> {
         let cpu = memory::uncounted(clock::attach);
         let spare = SPARE.try_lock().and_then(|mut spare| spare.take());
         let record = match spare {
@@ -63,13 +38,13 @@ impl Calibration {
             }
             None => ThreadRecord::allocate(1, clock::wall(), OwnPart::default(), cpu, memory::is_counting())?,
         };
-        Some(Self { record })
+        Some(Self { record, call })
     }
 
     /// Runs `f` while calls of this thread go to the record.
     fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
         let slot = Slot::get();
-        call::leave_busy(self.record);
+        self.record.leave_busy();
         let result = f();
         Slot::BUSY.set();
         self.record.reset_stack();
@@ -112,7 +87,7 @@ impl Calibration {
         let (ticks_before, samples_before) = summed();
         let start = record.wall.ticks();
         for _ in 0..calls {
-            drop(guard::enter(site));
+            (self.call)(site);
         }
         let ns = record.wall.ns(record.wall.ticks().wrapping_sub(start)) as f64 / f64::from(calls);
         let (ticks, samples) = summed();
@@ -123,14 +98,15 @@ impl Calibration {
 
     /// Of many functions called in turn, with other work in between, as in a program that does something. Some
     /// milliseconds.
-    pub(super) fn cold(&self, work: &mut WorkingSet) -> Cost {
-        let call = |site| drop(guard::enter(site));
-        let [all, half, none] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| self.cold_mean(sites, call, work));
+    ///
+    /// `poll` makes a future's only poll.
+    pub(super) fn cold(&self, poll: EmptyCall, work: &mut WorkingSet) -> Cost {
+        let [all, half, none] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| self.cold_mean(sites, self.call, work));
         let [polled, poll_passed] = [&MEASURED, &PASSED].map(|sites| self.cold_mean(sites, poll, work));
         Cost { polled, poll_passed, ..Kinds { all, half, none }.cost() }
     }
 
-    fn cold_mean(&self, sites: &'static [Site; MANY], call: fn(&'static Site), work: &mut WorkingSet) -> f64 {
+    fn cold_mean(&self, sites: &'static [Site; MANY], call: EmptyCall, work: &mut WorkingSet) -> f64 {
         self.aside(|| {
             // Their first calls build the nodes.
             sites.iter().for_each(call);
@@ -150,14 +126,6 @@ fn median(readings: impl Iterator<Item = u64>) -> u64 {
     let mut readings: Vec<u64> = readings.collect();
     readings.sort_unstable();
     readings.get(readings.len() / 2).copied().unwrap_or(0)
-}
-
-/// A future's only poll.
-fn poll(site: &'static Site) {
-    let mut call = Call::new(Some(site));
-    if let Some(open) = call.enter() {
-        call.leave(open, Some(Outcome::Ok));
-    }
 }
 
 /// Mean nanoseconds over calls that are all measured, of which every second one is, and of which none is.

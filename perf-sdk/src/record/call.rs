@@ -4,41 +4,28 @@ use std::ptr;
 use std::thread;
 
 use super::absence::{note_absence, note_asked, note_switch};
+use super::calibration_sites::EmptyCall;
 use super::dropped::{self, Reason};
 use super::exemplar;
+use super::measured::Measured;
 use super::node::Node;
 use super::place::Place;
 use super::registry;
 use super::ring::Finished;
 use super::shared::SharedSite;
-use super::spread;
-use super::stack::Frame;
+use super::stack::{Frame, on_cpu};
 use super::thread::ThreadRecord;
-use super::usual::on_cpu;
 use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Site, Slot};
 use crate::trace::TraceHook;
 
-/// What an ended frame measured, in ticks; a little less than 0 if it was shorter than what the recorder takes for its own part.
-pub(super) struct Measured {
-    pub(super) wall: i64,
-    pub(super) cpu: i64,
-    /// How many calls it stands for; 0: it was counted only.
-    pub(super) weight: u32,
-    pub(super) cpu_weight: u32,
-    /// `None`: nothing was allocated or freed.
-    pub(super) tallies: Option<Tallies>,
-    pub(super) end: u64,
-    /// The caller's node.
-    pub(super) below: &'static Node,
-}
-
 /// Begins a call of `site`.
-pub(super) fn begin(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
+pub(super) fn begin(site: &'static Site, empty_call: EmptyCall) -> Option<(&'static ThreadRecord, Place)> {
     let slot = Slot::get();
-    let record = if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { arrive(slot) };
+    let record =
+        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { registry::arrive(slot, empty_call) };
     let Some(record) = record else { return begin_without_record(site) };
     Slot::BUSY.set();
     let top = record.top();
@@ -63,7 +50,7 @@ pub(super) fn begin(site: &'static Site) -> Option<(&'static ThreadRecord, Place
     if place.is_none() {
         dropped::count(Reason::Memory);
     }
-    leave_busy(record);
+    record.leave_busy();
     place.map(|place| (record, place))
 }
 
@@ -121,53 +108,6 @@ pub(super) fn next_weight(record: &'static ThreadRecord, node: &'static Node, si
         node.blocks.next(site.rate(), || record.random());
     }
     weight
-}
-
-/// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
-#[cold]
-#[inline(never)]
-pub(super) fn arrive(slot: Slot) -> Option<&'static ThreadRecord> {
-    let record = match slot {
-        Slot::NEW => {
-            Slot::BUSY.set();
-            let record = registry::enrol();
-            if record.is_none() {
-                Slot::FULL.set();
-            }
-            return record.inspect(|record| leave_busy(record));
-        }
-        Slot::FULL if registry::is_any_free() => {
-            Slot::BUSY.set();
-            let record = registry::enrol();
-            if record.is_none() {
-                Slot::FULL.set();
-            }
-            return record.inspect(|record| leave_busy(record));
-        }
-        Slot::FULL => return None,
-        Slot::DEAD => {
-            Slot::BUSY.set();
-            let record = registry::borrow();
-            if record.is_none() {
-                Slot::DEAD.set();
-            }
-            record
-        }
-        _ => {
-            dropped::count(Reason::Reentered);
-            return None;
-        }
-    };
-    match record {
-        Some(record) => leave_busy(record),
-        None => dropped::count(Reason::Memory),
-    }
-    record
-}
-
-#[inline]
-pub(super) fn leave_busy(record: &'static ThreadRecord) {
-    Slot::of(record.scopes()).set();
 }
 
 /// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the `syscall` CPU clock,
@@ -390,7 +330,7 @@ impl Measured {
             if recurs {
                 node.count_recursion();
             }
-            spread::count(record, node, if recurs { 0 } else { self.cpu }, self.cpu_weight);
+            node.count_spread(&record.arena, if recurs { 0 } else { self.cpu }, self.cpu_weight);
             if record.cpu_sampled() {
                 shard.note_duration(self.wall);
             }
@@ -408,7 +348,7 @@ impl Measured {
     /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
     /// call counts.
     pub(super) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
-        if !ptr::eq(self.below, node) && self.weight > 0 && spread::add_part(record, node, self.cpu, self.cpu_weight) {
+        if !ptr::eq(self.below, node) && self.weight > 0 && node.add_spread(&record.arena, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);
             node.sums.cpu.add_signed(self.cpu, self.cpu_weight);
             if let Some(tallies) = &self.tallies {
@@ -455,7 +395,7 @@ pub(super) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<O
             && shared.is_none()
             && let Some(hook) = exemplar::hook()
         {
-            leave_busy(record);
+            record.leave_busy();
             note_trace(record, node, measured.wall, measured.end, hook);
             Slot::BUSY.set();
         }
@@ -475,7 +415,7 @@ pub(super) fn leave_for_good(record: &'static ThreadRecord) {
     if record.borrowed.get() && record.stack.depth() == 0 {
         give_back(record);
     } else {
-        leave_busy(record);
+        record.leave_busy();
     }
 }
 

@@ -10,15 +10,17 @@ use std::thread;
 use pin_project_lite::pin_project;
 
 use super::absence;
-use super::call::{self, leave_busy, leave_for_good, pop, push};
+use super::call::{self, leave_for_good, pop, push};
 use super::dropped::{self, Reason};
 use super::exemplar;
+use super::guard;
 use super::in_place::Part;
+use super::measured::Measured;
 use super::node::Node;
 use super::place::Place;
+use super::registry;
 use super::ring::Finished;
 use super::shared::SharedSite;
-use super::spread;
 use super::switch;
 use super::thread::ThreadRecord;
 use crate::outcome::Outcome;
@@ -290,7 +292,7 @@ impl Call {
         if open.is_none() {
             self.share();
         }
-        leave_busy(record);
+        record.leave_busy();
         open
     }
 
@@ -315,7 +317,7 @@ impl Call {
     /// This thread's record.
     fn record(&self) -> Option<&'static ThreadRecord> {
         let slot = Slot::get();
-        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { call::arrive(slot) }
+        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { registry::arrive(slot, guard::empty_call) }
     }
 
     /// This call in the tree of `record`; a new one starts. The slot is BUSY.
@@ -416,7 +418,7 @@ impl Call {
         }
         node.count_sample();
         let cpu_weight = call.cpu_weight * call.weight;
-        spread::count(record, node, call.cpu, cpu_weight);
+        node.count_spread(&record.arena, call.cpu, cpu_weight);
         if record.cpu_sampled() {
             shard.note_duration(call.busy);
         }
@@ -429,7 +431,7 @@ impl Call {
             cpu_weight,
         });
         if let Some(hook) = exemplar::hook() {
-            leave_busy(record);
+            record.leave_busy();
             call::note_trace(record, node, total, end, hook);
             Slot::BUSY.set();
         }
@@ -471,7 +473,7 @@ impl Drop for Call {
 /// Polled under another scope than the one it was first polled in: its parent did not spend this time, the scope that
 /// polled did.
 #[cold]
-fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::Measured) {
+fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &Measured) {
     let add = |sums: &super::node::Sums| {
         sums.wall.add_signed(measured.wall, measured.weight);
         sums.cpu.add_signed(measured.cpu, measured.cpu_weight);
@@ -484,5 +486,13 @@ fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &call::M
     }
     if let Some(detours) = measured.below.detours_or_new(&record.arena) {
         add(&detours.foreign);
+    }
+}
+
+/// A future's only poll.
+pub(super) fn empty_poll(site: &'static Site) {
+    let mut call = Call::new(Some(site));
+    if let Some(open) = call.enter() {
+        call.leave(open, Some(Outcome::Ok));
     }
 }

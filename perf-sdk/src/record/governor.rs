@@ -6,13 +6,14 @@ use std::ptr;
 use super::account::{self, Part};
 use super::budget::{self, Allowance, Allowed, Load};
 use super::calibration::{Calibration, WorkingSet};
+use super::cost::{Cost, Tallied};
 use super::in_place::{self, Recent};
-use super::overhead::{self, Cost, Tallied};
 use super::own::Own;
 use super::registry::records;
 use super::rest::{Limits, Resting};
 use super::shared::shared_sites;
 use super::switch::Moment;
+use super::{entry, future, guard, overhead};
 use crate::clock;
 use crate::fork::Lock;
 use crate::memory;
@@ -108,10 +109,10 @@ struct Totals(HashMap<usize, (&'static Site, Counts)>);
 impl Governor {
     /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
     pub(crate) fn new(allowance: Allowance, hot: Hot) -> Self {
-        let calibration = memory::uncounted(|| Some((Calibration::new()?, WorkingSet::new())));
+        let calibration = memory::uncounted(|| Some((Calibration::new(guard::empty_call)?, WorkingSet::new())));
         let mut governor = Self {
             allowance,
-            calibrated: overhead::cost(),
+            calibrated: entry::cost(),
             in_place: Recent::default(),
             calibration,
             looks: 0,
@@ -134,7 +135,7 @@ impl Governor {
     fn calibrate(&mut self) {
         if let Some((calibration, work)) = &mut self.calibration {
             overhead::found(&calibration.warm().0);
-            self.calibrated = calibration.cold(work);
+            self.calibrated = calibration.cold(future::empty_poll, work);
         }
     }
 
@@ -178,7 +179,7 @@ impl Governor {
         records().for_each(|record| in_place.add(&record.in_place()));
         self.in_place.note(in_place);
         let totals = Totals::read();
-        let cost = self.in_place.over(self.calibrated).dense(spent_ns / self.calls_since(&totals));
+        let cost = self.in_place.over(self.calibrated).dense(spent_ns / self.calls_since(&totals), entry::cost());
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
         let mut governed: Vec<(&'static Site, Load)> = Vec::new();
         let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();

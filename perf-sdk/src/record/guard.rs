@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::absence;
-use super::call::{self, leave_busy};
+use super::call;
 use super::in_place::Part;
 use super::node::Node;
 use super::place::Place;
@@ -64,7 +64,7 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
     }
     Slot::BUSY.set();
     let place = usual::enter(record, top, node, site);
-    leave_busy(record);
+    record.leave_busy();
     match place {
         Some(place) => Guard::new(record, place),
         None => begin(site),
@@ -85,7 +85,7 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     absence::note_asked(record, due);
     absence::note_absence(record, top, top);
     let place = record.rehearsal().and_then(|(node, site)| usual::enter(record, top, node, site));
-    leave_busy(record);
+    record.leave_busy();
     if let Some(place) = place {
         end(record, place, Some(Outcome::Ok));
     }
@@ -134,7 +134,12 @@ fn begin(site: &'static Site) -> Guard {
             return time_beginning(record, || begin(site));
         }
     }
-    call::begin(site).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
+    call::begin(site, empty_call).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
+}
+
+/// Begins a call and ends it.
+pub(super) fn empty_call(site: &'static Site) {
+    drop(enter(site));
 }
 
 impl Guard {
@@ -196,7 +201,7 @@ fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
     if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
         Slot::BUSY.set();
         let ended = usual::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
-        leave_busy(record);
+        record.leave_busy();
         if ended {
             return;
         }

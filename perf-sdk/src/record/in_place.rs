@@ -4,13 +4,10 @@
 
 use std::array;
 use std::cell::Cell;
-use std::hint::black_box;
 
-use super::call::leave_busy;
+use super::cost::Cost;
 use super::counter::Counter;
-use super::overhead::Cost;
-use super::thread::ThreadRecord;
-use crate::scope::Slot;
+use crate::clock::Wall;
 
 /// Measured calls between two that are timed: this, and at most twice as much again, drawn anew each time.
 const GAP: u32 = 256;
@@ -68,7 +65,7 @@ struct Sum {
 /// What a beginning or an end took, in ticks; `None`: it asked the kernel, which is in the account by itself.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is to be added"]
-pub(super) struct Took(Option<u64>);
+pub(super) struct Took(pub(super) Option<u64>);
 
 impl InPlace {
     /// `pair`: ticks between two readings of the clock with nothing in between.
@@ -88,83 +85,57 @@ impl InPlace {
         (serial.wrapping_sub(self.due.get()) as i32) >= 0
     }
 
-    /// Whether the next flush is to be timed: some are, and those within an end that is.
-    fn times_flush(&self) -> bool {
-        let flushes = self.flushes.get().wrapping_add(1);
-        self.flushes.set(flushes);
-        flushes.is_multiple_of(EVERY_FLUSH)
-    }
-}
-
-impl ThreadRecord {
-    /// Owner only: times `work`, which is told in ticks when it begins. The next one is due some calls later.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn time<T>(&'static self, work: impl FnOnce(u64) -> T) -> (Option<T>, Took) {
-        let gap = GAP + (((self.random() >> 32) * u64::from(2 * GAP)) >> 32) as u32;
-        self.in_place.due.set(self.serial().wrapping_add(gap));
-        let (asked, flushing) = (self.asked(), self.in_place.flushing.get());
-        let (mut work, mut done, mut took) = (Some(work), None, 0);
-        // Twice, at first without the work: this code, which runs seldom, is in no cache, and its misses would be the call's.
-        for is_work in black_box([false, true]) {
-            let start = self.wall.ticks();
-            if is_work {
-                done = work.take().map(|work| work(start));
-            }
-            took = self.wall.ticks().wrapping_sub(start);
-        }
-        let has_asked = self.asked() != asked;
-        let flushed = self.in_place.flushing.get() - flushing;
-        (done, Took((!has_asked).then(|| took.saturating_sub(flushed))))
-    }
-
-    /// Owner only, with the slot holding this record.
-    fn asked(&'static self) -> u64 {
-        Slot::BUSY.set();
-        let asked = self.cpu().asked();
-        leave_busy(self);
-        asked
-    }
-
-    /// Owner only.
-    pub(super) fn timed(&'static self, took: Took, part: Part) {
-        if let Took(Some(ticks)) = took {
-            self.add_timed(part, ticks, 1);
-        }
+    /// Owner only: the first call after so many more is timed.
+    pub(super) fn set_due(&self, serial: u32, random: u64) {
+        let gap = GAP + (((random >> 32) * u64::from(2 * GAP)) >> 32) as u32;
+        self.due.set(serial.wrapping_add(gap));
     }
 
     /// Ticks between two readings of the clock with nothing in between.
     pub(super) fn pair(&self) -> u64 {
-        self.in_place.pair
+        self.pair
+    }
+
+    /// Owner only: ticks that flushing took, whenever it was timed.
+    pub(super) fn flushing(&self) -> u64 {
+        self.flushing.get()
     }
 
     /// Owner only: runs `flush`, which brings so many calls into their histograms.
-    pub(super) fn timing_flush(&self, calls: usize, flush: impl FnOnce()) {
-        if !self.in_place.times_flush() {
+    pub(super) fn timing_flush(&self, wall: &Wall, calls: usize, flush: impl FnOnce()) {
+        if !self.times_flush() {
             return flush();
         }
-        let start = self.wall.ticks();
+        let start = wall.ticks();
         flush();
-        let ticks = self.wall.ticks().wrapping_sub(start);
-        self.in_place.flushing.set(self.in_place.flushing.get().wrapping_add(ticks));
-        self.add_timed(Part::Flush, ticks, calls as u64);
+        let ticks = wall.ticks().wrapping_sub(start);
+        self.flushing.set(self.flushing.get().wrapping_add(ticks));
+        self.add(wall, Part::Flush, ticks, calls as u64);
     }
 
-    fn add_timed(&self, part: Part, ticks: u64, times: u64) {
+    /// Owner only.
+    pub(super) fn add(&self, wall: &Wall, part: Part, ticks: u64, times: u64) {
         let most_ns = if part == Part::Flush { MOST_FLUSH_NS } else { MOST_NS };
-        if self.wall.ns(ticks) <= most_ns {
-            let sum = &self.in_place.parts[part as usize];
-            sum.ticks.add(ticks.saturating_sub(self.in_place.pair));
+        if wall.ns(ticks) <= most_ns {
+            let sum = &self.parts[part as usize];
+            sum.ticks.add(ticks.saturating_sub(self.pair));
             sum.times.add(times);
         }
     }
 
     /// The readings up to now, from any thread: nanoseconds and times.
-    pub(super) fn in_place(&self) -> Totals {
+    pub(super) fn totals(&self, wall: &Wall) -> Totals {
         Totals(array::from_fn(|at| {
-            let sum = &self.in_place.parts[at];
-            (self.wall.ns(sum.ticks.get()) as f64, sum.times.get() as f64)
+            let sum = &self.parts[at];
+            (wall.ns(sum.ticks.get()) as f64, sum.times.get() as f64)
         }))
+    }
+
+    /// Whether the next flush is to be timed: some are, and those within an end that is.
+    fn times_flush(&self) -> bool {
+        let flushes = self.flushes.get().wrapping_add(1);
+        self.flushes.set(flushes);
+        flushes.is_multiple_of(EVERY_FLUSH)
     }
 }
 

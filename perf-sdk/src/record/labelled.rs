@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::call;
 use super::dropped::{self, Reason};
+use super::guard;
 use super::registry;
 use super::thread::ThreadRecord;
 use crate::memory;
@@ -134,7 +134,7 @@ impl Drop for InForce {
 /// This thread's record, for as long as the thread lives.
 fn thread() -> Option<&'static ThreadRecord> {
     match Slot::get() {
-        Slot::NEW => call::arrive(Slot::NEW),
+        Slot::NEW => registry::arrive(Slot::NEW, guard::empty_call),
         _ => registry::current(),
     }
 }

@@ -230,12 +230,28 @@ impl Node {
 
     /// Owner only.
     #[inline]
-    pub(super) fn spread_or_new(&self, arena: &Arena) -> Option<&'static Spread> {
+    fn spread_or_new(&self, arena: &Arena) -> Option<&'static Spread> {
         self.spread().or_else(|| {
             let spread: &'static Spread = arena.zeroed()?;
             self.spread.store(ptr::from_ref(spread).cast_mut(), Release);
             Some(spread)
         })
+    }
+
+    /// Owner only: a part of a call that stands for so many: see [`Spread`]. False: there is no memory to remember it.
+    #[inline]
+    pub(super) fn add_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) -> bool {
+        cpu_weight == 1 || self.spread_or_new(arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
+    }
+
+    /// Owner only: the call as a whole.
+    #[inline]
+    pub(super) fn count_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) {
+        if cpu_weight != 1
+            && let Some(spread) = self.spread_or_new(arena)
+        {
+            spread.count(cpu, cpu_weight);
+        }
     }
 
     pub(crate) fn outcomes(&self) -> [u64; Outcome::COUNT] {

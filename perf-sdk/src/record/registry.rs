@@ -4,13 +4,13 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-use super::call;
-use super::dropped;
+use super::calibration_sites::EmptyCall;
+use super::dropped::{self, Reason};
 use super::lock_wait;
 use super::overhead;
 use super::shared;
 use super::thread::ThreadRecord;
-use super::{account, own, rest};
+use super::{account, own, resting};
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::scope::Slot;
@@ -35,9 +35,51 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
 }
 
 /// The calling thread's record; a new one, or one that another thread has left, where it has none yet.
-pub(crate) fn current_or_new() -> Option<&'static ThreadRecord> {
+pub(super) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let slot = Slot::get();
-    if slot == Slot::NEW { call::arrive(slot) } else { current() }
+    if slot == Slot::NEW { arrive(slot, empty_call) } else { current() }
+}
+
+/// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
+#[cold]
+#[inline(never)]
+pub(super) fn arrive(slot: Slot, empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
+    let record = match slot {
+        Slot::NEW => {
+            Slot::BUSY.set();
+            let record = enrol(empty_call);
+            if record.is_none() {
+                Slot::FULL.set();
+            }
+            return record.inspect(|record| record.leave_busy());
+        }
+        Slot::FULL if is_any_free() => {
+            Slot::BUSY.set();
+            let record = enrol(empty_call);
+            if record.is_none() {
+                Slot::FULL.set();
+            }
+            return record.inspect(|record| record.leave_busy());
+        }
+        Slot::FULL => return None,
+        Slot::DEAD => {
+            Slot::BUSY.set();
+            let record = borrow(empty_call);
+            if record.is_none() {
+                Slot::DEAD.set();
+            }
+            record
+        }
+        _ => {
+            dropped::count(Reason::Reentered);
+            return None;
+        }
+    };
+    match record {
+        Some(record) => record.leave_busy(),
+        None => dropped::count(Reason::Memory),
+    }
+    record
 }
 
 /// When recording began, in ticks.
@@ -51,8 +93,8 @@ pub(crate) fn began() -> u64 {
 
 /// A record for a thread that has none yet; it keeps it until it ends.
 #[cold]
-pub(super) fn enrol() -> Option<&'static ThreadRecord> {
-    let record = obtain(clock::attach)?;
+fn enrol(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
+    let record = obtain(empty_call, clock::attach)?;
     exit::watch(record);
     memory::note_drawn();
     #[cfg(feature = "stacks")]
@@ -61,20 +103,20 @@ pub(super) fn enrol() -> Option<&'static ThreadRecord> {
 }
 
 /// Whether a thread has given its record back and nobody has taken it.
-pub(super) fn is_any_free() -> bool {
+fn is_any_free() -> bool {
     FREE.load(Relaxed) > 0
 }
 
 /// A record for one outermost call on a thread that has given its own back: a late thread-local or global destructor.
 #[cold]
-pub(super) fn borrow() -> Option<&'static ThreadRecord> {
-    let record = obtain(ThreadCpu::detached)?;
+fn borrow(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
+    let record = obtain(empty_call, ThreadCpu::detached)?;
     record.borrowed.set(true);
     Some(record)
 }
 
-fn obtain(cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
-    let own = overhead::own_part();
+fn obtain(empty_call: EmptyCall, cpu: impl FnOnce() -> ThreadCpu) -> Option<&'static ThreadRecord> {
+    let own = overhead::own_part(empty_call);
     let owner = clock::thread_id();
     let cpu = memory::uncounted(cpu);
     if is_any_free()
@@ -108,7 +150,7 @@ pub(super) fn release(record: &'static ThreadRecord) {
     record.flush();
     record.reset_stack();
     record.borrowed.set(false);
-    rest::note_end(record);
+    resting::note_end(record);
     record.cpu().detach();
     // Before: whoever sees that a record is free finds it counted.
     FREE.fetch_add(1, Relaxed);
@@ -125,7 +167,6 @@ fn forget_all() {
     overhead::after_fork();
     account::after_fork();
     own::after_fork();
-    rest::after_fork();
     lock_wait::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {

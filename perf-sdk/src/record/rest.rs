@@ -2,16 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
+use super::entry;
 use super::node::Node;
-use super::overhead;
 use super::registry::records;
+use super::resting;
 use super::thread::ThreadRecord;
-use crate::clock::ThreadCpu;
-use crate::fork::Lock;
+use crate::fork::{self, Hook, Lock};
 use crate::memory;
 use crate::notice::say;
 use crate::scope::Site;
@@ -43,8 +42,6 @@ const NOTICES: usize = 10;
 static RESTING: Lock<Vec<&'static Site>> = Lock::new(Vec::new());
 /// By address of the node.
 static ESTIMATED: Lock<Option<HashMap<usize, Estimate>>> = Lock::new(None);
-/// Somebody rests.
-static IS_ANY: AtomicBool = AtomicBool::new(false);
 
 /// Calls of a node that were not counted.
 #[derive(Clone, Copy, Debug)]
@@ -79,13 +76,6 @@ pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
     estimated.iter_mut().flatten().map(calls).collect()
 }
 
-/// On a thread that ends: it called those that rest until now.
-pub(super) fn note_end(record: &ThreadRecord) {
-    if IS_ANY.load(Relaxed) {
-        record.note_end(ThreadCpu::cpu_now_ns());
-    }
-}
-
 /// An owner of a record.
 #[derive(Clone, Copy, Debug)]
 struct Thread {
@@ -103,10 +93,12 @@ impl Thread {
     }
 }
 
+static HOOK: Hook = Hook { before: None, child: forked };
+
 /// In a forked child, where nobody wakes them.
-pub(super) fn after_fork() {
+fn forked() {
     *ESTIMATED.lock() = None;
-    IS_ANY.store(false, Relaxed);
+    resting::set_any(false);
     std::mem::take(&mut *RESTING.lock()).into_iter().for_each(|site| site.set_rests(false));
 }
 
@@ -261,7 +253,8 @@ impl Resting {
     fn rest(&mut self, site: &'static Site, share: f64) {
         self.sites.insert(key(site), Rest { site, estimated: 0.0 });
         RESTING.lock().push(site);
-        IS_ANY.store(true, Relaxed);
+        fork::register(&HOOK);
+        resting::set_any(true);
         site.set_rests(true);
         // Once of each, however often it wakes.
         if self.noticed.len() < NOTICES && self.noticed.insert(key(site)) {
@@ -278,7 +271,7 @@ impl Resting {
         if let Some(rest) = self.sites.remove(&site) {
             rest.site.set_rests(false);
             RESTING.lock().retain(|site| !ptr::eq(*site, rest.site));
-            IS_ANY.store(!self.sites.is_empty(), Relaxed);
+            resting::set_any(!self.sites.is_empty());
             let paths = self.threads.iter().flat_map(|caller| &caller.paths).filter(|path| path.node.is(rest.site));
             let nodes: HashSet<usize> = paths.map(|path| ptr::from_ref(path.node).addr()).collect();
             let mut estimated = ESTIMATED.lock();
@@ -347,7 +340,7 @@ impl Resting {
         thread::sleep(MOMENT);
         self.sites.values().for_each(|rest| rest.site.set_rests(true));
         let after = now(&self.threads);
-        let cost = overhead::cost();
+        let cost = entry::cost();
         let call_ns = (cost.passed - cost.rested).max(0.0) * NOT_HIDDEN;
         for ((caller, before), after) in self.threads.iter_mut().zip(before).zip(after) {
             let (Some(from_ns), Some(to_ns)) = (before.0, after.0) else { continue };

@@ -1,78 +1,29 @@
-//! Rates that the user wishes, by pattern.
+//! Rules that are added while the program runs: for all sites that have run, and those to come.
 
-use std::fmt;
-use std::mem;
-use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
-use std::thread;
 
-use super::calibration;
 use super::registry::records;
+use super::rules::{self, Rule};
 use super::shared::{SharedSite, shared_sites};
 use crate::fork::Lock;
-use crate::memory;
-use crate::pattern::matches;
-use crate::rate::Rate;
 use crate::scope::Site;
 
-/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
-/// attribute says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Rule {
-    pub(crate) pattern: String,
-    pub(crate) rate: Option<Rate>,
-}
-
-impl FromStr for Rule {
-    type Err = ();
-
-    /// `pattern=rate`
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let (pattern, rate) = text.rsplit_once('=').ok_or(())?;
-        let pattern = pattern.trim();
-        if pattern.is_empty() {
-            return Err(());
-        }
-        Ok(Self { pattern: pattern.to_owned(), rate: Some(rate.parse().map_err(drop)?) })
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.rate {
-            Some(rate) => write!(f, "{}={rate}", self.pattern),
-            None => write!(f, "{}=default", self.pattern),
-        }
-    }
-}
-
-/// A later one goes before an earlier one.
-static RULES: Lock<Option<Arc<Vec<Rule>>>> = Lock::new(None);
 static ADDING: Lock<()> = Lock::new(());
-/// Attempts to read the rules.
-const TRIES: u32 = 1_000;
-/// Whether there is any, so that nobody asks in vain.
-static ANY: AtomicBool = AtomicBool::new(false);
 
 /// Adds rules for all sites, those included that have not run yet. How many call sites on how many threads changed.
-pub(crate) fn add(rules: &[Rule]) -> usize {
-    if rules.is_empty() {
+pub(crate) fn add(new: &[Rule]) -> usize {
+    if new.is_empty() {
         return 0;
     }
     let _one_at_a_time = ADDING.lock();
-    let before = RULES.lock().clone();
-    let replaced = |old: &Rule| rules.iter().any(|new| new.pattern == old.pattern);
+    let before = rules::current();
+    let replaced = |old: &Rule| new.iter().any(|new| new.pattern == old.pattern);
     let kept = before.iter().flat_map(|rules| rules.iter()).filter(|old| !replaced(old));
-    let all = Some(Arc::new(kept.chain(rules).cloned().collect()));
-    // Nothing is allocated or freed under this lock.
-    let before = mem::replace(&mut *RULES.lock(), all);
-    drop(before);
-    ANY.store(true, Release);
-    let rules_now = RULES.lock().clone();
+    rules::replace(Some(Arc::new(kept.chain(new).cloned().collect())));
+    let now = rules::current();
     let shards = records().flat_map(|record| std::iter::successors(record.newest_shard(), |shard| shard.older()));
     let sites = shards.map(|shard| shard.site).chain(shared_sites().filter_map(SharedSite::site));
-    let changed: Vec<&'static Site> = sites.filter(|site| apply(&rules_now, site)).collect();
+    let changed: Vec<&'static Site> = sites.filter(|site| rules::apply(&now, site)).collect();
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
             if node.site().is_some_and(|site| changed.iter().any(|changed| std::ptr::eq(*changed, site))) {
@@ -81,32 +32,4 @@ pub(crate) fn add(rules: &[Rule]) -> usize {
         }
     }
     changed.len()
-}
-
-/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold for it.
-///
-/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a handler interrupted whoever is
-/// replacing the rules, that one will find the shard.
-pub(super) fn configure(site: &'static Site) {
-    if !ANY.load(Acquire) || calibration::is_ours(site) {
-        return;
-    }
-    for _ in 0..TRIES {
-        if let Some(rules) = RULES.try_lock() {
-            let now = rules.clone();
-            drop(rules);
-            memory::uncounted(|| apply(&now, site));
-            return;
-        }
-        thread::yield_now();
-    }
-}
-
-/// Whether that changed the site's rate.
-fn apply(rules: &Option<Arc<Vec<Rule>>>, site: &Site) -> bool {
-    let label = site.label();
-    let path = format!("{}::{}", label.module, label.name);
-    let path = path.strip_prefix("::").unwrap_or(&path);
-    let rule = rules.iter().flat_map(|rules| rules.iter().rev()).find(|rule| matches(&rule.pattern, path));
-    rule.is_some_and(|rule| site.pin(rule.rate))
 }

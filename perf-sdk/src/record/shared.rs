@@ -10,11 +10,11 @@ use std::sync::atomic::{
 };
 
 use super::arena::Zeroed;
-use super::call::Measured;
 use super::dropped::{self, Reason};
+use super::measured::Measured;
 use super::reserve;
 use super::ring::Finished;
-use super::sampling;
+use super::rules;
 use super::shard::Missed;
 use crate::clock::Wall;
 use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
@@ -81,7 +81,7 @@ impl SharedSite {
             new.older.store(newest, Relaxed);
             match NEWEST.compare_exchange_weak(newest, place, Release, Relaxed) {
                 Ok(_) => {
-                    sampling::configure(site);
+                    rules::configure(site);
                     return Some(new);
                 }
                 Err(now) => newest = now,

@@ -3,8 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::counter::Counter;
-use super::node::Node;
-use super::thread::ThreadRecord;
 
 /// Sums over measured calls whose CPU time stands for w calls, where w is not 1. Each is x ticks long.
 #[derive(Debug, Default)]
@@ -60,21 +58,5 @@ impl Spread {
             sum.add(moment);
             moment *= x;
         }
-    }
-}
-
-/// A part of a call that stands for so many: see [`Spread`]. False: there is no memory to remember it.
-#[inline]
-pub(super) fn add_part(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
-    cpu_weight == 1 || node.spread_or_new(&record.arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
-}
-
-/// The call as a whole.
-#[inline]
-pub(super) fn count(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) {
-    if cpu_weight != 1
-        && let Some(spread) = node.spread_or_new(&record.arena)
-    {
-        spread.count(cpu, cpu_weight);
     }
 }

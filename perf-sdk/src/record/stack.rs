@@ -312,6 +312,15 @@ fn place(depth: usize) -> Option<(usize, usize)> {
     Some((segment, depth - (FIRST << segment)))
 }
 
+/// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.
+#[inline]
+pub(super) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
+    let off = offset_before.wrapping_sub(offset) as i64;
+    let cpu = wall.wrapping_sub(off);
+    // More off the CPU than there was time: none was on it.
+    if off > 0 && cpu < 0 { wall.min(0) } else { cpu }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

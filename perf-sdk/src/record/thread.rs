@@ -8,20 +8,20 @@ use std::sync::atomic::{
 };
 
 use super::arena::Arena;
+use super::cost::OwnPart;
 use super::counter::Counter;
 use super::dropped::{self, Reason};
 use super::in_place::InPlace;
 use super::index::Index;
 use super::node::Node;
-use super::overhead::OwnPart;
 use super::owner::Owner;
 use super::ring::{Finished, Ring};
-use super::sampling;
+use super::rules;
 use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
 use super::stack::Stack;
 use crate::clock::{self, ThreadCpu, Wall};
-use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Source};
+use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Slot, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
@@ -219,6 +219,12 @@ impl ThreadRecord {
         self.scopes.top.store(node.as_path().cast_mut(), Relaxed);
     }
 
+    /// Owner only: the slot holds this record again.
+    #[inline]
+    pub(super) fn leave_busy(&'static self) {
+        Slot::of(self.scopes()).set();
+    }
+
     /// Owner only: no call is open.
     pub(super) fn reset_stack(&self) {
         self.stack.set_depth(0);
@@ -305,7 +311,7 @@ impl ThreadRecord {
         let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
         self.shards.insert(key, shard);
         self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
-        sampling::configure(site);
+        rules::configure(site);
         Some(shard)
     }
 
@@ -382,7 +388,7 @@ impl ThreadRecord {
     #[cold]
     #[inline(never)]
     pub(super) fn flush(&self) {
-        self.timing_flush(self.ring.pending(), || {
+        self.in_place.timing_flush(self.wall, self.ring.pending(), || {
             self.ring.flush(|finished| {
                 let missed = finished.shard.record(finished, self.wall, &self.arena);
                 if missed != Missed::default() {

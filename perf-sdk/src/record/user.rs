@@ -5,11 +5,13 @@ use std::future::Future;
 use std::panic::Location;
 use std::time::Duration;
 
-use super::call::{self, Measured, leave_busy, leave_for_good};
+use super::call::{self, leave_for_good};
 use super::dropped::{self, Reason};
 use super::future::{Profiled, Returned};
 use super::guard::{self, Guard};
 use super::labelled::Labelled;
+use super::measured::Measured;
+use super::registry;
 use super::ring::Finished;
 use super::shared::SharedSite;
 use super::switch;
@@ -54,7 +56,11 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
     let options = Options { cpu: false, alloc: false, ..Options::DEFAULT };
     let Some(site) = named(name, "", options) else { return };
     let slot = Slot::get();
-    let record = if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { call::arrive(slot) };
+    let record = if slot.is_record() {
+        Some(ThreadRecord::of(slot.as_ptr()))
+    } else {
+        registry::arrive(slot, guard::empty_call)
+    };
     let Some(record) = record else {
         if let Some((_, place)) = call::begin_without_record(site)
             && let Some(shared) = place.in_shared()
@@ -91,7 +97,7 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
             None => dropped::count(Reason::Memory),
         },
     }
-    if record.stack.depth() == 0 { leave_for_good(record) } else { leave_busy(record) }
+    if record.stack.depth() == 0 { leave_for_good(record) } else { record.leave_busy() }
 }
 
 /// Measures any future.

@@ -10,8 +10,7 @@ use super::node::Node;
 use super::place::Place;
 use super::ring::Finished;
 use super::shard::SiteShard;
-use super::spread;
-use super::stack::Frame;
+use super::stack::{Frame, on_cpu};
 use super::thread::ThreadRecord;
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
@@ -115,20 +114,11 @@ fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) 
 /// False: there is no memory to remember that the call stands for others.
 #[inline(never)]
 fn note_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
-    spread::count(record, node, cpu, cpu_weight);
-    spread::add_part(record, node, cpu, cpu_weight)
+    node.count_spread(&record.arena, cpu, cpu_weight);
+    node.add_spread(&record.arena, cpu, cpu_weight)
 }
 
 #[inline(never)]
 fn note_duration(shard: &SiteShard, wall: i64) {
     shard.note_duration(wall);
-}
-
-/// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.
-#[inline]
-pub(super) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
-    let off = offset_before.wrapping_sub(offset) as i64;
-    let cpu = wall.wrapping_sub(off);
-    // More off the CPU than there was time: none was on it.
-    if off > 0 && cpu < 0 { wall.min(0) } else { cpu }
 }

@@ -1,0 +1,89 @@
+//! How a finished call comes into the cells of its histograms.
+
+use super::arena::Arena;
+use super::ring::Finished;
+use super::shard::{Missed, Parts, SiteShard};
+use crate::clock::Wall;
+use crate::histogram::{Histogram, Located, Page, Scale, Shard};
+
+impl SiteShard {
+    /// Owner only: one finished call into the cells. What is missing when pages could not be had.
+    #[inline]
+    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
+        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
+        let near = if self.on_cpu(finished) {
+            self.both.record_near(at, finished.weight)
+        } else {
+            (finished.cpu_weight == 0 || !self.has_cpu) && self.wall.record_near(at, finished.weight)
+        };
+        if !near {
+            return self.record_any(finished, wall, arena);
+        }
+        if !self.has_bytes {
+            Missed::default()
+        } else if finished.bytes == 0 {
+            self.bytes.count_zero(finished.weight);
+            Missed::default()
+        } else {
+            let at = Located::new(Scale::Bytes, finished.bytes);
+            let stored = self.bytes.record_near(at, finished.weight) || self.record_bytes(at, finished.weight, arena);
+            Missed { bytes: !stored, ..Missed::default() }
+        }
+    }
+
+    /// A thread that did not leave the CPU: one cell stands for both times.
+    #[inline(always)]
+    fn on_cpu(&self, finished: &Finished) -> bool {
+        self.has_cpu && finished.cpu == finished.wall && finished.cpu_weight == finished.weight
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
+        let pages = || arena.place(Page::new());
+        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
+        let mut missed = Missed::default();
+        if self.on_cpu(finished) {
+            missed.wall = !self.both.record_at(at, u64::from(finished.weight), &pages);
+            missed.cpu = missed.wall;
+        } else {
+            missed.wall = !self.wall.record_at(at, u64::from(finished.weight), &pages);
+            if self.has_cpu && finished.cpu_weight > 0 {
+                let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.cpu));
+                missed.cpu = !self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
+            }
+        }
+        if self.has_bytes {
+            missed.bytes = !self.record_bytes(Located::new(Scale::Bytes, finished.bytes), finished.weight, arena);
+        }
+        missed
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn record_bytes(&self, at: Located, weight: u32, arena: &Arena) -> bool {
+        self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
+    }
+
+    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so that what has none will be added
+    /// to a shared record, where it is seen from then on.
+    pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, full: bool, parts: &mut Parts) {
+        let at = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
+        let add = |to: &mut Histogram, shard: &Shard, at: Located, weight: u32| {
+            if !full || shard.has_cell(at) {
+                to.record(at.clamped(), u64::from(weight));
+            }
+        };
+        if self.on_cpu(finished) {
+            add(&mut parts.both, &self.both, at(finished.wall), finished.weight);
+        } else {
+            add(&mut parts.wall, &self.wall, at(finished.wall), finished.weight);
+            if self.has_cpu {
+                add(&mut parts.cpu, &self.cpu, at(finished.cpu), finished.cpu_weight);
+            }
+        }
+        if self.has_bytes {
+            add(&mut parts.bytes, &self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight);
+        }
+    }
+}
