@@ -1,11 +1,6 @@
 //! What lies between the sampler and those who have it.
 
-use std::time::Duration;
-
 use crate::scope::Scopes;
-
-/// Between two looks, at least.
-pub(super) const LEAST_LOOK: Duration = Duration::from_millis(5);
 
 /// What the sampler must know of the recorder.
 #[derive(Clone, Copy)]

@@ -14,6 +14,7 @@ use super::engine::{Engine, Rules};
 use super::host::Unavailable;
 use super::image::{Image, holding};
 use super::known::{self, Line};
+use super::rates::USUAL_HZ;
 use super::ring::{Facts, Sample};
 use super::seen::Seen;
 use super::sigprof::{Action, Blocked};
@@ -83,7 +84,7 @@ impl OnDemand {
             return Err(Unavailable::ProfTaken);
         }
         Ok(Self {
-            hz: if rules.hz == 0 { super::USUAL_HZ } else { rules.hz },
+            hz: if rules.hz == 0 { USUAL_HZ } else { rules.hz },
             wanted: Vec::new(),
             run: None,
             failed: None,
@@ -355,7 +356,6 @@ fn reload(_: &mut Vec<Image>, _: &mut Table) {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stacks::Rules;
 
     #[inline(never)]
     fn spin_until(is_over: impl Fn() -> bool) -> u64 {

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Rules};
-use super::host::{Host, LEAST_LOOK, Unavailable};
+use super::host::{Host, Unavailable};
 use super::image::Image;
 use super::lent;
 use super::linux::{self, Installed, Map};
 use super::quiet::Quiet;
+use super::rates::LEAST_LOOK;
 use super::ring::Sample;
 use super::seen::Seen;
 use super::signalled::{Signals, is_short_of_timers, is_usable};

@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::host::LEAST_LOOK;
 use super::linux;
+use super::rates::LEAST_LOOK;
 use super::ring::{LARGE_WORDS, USUAL_WORDS};
 use super::signalled::{Signalled, Signals};
 use super::slot::Slot;

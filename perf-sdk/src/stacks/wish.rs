@@ -5,7 +5,7 @@ use crate::pattern;
 /// Which threads, how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
-    /// Looks per second, from 1 to [`MAX_WALL_HZ`](super::MAX_WALL_HZ).
+    /// Looks per second, from 1 to [`MAX_WALL_HZ`](super::rates::MAX_WALL_HZ).
     pub(crate) hz: u32,
     /// Names of threads, with `*` for any text.
     pub(crate) threads: String,

@@ -1,0 +1,53 @@
+//! The thread that samples.
+
+use std::any::Any;
+use std::io;
+use std::time::Instant;
+
+use super::chosen::Chosen;
+use super::engine::Rules;
+use super::host::Host;
+use super::rates::LEAST_LOOK;
+use super::running::{leave_parent, running, set_running};
+use super::sampler::Sampler;
+use crate::background::Background;
+
+/// Samples until the thread that it gives ends. Where it cannot, [`state`](super::state) says why.
+///
+/// `enter` is called on that thread.
+pub(crate) fn start(
+    rules: Rules,
+    host: Host,
+    enter: impl FnOnce() -> Box<dyn Any> + Send + 'static,
+) -> io::Result<Option<Background>> {
+    match running() {
+        // One that is about to end.
+        Some(running) => running.end(),
+        // Nobody sampled before, or the parent of this process.
+        None => {
+            Sampler::forget_parent();
+            leave_parent();
+        }
+    }
+    let running = set_running(Chosen::new(rules, host));
+    if running.unavailable().is_some() {
+        return Ok(None);
+    }
+    let background = Background::start("perf-sdk-stacks", move |pauses| {
+        let _own = enter();
+        let (mut looked, mut was_called) = (Instant::now(), true);
+        while let Some(pause) = running.with(|chosen| chosen.turn(was_called)) {
+            let since = looked.elapsed();
+            looked = Instant::now();
+            // Newcomers may call as often as they like.
+            if !pauses.wait(LEAST_LOOK.saturating_sub(since)) || !pauses.wait_or_call(pause) {
+                break;
+            }
+            was_called = looked.elapsed() < pause;
+        }
+        running.end();
+    });
+    let background = background.inspect_err(|_| running.end())?;
+    crate::scope::listen(background.thread());
+    Ok(Some(background))
+}
