@@ -9,9 +9,9 @@ use std::sync::Arc;
 use gimli::{BaseAddresses, CieOrFde, EndianSlice, LittleEndian, UnwindSection};
 
 use super::elf::Elf;
-use super::image::{Bytes, Copied, NoTables};
 use super::plain_file::PlainFile;
 use super::section::Room;
+use super::unwind_tables::{Bytes, Copied, NoTables};
 use crate::footprint::{self, Part};
 
 const NAME: &str = ".debug_frame";

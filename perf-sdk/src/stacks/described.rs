@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection};
 
 use super::debug_frame::DebugFrame;
-use super::image::{Image, Tables};
+use super::image::Image;
+use super::unwind_tables::Tables;
 
 /// What is loaded, by address.
 pub(super) struct Described {

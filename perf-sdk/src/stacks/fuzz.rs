@@ -4,11 +4,12 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::elf::{self, Elf};
-use super::image::{Bytes, Copied, Image, Tables};
+use super::image::Image;
 use super::linux;
 use super::plain_file::PlainFile;
 use super::symbols;
 use super::unwind::{Memory, Registers, Unwinder};
+use super::unwind_tables::{Bytes, Copied, Tables};
 
 /// Words that follow from bytes, without end.
 struct Words<'a> {

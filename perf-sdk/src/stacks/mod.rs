@@ -7,7 +7,8 @@
 //! | `gate` | lets a slot pass from thread to thread |
 //! | `walkers` | the unwinder in force, and what walks remember |
 //! | `lent` | alternate signal stacks of threads that are not sampled any more |
-//! | `unwind`, `image` | from registers to callers, by the tables of what is loaded |
+//! | `image` | what is loaded |
+//! | `unwind`, `unwind_tables` | from registers to callers, by the tables of what is loaded |
 //! | `described`, `debug_frame` | which code tables describe; those that are in a file only |
 //! | `signalled` | one thread that is signalled |
 //! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
@@ -93,6 +94,7 @@ mod symbols;
 mod table;
 mod times;
 mod totals;
+mod unwind_tables;
 mod wish;
 
 pub(crate) use demand::{WallWanted, Wanted, want, want_wall};

@@ -13,8 +13,9 @@ use framehop::{
 };
 
 use super::described::{Described, Remembered};
-use super::image::{Bytes, Image};
+use super::image::Image;
 use super::linux;
+use super::unwind_tables::Bytes;
 
 /// What unwinding remembers from one stack of a thread to the next: some 36 KiB.
 #[derive(Default)]

@@ -11,7 +11,8 @@ use gimli::{BaseAddresses, EhFrameHdr, LittleEndian, Pointer};
 
 use super::super::debug_frame::DebugFrame;
 use super::super::elf::build_id;
-use super::super::image::{Bytes, Copied, Image, NoTables, Tables};
+use super::super::image::Image;
+use super::super::unwind_tables::{Bytes, Copied, NoTables, Tables};
 use super::memory_map::mapped_file;
 use super::own_memory;
 use crate::fork::{Lock, Moment};
