@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::elf::{self, Elf};
 use super::image::Image;
-use super::linux;
+use super::linux::{self, Registers};
 use super::plain_file::PlainFile;
 use super::symbols;
-use super::unwind::{Memory, Registers, Unwinder};
+use super::unwind::{Memory, Unwinder};
 use super::unwind_tables::{Bytes, Copied, Tables};
 
 /// Words that follow from bytes, without end.

@@ -134,6 +134,7 @@ impl Sampler {
         linux::learn();
         sampler.set_period();
         sampler.load_images();
+        #[cfg(target_env = "musl")]
         linux::learn_thread_start();
         #[cfg(feature = "heap")]
         {

@@ -10,11 +10,11 @@ use std::sync::atomic::{
 
 use super::gate::Gate;
 use super::lent;
-use super::linux::{self, Alternate};
+use super::linux::{self, Alternate, Registers};
 use super::ring::{Facts, LARGE_WORDS, Ring, SMALL_WORDS, Words};
 use super::seen::Labels;
 use super::times;
-use super::unwind::{End, Registers};
+use super::unwind::End;
 use super::walkers;
 use crate::clock;
 use crate::scope::{LabelSet, Scopes, Site, callers};

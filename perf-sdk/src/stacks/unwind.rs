@@ -14,7 +14,7 @@ use framehop::{
 
 use super::described::{Described, Remembered};
 use super::image::Image;
-use super::linux;
+use super::linux::{self, Registers};
 use super::unwind_tables::Bytes;
 
 /// What unwinding remembers from one stack of a thread to the next: some 36 KiB.
@@ -22,17 +22,6 @@ use super::unwind_tables::Bytes;
 pub(super) struct Memory {
     rules: CacheNative<MustNotAllocateDuringUnwind>,
     described: Remembered,
-}
-
-/// Where a thread is.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Registers {
-    pub(super) pc: u64,
-    pub(super) sp: u64,
-    pub(super) fp: u64,
-    /// The link register, where there is one.
-    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "there is none"))]
-    pub(super) lr: u64,
 }
 
 /// How a walk ended.

@@ -9,7 +9,7 @@ use std::io;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
-use super::handler::SIGNAL;
+use super::signal::SIGNAL;
 use crate::clock::{EXCLUDE_HYPERVISOR, PerfAttributes as Attributes};
 
 const PERF_COUNT_SW_TASK_CLOCK: u64 = 1;

@@ -3,9 +3,6 @@
 //! It allocates nothing, takes no lock and makes no system call, except for one the first time that a thread is signalled
 //! whose alternate signal stack is too small, and one the first time that a thread which never made a profiled call is
 //! signalled by a perf event.
-//!
-//! The signal is `SIGURG`: by default it is ignored, so one that comes late, after `exec` or when nobody samples any more, does no harm, where a late
-//! `SIGPROF` ends the process; and whoever profiles by `SIGPROF` beside us is left alone.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -15,12 +12,12 @@ use std::ptr;
 use std::time::Instant;
 
 use super::super::slot::{MAX_SLOTS, Slot, slot, slots};
-use super::super::unwind::Registers;
 use super::alternate::least_bytes;
 use super::event;
 use super::handler_stacks;
+use super::registers::{interrupted, thread_pointer};
+use super::signal::SIGNAL;
 
-pub(in super::super) const SIGNAL: i32 = libc::SIGURG;
 /// In the upper half of the value that comes with our timers' signals.
 const MARK: u64 = 0x7065_7266;
 /// Below it: the slot's tenancy, and its number.
@@ -171,7 +168,7 @@ unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
                 let periods = (info.code == SI_TIMER).then(|| 1 + u64::from(info.overrun.max(0) as u32));
                 let weight_ns = periods.map(|periods| periods.saturating_mul(slot.period_ns()));
                 set_alternate(slot, context);
-                slot.sample(&registers(context), weight_ns);
+                slot.sample(&interrupted(context), weight_ns);
             },
         );
     } else if POLL.contains(&info.code)
@@ -185,7 +182,7 @@ unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
                 // SAFETY: the slot's page is that of an event that lives, and this is its thread.
                 let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
                 if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
-                    slot.sample(&registers(context), Some(weight_ns));
+                    slot.sample(&interrupted(context), Some(weight_ns));
                 }
             },
         );
@@ -230,69 +227,4 @@ fn own_slot() -> Option<(&'static Slot, u32)> {
     let slot = slots().find(|slot| slot.thread() == thread)?;
     SLOT.set((slot.number, thread));
     Some((slot, thread))
-}
-
-/// Where the caller is, if this is inlined into it; and the thread's pointer.
-#[inline(always)]
-#[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl", test)))]
-pub(in super::super) fn here() -> (Registers, u64) {
-    let (pc, sp, fp): (u64, u64, u64);
-    // SAFETY: reads registers.
-    unsafe {
-        std::arch::asm!(
-            "lea {pc}, [rip]",
-            "mov {sp}, rsp",
-            "mov {fp}, rbp",
-            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
-            options(nostack, preserves_flags, nomem)
-        );
-    }
-    (Registers { pc, sp, fp, lr: 0 }, thread_pointer())
-}
-
-/// Where the caller is, if this is inlined into it; and the thread's pointer.
-#[inline(always)]
-#[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl", test)))]
-pub(in super::super) fn here() -> (Registers, u64) {
-    let (pc, sp, fp, lr): (u64, u64, u64, u64);
-    // SAFETY: reads registers.
-    unsafe {
-        std::arch::asm!(
-            "adr {pc}, .",
-            "mov {sp}, sp",
-            "mov {fp}, x29",
-            "mov {lr}, x30",
-            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp, lr = out(reg) lr,
-            options(nostack, preserves_flags, nomem)
-        );
-    }
-    (Registers { pc, sp, fp, lr }, thread_pointer())
-}
-
-/// What differs from thread to thread, and is the thread's own as long as it lives.
-pub(super) fn thread_pointer() -> u64 {
-    let pointer: u64;
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: the first word of the thread's control block holds its own address: the ABI's.
-    unsafe {
-        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly));
-    }
-    #[cfg(target_arch = "aarch64")]
-    // SAFETY: reads the thread's register.
-    unsafe {
-        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem));
-    }
-    pointer
-}
-
-#[cfg(target_arch = "x86_64")]
-fn registers(context: &libc::ucontext_t) -> Registers {
-    let register = |number: i32| context.uc_mcontext.gregs[number as usize] as u64;
-    Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP), lr: 0 }
-}
-
-#[cfg(target_arch = "aarch64")]
-fn registers(context: &libc::ucontext_t) -> Registers {
-    let registers = &context.uc_mcontext;
-    Registers { pc: registers.pc, sp: registers.sp, fp: registers.regs[29], lr: registers.regs[30] }
 }

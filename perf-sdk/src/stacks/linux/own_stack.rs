@@ -12,7 +12,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc;
 
-use super::handler::thread_pointer;
+use super::registers::thread_pointer;
 use crate::os_thread::OsThread;
 
 /// The description is searched so far from the thread pointer, where that is within the stack's own block.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use super::handler::SIGNAL;
+use super::signal::SIGNAL;
 
 /// The kernel's ids of all threads. One may be left out while others end.
 pub(in super::super) fn threads() -> io::Result<Vec<u32>> {

@@ -4,7 +4,7 @@
 use std::mem;
 use std::ptr;
 
-use super::handler::SIGNAL;
+use super::signal::SIGNAL;
 use super::threads::thread_clock;
 use crate::sandbox;
 

@@ -1,0 +1,83 @@
+//! The registers that tell where a thread is, and its thread pointer.
+#![allow(unsafe_code)]
+
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct Registers {
+    pub(in super::super) pc: u64,
+    pub(in super::super) sp: u64,
+    pub(in super::super) fp: u64,
+    /// The link register, where there is one.
+    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "there is none"))]
+    pub(in super::super) lr: u64,
+}
+
+/// Where the caller is, if this is inlined into it; and the thread's pointer.
+#[inline(always)]
+#[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl", test)))]
+pub(in super::super) fn here() -> (Registers, u64) {
+    let (pc, sp, fp): (u64, u64, u64);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!(
+            "lea {pc}, [rip]",
+            "mov {sp}, rsp",
+            "mov {fp}, rbp",
+            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp,
+            options(nostack, preserves_flags, nomem)
+        );
+    }
+    (Registers { pc, sp, fp, lr: 0 }, thread_pointer())
+}
+
+/// Where the caller is, if this is inlined into it; and the thread's pointer.
+#[inline(always)]
+#[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl", test)))]
+pub(in super::super) fn here() -> (Registers, u64) {
+    let (pc, sp, fp, lr): (u64, u64, u64, u64);
+    // SAFETY: reads registers.
+    unsafe {
+        std::arch::asm!(
+            "adr {pc}, .",
+            "mov {sp}, sp",
+            "mov {fp}, x29",
+            "mov {lr}, x30",
+            pc = out(reg) pc, sp = out(reg) sp, fp = out(reg) fp, lr = out(reg) lr,
+            options(nostack, preserves_flags, nomem)
+        );
+    }
+    (Registers { pc, sp, fp, lr }, thread_pointer())
+}
+
+/// What differs from thread to thread, and is the thread's own as long as it lives.
+#[inline]
+pub(super) fn thread_pointer() -> u64 {
+    let pointer: u64;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the first word of the thread's control block holds its own address: the ABI's.
+    unsafe {
+        std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads the thread's register.
+    unsafe {
+        std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem));
+    }
+    pointer
+}
+
+/// Where the thread was that a signal interrupted.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+pub(super) fn interrupted(context: &libc::ucontext_t) -> Registers {
+    let register = |number: i32| context.uc_mcontext.gregs[number as usize] as u64;
+    Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP), lr: 0 }
+}
+
+/// Where the thread was that a signal interrupted.
+#[inline]
+#[cfg(target_arch = "aarch64")]
+pub(super) fn interrupted(context: &libc::ucontext_t) -> Registers {
+    let registers = &context.uc_mcontext;
+    Registers { pc: registers.pc, sp: registers.sp, fp: registers.regs[29], lr: registers.regs[30] }
+}
