@@ -17,7 +17,10 @@ use crate::snapshot::Snapshot;
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 ))]
-pub use crate::stacks::fuzz::{dwarf, elf, unwind};
+pub use crate::stacks::{
+    fuzz::{dwarf, elf},
+    linux::fuzz::unwind,
+};
 
 /// Values of settings: `NAME=VALUE`, one a line.
 pub fn settings(bytes: &[u8]) {

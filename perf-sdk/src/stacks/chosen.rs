@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::engine::{Engine, Rules};
-use super::host::{Host, Unavailable};
 #[cfg(feature = "heap")]
 use super::image::Image;
+use super::linux::Sampler;
 #[cfg(feature = "pprof")]
 use super::on_demand::OnDemand;
-use super::sampler::Sampler;
+use super::recorder_hooks::{Host, Unavailable};
 use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
 use super::wish::Wish;

@@ -50,7 +50,6 @@ impl DebugFrame {
     ///
     /// # Errors
     /// It has none that can be read, or there is no room for it.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) fn of(file: PlainFile) -> Result<Self, NoTables> {
         let file = Elf::of(file).filter(|file| file.has(NAME)).ok_or(NoTables::Unreadable)?;
         let room = Room::new(usize::try_from(footprint::limit_bytes()).unwrap_or(usize::MAX));

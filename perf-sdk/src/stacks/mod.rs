@@ -30,41 +30,18 @@
 //! | `readings` | what the sampler says of itself, and what it has found |
 //! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
 
-// Where threads can be sampled.
+// Without a sampler nobody fills its tables.
 #![cfg_attr(
     not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))),
     allow(dead_code)
 )]
 
+// Where threads can be sampled.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod described;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod gate;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod lent;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod linux;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod quiet;
+pub(crate) mod linux;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-#[path = "absent.rs"]
-mod sampler;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod sampler;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod signalled;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod slot;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod threads;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod unseen;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod unwind;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod walkers;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod wall;
+#[path = "unsupported.rs"]
+mod linux;
 
 mod chosen;
 mod debug_frame;
@@ -72,9 +49,8 @@ mod demand;
 mod elf;
 mod engine;
 mod function_name;
-#[cfg(all(any(test, perf_fuzz), target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+#[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
-mod host;
 mod image;
 mod known;
 mod metered;
@@ -83,8 +59,10 @@ mod on_demand;
 mod plain_file;
 mod rates;
 mod readings;
+mod recorder_hooks;
 mod ring;
 mod running;
+mod sample;
 mod sampling_thread;
 mod section;
 mod seen;
@@ -99,7 +77,6 @@ mod wish;
 
 pub(crate) use demand::{WallWanted, Wanted, want, want_wall};
 pub(crate) use engine::{Engine, Rules};
-pub(crate) use host::Host;
 pub(crate) use image::{Image, holding};
 #[cfg(feature = "serve")]
 pub(crate) use rates::MAX_HZ;
@@ -109,6 +86,7 @@ pub(crate) use readings::always_hz;
 #[cfg(feature = "heap")]
 pub(crate) use readings::images;
 pub(crate) use readings::{Sums, picture, state, sums};
+pub(crate) use recorder_hooks::Host;
 pub(crate) use sampling_thread::start;
 pub(crate) use seen::{Key, Seen, Stacks};
 pub(crate) use symbols::resolve;

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 
 use super::engine::{Engine, Rules};
-use super::host::Unavailable;
 use super::image::{Image, holding};
 use super::known::{self, Line};
+use super::linux;
 use super::rates::USUAL_HZ;
-use super::ring::{Facts, Sample};
+use super::recorder_hooks::Unavailable;
+use super::sample::{Facts, Sample};
 use super::seen::Seen;
 use super::sigprof::{Action, Blocked};
 use super::table::{Resolve, Table};
@@ -334,13 +335,12 @@ fn lines(frames: &Frames) -> Vec<Line> {
         .collect()
 }
 
-/// Looks what is loaded.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+/// Looks what is loaded. Where nobody knows, the crate names addresses itself.
 fn reload(images: &mut Vec<Image>, table: &mut Table) {
-    let before = std::mem::replace(images, super::linux::images());
+    let before = std::mem::replace(images, linux::images());
     // The crate has tables of its own.
     images.iter_mut().for_each(|image| image.tables = None);
-    super::linux::forget_images();
+    linux::forget_images();
     let is_here = |gone: &Image| images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
     for gone in before.iter().filter(|gone| !is_here(gone)) {
         table.forget(&gone.code);
@@ -348,10 +348,6 @@ fn reload(images: &mut Vec<Image>, table: &mut Table) {
         memory::note_unloaded(&gone.code);
     }
 }
-
-/// Nobody knows what is loaded: the crate names addresses itself.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-fn reload(_: &mut Vec<Image>, _: &mut Table) {}
 
 #[cfg(test)]
 mod tests {

@@ -41,7 +41,6 @@ impl PlainFile {
     }
 
     /// The program's own file, wherever it is by now; as [`open`](Self::open).
-    #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
     pub(super) fn of_program() -> Option<Self> {
         if sandbox::is_tighter() {
             return None;

@@ -2,9 +2,9 @@
 
 use super::chosen::Chosen;
 use super::engine::Engine;
-use super::host::Unavailable;
 #[cfg(feature = "heap")]
 use super::image::Image;
+use super::recorder_hooks::Unavailable;
 use super::running::{Running, running, with_sampler};
 use super::seen::Seen;
 use super::totals::{Picture, Totals};

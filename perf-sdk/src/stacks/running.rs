@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use std::sync::{Mutex, PoisonError};
 
 use super::chosen::Chosen;
-use super::host::Unavailable;
+use super::recorder_hooks::Unavailable;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
 static RUNNING: AtomicPtr<Running> = AtomicPtr::new(ptr::null_mut());

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use super::chosen::Chosen;
 use super::engine::Rules;
-use super::host::Host;
+use super::linux::Sampler;
 use super::rates::LEAST_LOOK;
+use super::recorder_hooks::Host;
 use super::running::{leave_parent, running, set_running};
-use super::sampler::Sampler;
 use crate::background::Background;
 
 /// Samples until the thread that it gives ends. Where it cannot, [`state`](super::state) says why.

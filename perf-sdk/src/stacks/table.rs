@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::ring::Sample;
+use super::sample::Sample;
 use super::seen::{InSpan, Key, Labels, NO_THREAD, Seen, Stacks};
 use crate::footprint::{self, Part};
 use crate::scope::Site;
@@ -291,7 +291,7 @@ impl Drop for Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ring::Facts;
+    use super::super::sample::Facts;
     use super::*;
     use crate::scope::{Options, Source};
 

@@ -91,7 +91,6 @@ impl Tables {
 
     /// The last place in the table that the index leads to. What lies behind that one is not needed:
     /// what it refers to lies before it.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) fn last(header_at: u64, header: &[u8]) -> Option<u64> {
         Self::index(header)?.chunks_exact(Self::ENTRY).filter_map(|entry| Self::target(header_at, entry)).max()
     }

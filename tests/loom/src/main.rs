@@ -2,7 +2,7 @@
 
 #![allow(dead_code)]
 
-#[path = "../../../perf-sdk/src/stacks/gate.rs"]
+#[path = "../../../perf-sdk/src/stacks/linux/gate.rs"]
 mod gate;
 #[path = "../../../perf-sdk/src/record/owner.rs"]
 mod owner;

@@ -14,7 +14,7 @@ static THREAD_START: AtomicU64 = AtomicU64::new(0);
 /// the tables say where that is; or this is part of a library, or of a program that loads musl,
 /// where nobody says where it is.
 #[inline(never)]
-pub(in super::super) fn main_function() -> Option<u64> {
+pub(super) fn main_function() -> Option<u64> {
     #[cfg(all(target_env = "musl", target_feature = "crt-static", not(test)))]
     {
         // NOTE: a program that the C library starts has one. Its form does not matter: it is never
@@ -30,14 +30,14 @@ pub(in super::super) fn main_function() -> Option<u64> {
 
 /// 0: no frame's.
 #[cfg(not(target_env = "musl"))]
-pub(in super::super) fn thread_start() -> u64 {
+pub(super) fn thread_start() -> u64 {
     0
 }
 
 /// Where the C library calls the function of a thread that was made by `pthread_create`: the
 /// outermost frame of each such thread. 0: not known.
 #[cfg(target_env = "musl")]
-pub(in super::super) fn thread_start() -> u64 {
+pub(super) fn thread_start() -> u64 {
     THREAD_START.load(Relaxed)
 }
 

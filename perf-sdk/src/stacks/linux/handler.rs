@@ -11,12 +11,12 @@ use std::mem;
 use std::ptr;
 use std::time::Instant;
 
-use super::super::slot::{MAX_SLOTS, Slot, slot, slots};
-use super::alternate::least_bytes;
-use super::event;
+use super::alternate_stack::least_bytes;
 use super::handler_stacks;
+use super::perf_event;
 use super::registers::{interrupted, thread_pointer};
 use super::signal::SIGNAL;
+use super::slot::{MAX_SLOTS, Slot, slot, slots};
 
 /// In the upper half of the value that comes with our timers' signals.
 const MARK: u64 = 0x7065_7266;
@@ -25,7 +25,7 @@ const NUMBER_BITS: u32 = 12;
 const _: () = assert!(MAX_SLOTS <= 1 << NUMBER_BITS);
 
 /// What comes with a signal of this slot's timer.
-pub(in super::super) fn value(slot: &Slot) -> usize {
+pub(super) fn value(slot: &Slot) -> usize {
     value_of(slot, slot.tenancy())
 }
 
@@ -62,7 +62,7 @@ const _: () =
 
 /// Whose the signal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Installed {
+pub(super) enum Installed {
     Ours,
     /// The program has a handler of its own, which is left alone.
     Taken,
@@ -70,7 +70,7 @@ pub(in super::super) enum Installed {
 }
 
 /// Makes the signal ours, unless the program handles it. Never undone: without a sampler no signal comes.
-pub(in super::super) fn install() -> Installed {
+pub(super) fn install() -> Installed {
     let Some(before) = action() else { return Installed::Refused };
     if is_our_handler(&before) {
         return Installed::Ours;
@@ -95,7 +95,7 @@ pub(in super::super) fn install() -> Installed {
 }
 
 /// What a signal costs that nobody wants: to the handler and back.
-pub(in super::super) fn delivery_ns() -> u64 {
+pub(super) fn delivery_ns() -> u64 {
     const ROUNDS: u32 = 16;
     // SAFETY: no arguments, cannot fail.
     let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
@@ -109,7 +109,7 @@ pub(in super::super) fn delivery_ns() -> u64 {
 }
 
 /// Has a thread sampled where it is now, on the CPU or not. `false`: it has ended.
-pub(in super::super) fn ask(thread: u32, slot: &Slot) -> bool {
+pub(super) fn ask(thread: u32, slot: &Slot) -> bool {
     // SAFETY: all fields are numbers or pointers that may be null; as long as the kernel's.
     let mut info: libc::siginfo_t = unsafe { mem::zeroed() };
     let fields = (&raw mut info).cast::<Info>();
@@ -128,7 +128,7 @@ pub(in super::super) fn ask(thread: u32, slot: &Slot) -> bool {
 }
 
 /// Whether the signal's handler is still ours.
-pub(in super::super) fn is_ours() -> bool {
+pub(super) fn is_ours() -> bool {
     action().is_some_and(|action| is_our_handler(&action))
 }
 
@@ -180,7 +180,7 @@ unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
             || {
                 set_alternate(slot, context);
                 // SAFETY: the slot's page is that of an event that lives, and this is its thread.
-                let weight_ns = slot.counted_since(|page| unsafe { event::counted(page) });
+                let weight_ns = slot.counted_since(|page| unsafe { perf_event::counted(page) });
                 if let Some(weight_ns) = weight_ns.filter(|ns| *ns > 0) {
                     slot.sample(&interrupted(context), Some(weight_ns));
                 }

@@ -14,7 +14,7 @@ use crate::footprint::{self, Part};
 use crate::pages;
 
 /// What a walk takes of a stack at most, in a build without optimisation: twice of what a test of `unwind` sees.
-pub(in super::super) const WALK_BYTES: usize = 96 << 10;
+pub(super) const WALK_BYTES: usize = 96 << 10;
 /// Of one of them. What is not used is not resident.
 const BYTES: usize = 2 * WALK_BYTES;
 /// Below each, so that an overflow is not silent.
@@ -37,7 +37,7 @@ static PLACES: [Place; MOST] =
 static TURNED_AWAY: AtomicU64 = AtomicU64::new(0);
 
 /// Makes them, once, before the first signal comes. `false`: there is no memory for any.
-pub(in super::super) fn prepare() -> bool {
+pub(super) fn prepare() -> bool {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
     for place in &PLACES[..(2 * processors).clamp(4, MOST)] {
         if place.top.load(Acquire).is_null()
@@ -123,12 +123,12 @@ unsafe fn on(top: *mut u8, work: unsafe extern "C" fn(usize, usize), first: usiz
 }
 
 /// Signals that were lost since there was no stack left, since the program began.
-pub(in super::super) fn turned_away() -> u64 {
+pub(super) fn turned_away() -> u64 {
     TURNED_AWAY.load(Relaxed)
 }
 
 /// In a forked child: whoever was on one is not in this process.
-pub(in super::super) fn after_fork() {
+pub(super) fn after_fork() {
     for place in &PLACES {
         place.busy.store(false, Release);
     }

@@ -1,15 +1,15 @@
 //! Which parts of the address space are mapped.
 
-use super::own_process;
+use super::own_files;
 
 /// A reading of `/proc/self/maps`.
 #[derive(Debug)]
-pub(in super::super) struct Map(Vec<[u64; 2]>);
+pub(super) struct Map(Vec<[u64; 2]>);
 
 impl Map {
     /// What can be read and written.
-    pub(in super::super) fn read() -> Option<Self> {
-        Some(Self::parse(&own_process::maps().ok()?))
+    pub(super) fn read() -> Option<Self> {
+        Some(Self::parse(&own_files::maps().ok()?))
     }
 
     fn parse(text: &str) -> Self {
@@ -26,14 +26,14 @@ impl Map {
     }
 
     /// The mapping that holds this address.
-    pub(in super::super) fn holding(&self, address: u64) -> Option<[u64; 2]> {
+    pub(super) fn holding(&self, address: u64) -> Option<[u64; 2]> {
         self.0.iter().copied().find(|[start, end]| (*start..*end).contains(&address))
     }
 }
 
 /// The file that is mapped at `address`.
 pub(super) fn mapped_file(address: u64) -> Option<String> {
-    file_at(&own_process::maps().ok()?, address)
+    file_at(&own_files::maps().ok()?, address)
 }
 
 /// Lines such as `1000-3000 r-xp 00000000 08:01 1234    /a path`.

@@ -37,7 +37,7 @@ enum Form {
 /// Finds out where threads' bounds are. Without that, [`own_stack`] knows none.
 ///
 /// **Cost.** Two threads that end at once, some 100 µs, the first time.
-pub(in super::super) fn learn() {
+pub(super) fn learn() {
     if PLACE.load(Relaxed) != UNKNOWN {
         return;
     }
@@ -60,7 +60,7 @@ pub(in super::super) fn learn() {
 /// the thread. `None`: not known, as for the process's first thread.
 ///
 /// Neither allocates, nor locks, nor calls the system.
-pub(in super::super) fn own_stack() -> Option<Range<u64>> {
+pub(super) fn own_stack() -> Option<Range<u64>> {
     let place = PLACE.load(Relaxed);
     if place == UNKNOWN {
         return None;

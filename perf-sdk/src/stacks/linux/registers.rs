@@ -3,19 +3,19 @@
 
 /// Where a thread is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in super::super) struct Registers {
-    pub(in super::super) pc: u64,
-    pub(in super::super) sp: u64,
-    pub(in super::super) fp: u64,
+pub(super) struct Registers {
+    pub(super) pc: u64,
+    pub(super) sp: u64,
+    pub(super) fp: u64,
     /// The link register, where there is one.
     #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "there is none"))]
-    pub(in super::super) lr: u64,
+    pub(super) lr: u64,
 }
 
 /// Where the caller is, if this is inlined into it; and the thread's pointer.
 #[inline(always)]
 #[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl", test)))]
-pub(in super::super) fn here() -> (Registers, u64) {
+pub(super) fn here() -> (Registers, u64) {
     let (pc, sp, fp): (u64, u64, u64);
     // SAFETY: reads registers.
     unsafe {
@@ -33,7 +33,7 @@ pub(in super::super) fn here() -> (Registers, u64) {
 /// Where the caller is, if this is inlined into it; and the thread's pointer.
 #[inline(always)]
 #[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl", test)))]
-pub(in super::super) fn here() -> (Registers, u64) {
+pub(super) fn here() -> (Registers, u64) {
     let (pc, sp, fp, lr): (u64, u64, u64, u64);
     // SAFETY: reads registers.
     unsafe {

@@ -3,17 +3,17 @@
 
 use std::sync::mpsc;
 
-use super::super::walkers::with_unwinder;
 use super::first_frames::{set_thread_start, thread_start};
 use super::handler_stacks::WALK_BYTES;
 use super::own_stack::own_stack;
 use super::registers::here;
+use super::walkers::with_unwinder;
 use crate::os_thread::{self, OsThread};
 
 /// Finds out where threads start, once an unwinder is in force.
 ///
 /// **Cost.** A thread that ends at once, some 50 µs, the first time.
-pub(in super::super) fn learn_thread_start() {
+pub(super) fn learn_thread_start() {
     if thread_start() != 0 {
         return;
     }

@@ -4,8 +4,8 @@
 use std::mem;
 use std::ptr;
 
+use super::kernel_threads::thread_clock;
 use super::signal::SIGNAL;
-use super::threads::thread_clock;
 use crate::sandbox;
 
 /// Signals a thread each time that it was on the CPU for a period. It ends when this drops.
@@ -13,7 +13,7 @@ use crate::sandbox;
 /// **Blind spot.** The kernel looks at such timers at its own ticks, 100 to 1,000 times a second: a signal comes late by a part of a tick, and one
 /// may stand for several periods, which it says.
 #[derive(Debug)]
-pub(in super::super) struct Timer(libc::timer_t);
+pub(super) struct Timer(libc::timer_t);
 
 // SAFETY: a number by which the kernel knows the timer.
 unsafe impl Send for Timer {}
@@ -23,7 +23,7 @@ impl Timer {
     ///
     /// # Errors
     /// The kernel's: `EAGAIN` when the user has as many pending signals and timers as the limit allows, `EINVAL` when the thread has ended.
-    pub(in super::super) fn start(thread: u32, value: usize, first_ns: u64, period_ns: u64) -> Result<Self, i32> {
+    pub(super) fn start(thread: u32, value: usize, first_ns: u64, period_ns: u64) -> Result<Self, i32> {
         // SAFETY: all fields are numbers or pointers.
         let mut event: libc::sigevent = unsafe { mem::zeroed() };
         event.sigev_notify = libc::SIGEV_THREAD_ID;
@@ -42,7 +42,7 @@ impl Timer {
     }
 
     /// From now on with this period.
-    pub(in super::super) fn set(&self, first_ns: u64, period_ns: u64) -> Result<(), i32> {
+    pub(super) fn set(&self, first_ns: u64, period_ns: u64) -> Result<(), i32> {
         let time = |ns: u64| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
@@ -68,4 +68,22 @@ impl Drop for Timer {
 
 fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL)
+}
+
+/// How long a tick of the kernel is: the resolution of its coarse clock.
+pub(super) fn tick_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid place for the result.
+    let known = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) } == 0;
+    if known { (time.tv_nsec as u64).max(1) } else { 4_000_000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_is_a_millisecond_or_ten() {
+        assert!((1_000_000..=10_000_000).contains(&tick_ns()), "{}", tick_ns());
+    }
 }

@@ -45,14 +45,14 @@ pub(super) fn least_bytes() -> usize {
 
 /// An alternate signal stack.
 #[derive(Debug)]
-pub(in super::super) struct Alternate {
+pub(super) struct Alternate {
     pages: Pages,
     bytes: usize,
 }
 
 impl Alternate {
     /// `None`: there is no memory for it, or no more may be held.
-    pub(in super::super) fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let bytes = (2 * frame_bytes() + HANDLER_BYTES).next_multiple_of(4096);
         if !footprint::take(Part::Stacks, TOUCHED_BYTES) {
             return None;
@@ -65,13 +65,13 @@ impl Alternate {
     }
 
     /// Its lowest address, above the guard, and its size.
-    pub(in super::super) fn place(&self) -> [u64; 2] {
+    pub(super) fn place(&self) -> [u64; 2] {
         [(self.pages.start().as_ptr().addr() + GUARD_BYTES) as u64, self.bytes as u64]
     }
 
     /// In a forked child: whether the thread that forked may have it. Only that one can tell, and it is
     /// the child's first; the parent's others are not there.
-    pub(in super::super) fn may_be_of_forker(&self) -> bool {
+    pub(super) fn may_be_of_forker(&self) -> bool {
         clock::thread_id() != std::process::id() || self.is_of_this_thread()
     }
 

@@ -12,10 +12,11 @@ use framehop::{
     Unwinder as _, UnwinderNative,
 };
 
-use super::described::{Described, Remembered};
-use super::image::Image;
-use super::linux::{self, Registers};
-use super::unwind_tables::Bytes;
+use super::super::image::Image;
+use super::super::unwind_tables::Bytes;
+use super::described_code::{Described, Remembered};
+use super::first_frames;
+use super::registers::Registers;
 
 /// What unwinding remembers from one stack of a thread to the next: some 36 KiB.
 #[derive(Default)]
@@ -89,7 +90,7 @@ impl Unwinder {
                 by_debug_frame.add_module(module(ExplicitModuleSectionInfo { text_svma, debug_frame, ..NO_SECTIONS }));
             }
         }
-        let main = linux::main_function().and_then(|main| described.function_at(main)).unwrap_or_default();
+        let main = first_frames::main_function().and_then(|main| described.function_at(main)).unwrap_or_default();
         Self {
             #[cfg(target_arch = "aarch64")]
             mask: framehop::aarch64::PtrAuthMask::from_max_known_address(inner.max_known_code_address().max(1)),
@@ -119,7 +120,7 @@ impl Unwinder {
         let mut read = |address| read(address).ok_or(());
         let mut state = self.start(registers);
         let mut at = FrameAddress::from_instruction_pointer(registers.pc);
-        let (thread_start, mut was_main) = (linux::thread_start(), false);
+        let (thread_start, mut was_main) = (first_frames::thread_start(), false);
         loop {
             let address = at.address_for_lookup();
             if !frame(address) {
@@ -230,9 +231,9 @@ fn keep_within(state: &mut UnwindRegsNative, stack: &Range<u64>) {
     }
 }
 
-#[cfg(all(test, target_os = "linux", not(miri)))]
+#[cfg(test)]
 mod tests {
-    use super::super::linux::images;
+    use super::super::loaded_images::images;
     use super::*;
 
     /// What a walk takes of the stack that it runs on: seen by what it overwrites.
@@ -252,9 +253,9 @@ mod tests {
             let mut images = images();
             let unwinder = Unwinder::new(&mut images);
             let mut memory = Memory::default();
-            super::super::linux::learn();
-            let stack = super::super::linux::own_stack().unwrap();
-            let (registers, _) = super::super::linux::here();
+            super::super::own_stack::learn();
+            let stack = super::super::own_stack::own_stack().unwrap();
+            let (registers, _) = super::super::registers::here();
             assert!(stack.contains(&registers.sp));
             let read = |address: u64| {
                 let is_stack = address >= registers.sp && address < stack.end - 7 && address.is_multiple_of(8);
@@ -283,7 +284,7 @@ mod tests {
         });
         let (bytes, frames) = walked.unwrap().join().unwrap();
         println!("{bytes} bytes for {frames} frames");
-        assert!(frames > 4 && bytes < super::super::linux::WALK_BYTES / 2, "{bytes} bytes");
+        assert!(frames > 4 && bytes < super::super::handler_stacks::WALK_BYTES / 2, "{bytes} bytes");
     }
 
     /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it runs in a signal handler.

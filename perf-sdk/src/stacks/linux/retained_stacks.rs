@@ -3,7 +3,8 @@
 //! Only a thread itself can give its alternate stack up. So one that a thread has stays until the thread has ended, however
 //! often sampling ends and begins meanwhile; and if it is sampled again, it goes on with the one that it has.
 
-use super::linux::{self, Alternate};
+use super::alternate_stack::Alternate;
+use super::kernel_threads;
 
 use crate::fork::Lock;
 
@@ -35,7 +36,7 @@ pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
 
 /// Those of threads that have ended are nobody's. `alive` may leave out some.
 pub(super) fn sweep(alive: &[u32]) {
-    with(|lent| lent.retain(|lent| alive.contains(&lent.thread) || !linux::has_ended(lent.thread)));
+    with(|lent| lent.retain(|lent| alive.contains(&lent.thread) || !kernel_threads::has_ended(lent.thread)));
 }
 
 /// In a forked child: only the calling thread is there.
@@ -68,7 +69,7 @@ mod tests {
         let ended = take.recv().unwrap();
         [own, ended].into_iter().for_each(|thread| lend(thread, Alternate::new().unwrap()));
         other.join().unwrap();
-        while !linux::has_ended(ended) {
+        while !kernel_threads::has_ended(ended) {
             std::thread::yield_now();
         }
         for _ in 0..3 {

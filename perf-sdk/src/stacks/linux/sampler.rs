@@ -4,25 +4,36 @@ use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::engine::{Engine, Rules};
-use super::host::{Host, Unavailable};
-use super::image::Image;
-use super::lent;
-use super::linux::{self, Installed, Map};
-use super::quiet::Quiet;
-use super::rates::LEAST_LOOK;
-use super::ring::Sample;
-use super::seen::Seen;
-use super::signalled::{Signals, is_short_of_timers, is_usable};
+use super::super::engine::{Engine, Rules};
+use super::super::image::Image;
+use super::super::rates::LEAST_LOOK;
+use super::super::recorder_hooks::{Host, Unavailable};
+use super::super::sample::Sample;
+use super::super::seen::Seen;
+use super::super::table::{Resolve, Table};
+use super::super::totals::{Picture, Totals, WallPicture};
+use super::super::wish::Wish;
+use super::cpu_timer;
+use super::handler::{self, Installed};
+use super::handler_stacks;
+use super::idleness::Quiet;
+use super::kernel_threads;
+use super::loaded_images;
+#[cfg(feature = "heap")]
+use super::main_stack;
+use super::memory_map::Map;
+use super::missing_samples::Unseen;
+use super::own_files;
+use super::own_stack;
+use super::retained_stacks;
+use super::signalled_thread::{Signals, is_short_of_timers, is_usable};
+use super::signalled_threads::Threads;
 use super::slot::{self, Slot};
-use super::table::{Resolve, Table};
-use super::threads::Threads;
-use super::totals::{Picture, Totals, WallPicture};
-use super::unseen::Unseen;
+#[cfg(target_env = "musl")]
+use super::thread_start_probe;
 use super::unwind::Unwinder;
 use super::walkers;
-use super::wall::Wall;
-use super::wish::Wish;
+use super::wall_time::Wall;
 use crate::clock;
 use crate::headroom;
 #[cfg(feature = "heap")]
@@ -40,7 +51,7 @@ const LOOK_SHARE: u32 = 200;
 const MAP_SHARE: u32 = 50;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
 
-pub(super) struct Sampler {
+pub(in super::super) struct Sampler {
     host: Host,
     /// Those that work here.
     engines: Vec<Engine>,
@@ -84,12 +95,12 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// On the thread that will look.
-    pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
-        if !linux::prepare_handler_stacks() {
+    pub(in super::super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
+        if !handler_stacks::prepare() {
             return Err(Unavailable::Memory);
         }
         walkers::prepare();
-        match linux::install() {
+        match handler::install() {
             Installed::Ours => {}
             Installed::Taken => return Err(Unavailable::Taken),
             Installed::Refused => return Err(Unavailable::Refused),
@@ -102,7 +113,7 @@ impl Sampler {
             engines.push(Engine::Timer);
         }
         let engine = *engines.first().ok_or(Unavailable::Refused)?;
-        linux::hold_own_files();
+        own_files::hold();
         let mut sampler = Self {
             host,
             engines,
@@ -123,23 +134,23 @@ impl Sampler {
             images: Vec::new(),
             changes: 0,
             began: clock::wall().ticks(),
-            delivery_ns: linux::delivery_ns(),
+            delivery_ns: handler::delivery_ns(),
             told_ns: 0,
             before: counts(),
             began_process_ns: clock::process_cpu_ns().unwrap_or(0),
             sums: Totals::default(),
-            tick_ns: linux::tick_ns(),
+            tick_ns: cpu_timer::tick_ns(),
             sample: Sample::default(),
         };
-        linux::learn();
+        own_stack::learn();
         sampler.set_period();
         sampler.load_images();
         #[cfg(target_env = "musl")]
-        linux::learn_thread_start();
+        thread_start_probe::learn_thread_start();
         #[cfg(feature = "heap")]
         {
             // Before any hook asks.
-            linux::least_of_main(0);
+            main_stack::least_of_main(0);
             crate::scope::set_walk(Slot::walk_here);
         }
         sampler.sweep();
@@ -147,13 +158,13 @@ impl Sampler {
     }
 
     /// Before the first one of this process, which may be a forked child.
-    pub(super) fn forget_parent() {
+    pub(in super::super) fn forget_parent() {
         slot::give_all_back();
     }
 
     /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes, and
     /// counts no more; its timers and events are not this process's to end.
-    pub(super) fn leave(mut self) {
+    pub(in super::super) fn leave(mut self) {
         self.table = Table::default();
         self.wall = None;
         self.images = Vec::new();
@@ -162,7 +173,7 @@ impl Sampler {
     }
 
     /// Looks after everything that is due, or after everything if it was called; how long until the next time.
-    pub(super) fn turn(&mut self, was_called: bool) -> Duration {
+    pub(in super::super) fn turn(&mut self, was_called: bool) -> Duration {
         if !was_called && let Some(pause) = self.quiet_pause() {
             self.next_look = Instant::now() + pause;
             return pause;
@@ -190,8 +201,8 @@ impl Sampler {
     /// is awaited, nothing was loaded, and hardly anything ran.
     fn quiet_pause(&self) -> Option<Duration> {
         let (quiet, pause) = self.quiet.as_ref()?;
-        let may_have_changed = !self.is_sandboxed && (sandbox::is_tighter() || !self.is_taken && !linux::is_ours());
-        let is_same = self.wall.is_none() && linux::changes() == self.changes && !may_have_changed;
+        let may_have_changed = !self.is_sandboxed && (sandbox::is_tighter() || !self.is_taken && !handler::is_ours());
+        let is_same = self.wall.is_none() && loaded_images::changes() == self.changes && !may_have_changed;
         (is_same && quiet.lasts(&(self.host.own)(), self.period_ns)).then_some(*pause)
     }
 
@@ -201,7 +212,7 @@ impl Sampler {
         if !self.is_sandboxed && sandbox::is_tighter() {
             self.keep_to_sandbox();
         }
-        if !self.is_sandboxed && !self.is_taken && !linux::is_ours() {
+        if !self.is_sandboxed && !self.is_taken && !handler::is_ours() {
             // Whoever took the signal would be called by our timers.
             self.is_taken = true;
             self.wall = None;
@@ -210,7 +221,7 @@ impl Sampler {
         }
         self.collect();
         if !self.is_sandboxed {
-            if linux::changes() != self.changes {
+            if loaded_images::changes() != self.changes {
                 self.load_images();
             }
             self.sweep();
@@ -240,17 +251,17 @@ impl Sampler {
     }
 
     #[cfg(feature = "push")]
-    pub(super) fn always_hz(&self) -> u32 {
+    pub(in super::super) fn always_hz(&self) -> u32 {
         self.hz
     }
 
     /// More samples than always, until [`want_no_more`](Self::want_no_more).
-    pub(super) fn want(&mut self, hz: u32) {
+    pub(in super::super) fn want(&mut self, hz: u32) {
         self.wanted.push(hz);
         self.set_period();
     }
 
-    pub(super) fn want_no_more(&mut self, hz: u32) {
+    pub(in super::super) fn want_no_more(&mut self, hz: u32) {
         if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
             self.wanted.swap_remove(at);
         }
@@ -258,7 +269,7 @@ impl Sampler {
     }
 
     /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the program's by now.
-    pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
+    pub(in super::super) fn want_wall(&mut self, wish: Wish) -> bool {
         if self.is_taken || self.is_sandboxed || !may_signal() {
             return false;
         }
@@ -270,14 +281,14 @@ impl Sampler {
         true
     }
 
-    pub(super) fn want_no_wall(&mut self, wish: &Wish) {
+    pub(in super::super) fn want_no_wall(&mut self, wish: &Wish) {
         if self.wall.as_mut().is_some_and(|wall| !wall.want_no_more(wish)) {
             self.wall = None;
         }
     }
 
     /// Asks threads where they are now.
-    pub(super) fn tick_wall(&mut self) {
+    pub(in super::super) fn tick_wall(&mut self) {
         self.collect();
         if let Some(wall) = self.wall.as_mut().filter(|_| may_signal()) {
             wall.tick(self.threads.known(&self.table));
@@ -285,7 +296,7 @@ impl Sampler {
     }
 
     /// Wall time up to the last tick; `None`: nobody wants it.
-    pub(super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
+    pub(in super::super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
         self.collect();
         let wall = self.wall.as_ref()?;
         Some(WallPicture {
@@ -296,11 +307,11 @@ impl Sampler {
         })
     }
 
-    pub(super) fn serial(&self) -> u64 {
+    pub(in super::super) fn serial(&self) -> u64 {
         self.began
     }
 
-    pub(super) fn picture(&mut self) -> Picture {
+    pub(in super::super) fn picture(&mut self) -> Picture {
         self.collect();
         let period_hz = 1_000_000_000_u64.checked_div(self.period_ns).unwrap_or(0);
         Picture {
@@ -313,7 +324,7 @@ impl Sampler {
         }
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(in super::super) fn totals(&self) -> Totals {
         let mut totals = Totals {
             at: clock::wall().ticks().saturating_sub(self.began),
             process_ns: clock::process_cpu_ns().unwrap_or(0).saturating_sub(self.began_process_ns),
@@ -333,33 +344,33 @@ impl Sampler {
     }
 
     #[cfg(feature = "heap")]
-    pub(super) fn images(&self) -> Vec<Image> {
+    pub(in super::super) fn images(&self) -> Vec<Image> {
         self.images.clone()
     }
 
-    pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
+    pub(in super::super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
         self.table.by_scope()
     }
 
-    pub(super) fn engine(&self) -> Engine {
+    pub(in super::super) fn engine(&self) -> Engine {
         self.engine
     }
 
     /// Images for whose tables there is no room.
-    pub(super) fn without_room(&self) -> usize {
+    pub(in super::super) fn without_room(&self) -> usize {
         self.images.iter().filter(|image| image.has_no_room).count()
     }
 
-    pub(super) fn is_taken(&self) -> bool {
+    pub(in super::super) fn is_taken(&self) -> bool {
         self.is_taken
     }
 
-    pub(super) fn is_sandboxed(&self) -> bool {
+    pub(in super::super) fn is_sandboxed(&self) -> bool {
         self.is_sandboxed
     }
 
     /// That samples fail to come, and why, as far as that is known.
-    pub(super) fn remark(&self) -> Option<String> {
+    pub(in super::super) fn remark(&self) -> Option<String> {
         let unseen = self.unseen.remark(&(self.host.own)(), self.period_ns);
         let why = self
             .unlisted
@@ -420,7 +431,7 @@ impl Sampler {
 
     /// Begins with threads that are new, ends with those that ended.
     fn sweep(&mut self) {
-        let mut alive = match linux::threads() {
+        let mut alive = match kernel_threads::threads() {
             Ok(alive) => alive,
             Err(error) => {
                 self.unlisted = Some(error);
@@ -443,7 +454,7 @@ impl Sampler {
         }
         let how = self.signals();
         self.threads.end(&ended);
-        lent::sweep(&alive);
+        retained_stacks::sweep(&alive);
         self.threads.retry(how);
         self.threads.begin(&alive, &mut self.table, how);
         if self.threads.wants_scopes() {
@@ -467,8 +478,8 @@ impl Sampler {
     }
 
     fn load_images(&mut self) {
-        self.changes = linux::changes();
-        let mut images = linux::images();
+        self.changes = loaded_images::changes();
+        let mut images = loaded_images::images();
         std::mem::swap(&mut images, &mut self.images);
         for gone in images {
             let stays = self.images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
@@ -490,15 +501,15 @@ impl Drop for Sampler {
     fn drop(&mut self) {
         self.threads.end_all();
         walkers::replace_unwinder(None);
-        linux::forget_images();
-        linux::let_go_of_own_files();
+        loaded_images::forget_images();
+        own_files::let_go();
     }
 }
 
 /// Whether threads may be asked where they are: whoever took the signal would be called by it, and a filter that is new may
 /// not expect it.
 fn may_signal() -> bool {
-    !sandbox::is_tighter() && linux::is_ours()
+    !sandbox::is_tighter() && handler::is_ours()
 }
 
 /// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.
@@ -510,6 +521,6 @@ fn counts() -> [u64; 3] {
             *sum += count.load(Relaxed);
         }
     }
-    sums[0] += linux::turned_away();
+    sums[0] += handler_stacks::turned_away();
     sums
 }

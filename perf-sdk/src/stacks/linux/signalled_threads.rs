@@ -3,13 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::linux;
-use super::rates::LEAST_LOOK;
-use super::ring::{LARGE_WORDS, USUAL_WORDS};
-use super::signalled::{Signalled, Signals};
+use super::super::rates::LEAST_LOOK;
+use super::super::ring::{LARGE_WORDS, USUAL_WORDS};
+use super::super::table::Table;
+use super::kernel_threads;
+use super::signalled_thread::{Signalled, Signals};
 use super::slot::Slot;
-use super::table::Table;
-use super::wall::Thread;
+use super::wall_time::Thread;
 use crate::clock;
 use crate::scope::Scopes;
 
@@ -97,7 +97,7 @@ impl Threads {
     pub(super) fn ended(&mut self, alive: &[u32]) -> Vec<u32> {
         let alive: HashSet<u32> = alive.iter().copied().collect();
         let absent = self.signalled.keys().copied().filter(|thread| !alive.contains(thread));
-        let ended = absent.filter(|thread| linux::has_ended(*thread)).collect();
+        let ended = absent.filter(|thread| kernel_threads::has_ended(*thread)).collect();
         self.refused.retain(|thread| alive.contains(thread));
         self.newcomers.retain(|thread, _| alive.contains(thread));
         ended
@@ -163,7 +163,7 @@ impl Threads {
     fn begin_with(&mut self, thread: u32, table: &mut Table, how: Signals) -> bool {
         let Some(mut new) = Signalled::new(thread) else { return false };
         self.newcomers.remove(&thread);
-        new.name = table.thread(&linux::thread_name(thread));
+        new.name = table.thread(&kernel_threads::thread_name(thread));
         new.look();
         self.signalled.insert(thread, new);
         self.signal(thread, how);
@@ -174,7 +174,7 @@ impl Threads {
     /// One that has not run for long has nothing to say either.
     fn has_settled(&mut self, thread: u32) -> bool {
         let seen = self.newcomers.entry(thread).or_insert_with(Instant::now);
-        seen.elapsed() >= SETTLED || linux::thread_cpu_ns(thread).is_some_and(|ns| ns >= SETTLED_CPU_NS)
+        seen.elapsed() >= SETTLED || kernel_threads::thread_cpu_ns(thread).is_some_and(|ns| ns >= SETTLED_CPU_NS)
     }
 
     /// Some have no [scopes](Self::set_scopes) yet.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::linux;
+use super::kernel_threads;
 use crate::clock;
 
 /// CPU time of the program that is worth no look: a thread that takes it and is not known yet misses no more.
@@ -34,7 +34,7 @@ impl Quiet {
 /// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to be the program's.
 pub(super) fn program_ns(own: &[u32]) -> Option<u64> {
     let own_ns: u64 =
-        own.iter().filter(|thread| **thread != 0).filter_map(|thread| linux::thread_cpu_ns(*thread)).sum();
+        own.iter().filter(|thread| **thread != 0).filter_map(|thread| kernel_threads::thread_cpu_ns(*thread)).sum();
     Some(clock::process_cpu_ns()?.saturating_sub(own_ns))
 }
 
@@ -73,8 +73,8 @@ mod tests {
         // Other tests run meanwhile, but not as often as that for as long.
         let is_apart = || {
             let [before, own_before] = [program_ns(&[]).unwrap(), program_ns(own).unwrap()];
-            let start_ns = linux::thread_cpu_ns(own[0]).unwrap();
-            while linux::thread_cpu_ns(own[0]).unwrap() < start_ns + 20_000_000 {
+            let start_ns = kernel_threads::thread_cpu_ns(own[0]).unwrap();
+            while kernel_threads::thread_cpu_ns(own[0]).unwrap() < start_ns + 20_000_000 {
                 std::hint::spin_loop();
             }
             let [after, own_after] = [program_ns(&[]).unwrap(), program_ns(own).unwrap()];

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::quiet::program_ns;
+use super::idleness::program_ns;
 
 /// CPU time of the program after which the lack of samples is said, and as many periods.
 const LEAST_NS: u64 = 10_000_000_000;

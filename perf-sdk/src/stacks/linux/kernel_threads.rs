@@ -1,4 +1,4 @@
-//! The process's threads.
+//! The process's threads, as the kernel knows them.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,7 @@ use std::io;
 use super::signal::SIGNAL;
 
 /// The kernel's ids of all threads. One may be left out while others end.
-pub(in super::super) fn threads() -> io::Result<Vec<u32>> {
+pub(super) fn threads() -> io::Result<Vec<u32>> {
     let mut threads = Vec::new();
     for entry in fs::read_dir("/proc/self/task")? {
         threads.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
@@ -14,34 +14,8 @@ pub(in super::super) fn threads() -> io::Result<Vec<u32>> {
     Ok(threads)
 }
 
-/// An address in the stack of the process's first thread, if that is the kernel's own; else 0.
-#[allow(unsafe_code)]
-pub(in super::super) fn first_stack() -> u64 {
-    // SAFETY: asks for a number: where the kernel put random bytes for the program.
-    unsafe { libc::getauxval(libc::AT_RANDOM) }
-}
-
-/// How far down the stack of the process's first thread, which ends at `high`, may grow. Asked for once.
-#[cfg(feature = "heap")]
-#[allow(unsafe_code)]
-pub(in super::super) fn least_of_main(high: u64) -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    /// Where there is no limit, or a larger one.
-    const MOST: u64 = 8 << 20;
-    static LIMIT: AtomicU64 = AtomicU64::new(0);
-    let mut bytes = LIMIT.load(Relaxed);
-    if bytes == 0 {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: a valid place for the result.
-        let known = unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) } == 0;
-        bytes = if known { limit.rlim_cur.clamp(1, MOST) } else { 1 };
-        LIMIT.store(bytes, Relaxed);
-    }
-    high.saturating_sub(bytes)
-}
-
 /// Empty: it has ended.
-pub(in super::super) fn thread_name(thread: u32) -> String {
+pub(super) fn thread_name(thread: u32) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
@@ -50,7 +24,7 @@ pub(in super::super) fn thread_name(thread: u32) -> String {
 ///
 /// **Cost.** A system call, some 400 ns.
 #[allow(unsafe_code)]
-pub(in super::super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
+pub(super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: a valid place for the result.
     let known = unsafe { libc::clock_gettime(thread_clock(thread), &raw mut time) } == 0;
@@ -60,7 +34,7 @@ pub(in super::super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
 /// Whether a thread of this process has ended, so that nothing of it runs any more. The kernel says so, or nobody does.
 ///
 /// **Cost.** As of [`thread_cpu_ns`].
-pub(in super::super) fn has_ended(thread: u32) -> bool {
+pub(super) fn has_ended(thread: u32) -> bool {
     thread_cpu_ns(thread).is_none() && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
 }
 
@@ -68,7 +42,7 @@ pub(in super::super) fn has_ended(thread: u32) -> bool {
 ///
 /// **Cost.** Small files of the kernel's are read three times, some 40 µs. **Blind spot.** A thread that waits for signals
 /// in short turns may be met between two of them, and then gets one of ours.
-pub(in super::super) fn blocks_signal(thread: u32) -> bool {
+pub(super) fn blocks_signal(thread: u32) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
     // While a thread waits for signals, the kernel does not list those as blocked. So it is asked before and after. One that
     // was woken and waits for a processor to go on counts as running, which nothing here can tell apart.
@@ -90,15 +64,6 @@ pub(super) fn thread_clock(thread: u32) -> libc::clockid_t {
     /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's `include/linux/posix-timers_types.h`.
     const THREAD_RUNTIME: u32 = 4 | 2;
     (!thread << 3 | THREAD_RUNTIME) as libc::clockid_t
-}
-
-/// How long a tick of the kernel is: the resolution of its coarse clock.
-#[allow(unsafe_code)]
-pub(in super::super) fn tick_ns() -> u64 {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a valid place for the result.
-    let known = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) } == 0;
-    if known { (time.tv_nsec as u64).max(1) } else { 4_000_000 }
 }
 
 #[cfg(test)]
@@ -153,10 +118,5 @@ mod tests {
             blocks_signal(crate::clock::thread_id())
         });
         assert!(blocked.join().unwrap());
-    }
-
-    #[test]
-    fn a_tick_is_a_millisecond_or_ten() {
-        assert!((1_000_000..=10_000_000).contains(&tick_ns()), "{}", tick_ns());
     }
 }

@@ -44,12 +44,12 @@ impl Own {
 }
 
 /// From now on they are found whatever the program does with its root.
-pub(in super::super) fn hold() {
+pub(super) fn hold() {
     replace(Files { program: Own::open("/proc/self/exe"), maps: Own::open("/proc/self/maps") });
 }
 
 /// Nobody samples any more.
-pub(in super::super) fn let_go() {
+pub(super) fn let_go() {
     replace(Files::default());
 }
 

@@ -33,7 +33,7 @@ struct Owner {
 
 /// A thread's event. It ends when this drops.
 #[derive(Debug)]
-pub(in super::super) struct Event {
+pub(super) struct Event {
     pages: NonNull<u8>,
 }
 
@@ -55,7 +55,7 @@ impl Event {
     ///
     /// # Errors
     /// The kernel's: `EACCES` where `perf_event_paranoid` is above 1, `EPERM` under seccomp or without memory to lock, `EMFILE`.
-    pub(in super::super) fn open(thread: u32, period_ns: u64) -> io::Result<(Self, Started)> {
+    pub(super) fn open(thread: u32, period_ns: u64) -> io::Result<(Self, Started)> {
         let mut attributes = Attributes::software(PERF_COUNT_SW_TASK_CLOCK);
         attributes.sample_period = period_ns;
         attributes.sample_type = PERF_SAMPLE_READ;
@@ -82,7 +82,7 @@ impl Event {
     }
 
     /// For the slot.
-    pub(in super::super) fn page(&self) -> *mut u8 {
+    pub(super) fn page(&self) -> *mut u8 {
         self.pages.as_ptr()
     }
 }
@@ -95,11 +95,11 @@ impl Drop for Event {
 }
 
 /// An event with its descriptor still open.
-pub(in super::super) struct Started(Descriptor);
+pub(super) struct Started(Descriptor);
 
 impl Started {
     /// Signals from now on.
-    pub(in super::super) fn enable(self) -> io::Result<()> {
+    pub(super) fn enable(self) -> io::Result<()> {
         // SAFETY: the descriptor is open. What a request is differs between C libraries.
         check(unsafe { libc::ioctl(self.0.0, ENABLE as _, 0) }).map(drop)
     }

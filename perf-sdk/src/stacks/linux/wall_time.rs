@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::linux;
-use super::ring::Sample;
-use super::seen::{Key, Seen};
+use super::super::sample::Sample;
+use super::super::seen::{Key, Seen};
+use super::super::table::{Resolve, Table};
+use super::super::totals::WallTotals;
+use super::super::wish::Wish;
+use super::handler;
+use super::kernel_threads;
 use super::slot::Slot;
-use super::table::{Resolve, Table};
-use super::totals::WallTotals;
-use super::wish::Wish;
 use crate::clock;
 
 /// After a tick: by then whoever was asked has answered, and sleeps again if it slept.
@@ -140,7 +141,7 @@ impl Wall {
         (self.ticked, self.is_settled) = (Instant::now(), false);
         let mut before = std::mem::take(&mut self.threads);
         for thread in threads {
-            let Some(cpu_ns) = linux::thread_cpu_ns(thread.id) else { continue };
+            let Some(cpu_ns) = kernel_threads::thread_cpu_ns(thread.id) else { continue };
             let known = before.remove(&thread.id);
             let known = known.filter(|known| std::ptr::eq(known.slot, thread.slot) && known.number == thread.number);
             let mut watched = known.unwrap_or_else(|| {
@@ -166,7 +167,7 @@ impl Wall {
         self.is_settled = true;
         for (thread, watched) in &mut self.threads {
             if watched.name.is_some() && watched.asked.is_none() && watched.settled_cpu_ns.is_none() {
-                watched.settle(linux::thread_cpu_ns(*thread));
+                watched.settle(kernel_threads::thread_cpu_ns(*thread));
             }
         }
     }
@@ -237,8 +238,8 @@ impl Watched {
         }
         // One that waits for signals would take ours for one of them. Who answered last time does not.
         let is_known = self.answered.is_some() && self.asked.is_none();
-        self.deaf = (!is_known && linux::blocks_signal(thread)).then(Instant::now);
-        if self.deaf.is_none() && linux::ask(thread, self.slot) {
+        self.deaf = (!is_known && kernel_threads::blocks_signal(thread)).then(Instant::now);
+        if self.deaf.is_none() && handler::ask(thread, self.slot) {
             self.asked = Some(Asked { at: Instant::now(), cpu_ns, was_idle });
         }
     }

@@ -24,7 +24,7 @@ const PF_X: u32 = 1;
 const PF_R: u32 = 4;
 
 /// How often something was loaded or unloaded so far.
-pub(in super::super) fn changes() -> u64 {
+pub(super) fn changes() -> u64 {
     let mut changes = 0;
     each(|info| {
         changes = info.dlpi_adds.wrapping_add(info.dlpi_subs);
@@ -63,7 +63,7 @@ pub(in super::super) fn forget_images() {
 }
 
 /// Whether this very code is part of the program, rather than of a library that it loaded.
-pub(in super::super) fn is_in_program() -> bool {
+pub(super) fn is_in_program() -> bool {
     let here = (is_in_program as fn() -> bool as *const ()).addr() as u64;
     let mut is_in = false;
     each(|info| {
@@ -340,7 +340,10 @@ mod tests {
         if std::env::var_os(ALONE).is_none() {
             // The loader itself may touch the library when another test loads one.
             let alone = std::process::Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "stacks::linux::images::tests::a_library_whose_file_was_cut_off_has_no_tables"])
+                .args([
+                    "--exact",
+                    "stacks::linux::loaded_images::tests::a_library_whose_file_was_cut_off_has_no_tables",
+                ])
                 .env(ALONE, "")
                 .output()
                 .unwrap();

@@ -8,12 +8,19 @@ use std::sync::atomic::{
     Ordering::SeqCst,
 };
 
+use super::super::ring::{LARGE_WORDS, Ring, SMALL_WORDS, Words};
+use super::super::sample::Facts;
+use super::super::seen::Labels;
+use super::super::times;
+use super::alternate_stack::Alternate;
 use super::gate::Gate;
-use super::lent;
-use super::linux::{self, Alternate, Registers};
-use super::ring::{Facts, LARGE_WORDS, Ring, SMALL_WORDS, Words};
-use super::seen::Labels;
-use super::times;
+use super::handler_stacks;
+use super::main_stack;
+use super::own_stack;
+use super::registers::Registers;
+#[cfg(feature = "heap")]
+use super::registers::here;
+use super::retained_stacks;
 use super::unwind::End;
 use super::walkers;
 use crate::clock;
@@ -197,7 +204,7 @@ impl Slot {
     /// Sampler only: looks the stack of the process's first thread up by what `holding` says is the mapping of an address.
     /// The kernel keeps a few bytes of its own in it. It is one mapping that no other joins, since it grows by itself.
     pub(super) fn find_main_stack(&self, holding: impl Fn(u64) -> Option<[u64; 2]>) {
-        if let Some([low, high]) = holding(linux::first_stack()) {
+        if let Some([low, high]) = holding(main_stack::first_stack()) {
             self.set_stack(&(low..high));
         }
     }
@@ -214,7 +221,7 @@ impl Slot {
         if high != 0 {
             return Some(low..high);
         }
-        let own = linux::own_stack()?;
+        let own = own_stack::own_stack()?;
         self.set_stack(&own);
         Some(own)
     }
@@ -259,7 +266,7 @@ impl Slot {
     pub(super) fn walk_here(walker: *const (), frames: &mut [u64]) -> usize {
         // SAFETY: a thread's scopes have a walker that `set_scopes` took from a slot, which is never freed.
         let slot = unsafe { &*walker.cast::<Self>() };
-        let (registers, pointer) = linux::here();
+        let (registers, pointer) = here();
         // The slot may have passed to another thread. Its first signal tells whose it is.
         let is_ours = || {
             ptr::eq(slot.scopes.load(SeqCst), crate::scope::Slot::get().as_ptr())
@@ -273,8 +280,9 @@ impl Slot {
             // The walk goes on on the stack that it walks.
             let has_room = |stack: Range<u64>| {
                 // The first thread's stack grows below what is mapped of it now.
-                let low = if slot.is_main() { linux::least_of_main(stack.end).min(stack.start) } else { stack.start };
-                registers.sp > low + linux::WALK_BYTES as u64
+                let low =
+                    if slot.is_main() { main_stack::least_of_main(stack.end).min(stack.start) } else { stack.start };
+                registers.sp > low + handler_stacks::WALK_BYTES as u64
             };
             if !slot.stack().is_some_and(has_room) {
                 return 0;
@@ -344,12 +352,12 @@ impl Tenant {
     pub(super) fn new(thread: u32) -> Option<Self> {
         let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
         let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
-        let (alternate, is_set) = lent::alternate_of(thread)?;
+        let (alternate, is_set) = retained_stacks::alternate_of(thread)?;
         // SAFETY: both are kept until the slot was given back, and for good if that fails: see `drop`.
         let slot = unsafe { take_slot(thread, &words, &alternate) };
         let Some(slot) = slot else {
             if is_set {
-                lent::lend(thread, alternate);
+                retained_stacks::lend(thread, alternate);
             }
             return None;
         };
@@ -383,7 +391,7 @@ impl Drop for Tenant {
         if !give_slot_back(self.slot) {
             std::mem::forget((words, alternate));
         } else if self.slot.has_alternate() && !self.has_ended {
-            lent::lend(self.thread, alternate);
+            retained_stacks::lend(self.thread, alternate);
         }
     }
 }
@@ -438,13 +446,13 @@ fn give_slot_back(slot: &Slot) -> bool {
 /// In a forked child: no thread of the parent's is here.
 pub(super) fn give_all_back() {
     walkers::after_fork();
-    linux::free_handler_stacks();
+    handler_stacks::after_fork();
     for slot in slots() {
         // They may have been forked away in the midst of it.
         slot.gate.after_fork();
         give_slot_back(slot);
     }
-    lent::forget_parent();
+    retained_stacks::forget_parent();
 }
 
 /// The profiled scopes at a sample's scope, outermost first.

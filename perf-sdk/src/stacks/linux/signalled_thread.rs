@@ -4,10 +4,14 @@ use std::mem;
 use std::ptr;
 use std::time::Instant;
 
-use super::engine::Engine;
-use super::linux::{self, Event, Timer};
+use super::super::engine::Engine;
+use super::super::table::Table;
+use super::cpu_timer::Timer;
+use super::handler;
+use super::kernel_threads;
+use super::loaded_images;
+use super::perf_event::Event;
 use super::slot::{Slot, Tenant};
-use super::table::Table;
 use crate::clock;
 use crate::sandbox;
 
@@ -71,7 +75,7 @@ impl Signalled {
             self.looked_at_ns = None;
             return false;
         }
-        let now_ns = linux::thread_cpu_ns(self.slot().thread());
+        let now_ns = kernel_threads::thread_cpu_ns(self.slot().thread());
         now_ns.is_some() && now_ns != self.looked_at_ns
     }
 
@@ -84,8 +88,8 @@ impl Signalled {
     /// Looks whether it blocks the signal, or waits for signals and would take ours for one of them.
     pub(super) fn look(&mut self) {
         let thread = self.slot().thread();
-        (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), linux::thread_cpu_ns(thread));
-        self.is_deaf = linux::blocks_signal(thread);
+        (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), kernel_threads::thread_cpu_ns(thread));
+        self.is_deaf = kernel_threads::blocks_signal(thread);
     }
 
     /// Its name is not known yet.
@@ -95,7 +99,7 @@ impl Signalled {
 
     /// The name that it has by now.
     pub(super) fn set_name(&mut self, table: &mut Table) {
-        self.name = table.thread(&linux::thread_name(self.slot().thread()));
+        self.name = table.thread(&kernel_threads::thread_name(self.slot().thread()));
         self.is_named = true;
     }
 
@@ -129,7 +133,7 @@ impl Signalled {
         if sandbox::is_tighter() {
             return false;
         }
-        self.source = Timer::start(thread, linux::value(slot), first_ns, period_ns).ok().map(Source::Timer);
+        self.source = Timer::start(thread, handler::value(slot), first_ns, period_ns).ok().map(Source::Timer);
         self.source.is_some()
     }
 
@@ -161,7 +165,9 @@ pub(super) fn is_usable(engine: Engine) -> bool {
     let thread = clock::thread_id();
     match engine {
         // Found by thread, which in a library that was loaded would take memory in the handler.
-        Engine::Perf => linux::is_in_program() && !sandbox::is_filtered() && Event::open(thread, LONG_NS).is_ok(),
+        Engine::Perf => {
+            loaded_images::is_in_program() && !sandbox::is_filtered() && Event::open(thread, LONG_NS).is_ok()
+        }
         Engine::Timer => Timer::start(thread, 0, LONG_NS, LONG_NS).is_ok(),
         Engine::Pprof => false,
     }

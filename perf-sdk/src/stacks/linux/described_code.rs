@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use gimli::{BaseAddresses, EhFrame, EhFrameHdr, LittleEndian, UnwindSection};
 
-use super::debug_frame::DebugFrame;
-use super::image::Image;
-use super::unwind_tables::Tables;
+use super::super::debug_frame::DebugFrame;
+use super::super::image::Image;
+use super::super::unwind_tables::Tables;
 
 /// What is loaded, by address.
 pub(super) struct Described {
@@ -131,9 +131,9 @@ impl Tables {
     }
 }
 
-#[cfg(all(test, target_os = "linux", not(miri)))]
+#[cfg(test)]
 mod tests {
-    use super::super::linux::images;
+    use super::super::loaded_images::images;
     use super::*;
 
     #[test]
