@@ -47,6 +47,7 @@ mod signal;
 mod signalled_thread;
 mod signalled_threads;
 mod slot;
+mod tenant;
 #[cfg(target_env = "musl")]
 mod thread_start_probe;
 mod unwind;

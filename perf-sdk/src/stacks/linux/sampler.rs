@@ -29,6 +29,7 @@ use super::retained_stacks;
 use super::signalled_thread::{Signals, is_short_of_timers, is_usable};
 use super::signalled_threads::Threads;
 use super::slot::{self, Slot};
+use super::tenant;
 #[cfg(target_env = "musl")]
 use super::thread_start_probe;
 use super::unwind::Unwinder;
@@ -159,7 +160,7 @@ impl Sampler {
 
     /// Before the first one of this process, which may be a forked child.
     pub(in super::super) fn forget_parent() {
-        slot::give_all_back();
+        tenant::forget_parent();
     }
 
     /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes, and

@@ -11,7 +11,8 @@ use super::handler;
 use super::kernel_threads;
 use super::loaded_images;
 use super::perf_event::Event;
-use super::slot::{Slot, Tenant};
+use super::slot::Slot;
+use super::tenant::Tenant;
 use crate::clock;
 use crate::sandbox;
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{
     Ordering::SeqCst,
 };
 
-use super::super::ring::{LARGE_WORDS, Ring, SMALL_WORDS, Words};
+use super::super::ring::{Ring, Words};
 use super::super::sample::Facts;
 use super::super::seen::Labels;
 use super::super::times;
@@ -20,14 +20,11 @@ use super::own_stack;
 use super::registers::Registers;
 #[cfg(feature = "heap")]
 use super::registers::here;
-use super::retained_stacks;
 use super::unwind::End;
 use super::walkers;
 use crate::clock;
 use crate::scope::{LabelSet, Scopes, Site, callers};
 
-/// While there are no more threads than that, each has a large ring.
-const FEW: usize = 64;
 /// Threads that can be sampled at a time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
 /// The stack of the process's first thread grows so far at most below what is known of it. Nothing else lies there, unless
@@ -338,69 +335,17 @@ pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
     (0..MAX_SLOTS as u32).map_while(slot)
 }
 
-/// A slot for a thread that is sampled, with what belongs to it. Sampler only.
-pub(super) struct Tenant {
-    pub(super) slot: &'static Slot,
-    thread: u32,
-    memory: Option<(Words, Alternate)>,
-    /// The thread has: nobody has its alternate stack any more.
-    pub(super) has_ended: bool,
-}
-
-impl Tenant {
-    /// For a thread that is about to be sampled. `None`: there are as many as can be, or no memory for one more.
-    pub(super) fn new(thread: u32) -> Option<Self> {
-        let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
-        let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
-        let (alternate, is_set) = retained_stacks::alternate_of(thread)?;
-        // SAFETY: both are kept until the slot was given back, and for good if that fails: see `drop`.
-        let slot = unsafe { take_slot(thread, &words, &alternate) };
-        let Some(slot) = slot else {
-            if is_set {
-                retained_stacks::lend(thread, alternate);
-            }
-            return None;
-        };
-        slot.has_alternate.store(is_set, Relaxed);
-        Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
-    }
-
-    /// In a forked child, once the slot was given back: nobody uses its memory any more, unless the thread
-    /// that forked has its alternate stack.
-    pub(super) fn leave(&mut self) {
-        // A handler may stay in it.
-        if self.slot.thread() != 0 {
-            return;
-        }
-        if let Some((_, alternate)) = self.memory.take()
-            && alternate.may_be_of_forker()
-        {
-            std::mem::forget(alternate);
-        }
-    }
-
-    /// Words of its ring.
-    pub(super) fn ring_words(&self) -> usize {
-        self.memory.as_ref().map_or(0, |(words, _)| words.count())
-    }
-}
-
-impl Drop for Tenant {
-    fn drop(&mut self) {
-        let Some((words, alternate)) = self.memory.take() else { return };
-        if !give_slot_back(self.slot) {
-            std::mem::forget((words, alternate));
-        } else if self.slot.has_alternate() && !self.has_ended {
-            retained_stacks::lend(self.thread, alternate);
-        }
-    }
-}
-
-/// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can be.
+/// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can be. `has_alternate`: the
+/// thread has that alternate stack already.
 ///
 /// # Safety
 /// `words` and `alternate` live until the slot was [given back](give_slot_back), and for good if that fails.
-unsafe fn take_slot(thread: u32, words: &Words, alternate: &Alternate) -> Option<&'static Slot> {
+pub(super) unsafe fn take_slot(
+    thread: u32,
+    words: &Words,
+    alternate: &Alternate,
+    has_alternate: bool,
+) -> Option<&'static Slot> {
     let slot = match slots().find(|slot| slot.thread() == 0) {
         Some(slot) => slot,
         None => {
@@ -417,7 +362,7 @@ unsafe fn take_slot(thread: u32, words: &Words, alternate: &Alternate) -> Option
     }
     // SAFETY: as the caller promises; no handler is inside a free slot.
     unsafe { slot.ring.attach(words) };
-    slot.has_alternate.store(false, Relaxed);
+    slot.has_alternate.store(has_alternate, Relaxed);
     slot.is_main.store(thread == std::process::id(), Relaxed);
     let [low, bytes] = alternate.place();
     slot.alternate[0].store(low, Relaxed);
@@ -428,7 +373,7 @@ unsafe fn take_slot(thread: u32, words: &Words, alternate: &Alternate) -> Option
 
 /// Sampler only: the thread has ended, or is signalled no more. `false`: a handler stays in it, which may use all that the
 /// slot was given; the slot is used no more.
-fn give_slot_back(slot: &Slot) -> bool {
+pub(super) fn give_slot_back(slot: &Slot) -> bool {
     slot.scopes.store(ptr::null_mut(), SeqCst);
     slot.pointer.store(NOBODY, SeqCst);
     slot.thread.store(BLOCKED, SeqCst);
@@ -452,7 +397,6 @@ pub(super) fn give_all_back() {
         slot.gate.after_fork();
         give_slot_back(slot);
     }
-    retained_stacks::forget_parent();
 }
 
 /// The profiled scopes at a sample's scope, outermost first.
