@@ -7,7 +7,7 @@ use super::engine::{Engine, Rules};
 use super::image::Image;
 use super::linux::Sampler;
 #[cfg(feature = "pprof")]
-use super::on_demand::OnDemand;
+use super::pprof_backend::PprofSampler;
 use super::recorder_hooks::{Host, Unavailable};
 use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
@@ -19,7 +19,7 @@ use crate::scope::Site;
 pub(super) enum Chosen {
     Own(Sampler),
     #[cfg(feature = "pprof")]
-    OnDemand(OnDemand),
+    Pprof(PprofSampler),
 }
 
 /// What `$work` makes of whoever it is.
@@ -28,7 +28,7 @@ macro_rules! whoever {
         match $chosen {
             Self::Own($sampler) => $work,
             #[cfg(feature = "pprof")]
-            Self::OnDemand($sampler) => $work,
+            Self::Pprof($sampler) => $work,
         }
     };
 }
@@ -38,12 +38,12 @@ impl Chosen {
     pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
         #[cfg(feature = "pprof")]
         if rules.engine == Some(Engine::Pprof) {
-            return OnDemand::new(rules).map(Self::OnDemand);
+            return PprofSampler::new(rules).map(Self::Pprof);
         }
         let own = Sampler::new(rules, host).map(Self::Own);
         #[cfg(feature = "pprof")]
         if rules.engine.is_none() && matches!(own, Err(Unavailable::Refused | Unavailable::Elsewhere)) {
-            return OnDemand::new(rules).map(Self::OnDemand);
+            return PprofSampler::new(rules).map(Self::Pprof);
         }
         own
     }
@@ -54,7 +54,7 @@ impl Chosen {
             Self::Own(sampler) => sampler.leave(),
             // What it would end is the parent's.
             #[cfg(feature = "pprof")]
-            Self::OnDemand(sampler) => std::mem::forget(sampler),
+            Self::Pprof(sampler) => std::mem::forget(sampler),
         }
     }
 
@@ -75,7 +75,7 @@ impl Chosen {
                 ),
             },
             #[cfg(feature = "pprof")]
-            Self::OnDemand(sampler) => sampler.state(),
+            Self::Pprof(sampler) => sampler.state(),
         }
     }
 
@@ -83,7 +83,7 @@ impl Chosen {
         match self {
             Self::Own(sampler) => sampler.turn(was_called),
             #[cfg(feature = "pprof")]
-            Self::OnDemand(sampler) => sampler.look(),
+            Self::Pprof(sampler) => sampler.look(),
         }
     }
 
@@ -95,7 +95,7 @@ impl Chosen {
                 true
             }
             #[cfg(feature = "pprof")]
-            Self::OnDemand(sampler) => sampler.want(hz),
+            Self::Pprof(sampler) => sampler.want(hz),
         }
     }
 
@@ -134,7 +134,7 @@ impl Chosen {
         match self {
             Self::Own(sampler) => Some(sampler),
             #[cfg(feature = "pprof")]
-            Self::OnDemand(_) => None,
+            Self::Pprof(_) => None,
         }
     }
 
@@ -160,7 +160,7 @@ impl Chosen {
             Self::Own(sampler) => sampler.by_scope(),
             // The crate knows of none.
             #[cfg(feature = "pprof")]
-            Self::OnDemand(_) => Vec::new(),
+            Self::Pprof(_) => Vec::new(),
         }
     }
 
@@ -168,7 +168,7 @@ impl Chosen {
         match self {
             Self::Own(sampler) => sampler.engine(),
             #[cfg(feature = "pprof")]
-            Self::OnDemand(_) => Engine::Pprof,
+            Self::Pprof(_) => Engine::Pprof,
         }
     }
 }

@@ -22,7 +22,7 @@
 //! | `symbols` | addresses to functions |
 //! | `elf`, `section`, `plain_file` | object files, read piece by piece |
 //! | `metered` | debug information, read within limits |
-//! | `on_demand`, `sigprof` | the pprof crate in the sampler's place, and the signal that it takes |
+//! | `pprof_backend/` | the pprof crate in the sampler's place |
 //! | `chosen` | who of the two samples |
 //! | `running` | the sampler of this process |
 //! | `sampling_thread` | the thread that samples |
@@ -54,9 +54,9 @@ pub(crate) mod fuzz;
 mod image;
 mod known;
 mod metered;
-#[cfg(feature = "pprof")]
-mod on_demand;
 mod plain_file;
+#[cfg(feature = "pprof")]
+mod pprof_backend;
 mod rates;
 mod readings;
 mod recorder_hooks;
@@ -66,8 +66,6 @@ mod sample;
 mod sampling_thread;
 mod section;
 mod seen;
-#[cfg(feature = "pprof")]
-mod sigprof;
 mod symbols;
 mod table;
 mod times;

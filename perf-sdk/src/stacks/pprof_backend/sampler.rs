@@ -5,23 +5,24 @@
 //! timer by whole ticks, so that on a machine that others use too there may be more than were due.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use pprof::{Frames, ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
+use pprof::Frames;
 
-use super::engine::{Engine, Rules};
-use super::image::{Image, holding};
-use super::known::{self, Line};
-use super::linux;
-use super::rates::USUAL_HZ;
-use super::recorder_hooks::Unavailable;
-use super::sample::{Facts, Sample};
-use super::seen::Seen;
+use super::super::engine::{Engine, Rules};
+use super::super::image::{Image, holding};
+use super::super::known::{self, Line};
+use super::super::linux;
+use super::super::rates::USUAL_HZ;
+use super::super::recorder_hooks::Unavailable;
+use super::super::sample::{Facts, Sample};
+use super::super::seen::Seen;
+use super::super::table::{Resolve, Table};
+use super::super::totals::{Picture, Totals};
+use super::active_profile::{ActiveProfile, HANDLED, interrupted, is_of_parent};
 use super::sigprof::{Action, Blocked};
-use super::table::{Resolve, Table};
-use super::totals::{Picture, Totals};
 use crate::clock;
+#[cfg(feature = "heap")]
 use crate::memory;
 use crate::sandbox;
 
@@ -33,26 +34,17 @@ const READ: Duration = Duration::from_secs(5);
 const MAX_STACKS: usize = 1 << 13;
 /// Between two looks whether the program took the signal over.
 const LOOK: Duration = Duration::from_millis(250);
-/// The handler's code is no longer.
-const HANDLER_BYTES: u64 = 1 << 16;
-/// Where a thread may hold a lock that unwinding takes, by the crate's own advice: samples within are left out.
-const LOCKED: [&str; 8] =
-    ["/libc.so", "/libc-2", "/libgcc_s", "/libpthread", "/ld-linux", "/ld-musl", "linux-vdso", "/usr/lib/system/"];
 
 /// The crate knows neither scopes nor labels.
 const NOWHERE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[] };
 
-const HANDLED: &str = "the program handles the signal SIGPROF itself";
 const SANDBOXED: &str = "the program put itself under a seccomp filter, which the pprof crate may not fit";
 
-/// Which process used the crate first. Its lock may be held, for good, in one that was forked from it.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
-
-pub(super) struct OnDemand {
+pub(in super::super) struct PprofSampler {
     /// Samples per second if nobody says otherwise.
     hz: u32,
     wanted: Vec<u32>,
-    run: Option<Run>,
+    run: Option<ActiveProfile>,
     /// Why the last profile could not begin.
     failed: Option<&'static str>,
     table: Table,
@@ -65,20 +57,9 @@ pub(super) struct OnDemand {
     counted_to_ns: Option<u64>,
 }
 
-/// The crate while it samples.
-struct Run {
-    guard: Option<ProfilerGuard<'static>>,
-    hz: u32,
-    /// Of the crate.
-    handler: Option<u64>,
-    /// As of the last reading.
-    report: Option<UnresolvedReport>,
-}
-
-impl OnDemand {
-    pub(super) fn new(rules: Rules) -> Result<Self, Unavailable> {
-        let used_by = PROCESS.load(Relaxed);
-        if used_by != 0 && used_by != std::process::id() {
+impl PprofSampler {
+    pub(in super::super) fn new(rules: Rules) -> Result<Self, Unavailable> {
+        if is_of_parent() {
             return Err(Unavailable::Forked);
         }
         if Action::now().is_none_or(|action| action.handler().is_some()) {
@@ -98,7 +79,7 @@ impl OnDemand {
         })
     }
 
-    pub(super) fn state(&self) -> String {
+    pub(in super::super) fn state(&self) -> String {
         let is_handled = || Action::now().is_none_or(|action| action.handler().is_some());
         if sandbox::is_tighter() {
             return SANDBOXED.to_owned();
@@ -111,7 +92,7 @@ impl OnDemand {
     }
 
     /// Ends a profile when the program has taken over the signal, which is its own then.
-    pub(super) fn look(&mut self) -> Duration {
+    pub(in super::super) fn look(&mut self) -> Duration {
         // A profile may be taken for hours, where profiles are pushed.
         if self.read_at.elapsed() > READ {
             self.read();
@@ -125,19 +106,19 @@ impl OnDemand {
     /// Begins to sample, or samples as often as this from now on. `false`: it cannot.
     ///
     /// **Cost.** The first time the crate reads the program's debug information: a third of a second and 250 MiB have been seen, which stay.
-    pub(super) fn want(&mut self, hz: u32) -> bool {
+    pub(in super::super) fn want(&mut self, hz: u32) -> bool {
         if sandbox::is_tighter() {
             return false;
         }
         if self.run.as_ref().is_none_or(|run| run.hz < hz) {
             let former = self.run.as_ref().map(|run| run.hz);
             self.end();
-            match Run::begin(hz) {
+            match ActiveProfile::begin(hz) {
                 Ok(run) => (self.run, self.failed) = (Some(run), None),
                 Err(failed) => {
                     self.failed = Some(failed);
                     // For whoever is content with fewer.
-                    self.run = former.and_then(|hz| Run::begin(hz).ok());
+                    self.run = former.and_then(|hz| ActiveProfile::begin(hz).ok());
                     return false;
                 }
             }
@@ -149,11 +130,11 @@ impl OnDemand {
 
     /// As the settings have it: it samples while somebody looks.
     #[cfg(feature = "push")]
-    pub(super) fn always_hz(&self) -> u32 {
+    pub(in super::super) fn always_hz(&self) -> u32 {
         self.hz
     }
 
-    pub(super) fn want_no_more(&mut self, hz: u32) {
+    pub(in super::super) fn want_no_more(&mut self, hz: u32) {
         if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
             self.wanted.swap_remove(at);
         }
@@ -164,18 +145,18 @@ impl OnDemand {
         };
         if !sandbox::is_tighter() && self.run.as_ref().is_some_and(|run| run.hz > most) {
             self.end();
-            match Run::begin(most) {
+            match ActiveProfile::begin(most) {
                 Ok(run) => self.run = Some(run),
                 Err(failed) => self.failed = Some(failed),
             }
         }
     }
 
-    pub(super) fn serial(&self) -> u64 {
+    pub(in super::super) fn serial(&self) -> u64 {
         self.began
     }
 
-    pub(super) fn picture(&mut self) -> Picture {
+    pub(in super::super) fn picture(&mut self) -> Picture {
         self.read();
         Picture {
             serial: self.serial(),
@@ -187,12 +168,12 @@ impl OnDemand {
         }
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(in super::super) fn totals(&self) -> Totals {
         Totals { at: clock::wall().ticks().saturating_sub(self.began), folded: self.table.folded, ..self.sums }
     }
 
     #[cfg(feature = "heap")]
-    pub(super) fn images(&self) -> Vec<Image> {
+    pub(in super::super) fn images(&self) -> Vec<Image> {
         self.images.clone()
     }
 
@@ -221,7 +202,7 @@ impl OnDemand {
     /// The crate forgets what it has found when it begins only: what has no room in its table goes to a file that grows.
     fn begin_again(&mut self) {
         let Some(hz) = self.run.take().map(|run| run.hz) else { return };
-        match Run::begin(hz) {
+        match ActiveProfile::begin(hz) {
             Ok(run) => self.run = Some(run),
             Err(failed) => self.failed = Some(failed),
         }
@@ -275,54 +256,6 @@ impl OnDemand {
     }
 }
 
-impl Run {
-    fn begin(hz: u32) -> Result<Self, &'static str> {
-        if Action::now().is_none_or(|action| action.handler().is_some()) {
-            return Err(HANDLED);
-        }
-        PROCESS.store(std::process::id(), Relaxed);
-        let builder = ProfilerGuardBuilder::default().frequency(i32::try_from(hz).unwrap_or(i32::MAX));
-        #[cfg(any(
-            target_arch = "x86_64",
-            target_arch = "aarch64",
-            target_arch = "riscv64",
-            target_arch = "loongarch64"
-        ))]
-        let builder = builder.blocklist(&LOCKED);
-        let guard = memory::uncounted(|| builder.build()).map_err(|_| "the pprof crate does not start")?;
-        let handler = Action::now().and_then(|action| action.handler());
-        Ok(Self { guard: Some(guard), hz, handler, report: None })
-    }
-
-    fn is_ours(&self) -> bool {
-        Action::now().is_some_and(|action| action.handler() == self.handler)
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        if sandbox::is_tighter() {
-            // What it had begun goes on.
-            return std::mem::forget(self.guard.take());
-        }
-        let taken_over = Action::now().filter(|_| !self.is_ours());
-        // It has the signal ignored from now on, and does not ask whose it is.
-        memory::uncounted(|| drop(self.guard.take()));
-        if let Some(theirs) = taken_over {
-            theirs.restore();
-        }
-    }
-}
-
-/// The index of the first frame of the program's: what was interrupted. Those before are the handler's.
-fn interrupted(addresses: &[u64], handler: Option<u64>) -> usize {
-    let Some(handler) = handler else { return 0 };
-    let is_near = |address: &u64| (handler..handler.saturating_add(HANDLER_BYTES)).contains(address);
-    // Of all that lie behind the handler's beginning the first one is in the handler, and its caller is where the kernel returns to.
-    let own = addresses.iter().enumerate().filter(|(_, address)| is_near(address)).min_by_key(|(_, address)| **address);
-    own.map_or(0, |(at, _)| at + 2).min(addresses.len())
-}
-
 /// What the crate says of one frame.
 fn lines(frames: &Frames) -> Vec<Line> {
     let known = frames.frames.iter().flatten().filter(|symbol| symbol.name.is_some());
@@ -365,7 +298,7 @@ mod tests {
     /// As where nobody knows what is loaded.
     #[test]
     fn the_crate_names_what_is_in_no_image() {
-        let mut sampler = OnDemand::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
+        let mut sampler = PprofSampler::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
         assert!(sampler.want(500));
         let cpu_ns = || clock::thread_cpu_ns_of(clock::thread_id()).unwrap();
         let end = Instant::now() + Duration::from_secs(60);
@@ -376,7 +309,7 @@ mod tests {
             assert!(sampler.images.is_empty());
             let stacks = sampler.table.copy();
             let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
-            let lines = super::super::symbols::resolve(&[], addresses.into_iter());
+            let lines = super::super::super::symbols::resolve(&[], addresses.into_iter());
             if lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")) {
                 break;
             }
@@ -388,17 +321,5 @@ mod tests {
         assert_eq!(sampler.picture().hz, 500, "for those who are left");
         sampler.want_no_more(500);
         assert!(sampler.run.is_none() && Action::now().unwrap().handler().is_none());
-    }
-
-    #[test]
-    fn the_handler_s_own_frames_are_left_out() {
-        let handler = Some(0x5000);
-        // The unwinder, a callee of the handler, the handler, the kernel's return, and the program, which may lie anywhere.
-        assert_eq!(interrupted(&[0x9000, 0x5800, 0x5100, 0x7f00_0000, 0x4000, 0x8000], handler), 4);
-        assert_eq!(interrupted(&[0x5100, 0x7f00_0000], handler), 2);
-        assert_eq!(interrupted(&[0x5100], handler), 1);
-        // An unwinder that begins at what was interrupted.
-        assert_eq!(interrupted(&[0x4000, 0x2_5000], handler), 0);
-        assert_eq!(interrupted(&[0x5100, 0x5200], None), 0);
     }
 }
