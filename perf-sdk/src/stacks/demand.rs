@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use super::chosen::Chosen;
+use super::backend::Backend;
+use super::process_sampler::with_sampler;
 use super::rates::{LEAST_LOOK, MAX_HZ, USUAL_HZ};
-use super::running::with_sampler;
 use super::totals::WallPicture;
 use super::wish::Wish;
 
@@ -63,7 +63,7 @@ impl WallWanted {
 
     /// Has all threads say where they are, and waits for a moment until they have.
     pub(crate) fn ask(&self) {
-        self.with(Chosen::tick_wall);
+        self.with(Backend::tick_wall);
         thread::sleep(LEAST_LOOK);
     }
 
@@ -71,7 +71,7 @@ impl WallWanted {
         &self.wish
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
         with_sampler(|sampler| (sampler.serial() == self.serial).then(|| work(sampler))).flatten()
     }
 }

@@ -11,7 +11,8 @@
 //! | `unwind`, `unwind_tables` | from registers to callers, by the tables of what is loaded |
 //! | `described`, `debug_frame` | which code tables describe; those that are in a file only |
 //! | `signalled` | one thread that is signalled |
-//! | `host`, `absent` | what the sampler's neighbours see of it; what they see where there is none |
+//! | `recorder_hooks`, `unavailable` | callbacks into the recorder; why there are no samples |
+//! | `unsupported` | what stands in the place of `linux/` on other systems |
 //! | `times` | how long handlers take |
 //! | `sampler` | has threads signalled, reads their rings |
 //! | `quiet` | whether a look would find anything |
@@ -23,8 +24,8 @@
 //! | `elf`, `section`, `plain_file` | object files, read piece by piece |
 //! | `metered` | debug information, read within limits |
 //! | `pprof_backend/` | the pprof crate in the sampler's place |
-//! | `chosen` | who of the two samples |
-//! | `running` | the sampler of this process |
+//! | `backend` | who of the two samples |
+//! | `process_sampler` | the sampler of this process |
 //! | `sampling_thread` | the thread that samples |
 //! | `demand`, `rates` | who wants samples, and how often they are taken |
 //! | `readings` | what the sampler says of itself, and what it has found |
@@ -43,7 +44,7 @@ pub(crate) mod linux;
 #[path = "unsupported.rs"]
 mod linux;
 
-mod chosen;
+mod backend;
 mod debug_frame;
 mod demand;
 mod elf;
@@ -57,11 +58,11 @@ mod metered;
 mod plain_file;
 #[cfg(feature = "pprof")]
 mod pprof_backend;
+mod process_sampler;
 mod rates;
 mod readings;
 mod recorder_hooks;
 mod ring;
-mod running;
 mod sample;
 mod sampling_thread;
 mod section;
@@ -70,6 +71,7 @@ mod symbols;
 mod table;
 mod times;
 mod totals;
+mod unavailable;
 mod unwind_tables;
 mod wish;
 

@@ -4,12 +4,12 @@ use std::any::Any;
 use std::io;
 use std::time::Instant;
 
-use super::chosen::Chosen;
+use super::backend::Backend;
 use super::engine::Rules;
 use super::linux::Sampler;
+use super::process_sampler::{leave_parent, process_sampler, set_process_sampler};
 use super::rates::LEAST_LOOK;
 use super::recorder_hooks::Host;
-use super::running::{leave_parent, running, set_running};
 use crate::background::Background;
 
 /// Samples until the thread that it gives ends. Where it cannot, [`state`](super::state) says why.
@@ -20,7 +20,7 @@ pub(crate) fn start(
     host: Host,
     enter: impl FnOnce() -> Box<dyn Any> + Send + 'static,
 ) -> io::Result<Option<Background>> {
-    match running() {
+    match process_sampler() {
         // One that is about to end.
         Some(running) => running.end(),
         // Nobody sampled before, or the parent of this process.
@@ -29,14 +29,14 @@ pub(crate) fn start(
             leave_parent();
         }
     }
-    let running = set_running(Chosen::new(rules, host));
+    let running = set_process_sampler(Backend::new(rules, host));
     if running.unavailable().is_some() {
         return Ok(None);
     }
     let background = Background::start("perf-sdk-stacks", move |pauses| {
         let _own = enter();
         let (mut looked, mut was_called) = (Instant::now(), true);
-        while let Some(pause) = running.with(|chosen| chosen.turn(was_called)) {
+        while let Some(pause) = running.with(|backend| backend.turn(was_called)) {
             let since = looked.elapsed();
             looked = Instant::now();
             // Newcomers may call as often as they like.

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::engine::{Engine, Rules};
 #[cfg(any(feature = "heap", feature = "pprof"))]
 use super::image::Image;
-use super::recorder_hooks::{Host, Unavailable};
+use super::recorder_hooks::Host;
 use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
+use super::unavailable::Unavailable;
 use super::wish::Wish;
 use crate::scope::Site;
 

@@ -5,35 +5,35 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 use std::sync::{Mutex, PoisonError};
 
-use super::chosen::Chosen;
-use super::recorder_hooks::Unavailable;
+use super::backend::Backend;
+use super::unavailable::Unavailable;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
-static RUNNING: AtomicPtr<Running> = AtomicPtr::new(ptr::null_mut());
+static PROCESS_SAMPLER: AtomicPtr<ProcessSampler> = AtomicPtr::new(ptr::null_mut());
 
-pub(super) struct Running {
+pub(super) struct ProcessSampler {
     process: u32,
-    sampler: Mutex<Option<Chosen>>,
+    sampler: Mutex<Option<Backend>>,
     unavailable: Option<Unavailable>,
 }
 
 /// Of this process.
-pub(super) fn running() -> Option<&'static Running> {
+pub(super) fn process_sampler() -> Option<&'static ProcessSampler> {
     // SAFETY: null, or leaked in `start`.
-    let running = unsafe { RUNNING.load(Acquire).as_ref() }?;
+    let running = unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }?;
     (running.process == std::process::id()).then_some(running)
 }
 
 /// What `work` makes of the sampler, if there is one; others wait meanwhile.
-pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
-    running()?.with(work)
+pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
+    process_sampler()?.with(work)
 }
 
 /// In a forked child, once no slot is in use: of the parent's sampler goes what this process does not
 /// need. It stays where somebody was in the midst of it.
 pub(super) fn leave_parent() {
     // SAFETY: as above.
-    let Some(running) = (unsafe { RUNNING.load(Acquire).as_ref() }) else { return };
+    let Some(running) = (unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }) else { return };
     if running.process != std::process::id()
         && let Ok(mut sampler) = running.sampler.try_lock()
         && let Some(sampler) = sampler.take()
@@ -43,17 +43,17 @@ pub(super) fn leave_parent() {
 }
 
 /// Some hundred bytes stay for each time that sampling begins.
-pub(super) fn set_running(sampler: Result<Chosen, Unavailable>) -> &'static Running {
+pub(super) fn set_process_sampler(sampler: Result<Backend, Unavailable>) -> &'static ProcessSampler {
     let unavailable = sampler.as_ref().err().copied();
-    let running = Running { process: std::process::id(), sampler: Mutex::new(sampler.ok()), unavailable };
-    let running: &'static Running = Box::leak(Box::new(running));
-    RUNNING.store(ptr::from_ref(running).cast_mut(), Release);
+    let running = ProcessSampler { process: std::process::id(), sampler: Mutex::new(sampler.ok()), unavailable };
+    let running: &'static ProcessSampler = Box::leak(Box::new(running));
+    PROCESS_SAMPLER.store(ptr::from_ref(running).cast_mut(), Release);
     running
 }
 
-impl Running {
+impl ProcessSampler {
     /// What `work` makes of its sampler, until that has ended.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Chosen) -> T) -> Option<T> {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
         self.sampler.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
     }
 

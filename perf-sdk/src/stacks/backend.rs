@@ -8,15 +8,16 @@ use super::image::Image;
 use super::linux::Sampler;
 #[cfg(feature = "pprof")]
 use super::pprof_backend::PprofSampler;
-use super::recorder_hooks::{Host, Unavailable};
+use super::recorder_hooks::Host;
 use super::seen::Seen;
 use super::totals::{Picture, Totals, WallPicture};
+use super::unavailable::Unavailable;
 use super::wish::Wish;
 use crate::scope::Site;
 
 /// Whoever samples.
 #[allow(clippy::large_enum_variant, reason = "there is one")]
-pub(super) enum Chosen {
+pub(super) enum Backend {
     Own(Sampler),
     #[cfg(feature = "pprof")]
     Pprof(PprofSampler),
@@ -24,8 +25,8 @@ pub(super) enum Chosen {
 
 /// What `$work` makes of whoever it is.
 macro_rules! whoever {
-    ($chosen:expr, $sampler:ident => $work:expr) => {
-        match $chosen {
+    ($backend:expr, $sampler:ident => $work:expr) => {
+        match $backend {
             Self::Own($sampler) => $work,
             #[cfg(feature = "pprof")]
             Self::Pprof($sampler) => $work,
@@ -33,7 +34,7 @@ macro_rules! whoever {
     };
 }
 
-impl Chosen {
+impl Backend {
     /// Our own one, unless the pprof crate is asked for, or has to do since ours does not run here.
     pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
         #[cfg(feature = "pprof")]
