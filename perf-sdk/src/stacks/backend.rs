@@ -6,13 +6,14 @@ use super::engine::{Engine, Rules};
 #[cfg(feature = "heap")]
 use super::image::Image;
 use super::linux::Sampler;
+use super::picture::{Picture, WallPicture};
 #[cfg(feature = "pprof")]
 use super::pprof_backend::PprofSampler;
 use super::recorder_hooks::Host;
-use super::seen::Seen;
-use super::totals::{Picture, Totals, WallPicture};
+use super::stack_counts::Seen;
+use super::totals::Totals;
 use super::unavailable::Unavailable;
-use super::wish::Wish;
+use super::wall_request::Wish;
 use crate::scope::Site;
 
 /// Whoever samples.

@@ -3,10 +3,10 @@
 use std::thread;
 
 use super::backend::Backend;
+use super::picture::WallPicture;
 use super::process_sampler::with_sampler;
 use super::rates::{LEAST_LOOK, MAX_HZ, USUAL_HZ};
-use super::totals::WallPicture;
-use super::wish::Wish;
+use super::wall_request::Wish;
 
 /// While it lives, as many samples are taken as it wants.
 #[derive(Debug)]

@@ -2,34 +2,24 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `engine` | the ways to signal a thread by its CPU time |
-//! | `slot`, `ring` | what a signal handler knows of its thread, and writes |
-//! | `gate` | lets a slot pass from thread to thread |
-//! | `walkers` | the unwinder in force, and what walks remember |
-//! | `lent` | alternate signal stacks of threads that are not sampled any more |
-//! | `image` | what is loaded |
-//! | `unwind`, `unwind_tables` | from registers to callers, by the tables of what is loaded |
-//! | `described`, `debug_frame` | which code tables describe; those that are in a file only |
-//! | `signalled` | one thread that is signalled |
-//! | `recorder_hooks`, `unavailable` | callbacks into the recorder; why there are no samples |
-//! | `unsupported` | what stands in the place of `linux/` on other systems |
-//! | `times` | how long handlers take |
-//! | `sampler` | has threads signalled, reads their rings |
-//! | `quiet` | whether a look would find anything |
-//! | `unseen` | whether samples come while the program runs |
-//! | `totals` | what it has found, at one moment |
-//! | `table` | how often each stack was seen |
-//! | `wall`, `wish` | wall time, while somebody wants it |
-//! | `symbols` | addresses to functions |
-//! | `elf`, `section`, `plain_file` | object files, read piece by piece |
-//! | `metered` | debug information, read within limits |
+//! | `linux/` | the sampler: signals by CPU time, the handler, unwinding, what is loaded |
+//! | `unsupported` | what stands in its place on other systems |
 //! | `pprof_backend/` | the pprof crate in the sampler's place |
-//! | `backend` | who of the two samples |
-//! | `process_sampler` | the sampler of this process |
+//! | `backend`, `process_sampler` | who of the two samples, and the one of this process |
 //! | `sampling_thread` | the thread that samples |
-//! | `demand`, `rates` | who wants samples, and how often they are taken |
-//! | `readings` | what the sampler says of itself, and what it has found |
-//! | `linux/` | leaves: timers, perf events, the signal handler, what is loaded |
+//! | `demand`, `wall_request`, `rates` | who wants samples, of which threads, how often |
+//! | `readings`, `unavailable` | what the sampler says of itself; why there is none |
+//! | `engine` | the ways to signal a thread by its CPU time |
+//! | `recorder_hooks` | callbacks into the recorder |
+//! | `ring`, `sample` | what a handler writes, and what is read of it |
+//! | `stack_table`, `stack_counts` | how often each stack was seen; a copy of that at one moment |
+//! | `totals`, `picture`, `handler_times` | sums, and all that was found, at one moment; how long handlers took |
+//! | `image` | what is loaded |
+//! | `unwind_tables`, `debug_frame` | its unwind tables; those that are in a file only |
+//! | `symbols`, `function_name`, `name_cache` | addresses to functions, and those that are known already |
+//! | `elf`, `section`, `plain_file` | object files, read piece by piece |
+//! | `metered_reader` | debug information, read within limits |
+//! | `fuzz` | readers that the fuzz targets call |
 
 // Without a sampler nobody fills its tables.
 #![cfg_attr(
@@ -52,9 +42,11 @@ mod engine;
 mod function_name;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
+mod handler_times;
 mod image;
-mod known;
-mod metered;
+mod metered_reader;
+mod name_cache;
+mod picture;
 mod plain_file;
 #[cfg(feature = "pprof")]
 mod pprof_backend;
@@ -66,18 +58,18 @@ mod ring;
 mod sample;
 mod sampling_thread;
 mod section;
-mod seen;
+mod stack_counts;
+mod stack_table;
 mod symbols;
-mod table;
-mod times;
 mod totals;
 mod unavailable;
 mod unwind_tables;
-mod wish;
+mod wall_request;
 
 pub(crate) use demand::{WallWanted, Wanted, want, want_wall};
 pub(crate) use engine::{Engine, Rules};
 pub(crate) use image::{Image, holding};
+pub(crate) use picture::{Picture, WallPicture};
 #[cfg(feature = "serve")]
 pub(crate) use rates::MAX_HZ;
 pub(crate) use rates::{MAX_WALL_HZ, USUAL_HZ};
@@ -88,7 +80,6 @@ pub(crate) use readings::images;
 pub(crate) use readings::{Sums, picture, state, sums};
 pub(crate) use recorder_hooks::Host;
 pub(crate) use sampling_thread::start;
-pub(crate) use seen::{Key, Seen, Stacks};
+pub(crate) use stack_counts::{Key, Seen, Stacks};
 pub(crate) use symbols::resolve;
-pub(crate) use totals::{Picture, WallPicture};
-pub(crate) use wish::Wish;
+pub(crate) use wall_request::Wish;

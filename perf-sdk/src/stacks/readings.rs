@@ -4,9 +4,10 @@ use super::backend::Backend;
 use super::engine::Engine;
 #[cfg(feature = "heap")]
 use super::image::Image;
+use super::picture::Picture;
 use super::process_sampler::{ProcessSampler, process_sampler, with_sampler};
-use super::seen::Seen;
-use super::totals::{Picture, Totals};
+use super::stack_counts::Seen;
+use super::totals::Totals;
 use super::unavailable::Unavailable;
 use crate::scope::Site;
 

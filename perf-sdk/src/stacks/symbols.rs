@@ -12,8 +12,8 @@ use gimli::SectionId;
 use super::elf::{Elf, Symbol};
 use super::function_name::{cut, demangled, in_module_of, without_generics};
 use super::image::{Image, holding};
-use super::known::{self, Known, Line, Lines};
-use super::metered::{Kind, Meter, Metered};
+use super::metered_reader::{Kind, Meter, Metered};
+use super::name_cache::{self, Line, Lines, NameCache};
 use super::section::{Room, Section};
 use crate::{headroom, monitor};
 
@@ -59,7 +59,7 @@ impl Drop for Reading {
     }
 }
 
-/// What is at these addresses, which are in code of `images`, or were [learned](super::known::learn).
+/// What is at these addresses, which are in code of `images`, or were [learned](super::name_cache::learn).
 ///
 /// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
 /// units that hold them take, at most 256 MiB of a file and what it means, given back at the end. Where the process has less than
@@ -69,13 +69,13 @@ impl Drop for Reading {
 /// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
 /// fewer names.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
-    let mut shared = known::known();
-    let mut own = Known::default();
+    let mut shared = name_cache::of_images();
+    let mut own = NameCache::default();
     let known = match shared.as_deref_mut() {
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
     };
-    let elsewhere = known::elsewhere();
+    let elsewhere = name_cache::elsewhere();
     let mut found = HashMap::new();
     let mut unknown: HashMap<u64, (&Image, Vec<u64>)> = HashMap::new();
     for address in addresses {

@@ -1,9 +1,6 @@
-//! What the sampler has found, at one moment.
+//! Sums of what was sampled.
 
-use super::engine::Engine;
-use super::image::Image;
-use super::seen::Stacks;
-use super::times;
+use super::handler_times;
 
 /// Sums since sampling began.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -28,24 +25,11 @@ pub(crate) struct Totals {
     pub(crate) handler_ns: u64,
     /// How many came in each sixteenth of the kernel's tick.
     pub(crate) phases: [u64; 16],
-    /// How often a handler took how long, by [`times::bound_ns`].
-    pub(crate) times: [u64; times::BUCKETS],
+    /// How often a handler took how long, by [`handler_times::bound_ns`].
+    pub(crate) times: [u64; handler_times::BUCKETS],
     /// Threads that are sampled, and those that cannot be.
     pub(crate) threads: u64,
     pub(crate) refused: u64,
-}
-
-/// Everything at one moment.
-#[derive(Clone, Debug)]
-pub(crate) struct Picture {
-    /// Of the sampler.
-    pub(crate) serial: u64,
-    pub(crate) engine: Engine,
-    pub(crate) hz: u32,
-    pub(crate) totals: Totals,
-    pub(crate) stacks: Stacks,
-    /// Sorted by address; those that were unloaded are not there any more.
-    pub(crate) images: Vec<Image>,
 }
 
 /// Wall time that is at no stack.
@@ -59,33 +43,6 @@ pub(crate) struct WallTotals {
     pub(crate) lost_ns: u64,
     /// That are looked at.
     pub(crate) threads: u64,
-}
-
-/// Wall time at one moment.
-#[derive(Clone, Debug)]
-pub(crate) struct WallPicture {
-    /// Wall ticks.
-    pub(crate) at: u64,
-    pub(crate) totals: WallTotals,
-    pub(crate) stacks: Stacks,
-    pub(crate) images: Vec<Image>,
-}
-
-impl WallPicture {
-    /// What came since an earlier one.
-    pub(crate) fn since(self, before: &Self) -> Self {
-        let (now, before_it) = (self.totals, before.totals);
-        Self {
-            at: self.at.saturating_sub(before.at),
-            totals: WallTotals {
-                unasked_ns: now.unasked_ns.saturating_sub(before_it.unasked_ns),
-                lost_ns: now.lost_ns.saturating_sub(before_it.lost_ns),
-                ..now
-            },
-            stacks: self.stacks.since(&before.stacks).0,
-            images: self.images,
-        }
-    }
 }
 
 impl Default for Totals {
@@ -102,24 +59,10 @@ impl Default for Totals {
             folded: 0,
             handler_ns: 0,
             phases: [0; 16],
-            times: [0; times::BUCKETS],
+            times: [0; handler_times::BUCKETS],
             threads: 0,
             refused: 0,
         }
-    }
-}
-
-impl Picture {
-    /// What came since an earlier one; since the start without one.
-    pub(crate) fn since(mut self, before: Option<&Self>) -> Self {
-        // One of another sampler's says nothing of this one's.
-        if let Some(before) = before.filter(|before| before.serial == self.serial) {
-            let moved;
-            (self.stacks, moved) = self.stacks.since(&before.stacks);
-            self.totals = self.totals.since(&before.totals);
-            self.totals.folded = self.totals.folded.saturating_sub(moved);
-        }
-        self
     }
 }
 
@@ -132,10 +75,10 @@ impl Totals {
             sum += count;
             sum >= half
         });
-        at.map_or(0, times::bound_ns)
+        at.map_or(0, handler_times::bound_ns)
     }
 
-    fn since(self, before: &Self) -> Self {
+    pub(super) fn since(self, before: &Self) -> Self {
         let (mut phases, mut times) = (self.phases, self.times);
         phases.iter_mut().zip(before.phases).for_each(|(now, before)| *now = now.saturating_sub(before));
         times.iter_mut().zip(before.times).for_each(|(now, before)| *now = now.saturating_sub(before));

@@ -8,11 +8,12 @@ use std::time::Duration;
 use super::engine::{Engine, Rules};
 #[cfg(any(feature = "heap", feature = "pprof"))]
 use super::image::Image;
+use super::picture::{Picture, WallPicture};
 use super::recorder_hooks::Host;
-use super::seen::Seen;
-use super::totals::{Picture, Totals, WallPicture};
+use super::stack_counts::Seen;
+use super::totals::Totals;
 use super::unavailable::Unavailable;
-use super::wish::Wish;
+use super::wall_request::Wish;
 use crate::scope::Site;
 
 /// The program's own file.

@@ -12,12 +12,12 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// The last look.
 #[derive(Debug)]
-pub(super) struct Quiet {
+pub(super) struct Idleness {
     at: Instant,
     program_ns: Option<u64>,
 }
 
-impl Quiet {
+impl Idleness {
     /// Now; `own` are the profiler's threads.
     pub(super) fn since_now(own: &[u32]) -> Self {
         Self { at: Instant::now(), program_ns: program_ns(own) }
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_ran_is_seen() {
-        let quiet = Quiet::since_now(&[]);
+        let quiet = Idleness::since_now(&[]);
         let before = clock::process_cpu_ns();
         while is_little(before, clock::process_cpu_ns(), 0) {
             std::hint::spin_loop();

@@ -10,13 +10,13 @@ const PERIODS: u64 = 10;
 
 /// Since the last sample.
 #[derive(Debug)]
-pub(super) struct Unseen {
+pub(super) struct MissingSamples {
     at: Instant,
     program_ns: Option<u64>,
     samples: u64,
 }
 
-impl Unseen {
+impl MissingSamples {
     /// So many samples were taken so far; `own` are the profiler's threads.
     pub(super) fn since_now(samples: u64, own: &[u32]) -> Self {
         Self { at: Instant::now(), program_ns: program_ns(own), samples }
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_sample_begins_it_anew() {
-        let mut unseen = Unseen { at: Instant::now(), program_ns: Some(0), samples: 0 };
+        let mut unseen = MissingSamples { at: Instant::now(), program_ns: Some(0), samples: 0 };
         unseen.note(0, &[]);
         assert_eq!(unseen.program_ns, Some(0));
         unseen.note(1, &[]);

@@ -8,44 +8,46 @@ use super::kernel_threads;
 
 use crate::fork::Lock;
 
-static LENT: Lock<Vec<Lent>> = Lock::new(Vec::new());
+static RETAINED: Lock<Vec<Retained>> = Lock::new(Vec::new());
 
-struct Lent {
+struct Retained {
     /// The kernel's id of the thread.
     thread: u32,
     alternate: Alternate,
 }
 
-fn with<T>(work: impl FnOnce(&mut Vec<Lent>) -> T) -> T {
-    work(&mut LENT.lock())
+fn with<T>(work: impl FnOnce(&mut Vec<Retained>) -> T) -> T {
+    work(&mut RETAINED.lock())
 }
 
 /// The thread still has it.
-pub(super) fn lend(thread: u32, alternate: Alternate) {
-    with(|lent| lent.push(Lent { thread, alternate }));
+pub(super) fn keep(thread: u32, alternate: Alternate) {
+    with(|retained| retained.push(Retained { thread, alternate }));
 }
 
 /// The one that the thread has, and `true`; or a new one. `None`: there is no memory for it.
 pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
-    let known = with(|lent| {
-        let at = lent.iter().position(|lent| lent.thread == thread)?;
-        Some((lent.swap_remove(at).alternate, true))
+    let known = with(|retained| {
+        let at = retained.iter().position(|retained| retained.thread == thread)?;
+        Some((retained.swap_remove(at).alternate, true))
     });
     known.or_else(|| Some((Alternate::new()?, false)))
 }
 
 /// Those of threads that have ended are nobody's. `alive` may leave out some.
 pub(super) fn sweep(alive: &[u32]) {
-    with(|lent| lent.retain(|lent| alive.contains(&lent.thread) || !kernel_threads::has_ended(lent.thread)));
+    with(|retained| {
+        retained.retain(|retained| alive.contains(&retained.thread) || !kernel_threads::has_ended(retained.thread))
+    });
 }
 
 /// In a forked child: only the calling thread is there.
 pub(super) fn forget_parent() {
-    with(|lent| {
-        for lent in lent.drain(..) {
-            if lent.alternate.may_be_of_forker() {
+    with(|retained| {
+        for retained in retained.drain(..) {
+            if retained.alternate.may_be_of_forker() {
                 // For as long as the process lives.
-                std::mem::forget(lent.alternate);
+                std::mem::forget(retained.alternate);
             }
         }
     });
@@ -56,7 +58,7 @@ mod tests {
     use super::*;
 
     fn has(thread: u32) -> bool {
-        with(|lent| lent.iter().any(|lent| lent.thread == thread))
+        with(|retained| retained.iter().any(|retained| retained.thread == thread))
     }
 
     #[test]
@@ -67,7 +69,7 @@ mod tests {
             give.send(crate::clock::thread_id()).unwrap();
         });
         let ended = take.recv().unwrap();
-        [own, ended].into_iter().for_each(|thread| lend(thread, Alternate::new().unwrap()));
+        [own, ended].into_iter().for_each(|thread| keep(thread, Alternate::new().unwrap()));
         other.join().unwrap();
         while !kernel_threads::has_ended(ended) {
             std::thread::yield_now();

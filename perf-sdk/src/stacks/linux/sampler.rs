@@ -6,24 +6,25 @@ use std::time::{Duration, Instant};
 
 use super::super::engine::{Engine, Rules};
 use super::super::image::Image;
+use super::super::picture::{Picture, WallPicture};
 use super::super::rates::LEAST_LOOK;
 use super::super::recorder_hooks::Host;
 use super::super::sample::Sample;
-use super::super::seen::Seen;
-use super::super::table::{Resolve, Table};
-use super::super::totals::{Picture, Totals, WallPicture};
+use super::super::stack_counts::Seen;
+use super::super::stack_table::{Resolve, Table};
+use super::super::totals::Totals;
 use super::super::unavailable::Unavailable;
-use super::super::wish::Wish;
+use super::super::wall_request::Wish;
 use super::cpu_timer;
 use super::handler::{self, Installed};
 use super::handler_stacks;
-use super::idleness::Quiet;
+use super::idleness::Idleness;
 use super::kernel_threads;
 use super::loaded_images;
 #[cfg(feature = "heap")]
 use super::main_stack;
 use super::memory_map::Map;
-use super::missing_samples::Unseen;
+use super::missing_samples::MissingSamples;
 use super::own_files;
 use super::own_stack;
 use super::retained_stacks;
@@ -76,8 +77,8 @@ pub(in super::super) struct Sampler {
     /// When to look again, wall time apart.
     next_look: Instant,
     /// Since the last look, if it left nothing to wait for; and how long it is until the next.
-    quiet: Option<(Quiet, Duration)>,
-    unseen: Unseen,
+    quiet: Option<(Idleness, Duration)>,
+    missing_samples: MissingSamples,
     /// Why threads could not be listed when they were last looked for.
     unlisted: Option<io::Error>,
     images: Vec<Image>,
@@ -131,7 +132,7 @@ impl Sampler {
             wall: None,
             next_look: Instant::now(),
             quiet: None,
-            unseen: Unseen::since_now(0, &(host.own)()),
+            missing_samples: MissingSamples::since_now(0, &(host.own)()),
             unlisted: None,
             images: Vec::new(),
             changes: 0,
@@ -229,14 +230,15 @@ impl Sampler {
             self.sweep();
             self.find_stacks();
         }
-        self.unseen.note(self.sums.samples, &(self.host.own)());
+        self.missing_samples.note(self.sums.samples, &(self.host.own)());
         let spent_ns = self.totals().handler_ns;
         (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
         self.told_ns = spent_ns;
         let fill = Duration::from_nanos(self.period_ns.saturating_mul(self.threads.ring_samples()));
         let fill = if self.period_ns == 0 { Duration::MAX } else { fill };
         let patience = self.threads.patience(Duration::from_nanos(2 * self.period_ns));
-        self.quiet = (patience == Duration::MAX).then(|| (Quiet::since_now(&(self.host.own)()), QUIET_LOOK.min(fill)));
+        self.quiet =
+            (patience == Duration::MAX).then(|| (Idleness::since_now(&(self.host.own)()), QUIET_LOOK.min(fill)));
         LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
@@ -373,7 +375,7 @@ impl Sampler {
 
     /// That samples fail to come, and why, as far as that is known.
     pub(in super::super) fn remark(&self) -> Option<String> {
-        let unseen = self.unseen.remark(&(self.host.own)(), self.period_ns);
+        let unseen = self.missing_samples.remark(&(self.host.own)(), self.period_ns);
         let why = self
             .unlisted
             .as_ref()
@@ -397,7 +399,7 @@ impl Sampler {
         }
         self.period_ns = period_ns;
         self.quiet = None;
-        self.unseen = Unseen::since_now(self.sums.samples, &(self.host.own)());
+        self.missing_samples = MissingSamples::since_now(self.sums.samples, &(self.host.own)());
         // More often than the kernel looks at its timers, these give no more samples.
         let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
         self.engine = best.copied().unwrap_or(self.engine);

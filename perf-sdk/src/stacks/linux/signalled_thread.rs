@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::Instant;
 
 use super::super::engine::Engine;
-use super::super::table::Table;
+use super::super::stack_table::Table;
 use super::cpu_timer::Timer;
 use super::handler;
 use super::kernel_threads;

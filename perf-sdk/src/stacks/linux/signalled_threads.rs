@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::super::rates::LEAST_LOOK;
 use super::super::ring::{LARGE_WORDS, USUAL_WORDS};
-use super::super::table::Table;
+use super::super::stack_table::Table;
 use super::kernel_threads;
 use super::signalled_thread::{Signalled, Signals};
 use super::slot::Slot;

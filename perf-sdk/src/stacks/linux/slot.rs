@@ -8,10 +8,10 @@ use std::sync::atomic::{
     Ordering::SeqCst,
 };
 
+use super::super::handler_times;
 use super::super::ring::{Ring, Words};
 use super::super::sample::Facts;
-use super::super::seen::Labels;
-use super::super::times;
+use super::super::stack_counts::Labels;
 use super::alternate_stack::Alternate;
 use super::gate::Gate;
 use super::handler_stacks;
@@ -47,8 +47,8 @@ pub(super) struct Counts {
     pub(super) dropped_ns: AtomicU64,
     /// In the handler, ticks.
     pub(super) spent: AtomicU64,
-    /// How often the handler took how long: see [`times::bucket`].
-    pub(super) times: [AtomicU64; times::BUCKETS],
+    /// How often the handler took how long: see [`handler_times::bucket`].
+    pub(super) times: [AtomicU64; handler_times::BUCKETS],
 }
 
 /// One thread that is sampled.
@@ -103,7 +103,7 @@ impl Slot {
                 dropped: AtomicU64::new(0),
                 dropped_ns: AtomicU64::new(0),
                 spent: AtomicU64::new(0),
-                times: [const { AtomicU64::new(0) }; times::BUCKETS],
+                times: [const { AtomicU64::new(0) }; handler_times::BUCKETS],
             },
         }
     }
@@ -254,7 +254,7 @@ impl Slot {
         }
         let took = clock::wall().ticks().saturating_sub(began);
         add(&self.counts.spent, took);
-        add(&self.counts.times[times::bucket(clock::wall().ns(took))], 1);
+        add(&self.counts.times[handler_times::bucket(clock::wall().ns(took))], 1);
     }
 
     /// The addresses of the calling thread's frames, for a hook on it, and how many they are. As [`sample`](Self::sample) it does nothing else.

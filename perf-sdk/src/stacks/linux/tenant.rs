@@ -27,7 +27,7 @@ impl Tenant {
         let slot = unsafe { take_slot(thread, &words, &alternate, is_set) };
         let Some(slot) = slot else {
             if is_set {
-                retained_stacks::lend(thread, alternate);
+                retained_stacks::keep(thread, alternate);
             }
             return None;
         };
@@ -60,7 +60,7 @@ impl Drop for Tenant {
         if !give_slot_back(self.slot) {
             std::mem::forget((words, alternate));
         } else if self.slot.has_alternate() && !self.has_ended {
-            retained_stacks::lend(self.thread, alternate);
+            retained_stacks::keep(self.thread, alternate);
         }
     }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::sample::Sample;
-use super::super::seen::{Key, Seen};
-use super::super::table::{Resolve, Table};
+use super::super::stack_counts::{Key, Seen};
+use super::super::stack_table::{Resolve, Table};
 use super::super::totals::WallTotals;
-use super::super::wish::Wish;
+use super::super::wall_request::Wish;
 use super::handler;
 use super::kernel_threads;
 use super::slot::Slot;

@@ -11,13 +11,14 @@ use pprof::Frames;
 
 use super::super::engine::{Engine, Rules};
 use super::super::image::{Image, holding};
-use super::super::known::{self, Line};
 use super::super::linux;
+use super::super::name_cache::{self, Line};
+use super::super::picture::Picture;
 use super::super::rates::USUAL_HZ;
 use super::super::sample::{Facts, Sample};
-use super::super::seen::Seen;
-use super::super::table::{Resolve, Table};
-use super::super::totals::{Picture, Totals};
+use super::super::stack_counts::Seen;
+use super::super::stack_table::{Resolve, Table};
+use super::super::totals::Totals;
 use super::super::unavailable::Unavailable;
 use super::active_profile::{ActiveProfile, HANDLED, interrupted, is_of_parent};
 use super::sigprof::{Action, Blocked};
@@ -230,7 +231,7 @@ impl PprofSampler {
                 // A caller's is where it goes on after the call, which may be in another line.
                 let address = addresses[at].saturating_sub(u64::from(at > first));
                 if holding(&self.images, address).is_none() {
-                    known::learn(address, || {
+                    name_cache::learn(address, || {
                         let mut alone = stack.clone();
                         alone.frames.clear();
                         alone.frames.push(frame.clone());

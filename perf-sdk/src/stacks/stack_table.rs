@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::sample::Sample;
-use super::seen::{InSpan, Key, Labels, NO_THREAD, Seen, Stacks};
+use super::stack_counts::{InSpan, Key, Labels, NO_THREAD, Seen, Stacks};
 use crate::footprint::{self, Part};
 use crate::scope::Site;
 

@@ -1,4 +1,4 @@
-//! What is known of addresses already, in bounded memory.
+//! Names of code addresses that are known already, in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -25,32 +25,32 @@ pub(crate) struct Line {
 pub(crate) type Lines = Arc<[Line]>;
 
 /// By image and address within, so that it holds for whatever is loaded there later.
-static KNOWN: Mutex<Option<Known<Place>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<NameCache<Place>>> = Mutex::new(None);
 /// The process in which it was locked last.
 static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Addresses outside of all images that are known, as somebody else says.
-static ELSEWHERE: Mutex<Option<Known<u64>>> = Mutex::new(None);
+static ELSEWHERE: Mutex<Option<NameCache<u64>>> = Mutex::new(None);
 
 /// Build id and path of an image, and an address within.
 pub(super) type Place = (Vec<u8>, String, u64);
 
 /// Names that are remembered, in bounded memory.
 #[derive(Debug)]
-pub(super) struct Known<K> {
+pub(super) struct NameCache<K> {
     lines: HashMap<K, Lines>,
     bytes: u64,
 }
 
-impl<K> Default for Known<K> {
+impl<K> Default for NameCache<K> {
     fn default() -> Self {
         Self { lines: HashMap::new(), bytes: 0 }
     }
 }
 
-impl<K: Hash + Eq> Known<K> {
+impl<K: Hash + Eq> NameCache<K> {
     pub(super) fn get(&self, key: &K) -> Option<&Lines> {
         self.lines.get(key)
     }
@@ -72,21 +72,21 @@ impl<K: Hash + Eq> Known<K> {
     }
 }
 
-impl<K> Known<K> {
+impl<K> NameCache<K> {
     fn forget(&mut self) {
         self.lines = HashMap::new();
         footprint::give(Part::Names, std::mem::take(&mut self.bytes));
     }
 }
 
-impl<K> Drop for Known<K> {
+impl<K> Drop for NameCache<K> {
     fn drop(&mut self) {
         self.forget();
     }
 }
 
 /// Addresses outside of all images; `None` while somebody else has them.
-pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<Known<u64>>>> {
+pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache<u64>>>> {
     ELSEWHERE.try_lock().ok()
 }
 
@@ -101,7 +101,7 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 }
 
 /// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not there any more, in a forked child.
-pub(super) fn known() -> Option<MutexGuard<'static, Option<Known<Place>>>> {
+pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
     let (process, start) = (std::process::id(), Instant::now());
     loop {
         match KNOWN.try_lock() {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn names_are_forgotten_before_they_take_more_than_their_part() {
-        let mut known = Known::default();
+        let mut known = NameCache::default();
         let line = |n: u64| Line { function: format!("{n:0100}"), ..Line::default() };
         let most = footprint::limit_bytes() / 8;
         let mut peak = 0;
