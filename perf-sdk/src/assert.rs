@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::collect::{self, ScopeTotals};
 use crate::memory::{self, Tallies};
-use crate::snapshot::{self, ScopeTotals, Totals};
+use crate::snapshot::Totals;
 
 /// Scopes named in a message, at most.
 const SCOPES: usize = 10;
@@ -92,7 +93,7 @@ impl Seen {
             "{caller} needs an allocator that counts: #[global_allocator] static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new(); \
              or perf_sdk::Counted over another one"
         );
-        let before = memory::uncounted(snapshot::own_scopes);
+        let before = memory::uncounted(collect::own_scopes);
         let start = Tallies::now();
         let result = f();
         let total = Tallies::now().since(&start);
@@ -101,7 +102,7 @@ impl Seen {
 
     /// The scopes' own parts, the largest first. `figure`: blocks and bytes.
     fn by_scope(&self, figure: impl Fn(&Totals) -> (i64, i64), what: &str) -> String {
-        let mut parts: Vec<(String, i64, i64)> = snapshot::own_scopes()
+        let mut parts: Vec<(String, i64, i64)> = collect::own_scopes()
             .into_iter()
             .map(|scope| {
                 let was = self.before.iter().find(|was| was.node == scope.node).map(|was| was.own).unwrap_or_default();

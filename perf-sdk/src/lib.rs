@@ -26,6 +26,8 @@ mod background;
 #[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
+mod collect;
+#[cfg(feature = "enabled")]
 mod descriptors;
 #[cfg(feature = "enabled")]
 mod ending;
@@ -203,7 +205,7 @@ pub fn builder() -> Builder {
 #[must_use]
 pub fn snapshot() -> snapshot::Snapshot {
     #[cfg(feature = "enabled")]
-    return snapshot::take();
+    return collect::take();
     #[cfg(not(feature = "enabled"))]
     snapshot::Snapshot::default()
 }

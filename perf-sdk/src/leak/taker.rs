@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
 use crate::clock;
+use crate::collect;
 use crate::monitor::{self, Process};
-use crate::snapshot::{self, Watched};
+use crate::snapshot::Watched;
 
 /// Takes one census after the other.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ impl Taker {
             places: count.finish(),
             counts: counts(process),
             process: process
-                .zip(snapshot::allocated_bytes())
+                .zip(collect::allocated_bytes())
                 .map(|(process, allocated)| ProcessBytes { allocated, resident: process.resident_bytes }),
             #[cfg(feature = "heap")]
             sample_bytes: crate::memory::coarsest_bytes(),
@@ -130,7 +131,7 @@ fn checkouts(windows: &Windows, count: &mut Count) {
 
 fn counts(process: Option<Process>) -> Vec<Counted> {
     let of_process = |watched, count| Counted { watched, module: String::new(), function: String::new(), count };
-    let mut counts: Vec<Counted> = snapshot::open_futures()
+    let mut counts: Vec<Counted> = collect::open_futures()
         .into_iter()
         .map(|((module, function), count)| Counted { watched: Watched::Tasks, module, function, count })
         .collect();

@@ -10,12 +10,13 @@ use super::detector::Detector;
 use super::settings::LeakSettings;
 use super::taker::Taker;
 use crate::background::Background;
+use crate::collect;
 use crate::headroom;
 use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;
 use crate::settings::OnLeak;
-use crate::snapshot::{self, Finding, Leaks, Verdict, Watched};
+use crate::snapshot::{Finding, Leaks, Verdict, Watched};
 
 /// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.
 pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Result<Background> {
@@ -36,9 +37,9 @@ pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Res
                     let _ = catch_unwind(AssertUnwindSafe(|| tell(finding)));
                 }
             }
-            snapshot::set_leaks(Some(leaks));
+            collect::set_leaks(Some(leaks));
         }
-        snapshot::set_leaks(None);
+        collect::set_leaks(None);
     })
 }
 

@@ -1,6 +1,7 @@
 //! How one way to deliver goes: what snapshots say of it.
 
-use crate::snapshot::{self, Delivery};
+use crate::collect;
+use crate::snapshot::Delivery;
 
 /// What is said of one way to deliver, kept up.
 #[derive(Debug)]
@@ -9,7 +10,7 @@ pub(super) struct Account(Delivery);
 impl Account {
     /// `by` is `push` or `files`.
     pub(super) fn open(by: &str, to: String) -> Self {
-        let before = snapshot::deliveries().into_iter().find(|delivery| delivery.by == by);
+        let before = collect::deliveries().into_iter().find(|delivery| delivery.by == by);
         // Counts do not fall when the profiler is started again.
         let (ok, failed) = before.map_or((0, 0), |before| (before.ok, before.failed));
         let account = Self(Delivery { by: by.to_owned(), to, ok, failed, ..Delivery::default() });
@@ -51,6 +52,6 @@ impl Account {
 
     /// Lets snapshots see it.
     pub(super) fn publish(&self) {
-        snapshot::set_delivery(&self.0);
+        collect::set_delivery(&self.0);
     }
 }

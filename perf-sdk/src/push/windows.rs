@@ -2,13 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+#[cfg(feature = "heap")]
+use crate::collect::HeapStacksNow;
+use crate::collect::Window;
 use crate::export::pprof;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Allocated;
 use crate::memory;
-use crate::snapshot::Window;
 #[cfg(feature = "heap")]
-use crate::snapshot::{HeapStacks, HeapStacksNow, Snapshot};
+use crate::snapshot::{HeapStacks, Snapshot};
 use crate::stacks;
 
 /// What a profile is of.
@@ -109,7 +111,7 @@ fn window() -> Option<Window> {
 #[cfg(feature = "heap")]
 fn heap() -> Option<(Snapshot, Option<HeapStacks>)> {
     let stacks = HeapStacksNow::take();
-    let snapshot = crate::snapshot::take();
+    let snapshot = crate::collect::take();
     snapshot.heap.as_ref()?;
     Some((snapshot, stacks.map(HeapStacksNow::resolve)))
 }

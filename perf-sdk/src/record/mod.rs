@@ -95,9 +95,10 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::{enter, measure};
+    use crate::collect;
     use crate::outcome::Outcome;
     use crate::scope::{Options, Sample, Site, Source};
-    use crate::snapshot::{self, Function, Snapshot};
+    use crate::snapshot::{Function, Snapshot};
 
     const fn site(name: &'static str, sample: Sample) -> Site {
         let source =
@@ -137,13 +138,13 @@ mod tests {
         const DEEP: u64 = if cfg!(miri) { 66 } else { 100 };
         let open: Vec<_> = (0..DEEP).map(|at| enter(if at % 2 == 0 { &OUTER } else { &INNER })).collect();
         if !cfg!(miri) {
-            assert_eq!(function(&snapshot::take(), "miri outer").running, DEEP / 2);
+            assert_eq!(function(&collect::take(), "miri outer").running, DEEP / 2);
         }
         open.into_iter().rev().for_each(drop);
         let panicked = catch_unwind(AssertUnwindSafe(|| measure("miri panics", || -> u8 { panic!("on purpose") })));
         assert!(panicked.is_err());
 
-        let seen = snapshot::take();
+        let seen = collect::take();
         let calls = |name| function(&seen, name).calls;
         assert_eq!((calls("miri outer").ok, calls("miri never").error), (CALLS + DEEP / 2, CALLS));
         assert_eq!((calls("miri sampled").ok, calls("miri inner").ok), (3 * CALLS, 7 * CALLS + DEEP / 2));

@@ -7,13 +7,14 @@ use std::sync::PoisonError;
 
 use super::running::Running;
 use super::sample_rules::sample_rules;
+use crate::collect;
 use crate::error::Error;
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::settings::{ByteSize, Settings};
-use crate::snapshot::{self, Leaks, Snapshot};
+use crate::snapshot::{Leaks, Snapshot};
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
 ///
@@ -107,7 +108,7 @@ impl Handle {
     /// What the leak detector thinks; `None` before its first look, and where it is off.
     #[must_use]
     pub fn leaks(&self) -> Option<Leaks> {
-        snapshot::leaks()
+        collect::leaks()
     }
 
     /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU time, 1 to 4,000, or 99. Sleeps
@@ -116,8 +117,8 @@ impl Handle {
     /// Several at a time see the same samples; while one of them wants more of them, all have more.
     #[cfg(feature = "stacks")]
     #[must_use]
-    pub fn cpu_profile(&self, window: std::time::Duration, hz: Option<u32>) -> Option<snapshot::CpuProfile> {
-        snapshot::Window::of(window, hz)
+    pub fn cpu_profile(&self, window: std::time::Duration, hz: Option<u32>) -> Option<crate::snapshot::CpuProfile> {
+        collect::Window::of(window, hz)
     }
 
     /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`, whether they run or wait: looked at `hz` times a second, 1 to
@@ -127,13 +128,18 @@ impl Handle {
     /// **Cost.** See [`WallProfile`](snapshot::WallProfile): it interrupts system calls in which threads wait.
     #[cfg(feature = "stacks")]
     #[must_use]
-    pub fn wall_profile(&self, window: std::time::Duration, hz: u32, threads: &str) -> Option<snapshot::WallProfile> {
-        snapshot::WallWindow::of(window, hz, threads)
+    pub fn wall_profile(
+        &self,
+        window: std::time::Duration,
+        hz: u32,
+        threads: &str,
+    ) -> Option<crate::snapshot::WallProfile> {
+        collect::WallWindow::of(window, hz, threads)
     }
 
     /// Everything recorded up to now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        snapshot::take()
+        collect::take()
     }
 }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::background::{self, Background};
+use crate::collect;
 #[cfg(target_os = "linux")]
 use crate::ending::Asked;
 use crate::export;
@@ -22,7 +23,6 @@ use crate::push::Pusher;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::settings::Settings;
-use crate::snapshot;
 
 #[derive(Debug)]
 pub(super) struct Running {
@@ -143,7 +143,7 @@ impl Running {
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
         // While the budget is kept, of which the report tells.
-        let report = self.settings.report.then(snapshot::take);
+        let report = self.settings.report.then(collect::take);
         if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
             say(&format!(
                 "the handle was dropped {lived:.1?} after the start, and with it the profiler ended, before anything was recorded; \

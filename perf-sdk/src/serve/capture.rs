@@ -7,9 +7,12 @@ use axum::http::{StatusCode, Uri};
 
 use super::places::{Place, Places};
 use super::reply::{self, Refusal};
-use crate::snapshot::{self, Snapshot};
+use crate::collect;
 #[cfg(feature = "stacks")]
-use crate::snapshot::{CpuProfile, WallProfile, WallWindow, Window};
+use crate::collect::{WallWindow, Window};
+use crate::snapshot::Snapshot;
+#[cfg(feature = "stacks")]
+use crate::snapshot::{CpuProfile, WallProfile};
 
 /// Captures at once: each holds a snapshot.
 static CAPTURES: Places = Places::new(4);
@@ -125,7 +128,7 @@ impl Query {
 
     /// The same as what was before, if it is the next `seconds`, and what is now.
     pub(super) async fn window(&self) -> Result<(Option<Before<Snapshot>>, Snapshot), Refusal> {
-        self.window_of(snapshot::take).await
+        self.window_of(collect::take).await
     }
 
     /// What `take` takes before, if the request asks for the next `seconds`, and now.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::snapshot;
+use crate::collect;
 
 /// A writer that has been blocked for that long may go as well, if nobody waits for a request.
 const STALLED: Duration = Duration::from_secs(1);
@@ -129,7 +129,7 @@ impl Table {
         };
         let at = longest.or_else(stalled).or_else(slow)?;
         let evicted = self.seated.swap_remove(at);
-        snapshot::count_eviction();
+        collect::count_eviction();
         if let Some(task) = evicted.task {
             task.abort();
         }
@@ -289,7 +289,7 @@ mod tests {
             first.reads_nothing();
             let second = tokio::time::timeout(Duration::from_secs(60), waits).await.unwrap().unwrap();
             assert!(!has_place(&first) && has_place(&second));
-            assert!(snapshot::evictions() > 0);
+            assert!(collect::evictions() > 0);
         });
     }
 }

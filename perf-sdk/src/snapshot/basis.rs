@@ -73,7 +73,7 @@ impl Basis {
         }
     }
 
-    pub(super) fn plus(self, other: Self) -> Self {
+    pub(crate) fn plus(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b, |a, b| a + b)
     }
 

@@ -247,7 +247,7 @@ impl Snapshot {
     }
 
     /// Functions by module and name; the tree's indices follow.
-    pub(super) fn sort_functions(&mut self) {
+    pub(crate) fn sort_functions(&mut self) {
         let mut order: Vec<usize> = (0..self.functions.len()).collect();
         order.sort_by(|a, b| {
             let key = |i: usize| (&self.functions[i].module, &self.functions[i].name);

@@ -1,12 +1,6 @@
 //! Which stacks took CPU time.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use super::sampled::places;
 use super::{Code, Frame};
-use crate::clock;
-use crate::memory;
-use crate::stacks::{self, Picture, Wanted};
 use crate::trace::TraceContext;
 
 /// A stack that was seen, on threads of one name within one profiled scope, with the same labels and in one span.
@@ -96,103 +90,4 @@ impl CpuProfile {
         self.stacks.iter_mut().for_each(|stack| stack.trace = stack.trace.map(TraceContext::without_trace_id));
         self
     }
-
-    /// Everything sampled since the start; `None` where stacks are not sampled, see [`Profiler::stacks`](super::Profiler::stacks).
-    ///
-    /// **Cost.** The debug information of images with addresses that are new is read: tens of milliseconds, more for large programs.
-    #[must_use]
-    pub fn take() -> Option<Self> {
-        memory::uncounted(|| Some(Self::of(stacks::picture()?, None)))
-    }
-
-    fn of(now: Picture, before: Option<&Picture>) -> Self {
-        // Names take their time.
-        let taken_at = SystemTime::now();
-        let window = now.since(before);
-        let (code, places) = places(&window.stacks, &window.images);
-        Self {
-            taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
-            window_ns: clock::wall().ns(window.totals.at),
-            engine: window.engine.name().to_owned(),
-            hz: window.hz,
-            samples: window.totals.samples,
-            sampled_ns: window.totals.sampled_ns,
-            process_ns: window.totals.process_ns,
-            dropped: window.totals.dropped,
-            dropped_ns: window.totals.dropped_ns,
-            cut: window.totals.cut,
-            leaf_only: window.totals.leaf_only,
-            folded: window.totals.folded,
-            handler_ns: window.totals.handler_ns,
-            handler_median_ns: window.totals.handler_median_ns(),
-            phases: window.totals.phases,
-            threads: window.totals.threads,
-            refused: window.totals.refused,
-            code,
-            stacks: places
-                .into_iter()
-                .map(|(place, seen)| CpuStack {
-                    scope: place.scope,
-                    thread: place.thread,
-                    labels: place.labels,
-                    trace: place.trace,
-                    addresses: place.addresses,
-                    is_cut: place.is_cut,
-                    samples: seen.samples,
-                    cpu_ns: seen.ns,
-                })
-                .collect(),
-        }
-    }
-}
-
-/// A stretch of time that is being sampled.
-#[derive(Debug)]
-pub(crate) struct Window {
-    before: Picture,
-    #[expect(dead_code, reason = "for what its drop does")]
-    wanted: Wanted,
-}
-
-impl Window {
-    /// From now on, with at least so many samples per second of CPU time; `None`: as many as usual. Nothing where stacks are not sampled.
-    pub(crate) fn open(hz: Option<u32>) -> Option<Self> {
-        memory::uncounted(|| {
-            let wanted = stacks::want(hz)?;
-            Some(Self { before: stacks::picture()?, wanted })
-        })
-    }
-
-    /// What was sampled since.
-    pub(crate) fn close(self) -> Option<CpuProfile> {
-        memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
-    }
-
-    /// What was sampled since, and from now on a window of its own: nothing in between is lost, and nothing is in both.
-    #[cfg(feature = "push")]
-    pub(crate) fn turn(&mut self) -> Option<CpuProfile> {
-        memory::uncounted(|| {
-            let now = stacks::picture()?;
-            let before = std::mem::replace(&mut self.before, now.clone());
-            Some(CpuProfile::of(now, Some(&before)))
-        })
-    }
-
-    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
-    pub(crate) fn of(length: Duration, hz: Option<u32>) -> Option<CpuProfile> {
-        let window = Self::open(hz)?;
-        std::thread::sleep(length);
-        window.close()
-    }
-}
-
-/// What lies at addresses of code; nothing of what nobody knows.
-#[cfg(feature = "serve")]
-pub(crate) fn names_of(addresses: &[u64]) -> Vec<(u64, String)> {
-    memory::uncounted(|| {
-        let Some(picture) = stacks::picture() else { return Vec::new() };
-        let lines = stacks::resolve(&picture.images, addresses.iter().copied());
-        let name = |address: &u64| Some((*address, lines.get(address)?.last()?.function.clone()));
-        addresses.iter().filter_map(name).collect()
-    })
 }

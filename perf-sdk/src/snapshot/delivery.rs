@@ -3,33 +3,6 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "push")]
-use crate::fork::{self, Lock};
-
-/// Of the process that delivers: a forked child has them in its memory too.
-#[cfg(feature = "push")]
-static NOW: Lock<(u32, Vec<Delivery>)> = Lock::new((0, Vec::new()));
-
-/// What the snapshots from now on say of one way to deliver.
-#[cfg(feature = "push")]
-pub(crate) fn set_delivery(delivery: &Delivery) {
-    let mut now = NOW.lock();
-    if now.0 != fork::generation() {
-        *now = (fork::generation(), Vec::new());
-    }
-    match now.1.iter_mut().find(|known| known.by == delivery.by) {
-        Some(known) => known.clone_from(delivery),
-        None => now.1.push(delivery.clone()),
-    }
-}
-
-/// Empty where nothing is delivered.
-#[cfg(feature = "push")]
-pub(crate) fn deliveries() -> Vec<Delivery> {
-    let now = NOW.lock();
-    if now.0 == fork::generation() { now.1.clone() } else { Vec::new() }
-}
-
 /// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]

@@ -38,7 +38,7 @@ fn outside(node: &CallNode) -> [f64; 2] {
 
 /// Sets the times of all nodes, which together took no more than what the processes spent, 0 if that is not known. Nothing
 /// changes in a tree without a basis: a snapshot of an older version.
-pub(super) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
+pub(crate) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
     if tree.iter().all(|node| node.basis == Basis::default()) {
         return;
     }

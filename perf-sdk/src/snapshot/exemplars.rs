@@ -3,7 +3,7 @@
 use super::Exemplar;
 use crate::histogram::SECONDS_LE;
 
-pub(super) fn merge(into: &mut Vec<Exemplar>, new: impl Iterator<Item = Exemplar>) {
+pub(crate) fn merge(into: &mut Vec<Exemplar>, new: impl Iterator<Item = Exemplar>) {
     let bucket = |exemplar: &Exemplar| SECONDS_LE.partition_point(|(le_ns, _)| *le_ns < exemplar.value_ns);
     for exemplar in new {
         match into.iter_mut().find(|old| bucket(old) == bucket(&exemplar)) {

@@ -3,9 +3,6 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "enabled")]
-use crate::scope::Site;
-
 /// One function on a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
@@ -22,12 +19,6 @@ pub struct Frame {
 }
 
 impl Frame {
-    #[cfg(feature = "enabled")]
-    pub(super) fn of(site: &'static Site) -> Self {
-        let (label, source) = (site.label(), site.source());
-        Self { name: label.name.clone(), module: label.module.clone(), file: source.file.to_owned(), line: source.line }
-    }
-
     /// `module::name`.
     #[must_use]
     pub fn full_name(&self) -> String {

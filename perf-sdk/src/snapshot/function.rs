@@ -28,7 +28,7 @@ impl Calls {
         self.ok + self.error + self.panic + self.cancelled
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.ok += other.ok;
         self.error += other.error;
         self.panic += other.panic;

@@ -39,7 +39,7 @@ pub struct Heap {
 }
 
 impl Live {
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.bytes += other.bytes;
         self.objects += other.objects;
         self.allocated_bytes += other.allocated_bytes;
@@ -57,7 +57,7 @@ impl Live {
 
 impl Heap {
     /// Another process's besides.
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.sample_bytes = self.sample_bytes.max(other.sample_bytes);
         self.old_ns = self.old_ns.max(other.old_ns);
         self.unowned.add(&other.unowned);

@@ -5,24 +5,6 @@ use std::fmt;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-#[cfg(feature = "enabled")]
-use crate::fork::Lock;
-
-#[cfg(feature = "enabled")]
-static LATEST: Lock<Option<Leaks>> = Lock::new(None);
-
-/// What the snapshots from now on say of leaks.
-#[cfg(feature = "enabled")]
-pub(crate) fn set_leaks(leaks: Option<Leaks>) {
-    *LATEST.lock() = leaks;
-}
-
-/// The latest verdicts; `None` before the first look, and where nobody looks.
-#[cfg(feature = "enabled")]
-pub(crate) fn leaks() -> Option<Leaks> {
-    LATEST.lock().clone()
-}
-
 /// What the leak detector thinks of something that is held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]

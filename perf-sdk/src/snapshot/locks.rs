@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Frame;
-#[cfg(feature = "enabled")]
-use crate::record::{Contended, LockKind};
 
 /// How often, and for how long, one lock was waited for by one scope, or while one scope held it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,25 +32,6 @@ impl LockContention {
     pub fn lock_name(&self) -> String {
         if self.file.is_empty() { self.lock.clone() } else { format!("{} at {}:{}", self.lock, self.file, self.line) }
     }
-
-    #[cfg(feature = "enabled")]
-    fn of(contended: &Contended) -> Self {
-        let kind = match contended.lock.map(|lock| lock.kind) {
-            Some(LockKind::Mutex) => "Mutex",
-            Some(LockKind::RwLock) => "RwLock",
-            Some(LockKind::Condvar) => "Condvar",
-            None => "(other)",
-        };
-        let place = contended.lock.map(|lock| lock.place);
-        Self {
-            scope: contended.sites.iter().map(|site| Frame::of(site)).collect(),
-            lock: kind.to_owned(),
-            file: place.map_or("", |place| place.file()).to_owned(),
-            line: place.map_or(0, |place| place.line()),
-            contentions: contended.contentions,
-            delay_ns: contended.delay_ns,
-        }
-    }
 }
 
 /// Waits for locks of [`sync`](crate::sync), since recording began or in a window; by scope and lock, each once, sorted.
@@ -70,11 +49,13 @@ pub struct Locks {
 type Sums = BTreeMap<(Vec<Frame>, String, u32, String), [u64; 2]>;
 
 impl Locks {
+    /// Equal scopes and locks among them become one.
     #[cfg(feature = "enabled")]
-    pub(super) fn of(waiters: &[Contended], holders: &[Contended]) -> Self {
-        // Each thread has paths of its own, and a lock's place may have several addresses.
-        let merged = |contended: &[Contended]| entries(sums(contended.iter().map(LockContention::of)));
-        Self { waiters: merged(waiters), holders: merged(holders) }
+    pub(crate) fn of(
+        waiters: impl Iterator<Item = LockContention>,
+        holders: impl Iterator<Item = LockContention>,
+    ) -> Self {
+        Self { waiters: entries(sums(waiters)), holders: entries(sums(holders)) }
     }
 
     pub(super) fn since(&self, earlier: &Self) -> Self {

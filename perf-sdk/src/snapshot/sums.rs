@@ -4,12 +4,12 @@ use super::estimate::Errors;
 use super::{CallNode, Function, ROOT, Totals};
 
 /// Of each function, inclusive and exclusive; what no caller of the same function holds already.
-pub(super) struct Sums {
+pub(crate) struct Sums {
     functions: Vec<(Totals, Totals, Errors)>,
 }
 
 impl Sums {
-    pub(super) fn of(functions: usize, tree: &[CallNode]) -> Self {
+    pub(crate) fn of(functions: usize, tree: &[CallNode]) -> Self {
         let mut sums = vec![(Totals::default(), Totals::default(), Errors::default()); functions];
         for node in tree {
             let mut up = node.parent;
@@ -30,7 +30,7 @@ impl Sums {
     }
 
     /// Adds them to what functions have besides, such as calls without a place in the tree.
-    pub(super) fn add_to(&self, functions: &mut [Function]) {
+    pub(crate) fn add_to(&self, functions: &mut [Function]) {
         for (function, (inclusive, exclusive, errors)) in functions.iter_mut().zip(&self.functions) {
             function.inclusive += *inclusive;
             function.exclusive += *exclusive;

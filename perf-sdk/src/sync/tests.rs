@@ -5,7 +5,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::snapshot::{self, LockContention};
+use crate::collect;
+use crate::snapshot::LockContention;
 
 /// Has to compile and to hold for both.
 macro_rules! drop_in {
@@ -272,12 +273,12 @@ fn a_wait_is_charged_to_who_waited_and_to_who_held() {
     let mutex_line = line!() - 1;
     let rwlock = super::RwLock::new(0);
     let rwlock_line = line!() - 1;
-    let before = snapshot::take();
+    let before = collect::take();
     let took = contend(|| mutex.lock().unwrap());
     let wrote = contend(|| rwlock.write().unwrap());
     // Free: no contention.
     drop((mutex.lock(), rwlock.read()));
-    let window = snapshot::take().subtract(&before);
+    let window = collect::take().subtract(&before);
     for (lock, line, took) in [("Mutex", mutex_line, took), ("RwLock", rwlock_line, wrote)] {
         let waited = sum(&window.locks.waiters, "locks waiter", lock, line);
         assert_eq!(waited.0, 1, "{lock}: {:?}", window.locks);
@@ -300,7 +301,7 @@ fn a_wait_is_charged_to_who_waited_and_to_who_held() {
 fn waits_at_a_condvar_are_charged_to_who_waits_only() {
     let (mutex, condvar) = (super::Mutex::new(()), super::Condvar::new());
     let line = line!() - 1;
-    let before = snapshot::take();
+    let before = collect::take();
     crate::measure("locks sleeper", || {
         let guard = mutex.lock().unwrap();
         let (guard, timeout) = condvar.wait_timeout_while(guard, HOLD, |()| true).unwrap();
@@ -308,7 +309,7 @@ fn waits_at_a_condvar_are_charged_to_who_waits_only() {
         // Answered at once.
         drop(condvar.wait_while(guard, |()| false).unwrap());
     });
-    let window = snapshot::take().subtract(&before);
+    let window = collect::take().subtract(&before);
     let (waits, delay_ns) = sum(&window.locks.waiters, "locks sleeper", "Condvar", line);
     assert_eq!(waits, 1, "{:?}", window.locks);
     assert!(Duration::from_nanos(delay_ns) >= HOLD - Duration::from_millis(1), "{delay_ns}");
@@ -332,7 +333,7 @@ fn outside_of_all_scopes_waits_are_recorded_without_one() {
         held.recv().unwrap();
         drop(mutex.lock());
     });
-    let now = snapshot::take();
+    let now = collect::take();
     for entries in [&now.locks.waiters, &now.locks.holders] {
         let one = entries.iter().find(|one| one.line == line && one.file.ends_with("sync/tests.rs")).unwrap();
         assert_eq!((one.scope.len(), one.contentions, one.lock.as_str()), (0, 1, "Mutex"));

@@ -3,15 +3,15 @@
 use axum::extract::OriginalUri;
 use axum::response::Response;
 
+use crate::collect;
 use crate::serve::page;
 use crate::serve::reply::{self, Refusal};
-use crate::snapshot;
 
 pub(super) async fn page(OriginalUri(uri): OriginalUri) -> Result<Response, Refusal> {
     // Mounted at `/prefix` and asked without a slash at the end, the page's links are relative to `prefix/`.
     reply::work(move || {
         let folder = uri.path().rsplit('/').next().filter(|last| !last.is_empty());
-        Ok(reply::ok("text/html; charset=utf-8", page::index(&snapshot::take(), folder)))
+        Ok(reply::ok("text/html; charset=utf-8", page::index(&collect::take(), folder)))
     })
     .await
 }

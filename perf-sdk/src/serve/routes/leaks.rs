@@ -3,12 +3,12 @@
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
 
+use crate::collect;
 use crate::export;
 use crate::memory;
 use crate::serve::capture::Query;
 use crate::serve::leaks_page;
 use crate::serve::reply::{self, Refusal};
-use crate::snapshot;
 
 pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
     let query = Query::parse(&uri, &["format"])?;
@@ -23,7 +23,7 @@ pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refu
         Some(other) => return Err(Refusal::bad(format!("format is {other:?}; allowed: html, json"))),
     };
     reply::work(move || {
-        let leaks = snapshot::leaks();
+        let leaks = collect::leaks();
         if is_json {
             let mut body = Vec::new();
             // Before the first look: none so far.

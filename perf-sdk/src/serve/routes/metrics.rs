@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Frame;
 
+use crate::collect;
 use crate::export::{Exposition, Format, Pieces};
 use crate::record;
 use crate::serve::reply::{self, Refusal};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::Snapshot;
 
 /// Bytes of a body that are made at a time.
 const CHUNK: usize = 64 * 1024;
@@ -29,7 +30,7 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
         let (user, histograms) = (crate::serve::user_metrics::render(), crate::serve::user_histograms::histograms());
         #[cfg(not(feature = "metrics"))]
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
-        let pieces = EXPOSITION.pieces(format, snapshot::take(), user, histograms);
+        let pieces = EXPOSITION.pieces(format, collect::take(), user, histograms);
         Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;

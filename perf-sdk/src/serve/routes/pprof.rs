@@ -8,6 +8,8 @@ use axum::extract::OriginalUri;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
+#[cfg(all(feature = "heap", feature = "stacks"))]
+use crate::collect::HeapStacksNow;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Opens;
 use crate::export::pprof::{self, Listing};
@@ -20,8 +22,6 @@ use crate::serve::capture::Query;
 use crate::serve::capture::USUAL;
 use crate::serve::html;
 use crate::serve::reply::{self, Refusal};
-#[cfg(all(feature = "heap", feature = "stacks"))]
-use crate::snapshot::HeapStacksNow;
 use crate::snapshot::Snapshot;
 
 /// What there is, and what it is.
@@ -208,10 +208,10 @@ async fn names(addresses: &str) -> Result<Response, Refusal> {
         // What Go says that has symbols.
         let mut text = "num_symbols: 1\n".to_owned();
         #[cfg(feature = "stacks")]
-        let code = crate::snapshot::names_of(&addresses);
+        let code = crate::collect::names_of(&addresses);
         #[cfg(not(feature = "stacks"))]
         let code = Vec::new();
-        for (address, name) in code.into_iter().chain(pprof::names_of_scopes(&crate::snapshot::take(), &addresses)) {
+        for (address, name) in code.into_iter().chain(pprof::names_of_scopes(&crate::collect::take(), &addresses)) {
             text.push_str(&format!("{address:#x} {}\n", safe::line(&name)));
         }
         Ok(reply::ok("text/plain; charset=utf-8", text))
@@ -298,7 +298,7 @@ async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
 /// With stacks where they are known.
 #[cfg(all(feature = "heap", feature = "stacks"))]
 async fn allocations_at_stacks(query: Query, listing: Option<Listing>, opens: Opens) -> Result<Response, Refusal> {
-    let take = || (HeapStacksNow::take(), crate::snapshot::take());
+    let take = || (HeapStacksNow::take(), crate::collect::take());
     let (before, (stacks, now)) = query.window_of(take).await?;
     reply::long_work(move || {
         let mut body = Vec::new();

@@ -3,8 +3,8 @@
 
 use std::ffi::{CStr, CString};
 
-use super::{Allocator, ArenaUse};
 use crate::memory::{self, mallctl};
+use crate::snapshot::{Allocator, ArenaUse};
 
 /// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor [`Counted`](crate::Counted) over jemalloc.
 ///

@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::estimate;
 use super::exclusive::{self, Detour};
 use super::hash::FastMap;
 use super::measured::Measured;
-use super::sums::Sums;
 use super::threads::{self, NodeReading, ShardReader, ThreadReading};
-use super::{Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, Locks, Profiler, ROOT, Snapshot, Totals};
 use crate::clock;
 use crate::memory;
 use crate::prefetch::prefetch;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
+use crate::snapshot::{
+    self, Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, LockContention, Locks, Profiler, ROOT,
+    Snapshot, Sums, Totals,
+};
 
 /// Shards that are asked for before they are read.
 const AHEAD: usize = 2;
@@ -184,7 +185,7 @@ impl Fold {
         }
         self.asked_ticks += shard.asked.get();
         if let Some(exemplars) = shard.exemplars() {
-            super::exemplars::merge(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
+            snapshot::merge_exemplars(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
         }
         if let Some(text) = shard.site.last_error().get() {
             function.last_error = Some(text);
@@ -232,13 +233,13 @@ impl Fold {
     fn finish(mut self, threads: u64) -> Snapshot {
         exclusive::share_out(&mut self.tree, &self.detours);
         let cpu_ns = clock::process_cpu_ns().unwrap_or(0);
-        estimate::reconcile(&mut self.tree, cpu_ns);
+        snapshot::reconcile(&mut self.tree, cpu_ns);
         Sums::of(self.functions.len(), &self.tree).add_to(&mut self.functions);
         let heap = self.heap();
         #[cfg(feature = "stacks")]
         let stacks = self.stacks();
         #[cfg(not(feature = "stacks"))]
-        let stacks: Option<super::StackSampling> = None;
+        let stacks: Option<snapshot::StackSampling> = None;
         let locks = self.locks();
         for (function, measured) in self.functions.iter_mut().zip(self.measured) {
             measured.put_into(function);
@@ -249,7 +250,7 @@ impl Fold {
         }
         let wall = clock::wall();
         let window_ns = wall.ns(wall.ticks().saturating_sub(record::began()));
-        let mut dropped: super::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
+        let mut dropped: snapshot::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
         dropped.insert("shared".to_owned(), record::shared_calls());
         #[cfg(feature = "heap")]
         dropped.insert("heap".to_owned(), memory::lost_samples());
@@ -291,10 +292,10 @@ impl Fold {
                 .map(|(site, share)| counted(site, *share))
                 .collect(),
             #[cfg(feature = "push")]
-            deliveries: super::deliveries(),
+            deliveries: super::deliveries::deliveries(),
             #[cfg(not(feature = "push"))]
             deliveries: Vec::new(),
-            evicted_connections: super::evictions(),
+            evicted_connections: super::evictions::evictions(),
             dropped,
         };
         #[cfg(feature = "pool")]
@@ -325,7 +326,7 @@ impl Fold {
             pressure: None,
             stacks,
             locks,
-            leaks: super::leaks(),
+            leaks: super::leaks::leaks(),
             profiler,
         };
         snapshot.sort_functions();
@@ -335,7 +336,7 @@ impl Fold {
     /// What the live allocations' scopes hold. `None` where the heap is not sampled.
     #[cfg(feature = "heap")]
     fn heap(&mut self) -> Option<Heap> {
-        use super::Live;
+        use crate::snapshot::Live;
         let sample_bytes = memory::sample_bytes()?;
         let mut heap = Heap { sample_bytes, old_ns: memory::old_ns(), ..Heap::default() };
         let old = memory::old_bytes();
@@ -365,7 +366,7 @@ impl Fold {
 
     /// What stacks were sampled in which function. `None` where they are not.
     #[cfg(feature = "stacks")]
-    fn stacks(&mut self) -> Option<super::StackSampling> {
+    fn stacks(&mut self) -> Option<snapshot::StackSampling> {
         let crate::stacks::Sums { engine, totals, scopes } = crate::stacks::sums()?;
         for (site, seen) in scopes {
             if let Some(function) = self.by_site.get(&ptr::from_ref(site)) {
@@ -374,7 +375,7 @@ impl Fold {
                 function.sampled_cpu_ns += seen.ns;
             }
         }
-        Some(super::StackSampling {
+        Some(snapshot::StackSampling {
             engine: engine.to_string(),
             samples: totals.samples,
             sampled_ns: totals.sampled_ns,
@@ -400,7 +401,8 @@ impl Fold {
                 function.lock_wait_ns += waiter.delay_ns;
             }
         }
-        Locks::of(&waiters, &holders)
+        // Each thread has paths of its own, and a lock's place may have several addresses.
+        Locks::of(waiters.iter().map(LockContention::of), holders.iter().map(LockContention::of))
     }
 
     #[cfg(not(feature = "heap"))]

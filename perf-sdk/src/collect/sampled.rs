@@ -5,9 +5,9 @@ use std::iter::successors;
 use std::ptr;
 use std::sync::Arc;
 
-use super::{Code, Frame};
 use crate::record;
 use crate::scope::Site;
+use crate::snapshot::{Code, Frame};
 use crate::stacks::{Image, Key, Seen, Stacks};
 use crate::trace::TraceContext;
 

@@ -1,7 +1,7 @@
 //! The histograms of one function while threads are added up.
 
-use super::Function;
 use crate::record::Parts;
+use crate::snapshot::Function;
 
 /// What was measured of one function: beside it, since it is there for each of its shards and the rest is not.
 #[derive(Default)]

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use super::Totals;
-use super::basis::Basis;
 use crate::clock;
 use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
+use crate::snapshot::{Basis, Totals};
 
 /// Readings taken again because a long call ended in between.
 const TRIES: u32 = 3;

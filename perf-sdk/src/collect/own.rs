@@ -1,10 +1,10 @@
 //! The calling thread's own scopes.
 
-use super::Totals;
 use super::hash::FastMap;
 use super::threads;
 use crate::memory;
 use crate::record::{self, Node};
+use crate::snapshot::Totals;
 
 /// One path of callers on one thread.
 pub(crate) struct ScopeTotals {

@@ -1,6 +1,6 @@
 //! What belongs to a function alone, from the merged tree: sums that are not estimated together.
 
-use super::{CallNode, ROOT, Totals};
+use crate::snapshot::{CallNode, ROOT, Totals};
 
 /// Sums of one merged node that only the exclusive figures need.
 #[derive(Clone, Copy, Default)]

@@ -1,0 +1,85 @@
+//! The live heap by stack, as it is sampled up to now.
+
+use std::collections::HashMap;
+
+use crate::memory;
+use crate::record::Node;
+use crate::scope::Site;
+use crate::snapshot::{Code, Frame, HeapStack, HeapStacks, Live};
+use crate::stacks::{self, Image};
+
+/// By sites of the scope and addresses.
+type Sums = HashMap<(Vec<usize>, Vec<u64>), (Vec<&'static Site>, Live)>;
+
+/// Sums at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct HeapStacksNow {
+    sums: Sums,
+    images: Vec<Image>,
+}
+
+impl HeapStacksNow {
+    /// `None` where stacks or the heap are not sampled.
+    pub(crate) fn take() -> Option<Self> {
+        memory::uncounted(|| {
+            memory::sample_bytes()?;
+            let images = stacks::images()?;
+            let mut sums = Sums::new();
+            for at in memory::at_stacks() {
+                let mut sites: Vec<&'static Site> =
+                    std::iter::successors(Node::of(at.path), |node| node.parent()).filter_map(Node::site).collect();
+                sites.reverse();
+                let key = sites.iter().map(|site| std::ptr::from_ref(*site).addr()).collect();
+                // Each thread has paths of its own.
+                let (_, live) = sums.entry((key, at.frames)).or_insert_with(|| (sites, Live::default()));
+                live.bytes += at.held.bytes;
+                live.objects += at.held.objects.round() as u64;
+                live.allocated_bytes += at.held.allocated_bytes;
+                live.allocated_objects += at.held.allocated_objects.round() as u64;
+            }
+            Some(Self { sums, images })
+        })
+    }
+
+    /// With what is at the addresses.
+    pub(crate) fn resolve(self) -> HeapStacks {
+        memory::uncounted(|| {
+            let (code, numbers) =
+                Code::of(&self.images, self.sums.keys().flat_map(|(_, frames)| frames.iter().copied()));
+            let stacks = self.sums.into_iter().map(|((_, frames), (sites, live))| {
+                let mut addresses: Vec<u32> = frames.iter().filter_map(|frame| numbers.get(frame).copied()).collect();
+                addresses.drain(..allocators(&code, &addresses));
+                HeapStack { scope: sites.into_iter().map(Frame::of).collect(), addresses, live }
+            });
+            let mut stacks: Vec<HeapStack> = stacks.collect();
+            stacks.sort_by(|a, b| (&a.scope, &a.addresses).cmp(&(&b.scope, &b.addresses)));
+            HeapStacks { stacks, code, lost: memory::lost_stacks() }
+        })
+    }
+}
+
+impl HeapStacks {
+    /// What was recorded up to now; `None` where stacks or the live heap are not sampled.
+    ///
+    /// **Cost.** As [`CpuProfile::take`](crate::snapshot::CpuProfile::take).
+    #[must_use]
+    pub fn take() -> Option<Self> {
+        HeapStacksNow::take().map(HeapStacksNow::resolve)
+    }
+}
+
+/// How many of the innermost frames are the allocator's and ours.
+fn allocators(code: &Code, addresses: &[u32]) -> usize {
+    /// The hooks' and jemalloc's own frames are no more.
+    const MOST: usize = 20;
+    // Of the function that the others are inlined into: an allocator that is inlined stands where it was called.
+    let is_allocator = |number: &u32| {
+        let lines = code.addresses.get(*number as usize).and_then(|address| address.lines.last());
+        lines.is_some_and(|line| {
+            let name = line.function.as_str();
+            let parts = ["perf_sdk::memory::", "GlobalAlloc>::", "__rust_alloc", "__rust_realloc"];
+            name.starts_with("_rjem_") || parts.iter().any(|part| name.contains(part))
+        })
+    };
+    addresses.iter().take(MOST).rposition(is_allocator).map_or(0, |last| last + 1)
+}

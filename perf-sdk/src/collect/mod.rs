@@ -1,0 +1,57 @@
+//! Everything that is recorded and sampled, read into the data of `snapshot/`.
+
+#[cfg(feature = "stacks")]
+mod code;
+#[cfg(feature = "stacks")]
+mod cpu_profile;
+#[cfg(feature = "push")]
+mod deliveries;
+mod evictions;
+mod exclusive;
+mod fold;
+mod frame;
+mod futures;
+mod hash;
+#[cfg(feature = "heap")]
+mod heap_profile;
+#[cfg(all(feature = "heap", feature = "stacks"))]
+mod heap_stacks;
+#[cfg(feature = "jemalloc")]
+mod jemalloc;
+mod leaks;
+mod locks;
+mod measured;
+mod own;
+#[cfg(feature = "stacks")]
+mod sampled;
+mod threads;
+#[cfg(feature = "stacks")]
+mod wall_profile;
+
+#[cfg(feature = "stacks")]
+pub(crate) use cpu_profile::Window;
+#[cfg(all(feature = "serve", feature = "stacks"))]
+pub(crate) use cpu_profile::names_of;
+#[cfg(feature = "push")]
+pub(crate) use deliveries::{deliveries, set_delivery};
+#[cfg(feature = "serve")]
+pub(crate) use evictions::count_eviction;
+#[cfg(all(test, feature = "serve"))]
+pub(crate) use evictions::evictions;
+pub(crate) use fold::take;
+pub(crate) use futures::open_futures;
+#[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve")))]
+pub(crate) use heap_stacks::HeapStacksNow;
+pub(crate) use leaks::{leaks, set_leaks};
+pub(crate) use own::{ScopeTotals, own_scopes};
+#[cfg(feature = "stacks")]
+pub(crate) use wall_profile::WallWindow;
+
+/// What is allocated and not freed, by jemalloc's own figures; `None` where the program's allocator is another one.
+#[cfg(feature = "enabled")]
+pub(crate) fn allocated_bytes() -> Option<u64> {
+    #[cfg(feature = "jemalloc")]
+    return jemalloc::allocated_bytes();
+    #[cfg(not(feature = "jemalloc"))]
+    None
+}

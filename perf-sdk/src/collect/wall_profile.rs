@@ -1,0 +1,103 @@
+//! Captures of where threads spend their time, running or not.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::sampled::places;
+use crate::clock;
+use crate::memory;
+use crate::snapshot::{Frame, OffCpu, Snapshot, WallProfile, WallStack};
+use crate::stacks::{self, WallPicture, WallWanted, Wish};
+
+/// A stretch of time that is being looked at.
+#[derive(Debug)]
+pub(crate) struct WallWindow {
+    wanted: WallWanted,
+    before: WallPicture,
+    recorded: Snapshot,
+}
+
+impl WallWindow {
+    /// From now on. `None` where stacks are not sampled.
+    pub(crate) fn open(hz: u32, threads: &str) -> Option<Self> {
+        memory::uncounted(|| {
+            let hz = hz.clamp(1, stacks::MAX_WALL_HZ);
+            let wanted = stacks::want_wall(Wish { hz, threads: threads.to_owned() })?;
+            Some(Self { before: wanted.picture()?, recorded: super::take(), wanted })
+        })
+    }
+
+    /// What was seen since.
+    pub(crate) fn close(self) -> Option<WallProfile> {
+        memory::uncounted(|| {
+            self.wanted.ask();
+            let window = self.wanted.picture()?.since(&self.before);
+            let recorded = super::take().subtract(&self.recorded);
+            Some(WallProfile::of(&window, self.wanted.wish(), &recorded))
+        })
+    }
+
+    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
+    pub(crate) fn of(length: Duration, hz: u32, threads: &str) -> Option<WallProfile> {
+        let window = Self::open(hz, threads)?;
+        std::thread::sleep(length);
+        window.close()
+    }
+}
+
+impl WallProfile {
+    fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
+        // Names take their time.
+        let taken_at = SystemTime::now();
+        let (code, places) = places(&window.stacks, &window.images);
+        // Other captures may look at other threads.
+        let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
+        let stacks: Vec<WallStack> = places
+            .map(|(place, seen)| WallStack {
+                scope: place.scope,
+                thread: place.thread,
+                labels: place.labels,
+                trace: place.trace,
+                addresses: place.addresses,
+                is_cut: place.is_cut,
+                samples: seen.samples,
+                wall_ns: seen.ns,
+                off_cpu_ns: seen.off_ns,
+            })
+            .collect();
+        let sum = |of: fn(&WallStack) -> u64| stacks.iter().map(of).sum();
+        Self {
+            taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            window_ns: clock::wall().ns(window.at),
+            hz: wish.hz,
+            threads_like: wish.threads.clone(),
+            threads: window.totals.threads,
+            samples: sum(|stack| stack.samples),
+            wall_ns: sum(|stack| stack.wall_ns),
+            off_cpu_ns: sum(|stack| stack.off_cpu_ns),
+            unanswered_ns: window.totals.pending_ns + window.totals.unasked_ns,
+            lost_ns: window.totals.lost_ns,
+            code,
+            recorded_off_cpu: off_cpu(recorded),
+            stacks,
+        }
+    }
+}
+
+/// Of profiled functions, most first.
+fn off_cpu(recorded: &Snapshot) -> Vec<OffCpu> {
+    let functions = recorded.functions.iter().filter_map(|function| {
+        let own_ns = function.exclusive.off_cpu_ns().max(0) as u64;
+        (own_ns > 0).then(|| OffCpu {
+            scope: Frame {
+                name: function.name.clone(),
+                module: function.module.clone(),
+                file: function.file.clone(),
+                line: function.line,
+            },
+            own_ns,
+        })
+    });
+    let mut functions: Vec<OffCpu> = functions.collect();
+    functions.sort_unstable_by(|a, b| (b.own_ns, &a.scope).cmp(&(a.own_ns, &b.scope)));
+    functions
+}
