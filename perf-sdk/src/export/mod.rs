@@ -2,52 +2,29 @@
 
 #[cfg(feature = "heap")]
 pub mod dhat;
-mod drawing;
-#[cfg(feature = "enabled")]
-mod exposition;
-#[cfg(feature = "enabled")]
-mod families;
-#[cfg(feature = "svg")]
-pub mod flamegraph;
-#[cfg(feature = "enabled")]
-mod floors;
-pub mod folded;
-#[cfg(feature = "enabled")]
-pub mod hlog;
-#[cfg(feature = "enabled")]
-pub mod json;
-#[cfg(feature = "enabled")]
-mod names;
-mod negotiate;
-#[cfg(feature = "enabled")]
-mod openmetrics;
+mod flame;
+mod metrics;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 pub mod pprof;
-#[cfg(feature = "enabled")]
-mod prometheus;
-#[cfg(feature = "enabled")]
-mod protobuf;
+mod report;
 pub(crate) mod safe;
-#[cfg(feature = "enabled")]
-pub mod speedscope;
-mod stacks;
-pub mod table;
-#[cfg(feature = "enabled")]
-mod text;
-#[cfg(feature = "enabled")]
-mod user;
-mod weight;
 
 #[cfg(not(feature = "enabled"))]
 pub use crate::off::{Exposition, hlog, json, speedscope};
-#[cfg(feature = "enabled")]
-pub use exposition::Exposition;
-#[cfg(feature = "serve")]
-pub(crate) use exposition::Pieces;
-pub use negotiate::Format;
-pub use stacks::has_function;
-#[cfg(feature = "metrics")]
-pub(crate) use user::{UserHistogram, UserNative, UserSeries};
 #[cfg(feature = "stacks")]
-pub use weight::WallWeight;
-pub use weight::{UnknownWeight, Weight};
+pub use flame::WallWeight;
+#[cfg(feature = "svg")]
+pub use flame::flamegraph;
+#[cfg(feature = "enabled")]
+pub use flame::speedscope;
+pub use flame::{UnknownWeight, Weight, folded, has_function};
+#[cfg(feature = "enabled")]
+pub use metrics::Exposition;
+pub use metrics::Format;
+#[cfg(feature = "serve")]
+pub(crate) use metrics::Pieces;
+#[cfg(feature = "metrics")]
+pub(crate) use metrics::{UserHistogram, UserNative, UserSeries};
+pub use report::table;
+#[cfg(feature = "enabled")]
+pub use report::{hlog, json};

@@ -68,13 +68,13 @@ fn shown_direction(c: char) -> impl Iterator<Item = char> {
 /// A label's value or a help text, before the escapes of the format. The same in all of them,
 /// protobuf too: else one series were several.
 #[cfg(feature = "enabled")]
-pub(super) fn label(text: &str) -> Cow<'_, str> {
+pub(in crate::export) fn label(text: &str) -> Cow<'_, str> {
     visible(text, |c| matches!(c, '\n' | '\t'))
 }
 
 /// A frame of a folded stack, for its readers and for inferno. Those split at `;`, take off one
 /// number at the end and then perhaps another, skip lines that begin with `# `, and trim.
-pub(super) fn frame(text: &str) -> String {
+pub(in crate::export) fn frame(text: &str) -> String {
     let mut frame = line(text).replace(';', ":").trim().to_owned();
     if frame.is_empty() {
         return "(unnamed)".to_owned();
@@ -92,7 +92,7 @@ pub(super) fn frame(text: &str) -> String {
 
 /// The tag of a histogram in a log, which ends at a comma or a space.
 #[cfg(feature = "enabled")]
-pub(super) fn tag(text: &str) -> String {
+pub(in crate::export) fn tag(text: &str) -> String {
     let tag = line(text).replace(|c: char| c == ',' || c.is_whitespace(), "_");
     if tag.is_empty() { "(unnamed)".to_owned() } else { tag }
 }

@@ -145,3 +145,10 @@ pub struct Function {
     /// At most one a classic bucket.
     pub exemplars: Vec<Exemplar>,
 }
+
+impl Function {
+    /// `module::name`.
+    pub(crate) fn full_name(&self) -> String {
+        if self.module.is_empty() { self.name.clone() } else { format!("{}::{}", self.module, self.name) }
+    }
+}

@@ -7,9 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use prost::Message as _;
 
-use super::super::safe;
-use super::super::stacks::full_name;
 use super::wire;
+use crate::export::safe;
 use crate::snapshot::Function;
 
 /// Where scopes lie, which have no address: nothing is loaded there.
@@ -26,7 +25,7 @@ pub(super) struct Scope {
 
 impl Scope {
     pub(super) fn of(function: &Function) -> Self {
-        Self { name: full_name(function), file: function.file.clone(), line: function.line }
+        Self { name: function.full_name(), file: function.file.clone(), line: function.line }
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 #[cfg(feature = "serve")]
-use super::super::stacks::full_name;
 #[cfg(feature = "serve")]
 use super::builder::address;
 use super::builder::{Builder, Header, Scope};
@@ -72,7 +71,7 @@ pub fn write_scopes(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> 
 #[cfg(feature = "serve")]
 pub(crate) fn names_of_scopes(snapshot: &Snapshot, addresses: &[u64]) -> Vec<(u64, String)> {
     let wanted: HashSet<u64> = addresses.iter().copied().collect();
-    let functions = snapshot.functions.iter().map(full_name);
+    let functions = snapshot.functions.iter().map(|function| function.full_name());
     let locks = snapshot.locks.holders.iter().chain(&snapshot.locks.waiters).map(LockContention::lock_name);
     let placed = functions.chain(locks).map(|name| (address(&name), name));
     placed.filter(|(address, _)| wanted.contains(address)).collect()

@@ -9,8 +9,8 @@ use std::io::{self, Read as _, Write};
 use flate2::read::GzDecoder;
 use prost::Message as _;
 
-use super::super::safe;
 use super::wire;
+use crate::export::safe;
 
 /// Which of Go's forms a profile has as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

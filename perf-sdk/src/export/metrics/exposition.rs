@@ -5,14 +5,17 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::families::{self, Encoding, Source};
+use super::families;
+use super::family::Encoding;
 use super::floors::{Floors, Raised};
 use super::names::Names;
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
-use super::user::{self, UserHistogram};
+use super::row::Source;
+use super::user;
+use super::user_histogram::UserHistogram;
 use crate::snapshot::Snapshot;
 
 /// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.

@@ -8,7 +8,7 @@ use inferno::flamegraph::{self, Direction, Options};
 use super::WallWeight;
 use super::Weight;
 use super::drawing::{Drawing, Unit};
-use super::safe;
+use crate::export::safe;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};

@@ -3,8 +3,8 @@
 #[cfg(feature = "stacks")]
 use super::WallWeight;
 use super::Weight;
-use super::safe;
-use super::stacks::{self, full_name};
+use super::stacks::{self, Stack};
+use crate::export::safe;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{Code, CpuProfile, WallProfile, WallStack};
@@ -25,14 +25,6 @@ pub(super) struct Frame {
     pub(super) file: String,
     /// 0: not known.
     pub(super) line: u32,
-}
-
-/// One path of frames from the outermost to the innermost, and the innermost one's own weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stack {
-    /// Indices of frames.
-    pub(super) path: Vec<u32>,
-    pub(super) weight: u64,
 }
 
 /// What is drawn.
@@ -75,7 +67,7 @@ impl Drawing {
             },
             subtitle,
             unit,
-            frames: frames.map(|f| Frame { name: full_name(f), file: f.file.clone(), line: f.line }).collect(),
+            frames: frames.map(|f| Frame { name: f.full_name(), file: f.file.clone(), line: f.line }).collect(),
             stacks: stacks::of(snapshot, weight, function),
             empty: format!("no profiled call has any {weight} weight yet"),
         }

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, Metric, Metrics, Row, Source, Value, seconds};
-use crate::export::floors::Floor;
+use crate::export::metrics::family::{Kind, Metric, Value};
+use crate::export::metrics::floors::Floor;
+use crate::export::metrics::row::{Metrics, Row, Source, seconds};
 use crate::histogram::Histogram;
 use crate::snapshot::{Exemplar, Function};
 

@@ -6,11 +6,11 @@ use serde::Serialize;
 
 #[cfg(feature = "stacks")]
 use super::WallWeight;
+use super::Weight;
 use super::drawing::{Drawing, Unit};
-use super::{Weight, json};
-use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
+use crate::snapshot::{Snapshot, write_json};
 
 #[derive(Serialize)]
 struct File<'a> {
@@ -108,5 +108,5 @@ fn draw(drawing: Drawing, to: &mut impl Write) -> io::Result<()> {
         shared: Shared { frames },
         profiles: [profile],
     };
-    json::write(&file, to)
+    write_json(&file, to)
 }

@@ -6,8 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 
-use super::safe;
-use super::stacks::full_name;
+use crate::export::safe;
 use crate::snapshot::Snapshot;
 
 /// The log's maximum column is in milliseconds, the histograms are in nanoseconds.
@@ -26,7 +25,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     builder.with_start_time(UNIX_EPOCH + start).with_base_time(UNIX_EPOCH + start).with_max_value_divisor(NS_PER_MS);
     let mut log = builder.begin_log_with(to, &mut serializer)?;
     for function in snapshot.functions.iter().filter(|function| !function.wall.is_empty()) {
-        let tag = safe::tag(&full_name(function));
+        let tag = safe::tag(&function.full_name());
         log.write_histogram(&function.wall.to_hdr(), Duration::ZERO, length, Tag::new(&tag)).map_err(|error| {
             match error {
                 IntervalLogWriterError::IoError(error) => error,

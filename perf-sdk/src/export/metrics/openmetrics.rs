@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::families::{Encoding, Head, Kind, Metric};
+use super::family::{Encoding, Head, Kind, Metric};
 use super::text::{Escaped, samples};
 
 /// Text with exemplars.

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
-use super::families::{Metric, Value};
-use super::safe;
+use super::family::{Metric, Value};
+use crate::export::safe;
 use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of one metric.

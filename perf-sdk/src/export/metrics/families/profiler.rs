@@ -1,6 +1,7 @@
 //! The profiler itself.
 
-use super::{Kind, Metric, Metrics, Row, Source, Value, optional, seconds, single};
+use crate::export::metrics::family::{Kind, Metric, Value};
+use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds, single};
 use crate::snapshot::Budget;
 
 pub(super) const ROWS: &[Row] = &[

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::families::{self, Head, Kind};
-use super::user::Family;
+use super::families;
+use super::family::{Family, Head, Kind};
 
 /// Put before a name that is taken.
 const RENAMED: &str = "user_";

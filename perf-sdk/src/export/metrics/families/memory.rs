@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kind, Metric, Metrics, Row, Source, Value, optional};
+use crate::export::metrics::family::{Kind, Metric, Value};
+use crate::export::metrics::row::{Metrics, Row, Source, optional};
 use crate::snapshot::{Allocator, ArenaUse, Finding, Heap, Watched};
 
 pub(super) const ROWS: &[Row] = &[

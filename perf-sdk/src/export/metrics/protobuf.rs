@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use prost::Message as _;
 
-use super::families::{Encoding, Head, Kind, Metric, Value};
-use super::safe;
+use super::family::{Encoding, Head, Kind, Metric, UserNative, Value};
 use super::text::exemplar_labels;
-use super::user::UserNative;
+use crate::export::safe;
 use crate::histogram::{self, Histogram, Native, Span};
 use crate::snapshot::Exemplar;
 
@@ -308,8 +307,7 @@ fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histog
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::exposition::Exposition;
-    use crate::export::negotiate::Format;
+    use crate::export::{Exposition, Format};
     use crate::snapshot::{Function, Snapshot};
 
     fn scrape(snapshot: &Snapshot, user: Option<&str>) -> Vec<wire::MetricFamily> {

@@ -3,68 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::families::{Head, Kind, Metric, Value};
-
-/// A family that was read.
-#[derive(Debug, PartialEq)]
-pub(super) struct Family<'a> {
-    pub(super) head: Head<'a>,
-    pub(super) metrics: Vec<Metric<'a>>,
-}
-
-/// A histogram of the user's that our own recorder has.
-#[cfg_attr(not(feature = "metrics"), allow(dead_code))]
-#[derive(Debug)]
-pub(crate) struct UserHistogram {
-    pub(crate) name: String,
-    pub(crate) help: String,
-    pub(crate) series: Vec<UserSeries>,
-}
-
-/// One set of labels.
-#[cfg_attr(not(feature = "metrics"), allow(dead_code))]
-#[derive(Debug)]
-pub(crate) struct UserSeries {
-    pub(crate) labels: Vec<(String, String)>,
-    /// (upper bound, cumulative count), without `+Inf`.
-    pub(crate) buckets: Vec<(f64, u64)>,
-    pub(crate) sum: f64,
-    pub(crate) count: u64,
-    pub(crate) native: UserNative,
-}
-
-/// Native buckets as (index, count), ascending, of the schema of our own.
-#[derive(Debug, PartialEq)]
-pub(crate) struct UserNative {
-    pub(crate) zero_count: u64,
-    pub(crate) positive: Vec<(i32, u64)>,
-    pub(crate) negative: Vec<(i32, u64)>,
-}
-
-impl UserNative {
-    /// Values up to this count as 0: 2^-64.
-    pub(crate) const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 64) << 52);
-}
-
-impl UserHistogram {
-    /// `None` for a name that readers refuse.
-    pub(super) fn family(&self) -> Option<Family<'_>> {
-        let head = Head {
-            name: self.name.as_str().into(),
-            help: self.help.as_str().into(),
-            unit: "",
-            kind: Kind::Histogram,
-            has_stem: true,
-        };
-        let metrics = self.series.iter().map(|series| {
-            let labels = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str().into())).collect();
-            let UserSeries { buckets, sum, count, native, .. } = series;
-            let value = Value::Measured { buckets, sum: *sum, count: *count, native };
-            Metric { labels: usable(labels, Kind::Histogram), value }
-        });
-        is_name(&self.name, true).then(|| Family { head, metrics: metrics.collect() })
-    }
-}
+use super::family::{Family, Head, Kind, Metric, Value};
 
 /// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is worth more than an error.
 ///
@@ -200,7 +139,7 @@ impl<'a> Sample<'a> {
 }
 
 /// Labels that no reader refuses: one series with another kind would cost the whole scrape.
-fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Vec<(&'a str, Cow<'a, str>)> {
+pub(super) fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut usable: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(labels.len());
     for (name, value) in labels {
         let name = match (name, kind) {
@@ -219,7 +158,7 @@ fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Vec<(&'a str,
 }
 
 /// What all formats take for a name: one that is none would make the whole scrape unreadable.
-fn is_name(text: &str, may_have_colons: bool) -> bool {
+pub(super) fn is_name(text: &str, may_have_colons: bool) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (may_have_colons && byte == b':');
     text.bytes().all(fits) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }

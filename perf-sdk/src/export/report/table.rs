@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::safe;
+use crate::export::safe;
 use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS};
 use crate::units::{bytes, count, time};
 

@@ -1,6 +1,7 @@
 //! The sampler of stacks.
 
-use super::{Kind, Metric, Metrics, Row, Source, Value, optional, seconds};
+use crate::export::metrics::family::{Kind, Metric, Value};
+use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds};
 use crate::snapshot::StackSampling;
 
 pub(super) const ROWS: &[Row] = &[

@@ -1,8 +1,15 @@
 //! The call tree as stacks with weights.
 
 use super::Weight;
-use super::drawing::Stack;
 use crate::snapshot::{Function, ROOT, Snapshot};
+
+/// One path of frames from the outermost to the innermost, and the innermost one's own weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Stack {
+    /// Indices of frames.
+    pub(super) path: Vec<u32>,
+    pub(super) weight: u64,
+}
 
 /// All stacks that have weight. With `function` only those that hold it, cut so that they begin with it.
 pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Vec<Stack> {
@@ -46,9 +53,4 @@ fn is_called(function: &Function, name: &str) -> bool {
 #[must_use]
 pub fn has_function(snapshot: &Snapshot, name: &str) -> bool {
     snapshot.functions.iter().any(|function| is_called(function, name))
-}
-
-/// `module::name`.
-pub(super) fn full_name(function: &Function) -> String {
-    if function.module.is_empty() { function.name.clone() } else { format!("{}::{}", function.module, function.name) }
 }

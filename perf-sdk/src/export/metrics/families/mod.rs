@@ -1,0 +1,44 @@
+//! The metrics: one table, whichever format they are written in. A new metric is a new row, in the file of what it is about.
+
+mod functions;
+mod memory;
+mod pools;
+mod profiler;
+mod stacks;
+
+use super::row::Row;
+
+/// All of ours, in the order in which they are written.
+const TABLES: [&[Row]; 5] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, profiler::ROWS];
+
+/// The row of a number; `None` beyond the last.
+pub(super) fn row(mut at: usize) -> Option<&'static Row> {
+    for table in TABLES {
+        match table.get(at) {
+            Some(row) => return Some(row),
+            None => at -= table.len(),
+        }
+    }
+    None
+}
+
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLES.into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::export::metrics::family::Kind;
+
+    #[test]
+    fn names_end_as_their_kind_and_unit_demand() {
+        for row in rows() {
+            assert_eq!(row.name.ends_with("_total"), row.kind == Kind::Counter, "{}", row.name);
+            assert_eq!(row.name.ends_with("_info"), row.kind == Kind::Info, "{}", row.name);
+            let stem = row.name.strip_suffix("_total").unwrap_or(row.name);
+            assert!(row.unit.is_empty() || stem.ends_with(&format!("_{}", row.unit)), "{}", row.name);
+            assert!(row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+}
