@@ -9,7 +9,7 @@ use prost::Message as _;
 
 use super::wire;
 use crate::export::safe;
-use crate::snapshot::Function;
+use crate::snapshot::{Frame, Function};
 
 /// Where scopes lie, which have no address: nothing is loaded there.
 const FIRST_ADDRESS: u64 = 0x1000;
@@ -26,6 +26,10 @@ pub(super) struct Scope {
 impl Scope {
     pub(super) fn of(function: &Function) -> Self {
         Self { name: function.full_name(), file: function.file.clone(), line: function.line }
+    }
+
+    pub(super) fn of_frame(frame: &Frame) -> Self {
+        Self { name: frame.full_name(), file: frame.file.clone(), line: frame.line }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::builder::{Builder, Header};
-use super::labels::labels;
+use super::sampled::{Sampled, Stack};
 use crate::snapshot::CpuProfile;
 
 /// Writes sampled stacks as a profile of two values: samples, and the CPU time that they stand for.
@@ -14,23 +13,23 @@ use crate::snapshot::CpuProfile;
 /// # Errors
 /// Those of the writer.
 pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
-    let mut builder = Builder::default();
-    let locations = builder.code(&profile.code);
-    for stack in &profile.stacks {
-        let path = stack.addresses.iter().filter_map(|address| locations.get(*address as usize).copied()).collect();
-        let values = vec![stack.samples as i64, stack.cpu_ns as i64];
-        let labels = labels(&stack.scope, &stack.thread, &stack.labels, stack.trace);
-        builder.sample(path, values, &labels.each());
-    }
-    let header = Header {
+    let stacks = profile.stacks.iter().map(|stack| Stack {
+        scope: &stack.scope,
+        thread: &stack.thread,
+        labels: &stack.labels,
+        trace: stack.trace,
+        addresses: &stack.addresses,
+        values: vec![stack.samples as i64, stack.cpu_ns as i64],
+    });
+    let sampled = Sampled {
         types: &[("samples", "count"), ("cpu", "nanoseconds")],
-        opens: 1,
-        period: (("cpu", "nanoseconds"), 1_000_000_000_u64.checked_div(u64::from(profile.hz)).unwrap_or(0)),
-        taken_at_unix_ns: profile.taken_at_unix_ns.saturating_sub(profile.window_ns),
+        hz: profile.hz,
+        code: &profile.code,
+        taken_at_unix_ns: profile.taken_at_unix_ns,
         window_ns: profile.window_ns,
         comments: comments(profile),
     };
-    builder.write(&header, to)
+    sampled.write(stacks, to)
 }
 
 /// What a reader must know of the figures.

@@ -233,11 +233,7 @@ fn outside() -> Scope {
 fn at_stacks(stacks: &HeapStacks) -> AtStacks {
     let mut at = AtStacks::new();
     for stack in &stacks.stacks {
-        let path = stack
-            .scope
-            .iter()
-            .map(|frame| Scope { name: frame.full_name(), file: frame.file.clone(), line: frame.line })
-            .collect();
+        let path = stack.scope.iter().map(Scope::of_frame).collect();
         let address = |number: &u32| stacks.code.addresses.get(*number as usize).map(|address| address.address);
         let sum = at.entry((path, stack.addresses.iter().filter_map(address).collect())).or_default();
         sum.iter_mut().zip(values(&stack.live)).for_each(|(sum, value)| *sum += value);

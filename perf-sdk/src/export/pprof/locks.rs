@@ -26,11 +26,7 @@ fn write(snapshot: &Snapshot, contentions: &[LockContention], who: &str, to: &mu
     let mut profile = Builder::default();
     for one in contentions {
         let lock = Scope { name: one.lock_name(), file: one.file.clone(), line: one.line };
-        let scopes = one.scope.iter().rev().map(|frame| Scope {
-            name: frame.full_name(),
-            file: frame.file.clone(),
-            line: frame.line,
-        });
+        let scopes = one.scope.iter().rev().map(Scope::of_frame);
         let scope = one.scope.last().map(|frame| frame.full_name()).unwrap_or_default();
         let locations = std::iter::once(lock).chain(scopes).map(|frame| profile.scope(&frame)).collect();
         profile.sample(locations, vec![one.contentions as i64, one.delay_ns as i64], &[("scope", &scope)]);

@@ -12,6 +12,8 @@ mod heap;
 mod labels;
 mod locks;
 mod running;
+#[cfg(feature = "stacks")]
+mod sampled;
 mod scopes;
 #[cfg(feature = "serve")]
 mod text;

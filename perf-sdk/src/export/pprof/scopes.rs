@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 
 #[cfg(feature = "serve")]
-#[cfg(feature = "serve")]
 use super::builder::address;
 use super::builder::{Builder, Header, Scope};
 #[cfg(feature = "serve")]
