@@ -1,13 +1,10 @@
 //! Sums and differences of snapshots.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::estimate;
 use super::sums::Sums;
-use super::{
-    ArenaAccount, BumpAccount, CallNode, Calls, Function, FutureTotals, PoolAccount, Profiler, ROOT, Snapshot, Totals,
-};
-use crate::histogram::Histogram;
+use super::{ArenaAccount, BumpAccount, CallNode, Function, PoolAccount, ROOT, Snapshot, Totals};
 
 impl Snapshot {
     /// What happened since `earlier`, a snapshot of the same process: a window.
@@ -294,129 +291,6 @@ fn renumbered(kept: &[bool]) -> Vec<u32> {
             Some(at)
         })
         .collect()
-}
-
-impl Function {
-    fn since(&self, earlier: &Self, moment_unix_ns: u64) -> Self {
-        let histogram = |now: &Option<Histogram>, was: &Option<Histogram>| match (now, was) {
-            (Some(now), Some(was)) => Some(now.since(was)),
-            (now, _) => now.clone(),
-        };
-        let was = earlier.calls;
-        Self {
-            calls: Calls {
-                ok: self.calls.ok.saturating_sub(was.ok),
-                error: self.calls.error.saturating_sub(was.error),
-                panic: self.calls.panic.saturating_sub(was.panic),
-                cancelled: self.calls.cancelled.saturating_sub(was.cancelled),
-            },
-            estimated_calls: self.estimated_calls.saturating_sub(earlier.estimated_calls),
-            samples: self.samples.saturating_sub(earlier.samples),
-            wall: self.wall.since(&earlier.wall),
-            cpu: histogram(&self.cpu, &earlier.cpu),
-            bytes: histogram(&self.bytes, &earlier.bytes),
-            future: self.future.map(|now| {
-                let was = earlier.future.unwrap_or_default();
-                FutureTotals {
-                    polls: now.polls.saturating_sub(was.polls),
-                    busy_ns: now.busy_ns.saturating_sub(was.busy_ns),
-                    idle_ns: now.idle_ns.saturating_sub(was.idle_ns),
-                    longest_poll_ns: now.longest_poll_ns,
-                }
-            }),
-            stack_samples: self.stack_samples.saturating_sub(earlier.stack_samples),
-            sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
-            lock_contentions: self.lock_contentions.saturating_sub(earlier.lock_contentions),
-            lock_wait_ns: self.lock_wait_ns.saturating_sub(earlier.lock_wait_ns),
-            exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
-            ..self.clone()
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.calls.add(&other.calls);
-        self.estimated_calls += other.estimated_calls;
-        self.rests |= other.rests;
-        self.samples += other.samples;
-        self.stack_samples += other.stack_samples;
-        self.sampled_cpu_ns += other.sampled_cpu_ns;
-        self.lock_contentions += other.lock_contentions;
-        self.lock_wait_ns += other.lock_wait_ns;
-        self.one_in = self.one_in.max(other.one_in);
-        self.running += other.running;
-        self.wall.merge(&other.wall);
-        for (ours, theirs) in [(&mut self.cpu, &other.cpu), (&mut self.bytes, &other.bytes)] {
-            match (ours.as_mut(), theirs) {
-                (Some(ours), Some(theirs)) => ours.merge(theirs),
-                (None, Some(_)) => ours.clone_from(theirs),
-                (_, None) => {}
-            }
-        }
-        self.inclusive += other.inclusive;
-        self.exclusive += other.exclusive;
-        if let Some(theirs) = &other.live {
-            self.live.get_or_insert_default().add(theirs);
-        }
-        if let Some(theirs) = other.future {
-            let ours = self.future.get_or_insert_default();
-            ours.polls += theirs.polls;
-            ours.busy_ns += theirs.busy_ns;
-            ours.idle_ns += theirs.idle_ns;
-            ours.longest_poll_ns = ours.longest_poll_ns.max(theirs.longest_poll_ns);
-        }
-        if other.last_error.is_some() {
-            self.last_error.clone_from(&other.last_error);
-        }
-        super::exemplars::merge(&mut self.exemplars, other.exemplars.iter().cloned());
-    }
-}
-
-impl Profiler {
-    fn since(&self, earlier: &Self) -> Self {
-        let since = |now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>| {
-            let was = |name: &str| earlier.get(name).copied().unwrap_or(0);
-            now.iter().map(|(name, n)| (name.clone(), n.saturating_sub(was(name)))).collect()
-        };
-        Self {
-            overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
-            overhead_parts: since(&self.overhead_parts, &earlier.overhead_parts),
-            evicted_connections: self.evicted_connections.saturating_sub(earlier.evicted_connections),
-            dropped: since(&self.dropped, &earlier.dropped),
-            deliveries: self.deliveries.iter().map(|now| now.since(&earlier.deliveries)).collect(),
-            ..self.clone()
-        }
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.sites = self.sites.max(other.sites);
-        self.threads += other.threads;
-        self.memory_bytes += other.memory_bytes;
-        self.memory_limit_bytes += other.memory_limit_bytes;
-        self.overhead_ns += other.overhead_ns;
-        for (part, ns) in &other.overhead_parts {
-            *self.overhead_parts.entry(part.clone()).or_default() += ns;
-        }
-        self.evicted_connections += other.evicted_connections;
-        if self.heap != other.heap {
-            self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };
-        }
-        if self.cpu_clock != other.cpu_clock {
-            self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
-        }
-        if self.budget != other.budget {
-            // Shares of different times do not add up.
-            self.budget = None;
-        }
-        for theirs in &other.deliveries {
-            match self.deliveries.iter_mut().find(|ours| ours.is_like(theirs)) {
-                Some(ours) => ours.add(theirs),
-                None => self.deliveries.push(theirs.clone()),
-            }
-        }
-        for (reason, n) in &other.dropped {
-            *self.dropped.entry(reason.clone()).or_default() += n;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,24 @@
-//! At most one exemplar a classic bucket: the newest.
+//! Traces that calls ran in: at most one a classic bucket, the newest.
 
-use super::Exemplar;
+#[cfg(feature = "enabled")]
+use serde::{Deserialize, Serialize};
+
 use crate::histogram::SECONDS_LE;
+
+/// A trace that one call ran in.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Exemplar {
+    /// The trace id, lower-case hexadecimal.
+    pub trace_id: String,
+    /// The span id, lower-case hexadecimal; empty if unknown.
+    pub span_id: String,
+    /// The wall time of that call.
+    pub value_ns: u64,
+    /// When it ended, nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+}
 
 pub(crate) fn merge(into: &mut Vec<Exemplar>, new: impl Iterator<Item = Exemplar>) {
     let bucket = |exemplar: &Exemplar| SECONDS_LE.partition_point(|(le_ns, _)| *le_ns < exemplar.value_ns);

@@ -3,6 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use super::exemplars::{self, Exemplar};
 use super::{Live, Totals};
 use crate::histogram::Histogram;
 
@@ -49,21 +50,6 @@ pub struct FutureTotals {
     pub idle_ns: u64,
     /// The longest single poll. Over a window: the longest since recording began.
     pub longest_poll_ns: u64,
-}
-
-/// A trace that one call ran in.
-#[derive(Clone, Debug, Default, PartialEq)]
-#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
-#[non_exhaustive]
-pub struct Exemplar {
-    /// The trace id, lower-case hexadecimal.
-    pub trace_id: String,
-    /// The span id, lower-case hexadecimal; empty if unknown.
-    pub span_id: String,
-    /// The wall time of that call.
-    pub value_ns: u64,
-    /// When it ended, nanoseconds since the Unix epoch.
-    pub at_unix_ns: u64,
 }
 
 /// All figures of one function.
@@ -147,6 +133,79 @@ pub struct Function {
 }
 
 impl Function {
+    pub(super) fn since(&self, earlier: &Self, moment_unix_ns: u64) -> Self {
+        let histogram = |now: &Option<Histogram>, was: &Option<Histogram>| match (now, was) {
+            (Some(now), Some(was)) => Some(now.since(was)),
+            (now, _) => now.clone(),
+        };
+        let was = earlier.calls;
+        Self {
+            calls: Calls {
+                ok: self.calls.ok.saturating_sub(was.ok),
+                error: self.calls.error.saturating_sub(was.error),
+                panic: self.calls.panic.saturating_sub(was.panic),
+                cancelled: self.calls.cancelled.saturating_sub(was.cancelled),
+            },
+            estimated_calls: self.estimated_calls.saturating_sub(earlier.estimated_calls),
+            samples: self.samples.saturating_sub(earlier.samples),
+            wall: self.wall.since(&earlier.wall),
+            cpu: histogram(&self.cpu, &earlier.cpu),
+            bytes: histogram(&self.bytes, &earlier.bytes),
+            future: self.future.map(|now| {
+                let was = earlier.future.unwrap_or_default();
+                FutureTotals {
+                    polls: now.polls.saturating_sub(was.polls),
+                    busy_ns: now.busy_ns.saturating_sub(was.busy_ns),
+                    idle_ns: now.idle_ns.saturating_sub(was.idle_ns),
+                    longest_poll_ns: now.longest_poll_ns,
+                }
+            }),
+            stack_samples: self.stack_samples.saturating_sub(earlier.stack_samples),
+            sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
+            lock_contentions: self.lock_contentions.saturating_sub(earlier.lock_contentions),
+            lock_wait_ns: self.lock_wait_ns.saturating_sub(earlier.lock_wait_ns),
+            exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls.add(&other.calls);
+        self.estimated_calls += other.estimated_calls;
+        self.rests |= other.rests;
+        self.samples += other.samples;
+        self.stack_samples += other.stack_samples;
+        self.sampled_cpu_ns += other.sampled_cpu_ns;
+        self.lock_contentions += other.lock_contentions;
+        self.lock_wait_ns += other.lock_wait_ns;
+        self.one_in = self.one_in.max(other.one_in);
+        self.running += other.running;
+        self.wall.merge(&other.wall);
+        for (ours, theirs) in [(&mut self.cpu, &other.cpu), (&mut self.bytes, &other.bytes)] {
+            match (ours.as_mut(), theirs) {
+                (Some(ours), Some(theirs)) => ours.merge(theirs),
+                (None, Some(_)) => ours.clone_from(theirs),
+                (_, None) => {}
+            }
+        }
+        self.inclusive += other.inclusive;
+        self.exclusive += other.exclusive;
+        if let Some(theirs) = &other.live {
+            self.live.get_or_insert_default().add(theirs);
+        }
+        if let Some(theirs) = other.future {
+            let ours = self.future.get_or_insert_default();
+            ours.polls += theirs.polls;
+            ours.busy_ns += theirs.busy_ns;
+            ours.idle_ns += theirs.idle_ns;
+            ours.longest_poll_ns = ours.longest_poll_ns.max(theirs.longest_poll_ns);
+        }
+        if other.last_error.is_some() {
+            self.last_error.clone_from(&other.last_error);
+        }
+        exemplars::merge(&mut self.exemplars, other.exemplars.iter().cloned());
+    }
+
     /// `module::name`.
     pub(crate) fn full_name(&self) -> String {
         if self.module.is_empty() { self.name.clone() } else { format!("{}::{}", self.module, self.name) }

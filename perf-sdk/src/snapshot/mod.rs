@@ -46,12 +46,13 @@ pub use delivery::Delivery;
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use estimate::reconcile;
+pub use exemplars::Exemplar;
 #[cfg(feature = "enabled")]
 pub(crate) use exemplars::merge as merge_exemplars;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
 pub use frame::Frame;
-pub use function::{Calls, Exemplar, Function, FutureTotals};
+pub use function::{Calls, Function, FutureTotals};
 pub use heap::{Heap, Live};
 #[cfg(feature = "heap")]
 pub use heap_profile::{HeapPath, HeapProfile};

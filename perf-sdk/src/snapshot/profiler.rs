@@ -89,6 +89,52 @@ const MUCH: f64 = 1.5;
 const NAMED: usize = 3;
 
 impl Profiler {
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let since = |now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>| {
+            let was = |name: &str| earlier.get(name).copied().unwrap_or(0);
+            now.iter().map(|(name, n)| (name.clone(), n.saturating_sub(was(name)))).collect()
+        };
+        Self {
+            overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),
+            overhead_parts: since(&self.overhead_parts, &earlier.overhead_parts),
+            evicted_connections: self.evicted_connections.saturating_sub(earlier.evicted_connections),
+            dropped: since(&self.dropped, &earlier.dropped),
+            deliveries: self.deliveries.iter().map(|now| now.since(&earlier.deliveries)).collect(),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.sites = self.sites.max(other.sites);
+        self.threads += other.threads;
+        self.memory_bytes += other.memory_bytes;
+        self.memory_limit_bytes += other.memory_limit_bytes;
+        self.overhead_ns += other.overhead_ns;
+        for (part, ns) in &other.overhead_parts {
+            *self.overhead_parts.entry(part.clone()).or_default() += ns;
+        }
+        self.evicted_connections += other.evicted_connections;
+        if self.heap != other.heap {
+            self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };
+        }
+        if self.cpu_clock != other.cpu_clock {
+            self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
+        }
+        if self.budget != other.budget {
+            // Shares of different times do not add up.
+            self.budget = None;
+        }
+        for theirs in &other.deliveries {
+            match self.deliveries.iter_mut().find(|ours| ours.is_like(theirs)) {
+                Some(ours) => ours.add(theirs),
+                None => self.deliveries.push(theirs.clone()),
+            }
+        }
+        for (reason, n) in &other.dropped {
+            *self.dropped.entry(reason.clone()).or_default() += n;
+        }
+    }
+
     /// Where the profiler takes much more than its budget allows: how much, for what, and what can be done.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
     pub(crate) fn over_budget(&self) -> Option<String> {
