@@ -125,7 +125,7 @@ impl Handle {
     /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled, see
     /// [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
     ///
-    /// **Cost.** See [`WallProfile`](snapshot::WallProfile): it interrupts system calls in which threads wait.
+    /// **Cost.** See [`WallProfile`](crate::snapshot::WallProfile): it interrupts system calls in which threads wait.
     #[cfg(feature = "stacks")]
     #[must_use]
     pub fn wall_profile(
