@@ -35,7 +35,7 @@ pub fn settings(bytes: &[u8]) {
         assert!(error.to_string().len() < 4 * text.len() + 4_096, "an error repeats a value once");
     }
     if let Some((pattern, name)) = text.split_once('\0') {
-        crate::pattern::matches(pattern, name);
+        crate::base::pattern::matches(pattern, name);
     }
 }
 

@@ -19,61 +19,30 @@ pub mod __private;
 mod accounts;
 #[cfg(feature = "enabled")]
 mod assert;
-#[cfg(feature = "enabled")]
-mod atomic;
-#[cfg(feature = "enabled")]
-mod background;
+mod base;
 #[cfg(feature = "enabled")]
 mod clock;
 #[cfg(feature = "enabled")]
 mod collect;
-#[cfg(feature = "enabled")]
-mod descriptors;
-#[cfg(feature = "enabled")]
-mod ending;
 mod error;
 pub mod export;
-#[cfg(feature = "enabled")]
-mod footprint;
-#[cfg(feature = "enabled")]
-mod fork;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
-#[cfg(feature = "enabled")]
-mod governor;
-#[cfg(feature = "enabled")]
-mod headroom;
 mod histogram;
+#[cfg(any(feature = "opentelemetry", feature = "tracing"))]
+mod integration;
 #[cfg(feature = "enabled")]
 mod leak;
-#[cfg(feature = "enabled")]
-mod loaded;
 #[cfg(feature = "enabled")]
 mod memory;
 #[cfg(feature = "enabled")]
 mod monitor;
-#[cfg(feature = "enabled")]
-mod new_file;
-#[cfg(feature = "enabled")]
-mod notice;
 #[cfg(not(feature = "enabled"))]
 mod off;
-#[cfg(feature = "enabled")]
-mod once;
-#[cfg(feature = "opentelemetry")]
-mod opentelemetry;
-#[cfg(feature = "enabled")]
-mod os_thread;
 mod outcome;
-#[cfg(feature = "enabled")]
-mod pages;
-#[cfg(feature = "enabled")]
-mod pattern;
 #[cfg(feature = "pool")]
 pub mod pool;
-#[cfg(feature = "enabled")]
-mod prefetch;
 #[cfg(feature = "push")]
 mod push;
 mod rate;
@@ -82,23 +51,16 @@ mod record;
 #[cfg(feature = "enabled")]
 mod runtime;
 #[cfg(feature = "enabled")]
-mod sandbox;
-#[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "serve")]
 mod serve;
 pub mod settings;
-#[cfg(feature = "enabled")]
-mod signals;
 pub mod snapshot;
 #[cfg(feature = "stacks")]
 mod stacks;
 #[cfg(feature = "enabled")]
 pub mod sync;
 mod trace;
-#[cfg(feature = "tracing")]
-mod tracing_layer;
-mod units;
 
 pub use error::Error;
 pub use histogram::{Histogram, Native, Scale, Span};
@@ -109,12 +71,14 @@ pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
+#[cfg(feature = "opentelemetry")]
+pub use integration::opentelemetry_trace;
+#[cfg(feature = "tracing")]
+pub use integration::{TracingLayer, tracing_layer};
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 #[cfg(feature = "enabled")]
 pub use memory::Counted;
-#[cfg(feature = "opentelemetry")]
-pub use opentelemetry::opentelemetry_trace;
 #[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
 #[cfg(feature = "tokio")]
@@ -125,8 +89,6 @@ pub use record::{FutureExt, Labelled, Profiled, Scope, measure, record, set_trac
 pub use runtime::Handle;
 #[cfg(feature = "serve")]
 pub use serve::router;
-#[cfg(feature = "tracing")]
-pub use tracing_layer::{TracingLayer, tracing_layer};
 
 #[doc(hidden)]
 #[cfg(not(feature = "enabled"))]

@@ -9,8 +9,8 @@ use super::linux;
 use super::thread::ThreadCpu;
 use super::wall::wall;
 use super::{selftest, usable};
-use crate::notice::say;
-use crate::once::Once;
+use crate::base::notice::say;
+use crate::base::once::Once;
 use crate::settings;
 
 static TESTED: Once = Once::new();

@@ -113,7 +113,7 @@ impl ThreadCpu {
         match engine {
             Engine::PerfTime | Engine::PerfSeq => {
                 // Merely asking may end the process: see `sandbox`. Asked for each thread, since a filter may be new.
-                if crate::sandbox::is_filtered() {
+                if crate::base::sandbox::is_filtered() {
                     return None;
                 }
                 let event = Event::open()?;

@@ -10,7 +10,7 @@ use super::continuity::Continuity;
 #[cfg(test)]
 use super::mock;
 use super::scale::{self, Scale};
-use crate::once::Once;
+use crate::base::once::Once;
 
 /// A pair of readings taken further apart than this says nothing.
 const PAIR_APART_NS: u64 = 5_000;

@@ -1,6 +1,6 @@
 //! How it goes with profiles that are pushed or written, for the snapshots from now on.
 
-use crate::fork::{self, Lock};
+use crate::base::fork::{self, Lock};
 use crate::snapshot::Delivery;
 
 /// Of the process that delivers: a forked child has them in its memory too.

@@ -8,9 +8,9 @@ use super::exclusive::{self, Detour};
 use super::hash::FastMap;
 use super::measured::Measured;
 use super::threads::{self, NodeReading, ShardReader, ThreadReading};
+use crate::base::prefetch::prefetch;
 use crate::clock;
 use crate::memory;
-use crate::prefetch::prefetch;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 use crate::snapshot::{
@@ -254,7 +254,7 @@ impl Fold {
         dropped.insert("shared".to_owned(), record::shared_calls());
         #[cfg(feature = "heap")]
         dropped.insert("heap".to_owned(), memory::lost_samples());
-        dropped.insert("headroom".to_owned(), crate::headroom::left_out());
+        dropped.insert("headroom".to_owned(), crate::base::headroom::left_out());
         #[cfg(all(feature = "heap", feature = "stacks"))]
         dropped.insert("heap_stacks".to_owned(), memory::lost_stacks());
         dropped.extend(stacks.iter().map(|stacks| ("stacks".to_owned(), stacks.dropped)));
@@ -268,8 +268,8 @@ impl Fold {
         let profiler = Profiler {
             sites: self.by_site.len() as u64,
             threads,
-            memory_bytes: crate::footprint::held_bytes(),
-            memory_limit_bytes: crate::footprint::limit_bytes(),
+            memory_bytes: crate::base::footprint::held_bytes(),
+            memory_limit_bytes: crate::base::footprint::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
             heap: memory::heap_state().to_owned(),
             #[cfg(feature = "stacks")]

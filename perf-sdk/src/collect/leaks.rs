@@ -1,6 +1,6 @@
 //! The latest verdicts on leaks, for the snapshots from now on.
 
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 use crate::snapshot::Leaks;
 
 static LATEST: Lock<Option<Leaks>> = Lock::new(None);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::buckets::Cell;
 use super::scale::Scale;
 #[cfg(feature = "enabled")]
-use crate::prefetch::prefetch;
+use crate::base::prefetch::prefetch;
 
 /// So many cells are looked up one by one.
 const FEW: usize = 16;

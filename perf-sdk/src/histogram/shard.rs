@@ -8,7 +8,7 @@ use super::buckets::Cell;
 use super::merged::Histogram;
 use super::page::Page;
 use super::scale::Scale;
-use crate::prefetch::prefetch;
+use crate::base::prefetch::prefetch;
 
 /// Pages that the owner finds without a search. Octaves that are neighbours never share a place.
 const NEAR: usize = 4;

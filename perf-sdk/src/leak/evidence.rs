@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::census::Place;
 use super::rules::generations::Judgement;
 use super::settings::LeakSettings;
+use crate::base::units::{bytes, count, time};
 use crate::snapshot::{Finding, Verdict, Watched};
-use crate::units::{bytes, count, time};
 
 /// Of what was born at one place.
 pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rules: &LeakSettings) -> String {

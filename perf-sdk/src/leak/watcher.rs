@@ -9,9 +9,9 @@ use super::detector::Detector;
 
 use super::settings::LeakSettings;
 use super::taker::Taker;
-use crate::background::Background;
+use crate::base::background::Background;
+use crate::base::headroom;
 use crate::collect;
-use crate::headroom;
 use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
-use crate::sandbox;
+use crate::base::sandbox;
 
 /// Control groups and their limits are looked up again after so many readings.
 #[cfg(feature = "pool")]

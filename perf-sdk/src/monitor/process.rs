@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::sandbox;
+use crate::base::sandbox;
 
 /// What the process has now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::sync::{Arc, Weak};
 
 use super::out::Out;
 use crate::accounts::{BumpAccount, Checkout, PoolAccount};
+use crate::base::fork::Lock;
 use crate::clock;
-use crate::fork::Lock;
 use crate::scope::Site;
 
 /// A pool of whatever kind.

@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use super::answer::{self, Head};
-use crate::descriptors::Held;
+use crate::base::descriptors::Held;
 use crate::settings::PushServer;
 
 /// For a connection.

@@ -9,7 +9,7 @@ use super::account::Account;
 use super::plan::Files;
 use super::stamp::{self, Stamp};
 use super::windows::Profile;
-use crate::new_file::NewFile;
+use crate::base::new_file::NewFile;
 use crate::settings::ProfilesKeep;
 use crate::settings::ServiceName;
 

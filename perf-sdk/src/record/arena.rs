@@ -7,8 +7,8 @@
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-use crate::footprint::{self, Part};
-use crate::pages::Pages;
+use crate::base::footprint::{self, Part};
+use crate::base::pages::Pages;
 
 /// A thread's first chunk holds its record and some functions; each further one is twice as long, up to the largest.
 const FIRST_CHUNK_BYTES: usize = 16 * 1024;

@@ -3,8 +3,8 @@
 use super::calibration_sites::{EmptyCall, MANY, MEASURED, PASSED, RESTED, SAMPLED, SELDOM, SELDOM_RATE};
 use super::cost::{Cost, OwnPart};
 use super::thread::ThreadRecord;
+use crate::base::fork::Lock;
 use crate::clock::{self, OWN_PART};
-use crate::fork::Lock;
 use crate::memory;
 use crate::scope::{Site, Slot};
 

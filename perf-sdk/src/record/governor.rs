@@ -14,8 +14,8 @@ use super::rest::{Limits, Resting};
 use super::shared::shared_sites;
 use super::switch::Moment;
 use super::{entry, future, guard, overhead};
+use crate::base::fork::Lock;
 use crate::clock;
-use crate::fork::Lock;
 use crate::memory;
 use crate::scope::{Hot, Site};
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use super::calibration::Calibration;
 use super::calibration_sites::EmptyCall;
 use super::cost::{Cost, OwnPart};
+use crate::base::once::Once;
 use crate::clock;
-use crate::once::Once;
 
 const REFRESH_NS: u64 = 1_000_000_000;
 

@@ -1,6 +1,6 @@
 //! Who may write to a record: one thread at a time, each after the one before.
 
-use crate::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use crate::base::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 /// The kernel's id of the owning thread; 0: nobody.
 #[derive(Debug)]

@@ -186,8 +186,8 @@ mod exit {
     use std::sync::OnceLock;
 
     use super::{ThreadRecord, forget_all, release};
+    use crate::base::fork::{self, Hook};
     use crate::clock;
-    use crate::fork::{self, Hook};
     use crate::scope::Slot;
 
     pub(super) fn watch(record: &'static ThreadRecord) {

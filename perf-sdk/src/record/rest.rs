@@ -10,9 +10,9 @@ use super::node::Node;
 use super::registry::records;
 use super::resting;
 use super::thread::ThreadRecord;
-use crate::fork::{self, Hook, Lock};
+use crate::base::fork::{self, Hook, Lock};
+use crate::base::notice::say;
 use crate::memory;
-use crate::notice::say;
 use crate::scope::Site;
 
 /// How long they are counted at a time.

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use std::thread;
 
 use super::calibration_sites;
-use crate::fork::Lock;
+use crate::base::fork::Lock;
+use crate::base::pattern::matches;
 use crate::memory;
-use crate::pattern::matches;
 use crate::rate::Rate;
 use crate::scope::Site;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::registry::records;
 use super::rules::{self, Rule};
 use super::shared::{SharedSite, shared_sites};
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 use crate::scope::Site;
 
 static ADDING: Lock<()> = Lock::new(());

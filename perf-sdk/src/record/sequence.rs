@@ -1,6 +1,6 @@
 //! A sequence count: its one writer never waits, and readers know whether it wrote meanwhile.
 
-use crate::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
+use crate::base::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
 /// Odd while the writer is at work. What it guards are atomics too: reading them meanwhile is no error, but means nothing.
 #[derive(Debug)]

@@ -4,10 +4,15 @@
 //! |---|---|
 //! | `start` | the order in which everything starts |
 //! | `running` | what runs, and its end |
+//! | `budget` | the thread on which the budget is kept |
+//! | `ending` | exits and signals end it |
 //! | `without` | what is done without where the system gives no thread |
 //! | `pressure` | how short memory is |
 //! | `handle` | the running profiler, as the program holds it |
 
+mod budget;
+#[cfg(unix)]
+mod ending;
 mod handle;
 #[cfg(feature = "pool")]
 mod pressure;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::background::Background;
+use crate::base::background::Background;
 use crate::monitor::MemoryReader;
 use crate::pool::{Thresholds, Used};
 use crate::settings::{ByteSize, Settings};

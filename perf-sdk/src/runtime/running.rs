@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::background::{self, Background};
-use crate::collect;
 #[cfg(target_os = "linux")]
-use crate::ending::Asked;
-use crate::export;
-use crate::fork::Lock;
-use crate::notice::say;
+use super::ending::Asked;
+use crate::base::background::{self, Background};
+use crate::base::fork::Lock;
+use crate::base::notice::say;
 #[cfg(unix)]
-use crate::os_thread::OsThread;
+use crate::base::os_thread::OsThread;
+use crate::collect;
+use crate::export;
 #[cfg(feature = "push")]
 use crate::push::Pusher;
 #[cfg(feature = "serve")]
@@ -94,7 +94,7 @@ pub(super) fn register(running: &Arc<Running>) {
     RUNNING.lock().running = Arc::downgrade(running);
     RUNS_IN.store(process::id(), Relaxed);
     #[cfg(unix)]
-    crate::ending::at_exit(end_at_exit);
+    super::ending::at_exit(end_at_exit);
 }
 
 /// Ends the profiler of this process, whoever has handles of it.
@@ -114,7 +114,7 @@ fn end_at_exit() {
     if RUNS_IN.load(Relaxed) != process::id() {
         return;
     }
-    if crate::sandbox::is_tighter() {
+    if crate::base::sandbox::is_tighter() {
         return end_latest();
     }
     let (ended, ends) = mpsc::sync_channel(1);

@@ -5,6 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use super::budget;
+#[cfg(target_os = "linux")]
+use super::ending::Asked;
 use super::handle::Handle;
 #[cfg(feature = "pool")]
 use super::pressure;
@@ -12,15 +15,12 @@ use super::running::{self, Running, Start};
 use super::sample_rules::sample_rules;
 use super::without::Without;
 #[cfg(feature = "stacks")]
-use crate::background::Background;
+use crate::base::background::Background;
+use crate::base::descriptors::Held;
+use crate::base::notice::say;
 use crate::clock;
-use crate::descriptors::Held;
-#[cfg(target_os = "linux")]
-use crate::ending::Asked;
 use crate::error::Error;
-use crate::governor;
 use crate::leak::{self, LeakSettings};
-use crate::notice::say;
 #[cfg(feature = "push")]
 use crate::push::{self, Plan, Pusher};
 use crate::record::Allowance;
@@ -57,7 +57,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
             };
         }
     };
-    crate::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
+    crate::base::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
     if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock::Engine::from)) {
         return Err(Error::Setting {
             place: "PERF_CPU_CLOCK".to_owned(),
@@ -70,7 +70,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         push::probe(folder).map_err(|source| Error::Profiles { folder: folder.clone(), source })?;
     }
     crate::record::began();
-    crate::footprint::set_limit_bytes(settings.memory.as_bytes());
+    crate::base::footprint::set_limit_bytes(settings.memory.as_bytes());
     crate::memory::sample_heap(settings.heap.map(ByteSize::as_bytes));
     let leak_settings = LeakSettings::of(&settings);
     if let Some(rules) = &leak_settings {
@@ -92,7 +92,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         threads.extend(without.unless_asked(
             "the budget, so that all calls are measured",
             asked,
-            governor::keep(allowance, hot),
+            budget::keep(allowance, hot),
         )?);
     }
     #[cfg(feature = "pool")]

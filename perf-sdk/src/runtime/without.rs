@@ -2,8 +2,8 @@
 
 use std::io;
 
+use crate::base::notice::say;
 use crate::error::Error;
-use crate::notice::say;
 
 /// What the system gave no thread for.
 #[derive(Debug, Default)]

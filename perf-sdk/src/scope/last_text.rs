@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, fence};
 use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-use crate::fork;
+use crate::base::fork;
 
 /// Longest text kept; more is cut off.
 pub(crate) const MAX_BYTES: usize = 256;

@@ -127,7 +127,7 @@ impl Access {
     /// asks for it (`foreign.rs`).
     fn knows(&self, host: &Host<'_>) -> bool {
         let is_known = |known: &String| match known.split_once('*') {
-            Some(_) => crate::pattern::matches(without_port(known), &host.name),
+            Some(_) => crate::base::pattern::matches(without_port(known), &host.name),
             None => Host::allowed(known).is_some_and(|known| known.is_named_like(host)),
         };
         // With a dot at its end a name is the same, and looked up in no search domain.

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::html::escape;
+use crate::base::units::{bytes, count, time};
 use crate::snapshot::{PoolAccount, Snapshot};
-use crate::units::{bytes, count, time};
 
 /// Nothing where there are none.
 pub(super) fn write(page: &mut String, snapshot: &Snapshot) {

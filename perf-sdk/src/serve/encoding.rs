@@ -18,7 +18,7 @@ use hyper::body::Frame;
 
 use super::places::{Place, Places};
 use super::reply::Refusal;
-use crate::headroom;
+use crate::base::headroom;
 use crate::record;
 
 /// Shorter bodies go as they are: they fit in one packet with their head.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::descriptors::Kept;
+use crate::base::descriptors::Kept;
 
 fn pinned<S: Unpin>(kept: Pin<&mut Kept<S>>) -> Pin<&mut S> {
     Pin::new(kept.get_mut().deref_mut())

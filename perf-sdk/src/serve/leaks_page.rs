@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::html::{self, escape};
+use crate::base::units::{bytes, count, time};
 use crate::snapshot::{Finding, Leaks, Verdict};
-use crate::units::{bytes, count, time};
 
 /// `None`: nobody has looked yet, or nobody looks at all, as `state` says.
 pub(super) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {

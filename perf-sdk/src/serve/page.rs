@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::accounts_part;
 use super::html::{self, escape, percent};
+use crate::base::units::{bytes, count, time};
 use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
-use crate::units::{bytes, count, time};
 
 /// A column: head, the number to sort by, and the cell's text.
 struct Column {

@@ -12,10 +12,10 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 #[cfg(feature = "stacks")]
 use super::places::Places;
 use super::policy;
-use crate::export::safe;
-use crate::headroom;
+use crate::base::headroom;
 #[cfg(feature = "stacks")]
-use crate::os_thread::OsThread;
+use crate::base::os_thread::OsThread;
+use crate::export::safe;
 use crate::record;
 use crate::snapshot::Snapshot;
 

@@ -32,11 +32,11 @@ use super::routes;
 #[cfg(unix)]
 use super::socket::{self, SocketFile};
 use super::token::Token;
-use crate::background::Background;
-use crate::descriptors::{self, Kept, Open};
+use crate::base::background::Background;
+use crate::base::descriptors::{self, Kept, Open};
+use crate::base::fork::Moment;
+use crate::base::notice::say;
 use crate::error::Error;
-use crate::fork::Moment;
-use crate::notice::say;
 use crate::record::OwnThread;
 use crate::settings::{Builder, DEFAULT_ADDRESS, Listen, Settings};
 

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
-use crate::os_thread::OsThread;
+use crate::base::os_thread::OsThread;
+use crate::base::sandbox;
 use crate::record::OwnThread;
-use crate::sandbox;
 
 /// Tries to find a name for the private folder, and to replace sockets of dead processes, that
 /// others do as well.

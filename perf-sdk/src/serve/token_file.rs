@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use super::{flock, generated};
-use crate::descriptors::Kept;
-use crate::new_file;
-use crate::sandbox;
+use crate::base::descriptors::Kept;
+use crate::base::new_file;
+use crate::base::sandbox;
 
 const PREFIX: &str = "perf-sdk-";
 const SUFFIX: &str = ".token";

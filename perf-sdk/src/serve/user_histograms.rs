@@ -11,9 +11,9 @@ use metrics::{CounterFn, GaugeFn, Histogram, HistogramFn, Key};
 use metrics_exporter_prometheus::formatting::{sanitize_label_key, sanitize_metric_name};
 use metrics_util::registry::{Registry, Storage};
 
+use crate::base::fork::{Lock, Moment};
+use crate::base::pattern::matches;
 use crate::export::{UserHistogram, UserNative, UserSeries};
-use crate::fork::{Lock, Moment};
-use crate::pattern::matches;
 use crate::settings::BucketRule;
 
 /// Upper bounds where no rule says others: wide, because the unit is the user's, seconds as well as

@@ -8,8 +8,8 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::user_histograms::{self, Histograms};
-use crate::fork::Lock;
-use crate::notice::say;
+use crate::base::fork::Lock;
+use crate::base::notice::say;
 use crate::settings::{BucketRule, MetricsHandle};
 
 /// Between two upkeeps at most.

@@ -311,6 +311,6 @@ mod tests {
                 assert!(difference.is_none(), "{}: {difference:?}", setting.key);
             }
         }
-        assert_eq!(defaults.memory.as_bytes(), crate::footprint::DEFAULT_LIMIT_BYTES);
+        assert_eq!(defaults.memory.as_bytes(), crate::base::footprint::DEFAULT_LIMIT_BYTES);
     }
 }

@@ -11,7 +11,7 @@ use struson::serde::{DeserializerError, SerializerError};
 use struson::writer::{JsonStreamWriter, JsonWriter as _};
 
 use super::{FileError, ROOT, Snapshot};
-use crate::new_file::NewFile;
+use crate::base::new_file::NewFile;
 
 /// Why something was not read as a snapshot, wherever it comes from.
 #[derive(Debug)]

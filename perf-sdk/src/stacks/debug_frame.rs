@@ -12,7 +12,7 @@ use super::elf::Elf;
 use super::plain_file::PlainFile;
 use super::section::Room;
 use super::unwind_tables::{Bytes, Copied, NoTables};
-use crate::footprint::{self, Part};
+use crate::base::footprint::{self, Part};
 
 const NAME: &str = ".debug_frame";
 

@@ -72,7 +72,9 @@ pub(crate) use image::{Image, holding};
 pub(crate) use picture::{Picture, WallPicture};
 #[cfg(feature = "serve")]
 pub(crate) use rates::MAX_HZ;
-pub(crate) use rates::{MAX_WALL_HZ, USUAL_HZ};
+pub(crate) use rates::MAX_WALL_HZ;
+#[cfg(feature = "serve")]
+pub(crate) use rates::USUAL_HZ;
 #[cfg(feature = "push")]
 pub(crate) use readings::always_hz;
 #[cfg(feature = "heap")]

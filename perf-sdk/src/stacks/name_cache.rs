@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::footprint::{self, Part};
+use crate::base::footprint::{self, Part};
 
 /// Addresses that are remembered.
 const MAX_KNOWN: usize = 1 << 16;

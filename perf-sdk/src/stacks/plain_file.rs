@@ -3,8 +3,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
 
-use crate::descriptors::Kept;
-use crate::sandbox;
+use crate::base::descriptors::Kept;
+use crate::base::sandbox;
 
 /// A regular file. Nothing of it is mapped: somebody may write to it or shorten it at any time,
 /// which is then an error of a read.

@@ -6,8 +6,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::sample::{Facts, Sample};
-use crate::footprint::{self, Part};
-use crate::pages::Pages;
+use crate::base::footprint::{self, Part};
+use crate::base::pages::Pages;
 
 /// Most frames of a sample; what lies further out is cut off.
 pub(super) const MAX_FRAMES: usize = 256;

@@ -10,7 +10,7 @@ use super::linux::Sampler;
 use super::process_sampler::{leave_parent, process_sampler, set_process_sampler};
 use super::rates::LEAST_LOOK;
 use super::recorder_hooks::Host;
-use crate::background::Background;
+use crate::base::background::Background;
 
 /// Samples until the thread that it gives ends. Where it cannot, [`state`](super::state) says why.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::sample::Sample;
 use super::stack_counts::{InSpan, Key, Labels, NO_THREAD, Seen, Stacks};
-use crate::footprint::{self, Part};
+use crate::base::footprint::{self, Part};
 use crate::scope::Site;
 
 /// Frames of all stacks together: 4 MiB.

@@ -15,7 +15,8 @@ use super::image::{Image, holding};
 use super::metered_reader::{Kind, Meter, Metered};
 use super::name_cache::{self, Line, Lines, NameCache};
 use super::section::{Room, Section};
-use crate::{headroom, monitor};
+use crate::base::headroom;
+use crate::monitor;
 
 /// Where distributions keep debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::footprint::{self, Part};
+use crate::base::footprint::{self, Part};
 
 /// Memory that stays: of the program itself, or a copy.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! What somebody wants to know of wall time.
 
-use crate::pattern;
+use crate::base::pattern;
 
 /// Which threads, how often.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,11 @@ mod owner;
 #[path = "../../../perf-sdk/src/record/sequence.rs"]
 mod sequence;
 
-/// Stands in the place of `perf_sdk::atomic`.
-mod atomic {
-    pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
+mod base {
+    /// Stands in the place of the library's own.
+    pub(crate) mod atomic {
+        pub(crate) use loom::sync::atomic::{AtomicU32, Ordering, fence};
+    }
 }
 
 use loom::cell::UnsafeCell;

@@ -4,11 +4,11 @@
 use super::WallWeight;
 use super::Weight;
 use super::stacks::{self, Stack};
+use crate::base::units::time;
 use crate::export::safe;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{Code, CpuProfile, WallProfile, WallStack};
-use crate::units::time;
 
 /// What a stack's number counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::base::units::{bytes, count, time};
 use crate::export::safe;
 use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS};
-use crate::units::{bytes, count, time};
 
 /// Rows printed at most.
 const ROWS: usize = 40;

@@ -28,8 +28,8 @@ pub(crate) use table::lost as lost_samples;
 #[cfg(feature = "stacks")]
 pub(crate) use unloaded::note_unloaded;
 
+use crate::base::fork::Lock;
 use crate::clock;
-use crate::fork::Lock;
 use crate::memory::is_jemalloc;
 use crate::memory::probe::counts_down;
 use crate::scope::Path;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 
 /// Ranges that are remembered, the newest ones.
 const MOST: usize = 1 << 10;

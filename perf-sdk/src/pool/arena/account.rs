@@ -8,7 +8,7 @@ use super::error::ArenaError;
 use super::locals::Locals;
 use super::quota::Quota;
 use crate::accounts::ArenaAccount;
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 
 /// Arenas that live.
 static OPEN: Lock<Vec<Arc<Account>>> = Lock::new(Vec::new());

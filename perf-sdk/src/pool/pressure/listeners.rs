@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::level::Used;
 use crate::accounts::Pressure;
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 
 type Callback = dyn Fn(Pressure, u64, u64) + Send + Sync;
 

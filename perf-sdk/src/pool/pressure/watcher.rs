@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::level::{Thresholds, Used};
 use super::{listeners, relief};
 use crate::accounts::{Pressure, PressureAccount};
-use crate::background::Background;
+use crate::base::background::Background;
+use crate::base::fork::Lock;
 use crate::clock;
-use crate::fork::Lock;
 
 /// Between two looks. The age of checkouts is told in these.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -7,9 +7,9 @@
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use crate::base::footprint::{self, Part};
+use crate::base::pages::Pages;
 use crate::clock;
-use crate::footprint::{self, Part};
-use crate::pages::Pages;
 
 /// Below it, so that an overflow of it is not silent.
 const GUARD_BYTES: usize = 4096;

@@ -6,7 +6,7 @@ use std::ptr;
 
 use super::kernel_threads::thread_clock;
 use super::signal::SIGNAL;
-use crate::sandbox;
+use crate::base::sandbox;
 
 /// Signals a thread each time that it was on the CPU for a period. It ends when this drops.
 ///

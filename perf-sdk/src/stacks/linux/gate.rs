@@ -5,7 +5,9 @@
 //! between: at least one of the two sees what the other wrote. With anything weaker both could miss it, and a handler that
 //! comes late would write into a ring which is another thread's by now. `tests/loom` tries all orders.
 
-use crate::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence};
+use crate::base::atomic::{
+    AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence,
+};
 
 /// Who may be at what it guards.
 #[derive(Debug)]

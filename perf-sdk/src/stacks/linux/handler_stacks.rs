@@ -10,8 +10,8 @@ use std::arch::asm;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-use crate::footprint::{self, Part};
-use crate::pages;
+use crate::base::footprint::{self, Part};
+use crate::base::pages;
 
 /// What a walk takes of a stack at most, in a build without optimisation: twice of what a test of `unwind` sees.
 pub(super) const WALK_BYTES: usize = 96 << 10;

@@ -114,7 +114,7 @@ mod tests {
         let own = crate::clock::thread_id();
         assert!(!blocks_signal(own) && blocks_signal(u32::MAX >> 4));
         let blocked = std::thread::spawn(|| {
-            std::mem::forget(crate::signals::Blocked::all());
+            std::mem::forget(crate::base::signals::Blocked::all());
             blocks_signal(crate::clock::thread_id())
         });
         assert!(blocked.join().unwrap());

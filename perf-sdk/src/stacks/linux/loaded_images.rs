@@ -15,7 +15,7 @@ use super::super::image::Image;
 use super::super::unwind_tables::{Bytes, Copied, NoTables, Tables};
 use super::memory_map::mapped_file;
 use super::own_memory;
-use crate::fork::{Lock, Moment};
+use crate::base::fork::{Lock, Moment};
 
 const PT_LOAD: u32 = 1;
 const PT_NOTE: u32 = 4;

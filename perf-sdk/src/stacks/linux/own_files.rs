@@ -9,9 +9,9 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
-use crate::descriptors::Kept;
-use crate::fork::Lock;
-use crate::sandbox;
+use crate::base::descriptors::Kept;
+use crate::base::fork::Lock;
+use crate::base::sandbox;
 
 static HELD: Lock<Files> = Lock::new(Files { program: None, maps: None });
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use super::super::plain_file::zeros;
-use crate::fork::Moment;
+use crate::base::fork::Moment;
 
 /// A copy of what is mapped at `address`, made by the kernel: where nothing is behind a mapping,
 /// that is `None` rather than a signal.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::mpsc;
 
 use super::registers::thread_pointer;
-use crate::os_thread::OsThread;
+use crate::base::os_thread::OsThread;
 
 /// The description is searched so far from the thread pointer, where that is within the stack's own block.
 const REACH: u64 = 4096;

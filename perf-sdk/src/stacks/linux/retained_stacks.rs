@@ -6,7 +6,7 @@
 use super::alternate_stack::Alternate;
 use super::kernel_threads;
 
-use crate::fork::Lock;
+use crate::base::fork::Lock;
 
 static RETAINED: Lock<Vec<Retained>> = Lock::new(Vec::new());
 

@@ -37,11 +37,11 @@ use super::thread_start_probe;
 use super::unwind::Unwinder;
 use super::walkers;
 use super::wall_time::Wall;
+use crate::base::headroom;
+use crate::base::sandbox;
 use crate::clock;
-use crate::headroom;
 #[cfg(feature = "heap")]
 use crate::memory;
-use crate::sandbox;
 use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.

@@ -13,8 +13,8 @@ use super::loaded_images;
 use super::perf_event::Event;
 use super::slot::Slot;
 use super::tenant::Tenant;
+use crate::base::sandbox;
 use crate::clock;
-use crate::sandbox;
 
 /// What signals a thread.
 enum Source {

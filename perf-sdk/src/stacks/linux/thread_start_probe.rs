@@ -8,7 +8,7 @@ use super::handler_stacks::WALK_BYTES;
 use super::own_stack::own_stack;
 use super::registers::here;
 use super::walkers::with_unwinder;
-use crate::os_thread::{self, OsThread};
+use crate::base::os_thread::{self, OsThread};
 
 /// Finds out where threads start, once an unwinder is in force.
 ///

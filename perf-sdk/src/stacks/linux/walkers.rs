@@ -15,7 +15,7 @@ use std::sync::atomic::{
 use std::time::Duration;
 
 use super::unwind::{Memory, Unwinder};
-use crate::footprint::{self, Part};
+use crate::base::footprint::{self, Part};
 
 /// Walks at a time, at most.
 const MOST: usize = 32;

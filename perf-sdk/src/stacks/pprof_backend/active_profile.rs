@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 
 use super::sigprof::Action;
+use crate::base::sandbox;
 use crate::memory;
-use crate::sandbox;
 
 /// The handler's code is no longer.
 const HANDLER_BYTES: u64 = 1 << 16;

@@ -22,10 +22,10 @@ use super::super::totals::Totals;
 use super::super::unavailable::Unavailable;
 use super::active_profile::{ActiveProfile, HANDLED, interrupted, is_of_parent};
 use super::sigprof::{Action, Blocked};
+use crate::base::sandbox;
 use crate::clock;
 #[cfg(feature = "heap")]
 use crate::memory;
-use crate::sandbox;
 
 /// Frames that the crate keeps of a stack, those of its handler included.
 const DEPTH: usize = 128;

@@ -3,9 +3,9 @@
 use std::io;
 use std::time::Duration;
 
-use crate::background::{Background, Pauses};
+use crate::base::background::{Background, Pauses};
+use crate::base::headroom;
 use crate::clock::ThreadCpu;
-use crate::headroom;
 use crate::record::{Allowance, Governor, OwnThread};
 use crate::scope::Hot;
 

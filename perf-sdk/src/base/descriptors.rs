@@ -9,9 +9,9 @@ use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
 
-use crate::fork::Moment;
+use crate::base::fork::Moment;
 #[cfg(unix)]
-use crate::fork::{self, Hook};
+use crate::base::fork::{self, Hook};
 
 /// At most: those of the endpoint, its connections, and files that are being read or written.
 const MOST: usize = 512;
@@ -118,7 +118,7 @@ static HOOK: Hook = Hook { before: Some(note_open), child: close_all };
 /// Under a filter that is new nothing is asked: see `sandbox`.
 #[cfg(unix)]
 fn note_open() {
-    let may_ask = !crate::sandbox::is_tighter();
+    let may_ask = !crate::base::sandbox::is_tighter();
     for (held, open) in HELD.iter().zip(&OPEN) {
         let descriptor = held.load(Relaxed);
         open.store(if may_ask && descriptor != NONE { identity(descriptor) } else { UNKNOWN }, Relaxed);

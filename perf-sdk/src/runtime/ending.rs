@@ -40,7 +40,7 @@ mod linux {
 
     use libc::c_int;
 
-    use crate::os_thread::OsThread;
+    use crate::base::os_thread::OsThread;
 
     /// By which a user, or what supervises the process, asks it to end.
     const SIGNALS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];

@@ -69,7 +69,7 @@ mod system {
     use std::mem::MaybeUninit;
     use std::{io, ptr};
 
-    use crate::signals::Blocked;
+    use crate::base::signals::Blocked;
 
     /// What a thread begins with.
     struct Start {

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::descriptors::Kept;
+use crate::base::descriptors::Kept;
 
 /// Names that are tried: each has 64 random bits.
 const ATTEMPTS: u32 = 16;

@@ -66,7 +66,7 @@ fn open_status(hold: fn(i32)) {
         let descriptor = file.into_raw_fd();
         STATUS.store(descriptor, Relaxed);
         hold(descriptor);
-        crate::fork::register(&HOOK);
+        crate::base::fork::register(&HOOK);
     }
 }
 
@@ -94,7 +94,7 @@ fn filters() -> Option<u64> {
 
 /// The descriptor is the parent's, and says how the parent is; it is closed with all that are held.
 #[cfg(target_os = "linux")]
-static HOOK: crate::fork::Hook = crate::fork::Hook {
+static HOOK: crate::base::fork::Hook = crate::base::fork::Hook {
     before: None,
     child: || {
         STATUS.store(-1, Relaxed);

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use crate::os_thread::OsThread;
+use crate::base::os_thread::OsThread;
 
 /// What the ends of threads are waited for at most: one may be in a callback of the program's, which
 /// may wait for whoever ends the profiler.

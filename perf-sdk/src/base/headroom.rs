@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::pages::Pages;
+use crate::base::pages::Pages;
 
 /// What one turn of the profiler's threads takes at most, without what it takes to read names of
 /// addresses: who reads them asks for that.

@@ -1,0 +1,44 @@
+//! What every room may use: forks, threads, memory, files and texts. Nothing of ours lies below.
+//!
+//! | file | job |
+//! |---|---|
+//! | `fork`, `once`, `atomic` | what a fork asks of the profiler, and what happens once |
+//! | `os_thread`, `background`, `signals` | threads of the profiler's own |
+//! | `descriptors`, `sandbox`, `new_file` | what is open, what may still be asked of the kernel, files that are written whole |
+//! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
+//! | `pattern`, `units`, `notice` | texts |
+//! | `loaded` | a library with the profiler in it stays loaded |
+
+#[cfg(feature = "enabled")]
+pub(crate) mod atomic;
+#[cfg(feature = "enabled")]
+pub(crate) mod background;
+#[cfg(feature = "enabled")]
+pub(crate) mod descriptors;
+#[cfg(feature = "enabled")]
+pub(crate) mod footprint;
+#[cfg(feature = "enabled")]
+pub(crate) mod fork;
+#[cfg(feature = "enabled")]
+pub(crate) mod headroom;
+#[cfg(feature = "enabled")]
+mod loaded;
+#[cfg(feature = "enabled")]
+pub(crate) mod new_file;
+#[cfg(feature = "enabled")]
+pub(crate) mod notice;
+#[cfg(feature = "enabled")]
+pub(crate) mod once;
+#[cfg(feature = "enabled")]
+pub(crate) mod os_thread;
+#[cfg(feature = "enabled")]
+pub(crate) mod pages;
+#[cfg(feature = "enabled")]
+pub(crate) mod pattern;
+#[cfg(feature = "enabled")]
+pub(crate) mod prefetch;
+#[cfg(feature = "enabled")]
+pub(crate) mod sandbox;
+#[cfg(feature = "enabled")]
+pub(crate) mod signals;
+pub(crate) mod units;
