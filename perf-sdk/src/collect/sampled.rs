@@ -105,5 +105,5 @@ impl Futures {
 
 /// Whether this is the name of the function by which a measured future is polled.
 fn is_poll(function: &str) -> bool {
-    function.starts_with("<perf_sdk::record::future::Profiled<") && function.ends_with(">::poll")
+    function.starts_with("<perf_sdk::record::call::future::Profiled<") && function.ends_with(">::poll")
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What CPU time was spent for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(in crate::record) enum Part {
     /// Counting calls, which no rate can save.
     Counting,
     /// Measuring some of them.
@@ -22,7 +22,7 @@ pub(super) enum Part {
 const NAMES: [&str; 6] = ["counting", "measuring", "threads", "requests", "signals", "heap"];
 static SPENT_NS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
 
-pub(super) fn add(part: Part, ns: u64) {
+pub(in crate::record) fn add(part: Part, ns: u64) {
     SPENT_NS[part as usize].fetch_add(ns, Relaxed);
 }
 
@@ -32,6 +32,6 @@ pub(crate) fn account() -> impl Iterator<Item = (&'static str, u64)> {
 }
 
 /// In a forked child.
-pub(super) fn after_fork() {
+pub(in crate::record) fn after_fork() {
     SPENT_NS.iter().for_each(|spent| spent.store(0, Relaxed));
 }

@@ -1,9 +1,10 @@
 //! What other rooms ask of the recorder, which may be the first to ask anything of it.
 
-use super::cost::Cost;
-use super::guard::empty_call;
-use super::thread::ThreadRecord;
-use super::{overhead, registry};
+use super::registry;
+use crate::record::calibration::overhead;
+use crate::record::call::guard::empty_call;
+use crate::record::store::cost::Cost;
+use crate::record::store::thread::ThreadRecord;
 
 /// The least that empty calls were found to cost on this machine, cache-warm: first measured with the first record, in some hundred
 /// microseconds. 0 when there is no memory for it.

@@ -1,94 +1,69 @@
 //! The hot path: what a profiled call records, and where.
+//!
+//! | folder or file | job |
+//! |---|---|
+//! | `store/` | what one thread records, and where; nothing else of the recorder lies below |
+//! | `calibration/` | what recording costs on this machine |
+//! | `locks/` | waits for locks: who waited, and who held |
+//! | `own`, `account` | the profiler's own threads, and what they take |
+//! | `registry` | all thread records, and how a thread comes by one |
+//! | `call/` | a call begins, a call ends: `fast` the usual cases, `slow` all |
+//! | `entry`, `switch`, `sampling` | what other rooms ask; on and off; rates by name |
+//! | `budget/` | recording is kept within what is allowed |
 
-mod absence;
 mod account;
-mod arena;
-mod block;
 mod budget;
 mod calibration;
-mod calibration_sites;
 mod call;
-mod cells;
-mod cost;
-mod counter;
-mod dropped;
 mod entry;
-mod error_text;
-mod exemplar;
-mod future;
-mod governor;
-mod guard;
-mod in_place;
-mod index;
-mod inherit;
-mod labelled;
-mod lock_table;
-mod lock_wait;
-mod measured;
-mod node;
-mod overhead;
+mod locks;
 mod own;
-mod owner;
-mod place;
 mod registry;
-mod reserve;
-mod rest;
-mod resting;
-mod ring;
-mod rules;
 mod sampling;
-mod sequence;
-mod shard;
-mod shared;
-mod spread;
-mod stack;
+mod store;
 mod switch;
-mod thread;
-mod timing;
-mod user;
-mod usual;
 
-pub(crate) use error_text::note_error;
-#[cfg(feature = "tracing")]
-pub(crate) use exemplar::hook as trace_hook;
-pub use exemplar::set_trace_hook;
-pub use future::{Judge, Judged, Profiled, Returned};
-pub use guard::{Guard, enter};
-pub use inherit::Scope;
+pub(crate) use call::error_text::note_error;
+pub use call::future::{Judge, Judged, Profiled, Returned};
+pub use call::guard::{Guard, enter};
+pub use call::inherit::Scope;
 #[cfg(feature = "tokio")]
-pub use inherit::spawn;
+pub use call::inherit::spawn;
 #[cfg(feature = "tracing")]
-pub(crate) use labelled::set_span;
-pub use labelled::{Labelled, with_labels};
-pub use user::{FutureExt, measure, record};
+pub(crate) use call::labelled::set_span;
+pub use call::labelled::{Labelled, with_labels};
+pub use call::measure::{FutureExt, measure, record};
+#[cfg(feature = "tracing")]
+pub(crate) use store::exemplar::hook as trace_hook;
+pub use store::exemplar::set_trace_hook;
 
 pub(crate) use account::account;
-pub(crate) use budget::Allowance;
-pub(crate) use cost::Cost;
-pub(crate) use counter::Counter;
-pub(crate) use dropped::{counts as dropped_counts, refused_thread, torn_read};
-pub(crate) use entry::{cost, current_or_new, refresh_cost};
+pub(crate) use budget::allowance::Allowance;
+pub(crate) use budget::governor::{Governor, reading as budget_reading};
+pub(crate) use budget::rest::estimated_calls;
 #[cfg(feature = "tracing")]
-pub(crate) use future::{Call, OpenPoll};
-pub(crate) use governor::{Governor, reading as budget_reading};
-pub(crate) use lock_table::{Contended, Lock, LockKind};
-pub(crate) use lock_wait::{Holder, lock_contentions, wait_for};
-pub(crate) use node::{Node, Sums};
+pub(crate) use call::future::{Call, OpenPoll};
+pub(crate) use entry::{cost, current_or_new, refresh_cost};
+pub(crate) use locks::table::{Contended, Lock, LockKind};
+pub(crate) use locks::wait::{Holder, lock_contentions, wait_for};
 pub(crate) use own::OwnThread;
 #[cfg(feature = "serve")]
 pub(crate) use own::own_work;
 #[cfg(feature = "stacks")]
 pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, records};
-pub(crate) use rest::estimated_calls;
-pub(crate) use ring::Finished;
-pub(crate) use rules::Rule;
 pub(crate) use sampling::add as add_rules;
-pub(crate) use shard::{Parts, SiteShard};
-pub(crate) use shared::{SharedSite, shared_calls, shared_sites};
-pub(crate) use spread::Real;
+pub(crate) use store::cost::Cost;
+pub(crate) use store::counter::Counter;
+pub(crate) use store::dropped::{counts as dropped_counts, refused_thread, torn_read};
+pub(crate) use store::node::{Node, Sums};
+pub(crate) use store::ring::Finished;
+pub(crate) use store::rules::Rule;
+pub(crate) use store::shard::{Parts, SiteShard};
+pub(crate) use store::shared::{SharedSite, shared_calls, shared_sites};
+pub(crate) use store::spread::Real;
+pub(crate) use store::thread::ThreadRecord;
 pub(crate) use switch::{is_off, set_recording};
-pub(crate) use thread::ThreadRecord;
 
 #[cfg(test)]
 mod tests {

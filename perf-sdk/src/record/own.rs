@@ -68,7 +68,7 @@ impl Drop for OwnThread {
 
 /// What was spent so far besides recording, nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Own {
+pub(in crate::record) struct Own {
     threads: u64,
     requests: u64,
     signals: u64,
@@ -76,7 +76,7 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn now() -> Self {
+    pub(in crate::record) fn now() -> Self {
         let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
         let running: u64 = ids.filter_map(clock::thread_cpu_ns_of).sum();
         Self {
@@ -87,7 +87,7 @@ impl Own {
         }
     }
 
-    pub(super) fn since(self, before: Self) -> Self {
+    pub(in crate::record) fn since(self, before: Self) -> Self {
         Self {
             threads: self.threads.saturating_sub(before.threads),
             requests: self.requests.saturating_sub(before.requests),
@@ -96,11 +96,11 @@ impl Own {
         }
     }
 
-    pub(super) fn sum(self) -> u64 {
+    pub(in crate::record) fn sum(self) -> u64 {
         self.threads + self.requests + self.signals + self.heap
     }
 
-    pub(super) fn note(self) {
+    pub(in crate::record) fn note(self) {
         account::add(Part::Threads, self.threads);
         account::add(Part::Requests, self.requests);
         account::add(Part::Signals, self.signals);
@@ -109,7 +109,7 @@ impl Own {
 }
 
 /// In a forked child: they are the parent's.
-pub(super) fn after_fork() {
+pub(in crate::record) fn after_fork() {
     OWN_THREADS.iter().for_each(|place| place.store(0, Relaxed));
 }
 

@@ -4,15 +4,17 @@
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-use super::calibration_sites::EmptyCall;
-use super::dropped::{self, Reason};
-use super::lock_wait;
-use super::overhead;
-use super::shared;
-use super::thread::ThreadRecord;
-use super::{account, own, resting};
+use super::account;
+use super::own;
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
+use crate::record::calibration::overhead;
+use crate::record::locks::wait;
+use crate::record::store::dropped::{self, Reason};
+use crate::record::store::empty_call::EmptyCall;
+use crate::record::store::resting;
+use crate::record::store::shared;
+use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
 static NEWEST: AtomicPtr<ThreadRecord> = AtomicPtr::new(ptr::null_mut());
@@ -35,7 +37,7 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
 }
 
 /// The calling thread's record; a new one, or one that another thread has left, where it has none yet.
-pub(super) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
+pub(in crate::record) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let slot = Slot::get();
     if slot == Slot::NEW { arrive(slot, empty_call) } else { current() }
 }
@@ -43,7 +45,7 @@ pub(super) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRec
 /// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
 #[cold]
 #[inline(never)]
-pub(super) fn arrive(slot: Slot, empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
+pub(in crate::record) fn arrive(slot: Slot, empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let record = match slot {
         Slot::NEW => {
             Slot::BUSY.set();
@@ -146,7 +148,7 @@ fn publish(record: &'static ThreadRecord) {
 }
 
 /// Owner only: hands the record on. The slot must no longer point to it.
-pub(super) fn release(record: &'static ThreadRecord) {
+pub(in crate::record) fn release(record: &'static ThreadRecord) {
     record.flush();
     record.reset_stack();
     record.borrowed.set(false);
@@ -167,7 +169,7 @@ fn forget_all() {
     overhead::after_fork();
     account::after_fork();
     own::after_fork();
-    lock_wait::after_fork();
+    wait::after_fork();
     shared::forget_all();
     if Slot::get().is_record() {
         Slot::NEW.set();
@@ -190,7 +192,7 @@ mod exit {
     use crate::clock;
     use crate::scope::Slot;
 
-    pub(super) fn watch(record: &'static ThreadRecord) {
+    pub(in crate::record) fn watch(record: &'static ThreadRecord) {
         static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
         let key = KEY.get_or_init(|| {
             let mut key = 0;
@@ -246,7 +248,7 @@ mod exit {
         static WATCH: Watch = const { Watch(Cell::new(None)) };
     }
 
-    pub(super) fn watch(record: &'static ThreadRecord) {
+    pub(in crate::record) fn watch(record: &'static ThreadRecord) {
         let _ = WATCH.try_with(|watch| watch.0.set(Some(record)));
     }
 }

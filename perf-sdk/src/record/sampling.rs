@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::registry::records;
-use super::rules::{self, Rule};
-use super::shared::{SharedSite, shared_sites};
 use crate::base::fork::Lock;
+use crate::record::store::rules::{self, Rule};
+use crate::record::store::shared::{SharedSite, shared_sites};
 use crate::scope::Site;
 
 static ADDING: Lock<()> = Lock::new(());

@@ -18,10 +18,10 @@ struct Passed {
 
 /// A moment on a clock that stands while recording is off.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Moment {
+pub(in crate::record) struct Moment {
     /// CPU time of the process.
-    pub(super) cpu_ns: u64,
-    pub(super) ticks: u64,
+    pub(in crate::record) cpu_ns: u64,
+    pub(in crate::record) ticks: u64,
 }
 
 impl Passed {
@@ -42,12 +42,12 @@ impl Passed {
 
 impl Moment {
     /// While recording is off, the one at which it was switched off. `None` when the system does not tell CPU time.
-    pub(super) fn now() -> Option<Self> {
+    pub(in crate::record) fn now() -> Option<Self> {
         let now = if is_off() { SINCE.get() } else { Self::outside()? };
         Some(now.since(PASSED.get()))
     }
 
-    pub(super) fn since(self, earlier: Self) -> Self {
+    pub(in crate::record) fn since(self, earlier: Self) -> Self {
         Self { cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns), ticks: self.ticks.saturating_sub(earlier.ticks) }
     }
 

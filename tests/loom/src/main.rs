@@ -4,9 +4,9 @@
 
 #[path = "../../../perf-sdk/src/stacks/linux/gate.rs"]
 mod gate;
-#[path = "../../../perf-sdk/src/record/owner.rs"]
+#[path = "../../../perf-sdk/src/record/store/owner.rs"]
 mod owner;
-#[path = "../../../perf-sdk/src/record/sequence.rs"]
+#[path = "../../../perf-sdk/src/record/store/sequence.rs"]
 mod sequence;
 
 mod base {

@@ -30,7 +30,8 @@ impl House {
     fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("perf-sdk/src");
         let mut files = BTreeMap::new();
-        for path in sources(&root) {
+        let is_test = |path: &PathBuf| path.file_name().is_some_and(|name| name == "tests.rs");
+        for path in sources(&root).into_iter().filter(|path| !is_test(path)) {
             let name = path.strip_prefix(&root).expect("below it").to_string_lossy().into_owned();
             let text = fs::read_to_string(&path).expect("a source");
             let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -305,4 +306,74 @@ fn files_do_not_import_each_other_in_a_circle() {
         "files that import each other, each line one circle:\n{}\nMove what both need into a file of its own below them, or hand it in as a value.",
         said.join("\n")
     );
+}
+
+/// Folders and files at the root of `perf-sdk/src`, from the ground up, with what each is for.
+const ROOMS: &[(&str, &str)] = &[
+    ("outcome", "how a call ended"),
+    ("rate", "how many calls are measured"),
+    ("trace", "the trace that a call ran in"),
+    ("error", "what can go wrong when the profiler starts"),
+    ("base", "forks, threads, memory, files, texts: what every room may use"),
+    ("histogram", "bucket arithmetic, single-writer shard, merged histogram"),
+    ("accounts", "figures of pools, arenas and pressure"),
+    ("snapshot", "the public data: merge, subtract, files"),
+    ("settings", "one table: key, type, default, variable, method, parsing"),
+    ("clock", "wall ticks, thread CPU time, their self-tests"),
+    ("scope", "sites, their names, the thread's slot"),
+    ("monitor", "readings of the process and of what it may use"),
+    ("memory", "global allocators that count, per-thread tallies, the sampled live allocations"),
+    ("pool", "arenas, bump arenas, pools of objects and buffers, what is done when memory runs short"),
+    ("stacks", "samples of stacks: signals by CPU time, the handler, unwinding, symbols"),
+    ("record", "the hot path: guards, futures, thread records, the call tree, the budget"),
+    ("sync", "locks in the place of the standard library's, whose waits are recorded"),
+    ("collect", "the fold of all threads; captures of CPU, wall and heap profiles"),
+    ("leak", "verdicts on what is held, one file a rule, and their thread"),
+    ("export", "data in, bytes out: metrics, flamegraphs, pprof, the report"),
+    ("push", "profiles pushed to a server and written to files"),
+    ("serve", "routes and access control"),
+    ("assert", "assertions on allocations, for tests"),
+    ("integration", "layers for tracing and OpenTelemetry"),
+    ("runtime", "the one place that knows everything: what starts, in which order, and how it ends"),
+    ("private", "the only paths that generated code names"),
+    ("fuzz", "what the fuzz targets call"),
+    ("off", "the face when the feature `enabled` is off"),
+    ("lib", "the face"),
+];
+
+#[test]
+fn folders_import_only_what_lies_below() {
+    let house = House::read();
+    let mut rooms: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    let level = |room: &str| ROOMS.iter().position(|(name, _)| *name == room);
+    for (file, targets) in house.imports() {
+        let from = room(file);
+        let entry = rooms.entry(from).or_default();
+        for target in targets {
+            let to = room(target);
+            if from == to || to == "lib" {
+                continue;
+            }
+            entry.insert(to);
+            match (level(from), level(to)) {
+                (Some(above), Some(below)) if above > below => {}
+                (Some(_), Some(_)) => faults.push(format!("{file} imports {target}, which lies above it")),
+                _ => faults.push(format!("{file} or {target} is in a room that is not in the table")),
+            }
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{}\nMove what both need into a room below, or hand it in as a value; a new room is a row of ROOMS.",
+        faults.join("\n")
+    );
+    let mut table = String::from("\n| room | job | imports |\n|---|---|---|\n");
+    for (name, job) in ROOMS {
+        let imports: Vec<String> = rooms.get(name).into_iter().flatten().map(|import| format!("`{import}`")).collect();
+        let shown = if house.files.keys().any(|file| file.starts_with(&format!("{name}/"))) { "/" } else { ".rs" };
+        let imports = if imports.is_empty() { "nothing of ours".to_owned() } else { imports.join(", ") };
+        table += &format!("| `{name}{shown}` | {job} | {imports} |\n");
+    }
+    super::hold("docs/design.md", ["<!-- rooms -->", "<!-- end of rooms -->"], &table);
 }

@@ -1,0 +1,366 @@
+//! Keeps what measuring costs within what the budget allows.
+
+use std::collections::HashMap;
+use std::ptr;
+
+use super::allowance::{self, Allowance, Allowed, Load};
+use super::rest::{Limits, Resting};
+use crate::base::fork::Lock;
+use crate::clock;
+use crate::memory;
+use crate::record::account::{self, Part};
+use crate::record::calibration::empty_calls::{Calibration, WorkingSet};
+use crate::record::calibration::overhead;
+use crate::record::call::future;
+use crate::record::call::guard;
+use crate::record::entry;
+use crate::record::own::Own;
+use crate::record::registry::records;
+use crate::record::store::cost::{Cost, Tallied};
+use crate::record::store::in_place_timing::{self, Recent};
+use crate::record::store::shared::shared_sites;
+use crate::record::switch::Moment;
+use crate::scope::{Hot, Site};
+
+/// Looks from one calibration to the next. Those at a process that did next to nothing do not count: a calibration takes more.
+const CALIBRATE_EVERY: u32 = 16;
+const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
+/// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
+const NAMED_SHARE: f64 = 0.000_5;
+const NAMED_SITES: usize = 10;
+/// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
+const LEAST_PART: f64 = 0.2;
+/// What counting a call costs depends on what the program leaves in the caches: it may be so many times less than was found.
+const UNCERTAINTY: f64 = 1.25;
+
+/// The part of the budget that sampling the live heap may take, and how many times fewer samples there may be for it.
+const HEAP_PART: f64 = 0.25;
+const HEAP_MOST: f64 = 8.0;
+
+static READING: Lock<Option<Reading>> = Lock::new(None);
+
+/// Shares of the process's CPU time, between two looks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// What was allowed.
+    pub(crate) budget: f64,
+    /// What recording and our own threads cost.
+    pub(crate) achieved: f64,
+    /// Of that, what counting calls alone costs, which no rate can save.
+    pub(crate) floor: f64,
+    /// The sites to which most of that is due, the dearest first.
+    pub(crate) floor_sites: Vec<(&'static Site, f64)>,
+}
+
+/// The latest look; `None` before the first and without a budget.
+pub(crate) fn reading() -> Option<Reading> {
+    READING.lock().clone()
+}
+
+/// The state between two looks.
+#[derive(Debug)]
+pub(crate) struct Governor {
+    allowance: Allowance,
+    calibrated: Cost,
+    in_place: Recent,
+    calibration: Option<(Calibration, WorkingSet)>,
+    looks: u32,
+    sites: HashMap<usize, Seen>,
+    own: Own,
+    heap: Allowed,
+    /// What sampling the heap took so far.
+    heap_ns: u64,
+    hot: Hot,
+    resting: Resting,
+    at: Moment,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    now: Counts,
+    before: Counts,
+    allowed: Allowed,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    calls: u64,
+    measured: u64,
+    polls: u64,
+    /// Ticks.
+    asked: u64,
+    /// Call paths, on all threads: each has a block of its own.
+    paths: u64,
+}
+
+impl Counts {
+    fn since(&self, before: &Self, rate: u32) -> Tallied {
+        let more = |now: u64, before: u64| now.saturating_sub(before) as f64;
+        Tallied {
+            calls: more(self.calls, before.calls),
+            measured: more(self.measured, before.measured),
+            polls: more(self.polls, before.polls),
+            asked_ns: clock::wall().ns(self.asked.saturating_sub(before.asked)) as f64,
+            rate,
+        }
+    }
+}
+
+/// By address.
+struct Totals(HashMap<usize, (&'static Site, Counts)>);
+
+impl Governor {
+    /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
+    pub(crate) fn new(allowance: Allowance, hot: Hot) -> Self {
+        let calibration = memory::uncounted(|| Some((Calibration::new(guard::empty_call)?, WorkingSet::new())));
+        let mut governor = Self {
+            allowance,
+            calibrated: entry::cost(),
+            in_place: Recent::default(),
+            calibration,
+            looks: 0,
+            sites: HashMap::new(),
+            own: Own::default(),
+            heap: Allowed::default(),
+            heap_ns: memory::sampling_ns(),
+            hot,
+            resting: Resting::default(),
+            at: Moment::default(),
+        };
+        governor.calibrate();
+        // Done once: the first window has load to be judged by, not this.
+        governor.own = Own::now();
+        governor.at = Moment::now().unwrap_or_default();
+        governor
+    }
+
+    /// What calls cost changes with the machine's other work.
+    fn calibrate(&mut self) {
+        if let Some((calibration, work)) = &mut self.calibration {
+            overhead::found(&calibration.warm().0);
+            self.calibrated = calibration.cold(future::empty_poll, work);
+        }
+    }
+
+    /// How many calls there were since the last look, at least one.
+    fn calls_since(&self, totals: &Totals) -> f64 {
+        let before = |site: &usize| self.sites.get(site).map_or(0, |seen| seen.now.calls);
+        let since = |(site, (_, now)): (&usize, &(&'static Site, Counts))| now.calls.saturating_sub(before(site));
+        (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
+    }
+
+    /// Whether the process, our own threads included, did nothing since the last look that is worth another.
+    pub(crate) fn is_idle(&self) -> bool {
+        const LITTLE_NS: u64 = 1_000_000;
+        Moment::now().is_none_or(|now| now.since(self.at).cpu_ns < LITTLE_NS)
+    }
+
+    /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
+    ///
+    /// `is_early`: little was seen yet.
+    ///
+    /// **Cost.** Some 50 ns a thread and call path.
+    pub(crate) fn look(&mut self, is_early: bool) {
+        let Some(at) = Moment::now() else { return };
+        let passed = at.since(self.at);
+        if passed.cpu_ns == 0 {
+            return;
+        }
+        if passed.cpu_ns >= NEXT_TO_NOTHING_NS {
+            self.looks = self.looks.wrapping_add(1);
+            if self.looks.is_multiple_of(CALIBRATE_EVERY) && !self.resting.is_in_doubt() {
+                self.calibrate();
+            }
+        }
+        let own = Own::now();
+        let (spent_ns, wall_ns) = (passed.cpu_ns as f64, clock::wall().ns(passed.ticks) as f64);
+        let ours = own.since(self.own);
+        let ours_ns = ours.sum() as f64;
+        (self.at, self.own) = (at, own);
+
+        let mut in_place = in_place_timing::Totals::default();
+        records().for_each(|record| in_place.add(&record.in_place()));
+        self.in_place.note(in_place);
+        let totals = Totals::read();
+        let cost = self.in_place.over(self.calibrated).dense(spent_ns / self.calls_since(&totals), entry::cost());
+        let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
+        let mut governed: Vec<(&'static Site, Load)> = Vec::new();
+        let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();
+        let mut changed: Vec<usize> = Vec::new();
+        for (address, (site, now)) in totals.0 {
+            let seen = self.sites.entry(address).or_default();
+            seen.before = seen.now;
+            seen.now = now;
+            let tallied = now.since(&seen.before, site.rate());
+            let counting_ns = cost.counting(&tallied);
+            floor_ns += counting_ns;
+            floor_sites.push((site, counting_ns));
+            if block_is_old(&tallied, now.paths) {
+                changed.push(address);
+            }
+            let (spent_ns, full_ns) = cost.beyond_counting(&tallied);
+            measured_ns += spent_ns;
+            if site.is_pinned() {
+                pinned_ns += spent_ns;
+            } else if !site.rests() {
+                // Few of the calls of one that rests are seen: its rate stays.
+                governed.push((site, Load::new(full_ns, tallied.calls / wall_ns * 1e9)));
+            }
+        }
+        let budget_ns = self.allowance.ns(spent_ns, wall_ns);
+        let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
+        let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
+        let level = allowance::level(&loads, left_ns);
+        for (site, load) in governed {
+            let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
+            let before = seen.allowed.one_in;
+            seen.allowed = seen.allowed.after(load, level);
+            if seen.allowed.one_in != before {
+                site.allow(seen.allowed.one_in);
+                changed.push(key(site));
+            }
+        }
+        begin_anew(&changed);
+        // Who rests is not counted exactly any more, so counting has to take too much for certain.
+        let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
+        let counting: Vec<(&'static Site, f64)> =
+            floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
+        let may_take_ns = budget_ns * (1.0 - LEAST_PART);
+        let limits = Limits { allowed_ns: may_take_ns, spent_ns, call_ns: cost.passed / UNCERTAINTY, is_early };
+        self.resting.look(&counting, &limits);
+        self.thin_out_heap(budget_ns * HEAP_PART);
+        account::add(Part::Counting, floor_ns as u64);
+        account::add(Part::Measuring, measured_ns as u64);
+        ours.note();
+        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
+        let reading = Reading {
+            budget: of_spent(budget_ns),
+            achieved: of_spent(floor_ns + measured_ns + ours_ns),
+            floor: of_spent(floor_ns),
+            floor_sites: dearest(floor_sites, of_spent),
+        };
+        *READING.lock() = Some(reading);
+    }
+}
+
+impl Governor {
+    /// After a look at which counting took too much: what disturbed the calibration would have functions rest that need not, so
+    /// there is another, and the lesser counts. Some milliseconds.
+    pub(crate) fn settle_doubt(&mut self) {
+        if self.resting.is_in_doubt() {
+            let before = self.calibrated;
+            self.calibrate();
+            self.calibrated.passed = self.calibrated.passed.min(before.passed);
+            self.calibrated.poll_passed = self.calibrated.poll_passed.min(before.poll_passed);
+        }
+    }
+
+    /// Whether [`count_resting`](Self::count_resting) has anything to do.
+    pub(crate) fn has_resting(&self) -> bool {
+        self.resting.is_any()
+    }
+
+    /// Counts for a moment what is called too often to be counted.
+    pub(crate) fn count_resting(&mut self) {
+        self.resting.count();
+    }
+
+    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that
+    /// nothing is biased but for the blind spot of `memory::live::hooks::start`.
+    fn thin_out_heap(&mut self, allowed_ns: f64) {
+        let heap_ns = memory::sampling_ns();
+        let spent_ns = heap_ns.saturating_sub(self.heap_ns) as f64;
+        self.heap_ns = heap_ns;
+        let full_ns = spent_ns * f64::from(self.heap.one_in);
+        self.heap = self.heap.after(Load { full_ns, ..Load::default() }, allowed_ns.max(full_ns / HEAP_MOST));
+        memory::thin_out_heap(self.heap.one_in);
+    }
+}
+
+impl Drop for Governor {
+    /// Without a governor every call is measured.
+    fn drop(&mut self) {
+        memory::thin_out_heap(1);
+        let totals = Totals::read();
+        totals.0.values().for_each(|(site, _)| site.allow(1));
+        begin_anew(&totals.0.keys().copied().collect::<Vec<_>>());
+        *READING.lock() = None;
+    }
+}
+
+impl Totals {
+    fn read() -> Self {
+        let mut totals: HashMap<usize, (&'static Site, Counts)> = HashMap::new();
+        for record in records() {
+            for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+                let Some(site) = node.site() else { continue };
+                let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
+                counts.calls += node.outcomes().iter().sum::<u64>();
+                counts.measured += node.samples();
+                counts.paths += 1;
+            }
+            for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
+                if let Some((_, counts)) = totals.get_mut(&key(shard.site)) {
+                    counts.polls += shard.future().map_or(0, |future| future.polls.get());
+                    counts.asked += shard.asked.get();
+                }
+            }
+        }
+        for shared in shared_sites() {
+            let Some(site) = shared.site() else { continue };
+            let (outcomes, samples, _) = shared.calls();
+            let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
+            counts.calls += outcomes.iter().sum::<u64>();
+            counts.measured += samples;
+        }
+        Self(totals)
+    }
+}
+
+/// The sites whose share is worth naming.
+fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
+    sites.iter_mut().for_each(|(_, part)| *part = share(*part));
+    sites.retain(|(_, share)| *share >= NAMED_SHARE);
+    sites.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sites.truncate(NAMED_SITES);
+    sites
+}
+
+/// Whether a block would last longer than from one look to the next: then its rate would be one that is long out of date. Decided by counts
+/// alone, never by what the block measured, so that abandoning it biases nothing.
+fn block_is_old(calls: &Tallied, paths: u64) -> bool {
+    calls.rate > 1 && calls.calls > 0.0 && calls.calls < f64::from(calls.rate) * paths as f64
+}
+
+/// Blocks of these sites are abandoned, so that the new rate holds at once.
+fn begin_anew(changed: &[usize]) {
+    if changed.is_empty() {
+        return;
+    }
+    for record in records() {
+        for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+            if node.site().is_some_and(|site| changed.contains(&key(site))) {
+                node.blocks.abandon();
+            }
+        }
+    }
+}
+
+fn key(site: &'static Site) -> usize {
+    ptr::from_ref(site).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_outlasts_a_look_is_old() {
+        let calls = |calls: f64, rate| Tallied { calls, rate, ..Tallied::default() };
+        assert!(block_is_old(&calls(10.0, 4096), 1));
+        assert!(block_is_old(&calls(5_000.0, 4096), 2), "each path has its own");
+        assert!(!block_is_old(&calls(5_000.0, 4096), 1));
+        assert!(!block_is_old(&calls(0.0, 4096), 1), "nothing happened, so nothing is out of date");
+        assert!(!block_is_old(&calls(10.0, 1), 1) && !block_is_old(&calls(10.0, 0), 1));
+    }
+}

@@ -1,0 +1,213 @@
+//! An open call, from the outside.
+
+use std::thread;
+
+use super::absence;
+use super::fast;
+use super::slow;
+use crate::clock;
+use crate::outcome::Outcome;
+use crate::record::store::in_place_timing::Part;
+use crate::record::store::node::Node;
+use crate::record::store::place::Place;
+use crate::record::store::thread::ThreadRecord;
+use crate::record::switch;
+use crate::scope::{Site, Slot};
+
+/// An open call: dropping it ends the call, as a panic if the thread is unwinding, as [`Outcome::Ok`] otherwise.
+///
+/// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are repaired and counted.
+#[derive(Debug)]
+#[must_use = "the call ends when the guard drops"]
+pub struct Guard {
+    /// `None`: nothing to end.
+    record: Option<&'static ThreadRecord>,
+    /// A pointer, which keeps the guard on its thread.
+    place: Place,
+}
+
+/// Begins a call of `site`.
+// PERF: inlined, as is the end: a call that is passed over costs less than calling a function does.
+#[inline]
+pub fn enter(site: &'static Site) -> Guard {
+    if site.rests() || switch::is_off() {
+        return Guard::nothing();
+    }
+    if !thread::panicking() {
+        let slot = Slot::get();
+        if slot.is_record() {
+            let record = ThreadRecord::of(slot.as_ptr());
+            let top = record.top();
+            let node = top.last_child();
+            if node.is(site) && !clock::may_have_left() {
+                if node.blocks.skips() {
+                    // One store: whoever interrupts finds the caller or this call, and leaves it as it was.
+                    record.set_top(node);
+                    return Guard::new(record, Place::passed(top));
+                }
+                return measure(record, top, node, site);
+            }
+        }
+    }
+    begin(site)
+}
+
+/// A call that is due.
+#[inline(never)]
+fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
+    if record.in_place.is_due(record.serial()) {
+        return time_beginning(record, || measure(record, top, node, site));
+    }
+    // Not with the `syscall` clock, whose answer comes late enough.
+    if node.blocks.weight().is_some_and(|weight| weight > 1) && !record.cpu_sampled() {
+        rehearse(record, top, node);
+    }
+    Slot::BUSY.set();
+    let place = fast::enter(record, top, node, site);
+    record.leave_busy();
+    match place {
+        Some(place) => Guard::new(record, place),
+        None => begin(site),
+    }
+}
+
+/// An empty call that nobody sees.
+///
+/// Code that runs once in thousands of calls is in no cache: it was seen to make a call of 50 ns read as 230, and that would be
+/// multiplied by what the call stands for.
+#[cold]
+#[inline(never)]
+fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Node) {
+    Slot::BUSY.set();
+    record.rehearsals.add(1);
+    // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
+    let _ = record.cpu().enter(record.wall);
+    absence::note_asked(record, due);
+    absence::note_absence(record, top, top);
+    let place = record.rehearsal().and_then(|(node, site)| fast::enter(record, top, node, site));
+    record.leave_busy();
+    if let Some(place) = place {
+        end(record, place, Some(Outcome::Ok));
+    }
+}
+
+/// A call whose beginning and end are timed.
+#[cold]
+#[inline(never)]
+fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) -> Guard {
+    let (guard, took) = record.time(|_| begin());
+    let mut guard = guard.unwrap_or_else(Guard::nothing);
+    if guard.record.is_some() && guard.place.is_plain() && !record.borrowed.get() {
+        let sampled = slow::weight_of(record, guard.place) > 1;
+        record.timed(took, if sampled { Part::BeginSampled } else { Part::Begin });
+        guard.place = guard.place.timed();
+    }
+    guard
+}
+
+#[cold]
+#[inline(never)]
+fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
+    let sampled = slow::weight_of(record, place) > 1;
+    let (_, took) = record.time(|start| {
+        // The call ended before this; it is read again.
+        slow::delay(record, place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
+        end(record, place, outcome);
+    });
+    record.timed(took, if sampled { Part::EndSampled } else { Part::End });
+}
+
+#[cold]
+#[inline(never)]
+fn begin(site: &'static Site) -> Guard {
+    let slot = Slot::get();
+    if slot.is_record() {
+        let record = ThreadRecord::of(slot.as_ptr());
+        if clock::may_have_left() {
+            absence::note_return(record);
+            // Otherwise this thread's clock does not tell.
+            if !clock::may_have_left() {
+                return enter(site);
+            }
+        }
+        if record.in_place.is_due(record.serial()) {
+            return time_beginning(record, || begin(site));
+        }
+    }
+    slow::begin(site, empty_call).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
+}
+
+/// Begins a call and ends it.
+pub(in crate::record) fn empty_call(site: &'static Site) {
+    drop(enter(site));
+}
+
+impl Guard {
+    #[inline]
+    fn new(record: &'static ThreadRecord, place: Place) -> Self {
+        Self { record: Some(record), place }
+    }
+
+    pub(in crate::record) fn nothing() -> Self {
+        Self { record: None, place: Place::NONE }
+    }
+
+    /// Ends the call.
+    #[inline]
+    pub fn finish(mut self, outcome: Outcome) {
+        if let Some(record) = self.record.take()
+            && !end_passed(record, self.place, outcome)
+        {
+            end(record, self.place, Some(outcome));
+        }
+    }
+}
+
+impl Drop for Guard {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(record) = self.record.take()
+            && (thread::panicking() || !end_passed(record, self.place, Outcome::Ok))
+        {
+            end(record, self.place, None);
+        }
+    }
+}
+
+/// Ends a call that was passed over. False: it was not, it is not the innermost one, or the thread left the CPU in it.
+#[inline(always)]
+fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> bool {
+    let Some(below) = place.below() else { return false };
+    if clock::may_have_left() {
+        return false;
+    }
+    let node = record.top();
+    if !node.is_child_of(below) {
+        if !std::ptr::eq(node, below) {
+            return false;
+        }
+        node.count_recursion();
+    }
+    // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for that.
+    record.set_top(below);
+    node.count(outcome);
+    true
+}
+
+#[inline(never)]
+fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
+    // First: what follows is the recorder's own time, not the call's.
+    let ticks = record.wall.ticks();
+    if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
+        Slot::BUSY.set();
+        let ended = fast::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
+        record.leave_busy();
+        if ended {
+            return;
+        }
+    }
+    match place.untimed() {
+        Some(place) if Slot::get() == Slot::of(record.scopes()) => time_end(record, place, outcome, ticks),
+        untimed => slow::end(record, untimed.unwrap_or(place), outcome, ticks),
+    }
+}

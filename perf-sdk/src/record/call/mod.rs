@@ -1,0 +1,12 @@
+//! A call begins, a call ends: guards, futures, labels.
+
+pub(in crate::record) mod absence;
+pub(in crate::record) mod error_text;
+pub(in crate::record) mod fast;
+pub(in crate::record) mod future;
+pub(in crate::record) mod guard;
+pub(in crate::record) mod inherit;
+pub(in crate::record) mod labelled;
+pub(in crate::record) mod measure;
+pub(in crate::record) mod slow;
+pub(in crate::record) mod timing;

@@ -1,0 +1,449 @@
+//! A call begins, a call ends: all cases. The usual ones are decided in [`fast`](super::fast).
+
+use std::ptr;
+use std::thread;
+
+use super::absence::{note_absence, note_asked, note_switch};
+use crate::clock::{self, ThreadCpu};
+use crate::memory::Tallies;
+use crate::outcome::Outcome;
+use crate::record::registry;
+use crate::record::store::dropped::{self, Reason};
+use crate::record::store::empty_call::EmptyCall;
+use crate::record::store::exemplar;
+use crate::record::store::measured::Measured;
+use crate::record::store::node::Node;
+use crate::record::store::place::Place;
+use crate::record::store::ring::Finished;
+use crate::record::store::shared::SharedSite;
+use crate::record::store::stack::{Frame, on_cpu};
+use crate::record::store::thread::ThreadRecord;
+use crate::scope::{Site, Slot};
+use crate::trace::TraceHook;
+
+/// Begins a call of `site`.
+pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Option<(&'static ThreadRecord, Place)> {
+    let slot = Slot::get();
+    let record =
+        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { registry::arrive(slot, empty_call) };
+    let Some(record) = record else { return begin_without_record(site) };
+    Slot::BUSY.set();
+    let top = record.top();
+    let node = match top.last_child() {
+        child if child.is(site) => Some(child),
+        _ => record.child(top, site),
+    };
+    let place = node.map_or_else(
+        || begin_shared(record, top, site),
+        |node| {
+            let weight = next_weight(record, node, site);
+            // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
+            if weight == 0 && !thread::panicking() && !record.borrowed.get() {
+                note_switch(record, top);
+                record.set_top(node);
+                Some(Place::passed(top))
+            } else {
+                push(record, node, weight, None)
+            }
+        },
+    );
+    if place.is_none() {
+        dropped::count(Reason::Memory);
+    }
+    record.leave_busy();
+    place.map(|place| (record, place))
+}
+
+/// There is no room for a node.
+///
+/// Nobody's scope changes: the call's callees are its caller's, and so is its time in the tree; under no caller at all it is that of the
+/// overflow node. The slot is BUSY.
+#[cold]
+#[inline(never)]
+fn begin_shared(record: &'static ThreadRecord, top: &'static Node, site: &'static Site) -> Option<Place> {
+    let shared = SharedSite::of(site)?;
+    shared.begin();
+    let rate = site.rate();
+    // Without blocks, which belong to a node: each call by chance.
+    let is_due = rate > 0 && ((record.random() >> 32) * u64::from(rate)) >> 32 == 0;
+    let weight = if is_due { rate } else { 0 };
+    if weight == 0 {
+        return Some(Place::shared(shared));
+    }
+    let node = if ptr::eq(top, record.root()) { record.overflow().unwrap_or(top) } else { top };
+    // Asking the kernel for CPU time is rationed by blocks too.
+    let frame = push(record, node, weight, Some(0)).and_then(|place| Some((place, record.stack.frame(place.depth())?)));
+    let Some((place, frame)) = frame else { return Some(Place::shared(shared)) };
+    frame.count_in(shared);
+    Some(place)
+}
+
+/// There is no room for a record of this thread: the call is counted, if there is any record at all to begin it with.
+#[cold]
+#[inline(never)]
+pub(in crate::record) fn begin_without_record(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
+    if Slot::get() != Slot::FULL {
+        return None;
+    }
+    Slot::BUSY.set();
+    let place = registry::records().next().and_then(|any| Some((any, Place::shared(SharedSite::of(site)?))));
+    match &place {
+        Some((_, place)) => _ = place.in_shared().map(SharedSite::begin),
+        None => dropped::count(Reason::Memory),
+    }
+    Slot::FULL.set();
+    place
+}
+
+/// What the call of `site` that begins now stands for; 0: it is counted only. The slot is BUSY.
+pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> u32 {
+    if node.blocks.skips() {
+        return 0;
+    }
+    let weight = match node.blocks.weight() {
+        Some(weight) => weight,
+        None => node.blocks.begin(site.rate(), record.random()),
+    };
+    if weight > 0 {
+        node.blocks.next(site.rate(), || record.random());
+    }
+    weight
+}
+
+/// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the `syscall` CPU clock,
+/// `cpu_weight` says whether the clock is asked; `None` leaves it to the site's blocks.
+pub(in crate::record) fn push(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    weight: u32,
+    cpu_weight: Option<u32>,
+) -> Option<Place> {
+    let depth = record.stack.depth() + 1;
+    let frame = record.stack.frame_or_new(depth, &record.arena)?;
+    let serial = record.next_serial();
+    frame.open(node, record.top(), weight, serial, Tallies::now());
+    if thread::panicking() {
+        frame.note_panicking();
+    }
+    if weight == 0 {
+        frame.begin_untimed();
+    } else if record.cpu_sampled() {
+        let weight = cpu_weight.unwrap_or_else(|| next_cpu_weight(record, node));
+        let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
+        frame.begin_asked(record.wall.ticks().wrapping_add(record.own.usual), cpu_ns, weight);
+    } else {
+        let (ticks, offset) = record.cpu().enter(record.wall);
+        note_asked(record, node);
+        // Before the call began.
+        note_absence(record, record.top(), record.top());
+        frame.begin(ticks.wrapping_add(record.own.usual), offset);
+    }
+    record.set_top(node);
+    record.stack.set_depth(depth);
+    Some(Place::frame(depth, serial))
+}
+
+/// The call at `place`, if it is the one that is open there, began so many ticks later.
+pub(in crate::record) fn delay(record: &ThreadRecord, place: Place, ticks: u64) {
+    if let Some(frame) = record.stack.frame(place.depth())
+        && frame.is(place)
+        && frame.weight() > 0
+    {
+        frame.begin_again(frame.start().wrapping_add(ticks));
+    }
+}
+
+/// How many calls the one at `place` stands for.
+pub(in crate::record) fn weight_of(record: &ThreadRecord, place: Place) -> u32 {
+    record.stack.frame(place.depth()).filter(|frame| frame.is(place)).map_or(0, Frame::weight)
+}
+
+/// How many measured calls the next one's CPU time stands for; 0 when it is not measured.
+pub(in crate::record) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node) -> u32 {
+    match node.shard() {
+        Some(shard) if !record.cpu_sampled() => u32::from(shard.site.options().cpu),
+        Some(shard) if shard.site.options().cpu => {
+            shard.next_cpu_weight(clock::DEFAULT_INTERVAL, record.wall, || record.random())
+        }
+        _ => 0,
+    }
+}
+
+/// Closes the frame at `place`, which ended at `end`, and takes its readings; what is open above it is closed too and counted
+/// as out of order. `None` if it was closed already. The slot is BUSY.
+pub(in crate::record) fn pop(
+    record: &'static ThreadRecord,
+    place: Place,
+    end: u64,
+) -> Option<(&'static Node, Measured)> {
+    let depth = place.depth();
+    let frame = record.stack.frame(depth)?;
+    let node = frame.node()?;
+    if record.stack.depth() != depth || !frame.is(place) || !ptr::eq(record.top(), node) {
+        close_above(record, place)?;
+    }
+    let below = frame.below()?;
+    let weight = frame.weight();
+    let tallies = frame.tallies().filter(|_| weight > 0);
+    let wall = if weight > 0 { elapsed(record, frame.start(), end) } else { 0 };
+    let cpu = if weight == 0 {
+        0
+    } else if frame.cpu_asked() {
+        // The readings lie around the call: at most all of its time was CPU time.
+        sampled_cpu(record, frame).min(wall)
+    } else {
+        on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
+    };
+    note_asked(record, node);
+    note_absence(record, node, below);
+    // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
+    // it twice.
+    record.set_top(below);
+    record.stack.set_depth(depth - 1);
+    Some((node, Measured { wall, cpu, weight, cpu_weight: frame.cpu_weight() * weight, tallies, end, below }))
+}
+
+/// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if the guard's own call has
+/// ended in that way before.
+#[cold]
+fn close_above(record: &'static ThreadRecord, place: Place) -> Option<()> {
+    dropped::count(Reason::OutOfOrder);
+    let own = record.stack.frame(place.depth())?;
+    if record.stack.depth() < place.depth() || !own.is(place) {
+        return None;
+    }
+    while record.stack.depth() > place.depth() {
+        close_top_frame(record)?;
+    }
+    close_passed(record, own.node()?);
+    Some(())
+}
+
+fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
+    let depth = record.stack.depth();
+    let frame = record.stack.frame(depth)?;
+    close_passed(record, frame.node()?);
+    let counts = !frame.is_poll();
+    let place = Place::frame(depth, frame.serial());
+    let (node, measured) = pop(record, place, record.wall.ticks())?;
+    measured.add_to(record, node);
+    if counts {
+        count(record, node, shared_of(record, place), &measured, Outcome::Ok);
+    }
+    Some(())
+}
+
+/// Where the call whose frame is at `place`, or was just closed there, is counted if not in its node.
+fn shared_of(record: &'static ThreadRecord, place: Place) -> Option<&'static SharedSite> {
+    record.stack.frame(place.depth()).and_then(Frame::shared)
+}
+
+/// The call as a whole.
+fn count(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    shared: Option<&'static SharedSite>,
+    measured: &Measured,
+    outcome: Outcome,
+) {
+    match shared {
+        Some(shared) => {
+            shared.count(outcome);
+            shared.add(measured, record.wall, record.counting);
+        }
+        None => {
+            node.count(outcome);
+            measured.finish(record, node);
+        }
+    }
+}
+
+/// Ends the calls without a frame above a call of `node`, up to it.
+fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
+    let mut top = record.top();
+    while !ptr::eq(top, node) {
+        let Some(parent) = top.parent() else { break };
+        // A future's poll is no call of its own.
+        if top.shard().is_none_or(|shard| shard.future().is_none()) {
+            top.count(Outcome::Ok);
+        }
+        top = parent;
+    }
+    record.set_top(node);
+}
+
+/// Closes what is open above `own`, a call or poll without a frame. False: it is not open itself. The slot is BUSY.
+pub(in crate::record) fn repair(record: &'static ThreadRecord, own: &'static Node) -> bool {
+    let is_under =
+        |node: &'static Node| std::iter::successors(Some(node), |node| node.parent()).any(|up| ptr::eq(up, own));
+    dropped::count(Reason::OutOfOrder);
+    if !is_under(record.top()) {
+        return false;
+    }
+    while record.stack.depth() > 0
+        && let Some(node) = record.stack.frame(record.stack.depth()).and_then(Frame::node)
+        && !ptr::eq(node, own)
+        && is_under(node)
+    {
+        if close_top_frame(record).is_none() {
+            return false;
+        }
+    }
+    close_passed(record, own);
+    true
+}
+
+/// Ends a call without a frame that was made from `below`. The slot is BUSY.
+fn end_passed(record: &'static ThreadRecord, below: &'static Node, outcome: Outcome) {
+    if !record.top().is_called_by(below) {
+        let own = std::iter::successors(Some(record.top()), |node| node.parent()).find(|node| node.is_called_by(below));
+        match own {
+            Some(own) if repair(record, own) => {}
+            Some(_) => return,
+            None => return dropped::count(Reason::OutOfOrder),
+        }
+    }
+    let node = record.top();
+    note_switch(record, node);
+    node.count(outcome);
+    if ptr::eq(node, below) {
+        node.count_recursion();
+    }
+    record.set_top(below);
+}
+
+pub(in crate::record) fn elapsed(record: &ThreadRecord, start: u64, end: u64) -> i64 {
+    record.wall.believed(start, end)
+}
+
+fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> i64 {
+    if frame.cpu_weight() == 0 {
+        return 0;
+    }
+    record.wall.ticks_of_ns(ThreadCpu::cpu_now_ns().saturating_sub(frame.cpu())) as i64
+}
+
+impl Measured {
+    /// The call as a whole into its histograms.
+    fn finish(&self, record: &'static ThreadRecord, node: &'static Node) {
+        if let Some(shard) = node.shard()
+            && self.weight > 0
+        {
+            node.count_sample();
+            let recurs = ptr::eq(self.below, node);
+            if recurs {
+                node.count_recursion();
+            }
+            node.count_spread(&record.arena, if recurs { 0 } else { self.cpu }, self.cpu_weight);
+            if record.cpu_sampled() {
+                shard.note_duration(self.wall);
+            }
+            record.finish(&Finished {
+                shard,
+                wall: self.wall,
+                cpu: self.cpu,
+                bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
+                weight: self.weight,
+                cpu_weight: self.cpu_weight,
+            });
+        }
+    }
+
+    /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
+    /// call counts.
+    pub(in crate::record) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
+        if !ptr::eq(self.below, node) && self.weight > 0 && node.add_spread(&record.arena, self.cpu, self.cpu_weight) {
+            node.sums.wall.add_signed(self.wall, self.weight);
+            node.sums.cpu.add_signed(self.cpu, self.cpu_weight);
+            if let Some(tallies) = &self.tallies {
+                node.sums.add_tallies(tallies, self.weight);
+            }
+        }
+    }
+}
+
+/// Makes a frame one poll of a future. When it began, in ticks.
+pub(in crate::record) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
+    record.stack.frame(place.depth()).map_or(0, |frame| {
+        frame.note_poll();
+        frame.start()
+    })
+}
+
+/// Ends the call at `place`, at `ticks`.
+#[cold]
+#[inline(never)]
+pub(in crate::record) fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
+    if let Some(shared) = place.in_shared() {
+        let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
+        shared.count(outcome.unwrap_or(unnamed));
+        // It may have borrowed a record; without any, the guard holds somebody else's.
+        if Slot::get() == Slot::of(record.scopes()) {
+            leave_for_good(record);
+        }
+        return;
+    }
+    if Slot::get() != Slot::of(record.scopes()) {
+        return dropped::count(Reason::Stale);
+    }
+    Slot::BUSY.set();
+    if let Some(below) = place.below() {
+        let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
+        end_passed(record, below, outcome.unwrap_or(unnamed));
+    } else if let Some((node, measured)) = pop(record, place, ticks) {
+        let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
+        let shared = shared_of(record, place);
+        measured.add_to(record, node);
+        count(record, node, shared, &measured, outcome);
+        if measured.weight > 0
+            && shared.is_none()
+            && let Some(hook) = exemplar::hook()
+        {
+            record.leave_busy();
+            note_trace(record, node, measured.wall, measured.end, hook);
+            Slot::BUSY.set();
+        }
+    }
+    leave_for_good(record);
+}
+
+/// The outcome of a guard that simply dropped.
+fn unnamed(record: &ThreadRecord, place: Place) -> Outcome {
+    let was_panicking = record.stack.frame(place.depth()).is_some_and(Frame::began_panicking);
+    if thread::panicking() && !was_panicking { Outcome::Panic } else { Outcome::Ok }
+}
+
+/// Makes the record the thread's again, or gives a borrowed one back after its outermost call.
+#[inline]
+pub(in crate::record) fn leave_for_good(record: &'static ThreadRecord) {
+    if record.borrowed.get() && record.stack.depth() == 0 {
+        give_back(record);
+    } else {
+        record.leave_busy();
+    }
+}
+
+#[cold]
+fn give_back(record: &'static ThreadRecord) {
+    Slot::DEAD.set();
+    registry::release(record);
+}
+
+/// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may call anything.
+#[cold]
+#[inline(never)]
+pub(in crate::record) fn note_trace(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    wall: i64,
+    end: u64,
+    hook: TraceHook,
+) {
+    if record.asking.replace(true) {
+        return;
+    }
+    if let Some(exemplars) = node.shard().and_then(|shard| shard.exemplars_or_new(&record.arena)) {
+        exemplars.note(record.wall.ns(wall.max(0) as u64), record.wall.ns(end), hook);
+    }
+    record.asking.set(false);
+}

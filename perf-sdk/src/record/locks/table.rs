@@ -1,0 +1,307 @@
+//! How often locks were waited for and how long, by scope and lock: a table of fixed size that any thread adds to.
+#![allow(unsafe_code)]
+
+use std::panic::Location;
+use std::ptr;
+use std::sync::atomic::{
+    AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use crate::scope::{Path, Site, callers};
+
+/// Slots that are looked at before there is said to be no room.
+const MAX_PROBES: usize = 64;
+
+/// What was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum LockKind {
+    Mutex,
+    RwLock,
+    Condvar,
+}
+
+/// A lock, as far as readers tell locks apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lock {
+    pub(crate) kind: LockKind,
+    /// Where it was made.
+    pub(crate) place: &'static Location<'static>,
+}
+
+/// Waits and the time that they took.
+#[derive(Debug)]
+pub(in crate::record) struct Sums {
+    contentions: AtomicU64,
+    delay_ns: AtomicU64,
+}
+
+impl Sums {
+    const fn new() -> Self {
+        Self { contentions: AtomicU64::new(0), delay_ns: AtomicU64::new(0) }
+    }
+
+    pub(in crate::record) fn add(&self, delay_ns: u64) {
+        self.contentions.fetch_add(1, Relaxed);
+        self.delay_ns.fetch_add(delay_ns, Relaxed);
+    }
+
+    fn reset(&self) {
+        self.contentions.store(0, Relaxed);
+        self.delay_ns.store(0, Relaxed);
+    }
+
+    /// `None`: nobody waited.
+    fn read<T>(&self, of: impl FnOnce(u64, u64) -> T) -> Option<T> {
+        let contentions = self.contentions.load(Relaxed);
+        (contentions > 0).then(|| of(contentions, self.delay_ns.load(Relaxed)))
+    }
+}
+
+/// One scope and lock.
+#[derive(Debug)]
+struct Slot {
+    /// Where the lock was made. Null: the slot is free; [`claimed`]: what it is of is being written.
+    place: AtomicPtr<Location<'static>>,
+    scope: AtomicPtr<Path>,
+    kind: AtomicU8,
+    sums: Sums,
+}
+
+/// No address of a place.
+const fn claimed() -> *mut Location<'static> {
+    ptr::without_provenance_mut(1)
+}
+
+impl Slot {
+    const fn new() -> Self {
+        Self {
+            place: AtomicPtr::new(ptr::null_mut()),
+            scope: AtomicPtr::new(ptr::null_mut()),
+            kind: AtomicU8::new(0),
+            sums: Sums::new(),
+        }
+    }
+
+    fn is(&self, scope: *const Path, lock: Lock) -> bool {
+        // `Acquire` pairs with the publication in `claim`.
+        ptr::eq(self.place.load(Acquire), lock.place)
+            && ptr::eq(self.scope.load(Relaxed), scope)
+            && self.kind.load(Relaxed) == lock.kind as u8
+    }
+
+    fn claim(&self, scope: *const Path, lock: Lock) -> bool {
+        if self.place.compare_exchange(ptr::null_mut(), claimed(), AcqRel, Relaxed).is_err() {
+            return false;
+        }
+        self.scope.store(scope.cast_mut(), Relaxed);
+        self.kind.store(lock.kind as u8, Relaxed);
+        self.place.store(ptr::from_ref(lock.place).cast_mut(), Release);
+        true
+    }
+
+    fn read(&self) -> Option<Contended> {
+        let place = self.place.load(Acquire);
+        if place.is_null() || ptr::eq(place, claimed()) {
+            return None;
+        }
+        let kinds = [LockKind::Mutex, LockKind::RwLock, LockKind::Condvar];
+        let kind = kinds.into_iter().find(|kind| *kind as u8 == self.kind.load(Relaxed))?;
+        // SAFETY: neither null nor claimed, so what `claim` took from a reference that holds for ever; and the scope was a thread's innermost
+        // one or null, stored before the place.
+        let (place, sites) = unsafe { (&*place, callers(self.scope.load(Relaxed))) };
+        self.sums.read(|contentions, delay_ns| Contended {
+            sites,
+            lock: Some(Lock { kind, place }),
+            contentions,
+            delay_ns,
+        })
+    }
+}
+
+/// What is read of one scope and lock. The same ones may come more than once: each thread has paths of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Contended {
+    /// Outermost first; none outside of all scopes.
+    pub(crate) sites: Vec<&'static Site>,
+    /// `None`: there was no room to tell.
+    pub(crate) lock: Option<Lock>,
+    pub(crate) contentions: u64,
+    pub(crate) delay_ns: u64,
+}
+
+/// Open addressing; slots are never given back. Adding takes no lock: who finds a slot that another thread is just claiming goes on to the next
+/// one, so that a key may have two slots, which readers sum.
+#[derive(Debug)]
+pub(in crate::record) struct Table<const SLOTS: usize> {
+    slots: [Slot; SLOTS],
+    /// Of what has no slot.
+    overflow: Sums,
+}
+
+impl<const SLOTS: usize> Table<SLOTS> {
+    /// All zeros: a static one takes no memory before it is used.
+    pub(in crate::record) const fn new() -> Self {
+        Self { slots: [const { Slot::new() }; SLOTS], overflow: Sums::new() }
+    }
+
+    /// Where waits are added, and whether that is known to be of this scope and lock: false where there is no room.
+    pub(in crate::record) fn sums(&self, scope: *const Path, lock: Lock) -> (&Sums, bool) {
+        let first = hash(scope.addr(), ptr::from_ref(lock.place).addr(), lock.kind) % SLOTS;
+        for probe in 0..MAX_PROBES.min(SLOTS) {
+            let slot = &self.slots[(first + probe) % SLOTS];
+            // Asked again, since another thread may have claimed it for the same.
+            if slot.is(scope, lock) || slot.claim(scope, lock) || slot.is(scope, lock) {
+                return (&slot.sums, true);
+            }
+        }
+        (&self.overflow, false)
+    }
+
+    /// What was added up to now; threads may be adding.
+    pub(in crate::record) fn read(&self) -> Vec<Contended> {
+        let other = self.overflow.read(|contentions, delay_ns| Contended {
+            sites: Vec::new(),
+            lock: None,
+            contentions,
+            delay_ns,
+        });
+        self.slots.iter().filter_map(Slot::read).chain(other).collect()
+    }
+
+    /// From zero, keys and all, while nobody adds: in a forked child.
+    pub(in crate::record) fn reset(&self) {
+        self.overflow.reset();
+        // Pages that were never written stay so.
+        for slot in self.slots.iter().filter(|slot| !slot.place.load(Relaxed).is_null()) {
+            slot.sums.reset();
+            slot.place.store(ptr::null_mut(), Relaxed);
+        }
+    }
+}
+
+/// Multiplicative (Fibonacci) hashing: addresses differ in few of their lower bits.
+fn hash(scope: usize, place: usize, kind: LockKind) -> usize {
+    const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mixed = (scope as u64).wrapping_mul(GOLDEN).rotate_left(32) ^ (place as u64) ^ ((kind as u64) << 56);
+    (mixed.wrapping_mul(GOLDEN) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::thread;
+
+    use super::*;
+    use crate::scope::{Options, Source};
+
+    static SITE: Site = Site::new(
+        Source { name: Some("holder"), path: || "", ident: "holder", module: "m", file: file!(), line: 1 },
+        Options::DEFAULT,
+    );
+
+    fn path() -> &'static Path {
+        Box::leak(Box::new(Path { site: Some(&SITE), parent: ptr::null(), depth: 1, is_within_itself: false }))
+    }
+
+    #[track_caller]
+    fn lock(kind: LockKind) -> Lock {
+        Lock { kind, place: Location::caller() }
+    }
+
+    /// The number of scopes; kind and line of the lock.
+    type Key = (usize, Option<(u8, u32)>);
+
+    /// Contentions and delay.
+    fn sums(seen: &[Contended]) -> HashMap<Key, (u64, u64)> {
+        let mut sums: HashMap<Key, (u64, u64)> = HashMap::new();
+        for one in seen {
+            let sum =
+                sums.entry((one.sites.len(), one.lock.map(|lock| (lock.kind as u8, lock.place.line())))).or_default();
+            *sum = (sum.0 + one.contentions, sum.1 + one.delay_ns);
+        }
+        sums
+    }
+
+    #[test]
+    fn each_scope_and_lock_has_its_own_sums() {
+        let table = Table::<64>::new();
+        let (scope, mutex) = (path(), lock(LockKind::Mutex));
+        let at_one_place = Lock { kind: LockKind::Condvar, ..mutex };
+        for (scope, lock, delay) in [
+            (ptr::from_ref(scope), mutex, 5),
+            (scope, mutex, 7),
+            (ptr::null(), mutex, 100),
+            (ptr::null(), at_one_place, 1_000),
+        ] {
+            let (sums, has_room) = table.sums(scope, lock);
+            assert!(has_room);
+            sums.add(delay);
+        }
+        let line = mutex.place.line();
+        assert_eq!(
+            sums(&table.read()),
+            HashMap::from([
+                ((1, Some((LockKind::Mutex as u8, line))), (2, 12)),
+                ((0, Some((LockKind::Mutex as u8, line))), (1, 100)),
+                ((0, Some((LockKind::Condvar as u8, line))), (1, 1_000)),
+            ])
+        );
+        // Looked up, but nobody has waited yet.
+        table.sums(path(), mutex);
+        assert_eq!(table.read().len(), 3);
+        table.reset();
+        assert!(table.read().is_empty());
+        table.sums(scope, mutex).0.add(1);
+        assert_eq!(table.read().len(), 1);
+    }
+
+    #[test]
+    fn what_has_no_room_is_counted_as_other() {
+        const SLOTS: usize = 16;
+        let table = Table::<SLOTS>::new();
+        let mutex = lock(LockKind::Mutex);
+        let paths: Vec<&Path> = (0..SLOTS + 10).map(|_| path()).collect();
+        let mut refused = 0;
+        for _ in 0..2 {
+            for path in &paths {
+                let (sums, has_room) = table.sums(*path, mutex);
+                refused += u64::from(!has_room);
+                sums.add(3);
+            }
+        }
+        assert_eq!(refused, 20);
+        let seen = table.read();
+        assert_eq!(seen.len(), SLOTS + 1);
+        let other = seen.iter().find(|one| one.lock.is_none()).unwrap();
+        assert_eq!((other.contentions, other.delay_ns, other.sites.len()), (20, 60, 0));
+    }
+
+    #[test]
+    fn threads_add_at_once_and_nothing_is_lost() {
+        const THREADS: u64 = 4;
+        const ROUNDS: u64 = if cfg!(miri) { 20 } else { 20_000 };
+        let table: &'static Table<64> = Box::leak(Box::new(Table::new()));
+        let locks = [lock(LockKind::Mutex), lock(LockKind::RwLock), lock(LockKind::Condvar)];
+        let scope = &AtomicPtr::new(ptr::from_ref(path()).cast_mut());
+        thread::scope(|threads| {
+            for n in 0..THREADS {
+                threads.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let lock = locks[((round + n) % 3) as usize];
+                        table.sums(scope.load(Relaxed), lock).0.add(round);
+                        table.sums(ptr::null(), lock).0.add(1);
+                    }
+                });
+            }
+        });
+        let seen = table.read();
+        let total = |sites: usize| {
+            let of = seen.iter().filter(|one| one.sites.len() == sites && one.lock.is_some());
+            of.fold((0, 0), |sum, one| (sum.0 + one.contentions, sum.1 + one.delay_ns))
+        };
+        assert_eq!(total(1), (THREADS * ROUNDS, THREADS * ROUNDS * (ROUNDS - 1) / 2));
+        assert_eq!(total(0), (THREADS * ROUNDS, THREADS * ROUNDS));
+        assert_eq!(sums(&seen).len(), 6);
+    }
+}

@@ -1,0 +1,279 @@
+//! One function reached by one path of callers, on one thread: its exact counts and inclusive sums.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::iter;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::arena::{Arena, Zeroed};
+use super::block::Blocks;
+use super::counter::Counter;
+use super::reserve;
+use super::shard::SiteShard;
+use super::spread::Spread;
+use crate::memory::Tallies;
+use crate::outcome::Outcome;
+use crate::scope::{Path, Site};
+
+/// Sums over calls. Wall and CPU are in clock ticks.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Sums {
+    pub(crate) wall: Counter,
+    pub(crate) cpu: Counter,
+    pub(crate) allocated_bytes: Counter,
+    pub(crate) allocations: Counter,
+    pub(crate) freed_bytes: Counter,
+    pub(crate) frees: Counter,
+    pub(crate) reallocations: Counter,
+}
+
+impl Sums {
+    #[inline]
+    pub(crate) fn add_tallies(&self, delta: &Tallies, weight: u32) {
+        let add = |sum: &Counter, n: u64| sum.add(n.wrapping_mul(u64::from(weight)));
+        add(&self.allocated_bytes, delta.allocated_bytes);
+        add(&self.allocations, delta.allocations);
+        add(&self.freed_bytes, delta.freed_bytes);
+        add(&self.frees, delta.frees);
+        add(&self.reallocations, delta.reallocations);
+    }
+}
+
+/// Corrections for futures that are polled elsewhere than under the scope of their first poll. They keep exclusive
+/// figures true: a parent must not give up time that it never had, and who really polled must not keep it.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(crate) struct Detours {
+    /// Part of this node's own sums that its tree parent's sums do not hold.
+    pub(crate) outside_parent: Sums,
+    /// Part of this node's own sums that belongs to nodes which are not its children.
+    pub(crate) foreign: Sums,
+}
+
+/// A call-tree node: in its thread's arena for ever, written by its thread only.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Node {
+    /// Who, and called by whom. First, see [`Path`].
+    path: Path,
+    /// Histograms of this node's site on this thread; null in a root and in an overflow node.
+    shard: AtomicPtr<SiteShard>,
+    /// The next older node of this thread.
+    older: AtomicPtr<Node>,
+    /// The child that was called last; the node itself when it recursed last. Owner only.
+    last_child: Cell<*const Node>,
+    detours: AtomicPtr<Detours>,
+    /// Which calls are measured.
+    pub(crate) blocks: Blocks,
+    /// Finished calls by outcome.
+    outcomes: [Counter; Outcome::COUNT],
+    /// Over measured calls, each times what it stands for.
+    pub(crate) sums: Sums,
+    /// Finished calls that were measured.
+    samples: Counter,
+    /// Finished calls that this node made of itself.
+    recursions: Counter,
+    /// Ticks during which the thread was off the CPU here and not in a callee. All of them, measured call or not.
+    pub(crate) absent: Counter,
+    /// Of calls that do not stand for themselves alone; null before the first.
+    spread: AtomicPtr<Spread>,
+}
+
+const _: () = assert!(size_of::<Node>() <= 192);
+
+// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and the block's position, which only the owner thread of
+// the tree touches; other threads are handed nodes as `&'static Node` for reading paths and counters.
+unsafe impl Sync for Node {}
+impl std::panic::RefUnwindSafe for Node {}
+// SAFETY: null pointers, zero counters, `false` and `None` references are valid, and there is no destructor.
+unsafe impl Zeroed for Node {}
+// SAFETY: counters only.
+unsafe impl Zeroed for Detours {}
+// SAFETY: counters and numbers only.
+unsafe impl Zeroed for Spread {}
+
+impl Node {
+    /// A new node, not yet linked. `None` when there is no memory.
+    pub(crate) fn allocate(
+        arena: &Arena,
+        site: &'static Site,
+        parent: &'static Node,
+        shard: Option<&'static SiteShard>,
+        older: *const Node,
+    ) -> Option<&'static Node> {
+        Some(Self::fill(arena.zeroed_room()?, site, parent, shard, older))
+    }
+
+    /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without histograms.
+    pub(in crate::record) fn in_reserve(
+        site: &'static Site,
+        parent: &'static Node,
+        older: *const Node,
+    ) -> Option<&'static Node> {
+        Some(Self::fill(reserve::zeroed_room()?, site, parent, None, older))
+    }
+
+    /// Fills in a fresh one.
+    fn fill(
+        room: NonNull<Self>,
+        site: &'static Site,
+        parent: &'static Node,
+        shard: Option<&'static SiteShard>,
+        older: *const Node,
+    ) -> &'static Self {
+        let is_within_itself = iter::successors(Some(parent), |node| node.parent()).any(|caller| caller.is(site));
+        let depth = parent.path.depth + 1;
+        let path = Path { site: Some(site), parent: parent.as_path(), depth, is_within_itself };
+        // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees; zero bytes are a valid one.
+        let node: &'static Self = unsafe {
+            (&raw mut (*room.as_ptr()).path).write(path);
+            room.as_ref()
+        };
+        node.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
+        node.older.store(older.cast_mut(), Relaxed);
+        node
+    }
+
+    #[inline]
+    pub(crate) fn path(&'static self) -> &'static Path {
+        &self.path
+    }
+
+    /// The same as a pointer that leads [back](Self::of) to the node.
+    #[inline]
+    pub(crate) fn as_path(&'static self) -> *const Path {
+        ptr::from_ref(self).cast()
+    }
+
+    /// The node of what [`as_path`](Self::as_path) gave; `None` for null.
+    #[inline]
+    pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed; the path is the first field of a `repr(C)` node.
+        unsafe { path.cast::<Node>().as_ref() }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, site: &'static Site) -> bool {
+        self.path.site.is_some_and(|mine| ptr::eq(mine, site))
+    }
+
+    pub(crate) fn site(&self) -> Option<&'static Site> {
+        self.path.site
+    }
+
+    #[inline]
+    pub(crate) fn parent(&self) -> Option<&'static Node> {
+        Node::of(self.path.parent)
+    }
+
+    #[inline]
+    pub(crate) fn shard(&self) -> Option<&'static SiteShard> {
+        // SAFETY: null or a shard in an arena, which is never freed.
+        unsafe { self.shard.load(Relaxed).as_ref() }
+    }
+
+    pub(crate) fn older(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    #[inline]
+    pub(in crate::record) fn is_child_of(&self, caller: &Node) -> bool {
+        ptr::eq(self.path.parent, &raw const caller.path)
+    }
+
+    /// Whether a call of this node may have been made from `caller`: its parent, or itself in direct recursion.
+    pub(in crate::record) fn is_called_by(&self, caller: &Node) -> bool {
+        self.is_child_of(caller) || ptr::eq(self, caller)
+    }
+
+    /// Owner only: the child that was called last; the node itself before the first call and after direct recursion.
+    #[inline]
+    pub(crate) fn last_child(&'static self) -> &'static Node {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.last_child.get().as_ref() }.unwrap_or(self)
+    }
+
+    /// Owner only.
+    pub(crate) fn set_last_child(&self, child: &'static Node) {
+        self.last_child.set(child);
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn count(&self, outcome: Outcome) {
+        self.outcomes[outcome.index()].add(1);
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn count_sample(&self) {
+        self.samples.add(1);
+    }
+
+    pub(crate) fn samples(&self) -> u64 {
+        self.samples.get()
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(in crate::record) fn count_recursion(&self) {
+        self.recursions.add(1);
+    }
+
+    pub(crate) fn recursions(&self) -> u64 {
+        self.recursions.get()
+    }
+
+    pub(crate) fn spread(&self) -> Option<&'static Spread> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.spread.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    #[inline]
+    fn spread_or_new(&self, arena: &Arena) -> Option<&'static Spread> {
+        self.spread().or_else(|| {
+            let spread: &'static Spread = arena.zeroed()?;
+            self.spread.store(ptr::from_ref(spread).cast_mut(), Release);
+            Some(spread)
+        })
+    }
+
+    /// Owner only: a part of a call that stands for so many: see [`Spread`]. False: there is no memory to remember it.
+    #[inline]
+    pub(in crate::record) fn add_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) -> bool {
+        cpu_weight == 1 || self.spread_or_new(arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
+    }
+
+    /// Owner only: the call as a whole.
+    #[inline]
+    pub(in crate::record) fn count_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) {
+        if cpu_weight != 1
+            && let Some(spread) = self.spread_or_new(arena)
+        {
+            spread.count(cpu, cpu_weight);
+        }
+    }
+
+    pub(crate) fn outcomes(&self) -> [u64; Outcome::COUNT] {
+        self.outcomes.each_ref().map(Counter::get)
+    }
+
+    pub(crate) fn detours(&self) -> Option<&'static Detours> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.detours.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn detours_or_new(&self, arena: &Arena) -> Option<&'static Detours> {
+        if let Some(detours) = self.detours() {
+            return Some(detours);
+        }
+        let detours: &'static Detours = arena.zeroed()?;
+        self.detours.store(ptr::from_ref(detours).cast_mut(), Release);
+        Some(detours)
+    }
+}

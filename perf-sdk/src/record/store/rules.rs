@@ -1,0 +1,95 @@
+//! Rates that the user wishes, by pattern.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
+use std::thread;
+
+use super::empty_call;
+use crate::base::fork::Lock;
+use crate::base::pattern::matches;
+use crate::memory;
+use crate::rate::Rate;
+use crate::scope::Site;
+
+/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
+/// attribute says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) pattern: String,
+    pub(crate) rate: Option<Rate>,
+}
+
+impl FromStr for Rule {
+    type Err = ();
+
+    /// `pattern=rate`
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (pattern, rate) = text.rsplit_once('=').ok_or(())?;
+        let pattern = pattern.trim();
+        if pattern.is_empty() {
+            return Err(());
+        }
+        Ok(Self { pattern: pattern.to_owned(), rate: Some(rate.parse().map_err(drop)?) })
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.rate {
+            Some(rate) => write!(f, "{}={rate}", self.pattern),
+            None => write!(f, "{}=default", self.pattern),
+        }
+    }
+}
+
+/// A later one goes before an earlier one.
+static RULES: Lock<Option<Arc<Vec<Rule>>>> = Lock::new(None);
+/// Attempts to read the rules.
+const TRIES: u32 = 1_000;
+/// Whether there is any, so that nobody asks in vain.
+static ANY: AtomicBool = AtomicBool::new(false);
+
+/// All rules.
+pub(in crate::record) type Rules = Option<Arc<Vec<Rule>>>;
+
+/// Those that hold.
+pub(in crate::record) fn current() -> Rules {
+    RULES.lock().clone()
+}
+
+/// Puts others in their place. Nothing is allocated or freed under the lock.
+pub(in crate::record) fn replace(rules: Rules) {
+    let before = std::mem::replace(&mut *RULES.lock(), rules);
+    drop(before);
+    ANY.store(true, Release);
+}
+
+/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold for it.
+///
+/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a handler interrupted whoever is
+/// replacing the rules, that one will find the shard.
+pub(in crate::record) fn configure(site: &'static Site) {
+    if !ANY.load(Acquire) || empty_call::is_ours(site) {
+        return;
+    }
+    for _ in 0..TRIES {
+        if let Some(rules) = RULES.try_lock() {
+            let now = rules.clone();
+            drop(rules);
+            memory::uncounted(|| apply(&now, site));
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+/// Whether that changed the site's rate.
+pub(in crate::record) fn apply(rules: &Rules, site: &Site) -> bool {
+    let label = site.label();
+    let path = format!("{}::{}", label.module, label.name);
+    let path = path.strip_prefix("::").unwrap_or(&path);
+    let rule = rules.iter().flat_map(|rules| rules.iter().rev()).find(|rule| matches(&rule.pattern, path));
+    rule.is_some_and(|rule| site.pin(rule.rate))
+}

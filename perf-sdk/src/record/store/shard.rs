@@ -1,0 +1,219 @@
+//! What one thread recorded of one site besides the call tree: histograms, and what only futures have.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::arena::{Arena, Zeroed};
+use super::counter::Counter;
+use super::exemplar::Exemplars;
+use crate::clock::Wall;
+use crate::histogram::{Histogram, Scale, Shard};
+use crate::scope::Site;
+
+/// Aim of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each should cost 1 % of its own
+/// duration, so one call in `CPU_COST_NS / duration` is.
+const CPU_COST_NS: u64 = 77_000;
+
+/// Figures of a site's futures. Times in ticks.
+#[derive(Debug)]
+pub(crate) struct FutureShard {
+    pub(crate) started: Counter,
+    pub(crate) finished: Counter,
+    pub(crate) polls: Counter,
+    pub(crate) busy: Counter,
+    pub(crate) idle: Counter,
+    pub(crate) longest_poll: Counter,
+}
+
+// SAFETY: counters only.
+unsafe impl Zeroed for FutureShard {}
+
+/// Written by its thread only, in that thread's arena for ever.
+#[derive(Debug)]
+pub(crate) struct SiteShard {
+    pub(crate) site: &'static Site,
+    older: AtomicPtr<SiteShard>,
+    /// Calls that took as much CPU as wall time.
+    pub(in crate::record) both: Shard,
+    /// The others.
+    pub(in crate::record) wall: Shard,
+    pub(in crate::record) cpu: Shard,
+    pub(in crate::record) bytes: Shard,
+    pub(in crate::record) has_cpu: bool,
+    pub(in crate::record) has_bytes: bool,
+    /// Ticks that the CPU clock took to ask the kernel when calls were measured.
+    pub(crate) asked: Counter,
+    future: AtomicPtr<FutureShard>,
+    exemplars: AtomicPtr<Exemplars>,
+    /// Block sampling for the `syscall` CPU clock. Owner only.
+    block: Cell<Block>,
+    /// Smoothed duration of a call, in ticks, for the same purpose. Owner only.
+    usual: Cell<u64>,
+}
+
+// SAFETY: all fields are atomics or immutable, but for `block` and `usual`, which only the owner thread touches.
+unsafe impl Sync for SiteShard {}
+impl std::panic::RefUnwindSafe for SiteShard {}
+
+/// What was recorded, for a reader: the same parts.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// Times of calls that took as much CPU as wall time.
+    pub(crate) both: Histogram,
+    /// Those of the others.
+    pub(crate) wall: Histogram,
+    pub(crate) cpu: Histogram,
+    pub(crate) bytes: Histogram,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        let times = || Histogram::new(Scale::Seconds);
+        Self { both: times(), wall: times(), cpu: times(), bytes: Histogram::new(Scale::Bytes) }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        [&mut self.both, &mut self.wall, &mut self.cpu, &mut self.bytes].into_iter().for_each(Histogram::clear);
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.both.merge(&other.both);
+        self.wall.merge(&other.wall);
+        self.cpu.merge(&other.cpu);
+        self.bytes.merge(&other.bytes);
+    }
+
+    pub(crate) fn prefetch_cells(&self) {
+        [&self.both, &self.wall, &self.cpu, &self.bytes].into_iter().for_each(Histogram::prefetch_cells);
+    }
+}
+
+/// Which of a call's figures found no cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missed {
+    pub(crate) wall: bool,
+    pub(crate) cpu: bool,
+    pub(crate) bytes: bool,
+}
+
+/// Of each block of `size` calls, the one at `pick` is measured.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    size: u32,
+    pick: u32,
+    at: u32,
+}
+
+impl SiteShard {
+    /// `counting`: whether an allocator of ours counts.
+    pub(crate) fn allocate(
+        arena: &Arena,
+        site: &'static Site,
+        counting: bool,
+        older: *const SiteShard,
+    ) -> Option<&'static SiteShard> {
+        arena.place(Self {
+            site,
+            older: AtomicPtr::new(older.cast_mut()),
+            both: Shard::new(),
+            wall: Shard::new(),
+            cpu: Shard::new(),
+            bytes: Shard::new(),
+            has_cpu: site.options().cpu,
+            has_bytes: site.options().alloc && counting,
+            asked: Counter::new(),
+            future: AtomicPtr::new(ptr::null_mut()),
+            exemplars: AtomicPtr::new(ptr::null_mut()),
+            usual: Cell::new(0),
+            block: Cell::new(Block { size: 1, pick: 0, at: 0 }),
+        })
+    }
+
+    pub(crate) fn older(&self) -> Option<&'static SiteShard> {
+        // SAFETY: null or a shard in an arena, which is never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    pub(crate) fn future(&self) -> Option<&'static FutureShard> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.future.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn future_or_new(&self, arena: &Arena) -> Option<&'static FutureShard> {
+        self.future().or_else(|| {
+            let future: &'static FutureShard = arena.zeroed()?;
+            self.future.store(ptr::from_ref(future).cast_mut(), Release);
+            Some(future)
+        })
+    }
+
+    pub(crate) fn exemplars(&self) -> Option<&'static Exemplars> {
+        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        unsafe { self.exemplars.load(Acquire).as_ref() }
+    }
+
+    /// Owner only.
+    pub(crate) fn exemplars_or_new(&self, arena: &Arena) -> Option<&'static Exemplars> {
+        self.exemplars().or_else(|| {
+            let exemplars: &'static Exemplars = arena.zeroed()?;
+            self.exemplars.store(ptr::from_ref(exemplars).cast_mut(), Release);
+            Some(exemplars)
+        })
+    }
+
+    /// From any thread, some time before it is folded.
+    pub(crate) fn prefetch_cells(&self) {
+        [&self.both, &self.wall, &self.cpu, &self.bytes].into_iter().for_each(Shard::prefetch_cells);
+    }
+
+    /// Adds what was recorded up to now, from any thread.
+    pub(crate) fn fold_into(&self, parts: &mut Parts) {
+        self.both.fold_into(&mut parts.both);
+        self.wall.fold_into(&mut parts.wall);
+        self.cpu.fold_into(&mut parts.cpu);
+        self.bytes.fold_into(&mut parts.bytes);
+    }
+
+    /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.
+    #[inline]
+    pub(crate) fn note_duration(&self, ticks: i64) {
+        let ticks = ticks.max(0) as u64;
+        let usual = self.usual.get();
+        self.usual.set(if usual == 0 { ticks } else { usual - usual / 8 + ticks / 8 });
+    }
+
+    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured; then that call is done with.
+    #[inline]
+    pub(crate) fn skips_cpu(&self) -> bool {
+        let block = self.block.get();
+        let skips = block.at < block.size && block.at != block.pick;
+        if skips {
+            self.block.set(Block { at: block.at + 1, ..block });
+        }
+        skips || !self.has_cpu
+    }
+
+    /// Owner only, `syscall` CPU clock: how many calls the next call's CPU time stands for; 0 when it is not measured.
+    pub(crate) fn next_cpu_weight(&self, limit: u32, wall: &Wall, random: impl FnOnce() -> u64) -> u32 {
+        let mut block = self.block.get();
+        if block.at >= block.size {
+            let size = CPU_COST_NS / wall.ns(self.usual.get()).max(1);
+            block.size = (size as u32).clamp(1, limit);
+            block.pick = (random() % u64::from(block.size)) as u32;
+            block.at = 0;
+        }
+        let weight = if block.at == block.pick { block.size } else { 0 };
+        block.at += 1;
+        self.block.set(block);
+        weight
+    }
+}

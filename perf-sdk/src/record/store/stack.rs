@@ -1,0 +1,341 @@
+//! The open calls of one thread: written by it, read by anybody.
+#![allow(unsafe_code)]
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use super::arena::{Arena, Zeroed};
+use super::node::Node;
+use super::place::Place;
+use super::shared::SharedSite;
+use crate::memory::Tallies;
+
+/// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
+const FIRST: usize = 64;
+const SEGMENTS: usize = 20;
+/// Bit of `cpu_weight`: the CPU figure is the kernel's answer.
+const ASKED: u32 = 1 << 31;
+/// Another one: the call is counted in a shared record.
+const SHARED: u32 = 1 << 30;
+/// No thread's own stack holds that many calls: memory ends first.
+const MAX_DEPTH: usize = FIRST << SEGMENTS;
+
+/// Bits of `flags`. Owner only.
+const POLL: u32 = 1;
+const PANICKING: u32 = 2;
+
+/// One open call.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    node: AtomicPtr<Node>,
+    /// The caller's node. It need not be that of the frame before: calls that are passed over have no frame.
+    below: AtomicPtr<Node>,
+    start: AtomicU64,
+    cpu: AtomicU64,
+    /// How many calls this one stands for; 0 when it is counted only.
+    weight: AtomicU32,
+    cpu_weight: AtomicU32,
+    /// Tells this call from others that used the frame. Owner only.
+    serial: Cell<u32>,
+    /// Owner only.
+    tallies: Cell<Tallies>,
+    /// Owner only.
+    flags: Cell<u32>,
+    /// Where the call is counted if not in its node; meant only with [`SHARED`]. Owner only.
+    shared: Cell<Option<&'static SharedSite>>,
+}
+
+// SAFETY: null pointers and zeros are valid values; there is no destructor.
+unsafe impl Zeroed for Frame {}
+// SAFETY: what other threads read is atomic; the cells are the owner's alone.
+unsafe impl Sync for Frame {}
+
+impl Frame {
+    const fn new() -> Self {
+        Self {
+            node: AtomicPtr::new(ptr::null_mut()),
+            below: AtomicPtr::new(ptr::null_mut()),
+            start: AtomicU64::new(0),
+            cpu: AtomicU64::new(0),
+            weight: AtomicU32::new(0),
+            cpu_weight: AtomicU32::new(0),
+            serial: Cell::new(0),
+            tallies: Cell::new(Tallies::NONE),
+            flags: Cell::new(0),
+            shared: Cell::new(None),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn node(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.node.load(Relaxed).as_ref() }
+    }
+
+    /// The node of the caller.
+    #[inline]
+    pub(crate) fn below(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed.
+        unsafe { self.below.load(Relaxed).as_ref() }
+    }
+
+    /// How many calls this one stands for; 0 when it is counted only.
+    #[inline]
+    pub(crate) fn weight(&self) -> u32 {
+        self.weight.load(Relaxed)
+    }
+
+    /// Owner only.
+    #[inline]
+    pub(crate) fn open(&self, node: &'static Node, below: &'static Node, weight: u32, serial: u32, tallies: Tallies) {
+        self.node.store(ptr::from_ref(node).cast_mut(), Relaxed);
+        self.below.store(ptr::from_ref(below).cast_mut(), Relaxed);
+        self.weight.store(weight, Relaxed);
+        self.serial.set(serial);
+        self.tallies.set(tallies);
+        self.flags.set(0);
+    }
+
+    /// Owner only: whether this is still the call with that number.
+    #[inline]
+    pub(in crate::record) fn is(&self, place: Place) -> bool {
+        // As much of it as fits into a place.
+        Place::frame(0, self.serial.get()).serial() == place.serial()
+    }
+
+    /// Owner only.
+    pub(crate) fn serial(&self) -> u32 {
+        self.serial.get()
+    }
+
+    /// Owner only: the thread was unwinding when the call began.
+    pub(crate) fn note_panicking(&self) {
+        self.flags.set(self.flags.get() | PANICKING);
+    }
+
+    /// Owner only.
+    pub(crate) fn began_panicking(&self) -> bool {
+        self.flags.get() & PANICKING != 0
+    }
+
+    /// Owner only: one poll of a future, which is counted elsewhere.
+    pub(crate) fn note_poll(&self) {
+        self.flags.set(self.flags.get() | POLL);
+    }
+
+    /// Owner only.
+    pub(crate) fn is_poll(&self) -> bool {
+        self.flags.get() & POLL != 0
+    }
+
+    /// With an offset of the CPU clock.
+    #[inline]
+    pub(crate) fn begin(&self, start: u64, offset: u64) {
+        self.set_times(start, offset, 1);
+    }
+
+    /// The same call, from these ticks on.
+    pub(crate) fn begin_again(&self, start: u64) {
+        self.start.store(start, Relaxed);
+    }
+
+    /// With the kernel's answer, which stands for so many calls; with weight 0 it was not asked.
+    pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
+        self.set_times(start, cpu_ns, cpu_weight | ASKED);
+    }
+
+    /// Owner only, after the beginning: the call is counted there, and not in the frame's node.
+    pub(in crate::record) fn count_in(&self, shared: &'static SharedSite) {
+        self.shared.set(Some(shared));
+        self.cpu_weight.store(self.cpu_weight.load(Relaxed) | SHARED, Relaxed);
+    }
+
+    /// Whether the call is counted in a shared record.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.cpu_weight.load(Relaxed) & SHARED != 0
+    }
+
+    /// Owner only: where the call is counted if not in its node.
+    pub(in crate::record) fn shared(&self) -> Option<&'static SharedSite> {
+        if self.is_shared() { self.shared.get() } else { None }
+    }
+
+    /// Counted only.
+    pub(crate) fn begin_untimed(&self) {
+        self.set_times(0, 0, 0);
+    }
+
+    #[inline]
+    fn set_times(&self, start: u64, cpu: u64, cpu_weight: u32) {
+        self.start.store(start, Relaxed);
+        self.cpu.store(cpu, Relaxed);
+        self.cpu_weight.store(cpu_weight, Relaxed);
+    }
+
+    /// With a clock that asks the kernel, which it was not.
+    #[inline]
+    pub(crate) fn begin_unasked(&self, start: u64) {
+        self.set_times(start, 0, ASKED);
+    }
+
+    /// Whether it was begun with an offset.
+    #[inline]
+    pub(crate) fn has_offset(&self) -> bool {
+        self.cpu_weight.load(Relaxed) == 1
+    }
+
+    /// Whether it was begun without asking the kernel.
+    #[inline]
+    pub(crate) fn is_unasked(&self) -> bool {
+        self.cpu_weight.load(Relaxed) == ASKED
+    }
+
+    /// How many calls the CPU figure stands for; 0 when none is taken.
+    #[inline]
+    pub(crate) fn cpu_weight(&self) -> u32 {
+        self.cpu_weight.load(Relaxed) & !(ASKED | SHARED)
+    }
+
+    /// Whether `cpu` is the kernel's answer, in nanoseconds, rather than an offset.
+    #[inline]
+    pub(crate) fn cpu_asked(&self) -> bool {
+        self.cpu_weight.load(Relaxed) & ASKED != 0
+    }
+
+    /// Ticks; 0 when the call is counted only.
+    #[inline]
+    pub(crate) fn start(&self) -> u64 {
+        self.start.load(Relaxed)
+    }
+
+    /// The tick-to-CPU offset at the start, or with the `syscall` clock the thread's CPU nanoseconds.
+    #[inline]
+    pub(crate) fn cpu(&self) -> u64 {
+        self.cpu.load(Relaxed)
+    }
+
+    /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing freed.
+    #[inline]
+    pub(crate) fn tallies(&self) -> Option<Tallies> {
+        let (start, now) = (self.tallies.get(), Tallies::now());
+        now.differs(&start).then(|| now.since(&start))
+    }
+}
+
+/// A stack of frames. Frame 0 stands for the thread itself, below all calls, and is never used.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    depth: AtomicU64,
+    segments: [AtomicPtr<Frame>; SEGMENTS],
+    first: [Frame; FIRST],
+}
+
+impl Stack {
+    pub(crate) const fn new() -> Self {
+        Self {
+            depth: AtomicU64::new(0),
+            segments: [const { AtomicPtr::new(ptr::null_mut()) }; SEGMENTS],
+            first: [const { Frame::new() }; FIRST],
+        }
+    }
+
+    /// The index of the innermost open frame.
+    #[inline]
+    pub(crate) fn depth(&self) -> usize {
+        self.depth.load(Relaxed) as usize
+    }
+
+    /// Owner only. Publishes the frames up to `depth`.
+    #[inline]
+    pub(crate) fn set_depth(&self, depth: usize) {
+        self.depth.store(depth as u64, Release);
+    }
+
+    /// As seen by another thread.
+    pub(crate) fn depth_for_reader(&self) -> usize {
+        (self.depth.load(Acquire) as usize).min(MAX_DEPTH - 1)
+    }
+
+    /// Owner only: the frame at `depth` if it is one of the first ones.
+    #[inline]
+    pub(crate) fn near(&self, depth: usize) -> Option<&Frame> {
+        self.first.get(depth)
+    }
+
+    /// The frame at `depth`, if its segment exists.
+    #[inline]
+    pub(crate) fn frame(&self, depth: usize) -> Option<&Frame> {
+        match self.first.get(depth) {
+            Some(frame) => Some(frame),
+            None => self.deep(depth),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deep(&self, depth: usize) -> Option<&Frame> {
+        let (segment, offset) = place(depth)?;
+        let base = self.segments[segment].load(Acquire);
+        // SAFETY: a segment pointer is null or leads to `FIRST << segment` frames in an arena; `offset` is below that.
+        (!base.is_null()).then(|| unsafe { &*base.add(offset) })
+    }
+
+    /// Owner only: the frame at `depth`, making its segment if need be.
+    #[inline]
+    pub(crate) fn frame_or_new(&self, depth: usize, arena: &Arena) -> Option<&Frame> {
+        match self.first.get(depth) {
+            Some(frame) => Some(frame),
+            None => self.deep_or_new(depth, arena),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn deep_or_new(&self, depth: usize, arena: &Arena) -> Option<&Frame> {
+        if let Some(frame) = self.deep(depth) {
+            return Some(frame);
+        }
+        let (segment, offset) = place(depth)?;
+        let frames: &'static [Frame] = arena.zeroed_slice(FIRST << segment)?;
+        self.segments[segment].store(frames.as_ptr().cast_mut(), Release);
+        frames.get(offset)
+    }
+}
+
+/// Segment and offset of a frame beyond the first ones.
+fn place(depth: usize) -> Option<(usize, usize)> {
+    if depth >= MAX_DEPTH {
+        return None;
+    }
+    let segment = (depth / FIRST).ilog2() as usize;
+    Some((segment, depth - (FIRST << segment)))
+}
+
+/// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.
+#[inline]
+pub(in crate::record) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
+    let off = offset_before.wrapping_sub(offset) as i64;
+    let cpu = wall.wrapping_sub(off);
+    // More off the CPU than there was time: none was on it.
+    if off > 0 && cpu < 0 { wall.min(0) } else { cpu }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "millions of steps, and nothing unsafe")]
+    fn every_depth_has_a_place_of_its_own() {
+        let mut expected = FIRST;
+        for segment in 0..SEGMENTS {
+            for offset in 0..(FIRST << segment) {
+                assert_eq!(place(expected), Some((segment, offset)));
+                expected += 1;
+            }
+        }
+        assert_eq!(expected, MAX_DEPTH);
+        assert_eq!(place(MAX_DEPTH), None);
+    }
+}

@@ -1,0 +1,469 @@
+//! Everything one thread records. A record outlives its thread and passes to the next one, sums and all.
+#![allow(unsafe_code)]
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+use super::arena::Arena;
+use super::cost::OwnPart;
+use super::counter::Counter;
+use super::dropped::{self, Reason};
+use super::in_place_timing::InPlace;
+use super::index::Index;
+use super::node::Node;
+use super::owner::Owner;
+use super::ring::{Finished, Ring};
+use super::rules;
+use super::shard::{Missed, SiteShard};
+use super::shared::SharedSite;
+use super::stack::Stack;
+use crate::clock::{self, ThreadCpu, Wall};
+use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Slot, Source};
+
+/// Nodes of one thread's tree; beyond, new paths are not recorded.
+const MAX_NODES: u64 = 1 << 17;
+/// Steps from a node to the root; a call deeper than that is folded onto its site's outermost open call.
+pub(crate) const MAX_TREE_DEPTH: u32 = 256;
+
+/// One thread's record.
+#[repr(C)]
+pub(crate) struct ThreadRecord {
+    /// First: the thread-local slot points here.
+    scopes: Scopes,
+    pub(crate) wall: &'static Wall,
+    /// The recorder's own part of what a call reads.
+    pub(in crate::record) own: OwnPart,
+    /// Owner only.
+    cpu: UnsafeCell<ThreadCpu>,
+    cpu_sampled: AtomicBool,
+    /// What makes CPU time of ticks as long as the owner does not leave the CPU.
+    cpu_offset: AtomicU64,
+    /// Whether an allocator of ours counts.
+    pub(crate) counting: bool,
+    /// Whether the trace hook is being asked, which may be profiled itself. Owner only.
+    pub(in crate::record) asking: Cell<bool>,
+    /// Owner only.
+    random: Cell<u64>,
+    /// Owner only.
+    serial: Cell<u32>,
+    pub(in crate::record) in_place: InPlace,
+    pub(crate) ring: Ring,
+    pub(crate) stack: Stack,
+    pub(crate) arena: Arena,
+    root: &'static Node,
+    newest_node: AtomicPtr<Node>,
+    newest_shard: AtomicPtr<SiteShard>,
+    nodes: Index<Node>,
+    shards: Index<SiteShard>,
+    node_count: Counter,
+    owner: Owner,
+    /// The latest owner that ended while functions rested, and its CPU time, nanoseconds.
+    ended: (AtomicU32, AtomicU64),
+    /// Taken for the length of one outermost call by a thread that has given its own record back. Owner only.
+    pub(crate) borrowed: Cell<bool>,
+    /// The record that was made before this one.
+    older: AtomicPtr<ThreadRecord>,
+    /// A node in no list. Owner only.
+    rehearsal: Cell<Option<&'static Node>>,
+    /// There was no memory for a page of a histogram.
+    full: AtomicBool,
+    /// Empty calls before sampled ones.
+    pub(crate) rehearsals: Counter,
+}
+
+// SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones; cells, the index, the
+// arena and `cpu` are the owner's alone, and `owner` passes them on with acquire and release.
+unsafe impl Sync for ThreadRecord {}
+impl std::panic::RefUnwindSafe for ThreadRecord {}
+
+impl ThreadRecord {
+    /// A new record, owned by `owner`. `None` when there is no memory.
+    pub(in crate::record) fn allocate(
+        owner: u32,
+        wall: &'static Wall,
+        own: OwnPart,
+        cpu: ThreadCpu,
+        counting: bool,
+    ) -> Option<&'static Self> {
+        let arena = Arena::new();
+        let root: &'static Node = arena.zeroed()?;
+        let room = arena.room::<Self>()?;
+        // SAFETY: `room` is fresh memory for one record that nobody else has and nobody frees.
+        let record: &'static Self = unsafe {
+            room.write(Self {
+                scopes: Scopes::new(root.as_path()),
+                wall,
+                own,
+                cpu_sampled: AtomicBool::new(cpu.sampled()),
+                cpu_offset: AtomicU64::new(cpu.offset()),
+                cpu: UnsafeCell::new(cpu),
+                counting,
+                asking: Cell::new(false),
+                random: Cell::new(0),
+                serial: Cell::new(0),
+                in_place: InPlace::new(own.pair),
+                ring: Ring::new(),
+                stack: Stack::new(),
+                arena,
+                root,
+                newest_node: AtomicPtr::new(ptr::null_mut()),
+                newest_shard: AtomicPtr::new(ptr::null_mut()),
+                nodes: Index::new(),
+                shards: Index::new(),
+                node_count: Counter::new(),
+                owner: Owner::new(owner),
+                ended: (AtomicU32::new(0), AtomicU64::new(0)),
+                borrowed: Cell::new(false),
+                older: AtomicPtr::new(ptr::null_mut()),
+                rehearsal: Cell::new(None),
+                full: AtomicBool::new(false),
+                rehearsals: Counter::new(),
+            });
+            room.as_ref()
+        };
+        record.random.set((ptr::from_ref(record).addr() as u64) ^ wall.ticks() | 1);
+        record.reset_stack();
+        Some(record)
+    }
+
+    /// The record that a slot's scopes are the first field of.
+    #[inline]
+    pub(in crate::record) fn of(scopes: *const Scopes) -> &'static Self {
+        // SAFETY: slots are made only from a record's first field; the struct is `repr(C)` and never freed.
+        unsafe { &*scopes.cast::<Self>() }
+    }
+
+    #[inline]
+    pub(in crate::record) fn scopes(&'static self) -> *const Scopes {
+        ptr::from_ref(self).cast()
+    }
+
+    /// Owner only: the labels in force.
+    pub(in crate::record) fn labels(&self) -> Option<&'static LabelSet> {
+        self.scopes.labels()
+    }
+
+    /// Owner only.
+    pub(in crate::record) fn set_labels(&self, labels: Option<&'static LabelSet>) {
+        self.scopes.set_labels(labels);
+    }
+
+    /// Owner only: see [`SpanIds`](crate::scope::SpanIds).
+    #[cfg(feature = "tracing")]
+    pub(in crate::record) fn set_span(&self, words: Option<[u64; 3]>) {
+        self.scopes.span.set(words);
+    }
+
+    /// What a handler on the owner's thread may know.
+    #[cfg(feature = "stacks")]
+    pub(crate) fn scopes_for_handler(&'static self) -> *const Scopes {
+        self.scopes()
+    }
+
+    /// Owner only, and never while another reference from here lives: used for single statements in this module's
+    /// siblings.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    pub(in crate::record) fn cpu(&self) -> &mut ThreadCpu {
+        // SAFETY: only the owner thread calls this, the slot is BUSY meanwhile so that no handler on the same thread does,
+        // and each caller lets go of the reference within the statement.
+        unsafe { &mut *self.cpu.get() }
+    }
+
+    /// Owner only: goes on with another CPU clock.
+    pub(in crate::record) fn set_cpu(&self, cpu: ThreadCpu) {
+        self.cpu_sampled.store(cpu.sampled(), Relaxed);
+        self.cpu_offset.store(cpu.offset(), Relaxed);
+        *self.cpu() = cpu;
+    }
+
+    /// From any thread: what makes the owner's CPU time of ticks as long as it does not leave the CPU.
+    pub(crate) fn cpu_offset(&self) -> u64 {
+        self.cpu_offset.load(Relaxed)
+    }
+
+    /// Owner only: after the CPU clock may have been anchored anew.
+    #[inline]
+    pub(in crate::record) fn note_cpu_offset(&self) {
+        self.cpu_offset.store(self.cpu().offset(), Relaxed);
+    }
+
+    /// Whether CPU time is measured on a sample of the calls, by system call.
+    #[inline]
+    pub(crate) fn cpu_sampled(&self) -> bool {
+        self.cpu_sampled.load(Relaxed)
+    }
+
+    #[inline]
+    pub(in crate::record) fn root(&self) -> &'static Node {
+        self.root
+    }
+
+    /// The node of the innermost open call.
+    #[inline]
+    pub(in crate::record) fn top(&self) -> &'static Node {
+        // SAFETY: `top` always holds what `Node::as_path` gave of a node of this record.
+        unsafe { &*self.scopes.top.load(Relaxed).cast::<Node>() }
+    }
+
+    /// As [`top`](Self::top), for another thread, to which it may not be complete yet.
+    pub(crate) fn top_for_reader(&self) -> *const Node {
+        self.scopes.top.load(Relaxed).cast_const().cast()
+    }
+
+    #[inline]
+    pub(in crate::record) fn set_top(&self, node: &'static Node) {
+        self.scopes.top.store(node.as_path().cast_mut(), Relaxed);
+    }
+
+    /// Owner only: the slot holds this record again.
+    #[inline]
+    pub(in crate::record) fn leave_busy(&'static self) {
+        Slot::of(self.scopes()).set();
+    }
+
+    /// Owner only: no call is open.
+    pub(in crate::record) fn reset_stack(&self) {
+        self.stack.set_depth(0);
+        self.set_top(self.root);
+        self.scopes.set_labels(None);
+        self.scopes.span.set(None);
+    }
+
+    /// Owner only: the latest call's number.
+    #[inline]
+    pub(in crate::record) fn serial(&self) -> u32 {
+        self.serial.get()
+    }
+
+    /// Owner only: a number for the next call.
+    #[inline]
+    pub(in crate::record) fn next_serial(&self) -> u32 {
+        let serial = self.serial.get().wrapping_add(1);
+        self.serial.set(serial);
+        serial
+    }
+
+    /// Owner only.
+    pub(in crate::record) fn random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x);
+        x
+    }
+
+    /// Owner only: the node of `site` called from `parent`.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::record) fn child(&self, parent: &'static Node, site: &'static Site) -> Option<&'static Node> {
+        let child = self.find_child(parent, site)?;
+        parent.set_last_child(child);
+        Some(child)
+    }
+
+    fn find_child(&self, parent: &'static Node, site: &'static Site) -> Option<&'static Node> {
+        if parent.is(site) {
+            return Some(parent);
+        }
+        let mut parent = parent;
+        if parent.path().depth >= MAX_TREE_DEPTH {
+            // Too deep: fold onto the nearest caller of the same site, else stay at the limit.
+            let mut up = Some(parent);
+            while let Some(node) = up {
+                if node.is(site) {
+                    return Some(node);
+                }
+                up = node.parent();
+            }
+            while parent.path().depth >= MAX_TREE_DEPTH {
+                parent = parent.parent()?;
+            }
+        }
+        let key = (ptr::from_ref(parent).addr(), ptr::from_ref(site).addr());
+        if let Some(node) = self.nodes.get(key) {
+            return Some(node);
+        }
+        if self.node_count.get() >= MAX_NODES {
+            return None;
+        }
+        let shard = self.shard(site)?;
+        self.nodes.reserve(&self.arena)?;
+        let newest = self.newest_node.load(Relaxed);
+        let node = Node::allocate(&self.arena, site, parent, Some(shard), newest)?;
+        self.nodes.insert(key, node);
+        self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
+        self.node_count.add(1);
+        Some(node)
+    }
+
+    fn shard(&self, site: &'static Site) -> Option<&'static SiteShard> {
+        let key = (ptr::from_ref(site).addr(), 0);
+        if let Some(shard) = self.shards.get(key) {
+            return Some(shard);
+        }
+        self.shards.reserve(&self.arena)?;
+        let newest = self.newest_shard.load(Relaxed);
+        let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
+        self.shards.insert(key, shard);
+        self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
+        rules::configure(site);
+        Some(shard)
+    }
+
+    /// Owner only: the node in this record's tree with the same path as `node`, which may be another record's.
+    pub(in crate::record) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
+        let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
+        let mut length = 0;
+        let mut up = Some(node);
+        while let Some(node) = up {
+            if let Some(site) = node.site() {
+                *sites.get_mut(length)? = Some(site);
+                length += 1;
+            }
+            up = node.parent();
+        }
+        let mut here = self.root;
+        for site in sites[..length].iter().rev().flatten() {
+            here = match here.last_child() {
+                child if child.is(site) => child,
+                _ => self.child(here, site)?,
+            };
+        }
+        Some(here)
+    }
+
+    /// Owner only: under no caller, the node of calls without one of their own. `None` when there is no room even for it.
+    pub(in crate::record) fn overflow(&self) -> Option<&'static Node> {
+        let key = (ptr::from_ref(self.root).addr(), ptr::from_ref(Site::other()).addr());
+        self.nodes.get(key).or_else(|| {
+            self.nodes.reserve(&self.arena)?;
+            let newest = self.newest_node.load(Relaxed);
+            let node = Node::in_reserve(Site::other(), self.root, newest)?;
+            self.nodes.insert(key, node);
+            self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
+            Some(node)
+        })
+    }
+
+    /// Owner only: a node for calls that nobody sees, and its site.
+    pub(in crate::record) fn rehearsal(&self) -> Option<(&'static Node, &'static Site)> {
+        static REHEARSAL: Site = Site::new(
+            Source {
+                name: Some("rehearsal"),
+                path: || "",
+                ident: "rehearsal",
+                module: "perf_sdk",
+                file: file!(),
+                line: 0,
+            },
+            Options { sample: Sample::Always, ..Options::DEFAULT },
+        );
+        let node = match self.rehearsal.get() {
+            Some(node) => node,
+            None => {
+                let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, ptr::null())?;
+                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, Some(shard), ptr::null())?;
+                node.blocks.begin(1, 0);
+                self.rehearsal.set(Some(node));
+                node
+            }
+        };
+        Some((node, &REHEARSAL))
+    }
+
+    /// Owner only: one finished call.
+    #[inline]
+    pub(in crate::record) fn finish(&self, finished: &Finished) {
+        if self.ring.push(finished) {
+            self.flush();
+        }
+    }
+
+    /// Owner only: pending calls into their cells.
+    #[cold]
+    #[inline(never)]
+    pub(in crate::record) fn flush(&self) {
+        self.in_place.timing_flush(self.wall, self.ring.pending(), || {
+            self.ring.flush(|finished| {
+                let missed = finished.shard.record(finished, self.wall, &self.arena);
+                if missed != Missed::default() {
+                    self.full.store(true, Relaxed);
+                    match SharedSite::of(finished.shard.site) {
+                        Some(shared) => shared.add_missed(missed, finished, self.wall),
+                        None => dropped::count(Reason::Memory),
+                    }
+                }
+            });
+        });
+        // An engine may be given up for the whole process.
+        self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
+    }
+
+    /// Whether some calls found no cell in their histogram.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full.load(Relaxed)
+    }
+
+    pub(crate) fn newest_node(&self) -> Option<&'static Node> {
+        // SAFETY: null or a node in an arena, which is never freed; `Acquire` pairs with the store in `find_child`.
+        unsafe { self.newest_node.load(Acquire).as_ref() }
+    }
+
+    pub(crate) fn newest_shard(&self) -> Option<&'static SiteShard> {
+        // SAFETY: null or a shard in an arena, which is never freed; `Acquire` pairs with the store in `shard`.
+        unsafe { self.newest_shard.load(Acquire).as_ref() }
+    }
+
+    /// The kernel's id of the thread that owns this record now.
+    pub(crate) fn owner(&self) -> Option<u32> {
+        self.owner.get()
+    }
+
+    /// CPU time of a thread that owns this record, or did until it ended; `None` where that is not known.
+    pub(in crate::record) fn cpu_ns_of(&self, owner: u32) -> Option<u64> {
+        if self.owner() == Some(owner) {
+            return clock::thread_cpu_ns_of(owner);
+        }
+        let is_it = || self.ended.0.load(Acquire) == owner;
+        // Read in between: the next owner may end meanwhile.
+        is_it().then(|| self.ended.1.load(Acquire)).filter(|_| is_it())
+    }
+
+    /// Owner only: it ends after so much CPU time.
+    pub(in crate::record) fn note_end(&self, cpu_ns: u64) {
+        self.ended.0.store(0, Relaxed);
+        self.ended.1.store(cpu_ns, Release);
+        self.ended.0.store(self.owner().unwrap_or(0), Release);
+    }
+
+    /// Takes a record that nobody owns. Afterwards the caller is the owner.
+    pub(in crate::record) fn take(&self, owner: u32) -> bool {
+        self.owner.take(owner)
+    }
+
+    /// Owner only, and the last thing that it does.
+    pub(in crate::record) fn give_back(&self) {
+        self.scopes.walker.store(ptr::null_mut(), Release);
+        self.owner.give_back();
+    }
+
+    pub(in crate::record) fn older(&self) -> Option<&'static Self> {
+        // SAFETY: null or a record, which is never freed.
+        unsafe { self.older.load(Relaxed).as_ref() }
+    }
+
+    pub(in crate::record) fn set_older(&self, older: *mut Self) {
+        self.older.store(older, Relaxed);
+    }
+}
+
+impl std::fmt::Debug for ThreadRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ThreadRecord").field("owner", &self.owner()).finish_non_exhaustive()
+    }
+}
