@@ -22,7 +22,7 @@ use crate::snapshot::{Leaks, Snapshot};
 ///
 /// Where the process exits while there are handles, as with [`std::process::exit`] or a handle in a
 /// static, the profiler ends then, for which the exit waits five seconds at most. At
-/// [`std::process::abort`] and at signals it does not: [`Builder::report_signals`] listens to two.
+/// [`std::process::abort`] and at signals it does not: [`Builder::report_signals`](crate::Builder::report_signals) listens to two.
 ///
 /// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
 /// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that

@@ -254,7 +254,7 @@ macro_rules! table {
             /// beside the program, which sends on.
             method push: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {
                 variable: "PERF_PUSH",
-                allowed: "http://HOST[:PORT][/PREFIX] without user and password, or off; not https: TLS is not spoken, Grafana Alloy on the same machine does that (docs/fleet.md); without the feature push only off",
+                allowed: "http://HOST, with :PORT and /PREFIX where there are any, without user and password, or off; not https: TLS is not spoken, Grafana Alloy on the same machine does that (docs/fleet.md); without the feature push only off",
                 default: "off",
                 meaning: "the Pyroscope server that profiles of CPU time and of the heap are pushed to",
                 changes: false,

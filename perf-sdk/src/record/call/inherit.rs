@@ -33,7 +33,7 @@ impl Scope {
     /// `future` as a callee of this scope, named `task` in the module of what it runs
     /// (`shop::fetch::task`), wherever and whenever it is polled: in the call tree, in flamegraphs
     /// and in the live heap it stands beneath the function that spawned it, and so does all that it
-    /// calls. Samples of its stacks bear this scope's [labels](super::with_labels).
+    /// calls. Samples of its stacks bear this scope's [labels](crate::with_labels).
     ///
     /// ```
     /// # fn spawn_elsewhere<F>(_: F) {}

@@ -23,8 +23,8 @@ use crate::trace::TraceContext;
 /// # assert_eq!(answer, 42);
 /// ```
 ///
-/// Labels within labels add up; of two with one name the inner one holds. For futures there is [`FutureExt::labelled`](super::FutureExt::labelled), and tasks made with
-/// [`spawn`](super::spawn) or [`Scope::inherit`](super::Scope::inherit) keep those of who made them.
+/// Labels within labels add up; of two with one name the inner one holds. For futures there is [`FutureExt::labelled`](crate::FutureExt::labelled), and tasks made with
+/// [`spawn`](crate::spawn) or [`Scope::inherit`](crate::Scope::inherit) keep those of who made them.
 ///
 /// **Limits.** At most 8 labels at once, which is checked when compiling; 32 names of up to 64 bytes; 256 values of a name, cut at 128 bytes; 4,096 combinations. A value beyond
 /// that counts as `(other)`; what cannot be kept at all, such as the names `scope`, `thread`, `trace_id`, `span_id` and an empty one, is left out. Both are counted in

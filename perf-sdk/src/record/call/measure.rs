@@ -115,7 +115,7 @@ pub trait FutureExt: Future + Sized {
     }
 
     /// This future with labels that samples of stacks bear while it is polled, beside those in force where it is made: see
-    /// [`with_labels`](super::with_labels).
+    /// [`with_labels`](crate::with_labels).
     ///
     /// ```
     /// use perf_sdk::FutureExt as _;

@@ -27,7 +27,7 @@ pub struct ParsePushServerError(());
 
 impl fmt::Display for ParsePushServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no address of a server; allowed: http://HOST[:PORT][/PREFIX] without user and password")
+        f.write_str("no address of a server; allowed: http://HOST, with :PORT and /PREFIX where there are any, without user and password")
     }
 }
 
