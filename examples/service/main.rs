@@ -53,7 +53,7 @@ use crate::workers::Workers;
 
 // `perf_sdk::Alloc` is the same; spelt out, it is jemalloc also where the profiler is switched off at compile time.
 #[global_allocator]
-static ALLOC: perf_sdk::Counted<Jemalloc> = perf_sdk::Counted::new(Jemalloc);
+static ALLOC: perf_sdk::CountingAlloc<Jemalloc> = perf_sdk::CountingAlloc::new(Jemalloc);
 
 /// Connections that are still busy this long after the end are cut.
 const GRACE: Duration = Duration::from_secs(2);

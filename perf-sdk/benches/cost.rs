@@ -18,7 +18,7 @@ use tikv_jemallocator::Jemalloc;
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
-static COUNTED: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
+static COUNTED: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
 
 const CALLS: u32 = 100_000;
 const ROUNDS: usize = 61;

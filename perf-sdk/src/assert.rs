@@ -15,7 +15,7 @@ const SCOPES: usize = 10;
 ///
 /// ```
 /// # #[global_allocator]
-/// # static ALLOC: perf_sdk::Counted<std::alloc::System> = perf_sdk::Counted::new(std::alloc::System);
+/// # static ALLOC: perf_sdk::CountingAlloc<std::alloc::System> = perf_sdk::CountingAlloc::new(std::alloc::System);
 /// # fn main() {
 /// let text = perf_sdk::assert_allocations(1, || "one".to_owned());
 /// # assert_eq!(text, "one");
@@ -47,7 +47,7 @@ pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
 ///
 /// ```
 /// # #[global_allocator]
-/// # static ALLOC: perf_sdk::Counted<std::alloc::System> = perf_sdk::Counted::new(std::alloc::System);
+/// # static ALLOC: perf_sdk::CountingAlloc<std::alloc::System> = perf_sdk::CountingAlloc::new(std::alloc::System);
 /// # fn main() {
 /// perf_sdk::assert_no_leak(|| vec![1, 2, 3]);
 /// # }
@@ -91,7 +91,7 @@ impl Seen {
         assert!(
             memory::is_counting(),
             "{caller} needs an allocator that counts: #[global_allocator] static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new(); \
-             or perf_sdk::Counted over another one"
+             or perf_sdk::CountingAlloc over another one"
         );
         let before = memory::uncounted(collect::own_scopes);
         let start = Tallies::now();

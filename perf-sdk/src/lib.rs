@@ -29,7 +29,7 @@ pub mod export;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
-mod histogram;
+pub mod histogram;
 #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
 mod integration;
 #[cfg(feature = "enabled")]
@@ -63,9 +63,9 @@ pub mod sync;
 mod trace;
 
 pub use error::Error;
-pub use histogram::{Histogram, Native, Scale, Span};
+pub use histogram::{Histogram, Scale};
 pub use outcome::Outcome;
-pub use rate::{Rate, UnknownRate};
+pub use rate::{ParseRateError, Rate};
 pub use settings::{Builder, SETTINGS, Setting};
 pub use trace::{TraceContext, TraceHook};
 
@@ -78,7 +78,7 @@ pub use integration::{TracingLayer, tracing_layer};
 #[cfg(feature = "jemalloc")]
 pub use memory::Alloc;
 #[cfg(feature = "enabled")]
-pub use memory::Counted;
+pub use memory::CountingAlloc;
 #[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
 #[cfg(feature = "tokio")]
@@ -95,8 +95,8 @@ pub use serve::router;
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
-    Alloc, Counted, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure, record,
-    set_trace_hook, with_labels,
+    Alloc, CountingAlloc, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure,
+    record, set_trace_hook, with_labels,
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;

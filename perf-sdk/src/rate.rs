@@ -11,7 +11,7 @@ pub struct Rate(u16);
 
 /// Why a text is no rate.
 #[derive(Clone, PartialEq, Eq)]
-pub struct UnknownRate {
+pub struct ParseRateError {
     text: String,
 }
 
@@ -37,10 +37,10 @@ impl Rate {
 }
 
 impl FromStr for Rate {
-    type Err = UnknownRate;
+    type Err = ParseRateError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownRate> {
-        let unknown = || UnknownRate { text: text.to_owned() };
+    fn from_str(text: &str) -> Result<Self, ParseRateError> {
+        let unknown = || ParseRateError { text: text.to_owned() };
         let text = text.trim();
         match text {
             "always" => return Ok(Self::ALWAYS),
@@ -70,7 +70,7 @@ impl fmt::Display for Rate {
     }
 }
 
-impl fmt::Display for UnknownRate {
+impl fmt::Display for ParseRateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let max = Rate::MAX;
         write!(
@@ -83,13 +83,13 @@ impl fmt::Display for UnknownRate {
 }
 
 /// The sentence that helps, also where `unwrap()` or `main` prints it.
-impl fmt::Debug for UnknownRate {
+impl fmt::Debug for ParseRateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-impl std::error::Error for UnknownRate {}
+impl std::error::Error for ParseRateError {}
 
 #[cfg(test)]
 mod tests {

@@ -9,7 +9,7 @@ use crate::snapshot::{CpuProfile, CpuStack};
 use crate::stacks::{self, Picture, Wanted};
 
 impl CpuProfile {
-    /// Everything sampled since the start; `None` where stacks are not sampled, see [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
+    /// Everything sampled since the start; `None` where stacks are not sampled, see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// **Cost.** The debug information of images with addresses that are new is read: tens of milliseconds, more for large programs.
     #[must_use]

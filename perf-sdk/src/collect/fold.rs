@@ -14,8 +14,8 @@ use crate::memory;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
 use crate::snapshot::{
-    self, Budget, CallNode, Calls, Counted, Function, FutureTotals, Heap, LockContention, Locks, Profiler, ROOT,
-    Snapshot, Sums, Totals,
+    self, Budget, CallNode, Calls, CountingCost, Function, FutureTotals, Heap, LockContention, Locks, ProfilerStats,
+    ROOT, Snapshot, Sums, Totals,
 };
 
 /// Shards that are asked for before they are read.
@@ -37,9 +37,9 @@ pub(crate) fn take() -> Snapshot {
     })
 }
 
-fn counted(site: &Site, share: f64) -> Counted {
+fn counted(site: &Site, share: f64) -> CountingCost {
     let label = site.label();
-    Counted { name: label.name.clone(), module: label.module.clone(), share }
+    CountingCost { name: label.name.clone(), module: label.module.clone(), share }
 }
 
 #[derive(Default)]
@@ -265,7 +265,7 @@ impl Fold {
         if overhead_parts.values().all(|ns| *ns == 0) {
             overhead_parts.clear();
         }
-        let profiler = Profiler {
+        let profiler = ProfilerStats {
             sites: self.by_site.len() as u64,
             threads,
             memory_bytes: crate::base::footprint::held_bytes(),

@@ -35,4 +35,4 @@ pub(crate) use shard::{Located, Shard};
 pub(crate) use shared::{SharedPage, SharedShard};
 #[cfg(feature = "enabled")]
 pub(crate) use views::runs;
-pub use views::{Native, Span};
+pub use views::{BucketSpan, NativeBuckets};

@@ -5,16 +5,16 @@ use super::merged::Histogram;
 /// The buckets of a Prometheus native histogram, schema 5.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Native {
+pub struct NativeBuckets {
     /// Values that are 0.
     pub zero_count: u64,
     /// Runs of consecutive buckets.
-    pub spans: Vec<Span>,
+    pub spans: Vec<BucketSpan>,
     /// The first bucket's count, then each bucket's difference to the one before, over all spans.
     pub deltas: Vec<i64>,
 }
 
-impl Native {
+impl NativeBuckets {
     /// Bounds are powers of 2^(2^-5).
     pub const SCHEMA: i32 = 5;
 }
@@ -22,7 +22,7 @@ impl Native {
 /// A run of consecutive buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Span {
+pub struct BucketSpan {
     /// Of the first one: the index of its first bucket. Of the others: how many empty buckets lie before it.
     pub offset: i32,
     /// How many buckets.
@@ -33,8 +33,8 @@ pub struct Span {
 const BRIDGED: i32 = 2;
 
 /// Buckets as (schema index, count), ascending, in runs, and the differences of their counts.
-pub(crate) fn runs(buckets: impl IntoIterator<Item = (i32, i64)>) -> (Vec<Span>, Vec<i64>) {
-    let (mut spans, mut deltas): (Vec<Span>, Vec<i64>) = (Vec::new(), Vec::new());
+pub(crate) fn runs(buckets: impl IntoIterator<Item = (i32, i64)>) -> (Vec<BucketSpan>, Vec<i64>) {
+    let (mut spans, mut deltas): (Vec<BucketSpan>, Vec<i64>) = (Vec::new(), Vec::new());
     let mut before = 0;
     let mut next: Option<i32> = None;
     for (index, count) in buckets {
@@ -46,7 +46,7 @@ pub(crate) fn runs(buckets: impl IntoIterator<Item = (i32, i64)>) -> (Vec<Span>,
                 }
                 span.length += (index - next) as u32 + 1;
             }
-            _ => spans.push(Span { offset: index - next.unwrap_or(0), length: 1 }),
+            _ => spans.push(BucketSpan { offset: index - next.unwrap_or(0), length: 1 }),
         }
         deltas.push(count - before);
         (before, next) = (count, Some(index + 1));
@@ -71,9 +71,9 @@ impl Histogram {
 
     /// The buckets of the native histogram.
     #[must_use]
-    pub fn native(&self) -> Native {
+    pub fn native(&self) -> NativeBuckets {
         let (spans, deltas) = runs(self.buckets());
-        Native { zero_count: self.zero_count(), spans, deltas }
+        NativeBuckets { zero_count: self.zero_count(), spans, deltas }
     }
 
     /// (schema index, count): cells with the two parts of a split bucket put together again.
@@ -103,7 +103,7 @@ mod tests {
     }
 
     /// As a Prometheus server reads spans and deltas.
-    fn expand(native: &Native) -> Vec<(i32, i64)> {
+    fn expand(native: &NativeBuckets) -> Vec<(i32, i64)> {
         let mut deltas = native.deltas.iter();
         let (mut index, mut count, mut buckets) = (0, 0, Vec::new());
         for span in &native.spans {
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_empty_histogram_has_no_buckets() {
-        assert_eq!(Histogram::new(Scale::Seconds).native(), Native::default());
+        assert_eq!(Histogram::new(Scale::Seconds).native(), NativeBuckets::default());
         assert!(Histogram::new(Scale::Seconds).classic().all(|(_, count)| count == 0));
     }
 }

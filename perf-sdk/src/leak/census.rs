@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::snapshot::Watched;
+use crate::snapshot::LeakSubject;
 
 /// Where something was born, and what it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
-    pub(crate) watched: Watched,
+    pub(crate) watched: LeakSubject,
     pub(crate) module: String,
     /// Of the callers and the function itself, outermost first.
     pub(crate) scopes: Vec<String>,
@@ -67,7 +67,7 @@ pub(crate) struct Census {
     pub(crate) window: u32,
     pub(crate) places: HashMap<Arc<Place>, Population>,
     /// What is only counted.
-    pub(crate) counts: Vec<Counted>,
+    pub(crate) counts: Vec<Number>,
     /// The allocator's allocated and the process's resident bytes.
     pub(crate) process: Option<ProcessBytes>,
     /// Bytes that one sample stands for, in the mean.
@@ -76,8 +76,8 @@ pub(crate) struct Census {
 
 /// Something of which only the number is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Counted {
-    pub(crate) watched: Watched,
+pub(crate) struct Number {
+    pub(crate) watched: LeakSubject,
     pub(crate) module: String,
     pub(crate) function: String,
     pub(crate) count: u64,

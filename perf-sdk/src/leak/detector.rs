@@ -10,7 +10,7 @@ use super::rules::generations::{Judgement, Standing, is_tested, judge};
 use super::rules::retention::Retention;
 use super::series::Series;
 use super::settings::LeakSettings;
-use crate::snapshot::{AgeBand, Finding, Leaks, Verdict, Watched};
+use crate::snapshot::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 
 /// Samples that outlive a window, from which on a place is looked at.
 const WORTH_A_SERIES: u64 = 5;
@@ -45,7 +45,7 @@ impl Detector {
             // What is remembered of a place takes some kilobytes: not of one that keeps next to nothing for a window.
             let kept =
                 population.living.iter().filter(|cohort| cohort.window < now).map(|cohort| cohort.samples).sum::<u64>();
-            let least = if place.watched == Watched::Pool { 1 } else { WORTH_A_SERIES };
+            let least = if place.watched == LeakSubject::Pool { 1 } else { WORTH_A_SERIES };
             if kept >= least && !self.places.contains_key(place) {
                 self.places.insert(place.clone(), Series::new(old, length, population.born));
             }
@@ -55,17 +55,17 @@ impl Detector {
             !series.is_over()
         });
         let tested = self.places.values().filter(|series| is_tested(series, now)).count();
-        let mut findings: Vec<Finding> = Vec::new();
+        let mut findings: Vec<LeakFinding> = Vec::new();
         for (place, series) in &self.places {
             let standing = match &place.bound {
                 Some(bound) if within.get(&scope_of(place, bound)).copied().unwrap_or(true) => Standing::Bounded,
                 Some(_) => Standing::NoCache,
                 // What is taken from a pool is to come back.
-                None if self.rules.caches_are_declared || place.watched == Watched::Pool => Standing::NoCache,
+                None if self.rules.caches_are_declared || place.watched == LeakSubject::Pool => Standing::NoCache,
                 None => Standing::Unknown,
             };
             let mut judged = judge(series, now, self.rules.horizon(), tested, standing);
-            if place.watched == Watched::Pool {
+            if place.watched == LeakSubject::Pool {
                 judged = judged.at_least_suspect(series, now, self.rules.horizon());
             }
             if judged.verdict != Verdict::None {
@@ -92,11 +92,18 @@ impl Detector {
         }
     }
 
-    fn finding(&self, place: &Place, series: &Series, now: u32, judged: &Judgement, resident: Option<u64>) -> Finding {
+    fn finding(
+        &self,
+        place: &Place,
+        series: &Series,
+        now: u32,
+        judged: &Judgement,
+        resident: Option<u64>,
+    ) -> LeakFinding {
         let population = series.latest();
         let bytes_per_hour = judged.bytes_slope / self.rules.hours();
         let room = self.rules.limit_bytes.zip(resident).map(|(limit, resident)| limit.saturating_sub(resident));
-        let mut finding = Finding {
+        let mut finding = LeakFinding {
             watched: place.watched,
             verdict: judged.verdict,
             function: place.scopes.last().cloned().unwrap_or_default(),

@@ -6,14 +6,14 @@ use super::census::Place;
 use super::rules::generations::Judgement;
 use super::settings::LeakSettings;
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{Finding, Verdict, Watched};
+use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
 /// Of what was born at one place.
-pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rules: &LeakSettings) -> String {
+pub(super) fn of_place(finding: &LeakFinding, place: &Place, judged: &Judgement, rules: &LeakSettings) -> String {
     let age = time(f64::from(rules.old()[judged.grade]) * rules.window_ns as f64);
     let window = time(rules.window_ns as f64);
     let mut text = match place.watched {
-        Watched::Pool => {
+        LeakSubject::Pool => {
             format!("{} objects have been out of the pool {:?} for more than {age}", judged.survivors, place.pool)
         }
         _ => format!(
@@ -36,7 +36,7 @@ pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rul
             let _ = write!(text, ", so at most 1 in {} ends in {window}", count((1.0 / judged.most_deaths).floor()));
         }
     }
-    if place.watched == Watched::Pool {
+    if place.watched == LeakSubject::Pool {
         return text;
     }
     let kept = judged.kept_share * 100.0;
@@ -53,10 +53,10 @@ pub(super) fn of_place(finding: &Finding, place: &Place, judged: &Judgement, rul
 }
 
 /// Of things that are counted only.
-pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &LeakSettings) -> String {
+pub(super) fn of_count(finding: &LeakFinding, first: u64, windows: usize, rules: &LeakSettings) -> String {
     let what = match finding.watched {
-        Watched::FileDescriptors => "open file descriptors",
-        Watched::Threads => "threads",
+        LeakSubject::FileDescriptors => "open file descriptors",
+        LeakSubject::Threads => "threads",
         _ => "futures that have not ended",
     };
     format!(
@@ -68,7 +68,7 @@ pub(super) fn of_count(finding: &Finding, first: u64, windows: usize, rules: &Le
 }
 
 /// Of the process.
-pub(super) fn of_retention(finding: &Finding, allocated: u64, windows: usize, rules: &LeakSettings) -> String {
+pub(super) fn of_retention(finding: &LeakFinding, allocated: u64, windows: usize, rules: &LeakSettings) -> String {
     let mut text = format!(
         "resident memory grew over {} to {} while what is allocated did not ({})",
         time(windows as f64 * rules.window_ns as f64),
@@ -79,7 +79,7 @@ pub(super) fn of_retention(finding: &Finding, allocated: u64, windows: usize, ru
     text
 }
 
-fn growth(text: &mut String, finding: &Finding) {
+fn growth(text: &mut String, finding: &LeakFinding) {
     if finding.bytes_per_hour > 0.0 {
         let _ = write!(text, "; {} more an hour", bytes(finding.bytes_per_hour));
     }

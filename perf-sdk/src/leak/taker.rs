@@ -4,11 +4,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::census::{Census, Cohort, Counted, Place, Population, ProcessBytes};
+use super::census::{Census, Cohort, Number, Place, Population, ProcessBytes};
 use crate::clock;
 use crate::collect;
 use crate::monitor::{self, Process};
-use crate::snapshot::Watched;
+use crate::snapshot::LeakSubject;
 
 /// Takes one census after the other.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ fn checkouts(windows: &Windows, count: &mut Count) {
     for taken in crate::pool::taken() {
         let Some(at) = taken.at else { continue };
         let place = Place {
-            watched: Watched::Pool,
+            watched: LeakSubject::Pool,
             module: taken.sites.last().map_or_else(String::new, |site| site.label().module.clone()),
             scopes: taken.sites.iter().map(|site| site.label().name.clone()).collect(),
             pool: taken.pool,
@@ -129,15 +129,15 @@ fn checkouts(windows: &Windows, count: &mut Count) {
     }
 }
 
-fn counts(process: Option<Process>) -> Vec<Counted> {
-    let of_process = |watched, count| Counted { watched, module: String::new(), function: String::new(), count };
-    let mut counts: Vec<Counted> = collect::open_futures()
+fn counts(process: Option<Process>) -> Vec<Number> {
+    let of_process = |watched, count| Number { watched, module: String::new(), function: String::new(), count };
+    let mut counts: Vec<Number> = collect::open_futures()
         .into_iter()
-        .map(|((module, function), count)| Counted { watched: Watched::Tasks, module, function, count })
+        .map(|((module, function), count)| Number { watched: LeakSubject::Tasks, module, function, count })
         .collect();
     if let Some(process) = process {
-        counts.push(of_process(Watched::Threads, process.threads));
-        counts.push(of_process(Watched::FileDescriptors, process.file_descriptors));
+        counts.push(of_process(LeakSubject::Threads, process.threads));
+        counts.push(of_process(LeakSubject::FileDescriptors, process.file_descriptors));
     }
     counts
 }
@@ -154,7 +154,7 @@ mod heap {
     use crate::memory;
     use crate::record::Node;
     use crate::scope::Path;
-    use crate::snapshot::Watched;
+    use crate::snapshot::LeakSubject;
 
     /// Places by owner's number and class: neither ever changes its meaning.
     #[derive(Debug, Default)]
@@ -180,7 +180,7 @@ mod heap {
         let sites: Vec<_> = nodes.into_iter().filter_map(Node::site).collect();
         let bound = sites.iter().enumerate().rev().find(|(_, site)| site.options().bounded > 0);
         Place {
-            watched: Watched::Memory,
+            watched: LeakSubject::Memory,
             module: sites.last().map_or_else(String::new, |site| site.label().module.clone()),
             scopes: sites.iter().map(|site| site.label().name.clone()).collect(),
             below_bytes: 2 << class,

@@ -16,7 +16,7 @@ use crate::memory;
 use crate::monitor;
 use crate::record::OwnThread;
 use crate::settings::OnLeak;
-use crate::snapshot::{Finding, Leaks, Verdict, Watched};
+use crate::snapshot::{LeakFinding, LeakSubject, Leaks, Verdict};
 
 /// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.
 pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Result<Background> {
@@ -45,15 +45,15 @@ pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Res
 
 /// What the program's callback has heard.
 #[derive(Debug, Default)]
-struct Told(HashMap<(Watched, String, Vec<String>, String, u64), Verdict>);
+struct Told(HashMap<(LeakSubject, String, Vec<String>, String, u64), Verdict>);
 
 impl Told {
     /// What is worse than the last that was told of it. A finding that is gone may be told again.
-    fn worse<'a>(&mut self, leaks: &'a Leaks) -> Vec<&'a Finding> {
-        let key = |f: &Finding| (f.watched, f.module.clone(), f.scopes.clone(), f.pool.clone(), f.below_bytes);
+    fn worse<'a>(&mut self, leaks: &'a Leaks) -> Vec<&'a LeakFinding> {
+        let key = |f: &LeakFinding| (f.watched, f.module.clone(), f.scopes.clone(), f.pool.clone(), f.below_bytes);
         let now: HashMap<_, Verdict> = leaks.findings.iter().map(|f| (key(f), f.verdict)).collect();
         let is_worse =
-            |f: &&Finding| f.verdict > Verdict::Bounded && self.0.get(&key(f)).is_none_or(|told| f.verdict > *told);
+            |f: &&LeakFinding| f.verdict > Verdict::Bounded && self.0.get(&key(f)).is_none_or(|told| f.verdict > *told);
         let worse = leaks.findings.iter().filter(is_worse).collect();
         self.0 = now;
         worse

@@ -6,7 +6,7 @@ use std::alloc::{GlobalAlloc, Layout};
 #[cfg(not(feature = "dhat"))]
 use tikv_jemallocator::Jemalloc;
 
-use super::counted::Counted;
+use super::counted::CountingAlloc;
 
 /// What serves [`Alloc`].
 #[cfg(not(feature = "dhat"))]
@@ -18,7 +18,7 @@ type Inner = dhat::Alloc;
 #[cfg(feature = "dhat")]
 const INNER: Inner = dhat::Alloc;
 
-/// jemalloc as the global allocator, with per-thread tallies: [`Counted`] over [`tikv_jemallocator::Jemalloc`].
+/// jemalloc as the global allocator, with per-thread tallies: [`CountingAlloc`] over [`tikv_jemallocator::Jemalloc`].
 ///
 /// ```
 /// #[global_allocator]
@@ -26,13 +26,13 @@ const INNER: Inner = dhat::Alloc;
 /// # fn main() {}
 /// ```
 ///
-/// See [`Counted`] for units, cost and blind spots.
+/// See [`CountingAlloc`] for units, cost and blind spots.
 ///
 /// With the feature `dhat` it is dhat's exact allocator instead, for one run: see the README.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "dhat"), derive(Clone, Copy))]
 pub struct Alloc {
-    inner: Counted<Inner>,
+    inner: CountingAlloc<Inner>,
 }
 
 impl Default for Alloc {
@@ -45,11 +45,11 @@ impl Alloc {
     /// The allocator, for a `#[global_allocator]` static.
     #[must_use]
     pub const fn new() -> Self {
-        Self { inner: Counted::new(INNER) }
+        Self { inner: CountingAlloc::new(INNER) }
     }
 }
 
-// SAFETY: every call is passed on unchanged to `Counted`, which upholds the contract.
+// SAFETY: every call is passed on unchanged to `CountingAlloc`, which upholds the contract.
 unsafe impl GlobalAlloc for Alloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

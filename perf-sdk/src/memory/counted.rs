@@ -15,7 +15,7 @@ use super::tallies;
 /// use std::alloc::System;
 ///
 /// #[global_allocator]
-/// static ALLOC: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
+/// static ALLOC: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
 /// # fn main() {}
 /// ```
 ///
@@ -33,11 +33,11 @@ use super::tallies;
 /// Memory that does not come from the global allocator: stacks, `mmap`, C libraries. A free counts
 /// on the thread that frees, whoever had allocated.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counted<A> {
+pub struct CountingAlloc<A> {
     inner: A,
 }
 
-impl<A> Counted<A> {
+impl<A> CountingAlloc<A> {
     /// Wraps `inner`.
     #[must_use]
     pub const fn new(inner: A) -> Self {
@@ -72,7 +72,7 @@ fn is_sampled<A: 'static>(block: *mut u8) -> bool {
 
 // SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches thread-local cells
 // and atomics only: it neither allocates nor unwinds.
-unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for Counted<A> {
+unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise, passed on.

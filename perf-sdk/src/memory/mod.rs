@@ -15,7 +15,7 @@ mod tallies;
 
 #[cfg(feature = "jemalloc")]
 pub use alloc::Alloc;
-pub use counted::Counted;
+pub use counted::CountingAlloc;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]

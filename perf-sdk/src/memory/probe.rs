@@ -34,7 +34,7 @@ pub(super) fn note_probe<A: 'static>() {
 #[cfg(feature = "heap")]
 static COUNTS_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Counted`](super::Counted) over another allocator is the program's, which picks allocations by a
+/// Whether [`CountingAlloc`](super::CountingAlloc) over another allocator is the program's, which picks allocations by a
 /// countdown.
 #[cfg(feature = "heap")]
 pub(crate) fn counts_down() -> bool {
@@ -45,7 +45,7 @@ pub(crate) fn counts_down() -> bool {
 #[cfg(feature = "dhat")]
 static IS_DHAT: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Alloc`](super::Alloc), or [`Counted`](super::Counted) over jemalloc, is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
+/// Whether [`Alloc`](super::Alloc), or [`CountingAlloc`](super::CountingAlloc) over jemalloc, is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
 pub(crate) fn is_global() -> bool {
     probe();
     IS_GLOBAL.load(Relaxed)

@@ -6,24 +6,24 @@ use std::alloc::{GlobalAlloc, Layout, System};
 /// The system's allocator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Alloc {
-    inner: Counted<System>,
+    inner: CountingAlloc<System>,
 }
 
 impl Alloc {
     /// The allocator, for a `#[global_allocator]` static.
     #[must_use]
     pub const fn new() -> Self {
-        Self { inner: Counted::new(System) }
+        Self { inner: CountingAlloc::new(System) }
     }
 }
 
 /// `A` as it is.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counted<A> {
+pub struct CountingAlloc<A> {
     inner: A,
 }
 
-impl<A> Counted<A> {
+impl<A> CountingAlloc<A> {
     /// `inner` as it is.
     #[must_use]
     pub const fn new(inner: A) -> Self {
@@ -63,4 +63,4 @@ macro_rules! pass_on {
 }
 
 pass_on!([] Alloc);
-pass_on!([A] Counted<A>);
+pass_on!([A] CountingAlloc<A>);

@@ -10,7 +10,7 @@ mod handle;
 pub mod private;
 mod record;
 
-pub use alloc::{Alloc, Counted};
+pub use alloc::{Alloc, CountingAlloc};
 pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
 pub use future::{FutureExt, Labelled, Profiled, Scope};

@@ -100,7 +100,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is no error: see
-    /// [`Profiler::heap`](crate::snapshot::Profiler::heap).
+    /// [`ProfilerStats::heap`](crate::snapshot::ProfilerStats::heap).
     pub fn set_heap(&self, size: &str) -> Result<(), Error> {
         self.set("heap", size)
     }
@@ -112,7 +112,7 @@ impl Handle {
     }
 
     /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU time, 1 to 4,000, or 99. Sleeps
-    /// meanwhile. `None` where stacks are not sampled, see [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
+    /// meanwhile. `None` where stacks are not sampled, see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// Several at a time see the same samples; while one of them wants more of them, all have more.
     #[cfg(feature = "stacks")]
@@ -123,7 +123,7 @@ impl Handle {
 
     /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`, whether they run or wait: looked at `hz` times a second, 1 to
     /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled, see
-    /// [`Profiler::stacks`](crate::snapshot::Profiler::stacks).
+    /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// **Cost.** See [`WallProfile`](crate::snapshot::WallProfile): it interrupts system calls in which threads wait.
     #[cfg(feature = "stacks")]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::html::{self, escape};
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{Finding, Leaks, Verdict};
+use crate::snapshot::{LeakFinding, Leaks, Verdict};
 
 /// `None`: nobody has looked yet, or nobody looks at all, as `state` says.
 pub(super) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {
@@ -53,7 +53,7 @@ fn table(page: &mut String, leaks: &Leaks) {
     page.push_str("</tbody></table></div>");
 }
 
-fn row(page: &mut String, finding: &Finding) {
+fn row(page: &mut String, finding: &LeakFinding) {
     let place = match finding.scopes.as_slice() {
         [] if finding.below_bytes > 0 => "(no profiled scope)".to_owned(),
         [] => finding.watched.to_string().replace('_', " "),
@@ -89,7 +89,7 @@ fn row(page: &mut String, finding: &Finding) {
 }
 
 /// A small chart of bars.
-fn ages(page: &mut String, finding: &Finding) {
+fn ages(page: &mut String, finding: &LeakFinding) {
     let size = |at: usize| {
         let band = &finding.ages[at];
         if finding.bytes > 0 { band.bytes } else { band.objects }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn names_cannot_break_out_of_the_page() {
-        let finding = Finding { scopes: vec!["<script>".into()], evidence: "<b>".into(), ..Finding::default() };
+        let finding = LeakFinding { scopes: vec!["<script>".into()], evidence: "<b>".into(), ..LeakFinding::default() };
         let page = leaks(Some(&Leaks { findings: vec![finding], ..Leaks::default() }), "on");
         assert!(!page.contains("<script>\"") && !page.contains("<b>\"") && page.contains("&lt;script&gt;"), "{page}");
     }

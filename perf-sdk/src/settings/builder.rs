@@ -20,7 +20,7 @@ use super::values::{
     PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
 };
 use crate::rate::Rate;
-use crate::snapshot::Finding;
+use crate::snapshot::LeakFinding;
 
 /// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. The environment overrides them.
 ///
@@ -124,7 +124,7 @@ impl Builder {
     ///
     /// A panic in it ends there. What it takes delays the next look.
     #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
-    pub fn on_leak(mut self, f: impl Fn(&Finding) + Send + Sync + 'static) -> Self {
+    pub fn on_leak(mut self, f: impl Fn(&LeakFinding) + Send + Sync + 'static) -> Self {
         #[cfg(feature = "enabled")]
         {
             self.on_leak = Some(OnLeak(Arc::new(f)));

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::snapshot::Finding;
+use crate::snapshot::LeakFinding;
 
 /// Callback invoked when a leak verdict worsens.
 #[derive(Clone)]
-pub(crate) struct OnLeak(pub(crate) Arc<dyn Fn(&Finding) + Send + Sync>);
+pub(crate) struct OnLeak(pub(crate) Arc<dyn Fn(&LeakFinding) + Send + Sync>);
 
 impl fmt::Debug for OnLeak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -47,7 +47,7 @@ impl fmt::Display for Verdict {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
-pub enum Watched {
+pub enum LeakSubject {
     /// Sampled live allocations of one call path and size.
     #[default]
     Memory,
@@ -63,7 +63,7 @@ pub enum Watched {
     Resident,
 }
 
-impl Watched {
+impl LeakSubject {
     /// `memory`, `pool`, `tasks`, `threads`, `file_descriptors` or `resident`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -78,7 +78,7 @@ impl Watched {
     }
 }
 
-impl fmt::Display for Watched {
+impl fmt::Display for LeakSubject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -101,9 +101,9 @@ pub struct AgeBand {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
-pub struct Finding {
+pub struct LeakFinding {
     /// What it is about.
-    pub watched: Watched,
+    pub watched: LeakSubject,
     /// The verdict.
     pub verdict: Verdict,
     /// The function that allocated or took it; empty for what belongs to the process.
@@ -152,5 +152,5 @@ pub struct Leaks {
     /// What the memory limit is that the process grows towards, bytes.
     pub limit_bytes: Option<u64>,
     /// All verdicts but `none`, the worst and largest first.
-    pub findings: Vec<Finding>,
+    pub findings: Vec<LeakFinding>,
 }

@@ -58,10 +58,10 @@ pub use heap::{Heap, Live};
 pub use heap_profile::{HeapPath, HeapProfile};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub use heap_stacks::{HeapStack, HeapStacks};
-pub use leaks::{AgeBand, Finding, Leaks, Verdict, Watched};
+pub use leaks::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;
-pub use profiler::{Budget, Counted, Dropped, Profiler};
+pub use profiler::{Budget, CountingCost, Dropped, ProfilerStats};
 pub use quantile::Quantile;
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;

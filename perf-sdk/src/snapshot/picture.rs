@@ -3,7 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::{Allocator, CallNode, Function, Heap, Leaks, Locks, Profiler, StackSampling};
+use super::{Allocator, CallNode, Function, Heap, Leaks, Locks, ProfilerStats, StackSampling};
 use crate::accounts::{ArenaAccount, BumpAccount, PoolAccount, PressureAccount};
 
 /// Everything recorded, at one moment or over one window.
@@ -28,11 +28,11 @@ pub struct Snapshot {
     pub functions: Vec<Function>,
     /// The call tree of all threads, merged. Parents come before their children.
     pub tree: Vec<CallNode>,
-    /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc), or [`Counted`](crate::Counted) over jemalloc, is the program's
+    /// What jemalloc says of itself; absent unless [`Alloc`](crate::Alloc), or [`CountingAlloc`](crate::CountingAlloc) over jemalloc, is the program's
     /// allocator.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub allocator: Option<Allocator>,
-    /// The live heap; absent where it is not sampled, see [`Profiler::heap`].
+    /// The live heap; absent where it is not sampled, see [`ProfilerStats::heap`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: Option<Heap>,
     /// What each [`Arena`](crate::pool::Arena) that lives holds, by name.
@@ -47,7 +47,7 @@ pub struct Snapshot {
     /// How short memory is; absent where nobody looks.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub pressure: Option<PressureAccount>,
-    /// How well stacks are sampled; absent where they are not, see [`Profiler::stacks`].
+    /// How well stacks are sampled; absent where they are not, see [`ProfilerStats::stacks`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stacks: Option<StackSampling>,
     /// Waits for locks of [`sync`](crate::sync).
@@ -57,5 +57,5 @@ pub struct Snapshot {
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,
     /// What the profiler says of itself.
-    pub profiler: Profiler,
+    pub profiler: ProfilerStats,
 }

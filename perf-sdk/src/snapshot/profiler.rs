@@ -27,7 +27,7 @@ pub struct Budget {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
-pub struct Counted {
+pub struct CountingCost {
     /// The function.
     pub name: String,
     /// Its module.
@@ -40,7 +40,7 @@ pub struct Counted {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
-pub struct Profiler {
+pub struct ProfilerStats {
     /// Annotated places that ran at least once.
     pub sites: u64,
     /// Threads that recorded something and live.
@@ -71,7 +71,7 @@ pub struct Profiler {
     pub budget: Option<Budget>,
     /// To whom most of the budget's floor is due, the dearest first; at most ten.
     #[cfg_attr(feature = "enabled", serde(default))]
-    pub counted: Vec<Counted>,
+    pub counted: Vec<CountingCost>,
     /// How it goes with profiles that are pushed or written; empty where none are.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub deliveries: Vec<Delivery>,
@@ -88,7 +88,7 @@ const MUCH: f64 = 1.5;
 /// Functions that are named.
 const NAMED: usize = 3;
 
-impl Profiler {
+impl ProfilerStats {
     pub(super) fn since(&self, earlier: &Self) -> Self {
         let since = |now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>| {
             let was = |name: &str| earlier.get(name).copied().unwrap_or(0);
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_budget_that_is_not_kept_is_said_and_by_whom_it_is_used() {
-        let mut profiler = Profiler::default();
+        let mut profiler = ProfilerStats::default();
         assert_eq!(profiler.over_budget(), None);
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.014, floor: 0.01 });
         assert_eq!(profiler.over_budget(), None, "almost");
@@ -176,7 +176,7 @@ mod tests {
         let said = profiler.over_budget().unwrap();
         assert!(said.contains("takes 5.0 %") && said.contains("may take 1.0 %") && said.ends_with("threads"), "{said}");
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.3, floor: 0.25 });
-        profiler.counted = vec![Counted { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
+        profiler.counted = vec![CountingCost { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
         let said = profiler.over_budget().unwrap();
         assert!(said.ends_with("counting calls takes 25.0 %: leave #[profiled] off parse_quote 24.0 %"), "{said}");
     }

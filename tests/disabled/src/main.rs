@@ -10,7 +10,7 @@ use perf_sdk::snapshot::Snapshot;
 use perf_sdk::{FutureExt as _, Histogram, Outcome, Rate, Scale};
 
 #[global_allocator]
-static ALLOC: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
+static ALLOC: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
 
 #[perf_sdk::profiled]
 fn work() -> u64 {

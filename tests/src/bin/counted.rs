@@ -1,10 +1,10 @@
-//! `Counted` over the system's allocator, read as dhat counts: a realloc is a new block; and the
+//! `CountingAlloc` over the system's allocator, read as dhat counts: a realloc is a new block; and the
 //! live heap under it.
 
 use std::alloc::System;
 
 #[global_allocator]
-static ALLOC: perf_sdk::Counted<System> = perf_sdk::Counted::new(System);
+static ALLOC: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
 
 fn main() {
     match std::env::args().nth(1).as_deref() {

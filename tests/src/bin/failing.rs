@@ -25,7 +25,7 @@ unsafe impl GlobalAlloc for Failing {
 }
 
 #[global_allocator]
-static ALLOC: perf_sdk::Counted<Failing> = perf_sdk::Counted::new(Failing);
+static ALLOC: perf_sdk::CountingAlloc<Failing> = perf_sdk::CountingAlloc::new(Failing);
 
 fn main() {
     let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::snapshot::{Finding, Function, Verdict, Watched};
+use perf_sdk::snapshot::{Function, LeakFinding, LeakSubject, Verdict};
 use perf_sdk_tests::{function, live, until};
 
 #[global_allocator]
@@ -143,7 +143,7 @@ fn forgets(sessions: &mut HashMap<u64, Vec<u8>>, n: u64) {
 
 /// A planted leak, a declared cache, a sawtooth and steady work: only the leak is named.
 fn leaks() {
-    let told: Arc<Mutex<Vec<Finding>>> = Arc::default();
+    let told: Arc<Mutex<Vec<LeakFinding>>> = Arc::default();
     let hear = told.clone();
     let handle = perf_sdk::builder()
         .listen("off")
@@ -182,12 +182,12 @@ fn leaks() {
             cleared = leaks.windows;
             batch.clear();
         }
-        let confirmed: Vec<Finding> =
+        let confirmed: Vec<LeakFinding> =
             leaks.findings.iter().filter(|finding| finding.verdict == Verdict::Confirmed).cloned().collect();
         if leaks.windows >= 120 {
             assert!(start.elapsed() < 2 * perf_sdk_tests::PATIENCE, "{leaks:?}");
             if !confirmed.is_empty() {
-                let bounded: Vec<&Finding> = leaks.findings.iter().filter(|f| f.function == "fills").collect();
+                let bounded: Vec<&LeakFinding> = leaks.findings.iter().filter(|f| f.function == "fills").collect();
                 assert!(bounded.iter().all(|finding| finding.verdict == Verdict::Bounded), "{bounded:?}");
                 break confirmed;
             }
@@ -196,7 +196,7 @@ fn leaks() {
     };
     assert!(confirmed.iter().all(|finding| finding.function == "forgets"), "{confirmed:?}");
     let leak = &confirmed[0];
-    assert_eq!((leak.watched, leak.below_bytes), (Watched::Memory, 4096));
+    assert_eq!((leak.watched, leak.below_bytes), (LeakSubject::Memory, 4096));
     assert_eq!(leak.scopes, ["forgets"]);
     assert!(leak.bytes_per_hour > 0.0 && leak.seconds_to_limit.is_some_and(|seconds| seconds > 0.0), "{leak:?}");
     assert!(leak.evidence.contains("older than") && !leak.ages.is_empty(), "{leak:?}");
@@ -236,7 +236,7 @@ fn counts_that_grow() {
         let findings = handle.leaks().unwrap_or_default().findings;
         findings.into_iter().find(|finding| finding.watched == watched)
     };
-    while found(Watched::FileDescriptors).is_none() || found(Watched::Tasks).is_none() {
+    while found(LeakSubject::FileDescriptors).is_none() || found(LeakSubject::Tasks).is_none() {
         assert!(start.elapsed() < Duration::from_secs(60), "{:?}", handle.leaks());
         // No more than a process may usually have.
         if files.len() < 900 {
@@ -247,9 +247,9 @@ fn counts_that_grow() {
         futures.push(future);
         thread::sleep(Duration::from_millis(20));
     }
-    let tasks = found(Watched::Tasks).expect("it was there");
+    let tasks = found(LeakSubject::Tasks).expect("it was there");
     assert_eq!((tasks.verdict, tasks.function.as_str()), (Verdict::Suspect, "waits"));
-    assert!(found(Watched::Threads).is_none());
+    assert!(found(LeakSubject::Threads).is_none());
 }
 
 #[perf_sdk::profiled]

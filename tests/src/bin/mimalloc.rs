@@ -1,7 +1,7 @@
-//! The live heap under `Counted` over mimalloc.
+//! The live heap under `CountingAlloc` over mimalloc.
 
 #[global_allocator]
-static ALLOC: perf_sdk::Counted<mimalloc::MiMalloc> = perf_sdk::Counted::new(mimalloc::MiMalloc);
+static ALLOC: perf_sdk::CountingAlloc<mimalloc::MiMalloc> = perf_sdk::CountingAlloc::new(mimalloc::MiMalloc);
 
 fn main() {
     match std::env::args().nth(1).as_deref() {

@@ -15,7 +15,7 @@ fn main() {
     // Memory is not judged; arenas are jemalloc's, beside the program's allocator.
     let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
     let said = handle.snapshot().profiler.heap;
-    assert!(said.contains("neither perf_sdk::Alloc nor perf_sdk::Counted"), "{said}");
+    assert!(said.contains("neither perf_sdk::Alloc nor perf_sdk::CountingAlloc"), "{said}");
     while handle.leaks().is_none_or(|leaks| leaks.windows < 50) {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }

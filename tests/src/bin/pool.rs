@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use allocator_api2::boxed::Box as ArenaBox;
 use allocator_api2::vec::Vec as ArenaVec;
 use perf_sdk::pool::{Arena, ArenaError, BufferPool, BumpPool, Pool, Pressure};
-use perf_sdk::snapshot::{Snapshot, Verdict, Watched};
+use perf_sdk::snapshot::{LeakSubject, Snapshot, Verdict};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -294,7 +294,7 @@ fn pool_checkouts() {
         thread::sleep(Duration::from_millis(5));
         let findings = handle.leaks().unwrap_or_default().findings;
         assert!(findings.iter().all(|finding| finding.function != "careful"), "{findings:?}");
-        let found = findings.into_iter().find(|finding| finding.watched == Watched::Pool);
+        let found = findings.into_iter().find(|finding| finding.watched == LeakSubject::Pool);
         if let Some(finding) = found.filter(|finding| finding.verdict == Verdict::Confirmed) {
             break finding;
         }

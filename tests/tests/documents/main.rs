@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::{Delivery, Finding};
+use perf_sdk::snapshot::{Delivery, LeakFinding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -77,7 +77,7 @@ fn metrics_of_the_scrape() {
         snapshot.profiler.deliveries.push(delivery);
     }
     snapshot.pressure.get_or_insert_default().reliefs = 1;
-    let mut finding = Finding::default();
+    let mut finding = LeakFinding::default();
     finding.below_bytes = 64;
     snapshot.leaks.get_or_insert_default().findings.push(finding);
     exposition.write(perf_sdk::export::Format::Text, &snapshot, None, &mut text).expect("a scrape into memory");

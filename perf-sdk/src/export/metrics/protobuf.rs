@@ -7,7 +7,7 @@ use prost::Message as _;
 use super::family::{Encoding, Head, Kind, Metric, UserNative, Value};
 use super::text::exemplar_labels;
 use crate::export::safe;
-use crate::histogram::{self, Histogram, Native, Span};
+use crate::histogram::{self, BucketSpan, Histogram, NativeBuckets};
 use crate::snapshot::Exemplar;
 
 /// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, under their numbers.
@@ -226,7 +226,7 @@ fn one(kind: Kind, metric: &Metric<'_>) -> wire::Metric {
                 sample_count: Some(*count),
                 sample_sum: Some(*sum),
                 bucket: buckets.iter().map(|(bound, count)| bucket(*bound, *count)).collect(),
-                schema: Some(Native::SCHEMA),
+                schema: Some(NativeBuckets::SCHEMA),
                 zero_threshold: Some(UserNative::ZERO_THRESHOLD),
                 zero_count: Some(native.zero_count),
                 negative_span,
@@ -258,7 +258,7 @@ fn runs(buckets: &[(i32, u64)]) -> (Vec<wire::BucketSpan>, Vec<i64>) {
     (spans.iter().map(span).collect(), deltas)
 }
 
-fn span(span: &Span) -> wire::BucketSpan {
+fn span(span: &BucketSpan) -> wire::BucketSpan {
     wire::BucketSpan { offset: Some(span.offset), length: Some(span.length) }
 }
 
@@ -295,7 +295,7 @@ fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histog
         sample_count: Some(histogram.count()),
         sample_sum: Some(sum),
         bucket: buckets,
-        schema: Some(Native::SCHEMA),
+        schema: Some(NativeBuckets::SCHEMA),
         zero_threshold: Some(ZERO_THRESHOLD),
         zero_count: Some(native.zero_count),
         positive_span: native.spans.iter().map(span).collect(),

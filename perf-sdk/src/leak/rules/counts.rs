@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::leak::census::Counted;
+use crate::leak::census::Number;
 use crate::leak::evidence;
 use crate::leak::settings::LeakSettings;
 use crate::leak::stats::{growth_chance, theil_sen};
-use crate::snapshot::{Finding, Verdict, Watched};
+use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
 /// Chance that a number without a trend is suspected, over all numbers.
 const CHANCE: f64 = 0.001;
 /// Fewer more of them than at the beginning are not spoken of.
 const LEAST_GROWTH: f64 = 20.0;
 
-type Key = (Watched, String, String);
+type Key = (LeakSubject, String, String);
 
 #[derive(Debug)]
 pub(in crate::leak) struct Counts {
@@ -27,7 +27,7 @@ impl Counts {
     }
 
     /// Suspects what grows, at its lowest points too: a number alone is never enough to confirm.
-    pub(in crate::leak) fn observe(&mut self, counts: Vec<Counted>, rules: &LeakSettings) -> Vec<Finding> {
+    pub(in crate::leak) fn observe(&mut self, counts: Vec<Number>, rules: &LeakSettings) -> Vec<LeakFinding> {
         let now: HashMap<Key, u64> = counts.into_iter().map(|c| ((c.watched, c.module, c.function), c.count)).collect();
         self.series.retain(|key, _| now.contains_key(key));
         for (key, count) in now {
@@ -48,7 +48,7 @@ fn finding(
     series: &VecDeque<f64>,
     tested: usize,
     rules: &LeakSettings,
-) -> Option<Finding> {
+) -> Option<LeakFinding> {
     let values: Vec<f64> = series.iter().copied().collect();
     if values.len() < LeakSettings::LEAST_HORIZON as usize {
         return None;
@@ -61,7 +61,7 @@ fn finding(
         return None;
     }
     let now = *values.last()?;
-    let mut finding = Finding {
+    let mut finding = LeakFinding {
         watched: *watched,
         verdict: Verdict::Suspect,
         function: function.clone(),
@@ -69,7 +69,7 @@ fn finding(
         scopes: if function.is_empty() { Vec::new() } else { vec![function.clone()] },
         objects: now as u64,
         objects_per_hour: theil_sen(&values) * 3.6e12 / rules.window_ns as f64,
-        ..Finding::default()
+        ..LeakFinding::default()
     };
     finding.evidence = evidence::of_count(&finding, values[0] as u64, values.len(), rules);
     Some(finding)
@@ -88,8 +88,8 @@ mod tests {
             limit_bytes: None,
         };
         let mut counts = Counts::new(120);
-        let counted = |count| Counted {
-            watched: Watched::FileDescriptors,
+        let counted = |count| Number {
+            watched: LeakSubject::FileDescriptors,
             module: String::new(),
             function: String::new(),
             count,

@@ -6,7 +6,7 @@ use crate::leak::census::ProcessBytes;
 use crate::leak::evidence;
 use crate::leak::settings::LeakSettings;
 use crate::leak::stats::{growth_chance, theil_sen};
-use crate::snapshot::{Finding, Verdict, Watched};
+use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
 const CHANCE: f64 = 0.001;
 /// The growth of what is allocated explains less than this part of that of resident memory.
@@ -23,7 +23,7 @@ impl Retention {
         Self { length, series: VecDeque::new() }
     }
 
-    pub(in crate::leak) fn observe(&mut self, now: ProcessBytes, rules: &LeakSettings) -> Option<Finding> {
+    pub(in crate::leak) fn observe(&mut self, now: ProcessBytes, rules: &LeakSettings) -> Option<LeakFinding> {
         if self.series.len() == self.length {
             self.series.pop_front();
         }
@@ -45,8 +45,8 @@ impl Retention {
             return None;
         }
         let bytes_per_hour = grows * 3.6e12 / rules.window_ns as f64;
-        let mut finding = Finding {
-            watched: Watched::Resident,
+        let mut finding = LeakFinding {
+            watched: LeakSubject::Resident,
             verdict: Verdict::Retention,
             bytes: now.resident,
             retained_bytes: now.resident.saturating_sub(now.allocated),
@@ -54,7 +54,7 @@ impl Retention {
             seconds_to_limit: rules
                 .limit_bytes
                 .map(|limit| limit.saturating_sub(now.resident) as f64 / bytes_per_hour * 3_600.0),
-            ..Finding::default()
+            ..LeakFinding::default()
         };
         finding.evidence = evidence::of_retention(&finding, now.allocated, self.series.len(), rules);
         Some(finding)

@@ -2,7 +2,7 @@
 //!
 //! jemalloc picks allocations with a chance that grows with their size, so that one is picked every
 //! `rate` bytes in the mean, and remembers the picked ones by their pages: what was not picked
-//! costs nothing when it is freed. Where [`Counted`](super::Counted) is over another allocator, a
+//! costs nothing when it is freed. Where [`CountingAlloc`](super::CountingAlloc) is over another allocator, a
 //! countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for 1 / (1 − e^(−n
 //! / rate)) of its like; the weight is fixed when it is picked.
 
@@ -44,7 +44,7 @@ static PAUSED: AtomicBool = AtomicBool::new(false);
 const STATES: [&str; 5] = [
     "off",
     "on",
-    "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted",
+    "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc",
     "jemalloc was configured without prof:true",
     "jemalloc refuses",
 ];

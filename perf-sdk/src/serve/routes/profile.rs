@@ -63,7 +63,7 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
     let snapshot = query.snapshot().await?;
     if weight.needs_allocations() && !snapshot.has_allocations {
         let text = format!(
-            "there is no {weight} weight: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::Counted"
+            "there is no {weight} weight: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc"
         );
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }

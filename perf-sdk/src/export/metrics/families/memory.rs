@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source, optional};
-use crate::snapshot::{Allocator, ArenaUse, Finding, Heap, Watched};
+use crate::snapshot::{Allocator, ArenaUse, Heap, LeakFinding, LeakSubject};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| {
             leaks(
                 source,
-                |finding| finding.below_bytes > 0 || finding.watched == Watched::Resident,
+                |finding| finding.below_bytes > 0 || finding.watched == LeakSubject::Resident,
                 |finding| finding.retained_bytes,
             )
         },
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
-        metrics: |source| leaks(source, |finding| finding.watched != Watched::Resident, |finding| finding.objects),
+        metrics: |source| leaks(source, |finding| finding.watched != LeakSubject::Resident, |finding| finding.objects),
     },
     Row {
         name: "leak_windows_total",
@@ -153,7 +153,7 @@ fn heap_state(source: Source<'_>) -> Metrics<'_> {
 }
 
 /// Findings with equal labels are summed.
-fn leaks<'a>(source: Source<'a>, is_meant: fn(&Finding) -> bool, value: fn(&Finding) -> u64) -> Metrics<'a> {
+fn leaks<'a>(source: Source<'a>, is_meant: fn(&LeakFinding) -> bool, value: fn(&LeakFinding) -> u64) -> Metrics<'a> {
     let findings = source.snapshot.leaks.iter().flat_map(|leaks| &leaks.findings);
     let mut sums: BTreeMap<(&str, &str, &str, &str), u64> = BTreeMap::new();
     for finding in findings.filter(|finding| is_meant(finding)) {
