@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
 
-use super::places::{Place, Places};
+use super::concurrency_limit::{Place, Places};
 use super::reply::{self, Refusal};
 use crate::collect;
 #[cfg(feature = "stacks")]

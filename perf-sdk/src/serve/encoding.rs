@@ -16,7 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::body::Frame;
 
-use super::places::{Place, Places};
+use super::concurrency_limit::{Place, Places};
 use super::reply::Refusal;
 use crate::base::headroom;
 use crate::record;

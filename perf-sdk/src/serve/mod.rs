@@ -1,31 +1,28 @@
 //! The endpoint: routes, access control, and the server thread.
 
 mod access;
-mod accounts_part;
 mod bearer;
 mod capture;
+mod concurrency_limit;
 mod connections;
+mod content_security_policy;
 mod encoding;
 mod flock;
 mod foreign;
 #[cfg(any(test, perf_fuzz))]
 pub(crate) mod fuzz;
-mod generated;
+mod generated_token;
 mod header_text;
 mod host;
 mod host_name;
-mod html;
-mod kept;
-mod leaks_page;
-mod page;
-mod places;
-mod policy;
-mod progress;
+mod pages;
+mod reading_peer;
 mod reply;
 mod routes;
 mod server;
 #[cfg(unix)]
 mod socket;
+mod stream;
 mod token;
 mod token_file;
 #[cfg(feature = "metrics")]

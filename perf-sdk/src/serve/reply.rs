@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 #[cfg(feature = "stacks")]
-use super::places::Places;
-use super::policy;
+use super::concurrency_limit::Places;
+use super::content_security_policy;
 use crate::base::headroom;
 #[cfg(feature = "stacks")]
 use crate::base::os_thread::OsThread;
@@ -174,7 +174,7 @@ pub(super) async fn written(
 pub(super) fn of_bytes(content_type: &str, body: Vec<u8>) -> Response {
     #[cfg(feature = "svg")]
     if content_type == "image/svg+xml" {
-        let (body, policy) = policy::of_drawing(body);
+        let (body, policy) = content_security_policy::of_drawing(body);
         let mut response = ok(content_type, body);
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -193,7 +193,8 @@ fn with_status(status: StatusCode, content_type: &str, body: impl Into<Body>) ->
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy::of(content_type)));
+    headers
+        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(content_security_policy::of(content_type)));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

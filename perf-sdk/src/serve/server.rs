@@ -26,7 +26,7 @@ use super::access::{self, Access};
 use super::connections::{Answering, Connections, Seat};
 use super::encoding;
 use super::host_name;
-use super::progress::Progress;
+use super::reading_peer::Progress;
 use super::reply::Refusal;
 use super::routes;
 #[cfg(unix)]

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::generated::generate;
+use super::generated_token::generate;
 #[cfg(test)]
-use super::generated::is_generated;
+use super::generated_token::is_generated;
 use super::token_file::TokenFile;
 use crate::error::Error;
 use crate::settings::{Secret, Settings};

@@ -10,7 +10,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use super::{flock, generated};
+use super::{flock, generated_token};
 use crate::base::descriptors::Kept;
 use crate::base::new_file;
 use crate::base::sandbox;
@@ -91,8 +91,8 @@ impl TokenFile {
         let file = Kept::open(|| options.open(path))?;
         let mut text = String::new();
         // Whatever cannot be read as text is none of ours.
-        let read = (&*file).take(generated::LENGTH as u64 + 2).read_to_string(&mut text);
-        if read.is_err() || !text.strip_suffix('\n').is_some_and(generated::is_generated) {
+        let read = (&*file).take(generated_token::LENGTH as u64 + 2).read_to_string(&mut text);
+        if read.is_err() || !text.strip_suffix('\n').is_some_and(generated_token::is_generated) {
             return Err(not_ours());
         }
         Ok(Some(Self { path: path.to_owned(), file }))

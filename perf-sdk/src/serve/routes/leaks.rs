@@ -7,7 +7,7 @@ use crate::collect;
 use crate::export;
 use crate::memory;
 use crate::serve::capture::Query;
-use crate::serve::leaks_page;
+use crate::serve::pages::leaks;
 use crate::serve::reply::{self, Refusal};
 
 pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
@@ -30,7 +30,7 @@ pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refu
             export::json::write(&leaks.unwrap_or_default(), &mut body)?;
             return Ok(reply::ok("application/json", body));
         }
-        Ok(reply::ok("text/html; charset=utf-8", leaks_page::leaks(leaks.as_ref(), memory::heap_state())))
+        Ok(reply::ok("text/html; charset=utf-8", leaks::leaks(leaks.as_ref(), memory::heap_state())))
     })
     .await
 }

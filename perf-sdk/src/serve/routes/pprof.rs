@@ -20,7 +20,7 @@ use crate::serve::bearer::BoreToken;
 use crate::serve::capture::Query;
 #[cfg(feature = "stacks")]
 use crate::serve::capture::USUAL;
-use crate::serve::html;
+use crate::serve::pages::html;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-pub(super) use crate::export::safe::html as escape;
+pub(in crate::serve) use crate::export::safe::html as escape;
 
 /// A page up to its body. Links are relative to `folder`, if there is one.
-pub(super) fn begin(title: &str, folder: Option<&str>) -> String {
+pub(in crate::serve) fn begin(title: &str, folder: Option<&str>) -> String {
     let mut page = String::with_capacity(64 * 1024);
     page.push_str(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">",
@@ -19,12 +19,12 @@ pub(super) fn begin(title: &str, folder: Option<&str>) -> String {
 }
 
 /// Its end.
-pub(super) fn end(page: &mut String) {
+pub(in crate::serve) fn end(page: &mut String) {
     page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
 }
 
 /// For a query's value.
-pub(super) fn percent(text: &str) -> String {
+pub(in crate::serve) fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {

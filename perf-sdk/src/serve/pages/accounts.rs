@@ -7,7 +7,7 @@ use crate::base::units::{bytes, count, time};
 use crate::snapshot::{PoolAccount, Snapshot};
 
 /// Nothing where there are none.
-pub(super) fn write(page: &mut String, snapshot: &Snapshot) {
+pub(in crate::serve) fn write(page: &mut String, snapshot: &Snapshot) {
     if !snapshot.arenas.is_empty() {
         arenas(page, snapshot);
     }
@@ -20,7 +20,7 @@ pub(super) fn write(page: &mut String, snapshot: &Snapshot) {
 }
 
 /// What memory is used of what, for the page's head.
-pub(super) fn memory(page: &mut String, snapshot: &Snapshot) {
+pub(in crate::serve) fn memory(page: &mut String, snapshot: &Snapshot) {
     if let Some(account) = snapshot.pressure.as_ref().filter(|account| account.limit_bytes > 0) {
         let class = if account.level as u8 > 0 { " class=\"bad\"" } else { "" };
         let _ = write!(

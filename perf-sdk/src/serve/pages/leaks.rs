@@ -7,7 +7,7 @@ use crate::base::units::{bytes, count, time};
 use crate::snapshot::{LeakFinding, Leaks, Verdict};
 
 /// `None`: nobody has looked yet, or nobody looks at all, as `state` says.
-pub(super) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {
+pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {
     let mut page = html::begin("perf-sdk: leaks", None);
     page.push_str("<header><h1><a href=\".\">perf-sdk</a></h1>");
     let Some(leaks) = leaks else {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::accounts_part;
+use super::accounts;
 use super::html::{self, escape, percent};
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
@@ -49,7 +49,7 @@ const BYTES: Column = Column {
 };
 
 /// The functions that cost most come first. Links are relative to `folder`, if there is one.
-pub(super) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
+pub(in crate::serve) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
     let mut page = html::begin("perf-sdk", folder);
     head(&mut page, snapshot);
     if snapshot.functions.is_empty() {
@@ -57,7 +57,7 @@ pub(super) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
     } else {
         table(&mut page, snapshot);
     }
-    accounts_part::write(&mut page, snapshot);
+    accounts::write(&mut page, snapshot);
     foot(&mut page, snapshot);
     html::end(&mut page);
     page
@@ -73,7 +73,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         time(snapshot.window_ns as f64),
         if profiler.cpu_clock.is_empty() { "none" } else { &profiler.cpu_clock },
     );
-    accounts_part::memory(page, snapshot);
+    accounts::memory(page, snapshot);
     // Samples that fail to come; what else there is to say of them stands in the snapshot.
     if let Some((_, remark)) = profiler.stacks.split_once(", but ") {
         let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(remark));
