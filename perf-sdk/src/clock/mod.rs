@@ -20,7 +20,7 @@ mod engine;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod linux;
 #[cfg(test)]
-mod mock;
+pub(crate) mod mock;
 mod scale;
 mod selftest;
 mod syscall;

@@ -1,6 +1,8 @@
 //! A call begins, a call ends: guards, futures, labels.
 
 pub(in crate::record) mod absence;
+#[cfg(test)]
+mod both_paths;
 pub(in crate::record) mod error_text;
 pub(in crate::record) mod fast;
 pub(in crate::record) mod future;

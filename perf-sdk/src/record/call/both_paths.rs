@@ -1,0 +1,184 @@
+//! The fast and the slow path of a call are one account: recorded sequences go through both, and
+//! every figure is compared.
+
+use super::guard;
+use super::slow;
+use crate::clock::mock::Time;
+use crate::outcome::Outcome;
+use crate::record::store::cost::OwnPart;
+use crate::record::store::node::Node;
+use crate::record::store::place::Place;
+use crate::record::store::shard::Parts;
+use crate::record::store::thread::ThreadRecord;
+use crate::scope::{Options, Sample, Site, Slot, Source};
+
+/// Each takes two records, which are never freed.
+const SEQUENCES: u64 = if cfg!(miri) { 3 } else { 24 };
+const STEPS: usize = if cfg!(miri) { 60 } else { 5_000 };
+
+static SITES: [Site; 4] = [
+    site("one", Sample::Always),
+    site("two", Sample::Always),
+    site("three", Sample::Always),
+    site("skipped", Sample::Never),
+];
+
+const fn site(name: &'static str, sample: Sample) -> Site {
+    let source = Source { name: Some(name), path: || "", ident: name, module: "both_paths", file: file!(), line: 0 };
+    Site::new(source, Options { sample, ..Options::DEFAULT })
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Enter(usize),
+    /// Of the calls that are open, counted from the innermost one.
+    Leave(usize, Outcome),
+    /// On the CPU, nanoseconds.
+    Run(u64),
+    /// Off the CPU, and the witness sees it.
+    Sleep(u64),
+    /// Off the CPU, as a hypervisor has it: no witness sees it.
+    Steal(u64),
+}
+
+/// A walk that repeats itself for the same seed.
+fn sequence(seed: u64) -> Vec<Step> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut draw = |below: u64| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 33) % below
+    };
+    // Deep enough for frames beyond the first ones, in some sequences.
+    let leaves = if seed.is_multiple_of(4) { 30 } else { 42 };
+    let outcomes = [Outcome::Ok, Outcome::Error, Outcome::Panic, Outcome::Cancelled];
+    let step = |_| match draw(100) {
+        at if at < 40 => Step::Enter(draw(SITES.len() as u64) as usize),
+        at if at < 40 + leaves => {
+            // Rarely not the innermost one.
+            let back = if draw(50) == 0 { draw(3) as usize } else { 0 };
+            Step::Leave(back, outcomes[draw(outcomes.len() as u64) as usize])
+        }
+        at if at < 95 => Step::Run([20, 300, 5_000, 200_000][draw(4) as usize]),
+        95 | 96 => Step::Sleep([1_000, 3_000_000, 2_000_000_000][draw(3) as usize]),
+        97 => Step::Steal(1_000 * draw(50)),
+        // Longer than an anchor of the CPU clock holds.
+        _ => Step::Run(25_000_000),
+    };
+    (0..STEPS).map(step).collect()
+}
+
+/// Begins and ends calls in one of the ways.
+trait Calls {
+    type Open;
+    fn enter(site: &'static Site) -> Option<Self::Open>;
+    fn leave(open: Self::Open, outcome: Outcome, record: &'static ThreadRecord);
+}
+
+/// As guards do: the fast path wherever it fits.
+struct Guards;
+
+impl Calls for Guards {
+    type Open = guard::Guard;
+
+    fn enter(site: &'static Site) -> Option<guard::Guard> {
+        Some(guard::enter(site))
+    }
+
+    fn leave(open: guard::Guard, outcome: Outcome, _: &'static ThreadRecord) {
+        open.finish(outcome);
+    }
+}
+
+struct Slow;
+
+impl Calls for Slow {
+    type Open = Place;
+
+    fn enter(site: &'static Site) -> Option<Place> {
+        slow::begin(site, guard::empty_call).map(|(_, place)| place)
+    }
+
+    fn leave(place: Place, outcome: Outcome, record: &'static ThreadRecord) {
+        slow::end(record, place, Some(outcome), record.wall.ticks());
+    }
+}
+
+/// All that is known of a node: its path, and its figures.
+type Figures = (Vec<&'static str>, Vec<u64>);
+
+/// All figures after a sequence, on a record of its own.
+fn play<C: Calls>(steps: &[Step]) -> (Vec<Figures>, Vec<String>) {
+    let (time, wall, cpu) = Time::world();
+    let record = ThreadRecord::allocate(1, wall, OwnPart::default(), cpu, false).expect("memory");
+    let slot = Slot::get();
+    record.leave_busy();
+    let mut open: Vec<C::Open> = Vec::new();
+    for step in steps {
+        match *step {
+            Step::Enter(at) => open.extend(C::enter(&SITES[at])),
+            Step::Leave(back, outcome) => {
+                if let Some(at) = open.len().checked_sub(1 + back) {
+                    C::leave(open.remove(at), outcome, record);
+                }
+            }
+            Step::Run(ns) => time.run(ns),
+            Step::Sleep(ns) => time.sleep(ns),
+            Step::Steal(ns) => time.steal(ns),
+        }
+    }
+    while let Some(last) = open.pop() {
+        C::leave(last, Outcome::Ok, record);
+    }
+    Slot::BUSY.set();
+    record.flush();
+    let mut nodes: Vec<Figures> =
+        std::iter::successors(record.newest_node(), |node| node.older()).map(figures).collect();
+    nodes.sort();
+    let mut histograms: Vec<String> = std::iter::successors(record.newest_shard(), |shard| shard.older())
+        .map(|shard| {
+            let mut parts = Parts::new();
+            shard.fold_into(&mut parts);
+            format!("{}: {parts:?}", shard.site.label().name)
+        })
+        .collect();
+    histograms.sort();
+    record.cpu().detach();
+    slot.set();
+    (nodes, histograms)
+}
+
+fn figures(node: &'static Node) -> Figures {
+    let path = std::iter::successors(Some(node), |node| node.parent()).filter_map(Node::site);
+    let sums = &node.sums;
+    let figures = node.outcomes().into_iter().chain([
+        node.samples(),
+        node.recursions(),
+        node.absent.get(),
+        sums.wall.get(),
+        sums.cpu.get(),
+        sums.allocated_bytes.get(),
+        sums.allocations.get(),
+        sums.freed_bytes.get(),
+        sums.frees.get(),
+        sums.reallocations.get(),
+    ]);
+    (path.map(|site| site.label().name.as_str()).collect(), figures.collect())
+}
+
+#[test]
+fn the_fast_and_the_slow_path_are_one_account() {
+    // On a thread without a record of its own, whose slot nobody else looks at.
+    let played = std::thread::spawn(|| {
+        let mut calls = 0;
+        for seed in 1..=SEQUENCES {
+            let steps = sequence(seed);
+            let (fast, slow) = (play::<Guards>(&steps), play::<Slow>(&steps));
+            assert_eq!(fast, slow, "sequence {seed}: {steps:?}");
+            calls += fast.0.iter().map(|(_, figures)| figures[0]).sum::<u64>();
+        }
+        calls
+    });
+    assert!(played.join().expect("both are one") > SEQUENCES);
+}
