@@ -297,11 +297,8 @@ mod tests {
                     | "push_tenant"
                     | "cpu_clock"
             );
-            let is_there = match setting.key {
-                "heap" => cfg!(feature = "heap"),
-                "pressure" => cfg!(feature = "pool"),
-                _ => true,
-            };
+            let needs = |key: &str, feature: bool| setting.key != key || feature;
+            let is_there = needs("heap", cfg!(feature = "heap")) && needs("pressure", cfg!(feature = "pool"));
             // Unless it is said, the default address is waited for.
             if is_text && is_there && setting.key != "listen" {
                 // Said as text: it must be the same as nothing.
