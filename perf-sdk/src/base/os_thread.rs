@@ -243,7 +243,9 @@ mod tests {
             if env::var_os(CHILD).is_some() {
                 return run_where_a_stack_is_left();
             }
-            let name = "os_thread::tests::linux::it_needs_no_memory_beside_its_stack";
+            // As the harness calls it: without the crate.
+            let (_, module) = module_path!().split_once("::").unwrap();
+            let name = &format!("{module}::it_needs_no_memory_beside_its_stack");
             let mut child = Command::new(env::current_exe().unwrap());
             let child =
                 child.args([name, "--exact", "--nocapture", "--test-threads=1"]).env(CHILD, "1").stdin(Stdio::null());

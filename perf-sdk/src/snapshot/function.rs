@@ -1,5 +1,7 @@
 //! One function's figures.
 
+use std::collections::HashMap;
+
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
@@ -210,4 +212,16 @@ impl Function {
     pub(crate) fn full_name(&self) -> String {
         if self.module.is_empty() { self.name.clone() } else { format!("{}::{}", self.module, self.name) }
     }
+}
+
+/// What each function is called where people read it: its name, or `module::name` where several have
+/// one name.
+pub(crate) fn telling_names(functions: &[Function]) -> Vec<String> {
+    let mut of_name: HashMap<&str, u32> = HashMap::new();
+    functions.iter().for_each(|function| *of_name.entry(&function.name).or_default() += 1);
+    let telling = |function: &Function| {
+        let is_alone = of_name.get(function.name.as_str()).is_some_and(|functions| *functions == 1);
+        if is_alone { function.name.clone() } else { function.full_name() }
+    };
+    functions.iter().map(telling).collect()
 }

@@ -52,6 +52,7 @@ pub(crate) use exemplars::merge as merge_exemplars;
 #[cfg(feature = "enabled")]
 pub(crate) use file::write_json;
 pub use frame::Frame;
+pub(crate) use function::telling_names;
 pub use function::{Calls, Function, FutureTotals};
 pub use heap::{Heap, Live};
 #[cfg(feature = "heap")]

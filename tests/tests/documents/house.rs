@@ -377,3 +377,23 @@ fn folders_import_only_what_lies_below() {
     }
     super::hold("docs/design.md", ["<!-- rooms -->", "<!-- end of rooms -->"], &table);
 }
+
+/// The crate denies unsafe code, and these files allow it.
+#[test]
+fn unsafe_code_stands_in_the_files_that_are_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("perf-sdk/src");
+    let mut of_room: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in sources(&root) {
+        let name = path.strip_prefix(&root).expect("below it").to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).expect("a source");
+        if text.contains("allow(unsafe_code)]") {
+            let file = name.split_once('/').map_or(name.as_str(), |(_, rest)| rest);
+            of_room.entry(room(&name).to_owned()).or_default().insert(format!("`{file}`"));
+        }
+    }
+    let mut list = String::from("\n| room | files |\n|---|---|\n");
+    for (room, files) in &of_room {
+        list += &format!("| `{room}` | {} |\n", files.iter().cloned().collect::<Vec<_>>().join(", "));
+    }
+    super::hold("docs/design.md", ["<!-- unsafe -->", "<!-- end of unsafe -->"], &list);
+}

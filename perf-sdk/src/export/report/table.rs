@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::base::units::{bytes, count, time};
 use crate::export::safe;
-use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS};
+use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS, telling_names};
 
 /// Rows printed at most.
 const ROWS: usize = 40;
@@ -63,11 +63,13 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if snapshot.functions.is_empty() {
         return Ok(());
     }
-    let mut functions: Vec<&Function> = snapshot.functions.iter().collect();
-    functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
-    let shown = &functions[..functions.len().min(ROWS)];
+    let names = telling_names(&snapshot.functions);
+    let mut functions: Vec<(&Function, &String)> = snapshot.functions.iter().zip(&names).collect();
+    functions.sort_by_key(|(function, _)| std::cmp::Reverse(function.exclusive.wall_ns));
+    functions.truncate(ROWS);
+    let (shown, names): (Vec<&Function>, Vec<&String>) = functions.into_iter().unzip();
 
-    let mut columns: Vec<Vec<String>> = vec![shown.iter().map(|f| cut(&safe::line(&f.name))).collect()];
+    let mut columns: Vec<Vec<String>> = vec![names.iter().map(|name| cut(&safe::line(name))).collect()];
     columns[0].insert(0, "function".to_owned());
     for column in COLUMNS {
         let cells: Vec<Option<String>> = shown.iter().map(|f| (column.cell)(f)).collect();
@@ -78,7 +80,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     }
 
     let seconds = snapshot.window_ns as f64 / 1e9;
-    writeln!(to, "\nperf-sdk: {} functions, {seconds:.1} s", functions.len())?;
+    writeln!(to, "\nperf-sdk: {} functions, {seconds:.1} s", snapshot.functions.len())?;
     let widths: Vec<usize> =
         columns.iter().map(|cells| cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
     for row in 0..=shown.len() {
@@ -88,8 +90,8 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
         }
         writeln!(to, "{}", line.trim_end())?;
     }
-    if functions.len() > ROWS {
-        writeln!(to, "… and {} more", functions.len() - ROWS)?;
+    if snapshot.functions.len() > ROWS {
+        writeln!(to, "… and {} more", snapshot.functions.len() - ROWS)?;
     }
     if shown.iter().any(|function| function.estimated_calls > 0) {
         writeln!(to, "≈ {ESTIMATED_SAYS}")?;
@@ -106,4 +108,25 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "not recorded: {}", dropped.join(", "))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_of_one_name_are_told_apart() {
+        let function = |module: &str, name: &str| {
+            let mut function = Function::default();
+            (function.module, function.name) = (module.to_owned(), name.to_owned());
+            function
+        };
+        let functions = vec![function("app::a", "same"), function("app::b", "same"), function("app::b", "other")];
+        let snapshot = Snapshot { functions, ..Snapshot::default() };
+        let mut text = Vec::new();
+        write(&snapshot, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(names, ["perf-sdk:", "function", "app::a::same", "app::b::same", "other"]);
+    }
 }

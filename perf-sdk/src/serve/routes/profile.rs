@@ -10,9 +10,9 @@ use crate::export::WallWeight;
 use crate::export::{self, Weight};
 use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
-use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
+use crate::snapshot::{Snapshot, telling_names};
 
 #[cfg(feature = "svg")]
 pub(super) async fn flamegraph(uri: Uri) -> Result<Response, Refusal> {
@@ -77,7 +77,8 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
     if let Some(function) = &function
         && !export::has_function(&snapshot, function)
     {
-        let names: Vec<&str> = snapshot.functions.iter().map(|f| f.name.as_str()).take(50).collect();
+        let mut names = telling_names(&snapshot.functions);
+        names.truncate(50);
         let text = format!("function {function:?} was not called; there is {}", names.join(", "));
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }
