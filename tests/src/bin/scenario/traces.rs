@@ -86,7 +86,7 @@ fn tracing_layer() {
         assert!(poll(future.as_mut()).is_ready());
     });
     let seen = perf_sdk::snapshot();
-    assert_eq!(function(&seen, "outer_span").module, "scenario");
+    assert_eq!(function(&seen, "outer_span").module, module_path!());
     assert!(node(&seen, &["outer_span", "inner_span"]).is_some());
     let future = function(&seen, "future_span").future.unwrap_or_default();
     assert!(future.busy_ns >= 2_000_000 && future.idle_ns >= 10_000_000, "{future:?}");
