@@ -11,7 +11,7 @@ const LONGEST_VALUE: usize = 2_048;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushLabels(Vec<(String, String)>);
 
-#[cfg(feature = "push")]
+#[cfg(any(feature = "push", test))]
 impl PushLabels {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
