@@ -106,7 +106,10 @@ fn the_report_is_printed_at_exit_unless_it_is_off() {
 #[test]
 fn a_budget_that_is_not_kept_is_said_on_the_page_and_at_exit() {
     let printed = String::from_utf8_lossy(&run(ENDPOINT, "over_budget", &[]).stderr).into_owned();
-    assert!(printed.contains("the profiler takes") && printed.contains("leave #[profiled] off nothing"), "{printed}");
+    let line = printed.lines().find(|line| line.starts_with("the profiler takes")).unwrap_or_default();
+    // Which of the two takes more is the machine's.
+    let (_, named) = line.split_once("leave #[profiled] off ").unwrap_or_default();
+    assert!(named.split(", ").any(|function| function.starts_with("nothing ")), "{printed}");
 }
 
 #[test]

@@ -231,7 +231,8 @@ fn wrong_settings() {
 fn sampling() {
     let token = "a-token-of-some-length";
     let one_in_four = "1/4".parse().expect("a rate");
-    let builder = perf_sdk::builder().listen("127.0.0.1:0").token(token).report(false);
+    // Without a budget, which would thin out the live heap on a busy machine.
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").token(token).report(false).budget("off");
     let handle = builder.sample("*", one_in_four).sample("*::kept", perf_sdk::Rate::ALWAYS).start().expect("a start");
     let address = handle.address().expect("an address");
     #[perf_sdk::profiled]
