@@ -146,7 +146,9 @@ fn every_route_answers() {
 
 /// As Go's own server answers: headers, parameters, refusals.
 fn heap_profiles() {
-    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().expect("a start");
+    // Without a budget, which would thin the samples out on a busy machine.
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
+    let handle = builder.start().expect("a start");
     let address = handle.address().expect("an address");
     // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
     drop(std::hint::black_box(vec![1_u8; 64 << 20]));
@@ -427,7 +429,9 @@ fn any_host() {
 
 /// What `?debug=1` has on the routes of Go's `net/http/pprof`, and that Go's own reader takes it.
 fn text_as_go_has_it() {
-    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().expect("a start");
+    // Without a budget, which would thin the samples out on a busy machine.
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
+    let handle = builder.start().expect("a start");
     let address = handle.address().expect("an address");
     drop(std::hint::black_box(vec![1_u8; 64 << 20]));
     let held: Vec<Vec<u8>> = perf_sdk::measure("keeper", || (0..100).map(|_| vec![1_u8; 64 << 10]).collect());

@@ -29,7 +29,9 @@ fn main() {
 }
 
 fn start() -> Handle {
-    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start().unwrap();
+    // Without a budget, which would thin the samples out on a busy machine.
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
+    let handle = builder.start().unwrap();
     say(&format!("address {}", handle.address().unwrap()));
     // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
     drop(black_box(Vec::<u8>::with_capacity(64 << 20)));

@@ -636,7 +636,8 @@ fn keep() -> [Vec<Vec<u8>>; 2] {
 
 /// The live heap of one profiled function, told apart by the functions within.
 fn heap_stacks() {
-    let handle = builder().heap("4KiB").start().unwrap();
+    // Without a budget, which would thin the samples out on a busy machine.
+    let handle = builder().heap("4KiB").budget("off").start().unwrap();
     // Where this thread's stack is.
     until_known(|| burn(Duration::from_millis(100)));
     let kept = keep();
