@@ -149,12 +149,23 @@ fn labels() {
     }
     let both = cpu_ms(&profile, |stack| has(stack, "tenant", "b") && has(stack, "route", "/x"));
     assert_eq!(both, of("tenant", "b"));
-    let steps = cpu_ms(&profile, |stack| {
-        has(stack, "step", "of d") && has(stack, "tenant", "d") && stack.scope.last().is_some_and(|s| s.name == "task")
-    });
-    assert!((40.0..=180.0).contains(&steps), "{steps}");
     let [none, none_before] = [&profile, &before].map(|profile| cpu_ms(profile, |stack| stack.labels.is_empty()));
     assert!(is_near(none - none_before, without), "{none} and {none_before} before, of {without}");
+    let steps = |profile: &CpuProfile| {
+        cpu_ms(profile, |stack| {
+            let is_of_task = stack.scope.last().is_some_and(|scope| scope.name == "task");
+            has(stack, "step", "of d") && has(stack, "tenant", "d") && is_of_task
+        })
+    };
+    // A tenth of a second, for which the kernel may let a timer wait on a busy machine.
+    eventually(|| {
+        let before = steps(&CpuProfile::take().unwrap());
+        let task = async { with_labels([("tenant", "d")], || perf_sdk::spawn(task("d"))).await.unwrap() };
+        runtime.block_on(task);
+        come_in();
+        let took = steps(&CpuProfile::take().unwrap()) - before;
+        if (40.0..=180.0).contains(&took) { Ok(()) } else { Err(format!("{took} of 100 ms")) }
+    });
 }
 
 /// However many values there are, samples have few.
