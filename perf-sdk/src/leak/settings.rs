@@ -29,7 +29,7 @@ impl LeakSettings {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         Some(Self {
             window_ns: ns(window),
-            horizon_ns: ns(settings.leak_horizon(window)),
+            horizon_ns: ns(settings.leak_horizon?),
             floor_bytes: settings.leak_floor.as_bytes(),
             caches_are_declared: settings.leak_caches == LeakCaches::Declared,
             limit_bytes: settings.memory_limit.map(|limit| limit.as_bytes()),

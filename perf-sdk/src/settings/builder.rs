@@ -22,7 +22,8 @@ use super::values::{
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
 
-/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. The environment overrides them.
+/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. A file of settings
+/// overrides them, and the environment overrides both.
 ///
 /// A method takes a value or its text, as the environment variable would have it; a text that is not
 /// allowed is an error at the start.

@@ -6,7 +6,6 @@ use std::path::Path;
 use toml_span::value::ValueInner;
 
 use super::misspelt;
-use super::reader::is_secret;
 use super::setting::{SETTINGS, Setting};
 use crate::error::Error;
 
@@ -65,8 +64,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
         // Lists are written with the separator that their variable has.
         let separator = if setting.key == "buckets" { ";" } else { "," };
         let Some(text) = written(value.as_ref(), separator) else {
-            let shown = format!("a {}", value.as_ref().type_str());
-            let value = if is_secret(setting.key, &shown) { "…".to_owned() } else { shown };
+            let value = format!("of type {}", value.as_ref().type_str());
             return Err(Error::Setting { place: place(key.span.start), value, allowed: setting.allowed.to_owned() });
         };
         lines.push(Line { key: setting.key, place: place(value.span.start), text });

@@ -116,9 +116,10 @@ macro_rules! fields {
         #[cfg(feature = "enabled")]
         impl Settings {
             /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
+            /// What counts is what holds, and not the file that says it.
             pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
                 $(
-                    if self.$key != other.$key {
+                    if stringify!($key) != "config" && self.$key != other.$key {
                         return Some((stringify!($key), shown!($kind self.$key), shown!($kind other.$key)));
                     }
                 )*

@@ -1,7 +1,5 @@
 //! How code and environment become settings that hold.
 
-use std::time::Duration;
-
 use super::builder::Builder;
 use super::checks::LEAK_WINDOWS;
 use super::given::{Given, Settings};
@@ -31,8 +29,9 @@ impl Builder {
             said
         };
         let mut reader = Reader { environment: &environment, made: Vec::new() };
-        let settings = self.given().read(&mut reader)?;
+        let mut settings = self.given().read(&mut reader)?;
         settings.check()?;
+        settings.complete();
         Ok(settings)
     }
 
@@ -87,11 +86,13 @@ impl Settings {
         self.made.iter().map(|made| made.key).find(|made| keys.contains(made))
     }
 
-    /// From when on something has leaked, if leaks are looked for.
-    pub(crate) fn leak_horizon(&self, window: Duration) -> Duration {
-        /// When nothing else is said, in windows.
-        const WINDOWS: u32 = 120;
-        self.leak_horizon.unwrap_or(window * WINDOWS)
+    /// Defaults that rest on other settings.
+    fn complete(&mut self) {
+        /// What has leaked lives longer, when nothing else is said.
+        const HORIZON_WINDOWS: u32 = 120;
+        if let Some(window) = self.leak_window {
+            self.leak_horizon.get_or_insert(window * HORIZON_WINDOWS);
+        }
     }
 
     /// What no setting can say by itself.
@@ -144,6 +145,9 @@ mod tests {
         let settings = resolve(&builder, &[("PERF_MEMORY", "16MiB"), ("PERF_HOT", "rest")]).unwrap();
         assert_eq!((settings.budget.unwrap().as_percent(), settings.stacks_hz), (2.0, 50));
         assert_eq!((settings.memory.as_bytes(), settings.hot), (16 << 20, crate::settings::HotFunctions::Rest));
+        // The same said in code is the same configuration.
+        let in_code = Builder::default().stacks_hz(50).budget("2%").memory("16MiB");
+        assert_eq!(settings.difference(&resolve(&in_code, &[]).unwrap()), None);
         // The variable goes before the method.
         std::fs::remove_file(&path).unwrap();
         let missing = resolve(&builder, &[("PERF_CONFIG", "/no/such/file")]).unwrap_err().to_string();
@@ -248,7 +252,12 @@ mod tests {
         assert_eq!(config.named(&["stacks", "stacks_hz"]), Some("stacks_hz"));
         assert_eq!((config.named(&["budget"]), config.named(&["pressure"])), (Some("budget"), None));
         // To have asked for what holds anyway is no other configuration.
-        assert_eq!(config.difference(&resolve(&Builder::default(), &[]).unwrap()), None);
+        let default = resolve(&Builder::default(), &[]).unwrap();
+        assert_eq!(config.difference(&default), None);
+        let same = resolve(&Builder::default().leak_horizon("1h"), &[("PERF_LEAK_WINDOW", "30s")]).unwrap();
+        assert_eq!(same.difference(&default), None);
+        let other = resolve(&Builder::default().leak_horizon("30min"), &[]).unwrap();
+        assert_eq!(other.difference(&default).map(|(key, ..)| key), Some("leak_horizon"));
     }
 
     #[test]
