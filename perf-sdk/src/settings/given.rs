@@ -116,10 +116,11 @@ macro_rules! fields {
         #[cfg(feature = "enabled")]
         impl Settings {
             /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
-            /// What counts is what holds, and not the file that says it.
+            /// What counts is what has an effect.
             pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
                 $(
-                    if stringify!($key) != "config" && self.$key != other.$key {
+                    let is_idle = self.is_idle(stringify!($key)) && other.is_idle(stringify!($key));
+                    if !is_idle && self.$key != other.$key {
                         return Some((stringify!($key), shown!($kind self.$key), shown!($kind other.$key)));
                     }
                 )*

@@ -86,6 +86,20 @@ impl Settings {
         self.made.iter().map(|made| made.key).find(|made| keys.contains(made))
     }
 
+    /// Whether a setting has no effect by itself, or none since what it belongs to is off.
+    pub(super) fn is_idle(&self, key: &str) -> bool {
+        match key {
+            "config" => true,
+            "push_interval" | "push_name" => self.push.is_none() && self.profiles.is_none(),
+            "push_protocol" | "push_labels" | "push_token" | "push_tenant" => self.push.is_none(),
+            "profiles_keep" => self.profiles.is_none(),
+            "leak_horizon" | "leak_floor" | "leak_caches" => self.leak_window.is_none(),
+            "stacks_hz" => self.stacks.is_none(),
+            "budget_floor" => self.budget.is_none(),
+            _ => false,
+        }
+    }
+
     /// Defaults that rest on other settings.
     fn complete(&mut self) {
         /// What has leaked lives longer, when nothing else is said.
@@ -256,6 +270,13 @@ mod tests {
         assert_eq!(config.difference(&default), None);
         let same = resolve(&Builder::default().leak_horizon("1h"), &[("PERF_LEAK_WINDOW", "30s")]).unwrap();
         assert_eq!(same.difference(&default), None);
+        // Nor is what belongs to something that is off.
+        let off = |builder: Builder| {
+            resolve(&builder.leak_window("off").stacks("off").budget("off").push("off"), &[]).unwrap()
+        };
+        let idle = Builder::default().push_interval("1min").leak_floor("2MiB").stacks_hz(7).budget_floor("2%");
+        assert_eq!(off(Builder::default()).difference(&off(idle.clone())), None);
+        assert_eq!(default.difference(&resolve(&idle, &[]).unwrap()).map(|(key, ..)| key), Some("budget_floor"));
         let other = resolve(&Builder::default().leak_horizon("30min"), &[]).unwrap();
         assert_eq!(other.difference(&default).map(|(key, ..)| key), Some("leak_horizon"));
     }
