@@ -389,12 +389,13 @@ fn the_handler_makes_no_system_call() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let thread = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let thread = said.lines().next().expect("its number");
     let text = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    let own: Vec<&str> = text.lines().filter(|line| line.split_whitespace().next() == Some(&thread)).collect();
-    let said = own.iter().position(|line| line.contains("write(1,")).expect("its number");
-    let own = &own[said + 1..];
+    let own: Vec<&str> = text.lines().filter(|line| line.split_whitespace().next() == Some(thread)).collect();
+    let says = |line: &&str| line.contains("write(1,");
+    let own = &own[own.iter().position(says).unwrap() + 1..own.iter().rposition(says).unwrap()];
     let first = own.iter().position(|line| line.contains("SIGURG")).expect("a signal");
     let last = own.iter().rposition(|line| line.contains("rt_sigreturn")).expect("a return");
     let is_usual = |line: &&&str| line.contains("SIGURG") || line.contains("rt_sigreturn");

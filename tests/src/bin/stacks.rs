@@ -716,16 +716,24 @@ fn probe() {
     println!("{}", start().snapshot().profiler.stacks);
 }
 
-/// A thread that does nothing but compute; prints its number.
+/// Says its thread's number before and after it computes: what a call does at its ends is neither.
+#[profiled]
+fn marked() {
+    // SAFETY: no arguments, cannot fail.
+    let thread = unsafe { libc::gettid() };
+    println!("{thread}");
+    spin(Duration::MAX);
+    println!("{thread}");
+}
+
+/// A thread that does nothing but compute.
 fn quiet() {
     let handle = start();
     thread::scope(|scope| {
         scope.spawn(|| {
             // The first call waits for others' and takes memory.
             busy(Duration::ZERO);
-            // SAFETY: no arguments, cannot fail.
-            println!("{}", unsafe { libc::gettid() });
-            busy(Duration::MAX);
+            marked();
         });
         let _stops = Stops(&STOP, true);
         until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples >= 40));
