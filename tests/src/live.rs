@@ -13,7 +13,7 @@ pub fn live_heap() {
     let handle = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a start");
     let live = |name: &str| {
         let seen = handle.snapshot();
-        assert_eq!((seen.profiler.heap.as_str(), seen.profiler.dropped["heap"]), ("on", 0));
+        assert_eq!((seen.profiler.heap.to_string().as_str(), seen.profiler.dropped["heap"]), ("on", 0));
         function(&seen, name).live.expect("it is sampled")
     };
     let keep = |name: &'static str| -> Vec<Vec<u8>> {

@@ -271,11 +271,11 @@ impl Fold {
             memory_bytes: crate::base::footprint::held_bytes(),
             memory_limit_bytes: crate::base::footprint::limit_bytes(),
             cpu_clock: clock::engine().map_or_else(String::new, |engine| engine.to_string()),
-            heap: memory::heap_state().to_owned(),
+            heap: memory::heap_state(),
             #[cfg(feature = "stacks")]
             stacks: crate::stacks::state(),
             #[cfg(not(feature = "stacks"))]
-            stacks: "off".to_owned(),
+            stacks: crate::snapshot::SamplingState::Off,
             // By what empty calls cost, where nobody keeps an account.
             overhead_ns: ((self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
                 as u64)

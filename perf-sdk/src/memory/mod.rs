@@ -56,8 +56,8 @@ pub(crate) fn set_old_ns(_: u64) {}
 pub(crate) fn pause_heap(_: bool) {}
 
 #[cfg(not(feature = "heap"))]
-pub(crate) fn heap_state() -> &'static str {
-    "off"
+pub(crate) fn heap_state() -> crate::snapshot::SamplingState {
+    crate::snapshot::SamplingState::Off
 }
 
 #[cfg(not(feature = "heap"))]

@@ -1,19 +1,18 @@
 //! How one way to deliver goes: what snapshots say of it.
 
 use crate::collect;
-use crate::snapshot::Delivery;
+use crate::snapshot::{Delivery, DeliveryKind};
 
 /// What is said of one way to deliver, kept up.
 #[derive(Debug)]
 pub(super) struct Account(Delivery);
 
 impl Account {
-    /// `by` is `push` or `files`.
-    pub(super) fn open(by: &str, to: String) -> Self {
+    pub(super) fn open(by: DeliveryKind, to: String) -> Self {
         let before = collect::deliveries().into_iter().find(|delivery| delivery.by == by);
         // Counts do not fall when the profiler is started again.
         let (ok, failed) = before.map_or((0, 0), |before| (before.ok, before.failed));
-        let account = Self(Delivery { by: by.to_owned(), to, ok, failed, ..Delivery::default() });
+        let account = Self(Delivery { by, to, ok, failed, ..Delivery::default() });
         account.publish();
         account
     }

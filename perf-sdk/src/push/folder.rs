@@ -12,6 +12,7 @@ use super::windows::Profile;
 use crate::base::new_file::NewFile;
 use crate::settings::ProfilesKeep;
 use crate::settings::ServiceName;
+use crate::snapshot::DeliveryKind;
 
 const END: &str = ".pb.gz";
 /// Of a file that is being written: hidden, and nothing that a reader of profiles would open.
@@ -39,7 +40,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn new(files: &Files, name: &ServiceName) -> Self {
-        let account = Account::open("files", files.folder.display().to_string());
+        let account = Account::open(DeliveryKind::Files, files.folder.display().to_string());
         Self { folder: files.folder.clone(), keep: files.keep, name: name.as_str().replace('/', "_"), account }
     }
 

@@ -19,6 +19,7 @@ use crate::memory;
 use crate::record::OwnThread;
 use crate::settings::PushProtocol;
 use crate::settings::ServiceName;
+use crate::snapshot::DeliveryKind;
 
 /// What a program's end waits for at most: a part of what it waits for all threads, since the others
 /// end after this one.
@@ -126,7 +127,7 @@ struct Sender<'a> {
 impl<'a> Sender<'a> {
     fn new(push: &'a Push, name: &'a ServiceName, interval: Duration) -> Self {
         let time = interval.clamp(LEAST_TIME, MOST_TIME);
-        let account = Account::open("push", push.target.to_string());
+        let account = Account::open(DeliveryKind::Push, push.target.to_string());
         Self { push, name, time, backlog: Backlog::default(), account }
     }
 

@@ -3,13 +3,25 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+/// Where profiles are delivered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum DeliveryKind {
+    /// Pushed to a server.
+    #[default]
+    Push,
+    /// Written to files in a folder.
+    Files,
+}
+
 /// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Delivery {
-    /// `push` or `files`.
-    pub by: String,
+    /// Where to: in JSON `push` or `files`.
+    pub by: DeliveryKind,
     /// The server's address or the folder.
     pub to: String,
     /// Profiles that were delivered.
@@ -24,7 +36,7 @@ pub struct Delivery {
 
 impl Delivery {
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        (&self.by, &self.to) == (&other.by, &other.to)
+        self.by == other.by && self.to == other.to
     }
 
     pub(super) fn since(&self, earlier: &[Self]) -> Self {

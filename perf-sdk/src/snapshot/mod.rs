@@ -26,6 +26,7 @@ mod locks;
 mod picture;
 mod profiler;
 mod quantile;
+mod sampling_state;
 mod shown;
 mod stack_sampling;
 mod sums;
@@ -42,7 +43,7 @@ pub(crate) use basis::Basis;
 pub use code::{Address, Code, LoadedImage, SourceLine};
 #[cfg(feature = "stacks")]
 pub use cpu_profile::{CpuProfile, CpuStack};
-pub use delivery::Delivery;
+pub use delivery::{Delivery, DeliveryKind};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use estimate::reconcile;
@@ -64,6 +65,7 @@ pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;
 pub use profiler::{Budget, CountingCost, Dropped, ProfilerStats};
 pub use quantile::Quantile;
+pub use sampling_state::SamplingState;
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
 #[cfg(feature = "enabled")]

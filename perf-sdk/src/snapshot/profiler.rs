@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::Delivery;
+use super::{Delivery, SamplingState};
 
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
@@ -52,14 +52,12 @@ pub struct ProfilerStats {
     pub memory_limit_bytes: u64,
     /// The thread CPU clock in use: `perf-time`, `rseq`, `perf-seq` or `syscall`.
     pub cpu_clock: String,
-    /// Whether the live heap is sampled: `on`, or why not.
+    /// Whether the live heap is sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
-    pub heap: String,
-    /// Whether stacks are sampled: `on` and how, `off`, or why they cannot be. After `on`, `but`
-    /// says what was not seen: that no sample came while the program took 10 s of CPU time, or that
-    /// threads cannot be listed.
+    pub heap: SamplingState,
+    /// Whether stacks are sampled, and how.
     #[cfg_attr(feature = "enabled", serde(default))]
-    pub stacks: String,
+    pub stacks: SamplingState,
     /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.
     pub overhead_ns: u64,
     /// Of that, by what for, nanoseconds: `counting` and `measuring` calls, `threads` of the profiler, `requests` that the
@@ -114,9 +112,8 @@ impl ProfilerStats {
             *self.overhead_parts.entry(part.clone()).or_default() += ns;
         }
         self.evicted_connections += other.evicted_connections;
-        if self.heap != other.heap {
-            self.heap = if self.heap.is_empty() { other.heap.clone() } else { "mixed".to_owned() };
-        }
+        self.heap.add(&other.heap);
+        self.stacks.add(&other.stacks);
         if self.cpu_clock != other.cpu_clock {
             self.cpu_clock = if self.cpu_clock.is_empty() { other.cpu_clock.clone() } else { "mixed".to_owned() };
         }

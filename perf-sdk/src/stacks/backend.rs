@@ -15,6 +15,7 @@ use super::totals::Totals;
 use super::unavailable::Unavailable;
 use super::wall_request::Wish;
 use crate::scope::Site;
+use crate::snapshot::SamplingState;
 
 /// Whoever samples.
 #[allow(clippy::large_enum_variant, reason = "there is one")]
@@ -60,25 +61,30 @@ impl Backend {
         }
     }
 
-    /// Why it does not sample for the time being, if so; or what it does.
-    pub(super) fn state(&self) -> String {
+    /// What it does, or why it does not sample for the time being.
+    pub(super) fn state(&self) -> SamplingState {
         match self {
-            Self::Own(sampler) if sampler.is_taken() => "the program took over the signal SIGURG".to_owned(),
-            Self::Own(sampler) if sampler.is_sandboxed() => format!(
-                "on, {}, of threads that were there before the program put itself under a seccomp filter",
-                sampler.engine()
-            ),
-            Self::Own(sampler) => match (sampler.remark(), sampler.without_room()) {
-                (Some(remark), _) => format!("on, {}, but {remark}", sampler.engine()),
-                (None, 0) => format!("on, {}", sampler.engine()),
-                (None, count) => format!(
-                    "on, {}, but for callers of code in {count} libraries, for whose tables PERF_MEMORY has no room",
-                    sampler.engine()
-                ),
-            },
+            Self::Own(sampler) if sampler.is_taken() => {
+                SamplingState::Unavailable("the program took over the signal SIGURG".to_owned())
+            }
+            Self::Own(sampler) => SamplingState::on_with(sampler.engine().name(), Self::unseen(sampler)),
             #[cfg(feature = "pprof")]
             Self::Pprof(sampler) => sampler.state(),
         }
+    }
+
+    /// What the samples lack, if anything.
+    fn unseen(sampler: &Sampler) -> Option<String> {
+        if sampler.is_sandboxed() {
+            let text = "only of threads that were there before the program put itself under a seccomp filter";
+            return Some(text.to_owned());
+        }
+        sampler.remark().or_else(|| match sampler.without_room() {
+            0 => None,
+            count => {
+                Some(format!("for callers of code in {count} libraries, for whose tables PERF_MEMORY has no room"))
+            }
+        })
     }
 
     pub(super) fn turn(&mut self, was_called: bool) -> Duration {

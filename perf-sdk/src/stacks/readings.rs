@@ -8,14 +8,15 @@ use super::picture::Picture;
 use super::process_sampler::{ProcessSampler, process_sampler, with_sampler};
 use super::stack_counts::Seen;
 use super::totals::Totals;
-use super::unavailable::Unavailable;
 use crate::scope::Site;
+use crate::snapshot::SamplingState;
 
-/// Whether stacks are sampled: `on` and how, `off`, or why they cannot be.
-pub(crate) fn state() -> String {
-    let on = with_sampler(|sampler| sampler.state());
-    let off = || process_sampler().and_then(ProcessSampler::unavailable).map_or("off", Unavailable::reason);
-    on.unwrap_or_else(|| off().to_owned())
+/// Whether stacks are sampled and how, or why they cannot be.
+pub(crate) fn state() -> SamplingState {
+    with_sampler(|sampler| sampler.state()).unwrap_or_else(|| {
+        let unavailable = process_sampler().and_then(ProcessSampler::unavailable);
+        unavailable.map_or(SamplingState::Off, |why| SamplingState::Unavailable(why.reason().to_owned()))
+    })
 }
 
 /// Everything sampled so far.

@@ -216,7 +216,10 @@ fn not_sampled() {
         thread::sleep(Duration::from_millis(5));
     }
     let seen = handle.snapshot();
-    assert_eq!((seen.profiler.heap.as_str(), seen.heap), ("jemalloc was configured without prof:true", None));
+    assert_eq!(
+        (seen.profiler.heap.to_string().as_str(), seen.heap),
+        ("jemalloc was configured without prof:true", None)
+    );
     assert_eq!(function(&seen, "keeps").live, None);
     assert!(seen.allocator.as_ref().is_some_and(|allocator| allocator.allocated_bytes > 10 << 20));
     assert!(function(&seen, "keeps").bytes.as_ref().is_some_and(|bytes| bytes.sum() >= 10 << 20));

@@ -532,7 +532,7 @@ fn taken_over() {
         // SAFETY: a handler that adds to an atomic.
         unsafe { libc::signal(libc::SIGURG, handler) };
         until("the sampler to see it", || {
-            handle.snapshot().profiler.stacks == "the program took over the signal SIGURG"
+            handle.snapshot().profiler.stacks.to_string() == "the program took over the signal SIGURG"
         });
         // What was on its way.
         thread::sleep(ms(300));

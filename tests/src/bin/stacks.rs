@@ -480,7 +480,7 @@ fn taken_signal() {
     take_signal();
     let handle = start();
     busy(Duration::from_millis(300));
-    assert_eq!(handle.snapshot().profiler.stacks, "the program handles the signal SIGURG itself");
+    assert_eq!(handle.snapshot().profiler.stacks.to_string(), "the program handles the signal SIGURG itself");
     assert!(CpuProfile::take().is_none() && handle.snapshot().stacks.is_none());
     assert_eq!(HANDLED.load(Relaxed), 0);
     // SAFETY: to this process, which handles it.
@@ -496,7 +496,7 @@ fn taken_over() {
         CpuProfile::take().unwrap().samples > 0
     });
     take_signal();
-    let is_told = || handle.snapshot().profiler.stacks == "the program took over the signal SIGURG";
+    let is_told = || handle.snapshot().profiler.stacks.to_string() == "the program took over the signal SIGURG";
     until("the sampler to see it", is_told);
     thread::sleep(Duration::from_millis(100));
     let handled = HANDLED.load(Relaxed);
@@ -675,7 +675,7 @@ fn off() {
     let handle = builder().stacks("off").start().unwrap();
     busy(Duration::from_millis(200));
     assert!(handle.cpu_profile(Duration::from_millis(10), None).is_none() && CpuProfile::take().is_none());
-    assert_eq!(handle.snapshot().profiler.stacks, "off");
+    assert_eq!(handle.snapshot().profiler.stacks.to_string(), "off");
 }
 
 /// An endpoint beside busy threads, until standard input ends.

@@ -9,7 +9,7 @@ use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::{Delivery, LeakFinding};
+use perf_sdk::snapshot::{Delivery, DeliveryKind, LeakFinding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -71,9 +71,9 @@ fn metrics_of_the_scrape() {
     let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("it was called");
     call.lock_contentions = 1;
     call.estimated_calls = 1;
-    for by in ["push", "files"] {
+    for by in [DeliveryKind::Push, DeliveryKind::Files] {
         let mut delivery = Delivery::default();
-        delivery.by = by.to_owned();
+        delivery.by = by;
         snapshot.profiler.deliveries.push(delivery);
     }
     snapshot.pressure.get_or_insert_default().reliefs = 1;

@@ -88,7 +88,7 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.locks.waiters = vec![contention("parse", 5, 2_500_000)];
     snapshot.locks.holders = vec![contention("Server::handle", 5, 2_500_000)];
     let profiler = &mut snapshot.profiler;
-    profiler.heap = "on".into();
+    profiler.heap = "on".parse().unwrap();
     profiler.sites = 3;
     profiler.threads = 2;
     profiler.memory_bytes = 131_072;

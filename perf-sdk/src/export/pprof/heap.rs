@@ -272,7 +272,7 @@ mod tests {
 
     use super::super::wire;
     use super::*;
-    use crate::snapshot::{CallNode, Function, Heap};
+    use crate::snapshot::{CallNode, Function, Heap, SamplingState};
 
     fn live(bytes: u64, objects: u64) -> Live {
         Live { bytes, objects, allocated_bytes: 3 * bytes, allocated_objects: 3 * objects, ..Live::default() }
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn without_sampling_there_is_no_profile() {
         let mut none = Snapshot::default();
-        none.profiler.heap = "off".to_owned();
+        none.profiler.heap = SamplingState::Off;
         let error = write_heap(&none, None, Opens::InUse, &mut Vec::new()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
         assert!(error.to_string().ends_with("live heap: off"), "{error}");

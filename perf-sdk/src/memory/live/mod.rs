@@ -33,17 +33,17 @@ use crate::clock;
 use crate::memory::is_jemalloc;
 use crate::memory::probe::counts_down;
 use crate::scope::Path;
+use crate::snapshot::SamplingState;
 use hooks::Unavailable;
 
-/// An index into [`STATES`].
+/// `OFF`, `ON`, or what comes after `ON` and is an index into [`REASONS`].
 static STATE: AtomicU8 = AtomicU8::new(OFF);
 const OFF: u8 = 0;
 const ON: u8 = 1;
 /// Recording is off for the moment.
 static PAUSED: AtomicBool = AtomicBool::new(false);
-const STATES: [&str; 5] = [
-    "off",
-    "on",
+/// Why it cannot be sampled.
+const REASONS: [&str; 3] = [
     "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc",
     "jemalloc was configured without prof:true",
     "jemalloc refuses",
@@ -230,10 +230,15 @@ pub(crate) fn pause_heap(paused: bool) {
     }
 }
 
-/// Whether it is sampled: `on`, `off`, or why it cannot be.
-pub(crate) fn state() -> &'static str {
-    if PAUSED.load(Relaxed) {
-        return STATES[usize::from(OFF)];
+/// Whether it is sampled, or why it cannot be.
+pub(crate) fn state() -> SamplingState {
+    match STATE.load(Relaxed) {
+        _ if PAUSED.load(Relaxed) => SamplingState::Off,
+        OFF => SamplingState::Off,
+        ON => SamplingState::on(),
+        other => {
+            let reason = REASONS.get(usize::from(other - ON - 1)).copied().unwrap_or_default();
+            SamplingState::Unavailable(reason.to_owned())
+        }
     }
-    STATES.get(usize::from(STATE.load(Relaxed))).copied().unwrap_or_default()
 }

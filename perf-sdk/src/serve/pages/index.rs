@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::accounts;
 use super::html::{self, escape, percent};
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
+use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
 
 /// A column: head, the number to sort by, and the cell's text.
 struct Column {
@@ -75,15 +75,15 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     );
     accounts::memory(page, snapshot);
     // Samples that fail to come; what else there is to say of them stands in the snapshot.
-    if let Some((_, remark)) = profiler.stacks.split_once(", but ") {
-        let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(remark));
+    if let Some(but) = profiler.stacks.but() {
+        let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(but));
     }
     page.push_str("</span></header><nav>");
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };
         let heap: &[&str] = if snapshot.heap.is_some() { &["live", "retained_old"] } else { &[] };
-        let stacks: &[&str] = if profiler.stacks.starts_with("on") { &["cpu_samples"] } else { &[] };
+        let stacks: &[&str] = if profiler.stacks.is_on() { &["cpu_samples"] } else { &[] };
         for weight in ["wall", "cpu", "offcpu", "calls"].iter().chain(stacks).chain(allocations).chain(heap) {
             let _ = write!(page, "<a href=\"flamegraph?weight={weight}\">{weight}</a>");
         }
@@ -222,7 +222,7 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }
     for delivery in &profiler.deliveries {
-        let way = if delivery.by == "push" { "pushed" } else { "written" };
+        let way = if delivery.by == DeliveryKind::Push { "pushed" } else { "written" };
         let _ = write!(page, " · {} profiles {way} to {}", delivery.ok, escape(&delivery.to));
         if delivery.failed > 0 || !delivery.last_error.is_empty() {
             let _ = write!(page, ", <span class=\"bad\">{} lost", delivery.failed);

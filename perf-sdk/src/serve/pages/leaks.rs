@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::html::{self, escape};
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{LeakFinding, Leaks, Verdict};
+use crate::snapshot::{LeakFinding, Leaks, SamplingState, Verdict};
 
 /// `None`: nobody has looked yet, or nobody looks at all, as `state` says.
-pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {
+pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &SamplingState) -> String {
     let mut page = html::begin("perf-sdk: leaks", None);
     page.push_str("<header><h1><a href=\".\">perf-sdk</a></h1>");
     let Some(leaks) = leaks else {
@@ -26,9 +26,12 @@ pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &str) -> String {
         time(leaks.horizon_ns as f64),
         count(leaks.tested as f64),
     );
-    if heap != "on" {
-        let _ =
-            write!(page, "<p class=\"empty\">Memory is not judged: sampling of the live heap: {}.</p>", escape(heap));
+    if !heap.is_on() {
+        let _ = write!(
+            page,
+            "<p class=\"empty\">Memory is not judged: sampling of the live heap: {}.</p>",
+            escape(&heap.to_string())
+        );
     }
     if leaks.findings.is_empty() {
         page.push_str("<p class=\"empty\">Nothing looks like a leak.");
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn names_cannot_break_out_of_the_page() {
         let finding = LeakFinding { scopes: vec!["<script>".into()], evidence: "<b>".into(), ..LeakFinding::default() };
-        let page = leaks(Some(&Leaks { findings: vec![finding], ..Leaks::default() }), "on");
+        let page = leaks(Some(&Leaks { findings: vec![finding], ..Leaks::default() }), &SamplingState::on());
         assert!(!page.contains("<script>\"") && !page.contains("<b>\"") && page.contains("&lt;script&gt;"), "{page}");
     }
 }

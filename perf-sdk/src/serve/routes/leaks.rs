@@ -30,7 +30,7 @@ pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refu
             export::json::write(&leaks.unwrap_or_default(), &mut body)?;
             return Ok(reply::ok("application/json", body));
         }
-        Ok(reply::ok("text/html; charset=utf-8", leaks::leaks(leaks.as_ref(), memory::heap_state())))
+        Ok(reply::ok("text/html; charset=utf-8", leaks::leaks(leaks.as_ref(), &memory::heap_state())))
     })
     .await
 }

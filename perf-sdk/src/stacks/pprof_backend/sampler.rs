@@ -26,6 +26,7 @@ use crate::base::sandbox;
 use crate::clock;
 #[cfg(feature = "heap")]
 use crate::memory;
+use crate::snapshot::SamplingState;
 
 /// Frames that the crate keeps of a stack, those of its handler included.
 const DEPTH: usize = 128;
@@ -80,16 +81,15 @@ impl PprofSampler {
         })
     }
 
-    pub(in super::super) fn state(&self) -> String {
+    pub(in super::super) fn state(&self) -> SamplingState {
         let is_handled = || Action::now().is_none_or(|action| action.handler().is_some());
-        if sandbox::is_tighter() {
-            return SANDBOXED.to_owned();
-        }
-        match (&self.run, self.failed) {
-            (None, _) if is_handled() => HANDLED.to_owned(),
-            (None, Some(failed)) => failed.to_owned(),
-            _ => "on, pprof, while a profile is taken".to_owned(),
-        }
+        let reason = match (&self.run, self.failed) {
+            _ if sandbox::is_tighter() => SANDBOXED,
+            (None, _) if is_handled() => HANDLED,
+            (None, Some(failed)) => failed,
+            _ => return SamplingState::on_with("pprof", Some("only while a profile is taken".to_owned())),
+        };
+        SamplingState::Unavailable(reason.to_owned())
     }
 
     /// Ends a profile when the program has taken over the signal, which is its own then.

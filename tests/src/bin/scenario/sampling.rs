@@ -360,11 +360,14 @@ fn switched_off() {
     let held = black_box(vec![1_u8; 64 << 20]);
     let seen = handle.snapshot();
     assert!(seen.functions.is_empty());
-    assert_eq!((seen.profiler.heap.as_str(), seen.heap.map(|heap| heap.unowned.allocated_bytes)), ("off", Some(0)));
+    assert_eq!(
+        (seen.profiler.heap.to_string().as_str(), seen.heap.map(|heap| heap.unowned.allocated_bytes)),
+        ("off", Some(0))
+    );
     handle.set_recording(true);
     drop(black_box(vec![1_u8; 64 << 20]));
     let seen = handle.snapshot();
-    assert_eq!(seen.profiler.heap, "on");
+    assert_eq!(seen.profiler.heap.to_string(), "on");
     assert!(seen.heap.is_some_and(|heap| heap.unowned.allocated_bytes >= 64 << 20));
     drop(held);
     work();

@@ -10,7 +10,7 @@ use perf_sdk::snapshot::CpuProfile;
 use super::resident::resident;
 use super::{HANDLED, beside, builder, burn, busy, cpu_ns, eventually, in_child, sampled, seconds, until};
 
-const ON: &str = "on, pprof, while a profile is taken";
+const ON: &str = "on, pprof, but only while a profile is taken";
 const HANDLED_BY_PROGRAM: &str = "the program handles the signal SIGPROF itself";
 
 fn handler() -> libc::sighandler_t {
@@ -42,7 +42,7 @@ fn is_the_program_s() -> bool {
 /// Busy functions are in the profile, which says what part of the CPU time it stands for; there is nothing between two profiles.
 pub(super) fn pprof_crate() {
     let handle = builder().stacks("pprof").start().unwrap();
-    assert_eq!(handle.snapshot().profiler.stacks, ON);
+    assert_eq!(handle.snapshot().profiler.stacks.to_string(), ON);
     assert!(handle.wall_profile(Duration::from_millis(1), 99, "*").is_none(), "it knows CPU time only");
     let (begun, before) = (Instant::now(), resident()[0]);
     handle.cpu_profile(Duration::from_millis(1), None).unwrap();
@@ -111,7 +111,7 @@ pub(super) fn pprof_crate() {
     assert_eq!(long.stacks.iter().map(|stack| stack.samples).sum::<u64>(), long.samples);
     in_child(|| {
         let own = builder().stacks("pprof").start().unwrap();
-        own.snapshot().profiler.stacks == "the pprof crate was in use before this process was forked"
+        own.snapshot().profiler.stacks.to_string() == "the pprof crate was in use before this process was forked"
     });
 }
 
@@ -119,17 +119,17 @@ pub(super) fn pprof_crate() {
 pub(super) fn prof_taken() {
     handle_it();
     let ours = builder().stacks("pprof").start().unwrap();
-    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert_eq!(ours.snapshot().profiler.stacks.to_string(), HANDLED_BY_PROGRAM);
     assert!(ours.cpu_profile(Duration::from_millis(50), None).is_none() && CpuProfile::take().is_none());
     assert!(is_the_program_s());
     drop(ours);
     // SAFETY: nobody wants it any more.
     unsafe { libc::signal(libc::SIGPROF, libc::SIG_DFL) };
     let ours = builder().stacks("pprof").start().unwrap();
-    assert_eq!(ours.snapshot().profiler.stacks, ON);
+    assert_eq!(ours.snapshot().profiler.stacks.to_string(), ON);
     handle_it();
     assert!(ours.cpu_profile(Duration::from_millis(50), None).is_none());
-    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert_eq!(ours.snapshot().profiler.stacks.to_string(), HANDLED_BY_PROGRAM);
     assert!(is_the_program_s());
 }
 
@@ -142,7 +142,7 @@ pub(super) fn prof_taken_over() {
             until("a profile to begin", || ![libc::SIG_DFL, libc::SIG_IGN].contains(&handler()));
             thread::sleep(Duration::from_millis(300));
             handle_it();
-            until("it to be seen", || ours.snapshot().profiler.stacks == HANDLED_BY_PROGRAM);
+            until("it to be seen", || ours.snapshot().profiler.stacks.to_string() == HANDLED_BY_PROGRAM);
             thread::sleep(Duration::from_millis(300));
             let before = HANDLED.load(Relaxed);
             busy(Duration::from_millis(300));
@@ -152,6 +152,6 @@ pub(super) fn prof_taken_over() {
         })
     });
     assert!(profile.samples > 0 && profile.coverage() < 0.9, "{}", profile.coverage());
-    assert_eq!(ours.snapshot().profiler.stacks, HANDLED_BY_PROGRAM);
+    assert_eq!(ours.snapshot().profiler.stacks.to_string(), HANDLED_BY_PROGRAM);
     assert!(is_the_program_s());
 }

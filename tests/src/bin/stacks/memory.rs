@@ -16,7 +16,7 @@ pub(super) fn little_memory() {
     let limit = 1 << 20;
     let handle = builder().memory("1MiB").start().expect("a start");
     let profiler = handle.snapshot().profiler;
-    assert!(profiler.stacks.contains("PERF_MEMORY has no room"), "{}", profiler.stacks);
+    assert!(profiler.stacks.to_string().contains("PERF_MEMORY has no room"), "{}", profiler.stacks);
     assert!(profiler.memory_bytes <= limit, "{}", profiler.memory_bytes);
     for _ in 0..10 {
         thread::spawn(|| measure("counted", || ())).join().expect("a thread");

@@ -14,7 +14,7 @@ pub(crate) fn no_proc() {
         return;
     }
     let handle = start();
-    let state = || handle.snapshot().profiler.stacks;
+    let state = || handle.snapshot().profiler.stacks.to_string();
     assert!(state().contains("but new threads cannot be found, since /proc/self/task"), "{}", state());
     let before = process_cpu();
     spin(Duration::from_millis(100));
@@ -55,7 +55,7 @@ pub(crate) fn changed_root() {
         let before = samples(&handle);
         until("samples with names, and a word about new threads", || {
             thread::sleep(Duration::from_millis(50));
-            let is_said = handle.snapshot().profiler.stacks.contains("but new threads cannot be found");
+            let is_said = handle.snapshot().profiler.stacks.to_string().contains("but new threads cannot be found");
             is_said && CpuProfile::take().is_some_and(|profile| named(&profile) >= before + 5)
         });
         println!("{}", handle.snapshot().profiler.stacks);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source, optional};
-use crate::snapshot::{Allocator, ArenaUse, Heap, LeakFinding, LeakSubject};
+use crate::snapshot::{Allocator, ArenaUse, Heap, LeakFinding, LeakSubject, SamplingState};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -144,12 +144,9 @@ fn heap<'a>(source: Source<'a>, value: fn(&Heap) -> u64) -> Metrics<'a> {
 }
 
 fn heap_state(source: Source<'_>) -> Metrics<'_> {
-    let state = source.snapshot.profiler.heap.as_str();
-    Box::new(
-        (!state.is_empty())
-            .then(|| Metric { labels: vec![("state", state.into())], value: Value::Number(1.0) })
-            .into_iter(),
-    )
+    let state = &source.snapshot.profiler.heap;
+    let metric = || Metric { labels: vec![("state", state.to_string().into())], value: Value::Number(1.0) };
+    Box::new((*state != SamplingState::Unknown).then(metric).into_iter())
 }
 
 /// Findings with equal labels are summed.

@@ -2,7 +2,7 @@
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds, single};
-use crate::snapshot::Budget;
+use crate::snapshot::{Budget, DeliveryKind};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -156,7 +156,7 @@ fn delivered<'a>(source: Source<'a>, by: &'static str) -> Metrics<'a> {
 }
 
 fn waiting(source: Source<'_>) -> Metrics<'_> {
-    let deliveries = source.snapshot.profiler.deliveries.iter().filter(|delivery| delivery.by == "push");
+    let deliveries = source.snapshot.profiler.deliveries.iter().filter(|delivery| delivery.by == DeliveryKind::Push);
     Box::new(deliveries.map(|delivery| Metric {
         labels: vec![("to", delivery.to.as_str().into())],
         value: Value::Number(delivery.waiting as f64),
