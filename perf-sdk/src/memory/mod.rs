@@ -16,6 +16,8 @@ mod tallies;
 #[cfg(feature = "jemalloc")]
 pub use alloc::Alloc;
 pub use counted::CountingAlloc;
+#[cfg(all(feature = "heap", feature = "serve"))]
+pub(crate) use live::wanted_sample_bytes;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
@@ -42,6 +44,12 @@ pub(crate) fn holding(_: std::ops::Range<std::time::Duration>) -> impl Iterator<
 /// Nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn thin_out_heap(_: u32) {}
+
+/// None: the feature is off.
+#[cfg(all(feature = "serve", not(feature = "heap")))]
+pub(crate) fn wanted_sample_bytes() -> Option<u64> {
+    None
+}
 
 #[cfg(not(feature = "heap"))]
 pub(crate) fn note_drawn() {}

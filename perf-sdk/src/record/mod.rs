@@ -53,6 +53,8 @@ pub(crate) use own::own_work;
 pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, records};
 pub(crate) use sampling::add as add_rules;
+#[cfg(feature = "serve")]
+pub(crate) use sampling::rules;
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
 pub(crate) use store::dropped::{counts as dropped_counts, refused_thread, torn_read};

@@ -5,15 +5,14 @@ use std::sync::Arc;
 #[cfg(feature = "serve")]
 use std::sync::PoisonError;
 
+use super::change;
 use super::running::Running;
-use super::sample_rules::sample_rules;
 use crate::collect;
 use crate::error::Error;
 use crate::rate::Rate;
 use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
-use crate::settings::{ByteSize, Settings};
 use crate::snapshot::{Leaks, Snapshot};
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
@@ -86,13 +85,7 @@ impl Handle {
     /// # }
     /// ```
     pub fn set(&self, key: &str, value: &str) -> Result<(), Error> {
-        let changed = Settings::changed(key, value)?;
-        match key {
-            "heap" => crate::memory::sample_heap(changed.heap.map(ByteSize::as_bytes)),
-            "enabled" => crate::record::set_recording(changed.enabled),
-            _ => drop(crate::record::add_rules(&sample_rules(&changed))),
-        }
-        Ok(())
+        change::change(&[(key.to_owned(), value.to_owned())]).map(drop)
     }
 
     /// From now on one allocation of the live heap in so many bytes is sampled, written as for `PERF_HEAP`: a size such as `2MiB`, or `off`. What was

@@ -97,11 +97,16 @@ pub(super) fn register(running: &Arc<Running>) {
     super::ending::at_exit(end_at_exit);
 }
 
+/// The profiler of this process.
+pub(super) fn latest() -> Option<Arc<Running>> {
+    let running = RUNNING.lock().running.upgrade();
+    running.filter(|running| running.process == process::id())
+}
+
 /// Ends the profiler of this process, whoever has handles of it.
 #[cfg(unix)]
 pub(super) fn end_latest() {
-    let running = RUNNING.lock().running.upgrade();
-    if let Some(running) = running.filter(|running| running.process == process::id()) {
+    if let Some(running) = latest() {
         running.end();
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::budget;
+#[cfg(feature = "serve")]
+use super::change;
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
 use super::handle::Handle;
@@ -26,7 +28,7 @@ use crate::push::{self, Plan, Pusher};
 use crate::record::Allowance;
 use crate::scope::Hot;
 #[cfg(feature = "serve")]
-use crate::serve::Server;
+use crate::serve::{Server, SettingsHooks};
 #[cfg(feature = "stacks")]
 use crate::settings::StackEngine;
 use crate::settings::{self, Builder, ByteSize, HotFunctions, Settings};
@@ -79,7 +81,9 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     crate::record::set_recording(settings.enabled);
     crate::record::add_rules(&sample_rules(&settings));
     #[cfg(feature = "serve")]
-    let server = Server::start(&settings, &builder)?;
+    let hooks = SettingsHooks { in_force: change::in_force, change: change::change };
+    #[cfg(feature = "serve")]
+    let server = Server::start(&settings, &builder, hooks)?;
     let mut without = Without::default();
     let mut threads = Vec::new();
     if let Some(share) = settings.budget {

@@ -361,7 +361,7 @@ mod tests {
             status(
                 &access,
                 "POST",
-                "/api/v1/heap",
+                "/api/v1/settings?heap=off",
                 &[headers, &[("host", "localhost:9464"), ("authorization", "bearer 0123456789abcdef")]].concat(),
             )
         };
@@ -371,7 +371,9 @@ mod tests {
     #[test]
     fn what_is_guarded_asks_for_the_token() {
         let open = access(&[], Guard::Off);
-        for uri in ["/api/v1/heap", "/api/v1/recording?state=off", "/nowhere", "/metrics/", "//metrics", "/%6detrics"] {
+        for uri in
+            ["/api/v1/settings", "/api/v1/settings?enabled=off", "/nowhere", "/metrics/", "//metrics", "/%6detrics"]
+        {
             assert_eq!(status(&open, "POST", uri, &[("host", "localhost")]), 401, "{uri}");
         }
         for (guard, read, capture) in [(Guard::Off, 200, 200), (Guard::Captures, 200, 401), (Guard::All, 401, 401)] {

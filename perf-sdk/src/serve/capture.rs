@@ -42,16 +42,22 @@ impl Query {
 
     /// Whatever its parameters are called.
     pub(super) fn parse_any(uri: &Uri) -> Result<Self, Refusal> {
-        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
-            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
         let mut query = HashMap::new();
-        for (name, value) in pairs.0 {
+        for (name, value) in Self::pairs(uri)? {
             if query.contains_key(&name) {
                 return Err(Refusal::bad(format!("parameter {name:?} is given twice; allowed: once")));
             }
             query.insert(name, value);
         }
         Ok(Self(query))
+    }
+
+    /// All parameters, in their order.
+    pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
+        let pairs = axum::extract::Query::try_from_uri(uri);
+        let axum::extract::Query(pairs) =
+            pairs.map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
+        Ok(pairs)
     }
 
     /// The value of a parameter; an empty one counts as absent.

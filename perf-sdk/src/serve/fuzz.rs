@@ -10,7 +10,7 @@ use axum::middleware;
 
 use super::access::{self, Access};
 use super::connections::Connections;
-use super::routes;
+use super::routes::{self, SettingsHooks};
 use super::server::connection;
 use super::token::Token;
 use crate::settings::Builder;
@@ -35,8 +35,9 @@ pub(crate) fn requests(bytes: &[u8], time: Duration) {
         is_local: true,
         token: Token::of(&config).expect("a token that is given"),
     });
+    let hooks = SettingsHooks { in_force: Vec::new, change: |_| Ok(Vec::new()) };
     let routes = routes::routes()
-        .merge(routes::changes())
+        .merge(routes::changes(hooks))
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     let (mut client, server) = UnixStream::pair().expect("a socket pair");
     client.write_all(&bytes[..bytes.len().min(MOST_BYTES)]).expect("room for the request");

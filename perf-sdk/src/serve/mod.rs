@@ -30,5 +30,6 @@ mod user_histograms;
 #[cfg(feature = "metrics")]
 mod user_metrics;
 
+pub(crate) use routes::SettingsHooks;
 pub use routes::router;
 pub(crate) use server::Server;

@@ -28,7 +28,7 @@ use super::encoding;
 use super::host_name;
 use super::reading_peer::Progress;
 use super::reply::Refusal;
-use super::routes;
+use super::routes::{self, SettingsHooks};
 #[cfg(unix)]
 use super::socket::{self, SocketFile};
 use super::token::Token;
@@ -72,7 +72,7 @@ enum Listener {
 
 impl Server {
     /// `None` when the endpoint is off, or the default one cannot be had at all.
-    pub(crate) fn start(settings: &Settings, builder: &Builder) -> Result<Option<Self>, Error> {
+    pub(crate) fn start(settings: &Settings, builder: &Builder, hooks: SettingsHooks) -> Result<Option<Self>, Error> {
         #[cfg(feature = "metrics")]
         super::user_metrics::start(
             builder.metrics_handle.as_ref(),
@@ -104,7 +104,7 @@ impl Server {
             #[cfg(unix)]
             let held = held(&listener, &runtime);
             begun();
-            runtime.spawn(run(listener, access, shared));
+            runtime.spawn(run(listener, access, shared, hooks));
             let _ = runtime.block_on(stopped);
             #[cfg(unix)]
             drop(held);
@@ -242,9 +242,9 @@ fn announcement(settings: &Settings, listener: &Listener, token: &Token) -> Stri
     }
 }
 
-async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>) {
+async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<SocketAddr>>>, hooks: SettingsHooks) {
     let routes = routes::routes()
-        .merge(routes::changes())
+        .merge(routes::changes(hooks))
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());

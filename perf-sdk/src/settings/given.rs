@@ -5,6 +5,10 @@ use std::time::Duration;
 
 #[cfg(feature = "enabled")]
 use super::checks::{LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, is_heap_interval, is_stack_engine};
+#[cfg(feature = "serve")]
+use super::in_force::InForce;
+#[cfg(feature = "serve")]
+use super::reader::is_secret;
 #[cfg(feature = "enabled")]
 use super::reader::{Made, Reader};
 #[cfg(feature = "enabled")]
@@ -46,14 +50,14 @@ macro_rules! or_default {
     };
 }
 
-/// As two configurations show it where they differ.
+/// Its text; `None` where there is nothing.
 #[cfg(feature = "enabled")]
 macro_rules! shown {
     (none $value:expr) => {
-        $value.as_ref().map_or_else(|| "the default".to_owned(), Value::show)
+        $value.as_ref().map(Value::show)
     };
     (or $value:expr) => {
-        Value::show(&$value)
+        Some(Value::show(&$value))
     };
 }
 
@@ -115,13 +119,37 @@ macro_rules! fields {
 
         #[cfg(feature = "enabled")]
         impl Settings {
+            /// Each with its text, if it has one.
+            #[cfg(feature = "serve")]
+            fn shown(&self) -> Vec<Option<String>> {
+                vec![$( shown!($kind self.$key), )*]
+            }
+
+            /// Every setting as it holds.
+            #[cfg(feature = "serve")]
+            pub(crate) fn in_force(&self) -> Vec<InForce> {
+                // In the order of the table.
+                let all = SETTINGS.iter().zip(self.shown());
+                all.map(|(setting, value)| InForce {
+                    key: setting.key,
+                    variable: setting.variable,
+                    value: value.map(|text| if is_secret(setting.key, &text) { "…".to_owned() } else { text }),
+                    default: setting.default,
+                    place: self.made.iter().find(|made| made.key == setting.key).map(|made| made.place.clone()),
+                    changes: setting.changes,
+                })
+                .collect()
+            }
+
             /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
             /// What counts is what has an effect.
             pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
                 $(
                     let is_idle = self.is_idle(stringify!($key)) && other.is_idle(stringify!($key));
                     if !is_idle && self.$key != other.$key {
-                        return Some((stringify!($key), shown!($kind self.$key), shown!($kind other.$key)));
+                        let shown = |text: Option<String>| text.unwrap_or_else(|| "the default".to_owned());
+                        let (here, there) = (shown!($kind self.$key), shown!($kind other.$key));
+                        return Some((stringify!($key), shown(here), shown(there)));
                     }
                 )*
                 None

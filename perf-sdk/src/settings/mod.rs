@@ -8,6 +8,7 @@
 //! | `values/`, `value` | the types of settings, and how they are written |
 //! | `file` | settings in a file of TOML |
 //! | `reader`, `resolve` | code, file and environment together, checked |
+//! | `in_force` | a setting as it holds now |
 //! | `misspelt` | variables that look like settings and are none |
 
 mod builder;
@@ -16,6 +17,8 @@ mod checks;
 #[cfg(feature = "toml")]
 mod file;
 mod given;
+#[cfg(feature = "serve")]
+mod in_force;
 #[cfg(feature = "metrics")]
 mod metrics_handle;
 #[cfg(feature = "enabled")]
@@ -36,6 +39,8 @@ pub use builder::Builder;
 pub(crate) use checks::LEAK_WINDOWS;
 #[cfg(feature = "enabled")]
 pub(crate) use given::Settings;
+#[cfg(feature = "serve")]
+pub(crate) use in_force::InForce;
 #[cfg(feature = "metrics")]
 pub(crate) use metrics_handle::MetricsHandle;
 #[cfg(feature = "enabled")]

@@ -65,11 +65,16 @@ pub(crate) fn cpu_clock_of_environment() -> Result<Option<CpuClock>, Error> {
 }
 
 impl Settings {
+    /// Keys of those that can be changed while the profiler runs.
+    pub(crate) fn changing() -> impl Iterator<Item = &'static str> {
+        SETTINGS.iter().filter(|setting| setting.changes).map(|setting| setting.key)
+    }
+
     /// One setting that is changed while the profiler runs, by its text; all others as if nothing was said.
     pub(crate) fn changed(key: &str, text: &str) -> Result<Self, Error> {
-        let changing = || SETTINGS.iter().filter(|setting| setting.changes);
-        let Some(setting) = changing().find(|setting| setting.key == key) else {
-            let keys: Vec<&str> = changing().map(|setting| setting.key).collect();
+        let may_change = |setting: &&Setting| setting.changes && setting.key == key;
+        let Some(setting) = SETTINGS.iter().find(may_change) else {
+            let keys: Vec<&str> = Self::changing().collect();
             let allowed = format!("while the profiler runs: {}", keys.join(", "));
             return Err(Error::Setting { place: "the setting to change".to_owned(), value: key.to_owned(), allowed });
         };

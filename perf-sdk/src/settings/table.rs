@@ -126,7 +126,7 @@ macro_rules! table {
 
             by_hand sample: SampleRules = or(SampleRules::default()) => {
                 variable: "PERF_SAMPLE",
-                allowed: "PATTERN=RATE, several separated by commas: a pattern of module::function with * for any text; a rate: always, never, 1/2 to 1/4096, or a percentage",
+                allowed: "PATTERN=RATE, several separated by commas: a pattern of module::function with * for any text; a rate: always, never, 1/2 to 1/4096, a percentage, or default, as the attribute says",
                 default: "as the attributes say, else every call",
                 meaning: "how many calls are measured; all are counted",
                 changes: true,

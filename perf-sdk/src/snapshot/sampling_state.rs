@@ -51,13 +51,13 @@ impl SamplingState {
         }
     }
 
-    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    #[cfg(any(test, feature = "heap"))]
     pub(crate) fn on() -> Self {
         Self::On { engine: String::new(), but: None }
     }
 
     /// With what is not seen, if anything.
-    #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
+    #[cfg(any(test, feature = "stacks"))]
     pub(crate) fn on_with(engine: &str, but: Option<String>) -> Self {
         Self::On { engine: engine.to_owned(), but }
     }

@@ -260,38 +260,41 @@ fn sampling() {
 
     let post = |query: &str, more: &str| {
         let head =
-            format!("POST /api/v1/sampling?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
+            format!("POST /api/v1/settings?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
         http::request(address, &head)
     };
     let bearer = format!("Authorization: Bearer {token}\r\n");
-    assert_eq!(post("pattern=*::sampled&rate=never", "").status, 401);
+    assert_eq!(post("sample=*::sampled=never", "").status, 401);
     calls(40);
     assert_eq!(samples("sampled"), (440, 110), "nothing changed without the token");
-    let answer = post("pattern=*::sampled&rate=never", &bearer);
-    assert_eq!((answer.status, answer.text().as_str()), (200, "1 annotated places changed their rate\n"));
+    let answer = post("sample=*::sampled=never", &bearer);
+    assert_eq!((answer.status, answer.text().as_str()), (200, "sample: 1 annotated places changed their rate\n"));
     calls(60);
     assert_eq!((samples("sampled"), samples("kept")), ((500, 110), (500, 500)));
-    assert_eq!(post("pattern=*::sampled&rate=default", &bearer).status, 200);
+    assert_eq!(post("sample=*::sampled%3Ddefault", &bearer).status, 200);
     calls(60);
     assert_eq!(samples("sampled").1, 170, "as the attribute says: every call");
     assert_eq!(handle.set_sampling("*::sampled", "50%".parse().ok()), 1);
     calls(60);
     assert_eq!((samples("sampled"), samples("kept")), ((620, 200), (620, 620)));
     for (query, part) in [
-        ("rate=always", "pattern"),
-        ("pattern=*", "rate"),
-        ("pattern=*&rate=often", "1/4096"),
-        ("pattern=*&rate=1/5000", "1/5000"),
-        ("pattern=*&rates=never", "rates"),
+        ("sample=always", "a pattern"),
+        ("sample=*", "a rate"),
+        ("sample=*=often", "1/4096"),
+        ("sample=*=1/5000", "1/5000"),
+        ("samples=*=never", "samples"),
+        ("", "enabled, sample, heap"),
+        ("budget=2%", "allowed: while the profiler runs: enabled, sample, heap"),
+        ("enabled=off&heap=3MiB", "power of two"),
     ] {
         let answer = post(query, &bearer);
         assert!(answer.status == 400 && answer.text().contains(part), "{query}: {}", answer.text());
     }
-    assert_eq!(get(address, "/api/v1/sampling").status, 405);
+    assert!(handle.is_recording(), "all changes or none");
 
     let switch = |state: &str, more: &str| {
         let head = format!(
-            "POST /api/v1/recording?state={state} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n"
+            "POST /api/v1/settings?enabled={state} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n"
         );
         http::request(address, &head).status
     };
@@ -306,16 +309,42 @@ fn sampling() {
 
     let heap = |size: &str, more: &str| {
         let head =
-            format!("POST /api/v1/heap?sample={size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
+            format!("POST /api/v1/settings?heap={size} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{more}\r\n");
         http::request(address, &head)
     };
     assert_eq!(heap("2MiB", "").status, 401);
     let answer = heap("2MiB", &bearer);
-    assert_eq!((answer.status, answer.text().as_str()), (200, "sampling of the live heap: on\n"));
+    assert_eq!((answer.status, answer.text().as_str()), (200, "heap: sampling of the live heap: on\n"));
     assert_eq!(handle.snapshot().heap.map(|heap| heap.sample_bytes), Some(2 << 20));
     let answer = heap("3MiB", &bearer);
     assert!(answer.status == 400 && answer.text().contains("power of two"), "{}", answer.text());
-    assert_eq!(heap("off", &bearer).text(), "sampling of the live heap: off\n");
+    let settings = || {
+        let answer = get(address, "/api/v1/settings");
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        answer.text()
+    };
+    let holds = |part: &str| {
+        let all = settings();
+        assert!(all.contains(part), "no {part} in {all}");
+    };
+    holds(r#"{"key":"heap","variable":"PERF_HEAP","value":"2MiB","#);
+    let both = post("heap=off&enabled=off", &bearer).text();
+    assert_eq!(both, "heap: sampling of the live heap: off\nenabled: not recording\n");
+    holds(r#"{"key":"heap","variable":"PERF_HEAP","value":"off","#);
+    holds(
+        r#"{"key":"enabled","variable":"PERF_ENABLED","value":"false","default":"true","place":null,"changes":true}"#,
+    );
+    holds("*::sampled=1/2");
+    holds(r#"{"key":"token","variable":"PERF_TOKEN","value":"…","#);
+    holds(
+        r#"{"key":"push_tenant","variable":"PERF_PUSH_TENANT","value":null,"default":"none","place":null,"changes":false}"#,
+    );
+    holds(
+        r#"{"key":"report","variable":"PERF_REPORT","value":"false","default":"true","place":"report()","changes":false}"#,
+    );
+    assert!(!settings().contains(token));
+    handle.set("enabled", "on").expect("a setting that changes");
+    assert!(handle.is_recording());
 }
 
 fn hosts_and_tokens() {
@@ -347,7 +376,7 @@ fn hosts_and_tokens() {
     let no_host = http::request(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert_eq!(no_host.status, 400);
     let change = |method: &str, more: &str| {
-        let head = format!("{method} /api/v1/heap HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
+        let head = format!("{method} /api/v1/settings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
         http::request(address, &format!("{head}{more}\r\n"))
     };
     for method in ["POST", "PUT", "DELETE", "PATCH"] {
@@ -548,7 +577,7 @@ fn routes_of_go() {
         ("PUT", "/", "GET, HEAD"),
         ("DELETE", "/debug/pprof/heap", "GET, HEAD"),
         ("PUT", "/debug/pprof/symbol", "GET, HEAD, POST"),
-        ("GET", "/api/v1/heap", "POST"),
+        ("PUT", "/api/v1/settings", "GET, HEAD, POST"),
     ] {
         let answer = ask(method, target, "");
         assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{target}: {}", answer.text());
@@ -556,7 +585,7 @@ fn routes_of_go() {
         assert_eq!(answer.text(), sentence);
     }
     // What changes something needs the token, before anything else is said about it.
-    assert_eq!(ask("POST", "/api/v1/heap?sample=off", "").status, 401);
+    assert_eq!(ask("POST", "/api/v1/settings?heap=off", "").status, 401);
     assert_eq!(ask("POST", "/nowhere", "").status, 401);
     let address_of_code = format!("{:#x}", work as fn() as usize + 1);
     for answer in [

@@ -70,7 +70,7 @@ fn switch_off(address: SocketAddr, header: &str) -> Answer {
     http::request(
         address,
         &format!(
-            "POST /api/v1/recording?state=off HTTP/1.1\r\nHost: {address}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
+            "POST /api/v1/settings?enabled=off HTTP/1.1\r\nHost: {address}\r\n{header}Content-Length: 0\r\nConnection: close\r\n\r\n"
         ),
     )
 }

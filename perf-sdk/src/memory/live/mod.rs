@@ -82,6 +82,12 @@ pub(crate) fn sample_heap(bytes: Option<u64>) {
     STATE.store(state, Relaxed);
 }
 
+/// One allocation in so many bytes is to be sampled, whether it can be or not; `None`: none is.
+#[cfg(feature = "serve")]
+pub(crate) fn wanted_sample_bytes() -> Option<u64> {
+    (STATE.load(Relaxed) != OFF).then(|| 1 << WANTED.load(Relaxed))
+}
+
 /// Samples from now on, one in 2^`lg_rate` bytes.
 fn start(lg_rate: u32) -> Result<(), Unavailable> {
     if is_jemalloc() {

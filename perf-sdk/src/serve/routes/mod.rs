@@ -11,7 +11,7 @@ mod metrics;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 mod pprof;
 mod profile;
-mod sampling;
+mod settings;
 mod snapshot;
 
 use std::sync::LazyLock;
@@ -21,7 +21,9 @@ use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get};
+
+pub(crate) use settings::SettingsHooks;
 
 use super::capture::Query;
 use super::encoding;
@@ -152,11 +154,9 @@ async fn no_foreign_captures(request: Request, next: Next) -> Response {
 }
 
 /// Routes that change something: on our own endpoint only, where the token is checked.
-pub(super) fn changes() -> Router {
-    Router::new()
-        .route("/api/v1/sampling", refusing(post(sampling::set), "POST"))
-        .route("/api/v1/heap", refusing(post(sampling::heap), "POST"))
-        .route("/api/v1/recording", refusing(post(sampling::switch), "POST"))
+pub(super) fn changes(hooks: SettingsHooks) -> Router {
+    let methods = get(move |uri| settings::list(hooks, uri)).post(move |uri| settings::change(hooks, uri));
+    Router::new().route("/api/v1/settings", refusing(methods, "GET, HEAD, POST"))
 }
 
 async fn not_found(uri: Uri) -> Refusal {

@@ -18,7 +18,10 @@ impl SampleRule {
     fn parse(text: &str) -> Option<Self> {
         let (pattern, rate) = text.rsplit_once('=')?;
         let pattern = pattern.trim();
-        let rate = Some(rate.parse().ok()?);
+        let rate = match rate.trim() {
+            "default" => None,
+            rate => Some(rate.parse().ok()?),
+        };
         (!pattern.is_empty()).then(|| Self { pattern: pattern.to_owned(), rate })
     }
 }

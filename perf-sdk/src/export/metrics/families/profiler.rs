@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
-        metrics: |source| delivered(source, "push"),
+        metrics: |source| delivered(source, DeliveryKind::Push),
     },
     Row {
         name: "perf_push_waiting",
@@ -107,7 +107,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
-        metrics: |source| delivered(source, "files"),
+        metrics: |source| delivered(source, DeliveryKind::Files),
     },
     Row {
         name: "perf_evicted_connections_total",
@@ -145,7 +145,7 @@ fn dropped(source: Source<'_>) -> Metrics<'_> {
     }))
 }
 
-fn delivered<'a>(source: Source<'a>, by: &'static str) -> Metrics<'a> {
+fn delivered<'a>(source: Source<'a>, by: DeliveryKind) -> Metrics<'a> {
     let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| delivery.by == by);
     Box::new(deliveries.flat_map(|delivery| {
         [("ok", delivery.ok), ("failed", delivery.failed)].map(|(result, count)| Metric {
