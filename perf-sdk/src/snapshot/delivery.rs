@@ -1,5 +1,7 @@
 //! How it goes with profiles that are pushed or written.
 
+use std::fmt;
+
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,23 @@ pub enum DeliveryKind {
     Push,
     /// Written to files in a folder.
     Files,
+}
+
+impl DeliveryKind {
+    /// `push` or `files`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Files => "files",
+        }
+    }
+}
+
+impl fmt::Display for DeliveryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.
