@@ -15,8 +15,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{
     AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst,
 };
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+use super::unpoisoned::Unpoisoned as _;
 
 /// What is done around a fork, on the thread that forks.
 #[derive(Debug)]
@@ -285,19 +287,14 @@ impl<T: Send + Default> Lock<T> {
     pub(crate) fn lock(&'static self) -> Held<T> {
         let moment = Moment::begin();
         self.register();
-        Held { guard: self.mutex().lock().unwrap_or_else(PoisonError::into_inner), _moment: moment }
+        Held { guard: self.mutex().lock().unpoisoned(), _moment: moment }
     }
 
     /// `None` if somebody has it, or forks.
     pub(crate) fn try_lock(&'static self) -> Option<Held<T>> {
         let moment = Moment::try_begin()?;
         self.register();
-        let guard = match self.mutex().try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        Some(Held { guard, _moment: moment })
+        Some(Held { guard: self.mutex().try_lock().unpoisoned()?, _moment: moment })
     }
 
     fn register(&'static self) {

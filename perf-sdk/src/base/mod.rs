@@ -2,7 +2,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `fork`, `once`, `atomic` | what a fork asks of the profiler, and what happens once |
+//! | `fork`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, what happens once, locks after a panic |
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
 //! | `descriptors`, `sandbox`, `new_file` | what is open, what may still be asked of the kernel, files that are written whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
@@ -42,3 +42,5 @@ pub(crate) mod sandbox;
 #[cfg(feature = "enabled")]
 pub(crate) mod signals;
 pub(crate) mod units;
+#[cfg(feature = "enabled")]
+pub(crate) mod unpoisoned;

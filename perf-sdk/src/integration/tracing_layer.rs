@@ -9,6 +9,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::memory;
 use crate::outcome::Outcome;
 use crate::record::{Call, OpenPoll, set_span, trace_hook};
@@ -153,5 +154,5 @@ fn with_inner<S: Subscriber + for<'a> LookupSpan<'a>, T>(
     let span = context.span(id)?;
     let extensions = span.extensions();
     let Spanned(inner) = extensions.get::<Spanned>()?;
-    Some(f(&mut *inner.lock().ok()?))
+    Some(f(&mut inner.lock().unpoisoned()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use bumpalo::Bump;
 
@@ -12,6 +12,7 @@ use super::out::Out;
 use super::parts::Single;
 use super::registry::{self, AnyPool};
 use crate::accounts::{BumpAccount, PoolAccount};
+use crate::base::unpoisoned::Unpoisoned as _;
 
 /// One that holds more is not kept when it comes back.
 const KEPT_BYTES: usize = 1 << 20;
@@ -144,7 +145,7 @@ impl BumpPool {
         let known = all.clone();
         let make = move || {
             let counts: Arc<Counts> = Arc::default();
-            let mut all = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = known.lock().unpoisoned();
             if all.living.len() == all.living.capacity() {
                 // Before it grows.
                 all.sums();
@@ -180,7 +181,7 @@ impl BumpPool {
 
 impl Inside {
     fn account_of(&self, pool: PoolAccount) -> BumpAccount {
-        let sums = self.all.lock().unwrap_or_else(PoisonError::into_inner).sums();
+        let sums = self.all.lock().unpoisoned().sums();
         BumpAccount {
             pool,
             used_bytes: sums.used,

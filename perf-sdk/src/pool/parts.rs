@@ -7,7 +7,9 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::base::unpoisoned::Unpoisoned as _;
 
 /// Places in a thread's table. Where more arenas and pools than that are used, some are looked up in a list.
 const PLACES: usize = 64;
@@ -121,7 +123,7 @@ impl<P: Part> Parts<P> {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Held<P>>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unpoisoned()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-#[cfg(feature = "serve")]
-use std::sync::PoisonError;
 
 use super::change;
 use super::running::Running;
+#[cfg(feature = "serve")]
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::error::Error;
 use crate::rate::Rate;
@@ -39,7 +39,7 @@ impl Handle {
     pub fn address(&self) -> Option<SocketAddr> {
         #[cfg(feature = "serve")]
         {
-            let server = self.running.server.lock().unwrap_or_else(PoisonError::into_inner);
+            let server = self.running.server.lock().unpoisoned();
             server.as_ref().and_then(Server::address)
         }
         #[cfg(not(feature = "serve"))]

@@ -5,7 +5,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 #[cfg(unix)]
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::base::fork::Lock;
 use crate::base::notice::say;
 #[cfg(unix)]
 use crate::base::os_thread::OsThread;
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
 #[cfg(feature = "push")]
@@ -140,13 +141,13 @@ impl Running {
         }
         RUNS_IN.store(0, Relaxed);
         #[cfg(target_os = "linux")]
-        drop(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.asked.lock().unpoisoned().take());
         let lived = self.started.elapsed();
         // One for all of them.
         let end = Instant::now() + background::PATIENCE;
         // While the sampler is there: the last window is delivered as well.
         #[cfg(feature = "push")]
-        drop(self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.pusher.lock().unpoisoned().take());
         // While the budget is kept, of which the report tells.
         let report = self.settings.report.then(collect::take);
         if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
@@ -155,10 +156,10 @@ impl Running {
                  keep it, as in `let _perf = perf_sdk::start()?;`: `let _ = …` drops it at once"
             ));
         }
-        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads.lock().unpoisoned());
         threads.iter().for_each(Background::stop);
         #[cfg(feature = "serve")]
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut server = self.server.lock().unpoisoned().take();
         #[cfg(feature = "serve")]
         server.iter_mut().for_each(Server::stop);
         threads.into_iter().for_each(|thread| thread.end_by(end));
@@ -167,7 +168,7 @@ impl Running {
             server.end_by(end);
         }
         #[cfg(feature = "dhat")]
-        if let Some(exact) = self.exact.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(exact) = self.exact.lock().unpoisoned().take() {
             // It panics where stderr is closed.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
         }
@@ -183,18 +184,18 @@ impl Drop for Running {
         if self.process != process::id() {
             // In a forked child: the parent's threads are not there to be joined, and the report is
             // the parent's.
-            let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+            let threads = std::mem::take(&mut *self.threads.lock().unpoisoned());
             threads.into_iter().for_each(Background::forget);
             #[cfg(feature = "push")]
-            if let Some(pusher) = self.pusher.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            if let Some(pusher) = self.pusher.lock().unpoisoned().take() {
                 pusher.forget();
             }
             #[cfg(feature = "dhat")]
-            std::mem::forget(self.exact.lock().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.exact.lock().unpoisoned().take());
             #[cfg(feature = "serve")]
-            std::mem::forget(self.server.lock().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.server.lock().unpoisoned().take());
             #[cfg(target_os = "linux")]
-            std::mem::forget(self.asked.lock().unwrap_or_else(PoisonError::into_inner).take());
+            std::mem::forget(self.asked.lock().unpoisoned().take());
             return;
         }
         self.end();

@@ -3,12 +3,13 @@
 //! Whoever waits for a request, or sends one slowly, costs nothing but a place; were those kept to
 //! their timeouts, some dozens of them would keep a scrape waiting for minutes.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 
 /// A writer that has been blocked for that long may go as well, if nobody waits for a request.
@@ -99,7 +100,7 @@ impl Connections {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unpoisoned()
     }
 }
 

@@ -15,6 +15,8 @@ use super::content_security_policy;
 use crate::base::headroom;
 #[cfg(feature = "stacks")]
 use crate::base::os_thread::OsThread;
+#[cfg(feature = "stacks")]
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::export::safe;
 use crate::record;
 use crate::snapshot::Snapshot;
@@ -114,7 +116,7 @@ impl LongWork {
         &'static self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        use std::sync::{Arc, Mutex, PoisonError};
+        use std::sync::{Arc, Mutex};
         check_headroom()?;
         let place = match self.waiting.take() {
             Some(_waits) => self.threads.wait(self.patience).await,
@@ -131,7 +133,7 @@ impl LongWork {
         // The place goes where the work goes, and stays until it is done, whether or not anybody
         // waits for it.
         let shared = Arc::new(Mutex::new(Some((work, place))));
-        let take = |shared: &Mutex<Option<_>>| shared.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take = |shared: &Mutex<Option<_>>| shared.lock().unpoisoned().take();
         let other = Arc::clone(&shared);
         let run = move || {
             let _own = record::OwnThread::enter();

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,7 @@ use crate::base::background::Background;
 use crate::base::descriptors::{self, Kept, Open};
 use crate::base::fork::Moment;
 use crate::base::notice::say;
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::error::Error;
 use crate::record::OwnThread;
 use crate::settings::{Builder, DEFAULT_ADDRESS, Listen, Settings};
@@ -126,7 +127,7 @@ impl Server {
     }
 
     pub(crate) fn address(&self) -> Option<SocketAddr> {
-        *self.address.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.address.lock().unpoisoned()
     }
 
     /// Tells it to close, without waiting for that.
@@ -186,7 +187,7 @@ fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<B
     let begun: Arc<(Mutex<Option<io::Result<()>>>, Condvar)> = Arc::default();
     let shared = Arc::clone(&begun);
     let tell = move |result| {
-        *shared.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        *shared.0.lock().unpoisoned() = Some(result);
         shared.1.notify_one();
     };
     let thread = Background::start("perf-sdk", move |_| {
@@ -196,9 +197,8 @@ fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<B
             Err(error) => tell(Err(error)),
         }
     })?;
-    let result = begun.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let (mut result, _) =
-        begun.1.wait_timeout_while(result, PATIENCE, |result| result.is_none()).unwrap_or_else(PoisonError::into_inner);
+    let result = begun.0.lock().unpoisoned();
+    let (mut result, _) = begun.1.wait_timeout_while(result, PATIENCE, |result| result.is_none()).unpoisoned();
     result.take().unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())).map(|()| thread)
 }
 
@@ -257,7 +257,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         Listener::Later(_) => loop {
             tokio::time::sleep(RETRY).await;
             if let Ok((listener, held)) = bind_late() {
-                *address.lock().unwrap_or_else(PoisonError::into_inner) = listener.local_addr().ok();
+                *address.lock().unpoisoned() = listener.local_addr().ok();
                 _held = held;
                 break listener;
             }

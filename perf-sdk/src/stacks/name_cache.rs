@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::footprint::{self, Part};
+use crate::base::unpoisoned::Unpoisoned as _;
 
 /// Addresses that are remembered.
 const MAX_KNOWN: usize = 1 << 16;
@@ -87,7 +88,7 @@ impl<K> Drop for NameCache<K> {
 
 /// Addresses outside of all images; `None` while somebody else has them.
 pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache<u64>>>> {
-    ELSEWHERE.try_lock().ok()
+    ELSEWHERE.try_lock().unpoisoned()
 }
 
 /// Says what is at an address which is in no image, unless that is known.
@@ -104,22 +105,15 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
     let (process, start) = (std::process::id(), Instant::now());
     loop {
-        match KNOWN.try_lock() {
-            Ok(known) => {
-                KNOWN_BY.store(process, Relaxed);
-                return Some(known);
-            }
-            // Who panicked did so while it read a file, not while it added to what is known.
-            Err(TryLockError::Poisoned(known)) => {
-                KNOWN.clear_poison();
-                KNOWN_BY.store(process, Relaxed);
-                return Some(known.into_inner());
-            }
-            Err(TryLockError::WouldBlock) if KNOWN_BY.load(Relaxed) == process && start.elapsed() < PATIENCE => {
-                thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => return None,
+        // Who panicked did so while it read a file, not while it added to what is known.
+        if let Some(known) = KNOWN.try_lock().unpoisoned() {
+            KNOWN_BY.store(process, Relaxed);
+            return Some(known);
         }
+        if KNOWN_BY.load(Relaxed) != process || start.elapsed() >= PATIENCE {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -2,11 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
-use std::sync::{Mutex, PoisonError};
 
 use super::backend::Backend;
 use super::unavailable::Unavailable;
+use crate::base::unpoisoned::Unpoisoned as _;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
 static PROCESS_SAMPLER: AtomicPtr<ProcessSampler> = AtomicPtr::new(ptr::null_mut());
@@ -35,7 +36,7 @@ pub(super) fn leave_parent() {
     // SAFETY: as above.
     let Some(running) = (unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }) else { return };
     if running.process != std::process::id()
-        && let Ok(mut sampler) = running.sampler.try_lock()
+        && let Some(mut sampler) = running.sampler.try_lock().unpoisoned()
         && let Some(sampler) = sampler.take()
     {
         sampler.leave();
@@ -54,13 +55,13 @@ pub(super) fn set_process_sampler(sampler: Result<Backend, Unavailable>) -> &'st
 impl ProcessSampler {
     /// What `work` makes of its sampler, until that has ended.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
-        self.sampler.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(work)
+        self.sampler.lock().unpoisoned().as_mut().map(work)
     }
 
     /// Its sampler samples no more.
     pub(super) fn end(&self) {
         // Dropped when the lock is not held any more.
-        let _ended = self.sampler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let _ended = self.sampler.lock().unpoisoned().take();
     }
 
     /// Why there is no sampler.

@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::io::{self, Write};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::families;
 use super::family::Encoding;
@@ -16,6 +16,7 @@ use super::protobuf::Protobuf;
 use super::row::Source;
 use super::user;
 use super::user_histogram::UserHistogram;
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::snapshot::Snapshot;
 
 /// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.
@@ -72,7 +73,7 @@ impl Exposition {
     ) -> Pieces<S, U> {
         // The lock is not held while writing: a reader may be slow.
         let floors = {
-            let mut floors = self.floors.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut floors = self.floors.lock().unpoisoned();
             floors.raise(snapshot.borrow(), std::process::id())
         };
         let names = Arc::clone(&self.names);
@@ -127,7 +128,7 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
             }
             let mut families = self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default();
             families.extend(self.histograms.iter().filter_map(UserHistogram::family));
-            self.names.lock().unwrap_or_else(PoisonError::into_inner).give(&mut families);
+            self.names.lock().unpoisoned().give(&mut families);
             for family in families {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;
             }

@@ -154,14 +154,15 @@ pub(crate) fn lost() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Mutex, MutexGuard, PoisonError};
+    use std::sync::{Mutex, MutexGuard};
 
     use super::*;
+    use crate::base::unpoisoned::Unpoisoned as _;
 
     /// The table is the process's, and one of the tests fills a part of it.
     fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
-        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+        ALONE.lock().unpoisoned()
     }
 
     fn sampled(owner: u32) -> Sampled {

@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 
 use super::bins::{Bins, Class};
 use super::control::{self, From, Index};
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::memory::Ours;
 use crate::pool::parts::{Part, Parts, Single};
 
@@ -166,13 +167,13 @@ impl Locals {
         let make = || Local::new(self.arena, control::create_cache().ok(), self.batch);
         self.parts.with(make, |part| match part {
             Some(part) => f(part),
-            None => f(&self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
+            None => f(&self.last.lock().unpoisoned()),
         })
     }
 
     fn each(&self, mut f: impl FnMut(&Local)) {
         self.parts.each(&mut f);
-        f(&self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        f(&self.last.lock().unpoisoned());
     }
 
     /// Bytes allocated and freed, and allocations, of all threads.

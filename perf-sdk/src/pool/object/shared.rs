@@ -4,12 +4,13 @@
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::Semaphore;
 
 use super::node::Node;
 use crate::accounts::PoolAccount;
+use crate::base::unpoisoned::Unpoisoned as _;
 use crate::pool::out::Out;
 use crate::pool::parts::{Part, Parts, Single};
 
@@ -108,10 +109,6 @@ impl<T> Kept<T> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<T: Send + 'static> Shared<T> {
     pub(super) fn new(rules: Rules<T>) -> Arc<Self> {
         let permits = rules.max.map(Semaphore::new);
@@ -126,7 +123,7 @@ impl<T: Send + 'static> Shared<T> {
             weak: weak.clone(),
         });
         let first: Vec<NonNull<Node<T>>> = (0..shared.rules.min).map(|_| shared.make(false)).collect();
-        lock(&shared.idle).extend(first);
+        shared.idle.lock().unpoisoned().extend(first);
         shared
     }
 
@@ -169,7 +166,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Of so many objects as may be out no thread keeps any: there would have to be more.
     fn take_from_all(&self) -> NonNull<Node<T>> {
         self.counts.last_taken.fetch_add(1, Relaxed);
-        let idle = lock(&self.idle).pop();
+        let idle = self.idle.lock().unpoisoned().pop();
         let node = idle.unwrap_or_else(|| self.make_taken());
         // SAFETY: nodes live as long as the pool, which is borrowed.
         unsafe { node.as_ref() }.take();
@@ -189,13 +186,13 @@ impl<T: Send + 'static> Shared<T> {
     fn fetch(&self) -> NonNull<Node<T>> {
         // More than one at a time, so that the next ones are at hand.
         let mut some = {
-            let mut idle = lock(&self.idle);
+            let mut idle = self.idle.lock().unpoisoned();
             let from = idle.len().saturating_sub(KEPT / 2);
             idle.split_off(from)
         };
         let Some(node) = some.pop() else { return self.make_taken() };
         self.parts.with(|| self.kept(), |kept| some.retain(|node| !kept.is_some_and(|kept| kept.push(*node))));
-        lock(&self.idle).extend(some);
+        self.idle.lock().unpoisoned().extend(some);
         node
     }
 
@@ -212,7 +209,7 @@ impl<T: Send + 'static> Shared<T> {
     fn make(&self, is_beyond: bool) -> NonNull<Node<T>> {
         let node = NonNull::from(Box::leak(Box::new(Node::new((self.rules.make)(), is_beyond))));
         self.counts.made.fetch_add(1, Relaxed);
-        let mut all = lock(&self.all);
+        let mut all = self.all.lock().unpoisoned();
         // SAFETY: it was just made.
         unsafe { node.as_ref() }.at.store(all.len(), Relaxed);
         all.push(node);
@@ -233,7 +230,7 @@ impl<T: Send + 'static> Shared<T> {
     /// # Safety
     /// As [`discard`](Self::discard).
     unsafe fn unlink(&self, node: NonNull<Node<T>>) -> Box<Node<T>> {
-        let mut all = lock(&self.all);
+        let mut all = self.all.lock().unpoisoned();
         // SAFETY: the caller's promise.
         let at = unsafe { node.as_ref() }.at.load(Relaxed);
         all.swap_remove(at);
@@ -352,7 +349,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Idle objects that no thread keeps.
     fn keep(&self, mut nodes: impl Iterator<Item = NonNull<Node<T>>>) {
         {
-            let mut idle = lock(&self.idle);
+            let mut idle = self.idle.lock().unpoisoned();
             let room = self.rules.max_idle.saturating_sub(idle.len());
             idle.extend(nodes.by_ref().take(room));
         }
@@ -367,7 +364,7 @@ impl<T: Send + 'static> Shared<T> {
     pub(super) fn trim(&self) -> usize {
         self.trims.fetch_add(1, Relaxed);
         let surplus = {
-            let mut idle = lock(&self.idle);
+            let mut idle = self.idle.lock().unpoisoned();
             let from = self.rules.min.min(idle.len());
             idle.split_off(from)
         };
@@ -385,7 +382,7 @@ impl<T: Send + 'static> Shared<T> {
     /// Who has what.
     pub(super) fn outs(&self) -> Vec<Out> {
         // SAFETY: nodes in the list live while it is locked.
-        lock(&self.all).iter().filter_map(|node| unsafe { node.as_ref() }.out()).collect()
+        self.all.lock().unpoisoned().iter().filter_map(|node| unsafe { node.as_ref() }.out()).collect()
     }
 
     pub(super) fn account(&self) -> PoolAccount {
@@ -395,7 +392,7 @@ impl<T: Send + 'static> Shared<T> {
         self.parts.each(|kept| returned += kept.returned.get());
         taken += counts.last_taken.load(Relaxed);
         self.parts.each(|kept| taken += kept.taken.get());
-        let objects = lock(&self.all).len() as u64;
+        let objects = self.all.lock().unpoisoned().len() as u64;
         let outstanding = taken.saturating_sub(returned);
         PoolAccount {
             name: self.rules.name.to_string(),
@@ -440,7 +437,7 @@ impl<T: Send + 'static> Drop for OnUnwind<'_, T> {
 
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
-        for node in self.all.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for node in self.all.get_mut().unpoisoned().drain(..) {
             // SAFETY: no object is out, since whoever has one borrows the pool or holds it; what threads keep they find by the pool's id
             // only, which nobody else gets. The node came from a box.
             drop(unsafe { Box::from_raw(node.as_ptr()) });
