@@ -1,6 +1,7 @@
 //! An arena for a subsystem: its memory lies apart, is accounted for, and has limits.
 //!
-//! `cargo run --release --example arena`; `-- --serve` keeps it running, with the accounts at `http://127.0.0.1:9464/`.
+//! `cargo run --release --example arena`; `-- --serve` keeps it running, with the accounts at
+//! `http://127.0.0.1:9464/`.
 
 use allocator_api2::vec::Vec;
 use perf_sdk::pool::{Arena, BumpPool};
@@ -15,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .hard_limit(16 << 20)
         .build()?;
 
-    // Vectors, boxes and hash maps of allocator-api2 and hashbrown take the arena as their allocator.
+    // Vectors, boxes and hash maps of allocator-api2 and hashbrown take the arena as their
+    // allocator.
     let mut refused = None;
     {
         let mut lists: std::vec::Vec<Vec<u32, &Arena>> = std::vec::Vec::new();

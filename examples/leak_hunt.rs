@@ -1,9 +1,10 @@
-//! Four ways to hold memory: a leak, a cache that fills, a sawtooth and a steady part. Which of them leaks?
+//! Four ways to hold memory: a leak, a cache that fills, a sawtooth and a steady part. Which of
+//! them leaks?
 //!
-//! `cargo run --release --example leak_hunt`: after some ten seconds it prints the verdicts. In the meantime they are at
-//! `http://127.0.0.1:9464/leaks`.
-//! Windows are of a tenth of a second here, so that nobody has to wait; a service keeps the default, 30 s.
-//! So many looks cost more than the default budget, which would sample fewer allocations.
+//! `cargo run --release --example leak_hunt`: after some ten seconds it prints the verdicts. In the
+//! meantime they are at `http://127.0.0.1:9464/leaks`. Windows are of a tenth of a second here, so
+//! that nobody has to wait; a service keeps the default, 30 s. So many looks cost more than the
+//! default budget, which would sample fewer allocations.
 
 use std::collections::HashMap;
 use std::thread;
@@ -37,7 +38,8 @@ impl Service {
         }
     }
 
-    /// A cache that is still filling: by what it does it could be a leak, so it says what it may hold.
+    /// A cache that is still filling: by what it does it could be a leak, so it says what it may
+    /// hold.
     #[profiled(bounded = 256 << 20)]
     fn look_up(&mut self) {
         self.cache.insert(self.next, vec![2; 1_000]);

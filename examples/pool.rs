@@ -1,6 +1,7 @@
 //! Pools: connections and buffers that are used again, with who holds what for how long.
 //!
-//! `cargo run --release --example pool`; `-- --serve` keeps it running, with the accounts at `http://127.0.0.1:9464/`.
+//! `cargo run --release --example pool`; `-- --serve` keeps it running, with the accounts at
+//! `http://127.0.0.1:9464/`.
 
 use std::time::Duration;
 

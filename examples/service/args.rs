@@ -10,8 +10,8 @@ use clap::{Parser, ValueEnum};
 #[derive(Clone, Debug, Parser)]
 #[command(name = "service", max_term_width = 110)]
 pub(crate) struct Args {
-    /// Directory whose Rust sources are searched; may be given more than once [default: this workspace and its fetched
-    /// dependencies]
+    /// Directory whose Rust sources are searched; may be given more than once [default: this
+    /// workspace and its fetched dependencies]
     #[arg(long, value_name = "DIR")]
     pub(crate) corpus: Vec<PathBuf>,
 
@@ -19,7 +19,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = whole::<1, 10_000_000>)]
     pub(crate) max_files: u64,
 
-    /// Directory of the database that makes restarts quick [default: beside the executable, in the target directory]
+    /// Directory of the database that makes restarts quick [default: beside the executable, in the
+    /// target directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
@@ -31,8 +32,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = whole::<0, 10_000>)]
     pub(crate) users: u64,
 
-    /// Questions that each user asks per second, whether or not the answers come in time; 0: the next one as soon as the last
-    /// is answered
+    /// Questions that each user asks per second, whether or not the answers come in time; 0: the
+    /// next one as soon as the last is answered
     #[arg(long, value_name = "N", default_value_t = 25.0, value_parser = rate)]
     pub(crate) rate: f64,
 

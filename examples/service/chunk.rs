@@ -17,8 +17,8 @@ pub(crate) struct Chunk {
     pub(crate) last_line: u32,
 }
 
-/// The items of `source`, in order. Functions of an `impl` or a trait are items of their own, and its head is another; those
-/// inside function bodies belong to the function.
+/// The items of `source`, in order. Functions of an `impl` or a trait are items of their own, and
+/// its head is another; those inside function bodies belong to the function.
 #[perf_sdk::profiled]
 pub(crate) fn chunks(source: &str) -> Vec<Chunk> {
     let tokens = lexer::tokens(source);
@@ -150,8 +150,8 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Goes past the item's end: a semicolon, or, if `braces` may end it, a group of them. Stops before a brace that closes
-    /// what the item stands in.
+    /// Goes past the item's end: a semicolon, or, if `braces` may end it, a group of them. Stops
+    /// before a brace that closes what the item stands in.
     fn end(&mut self, braces: bool) {
         while let Some(token) = self.token(0) {
             match token.kind {
@@ -172,7 +172,8 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Goes behind the opening brace of the item's body; false, and behind its semicolon, if it has none.
+    /// Goes behind the opening brace of the item's body; false, and behind its semicolon, if it has
+    /// none.
     fn enter_braces(&mut self) -> bool {
         while let Some(token) = self.token(0) {
             match token.kind {

@@ -59,8 +59,9 @@ impl Corpus {
         Ok(Self { roots, workspace: own, max_files })
     }
 
-    /// The files, by path. When there are more than allowed, each directory gives equally many as far as it has them, but
-    /// all of the workspace goes first. Which ones is up to a hash of their paths, so that one more file changes little.
+    /// The files, by path. When there are more than allowed, each directory gives equally many as
+    /// far as it has them, but all of the workspace goes first. Which ones is up to a hash of their
+    /// paths, so that one more file changes little.
     pub(crate) fn files(&self) -> Result<Vec<File>, CorpusError> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
@@ -97,7 +98,8 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
-/// All `.rs` files below; what cannot be read below the top is passed over, and so are build directories.
+/// All `.rs` files below; what cannot be read below the top is passed over, and so are build
+/// directories.
 fn walk(directory: &Path, files: &mut Vec<File>) -> io::Result<()> {
     for entry in fs::read_dir(directory)?.flatten() {
         let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
@@ -125,7 +127,8 @@ fn workspace() -> PathBuf {
     locked.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// The unpacked sources of the crates in the workspace's `Cargo.lock`, as far as cargo has fetched them.
+/// The unpacked sources of the crates in the workspace's `Cargo.lock`, as far as cargo has fetched
+/// them.
 fn dependencies(workspace: &Path) -> Vec<PathBuf> {
     let lock = fs::read_to_string(workspace.join("Cargo.lock")).unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);

@@ -1,8 +1,10 @@
 //! Obeys a program that measures what profiling costs: see `tests/cost`.
 //!
-//! Orders come on stdin, one a line. `run` and `pause` are for the load. `slice on MS` and `slice off MS` switch recording, wait that long
-//! and answer `@ CPU_NS LOAD_NS REQUESTS WALL_NS` on stdout: CPU time of the process, of it the load generator's, requests answered. `account` answers
-//! `@ ALLOWED ACHIEVED FLOOR`, the budget's own account of its last look; `@ 0 0 0` without one.
+//! Orders come on stdin, one a line. `run` and `pause` are for the load. `slice on MS` and
+//! `slice off MS` switch recording, wait that long and answer `@ CPU_NS LOAD_NS REQUESTS WALL_NS`
+//! on stdout: CPU time of the process, of it the load generator's, requests answered. `account`
+//! answers `@ ALLOWED ACHIEVED FLOOR`, the budget's own account of its last look; `@ 0 0 0` without
+//! one.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};

@@ -73,7 +73,8 @@ impl Plan {
     }
 }
 
-/// Runs all users until `stop` changes; what they saw. On the calling thread, which is not the service's.
+/// Runs all users until `stop` changes; what they saw. On the calling thread, which is not the
+/// service's.
 pub(crate) fn run(plan: Plan, questions: Questions, stop: watch::Receiver<bool>) -> std::io::Result<Tally> {
     driven::note_load_thread();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -133,8 +134,9 @@ impl User {
                         sleep(Duration::from_millis(20)).await;
                         due = Instant::now();
                     }
-                    // Late, it is asked at once, and the delay counts, for a user would have felt it. In time, it counts from
-                    // now: timers are a millisecond coarse, which is not the service's fault.
+                    // Late, it is asked at once, and the delay counts, for a user would have felt
+                    // it. In time, it counts from now: timers are a millisecond coarse, which is
+                    // not the service's fault.
                     let late = due <= Instant::now();
                     sleep_until(due).await;
                     self.ask(if late { due } else { Instant::now() }).await;

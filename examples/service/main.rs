@@ -1,7 +1,8 @@
 //! A small code-search service, profiled while it works.
 //!
-//! It cuts Rust sources into items, keeps them in SQLite, indexes their words, and answers questions over HTTP, ranked by
-//! BM25; a load generator in the same process asks them. Annotations are where a service's author would put them.
+//! It cuts Rust sources into items, keeps them in SQLite, indexes their words, and answers
+//! questions over HTTP, ranked by BM25; a load generator in the same process asks them. Annotations
+//! are where a service's author would put them.
 
 mod args;
 mod cache;
@@ -51,7 +52,8 @@ use crate::search::Scratch;
 use crate::store::Store;
 use crate::workers::Workers;
 
-// `perf_sdk::Alloc` is the same; spelt out, it is jemalloc also where the profiler is switched off at compile time.
+// `perf_sdk::Alloc` is the same; spelt out, it is jemalloc also where the profiler is switched off
+// at compile time.
 #[global_allocator]
 static ALLOC: perf_sdk::CountingAlloc<Jemalloc> = perf_sdk::CountingAlloc::new(Jemalloc);
 
@@ -69,7 +71,8 @@ fn main() -> ExitCode {
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    // What a wrong argument spoils is tried first: an address that is taken should not cost an indexing.
+    // What a wrong argument spoils is tried first: an address that is taken should not cost an
+    // indexing.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(|error| {
         format!("--listen {}: {error}; a free local address is allowed, port 0 takes any", args.listen)
@@ -224,7 +227,8 @@ async fn end(after: Option<Duration>) -> io::Result<()> {
     }
 }
 
-/// `service` in the target directory, which is two above the executable; else in the directory for temporary files.
+/// `service` in the target directory, which is two above the executable; else in the directory for
+/// temporary files.
 fn data_directory() -> PathBuf {
     let executable = std::env::current_exe().ok();
     let target = executable.as_deref().and_then(|path| path.ancestors().nth(3));

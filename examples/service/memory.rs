@@ -1,7 +1,8 @@
-//! Where the service's own memory comes from: an arena for the index, so that it can be told how large that is, and buffers for the bodies of answers,
-//! which are used again.
+//! Where the service's own memory comes from: an arena for the index, so that it can be told how
+//! large that is, and buffers for the bodies of answers, which are used again.
 //!
-//! Built without the feature `on`, which is what `tests/cost` compares with, both are plain vectors.
+//! Built without the feature `on`, which is what `tests/cost` compares with, both are plain
+//! vectors.
 
 use serde::Serialize;
 

@@ -1,6 +1,7 @@
 //! The words of one item as bytes: how the store keeps them.
 
-/// Word numbers, ascending, each with how often it occurs, as the differences between numbers, seven bits a byte.
+/// Word numbers, ascending, each with how often it occurs, as the differences between numbers,
+/// seven bits a byte.
 pub(crate) fn encode(counts: &[(u32, u32)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(counts.len() * 3);
     let mut last = 0;

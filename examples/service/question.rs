@@ -37,8 +37,8 @@ impl Questions {
         questions
     }
 
-    /// Of 100 questions 84 are searches, most of them popular, 8 read an earlier result, 5 complete a word, 2 are mistaken, 1 reads an item that is
-    /// no longer there.
+    /// Of 100 questions 84 are searches, most of them popular, 8 read an earlier result, 5 complete
+    /// a word, 2 are mistaken, 1 reads an item that is no longer there.
     pub(crate) fn pick(&self, random: &mut Random, last_results: &[i64]) -> Question {
         match random.below(100) {
             0..2 => Question::Search(self.mistake(random)),

@@ -1,4 +1,5 @@
-//! Brings the store up to date with the corpus, and reads the index from it. Both work on all threads.
+//! Brings the store up to date with the corpus, and reads the index from it. Both work on all
+//! threads.
 
 use std::collections::HashMap;
 use std::fs;
@@ -70,7 +71,8 @@ pub(crate) fn refresh(store: &mut Store, workers: &Workers<Desk>, files: Vec<Fil
         }
         thread::scope(|scope| {
             let (sender, readings) = mpsc::sync_channel(64);
-            // A thread of its own hands out: this one writes, and the pipe between them is bounded at both ends.
+            // A thread of its own hands out: this one writes, and the pipe between them is bounded
+            // at both ends.
             scope.spawn(move || hand_out(pending, workers, &sender));
             for (file, before, reading) in readings {
                 match (reading, before) {

@@ -83,8 +83,9 @@ pub(crate) fn search(index: &Index, query: &Query, limit: usize, scratch: &mut S
     Found { hits, total }
 }
 
-/// Inverse document frequency, in the form that is never negative: Robertson and Zaragoza, "The Probabilistic Relevance
-/// Framework: BM25 and Beyond" (2009), with the 1 that Lucene adds inside the logarithm.
+/// Inverse document frequency, in the form that is never negative: Robertson and Zaragoza, "The
+/// Probabilistic Relevance Framework: BM25 and Beyond" (2009), with the 1 that Lucene adds inside
+/// the logarithm.
 fn rarity(with_word: usize, all: usize) -> f32 {
     let (with_word, all) = (with_word as f32, all as f32);
     (1.0 + (all - with_word + 0.5) / (with_word + 0.5)).ln()

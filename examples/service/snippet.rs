@@ -16,7 +16,8 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// The `limit` lines of `text` with most of `words`, in their order; `first` is the number of the first line.
+/// The `limit` lines of `text` with most of `words`, in their order; `first` is the number of the
+/// first line.
 #[perf_sdk::profiled]
 pub(crate) fn snippet(text: &str, first: u32, words: &[String], limit: usize) -> Vec<Line> {
     let mut best: Vec<(usize, u32, &str)> = Vec::new();

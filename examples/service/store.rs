@@ -128,7 +128,8 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = write(&mut Writer { connection: &transaction })?;
         transaction.commit()?;
-        // Returns the log's space to the file system; a reader elsewhere may prevent it, and then it is for the next one.
+        // Returns the log's space to the file system; a reader elsewhere may prevent it, and then
+        // it is for the next one.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         Ok(done)
     }

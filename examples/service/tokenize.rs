@@ -10,9 +10,11 @@ const NOISE: [&str; 30] = [
     "where",
 ];
 
-/// Calls `each` for every word of `text`, in lower case: `parse_HTTPHeader2` is `parse`, `http`, `header2`.
+/// Calls `each` for every word of `text`, in lower case: `parse_HTTPHeader2` is `parse`, `http`,
+/// `header2`.
 ///
-/// Words of one byte and Rust's commonest keywords are left out. Letters outside ASCII count as letters without case.
+/// Words of one byte and Rust's commonest keywords are left out. Letters outside ASCII count as
+/// letters without case.
 pub(crate) fn words(text: &str, mut each: impl FnMut(&str)) {
     let bytes = text.as_bytes();
     let mut lower = String::with_capacity(MAX_WORD + 4);

@@ -7,7 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use perf_sdk::Outcome;
-// As std's: who waits for the queue, and who keeps others waiting, is in `/debug/pprof/block` and `mutex`.
+// As std's: who waits for the queue, and who keeps others waiting, is in `/debug/pprof/block` and
+// `mutex`.
 use perf_sdk::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
@@ -17,8 +18,8 @@ type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Dedicated threads, each with a state of its own (a database connection, buffers). Dropping ends them after the work that
-/// was taken.
+/// Dedicated threads, each with a state of its own (a database connection, buffers). Dropping ends
+/// them after the work that was taken.
 #[derive(Debug)]
 pub(crate) struct Workers<S> {
     queue: Arc<Queue<S>>,
@@ -64,8 +65,8 @@ impl<S: 'static> Workers<S> {
         self.threads.len()
     }
 
-    /// Hands `work` to a thread, unless the queue is full. The receiver gets the result; dropped before the work begins, the
-    /// work is not done; an error there says that the work panicked.
+    /// Hands `work` to a thread, unless the queue is full. The receiver gets the result; dropped
+    /// before the work begins, the work is not done; an error there says that the work panicked.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut S) -> T + Send + 'static,

@@ -1,5 +1,5 @@
-//! What the attribute stands on, told from a few tokens: a body is never parsed, so that the attribute costs the compiler
-//! little, and so that syntax newer than this crate passes through.
+//! What the attribute stands on, told from a few tokens: a body is never parsed, so that the
+//! attribute costs the compiler little, and so that syntax newer than this crate passes through.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
@@ -17,7 +17,8 @@ pub(crate) enum Kind {
     Other(&'static str),
 }
 
-/// One item: attributes, then visibility, qualifiers, keyword and the rest of its head, then its braces if it ends in some.
+/// One item: attributes, then visibility, qualifiers, keyword and the rest of its head, then its
+/// braces if it ends in some.
 pub(crate) struct Item {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) head: Vec<TokenTree>,
@@ -56,7 +57,8 @@ impl Attribute {
         (is_path && is_ident(path.last(), "profiled")).then_some(args)
     }
 
-    /// Whether the attribute is one of `names`, also as `#[unsafe(name)]` or `#[cfg_attr(…, name)]`.
+    /// Whether the attribute is one of `names`, also as `#[unsafe(name)]` or
+    /// `#[cfg_attr(…, name)]`.
     pub(crate) fn is_any(&self, names: &[&str]) -> bool {
         fn mentions(stream: TokenStream, names: &[&str]) -> bool {
             let mut trees = stream.into_iter();

@@ -13,7 +13,8 @@ const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = a
 /// The most calls that a measured one may stand for.
 const MOST: u32 = 4096;
 
-/// Under this name a container hands its options down; what it holds gives way to an item's own options.
+/// Under this name a container hands its options down; what it holds gives way to an item's own
+/// options.
 const INHERITED: &str = "__inherited";
 
 /// An option as it was written.

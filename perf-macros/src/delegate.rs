@@ -1,6 +1,8 @@
-//! `#[profiled]` on an `impl`, a `trait` or an inline `mod`: the attribute goes on everything inside that can be measured.
+//! `#[profiled]` on an `impl`, a `trait` or an inline `mod`: the attribute goes on everything
+//! inside that can be measured.
 //!
-//! The compiler then expands these one by one, so a member is treated exactly as if the user had annotated it.
+//! The compiler then expands these one by one, so a member is treated exactly as if the user had
+//! annotated it.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::quote;
@@ -24,7 +26,8 @@ pub(crate) fn container(item: &Item, members: &Group, options: &Options) -> syn:
             tokens.extend(member.to_token_stream());
             return Ok(());
         }
-        // Last, so that what stands above expands first: `#[cfg]`, or `#[async_trait]`, whose output is what runs.
+        // Last, so that what stands above expands first: `#[cfg]`, or `#[async_trait]`, whose
+        // output is what runs.
         for attribute in &plain.attributes {
             attribute.to_tokens(tokens);
         }

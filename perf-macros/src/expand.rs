@@ -1,7 +1,8 @@
 //! A measured function.
 //!
-//! Its attributes, signature and the tokens of its body stay what they were. What is added has spans of the macro, so lints
-//! in the user's crate pass over it; the braces around the user's code keep the user's span and so the user's edition.
+//! Its attributes, signature and the tokens of its body stay what they were. What is added has
+//! spans of the macro, so lints in the user's crate pass over it; the braces around the user's code
+//! keep the user's span and so the user's edition.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -179,7 +180,8 @@ impl Writer<'_> {
     fn async_block(&self, output: &Output, body: &Body, arguments: &TokenStream) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();
-        // An async block's type cannot be written down. An earlier `return` fixes it, so that later ones coerce to it.
+        // An async block's type cannot be written down. An earlier `return` fixes it, so that later
+        // ones coerce to it.
         let typed = output.written.as_ref().map(|ty| {
             quote_spanned! {span=>
                 if let #private::Some(value) = #private::None::<#ty> {

@@ -1,8 +1,9 @@
 //! The `#[profiled]` attribute of perf-sdk. Use it through that crate.
 //!
-//! One file a phase: `ast` finds out what the attribute stands on, `attr` reads its options, `valid` refuses what
-//! cannot work, `expand` and `delegate` write the code, `fallback` reports a mistake and keeps the user's item.
-//! Generated code names nothing but `perf_sdk::__private`; everything that runs is there.
+//! One file a phase: `ast` finds out what the attribute stands on, `attr` reads its options,
+//! `valid` refuses what cannot work, `expand` and `delegate` write the code, `fallback` reports a
+//! mistake and keeps the user's item. Generated code names nothing but `perf_sdk::__private`;
+//! everything that runs is there.
 
 #![forbid(unsafe_code)]
 
@@ -20,15 +21,17 @@ mod valid;
 
 use proc_macro2::TokenStream;
 
-/// Measures every call of a function: how long it took, its CPU time, what it allocated, and how it ended.
+/// Measures every call of a function: how long it took, its CPU time, what it allocated, and how it
+/// ended.
 ///
-/// It goes on a function or method with a body, of any kind but `const fn`: `async`, generic, `unsafe`, `extern "C"`,
-/// `#[test]`, `main`. A function that returns a future (`async fn`, `-> impl Future`, `-> Pin<Box<dyn Future>>`, also one
-/// that `async_trait` wrote) is measured while the future runs, from its first poll until it completes or is dropped.
-/// A function whose return type is called `Result` counts as failed when it returns `Err`.
+/// It goes on a function or method with a body, of any kind but `const fn`: `async`, generic,
+/// `unsafe`, `extern "C"`, `#[test]`, `main`. A function that returns a future (`async fn`,
+/// `-> impl Future`, `-> Pin<Box<dyn Future>>`, also one that `async_trait` wrote) is measured
+/// while the future runs, from its first poll until it completes or is dropped. A function whose
+/// return type is called `Result` counts as failed when it returns `Err`.
 ///
-/// On an `impl`, a `trait` or an inline `mod` it measures every function inside, also in `impl`s, `trait`s and `mod`s
-/// inside of that; `const fn`s and functions without a body are left alone.
+/// On an `impl`, a `trait` or an inline `mod` it measures every function inside, also in `impl`s,
+/// `trait`s and `mod`s inside of that; `const fn`s and functions without a body are left alone.
 ///
 /// # Options
 ///
@@ -55,8 +58,8 @@ use proc_macro2::TokenStream;
 ///
 /// # Errors
 ///
-/// A wrong option, or an item that cannot be measured, is one compile error that names what is allowed. The item itself is
-/// still compiled, so that no other error follows.
+/// A wrong option, or an item that cannot be measured, is one compile error that names what is
+/// allowed. The item itself is still compiled, so that no other error follows.
 ///
 /// # Cost
 ///
@@ -67,14 +70,15 @@ use proc_macro2::TokenStream;
 ///
 /// # Blind spots
 ///
-/// - A `#[track_caller]` function counts as ok unless it panics: a closure around its body would hide the caller.
+/// - A `#[track_caller]` function counts as ok unless it panics: a closure around its body would
+///   hide the caller.
 /// - Parameters that the body does not use are dropped after the measurement ends.
 /// - What a function does before it makes its future is not part of the future's time.
 /// - What a returned iterator, stream or closure does is not measured: it runs later. The page says
 ///   `lazy` of a function whose return type tells (`impl Iterator`, `Box<dyn Stream>`); measure
 ///   what it does, or a future by `future = true`.
-/// - `-> impl Future` with more bounds than `Future`, auto traits and lifetimes measures the making of the future only,
-///   because the wrapper would not have those bounds; `future = true` insists.
+/// - `-> impl Future` with more bounds than `Future`, auto traits and lifetimes measures the making
+///   of the future only, because the wrapper would not have those bounds; `future = true` insists.
 /// - An `async fn` becomes a function that returns its future, and documentation shows it so. It
 ///   stays an `async fn`, with a future in its future and arguments in both, where that could be
 ///   told: below other attributes than those of the compiler (`#[tokio::main]`, `#[must_use]`),
@@ -89,7 +93,8 @@ pub fn profiled(args: proc_macro::TokenStream, item: proc_macro::TokenStream) ->
     expand(args.into(), item.into()).unwrap_or_else(|mistake| mistake).into()
 }
 
-/// [`macro@profiled`] when measuring is switched off at compile time: the item as it stands. Mistakes are reported all the same.
+/// [`macro@profiled`] when measuring is switched off at compile time: the item as it stands.
+/// Mistakes are reported all the same.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn unprofiled(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

@@ -22,7 +22,8 @@ pub(crate) enum Returns {
 
 /// A value, and whether it says how the call went.
 pub(crate) struct Output {
-    /// As it can be written inside the function: `impl Trait` is replaced by `_`. `None`: unit, never, or not known.
+    /// As it can be written inside the function: `impl Trait` is replaced by `_`. `None`: unit,
+    /// never, or not known.
     pub(crate) written: Option<TokenStream>,
     pub(crate) is_result: bool,
 }
@@ -125,7 +126,8 @@ pub(crate) fn is_lazy(signature: &Signature) -> bool {
     }
 }
 
-/// Looks through parentheses and the invisible groups that `macro_rules!` puts around its fragments.
+/// Looks through parentheses and the invisible groups that `macro_rules!` puts around its
+/// fragments.
 fn ungroup(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungroup(&group.elem),
@@ -134,9 +136,11 @@ fn ungroup(ty: &Type) -> &Type {
     }
 }
 
-/// What a future with these bounds gives, `Some(None)` if that is not written; `None` if these are not a future's bounds.
+/// What a future with these bounds gives, `Some(None)` if that is not written; `None` if these are
+/// not a future's bounds.
 ///
-/// The wrapper has the auto traits of what it wraps and no other trait, so any other bound stands in the way.
+/// The wrapper has the auto traits of what it wraps and no other trait, so any other bound stands
+/// in the way.
 fn future_output<'a>(bounds: impl Iterator<Item = &'a TypeParamBound>, insists: bool) -> Option<Option<&'a Type>> {
     let mut output = None;
     for bound in bounds {

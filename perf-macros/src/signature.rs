@@ -1,7 +1,8 @@
 //! A function's signature, taken apart at its tokens.
 //!
-//! Only arguments and the return type are parsed, each alone: what the parser does not know (a bare trait object of
-//! edition 2015, syntax newer than the parser) costs one nicety, not the measurement.
+//! Only arguments and the return type are parsed, each alone: what the parser does not know (a bare
+//! trait object of edition 2015, syntax newer than the parser) costs one nicety, not the
+//! measurement.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};

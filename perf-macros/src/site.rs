@@ -19,7 +19,8 @@ pub(crate) fn private(options: &Options) -> TokenStream {
     }
 }
 
-/// An expression of type `&'static Site`. Its items are in a block of their own, where the user's code does not see them.
+/// An expression of type `&'static Site`. Its items are in a block of their own, where the user's
+/// code does not see them.
 ///
 /// `is_lazy`: what the function returns does its work later.
 pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Options, is_lazy: bool) -> TokenStream {
@@ -89,8 +90,8 @@ fn settings(private: &TokenStream, options: &Options, is_lazy: bool) -> TokenStr
     })
 }
 
-/// PERF: two literals cost the compiler less than `file!()` and `line!()`, and they are right inside a measured `mod`, where
-/// `line!()` would be the line of the `mod`'s attribute.
+/// PERF: two literals cost the compiler less than `file!()` and `line!()`, and they are right
+/// inside a measured `mod`, where `line!()` would be the line of the `mod`'s attribute.
 fn position(span: Span) -> (Literal, Literal) {
     let (file, line) = if proc_macro::is_available() {
         let span = span.unwrap();

@@ -24,7 +24,8 @@ pub(crate) fn group(tree: Option<&TokenTree>, delimiter: Delimiter) -> Option<&G
     }
 }
 
-/// Looks through the invisible group around a `macro_rules!` fragment that stands for one token tree.
+/// Looks through the invisible group around a `macro_rules!` fragment that stands for one token
+/// tree.
 pub(crate) fn ungroup(tree: &TokenTree) -> TokenTree {
     if let Some(group) = group(Some(tree), Delimiter::None) {
         let mut inner = group.stream().into_iter();
@@ -47,7 +48,8 @@ pub(crate) fn item_braces(trees: &[TokenTree], at: usize) -> Option<Group> {
     }
 }
 
-/// Whether code may leave a function other than at its end: by `return`, or by a macro that may hide one.
+/// Whether code may leave a function other than at its end: by `return`, or by a macro that may
+/// hide one.
 ///
 /// What stands in an `async` block returns from that block only.
 pub(crate) fn may_return_early(body: TokenStream) -> bool {
@@ -67,7 +69,8 @@ pub(crate) fn may_return_early(body: TokenStream) -> bool {
     })
 }
 
-/// Splits a body that ends in `Box::pin(argument)` into what stands before the argument's parentheses, and the argument.
+/// Splits a body that ends in `Box::pin(argument)` into what stands before the argument's
+/// parentheses, and the argument.
 pub(crate) fn boxed_tail(body: &TokenStream) -> Option<(TokenStream, TokenStream)> {
     let mut trees: Vec<_> = body.clone().into_iter().collect();
     let argument = group(trees.pop().as_ref(), Delimiter::Parenthesis)?.stream();

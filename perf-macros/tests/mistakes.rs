@@ -1,4 +1,5 @@
-//! A mistake is one error, in the right place, that says what is allowed; the item itself is still there.
+//! A mistake is one error, in the right place, that says what is allowed; the item itself is still
+//! there.
 //!
 //! `TRYBUILD=overwrite` writes the expected texts anew.
 

@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p perf-sdk --bench cost`; `PERF_CPU_CLOCK` chooses the CPU clock.
 //!
-//! Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike; where it does not, compare minima.
-//! Counter reads stall the processor, other instructions compete for it: a busy sibling hyperthread slows the second kind
-//! only and so raises the ratios.
+//! Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike; where it
+//! does not, compare minima. Counter reads stall the processor, other instructions compete for it:
+//! a busy sibling hyperthread slows the second kind only and so raises the ratios.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future as _, ready};

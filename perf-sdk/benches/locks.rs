@@ -1,6 +1,7 @@
 //! What locks of `perf_sdk::sync` cost, as ratios to std's within one run.
 //!
-//! `cargo bench -p perf-sdk --bench locks`. Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike.
+//! `cargo bench -p perf-sdk --bench locks`. Rounds are interleaved, so that a neighbour on the
+//! machine disturbs all rows alike.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -34,7 +35,8 @@ fn contended<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// Minimum, median and maximum of an operation's nanoseconds, and the minima's and medians' ratio to the first row's.
+/// Minimum, median and maximum of an operation's nanoseconds, and the minima's and medians' ratio
+/// to the first row's.
 fn compare(title: &str, mut rows: Vec<Row<'_>>) {
     for _ in 0..ROUNDS {
         for row in &mut rows {

@@ -1,6 +1,7 @@
 //! Many functions on many threads: what a pair of them holds, and what a scrape takes.
 //!
-//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have records of its own.
+//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have records of
+//! its own.
 
 use std::hint::black_box;
 use std::io::{self, Write};

@@ -1,6 +1,7 @@
 //! What arenas and pools cost, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike.
+//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that a neighbour on the
+//! machine disturbs all rows alike.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -26,7 +27,8 @@ fn row<'a>(name: &'static str, mut operation: impl FnMut() + 'a) -> Row<'a> {
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// Minimum, median and maximum of an operation's nanoseconds, and the medians' ratio to the first row's.
+/// Minimum, median and maximum of an operation's nanoseconds, and the medians' ratio to the first
+/// row's.
 fn compare(title: &str, mut rows: Vec<Row<'_>>) {
     for _ in 0..ROUNDS {
         for row in &mut rows {
@@ -125,7 +127,8 @@ fn row2<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a> {
 fn bumps() {
     let requests = BumpPool::new("bench requests").expect("a pool");
     for (title, objects) in [("a request of 50 objects of 32 bytes", 50), ("a request of 1,000", 1_000_u64)] {
-        // Not inlined: how a loop is compiled differs from place to place by more than what is to be seen.
+        // Not inlined: how a loop is compiled differs from place to place by more than what is to
+        // be seen.
         #[inline(never)]
         fn fill(bump: &bumpalo::Bump, objects: u64) {
             (0..objects).for_each(|n| _ = black_box(bump.alloc([n; 4])));
@@ -145,8 +148,9 @@ fn bumps() {
     }
 }
 
-/// What sampling the live heap costs: a pair that is sampled more often than not against one that is not, in a scope, and from that the share of a core
-/// that allocating 1 GB a second takes at the usual rate.
+/// What sampling the live heap costs: a pair that is sampled more often than not against one that
+/// is not, in a scope, and from that the share of a core that allocating 1 GB a second takes at the
+/// usual rate.
 fn heap(perf: &perf_sdk::Handle) {
     const SIZE: usize = 4_096;
     let mut rows = [

@@ -16,7 +16,8 @@ pub struct ArenaAccount {
     pub index: u32,
     /// Allocated through the allocator and not freed.
     pub allocated_bytes: u64,
-    /// The most that this ever was, give or take what a thread tells of at a time: a 64th of the soft limit, at most 64 KiB.
+    /// The most that this ever was, give or take what a thread tells of at a time: a 64th of the
+    /// soft limit, at most 64 KiB.
     pub high_water_bytes: u64,
     /// Allocated ever.
     pub total_bytes: u64,
@@ -79,7 +80,8 @@ fn both(ours: Option<u64>, theirs: Option<u64>) -> Option<u64> {
     Some(ours? + theirs?)
 }
 
-/// What a [`Pool`](crate::pool::Pool), or one size of a [`BufferPool`](crate::pool::BufferPool), holds.
+/// What a [`Pool`](crate::pool::Pool), or one size of a [`BufferPool`](crate::pool::BufferPool),
+/// holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -227,7 +229,8 @@ pub enum Pressure {
     /// There is enough.
     #[default]
     Normal,
-    /// Above the first threshold: pools are trimmed, jemalloc gives back pages that were long unused.
+    /// Above the first threshold: pools are trimmed, jemalloc gives back pages that were long
+    /// unused.
     High,
     /// Above the second: jemalloc gives back all unused pages.
     Critical,
@@ -258,7 +261,8 @@ impl std::fmt::Display for Pressure {
 pub struct PressureAccount {
     /// How short memory is now.
     pub level: Pressure,
-    /// Used of what is nearest to its limit: the process by the program's own limit, one of its control groups, or the machine.
+    /// Used of what is nearest to its limit: the process by the program's own limit, one of its
+    /// control groups, or the machine.
     pub used_bytes: u64,
     /// Its limit.
     pub limit_bytes: u64,

@@ -9,9 +9,11 @@ use crate::snapshot::Totals;
 /// Scopes named in a message, at most.
 const SCOPES: usize = 10;
 
-/// Runs `f`, and panics unless it allocates exactly `expected` times on this thread, reallocations not counted.
+/// Runs `f`, and panics unless it allocates exactly `expected` times on this thread, reallocations
+/// not counted.
 ///
-/// Every allocation is counted, whatever the sampling; the message names the profiled scopes that allocated, by their own part.
+/// Every allocation is counted, whatever the sampling; the message names the profiled scopes that
+/// allocated, by their own part.
 ///
 /// ```
 /// # #[global_allocator]
@@ -22,10 +24,12 @@ const SCOPES: usize = 10;
 /// # }
 /// ```
 ///
-/// **Blind spots.** What `f` has other threads do. Where recording is sampled, the figures by scope are estimates; the total is not.
+/// **Blind spots.** What `f` has other threads do. Where recording is sampled, the figures by scope
+/// are estimates; the total is not.
 ///
 /// # Panics
-/// When the number differs, and when the program's global allocator is none of ours, which is the only one that counts.
+/// When the number differs, and when the program's global allocator is none of ours, which is the
+/// only one that counts.
 #[track_caller]
 pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
     let (result, seen) = Seen::of(f, "assert_allocations");
@@ -40,10 +44,12 @@ pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `f`, drops what it returns, and panics if this thread freed less than it allocated meanwhile.
+/// Runs `f`, drops what it returns, and panics if this thread freed less than it allocated
+/// meanwhile.
 ///
-/// What is allocated once and kept for good, such as a cache's first fill or a lazy static, counts as kept: run the code once before. The
-/// message names the profiled scopes that kept memory, by their own part: allocated there, and not freed there.
+/// What is allocated once and kept for good, such as a cache's first fill or a lazy static, counts
+/// as kept: run the code once before. The message names the profiled scopes that kept memory, by
+/// their own part: allocated there, and not freed there.
 ///
 /// ```
 /// # #[global_allocator]
@@ -53,11 +59,13 @@ pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
 /// # }
 /// ```
 ///
-/// **Blind spots.** What `f` hands to other threads counts as kept, and what it frees of theirs makes up for what it keeps. Where recording is
-/// sampled, the figures by scope are estimates; the total is not.
+/// **Blind spots.** What `f` hands to other threads counts as kept, and what it frees of theirs
+/// makes up for what it keeps. Where recording is sampled, the figures by scope are estimates; the
+/// total is not.
 ///
 /// # Panics
-/// When memory was kept, and when the program's global allocator is none of ours, which is the only one that counts.
+/// When memory was kept, and when the program's global allocator is none of ours, which is the only
+/// one that counts.
 #[track_caller]
 pub fn assert_no_leak<R>(f: impl FnOnce() -> R) {
     let ((), seen) = Seen::of(|| drop(f()), "assert_no_leak");

@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why [`start`](crate::start) refused. Recording itself never fails: it loses a sample and counts it.
+/// Why [`start`](crate::start) refused. Recording itself never fails: it loses a sample and counts
+/// it.
 #[non_exhaustive]
 pub enum Error {
     /// A setting has a value that is not allowed.

@@ -1,4 +1,5 @@
-//! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is pinned to this version.
+//! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is
+//! pinned to this version.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -29,7 +30,8 @@ pub const fn bytes(bytes: usize) -> u64 {
     bytes as u64
 }
 
-/// Calls a closure: one that returns a borrow of what it captured must pass through a function like this.
+/// Calls a closure: one that returns a borrow of what it captured must pass through a function like
+/// this.
 ///
 /// Always inlined, so that the body of a `#[target_feature]` function keeps its features.
 #[inline(always)]
@@ -37,8 +39,9 @@ pub fn call<R, F: FnOnce() -> R>(f: F) -> R {
     f()
 }
 
-/// Asks a value for its outcome. The inherent method exists for core's `Result` only; any other type, even one called
-/// `Result`, reaches [`Unjudged`] through `Deref`, so no trait need be in scope in the user's crate.
+/// Asks a value for its outcome. The inherent method exists for core's `Result` only; any other
+/// type, even one called `Result`, reaches [`Unjudged`] through `Deref`, so no trait need be in
+/// scope in the user's crate.
 #[derive(Debug)]
 pub struct Probe<'a, R: ?Sized>(pub &'a R);
 
@@ -73,7 +76,8 @@ impl Unjudged {
     }
 }
 
-/// [`Probe`] that also keeps the text of an error that is `Display`; anything else falls back to `Probe`.
+/// [`Probe`] that also keeps the text of an error that is `Display`; anything else falls back to
+/// `Probe`.
 #[derive(Debug)]
 pub struct Noted<'a, R: ?Sized>(pub Probe<'a, R>, pub &'static Site);
 
@@ -107,7 +111,8 @@ pub fn future<F: Future>(site: &'static Site, future: F) -> Profiled<F, Returned
     Profiled::new(Some(site), future, Returned)
 }
 
-/// A measured future whose output is judged. The bound gives the emitted closure its higher-ranked signature.
+/// A measured future whose output is judged. The bound gives the emitted closure its higher-ranked
+/// signature.
 #[inline]
 pub fn future_with<F: Future, O: Fn(&F::Output) -> Outcome>(
     site: &'static Site,
@@ -117,7 +122,8 @@ pub fn future_with<F: Future, O: Fn(&F::Output) -> Outcome>(
     Profiled::new(Some(site), future, Judged::new(outcome))
 }
 
-/// A histogram as a thread has it of a function, for the comparison with others. Its memory is never freed.
+/// A histogram as a thread has it of a function, for the comparison with others. Its memory is
+/// never freed.
 #[derive(Debug)]
 pub struct Cells {
     shard: Shard,

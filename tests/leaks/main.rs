@@ -1,4 +1,5 @@
-//! Leaks that were published, in the releases that have them and in those that do not: `leaky` and `fixed` are built of this file.
+//! Leaks that were published, in the releases that have them and in those that do not: `leaky` and
+//! `fixed` are built of this file.
 //!
 //! | release | leak | source |
 //! |---|---|---|
@@ -7,7 +8,8 @@
 //! | moka 0.9.3 | the values of a cache that is dropped | moka's issue 176 |
 //! | unicycle 0.10.1 | tasks that keep their own waker | unicycle's issue 30 |
 //!
-//! The argument says what each is expected to be: `confirmed`, or `none`. Some ten seconds; ends with an error if one is not.
+//! The argument says what each is expected to be: `confirmed`, or `none`. Some ten seconds; ends
+//! with an error if one is not.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -107,7 +109,8 @@ fn main() -> ExitCode {
         thread::sleep(Duration::from_millis(3));
         let leaks = perf.leaks().unwrap_or_default();
         let is_told = NAMES.iter().all(|name| verdict(&leaks, name) == Verdict::Confirmed);
-        // The releases that do not leak are looked at for as long as it takes, and half as long again.
+        // The releases that do not leak are looked at for as long as it takes, and half as long
+        // again.
         if (confirmed && is_told) || (!confirmed && leaks.windows > 240) || start.elapsed() > Duration::from_secs(60) {
             break leaks;
         }

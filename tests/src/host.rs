@@ -189,7 +189,8 @@ fn handle(signal: libc::c_int, f: fn()) {
         f();
     }
     HANDLER.store(f as *mut (), Relaxed);
-    // SAFETY: a zeroed `sigaction` with a handler and SA_RESTART is valid; `run` lives as long as the process.
+    // SAFETY: a zeroed `sigaction` with a handler and SA_RESTART is valid; `run` lives as long as
+    // the process.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = run as extern "C" fn(libc::c_int) as usize;

@@ -1,4 +1,5 @@
-//! What the whole-process tests share: looking figures up, and running one scenario in a process of its own.
+//! What the whole-process tests share: looking figures up, and running one scenario in a process of
+//! its own.
 
 mod allocating;
 mod host;
@@ -67,7 +68,8 @@ pub fn run(program: &str, scenario: &str, environment: &[(&str, &str)]) -> Outpu
 /// Set where a missing tool shall be a failure.
 const REQUIRE: &str = "PERF_TEST_REQUIRE_TOOLS";
 
-/// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says so.
+/// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says
+/// so.
 ///
 /// # Panics
 /// If it does not and `PERF_TEST_REQUIRE_TOOLS` is set.

@@ -130,7 +130,8 @@ impl Profile {
         (self.text(kind.name), self.text(kind.unit), self.text(self.default_type))
     }
 
-    /// The sum of each value over the samples that have `function` on their stack or as their scope.
+    /// The sum of each value over the samples that have `function` on their stack or as their
+    /// scope.
     #[must_use]
     pub fn sums_of(&self, function: &str) -> Vec<i64> {
         let mut sums = vec![0; self.types.len()];
@@ -145,8 +146,9 @@ impl Profile {
         sums
     }
 
-    /// Fails unless Go's reader, Alloy and Parca take the profile as it is: numbers that begin with 1 and leave none out, references to what is
-    /// there, an address of its own for each location, no nameless value, label or function. A profile without samples is one too: a window may
+    /// Fails unless Go's reader, Alloy and Parca take the profile as it is: numbers that begin with
+    /// 1 and leave none out, references to what is there, an address of its own for each location,
+    /// no nameless value, label or function. A profile without samples is one too: a window may
     /// have had nothing to see.
     ///
     /// # Panics

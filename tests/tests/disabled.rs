@@ -44,7 +44,8 @@ fn functions(annotated: bool) -> BTreeMap<String, String> {
     functions
 }
 
-/// Without the hash that ends a symbol's name, in which every symbol of a crate differs when one flag does.
+/// Without the hash that ends a symbol's name, in which every symbol of a crate differs when one
+/// flag does.
 fn unnamed(line: &str) -> String {
     let mut line = line.to_owned();
     while let Some(at) = line.find("17h").filter(|at| line.get(at + 19..at + 20) == Some("E")) {

@@ -1,4 +1,5 @@
-//! `#[profiled]` on every function of crates that nobody here wrote: their own test suites still pass.
+//! `#[profiled]` on every function of crates that nobody here wrote: their own test suites still
+//! pass.
 
 use std::fs;
 use std::path::{Path, PathBuf};

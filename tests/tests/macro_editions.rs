@@ -12,7 +12,8 @@ fn cargo(root: &Path, work: &Path, arguments: &[&str]) -> Output {
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").output().expect("cargo")
 }
 
-/// One crate an edition, all of the same sources. Edition 2015 has no `async`, and edition 2021 no bare trait objects.
+/// One crate an edition, all of the same sources. Edition 2015 has no `async`, and edition 2021 no
+/// bare trait objects.
 #[test]
 fn older_editions_compile_and_measure() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");

@@ -140,7 +140,8 @@ fn tallies_equal_dhats_blocks_and_bytes() {
     assert_eq!(String::from_utf8_lossy(&counted.stdout), String::from_utf8_lossy(&exact.stdout));
 }
 
-/// Instructions of so many calls, and how many were measured where all are, measured where not all are, and passed over.
+/// Instructions of so many calls, and how many were measured where all are, measured where not all
+/// are, and passed over.
 fn instructions(kind: &str, calls: u32) -> (f64, [f64; 3]) {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
@@ -157,7 +158,8 @@ fn instructions(kind: &str, calls: u32) -> (f64, [f64; 3]) {
     }
 }
 
-/// The budget multiplies what calls of a kind cost by themselves by how many there were. Here all kinds are mixed, and callgrind counts.
+/// The budget multiplies what calls of a kind cost by themselves by how many there were. Here all
+/// kinds are mixed, and callgrind counts.
 #[test]
 fn calls_cost_what_the_account_says() {
     const CALLS: u32 = 3_000;

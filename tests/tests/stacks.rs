@@ -1,4 +1,5 @@
-//! Samples of stacks: one process a scenario, under each way to signal threads; and what readers make of their profiles.
+//! Samples of stacks: one process a scenario, under each way to signal threads; and what readers
+//! make of their profiles.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
@@ -222,7 +223,8 @@ fn binutils(command: &str, arguments: &[&str], folder: &Path) {
     assert!(status.success(), "{command} {arguments:?}");
 }
 
-/// The share of CPU time whose function is known by name, and the share that is known as a place in the program.
+/// The share of CPU time whose function is known by name, and the share that is known as a place in
+/// the program.
 fn known(program: &Path) -> (f64, f64) {
     let output = run(&program.display().to_string(), "stripped", &[]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -248,7 +250,8 @@ fn futures_without_debug_information_have_the_names_of_their_scopes() {
     assert!(shares[0] > 0.6 && shares[1] < 0.05, "{shares:?}");
 }
 
-/// A stripped program gives the same stacks, as places in it; with its debug file beside it, and only with its own, they have names.
+/// A stripped program gives the same stacks, as places in it; with its debug file beside it, and
+/// only with its own, they have names.
 #[test]
 fn a_stripped_program_has_its_names_from_its_debug_file() {
     if !has("objcopy", &["--version"], "install Debian's binutils") {
@@ -372,8 +375,9 @@ fn a_debug_file_may_be_written_to_while_it_is_read() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// The handler calls nothing of the system's: in the trace of a thread that computes there is nothing but the returns from it,
-/// and once the call by which the thread gets its alternate signal stack.
+/// The handler calls nothing of the system's: in the trace of a thread that computes there is
+/// nothing but the returns from it, and once the call by which the thread gets its alternate signal
+/// stack.
 #[test]
 fn the_handler_makes_no_system_call() {
     if !has("strace", &["-V"], "install Debian's strace") {
@@ -426,7 +430,8 @@ impl Served {
     fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
         let path = place.strip_prefix('/').map_or_else(|| format!("debug/pprof/{place}"), str::to_owned);
         let output = Command::new("go")
-            // Names are looked up after the window, by an unoptimised build beside other tests: longer than Go would wait.
+            // Names are looked up after the window, by an unoptimised build beside other tests:
+            // longer than Go would wait.
             .args(["tool", "pprof", "-timeout=60"])
             .args(arguments)
             .arg(format!("http://{}/{path}", self.address))

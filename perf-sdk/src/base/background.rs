@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use crate::base::os_thread::OsThread;
 
-/// What the ends of threads are waited for at most: one may be in a callback of the program's, which
-/// may wait for whoever ends the profiler.
+/// What the ends of threads are waited for at most: one may be in a callback of the program's,
+/// which may wait for whoever ends the profiler.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
@@ -66,7 +66,8 @@ impl Pauses {
 }
 
 impl Background {
-    /// Runs `run` on a thread of that name, which has begun when this returns: from then on it needs no memory to be one.
+    /// Runs `run` on a thread of that name, which has begun when this returns: from then on it
+    /// needs no memory to be one.
     pub(crate) fn start(name: &str, run: impl FnOnce(&Pauses) + Send + 'static) -> io::Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let pauses = Pauses(Arc::clone(&stopped));

@@ -1,5 +1,5 @@
-//! Descriptors that the profiler holds, which a forked child closes: otherwise it would keep the endpoint's port from the
-//! program that is started anew.
+//! Descriptors that the profiler holds, which a forked child closes: otherwise it would keep the
+//! endpoint's port from the program that is started anew.
 #![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
@@ -23,9 +23,11 @@ static OPEN: [AtomicU64; MOST] = [const { AtomicU64::new(UNKNOWN) }; MOST];
 const UNKNOWN: u64 = 0;
 const NOTHING: u64 = 1;
 
-/// A descriptor that forked children do not keep, until this drops. It drops before the descriptor is closed.
+/// A descriptor that forked children do not keep, until this drops. It drops before the descriptor
+/// is closed.
 ///
-/// Both happen in a [`Moment`], or a fork in between leaves the descriptor to its child: see [`Kept`].
+/// Both happen in a [`Moment`], or a fork in between leaves the descriptor to its child: see
+/// [`Kept`].
 #[derive(Debug)]
 pub(crate) struct Held(i32);
 
@@ -67,7 +69,8 @@ pub(crate) trait Open {}
 #[cfg(not(unix))]
 impl<T> Open for T {}
 
-/// Something that is open, which forked children do not keep: it is opened and closed in a [`Moment`].
+/// Something that is open, which forked children do not keep: it is opened and closed in a
+/// [`Moment`].
 #[derive(Debug)]
 pub(crate) struct Kept<T> {
     held: ManuallyDrop<Held>,
@@ -125,17 +128,19 @@ fn note_open() {
     }
 }
 
-/// In a forked child. A handler of the program's that came before may have closed ours, and opened something else there.
+/// In a forked child. A handler of the program's that came before may have closed ours, and opened
+/// something else there.
 ///
-/// **Blind spot.** One epoll instance or event counter is not told from another; and under a filter that came after the
-/// start nothing is.
+/// **Blind spot.** One epoll instance or event counter is not told from another; and under a filter
+/// that came after the start nothing is.
 #[cfg(unix)]
 fn close_all() {
     for (held, open) in HELD.iter().zip(&OPEN) {
         let (descriptor, known) = (held.swap(NONE, Relaxed), open.load(Relaxed));
         let is_ours = || known == UNKNOWN || (known != NOTHING && known == identity(descriptor));
         if descriptor != NONE && is_ours() {
-            // SAFETY: the profiler's own, which nobody uses in this process: the threads that did are the parent's.
+            // SAFETY: the profiler's own, which nobody uses in this process: the threads that did
+            // are the parent's.
             unsafe { libc::close(descriptor) };
         }
     }
@@ -158,7 +163,8 @@ fn file(descriptor: RawFd) -> Option<(u64, u64)> {
     is_open.then_some((status.st_dev as u64, status.st_ino as u64))
 }
 
-/// The epoll instances that watch this descriptor, and what else they watch: all that a runtime has.
+/// The epoll instances that watch this descriptor, and what else they watch: all that a runtime
+/// has.
 #[cfg(all(target_os = "linux", feature = "serve"))]
 pub(crate) fn of_runtime(descriptor: RawFd) -> Vec<RawFd> {
     let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();

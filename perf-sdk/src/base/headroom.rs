@@ -1,8 +1,8 @@
 //! Whether there is memory left, before much of it is asked for.
 //!
-//! What the profiler does on threads of its own allocates as any program does, and an allocation that fails ends the process.
-//! So a piece of such work asks first whether its memory could be had, and is left out where it could not: the program, which
-//! may need none itself, goes on.
+//! What the profiler does on threads of its own allocates as any program does, and an allocation
+//! that fails ends the process. So a piece of such work asks first whether its memory could be had,
+//! and is left out where it could not: the program, which may need none itself, goes on.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -17,7 +17,8 @@ static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 /// Whether so many bytes could be had now; counted if not.
 ///
-/// **Cost.** Two system calls, some 2 µs. **Blind spot.** Others may take them between this and their use.
+/// **Cost.** Two system calls, some 2 µs. **Blind spot.** Others may take them between this and
+/// their use.
 pub(crate) fn is_there(bytes: usize) -> bool {
     let is_there = Pages::new(bytes.next_multiple_of(4096)).is_some();
     if !is_there {

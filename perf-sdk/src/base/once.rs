@@ -7,12 +7,13 @@ use std::time::Duration;
 const NEW: usize = 0;
 const DONE: usize = 1;
 
-/// How often a thread looks whether another has finished, before it goes on without: a second in all.
+/// How often a thread looks whether another has finished, before it goes on without: a second in
+/// all.
 const LOOKS: u32 = 10_000;
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// Like `std::sync::Once`, except that whoever interrupts the initialising thread (a signal handler on it) is told "not
-/// yet" instead of waiting for itself.
+/// Like `std::sync::Once`, except that whoever interrupts the initialising thread (a signal handler
+/// on it) is told "not yet" instead of waiting for itself.
 #[derive(Debug)]
 pub(crate) struct Once {
     /// `NEW`, `DONE`, or who is at it.
@@ -29,8 +30,9 @@ impl Once {
         self.state.load(Acquire) == DONE
     }
 
-    /// Runs `work` unless that was done before; waits while another thread is at it. `false`: it is not done, for this
-    /// very thread is at it further down its stack, or the other one takes too long.
+    /// Runs `work` unless that was done before; waits while another thread is at it. `false`: it is
+    /// not done, for this very thread is at it further down its stack, or the other one takes too
+    /// long.
     pub(crate) fn call(&self, work: impl FnOnce()) -> bool {
         let me = me();
         for _ in 0..LOOKS {
@@ -71,7 +73,8 @@ impl Drop for Finish<'_> {
     }
 }
 
-/// Tells threads apart without allocating: the address of a thread-local, which is neither `NEW` nor `DONE`.
+/// Tells threads apart without allocating: the address of a thread-local, which is neither `NEW`
+/// nor `DONE`.
 fn me() -> usize {
     thread_local! {
         static HERE: u64 = const { 0 };

@@ -80,8 +80,8 @@ mod system {
     #[derive(Debug)]
     pub(super) struct System(libc::pthread_t);
 
-    // SAFETY: a pointer with some C libraries; any thread may join or detach the thread that it stands for, and whoever has the
-    // only `System` of it does so once.
+    // SAFETY: a pointer with some C libraries; any thread may join or detach the thread that it
+    // stands for, and whoever has the only `System` of it does so once.
     unsafe impl Send for System {}
     // SAFETY: a shared one is good for nothing but its debug text.
     unsafe impl Sync for System {}
@@ -97,8 +97,8 @@ mod system {
             let _blocked = Blocked::all();
             let mut thread = MaybeUninit::uninit();
             let mut form = MaybeUninit::<libc::pthread_attr_t>::uninit();
-            // SAFETY: `form` is initialised by the first call, used by the next two and destroyed by the last; `main` takes
-            // what `start` points to, which nobody else holds.
+            // SAFETY: `form` is initialised by the first call, used by the next two and destroyed
+            // by the last; `main` takes what `start` points to, which nobody else holds.
             let failed = unsafe {
                 let mut failed = libc::pthread_attr_init(form.as_mut_ptr());
                 if failed == 0 {
@@ -122,7 +122,8 @@ mod system {
         pub(super) fn join(self) {
             let thread = self.0;
             std::mem::forget(self);
-            // SAFETY: a thread made in `spawn`, neither joined nor detached before: both take the only `System` of it.
+            // SAFETY: a thread made in `spawn`, neither joined nor detached before: both take the
+            // only `System` of it.
             unsafe { libc::pthread_join(thread, ptr::null_mut()) };
         }
     }

@@ -1,7 +1,8 @@
 //! Pages of the system's, which are not the global allocator's.
 //!
-//! What may run inside of an allocator or a signal handler takes its memory from here; it does not show in the
-//! application's figures, and there being none is an answer instead of the process's end.
+//! What may run inside of an allocator or a signal handler takes its memory from here; it does not
+//! show in the application's figures, and there being none is an answer instead of the process's
+//! end.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
@@ -22,8 +23,8 @@ impl Pages {
         Some(Self { start: NonNull::new(map(bytes)?)?, bytes })
     }
 
-    /// As [`new`](Self::new), behind `guard` bytes that nobody may touch, in which it begins. Of what is not touched nothing
-    /// is asked for.
+    /// As [`new`](Self::new), behind `guard` bytes that nobody may touch, in which it begins. Of
+    /// what is not touched nothing is asked for.
     #[cfg(all(feature = "stacks", target_os = "linux"))]
     pub(crate) fn guarded(guard: usize, bytes: usize) -> Option<Self> {
         let pages = Self::new(guard + bytes)?;
@@ -55,7 +56,8 @@ impl Drop for Pages {
 #[cfg(unix)]
 fn map(bytes: usize) -> Option<*mut u8> {
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: an anonymous private mapping at an address of the system's choice touches no memory of ours.
+    // SAFETY: an anonymous private mapping at an address of the system's choice touches no memory
+    // of ours.
     let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
     (start != libc::MAP_FAILED).then_some(start.cast())
 }

@@ -1,4 +1,5 @@
-//! Memory that will be read soon is asked for now, so that several misses of the caches pass at once.
+//! Memory that will be read soon is asked for now, so that several misses of the caches pass at
+//! once.
 #![allow(unsafe_code)]
 
 const LINE_BYTES: usize = 64;

@@ -1,9 +1,10 @@
 //! Whether the program has put itself under a seccomp filter since the start.
 //!
-//! A filter may end the process at a call that it does not expect. One that stood at the start has shown then what it does;
-//! one that came later was written with the program's own calls in mind. So under it the profiler makes no call any more
-//! that a program of its kind would not make: no perf events, no timers, no signals to single threads, no opening of files
-//! that nobody named. What it had begun goes on.
+//! A filter may end the process at a call that it does not expect. One that stood at the start has
+//! shown then what it does; one that came later was written with the program's own calls in mind.
+//! So under it the profiler makes no call any more that a program of its kind would not make: no
+//! perf events, no timers, no signals to single threads, no opening of files that nobody named.
+//! What it had begun goes on.
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]
@@ -12,10 +13,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 /// Whether the calling thread is under a filter at all.
 ///
-/// **Cost.** A system call, some 60 ns; no program can do without this one, by which threads are named.
+/// **Cost.** A system call, some 60 ns; no program can do without this one, by which threads are
+/// named.
 pub(crate) fn is_filtered() -> bool {
     #[cfg(target_os = "linux")]
-    // SAFETY: asks for a number. In the strict mode, which allows no such call, there are no threads and no profiler.
+    // SAFETY: asks for a number. In the strict mode, which allows no such call, there are no
+    // threads and no profiler.
     return (unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) }) != 0;
     #[cfg(not(target_os = "linux"))]
     false
@@ -25,7 +28,8 @@ pub(crate) fn is_filtered() -> bool {
 static AT_START: AtomicU64 = AtomicU64::new(UNKNOWN);
 const UNKNOWN: u64 = u64::MAX;
 static IS_TIGHTER: AtomicBool = AtomicBool::new(false);
-/// Where the kernel says how many filters there are, kept open: opening it may be what a filter does not expect.
+/// Where the kernel says how many filters there are, kept open: opening it may be what a filter
+/// does not expect.
 #[cfg(target_os = "linux")]
 static STATUS: AtomicI32 = AtomicI32::new(-1);
 
@@ -41,7 +45,8 @@ pub(crate) fn note_start(hold: fn(i32)) {
     IS_TIGHTER.store(false, Relaxed);
 }
 
-/// Whether a filter was installed since the start, on the calling thread or before on another that asked. For good.
+/// Whether a filter was installed since the start, on the calling thread or before on another that
+/// asked. For good.
 pub(crate) fn is_tighter() -> bool {
     if IS_TIGHTER.load(Relaxed) {
         return true;

@@ -9,7 +9,8 @@ mod unix {
     use std::marker::PhantomData;
     use std::mem::MaybeUninit;
 
-    /// The calling thread takes no signals until this drops, nor do threads that it makes meanwhile.
+    /// The calling thread takes no signals until this drops, nor do threads that it makes
+    /// meanwhile.
     pub(crate) struct Blocked {
         before: libc::sigset_t,
         /// Of one thread.
@@ -20,8 +21,9 @@ mod unix {
         pub(crate) fn all() -> Self {
             let mut all = MaybeUninit::<libc::sigset_t>::uninit();
             let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-            // SAFETY: `sigfillset` initialises the set; the mask of the calling thread only is changed, and the old one is
-            // written: the arguments are valid, which is all that can be wrong.
+            // SAFETY: `sigfillset` initialises the set; the mask of the calling thread only is
+            // changed, and the old one is written: the arguments are valid, which is all that can
+            // be wrong.
             let before = unsafe {
                 libc::sigemptyset(before.as_mut_ptr());
                 libc::sigfillset(all.as_mut_ptr());

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(super) enum Anomaly {
     /// A call ended before it began by the counter: its time is 0.
     Backwards,
-    /// The counter jumped against the operating system's clock during a call longer than a second: its time is 0.
+    /// The counter jumped against the operating system's clock during a call longer than a second:
+    /// its time is 0.
     Jump,
-    /// Over at least 10 ms the CPU clock was more than 1 % off the kernel's: hypervisor steal, interrupts, or a broken engine.
+    /// Over at least 10 ms the CPU clock was more than 1 % off the kernel's: hypervisor steal,
+    /// interrupts, or a broken engine.
     CpuMiss,
     /// An engine was given up for the whole process.
     CpuDemoted,

@@ -50,8 +50,8 @@ pub(crate) fn engine() -> Option<Engine> {
     usable::engines().first()
 }
 
-/// Usable engines in order of preference. The first call of a process that was not started with settings finds them, the
-/// environment's wish included.
+/// Usable engines in order of preference. The first call of a process that was not started with
+/// settings finds them, the environment's wish included.
 fn usable_or_test() -> Engines {
     if !TESTED.is_done() {
         test(wish());

@@ -2,8 +2,8 @@
 //!
 //! Pure: readings are passed in.
 
-/// Off by more than this much, or by more than this share of the time since the reference, is a jump. The operating
-/// system's clock itself is slewed by up to 500 parts per million.
+/// Off by more than this much, or by more than this share of the time since the reference, is a
+/// jump. The operating system's clock itself is slewed by up to 500 parts per million.
 const TOLERANCE_NS: u64 = 1_000_000;
 const TOLERANCE_SHARE: u64 = 1_000;
 
@@ -39,8 +39,8 @@ impl Continuity {
         jumped
     }
 
-    /// Whether the last jump may lie between these ticks. A call wholly between the two readings that found a jump is
-    /// doubted as well: nobody knows where in between it was.
+    /// Whether the last jump may lie between these ticks. A call wholly between the two readings
+    /// that found a jump is doubted as well: nobody knows where in between it was.
     pub(super) fn broken_between(&self, start: u64, end: u64) -> bool {
         self.jump.is_some_and(|(from, to)| {
             let (low, high) = (from.min(to), from.max(to));

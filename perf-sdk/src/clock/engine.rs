@@ -7,12 +7,14 @@ use crate::settings::CpuClock;
 /// How the CPU time of a thread is known. Declared in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// Computed from the page of a perf event: no system call at all. Needs `cap_user_time`, which virtual machines lack.
+    /// Computed from the page of a perf event: no system call at all. Needs `cap_user_time`, which
+    /// virtual machines lack.
     PerfTime,
     /// The kernel clears the thread's restartable-sequence pointer when the thread left the CPU.
     Rseq,
-    /// The sequence word of the page of a perf event tells that the thread left the CPU. After `Rseq`: an event makes each context switch about a
-    /// microsecond dearer, and needs a page and for a moment a descriptor a thread.
+    /// The sequence word of the page of a perf event tells that the thread left the CPU. After
+    /// `Rseq`: an event makes each context switch about a microsecond dearer, and needs a page and
+    /// for a moment a descriptor a thread.
     PerfSeq,
     /// The kernel is asked, for some calls only.
     Syscall,

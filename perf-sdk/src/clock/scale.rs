@@ -1,6 +1,7 @@
 //! Ticks to nanoseconds and back. Pure.
 
-/// Fraction bits: with them a counter of 1 MHz to 100 GHz fits, and one of 24 MHz errs by less than 10⁻¹³.
+/// Fraction bits: with them a counter of 1 MHz to 100 GHz fits, and one of 24 MHz errs by less than
+/// 10⁻¹³.
 const SHIFT: u32 = 40;
 
 /// Ticks whose duration in nanoseconds is the forward factor.

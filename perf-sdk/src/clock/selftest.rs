@@ -1,4 +1,5 @@
-//! Whether an engine tells the truth on this machine: it is compared with the kernel over computing, a sleep and a wait.
+//! Whether an engine tells the truth on this machine: it is compared with the kernel over
+//! computing, a sleep and a wait.
 
 use std::hint::black_box;
 use std::thread;

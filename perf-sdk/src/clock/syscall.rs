@@ -23,7 +23,8 @@ pub(super) fn thread_cpu_ns() -> Option<u64> {
     None
 }
 
-/// CPU time of this process, all its threads, those included that have ended; `None` where there is no such clock.
+/// CPU time of this process, all its threads, those included that have ended; `None` where there is
+/// no such clock.
 #[cfg(unix)]
 pub(crate) fn process_cpu_ns() -> Option<u64> {
     clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
@@ -52,11 +53,12 @@ pub(crate) fn thread_id() -> u32 {
 
 /// CPU time of another thread of this process, by the kernel's thread id; `None` when it has ended.
 ///
-/// **Cost.** A system call. **Blind spot.** A thread that has ended and whose id was given to a new thread of this process
-/// reads as the new one.
+/// **Cost.** A system call. **Blind spot.** A thread that has ended and whose id was given to a new
+/// thread of this process reads as the new one.
 #[cfg(target_os = "linux")]
 pub(crate) fn thread_cpu_ns_of(thread: u32) -> Option<u64> {
-    /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's `include/linux/posix-timers_types.h`.
+    /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's
+    /// `include/linux/posix-timers_types.h`.
     const THREAD_RUNTIME: u32 = 4 | 2;
     clock_ns((!thread << 3 | THREAD_RUNTIME) as libc::clockid_t)
 }
@@ -91,7 +93,8 @@ pub(super) fn futex_wait(ns: u32) {
     let word = 0_u32;
     let timeout = libc::timespec { tv_sec: 0, tv_nsec: ns as _ };
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the word and the timeout live as long as the call, which returns when the time is over.
+    // SAFETY: the word and the timeout live as long as the call, which returns when the time is
+    // over.
     unsafe { libc::syscall(libc::SYS_futex, &raw const word, operation, 0, &raw const timeout) };
 }
 

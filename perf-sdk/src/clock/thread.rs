@@ -1,8 +1,9 @@
 //! The CPU clock of one thread: an anchor, and how long it holds.
 //!
-//! An anchor is a moment at which both the counter and the thread's CPU time are known. As long as the thread has not left
-//! the CPU since, its CPU time is the anchor's plus the elapsed ticks. A witness tells when it has; then the kernel is asked
-//! once, which costs less than the context switch did.
+//! An anchor is a moment at which both the counter and the thread's CPU time are known. As long as
+//! the thread has not left the CPU since, its CPU time is the anchor's plus the elapsed ticks. A
+//! witness tells when it has; then the kernel is asked once, which costs less than the context
+//! switch did.
 
 use super::anomaly::{self, Anomaly};
 use super::engine::Engine;
@@ -17,7 +18,8 @@ use super::{syscall, usable};
 /// One call in so many is measured when the kernel must be asked for each, at most.
 pub(crate) const DEFAULT_INTERVAL: u32 = 512;
 
-/// Greatest age of an anchor: a hypervisor's absence shows in no witness, so the kernel is asked this often.
+/// Greatest age of an anchor: a hypervisor's absence shows in no witness, so the kernel is asked
+/// this often.
 const LEASE_NS: u64 = 10_000_000;
 /// Attempts to anchor without being switched in between.
 const TRIES: u32 = 8;
@@ -38,8 +40,9 @@ pub(crate) struct ThreadCpu {
     offset: u64,
     engine: Engine,
     source: Source,
-    /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was switched under a witness
-    /// that did not move has a broken witness; one that was not has lost time to a hypervisor or to interrupts.
+    /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was
+    /// switched under a witness that did not move has a broken witness; one that was not has lost
+    /// time to a hypervisor or to interrupts.
     suspicion: Option<u64>,
     /// Ticks that asking the kernel when it was due took so far.
     asked: u64,
@@ -49,7 +52,8 @@ pub(crate) struct ThreadCpu {
     absence: Absence,
 }
 
-/// Time that a thread was not on the CPU, in ticks; a little less than 0 where the kernel's clock and the counter differ.
+/// Time that a thread was not on the CPU, in ticks; a little less than 0 where the kernel's clock
+/// and the counter differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Absence {
     /// Before the moment at which the clock was read.
@@ -112,7 +116,8 @@ impl ThreadCpu {
         let lease = linux::lease(wall.ticks_of_ns(LEASE_NS))?;
         match engine {
             Engine::PerfTime | Engine::PerfSeq => {
-                // Merely asking may end the process: see `sandbox`. Asked for each thread, since a filter may be new.
+                // Merely asking may end the process: see `sandbox`. Asked for each thread, since a
+                // filter may be new.
                 if crate::base::sandbox::is_filtered() {
                     return None;
                 }
@@ -148,7 +153,8 @@ impl ThreadCpu {
         self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected).then_some(self.offset)
     }
 
-    /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one is due, is taken before.
+    /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one
+    /// is due, is taken before.
     #[inline]
     pub(crate) fn enter(&mut self, wall: &Wall) -> (u64, u64) {
         let ticks = wall.ticks();
@@ -164,8 +170,8 @@ impl ThreadCpu {
         self.offset_at(ticks).unwrap_or_else(|| self.renew(wall, ticks))
     }
 
-    /// Ticks that asking the kernel when it was due took so far. It follows a thread's absence from the CPU, mostly, and costs the more
-    /// the less the caches still hold.
+    /// Ticks that asking the kernel when it was due took so far. It follows a thread's absence from
+    /// the CPU, mostly, and costs the more the less the caches still hold.
     pub(crate) fn asked(&self) -> u64 {
         self.asked
     }
@@ -177,8 +183,8 @@ impl ThreadCpu {
         ticks
     }
 
-    /// How long the thread was off the CPU as far as new anchors told since this was last called. Nothing where the kernel is
-    /// asked for each call.
+    /// How long the thread was off the CPU as far as new anchors told since this was last called.
+    /// Nothing where the kernel is asked for each call.
     pub(crate) fn take_absence(&mut self) -> Absence {
         std::mem::take(&mut self.absence)
     }
@@ -195,7 +201,8 @@ impl ThreadCpu {
         }
     }
 
-    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to now. `ticks` were just read.
+    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to
+    /// now. `ticks` were just read.
     #[cold]
     #[inline(never)]
     fn renew(&mut self, wall: &Wall, ticks: u64) -> u64 {
@@ -208,8 +215,8 @@ impl ThreadCpu {
             }
         }
         let (was_anchored, was_offset) = (self.anchored, self.offset);
-        // Before the witness is looked at: reading a new anchor is where a thread is switched out on a busy machine, and that
-        // is not what the old one's witness should have seen.
+        // Before the witness is looked at: reading a new anchor is where a thread is switched out
+        // on a busy machine, and that is not what the old one's witness should have seen.
         let is_unmoved = |cpu: &Self| cpu.engine != Engine::Syscall && cpu.witness.unmoved(cpu.expected);
         let switches = if self.suspicion.is_some() && is_unmoved(self) { self.switches() } else { None };
         let unmoved = is_unmoved(self);
@@ -231,8 +238,9 @@ impl ThreadCpu {
         held
     }
 
-    /// The old anchor was in force for `elapsed` ticks, and what it predicted at their end was off by `missed`. `switches`: the
-    /// kernel's count of them before the witness was found not to have moved.
+    /// The old anchor was in force for `elapsed` ticks, and what it predicted at their end was off
+    /// by `missed`. `switches`: the kernel's count of them before the witness was found not to have
+    /// moved.
     fn check(&mut self, wall: &Wall, elapsed: u64, missed: u64, switches: Option<u64>) {
         if wall.ns(elapsed) >= LEASE_NS && missed > elapsed / MISS_SHARE {
             anomaly::count(Anomaly::CpuMiss);
@@ -248,10 +256,12 @@ impl ThreadCpu {
         }
     }
 
-    /// Reads CPU time and ticks at one moment: with the word the same before and after. The offset that held up to then.
+    /// Reads CPU time and ticks at one moment: with the word the same before and after. The offset
+    /// that held up to then.
     ///
-    /// That is the first attempt's: on a busy machine the system call that reads the CPU time is also where the thread is
-    /// switched out, and time off the CPU after the reading belongs to nothing that ended before it.
+    /// That is the first attempt's: on a busy machine the system call that reads the CPU time is
+    /// also where the thread is switched out, and time off the CPU after the reading belongs to
+    /// nothing that ended before it.
     fn anchor(&mut self, wall: &Wall) -> u64 {
         let mut held = None;
         for attempt in 1..=TRIES {

@@ -1,4 +1,5 @@
-//! The wall clock, in ticks of the processor's counter where it can be trusted, else in nanoseconds.
+//! The wall clock, in ticks of the processor's counter where it can be trusted, else in
+//! nanoseconds.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
@@ -19,8 +20,9 @@ const PAIR_TRIES: u32 = 16;
 /// No call's reading is lessened by more ticks for what the recorder itself took in it.
 pub(crate) const OWN_PART: u64 = 1 << 12;
 
-/// The base line of the first calibration. Both its ends are the closest of several readings, so that being switched out
-/// in between does not matter: on a loaded machine a calibration that averages readings was seen 20 % off.
+/// The base line of the first calibration. Both its ends are the closest of several readings, so
+/// that being switched out in between does not matter: on a loaded machine a calibration that
+/// averages readings was seen 20 % off.
 const FIRST_BASE_NS: u64 = 2_000_000;
 /// A longer base line replaces it when the two agree this well.
 const REFINED_WITHIN: f64 = 1e-3;
@@ -28,10 +30,12 @@ const REFINED_BASE_NS: u64 = 3_000_000;
 
 /// Process-wide wall clock.
 ///
-/// Its fields are atomic because it lives in a static that is filled in at the first use; after that they stay.
+/// Its fields are atomic because it lives in a static that is filled in at the first use; after
+/// that they stay.
 #[derive(Debug)]
 pub(crate) struct Wall {
-    /// Ticks are the processor's counter; otherwise they are nanoseconds of the operating system's clock.
+    /// Ticks are the processor's counter; otherwise they are nanoseconds of the operating system's
+    /// clock.
     counter: AtomicBool,
     forward: AtomicU64,
     inverse: AtomicU64,
@@ -116,14 +120,16 @@ impl Wall {
         scale::apply(ns, self.inverse.load(Relaxed))
     }
 
-    /// A longer delta, or a negative one (which wraps), is to be put to [`plausible`](Self::plausible): a second.
+    /// A longer delta, or a negative one (which wraps), is to be put to
+    /// [`plausible`](Self::plausible): a second.
     #[inline]
     fn suspicious_ticks(&self) -> u64 {
         self.second.load(Relaxed)
     }
 
-    /// Whether a call's duration need not be put to [`plausible`](Self::plausible): a second at most, and no further below 0 than what
-    /// is subtracted for the recorder's own part may bring it.
+    /// Whether a call's duration need not be put to [`plausible`](Self::plausible): a second at
+    /// most, and no further below 0 than what is subtracted for the recorder's own part may bring
+    /// it.
     #[inline]
     pub(crate) fn is_plain(&self, duration: i64) -> bool {
         (duration as u64).wrapping_add(OWN_PART) <= self.second.load(Relaxed)
@@ -137,10 +143,11 @@ impl Wall {
         if self.is_plain(delta) { delta } else { self.plausible(start, end) as i64 }
     }
 
-    /// Ticks from `start` to `end` if the operating system's clock went along with the counter; otherwise 0, counted.
+    /// Ticks from `start` to `end` if the operating system's clock went along with the counter;
+    /// otherwise 0, counted.
     ///
-    /// **Blind spot.** Which of several calls a jump fell into is known as closely as the two clocks were compared:
-    /// every second while any thread is active.
+    /// **Blind spot.** Which of several calls a jump fell into is known as closely as the two
+    /// clocks were compared: every second while any thread is active.
     #[cold]
     #[inline(never)]
     pub(crate) fn plausible(&self, start: u64, end: u64) -> u64 {
@@ -164,7 +171,8 @@ impl Wall {
         continuity.broken_between(start, end)
     }
 
-    /// Compares the counter with the operating system's clock when that is due, so that a jump is known closely.
+    /// Compares the counter with the operating system's clock when that is due, so that a jump is
+    /// known closely.
     pub(super) fn observe(&self, now: u64) {
         let Ok(mut continuity) = self.continuity.try_lock() else { return };
         if now.wrapping_sub(continuity.reference()) > self.suspicious_ticks()
@@ -249,8 +257,9 @@ impl Wall {
         self.close_pair()
     }
 
-    /// Replaces the quick calibration by one over the time since `base`. Only before the first call is recorded: sums are
-    /// kept in ticks, and a scale that changes later would make exported sums shrink.
+    /// Replaces the quick calibration by one over the time since `base`. Only before the first call
+    /// is recorded: sums are kept in ticks, and a scale that changes later would make exported sums
+    /// shrink.
     pub(super) fn refine(&self, base: (u64, u64)) {
         if !self.counter.load(Relaxed) {
             return;
@@ -285,8 +294,8 @@ fn os_ns() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Whether quanta, which asks the processor if its counter is invariant, chose to read it: then its reading lies between
-/// two of ours, give or take what the processor reorders.
+/// Whether quanta, which asks the processor if its counter is invariant, chose to read it: then its
+/// reading lies between two of ours, give or take what the processor reorders.
 fn reads_counter() -> bool {
     const SLACK: u64 = 10_000;
     if !arch::HAS_COUNTER {

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// A word in memory shared with the kernel, and the lease under which it may be read.
 ///
-/// The lease is a word that holds the greatest age of an anchor, in ticks, and reads 0 in a forked child: the page of a perf
-/// event is not there any more, and a load from it would be a fault. Hence the order in [`holds`](Self::holds).
+/// The lease is a word that holds the greatest age of an anchor, in ticks, and reads 0 in a forked
+/// child: the page of a perf event is not there any more, and a load from it would be a fault.
+/// Hence the order in [`holds`](Self::holds).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Witness {
     lease: &'static AtomicU64,
@@ -20,7 +21,8 @@ static EXPIRED: AtomicU64 = AtomicU64::new(0);
 
 impl Witness {
     /// # Safety
-    /// Until this witness is last used, `word` can be read in every process in which `lease` is not 0.
+    /// Until this witness is last used, `word` can be read in every process in which `lease` is not
+    /// 0.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     pub(super) const unsafe fn new(lease: &'static AtomicU64, word: *const AtomicU64) -> Self {
         Self { lease, word }

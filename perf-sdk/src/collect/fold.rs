@@ -69,8 +69,8 @@ impl Fold {
         self.shards(record);
     }
 
-    /// PERF: of many functions on many threads nothing is in the caches, so it is asked for some shards ahead: a shard, then where it is added,
-    /// then the cells of both.
+    /// PERF: of many functions on many threads nothing is in the caches, so it is asked for some
+    /// shards ahead: a shard, then where it is added, then the cells of both.
     fn shards(&mut self, record: &'static ThreadRecord) {
         let mut reader = ShardReader::of(record);
         let mut coming = VecDeque::with_capacity(AHEAD + 1);
@@ -180,7 +180,8 @@ impl Fold {
             totals.idle_ns += ns(&future.idle);
             totals.longest_poll_ns = totals.longest_poll_ns.max(ns(&future.longest_poll));
             self.measured_calls += future.polls.get();
-            // A future may end on another thread than it began on: the difference is meant over all threads.
+            // A future may end on another thread than it began on: the difference is meant over all
+            // threads.
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
         }
         self.asked_ticks += shard.asked.get();
@@ -192,7 +193,8 @@ impl Fold {
         }
     }
 
-    /// Calls without a place in the tree: their time there is their caller's, or the overflow node's.
+    /// Calls without a place in the tree: their time there is their caller's, or the overflow
+    /// node's.
     fn shared(&mut self, shared: &'static SharedSite) {
         let Some(site) = shared.site() else { return };
         let clock = clock::wall();

@@ -1,4 +1,5 @@
-//! A hasher for addresses and small numbers, which nobody outside chooses: ten times faster than the standard one.
+//! A hasher for addresses and small numbers, which nobody outside chooses: ten times faster than
+//! the standard one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};

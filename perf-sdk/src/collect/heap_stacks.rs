@@ -72,7 +72,8 @@ impl HeapStacks {
 fn allocators(code: &Code, addresses: &[u32]) -> usize {
     /// The hooks' and jemalloc's own frames are no more.
     const MOST: usize = 20;
-    // Of the function that the others are inlined into: an allocator that is inlined stands where it was called.
+    // Of the function that the others are inlined into: an allocator that is inlined stands where
+    // it was called.
     let is_allocator = |number: &u32| {
         let lines = code.addresses.get(*number as usize).and_then(|address| address.lines.last());
         lines.is_some_and(|line| {

@@ -6,9 +6,11 @@ use std::ffi::{CStr, CString};
 use crate::memory::{self, mallctl};
 use crate::snapshot::{Allocator, ArenaUse};
 
-/// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor [`CountingAlloc`](crate::CountingAlloc) over jemalloc.
+/// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor
+/// [`CountingAlloc`](crate::CountingAlloc) over jemalloc.
 ///
-/// **Cost.** jemalloc sums over its arenas, each under its lock for a moment: some ten microseconds.
+/// **Cost.** jemalloc sums over its arenas, each under its lock for a moment: some ten
+/// microseconds.
 pub(super) fn allocator() -> Option<Allocator> {
     if !memory::is_jemalloc() {
         return None;

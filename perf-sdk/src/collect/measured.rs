@@ -3,7 +3,8 @@
 use crate::record::Parts;
 use crate::snapshot::Function;
 
-/// What was measured of one function: beside it, since it is there for each of its shards and the rest is not.
+/// What was measured of one function: beside it, since it is there for each of its shards and the
+/// rest is not.
 #[derive(Default)]
 pub(super) struct Measured {
     parts: Parts,

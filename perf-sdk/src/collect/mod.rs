@@ -47,7 +47,8 @@ pub(crate) use own::{ScopeTotals, own_scopes};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;
 
-/// What is allocated and not freed, by jemalloc's own figures; `None` where the program's allocator is another one.
+/// What is allocated and not freed, by jemalloc's own figures; `None` where the program's allocator
+/// is another one.
 #[cfg(feature = "enabled")]
 pub(crate) fn allocated_bytes() -> Option<u64> {
     #[cfg(feature = "jemalloc")]

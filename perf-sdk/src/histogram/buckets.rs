@@ -1,7 +1,8 @@
 //! Value → cell → bounds. Pure arithmetic, no floating point.
 //!
-//! A cell is a bucket of the native histogram, or one of the two parts into which a decimal bound splits it. So native
-//! buckets, classic buckets and quantiles all come exactly from the same counts.
+//! A cell is a bucket of the native histogram, or one of the two parts into which a decimal bound
+//! splits it. So native buckets, classic buckets and quantiles all come exactly from the same
+//! counts.
 
 use super::scale::Scale;
 
@@ -9,7 +10,8 @@ use super::scale::Scale;
 pub(super) const SLOTS: usize = 33;
 
 /// A cell: an octave's number and the cell's place in it. Ordered as the values are.
-// PERF: one integer and not two bytes, which travel through memory and stall there when they are read back as one word.
+// PERF: one integer and not two bytes, which travel through memory and stall there when they are
+// read back as one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Cell(u16);
 
@@ -47,7 +49,8 @@ impl Cell {
         Self::new((index / SLOTS as u16) as u8, (index % SLOTS as u16) as u8)
     }
 
-    /// The bucket of the native histogram that this cell is part of, counted from octave 0, bucket 0.
+    /// The bucket of the native histogram that this cell is part of, counted from octave 0, bucket
+    /// 0.
     const fn bucket(self, scale: Scale) -> u32 {
         let after_cut = self.slot() > scale.grid().cut_slots[self.octave() as usize];
         32 * self.octave() as u32 + self.slot() as u32 - after_cut as u32
@@ -71,7 +74,8 @@ impl Cell {
         grid.bound(self.bucket(scale))
     }
 
-    /// The smallest value in the cell. Larger than `last` in a cell so narrow that no integer falls into it.
+    /// The smallest value in the cell. Larger than `last` in a cell so narrow that no integer falls
+    /// into it.
     pub(super) const fn first(self, scale: Scale) -> u64 {
         match self.index().checked_sub(1) {
             Some(before) => Self::from_index(before).last(scale).saturating_add(1),

@@ -10,11 +10,12 @@ const DIGITS: u8 = 3;
 const LARGEST: u64 = i64::MAX as u64;
 
 impl Histogram {
-    /// The same distribution, each cell at its middle, in nanoseconds or bytes; 1.16 % of error in all. Values from 2⁶³
-    /// on count as 2⁶³ − 1.
+    /// The same distribution, each cell at its middle, in nanoseconds or bytes; 1.16 % of error in
+    /// all. Values from 2⁶³ on count as 2⁶³ − 1.
     ///
-    /// **Cost.** The result takes about 16 KiB for each power of two up to the largest value from 2048 on. Should memory
-    /// run out, values too large for what could be had are counted at the largest that fits.
+    /// **Cost.** The result takes about 16 KiB for each power of two up to the largest value from
+    /// 2048 on. Should memory run out, values too large for what could be had are counted at the
+    /// largest that fits.
     #[must_use]
     pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
         let largest = self.upper_bound().unwrap_or(1).clamp(2, LARGEST);
@@ -28,7 +29,8 @@ impl Histogram {
         hdr
     }
 
-    /// A histogram from another source. Its sum is computed from the cells of `hdr` and is as exact as those are.
+    /// A histogram from another source. Its sum is computed from the cells of `hdr` and is as exact
+    /// as those are.
     #[must_use]
     pub fn from_hdr(scale: Scale, hdr: &hdrhistogram::Histogram<u64>) -> Self {
         let mut histogram = Self::new(scale);

@@ -13,14 +13,17 @@ const FEW: usize = 16;
 
 /// A distribution of times or sizes: exact counts in cells at most 2.2 % wide.
 ///
-/// **Units.** Nanoseconds or bytes, whichever [`scale`](Self::scale) says; the exported forms are in seconds and bytes.
+/// **Units.** Nanoseconds or bytes, whichever [`scale`](Self::scale) says; the exported forms are
+/// in seconds and bytes.
 ///
-/// **Accuracy.** [`sum`](Self::sum) and [`count`](Self::count) are exact, so is [`classic`](Self::classic) and
-/// [`native`](Self::native). A quantile is within 1.1 % of the value at that rank.
+/// **Accuracy.** [`sum`](Self::sum) and [`count`](Self::count) are exact, so is
+/// [`classic`](Self::classic) and [`native`](Self::native). A quantile is within 1.1 % of the value
+/// at that rank.
 ///
 /// **Cost.** 16 bytes a cell that is not empty; merging and reading are linear in them.
 ///
-/// In a file or in JSON it is `{"unit", "sum", "zero", "cells": [[largest value in the cell, count], …]}`.
+/// In a file or in JSON it is
+/// `{"unit", "sum", "zero", "cells": [[largest value in the cell, count], …]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[cfg_attr(feature = "enabled", serde(from = "Written", into = "Written"))]
@@ -103,8 +106,9 @@ impl Histogram {
 
     /// The value at rank ⌈q · count⌉ of the sorted values, at least the first, within 1.1 %.
     ///
-    /// It is the harmonic middle of its cell's bounds, which halves the greatest relative error; exact where a cell holds
-    /// one integer only, as up to 40. `q` is clamped to 0..=1. `None` if the histogram is empty or `q` is not a number.
+    /// It is the harmonic middle of its cell's bounds, which halves the greatest relative error;
+    /// exact where a cell holds one integer only, as up to 40. `q` is clamped to 0..=1. `None` if
+    /// the histogram is empty or `q` is not a number.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let count = self.count();
@@ -156,8 +160,8 @@ impl Histogram {
         self.cells.iter().map(|(index, count)| (Cell::from_index(*index), *count))
     }
 
-    /// Adds all values of `other`. Histograms of different scales have nothing in common: then nothing happens, unless
-    /// this one is empty and becomes the other.
+    /// Adds all values of `other`. Histograms of different scales have nothing in common: then
+    /// nothing happens, unless this one is empty and becomes the other.
     pub fn merge(&mut self, other: &Self) {
         if self.is_empty() {
             self.clone_from(other);
@@ -224,8 +228,8 @@ impl Histogram {
         self.cells = merged;
     }
 
-    /// What was recorded since `earlier`, an older reading of the same histogram. Saturates cell by cell, so that an
-    /// unrelated `earlier` gives a smaller histogram and never a wrapped one.
+    /// What was recorded since `earlier`, an older reading of the same histogram. Saturates cell by
+    /// cell, so that an unrelated `earlier` gives a smaller histogram and never a wrapped one.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         if self.scale != earlier.scale {

@@ -8,18 +8,20 @@ use std::sync::atomic::{
 
 use super::buckets::SLOTS;
 
-/// Looks at a cell that is being carried before what was seen is taken. A carry happens once in 2³² calls and takes
-/// nanoseconds; only in a child that was forked in the middle of one does it never end.
+/// Looks at a cell that is being carried before what was seen is taken. A carry happens once in 2³²
+/// calls and takes nanoseconds; only in a child that was forked in the middle of one does it never
+/// end.
 const LOOKS: u32 = 100;
 
 /// Cells of one octave. Lives for ever once it is part of a shard.
 ///
-/// Counters are 32 bits wide to halve the memory of a profile; what overflows is carried into a second page, which exists
-/// only where some cell passed 2³².
+/// Counters are 32 bits wide to halve the memory of a profile; what overflows is carried into a
+/// second page, which exists only where some cell passed 2³².
 #[derive(Debug)]
 pub(crate) struct Page {
     cells: [AtomicU32; SLOTS],
-    /// Odd while a carry is under way. That 2¹⁵ of them pass while somebody reads one cell is out of the question.
+    /// Odd while a carry is under way. That 2¹⁵ of them pass while somebody reads one cell is out
+    /// of the question.
     carries: AtomicU16,
     octave: AtomicU8,
     /// Counts in units of 2³².
@@ -58,11 +60,13 @@ impl Page {
     }
 
     fn carried(&self) -> Option<&'static Page> {
-        // SAFETY: null or stored by `carry` from a `&'static Page`; `Acquire` pairs with the store there.
+        // SAFETY: null or stored by `carry` from a `&'static Page`; `Acquire` pairs with the store
+        // there.
         unsafe { self.carried.load(Acquire).as_ref() }
     }
 
-    /// Owner only. False when the cell would overflow; then nothing was counted, and [`add`](Self::add) carries.
+    /// Owner only. False when the cell would overflow; then nothing was counted, and
+    /// [`add`](Self::add) carries.
     #[inline(always)]
     pub(super) fn add_near(&self, slot: u8, n: u32) -> bool {
         let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
@@ -113,7 +117,8 @@ impl Page {
     }
 
     fn count(&self, slot: usize) -> u64 {
-        // PERF: most cells are empty. A cell is 0 after a carry too, and then there is a second page: the writer stores that before.
+        // PERF: most cells are empty. A cell is 0 after a carry too, and then there is a second
+        // page: the writer stores that before.
         if self.cells[slot].load(Relaxed) == 0 {
             fence(Acquire);
             if self.carried().is_none() {
@@ -174,8 +179,8 @@ mod tests {
     fn a_reader_knows_half_a_carry() {
         let low = page();
         let step = 1 << 31;
-        // The writer goes on until the reader saw that many different counts; where the two have to share one core, it
-        // sees one a time slice, and some of them have to do.
+        // The writer goes on until the reader saw that many different counts; where the two have to
+        // share one core, it sees one a time slice, and some of them have to do.
         let sights = if cfg!(miri) { 20 } else { 5_000 };
         let end = std::time::Instant::now() + std::time::Duration::from_secs(1);
         let done = std::sync::atomic::AtomicBool::new(false);

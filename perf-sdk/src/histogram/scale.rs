@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 /// What a histogram's values are.
 ///
-/// Bucket bounds are powers of 2^(1/32) of the base unit, as in a Prometheus native histogram of schema 5: of one second
-/// on [`Scale::Seconds`], whose values are nevertheless integer nanoseconds, and of one byte on [`Scale::Bytes`].
+/// Bucket bounds are powers of 2^(1/32) of the base unit, as in a Prometheus native histogram of
+/// schema 5: of one second on [`Scale::Seconds`], whose values are nevertheless integer
+/// nanoseconds, and of one byte on [`Scale::Bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 pub enum Scale {
@@ -31,8 +32,8 @@ impl Scale {
 
     /// The bounds of the classic buckets as `(value, label)`, without `+Inf`, ascending.
     ///
-    /// The labels are spelled as Prometheus spells a float (`1.0`, `1e-07`), so that a series keeps its name whichever
-    /// format it is scraped in.
+    /// The labels are spelled as Prometheus spells a float (`1.0`, `1e-07`), so that a series keeps
+    /// its name whichever format it is scraped in.
     #[must_use]
     pub const fn classic_bounds(self) -> &'static [(u64, &'static str)] {
         match self {
@@ -50,7 +51,8 @@ impl Scale {
     }
 }
 
-/// Classic bounds for times: nanoseconds and the label in seconds. Each one is a cut point of the grid.
+/// Classic bounds for times: nanoseconds and the label in seconds. Each one is a cut point of the
+/// grid.
 pub(crate) const SECONDS_LE: [(u64, &str); 20] = [
     (100, "1e-07"),
     (1_000, "1e-06"),
@@ -96,17 +98,20 @@ pub(super) const OCTAVES: usize = 65;
 
 /// The constants of one scale.
 ///
-/// Shifted so that its top bit is set, a value lies in [2⁶³, 2⁶⁴), and there the 32 bounds of an octave are the same real
-/// numbers for every octave. A shifted value is an integer, so comparing with their floors is exact.
+/// Shifted so that its top bit is set, a value lies in [2⁶³, 2⁶⁴), and there the 32 bounds of an
+/// octave are the same real numbers for every octave. A shifted value is an integer, so comparing
+/// with their floors is exact.
 #[derive(Debug)]
 pub(super) struct Grid {
     /// The floors of the bounds in [2⁶³, 2⁶⁴), ascending; then a sentinel.
     pub(super) mantissas: [u64; 33],
-    /// For each value of the six bits after the top one: how many bounds lie below all such mantissas. Two bounds are
-    /// farther apart (2.2 %) than such a range is wide (1.6 % at most), so one compare settles the rest.
+    /// For each value of the six bits after the top one: how many bounds lie below all such
+    /// mantissas. Two bounds are farther apart (2.2 %) than such a range is wide (1.6 % at most),
+    /// so one compare settles the rest.
     pub(super) below: [u8; 64],
-    /// The decimal bound inside each octave, inclusive; `u64::MAX` where there is none. 1, 2.5, 5 × 10ⁿ are at least a
-    /// factor of 2 apart and an octave is open at its lower end, so no octave holds two.
+    /// The decimal bound inside each octave, inclusive; `u64::MAX` where there is none. 1, 2.5, 5 ×
+    /// 10ⁿ are at least a factor of 2 apart and an octave is open at its lower end, so no octave
+    /// holds two.
     pub(super) cuts: [u64; OCTAVES],
     /// The bucket within its octave that the cut splits in two; 32 where there is none.
     pub(super) cut_slots: [u8; OCTAVES],
@@ -142,7 +147,8 @@ const BYTES_MANTISSAS: [u64; 32] = [
     0xeac0_c6e7_dd24_392e, 0xefe4_b99b_dcda_f5cb, 0xf525_7d15_2486_cc2c, 0xfa83_b2db_722a_033a,
 ];
 
-// 1 ns = 2^-29.9 s, so the first octave is (2^-30, 2^-29]. 10⁹ · 2³⁴ is bound number 28 of its octave of mantissas.
+// 1 ns = 2^-29.9 s, so the first octave is (2^-30, 2^-29]. 10⁹ · 2³⁴ is bound number 28 of its
+// octave of mantissas.
 static SECONDS: Grid = Grid::new(&SECONDS_MANTISSAS, 3, -30, true);
 // 1 byte = 2^0 ends octave (2^-1, 2^0].
 static BYTES: Grid = Grid::new(&BYTES_MANTISSAS, 31, -1, false);
@@ -193,8 +199,9 @@ impl Grid {
     /// The bucket of `v ≥ 1`, counted from octave 0, bucket 0. Some bucket for 0.
     #[inline]
     pub(super) const fn number(&self, v: u64) -> u32 {
-        // PERF: the mask makes 0 harmless without the compiler learning that `v` is not 0. Where it knows, it emits a
-        // bare `bsr`, which waits for the old value of its target register: 8 ns a call instead of 3.
+        // PERF: the mask makes 0 harmless without the compiler learning that `v` is not 0. Where it
+        // knows, it emits a bare `bsr`, which waits for the old value of its target register: 8 ns
+        // a call instead of 3.
         let zeros = v.leading_zeros() & 63;
         let mantissa = v << zeros;
         let below = self.below[(mantissa >> 57) as usize & 63];

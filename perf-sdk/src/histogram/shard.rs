@@ -18,8 +18,9 @@ const MOST_BELOW_ZERO: u64 = 1 << 40;
 
 /// Written by its one owner with plain stores, read by anybody at any time.
 ///
-/// Pages come from the owner's allocator when an octave is first hit and are never freed. A value is in one cell only, so
-/// a reader that comes between two stores misses at most the call being recorded, and in `sum` only.
+/// Pages come from the owner's allocator when an octave is first hit and are never freed. A value
+/// is in one cell only, so a reader that comes between two stores misses at most the call being
+/// recorded, and in `sum` only.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Shard {
@@ -95,8 +96,8 @@ impl Shard {
         }
     }
 
-    /// Owner only: `weight` calls of a value that was located, on the same scale as all others. `pages` gives a fresh page; when it cannot,
-    /// nothing is recorded and the answer is false.
+    /// Owner only: `weight` calls of a value that was located, on the same scale as all others.
+    /// `pages` gives a fresh page; when it cannot, nothing is recorded and the answer is false.
     #[inline]
     pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
         if at.is_zero {
@@ -111,8 +112,8 @@ impl Shard {
         counted
     }
 
-    /// Owner only: as [`record_at`](Self::record_at) if the page is at hand. False: nothing was recorded, and
-    /// only `record_at` can tell why.
+    /// Owner only: as [`record_at`](Self::record_at) if the page is at hand. False: nothing was
+    /// recorded, and only `record_at` can tell why.
     #[inline(always)]
     pub(crate) fn record_near(&self, at: Located, weight: u32) -> bool {
         if at.is_zero {
@@ -149,8 +150,8 @@ impl Shard {
     fn page(&self, octave: u8, pages: &impl Fn() -> Option<&'static Page>) -> Option<&'static Page> {
         let place = usize::from(octave) % NEAR;
         if self.near_octaves[place].load(Relaxed) == octave {
-            // SAFETY: the two are stored together by `far`, on this thread or on the one that handed this record over,
-            // from a `&'static Page`.
+            // SAFETY: the two are stored together by `far`, on this thread or on the one that
+            // handed this record over, from a `&'static Page`.
             return unsafe { self.near[place].load(Relaxed).as_ref() };
         }
         self.far(octave, pages)

@@ -17,7 +17,8 @@ pub(crate) struct SharedPage {
     older: AtomicPtr<SharedPage>,
 }
 
-/// Written and read by any thread: atomic additions, an order of magnitude dearer than [`Shard`](super::Shard). All zeros: empty.
+/// Written and read by any thread: atomic additions, an order of magnitude dearer than
+/// [`Shard`](super::Shard). All zeros: empty.
 #[derive(Debug)]
 pub(crate) struct SharedShard {
     zero: AtomicU64,
@@ -27,14 +28,15 @@ pub(crate) struct SharedShard {
 
 impl SharedPage {
     fn older(&self) -> Option<&'static Self> {
-        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the publication.
+        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the
+        // publication.
         unsafe { self.older.load(Acquire).as_ref() }
     }
 }
 
 impl SharedShard {
-    /// `weight` calls of a value that was located. `pages` gives a fresh page, all zeros; when it cannot, nothing is recorded and
-    /// the answer is false.
+    /// `weight` calls of a value that was located. `pages` gives a fresh page, all zeros; when it
+    /// cannot, nothing is recorded and the answer is false.
     pub(crate) fn record(&self, at: Located, weight: u64, pages: impl Fn() -> Option<&'static SharedPage>) -> bool {
         if at.is_zero() {
             self.zero.fetch_add(weight, Relaxed);
@@ -69,7 +71,8 @@ impl SharedShard {
     }
 
     fn pages(&self) -> impl Iterator<Item = &'static SharedPage> {
-        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the publication.
+        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the
+        // publication.
         let newest: Option<&'static SharedPage> = unsafe { self.newest.load(Acquire).as_ref() };
         std::iter::successors(newest, |page| page.older())
     }

@@ -23,7 +23,8 @@ impl NativeBuckets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketSpan {
-    /// Of the first one: the index of its first bucket. Of the others: how many empty buckets lie before it.
+    /// Of the first one: the index of its first bucket. Of the others: how many empty buckets lie
+    /// before it.
     pub offset: i32,
     /// How many buckets.
     pub length: u32,
@@ -138,7 +139,8 @@ mod tests {
     #[test]
     fn native_buckets_are_the_counts_by_schema_index() {
         let second = 1_000_000_000_f64;
-        // Either side of a decimal cut (0.25 s): one native bucket. Then neighbours, bridged gaps and far ones.
+        // Either side of a decimal cut (0.25 s): one native bucket. Then neighbours, bridged gaps
+        // and far ones.
         let mut values = vec![249_999_999, 250_000_000, 250_000_001, 251_000_000, 0, 1, 2, 7];
         for index in [-3, 0, 1, 2, 4, 5, 8, 12, 13, 300] {
             values.push((second * 2_f64.powf((f64::from(index) - 0.5) / 32.0)) as u64);

@@ -5,14 +5,16 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::trace::TraceContext;
 
-/// The OpenTelemetry trace of the current `tracing` span, for [`set_trace_hook`](crate::set_trace_hook).
+/// The OpenTelemetry trace of the current `tracing` span, for
+/// [`set_trace_hook`](crate::set_trace_hook).
 ///
 /// ```
 /// perf_sdk::set_trace_hook(perf_sdk::opentelemetry_trace);
 /// ```
 ///
-/// `None` outside of a span, or where no `tracing-opentelemetry` layer is installed.
-/// **Cost.** About a microsecond; it is asked about once a second for each latency bucket of each function and thread.
+/// `None` outside of a span, or where no `tracing-opentelemetry` layer is installed. **Cost.**
+/// About a microsecond; it is asked about once a second for each latency bucket of each function
+/// and thread.
 #[must_use]
 pub fn opentelemetry_trace() -> Option<TraceContext> {
     let context = tracing::Span::current().context();

@@ -16,7 +16,8 @@ use crate::record::{Call, OpenPoll, set_span, trace_hook};
 use crate::scope::{Options, intern};
 use crate::trace::TraceContext;
 
-/// A [`tracing_subscriber`] layer that measures every span as a call, without a change to the instrumented code.
+/// A [`tracing_subscriber`] layer that measures every span as a call, without a change to the
+/// instrumented code.
 ///
 /// ```
 /// use tracing_subscriber::layer::SubscriberExt as _;
@@ -24,16 +25,18 @@ use crate::trace::TraceContext;
 /// let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
 /// ```
 ///
-/// The function's name is the span's, its module the span's target. A span may be entered many times and on many threads,
-/// as an instrumented future's is: the time inside is busy time, the time between idle time. The call begins when the span
-/// is first entered and ends when it closes. Its outcome is ok, or panic if it closes while its thread unwinds.
+/// The function's name is the span's, its module the span's target. A span may be entered many
+/// times and on many threads, as an instrumented future's is: the time inside is busy time, the
+/// time between idle time. The call begins when the span is first entered and ends when it closes.
+/// Its outcome is ok, or panic if it closes while its thread unwinds.
 ///
-/// With a [trace hook](crate::set_trace_hook), which is asked when a span is first entered, samples of stacks within the span bear its trace and span id.
+/// With a [trace hook](crate::set_trace_hook), which is asked when a span is first entered, samples
+/// of stacks within the span bear its trace and span id.
 ///
-/// **Cost.** That of a profiled call for each entry, plus the registry's own look-ups, which cost several times as much; and what the hook costs, once a
-/// span.
-/// **Blind spots.** A span that is never entered is not a call. Spans that are entered and left out of order on one
-/// thread are repaired and counted in `perf_dropped_total{reason="out_of_order"}`.
+/// **Cost.** That of a profiled call for each entry, plus the registry's own look-ups, which cost
+/// several times as much; and what the hook costs, once a span. **Blind spots.** A span that is
+/// never entered is not a call. Spans that are entered and left out of order on one thread are
+/// repaired and counted in `perf_dropped_total{reason="out_of_order"}`.
 #[must_use]
 pub fn tracing_layer() -> TracingLayer {
     TracingLayer {}

@@ -16,7 +16,8 @@ pub(crate) struct Place {
     pub(crate) pool: String,
     /// Usable sizes from half of it up to it; 0 where sizes play no part.
     pub(crate) below_bytes: u64,
-    /// What the annotations allow this path to hold, and whose annotation it is: together with other paths beneath the same scopes.
+    /// What the annotations allow this path to hold, and whose annotation it is: together with
+    /// other paths beneath the same scopes.
     pub(crate) bound: Option<Bound>,
 }
 

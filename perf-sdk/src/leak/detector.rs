@@ -42,7 +42,8 @@ impl Detector {
         let within = within_bounds(&census);
         let (old, length) = (self.rules.old(), self.rules.horizon() as usize);
         for (place, population) in &census.places {
-            // What is remembered of a place takes some kilobytes: not of one that keeps next to nothing for a window.
+            // What is remembered of a place takes some kilobytes: not of one that keeps next to
+            // nothing for a window.
             let kept =
                 population.living.iter().filter(|cohort| cohort.window < now).map(|cohort| cohort.samples).sum::<u64>();
             let least = if place.watched == LeakSubject::Pool { 1 } else { WORTH_A_SERIES };
@@ -129,7 +130,8 @@ fn scope_of(place: &Place, bound: &Bound) -> (Vec<String>, String) {
     (place.scopes[..bound.depth.min(place.scopes.len())].to_vec(), bound.module.clone())
 }
 
-/// Whether all that is held beneath an annotated scope is within its bound, give or take what sampling may be off by.
+/// Whether all that is held beneath an annotated scope is within its bound, give or take what
+/// sampling may be off by.
 fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
     let mut held: HashMap<(Vec<String>, String), (u64, u64)> = HashMap::new();
     for (place, population) in &census.places {

@@ -1,7 +1,8 @@
 //! Verdicts on what is held, over a series of evaluations.
 //!
-//! A window is the time between two evaluations. What was born in one window is a generation. An object is old when it has lived for some windows; of
-//! a leak there are old objects from ever more generations (then it is *suspect*), and they do not die (then it is *confirmed*).
+//! A window is the time between two evaluations. What was born in one window is a generation. An
+//! object is old when it has lived for some windows; of a leak there are old objects from ever more
+//! generations (then it is *suspect*), and they do not die (then it is *confirmed*).
 //!
 //! | file | job |
 //! |---|---|

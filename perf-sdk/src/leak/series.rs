@@ -19,7 +19,8 @@ pub(super) struct Step {
     /// And objects.
     pub(super) objects: [f32; GRADES],
     pub(super) born: u32,
-    /// Of the generation that became old (of the first grade) at the end: how many were born and how many of them live.
+    /// Of the generation that became old (of the first grade) at the end: how many were born and
+    /// how many of them live.
     pub(super) matured: (u32, u32),
 }
 

@@ -41,7 +41,8 @@ impl LeakSettings {
         u32::try_from(windows).unwrap_or(u32::MAX).clamp(Self::LEAST_HORIZON, Self::MOST_HORIZON)
     }
 
-    /// From how many windows on something is old, in three grades: a twelfth, a sixth and a third of the horizon.
+    /// From how many windows on something is old, in three grades: a twelfth, a sixth and a third
+    /// of the horizon.
     pub(crate) fn old(&self) -> [u32; 3] {
         let horizon = self.horizon();
         [horizon / 12, horizon / 6, horizon / 3]

@@ -1,7 +1,8 @@
 //! The verdicts on simulated places: what each behaviour is, and what it must be called.
 //!
-//! A place is simulated object by object: how many samples are born in a window (Poisson), and how long each lives. 100 places a behaviour, all
-//! judged together, over 120 windows, with a horizon of 120 windows; a sample stands for 512 KiB.
+//! A place is simulated object by object: how many samples are born in a window (Poisson), and how
+//! long each lives. 100 places a behaviour, all judged together, over 120 windows, with a horizon
+//! of 120 windows; a sample stands for 512 KiB.
 //!
 //! | behaviour | born a window | lives |
 //! |---|---|---|

@@ -5,8 +5,8 @@ use statrs::distribution::{ContinuousCDF as _, DiscreteCDF as _, Gamma, Normal, 
 /// Points between which slopes are taken, at most: of more, every so many.
 const MOST_POINTS: usize = 40;
 
-/// The median of the slopes between all pairs of values: Theil (1950) and Sen (1968). The unit is the distance between two neighbouring
-/// values. 0 for fewer than two values.
+/// The median of the slopes between all pairs of values: Theil (1950) and Sen (1968). The unit is
+/// the distance between two neighbouring values. 0 for fewer than two values.
 pub(super) fn theil_sen(values: &[f64]) -> f64 {
     let every = values.len().div_ceil(MOST_POINTS).max(1);
     let points: Vec<(usize, f64)> = values.iter().copied().enumerate().rev().step_by(every).collect();
@@ -23,8 +23,9 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
     *slopes.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Mann's and Kendall's test for growth: the chance that values without a trend look like growing at least so much. With the normal
-/// approximation, good from some ten values on; ties are not corrected for, which errs to the side of no trend.
+/// Mann's and Kendall's test for growth: the chance that values without a trend look like growing
+/// at least so much. With the normal approximation, good from some ten values on; ties are not
+/// corrected for, which errs to the side of no trend.
 pub(super) fn growth_chance(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     if n < 3.0 {
@@ -48,7 +49,8 @@ pub(super) fn growth_chance(values: &[f64]) -> f64 {
     Normal::standard().sf(z)
 }
 
-/// The upper bound, with an error of at most `chance`, on the mean of a Poisson variable that was seen to be `events`: exact (Garwood, 1936).
+/// The upper bound, with an error of at most `chance`, on the mean of a Poisson variable that was
+/// seen to be `events`: exact (Garwood, 1936).
 pub(super) fn poisson_upper(events: u64, chance: f64) -> f64 {
     // Shape and rate are positive, so there is such a distribution.
     Gamma::new(events as f64 + 1.0, 1.0).map_or(f64::INFINITY, |gamma| gamma.inverse_cdf(1.0 - chance))

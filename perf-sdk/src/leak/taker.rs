@@ -18,7 +18,8 @@ pub(super) struct Taker {
     heap: heap::Taker,
 }
 
-/// Windows of which the beginnings are kept: twice the longest horizon, of 480. What is older counts as of the first of them.
+/// Windows of which the beginnings are kept: twice the longest horizon, of 480. What is older
+/// counts as of the first of them.
 const KEPT: usize = 960;
 
 /// When each window began, in ticks.

@@ -18,7 +18,8 @@ type Inner = dhat::Alloc;
 #[cfg(feature = "dhat")]
 const INNER: Inner = dhat::Alloc;
 
-/// jemalloc as the global allocator, with per-thread tallies: [`CountingAlloc`] over [`tikv_jemallocator::Jemalloc`].
+/// jemalloc as the global allocator, with per-thread tallies: [`CountingAlloc`] over
+/// [`tikv_jemallocator::Jemalloc`].
 ///
 /// ```
 /// #[global_allocator]

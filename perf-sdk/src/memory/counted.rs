@@ -19,8 +19,9 @@ use super::tallies;
 /// # fn main() {}
 /// ```
 ///
-/// **Units.** Requested bytes, as `dhat` counts them; not the usable sizes that an allocator rounds up to. A realloc
-/// counts its new size as allocated and its old size as freed, and is counted apart from allocations and frees.
+/// **Units.** Requested bytes, as `dhat` counts them; not the usable sizes that an allocator rounds
+/// up to. A realloc counts its new size as allocated and its old size as freed, and is counted
+/// apart from allocations and frees.
 ///
 /// **Live heap.** With the feature `heap` a thread that has allocated far enough samples one
 /// allocation, and a free looks in a filter of 512 KiB whether its block was sampled. Over
@@ -70,8 +71,8 @@ fn is_sampled<A: 'static>(block: *mut u8) -> bool {
     counts_down::<A>() && countdown::is_sampled(block)
 }
 
-// SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches thread-local cells
-// and atomics only: it neither allocates nor unwinds.
+// SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches
+// thread-local cells and atomics only: it neither allocates nor unwinds.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

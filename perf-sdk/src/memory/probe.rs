@@ -15,7 +15,8 @@ use super::tallies::uncounted;
 /// A block of jemalloc's was reallocated to the size that it has.
 static IS_GLOBAL: AtomicBool = AtomicBool::new(false);
 
-/// A block of an allocator of this type was reallocated to the size that it has: nobody asks for that but [`is_global`].
+/// A block of an allocator of this type was reallocated to the size that it has: nobody asks for
+/// that but [`is_global`].
 #[cold]
 pub(super) fn note_probe<A: 'static>() {
     if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
@@ -34,8 +35,8 @@ pub(super) fn note_probe<A: 'static>() {
 #[cfg(feature = "heap")]
 static COUNTS_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`CountingAlloc`](super::CountingAlloc) over another allocator is the program's, which picks allocations by a
-/// countdown.
+/// Whether [`CountingAlloc`](super::CountingAlloc) over another allocator is the program's, which
+/// picks allocations by a countdown.
 #[cfg(feature = "heap")]
 pub(crate) fn counts_down() -> bool {
     probe();
@@ -45,7 +46,9 @@ pub(crate) fn counts_down() -> bool {
 #[cfg(feature = "dhat")]
 static IS_DHAT: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Alloc`](super::Alloc), or [`CountingAlloc`](super::CountingAlloc) over jemalloc, is the program's allocator. Asking jemalloc itself would set it up, and cost the program of another one some megabytes.
+/// Whether [`Alloc`](super::Alloc), or [`CountingAlloc`](super::CountingAlloc) over jemalloc, is
+/// the program's allocator. Asking jemalloc itself would set it up, and cost the program of another
+/// one some megabytes.
 pub(crate) fn is_global() -> bool {
     probe();
     IS_GLOBAL.load(Relaxed)
@@ -56,7 +59,8 @@ fn probe() {
     ASKED.get_or_init(|| {
         uncounted(|| {
             let layout = Layout::new::<u64>();
-            // SAFETY: the layout is not empty; the block is reallocated to its own size and freed with the layout that it has.
+            // SAFETY: the layout is not empty; the block is reallocated to its own size and freed
+            // with the layout that it has.
             unsafe {
                 let block = std::alloc::alloc(layout);
                 if !block.is_null() {
@@ -68,8 +72,9 @@ fn probe() {
     });
 }
 
-/// Writes down every allocation from now on, until it is dropped, if [`Alloc`](super::Alloc) is the program's allocator: then `dhat-heap.json` is written in the current
-/// directory. dhat prints a summary on stderr, and panics if that is closed.
+/// Writes down every allocation from now on, until it is dropped, if [`Alloc`](super::Alloc) is the
+/// program's allocator: then `dhat-heap.json` is written in the current directory. dhat prints a
+/// summary on stderr, and panics if that is closed.
 #[cfg(feature = "dhat")]
 pub(crate) fn exact() -> Option<dhat::Profiler> {
     probe();

@@ -18,8 +18,9 @@ pub(crate) struct Tallies {
     pub(crate) reallocations: u64,
 }
 
-// PERF: in the order of `Tallies`, so that they are copied as they are; and what an allocation adds to does not stand side by
-// side, where the compiler would add both as one vector, with constants loaded and registers saved: 12 % of a pair.
+// PERF: in the order of `Tallies`, so that they are copied as they are; and what an allocation adds
+// to does not stand side by side, where the compiler would add both as one vector, with constants
+// loaded and registers saved: 12 % of a pair.
 #[repr(C)]
 struct Cells {
     allocated_bytes: Cell<u64>,
@@ -33,7 +34,8 @@ struct Cells {
 }
 
 thread_local! {
-    // Const and without a destructor: an allocator is called before the first and after the last line of a thread.
+    // Const and without a destructor: an allocator is called before the first and after the last
+    // line of a thread.
     static CELLS: Cells = const {
         Cells {
             allocated_bytes: Cell::new(0),
@@ -113,8 +115,8 @@ impl Tallies {
     }
 
     /// Whether anything was allocated, freed or reallocated between the two.
-    // PERF: no block is empty, so bytes tell; a counter of all operations, which each pair of them would increment twice in a row, takes
-    // 2 ns where a pair takes 4.
+    // PERF: no block is empty, so bytes tell; a counter of all operations, which each pair of them
+    // would increment twice in a row, takes 2 ns where a pair takes 4.
     #[inline]
     pub(crate) fn differs(&self, other: &Self) -> bool {
         (self.allocated_bytes ^ other.allocated_bytes) | (self.freed_bytes ^ other.freed_bytes) != 0
@@ -142,8 +144,8 @@ impl Tallies {
     }
 }
 
-/// Runs `f` and takes what it allocated and freed out of this thread's tallies, and out of the live heap: the profiler's own memory is not
-/// the application's.
+/// Runs `f` and takes what it allocated and freed out of this thread's tallies, and out of the live
+/// heap: the profiler's own memory is not the application's.
 pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(Tallies, Ours);
     impl Drop for Restore {
@@ -188,8 +190,8 @@ pub(crate) fn is_counting() -> bool {
         uncounted(|| {
             let before = Tallies::now();
             let layout = Layout::new::<u64>();
-            // SAFETY: the layout is not empty, and the block is freed with the layout it was allocated with. `std::alloc`
-            // calls the registered global allocator.
+            // SAFETY: the layout is not empty, and the block is freed with the layout it was
+            // allocated with. `std::alloc` calls the registered global allocator.
             unsafe {
                 let block = std::alloc::alloc(layout);
                 if !block.is_null() {

@@ -11,8 +11,9 @@ use crate::base::sandbox;
 #[cfg(feature = "pool")]
 const KNOWN_FOR: u32 = 60;
 
-/// Reads how much is used of what is nearest to its limit: one of the process's control groups, or the machine. Without what the system would drop
-/// at once (`inactive_file`). Some twenty microseconds, and five for each group that has a limit below the machine's memory.
+/// Reads how much is used of what is nearest to its limit: one of the process's control groups, or
+/// the machine. Without what the system would drop at once (`inactive_file`). Some twenty
+/// microseconds, and five for each group that has a limit below the machine's memory.
 #[cfg(feature = "pool")]
 #[derive(Debug)]
 pub(crate) struct MemoryReader {
@@ -47,8 +48,8 @@ impl MemoryReader {
     }
 }
 
-/// What the process may still take before it reaches one of these limits. Some dozens of microseconds. `None` where
-/// none can be read.
+/// What the process may still take before it reaches one of these limits. Some dozens of
+/// microseconds. `None` where none can be read.
 #[cfg(feature = "stacks")]
 pub(crate) fn memory_left_bytes() -> Option<u64> {
     if sandbox::is_tighter() {
@@ -95,8 +96,8 @@ fn used_of_machine(root: &Path) -> Option<(u64, u64)> {
     (total > 0).then(|| (total.saturating_sub(available), total))
 }
 
-/// The least limit of the process's control groups (both versions of them), and of those above, and the machine's memory. `None` where none of
-/// these can be read.
+/// The least limit of the process's control groups (both versions of them), and of those above, and
+/// the machine's memory. `None` where none of these can be read.
 pub(crate) fn memory_limit_bytes() -> Option<u64> {
     of(Path::new("/"))
 }
@@ -117,7 +118,8 @@ fn head(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text[..read]).into_owned())
 }
 
-/// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often sees its own group as the top.
+/// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often
+/// sees its own group as the top.
 fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':');
     let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {

@@ -12,7 +12,8 @@ pub(crate) struct Process {
     pub(crate) file_descriptors: u64,
 }
 
-/// `None` where there is no `/proc`, and under a [sandbox] of late. Some ten microseconds, and one a hundred file descriptors.
+/// `None` where there is no `/proc`, and under a [sandbox] of late. Some ten microseconds, and one
+/// a hundred file descriptors.
 pub(crate) fn read() -> Option<Process> {
     if sandbox::is_tighter() {
         return None;

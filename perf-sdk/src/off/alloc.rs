@@ -33,7 +33,8 @@ impl<A> CountingAlloc<A> {
 
 macro_rules! pass_on {
     ([$($generic:ident)?] $allocator:ty) => {
-        // SAFETY: every call is passed on unchanged to the inner allocator, which upholds the contract.
+        // SAFETY: every call is passed on unchanged to the inner allocator, which upholds the
+        // contract.
         unsafe impl<$($generic: GlobalAlloc)?> GlobalAlloc for $allocator {
             #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

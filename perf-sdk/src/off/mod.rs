@@ -1,6 +1,7 @@
 //! The public face when the feature `enabled` is off: everything compiles to nothing.
 //!
-//! What is plain data or reads only plain data is the same with and without: snapshots, histograms, rates, settings.
+//! What is plain data or reads only plain data is the same with and without: snapshots, histograms,
+//! rates, settings.
 
 mod alloc;
 mod assert;

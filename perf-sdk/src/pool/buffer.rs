@@ -34,8 +34,8 @@ const LEAST_IDLE: usize = 16;
 /// # }
 /// ```
 ///
-/// **Blind spots.** What is larger than the largest size is an ordinary vector, which is not counted here. A buffer that grew is dropped when it comes
-/// back.
+/// **Blind spots.** What is larger than the largest size is an ordinary vector, which is not
+/// counted here. A buffer that grew is dropped when it comes back.
 #[derive(Clone, Debug)]
 pub struct BufferPool {
     /// By size.
@@ -59,13 +59,15 @@ impl BufferPoolBuilder {
         self
     }
 
-    /// Idle buffers of each size that are kept, besides those that threads keep. Default a mebibyte of them, and at least 16.
+    /// Idle buffers of each size that are kept, besides those that threads keep. Default a mebibyte
+    /// of them, and at least 16.
     pub fn max_idle(mut self, buffers: usize) -> Self {
         self.max_idle = Some(buffers);
         self
     }
 
-    /// Whether a buffer's memory is overwritten with zeros when it comes back, so that the next borrower finds nothing of the one before. Default no.
+    /// Whether a buffer's memory is overwritten with zeros when it comes back, so that the next
+    /// borrower finds nothing of the one before. Default no.
     pub fn zeroing(mut self, zeroing: bool) -> Self {
         self.zeroing = zeroing;
         self
@@ -229,8 +231,8 @@ buffer! {
 }
 
 impl OwnedBuffer {
-    /// What is written, to be shared and cut without copying: for bodies of responses. The buffer comes back when the last part drops. One small
-    /// allocation.
+    /// What is written, to be shared and cut without copying: for bodies of responses. The buffer
+    /// comes back when the last part drops. One small allocation.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)

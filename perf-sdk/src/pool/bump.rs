@@ -17,7 +17,8 @@ use crate::base::unpoisoned::Unpoisoned as _;
 /// One that holds more is not kept when it comes back.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// Bump arenas, one a request: allocating is adding to a pointer, and all is freed at once when the request ends. Over bumpalo.
+/// Bump arenas, one a request: allocating is adding to a pointer, and all is freed at once when the
+/// request ends. Over bumpalo.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
@@ -34,8 +35,8 @@ const KEPT_BYTES: usize = 1 << 20;
 /// # }
 /// ```
 ///
-/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used is counted when it comes back; the last allocation,
-/// if it was given back before, is not in it.
+/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used
+/// is counted when it comes back; the last allocation, if it was given back before, is not in it.
 #[derive(Clone)]
 pub struct BumpPool {
     inside: Arc<Inside>,
@@ -54,7 +55,8 @@ struct All {
     gone: Sums,
 }
 
-/// What one arena counts for itself: an atomic operation each would take as long as a dozen allocations.
+/// What one arena counts for itself: an atomic operation each would take as long as a dozen
+/// allocations.
 #[derive(Debug, Default)]
 struct Counts {
     used: Single,
@@ -136,7 +138,8 @@ impl BumpPool {
         Self::with_capacity(name, 0, KEPT_BYTES)
     }
 
-    /// One whose arenas begin with room for `bytes`, and are dropped when they come back with more than `kept_bytes`.
+    /// One whose arenas begin with room for `bytes`, and are dropped when they come back with more
+    /// than `kept_bytes`.
     ///
     /// # Errors
     /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken.
@@ -214,7 +217,8 @@ impl AnyPool for Inside {
     }
 }
 
-/// A bump arena of a pool's: see [`bumpalo::Bump`]. When this drops, all that was allocated in it is freed, and it comes back.
+/// A bump arena of a pool's: see [`bumpalo::Bump`]. When this drops, all that was allocated in it
+/// is freed, and it comes back.
 pub struct PooledBump<'a>(Pooled<'a, Recycled>);
 
 impl Deref for PooledBump<'_> {

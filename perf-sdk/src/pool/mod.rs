@@ -1,9 +1,11 @@
-//! Memory of one's own for a subsystem, a request, or objects that are dear to make; each with an account in the scrape and on the page.
+//! Memory of one's own for a subsystem, a request, or objects that are dear to make; each with an
+//! account in the scrape and on the page.
 //!
 //! - [`Arena`]: a jemalloc arena with a name and limits, for a subsystem.
 //! - [`BumpPool`]: bump arenas for requests, reused.
 //! - [`Pool`], [`BufferPool`]: objects and buffers that are used again.
-//! - [`on_pressure`]: hear when memory runs short; pools are trimmed then, and jemalloc gives unused pages back.
+//! - [`on_pressure`]: hear when memory runs short; pools are trimmed then, and jemalloc gives
+//!   unused pages back.
 
 mod arena;
 mod buffer;

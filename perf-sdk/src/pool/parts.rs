@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex};
 
 use crate::base::unpoisoned::Unpoisoned as _;
 
-/// Places in a thread's table. Where more arenas and pools than that are used, some are looked up in a list.
+/// Places in a thread's table. Where more arenas and pools than that are used, some are looked up
+/// in a list.
 const PLACES: usize = 64;
 
 /// No two ever have the same id. 0: nobody's.
 static IDS: AtomicU64 = AtomicU64::new(1);
 
-/// What a thread has of its own. Shared references are handed to the thread that has it, and to readers.
+/// What a thread has of its own. Shared references are handed to the thread that has it, and to
+/// readers.
 pub(super) trait Part: Send + Sync + 'static {
     /// The thread that had it ends.
     fn leave(&self);
@@ -65,7 +67,8 @@ impl Drop for Own {
 }
 
 thread_local! {
-    // Const and without a destructor, for the fast path. What is in there is alive as long as `OWN` is.
+    // Const and without a destructor, for the fast path. What is in there is alive as long as `OWN`
+    // is.
     static TABLE: [Cell<(u64, *const ())>; PLACES] = const { [const { Cell::new((0, ptr::null())) }; PLACES] };
     static OWN: RefCell<Own> = const { RefCell::new(Own(Vec::new())) };
 }
@@ -80,7 +83,8 @@ impl<P: Part> Parts<P> {
     pub(super) fn with<R>(&self, make: impl FnOnce() -> P, f: impl FnOnce(Option<&P>) -> R) -> R {
         let (id, part) = TABLE.with(|table| table[self.id as usize % PLACES].get());
         if id == self.id {
-            // SAFETY: under this id there are parts of this type only; they are held by `OWN`, which empties the table before it lets go.
+            // SAFETY: under this id there are parts of this type only; they are held by `OWN`,
+            // which empties the table before it lets go.
             return f(unsafe { part.cast::<P>().as_ref() });
         }
         self.with_other(make, f)

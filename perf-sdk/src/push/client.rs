@@ -1,6 +1,8 @@
-//! HTTP/1.1 over TCP: one request a connection, no redirects, nothing kept of an answer but a few words.
+//! HTTP/1.1 over TCP: one request a connection, no redirects, nothing kept of an answer but a few
+//! words.
 //!
-//! Of our own, on the standard library: a client that does more would bring more crates than the default tree may have.
+//! Of our own, on the standard library: a client that does more would bring more crates than the
+//! default tree may have.
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -127,7 +129,8 @@ fn send(stream: &mut TcpStream, mut bytes: &[u8], deadline: &dyn Fn() -> Instant
     Ok(())
 }
 
-/// What was read, the status, and where the body begins. Of a body that matters, what comes at once and a little more.
+/// What was read, the status, and where the body begins. Of a body that matters, what comes at once
+/// and a little more.
 fn receive(stream: &mut TcpStream, deadline: &dyn Fn() -> Instant) -> io::Result<(Vec<u8>, (u16, usize))> {
     let (mut answer, mut block) = (Vec::new(), [0; 1_024]);
     let mut status = None;

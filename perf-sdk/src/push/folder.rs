@@ -87,8 +87,9 @@ impl Folder {
         }
     }
 
-    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them; not those that are `new`. Those that were begun later than now,
-    /// by a clock that was ahead, count as the oldest.
+    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them;
+    /// not those that are `new`. Those that were begun later than now, by a clock that was ahead,
+    /// count as the oldest.
     ///
     /// # Errors
     /// The last one; the others are deleted all the same.

@@ -1,7 +1,8 @@
 //! Pyroscope's first protocol: `POST /ingest`, one profile a request.
 //!
-//! The service and its labels stand in the parameter `name`, the profile is the body; its types of values are those that the server knows of Go's
-//! profiles. See Pyroscope's [server API](https://grafana.com/docs/pyroscope/latest/reference-server-api/).
+//! The service and its labels stand in the parameter `name`, the profile is the body; its types of
+//! values are those that the server knows of Go's profiles. See Pyroscope's [server
+//! API](https://grafana.com/docs/pyroscope/latest/reference-server-api/).
 
 use super::client::Request;
 use super::windows::Profile;
@@ -12,7 +13,8 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
     let name = encoded(&format!("{name}{{{}}}", labels.join(",")));
     let seconds = |ns: u64| ns / 1_000_000_000;
     Request {
-        // The next window begins in the second in which this one ends; one of less than a second is a second.
+        // The next window begins in the second in which this one ends; one of less than a second is
+        // a second.
         path: format!(
             "/ingest?name={name}&from={}&until={}&format=pprof&spyName=perf-sdk",
             seconds(profile.from_unix_ns),

@@ -21,14 +21,15 @@ use crate::settings::PushProtocol;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
 
-/// What a program's end waits for at most: a part of what it waits for all threads, since the others
-/// end after this one.
+/// What a program's end waits for at most: a part of what it waits for all threads, since the
+/// others end after this one.
 const LAST: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
 /// For one request: no less, no more, and otherwise an interval.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
 
-/// Delivers until it ends, which takes less than two seconds: then the last window is delivered if that can be done, and not otherwise.
+/// Delivers until it ends, which takes less than two seconds: then the last window is delivered if
+/// that can be done, and not otherwise.
 #[derive(Debug)]
 pub(crate) struct Pusher(Option<Background>);
 

@@ -36,7 +36,8 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Year, month and day of so many days after 1 January 1970, by the calendar of Gregory. Years begin in March meanwhile, so that a leap day is the last.
+/// Year, month and day of so many days after 1 January 1970, by the calendar of Gregory. Years
+/// begin in March meanwhile, so that a leap day is the last.
 fn date(days: u64) -> (u64, u64, u64) {
     // From 1 March 0000; 400 years have 146,097 days.
     let days = days + 719_468;

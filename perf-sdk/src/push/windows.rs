@@ -64,7 +64,8 @@ impl Windows {
         }
     }
 
-    /// What the window that ends now saw; the next one begins. CPU time that nobody used is no profile.
+    /// What the window that ends now saw; the next one begins. CPU time that nobody used is no
+    /// profile.
     ///
     /// What is neither sampled is not in it; why, in `missing`.
     pub(super) fn turn(&mut self, missing: &mut Vec<String>) -> Vec<Profile> {

@@ -1,4 +1,5 @@
-//! What was spent for the profiler besides recording: by threads of its own, by others for it, by signal handlers.
+//! What was spent for the profiler besides recording: by threads of its own, by others for it, by
+//! signal handlers.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -15,7 +16,8 @@ static REQUESTS_NS: AtomicU64 = AtomicU64::new(0);
 /// CPU time of signal handlers of ours.
 static SIGNALS_NS: AtomicU64 = AtomicU64::new(0);
 
-/// Work for the profiler on a thread that is not ours: its CPU time goes to the account. Two system calls.
+/// Work for the profiler on a thread that is not ours: its CPU time goes to the account. Two system
+/// calls.
 #[cfg(feature = "serve")]
 pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     let id = clock::thread_id();
@@ -40,7 +42,8 @@ pub(crate) fn own_threads() -> [u32; 8] {
     OWN_THREADS.each_ref().map(|place| place.load(Relaxed))
 }
 
-/// While it lives, the calling thread's CPU time is the profiler's, and what it allocates is not in the live heap.
+/// While it lives, the calling thread's CPU time is the profiler's, and what it allocates is not in
+/// the live heap.
 #[derive(Debug)]
 pub(crate) struct OwnThread {
     place: Option<&'static AtomicU32>,
@@ -58,7 +61,8 @@ impl OwnThread {
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        // As a whole: so it was counted while it lived. What works for milliseconds nobody may have seen.
+        // As a whole: so it was counted while it lived. What works for milliseconds nobody may have
+        // seen.
         ENDED_NS.fetch_add(ThreadCpu::cpu_now_ns(), Relaxed);
         if let Some(place) = self.place {
             place.store(0, Relaxed);

@@ -25,7 +25,8 @@ static BEGAN: AtomicU64 = AtomicU64::new(0);
 
 /// All records of this process, the newest first.
 pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
-    // SAFETY: null or a record, which is never freed; `Acquire` pairs with the publication in `publish`.
+    // SAFETY: null or a record, which is never freed; `Acquire` pairs with the publication in
+    // `publish`.
     let newest = unsafe { NEWEST.load(Acquire).as_ref() };
     std::iter::successors(newest, |record| record.older())
 }
@@ -36,13 +37,15 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
     slot.is_record().then(|| ThreadRecord::of(slot.as_ptr()))
 }
 
-/// The calling thread's record; a new one, or one that another thread has left, where it has none yet.
+/// The calling thread's record; a new one, or one that another thread has left, where it has none
+/// yet.
 pub(in crate::record) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let slot = Slot::get();
     if slot == Slot::NEW { arrive(slot, empty_call) } else { current() }
 }
 
-/// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside the recorder.
+/// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside
+/// the recorder.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn arrive(slot: Slot, empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
@@ -109,7 +112,8 @@ fn is_any_free() -> bool {
     FREE.load(Relaxed) > 0
 }
 
-/// A record for one outermost call on a thread that has given its own back: a late thread-local or global destructor.
+/// A record for one outermost call on a thread that has given its own back: a late thread-local or
+/// global destructor.
 #[cold]
 fn borrow(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let record = obtain(empty_call, ThreadCpu::detached)?;
@@ -159,8 +163,9 @@ pub(in crate::record) fn release(record: &'static ThreadRecord) {
     record.give_back();
 }
 
-/// In a forked child: only the forking thread is there, and its figures start from zero. The parent's records stay where
-/// they are, unreachable, since guards and futures may still point into them.
+/// In a forked child: only the forking thread is there, and its figures start from zero. The
+/// parent's records stay where they are, unreachable, since guards and futures may still point into
+/// them.
 fn forget_all() {
     NEWEST.store(ptr::null_mut(), Relaxed);
     FREE.store(0, Relaxed);
@@ -180,9 +185,10 @@ fn forget_all() {
 mod exit {
     //! Notices that a thread ends and that a process forks.
     //!
-    //! A POSIX key rather than a thread-local with a destructor: its destructor runs after those of Rust's and C++'s
-    //! thread-locals, which may still call profiled functions; and setting it does not allocate for the first 32 keys,
-    //! so a first profiled call inside a signal handler cannot deadlock in the allocator.
+    //! A POSIX key rather than a thread-local with a destructor: its destructor runs after those of
+    //! Rust's and C++'s thread-locals, which may still call profiled functions; and setting it does
+    //! not allocate for the first 32 keys, so a first profiled call inside a signal handler cannot
+    //! deadlock in the allocator.
 
     use std::ffi::c_void;
     use std::sync::OnceLock;
@@ -196,7 +202,8 @@ mod exit {
         static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
         let key = KEY.get_or_init(|| {
             let mut key = 0;
-            // SAFETY: `key` is a valid place for the result; the destructor has the signature that is asked for.
+            // SAFETY: `key` is a valid place for the result; the destructor has the signature that
+            // is asked for.
             let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0;
             fork::register(&HOOK);
             made.then_some(key)

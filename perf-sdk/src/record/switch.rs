@@ -41,7 +41,8 @@ impl Passed {
 }
 
 impl Moment {
-    /// While recording is off, the one at which it was switched off. `None` when the system does not tell CPU time.
+    /// While recording is off, the one at which it was switched off. `None` when the system does
+    /// not tell CPU time.
     pub(in crate::record) fn now() -> Option<Self> {
         let now = if is_off() { SINCE.get() } else { Self::outside()? };
         Some(now.since(PASSED.get()))
@@ -63,7 +64,8 @@ pub(crate) fn is_off() -> bool {
     OFF.load(Relaxed)
 }
 
-/// From now on calls that begin are recorded, or not even counted. Those that are open end as they began.
+/// From now on calls that begin are recorded, or not even counted. Those that are open end as they
+/// began.
 pub(crate) fn set_recording(on: bool) {
     let now = Moment::outside().unwrap_or_default();
     match (on, OFF.load(Relaxed)) {

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-/// Longest name of a function, a module, an arena or a pool, bytes: it is in each series, each row and each frame.
+/// Longest name of a function, a module, an arena or a pool, bytes: it is in each series, each row
+/// and each frame.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 
-/// The name, or its beginning and a number that stands for the whole, so that different ones stay different.
+/// The name, or its beginning and a number that stands for the whole, so that different ones stay
+/// different.
 pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME_BYTES {
         return name.into();

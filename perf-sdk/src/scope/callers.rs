@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Path, Site, Slot};
 
-/// The scope that this thread is in; null where it has no record. It may be kept: it is never freed.
+/// The scope that this thread is in; null where it has no record. It may be kept: it is never
+/// freed.
 #[inline]
 pub(crate) fn current_path() -> *const Path {
     let slot = Slot::get();

@@ -1,4 +1,5 @@
-//! A table that only grows, without a lock: a signal handler or a forked child might find one held for ever.
+//! A table that only grows, without a lock: a signal handler or a forked child might find one held
+//! for ever.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -15,7 +16,8 @@ struct Entry<T> {
     next: *const Self,
 }
 
-// SAFETY: entries are published with release, read with acquire, and never changed or freed after that.
+// SAFETY: entries are published with release, read with acquire, and never changed or freed after
+// that.
 unsafe impl<T: Send + Sync, const N: usize> Sync for Chains<T, N> {}
 
 impl<T, const N: usize> Chains<T, N> {
@@ -32,7 +34,8 @@ impl<T, const N: usize> Chains<T, N> {
         find(self.newest[hash as usize % N].load(Acquire), &is)
     }
 
-    /// The value for which `is` holds: the one that is there, or else `value`; and whether it is this one.
+    /// The value for which `is` holds: the one that is there, or else `value`; and whether it is
+    /// this one.
     pub(super) fn find_or_add(&self, hash: u32, value: T, is: impl Fn(&T) -> bool) -> (&'static T, bool) {
         let chain = &self.newest[hash as usize % N];
         let mut newest = chain.load(Acquire);
@@ -66,8 +69,8 @@ impl<T, const N: usize> Chains<T, N> {
 fn find<T: 'static>(newest: *const Entry<T>, is: &impl Fn(&T) -> bool) -> Option<&'static T> {
     let mut at = newest;
     loop {
-        // SAFETY: null or an entry that is never freed; `Acquire` when the chain's head was read pairs with its
-        // publication, and older entries were published before.
+        // SAFETY: null or an entry that is never freed; `Acquire` when the chain's head was read
+        // pairs with its publication, and older entries were published before.
         let entry: &'static Entry<T> = unsafe { at.as_ref() }?;
         if is(&entry.value) {
             return Some(&entry.value);
@@ -76,7 +79,8 @@ fn find<T: 'static>(newest: *const Entry<T>, is: &impl Fn(&T) -> bool) -> Option
     }
 }
 
-/// Of texts one after the other. Not for keys that an enemy makes in numbers: chains are as long as there are values at most.
+/// Of texts one after the other. Not for keys that an enemy makes in numbers: chains are as long as
+/// there are values at most.
 pub(super) fn hash_texts(texts: &[&str]) -> u32 {
     let mut hash = Hash(0);
     for text in texts {

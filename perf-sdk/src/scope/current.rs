@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed, Ordering::Release};
 
 use super::{LabelSet, Site, SpanIds};
 
-/// One function reached by one path of callers. The first field of a call-tree node; immutable once published and
-/// never freed, so a hook or a handler may walk it from any thread.
+/// One function reached by one path of callers. The first field of a call-tree node; immutable once
+/// published and never freed, so a hook or a handler may walk it from any thread.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Path {
     /// `None` only in a tree's root.
     pub(crate) site: Option<&'static Site>,
-    /// The caller; null only in a tree's root. A pointer to the whole node, which a reference to its path would not be.
+    /// The caller; null only in a tree's root. A pointer to the whole node, which a reference to
+    /// its path would not be.
     pub(crate) parent: *const Path,
     /// Steps to the root.
     pub(crate) depth: u32,
@@ -37,8 +38,8 @@ pub(crate) struct Scopes {
     pub(crate) span: SpanIds,
 }
 
-/// Walks the calling thread's stack: the addresses of its frames, innermost first, and how many they are. Neither allocates, nor locks, nor calls
-/// the system.
+/// Walks the calling thread's stack: the addresses of its frames, innermost first, and how many
+/// they are. Neither allocates, nor locks, nor calls the system.
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) type Walk = fn(walker: *const (), frames: &mut [u64]) -> usize;
 
@@ -74,7 +75,8 @@ impl Scopes {
         self.labels.store(labels.cast_mut(), Release);
     }
 
-    /// On the scopes' own thread: the addresses of its frames, as many as there is room for. Their number; 0 where nobody can walk.
+    /// On the scopes' own thread: the addresses of its frames, as many as there is room for. Their
+    /// number; 0 where nobody can walk.
     #[cfg(all(feature = "heap", feature = "stacks"))]
     pub(crate) fn walk(&self, frames: &mut [u64]) -> usize {
         let walker = self.walker.load(std::sync::atomic::Ordering::Acquire);
@@ -99,7 +101,8 @@ pub(crate) struct Slot(*const Scopes);
 impl Slot {
     /// No profiled call ran on this thread yet.
     pub(crate) const NEW: Self = Self(ptr::null());
-    /// The recorder is at work on this thread: whoever comes in between is a signal handler or an allocator hook.
+    /// The recorder is at work on this thread: whoever comes in between is a signal handler or an
+    /// allocator hook.
     pub(crate) const BUSY: Self = Self(ptr::without_provenance(1));
     /// The thread gave its record back.
     pub(crate) const DEAD: Self = Self(ptr::without_provenance(2));
@@ -123,7 +126,8 @@ impl Slot {
 }
 
 thread_local! {
-    // Const and without a destructor: readable at any time, in handlers and while the thread is torn down.
+    // Const and without a destructor: readable at any time, in handlers and while the thread is
+    // torn down.
     static CURRENT: Cell<Slot> = const { Cell::new(Slot::NEW) };
 }
 

@@ -5,7 +5,8 @@ use std::cell::Cell;
 use super::chains::{Chains, hash_texts};
 use super::{Options, Site, Source};
 
-/// Names kept at most; further ones are refused, so that a name made from data cannot eat the memory.
+/// Names kept at most; further ones are refused, so that a name made from data cannot eat the
+/// memory.
 const MAX_NAMES: usize = 10_000;
 /// A small direct-mapped cache a thread, by address.
 const CACHE: usize = 64;
@@ -30,7 +31,8 @@ struct Entry {
 
 static NAMES: Chains<Entry, 1_024> = Chains::new();
 
-/// The site of `(name, module)`; `None` when there are too many names or the table cannot be reached.
+/// The site of `(name, module)`; `None` when there are too many names or the table cannot be
+/// reached.
 pub(crate) fn intern(
     name: &'static str,
     module: &'static str,

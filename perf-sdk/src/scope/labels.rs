@@ -10,7 +10,8 @@ use super::chains::{Chains, hash_texts, hash_words};
 pub(crate) const MAX_LABELS: usize = 8;
 /// Names of labels.
 const MAX_NAMES: usize = 32;
-/// Values of a name; further ones are [`OTHER`], so that what comes from data cannot eat the memory.
+/// Values of a name; further ones are [`OTHER`], so that what comes from data cannot eat the
+/// memory.
 const MAX_VALUES: usize = 256;
 /// Combinations of labels.
 const MAX_SETS: usize = 4_096;

@@ -1,4 +1,5 @@
-//! The text that was kept last, whole at every moment: readers wait for nobody, and nobody waits for them.
+//! The text that was kept last, whole at every moment: readers wait for nobody, and nobody waits
+//! for them.
 
 use std::array;
 use std::sync::OnceLock;
@@ -47,7 +48,8 @@ impl LastText {
             return false;
         }
         let next = texts.kept.load(Relaxed).wrapping_add(1);
-        // No reader sees words of this text before it sees that the text in the other slot was kept.
+        // No reader sees words of this text before it sees that the text in the other slot was
+        // kept.
         fence(Release);
         texts.slots[next % 2].write(text.as_bytes());
         texts.kept.store(next, Release);

@@ -1,13 +1,14 @@
 //! A function's display name from the type path of a function nested in it.
 //!
-//! The compiler names such a path `krate::module::function::marker`, `krate::module::Type::method::marker`,
-//! `<krate::Type as krate::Trait>::method::marker` or `krate::here::<impl krate::there::Type>::method::marker`.
-//! Its exact form is not guaranteed, so anything unexpected falls back to the function's own name.
+//! The compiler names such a path `krate::module::function::marker`,
+//! `krate::module::Type::method::marker`, `<krate::Type as krate::Trait>::method::marker` or
+//! `krate::here::<impl krate::there::Type>::method::marker`. Its exact form is not guaranteed, so
+//! anything unexpected falls back to the function's own name.
 
 use std::borrow::Cow;
 
-/// `function`, `outer::inner`, `Type::method` or `<Type as Trait>::method`: of itself, whatever other functions there are, so that it is the
-/// same in each run.
+/// `function`, `outer::inner`, `Type::method` or `<Type as Trait>::method`: of itself, whatever
+/// other functions there are, so that it is the same in each run.
 pub(super) fn of(path: &str, module: &str, ident: &str) -> String {
     method(path, module, ident).or_else(|| free(path, module, ident)).unwrap_or_else(|| ident.to_owned())
 }
@@ -112,8 +113,8 @@ fn is_ident(c: char) -> bool {
     c == '_' || c == '#' || c.is_alphanumeric()
 }
 
-/// A type or a trait, its paths as short as they tell it apart: see [`short_path`]. Arguments of which all are parameters of the
-/// `impl` tell nothing apart and are left out.
+/// A type or a trait, its paths as short as they tell it apart: see [`short_path`]. Arguments of
+/// which all are parameters of the `impl` tell nothing apart and are left out.
 fn short(text: &str, module: &str) -> String {
     let mut to = String::with_capacity(text.len());
     let mut rest = text;
@@ -201,8 +202,9 @@ const PRELUDE: [&str; 31] = [
     "TryFrom",
 ];
 
-/// A path as it is told apart: within the function's module relative to it, elsewhere in its crate from `crate` on; of the
-/// standard library with its public module or, what is in the prelude, without any; else whole.
+/// A path as it is told apart: within the function's module relative to it, elsewhere in its crate
+/// from `crate` on; of the standard library with its public module or, what is in the prelude,
+/// without any; else whole.
 fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     let within = |parent: &str| path.strip_prefix(parent).and_then(|rest| rest.strip_prefix("::"));
     if let Some(rest) = within(module) {
@@ -216,7 +218,8 @@ fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     if !matches!(root, "std" | "core" | "alloc") {
         return path.into();
     }
-    // Modules beneath are private mostly: `std::io::error::Error`, `alloc::collections::btree::map::BTreeMap`.
+    // Modules beneath are private mostly: `std::io::error::Error`,
+    // `alloc::collections::btree::map::BTreeMap`.
     let last = rest.rsplit("::").next().unwrap_or_default();
     match rest.split_once("::") {
         Some((first, _)) if !PRELUDE.contains(&last) => format!("{first}::{last}").into(),
@@ -224,7 +227,8 @@ fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     }
 }
 
-/// Whether all arguments are parameters or lifetimes: names without a path that are no type of the language's.
+/// Whether all arguments are parameters or lifetimes: names without a path that are no type of the
+/// language's.
 fn all_are_parameters(arguments: &str) -> bool {
     let mut depth = Depth::default();
     arguments

@@ -8,7 +8,8 @@ static LISTENER: AtomicPtr<Thread> = AtomicPtr::new(ptr::null_mut());
 
 /// From now on this thread is unparked for each newcomer. One at a time.
 pub(crate) fn listen(thread: &Thread) {
-    // Whoever announces may still be at the one before: it stays, some bytes each time that the profiler starts.
+    // Whoever announces may still be at the one before: it stays, some bytes each time that the
+    // profiler starts.
     LISTENER.swap(Box::into_raw(Box::new(thread.clone())), AcqRel);
 }
 

@@ -74,7 +74,8 @@ pub struct Options {
     pub cpu: bool,
     /// Whether allocations are measured.
     pub alloc: bool,
-    /// Bytes that what is allocated in the scope and in its callees may hold at a time; 0: not declared.
+    /// Bytes that what is allocated in the scope and in its callees may hold at a time; 0: not
+    /// declared.
     pub bounded: u64,
     /// Whether what the function returns does its work later, unmeasured.
     pub lazy: bool,
@@ -133,9 +134,9 @@ impl Site {
         self.rests.load(Relaxed)
     }
 
-    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is decided
-    /// does not unless its attribute says so, nor does one whose memory is bounded, since what it
-    /// holds would be its caller's; one of which every call is measured never does.
+    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is
+    /// decided does not unless its attribute says so, nor does one whose memory is bounded, since
+    /// what it holds would be its caller's; one of which every call is measured never does.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
             Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,
@@ -177,7 +178,8 @@ impl Site {
         &self.shared
     }
 
-    /// Stands for what there is no room for: names that are too many, calls without a place in the tree.
+    /// Stands for what there is no room for: names that are too many, calls without a place in the
+    /// tree.
     pub(crate) fn other() -> &'static Self {
         static OTHER: Site = Site::new(
             Source { name: Some("(other)"), path: || "", ident: "(other)", module: "", file: "", line: 0 },

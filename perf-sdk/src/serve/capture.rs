@@ -74,8 +74,8 @@ impl Query {
         }
     }
 
-    /// Stacks of the next `seconds`, at `hz` samples for each second of CPU time; without `seconds`, or 0 of them, of `otherwise`, or if
-    /// that is nothing everything since the start.
+    /// Stacks of the next `seconds`, at `hz` samples for each second of CPU time; without
+    /// `seconds`, or 0 of them, of `otherwise`, or if that is nothing everything since the start.
     #[cfg(feature = "stacks")]
     pub(super) async fn cpu_profile(&self, otherwise: Option<Duration>) -> Result<CpuProfile, Refusal> {
         let nothing = || not_sampled("CPU time");

@@ -73,8 +73,9 @@ fn check_headroom() -> Result<(), Refusal> {
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
 }
 
-/// Work of milliseconds: beside the tasks of a runtime that has threads for it, at once on a runtime of one thread, such
-/// as our own, which must answer even when the process can start no further thread.
+/// Work of milliseconds: beside the tasks of a runtime that has threads for it, at once on a
+/// runtime of one thread, such as our own, which must answer even when the process can start no
+/// further thread.
 pub(super) async fn work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -87,12 +88,14 @@ pub(super) async fn work<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
-/// Threads of [`long_work`] at once. Who asked may be gone long before the work is done: connections do not bound it.
+/// Threads of [`long_work`] at once. Who asked may be gone long before the work is done:
+/// connections do not bound it.
 #[cfg(feature = "stacks")]
 static LONG_WORK: LongWork =
     LongWork { threads: Places::new(2), waiting: Places::new(8), patience: Duration::from_secs(30) };
 
-/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be one. It waits for its turn.
+/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be
+/// one. It waits for its turn.
 #[cfg(feature = "stacks")]
 pub(super) async fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,

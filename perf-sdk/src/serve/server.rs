@@ -152,7 +152,8 @@ impl Drop for Server {
     }
 }
 
-/// What a forked child must not keep: the listener, and what the runtime has before there is any connection.
+/// What a forked child must not keep: the listener, and what the runtime has before there is any
+/// connection.
 #[cfg(unix)]
 fn held(listener: &Listener, runtime: &Runtime) -> Vec<descriptors::Held> {
     use descriptors::Held;
@@ -178,9 +179,11 @@ fn held(listener: &Listener, runtime: &Runtime) -> Vec<descriptors::Held> {
     held
 }
 
-/// Runs `work` on a thread of its own, with a runtime that is built there, and waits until it says that it has begun.
+/// Runs `work` on a thread of its own, with a runtime that is built there, and waits until it says
+/// that it has begun.
 ///
-/// Tokio asks for the current thread, which panics where the profiler is started in a destructor of a thread local.
+/// Tokio asks for the current thread, which panics where the profiler is started in a destructor of
+/// a thread local.
 fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<Background> {
     /// For a runtime to be built, which takes microseconds.
     const PATIENCE: Duration = Duration::from_secs(10);
@@ -222,7 +225,8 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     socket::bind(path).map(|(listener, file)| Listener::Unix(listener, file))
 }
 
-/// Where the endpoint is, and what its token is kept in: never the token, since logs are read by many.
+/// Where the endpoint is, and what its token is kept in: never the token, since logs are read by
+/// many.
 fn announcement(settings: &Settings, listener: &Listener, token: &Token) -> String {
     let place = match listener {
         Listener::Later(why) => format!(

@@ -59,8 +59,8 @@ impl TokenFile {
         Err(io::Error::new(io::ErrorKind::AlreadyExists, "no new file stays there"))
     }
 
-    /// The file that was asked for by name, in the place of a token of an earlier run: never in that
-    /// of anything else.
+    /// The file that was asked for by name, in the place of a token of an earlier run: never in
+    /// that of anything else.
     pub(super) fn create_at(path: &Path, secret: &str) -> io::Result<Self> {
         if let Some(old) = Self::left_at(path)? {
             drop(old);

@@ -25,8 +25,8 @@ static IS_STARTED: AtomicBool = AtomicBool::new(false);
 /// One at a time moves samples.
 static MOVING: Lock<()> = Lock::new(());
 
-/// The profiler starts. A recorder is installed where its metrics can be read: by an endpoint, or by routes that the
-/// program mounted. Or the given one is joined.
+/// The profiler starts. A recorder is installed where its metrics can be read: by an endpoint, or
+/// by routes that the program mounted. Or the given one is joined.
 pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: &[BucketRule]) {
     user_histograms::set_rules(buckets);
     IS_STARTED.store(true, Relaxed);
@@ -44,7 +44,8 @@ pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: 
     }
 }
 
-/// The routes are mounted: so are the user's metrics, if the profiler was started, or else once it is.
+/// The routes are mounted: so are the user's metrics, if the profiler was started, or else once it
+/// is.
 pub(super) fn mount() {
     IS_MOUNTED.store(true, Relaxed);
     if IS_STARTED.load(Relaxed) {

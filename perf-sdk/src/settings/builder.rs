@@ -22,11 +22,11 @@ use super::values::{
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
 
-/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. A file of settings
-/// overrides them, and the environment overrides both.
+/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. A
+/// file of settings overrides them, and the environment overrides both.
 ///
-/// A method takes a value or its text, as the environment variable would have it; a text that is not
-/// allowed is an error at the start.
+/// A method takes a value or its text, as the environment variable would have it; a text that is
+/// not allowed is an error at the start.
 ///
 /// ```
 /// use std::time::Duration;
@@ -115,13 +115,15 @@ impl Builder {
         self.with(|given| add(&mut given.buckets, ';', &rule()))
     }
 
-    /// Measures one call in so many of each function whose `module::function` fits `pattern`, in which `*` stands for any
-    /// text. All calls are counted. Of several that fit, the last one holds.
+    /// Measures one call in so many of each function whose `module::function` fits `pattern`, in
+    /// which `*` stands for any text. All calls are counted. Of several that fit, the last one
+    /// holds.
     pub fn sample(self, pattern: &str, rate: Rate) -> Self {
         self.with(|given| add(&mut given.sample, ',', &format!("{pattern}={rate}")))
     }
 
-    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler's: from `suspect` on, and for `retention`.
+    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler's:
+    /// from `suspect` on, and for `retention`.
     ///
     /// A panic in it ends there. What it takes delays the next look.
     #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]

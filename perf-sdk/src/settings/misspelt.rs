@@ -5,8 +5,8 @@ use super::setting::SETTINGS;
 /// Mistakes in a name by which it is still known.
 const MOST_MISTAKES: usize = 2;
 
-/// What to say of each variable whose name is nearly that of a setting. Others that begin with `PERF_` are not ours: Linux's
-/// `perf` has some.
+/// What to say of each variable whose name is nearly that of a setting. Others that begin with
+/// `PERF_` are not ours: Linux's `perf` has some.
 pub(crate) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
     let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.variable == name);
     let nearest = |name: &str| {
@@ -30,7 +30,8 @@ pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
     distances.min().filter(|(mistakes, _)| *mistakes <= MOST_MISTAKES).map(|(_, key)| key)
 }
 
-/// How many characters have to be added, left out, replaced or exchanged with their neighbour (optimal string alignment).
+/// How many characters have to be added, left out, replaced or exchanged with their neighbour
+/// (optimal string alignment).
 fn mistakes(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > MOST_MISTAKES {

@@ -1,4 +1,5 @@
-//! Settings: in code through the builder, overridden by a file and by the environment; all are in [`SETTINGS`].
+//! Settings: in code through the builder, overridden by a file and by the environment; all are in
+//! [`SETTINGS`].
 //!
 //! | file | job |
 //! |---|---|

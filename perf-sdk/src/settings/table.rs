@@ -5,8 +5,8 @@
 //! method KEY: TYPE = or(DEFAULT), if CHECK => { variable: …, allowed: …, default: …, meaning: …, changes: … }
 //! ```
 //!
-//! `none` in the place of `or(…)`: there is no default, and the field is an `Option`. `by_hand`: the
-//! builder's method is written in `builder.rs`, and adds to a list.
+//! `none` in the place of `or(…)`: there is no default, and the field is an `Option`. `by_hand`:
+//! the builder's method is written in `builder.rs`, and adds to a list.
 //!
 //! `table!(with)` gives all entries to the macro `with`: it makes rows in `setting.rs`, fields and
 //! their reading in `given.rs`, methods in `builder.rs`.
@@ -14,8 +14,8 @@
 macro_rules! table {
     ($with:ident) => {
         $with! {
-            /// A file of settings: TOML, with the keys of this table, such as `listen = "off"`. It overrides
-            /// code, and the environment overrides it.
+            /// A file of settings: TOML, with the keys of this table, such as `listen = "off"`. It
+            /// overrides code, and the environment overrides it.
             method config: PathBuf = none, if |_| cfg!(feature = "toml") => {
                 variable: "PERF_CONFIG",
                 allowed: "a file of TOML with the keys of this table; only with the feature toml",
@@ -24,8 +24,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Where the endpoint listens: an address (port 0: a free one), `unix:/path`, or `off`. An address given here that is
-            /// taken is an error; the default one is waited for.
+            /// Where the endpoint listens: an address (port 0: a free one), `unix:/path`, or `off`.
+            /// An address given here that is taken is an error; the default one is waited for.
             method listen: Listen = or(Listen::Default) => {
                 variable: "PERF_LISTEN",
                 allowed: "an address such as 127.0.0.1:9464 (port 0: a free one), unix:/path/to/socket, or off",
@@ -34,8 +34,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// What state-changing requests, and on other than loopback addresses all requests, must bear as
-            /// `Authorization: Bearer …`. Without it one is generated.
+            /// What state-changing requests, and on other than loopback addresses all requests,
+            /// must bear as `Authorization: Bearer …`. Without it one is generated.
             method token: Secret = none, if |token| token.has(16..=256) => {
                 variable: "PERF_TOKEN",
                 allowed: "16 to 256 printable ASCII characters without spaces",
@@ -70,11 +70,11 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Which reads must bear the token on loopback addresses and Unix sockets too: `captures`,
-            /// `all` or `off`.
+            /// Which reads must bear the token on loopback addresses and Unix sockets too:
+            /// `captures`, `all` or `off`.
             ///
-            /// Captures take time or change how the process runs: profiles, windows of `seconds`, symbols.
-            /// Others fold what was recorded.
+            /// Captures take time or change how the process runs: profiles, windows of `seconds`,
+            /// symbols. Others fold what was recorded.
             method guard: Guard = or(Guard::Off) => {
                 variable: "PERF_GUARD",
                 allowed: "captures, all or off",
@@ -100,13 +100,13 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end the
-            /// program.
+            /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end
+            /// the program.
             ///
-            /// One for which the program has a handler at the start, or which it ignores, is left alone,
-            /// and so is one for which it installs a handler later. A second signal ends the program at
-            /// once. On Linux only, and not in the first process of a container, whom such signals do not
-            /// end.
+            /// One for which the program has a handler at the start, or which it ignores, is left
+            /// alone, and so is one for which it installs a handler later. A second signal ends the
+            /// program at once. On Linux only, and not in the first process of a container, whom
+            /// such signals do not end.
             method report_signals: bool = or(false) => {
                 variable: "PERF_REPORT_SIGNALS",
                 allowed: "true or false",
@@ -132,7 +132,8 @@ macro_rules! table {
                 changes: true,
             }
 
-            /// What measuring may cost, as a percentage of the process's CPU time such as `0.5%`; `off`: every call is measured.
+            /// What measuring may cost, as a percentage of the process's CPU time such as `0.5%`;
+            /// `off`: every call is measured.
             method budget: Option<Share> = or(Some(Share::percent(1.0))), if |share| share.is_none_or(|share| share.ratio() > 0.0 && share.ratio() <= 1.0) => {
                 variable: "PERF_BUDGET",
                 allowed: "a percentage of the process's CPU time, above 0% and up to 100%, or off",
@@ -141,8 +142,9 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// What measuring may cost in a process that does little, as a percentage of one core such as `0.5%`. The
-            /// budget is this or the share of the process's CPU time, whichever is more.
+            /// What measuring may cost in a process that does little, as a percentage of one core
+            /// such as `0.5%`. The budget is this or the share of the process's CPU time, whichever
+            /// is more.
             method budget_floor: Share = or(Share::percent(0.5)), if |share| (0.0..=1.0).contains(&share.ratio()) => {
                 variable: "PERF_BUDGET_FLOOR",
                 allowed: "a percentage of one core, from 0% to 100%",
@@ -151,7 +153,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// What is done with functions that are called so often that counting alone takes more than the budget: `rest`, or `count`.
+            /// What is done with functions that are called so often that counting alone takes more
+            /// than the budget: `rest`, or `count`.
             method hot: HotFunctions = or(HotFunctions::Rest) => {
                 variable: "PERF_HOT",
                 allowed: "rest or count",
@@ -169,7 +172,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// One allocation of the live heap in so many bytes is sampled, as a size that is a power of two such as `512KiB`; `off`: none is.
+            /// One allocation of the live heap in so many bytes is sampled, as a size that is a
+            /// power of two such as `512KiB`; `off`: none is.
             method heap: Option<ByteSize> = or(cfg!(feature = "heap").then_some(ByteSize::kib(512))), if is_heap_interval => {
                 variable: "PERF_HEAP",
                 allowed: "a size from 4KiB to 1GiB that is a power of two, or off; without the feature heap only off",
@@ -205,7 +209,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// `declared`: every cache is annotated with its bound, so that what keeps all it allocates leaks; `undeclared`: it may be a cache.
+            /// `declared`: every cache is annotated with its bound, so that what keeps all it
+            /// allocates leaks; `undeclared`: it may be a cache.
             method leak_caches: LeakCaches = or(LeakCaches::Undeclared) => {
                 variable: "PERF_LEAK_CACHES",
                 allowed: "declared or undeclared",
@@ -214,7 +219,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// What the process may hold, for pressure and for the time until a leak reaches it: a size such as `2GiB`.
+            /// What the process may hold, for pressure and for the time until a leak reaches it: a
+            /// size such as `2GiB`.
             method memory_limit: ByteSize = none, if |size| *size > ByteSize::bytes(0) => {
                 variable: "PERF_MEMORY_LIMIT",
                 allowed: "a size above 0: a number with KiB, MiB or GiB",
@@ -223,7 +229,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// When memory counts as short, as percentages of its limit such as `80%,95%`; `off`: never.
+            /// When memory counts as short, as percentages of its limit such as `80%,95%`; `off`:
+            /// never.
             method pressure: Option<Pressure> = or(cfg!(feature = "pool").then_some(PRESSURE)), if |shares| shares.is_none_or(|shares| cfg!(feature = "pool") && shares.is_allowed()) => {
                 variable: "PERF_PRESSURE",
                 allowed: "two percentages of the memory limit such as 80%,95%, the first one less; or off; without the feature pool only off",
@@ -232,7 +239,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// How threads are signalled for samples of their stacks: `auto`, `perf-clock`, `cpu-timer`, or with the feature `pprof` `pprof`; `off`: stacks are not sampled.
+            /// How threads are signalled for samples of their stacks: `auto`, `perf-clock`,
+            /// `cpu-timer`, or with the feature `pprof` `pprof`; `off`: stacks are not sampled.
             method stacks: Option<StackEngine> = or(Some(StackEngine::Auto)), if is_stack_engine => {
                 variable: "PERF_STACKS",
                 allowed: "auto, perf-clock, cpu-timer, pprof or off; pprof only with the feature pprof; without the feature stacks only auto and off",
@@ -241,7 +249,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Samples of stacks for each second of CPU time, at most 4,000; 0: only while a profile is being taken.
+            /// Samples of stacks for each second of CPU time, at most 4,000; 0: only while a
+            /// profile is being taken.
             method stacks_hz: u32 = or(99), if |hz| *hz <= 4_000 => {
                 variable: "PERF_STACKS_HZ",
                 allowed: "a whole number from 0 to 4000",
@@ -250,8 +259,9 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// The Pyroscope server that profiles are pushed to, such as `http://pyroscope:4040`, or `off`. Plain HTTP only: for TLS push to a Grafana Alloy
-            /// beside the program, which sends on.
+            /// The Pyroscope server that profiles are pushed to, such as `http://pyroscope:4040`,
+            /// or `off`. Plain HTTP only: for TLS push to a Grafana Alloy beside the program, which
+            /// sends on.
             method push: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {
                 variable: "PERF_PUSH",
                 allowed: "http://HOST, with :PORT and /PREFIX where there are any, without user and password, or off; not https: TLS is not spoken, Grafana Alloy on the same machine does that (docs/fleet.md); without the feature push only off",
@@ -260,7 +270,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// How that server is spoken to: `ingest` (`POST /ingest`) or `push` (`push.v1.PusherService/Push`).
+            /// How that server is spoken to: `ingest` (`POST /ingest`) or `push`
+            /// (`push.v1.PusherService/Push`).
             method push_protocol: PushProtocol = or(PushProtocol::Ingest) => {
                 variable: "PERF_PUSH_PROTOCOL",
                 allowed: "ingest or push",
@@ -287,7 +298,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Labels of what is pushed, as `name=value,…`. Each combination of values is a series of its own on the server: none that many values are given to.
+            /// Labels of what is pushed, as `name=value,…`. Each combination of values is a series
+            /// of its own on the server: none that many values are given to.
             method push_labels: PushLabels = or(PushLabels::default()) => {
                 variable: "PERF_PUSH_LABELS",
                 allowed: "NAME=VALUE, up to 20 separated by commas: a name of letters, digits and underscores, not service_name, pyroscope_spy or one that begins with two underscores; a value without braces and commas",
@@ -323,7 +335,8 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// How many of this program's profiles stay in that folder: a number such as `48`, or a size such as `256MiB`.
+            /// How many of this program's profiles stay in that folder: a number such as `48`, or a
+            /// size such as `256MiB`.
             method profiles_keep: ProfilesKeep = or(ProfilesKeep::Files(48)), if ProfilesKeep::is_allowed => {
                 variable: "PERF_PROFILES_KEEP",
                 allowed: "a number of files from 1 to 100000, or a size of at least 1MiB: a number with KiB, MiB or GiB",

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// jemalloc's own figures, bytes: of the whole process, at the moment of the snapshot.
 ///
-/// Usable sizes, as jemalloc hands them out, where a function's bytes are requested ones: the two do not add up.
+/// Usable sizes, as jemalloc hands them out, where a function's bytes are requested ones: the two
+/// do not add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -40,7 +41,8 @@ pub struct ArenaUse {
 }
 
 impl Allocator {
-    /// The part of the active pages in which nothing is allocated: lost to fragmentation and to rounding up. `None` where there are none.
+    /// The part of the active pages in which nothing is allocated: lost to fragmentation and to
+    /// rounding up. `None` where there are none.
     #[must_use]
     pub fn fragmentation_ratio(&self) -> Option<f64> {
         let free = self.active_bytes.saturating_sub(self.allocated_bytes);

@@ -3,7 +3,8 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Sums over the calls of one node, which windows subtract and threads and processes add. Times in nanoseconds.
+/// Sums over the calls of one node, which windows subtract and threads and processes add. Times in
+/// nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[cfg_attr(feature = "enabled", serde(default))]
@@ -42,8 +43,9 @@ pub(super) struct Estimate {
     pub(super) common: f64,
 }
 
-/// What a call that stands for itself reads too much or too little, about: a processor does the end of one thing beside the
-/// beginning of another, and empty calls, by which readings are corrected, have less to hide behind.
+/// What a call that stands for itself reads too much or too little, about: a processor does the end
+/// of one thing beside the beginning of another, and empty calls, by which readings are corrected,
+/// have less to hide behind.
 const READING_NS: f64 = 3.0;
 /// The same of one that stands for others: its code and ours are less warm.
 const PICKED_READING_NS: f64 = 6.0;
@@ -82,12 +84,12 @@ impl Basis {
         self.zip(earlier, u64::saturating_sub, |a, b| a - b)
     }
 
-    /// CPU time of so many finished calls and of those that are open, callees and recording included. `None`: no call was
-    /// measured that could tell.
+    /// CPU time of so many finished calls and of those that are open, callees and recording
+    /// included. `None`: no call was measured that could tell.
     ///
-    /// The mean of the calls that were picked, times the number of those that were not measured for themselves: a ratio
-    /// estimate, since both numbers are known. Its variance is that of sampling without replacement from blocks,
-    /// Σ w (w − 1) (x − mean)², times n ∕ (n − 1).
+    /// The mean of the calls that were picked, times the number of those that were not measured for
+    /// themselves: a ratio estimate, since both numbers are known. Its variance is that of sampling
+    /// without replacement from blocks, Σ w (w − 1) (x − mean)², times n ∕ (n − 1).
     pub(super) fn cpu(&self, calls: u64) -> Option<Estimate> {
         let single = Estimate { ns: self.single_cpu, variance: 0.0, common: READING_NS * self.single as f64 };
         let others = calls.saturating_sub(self.single) as f64;

@@ -9,10 +9,12 @@ use super::{ArenaAccount, BumpAccount, CallNode, Function, PoolAccount, ROOT, Sn
 impl Snapshot {
     /// What happened since `earlier`, a snapshot of the same process: a window.
     ///
-    /// Counts, sums and histograms are differences; running calls are those of this snapshot, and their elapsed part inside
-    /// the window is in it. Functions and paths without anything in the window are left out. A figure that would be
-    /// negative, since `earlier` is not of the same process or was read while a call ended, is 0, but for exclusive sums.
-    /// What is held (allocator, arenas, objects that are out, limits, high-water marks) is that of this snapshot.
+    /// Counts, sums and histograms are differences; running calls are those of this snapshot, and
+    /// their elapsed part inside the window is in it. Functions and paths without anything in the
+    /// window are left out. A figure that would be negative, since `earlier` is not of the same
+    /// process or was read while a call ended, is 0, but for exclusive sums. What is held
+    /// (allocator, arenas, objects that are out, limits, high-water marks) is that of this
+    /// snapshot.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
         let before: HashMap<(&str, &str), (usize, &Function)> = earlier
@@ -78,10 +80,11 @@ impl Snapshot {
         .without_empty()
     }
 
-    /// Adds what `other` recorded: another process, or another window of the same one. Functions are matched by module and
-    /// name, call-tree nodes by their path, arenas and pools by name. Leaks stay this one's, if there are any. The window
-    /// becomes the longer one, the moment the later one. What is held adds up, as that of two processes does; of high-water
-    /// marks the higher one stays, of what memory is short of the one that has less left.
+    /// Adds what `other` recorded: another process, or another window of the same one. Functions
+    /// are matched by module and name, call-tree nodes by their path, arenas and pools by name.
+    /// Leaks stay this one's, if there are any. The window becomes the longer one, the moment the
+    /// later one. What is held adds up, as that of two processes does; of high-water marks the
+    /// higher one stays, of what memory is short of the one that has less left.
     pub fn merge(&mut self, other: &Self) {
         // Not known of one: not of both.
         self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {

@@ -1,15 +1,17 @@
 //! Times of a call tree that fit each other, from what was measured of each node by itself.
 //!
-//! Each node's CPU time with callees is estimated from its own calls. Of a callee and its caller different calls are
-//! measured, so that estimates alone would contradict each other: what is called would take longer than who calls it.
-//! They are reconciled by their variances: a caller takes at least what its callees take, and where both disagree each
-//! gives way by as much as it is uncertain. Time off the CPU is exact, and is added.
+//! Each node's CPU time with callees is estimated from its own calls. Of a callee and its caller
+//! different calls are measured, so that estimates alone would contradict each other: what is
+//! called would take longer than who calls it. They are reconciled by their variances: a caller
+//! takes at least what its callees take, and where both disagree each gives way by as much as it is
+//! uncertain. Time off the CPU is exact, and is added.
 
 use super::basis::{Basis, Estimate};
 use super::tree::NodeError;
 use super::{CallNode, Function, ROOT};
 
-/// What recording callees takes is known by so much of itself: empty calls cost less than calls in a program.
+/// What recording callees takes is known by so much of itself: empty calls cost less than calls in
+/// a program.
 const RECORDER_ERROR: f64 = 0.5;
 /// What recording callees does to a caller's caches and predictions, as a part of its time: in ten
 /// programs sums of callers were off by 1 to 7 %, by more than their samples let expect
@@ -36,8 +38,8 @@ fn outside(node: &CallNode) -> [f64; 2] {
     if node.parent == ROOT { [0.0; 2] } else { node.basis.outside }
 }
 
-/// Sets the times of all nodes, which together took no more than what the processes spent, 0 if that is not known. Nothing
-/// changes in a tree without a basis: a snapshot of an older version.
+/// Sets the times of all nodes, which together took no more than what the processes spent, 0 if
+/// that is not known. Nothing changes in a tree without a basis: a snapshot of an older version.
 pub(crate) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
     if tree.iter().all(|node| node.basis == Basis::default()) {
         return;
@@ -183,7 +185,8 @@ mod tests {
         Basis { single: calls, single_cpu: cpu, ..Basis::default() }
     }
 
-    /// Of calls that took `each` ± `deviation`, a hundred were measured that stand for `weight` each.
+    /// Of calls that took `each` ± `deviation`, a hundred were measured that stand for `weight`
+    /// each.
     fn picked(weight: u64, each: f64, deviation: f64) -> Basis {
         let spread = 100.0 * weight as f64 * (weight - 1) as f64;
         Basis {

@@ -21,9 +21,9 @@ pub(crate) enum Unread {
 }
 
 impl Snapshot {
-    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once: whoever
-    /// reads `path` meanwhile finds the old one or the new one, however many write to it. Only this
-    /// user can read it.
+    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once:
+    /// whoever reads `path` meanwhile finds the old one or the new one, however many write to it.
+    /// Only this user can read it.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("perf-sdk-doc-{}.json", std::process::id()));
@@ -86,8 +86,8 @@ impl Snapshot {
     }
 }
 
-/// One JSON document and the end of the line. Without `serde_json`, whose comparisons with primitives break type
-/// inference in programs that merely have it in their tree.
+/// One JSON document and the end of the line. Without `serde_json`, whose comparisons with
+/// primitives break type inference in programs that merely have it in their tree.
 pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     let mut writer = JsonStreamWriter::new(&mut *to);
     writer.serialize_value(value).map_err(|error| match error {

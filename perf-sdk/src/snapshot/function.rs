@@ -69,8 +69,8 @@ pub struct Function {
     pub line: u32,
     /// Finished calls by outcome.
     pub calls: Calls,
-    /// Of `calls`, those that were not counted but estimated: the function was called too often to be counted, see the setting
-    /// `hot`. 0: all were counted.
+    /// Of `calls`, those that were not counted but estimated: the function was called too often to
+    /// be counted, see the setting `hot`. 0: all were counted.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub estimated_calls: u64,
     /// Whether its calls are estimated now.
@@ -83,11 +83,12 @@ pub struct Function {
     /// Finished calls that were measured: all but `calls` is estimated from them.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,
-    /// So many measured calls that each stand for as many would tell as much: (Σ w)² ∕ Σ w² for measured calls that stand for
-    /// w calls each.
+    /// So many measured calls that each stand for as many would tell as much: (Σ w)² ∕ Σ w² for
+    /// measured calls that stand for w calls each.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub effective_samples: u64,
-    /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured. Of several sites the largest.
+    /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured.
+    /// Of several sites the largest.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub one_in: u32,
     /// Calls running when the snapshot was taken.
@@ -96,22 +97,24 @@ pub struct Function {
     pub wall: Histogram,
     /// CPU times of finished calls, nanoseconds; absent with `cpu = false`.
     pub cpu: Option<Histogram>,
-    /// Bytes allocated by finished calls; absent without a counting allocator and with `alloc = false`.
+    /// Bytes allocated by finished calls; absent without a counting allocator and with
+    /// `alloc = false`.
     pub bytes: Option<Histogram>,
-    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of running calls. Times are
-    /// without what recording callees took, by what empty calls cost on this machine at best; those in `wall` and `cpu` are
-    /// not.
+    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of
+    /// running calls. Times are without what recording callees took, by what empty calls cost on
+    /// this machine at best; those in `wall` and `cpu` are not.
     pub inclusive: Totals,
     /// Without profiled callees. Times are never negative.
     pub exclusive: Totals,
-    /// The standard error of the times in `inclusive`, nanoseconds: of the CPU time, since time off the CPU is counted and
-    /// not estimated.
+    /// The standard error of the times in `inclusive`, nanoseconds: of the CPU time, since time off
+    /// the CPU is counted and not estimated.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub inclusive_error_ns: u64,
     /// The same of the times in `exclusive`.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub exclusive_error_ns: u64,
-    /// Held by allocations that were made here, not in profiled callees; absent where the live heap is not sampled.
+    /// Held by allocations that were made here, not in profiled callees; absent where the live heap
+    /// is not sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Option<Live>,
     /// Samples of stacks on which this was the innermost profiled function.
@@ -120,7 +123,8 @@ pub struct Function {
     /// The CPU time that these stand for, nanoseconds: beside `exclusive`, which is recorded.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub sampled_cpu_ns: u64,
-    /// Waits for a [`Mutex`](crate::sync::Mutex) or an [`RwLock`](crate::sync::RwLock) in which this was the innermost profiled function.
+    /// Waits for a [`Mutex`](crate::sync::Mutex) or an [`RwLock`](crate::sync::RwLock) in which
+    /// this was the innermost profiled function.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub lock_contentions: u64,
     /// How long these took, nanoseconds; part of `exclusive`.
@@ -214,8 +218,8 @@ impl Function {
     }
 }
 
-/// What each function is called where people read it: its name, or `module::name` where several have
-/// one name.
+/// What each function is called where people read it: its name, or `module::name` where several
+/// have one name.
 pub(crate) fn telling_names(functions: &[Function]) -> Vec<String> {
     let mut of_name: HashMap<&str, u32> = HashMap::new();
     functions.iter().for_each(|function| *of_name.entry(&function.name).or_default() += 1);

@@ -2,7 +2,8 @@
 
 use super::Frame;
 
-/// What was allocated on one path of callers: an estimate from sampled allocations, in usable sizes.
+/// What was allocated on one path of callers: an estimate from sampled allocations, in usable
+/// sizes.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct HeapPath {
@@ -34,7 +35,8 @@ pub struct HeapPath {
 pub struct HeapProfile {
     /// Since recording began, nanoseconds.
     pub window_ns: u64,
-    /// When all paths together held the most, since recording began. Looked for once a leak window and at each profile only.
+    /// When all paths together held the most, since recording began. Looked for once a leak window
+    /// and at each profile only.
     pub peak_at_ns: u64,
     /// One allocation in so many bytes is sampled, in the mean.
     pub sample_bytes: u64,

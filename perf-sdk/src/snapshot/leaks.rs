@@ -15,11 +15,13 @@ pub enum Verdict {
     None,
     /// It would look like a leak, but was declared to be bounded, and is within its bound.
     Bounded,
-    /// Resident memory grows while what is allocated does not: the allocator keeps it, or it is lost to fragmentation.
+    /// Resident memory grows while what is allocated does not: the allocator keeps it, or it is
+    /// lost to fragmentation.
     Retention,
     /// Old objects from many generations survive: a leak, or a cache that still fills.
     Suspect,
-    /// And old objects end so seldom that they outlive the horizon, while others of their kind do not, or while a bound is exceeded.
+    /// And old objects end so seldom that they outlive the horizon, while others of their kind do
+    /// not, or while a bound is exceeded.
     Confirmed,
 }
 
@@ -115,7 +117,8 @@ pub struct LeakFinding {
     /// Of what was taken from a pool: its name.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub pool: String,
-    /// Of memory: allocations of at least half and less than so many usable bytes are judged together.
+    /// Of memory: allocations of at least half and less than so many usable bytes are judged
+    /// together.
     pub below_bytes: u64,
     /// Held now, an estimate; 0 where things are counted that have no size.
     pub bytes: u64,
@@ -123,12 +126,13 @@ pub struct LeakFinding {
     pub objects: u64,
     /// Of the bytes, those that are old.
     pub retained_bytes: u64,
-    /// Growth of what is old, bytes an hour: the median slope between all pairs of windows (Theil and Sen).
+    /// Growth of what is old, bytes an hour: the median slope between all pairs of windows (Theil
+    /// and Sen).
     pub bytes_per_hour: f64,
     /// Likewise, objects an hour.
     pub objects_per_hour: f64,
-    /// Seconds until the process reaches its memory limit at this growth, the rest staying as it is; `None` where it does not grow or
-    /// there is no limit.
+    /// Seconds until the process reaches its memory limit at this growth, the rest staying as it
+    /// is; `None` where it does not grow or there is no limit.
     pub seconds_to_limit: Option<f64>,
     /// Held now by age, youngest first.
     pub ages: Vec<AgeBand>,
@@ -147,7 +151,8 @@ pub struct Leaks {
     pub horizon_ns: u64,
     /// Looks so far.
     pub windows: u64,
-    /// Call paths and sizes of which enough was old to be judged; by so many the verdicts are corrected.
+    /// Call paths and sizes of which enough was old to be judged; by so many the verdicts are
+    /// corrected.
     pub tested: u64,
     /// What the memory limit is that the process grows towards, bytes.
     pub limit_bytes: Option<u64>,

@@ -14,7 +14,8 @@ use super::Frame;
 pub struct LockContention {
     /// The profiled functions, outermost first; none outside of all.
     pub scope: Vec<Frame>,
-    /// `Mutex`, `RwLock` or `Condvar`; `(other)`, without a scope and a place, is what there was no room to tell apart.
+    /// `Mutex`, `RwLock` or `Condvar`; `(other)`, without a scope and a place, is what there was no
+    /// room to tell apart.
     pub lock: String,
     /// The source file in which the lock was made.
     pub file: String,
@@ -34,14 +35,16 @@ impl LockContention {
     }
 }
 
-/// Waits for locks of [`sync`](crate::sync), since recording began or in a window; by scope and lock, each once, sorted.
+/// Waits for locks of [`sync`](crate::sync), since recording began or in a window; by scope and
+/// lock, each once, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Locks {
     /// By the scope that waited.
     pub waiters: Vec<LockContention>,
-    /// The same waits by the scope that held the lock when the wait began; without those at a condvar, which nobody holds.
+    /// The same waits by the scope that held the lock when the wait began; without those at a
+    /// condvar, which nobody holds.
     pub holders: Vec<LockContention>,
 }
 

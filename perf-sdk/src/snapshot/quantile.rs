@@ -8,7 +8,8 @@ use super::Function;
 pub struct Quantile {
     /// The best estimate.
     pub ns: f64,
-    /// With `high` the interval that holds the true one in 95 of 100 cases. Both are `ns` where every call was measured.
+    /// With `high` the interval that holds the true one in 95 of 100 cases. Both are `ns` where
+    /// every call was measured.
     pub low: f64,
     /// See `low`.
     pub high: f64,
@@ -18,11 +19,13 @@ pub struct Quantile {
 const DEVIATES: f64 = 1.96;
 
 impl Function {
-    /// The value that a share `q` of the finished calls did not exceed, within 1.1 % and the interval.
+    /// The value that a share `q` of the finished calls did not exceed, within 1.1 % and the
+    /// interval.
     ///
-    /// The interval is that of order statistics: the ranks that lie 1.96 √(q (1 − q) ∕ n) on both sides of `q`, for n
-    /// [effective samples](Self::effective_samples). `None`: no call was measured, or too few for this quantile; fewer than
-    /// 1 ∕ (1 − q) say nothing about what is beyond it.
+    /// The interval is that of order statistics: the ranks that lie 1.96 √(q (1 − q) ∕ n) on both
+    /// sides of `q`, for n [effective samples](Self::effective_samples). `None`: no call was
+    /// measured, or too few for this quantile; fewer than 1 ∕ (1 − q) say nothing about what is
+    /// beyond it.
     ///
     /// ```
     /// let snapshot = perf_sdk::snapshot();

@@ -3,9 +3,11 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Summed figures. Signed, because an exclusive figure is a difference of two estimates: clamp where you show it.
+/// Summed figures. Signed, because an exclusive figure is a difference of two estimates: clamp
+/// where you show it.
 ///
-/// The allocation fields are meaningful only where [`Snapshot::has_allocations`](super::Snapshot::has_allocations).
+/// The allocation fields are meaningful only where
+/// [`Snapshot::has_allocations`](super::Snapshot::has_allocations).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]

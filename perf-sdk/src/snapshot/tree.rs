@@ -16,7 +16,8 @@ pub const ROOT: u32 = u32::MAX;
 pub struct CallNode {
     /// Index into [`Snapshot::functions`](super::Snapshot::functions).
     pub function: u32,
-    /// Index into [`Snapshot::tree`](super::Snapshot::tree), always smaller than this node's own, or [`ROOT`].
+    /// Index into [`Snapshot::tree`](super::Snapshot::tree), always smaller than this node's own,
+    /// or [`ROOT`].
     pub parent: u32,
     /// Finished calls, all outcomes.
     pub calls: u64,
@@ -25,8 +26,9 @@ pub struct CallNode {
     pub samples: u64,
     /// Calls running when the snapshot was taken.
     pub running: u64,
-    /// With callees, and without what recording these took. Of directly recursive calls only the outermost counts. Holds the
-    /// elapsed part of running calls. Callees take no longer together than their caller.
+    /// With callees, and without what recording these took. Of directly recursive calls only the
+    /// outermost counts. Holds the elapsed part of running calls. Callees take no longer together
+    /// than their caller.
     pub inclusive: Totals,
     /// Without profiled callees. Times are never negative.
     pub exclusive: Totals,
@@ -40,7 +42,8 @@ pub struct CallNode {
     pub(crate) error: NodeError,
 }
 
-/// How far times may be off: a variance by chance, and a standard error that all nodes of a function have in common.
+/// How far times may be off: a variance by chance, and a standard error that all nodes of a
+/// function have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct NodeError {
     pub(crate) inclusive: [f64; 2],

@@ -16,7 +16,8 @@ pub(crate) struct Wanted {
     serial: u64,
 }
 
-/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not sampled, or cannot be now.
+/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not
+/// sampled, or cannot be now.
 pub(crate) fn want(hz: Option<u32>) -> Option<Wanted> {
     let hz = hz.unwrap_or(USUAL_HZ).clamp(1, MAX_HZ);
     with_sampler(|sampler| sampler.want(hz).then(|| Wanted { hz, serial: sampler.serial() })).flatten()
@@ -40,7 +41,8 @@ pub(crate) struct WallWanted {
     serial: u64,
 }
 
-/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only, or the signal is the program's.
+/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only, or the signal
+/// is the program's.
 pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
     let wanted = with_sampler(|sampler| {
         let serial = sampler.serial();

@@ -7,7 +7,8 @@ use std::fmt;
 pub(crate) enum Engine {
     /// POSIX CPU timers: at the kernel's next tick. Costs a thread nothing between two signals.
     Timer,
-    /// perf's task clock: at the very moment, from kernel mode too. Makes each context switch of the thread dearer, by 3 µs on a virtual machine.
+    /// perf's task clock: at the very moment, from kernel mode too. Makes each context switch of
+    /// the thread dearer, by 3 µs on a virtual machine.
     Perf,
     /// The pprof crate, while a profile is taken.
     Pprof,

@@ -24,7 +24,8 @@ pub(super) fn without_generics(name: &str) -> &str {
     }
 }
 
-/// With the module that a file of a published crate or of the standard library stands for, since line tables do not say it: modules are files, mostly.
+/// With the module that a file of a published crate or of the standard library stands for, since
+/// line tables do not say it: modules are files, mostly.
 pub(super) fn in_module_of(file: &str, name: &str) -> String {
     let module = || {
         let (folder, rest) = file.rsplit_once("/src/")?;

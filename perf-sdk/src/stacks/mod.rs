@@ -1,4 +1,5 @@
-//! Samples the stacks of threads that run: what takes CPU time, whether anybody annotated it or not.
+//! Samples the stacks of threads that run: what takes CPU time, whether anybody annotated it or
+//! not.
 //!
 //! | file | job |
 //! |---|---|

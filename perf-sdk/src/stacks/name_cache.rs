@@ -56,7 +56,8 @@ impl<K: Hash + Eq> NameCache<K> {
         self.lines.get(key)
     }
 
-    /// `key_bytes` are those that the key holds elsewhere. Where there is no room for it, what was known before is forgotten.
+    /// `key_bytes` are those that the key holds elsewhere. Where there is no room for it, what was
+    /// known before is forgotten.
     pub(super) fn insert(&mut self, key: K, key_bytes: usize, lines: Lines) {
         let names: usize = lines.iter().map(|line| line.function.len() + line.file.len()).sum();
         // The entry, the counts and the lengths beside, and what a table keeps free.
@@ -101,7 +102,8 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     }
 }
 
-/// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not there any more, in a forked child.
+/// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not
+/// there any more, in a forked child.
 pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
     let (process, start) = (std::process::id(), Instant::now());
     loop {

@@ -30,8 +30,8 @@ pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Backend) -> T) -> Option<T>
     process_sampler()?.with(work)
 }
 
-/// In a forked child, once no slot is in use: of the parent's sampler goes what this process does not
-/// need. It stays where somebody was in the midst of it.
+/// In a forked child, once no slot is in use: of the parent's sampler goes what this process does
+/// not need. It stays where somebody was in the midst of it.
 pub(super) fn leave_parent() {
     // SAFETY: as above.
     let Some(running) = (unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }) else { return };

@@ -104,8 +104,8 @@ impl Ring {
     /// `None`: it has no memory.
     fn words(&self) -> Option<&[AtomicU64]> {
         let words = ptr::NonNull::new(self.words.load(Acquire))?;
-        // SAFETY: attached with this count, and living until they are detached, which nobody does beside a writer; any
-        // bytes are valid numbers.
+        // SAFETY: attached with this count, and living until they are detached, which nobody does
+        // beside a writer; any bytes are valid numbers.
         Some(unsafe { std::slice::from_raw_parts(words.as_ptr(), self.count.load(Relaxed)) })
     }
 

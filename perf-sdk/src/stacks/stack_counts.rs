@@ -99,13 +99,15 @@ impl Seen {
 }
 
 impl Stacks {
-    /// What came since `earlier`, a copy of the same table; and how many samples from before it lost their frames since.
+    /// What came since `earlier`, a copy of the same table; and how many samples from before it
+    /// lost their frames since.
     pub(super) fn since(mut self, earlier: &Self) -> (Self, u64) {
         let mut moved = 0;
         for (key, before) in &earlier.stacks {
             match self.stacks.get_mut(key) {
                 Some(seen) if seen.samples >= before.samples => *seen = seen.less(*before),
-                // Its code was unloaded, and perhaps loaded again: what it had is with the stack that has no frames.
+                // Its code was unloaded, and perhaps loaded again: what it had is with the stack
+                // that has no frames.
                 _ => {
                     moved += before.samples;
                     let to = key.without_frames();

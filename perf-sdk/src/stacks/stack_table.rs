@@ -96,7 +96,8 @@ impl Table {
         has_room
     }
 
-    /// What lies at an address is asked for once. The stack as it is kept, to be [seen again](Self::again).
+    /// What lies at an address is asked for once. The stack as it is kept, to be [seen
+    /// again](Self::again).
     pub(super) fn add(&mut self, sample: &Sample, thread: u32, seen: Seen, resolve: Resolve) -> Arc<Key> {
         let facts = &sample.facts;
         let (scope, labels) = (self.scope(facts.scope, resolve.sites), self.labels(facts.labels, resolve.labels));
@@ -243,7 +244,8 @@ impl Table {
         key
     }
 
-    /// Code that is gone: stacks with addresses in it lose their frames, since others may be there later.
+    /// Code that is gone: stacks with addresses in it lose their frames, since others may be there
+    /// later.
     pub(super) fn forget(&mut self, code: &Range<u64>) {
         let is_gone = |key: &Arc<Key>| key.frames.iter().any(|frame| code.contains(frame));
         let gone: Vec<Arc<Key>> = self.stacks.keys().filter(|key| is_gone(key)).cloned().collect();

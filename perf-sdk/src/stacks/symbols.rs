@@ -60,12 +60,14 @@ impl Drop for Reading {
     }
 }
 
-/// What is at these addresses, which are in code of `images`, or were [learned](super::name_cache::learn).
+/// What is at these addresses, which are in code of `images`, or were
+/// [learned](super::name_cache::learn).
 ///
-/// **Cost.** For addresses that were never asked for, the debug information of their images is read: tens of milliseconds, and as much memory as the
-/// units that hold them take, at most 256 MiB of a file and what it means, given back at the end. Where the process has less than
-/// eight times that left, it is less, and there are fewer names. One thread reads at a time: who has waited for it long enough
-/// goes without the names that are not known yet.
+/// **Cost.** For addresses that were never asked for, the debug information of their images is
+/// read: tens of milliseconds, and as much memory as the units that hold them take, at most 256 MiB
+/// of a file and what it means, given back at the end. Where the process has less than eight times
+/// that left, it is less, and there are fewer names. One thread reads at a time: who has waited for
+/// it long enough goes without the names that are not known yet.
 ///
 /// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
 /// fewer names.
@@ -137,7 +139,8 @@ pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) 
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
-        // The function that was not inlined has a symbol, which knows its path; debug information need not.
+        // The function that was not inlined has a symbol, which knows its path; debug information
+        // need not.
         match (symbols.at(*address), lines.last_mut()) {
             (Some(name), Some(outermost)) => outermost.function = name,
             (Some(function), None) => lines.push(Line { function, ..Line::default() }),
@@ -212,7 +215,8 @@ fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
     while let Ok(Some(frame)) = frames.next() {
         let location = frame.location;
         let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-        // With line tables only, a function without inlined calls has no name here, and others have the last part of theirs.
+        // With line tables only, a function without inlined calls has no name here, and others have
+        // the last part of theirs.
         let file = cut(location.as_ref().and_then(|location| location.file).unwrap_or_default());
         lines.push(Line {
             function: match name.as_deref().map(cut) {

@@ -75,8 +75,8 @@ impl Tables {
     /// header, four bytes each.
     const ENCODINGS: [u8; 4] = [1, 0x1b, 0x03, 0x3b];
 
-    /// The entries of an index; `None`: it is another one than linkers write, or longer than what is
-    /// there.
+    /// The entries of an index; `None`: it is another one than linkers write, or longer than what
+    /// is there.
     fn index(header: &[u8]) -> Option<&[u8]> {
         let (start, rest) = header.split_at_checked(Self::HEADER)?;
         let entries = u32::from_le_bytes(*start[8..].first_chunk()?) as usize;
@@ -89,8 +89,8 @@ impl Tables {
         Some(header_at.wrapping_add_signed(to.into()))
     }
 
-    /// The last place in the table that the index leads to. What lies behind that one is not needed:
-    /// what it refers to lies before it.
+    /// The last place in the table that the index leads to. What lies behind that one is not
+    /// needed: what it refers to lies before it.
     pub(super) fn last(header_at: u64, header: &[u8]) -> Option<u64> {
         Self::index(header)?.chunks_exact(Self::ENTRY).filter_map(|entry| Self::target(header_at, entry)).max()
     }

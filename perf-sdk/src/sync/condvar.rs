@@ -9,8 +9,8 @@ use super::map;
 use super::mutex::MutexGuard;
 use crate::record::{Lock, LockKind, wait_for};
 
-/// [`std::sync::Condvar`] for a [`Mutex`](super::Mutex), whose waits are recorded: until the mutex is held again, in the block profile only, for
-/// nobody is to blame for them.
+/// [`std::sync::Condvar`] for a [`Mutex`](super::Mutex), whose waits are recorded: until the mutex
+/// is held again, in the block profile only, for nobody is to blame for them.
 pub struct Condvar {
     place: &'static Location<'static>,
     inner: std::sync::Condvar,
@@ -24,7 +24,8 @@ impl Condvar {
         Self { place: Location::caller(), inner: std::sync::Condvar::new() }
     }
 
-    /// Gives the mutex back, waits to be woken, and takes the mutex again. It may wake without cause.
+    /// Gives the mutex back, waits to be woken, and takes the mutex again. It may wake without
+    /// cause.
     ///
     /// # Errors
     /// The mutex is poisoned. The error holds the guard all the same.
@@ -36,7 +37,8 @@ impl Condvar {
         map(self.record(|| self.inner.wait(guard)), |guard| MutexGuard::new(guard, holder))
     }
 
-    /// As [`wait`](Self::wait), until `condition` is false; at once if it is false. One wait, however often it wakes meanwhile.
+    /// As [`wait`](Self::wait), until `condition` is false; at once if it is false. One wait,
+    /// however often it wakes meanwhile.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -94,7 +96,8 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
-        // Answered at once it is no wait; the first answer is kept for std's loop, which asks again: only std makes a result of its own.
+        // Answered at once it is no wait; the first answer is kept for std's loop, which asks
+        // again: only std makes a result of its own.
         let mut first = Some(condition(&mut guard));
         let is_wait = first == Some(true);
         let (guard, holder) = guard.into_parts();

@@ -1,4 +1,5 @@
-//! Locks that tell who waited for them and who held them meanwhile: [`std::sync`] with another `Mutex`, `RwLock` and `Condvar`.
+//! Locks that tell who waited for them and who held them meanwhile: [`std::sync`] with another
+//! `Mutex`, `RwLock` and `Condvar`.
 //!
 //! Change `std::sync` to `perf_sdk::sync` and the rest of the code stays as it is:
 //!
@@ -13,14 +14,17 @@
 //! # assert_eq!((names.lock().unwrap().len(), *TOTAL.lock().unwrap()), (2, 2));
 //! ```
 //!
-//! They are std's own locks, with two words beside: where the lock was made, by which readers tell locks apart, and the profiled scope that took it
-//! last. A lock that is free is taken without reading a clock. Whoever has to wait reads the clock before and after, and the delay is charged to
-//! the scope that waited ([`Locks::waiters`](crate::snapshot::Locks::waiters), `/debug/pprof/block`) and to the scope that held the lock when the
-//! wait began ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). What waits at a [`Condvar`] is charged to the scope that
-//! waits only.
+//! They are std's own locks, with two words beside: where the lock was made, by which readers tell
+//! locks apart, and the profiled scope that took it last. A lock that is free is taken without
+//! reading a clock. Whoever has to wait reads the clock before and after, and the delay is charged
+//! to the scope that waited ([`Locks::waiters`](crate::snapshot::Locks::waiters),
+//! `/debug/pprof/block`) and to the scope that held the lock when the wait began
+//! ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). What waits at a
+//! [`Condvar`] is charged to the scope that waits only.
 //!
-//! **Blind spots.** Waits that are still going on. A reader of an [`RwLock`] stands for all that read at the same time: the one that came last is
-//! taken for the holder. Locks of others: std's own, `parking_lot`'s, tokio's.
+//! **Blind spots.** Waits that are still going on. A reader of an [`RwLock`] stands for all that
+//! read at the same time: the one that came last is taken for the holder. Locks of others: std's
+//! own, `parking_lot`'s, tokio's.
 
 mod condvar;
 mod mutex;

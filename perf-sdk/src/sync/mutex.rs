@@ -10,8 +10,8 @@ use crate::record::{Holder, Lock, LockKind, wait_for};
 
 /// [`std::sync::Mutex`], whose waits are recorded.
 ///
-/// **Cost.** Where it is free: std's, and a store of the current scope. Where it is not: two counter reads and some additions. 16 bytes more than
-/// std's.
+/// **Cost.** Where it is free: std's, and a store of the current scope. Where it is not: two
+/// counter reads and some additions. 16 bytes more than std's.
 pub struct Mutex<T: ?Sized> {
     place: &'static Location<'static>,
     holder: Holder,

@@ -10,9 +10,11 @@ use crate::record::{Holder, Lock, LockKind, wait_for};
 
 /// [`std::sync::RwLock`], whose waits are recorded.
 ///
-/// **Cost.** As a [`Mutex`](super::Mutex)'s; readers too store their scope, beside the word that std's lock writes.
+/// **Cost.** As a [`Mutex`](super::Mutex)'s; readers too store their scope, beside the word that
+/// std's lock writes.
 ///
-/// **Blind spots.** Of several readers at a time only the one that came last is taken for the holder.
+/// **Blind spots.** Of several readers at a time only the one that came last is taken for the
+/// holder.
 pub struct RwLock<T: ?Sized> {
     place: &'static Location<'static>,
     holder: Holder,

@@ -240,7 +240,8 @@ fn until_asleep(thread: u32) {
     }
 }
 
-/// A thread holds `lock` in the scope `locks holder` while this one takes it in `locks waiter`: how long that took.
+/// A thread holds `lock` in the scope `locks holder` while this one takes it in `locks waiter`: how
+/// long that took.
 fn contend<G>(lock: impl Fn() -> G + Sync) -> Duration {
     let (is_held, held) = channel();
     let (is_wanted, wanted) = channel();

@@ -1,10 +1,12 @@
-//! What profiling costs a real service, with the default budget: CPU time a request and throughput. The load generator runs in the same
-//! process, on a thread of its own; the budget is a share of the whole.
+//! What profiling costs a real service, with the default budget: CPU time a request and throughput.
+//! The load generator runs in the same process, on a thread of its own; the budget is a share of
+//! the whole.
 //!
-//! (a) One process, recording switched off and on in turn, in slices of a quarter of a second. (b) Processes with the profiler compiled
-//! in and without, in turn. Each slice with is compared with the one without that stands beside it, in random order; the interval
-//! is that of the trimmed mean of the pairs' logarithms. What (b) cannot average out is how two builds lay their code out, some percent
-//! either way.
+//! (a) One process, recording switched off and on in turn, in slices of a quarter of a second. (b)
+//! Processes with the profiler compiled in and without, in turn. Each slice with is compared with
+//! the one without that stands beside it, in random order; the interval is that of the trimmed mean
+//! of the pairs' logarithms. What (b) cannot average out is how two builds lay their code out, some
+//! percent either way.
 
 use std::error::Error;
 use std::fmt;
@@ -27,7 +29,8 @@ const PAIRS_EACH: usize = 10;
 const LEAD_MS: u32 = 150;
 /// Of the normal distribution, for 95 %.
 const Z: f64 = 1.96;
-/// The part of the pairs that is left out at either end: a neighbour on the machine makes single slices half as dear again.
+/// The part of the pairs that is left out at either end: a neighbour on the machine makes single
+/// slices half as dear again.
 const TRIMMED: f64 = 0.1;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

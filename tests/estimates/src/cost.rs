@@ -1,9 +1,10 @@
 //! What recording costs the programs, measured, beside what the profiler's account says.
 //!
-//! In one process recording is switched off and on in turn, so that both halves are the same code at the same places. What
-//! that leaves out (the start, the profiler's own threads, samples of stacks and of the heap, what an annotation does to its
-//! function) is in the comparison of whole processes, with the profiler compiled in and without; how two builds lay their
-//! code out makes that one uncertain by some percent.
+//! In one process recording is switched off and on in turn, so that both halves are the same code
+//! at the same places. What that leaves out (the start, the profiler's own threads, samples of
+//! stacks and of the heap, what an annotation does to its function) is in the comparison of whole
+//! processes, with the profiler compiled in and without; how two builds lay their code out makes
+//! that one uncertain by some percent.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +26,8 @@ const SLICE: Duration = Duration::from_millis(100);
 /// Of a whole process, and of one that does little, which is not judged by what its start takes.
 const WHOLE: Duration = Duration::from_secs(3);
 const WHOLE_QUIET: Duration = Duration::from_secs(20);
-/// The part of pairs that is left out at either end: a neighbour on the machine slows single slices down.
+/// The part of pairs that is left out at either end: a neighbour on the machine slows single slices
+/// down.
 const TRIMMED: f64 = 0.1;
 
 /// What happened in one slice.
@@ -58,7 +60,8 @@ pub fn switched(program: &Program) {
                 let [a, b] = [first, second].map(|on| slice(&handle, on));
                 slices.push(if first { [b, a] } else { [a, b] });
             }
-            // NOTE: not slice by slice, since what a call takes is estimated anew from time to time, for all calls that there were.
+            // NOTE: not slice by slice, since what a call takes is estimated anew from time to
+            // time, for all calls that there were.
             (slices, account(&handle) - before)
         });
         (program.run)(&handle);
@@ -117,7 +120,8 @@ fn whole_time(program: &Program) -> Duration {
     if program.name == "quiet" { WHOLE_QUIET } else { WHOLE }
 }
 
-/// A whole process: its work, its CPU seconds, and what of them the account says to be the profiler's.
+/// A whole process: its work, its CPU seconds, and what of them the account says to be the
+/// profiler's.
 pub fn whole(program: &Program) {
     only_work_for(whole_time(program));
     let handle = start();

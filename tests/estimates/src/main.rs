@@ -1,9 +1,10 @@
 //! How far estimates are from the truth under the default budget, and whether any figure is
 //! impossible: `perf-sdk-estimates [RUNS [PROGRAM...]]`, twenty runs of all programs unless given.
 //!
-//! `perf-sdk-estimates switched [PROGRAM...]` compares what recording costs, switched off and on in one
-//! process, with what the account says; `perf-sdk-estimates whole [PAIRS [PROGRAM...]]` compares whole
-//! processes with the profiler compiled in and without, five pairs of each unless given.
+//! `perf-sdk-estimates switched [PROGRAM...]` compares what recording costs, switched off and on in
+//! one process, with what the account says; `perf-sdk-estimates whole [PAIRS [PROGRAM...]]`
+//! compares whole processes with the profiler compiled in and without, five pairs of each unless
+//! given.
 //!
 //! Each run is a process of its own. What is impossible (a callee longer than its caller, more time
 //! of its own than threads had, CPU time longer than wall time, less than nothing) is counted; sums

@@ -330,8 +330,8 @@ fn tasks(handle: &Handle) -> Truth {
     [("write_frame", real(0)), ("put", real(1))].into()
 }
 
-// Fifty requests a second. Between two of them their caches are anybody's, so the truth is not a loop's: every other
-// request is not recorded, and timed by the program.
+// Fifty requests a second. Between two of them their caches are anybody's, so the truth is not a
+// loop's: every other request is not recorded, and timed by the program.
 
 static HANDLER: Stopwatch = Stopwatch::new("handler");
 

@@ -136,8 +136,8 @@ fn clock(which: libc::clockid_t) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// CPU seconds of one call of `work`, as calls come in a loop, with recording off: measured around the
-/// run, since the machine is not equally fast all the time.
+/// CPU seconds of one call of `work`, as calls come in a loop, with recording off: measured around
+/// the run, since the machine is not equally fast all the time.
 pub fn bare(handle: &Handle, mut work: impl FnMut()) -> f64 {
     const SECONDS: f64 = 0.005;
     if is_only_work() {
@@ -161,7 +161,8 @@ pub fn bare(handle: &Handle, mut work: impl FnMut()) -> f64 {
     times[4]
 }
 
-/// As [`bare`], beside so many threads that are busy: processors that share a core slow each other down.
+/// As [`bare`], beside so many threads that are busy: processors that share a core slow each other
+/// down.
 pub fn bare_beside(handle: &Handle, others: usize, work: impl FnMut()) -> f64 {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

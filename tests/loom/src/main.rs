@@ -1,4 +1,5 @@
-//! Threads that hand a record on, and readers beside a writer: all orders of their steps, and all that they may see of each other.
+//! Threads that hand a record on, and readers beside a writer: all orders of their steps, and all
+//! that they may see of each other.
 
 #![allow(dead_code)]
 
@@ -162,8 +163,8 @@ fn a_reader_beside_two_flushes() {
     assert_eq!(ring.read(), Some(8));
 }
 
-/// A handler comes in under the tenancy that its signal bears, while the sampler ends it and hands the slot on: it is in
-/// before that or not at all.
+/// A handler comes in under the tenancy that its signal bears, while the sampler ends it and hands
+/// the slot on: it is in before that or not at all.
 fn a_late_handler_keeps_out() {
     struct Slot {
         gate: Gate,
@@ -176,7 +177,8 @@ fn a_late_handler_keeps_out() {
         let slot = Arc::clone(&slot);
         thread::spawn(move || {
             if let Some(inside) = slot.gate.enter(tenancy) {
-                // Two handlers of one slot are one thread's, one after the other; here they only look.
+                // Two handlers of one slot are one thread's, one after the other; here they only
+                // look.
                 slot.ring.with(|ring| assert_eq!(unsafe { *ring }, 0, "it is another thread's by now"));
                 drop(inside);
             }

@@ -64,8 +64,9 @@ fn fault(names: &[String], is_cut: bool, thread: &str) -> Option<&'static str> {
         return Some("a frame in no code");
     }
     if is_cut {
-        // Of a function that no table describes nothing but its own frame is known. The library that
-        // the kernel brings describes itself: it leads to the function of the C library that called it.
+        // Of a function that no table describes nothing but its own frame is known. The library
+        // that the kernel brings describes itself: it leads to the function of the C library that
+        // called it.
         let of_kernel = names.iter().take_while(|name| name.starts_with("linux-vdso")).count();
         return (names.len() > of_kernel + 1).then_some("cut off");
     }

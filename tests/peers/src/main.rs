@@ -1,6 +1,7 @@
 //! Runs every peer in a process of its own, in interleaved rounds, and prints what a call takes.
 //!
-//! CPU time of the process, so that what a peer's own threads do counts; divided by the calls of all threads.
+//! CPU time of the process, so that what a peer's own threads do counts; divided by the calls of
+//! all threads.
 
 use std::error::Error;
 use std::fs;

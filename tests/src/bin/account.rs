@@ -1,5 +1,5 @@
-//! Calls of one kind, or of all kinds one inside the other, for callgrind: `account KIND CALLS`. Prints the calls of each kind as
-//! `measured sampled passed`.
+//! Calls of one kind, or of all kinds one inside the other, for callgrind: `account KIND CALLS`.
+//! Prints the calls of each kind as `measured sampled passed`.
 
 use std::hint::black_box;
 

@@ -1,5 +1,5 @@
-//! `CountingAlloc` over the system's allocator, read as dhat counts: a realloc is a new block; and the
-//! live heap under it.
+//! `CountingAlloc` over the system's allocator, read as dhat counts: a realloc is a new block; and
+//! the live heap under it.
 
 use std::alloc::System;
 

@@ -66,7 +66,8 @@ fn started() -> (Handle, SocketAddr) {
     (handle, address)
 }
 
-/// Everything that is said on stderr: a clock that is unknown, before there is a start to refuse it; an address; the report.
+/// Everything that is said on stderr: a clock that is unknown, before there is a start to refuse
+/// it; an address; the report.
 fn speaks() {
     work();
     // SAFETY: no other thread is there yet.
@@ -1221,7 +1222,8 @@ fn rests() {
         };
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("calls estimated"));
-        // From one estimate to the sixth after it: each is of many short moments, since others may take the processors in some.
+        // From one estimate to the sixth after it: each is of many short moments, since others may
+        // take the processors in some.
         let next = |before: u64| {
             let mut latest = before;
             until("the next estimate", || {

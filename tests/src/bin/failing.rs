@@ -1,4 +1,5 @@
-//! An allocator that fails: nothing is counted that was not had, and nobody but the asker hears of it.
+//! An allocator that fails: nothing is counted that was not had, and nobody but the asker hears of
+//! it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,4 +1,5 @@
-//! A service of a fleet: `fleet SCENARIO`, with settings by the environment. Threads are busy, and memory is held.
+//! A service of a fleet: `fleet SCENARIO`, with settings by the environment. Threads are busy, and
+//! memory is held.
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};

@@ -1,4 +1,5 @@
-//! One scenario a process, named by the argument: what memory is held, by whom, and whether it leaks.
+//! One scenario a process, named by the argument: what memory is held, by whom, and whether it
+//! leaks.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -65,7 +66,8 @@ fn assertions() {
         said,
         "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
     );
-    // As tests do that run in parallel: threads that end leave their records to others, with what they did.
+    // As tests do that run in parallel: threads that end leave their records to others, with what
+    // they did.
     let on_thread = |work: fn()| std::thread::spawn(work).join();
     let keeps = || perf_sdk::measure("keeps", || std::mem::forget(black_box(vec![0_u8; 30])));
     on_thread(|| {
@@ -97,7 +99,8 @@ fn allocator() {
     assert!(seen().allocated_bytes < during.allocated_bytes - BYTES / 2);
 }
 
-/// Where sampling takes more than its part of the budget there are fewer samples, which stand for as much; and again as many once there is room.
+/// Where sampling takes more than its part of the budget there are fewer samples, which stand for
+/// as much; and again as many once there is room.
 fn heap_budget() {
     let builder = perf_sdk::builder().listen("off").report(false).heap("4KiB").leak_window("off");
     let handle = builder.start().expect("a start");
@@ -208,7 +211,8 @@ fn leaks() {
     assert_eq!(perf_sdk::snapshot().leaks, None, "nobody looks any more");
 }
 
-/// The user's own configuration of jemalloc is without `prof`: there is no live heap, and all else is there.
+/// The user's own configuration of jemalloc is without `prof`: there is no live heap, and all else
+/// is there.
 fn not_sampled() {
     let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
     let held = perf_sdk::measure("keeps", || vec![1_u8; 10 << 20]);
@@ -273,7 +277,8 @@ fn allocates() {
     drop(black_box(Box::new(1)));
 }
 
-/// A function that is called too often to be counted rests, but not while what it allocates stays: that would be its caller's.
+/// A function that is called too often to be counted rests, but not while what it allocates stays:
+/// that would be its caller's.
 fn who_holds_is_counted() {
     let handle = perf_sdk::builder()
         .listen("off")

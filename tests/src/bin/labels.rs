@@ -1,4 +1,5 @@
-//! What the process tests of labels on samples and of wall time run, each in a process of its own: `labels NAME`.
+//! What the process tests of labels on samples and of wall time run, each in a process of its own:
+//! `labels NAME`.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -60,8 +61,9 @@ fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&CpuStack) -> bool) -> f64 {
     profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.cpu_ns).sum::<u64>() as f64 / 1e6
 }
 
-/// Where others take the processors some samples find no room, and the kernel lets a CPU timer's signal wait: what it then
-/// stands for is seen in one place. How much of either there may be since the first of two profiles.
+/// Where others take the processors some samples find no room, and the kernel lets a CPU timer's
+/// signal wait: what it then stands for is seen in one place. How much of either there may be since
+/// the first of two profiles.
 fn unsettled_ms(before: &CpuProfile, after: &CpuProfile) -> f64 {
     let late = |profile: &CpuProfile| {
         let samples = profile.stacks.iter().map(|stack| stack.samples).sum::<u64>();
@@ -85,7 +87,8 @@ async fn task(tenant: &'static str) -> u64 {
     async { spin(ms(100)) }.labelled([("step", format!("of {tenant}"))]).await ^ sum
 }
 
-/// A first sample says where the thread's stack is, and a first profiled call or label what it is in; the sampler looks after both a moment later.
+/// A first sample says where the thread's stack is, and a first profiled call or label what it is
+/// in; the sampler looks after both a moment later.
 fn settle() {
     let own = thread_id().to_string();
     let known = || {
@@ -329,7 +332,8 @@ fn is_at(profile: &WallProfile, stack: &WallStack, function: &str) -> bool {
     lines.into_iter().any(|line| line.function.ends_with(function))
 }
 
-/// Each thread's time is all there, at its stack, whether it runs or waits; and one that waits is hardly disturbed.
+/// Each thread's time is all there, at its stack, whether it runs or waits; and one that waits is
+/// hardly disturbed.
 fn wall() {
     let handle = start();
     let _sleeps = named("poller", sleeps_in_c);

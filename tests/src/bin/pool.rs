@@ -84,7 +84,8 @@ fn arena_accounts() {
 #[repr(align(4096))]
 struct Aligned([u8; 3]);
 
-/// A quota is never exceeded, and what it refuses is an error; a soft limit tells, once each time that it is crossed.
+/// A quota is never exceeded, and what it refuses is an error; a soft limit tells, once each time
+/// that it is crossed.
 fn arena_limits() {
     const QUOTA: usize = 16 << 20;
     let told: Arc<Mutex<Vec<u64>>> = Arc::default();
@@ -150,7 +151,8 @@ fn arena_reset() {
     }
 }
 
-/// Plain code in a scope allocates from the arena; a hard limit does not end the process, and the arena cannot be emptied any more.
+/// Plain code in a scope allocates from the arena; a hard limit does not end the process, and the
+/// arena cannot be emptied any more.
 fn arena_scope() {
     let mut arena = Arena::builder("scoped").hard_limit(4 << 20).build().expect("an arena");
     let active = |arena: &Arena| arena.account().active_bytes;
@@ -195,7 +197,8 @@ fn arena_threads() {
     }
 }
 
-/// Random allocations, resizes and frees, each block filled with a pattern: nobody else writes to it.
+/// Random allocations, resizes and frees, each block filled with a pattern: nobody else writes to
+/// it.
 fn arena_oracle() {
     let arena = Arena::new("oracle").expect("an arena");
     let mut blocks: Vec<ArenaVec<u8, &Arena>> = Vec::new();
@@ -241,7 +244,8 @@ fn pool_accounts() {
     let connections = Pool::builder("connections", || 5_u32).min(2).build().expect("a pool");
     let buffers = BufferPool::new("bodies").expect("a pool");
     let requests = BumpPool::new("requests").expect("a pool");
-    // The clock by which checkouts are dated ticks every half a second, and when the profiler starts.
+    // The clock by which checkouts are dated ticks every half a second, and when the profiler
+    // starts.
     let start = Instant::now();
     let taken = loop {
         let taken = perf_sdk::measure("handler", || perf_sdk::measure("query", || connections.get()));
@@ -304,7 +308,8 @@ fn pool_checkouts() {
     assert!(finding.evidence.contains("out of the pool \"leaky\""), "{}", finding.evidence);
 }
 
-/// Where memory is short, listeners hear of it, pools are trimmed, pages given back, each in little time and on a thread of the profiler's.
+/// Where memory is short, listeners hear of it, pools are trimmed, pages given back, each in little
+/// time and on a thread of the profiler's.
 fn pressure() {
     let pool = Pool::new("trimmed", || vec![1_u8; 100_000]).expect("a pool");
     let arena = Arena::new("purged").expect("an arena");

@@ -208,7 +208,8 @@ fn switches_so_far() -> u64 {
     (usage.ru_nvcsw + usage.ru_nivcsw) as u64
 }
 
-/// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints one line each.
+/// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints
+/// one line each.
 fn coverage() {
     let handle = start();
     let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
@@ -232,10 +233,12 @@ fn coverage() {
             let taken = profile.samples as f64 + 2.0 * threads as f64;
             profile.engine != "perf-clock" || taken > wanted(profile) * 0.95
         };
-        // A sample that is due may come a period and a tick later, on each thread; and the profiler's own threads are not sampled.
+        // A sample that is due may come a period and a tick later, on each thread; and the
+        // profiler's own threads are not sampled.
         let late =
             |profile: &CpuProfile| threads as f64 * (1.0 / f64::from(hz) + 0.004) / (profile.process_ns as f64 / 1e9);
-        // perf's clock counts 14 µs at each switch that the scheduler does not, in a virtual machine.
+        // perf's clock counts 14 µs at each switch that the scheduler does not, in a virtual
+        // machine.
         let of_switches = |profile: &CpuProfile, switches: u64| match profile.engine.as_str() {
             "perf-clock" => switches as f64 * 25_000.0 / profile.process_ns as f64,
             _ => 0.0,
@@ -350,7 +353,8 @@ fn attribution() {
     assert!(outside < profile.sampled_ns as f64 * 0.1, "{outside} of {}", profile.sampled_ns);
 }
 
-/// Prints how much of the CPU time is known by the names of the functions, by any name of theirs, and by a place in a module.
+/// Prints how much of the CPU time is known by the names of the functions, by any name of theirs,
+/// and by a place in a module.
 fn stripped() {
     let profile = split_profile(Duration::from_millis(400));
     let known = cpu_ns(&profile, |path| path.iter().any(|part| part.ends_with("three_quarters")));
@@ -418,7 +422,8 @@ async fn asynchronous() -> u64 {
     first.wrapping_add(spin_cpu(Duration::from_millis(300)))
 }
 
-/// Samples know the profiled function that they were taken in, over awaits, and agree with its exact CPU time.
+/// Samples know the profiled function that they were taken in, over awaits, and agree with its
+/// exact CPU time.
 fn scopes() {
     let handle = start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();

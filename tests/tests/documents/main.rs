@@ -53,7 +53,8 @@ fn program_of_the_readme() {
 
 #[test]
 fn metrics_of_the_scrape() {
-    // A family without a sample is not written: one of each. The budget is first looked at after a quarter of a second.
+    // A family without a sample is not written: one of each. The budget is first looked at after a
+    // quarter of a second.
     let perf = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     perf_sdk_tests::until("the budget to be kept", || perf.snapshot().profiler.budget.is_some());
     perf_sdk::measure("call", || drop(vec![0_u8; 10]));

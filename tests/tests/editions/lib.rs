@@ -1,4 +1,5 @@
-//! `#[profiled]` in crates of older editions. `macro_compile.rs` builds and tests this as one crate an edition.
+//! `#[profiled]` in crates of older editions. `macro_compile.rs` builds and tests this as one crate
+//! an edition.
 #![allow(bare_trait_objects, unsafe_op_in_unsafe_fn)]
 
 extern crate perf_sdk;

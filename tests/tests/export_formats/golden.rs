@@ -1,4 +1,5 @@
-//! Every text format against a file. `PERF_TEST_BLESS=1` writes the files anew: read the difference before committing it.
+//! Every text format against a file. `PERF_TEST_BLESS=1` writes the files anew: read the difference
+//! before committing it.
 
 use std::path::Path;
 

@@ -9,7 +9,8 @@ use super::tools::{accepts, has};
 
 const HOW: &str = "npm install pprof-format speedscope ajv, and say where by NODE_PATH";
 
-/// Prints the string table's first entry, the types, the default, the period, then every sample as `innermost<outer|values|labels`.
+/// Prints the string table's first entry, the types, the default, the period, then every sample as
+/// `innermost<outer|values|labels`.
 const PPROF: &str = r"
 const { Profile } = require('pprof-format');
 const { gunzipSync } = require('zlib');

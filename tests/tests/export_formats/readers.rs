@@ -95,7 +95,8 @@ fn both_text_formats_hold_the_same_series() {
             .map(|line| {
                 let mut fields = line.split('|').skip(1);
                 let name = format!("{}|{}", fields.next().unwrap(), fields.next().unwrap());
-                // A counter that the user named without `_total`: the reader of the old format adds it by itself.
+                // A counter that the user named without `_total`: the reader of the old format adds
+                // it by itself.
                 let name = if name == "requests_total|" { "requests|".to_owned() } else { name };
                 (name, fields.next().unwrap().to_owned())
             })

@@ -138,7 +138,8 @@ impl Prometheus {
              scrape_configs: [{{job_name: perf, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
         );
         std::fs::write(&config, text).unwrap();
-        // It cannot take port 0; another program may take this one in between, and then the test says so.
+        // It cannot take port 0; another program may take this one in between, and then the test
+        // says so.
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap();
         let process = Self::command(&config, &folder, address, native).spawn().unwrap();
         Self { process, folder, address }

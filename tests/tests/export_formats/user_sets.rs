@@ -1,5 +1,6 @@
-//! Sets of user's metrics whose names, kinds and labels look like each other's and like ours: readers take each document whole, and a
-//! name depends neither on the order in which the recorder writes nor on the format.
+//! Sets of user's metrics whose names, kinds and labels look like each other's and like ours:
+//! readers take each document whole, and a name depends neither on the order in which the recorder
+//! writes nor on the format.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

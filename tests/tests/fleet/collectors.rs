@@ -1,4 +1,5 @@
-//! Grafana Alloy and Parca fetch each of our profiles: held to what both check before they take one.
+//! Grafana Alloy and Parca fetch each of our profiles: held to what both check before they take
+//! one.
 
 use perf_sdk_tests::eventually;
 use perf_sdk_tests::http::get;
@@ -24,7 +25,8 @@ fn alloy_and_parca_take_every_profile() {
         ("alloc_space", "bytes"),
     ];
     let cpu = [("samples", "count"), ("cpu", "nanoseconds")];
-    // What is asked for, the types, the period's type and what is shown first, and who must have a part in it.
+    // What is asked for, the types, the period's type and what is shown first, and who must have a
+    // part in it.
     let goroutine = [("goroutine", "count")];
     let locks = [("contentions", "count"), ("delay", "nanoseconds")];
     let wall = [("samples", "count"), ("wall", "nanoseconds"), ("offcpu", "nanoseconds")];
@@ -56,7 +58,8 @@ fn alloy_and_parca_take_every_profile() {
         let name = path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let attachment = format!("attachment; filename=\"{name}\"");
         assert_eq!(answer.header("content-disposition"), Some(attachment.as_str()), "{place}");
-        // The body is gzip of its own accord: who unpacked it on the way would take the reader's part.
+        // The body is gzip of its own accord: who unpacked it on the way would take the reader's
+        // part.
         assert_eq!(answer.header("content-encoding"), None, "{place}");
         assert_eq!(answer.body[..2], [0x1f, 0x8b], "{place}");
         let profile = Profile::read(&answer.body);

@@ -1,4 +1,5 @@
-//! What stands for a Pyroscope server: takes requests one after the other, and answers as it is told.
+//! What stands for a Pyroscope server: takes requests one after the other, and answers as it is
+//! told.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};

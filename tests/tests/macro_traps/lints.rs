@@ -1,4 +1,5 @@
-//! Every lint that a strict crate denies passes over what the macro writes. The clippy groups hold when clippy runs.
+//! Every lint that a strict crate denies passes over what the macro writes. The clippy groups hold
+//! when clippy runs.
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unused, nonstandard_style, rust_2018_idioms, let_underscore)]
 #![deny(unused_qualifications, unused_results, single_use_lifetimes, trivial_casts, missing_debug_implementations)]

@@ -1,5 +1,6 @@
-//! `#[profiled]` on every kind of function, in every hostile surrounding that we know of: it compiles, the function gives
-//! what it gave before, and the call is recorded under the right name with the right outcome.
+//! `#[profiled]` on every kind of function, in every hostile surrounding that we know of: it
+//! compiles, the function gives what it gave before, and the call is recorded under the right name
+//! with the right outcome.
 #![allow(unreachable_pub)] // visibilities are part of what is tested
 
 mod containers;

@@ -36,7 +36,8 @@ fn scope_measures_the_rest_of_a_block() {
     assert_recorded!("panicking phase", [0, 0, 1, 0]);
 }
 
-/// The figures of a name that is unique in this program: `measure`, `profiled` and `record` name no module.
+/// The figures of a name that is unique in this program: `measure`, `profiled` and `record` name no
+/// module.
 fn outcomes(name: &str) -> [u64; 4] {
     let functions = perf_sdk::snapshot().functions;
     let calls = functions.iter().find(|function| function.name == name).unwrap_or_else(|| panic!("no {name}")).calls;

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relax
 
 static CURRENT: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 
-/// The lease of this process; holds `ticks`. `None` where the kernel cannot wipe a page on fork (before Linux 4.14).
+/// The lease of this process; holds `ticks`. `None` where the kernel cannot wipe a page on fork
+/// (before Linux 4.14).
 ///
-/// A fork handler alone would not do: `clone` called directly runs none, and the next profiled call in that child would
-/// read a perf page that is not there. A child makes a lease of its own; the old one stays at 0 for good, for what the
-/// parent left under it is dead.
+/// A fork handler alone would not do: `clone` called directly runs none, and the next profiled call
+/// in that child would read a perf page that is not there. A child makes a lease of its own; the
+/// old one stays at 0 for good, for what the parent left under it is dead.
 pub(in super::super) fn lease(ticks: u64) -> Option<&'static AtomicU64> {
     let current = CURRENT.load(Acquire);
-    // SAFETY: null or a word from `make`, which is never unmapped; `Acquire` pairs with `Release` below.
+    // SAFETY: null or a word from `make`, which is never unmapped; `Acquire` pairs with `Release`
+    // below.
     if let Some(word) = unsafe { current.as_ref() }
         && word.load(Relaxed) != 0
     {

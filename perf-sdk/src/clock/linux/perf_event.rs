@@ -1,8 +1,10 @@
-//! A perf event that counts nothing: its page tells when the thread was scheduled in, and on some machines its CPU time.
+//! A perf event that counts nothing: its page tells when the thread was scheduled in, and on some
+//! machines its CPU time.
 //!
-//! The kernel rewrites the page each time the event, and so its thread, is scheduled in, and moves the word `lock` by 2 in
-//! doing so. The mapping keeps the event alive, so the descriptor is closed at once and none is held per thread.
-//! Layout: `struct perf_event_mmap_page` in the kernel's `include/uapi/linux/perf_event.h`.
+//! The kernel rewrites the page each time the event, and so its thread, is scheduled in, and moves
+//! the word `lock` by 2 in doing so. The mapping keeps the event alive, so the descriptor is closed
+//! at once and none is held per thread. Layout: `struct perf_event_mmap_page` in the kernel's
+//! `include/uapi/linux/perf_event.h`.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -18,7 +20,8 @@ const EXCLUDE_KERNEL: u64 = 1 << 5;
 const CAP_USER_TIME: u64 = 1 << 3;
 const CAP_USER_TIME_SHORT: u64 = 1 << 5;
 
-/// Events of this process. Each counts as an open file of the system and as a locked page of the user.
+/// Events of this process. Each counts as an open file of the system and as a locked page of the
+/// user.
 static LIVE: AtomicU32 = AtomicU32::new(0);
 
 /// The head of the page.
@@ -27,7 +30,8 @@ static LIVE: AtomicU32 = AtomicU32::new(0);
 struct Page {
     version: AtomicU32,
     compatible_version: AtomicU32,
-    /// Odd while the kernel writes. With `index` after it, which is 0 for a software event, one 64-bit word.
+    /// Odd while the kernel writes. With `index` after it, which is 0 for a software event, one
+    /// 64-bit word.
     lock: AtomicU32,
     index: AtomicU32,
     offset: AtomicI64,
@@ -61,8 +65,8 @@ pub(in super::super) struct Event {
 }
 
 impl Event {
-    /// For the calling thread. `None` when the kernel refuses (`perf_event_paranoid` above 2, seccomp, limits) or when
-    /// a quarter of the descriptor limit is in use.
+    /// For the calling thread. `None` when the kernel refuses (`perf_event_paranoid` above 2,
+    /// seccomp, limits) or when a quarter of the descriptor limit is in use.
     ///
     /// **Cost.** Three system calls.
     pub(in super::super) fn open() -> Option<Self> {
@@ -90,8 +94,8 @@ impl Event {
         page.capabilities.load(Relaxed) & CAP_USER_TIME != 0 && page.version.load(Relaxed) == 0
     }
 
-    /// How long the thread has been on the CPU since the event was opened, at `counter`, a reading of the processor's
-    /// counter taken since the thread was last scheduled in.
+    /// How long the thread has been on the CPU since the event was opened, at `counter`, a reading
+    /// of the processor's counter taken since the thread was last scheduled in.
     ///
     /// # Safety
     /// Not in a forked child.
@@ -103,7 +107,8 @@ impl Event {
     /// # Safety
     /// The page is not read afterwards.
     pub(in super::super) unsafe fn close(&mut self, forked: bool) {
-        // In a forked child the page is not there, and what is at its address belongs to somebody else.
+        // In a forked child the page is not there, and what is at its address belongs to somebody
+        // else.
         if !forked {
             // SAFETY: the mapping made in `map`; unmapping it ends the event.
             unsafe { libc::munmap(self.page.as_ptr().cast(), page_size()) };
@@ -125,8 +130,8 @@ impl Page {
                 >> self.time_shift.load(Relaxed).min(63);
             let since = self.time_offset.load(Relaxed).wrapping_add(scaled as u64);
             let time = self.time_enabled.load(Relaxed).wrapping_add(since);
-            // NOTE: the kernel writes on this very CPU, while this thread does not run: order in the program is enough,
-            // and an odd value is never seen.
+            // NOTE: the kernel writes on this very CPU, while this thread does not run: order in
+            // the program is enough, and an odd value is never seen.
             std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
             if self.lock.load(Relaxed) == lock {
                 return time;

@@ -1,9 +1,10 @@
-//! The thread's restartable-sequence area, used the wrong way round: not to restart anything, but to be told that the
-//! thread was interrupted.
+//! The thread's restartable-sequence area, used the wrong way round: not to restart anything, but
+//! to be told that the thread was interrupted.
 //!
-//! When a thread returns to user mode after it was switched out or got a signal, the kernel looks at its `rseq_cs`
-//! pointer. If the instruction pointer is outside the sequence that it names, the kernel clears it. Our sequence is one
-//! that no code lies in, so the pointer is cleared each time. Layout: `struct rseq` in the kernel's `include/uapi/linux/rseq.h`.
+//! When a thread returns to user mode after it was switched out or got a signal, the kernel looks
+//! at its `rseq_cs` pointer. If the instruction pointer is outside the sequence that it names, the
+//! kernel clears it. Our sequence is one that no code lies in, so the pointer is cleared each time.
+//! Layout: `struct rseq` in the kernel's `include/uapi/linux/rseq.h`.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -37,8 +38,9 @@ struct Descriptor {
 
 const _: () = assert!(mem::size_of::<Descriptor>() == 32);
 
-/// A page that is never unmapped: the kernel reads it at any time, and kills the process if it cannot. It holds many equal
-/// descriptors, so that two users on one thread do not take each other's for their own.
+/// A page that is never unmapped: the kernel reads it at any time, and kills the process if it
+/// cannot. It holds many equal descriptors, so that two users on one thread do not take each
+/// other's for their own.
 #[repr(C, align(32))]
 struct Descriptors {
     /// The sequence that nobody runs.
@@ -67,13 +69,13 @@ impl std::fmt::Debug for Registered {
 }
 
 impl Area {
-    /// Of the calling thread. `None` when the C library has registered none: glibc before 2.35, musl, an old kernel, or
-    /// `GLIBC_TUNABLES=glibc.pthread.rseq=0`.
+    /// Of the calling thread. `None` when the C library has registered none: glibc before 2.35,
+    /// musl, an old kernel, or `GLIBC_TUNABLES=glibc.pthread.rseq=0`.
     pub(in super::super) fn find() -> Option<Self> {
         let offset = offset()?;
         let area = arch::thread_pointer().wrapping_offset(offset).cast::<Registered>();
-        // SAFETY: glibc keeps the area at that distance from the thread pointer, for as long as the thread lives; the owner
-        // is of this thread and is closed when it ends.
+        // SAFETY: glibc keeps the area at that distance from the thread pointer, for as long as the
+        // thread lives; the owner is of this thread and is closed when it ends.
         let registered = unsafe { area.as_ref() }?;
         if (registered.cpu_id.load(Relaxed) as i32) < 0 {
             return None;
@@ -86,7 +88,8 @@ impl Area {
         &raw const self.registered.rseq_cs
     }
 
-    /// Sets the word and says to what; it reads 0 (or another user's address) after the thread has left the CPU.
+    /// Sets the word and says to what; it reads 0 (or another user's address) after the thread has
+    /// left the CPU.
     pub(in super::super) fn arm(&self) -> u64 {
         self.registered.rseq_cs.store(self.descriptor, Relaxed);
         self.descriptor
@@ -98,7 +101,8 @@ impl Area {
     }
 }
 
-/// From the thread pointer to the word that moves; 0 where it is not used: what is at the thread pointer itself is never 0.
+/// From the thread pointer to the word that moves; 0 where it is not used: what is at the thread
+/// pointer itself is never 0.
 static WORD: AtomicIsize = AtomicIsize::new(0);
 
 /// From now on [`may_have_left`] tells.
@@ -113,18 +117,20 @@ pub(in super::super) fn unwatch() {
     WORD.store(0, Relaxed);
 }
 
-/// Whether the calling thread may have left the CPU since its area was armed, without a reading of any clock. Always, where
-/// it was not.
+/// Whether the calling thread may have left the CPU since its area was armed, without a reading of
+/// any clock. Always, where it was not.
 ///
-/// **Blind spot.** Where the clock is not this one, and where somebody else uses the area too: then it says no.
+/// **Blind spot.** Where the clock is not this one, and where somebody else uses the area too: then
+/// it says no.
 #[inline(always)]
 pub(crate) fn may_have_left() -> bool {
-    // SAFETY: the first word of the thread's control block, which the ABI has there, or the word of this thread's area, at
-    // the same distance from the thread pointer on each thread.
+    // SAFETY: the first word of the thread's control block, which the ABI has there, or the word of
+    // this thread's area, at the same distance from the thread pointer on each thread.
     unsafe { arch::thread_word(WORD.load(Relaxed)) == 0 }
 }
 
-/// Distance of the area from the thread pointer. Looked up by name, for older C libraries lack the symbols.
+/// Distance of the area from the thread pointer. Looked up by name, for older C libraries lack the
+/// symbols.
 fn offset() -> Option<isize> {
     static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
     *OFFSET.get_or_init(|| {
@@ -151,7 +157,8 @@ fn descriptor() -> Option<u64> {
 
 fn descriptors() -> Option<&'static Descriptors> {
     static PAGE: AtomicPtr<Descriptors> = AtomicPtr::new(ptr::null_mut());
-    // SAFETY: null or a page from `make_descriptors`, which is never unmapped; `Acquire` pairs with `Release` below.
+    // SAFETY: null or a page from `make_descriptors`, which is never unmapped; `Acquire` pairs with
+    // `Release` below.
     if let Some(page) = unsafe { PAGE.load(Acquire).as_ref() } {
         return Some(page);
     }

@@ -90,7 +90,8 @@ impl Drawing {
         }
     }
 
-    /// Sampled wall time, or what of it was off the CPU; with `function` only that within that profiled function.
+    /// Sampled wall time, or what of it was off the CPU; with `function` only that within that
+    /// profiled function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_wall(profile: &WallProfile, weight: WallWeight, function: Option<&str>) -> Self {
         let weigh = |stack: &WallStack| match weight {

@@ -21,7 +21,8 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
     draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
-/// Writes an interactive SVG of CPU time by sampled stacks; with `function` only those within that profiled function.
+/// Writes an interactive SVG of CPU time by sampled stacks; with `function` only those within that
+/// profiled function.
 ///
 /// # Errors
 /// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
@@ -30,7 +31,8 @@ pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Wri
     draw(&Drawing::of_samples(profile, function), to)
 }
 
-/// Writes an interactive SVG of wall time by sampled stacks; with `function` only those within that profiled function.
+/// Writes an interactive SVG of wall time by sampled stacks; with `function` only those within that
+/// profiled function.
 ///
 /// # Errors
 /// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.

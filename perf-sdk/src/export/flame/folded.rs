@@ -10,7 +10,8 @@ use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
 
-/// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or counts.
+/// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or
+/// counts.
 ///
 /// # Errors
 /// Those of the writer.
@@ -18,7 +19,8 @@ pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &m
     draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
-/// Writes one line a sampled stack, weights in nanoseconds of CPU time; with `function` only those within that profiled function.
+/// Writes one line a sampled stack, weights in nanoseconds of CPU time; with `function` only those
+/// within that profiled function.
 ///
 /// # Errors
 /// Those of the writer.
@@ -27,7 +29,8 @@ pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Wri
     draw(&Drawing::of_samples(profile, function), to)
 }
 
-/// Writes one line a sampled stack of wall time, weights in nanoseconds; with `function` only those within that profiled function.
+/// Writes one line a sampled stack of wall time, weights in nanoseconds; with `function` only those
+/// within that profiled function.
 ///
 /// # Errors
 /// Those of the writer.

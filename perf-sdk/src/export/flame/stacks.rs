@@ -11,7 +11,8 @@ pub(super) struct Stack {
     pub(super) weight: u64,
 }
 
-/// All stacks that have weight. With `function` only those that hold it, cut so that they begin with it.
+/// All stacks that have weight. With `function` only those that hold it, cut so that they begin
+/// with it.
 pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Vec<Stack> {
     let wanted = |index: u32| {
         let function_name = function.unwrap_or_default();

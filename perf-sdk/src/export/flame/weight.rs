@@ -26,9 +26,11 @@ pub enum Weight {
     Live,
     /// Allocations that are not freed, likewise.
     LiveObjects,
-    /// Of the live bytes, those that are old: allocated longer ago than a twelfth of the leak horizon.
+    /// Of the live bytes, those that are old: allocated longer ago than a twelfth of the leak
+    /// horizon.
     RetainedOld,
-    /// Live bytes more than when the window began, of paths where they grew; of everything recorded, all of them.
+    /// Live bytes more than when the window began, of paths where they grew; of everything
+    /// recorded, all of them.
     LiveGrowth,
 }
 
@@ -47,7 +49,8 @@ impl Weight {
         Self::LiveGrowth,
     ];
 
-    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`, `live_objects`, `retained_old`, `live_growth`.
+    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`,
+    /// `live_objects`, `retained_old`, `live_growth`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -76,7 +79,8 @@ impl Weight {
         matches!(self, Self::Live | Self::LiveObjects | Self::RetainedOld | Self::LiveGrowth)
     }
 
-    /// What a node has of it without its callees. Differences of estimates may be negative; here they are clamped.
+    /// What a node has of it without its callees. Differences of estimates may be negative; here
+    /// they are clamped.
     pub(super) fn of(self, node: &CallNode) -> u64 {
         let own = &node.exclusive;
         let weight = match self {

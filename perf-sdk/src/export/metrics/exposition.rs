@@ -19,14 +19,17 @@ use super::user_histogram::UserHistogram;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::snapshot::Snapshot;
 
-/// Functions of one family in one piece, in the formats that need not know a family's length: some ten kilobytes of a histogram's text.
+/// Functions of one family in one piece, in the formats that need not know a family's length: some
+/// ten kilobytes of a histogram's text.
 const PIECE: usize = 16;
 
-/// Writes scrapes, and remembers from one to the next what a counter may not fall below, and how the user's metrics are called.
+/// Writes scrapes, and remembers from one to the next what a counter may not fall below, and how
+/// the user's metrics are called.
 ///
-/// An exclusive figure is a difference of two estimates, and the time of a function that does nothing is one of two readings: both
-/// may shrink for a moment, which Prometheus would take for a restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one exposition for
-/// all scrapes of a process.
+/// An exclusive figure is a difference of two estimates, and the time of a function that does
+/// nothing is one of two readings: both may shrink for a moment, which Prometheus would take for a
+/// restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one
+/// exposition for all scrapes of a process.
 #[derive(Debug, Default)]
 pub struct Exposition {
     floors: Mutex<Floors>,
@@ -40,7 +43,8 @@ impl Exposition {
         Self::default()
     }
 
-    /// Writes all metrics of `snapshot`, and those in `user`, the text of a `metrics-exporter-prometheus` recorder.
+    /// Writes all metrics of `snapshot`, and those in `user`, the text of a
+    /// `metrics-exporter-prometheus` recorder.
     ///
     /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says
     /// so. Of two of the user's whose names or samples would be the same, such as a gauge `x` and a
@@ -101,7 +105,8 @@ pub(crate) struct Pieces<S, U> {
     names: Arc<Mutex<Names>>,
     user: Option<U>,
     histograms: Vec<UserHistogram>,
-    /// The next piece is of this row, from this function on; past the last row it is the user's metrics and the end.
+    /// The next piece is of this row, from this function on; past the last row it is the user's
+    /// metrics and the end.
     row: usize,
     function: usize,
     /// Something of that row was written.

@@ -86,7 +86,8 @@ pub(super) enum Value<'a> {
 
 /// A format. It knows what metrics are; they do not know it.
 pub(super) trait Encoding {
-    /// Writes one family, or a part of one: `begins` says whether it is the first. Parts of one family follow each other.
+    /// Writes one family, or a part of one: `begins` says whether it is the first. Parts of one
+    /// family follow each other.
     fn family(
         &mut self,
         head: &Head<'_>,

@@ -1,4 +1,5 @@
-//! The names under which the user's families appear: decided once, since a series that changes its name is two.
+//! The names under which the user's families appear: decided once, since a series that changes its
+//! name is two.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +9,12 @@ use super::family::{Family, Head, Kind};
 /// Put before a name that is taken.
 const RENAMED: &str = "user_";
 
-/// Suffixes that some format gives to the samples of some kind; a name of ours and each of these belong together.
+/// Suffixes that some format gives to the samples of some kind; a name of ours and each of these
+/// belong together.
 const SUFFIXES: [&str; 7] = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info"];
 
-/// Families whose names are remembered. Names are a program's own, few; those beyond are decided anew in each scrape.
+/// Families whose names are remembered. Names are a program's own, few; those beyond are decided
+/// anew in each scrape.
 const MOST: usize = 20_000;
 
 /// What was decided so far.
@@ -25,10 +28,12 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Gives each family a name that no other has, and that no other's samples have, in any format; says so in the help text
-    /// where it is another than the user's. Families of one name and kind become one.
+    /// Gives each family a name that no other has, and that no other's samples have, in any format;
+    /// says so in the help text where it is another than the user's. Families of one name and kind
+    /// become one.
     ///
-    /// Of two that want a name at first sight the one whose kind comes first in [`Kind`] has it. Who has a name keeps it.
+    /// Of two that want a name at first sight the one whose kind comes first in [`Kind`] has it.
+    /// Who has a name keeps it.
     pub(super) fn give(&mut self, families: &mut Vec<Family<'_>>) {
         if self.ours.is_empty() {
             self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
@@ -101,7 +106,8 @@ fn claims(name: &str, kind: Kind) -> impl Iterator<Item = String> {
     suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
 }
 
-/// Which counters can be called by their names without `_total`, as OpenMetrics calls families of counters: where nobody else is called so.
+/// Which counters can be called by their names without `_total`, as OpenMetrics calls families of
+/// counters: where nobody else is called so.
 fn find_stems(families: &mut [Family<'_>]) {
     let mut taken: HashSet<String> =
         families.iter().flat_map(|family| claims(&family.head.name, family.head.kind)).collect();

@@ -30,17 +30,20 @@ impl Format {
         }
     }
 
-    /// The format that an Accept header asks for: the one with the highest `q`; among equals the one that is named more
-    /// exactly, then earlier. [`Format::Text`] when there is no header, or when it names nothing that exists here: a
-    /// scraper that gets something can say what is wrong with it.
+    /// The format that an Accept header asks for: the one with the highest `q`; among equals the
+    /// one that is named more exactly, then earlier. [`Format::Text`] when there is no header, or
+    /// when it names nothing that exists here: a scraper that gets something can say what is wrong
+    /// with it.
     ///
-    /// Unknown parameters, `escaping` among them, are passed over: all names fit the oldest rules, so none needs escaping.
+    /// Unknown parameters, `escaping` among them, are passed over: all names fit the oldest rules,
+    /// so none needs escaping.
     #[must_use]
     pub fn negotiate(accept: Option<&str>) -> Self {
         let ranges: Vec<Range<'_>> = elements(accept.unwrap_or_default(), ',').filter_map(Range::parse).collect();
         let mut best = (Self::Text, 0, 0, 0);
         for format in Self::ALL {
-            // Of the ranges that match a format, only the most exact ones count: `text/plain;q=0, */*` refuses text.
+            // Of the ranges that match a format, only the most exact ones count:
+            // `text/plain;q=0, */*` refuses text.
             let exactness = ranges.iter().map(|range| range.matches(format)).max().unwrap_or(0);
             let matching =
                 ranges.iter().enumerate().filter(|(_, range)| exactness > 0 && range.matches(format) == exactness);

@@ -10,7 +10,8 @@ use crate::export::safe;
 use crate::histogram::{self, BucketSpan, Histogram, NativeBuckets};
 use crate::snapshot::Exemplar;
 
-/// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, under their numbers.
+/// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, under
+/// their numbers.
 mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct MetricFamily {
@@ -147,8 +148,9 @@ mod wire {
     }
 }
 
-/// Values up to this count as 0: 2^-128, as in Prometheus's own clients. The smallest of ours is a nanosecond, so only
-/// true zeros do. Above 0, it tells an empty native histogram from a histogram that has classic buckets only.
+/// Values up to this count as 0: 2^-128, as in Prometheus's own clients. The smallest of ours is a
+/// nanosecond, so only true zeros do. Above 0, it tells an empty native histogram from a histogram
+/// that has classic buckets only.
 const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
 
 /// One message a family, each after its length.

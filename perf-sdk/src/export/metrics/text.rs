@@ -173,8 +173,8 @@ impl Display for Number {
     }
 }
 
-/// The value of an `le` or `quantile` label, as a Prometheus server spells it when it makes the label itself from a
-/// protobuf: else the same bucket would be another series in another format.
+/// The value of an `le` or `quantile` label, as a Prometheus server spells it when it makes the
+/// label itself from a protobuf: else the same bucket would be another series in another format.
 pub(super) fn bound_label(bound: f64) -> String {
     if !bound.is_finite() {
         return Number(bound).to_string();

@@ -1,11 +1,13 @@
-//! The user's own metrics, read from the text of their recorder, so that they appear in every format.
+//! The user's own metrics, read from the text of their recorder, so that they appear in every
+//! format.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::family::{Family, Head, Kind, Metric, Value};
 
-/// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is worth more than an error.
+/// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is
+/// worth more than an error.
 ///
 /// The names are the user's own; see [`Names`](super::names::Names).
 pub(super) fn parse(text: &str) -> Vec<Family<'_>> {

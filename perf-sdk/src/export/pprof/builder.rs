@@ -128,7 +128,8 @@ impl Builder {
         let (name, filename) = (self.text(name), self.text(file));
         let id = self.functions.len() as u64 + 1;
         let start_line = i64::from(start_line);
-        // NOTE: were the mangled name the same, Go's pprof would take the name for C++ and cut what is in angle brackets.
+        // NOTE: were the mangled name the same, Go's pprof would take the name for C++ and cut what
+        // is in angle brackets.
         self.functions.push(wire::Function { id, name, system_name: 0, filename, start_line });
         self.function_numbers.insert(key, id);
         id

@@ -32,8 +32,9 @@ type Paths = BTreeMap<Vec<Scope>, Values>;
 /// By path of scopes and addresses, outermost and innermost first.
 type AtStacks = BTreeMap<(Vec<Scope>, Vec<u64>), Values>;
 
-/// Writes the live heap as a profile of four values: objects and bytes, allocated since sampling began and in use. With `earlier`, a
-/// snapshot of the same process, what changed since: figures in use may be negative then.
+/// Writes the live heap as a profile of four values: objects and bytes, allocated since sampling
+/// began and in use. With `earlier`, a snapshot of the same process, what changed since: figures in
+/// use may be negative then.
 ///
 /// Each sample is one path of profiled scopes, with the innermost as its label `scope`.
 ///
@@ -52,8 +53,9 @@ pub fn write_heap(
     write(snapshot, window_ns(snapshot, earlier), held, opens, Builder::default(), &|_| Vec::new(), to)
 }
 
-/// As [`write_heap`], with the stacks at which memory was allocated where they are known: the frames of such a sample are those of its stack, and its
-/// scope is the label alone. `earlier` is of the moment of the earlier snapshot.
+/// As [`write_heap`], with the stacks at which memory was allocated where they are known: the
+/// frames of such a sample are those of its stack, and its scope is the label alone. `earlier` is
+/// of the moment of the earlier snapshot.
 ///
 /// # Errors
 /// As [`write_heap`].
@@ -93,8 +95,9 @@ impl Allocated {
     }
 }
 
-/// As [`write_heap_stacks`], of one window of many: what was allocated in it, and what is in use at its end. Sums over windows are then those over all
-/// the time, which is what those want who store one profile after the other.
+/// As [`write_heap_stacks`], of one window of many: what was allocated in it, and what is in use at
+/// its end. Sums over windows are then those over all the time, which is what those want who store
+/// one profile after the other.
 ///
 /// # Errors
 /// As [`write_heap`].
@@ -160,7 +163,8 @@ fn write(
         return Err(io::Error::new(io::ErrorKind::NotFound, text));
     };
     for ((path, addresses), values) in &at_stacks {
-        // What is known of a scope by stack is not said of it again. Both are read one after the other: what came in between may be missing.
+        // What is known of a scope by stack is not said of it again. Both are read one after the
+        // other: what came in between may be missing.
         let rest = paths.entry(if path.is_empty() { vec![outside()] } else { path.clone() }).or_default();
         rest.iter_mut().zip(values).for_each(|(rest, value)| {
             *rest -= if rest.signum() == value.signum() { *value.min(&rest.abs()).max(&-rest.abs()) } else { 0 };
@@ -208,7 +212,8 @@ fn subtract<K: Ord>(now: &mut BTreeMap<K, Values>, before: BTreeMap<K, Values>) 
     }
 }
 
-/// A stack that is not there any more, or has less, lost its frames when its code was unloaded: what it had is with its scope alone.
+/// A stack that is not there any more, or has less, lost its frames when its code was unloaded:
+/// what it had is with its scope alone.
 #[cfg(feature = "stacks")]
 fn subtract_stacks(now: &mut AtStacks, before: AtStacks) {
     let mut moved = AtStacks::new();

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use super::builder::{Builder, Header, Scope};
 use crate::snapshot::{LockContention, Snapshot};
 
-/// Writes who held locks that others waited for, as a profile of two values: waits, and how long they took. The innermost frame is the lock, by
-/// where it was made; those around it, and the label `scope`, are the profiled functions that held it when the wait began.
+/// Writes who held locks that others waited for, as a profile of two values: waits, and how long
+/// they took. The innermost frame is the lock, by where it was made; those around it, and the label
+/// `scope`, are the profiled functions that held it when the wait began.
 ///
 /// # Errors
 /// Those of the writer.

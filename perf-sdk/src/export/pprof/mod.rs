@@ -1,7 +1,7 @@
 //! Google's `profile.proto`, gzipped: what Go's `pprof`, Pyroscope, Parca and others read.
 //!
-//! Numbers start at 1, the string table with an empty string. A profiled scope has no address: it gets one that is made of its name, so that it is
-//! the same in every profile.
+//! Numbers start at 1, the string table with an empty string. A profiled scope has no address: it
+//! gets one that is made of its name, so that it is the same in every profile.
 
 mod builder;
 #[cfg(feature = "stacks")]

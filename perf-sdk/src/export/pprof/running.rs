@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use super::builder::{Builder, Header, Scope};
 use crate::snapshot::Snapshot;
 
-/// Writes how many calls of each profiled function are running, and futures of it open: what readers of Go's profiles call goroutines.
+/// Writes how many calls of each profiled function are running, and futures of it open: what
+/// readers of Go's profiles call goroutines.
 ///
 /// The label `kind` is `call` or `future`.
 ///

@@ -11,9 +11,10 @@ use super::builder::{Builder, Header, Scope};
 use crate::snapshot::LockContention;
 use crate::snapshot::{ROOT, Snapshot};
 
-/// Writes the exact call tree as a profile of six values, each of a function without those that it calls: finished calls, wall time, CPU time, wall time not
-/// on a CPU, allocations, bytes allocated. Nothing of it is sampled stacks: calls that a rate leaves out stand in it by the weight of those that were
-/// measured.
+/// Writes the exact call tree as a profile of six values, each of a function without those that it
+/// calls: finished calls, wall time, CPU time, wall time not on a CPU, allocations, bytes
+/// allocated. Nothing of it is sampled stacks: calls that a rate leaves out stand in it by the
+/// weight of those that were measured.
 ///
 /// # Errors
 /// Those of the writer.

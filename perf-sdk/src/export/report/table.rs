@@ -54,8 +54,8 @@ fn marked(shown: Shown) -> String {
     format!("{}{}", if shown.is_weak { "~" } else { "" }, time(shown.ns))
 }
 
-/// Writes the functions with the most time of their own first; nothing if none was called. Columns without a figure are
-/// left out.
+/// Writes the functions with the most time of their own first; nothing if none was called. Columns
+/// without a figure are left out.
 ///
 /// # Errors
 /// Those of the writer.

@@ -42,7 +42,8 @@ impl Counts {
     }
 }
 
-/// The least of each tenth of what is remembered must grow: what comes back to where it was is no leak.
+/// The least of each tenth of what is remembered must grow: what comes back to where it was is no
+/// leak.
 fn finding(
     (watched, module, function): &Key,
     series: &VecDeque<f64>,

@@ -10,11 +10,13 @@ pub(in crate::leak) const LEAST_SAMPLES: u64 = 20;
 pub(in crate::leak) const LEAST_GENERATIONS: usize = 10;
 /// Chance of a verdict that is wrong, over all places.
 const CHANCE: f64 = 0.05;
-/// If more than this part of what is born becomes old, keeping is what the place does: a cache that fills does the same.
+/// If more than this part of what is born becomes old, keeping is what the place does: a cache that
+/// fills does the same.
 const KEPT_SHARE: f64 = 0.25;
 /// Something must have been old for this part of the horizon.
 const SEEN_PART: f64 = 0.25;
-/// If of the generations that became old last so few survive as would happen by chance only so seldom, it is over.
+/// If of the generations that became old last so few survive as would happen by chance only so
+/// seldom, it is over.
 const RECENT: u32 = 10;
 const OVER_CHANCE: f64 = 0.01;
 
@@ -127,7 +129,8 @@ fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) ->
     found
 }
 
-/// Whether what is born survives no longer: by how many of the last generations do, and how many would at the rate of all.
+/// Whether what is born survives no longer: by how many of the last generations do, and how many
+/// would at the rate of all.
 fn is_over(series: &Series, now: u32, grade: usize) -> bool {
     let age = series.ages()[grade];
     let first = (now + 1).saturating_sub(series.steps().len() as u32);

@@ -8,9 +8,10 @@ use std::ffi::{c_uint, c_void};
 use super::sample;
 use crate::memory::mallctl;
 
-/// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since what it picked before our hooks stand would be freed
-/// without our knowing of it.
-// A program that has a configuration of its own wins: the linker takes one of the two, or refuses both where that is strong too.
+/// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since
+/// what it picked before our hooks stand would be freed without our knowing of it.
+// A program that has a configuration of its own wins: the linker takes one of the two, or refuses
+// both where that is strong too.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static CONFIGURATION: Option<&'static std::ffi::c_char> = {
     const TEXT: &[u8] = b"prof:true,prof_active:false,prof_accum:false\0";
@@ -33,10 +34,12 @@ pub(super) enum Unavailable {
 
 /// Samples from now on, one in 2^`lg_rate` bytes. Again with another rate: from then on with that.
 ///
-/// How far a thread is from its next sample was drawn under the rate before: that sample weighs as much as it stands for under that rate.
+/// How far a thread is from its next sample was drawn under the rate before: that sample weighs as
+/// much as it stands for under that rate.
 ///
-/// **Blind spot.** Of a thread that was neither sampled nor made a profiled call before that is not known: its first sample may weigh too much or too little. Where the rate became
-/// finer, as much as the rate before may go by unseen once.
+/// **Blind spot.** Of a thread that was neither sampled nor made a profiled call before that is not
+/// known: its first sample may weigh too much or too little. Where the rate became finer, as much
+/// as the rate before may go by unseen once.
 pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     std::hint::black_box(&CONFIGURATION);
     // SAFETY: by jemalloc's manual a `bool`.
@@ -46,7 +49,8 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     }
     let refused = |_| Unavailable::Refused;
     let (backtrace, picked_hook, freed_hook): (Backtrace, Picked, Freed) = (scope, picked, freed);
-    // SAFETY: the types are those that `prof_hook.h` of jemalloc 5.3 gives these hooks, `size_t` and `bool` by its manual.
+    // SAFETY: the types are those that `prof_hook.h` of jemalloc 5.3 gives these hooks, `size_t`
+    // and `bool` by its manual.
     unsafe {
         mallctl::write(c"prof.reset", lg_rate as usize).map_err(refused)?;
         mallctl::write(c"experimental.hooks.prof_backtrace", backtrace).map_err(refused)?;

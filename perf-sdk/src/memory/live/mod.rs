@@ -1,10 +1,11 @@
-//! Who holds the memory that is allocated now: a sample of the live allocations, each with the scope that made it.
+//! Who holds the memory that is allocated now: a sample of the live allocations, each with the
+//! scope that made it.
 //!
 //! jemalloc picks allocations with a chance that grows with their size, so that one is picked every
 //! `rate` bytes in the mean, and remembers the picked ones by their pages: what was not picked
-//! costs nothing when it is freed. Where [`CountingAlloc`](super::CountingAlloc) is over another allocator, a
-//! countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for 1 / (1 − e^(−n
-//! / rate)) of its like; the weight is fixed when it is picked.
+//! costs nothing when it is freed. Where [`CountingAlloc`](super::CountingAlloc) is over another
+//! allocator, a countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for 1
+//! / (1 − e^(−n / rate)) of its like; the weight is fixed when it is picked.
 
 pub(super) mod countdown;
 mod hooks;
@@ -54,7 +55,8 @@ static WANTED: AtomicU32 = AtomicU32::new(0);
 /// Held while the rate is set, or sampling switched.
 static TURN: Lock<()> = Lock::new(());
 
-/// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any more. What was sampled stays until it is freed.
+/// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any
+/// more. What was sampled stays until it is freed.
 pub(crate) fn sample_heap(bytes: Option<u64>) {
     let _turn = TURN.lock();
     if let Some(bytes) = bytes {
@@ -165,8 +167,8 @@ pub(crate) fn look_for_peak() {
     owners::look_for_peak(clock::wall().ticks());
 }
 
-/// What each scope held over time, what lives counted as if it ended now; and when all together held the most, in ticks, as far as anybody
-/// looked. A null path: what belongs to none.
+/// What each scope held over time, what lives counted as if it ended now; and when all together
+/// held the most, in ticks, as far as anybody looked. A null path: what belongs to none.
 pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
     look_for_peak();
     let now = clock::wall().ticks();
@@ -193,7 +195,8 @@ pub(crate) struct AtStack {
     pub(crate) held: Held,
 }
 
-/// Everything that was allocated where the stack is known, by path and stack; what of it lives as well. A stack may be there twice.
+/// Everything that was allocated where the stack is known, by path and stack; what of it lives as
+/// well. A stack may be there twice.
 #[cfg(feature = "stacks")]
 pub(crate) fn at_stacks() -> Vec<AtStack> {
     let mut living: HashMap<u32, (u64, f64)> = HashMap::new();

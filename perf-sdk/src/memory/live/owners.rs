@@ -72,7 +72,8 @@ impl Owner {
     }
 
     fn held(&self) -> Held {
-        // Freed first: what comes in between is held for a moment longer, and never less than nothing.
+        // Freed first: what comes in between is held for a moment longer, and never less than
+        // nothing.
         let (freed_bytes, freed_parts) = (self.freed_bytes.load(Acquire), self.freed_parts.load(Acquire));
         let (bytes, parts) = (self.allocated_bytes.load(Relaxed), self.allocated_parts.load(Relaxed));
         Held {
@@ -113,7 +114,8 @@ pub(super) fn path(owner: u32) -> *const Path {
     OWNERS.get(owner as usize).map_or(ptr::null(), |owner| owner.path.load(Acquire).cast_const())
 }
 
-/// The class of an allocation of this usable size: the logarithm, of all that are too large the same.
+/// The class of an allocation of this usable size: the logarithm, of all that are too large the
+/// same.
 pub(super) fn class(usable: usize) -> u32 {
     usable.checked_ilog2().unwrap_or(0).clamp(LEAST_CLASS, LEAST_CLASS + CLASSES as u32 - 1)
 }
@@ -141,7 +143,8 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
     }
 }
 
-/// Samples that were born in each scope, by class: the scope's number, its path, which is null outside of all, the class, how many.
+/// Samples that were born in each scope, by class: the scope's number, its path, which is null
+/// outside of all, the class, how many.
 pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
         let path = owner.path.load(Acquire).cast_const();

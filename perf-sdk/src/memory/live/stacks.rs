@@ -1,6 +1,8 @@
-//! Stacks beneath the scopes that own sampled allocations: each is kept once, with what was allocated there.
+//! Stacks beneath the scopes that own sampled allocations: each is kept once, with what was
+//! allocated there.
 //!
-//! Written by whatever thread allocates, without a lock: a place is claimed, filled in, and published by its hash.
+//! Written by whatever thread allocates, without a lock: a place is claimed, filled in, and
+//! published by its hash.
 
 #[cfg(feature = "stacks")]
 use std::sync::atomic::AtomicU32;
@@ -81,7 +83,8 @@ pub(super) fn number(owner: u32, frames: &[u64]) -> u32 {
             stack.hash.store(hash, Release);
             return at as u32 + 1;
         }
-        // Claimed by another thread for what may be the same one: that one is kept twice then, and read as one.
+        // Claimed by another thread for what may be the same one: that one is kept twice then, and
+        // read as one.
     }
     LOST.fetch_add(1, Relaxed);
     0

@@ -1,7 +1,8 @@
 //! The sampled allocations that live.
 //!
-//! Written by whatever thread allocates or frees, without a lock: a place is claimed, filled in, and published by its address. An allocation
-//! has 32 places, by its address; where these are taken it is lost, and counted.
+//! Written by whatever thread allocates or frees, without a lock: a place is claimed, filled in,
+//! and published by its address. An allocation has 32 places, by its address; where these are taken
+//! it is lost, and counted.
 
 use std::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
@@ -101,8 +102,8 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
     false
 }
 
-/// Takes out the allocation at `address`; of two, the older one: where a block is resized in its place, jemalloc reports the new allocation
-/// before the end of the old one. `None`: it was lost.
+/// Takes out the allocation at `address`; of two, the older one: where a block is resized in its
+/// place, jemalloc reports the new allocation before the end of the old one. `None`: it was lost.
 pub(super) fn remove(address: usize) -> Option<Sampled> {
     loop {
         let (at, sampled) = oldest(address)?;

@@ -1,4 +1,5 @@
-//! Code that was unloaded: what was allocated there before says nothing of what is loaded there since.
+//! Code that was unloaded: what was allocated there before says nothing of what is loaded there
+//! since.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};

@@ -64,7 +64,8 @@ impl Account {
         OPEN.lock().retain(|other| other.name != self.name);
     }
 
-    /// A thread allocated so much more, or less. What is allocated now, if that is above the soft limit and was not before.
+    /// A thread allocated so much more, or less. What is allocated now, if that is above the soft
+    /// limit and was not before.
     pub(super) fn tell(&self, bytes: i64) -> Option<u64> {
         let before = self.told.fetch_add(bytes, Relaxed);
         let now = before + bytes;

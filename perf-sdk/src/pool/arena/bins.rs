@@ -1,5 +1,5 @@
-//! Freed blocks that a thread keeps for itself, by size: jemalloc's caches take two to three times as long for an arena of one's own as for the
-//! thread's usual one.
+//! Freed blocks that a thread keeps for itself, by size: jemalloc's caches take two to three times
+//! as long for an arena of one's own as for the thread's usual one.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;

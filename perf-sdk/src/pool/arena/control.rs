@@ -46,7 +46,8 @@ pub(super) fn create_arena() -> Result<Index, ArenaError> {
     read::<c_uint>("a new arena", "arenas.create")
 }
 
-/// All that was allocated in the arena is gone: the caller knows that nobody uses it, and that no cache holds of it.
+/// All that was allocated in the arena is gone: the caller knows that nobody uses it, and that no
+/// cache holds of it.
 pub(super) unsafe fn reset_arena(arena: Index) -> Result<(), ArenaError> {
     tell("to empty an arena", &format!("arena.{arena}.reset"))
 }
@@ -76,7 +77,8 @@ pub(super) fn limit_growth(arena: Index, bytes: usize) -> Result<(), ArenaError>
     write("a limit to how an arena grows", &format!("arena.{arena}.retain_grow_limit"), bytes)
 }
 
-/// Puts `hooks` in the place of the arena's, which are returned. They must live as long as the arena.
+/// Puts `hooks` in the place of the arena's, which are returned. They must live as long as the
+/// arena.
 pub(super) unsafe fn replace_hooks(
     arena: Index,
     hooks: *mut sys::extent_hooks_t,
@@ -103,14 +105,16 @@ pub(super) unsafe fn destroy_cache(cache: Index) -> Result<(), ArenaError> {
     write("to give a cache up", "tcache.destroy", cache)
 }
 
-/// What plain code on this thread allocates comes from `arena` from now on, and not from what the thread has at hand. The arena before.
+/// What plain code on this thread allocates comes from `arena` from now on, and not from what the
+/// thread has at hand. The arena before.
 pub(super) fn enter_arena(arena: Index) -> Result<Index, ArenaError> {
     let what = "another arena for this thread";
     tell(what, "thread.tcache.flush")?;
     exchange(what, "thread.arena", arena)
 }
 
-/// Pages of the arena that hold something allocated, bytes; of the last time that jemalloc's figures were brought up to date.
+/// Pages of the arena that hold something allocated, bytes; of the last time that jemalloc's
+/// figures were brought up to date.
 pub(super) fn active_bytes(arena: Index) -> u64 {
     let pages = read::<usize>("an arena's figures", &format!("stats.arenas.{arena}.pactive"));
     let page = read::<usize>("the size of a page", "arenas.page");

@@ -27,7 +27,8 @@ pub enum ArenaError {
         /// An `errno` value.
         code: i32,
     },
-    /// Plain code has allocated in the arena by [`scope`](super::Arena::scope): nobody knows whether that is still in use.
+    /// Plain code has allocated in the arena by [`scope`](super::Arena::scope): nobody knows
+    /// whether that is still in use.
     Scoped,
 }
 

@@ -1,7 +1,7 @@
 //! A thread's own part of an arena: a cache of jemalloc's, and what was allocated through it.
 //!
-//! jemalloc serves an arena without a cache under its locks, and with the thread's usual cache from another arena: so each thread has one for each
-//! arena that it uses.
+//! jemalloc serves an arena without a cache under its locks, and with the thread's usual cache from
+//! another arena: so each thread has one for each arena that it uses.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -31,8 +31,8 @@ pub(super) struct Local {
     batch: i64,
 }
 
-// SAFETY: readers read counters only; `untold` and the bins are touched by the thread alone that has the part, or by whoever has the arena for
-// itself.
+// SAFETY: readers read counters only; `untold` and the bins are touched by the thread alone that
+// has the part, or by whoever has the arena for itself.
 unsafe impl Sync for Local {}
 // SAFETY: what is in the bins belongs to the arena, not to a thread.
 unsafe impl Send for Local {}
@@ -72,7 +72,8 @@ impl Local {
         self.bins.pop(class).or_else(|| self.fetch(class))
     }
 
-    /// From jemalloc. Blocks that a bin will hand out again, to another scope maybe, are not sampled for the live heap.
+    /// From jemalloc. Blocks that a bin will hand out again, to another scope maybe, are not
+    /// sampled for the live heap.
     #[cold]
     #[inline(never)]
     fn fetch(&self, class: Class) -> Option<NonNull<u8>> {
@@ -191,7 +192,8 @@ impl Locals {
     /// All that was allocated is gone, the caches are empty: the caller has the arena for itself.
     ///
     /// # Safety
-    /// No other thread uses the arena, or will before this is over; and none ever will if the caches are given up.
+    /// No other thread uses the arena, or will before this is over; and none ever will if the
+    /// caches are given up.
     pub(super) unsafe fn clear(&self, are_caches_given_up: bool) {
         self.each(|local| {
             if let Some(cache) = local.cache {

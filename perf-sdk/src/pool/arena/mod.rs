@@ -27,9 +27,11 @@ use control::Index;
 use locals::Locals;
 use quota::Quota;
 
-/// A jemalloc arena with a name: memory that lies apart from everybody else's, with an account and limits.
+/// A jemalloc arena with a name: memory that lies apart from everybody else's, with an account and
+/// limits.
 ///
-/// A reference to it is an [`Allocator`] of `allocator-api2` 0.2, for that crate's `Vec` and `Box`, for hashbrown and others.
+/// A reference to it is an [`Allocator`] of `allocator-api2` 0.2, for that crate's `Vec` and `Box`,
+/// for hashbrown and others.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::ArenaError> {
@@ -46,11 +48,13 @@ use quota::Quota;
 /// # }
 /// ```
 ///
-/// **Cost.** A new one: some 40 µs and 150 KB, so one a subsystem, not one a request. An allocation as from the default arena, about.
+/// **Cost.** A new one: some 40 µs and 150 KB, so one a subsystem, not one a request. An allocation
+/// as from the default arena, about.
 ///
-/// **Blind spots.** Where the program's global allocator is another one, jemalloc works beside it, for arenas only. What is allocated here is not
-/// in a function's `allocated_bytes`, which the global allocator counts. Blocks of up to 32 KiB are not in the live heap either: threads keep freed
-/// ones for themselves and hand them out again.
+/// **Blind spots.** Where the program's global allocator is another one, jemalloc works beside it,
+/// for arenas only. What is allocated here is not in a function's `allocated_bytes`, which the
+/// global allocator counts. Blocks of up to 32 KiB are not in the live heap either: threads keep
+/// freed ones for themselves and hand them out again.
 pub struct Arena {
     name: Arc<str>,
     arena: Index,
@@ -77,15 +81,17 @@ impl fmt::Debug for ArenaBuilder {
 }
 
 impl ArenaBuilder {
-    /// Calls `f` with the name and the bytes each time that what is allocated rises above `bytes`, on the thread that allocates: it must be quick,
-    /// and must not allocate in this arena. It may come late by a 64th of the limit, or 64 KiB if that is less, for each thread.
+    /// Calls `f` with the name and the bytes each time that what is allocated rises above `bytes`,
+    /// on the thread that allocates: it must be quick, and must not allocate in this arena. It may
+    /// come late by a 64th of the limit, or 64 KiB if that is less, for each thread.
     pub fn soft_limit(mut self, bytes: usize, f: impl Fn(&str, u64) + Send + Sync + 'static) -> Self {
         self.soft_limit = Some((bytes, Box::new(f)));
         self
     }
 
-    /// The arena takes no more from the system: an allocation beyond it fails. At least 2 MiB, which jemalloc takes at first. Functions that
-    /// cannot give an error end the process, as Rust does without memory: use those that can, such as `try_reserve`.
+    /// The arena takes no more from the system: an allocation beyond it fails. At least 2 MiB,
+    /// which jemalloc takes at first. Functions that cannot give an error end the process, as Rust
+    /// does without memory: use those that can, such as `try_reserve`.
     pub fn hard_limit(mut self, bytes: usize) -> Self {
         self.hard_limit = Some(bytes);
         self
@@ -94,8 +100,8 @@ impl ArenaBuilder {
     /// Makes it.
     ///
     /// # Errors
-    /// [`ArenaError::Name`] for a name that is empty or taken, [`ArenaError::Limit`] for a limit that is too low, [`ArenaError::Refused`] where
-    /// jemalloc has no more arenas.
+    /// [`ArenaError::Name`] for a name that is empty or taken, [`ArenaError::Limit`] for a limit
+    /// that is too low, [`ArenaError::Refused`] where jemalloc has no more arenas.
     pub fn build(self) -> Result<Arena, ArenaError> {
         let limits = [
             ("soft_limit", self.soft_limit.as_ref().map(|(bytes, _)| *bytes), 1),
@@ -161,15 +167,17 @@ impl Arena {
         self.account.read()
     }
 
-    /// Runs `f`, during which plain code on this thread allocates from the arena: `Box`, `String` and whatever else the global allocator serves, if
-    /// that is jemalloc.
+    /// Runs `f`, during which plain code on this thread allocates from the arena: `Box`, `String`
+    /// and whatever else the global allocator serves, if that is jemalloc.
     ///
-    /// A hard limit does not hold in here, since plain code would end the process: what is taken beyond it is counted.
+    /// A hard limit does not hold in here, since plain code would end the process: what is taken
+    /// beyond it is counted.
     ///
     /// **Cost.** The thread's cache of jemalloc's is emptied before and after: some microseconds.
     ///
-    /// **Blind spots.** What `f` frees, it may be given again, whichever arena it is of. Of what is allocated in here only the pages are in the
-    /// account, as active bytes. The arena cannot be [`reset`](Self::reset) any more.
+    /// **Blind spots.** What `f` frees, it may be given again, whichever arena it is of. Of what is
+    /// allocated in here only the pages are in the account, as active bytes. The arena cannot be
+    /// [`reset`](Self::reset) any more.
     ///
     /// # Errors
     /// [`ArenaError::Refused`]; `f` did not run then.
@@ -186,11 +194,13 @@ impl Arena {
         Ok(quota::lenient(f))
     }
 
-    /// Frees all that was allocated, at once. Nothing that borrows the arena lives then, so the borrow checker knows that nobody uses it; what was
-    /// forgotten is freed too, without its destructor.
+    /// Frees all that was allocated, at once. Nothing that borrows the arena lives then, so the
+    /// borrow checker knows that nobody uses it; what was forgotten is freed too, without its
+    /// destructor.
     ///
     /// # Errors
-    /// [`ArenaError::Scoped`] after a [`scope`](Self::scope): what plain code allocated borrows nothing. [`ArenaError::Refused`].
+    /// [`ArenaError::Scoped`] after a [`scope`](Self::scope): what plain code allocated borrows
+    /// nothing. [`ArenaError::Refused`].
     pub fn reset(&mut self) -> Result<(), ArenaError> {
         if self.is_scoped.load(Relaxed) {
             return Err(ArenaError::Scoped);
@@ -276,8 +286,9 @@ fn nothing(layout: Layout) -> NonNull<[u8]> {
     NonNull::slice_from_raw_parts(NonNull::new(aligned).unwrap_or(NonNull::dangling()), 0)
 }
 
-// SAFETY: blocks are jemalloc's, aligned and large enough, and stay where they are until they are freed or the arena, which is borrowed, is
-// reset or dropped; a copy of the reference is the same allocator.
+// SAFETY: blocks are jemalloc's, aligned and large enough, and stay where they are until they are
+// freed or the arena, which is borrowed, is reset or dropped; a copy of the reference is the same
+// allocator.
 unsafe impl Allocator for &Arena {
     #[inline]
     fn allocate(&self, layout: Layout) -> Result<NonNull<[u8]>, AllocError> {

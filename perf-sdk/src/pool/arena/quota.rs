@@ -50,7 +50,8 @@ unsafe impl Send for Quota {}
 unsafe impl Sync for Quota {}
 
 impl Quota {
-    /// Over the arena from now on. The memory of the hooks is never given back: jemalloc may call them as long as the arena's number is in use.
+    /// Over the arena from now on. The memory of the hooks is never given back: jemalloc may call
+    /// them as long as the arena's number is in use.
     pub(super) fn install(arena: Index, limit_bytes: usize) -> Result<&'static Self, ArenaError> {
         let before = NonNull::new(control::hooks(arena)?);
         // SAFETY: jemalloc's own hooks, which are never freed.
@@ -69,7 +70,8 @@ impl Quota {
             refused: AtomicU64::new(0),
             exceeded: AtomicU64::new(0),
         }));
-        // Where jemalloc was configured to retain nothing there is nothing to limit, and it says so.
+        // Where jemalloc was configured to retain nothing there is nothing to limit, and it says
+        // so.
         let _ = control::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH));
         // SAFETY: the quota lives for ever; its first field is the table of hooks.
         unsafe { control::replace_hooks(arena, ptr::from_ref(quota).cast_mut().cast())? };
@@ -93,7 +95,8 @@ impl Quota {
     /// # Safety
     /// `hooks` is what jemalloc hands to the hooks of a quota.
     unsafe fn of<'a>(hooks: *mut sys::extent_hooks_t) -> &'a Self {
-        // SAFETY: the caller's promise; the hooks are the first field of a `repr(C)` quota that is never freed.
+        // SAFETY: the caller's promise; the hooks are the first field of a `repr(C)` quota that is
+        // never freed.
         unsafe { &*hooks.cast::<Self>() }
     }
 

@@ -24,8 +24,9 @@ const MAX_IDLE: usize = 1024;
 
 /// Objects that are dear to make, used again: connections, parsers, scratch space.
 ///
-/// Unless there is a [`max`](PoolBuilder::max), each thread keeps up to 16 idle objects for itself, so that taking and giving back is a matter of some nanoseconds. An object whose borrower
-/// panics is dropped, not used again.
+/// Unless there is a [`max`](PoolBuilder::max), each thread keeps up to 16 idle objects for itself,
+/// so that taking and giving back is a matter of some nanoseconds. An object whose borrower panics
+/// is dropped, not used again.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
@@ -42,8 +43,8 @@ const MAX_IDLE: usize = 1024;
 /// # }
 /// ```
 ///
-/// **Blind spots.** The age of a checkout is told by a clock that ticks every second or two while the profiler runs. What a thread keeps for itself is
-/// trimmed when it next gives an object back.
+/// **Blind spots.** The age of a checkout is told by a clock that ticks every second or two while
+/// the profiler runs. What a thread keeps for itself is trimmed when it next gives an object back.
 pub struct Pool<T: Send + 'static> {
     shared: Arc<Shared<T>>,
 }
@@ -81,8 +82,9 @@ impl<T: Send + 'static> PoolBuilder<T> {
         self
     }
 
-    /// Objects that may be out at a time, and so the most that there are. Default: any number. With it no thread keeps objects for itself, and taking
-    /// and giving back go through locks: some thirty nanoseconds.
+    /// Objects that may be out at a time, and so the most that there are. Default: any number. With
+    /// it no thread keeps objects for itself, and taking and giving back go through locks: some
+    /// thirty nanoseconds.
     pub fn max(mut self, objects: usize) -> Self {
         self.rules.max = Some(objects);
         self
@@ -97,7 +99,8 @@ impl<T: Send + 'static> PoolBuilder<T> {
     /// Makes it.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken, [`PoolError::Bounds`] for bounds that exclude each other.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken,
+    /// [`PoolError::Bounds`] for bounds that exclude each other.
     pub fn build(self) -> Result<Pool<T>, PoolError> {
         let pool = self.build_unlisted()?;
         let any: Arc<dyn AnyPool> = pool.shared.clone();
@@ -166,7 +169,8 @@ impl<T: Send + 'static> Pool<T> {
         PoolBuilder { rules }
     }
 
-    /// An idle object, or a new one. It never waits: if as many are out as may be, it makes one that is dropped when it comes back, and counts it.
+    /// An idle object, or a new one. It never waits: if as many are out as may be, it makes one
+    /// that is dropped when it comes back, and counts it.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T> {
         Pooled { node: self.take(), pool: &self.shared }
@@ -186,7 +190,8 @@ impl<T: Send + 'static> Pool<T> {
         Some(Pooled { node: self.shared.take(), pool: &self.shared })
     }
 
-    /// An object; if as many are out as may be, it waits for one to come back. First come, first served.
+    /// An object; if as many are out as may be, it waits for one to come back. First come, first
+    /// served.
     ///
     /// # Errors
     /// [`Exhausted`] after `wait`.
@@ -225,7 +230,8 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
-    /// Drops idle objects but for the least number; what threads keep they give back when they next return one. How many were dropped at once.
+    /// Drops idle objects but for the least number; what threads keep they give back when they next
+    /// return one. How many were dropped at once.
     pub fn trim(&self) -> usize {
         self.shared.trim()
     }

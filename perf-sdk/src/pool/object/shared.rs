@@ -45,8 +45,8 @@ pub(super) struct Shared<T> {
     weak: Weak<Self>,
 }
 
-// SAFETY: nodes are handed from one thread to another with their objects, which are `Send`; lists are under locks, what a thread keeps is
-// touched by that thread only.
+// SAFETY: nodes are handed from one thread to another with their objects, which are `Send`; lists
+// are under locks, what a thread keeps is touched by that thread only.
 unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: likewise; a shared reference to the pool gives no shared reference to an object.
 unsafe impl<T: Send> Sync for Shared<T> {}
@@ -360,7 +360,8 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// Ends idle objects but for `min`; threads give back what they keep when they next return one. How many ended.
+    /// Ends idle objects but for `min`; threads give back what they keep when they next return one.
+    /// How many ended.
     pub(super) fn trim(&self) -> usize {
         self.trims.fetch_add(1, Relaxed);
         let surplus = {

@@ -22,9 +22,11 @@ impl fmt::Debug for PressureListener {
     }
 }
 
-/// Calls `f` with the level, the bytes used and their limit whenever the level changes, on a thread of the profiler's: to shrink caches, to refuse work.
+/// Calls `f` with the level, the bytes used and their limit whenever the level changes, on a thread
+/// of the profiler's: to shrink caches, to refuse work.
 ///
-/// The profiler looks once a second while it runs, see `PERF_PRESSURE`; pools are trimmed after the callbacks. A panic in `f` ends there.
+/// The profiler looks once a second while it runs, see `PERF_PRESSURE`; pools are trimmed after the
+/// callbacks. A panic in `f` ends there.
 ///
 /// ```
 /// let _listener = perf_sdk::pool::on_pressure(|level, used, limit| {

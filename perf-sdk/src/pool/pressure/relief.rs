@@ -22,7 +22,8 @@ impl Relief {
     }
 }
 
-/// Trims pools, and lets jemalloc give pages back, arena by arena: those that were unused for long, or all.
+/// Trims pools, and lets jemalloc give pages back, arena by arena: those that were unused for long,
+/// or all.
 pub(super) fn relieve(level: Pressure) -> Relief {
     let mut relief = Relief::default();
     for pool in registry::all() {

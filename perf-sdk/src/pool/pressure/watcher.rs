@@ -27,7 +27,8 @@ pub(crate) fn account() -> Option<PressureAccount> {
 /// Reads how much memory is used of what; `None` where nobody knows.
 pub(crate) type Reader = Box<dyn FnMut() -> Option<Used> + Send>;
 
-/// Looks until it is dropped. Without thresholds it only ticks the coarse clock. `enter` says whose thread it is.
+/// Looks until it is dropped. Without thresholds it only ticks the coarse clock. `enter` says whose
+/// thread it is.
 pub(crate) fn watch(
     thresholds: Option<Thresholds>,
     mut read: Reader,

@@ -6,8 +6,8 @@ use crate::rate::Rate;
 const PATIENCE: u8 = 3;
 const FAR: u32 = 8;
 
-/// So many calls a second of each function are measured, where there are so many: a quantile of fewer
-/// says nothing.
+/// So many calls a second of each function are measured, where there are so many: a quantile of
+/// fewer says nothing.
 const LEAST_A_SECOND: f64 = 10.0;
 
 /// What recording may cost.
@@ -63,8 +63,8 @@ impl Default for Allowed {
     }
 }
 
-/// The most that any site may cost for all together to cost `budget_ns`: those below are measured fully, so whoever costs
-/// most gives way first. Infinite when there is enough for all.
+/// The most that any site may cost for all together to cost `budget_ns`: those below are measured
+/// fully, so whoever costs most gives way first. Infinite when there is enough for all.
 pub(in crate::record) fn level(loads: &[Load], budget_ns: f64) -> f64 {
     let mut costs: Vec<f64> = loads.iter().map(|load| load.full_ns).collect();
     if costs.iter().sum::<f64>() <= budget_ns {

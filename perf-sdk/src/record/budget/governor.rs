@@ -22,18 +22,22 @@ use crate::record::store::shared::shared_sites;
 use crate::record::switch::Moment;
 use crate::scope::{Hot, Site};
 
-/// Looks from one calibration to the next. Those at a process that did next to nothing do not count: a calibration takes more.
+/// Looks from one calibration to the next. Those at a process that did next to nothing do not
+/// count: a calibration takes more.
 const CALIBRATE_EVERY: u32 = 16;
 const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
-/// Sites are named for what counting their calls costs from this share of the process's CPU time on, and so many at most.
+/// Sites are named for what counting their calls costs from this share of the process's CPU time
+/// on, and so many at most.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
 /// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
 const LEAST_PART: f64 = 0.2;
-/// What counting a call costs depends on what the program leaves in the caches: it may be so many times less than was found.
+/// What counting a call costs depends on what the program leaves in the caches: it may be so many
+/// times less than was found.
 const UNCERTAINTY: f64 = 1.25;
 
-/// The part of the budget that sampling the live heap may take, and how many times fewer samples there may be for it.
+/// The part of the budget that sampling the live heap may take, and how many times fewer samples
+/// there may be for it.
 const HEAP_PART: f64 = 0.25;
 const HEAP_MOST: f64 = 8.0;
 
@@ -149,13 +153,15 @@ impl Governor {
         (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
     }
 
-    /// Whether the process, our own threads included, did nothing since the last look that is worth another.
+    /// Whether the process, our own threads included, did nothing since the last look that is worth
+    /// another.
     pub(crate) fn is_idle(&self) -> bool {
         const LITTLE_NS: u64 = 1_000_000;
         Moment::now().is_none_or(|now| now.since(self.at).cpu_ns < LITTLE_NS)
     }
 
-    /// Sets the rates for what happened since the last look, as far as recording was on. If it was off all the time, rates stay.
+    /// Sets the rates for what happened since the last look, as far as recording was on. If it was
+    /// off all the time, rates stay.
     ///
     /// `is_early`: little was seen yet.
     ///
@@ -244,8 +250,8 @@ impl Governor {
 }
 
 impl Governor {
-    /// After a look at which counting took too much: what disturbed the calibration would have functions rest that need not, so
-    /// there is another, and the lesser counts. Some milliseconds.
+    /// After a look at which counting took too much: what disturbed the calibration would have
+    /// functions rest that need not, so there is another, and the lesser counts. Some milliseconds.
     pub(crate) fn settle_doubt(&mut self) {
         if self.resting.is_in_doubt() {
             let before = self.calibrated;
@@ -265,8 +271,9 @@ impl Governor {
         self.resting.count();
     }
 
-    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it stands for, so that
-    /// nothing is biased but for the blind spot of `memory::live::hooks::start`.
+    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it
+    /// stands for, so that nothing is biased but for the blind spot of
+    /// `memory::live::hooks::start`.
     fn thin_out_heap(&mut self, allowed_ns: f64) {
         let heap_ns = memory::sampling_ns();
         let spent_ns = heap_ns.saturating_sub(self.heap_ns) as f64;
@@ -326,8 +333,9 @@ fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> 
     sites
 }
 
-/// Whether a block would last longer than from one look to the next: then its rate would be one that is long out of date. Decided by counts
-/// alone, never by what the block measured, so that abandoning it biases nothing.
+/// Whether a block would last longer than from one look to the next: then its rate would be one
+/// that is long out of date. Decided by counts alone, never by what the block measured, so that
+/// abandoning it biases nothing.
 fn block_is_old(calls: &Tallied, paths: u64) -> bool {
     calls.rate > 1 && calls.calls > 0.0 && calls.calls < f64::from(calls.rate) * paths as f64
 }

@@ -1,4 +1,5 @@
-//! Functions that are called too often even to be counted: they rest, and are counted for a moment from time to time.
+//! Functions that are called too often even to be counted: they rest, and are counted for a moment
+//! from time to time.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -25,10 +26,12 @@ const FAR: f64 = 8.0;
 const LITTLE: f64 = 0.25;
 /// A thread that had less CPU time in moments tells nothing yet.
 const LEAST_NS: f64 = 100_000.0;
-/// Calls of a caller in moments, whose ends cut some off, and CPU time in moments after which fewer have to do.
+/// Calls of a caller in moments, whose ends cut some off, and CPU time in moments after which fewer
+/// have to do.
 const LEAST_CALLERS: u64 = 20;
 const ENOUGH_NS: f64 = 10_000_000.0;
-/// What counting a call takes in a loop of its own; among a program's work processors hide between all and nothing of it.
+/// What counting a call takes in a loop of its own; among a program's work processors hide between
+/// all and nothing of it.
 const NOT_HIDDEN: f64 = 0.5;
 /// Counting takes no more than the rest of a call's time.
 const LEAST_PART: f64 = 0.1;
@@ -61,8 +64,8 @@ impl Estimate {
     }
 }
 
-/// Calls of each node that were not counted, by its address: up to the latest look as they were estimated, and since then as many
-/// as at the same rate.
+/// Calls of each node that were not counted, by its address: up to the latest look as they were
+/// estimated, and since then as many as at the same rate.
 pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
     let mut estimated = ESTIMATED.lock();
     let mut now_ns: HashMap<u32, Option<u64>> = HashMap::new();
@@ -161,7 +164,8 @@ fn calls(node: &Node) -> u64 {
 /// What was seen in the moments of a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Moments {
-    /// The thread's CPU time when that time began: with the rest, or when its calls were last estimated.
+    /// The thread's CPU time when that time began: with the rest, or when its calls were last
+    /// estimated.
     from_ns: u64,
     /// Of the CPU time since, what was in moments.
     in_them_ns: u64,
@@ -175,11 +179,11 @@ struct Moments {
 }
 
 impl Moments {
-    /// Calls outside of them until `now_ns`, if they came as often as in them, and how many that is a nanosecond; `None`: too little was
-    /// seen to tell.
+    /// Calls outside of them until `now_ns`, if they came as often as in them, and how many that is
+    /// a nanosecond; `None`: too little was seen to tell.
     ///
-    /// As often for each call of the caller, where any of these were seen. Otherwise as often in so much CPU time, which depends on
-    /// how much of a moment counting takes.
+    /// As often for each call of the caller, where any of these were seen. Otherwise as often in so
+    /// much CPU time, which depends on how much of a moment counting takes.
     fn outside(&self, now_ns: u64, callers: u64) -> Option<(f64, f64)> {
         if (self.in_them_ns as f64) < LEAST_NS {
             return None;
@@ -209,7 +213,8 @@ impl Moments {
 }
 
 impl Resting {
-    /// After a look: what counting took at least of each site that was awake, in the time that passed.
+    /// After a look: what counting took at least of each site that was awake, in the time that
+    /// passed.
     pub(in crate::record) fn look(&mut self, counting: &[(&'static Site, f64)], limits: &Limits) {
         let &Limits { allowed_ns, spent_ns, call_ns, is_early } = limits;
         let unknown_ns = self.estimate();
@@ -220,7 +225,8 @@ impl Resting {
             .collect();
         let sum = |awake: &[(usize, f64)]| awake.iter().map(|(_, ns)| ns).sum::<f64>();
         if !self.sites.is_empty() || sum(&awake) > allowed_ns {
-            // What they hold would be their callers', to whom no bound is declared, and a leak would be sought there.
+            // What they hold would be their callers', to whom no bound is declared, and a leak
+            // would be sought there.
             let holding = memory::uncounted(holding);
             awake.retain(|(site, _)| !holding.contains(site));
             holding.into_iter().for_each(|site| self.wake(site));
@@ -319,7 +325,8 @@ impl Resting {
         }
     }
 
-    /// Whether counting took too much at the latest look, and not before: at the next one somebody may have to rest.
+    /// Whether counting took too much at the latest look, and not before: at the next one somebody
+    /// may have to rest.
     pub(in crate::record) fn is_in_doubt(&self) -> bool {
         self.over + 1 == PATIENCE
     }
@@ -357,8 +364,8 @@ impl Resting {
         }
     }
 
-    /// Takes it that threads called them as often in the rest of their CPU time as in its moments. By site, the CPU time of
-    /// threads of which too little was seen to tell.
+    /// Takes it that threads called them as often in the rest of their CPU time as in its moments.
+    /// By site, the CPU time of threads of which too little was seen to tell.
     fn estimate(&mut self) -> HashMap<usize, f64> {
         let mut unknown = HashMap::new();
         let mut estimated = ESTIMATED.lock();

@@ -52,8 +52,8 @@ impl Calibration {
         result
     }
 
-    /// Of one function that is called over and over: the fastest of a few rounds, since whatever else happens makes them slower
-    /// only. Some ten microseconds a kind.
+    /// Of one function that is called over and over: the fastest of a few rounds, since whatever
+    /// else happens makes them slower only. Some ten microseconds a kind.
     pub(in crate::record) fn warm(&self) -> (Cost, OwnPart) {
         let best = |site, calls| {
             self.aside(|| {
@@ -63,7 +63,8 @@ impl Calibration {
             })
         };
         let [measured, sampled, passed] = [&MEASURED[0], &SAMPLED[0], &PASSED[0]].map(|site| best(site, CALLS));
-        // What a call reads when it comes as a surprise: the processor goes the wrong way first, at its end too.
+        // What a call reads when it comes as a surprise: the processor goes the wrong way first, at
+        // its end too.
         let (_, seldom) = best(&SELDOM, CALLS / 4 * SELDOM_RATE);
         RESTED.set_rests(true);
         let (rested, _) = best(&RESTED, CALLS);
@@ -96,8 +97,8 @@ impl Calibration {
         (ns, if calls > 0.0 { (ticks as f64 / calls).round() as u64 } else { 0 })
     }
 
-    /// Of many functions called in turn, with other work in between, as in a program that does something. Some
-    /// milliseconds.
+    /// Of many functions called in turn, with other work in between, as in a program that does
+    /// something. Some milliseconds.
     ///
     /// `poll` makes a future's only poll.
     pub(in crate::record) fn cold(&self, poll: EmptyCall, work: &mut WorkingSet) -> Cost {
@@ -128,7 +129,8 @@ fn median(readings: impl Iterator<Item = u64>) -> u64 {
     readings.get(readings.len() / 2).copied().unwrap_or(0)
 }
 
-/// Mean nanoseconds over calls that are all measured, of which every second one is, and of which none is.
+/// Mean nanoseconds over calls that are all measured, of which every second one is, and of which
+/// none is.
 struct Kinds {
     all: f64,
     half: f64,

@@ -32,8 +32,8 @@ struct Found {
     pair: AtomicU64,
 }
 
-/// The least that empty calls were found to cost on this machine, cache-warm: first measured with the first record, in some hundred
-/// microseconds. 0 when there is no memory for it.
+/// The least that empty calls were found to cost on this machine, cache-warm: first measured with
+/// the first record, in some hundred microseconds. 0 when there is no memory for it.
 pub(in crate::record) fn cost(call: EmptyCall) -> Cost {
     calibrate(call);
     let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
@@ -52,8 +52,8 @@ pub(in crate::record) fn own_part(call: EmptyCall) -> OwnPart {
     OwnPart { usual: FOUND.usual.load(Relaxed), drawn: FOUND.drawn.load(Relaxed), pair: FOUND.pair.load(Relaxed) }
 }
 
-/// Looks again whether calls can cost less, at most once a second: other work on the machine may have disturbed the first
-/// calibration. Some hundred microseconds.
+/// Looks again whether calls can cost less, at most once a second: other work on the machine may
+/// have disturbed the first calibration. Some hundred microseconds.
 pub(in crate::record) fn refresh(call: EmptyCall) {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let (wall, latest) = (clock::wall(), LATEST.load(Relaxed));

@@ -5,7 +5,8 @@ use crate::record::store::node::Node;
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
-/// The thread has left the CPU, maybe, since it came to be in `node`, which is counted only: how long. The slot is BUSY.
+/// The thread has left the CPU, maybe, since it came to be in `node`, which is counted only: how
+/// long. The slot is BUSY.
 #[inline]
 pub(in crate::record) fn note_switch(record: &'static ThreadRecord, node: &'static Node) {
     if clock::may_have_left() {
@@ -30,7 +31,8 @@ fn anchor(record: &'static ThreadRecord, node: &'static Node) {
     note_absence(record, node, node);
 }
 
-/// What a new anchor of the CPU clock told, if there was one: how long the thread was off the CPU in `node`, and then in `next`.
+/// What a new anchor of the CPU clock told, if there was one: how long the thread was off the CPU
+/// in `node`, and then in `next`.
 #[inline]
 pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'static Node, next: &'static Node) {
     let absence = record.cpu().take_absence();
@@ -41,7 +43,8 @@ pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'sta
     record.note_cpu_offset();
 }
 
-/// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to know.
+/// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to
+/// know.
 pub(in crate::record) fn note_asked(record: &'static ThreadRecord, node: &'static Node) {
     let ticks = record.cpu().take_asked();
     if ticks > 0

@@ -26,8 +26,8 @@ impl Write for Limited {
     }
 }
 
-/// Keeps the text of `error`, cut to 256 bytes, as the last error of `site`. A `Display` that panics is counted, not
-/// passed on.
+/// Keeps the text of `error`, cut to 256 bytes, as the last error of `site`. A `Display` that
+/// panics is counted, not passed on.
 #[cold]
 pub(crate) fn note_error(site: &'static Site, error: &dyn Display) {
     let kept = memory::uncounted(|| {

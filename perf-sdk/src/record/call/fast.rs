@@ -1,5 +1,5 @@
-//! The usual case of a call's begin and end: all that it needs is at hand, and nothing has to be called. The unusual ones
-//! are left to [`slow`](super::slow), which does the same for every case.
+//! The usual case of a call's begin and end: all that it needs is at hand, and nothing has to be
+//! called. The unusual ones are left to [`slow`](super::slow), which does the same for every case.
 //!
 //! The slot is BUSY.
 
@@ -18,7 +18,8 @@ use crate::scope::Site;
 
 /// Opens a frame. `None`: this is an unusual case, and nothing has changed.
 ///
-/// Usual: no deeper than the first frames, on a CPU that was not left or without a need to ask the kernel for CPU time.
+/// Usual: no deeper than the first frames, on a CPU that was not left or without a need to ask the
+/// kernel for CPU time.
 #[inline(always)]
 pub(in crate::record) fn enter(
     record: &'static ThreadRecord,
@@ -47,10 +48,11 @@ pub(in crate::record) fn enter(
     Some(Place::frame(depth, serial))
 }
 
-/// Closes the frame at `place`, which ended at `ticks`. False: this is an unusual case, and nothing has changed.
+/// Closes the frame at `place`, which ended at `ticks`. False: this is an unusual case, and nothing
+/// has changed.
 ///
-/// Usual: the innermost call, begun in the usual way, a second long at most, on a CPU that was not left, without a hook for
-/// traces.
+/// Usual: the innermost call, begun in the usual way, a second long at most, on a CPU that was not
+/// left, without a hook for traces.
 #[inline(always)]
 pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome, ticks: u64) -> bool {
     let depth = place.depth();
@@ -76,8 +78,8 @@ pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outco
     } else {
         return false;
     };
-    // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
-    // it twice.
+    // Closed first, summed later: a reader in between misses the call for a moment; the other way
+    // round it would count it twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     node.count(outcome);

@@ -27,11 +27,12 @@ use crate::record::switch;
 use crate::scope::{Site, Slot};
 
 pin_project! {
-    /// A future measured as one call: from its first poll to its completion, or to its drop, which counts as cancelled.
-    /// A future that is never polled is not a call.
+    /// A future measured as one call: from its first poll to its completion, or to its drop, which
+    /// counts as cancelled. A future that is never polled is not a call.
     ///
-    /// **What it records.** Total, busy (inside `poll`) and idle time, polls, the longest poll, and CPU time and
-    /// allocations summed over the polls on whatever threads they ran. Its parent is the scope of its first poll.
+    /// **What it records.** Total, busy (inside `poll`) and idle time, polls, the longest poll, and
+    /// CPU time and allocations summed over the polls on whatever threads they ran. Its parent is
+    /// the scope of its first poll.
     ///
     /// **Cost.** Two clock reads a poll; no allocation, no boxing; 64 bytes beside the inner
     /// future.
@@ -277,8 +278,9 @@ impl Call {
         let open = self.place(record).and_then(|started| {
             let node = started.node;
             let top = record.top();
-            // PERF: one that is only counted moves the scope there and back, as a call does. Not where another scope polls than the one that
-            // polled first: readers find the callers of what has no frame by its place in the tree.
+            // PERF: one that is only counted moves the scope there and back, as a call does. Not
+            // where another scope polls than the one that polled first: readers find the callers of
+            // what has no frame by its place in the tree.
             if started.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
                 absence::note_switch(record, top);
                 record.set_top(node);
@@ -475,8 +477,8 @@ impl Drop for Call {
     }
 }
 
-/// Polled under another scope than the one it was first polled in: its parent did not spend this time, the scope that
-/// polled did.
+/// Polled under another scope than the one it was first polled in: its parent did not spend this
+/// time, the scope that polled did.
 #[cold]
 fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &Measured) {
     let add = |sums: &crate::record::store::node::Sums| {

@@ -14,9 +14,11 @@ use crate::record::store::thread::ThreadRecord;
 use crate::record::switch;
 use crate::scope::{Site, Slot};
 
-/// An open call: dropping it ends the call, as a panic if the thread is unwinding, as [`Outcome::Ok`] otherwise.
+/// An open call: dropping it ends the call, as a panic if the thread is unwinding, as
+/// [`Outcome::Ok`] otherwise.
 ///
-/// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are repaired and counted.
+/// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are
+/// repaired and counted.
 #[derive(Debug)]
 #[must_use = "the call ends when the guard drops"]
 pub struct Guard {
@@ -41,7 +43,8 @@ pub fn enter(site: &'static Site) -> Guard {
             let node = top.last_child();
             if node.is(site) && !clock::may_have_left() {
                 if node.blocks.skips() {
-                    // One store: whoever interrupts finds the caller or this call, and leaves it as it was.
+                    // One store: whoever interrupts finds the caller or this call, and leaves it as
+                    // it was.
                     record.set_top(node);
                     return Guard::new(record, Place::passed(top));
                 }
@@ -73,8 +76,8 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
 
 /// An empty call that nobody sees.
 ///
-/// Code that runs once in thousands of calls is in no cache: it was seen to make a call of 50 ns read as 230, and that would be
-/// multiplied by what the call stands for.
+/// Code that runs once in thousands of calls is in no cache: it was seen to make a call of 50 ns
+/// read as 230, and that would be multiplied by what the call stands for.
 #[cold]
 #[inline(never)]
 fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Node) {
@@ -174,7 +177,8 @@ impl Drop for Guard {
     }
 }
 
-/// Ends a call that was passed over. False: it was not, it is not the innermost one, or the thread left the CPU in it.
+/// Ends a call that was passed over. False: it was not, it is not the innermost one, or the thread
+/// left the CPU in it.
 #[inline(always)]
 fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> bool {
     let Some(below) = place.below() else { return false };
@@ -188,7 +192,8 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
         }
         node.count_recursion();
     }
-    // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for that.
+    // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for
+    // that.
     record.set_top(below);
     node.count(outcome);
     true

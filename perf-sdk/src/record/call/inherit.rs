@@ -12,7 +12,8 @@ use crate::scope::{LabelSet, Options};
 /// What tasks are called.
 const NAME: &str = "task";
 
-/// The scope that a thread is in: a profiled function as reached by its callers, and the labels in force. It may be kept, and sent to other threads.
+/// The scope that a thread is in: a profiled function as reached by its callers, and the labels in
+/// force. It may be kept, and sent to other threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
     /// `None` outside of all.
@@ -21,7 +22,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// This thread's, now. Outside of all scopes, what [inherits](Self::inherit) from it stands at the top of the call tree.
+    /// This thread's, now. Outside of all scopes, what [inherits](Self::inherit) from it stands at
+    /// the top of the call tree.
     ///
     /// **Cost.** A load or two.
     #[must_use]
@@ -45,7 +47,8 @@ impl Scope {
     /// # handle();
     /// ```
     ///
-    /// **Blind spots.** The spawning function's own figures are those of its calls, as of any function that has its work done elsewhere.
+    /// **Blind spots.** The spawning function's own figures are those of its calls, as of any
+    /// function that has its work done elsewhere.
     #[track_caller]
     pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
         let site = named(NAME, running::<F>(), Options::DEFAULT);

@@ -15,7 +15,8 @@ use crate::scope::{self, LabelSet, MAX_LABELS, Slot};
 #[cfg(feature = "tracing")]
 use crate::trace::TraceContext;
 
-/// Runs `f` with labels that samples of stacks bear meanwhile, on this thread: beside the profiled scope it says for whom the work is done.
+/// Runs `f` with labels that samples of stacks bear meanwhile, on this thread: beside the profiled
+/// scope it says for whom the work is done.
 ///
 /// ```
 /// let tenant = String::from("acme");
@@ -23,13 +24,16 @@ use crate::trace::TraceContext;
 /// # assert_eq!(answer, 42);
 /// ```
 ///
-/// Labels within labels add up; of two with one name the inner one holds. For futures there is [`FutureExt::labelled`](crate::FutureExt::labelled), and tasks made with
-/// [`spawn`](crate::spawn) or [`Scope::inherit`](crate::Scope::inherit) keep those of who made them.
+/// Labels within labels add up; of two with one name the inner one holds. For futures there is
+/// [`FutureExt::labelled`](crate::FutureExt::labelled), and tasks made with [`spawn`](crate::spawn)
+/// or [`Scope::inherit`](crate::Scope::inherit) keep those of who made them.
 ///
-/// **Limits.** At most 8 labels at once, which is checked when compiling; 32 names of up to 64 bytes; 256 values of a name, cut at 128 bytes; 4,096 combinations. A value beyond
-/// that counts as `(other)`; what cannot be kept at all, such as the names `scope`, `thread`, `trace_id`, `span_id` and an empty one, is left out. Both are counted in
-/// `perf_dropped_total{reason="labels"}`. What was seen is kept for good.
-/// **Cost.** Some 40 ns for two labels that were seen before; the first time of a combination allocates.
+/// **Limits.** At most 8 labels at once, which is checked when compiling; 32 names of up to 64
+/// bytes; 256 values of a name, cut at 128 bytes; 4,096 combinations. A value beyond that counts as
+/// `(other)`; what cannot be kept at all, such as the names `scope`, `thread`, `trace_id`,
+/// `span_id` and an empty one, is left out. Both are counted in
+/// `perf_dropped_total{reason="labels"}`. What was seen is kept for good. **Cost.** Some 40 ns for
+/// two labels that were seen before; the first time of a combination allocates.
 pub fn with_labels<const N: usize, V: AsRef<str>, R>(labels: [(&'static str, V); N], f: impl FnOnce() -> R) -> R {
     let _until_then = InForce::extend(&labels);
     f()

@@ -27,9 +27,10 @@ use crate::scope::{Options, Site, Slot, intern};
 /// assert_eq!(sum, 45);
 /// ```
 ///
-/// **Label.** `module` is the path of the calling function. **Outcome.** Ok, or panic if `f` unwinds.
-/// **Cost.** That of a profiled call and a cache look-up of a few nanoseconds; the first call of a name takes a lock.
-/// **Limits.** 10,000 names; calls of further ones are recorded as `(other)` and counted in `perf_dropped_total{reason="names"}`.
+/// **Label.** `module` is the path of the calling function. **Outcome.** Ok, or panic if `f`
+/// unwinds. **Cost.** That of a profiled call and a cache look-up of a few nanoseconds; the first
+/// call of a name takes a lock. **Limits.** 10,000 names; calls of further ones are recorded as
+/// `(other)` and counted in `perf_dropped_total{reason="names"}`.
 #[track_caller]
 pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
     let _guard = match named(name, caller::<F>(), Options::DEFAULT) {
@@ -41,8 +42,8 @@ pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
 
 /// Records one call of `name` that was timed elsewhere and has just ended.
 ///
-/// It stands at the top of the call tree: its time was not necessarily spent on this thread. There are no CPU and
-/// allocation figures for it.
+/// It stands at the top of the call tree: its time was not necessarily spent on this thread. There
+/// are no CPU and allocation figures for it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -102,7 +103,8 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
 
 /// Measures any future.
 pub trait FutureExt: Future + Sized {
-    /// This future as one call of `name`, from its first poll to its completion; dropped before, it counts as cancelled.
+    /// This future as one call of `name`, from its first poll to its completion; dropped before, it
+    /// counts as cancelled.
     ///
     /// ```
     /// use perf_sdk::FutureExt as _;
@@ -114,8 +116,8 @@ pub trait FutureExt: Future + Sized {
         Profiled::new(named(name, caller::<Self>(), Options::DEFAULT), self, Returned)
     }
 
-    /// This future with labels that samples of stacks bear while it is polled, beside those in force where it is made: see
-    /// [`with_labels`](crate::with_labels).
+    /// This future with labels that samples of stacks bear while it is polled, beside those in
+    /// force where it is made: see [`with_labels`](crate::with_labels).
     ///
     /// ```
     /// use perf_sdk::FutureExt as _;

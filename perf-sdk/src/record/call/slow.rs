@@ -37,7 +37,8 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
         || begin_shared(record, top, site),
         |node| {
             let weight = next_weight(record, node, site);
-            // A frame remembers that the thread was unwinding, and that a borrowed record is in use.
+            // A frame remembers that the thread was unwinding, and that a borrowed record is in
+            // use.
             if weight == 0 && !thread::panicking() && !record.borrowed.get() {
                 note_switch(record, top);
                 record.set_top(node);
@@ -56,8 +57,8 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
 
 /// There is no room for a node.
 ///
-/// Nobody's scope changes: the call's callees are its caller's, and so is its time in the tree; under no caller at all it is that of the
-/// overflow node. The slot is BUSY.
+/// Nobody's scope changes: the call's callees are its caller's, and so is its time in the tree;
+/// under no caller at all it is that of the overflow node. The slot is BUSY.
 #[cold]
 #[inline(never)]
 fn begin_shared(record: &'static ThreadRecord, top: &'static Node, site: &'static Site) -> Option<Place> {
@@ -78,7 +79,8 @@ fn begin_shared(record: &'static ThreadRecord, top: &'static Node, site: &'stati
     Some(place)
 }
 
-/// There is no room for a record of this thread: the call is counted, if there is any record at all to begin it with.
+/// There is no room for a record of this thread: the call is counted, if there is any record at all
+/// to begin it with.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn begin_without_record(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
@@ -110,8 +112,9 @@ pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'stat
     weight
 }
 
-/// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the `syscall` CPU clock,
-/// `cpu_weight` says whether the clock is asked; `None` leaves it to the site's blocks.
+/// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the
+/// `syscall` CPU clock, `cpu_weight` says whether the clock is asked; `None` leaves it to the
+/// site's blocks.
 pub(in crate::record) fn push(
     record: &'static ThreadRecord,
     node: &'static Node,
@@ -169,8 +172,8 @@ pub(in crate::record) fn next_cpu_weight(record: &'static ThreadRecord, node: &'
     }
 }
 
-/// Closes the frame at `place`, which ended at `end`, and takes its readings; what is open above it is closed too and counted
-/// as out of order. `None` if it was closed already. The slot is BUSY.
+/// Closes the frame at `place`, which ended at `end`, and takes its readings; what is open above it
+/// is closed too and counted as out of order. `None` if it was closed already. The slot is BUSY.
 pub(in crate::record) fn pop(
     record: &'static ThreadRecord,
     place: Place,
@@ -196,15 +199,15 @@ pub(in crate::record) fn pop(
     };
     note_asked(record, node);
     note_absence(record, node, below);
-    // Closed first, summed later: a reader in between misses the call for a moment; the other way round it would count
-    // it twice.
+    // Closed first, summed later: a reader in between misses the call for a moment; the other way
+    // round it would count it twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     Some((node, Measured { wall, cpu, weight, cpu_weight: frame.cpu_weight() * weight, tallies, end, below }))
 }
 
-/// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if the guard's own call has
-/// ended in that way before.
+/// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if
+/// the guard's own call has ended in that way before.
 #[cold]
 fn close_above(record: &'static ThreadRecord, place: Place) -> Option<()> {
     dropped::count(Reason::OutOfOrder);
@@ -233,7 +236,8 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     Some(())
 }
 
-/// Where the call whose frame is at `place`, or was just closed there, is counted if not in its node.
+/// Where the call whose frame is at `place`, or was just closed there, is counted if not in its
+/// node.
 fn shared_of(record: &'static ThreadRecord, place: Place) -> Option<&'static SharedSite> {
     record.stack.frame(place.depth()).and_then(Frame::shared)
 }
@@ -272,7 +276,8 @@ fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
     record.set_top(node);
 }
 
-/// Closes what is open above `own`, a call or poll without a frame. False: it is not open itself. The slot is BUSY.
+/// Closes what is open above `own`, a call or poll without a frame. False: it is not open itself.
+/// The slot is BUSY.
 pub(in crate::record) fn repair(record: &'static ThreadRecord, own: &'static Node) -> bool {
     let is_under =
         |node: &'static Node| std::iter::successors(Some(node), |node| node.parent()).any(|up| ptr::eq(up, own));
@@ -349,8 +354,8 @@ impl Measured {
         }
     }
 
-    /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion only the outermost
-    /// call counts.
+    /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion
+    /// only the outermost call counts.
     pub(in crate::record) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
         if !ptr::eq(self.below, node) && self.weight > 0 && node.add_spread(&record.arena, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);
@@ -429,7 +434,8 @@ fn give_back(record: &'static ThreadRecord) {
     registry::release(record);
 }
 
-/// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may call anything.
+/// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may
+/// call anything.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn note_trace(

@@ -7,14 +7,16 @@ use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
 impl ThreadRecord {
-    /// Owner only: times `work`, which is told in ticks when it begins. The next one is due some calls later.
+    /// Owner only: times `work`, which is told in ticks when it begins. The next one is due some
+    /// calls later.
     #[cold]
     #[inline(never)]
     pub(in crate::record) fn time<T>(&'static self, work: impl FnOnce(u64) -> T) -> (Option<T>, Took) {
         self.in_place.set_due(self.serial(), self.random());
         let (asked, flushing) = (self.asked(), self.in_place.flushing());
         let (mut work, mut done, mut took) = (Some(work), None, 0);
-        // Twice, at first without the work: this code, which runs seldom, is in no cache, and its misses would be the call's.
+        // Twice, at first without the work: this code, which runs seldom, is in no cache, and its
+        // misses would be the call's.
         for is_work in black_box([false, true]) {
             let start = self.wall.ticks();
             if is_work {

@@ -1,4 +1,5 @@
-//! How often locks were waited for and how long, by scope and lock: a table of fixed size that any thread adds to.
+//! How often locks were waited for and how long, by scope and lock: a table of fixed size that any
+//! thread adds to.
 #![allow(unsafe_code)]
 
 use std::panic::Location;
@@ -61,7 +62,8 @@ impl Sums {
 /// One scope and lock.
 #[derive(Debug)]
 struct Slot {
-    /// Where the lock was made. Null: the slot is free; [`claimed`]: what it is of is being written.
+    /// Where the lock was made. Null: the slot is free; [`claimed`]: what it is of is being
+    /// written.
     place: AtomicPtr<Location<'static>>,
     scope: AtomicPtr<Path>,
     kind: AtomicU8,
@@ -107,8 +109,8 @@ impl Slot {
         }
         let kinds = [LockKind::Mutex, LockKind::RwLock, LockKind::Condvar];
         let kind = kinds.into_iter().find(|kind| *kind as u8 == self.kind.load(Relaxed))?;
-        // SAFETY: neither null nor claimed, so what `claim` took from a reference that holds for ever; and the scope was a thread's innermost
-        // one or null, stored before the place.
+        // SAFETY: neither null nor claimed, so what `claim` took from a reference that holds for
+        // ever; and the scope was a thread's innermost one or null, stored before the place.
         let (place, sites) = unsafe { (&*place, callers(self.scope.load(Relaxed))) };
         self.sums.read(|contentions, delay_ns| Contended {
             sites,
@@ -119,7 +121,8 @@ impl Slot {
     }
 }
 
-/// What is read of one scope and lock. The same ones may come more than once: each thread has paths of its own.
+/// What is read of one scope and lock. The same ones may come more than once: each thread has paths
+/// of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Contended {
     /// Outermost first; none outside of all scopes.
@@ -130,8 +133,9 @@ pub(crate) struct Contended {
     pub(crate) delay_ns: u64,
 }
 
-/// Open addressing; slots are never given back. Adding takes no lock: who finds a slot that another thread is just claiming goes on to the next
-/// one, so that a key may have two slots, which readers sum.
+/// Open addressing; slots are never given back. Adding takes no lock: who finds a slot that another
+/// thread is just claiming goes on to the next one, so that a key may have two slots, which readers
+/// sum.
 #[derive(Debug)]
 pub(in crate::record) struct Table<const SLOTS: usize> {
     slots: [Slot; SLOTS],
@@ -145,7 +149,8 @@ impl<const SLOTS: usize> Table<SLOTS> {
         Self { slots: [const { Slot::new() }; SLOTS], overflow: Sums::new() }
     }
 
-    /// Where waits are added, and whether that is known to be of this scope and lock: false where there is no room.
+    /// Where waits are added, and whether that is known to be of this scope and lock: false where
+    /// there is no room.
     pub(in crate::record) fn sums(&self, scope: *const Path, lock: Lock) -> (&Sums, bool) {
         let first = hash(scope.addr(), ptr::from_ref(lock.place).addr(), lock.kind) % SLOTS;
         for probe in 0..MAX_PROBES.min(SLOTS) {

@@ -9,7 +9,8 @@ use crate::record::store::dropped::{self, Reason};
 use crate::record::switch;
 use crate::scope::{Path, current_path};
 
-/// Pairs of scope and lock that are told apart, in each of the two tables: 320 KiB of address space, of which pages that are used take memory.
+/// Pairs of scope and lock that are told apart, in each of the two tables: 320 KiB of address
+/// space, of which pages that are used take memory.
 const SLOTS: usize = 1 << 13;
 
 static WAITERS: Table<SLOTS> = Table::new();
@@ -31,11 +32,12 @@ impl Holder {
     }
 }
 
-/// Runs `block`, which waits for `lock`, and charges what it takes to the scope that waits, and if there is a holder to the scope that holds the
-/// lock at this moment.
+/// Runs `block`, which waits for `lock`, and charges what it takes to the scope that waits, and if
+/// there is a holder to the scope that holds the lock at this moment.
 ///
-/// **Cost.** Two counter reads and a look into each table; of that, after the wait, while the lock is held already, a counter read and some
-/// additions. No lock, no allocation; the very first clock read of the process calibrates it, in two milliseconds.
+/// **Cost.** Two counter reads and a look into each table; of that, after the wait, while the lock
+/// is held already, a counter read and some additions. No lock, no allocation; the very first clock
+/// read of the process calibrates it, in two milliseconds.
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnce() -> R) -> R {

@@ -1,7 +1,7 @@
 //! Memory for the recorder, taken from the system page-wise and never given back.
 //!
-//! Not from the global allocator: the recorder may run inside of it, inside a signal handler, and after thread-local
-//! destructors; and its memory must not show in the application's figures.
+//! Not from the global allocator: the recorder may run inside of it, inside a signal handler, and
+//! after thread-local destructors; and its memory must not show in the application's figures.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -10,7 +10,8 @@ use std::ptr::{self, NonNull};
 use crate::base::footprint::{self, Part};
 use crate::base::pages::Pages;
 
-/// A thread's first chunk holds its record and some functions; each further one is twice as long, up to the largest.
+/// A thread's first chunk holds its record and some functions; each further one is twice as long,
+/// up to the largest.
 const FIRST_CHUNK_BYTES: usize = 16 * 1024;
 const LARGEST_CHUNK_BYTES: usize = 64 * 1024;
 /// A bump allocator of one thread's record; only the owner thread allocates.
@@ -41,12 +42,12 @@ impl Arena {
 
     /// Room for one `T`, all bytes zero; lives for ever. `None` when the system refuses.
     ///
-    /// Zero bytes must be a valid `T`: the callers' types consist of atomics, cells of integers, and pointers that may
-    /// be null.
+    /// Zero bytes must be a valid `T`: the callers' types consist of atomics, cells of integers,
+    /// and pointers that may be null.
     pub(crate) fn zeroed<T: Zeroed>(&self) -> Option<&'static T> {
         let block = self.raw(size_of::<T>(), align_of::<T>())?;
-        // SAFETY: `raw` gives fresh zeroed memory of this size and alignment that nobody else has and nobody frees;
-        // zero bytes are a valid `T` by the promise of `Zeroed`.
+        // SAFETY: `raw` gives fresh zeroed memory of this size and alignment that nobody else has
+        // and nobody frees; zero bytes are a valid `T` by the promise of `Zeroed`.
         Some(unsafe { block.cast::<T>().as_ref() })
     }
 
@@ -65,7 +66,8 @@ impl Arena {
     /// A place for `value`, for ever. `None` when the system refuses.
     pub(crate) fn place<T>(&self, value: T) -> Option<&'static T> {
         let room = self.room::<T>()?;
-        // SAFETY: `room` is fresh memory of this size and alignment that nobody else has and nobody frees.
+        // SAFETY: `room` is fresh memory of this size and alignment that nobody else has and nobody
+        // frees.
         unsafe {
             room.write(value);
             Some(room.as_ref())

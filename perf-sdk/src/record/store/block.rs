@@ -1,8 +1,9 @@
 //! Which calls of a node are measured.
 //!
-//! Of each block of n calls one is, at a uniformly random position, and it stands for n. A call's chance is then 1 in n
-//! wherever it is in a periodic pattern, and a block that is abandoned at a moment which does not depend on what was
-//! measured in it does not bias the sum: after j calls it has counted n with probability j / n.
+//! Of each block of n calls one is, at a uniformly random position, and it stands for n. A call's
+//! chance is then 1 in n wherever it is in a periodic pattern, and a block that is abandoned at a
+//! moment which does not depend on what was measured in it does not bias the sum: after j calls it
+//! has counted n with probability j / n.
 
 use std::cell::Cell;
 use std::hint;
@@ -16,7 +17,8 @@ const TRIES: u32 = 10;
 /// The block under way and the position drawn in the next one. All zeros: nothing is drawn yet.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
-    /// Calls before the next one that is measured. Written by the owner; to 0 also by [`abandon`](Self::abandon).
+    /// Calls before the next one that is measured. Written by the owner; to 0 also by
+    /// [`abandon`](Self::abandon).
     skip: AtomicU32,
     /// The rate changed, or the block is too old.
     stale: AtomicBool,
@@ -37,14 +39,16 @@ impl Blocks {
         skip > 0
     }
 
-    /// Owner only: what the call that begins now stands for. `None`: a block is to be [begun](Self::begin) first.
+    /// Owner only: what the call that begins now stands for. `None`: a block is to be
+    /// [begun](Self::begin) first.
     #[inline(always)]
     pub(crate) fn weight(&self) -> Option<u32> {
         let weight = self.weight.get();
         (weight > 0 && !self.stale.load(Relaxed)).then_some(weight)
     }
 
-    /// Owner only, after a measured call began: draws the next position at one in `rate`. False when that was no work.
+    /// Owner only, after a measured call began: draws the next position at one in `rate`. False
+    /// when that was no work.
     #[inline(always)]
     pub(crate) fn next(&self, rate: u32, random: impl FnOnce() -> u64) -> bool {
         // A block of one call is followed by another, and nothing changes.
@@ -62,8 +66,8 @@ impl Blocks {
         self.draw(self.rest.get(), rate, random());
     }
 
-    /// Owner only: begins a block with the present call, at one in `rate` (0: never). What the call stands for; 0: it is
-    /// passed over.
+    /// Owner only: begins a block with the present call, at one in `rate` (0: never). What the call
+    /// stands for; 0: it is passed over.
     pub(crate) fn begin(&self, rate: u32, random: u64) -> u32 {
         self.stale.store(false, Relaxed);
         self.draw(0, rate, random);
@@ -96,7 +100,8 @@ impl Blocks {
         if self.skip.load(Relaxed) == 0 {
             return;
         }
-        // The owner may be counting down at this very moment and overwrite the 0; within some nanoseconds it is done.
+        // The owner may be counting down at this very moment and overwrite the 0; within some
+        // nanoseconds it is done.
         for _ in 0..TRIES {
             self.skip.store(0, Relaxed);
             (0..100).for_each(|_| hint::spin_loop());
@@ -229,7 +234,8 @@ mod tests {
 
     #[test]
     fn changes_and_abandoned_blocks_do_not_bias() {
-        // 1,000 runs of 500 calls whose rate changes at every 7th call and whose block is abandoned at every 50th.
+        // 1,000 runs of 500 calls whose rate changes at every 7th call and whose block is abandoned
+        // at every 50th.
         let (mut counted, mut random) = (0_u64, Random(3));
         for _ in 0..if cfg!(miri) { 2 } else { 1_000 } {
             let blocks = Blocks::default();

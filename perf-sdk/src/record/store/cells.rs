@@ -65,8 +65,8 @@ impl SiteShard {
         self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
     }
 
-    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so that what has none will be added
-    /// to a shared record, where it is seen from then on.
+    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so
+    /// that what has none will be added to a shared record, where it is seen from then on.
     pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, full: bool, parts: &mut Parts) {
         let at = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
         let add = |to: &mut Histogram, shard: &Shard, at: Located, weight: u32| {

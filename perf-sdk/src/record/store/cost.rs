@@ -22,7 +22,8 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
-    /// What all calls of a site with these figures cost beyond counting them: once as they are, once if each were measured.
+    /// What all calls of a site with these figures cost beyond counting them: once as they are,
+    /// once if each were measured.
     pub(in crate::record) fn beyond_counting(&self, calls: &Tallied) -> (f64, f64) {
         let share = if calls.calls > 0.0 { (calls.measured / calls.calls).min(1.0) } else { 0.0 };
         let (spent, full) = if calls.polls > 0.0 {
@@ -36,8 +37,9 @@ impl Cost {
         (spent + calls.asked_ns, full + if share > 0.0 { calls.asked_ns / share } else { 0.0 })
     }
 
-    /// Where there are so many nanoseconds from one call to the next, all threads' CPU time taken together: calls that come one
-    /// upon the other find everything in the nearest caches, and others pay as calibrated among other work.
+    /// Where there are so many nanoseconds from one call to the next, all threads' CPU time taken
+    /// together: calls that come one upon the other find everything in the nearest caches, and
+    /// others pay as calibrated among other work.
     ///
     /// `warm`: what calls were found to cost at the least.
     pub(in crate::record) fn dense(self, gap_ns: f64, warm: Self) -> Self {
@@ -71,7 +73,8 @@ pub(in crate::record) struct Tallied {
     pub(in crate::record) rate: u32,
 }
 
-/// What an empty call reads, in ticks: from the reading at its start to the one at its end the recorder itself works.
+/// What an empty call reads, in ticks: from the reading at its start to the one at its end the
+/// recorder itself works.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::record) struct OwnPart {
     /// Of a call that stands for itself.

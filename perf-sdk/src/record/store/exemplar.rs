@@ -12,16 +12,19 @@ use crate::histogram::SECONDS_LE;
 use crate::snapshot::Exemplar;
 use crate::trace::TraceHook;
 
-/// An exemplar is replaced when it is older than this, so the hook is asked once a second per bucket, thread and site.
+/// An exemplar is replaced when it is older than this, so the hook is asked once a second per
+/// bucket, thread and site.
 const FRESH_NS: u64 = 1_000_000_000;
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Asks `hook` for the trace of a profiled call, and keeps it as the exemplar of the call's latency bucket.
+/// Asks `hook` for the trace of a profiled call, and keeps it as the exemplar of the call's latency
+/// bucket.
 ///
-/// It is asked at the end of a call, on the calling thread, at most about once a second for each bucket of each function
-/// and thread; and by the layer of the feature `tracing` once a span, so that samples of stacks bear the trace and span too. It must not block. A later call
-/// replaces an earlier one. Without a hook there are no exemplars.
+/// It is asked at the end of a call, on the calling thread, at most about once a second for each
+/// bucket of each function and thread; and by the layer of the feature `tracing` once a span, so
+/// that samples of stacks bear the trace and span too. It must not block. A later call replaces an
+/// earlier one. Without a hook there are no exemplars.
 pub fn set_trace_hook(hook: TraceHook) {
     HOOK.store(hook as *mut (), Release);
 }

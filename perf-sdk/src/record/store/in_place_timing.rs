@@ -1,6 +1,8 @@
-//! What recording costs where it happens, in whatever state the program leaves the caches: some calls' beginnings and ends are timed.
+//! What recording costs where it happens, in whatever state the program leaves the caches: some
+//! calls' beginnings and ends are timed.
 //!
-//! Empty calls timed in a loop cost half of what calls cost in a program whose own code and data do not leave room for ours.
+//! Empty calls timed in a loop cost half of what calls cost in a program whose own code and data do
+//! not leave room for ours.
 
 use std::array;
 use std::cell::Cell;
@@ -9,9 +11,11 @@ use super::cost::Cost;
 use super::counter::Counter;
 use crate::clock::Wall;
 
-/// Measured calls between two that are timed: this, and at most twice as much again, drawn anew each time.
+/// Measured calls between two that are timed: this, and at most twice as much again, drawn anew
+/// each time.
 const GAP: u32 = 256;
-/// A reading of a beginning or an end that is longer was interrupted, by a signal of ours say, which is in the account by itself.
+/// A reading of a beginning or an end that is longer was interrupted, by a signal of ours say,
+/// which is in the account by itself.
 const MOST_NS: u64 = 5_000;
 /// And one of a batch.
 const MOST_FLUSH_NS: u64 = 50_000;
@@ -62,7 +66,8 @@ struct Sum {
     times: Counter,
 }
 
-/// What a beginning or an end took, in ticks; `None`: it asked the kernel, which is in the account by itself.
+/// What a beginning or an end took, in ticks; `None`: it asked the kernel, which is in the account
+/// by itself.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is to be added"]
 pub(in crate::record) struct Took(pub(in crate::record) Option<u64>);

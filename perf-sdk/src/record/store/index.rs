@@ -15,7 +15,8 @@ struct Slot {
 // SAFETY: zero addresses and a null pointer are valid and mean an empty slot.
 unsafe impl Zeroed for Slot {}
 
-/// Keys are pairs of addresses, values references to `T`. Owner thread only; grows by doubling, half full at most while there is memory, else seven eighths.
+/// Keys are pairs of addresses, values references to `T`. Owner thread only; grows by doubling,
+/// half full at most while there is memory, else seven eighths.
 #[derive(Debug)]
 pub(crate) struct Index<T: 'static> {
     slots: Cell<&'static [Slot]>,

@@ -3,7 +3,8 @@
 use super::node::Node;
 use crate::memory::Tallies;
 
-/// What an ended frame measured, in ticks; a little less than 0 if it was shorter than what the recorder takes for its own part.
+/// What an ended frame measured, in ticks; a little less than 0 if it was shorter than what the
+/// recorder takes for its own part.
 pub(in crate::record) struct Measured {
     pub(in crate::record) wall: i64,
     pub(in crate::record) cpu: i64,

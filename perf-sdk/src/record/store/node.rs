@@ -41,8 +41,9 @@ impl Sums {
     }
 }
 
-/// Corrections for futures that are polled elsewhere than under the scope of their first poll. They keep exclusive
-/// figures true: a parent must not give up time that it never had, and who really polled must not keep it.
+/// Corrections for futures that are polled elsewhere than under the scope of their first poll. They
+/// keep exclusive figures true: a parent must not give up time that it never had, and who really
+/// polled must not keep it.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Detours {
@@ -75,7 +76,8 @@ pub(crate) struct Node {
     samples: Counter,
     /// Finished calls that this node made of itself.
     recursions: Counter,
-    /// Ticks during which the thread was off the CPU here and not in a callee. All of them, measured call or not.
+    /// Ticks during which the thread was off the CPU here and not in a callee. All of them,
+    /// measured call or not.
     pub(crate) absent: Counter,
     /// Of calls that do not stand for themselves alone; null before the first.
     spread: AtomicPtr<Spread>,
@@ -83,11 +85,13 @@ pub(crate) struct Node {
 
 const _: () = assert!(size_of::<Node>() <= 192);
 
-// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and the block's position, which only the owner thread of
-// the tree touches; other threads are handed nodes as `&'static Node` for reading paths and counters.
+// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and the
+// block's position, which only the owner thread of the tree touches; other threads are handed nodes
+// as `&'static Node` for reading paths and counters.
 unsafe impl Sync for Node {}
 impl std::panic::RefUnwindSafe for Node {}
-// SAFETY: null pointers, zero counters, `false` and `None` references are valid, and there is no destructor.
+// SAFETY: null pointers, zero counters, `false` and `None` references are valid, and there is no
+// destructor.
 unsafe impl Zeroed for Node {}
 // SAFETY: counters only.
 unsafe impl Zeroed for Detours {}
@@ -106,7 +110,8 @@ impl Node {
         Some(Self::fill(arena.zeroed_room()?, site, parent, shard, older))
     }
 
-    /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without histograms.
+    /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without
+    /// histograms.
     pub(in crate::record) fn in_reserve(
         site: &'static Site,
         parent: &'static Node,
@@ -126,7 +131,8 @@ impl Node {
         let is_within_itself = iter::successors(Some(parent), |node| node.parent()).any(|caller| caller.is(site));
         let depth = parent.path.depth + 1;
         let path = Path { site: Some(site), parent: parent.as_path(), depth, is_within_itself };
-        // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees; zero bytes are a valid one.
+        // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees;
+        // zero bytes are a valid one.
         let node: &'static Self = unsafe {
             (&raw mut (*room.as_ptr()).path).write(path);
             room.as_ref()
@@ -150,7 +156,8 @@ impl Node {
     /// The node of what [`as_path`](Self::as_path) gave; `None` for null.
     #[inline]
     pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed; the path is the first field of a `repr(C)` node.
+        // SAFETY: null or a node in an arena, which is never freed; the path is the first field of
+        // a `repr(C)` node.
         unsafe { path.cast::<Node>().as_ref() }
     }
 
@@ -184,12 +191,14 @@ impl Node {
         ptr::eq(self.path.parent, &raw const caller.path)
     }
 
-    /// Whether a call of this node may have been made from `caller`: its parent, or itself in direct recursion.
+    /// Whether a call of this node may have been made from `caller`: its parent, or itself in
+    /// direct recursion.
     pub(in crate::record) fn is_called_by(&self, caller: &Node) -> bool {
         self.is_child_of(caller) || ptr::eq(self, caller)
     }
 
-    /// Owner only: the child that was called last; the node itself before the first call and after direct recursion.
+    /// Owner only: the child that was called last; the node itself before the first call and after
+    /// direct recursion.
     #[inline]
     pub(crate) fn last_child(&'static self) -> &'static Node {
         // SAFETY: null or a node in an arena, which is never freed.
@@ -242,7 +251,8 @@ impl Node {
         })
     }
 
-    /// Owner only: a part of a call that stands for so many: see [`Spread`]. False: there is no memory to remember it.
+    /// Owner only: a part of a call that stands for so many: see [`Spread`]. False: there is no
+    /// memory to remember it.
     #[inline]
     pub(in crate::record) fn add_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) -> bool {
         cpu_weight == 1 || self.spread_or_new(arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()

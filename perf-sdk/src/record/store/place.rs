@@ -6,15 +6,16 @@ use std::ptr;
 use super::node::Node;
 use super::shared::SharedSite;
 
-/// Of a measured call: its frame's depth and the serial number of the call in it. Of one that was passed over: the node of
-/// its caller. Of one that was counted in a shared record: that record.
+/// Of a measured call: its frame's depth and the serial number of the call in it. Of one that was
+/// passed over: the node of its caller. Of one that was counted in a shared record: that record.
 // PERF: one word, so that a guard is returned in registers.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::record) struct Place(*const u8);
 
 /// Set in the place of a call that was passed over. Nodes lie at multiples of 64.
 const PASSED: usize = 1;
-/// Set besides in that of a call that was counted in a shared record. These lie at multiples of 64 too.
+/// Set besides in that of a call that was counted in a shared record. These lie at multiples of 64
+/// too.
 const SHARED: usize = 2;
 /// The same bit by itself: what ending the call costs is to be timed.
 const TIMED: usize = 2;
@@ -42,7 +43,8 @@ impl Place {
     /// Where a call without frame and node was counted.
     pub(in crate::record) fn in_shared(self) -> Option<&'static SharedSite> {
         let address = |address: usize| address & !(PASSED | SHARED);
-        // SAFETY: the bits say that `shared` made this place of a `&'static SharedSite`, whose address has neither.
+        // SAFETY: the bits say that `shared` made this place of a `&'static SharedSite`, whose
+        // address has neither.
         (self.0.addr() & (PASSED | SHARED) == PASSED | SHARED)
             .then(|| unsafe { &*self.0.map_addr(address).cast::<SharedSite>() })
     }
@@ -50,7 +52,8 @@ impl Place {
     /// The caller of a call that was passed over.
     #[inline]
     pub(in crate::record) fn below(self) -> Option<&'static Node> {
-        // SAFETY: the bit says that `passed` made this place of a `&'static Node`, which is at an even address.
+        // SAFETY: the bit says that `passed` made this place of a `&'static Node`, which is at an
+        // even address.
         (self.0.addr() & (PASSED | SHARED) == PASSED)
             .then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
     }

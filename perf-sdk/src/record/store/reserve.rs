@@ -21,17 +21,20 @@ struct Reserve {
     arena: UnsafeCell<Arena>,
 }
 
-// SAFETY: `arena` is touched only by whoever set `taken`, and in a forked child before it has threads.
+// SAFETY: `arena` is touched only by whoever set `taken`, and in a forked child before it has
+// threads.
 unsafe impl Sync for Reserve {}
 
 static RESERVE: Reserve = Reserve { taken: AtomicBool::new(false), arena: UnsafeCell::new(Arena::reserve()) };
 
-/// Room for one `T`, all bytes zero; lives for ever. `None` when the limit is reached, or another thread has been inside for too long.
+/// Room for one `T`, all bytes zero; lives for ever. `None` when the limit is reached, or another
+/// thread has been inside for too long.
 ///
 /// The slot is BUSY, so that no handler on this thread comes here meanwhile.
 #[cold]
 pub(in crate::record) fn zeroed<T: Zeroed>() -> Option<&'static T> {
-    // SAFETY: fresh memory of this size and alignment, for ever; zero bytes are a valid `T` by the promise of `Zeroed`.
+    // SAFETY: fresh memory of this size and alignment, for ever; zero bytes are a valid `T` by the
+    // promise of `Zeroed`.
     zeroed_room::<T>().map(|room| unsafe { room.as_ref() })
 }
 
@@ -54,7 +57,8 @@ pub(in crate::record) fn zeroed_room<T: Zeroed>() -> Option<NonNull<T>> {
     None
 }
 
-/// In a forked child: whoever was inside is not in this process, and may have left a block half handed out.
+/// In a forked child: whoever was inside is not in this process, and may have left a block half
+/// handed out.
 pub(in crate::record) fn after_fork() {
     // SAFETY: the child has one thread, which is here.
     unsafe { *RESERVE.arena.get() = Arena::reserve() };

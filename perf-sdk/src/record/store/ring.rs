@@ -1,8 +1,9 @@
 //! Finished calls on their way into histograms.
 //!
-//! A cell's address depends on the counter that was just read, so writing it at the end of every call exposes its cache
-//! miss. Calls are appended here instead and written to their cells in batches, where the misses overlap. Readers see
-//! both: what is in the cells and what is still here, under a sequence count.
+//! A cell's address depends on the counter that was just read, so writing it at the end of every
+//! call exposes its cache miss. Calls are appended here instead and written to their cells in
+//! batches, where the misses overlap. Readers see both: what is in the cells and what is still
+//! here, under a sequence count.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -16,7 +17,8 @@ use super::shard::SiteShard;
 
 /// Calls in a batch.
 const CAPACITY: usize = 64;
-/// How long a reader waits for a flushing thread, which may have been preempted in the middle, before it gives up.
+/// How long a reader waits for a flushing thread, which may have been preempted in the middle,
+/// before it gives up.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// One finished call. Times in ticks.
@@ -113,8 +115,8 @@ impl Ring {
         });
     }
 
-    /// Reader: the pending calls, with the sequence number under which they were read; `None` when the owner has been
-    /// flushing all along.
+    /// Reader: the pending calls, with the sequence number under which they were read; `None` when
+    /// the owner has been flushing all along.
     pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
         let mut first_look = None;
         for look in 1u32.. {

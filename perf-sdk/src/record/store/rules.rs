@@ -13,8 +13,8 @@ use crate::memory;
 use crate::rate::Rate;
 use crate::scope::Site;
 
-/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
-/// attribute says.
+/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any
+/// text. `None`: as the attribute says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) pattern: String,
@@ -66,10 +66,11 @@ pub(in crate::record) fn replace(rules: Rules) {
     ANY.store(true, Release);
 }
 
-/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold for it.
+/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold
+/// for it.
 ///
-/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a handler interrupted whoever is
-/// replacing the rules, that one will find the shard.
+/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a
+/// handler interrupted whoever is replacing the rules, that one will find the shard.
 pub(in crate::record) fn configure(site: &'static Site) {
     if !ANY.load(Acquire) || empty_call::is_ours(site) {
         return;

@@ -2,7 +2,8 @@
 
 use crate::base::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence};
 
-/// Odd while the writer is at work. What it guards are atomics too: reading them meanwhile is no error, but means nothing.
+/// Odd while the writer is at work. What it guards are atomics too: reading them meanwhile is no
+/// error, but means nothing.
 #[derive(Debug)]
 pub(crate) struct Sequence(AtomicU32);
 

@@ -1,4 +1,5 @@
-//! What one thread recorded of one site besides the call tree: histograms, and what only futures have.
+//! What one thread recorded of one site besides the call tree: histograms, and what only futures
+//! have.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -12,8 +13,8 @@ use crate::clock::Wall;
 use crate::histogram::{Histogram, Scale, Shard};
 use crate::scope::Site;
 
-/// Aim of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each should cost 1 % of its own
-/// duration, so one call in `CPU_COST_NS / duration` is.
+/// Aim of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each
+/// should cost 1 % of its own duration, so one call in `CPU_COST_NS / duration` is.
 const CPU_COST_NS: u64 = 77_000;
 
 /// Figures of a site's futures. Times in ticks.
@@ -53,7 +54,8 @@ pub(crate) struct SiteShard {
     usual: Cell<u64>,
 }
 
-// SAFETY: all fields are atomics or immutable, but for `block` and `usual`, which only the owner thread touches.
+// SAFETY: all fields are atomics or immutable, but for `block` and `usual`, which only the owner
+// thread touches.
 unsafe impl Sync for SiteShard {}
 impl std::panic::RefUnwindSafe for SiteShard {}
 
@@ -191,7 +193,8 @@ impl SiteShard {
         self.usual.set(if usual == 0 { ticks } else { usual - usual / 8 + ticks / 8 });
     }
 
-    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured; then that call is done with.
+    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured; then that
+    /// call is done with.
     #[inline]
     pub(crate) fn skips_cpu(&self) -> bool {
         let block = self.block.get();
@@ -202,7 +205,8 @@ impl SiteShard {
         skips || !self.has_cpu
     }
 
-    /// Owner only, `syscall` CPU clock: how many calls the next call's CPU time stands for; 0 when it is not measured.
+    /// Owner only, `syscall` CPU clock: how many calls the next call's CPU time stands for; 0 when
+    /// it is not measured.
     pub(crate) fn next_cpu_weight(&self, limit: u32, wall: &Wall, random: impl FnOnce() -> u64) -> u32 {
         let mut block = self.block.get();
         if block.at >= block.size {

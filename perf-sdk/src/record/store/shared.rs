@@ -1,7 +1,8 @@
-//! One site's calls on all threads that have no record of their own for it: the memory limit was reached, or the number of nodes.
+//! One site's calls on all threads that have no record of their own for it: the memory limit was
+//! reached, or the number of nodes.
 //!
-//! Counts, durations and allocations are kept as ever; what is lost is the place in the call tree. Atomic additions, so an
-//! order of magnitude dearer than a record of one's own.
+//! Counts, durations and allocations are kept as ever; what is lost is the place in the call tree.
+//! Atomic additions, so an order of magnitude dearer than a record of one's own.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -63,7 +64,8 @@ impl SharedSite {
     }
 
     fn existing(site: &'static Site) -> Option<&'static Self> {
-        // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that store.
+        // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that
+        // store.
         unsafe { site.shared().0.load(Acquire).cast::<Self>().as_ref() }
     }
 
@@ -174,7 +176,8 @@ impl SharedSite {
 
 /// All of them.
 pub(crate) fn shared_sites() -> impl Iterator<Item = &'static SharedSite> {
-    // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that store.
+    // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that
+    // store.
     let newest: Option<&'static SharedSite> = unsafe { NEWEST.load(Acquire).as_ref() };
     // SAFETY: as above; `older` is set before publication.
     std::iter::successors(newest, |shared| unsafe { shared.older.load(Relaxed).as_ref() })

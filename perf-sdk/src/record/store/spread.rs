@@ -1,10 +1,12 @@
-//! What the calls of one node that stand for others tell of those: how many these are, and how much they may differ.
+//! What the calls of one node that stand for others tell of those: how many these are, and how much
+//! they may differ.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::counter::Counter;
 
-/// Sums over measured calls whose CPU time stands for w calls, where w is not 1. Each is x ticks long.
+/// Sums over measured calls whose CPU time stands for w calls, where w is not 1. Each is x ticks
+/// long.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Spread {

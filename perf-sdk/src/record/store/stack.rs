@@ -11,7 +11,8 @@ use super::place::Place;
 use super::shared::SharedSite;
 use crate::memory::Tallies;
 
-/// Frames that every record has from the start; deeper ones come in segments, each twice as long as the one before.
+/// Frames that every record has from the start; deeper ones come in segments, each twice as long as
+/// the one before.
 const FIRST: usize = 64;
 const SEGMENTS: usize = 20;
 /// Bit of `cpu_weight`: the CPU figure is the kernel's answer.
@@ -29,7 +30,8 @@ const PANICKING: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Frame {
     node: AtomicPtr<Node>,
-    /// The caller's node. It need not be that of the frame before: calls that are passed over have no frame.
+    /// The caller's node. It need not be that of the frame before: calls that are passed over have
+    /// no frame.
     below: AtomicPtr<Node>,
     start: AtomicU64,
     cpu: AtomicU64,
@@ -209,13 +211,15 @@ impl Frame {
         self.start.load(Relaxed)
     }
 
-    /// The tick-to-CPU offset at the start, or with the `syscall` clock the thread's CPU nanoseconds.
+    /// The tick-to-CPU offset at the start, or with the `syscall` clock the thread's CPU
+    /// nanoseconds.
     #[inline]
     pub(crate) fn cpu(&self) -> u64 {
         self.cpu.load(Relaxed)
     }
 
-    /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing freed.
+    /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing
+    /// freed.
     #[inline]
     pub(crate) fn tallies(&self) -> Option<Tallies> {
         let (start, now) = (self.tallies.get(), Tallies::now());
@@ -277,7 +281,8 @@ impl Stack {
     fn deep(&self, depth: usize) -> Option<&Frame> {
         let (segment, offset) = place(depth)?;
         let base = self.segments[segment].load(Acquire);
-        // SAFETY: a segment pointer is null or leads to `FIRST << segment` frames in an arena; `offset` is below that.
+        // SAFETY: a segment pointer is null or leads to `FIRST << segment` frames in an arena;
+        // `offset` is below that.
         (!base.is_null()).then(|| unsafe { &*base.add(offset) })
     }
 

@@ -1,4 +1,5 @@
-//! Everything one thread records. A record outlives its thread and passes to the next one, sums and all.
+//! Everything one thread records. A record outlives its thread and passes to the next one, sums and
+//! all.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
@@ -25,7 +26,8 @@ use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Slot, Source};
 
 /// Nodes of one thread's tree; beyond, new paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
-/// Steps from a node to the root; a call deeper than that is folded onto its site's outermost open call.
+/// Steps from a node to the root; a call deeper than that is folded onto its site's outermost open
+/// call.
 pub(crate) const MAX_TREE_DEPTH: u32 = 256;
 
 /// One thread's record.
@@ -62,7 +64,8 @@ pub(crate) struct ThreadRecord {
     owner: Owner,
     /// The latest owner that ended while functions rested, and its CPU time, nanoseconds.
     ended: (AtomicU32, AtomicU64),
-    /// Taken for the length of one outermost call by a thread that has given its own record back. Owner only.
+    /// Taken for the length of one outermost call by a thread that has given its own record back.
+    /// Owner only.
     pub(crate) borrowed: Cell<bool>,
     /// The record that was made before this one.
     older: AtomicPtr<ThreadRecord>,
@@ -74,8 +77,9 @@ pub(crate) struct ThreadRecord {
     pub(crate) rehearsals: Counter,
 }
 
-// SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones; cells, the index, the
-// arena and `cpu` are the owner's alone, and `owner` passes them on with acquire and release.
+// SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones;
+// cells, the index, the arena and `cpu` are the owner's alone, and `owner` passes them on with
+// acquire and release.
 unsafe impl Sync for ThreadRecord {}
 impl std::panic::RefUnwindSafe for ThreadRecord {}
 
@@ -132,7 +136,8 @@ impl ThreadRecord {
     /// The record that a slot's scopes are the first field of.
     #[inline]
     pub(in crate::record) fn of(scopes: *const Scopes) -> &'static Self {
-        // SAFETY: slots are made only from a record's first field; the struct is `repr(C)` and never freed.
+        // SAFETY: slots are made only from a record's first field; the struct is `repr(C)` and
+        // never freed.
         unsafe { &*scopes.cast::<Self>() }
     }
 
@@ -163,13 +168,13 @@ impl ThreadRecord {
         self.scopes()
     }
 
-    /// Owner only, and never while another reference from here lives: used for single statements in this module's
-    /// siblings.
+    /// Owner only, and never while another reference from here lives: used for single statements in
+    /// this module's siblings.
     #[inline]
     #[allow(clippy::mut_from_ref)]
     pub(in crate::record) fn cpu(&self) -> &mut ThreadCpu {
-        // SAFETY: only the owner thread calls this, the slot is BUSY meanwhile so that no handler on the same thread does,
-        // and each caller lets go of the reference within the statement.
+        // SAFETY: only the owner thread calls this, the slot is BUSY meanwhile so that no handler
+        // on the same thread does, and each caller lets go of the reference within the statement.
         unsafe { &mut *self.cpu.get() }
     }
 
@@ -180,7 +185,8 @@ impl ThreadRecord {
         *self.cpu() = cpu;
     }
 
-    /// From any thread: what makes the owner's CPU time of ticks as long as it does not leave the CPU.
+    /// From any thread: what makes the owner's CPU time of ticks as long as it does not leave the
+    /// CPU.
     pub(crate) fn cpu_offset(&self) -> u64 {
         self.cpu_offset.load(Relaxed)
     }
@@ -315,7 +321,8 @@ impl ThreadRecord {
         Some(shard)
     }
 
-    /// Owner only: the node in this record's tree with the same path as `node`, which may be another record's.
+    /// Owner only: the node in this record's tree with the same path as `node`, which may be
+    /// another record's.
     pub(in crate::record) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
         let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
         let mut length = 0;
@@ -337,7 +344,8 @@ impl ThreadRecord {
         Some(here)
     }
 
-    /// Owner only: under no caller, the node of calls without one of their own. `None` when there is no room even for it.
+    /// Owner only: under no caller, the node of calls without one of their own. `None` when there
+    /// is no room even for it.
     pub(in crate::record) fn overflow(&self) -> Option<&'static Node> {
         let key = (ptr::from_ref(self.root).addr(), ptr::from_ref(Site::other()).addr());
         self.nodes.get(key).or_else(|| {
@@ -410,12 +418,14 @@ impl ThreadRecord {
     }
 
     pub(crate) fn newest_node(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed; `Acquire` pairs with the store in `find_child`.
+        // SAFETY: null or a node in an arena, which is never freed; `Acquire` pairs with the store
+        // in `find_child`.
         unsafe { self.newest_node.load(Acquire).as_ref() }
     }
 
     pub(crate) fn newest_shard(&self) -> Option<&'static SiteShard> {
-        // SAFETY: null or a shard in an arena, which is never freed; `Acquire` pairs with the store in `shard`.
+        // SAFETY: null or a shard in an arena, which is never freed; `Acquire` pairs with the store
+        // in `shard`.
         unsafe { self.newest_shard.load(Acquire).as_ref() }
     }
 
@@ -424,7 +434,8 @@ impl ThreadRecord {
         self.owner.get()
     }
 
-    /// CPU time of a thread that owns this record, or did until it ended; `None` where that is not known.
+    /// CPU time of a thread that owns this record, or did until it ended; `None` where that is not
+    /// known.
     pub(in crate::record) fn cpu_ns_of(&self, owner: u32) -> Option<u64> {
         if self.owner() == Some(owner) {
             return clock::thread_cpu_ns_of(owner);

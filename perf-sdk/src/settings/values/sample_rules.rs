@@ -5,8 +5,8 @@ use std::fmt;
 use crate::rate::Rate;
 use crate::settings::value::Value;
 
-/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any text. `None`: as the
-/// attribute says.
+/// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any
+/// text. `None`: as the attribute says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleRule {
     pub(crate) pattern: String,

@@ -1,7 +1,9 @@
-//! Alternate signal stacks, which handlers run on: of the stack that a signal interrupts nothing is taken.
+//! Alternate signal stacks, which handlers run on: of the stack that a signal interrupts nothing is
+//! taken.
 //!
-//! A thread that has none gets one of ours, and so does one whose own is too small for two signals at a time. It stays the thread's until the thread has ended, also when nobody samples any more, since nobody else
-//! can take it away.
+//! A thread that has none gets one of ours, and so does one whose own is too small for two signals
+//! at a time. It stays the thread's until the thread has ended, also when nobody samples any more,
+//! since nobody else can take it away.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -37,8 +39,8 @@ fn frame_bytes() -> usize {
     }
 }
 
-/// A program's own alternate stack of that size is left to it: there is room for a handler of its own, and for ours in
-/// the midst of that.
+/// A program's own alternate stack of that size is left to it: there is room for a handler of its
+/// own, and for ours in the midst of that.
 pub(super) fn least_bytes() -> usize {
     2 * frame_bytes() + HANDLER_BYTES / 2
 }
@@ -69,8 +71,8 @@ impl Alternate {
         [(self.pages.start().as_ptr().addr() + GUARD_BYTES) as u64, self.bytes as u64]
     }
 
-    /// In a forked child: whether the thread that forked may have it. Only that one can tell, and it is
-    /// the child's first; the parent's others are not there.
+    /// In a forked child: whether the thread that forked may have it. Only that one can tell, and
+    /// it is the child's first; the parent's others are not there.
     pub(super) fn may_be_of_forker(&self) -> bool {
         clock::thread_id() != std::process::id() || self.is_of_this_thread()
     }

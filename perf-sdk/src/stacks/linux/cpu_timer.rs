@@ -10,8 +10,8 @@ use crate::base::sandbox;
 
 /// Signals a thread each time that it was on the CPU for a period. It ends when this drops.
 ///
-/// **Blind spot.** The kernel looks at such timers at its own ticks, 100 to 1,000 times a second: a signal comes late by a part of a tick, and one
-/// may stand for several periods, which it says.
+/// **Blind spot.** The kernel looks at such timers at its own ticks, 100 to 1,000 times a second: a
+/// signal comes late by a part of a tick, and one may stand for several periods, which it says.
 #[derive(Debug)]
 pub(super) struct Timer(libc::timer_t);
 
@@ -22,7 +22,8 @@ impl Timer {
     /// `value` comes with each signal. The first one comes after `first_ns`.
     ///
     /// # Errors
-    /// The kernel's: `EAGAIN` when the user has as many pending signals and timers as the limit allows, `EINVAL` when the thread has ended.
+    /// The kernel's: `EAGAIN` when the user has as many pending signals and timers as the limit
+    /// allows, `EINVAL` when the thread has ended.
     pub(super) fn start(thread: u32, value: usize, first_ns: u64, period_ns: u64) -> Result<Self, i32> {
         // SAFETY: all fields are numbers or pointers.
         let mut event: libc::sigevent = unsafe { mem::zeroed() };

@@ -1,9 +1,11 @@
-//! A slot passes from one thread to the next while signals of the earlier one may still be on their way.
+//! A slot passes from one thread to the next while signals of the earlier one may still be on their
+//! way.
 //!
-//! A handler first says that it is inside, then looks whose the slot is; the sampler first ends the tenancy, then looks
-//! whether anybody is inside. Each writes one word and then reads the other's, with a sequentially consistent fence in
-//! between: at least one of the two sees what the other wrote. With anything weaker both could miss it, and a handler that
-//! comes late would write into a ring which is another thread's by now. `tests/loom` tries all orders.
+//! A handler first says that it is inside, then looks whose the slot is; the sampler first ends the
+//! tenancy, then looks whether anybody is inside. Each writes one word and then reads the other's,
+//! with a sequentially consistent fence in between: at least one of the two sees what the other
+//! wrote. With anything weaker both could miss it, and a handler that comes late would write into a
+//! ring which is another thread's by now. `tests/loom` tries all orders.
 
 use crate::base::atomic::{
     AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence,

@@ -1,8 +1,8 @@
 //! The signal handler.
 //!
-//! It allocates nothing, takes no lock and makes no system call, except for one the first time that a thread is signalled
-//! whose alternate signal stack is too small, and one the first time that a thread which never made a profiled call is
-//! signalled by a perf event.
+//! It allocates nothing, takes no lock and makes no system call, except for one the first time that
+//! a thread is signalled whose alternate signal stack is too small, and one the first time that a
+//! thread which never made a profiled call is signalled by a perf event.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -41,7 +41,8 @@ const SI_QUEUE: i32 = -1;
 const POLL: std::ops::RangeInclusive<i32> = 1..=6;
 
 thread_local! {
-    /// The slot's number, and the thread's; 0: not known yet. Touched only where it is part of the program, so that it needs no memory.
+    /// The slot's number, and the thread's; 0: not known yet. Touched only where it is part of the
+    /// program, so that it needs no memory.
     static SLOT: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
 }
 
@@ -69,7 +70,8 @@ pub(super) enum Installed {
     Refused,
 }
 
-/// Makes the signal ours, unless the program handles it. Never undone: without a sampler no signal comes.
+/// Makes the signal ours, unless the program handles it. Never undone: without a sampler no signal
+/// comes.
 pub(super) fn install() -> Installed {
     let Some(before) = action() else { return Installed::Refused };
     if is_our_handler(&before) {
@@ -81,8 +83,8 @@ pub(super) fn install() -> Installed {
     // SAFETY: all fields are numbers or sets that may be empty.
     let mut ours: libc::sigaction = unsafe { mem::zeroed() };
     ours.sa_sigaction = (handle as unsafe extern "C" fn(i32, *mut libc::siginfo_t, *mut c_void) as *const ()).addr();
-    // On the alternate stack: the interrupted one may have nothing left. While it runs it is interrupted by no other handler,
-    // which would want room for itself.
+    // On the alternate stack: the interrupted one may have nothing left. While it runs it is
+    // interrupted by no other handler, which would want room for itself.
     ours.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
     // SAFETY: a valid place for a set.
     unsafe { libc::sigfillset(&raw mut ours.sa_mask) };
@@ -101,7 +103,8 @@ pub(super) fn delivery_ns() -> u64 {
     let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
     let one = |_| {
         let start = Instant::now();
-        // SAFETY: to this thread, which has a handler for it that leaves signals like this one alone.
+        // SAFETY: to this thread, which has a handler for it that leaves signals like this one
+        // alone.
         unsafe { libc::syscall(libc::SYS_tgkill, process, thread, SIGNAL) };
         start.elapsed().as_nanos() as u64
     };
@@ -145,7 +148,8 @@ fn action() -> Option<libc::sigaction> {
 }
 
 unsafe extern "C" fn handle(_signal: i32, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the arguments that it asks for; it does not unwind, and signals are blocked while this handler runs.
+    // SAFETY: the arguments that it asks for; it does not unwind, and signals are blocked while
+    // this handler runs.
     unsafe { handler_stacks::run(handle_with_room, info as usize, context as usize) };
 }
 
@@ -189,7 +193,8 @@ unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
     }
 }
 
-/// A thread without an alternate stack, or with one that is too small, has that of its slot from its next signal on.
+/// A thread without an alternate stack, or with one that is too small, has that of its slot from
+/// its next signal on.
 fn set_alternate(slot: &Slot, context: &mut libc::ucontext_t) {
     let alternate = &mut context.uc_stack;
     let is_set = alternate.ss_flags & libc::SS_DISABLE == 0 && alternate.ss_size > 0;
@@ -200,10 +205,11 @@ fn set_alternate(slot: &Slot, context: &mut libc::ucontext_t) {
     alternate.ss_sp = ptr::with_exposed_provenance_mut(low as usize);
     alternate.ss_size = bytes as usize;
     alternate.ss_flags = if is_set { alternate.ss_flags & SS_AUTODISARM } else { 0 };
-    // When the handler returns, the kernel takes what stands in the context. But not while it returns from a stack that is
-    // in force: so that one is replaced here, on a stack of ours.
+    // When the handler returns, the kernel takes what stands in the context. But not while it
+    // returns from a stack that is in force: so that one is replaced here, on a stack of ours.
     if is_set {
-        // SAFETY: a stack that stays as long as the thread; its error number is the interrupted code's.
+        // SAFETY: a stack that stays as long as the thread; its error number is the interrupted
+        // code's.
         unsafe {
             let errno = libc::__errno_location();
             let before = *errno;

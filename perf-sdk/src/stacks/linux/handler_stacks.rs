@@ -1,9 +1,10 @@
 //! Stacks of the handler's own.
 //!
-//! Where a signal is delivered there may be room for no more than the frame that the kernel puts there: on an alternate
-//! stack of the least size, or on a stack that is nearly used up. The handler takes some hundred bytes of that, and goes on
-//! on one of these. All signals are blocked meanwhile, so nobody finds the stack that it left unused. There are as many as
-//! handlers may run at a time, whatever the number of threads.
+//! Where a signal is delivered there may be room for no more than the frame that the kernel puts
+//! there: on an alternate stack of the least size, or on a stack that is nearly used up. The
+//! handler takes some hundred bytes of that, and goes on on one of these. All signals are blocked
+//! meanwhile, so nobody finds the stack that it left unused. There are as many as handlers may run
+//! at a time, whatever the number of threads.
 #![allow(unsafe_code)]
 
 use std::arch::asm;
@@ -13,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Acquire, Ord
 use crate::base::footprint::{self, Part};
 use crate::base::pages;
 
-/// What a walk takes of a stack at most, in a build without optimisation: twice of what a test of `unwind` sees.
+/// What a walk takes of a stack at most, in a build without optimisation: twice of what a test of
+/// `unwind` sees.
 pub(super) const WALK_BYTES: usize = 96 << 10;
 /// Of one of them. What is not used is not resident.
 const BYTES: usize = 2 * WALK_BYTES;
@@ -74,7 +76,8 @@ pub(super) unsafe fn run(work: unsafe extern "C" fn(usize, usize), first: usize,
         let place = &PLACES[at];
         let top = place.top.load(Acquire);
         if !top.is_null() && !place.busy.swap(true, Acquire) {
-            // SAFETY: the stack is this handler's alone, and aligned as calls want it; otherwise as the caller promises.
+            // SAFETY: the stack is this handler's alone, and aligned as calls want it; otherwise as
+            // the caller promises.
             unsafe { on(top, work, first, second) };
             place.busy.store(false, Release);
             return true;

@@ -1,13 +1,16 @@
-//! Whether a look at the threads would find next to nothing: the program has hardly run since the last one.
+//! Whether a look at the threads would find next to nothing: the program has hardly run since the
+//! last one.
 
 use std::time::{Duration, Instant};
 
 use super::kernel_threads;
 use crate::clock;
 
-/// CPU time of the program that is worth no look: a thread that takes it and is not known yet misses no more.
+/// CPU time of the program that is worth no look: a thread that takes it and is not known yet
+/// misses no more.
 const LITTLE: Duration = Duration::from_millis(1);
-/// Threads that have ended give back what they hold of the profiler's, so long after their end at most.
+/// Threads that have ended give back what they hold of the profiler's, so long after their end at
+/// most.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The last look.
@@ -31,7 +34,8 @@ impl Idleness {
     }
 }
 
-/// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to be the program's.
+/// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to
+/// be the program's.
 pub(super) fn program_ns(own: &[u32]) -> Option<u64> {
     let own_ns: u64 =
         own.iter().filter(|thread| **thread != 0).filter_map(|thread| kernel_threads::thread_cpu_ns(*thread)).sum();

@@ -31,21 +31,24 @@ pub(super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
     known.then_some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
-/// Whether a thread of this process has ended, so that nothing of it runs any more. The kernel says so, or nobody does.
+/// Whether a thread of this process has ended, so that nothing of it runs any more. The kernel says
+/// so, or nobody does.
 ///
 /// **Cost.** As of [`thread_cpu_ns`].
 pub(super) fn has_ended(thread: u32) -> bool {
     thread_cpu_ns(thread).is_none() && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
 }
 
-/// Whether a thread blocks our signal, or waits for signals, ours perhaps among them. Of one that has ended: yes.
+/// Whether a thread blocks our signal, or waits for signals, ours perhaps among them. Of one that
+/// has ended: yes.
 ///
-/// **Cost.** Small files of the kernel's are read three times, some 40 µs. **Blind spot.** A thread that waits for signals
-/// in short turns may be met between two of them, and then gets one of ours.
+/// **Cost.** Small files of the kernel's are read three times, some 40 µs. **Blind spot.** A thread
+/// that waits for signals in short turns may be met between two of them, and then gets one of ours.
 pub(super) fn blocks_signal(thread: u32) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
-    // While a thread waits for signals, the kernel does not list those as blocked. So it is asked before and after. One that
-    // was woken and waits for a processor to go on counts as running, which nothing here can tell apart.
+    // While a thread waits for signals, the kernel does not list those as blocked. So it is asked
+    // before and after. One that was woken and waits for a processor to go on counts as running,
+    // which nothing here can tell apart.
     let is_waiting =
         || read("syscall").split(' ').next().and_then(|call| call.parse().ok()) == Some(libc::SYS_rt_sigtimedwait);
     if is_waiting() {
@@ -54,14 +57,16 @@ pub(super) fn blocks_signal(thread: u32) -> bool {
     let status = read("status");
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // The C library keeps its own first real-time signal out of programs' masks, and blocks it only for moments of its own: while a thread starts, say.
+    // The C library keeps its own first real-time signal out of programs' masks, and blocks it only
+    // for moments of its own: while a thread starts, say.
     const OWN: u64 = 1 << 31;
     blocked.is_none_or(|mask| mask & (1 << (SIGNAL - 1)) != 0 && mask & OWN == 0) || is_waiting()
 }
 
 /// The clock of a thread's CPU time.
 pub(super) fn thread_clock(thread: u32) -> libc::clockid_t {
-    /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's `include/linux/posix-timers_types.h`.
+    /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's
+    /// `include/linux/posix-timers_types.h`.
     const THREAD_RUNTIME: u32 = 4 | 2;
     (!thread << 3 | THREAD_RUNTIME) as libc::clockid_t
 }

@@ -33,7 +33,8 @@ pub(super) fn changes() -> u64 {
     changes
 }
 
-/// What was loaded when last looked at: its tables are copied once. A forked child goes on with them.
+/// What was loaded when last looked at: its tables are copied once. A forked child goes on with
+/// them.
 static KNOWN: Lock<Vec<Image>> = Lock::new(Vec::new());
 
 /// Sorted by address.
@@ -42,8 +43,8 @@ pub(in super::super) fn images() -> Vec<Image> {
     let known = KNOWN.lock().clone();
     let mut images = Vec::new();
     each(|info| {
-        // The first one is the program. Where the kernel runs its file, it and the kernel's own library
-        // stay for good; another may be unloaded, or written to, at any time.
+        // The first one is the program. Where the kernel runs its file, it and the kernel's own
+        // library stay for good; another may be unloaded, or written to, at any time.
         images.extend(image(info, images.is_empty(), &known));
         true
     });
@@ -78,9 +79,11 @@ pub(super) fn is_in_program() -> bool {
 
 fn each(mut visit: impl FnMut(&libc::dl_phdr_info) -> bool) {
     let mut visit: &mut dyn FnMut(&libc::dl_phdr_info) -> bool = &mut visit;
-    // While the loader is asked it holds a lock of its own, which would stay locked for good in a process that is forked meanwhile.
+    // While the loader is asked it holds a lock of its own, which would stay locked for good in a
+    // process that is forked meanwhile.
     let _moment = Moment::begin();
-    // SAFETY: the callback gets back the pointer that is handed over here, while what it leads to lives.
+    // SAFETY: the callback gets back the pointer that is handed over here, while what it leads to
+    // lives.
     unsafe { libc::dl_iterate_phdr(Some(visited), (&raw mut visit).cast()) };
 }
 
@@ -225,7 +228,8 @@ struct Program {
     is_run_by_the_kernel: bool,
 }
 
-/// The program, whose headers lie at `headers`. Asked for once: later it may be what a sandbox does not expect.
+/// The program, whose headers lie at `headers`. Asked for once: later it may be what a sandbox does
+/// not expect.
 fn program(headers: u64) -> &'static Program {
     static PROGRAM: OnceLock<Program> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -233,7 +237,8 @@ fn program(headers: u64) -> &'static Program {
             std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
         // SAFETY: reads what the kernel gave the process.
         let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
-        // Without an interpreter the kernel ran a program that needs none, or the interpreter itself, given the program's path.
+        // Without an interpreter the kernel ran a program that needs none, or the interpreter
+        // itself, given the program's path.
         if interpreter != 0 {
             return Program { path: run, is_run_by_the_kernel: true };
         }
@@ -300,8 +305,8 @@ mod tests {
         assert!(holding(&images, 8).is_none() && holding(&images, u64::MAX).is_none());
     }
 
-    /// As long as readelf says that the section is, but for its terminator; once, however often it is
-    /// looked for.
+    /// As long as readelf says that the section is, but for its terminator; once, however often it
+    /// is looked for.
     #[test]
     fn of_a_library_only_its_tables_are_copied() {
         let of_libc = (libc::getpid as unsafe extern "C" fn() -> i32 as *const ()).addr() as u64;

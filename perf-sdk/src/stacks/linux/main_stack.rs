@@ -7,7 +7,8 @@ pub(super) fn first_stack() -> u64 {
     unsafe { libc::getauxval(libc::AT_RANDOM) }
 }
 
-/// How far down the stack of the process's first thread, which ends at `high`, may grow. Asked for once.
+/// How far down the stack of the process's first thread, which ends at `high`, may grow. Asked for
+/// once.
 #[cfg(feature = "heap")]
 pub(super) fn least_of_main(high: u64) -> u64 {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -1,9 +1,11 @@
-//! Where a thread's stack lies, as the thread itself reads it from the C library's description of it.
+//! Where a thread's stack lies, as the thread itself reads it from the C library's description of
+//! it.
 //!
-//! A mapping that holds the stack pointer does not say so: neighbouring mappings merge, and a part of one may be unmapped
-//! later. The C library knows the exact bounds, and hands them out by `pthread_getattr_np`, which may allocate and lock. So
-//! where in its description they lie is found out once, by two threads with stacks of different sizes that ask it; from
-//! then on any thread, in a signal handler too, reads two words of its own description, which lives as long as the thread.
+//! A mapping that holds the stack pointer does not say so: neighbouring mappings merge, and a part
+//! of one may be unmapped later. The C library knows the exact bounds, and hands them out by
+//! `pthread_getattr_np`, which may allocate and lock. So where in its description they lie is found
+//! out once, by two threads with stacks of different sizes that ask it; from then on any thread, in
+//! a signal handler too, reads two words of its own description, which lives as long as the thread.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -15,13 +17,15 @@ use std::sync::mpsc;
 use super::registers::thread_pointer;
 use crate::base::os_thread::OsThread;
 
-/// The description is searched so far from the thread pointer, where that is within the stack's own block.
+/// The description is searched so far from the thread pointer, where that is within the stack's own
+/// block.
 const REACH: u64 = 4096;
 /// And so far otherwise: as long as any C library's is.
 const LEAST_REACH: u64 = 160;
 const WORD: u64 = 8;
 
-/// Bytes from the thread pointer to the first of the two words, with [`Form`] in the lowest bit; `UNKNOWN` until it is found.
+/// Bytes from the thread pointer to the first of the two words, with [`Form`] in the lowest bit;
+/// `UNKNOWN` until it is found.
 static PLACE: AtomicI64 = AtomicI64::new(UNKNOWN);
 const UNKNOWN: i64 = i64::MIN;
 
@@ -56,8 +60,8 @@ pub(super) fn learn() {
     }
 }
 
-/// On the calling thread: its stack, from the lowest address that it may use to where the C library keeps what it knows of
-/// the thread. `None`: not known, as for the process's first thread.
+/// On the calling thread: its stack, from the lowest address that it may use to where the C library
+/// keeps what it knows of the thread. `None`: not known, as for the process's first thread.
 ///
 /// Neither allocates, nor locks, nor calls the system.
 pub(super) fn own_stack() -> Option<Range<u64>> {
@@ -68,8 +72,9 @@ pub(super) fn own_stack() -> Option<Range<u64>> {
     let pointer = thread_pointer();
     let word = |n: u64| {
         let at = pointer.wrapping_add_signed(place & !1).wrapping_add(n * WORD);
-        // SAFETY: an aligned word of the description that the C library keeps of this very thread: two other threads
-        // found theirs at this distance from the thread pointer. It lives as long as the thread.
+        // SAFETY: an aligned word of the description that the C library keeps of this very thread:
+        // two other threads found theirs at this distance from the thread pointer. It lives as long
+        // as the thread.
         unsafe { (at as *const u64).read_volatile() }
     };
     let (low, end) = if place & 1 == Form::Low as i64 {
@@ -96,8 +101,8 @@ fn places() -> Vec<i64> {
     };
     let first = window.start.next_multiple_of(WORD);
     let count = window.end.saturating_sub(first) / WORD;
-    // SAFETY: aligned words of this thread's own block, or of the description at the thread pointer; volatile, since
-    // others may write to some of them.
+    // SAFETY: aligned words of this thread's own block, or of the description at the thread
+    // pointer; volatile, since others may write to some of them.
     let word = |n: u64| unsafe { ((first + n * WORD) as *const u64).read_volatile() };
     (0..count.saturating_sub(2))
         .filter_map(|n| {
@@ -119,8 +124,8 @@ fn places() -> Vec<i64> {
 fn asked() -> Option<(u64, u64)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size) = (ptr::null_mut(), 0);
-    // SAFETY: valid places for the results; the attributes are initialised by the first call, read by the second and
-    // destroyed once.
+    // SAFETY: valid places for the results; the attributes are initialised by the first call, read
+    // by the second and destroyed once.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;

@@ -1,7 +1,8 @@
 //! The kernel's own clock of a thread's CPU time, as a perf event that signals the thread.
 //!
-//! Each time the clock has gone on by a period, from kernel mode too, the kernel writes what it has counted into a page and signals the thread.
-//! The page keeps the event alive, so no descriptor is held. Layout: `struct perf_event_mmap_page` and `PERF_RECORD_SAMPLE` in
+//! Each time the clock has gone on by a period, from kernel mode too, the kernel writes what it has
+//! counted into a page and signals the thread. The page keeps the event alive, so no descriptor is
+//! held. Layout: `struct perf_event_mmap_page` and `PERF_RECORD_SAMPLE` in
 //! `include/uapi/linux/perf_event.h`.
 #![allow(unsafe_code)]
 
@@ -54,12 +55,14 @@ impl Event {
     /// Makes an event that does nothing yet; [`enable`](Started::enable) starts it.
     ///
     /// # Errors
-    /// The kernel's: `EACCES` where `perf_event_paranoid` is above 1, `EPERM` under seccomp or without memory to lock, `EMFILE`.
+    /// The kernel's: `EACCES` where `perf_event_paranoid` is above 1, `EPERM` under seccomp or
+    /// without memory to lock, `EMFILE`.
     pub(super) fn open(thread: u32, period_ns: u64) -> io::Result<(Self, Started)> {
         let mut attributes = Attributes::software(PERF_COUNT_SW_TASK_CLOCK);
         attributes.sample_period = period_ns;
         attributes.sample_type = PERF_SAMPLE_READ;
-        // NOTE: not without kernel mode: what is spent there belongs to whoever called, and without it no sample would be taken of it.
+        // NOTE: not without kernel mode: what is spent there belongs to whoever called, and without
+        // it no sample would be taken of it.
         attributes.flags = DISABLED | EXCLUDE_HYPERVISOR;
         attributes.wakeup = 1;
         let descriptor = Descriptor(attributes.open(thread)?);
@@ -72,7 +75,8 @@ impl Event {
             check(libc::fcntl(descriptor.0, libc::F_SETFL, libc::O_RDWR | libc::O_NONBLOCK | libc::O_ASYNC))?;
         }
         let length = 2 * page_size();
-        // SAFETY: a new mapping at an address of the kernel's choice. Read only: the kernel overwrites what is oldest.
+        // SAFETY: a new mapping at an address of the kernel's choice. Read only: the kernel
+        // overwrites what is oldest.
         let pages = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_READ, libc::MAP_SHARED, descriptor.0, 0) };
         if pages == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -89,7 +93,8 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: the mapping made in `open`; unmapping it ends the event. The thread has ended, or its slot no longer has the page.
+        // SAFETY: the mapping made in `open`; unmapping it ends the event. The thread has ended, or
+        // its slot no longer has the page.
         unsafe { libc::munmap(self.pages.as_ptr().cast(), 2 * page_size()) };
     }
 }
@@ -111,12 +116,14 @@ impl Started {
 /// `page` is that of an event that lives.
 pub(super) unsafe fn counted(page: *const u8) -> Option<u64> {
     let size = page_size() as u64;
-    // SAFETY: in the first page; the kernel writes it, on this very CPU while this thread does not run.
+    // SAFETY: in the first page; the kernel writes it, on this very CPU while this thread does not
+    // run.
     let head = unsafe { &*page.add(DATA_HEAD).cast::<AtomicU64>() }.load(Acquire);
     let at = head.checked_sub(RECORD)? % size;
     // SAFETY: in the second page, aligned: records are multiples of eight bytes.
     let word = |at: u64| unsafe { &*page.add((size + at % size) as usize).cast::<AtomicU64>() }.load(Relaxed);
-    // A record is its kind, flags and size in one word. Records of other kinds are rare: then the next one is asked.
+    // A record is its kind, flags and size in one word. Records of other kinds are rare: then the
+    // next one is asked.
     (word(at) & 0xffff_ffff == PERF_RECORD_SAMPLE && word(at) >> 48 == RECORD).then(|| word(at + 8))
 }
 

@@ -1,7 +1,8 @@
 //! Alternate signal stacks of threads that are not sampled any more.
 //!
-//! Only a thread itself can give its alternate stack up. So one that a thread has stays until the thread has ended, however
-//! often sampling ends and begins meanwhile; and if it is sampled again, it goes on with the one that it has.
+//! Only a thread itself can give its alternate stack up. So one that a thread has stays until the
+//! thread has ended, however often sampling ends and begins meanwhile; and if it is sampled again,
+//! it goes on with the one that it has.
 
 use super::alternate_stack::Alternate;
 use super::kernel_threads;

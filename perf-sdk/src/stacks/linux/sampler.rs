@@ -46,7 +46,8 @@ use crate::scope::Site;
 
 /// Between two looks, unless rings would fill.
 const LOOK: Duration = Duration::from_millis(250);
-/// And while the last one found next to nothing: waking up is most of what an idle process's sampler takes.
+/// And while the last one found next to nothing: waking up is most of what an idle process's
+/// sampler takes.
 const QUIET_LOOK: Duration = Duration::from_millis(500);
 /// A look may take this part of the time until the next.
 const LOOK_SHARE: u32 = 200;
@@ -68,7 +69,8 @@ pub(in super::super) struct Sampler {
     threads: Threads,
     /// The handler is the program's by now.
     is_taken: bool,
-    /// The program has put itself under a filter of system calls: what was begun goes on, nothing new begins.
+    /// The program has put itself under a filter of system calls: what was begun goes on, nothing
+    /// new begins.
     is_sandboxed: bool,
     map_read: Option<(Instant, Duration)>,
     table: Table,
@@ -165,8 +167,8 @@ impl Sampler {
         tenant::forget_parent();
     }
 
-    /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes, and
-    /// counts no more; its timers and events are not this process's to end.
+    /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes,
+    /// and counts no more; its timers and events are not this process's to end.
     pub(in super::super) fn leave(mut self) {
         self.table = Table::default();
         self.wall = None;
@@ -175,13 +177,15 @@ impl Sampler {
         std::mem::forget(self);
     }
 
-    /// Looks after everything that is due, or after everything if it was called; how long until the next time.
+    /// Looks after everything that is due, or after everything if it was called; how long until the
+    /// next time.
     pub(in super::super) fn turn(&mut self, was_called: bool) -> Duration {
         if !was_called && let Some(pause) = self.quiet_pause() {
             self.next_look = Instant::now() + pause;
             return pause;
         }
-        // All that a turn does may take memory; until there is some, samples are left in their rings.
+        // All that a turn does may take memory; until there is some, samples are left in their
+        // rings.
         if !headroom::is_there(headroom::TURN_BYTES) {
             return LOOK;
         }
@@ -200,8 +204,8 @@ impl Sampler {
         self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
     }
 
-    /// How long to wait again, where a look would find next to nothing: nobody wants wall time, no thread's first sample or name
-    /// is awaited, nothing was loaded, and hardly anything ran.
+    /// How long to wait again, where a look would find next to nothing: nobody wants wall time, no
+    /// thread's first sample or name is awaited, nothing was loaded, and hardly anything ran.
     fn quiet_pause(&self) -> Option<Duration> {
         let (quiet, pause) = self.quiet.as_ref()?;
         let may_have_changed = !self.is_sandboxed && (sandbox::is_tighter() || !self.is_taken && !handler::is_ours());
@@ -246,7 +250,8 @@ impl Sampler {
         self.is_sandboxed = true;
         self.wall = None;
         if self.engine == Engine::Perf {
-            // They would go on as often as a capture wanted. To end one takes no call that is not made anyway.
+            // They would go on as often as a capture wanted. To end one takes no call that is not
+            // made anyway.
             self.period_ns = 0;
             self.threads.signal_all(self.signals());
         }
@@ -272,7 +277,8 @@ impl Sampler {
         self.set_period();
     }
 
-    /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the program's by now.
+    /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the
+    /// program's by now.
     pub(in super::super) fn want_wall(&mut self, wish: Wish) -> bool {
         if self.is_taken || self.is_sandboxed || !may_signal() {
             return false;
@@ -510,13 +516,14 @@ impl Drop for Sampler {
     }
 }
 
-/// Whether threads may be asked where they are: whoever took the signal would be called by it, and a filter that is new may
-/// not expect it.
+/// Whether threads may be asked where they are: whoever took the signal would be called by it, and
+/// a filter that is new may not expect it.
 fn may_signal() -> bool {
     !sandbox::is_tighter() && handler::is_ours()
 }
 
-/// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the program began.
+/// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the
+/// program began.
 fn counts() -> [u64; 3] {
     let mut sums = [0; 3];
     for slot in slot::slots() {

@@ -50,7 +50,8 @@ pub(super) struct Signalled {
 }
 
 impl Signalled {
-    /// Not signalled yet. `None`: there are as many threads as can be, or there is no memory for one more.
+    /// Not signalled yet. `None`: there are as many threads as can be, or there is no memory for
+    /// one more.
     pub(super) fn new(thread: u32) -> Option<Self> {
         Some(Self {
             tenant: Tenant::new(thread)?,
@@ -86,7 +87,8 @@ impl Signalled {
         mem::forget(self);
     }
 
-    /// Looks whether it blocks the signal, or waits for signals and would take ours for one of them.
+    /// Looks whether it blocks the signal, or waits for signals and would take ours for one of
+    /// them.
     pub(super) fn look(&mut self) {
         let thread = self.slot().thread();
         (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), kernel_threads::thread_cpu_ns(thread));
@@ -155,8 +157,8 @@ impl Drop for Signalled {
 
 const LONG_NS: u64 = 1_000_000_000_000;
 
-/// Whether timers are refused only because this user has as many of them, and of pending signals, as the limit allows:
-/// others may end.
+/// Whether timers are refused only because this user has as many of them, and of pending signals,
+/// as the limit allows: others may end.
 pub(super) fn is_short_of_timers() -> bool {
     Timer::start(clock::thread_id(), 0, LONG_NS, LONG_NS).is_err_and(|error| error == libc::EAGAIN)
 }

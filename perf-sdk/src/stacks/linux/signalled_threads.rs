@@ -76,7 +76,8 @@ impl Threads {
         })
     }
 
-    /// How long new ones can be left alone; `first` is when one may have given its first sample, after which its stack can be found.
+    /// How long new ones can be left alone; `first` is when one may have given its first sample,
+    /// after which its stack can be found.
     pub(super) fn patience(&self, first: Duration) -> Duration {
         let of = |signalled: &Signalled| {
             let is_new = signalled.began.elapsed() < NEW && !signalled.slot().has_stack();
@@ -120,7 +121,8 @@ impl Threads {
         self.signalled.clear();
     }
 
-    /// Once in a while: those that could not be signalled, and those that block the signal, or do no more.
+    /// Once in a while: those that could not be signalled, and those that block the signal, or do
+    /// no more.
     pub(super) fn retry(&mut self, how: Signals) {
         if self.retried.elapsed() <= RETRY {
             return;
@@ -170,8 +172,8 @@ impl Threads {
         true
     }
 
-    /// A thread that will block signals, to wait for them, does so before anything else; it must not be signalled until then.
-    /// One that has not run for long has nothing to say either.
+    /// A thread that will block signals, to wait for them, does so before anything else; it must
+    /// not be signalled until then. One that has not run for long has nothing to say either.
     fn has_settled(&mut self, thread: u32) -> bool {
         let seen = self.newcomers.entry(thread).or_insert_with(Instant::now);
         seen.elapsed() >= SETTLED || kernel_threads::thread_cpu_ns(thread).is_some_and(|ns| ns >= SETTLED_CPU_NS)
@@ -194,7 +196,8 @@ impl Threads {
         }
     }
 
-    /// A thread that blocks the signal is not signalled: ours would stay pending until it waits for signals, and be taken for one of its own.
+    /// A thread that blocks the signal is not signalled: ours would stay pending until it waits for
+    /// signals, and be taken for one of its own.
     fn look_at(&mut self, thread: u32, how: Signals) {
         let Some(signalled) = self.signalled.get_mut(&thread) else { return };
         let was_deaf = signalled.is_deaf;

@@ -27,8 +27,9 @@ use crate::scope::{LabelSet, Scopes, Site, callers};
 
 /// Threads that can be sampled at a time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
-/// The stack of the process's first thread grows so far at most below what is known of it. Nothing else lies there, unless
-/// it was put there on purpose: the kernel leaves that much room (`mmap_base` in `arch/x86/mm/mmap.c`, and likewise elsewhere).
+/// The stack of the process's first thread grows so far at most below what is known of it. Nothing
+/// else lies there, unless it was put there on purpose: the kernel leaves that much room
+/// (`mmap_base` in `arch/x86/mm/mmap.c`, and likewise elsewhere).
 const MAIN_REACH: u64 = 128 << 20;
 
 /// No thread has it.
@@ -60,11 +61,13 @@ pub(super) struct Slot {
     is_main: AtomicBool,
     /// Lets handlers in. Signals of earlier threads' timers bear an earlier tenancy.
     gate: Gate,
-    /// The thread's own pointer, which tells it from those that had the slot before; 0: no signal came yet.
+    /// The thread's own pointer, which tells it from those that had the slot before; 0: no signal
+    /// came yet.
     pointer: AtomicU64,
     /// Of its last sample.
     stack_pointer: AtomicU64,
-    /// Its stack; both 0: not known yet. Written by its handler, of the process's first thread by the sampler.
+    /// Its stack; both 0: not known yet. Written by its handler, of the process's first thread by
+    /// the sampler.
     stack: [AtomicU64; 2],
     /// An alternate signal stack for it: the lowest address, and the size.
     alternate: [AtomicU64; 2],
@@ -117,7 +120,8 @@ impl Slot {
         self.gate.tenancy()
     }
 
-    /// Sampler only: the page of the thread's event from now on. `false`: a handler may still be at the one before, which must stay.
+    /// Sampler only: the page of the thread's event from now on. `false`: a handler may still be at
+    /// the one before, which must stay.
     pub(super) fn set_page(&self, page: *mut u8) -> bool {
         self.page.store(ptr::null_mut(), SeqCst);
         let left = self.wait_for_handlers();
@@ -130,8 +134,8 @@ impl Slot {
         walkers::wait_until(|| self.gate.is_empty())
     }
 
-    /// In the handler: does `work` if the slot is meant, which may not pass to another thread meanwhile. `tenancy` is what
-    /// the caller knows the slot by.
+    /// In the handler: does `work` if the slot is meant, which may not pass to another thread
+    /// meanwhile. `tenancy` is what the caller knows the slot by.
     pub(super) fn handle<T>(
         &self,
         tenancy: u32,
@@ -157,7 +161,8 @@ impl Slot {
         self.has_alternate.load(Relaxed)
     }
 
-    /// In the handler, within [`handle`](Self::handle): what the event has counted since this was last asked, by `read` of its page.
+    /// In the handler, within [`handle`](Self::handle): what the event has counted since this was
+    /// last asked, by `read` of its page.
     pub(super) fn counted_since(&self, read: impl FnOnce(*const u8) -> Option<u64>) -> Option<u64> {
         let page = self.page.load(SeqCst);
         let counted = if page.is_null() { None } else { read(page) };
@@ -190,16 +195,17 @@ impl Slot {
         self.is_main.load(Relaxed)
     }
 
-    /// Sampler only: it is the process's first thread, of which a sample came, and its stack is not known, or not so far
-    /// down: it grows.
+    /// Sampler only: it is the process's first thread, of which a sample came, and its stack is not
+    /// known, or not so far down: it grows.
     pub(super) fn wants_stack(&self) -> bool {
         let [at, low] = [&self.stack_pointer, &self.stack[0]].map(|word| word.load(Relaxed));
         let is_beyond = || at < low && at >= low.saturating_sub(MAIN_REACH);
         at != 0 && self.is_main() && (!self.has_stack() || is_beyond())
     }
 
-    /// Sampler only: looks the stack of the process's first thread up by what `holding` says is the mapping of an address.
-    /// The kernel keeps a few bytes of its own in it. It is one mapping that no other joins, since it grows by itself.
+    /// Sampler only: looks the stack of the process's first thread up by what `holding` says is the
+    /// mapping of an address. The kernel keeps a few bytes of its own in it. It is one mapping that
+    /// no other joins, since it grows by itself.
     pub(super) fn find_main_stack(&self, holding: impl Fn(u64) -> Option<[u64; 2]>) {
         if let Some([low, high]) = holding(main_stack::first_stack()) {
             self.set_stack(&(low..high));
@@ -231,8 +237,8 @@ impl Slot {
         }
     }
 
-    /// In the handler: a sample that stands for `weight_ns` of CPU time; `None`: for wall time, as much as its reader knows. Neither allocates, nor locks, nor
-    /// calls the system.
+    /// In the handler: a sample that stands for `weight_ns` of CPU time; `None`: for wall time, as
+    /// much as its reader knows. Neither allocates, nor locks, nor calls the system.
     pub(super) fn sample(&self, registers: &Registers, weight_ns: Option<u64>) {
         let began = clock::wall().ticks();
         let add = |count: &AtomicU64, more: u64| count.store(count.load(Relaxed).wrapping_add(more), Relaxed);
@@ -257,11 +263,13 @@ impl Slot {
         add(&self.counts.times[handler_times::bucket(clock::wall().ns(took))], 1);
     }
 
-    /// The addresses of the calling thread's frames, for a hook on it, and how many they are. As [`sample`](Self::sample) it does nothing else.
+    /// The addresses of the calling thread's frames, for a hook on it, and how many they are. As
+    /// [`sample`](Self::sample) it does nothing else.
     #[cfg(feature = "heap")]
     #[inline(never)]
     pub(super) fn walk_here(walker: *const (), frames: &mut [u64]) -> usize {
-        // SAFETY: a thread's scopes have a walker that `set_scopes` took from a slot, which is never freed.
+        // SAFETY: a thread's scopes have a walker that `set_scopes` took from a slot, which is
+        // never freed.
         let slot = unsafe { &*walker.cast::<Self>() };
         let (registers, pointer) = here();
         // The slot may have passed to another thread. Its first signal tells whose it is.
@@ -314,8 +322,9 @@ impl Slot {
         }
         let read = |address: u64| {
             let is_stack = address >= sp && address < stack.end - 7 && address.is_multiple_of(8);
-            // SAFETY: within this thread's own stack, as the C library or, of the first thread, the kernel bounds it, above
-            // where it stands: mapped as long as the thread lives, and an aligned word. It may hold anything.
+            // SAFETY: within this thread's own stack, as the C library or, of the first thread, the
+            // kernel bounds it, above where it stands: mapped as long as the thread lives, and an
+            // aligned word. It may hold anything.
             is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
         };
         walkers::with_unwinder(self.number, |unwinder, memory| {
@@ -335,11 +344,12 @@ pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
     (0..MAX_SLOTS as u32).map_while(slot)
 }
 
-/// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can be. `has_alternate`: the
-/// thread has that alternate stack already.
+/// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can
+/// be. `has_alternate`: the thread has that alternate stack already.
 ///
 /// # Safety
-/// `words` and `alternate` live until the slot was [given back](give_slot_back), and for good if that fails.
+/// `words` and `alternate` live until the slot was [given back](give_slot_back), and for good if
+/// that fails.
 pub(super) unsafe fn take_slot(
     thread: u32,
     words: &Words,
@@ -371,8 +381,8 @@ pub(super) unsafe fn take_slot(
     Some(slot)
 }
 
-/// Sampler only: the thread has ended, or is signalled no more. `false`: a handler stays in it, which may use all that the
-/// slot was given; the slot is used no more.
+/// Sampler only: the thread has ended, or is signalled no more. `false`: a handler stays in it,
+/// which may use all that the slot was given; the slot is used no more.
 pub(super) fn give_slot_back(slot: &Slot) -> bool {
     slot.scopes.store(ptr::null_mut(), SeqCst);
     slot.pointer.store(NOBODY, SeqCst);
@@ -401,7 +411,8 @@ pub(super) fn give_all_back() {
 
 /// The profiled scopes at a sample's scope, outermost first.
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
-    // SAFETY: samples are made by `Slot::sample` only: the address of a node's path, which is never freed.
+    // SAFETY: samples are made by `Slot::sample` only: the address of a node's path, which is never
+    // freed.
     unsafe { callers(ptr::with_exposed_provenance(scope as usize)) }
 }
 

@@ -18,12 +18,14 @@ pub(super) struct Tenant {
 }
 
 impl Tenant {
-    /// For a thread that is about to be sampled. `None`: there are as many as can be, or no memory for one more.
+    /// For a thread that is about to be sampled. `None`: there are as many as can be, or no memory
+    /// for one more.
     pub(super) fn new(thread: u32) -> Option<Self> {
         let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
         let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
         let (alternate, is_set) = retained_stacks::alternate_of(thread)?;
-        // SAFETY: both are kept until the slot was given back, and for good if that fails: see `drop`.
+        // SAFETY: both are kept until the slot was given back, and for good if that fails: see
+        // `drop`.
         let slot = unsafe { take_slot(thread, &words, &alternate, is_set) };
         let Some(slot) = slot else {
             if is_set {
@@ -34,8 +36,8 @@ impl Tenant {
         Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
     }
 
-    /// In a forked child, once the slot was given back: nobody uses its memory any more, unless the thread
-    /// that forked has its alternate stack.
+    /// In a forked child, once the slot was given back: nobody uses its memory any more, unless the
+    /// thread that forked has its alternate stack.
     pub(super) fn leave(&mut self) {
         // A handler may stay in it.
         if self.slot.thread() != 0 {

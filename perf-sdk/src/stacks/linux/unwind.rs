@@ -107,8 +107,9 @@ impl Unwinder {
         self.described.function_at(address)
     }
 
-    /// Hands over the address of each frame, innermost first: where the thread is, then inside of each call that leads there. `stack` is its stack,
-    /// which holds the stack pointer; `read` reads a word of it. Neither allocates nor locks.
+    /// Hands over the address of each frame, innermost first: where the thread is, then inside of
+    /// each call that leads there. `stack` is its stack, which holds the stack pointer; `read`
+    /// reads a word of it. Neither allocates nor locks.
     pub(super) fn walk(
         &self,
         registers: &Registers,
@@ -130,8 +131,9 @@ impl Unwinder {
                 return End::Root;
             }
             was_main = self.main.contains(&address);
-            // NOTE: where the frame pointer is an ordinary register it holds anything, and the unwinder's sums overflow with some of that. What lies
-            // outside of the stack is no frame: from its end nothing can be read.
+            // NOTE: where the frame pointer is an ordinary register it holds anything, and the
+            // unwinder's sums overflow with some of that. What lies outside of the stack is no
+            // frame: from its end nothing can be read.
             keep_within(&mut state, stack);
             let before = Words::of(&state);
             let mut step = self.inner.unwind_frame(at, &mut state, &mut memory.rules, &mut read);
@@ -273,7 +275,8 @@ mod tests {
                 assert_eq!(end, End::Root);
                 let high = registers.sp as usize;
                 let is_painted = |at: usize| {
-                    // SAFETY: below this function's frame, painted above, within this thread's own stack.
+                    // SAFETY: below this function's frame, painted above, within this thread's own
+                    // stack.
                     let word = unsafe { (at as *const u64).read_volatile() };
                     word == PAINT
                 };
@@ -287,7 +290,8 @@ mod tests {
         assert!(frames > 4 && bytes < super::super::handler_stacks::WALK_BYTES / 2, "{bytes} bytes");
     }
 
-    /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it runs in a signal handler.
+    /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it
+    /// runs in a signal handler.
     #[test]
     fn nonsense_is_survived() {
         let mut images = images();

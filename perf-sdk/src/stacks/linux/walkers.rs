@@ -1,10 +1,11 @@
 //! What walks stacks: the unwinder in force, and the rules that it remembers.
 //!
-//! A walk remembers the rules of the addresses that it met, in some 32 KiB. There are as many of these memories as walks may
-//! go on at a time, whatever the number of threads: a handler takes one for the length of its walk. Which unwinder it uses is
-//! written beside it, and one that is in use is not freed: the walk writes what it uses, then looks whether that is still in
-//! force; who replaces it first puts the new one in force, then looks who uses the old one; all four are sequentially
-//! consistent.
+//! A walk remembers the rules of the addresses that it met, in some 32 KiB. There are as many of
+//! these memories as walks may go on at a time, whatever the number of threads: a handler takes one
+//! for the length of its walk. Which unwinder it uses is written beside it, and one that is in use
+//! is not freed: the walk writes what it uses, then looks whether that is still in force; who
+//! replaces it first puts the new one in force, then looks who uses the old one; all four are
+//! sequentially consistent.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -55,8 +56,8 @@ fn walkers() -> impl Iterator<Item = &'static Walker> {
     WALKERS.iter().map_while(|place| unsafe { place.load(Acquire).as_ref() })
 }
 
-/// Sampler only: room for as many walks as there are processors to walk on, and for as many that are interrupted. What
-/// there is no memory for is not there.
+/// Sampler only: room for as many walks as there are processors to walk on, and for as many that
+/// are interrupted. What there is no memory for is not there.
 pub(super) fn prepare() {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
     let wanted = (2 * processors).clamp(4, MOST);
@@ -71,8 +72,8 @@ pub(super) fn prepare() {
     }
 }
 
-/// What `walk` makes of the unwinder and of a memory for it. `None`: nobody samples, or all memories are in use. `first`
-/// tells callers apart, so that they begin at different memories.
+/// What `walk` makes of the unwinder and of a memory for it. `None`: nobody samples, or all
+/// memories are in use. `first` tells callers apart, so that they begin at different memories.
 ///
 /// Neither allocates, nor locks, nor calls the system.
 pub(super) fn with_unwinder<T>(first: u32, walk: impl FnOnce(&Unwinder, &mut Memory) -> T) -> Option<T> {
@@ -93,7 +94,8 @@ pub(super) fn with_unwinder<T>(first: u32, walk: impl FnOnce(&Unwinder, &mut Mem
         }
         unwinder = now;
     }
-    // SAFETY: null, or one that is in force after it was marked as in use: `replace_unwinder` frees none that is marked.
+    // SAFETY: null, or one that is in force after it was marked as in use: `replace_unwinder` frees
+    // none that is marked.
     let unwinder = unsafe { unwinder.as_ref() }?;
     // SAFETY: whoever holds `busy` has it alone.
     let memory = unsafe { &mut *walker.memory.get() };
@@ -111,7 +113,8 @@ pub(super) fn replace_unwinder(new: Option<Box<Unwinder>>) {
     }
     // What is in use for longer is left where it is.
     if wait_until(|| walkers().all(|walker| !ptr::eq(walker.in_use.load(SeqCst), old))) {
-        // SAFETY: made by `Box::into_raw` above, in force no more, and nobody who took it before is still using it.
+        // SAFETY: made by `Box::into_raw` above, in force no more, and nobody who took it before is
+        // still using it.
         drop(unsafe { Box::from_raw(old) });
     }
 }
@@ -126,7 +129,8 @@ pub(super) fn after_fork() {
     }
 }
 
-/// A handler takes microseconds, though its thread may be preempted in the midst of it: a second at most. `false`: not until then.
+/// A handler takes microseconds, though its thread may be preempted in the midst of it: a second at
+/// most. `false`: not until then.
 pub(super) fn wait_until(is_so: impl Fn() -> bool) -> bool {
     (0..1_000).any(|_| {
         let is_so = is_so();

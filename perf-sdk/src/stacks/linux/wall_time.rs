@@ -1,7 +1,10 @@
-//! Wall time by stack: at each tick every chosen thread is asked where it is, unless it is known to sleep there still.
+//! Wall time by stack: at each tick every chosen thread is asked where it is, unless it is known to
+//! sleep there still.
 //!
-//! A signal interrupts what a thread waits in. So one that sleeps is asked twice a sleep, not once a tick: an answer holds on if the thread had not run
-//! for a while when it was asked, and ran no longer after it than answering takes; and as long as the CPU time that the kernel has of it stays the same.
+//! A signal interrupts what a thread waits in. So one that sleeps is asked twice a sleep, not once
+//! a tick: an answer holds on if the thread had not run for a while when it was asked, and ran no
+//! longer after it than answering takes; and as long as the CPU time that the kernel has of it
+//! stays the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +24,8 @@ use crate::clock;
 const SETTLE: Duration = Duration::from_millis(5);
 /// Who has not answered after that long is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What answering may take of a thread that sleeps: the way out of its system call, the handler, and the way back.
+/// What answering may take of a thread that sleeps: the way out of its system call, the handler,
+/// and the way back.
 const ANSWER_NS: u64 = 500_000;
 
 /// While somebody wants wall time.
@@ -121,7 +125,8 @@ impl Wall {
         self.threads.retain(|_, watched| watched.name.is_some_and(|name| is_wanted(table.name(name))));
     }
 
-    /// Looks at the threads if it is time to, and says when next. The time of those that are new begins now.
+    /// Looks at the threads if it is time to, and says when next. The time of those that are new
+    /// begins now.
     pub(super) fn turn<'a>(&mut self, threads: impl Iterator<Item = Thread<'a>>) -> Duration {
         let hz = self.wanted.iter().map(|wish| wish.hz).max().unwrap_or(1).max(1);
         let tick = Duration::from_secs(1) / hz;
@@ -220,7 +225,8 @@ impl Watched {
         let ns = at_ns.saturating_sub(self.at_ns);
         let ran_ns = cpu_ns.saturating_sub(self.cpu_ns).min(ns);
         let seen = Seen { samples: 1, ns, off_ns: ns - ran_ns };
-        // Both clocks were not read at the same moment: what it seems to have run beyond the time that went by is left for the next look.
+        // Both clocks were not read at the same moment: what it seems to have run beyond the time
+        // that went by is left for the next look.
         (self.at_ns, self.cpu_ns) = (at_ns, self.cpu_ns + ran_ns);
         let was_idle = self.settled_cpu_ns == Some(cpu_ns);
         if was_idle
@@ -236,7 +242,8 @@ impl Watched {
         if !is_due(self.asked.map(|asked| asked.at)) || !is_due(self.deaf) {
             return;
         }
-        // One that waits for signals would take ours for one of them. Who answered last time does not.
+        // One that waits for signals would take ours for one of them. Who answered last time does
+        // not.
         let is_known = self.answered.is_some() && self.asked.is_none();
         self.deaf = (!is_known && kernel_threads::blocks_signal(thread)).then(Instant::now);
         if self.deaf.is_none() && handler::ask(thread, self.slot) {
@@ -247,7 +254,8 @@ impl Watched {
     /// A while after its answer.
     fn settle(&mut self, cpu_ns: Option<u64>) {
         self.settled_cpu_ns = cpu_ns;
-        // Where it was asked while it slept, and nothing else ran since, it still sleeps there. Where it ran before, it may have run on.
+        // Where it was asked while it slept, and nothing else ran since, it still sleeps there.
+        // Where it ran before, it may have run on.
         self.is_asleep = self
             .answered
             .zip(cpu_ns)

@@ -10,13 +10,15 @@ use crate::memory;
 
 /// The handler's code is no longer.
 const HANDLER_BYTES: u64 = 1 << 16;
-/// Where a thread may hold a lock that unwinding takes, by the crate's own advice: samples within are left out.
+/// Where a thread may hold a lock that unwinding takes, by the crate's own advice: samples within
+/// are left out.
 const LOCKED: [&str; 8] =
     ["/libc.so", "/libc-2", "/libgcc_s", "/libpthread", "/ld-linux", "/ld-musl", "linux-vdso", "/usr/lib/system/"];
 
 pub(super) const HANDLED: &str = "the program handles the signal SIGPROF itself";
 
-/// Which process used the crate first. Its lock may be held, for good, in one that was forked from it.
+/// Which process used the crate first. Its lock may be held, for good, in one that was forked from
+/// it.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 
 /// The crate while it samples.
@@ -74,11 +76,13 @@ impl Drop for ActiveProfile {
     }
 }
 
-/// The index of the first frame of the program's: what was interrupted. Those before are the handler's.
+/// The index of the first frame of the program's: what was interrupted. Those before are the
+/// handler's.
 pub(super) fn interrupted(addresses: &[u64], handler: Option<u64>) -> usize {
     let Some(handler) = handler else { return 0 };
     let is_near = |address: &u64| (handler..handler.saturating_add(HANDLER_BYTES)).contains(address);
-    // Of all that lie behind the handler's beginning the first one is in the handler, and its caller is where the kernel returns to.
+    // Of all that lie behind the handler's beginning the first one is in the handler, and its
+    // caller is where the kernel returns to.
     let own = addresses.iter().enumerate().filter(|(_, address)| is_near(address)).min_by_key(|(_, address)| **address);
     own.map_or(0, |(at, _)| at + 2).min(addresses.len())
 }
@@ -90,7 +94,8 @@ mod tests {
     #[test]
     fn the_handler_s_own_frames_are_left_out() {
         let handler = Some(0x5000);
-        // The unwinder, a callee of the handler, the handler, the kernel's return, and the program, which may lie anywhere.
+        // The unwinder, a callee of the handler, the handler, the kernel's return, and the program,
+        // which may lie anywhere.
         assert_eq!(interrupted(&[0x9000, 0x5800, 0x5100, 0x7f00_0000, 0x4000, 0x8000], handler), 4);
         assert_eq!(interrupted(&[0x5100, 0x7f00_0000], handler), 2);
         assert_eq!(interrupted(&[0x5100], handler), 1);

@@ -1,8 +1,10 @@
 //! The pprof crate as the sampler, where ours does not run: only while somebody takes a profile.
 //!
-//! Its timer is the process's, not a thread's: a signal meets one thread that runs, and is lost while another one's is handled. So a sample stands
-//! for a period, no more, and what the samples stand for beside the process's CPU time says how many are missing. The kernel counts time for this
-//! timer by whole ticks, so that on a machine that others use too there may be more than were due.
+//! Its timer is the process's, not a thread's: a signal meets one thread that runs, and is lost
+//! while another one's is handled. So a sample stands for a period, no more, and what the samples
+//! stand for beside the process's CPU time says how many are missing. The kernel counts time for
+//! this timer by whole ticks, so that on a machine that others use too there may be more than were
+//! due.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -55,7 +57,8 @@ pub(in super::super) struct PprofSampler {
     read_at: Instant,
     /// As of the last reading.
     sums: Totals,
-    /// While somebody wants samples, also when there are none: CPU time of the process up to the last reading.
+    /// While somebody wants samples, also when there are none: CPU time of the process up to the
+    /// last reading.
     counted_to_ns: Option<u64>,
 }
 
@@ -106,7 +109,8 @@ impl PprofSampler {
 
     /// Begins to sample, or samples as often as this from now on. `false`: it cannot.
     ///
-    /// **Cost.** The first time the crate reads the program's debug information: a third of a second and 250 MiB have been seen, which stay.
+    /// **Cost.** The first time the crate reads the program's debug information: a third of a
+    /// second and 250 MiB have been seen, which stay.
     pub(in super::super) fn want(&mut self, hz: u32) -> bool {
         if sandbox::is_tighter() {
             return false;
@@ -200,7 +204,8 @@ impl PprofSampler {
         }
     }
 
-    /// The crate forgets what it has found when it begins only: what has no room in its table goes to a file that grows.
+    /// The crate forgets what it has found when it begins only: what has no room in its table goes
+    /// to a file that grows.
     fn begin_again(&mut self) {
         let Some(hz) = self.run.take().map(|run| run.hz) else { return };
         match ActiveProfile::begin(hz) {

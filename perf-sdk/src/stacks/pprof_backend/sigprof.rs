@@ -1,4 +1,5 @@
-//! The signal `SIGPROF`, which is the pprof crate's while a profile is taken, and nobody else's then.
+//! The signal `SIGPROF`, which is the pprof crate's while a profile is taken, and nobody else's
+//! then.
 #![allow(unsafe_code)]
 
 use std::mem::{self, MaybeUninit};
@@ -38,7 +39,8 @@ impl Blocked {
     pub(super) fn here() -> Self {
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         let mut ours = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: `sigemptyset` initialises a set, and the mask before is written to the other one, which is empty should that fail.
+        // SAFETY: `sigemptyset` initialises a set, and the mask before is written to the other one,
+        // which is empty should that fail.
         unsafe {
             libc::sigemptyset(before.as_mut_ptr());
             libc::sigemptyset(ours.as_mut_ptr());

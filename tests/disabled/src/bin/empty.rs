@@ -1,5 +1,5 @@
-//! With the feature, and optimised: the recorder does not count itself. An empty call reads as nothing, and its caller is not
-//! charged for it.
+//! With the feature, and optimised: the recorder does not count itself. An empty call reads as
+//! nothing, and its caller is not charged for it.
 
 use std::future::Future;
 use std::hint::black_box;

@@ -1,4 +1,5 @@
-//! One process a row: it does as many calls on as many threads as the driver says, and tells what they took.
+//! One process a row: it does as many calls on as many threads as the driver says, and tells what
+//! they took.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, Write as _};
@@ -48,8 +49,9 @@ impl Team {
 
 /// Obeys the driver until its end of the pipe closes.
 ///
-/// `round THREADS CALLS`, calls a thread, is answered with `@ CPU_NS WALL_NS`: CPU time of the process since the last answer, so that what
-/// a worker of its own does later counts too. `rss` is answered with resident bytes.
+/// `round THREADS CALLS`, calls a thread, is answered with `@ CPU_NS WALL_NS`: CPU time of the
+/// process since the last answer, so that what a worker of its own does later counts too. `rss` is
+/// answered with resident bytes.
 pub fn serve(rows: Rows) -> ! {
     let name = std::env::args().nth(1).unwrap_or_default();
     let Some((_, work)) = rows.iter().find(|(known, _)| *known == name) else { panic!("no row {name:?}") };

@@ -45,7 +45,8 @@ fn pair(allocator: &impl GlobalAlloc) {
     }
 }
 
-/// Nanoseconds a call of many functions in turn, a megabyte of other memory in between, less that work alone.
+/// Nanoseconds a call of many functions in turn, a megabyte of other memory in between, less that
+/// work alone.
 fn many(sites: &[&'static Site], work: &mut [u8]) -> f64 {
     let mut pass = |sites: &[&'static Site]| {
         let start = Instant::now();
@@ -120,7 +121,8 @@ pub fn print() {
     let exposition = Exposition::new();
     let mut functions = 2 * MANY;
     for goal in [100, 1_000, 10_000] {
-        // The functions above are there as well; a scrape of 100 is one of a window that has no others.
+        // The functions above are there as well; a scrape of 100 is one of a window that has no
+        // others.
         while functions < goal {
             drop(enter(site(format!("function {functions}"), Sample::Always)));
             functions += 1;

@@ -61,7 +61,8 @@ pub(crate) fn quiet_panics() {
     }));
 }
 
-/// The first call of all calibrates and tests the clocks, which takes milliseconds that belong to no call.
+/// The first call of all calibrates and tests the clocks, which takes milliseconds that belong to
+/// no call.
 pub(crate) fn warm_up() {
     perf_sdk::measure("warm_up", || ());
 }
@@ -127,7 +128,8 @@ pub(crate) fn counted() -> perf_sdk::snapshot::Snapshot {
     for function in &seen.functions {
         assert_eq!(function.running, 0, "{}", function.name);
     }
-    // A machine that takes the processor away for long has the CPU clock miss that, which costs no call.
+    // A machine that takes the processor away for long has the CPU clock miss that, which costs no
+    // call.
     let lost = seen.profiler.dropped.iter().filter(|(reason, count)| **count > 0 && *reason != "cpu_clock_miss");
     assert_eq!(lost.count(), 0, "{:?}", seen.profiler.dropped);
     seen

@@ -147,7 +147,8 @@ fn future_outcomes() {
     assert!(seen.functions.iter().all(|f| f.name != "never_polled"));
 }
 
-/// Spawned tasks stand beneath who spawned them, with what they call and hold, though that has returned long ago.
+/// Spawned tasks stand beneath who spawned them, with what they call and hold, though that has
+/// returned long ago.
 fn tasks_belong_to_their_spawner() {
     let handle = perf_sdk::builder().listen("off").report(false).budget("off").heap("4KiB").start().expect("a start");
     let runtime =

@@ -52,7 +52,8 @@ fn exact_counts_sampled() {
     });
 }
 
-/// Calls that are skipped, which are counted only: scope, callers, running calls, guards out of order.
+/// Calls that are skipped, which are counted only: scope, callers, running calls, guards out of
+/// order.
 fn skipped_calls() {
     let handle =
         perf_sdk::builder().listen("off").sample("*outer", Rate::NEVER).report(false).start().expect("a start");
@@ -100,7 +101,8 @@ fn skipped_calls() {
     assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
 }
 
-/// Futures that are counted only: outcomes, polls, callers, callees, polls elsewhere, guards that outlive a poll.
+/// Futures that are counted only: outcomes, polls, callers, callees, polls elsewhere, guards that
+/// outlive a poll.
 fn skipped_polls() {
     quiet_panics();
     let handle =
@@ -172,7 +174,8 @@ fn skipped_polls() {
     assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
 }
 
-/// A function called millions of times a second gives way, a slow one does not, and afterwards all is as before.
+/// A function called millions of times a second gives way, a slow one does not, and afterwards all
+/// is as before.
 fn budget() {
     let handle = perf_sdk::builder().listen("off").report(false).hot("count").start().expect("a start");
     let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -197,8 +200,9 @@ fn budget() {
             thread::sleep(Duration::from_millis(100));
             let seen = handle.snapshot();
             let now = seen.profiler.budget.unwrap_or_default();
-            // Slow calls cost next to nothing, and stay measured. Where others take the processors, the budget is a share of less, and asking for
-            // CPU time after each absence from them is dear: then they give way too, and far less than the hot ones.
+            // Slow calls cost next to nothing, and stay measured. Where others take the processors,
+            // the budget is a share of less, and asking for CPU time after each absence from them
+            // is dear: then they give way too, and far less than the hot ones.
             let cores = (process_cpu() - cpu).as_secs_f64() / start.elapsed().as_secs_f64();
             let most = if cores < 1.6 { u32::MAX } else { 1 };
             let rates = [one_in(&seen, "hot"), one_in(&seen, "slow")];
@@ -222,7 +226,8 @@ fn budget() {
     until("all calls to be measured again", || one_in(&handle.snapshot(), "hot") == 1);
 }
 
-/// What a server takes for a counter never shrinks from one scrape to the next, whatever happens to the rates in between.
+/// What a server takes for a counter never shrinks from one scrape to the next, whatever happens to
+/// the rates in between.
 fn counters_only_grow() {
     use perf_sdk::export::{Exposition, Format};
     const RATES: [&str; 6] = ["100%", "1/64", "never", "10%", "1/4096", "1/2"];
@@ -327,7 +332,8 @@ fn memory_limit() {
     assert!(outermost.bytes.as_ref().is_some_and(|bytes| bytes.sum() == each * 10), "{outermost:?}");
     assert!(seen.profiler.memory_bytes <= 8 << 20, "{}", seen.profiler.memory_bytes);
     assert!(dropped("shared") > 1_000 && dropped("memory") == 0, "{:?}", seen.profiler.dropped);
-    // The tree holds all the time there was: under nobody, what has no place is the overflow entry's.
+    // The tree holds all the time there was: under nobody, what has no place is the overflow
+    // entry's.
     assert!(node(&seen, &["(other)"]).is_some_and(|other| other.inclusive.wall_ns > 0));
 }
 
@@ -344,7 +350,8 @@ fn names_without_end() {
     assert!(other >= 500, "{other}");
 }
 
-/// `PERF_ENABLED=0` in the environment: nothing is recorded until the handle says so; what is open then ends as it began.
+/// `PERF_ENABLED=0` in the environment: nothing is recorded until the handle says so; what is open
+/// then ends as it began.
 fn switched_off() {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     assert!(!handle.is_recording());

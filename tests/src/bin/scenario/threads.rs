@@ -124,7 +124,8 @@ fn threads_come_and_go() {
     let first = perf_sdk::snapshot().profiler.memory_bytes;
     (1..ROUNDS).for_each(|_| round());
     let seen = perf_sdk::snapshot();
-    // A record that sees durations in another octave for the first time may take a further chunk, of 32 KiB; a thousand would be 32 MiB.
+    // A record that sees durations in another octave for the first time may take a further chunk,
+    // of 32 KiB; a thousand would be 32 MiB.
     let growth = seen.profiler.memory_bytes.saturating_sub(first);
     assert!(growth <= 8 * (32 << 10), "{growth} bytes more than after the first round");
     for name in ["outer", "inner", "recorded"] {

@@ -39,7 +39,8 @@ fn is_the_program_s() -> bool {
     HANDLED.load(Relaxed) == before + 1
 }
 
-/// Busy functions are in the profile, which says what part of the CPU time it stands for; there is nothing between two profiles.
+/// Busy functions are in the profile, which says what part of the CPU time it stands for; there is
+/// nothing between two profiles.
 pub(super) fn pprof_crate() {
     let handle = builder().stacks("pprof").start().unwrap();
     assert_eq!(handle.snapshot().profiler.stacks.to_string(), ON);
@@ -133,7 +134,8 @@ pub(super) fn prof_taken() {
     assert!(is_the_program_s());
 }
 
-/// One that comes in the midst of a profile is in force after a look, and stays; no timer of ours calls it then.
+/// One that comes in the midst of a profile is in force after a look, and stays; no timer of ours
+/// calls it then.
 pub(super) fn prof_taken_over() {
     let ours = builder().stacks("pprof").start().unwrap();
     let profile = beside(1, || {

@@ -39,7 +39,8 @@ fn mapped(bytes: usize, protection: i32) -> *mut u8 {
     place.cast()
 }
 
-/// A thread of the C library's on this stack, which Rust knows nothing of: it has no alternate signal stack.
+/// A thread of the C library's on this stack, which Rust knows nothing of: it has no alternate
+/// signal stack.
 fn c_thread(stack: *mut u8, bytes: usize, run: extern "C" fn(*mut c_void) -> *mut c_void) -> libc::pthread_t {
     // SAFETY: valid attributes and places; the stack lives until the thread was joined.
     unsafe {
@@ -84,7 +85,8 @@ fn until_known() {
     }
 }
 
-/// Computes until this thread has another alternate signal stack than one of so many bytes: its first sample gives it one.
+/// Computes until this thread has another alternate signal stack than one of so many bytes: its
+/// first sample gives it one.
 fn until_alternate(bytes: usize) {
     let start = Instant::now();
     loop {
@@ -202,8 +204,8 @@ pub(super) fn overflow() {
     unreachable!("the stack has overflowed");
 }
 
-/// A stack at the upper end of a mapping, another one at its lower end, and nothing in between any more; code that nobody
-/// can unwind, with a frame pointer into that nothing.
+/// A stack at the upper end of a mapping, another one at its lower end, and nothing in between any
+/// more; code that nobody can unwind, with a frame pointer into that nothing.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn hole() {
     const BYTES: usize = 1 << 20;
@@ -262,7 +264,8 @@ fn nameless_code() -> *mut u8 {
     code
 }
 
-/// Threads that wait for all signals get none of ours, if they blocked them before they could be sampled.
+/// Threads that wait for all signals get none of ours, if they blocked them before they could be
+/// sampled.
 pub(super) fn waits_for_signals() {
     const THREADS: usize = 100;
     /// A thread is sampled when it has run for so long, or is so old: the sampler's own figures.
@@ -297,7 +300,8 @@ pub(super) fn waits_for_signals() {
     drop(handle);
 }
 
-/// The address space is used up, as under `ulimit -v`, while threads come and go: whoever needs none goes on.
+/// The address space is used up, as under `ulimit -v`, while threads come and go: whoever needs
+/// none goes on.
 pub(super) fn no_memory() {
     const THREADS: usize = 20;
     let handle = builder().stacks_hz(1_000).leak_window("20ms").budget("1%").start().unwrap();
@@ -364,7 +368,8 @@ pub(super) mod actions {
     pub(crate) fn little_stack(random: &mut dyn FnMut(u64) -> u64) {
         const BYTES: usize = 64 << 10;
         extern "C" fn run(low: *mut c_void) -> *mut c_void {
-            // More than any signal takes: so much must be left before the first sample, which gives the thread its alternate stack.
+            // More than any signal takes: so much must be left before the first sample, which gives
+            // the thread its alternate stack.
             deep(low.addr(), 16 << 10, ROUNDS / 100);
             until_alternate(0);
             deep(low.addr(), LEFT.load(Relaxed) as usize, ROUNDS / 50);
@@ -413,13 +418,15 @@ pub(super) mod actions {
         .unwrap();
     }
 
-    /// Code that nobody can unwind, on a stack of its own, with a frame pointer to where nothing is; and the stack goes.
+    /// Code that nobody can unwind, on a stack of its own, with a frame pointer to where nothing
+    /// is; and the stack goes.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn coroutine(random: &mut dyn FnMut(u64) -> u64) {
         const BYTES: usize = 256 << 10;
         let stack = mapped(BYTES, libc::PROT_READ | libc::PROT_WRITE);
         let code = nameless_code();
-        // SAFETY: the upper half is nobody's any more; the code switches to the lower one, computes, and comes back.
+        // SAFETY: the upper half is nobody's any more; the code switches to the lower one,
+        // computes, and comes back.
         unsafe {
             libc::munmap(stack.add(BYTES / 2).cast(), BYTES / 2);
             let call: extern "C" fn(usize, usize, u64) = std::mem::transmute(code);

@@ -16,7 +16,8 @@ pub(super) fn resident() -> [u64; 2] {
     [pages[1] * page, pages[2] * page]
 }
 
-/// Prints what is resident, and the part that is of files, beside `THREADS` threads, which are busy unless `IDLE` is set. Nothing is named.
+/// Prints what is resident, and the part that is of files, beside `THREADS` threads, which are busy
+/// unless `IDLE` is set. Nothing is named.
 pub(super) fn resident_memory() {
     let threads = std::env::var("THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_usize);
     let is_idle = std::env::var("IDLE").is_ok_and(|text| !text.is_empty());

@@ -132,8 +132,9 @@ fn argument(number: usize, name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// `robust SECONDS SEED HZ`: threads that allocate, load libraries, panic, fork, run programs, start and end, under as many signals as there can be.
-/// The seed decides what each thread does in which order, for how long and how often.
+/// `robust SECONDS SEED HZ`: threads that allocate, load libraries, panic, fork, run programs,
+/// start and end, under as many signals as there can be. The seed decides what each thread does in
+/// which order, for how long and how often.
 pub(super) fn robust() {
     let (time, seed) = (Duration::from_secs(argument(2, "SECONDS", 6)), argument(3, "SEED", 1));
     println!("seed {seed}");

@@ -9,7 +9,8 @@ use perf_sdk_tests::http::get;
 
 use super::{STOP, Stops, beside, builder, busy, in_child, sampled, seconds, start, until};
 
-/// From now on these calls fail with `EPERM`, on all threads of the process. `false`: there are no filters here.
+/// From now on these calls fail with `EPERM`, on all threads of the process. `false`: there are no
+/// filters here.
 fn refuse(calls: &[libc::c_long]) -> bool {
     filter(calls, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)
 }
@@ -76,8 +77,8 @@ pub(super) fn seccomp_timers() {
     assert_eq!(profile.engine, "pprof");
 }
 
-/// A program that allows itself no more than it needs, once it has started: whoever calls anything else is ended with the
-/// whole process. Threads that were there go on being sampled.
+/// A program that allows itself no more than it needs, once it has started: whoever calls anything
+/// else is ended with the whole process. Threads that were there go on being sampled.
 pub(super) fn seccomp_kills() {
     const FORBIDDEN: [libc::c_long; 19] = [
         libc::SYS_perf_event_open,
@@ -136,7 +137,8 @@ pub(super) fn seccomp_kills() {
             STOP.store(true, std::sync::atomic::Ordering::Relaxed);
             worker.unwrap().join().unwrap();
             later.join().unwrap();
-            // A child of a program under a filter has to do without what it does not expect as well.
+            // A child of a program under a filter has to do without what it does not expect as
+            // well.
             in_child(|| true);
             drop(handle);
             true
@@ -173,7 +175,8 @@ pub(super) fn seccomp_kills_pprof() {
     }
 }
 
-/// Threads that begin after both were forbidden are not sampled, and the coverage says so; those before go on being sampled.
+/// Threads that begin after both were forbidden are not sampled, and the coverage says so; those
+/// before go on being sampled.
 pub(super) fn seccomp_later() {
     const LATER: u64 = 20;
     let handle = start();

@@ -215,7 +215,8 @@ fn distributions<'a>(
     }))
 }
 
-/// Outcomes that never happened are there as 0, so that the first one is an increase; a plain function cannot be cancelled.
+/// Outcomes that never happened are there as 0, so that the first one is an increase; a plain
+/// function cannot be cancelled.
 fn calls(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.functions().flat_map(|(function, _)| {
         let calls = function.calls;

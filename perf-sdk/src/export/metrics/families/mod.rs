@@ -1,4 +1,5 @@
-//! The metrics: one table, whichever format they are written in. A new metric is a new row, in the file of what it is about.
+//! The metrics: one table, whichever format they are written in. A new metric is a new row, in the
+//! file of what it is about.
 
 mod functions;
 mod memory;
