@@ -1,10 +1,10 @@
-//! What a function's body does with its arguments.
+//! Drop order of a function's arguments when its body is wrapped.
 //!
-//! A closure or an async block around a body owns what the body mentions, and drops it in the order
-//! of first mention; a function drops its arguments from the last to the first, also those that
-//! nobody mentions. A statement before the body makes the two the same for what the body mentions.
-//! It mentions nothing else, so that the compiler still says which arguments are unused: these are
-//! dropped last.
+//! A closure or an async block around a body captures what the body mentions, and drops it in the
+//! order of first mention. A function drops its arguments from the last to the first, also those
+//! that the body does not mention. A statement before the body gives both the same order for the
+//! arguments that the body mentions. The statement mentions no others, so that the compiler still
+//! warns of unused arguments; these are dropped last.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote_spanned};
@@ -13,14 +13,16 @@ use syn::{FnArg, Pat, Type};
 use crate::signature::Signature;
 
 pub(crate) struct Arguments {
-    /// From the last to the first; `None` if one of them cannot be parsed.
+    /// From the last argument to the first. `None` if one of them cannot be parsed.
     list: Option<Vec<Argument>>,
 }
 
 struct Argument {
-    /// If it may have a destructor, the names that the body mentions, from the last to the first.
+    /// The names that the body mentions, from the last to the first. Empty if the type has no
+    /// destructor.
     used: Vec<Ident>,
-    /// A block that mentions these names, or else what the body mentions, owns all of the argument.
+    /// Whether a block that mentions these names, or else the names that the body mentions,
+    /// captures the whole argument.
     is_whole: bool,
 }
 
@@ -30,14 +32,14 @@ impl Arguments {
         Self { list: inputs.map(|inputs| inputs.iter().rev().map(|input| Argument::new(input, body)).collect()) }
     }
 
-    /// A statement that makes a `move` closure drop the arguments in the order in which the
-    /// function would. A single one has no order.
+    /// A statement that makes a `move` closure drop the arguments in the order of a function. A
+    /// single argument needs none.
     pub(crate) fn in_order(&self) -> TokenStream {
         self.list.as_ref().map(|list| mention(list, 2)).unwrap_or_default()
     }
 
-    /// A statement that makes an `async move` block own the arguments, until it is dropped itself.
-    /// `None`: one of them would be dropped before.
+    /// A statement that makes an `async move` block own the arguments until the block itself is
+    /// dropped. `None` if one of them would be dropped earlier.
     pub(crate) fn owned(&self) -> Option<TokenStream> {
         let list = self.list.as_ref()?;
         list.iter().all(|argument| argument.is_whole).then(|| mention(list, 1))
@@ -61,11 +63,11 @@ impl Argument {
         let all = names.len();
         let is_used = |name: &Ident| {
             let text = name.to_string();
-            // Of such a name the compiler never says that it is unused.
+            // The compiler never warns that a name with a leading underscore is unused.
             text.starts_with('_') || mentions(body.clone(), text.trim_start_matches("r#"))
         };
         let used: Vec<_> = names.into_iter().filter(is_used).collect();
-        // What borrows of an argument cannot outlive the function that has it.
+        // A binding that borrows from an argument cannot outlive the function.
         if borrows {
             return Self { used: if may_drop(ty) { used } else { Vec::new() }, is_whole: false };
         }
@@ -73,13 +75,13 @@ impl Argument {
         if may_drop(ty) {
             return Self { used, is_whole };
         }
-        // Nothing happens when it is dropped; but a future that holds a reference may be one that
-        // cannot be sent.
+        // Its drop has no effect. It is not mentioned, because a future that holds a reference may
+        // not be `Send`.
         Self { used: Vec::new(), is_whole: is_whole || !holds_others(ty) }
     }
 }
 
-/// Such as `#[cfg]`: whether the argument is there at all is not known.
+/// Whether an argument has attributes. With one such as `#[cfg]`, the argument may not exist.
 fn has_attributes(input: &FnArg) -> bool {
     let attributes = match input {
         FnArg::Receiver(receiver) => &receiver.attrs,
@@ -88,7 +90,7 @@ fn has_attributes(input: &FnArg) -> bool {
     !attributes.is_empty()
 }
 
-/// Whether a type without a destructor points to something.
+/// Whether a type without a destructor is a reference or a pointer, or contains one.
 fn holds_others(ty: &Type) -> bool {
     match ty {
         Type::Group(group) => holds_others(&group.elem),
@@ -108,7 +110,8 @@ fn mention(arguments: &[Argument], least: usize) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> let _ = (#(&#names,)*);)
 }
 
-/// Whether code mentions a name: as such, or in a text, which may be a format that captures it.
+/// Whether code mentions a name: as an identifier, or within a literal, which may be a format
+/// string that captures it.
 fn mentions(code: TokenStream, name: &str) -> bool {
     code.into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => ident.to_string().trim_start_matches("r#") == name,
@@ -134,7 +137,7 @@ fn may_drop(ty: &Type) -> bool {
     }
 }
 
-/// The names that a pattern binds, from last to first.
+/// The names that a pattern binds, from the last to the first.
 fn bindings(pattern: &Pat, names: &mut Vec<Ident>) {
     match pattern {
         Pat::Ident(it) => {

@@ -1,5 +1,7 @@
-//! What the attribute stands on, told from a few tokens: a body is never parsed, so that the
-//! attribute costs the compiler little, and so that syntax newer than this crate passes through.
+//! The item that the attribute is on, recognized from a few tokens.
+//!
+//! A body is never parsed. So the attribute costs little compile time, and syntax that is newer
+//! than this crate passes through.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
@@ -13,23 +15,23 @@ pub(crate) enum Kind {
     Impl,
     Trait,
     Module,
-    /// Something else, under its name in an error message.
+    /// Something else, with the noun for it in an error message.
     Other(&'static str),
 }
 
-/// One item: attributes, then visibility, qualifiers, keyword and the rest of its head, then its
-/// braces if it ends in some.
+/// One item: attributes, then the head (visibility, qualifiers, keyword and the rest), then the
+/// braces, if it ends in braces.
 pub(crate) struct Item {
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) head: Vec<TokenTree>,
-    /// Where in `head` the qualifiers begin, behind the visibility.
+    /// The index in `head` at which the qualifiers begin, after the visibility.
     pub(crate) qualifiers: usize,
     pub(crate) kind: Kind,
     pub(crate) keyword: Span,
     pub(crate) braces: Option<Group>,
 }
 
-/// `#[path::to::name(args)]`, or any other attribute as it stands.
+/// One attribute, such as `#[path::to::name(args)]`.
 #[derive(Clone)]
 pub(crate) struct Attribute {
     pound: TokenTree,
@@ -41,7 +43,7 @@ impl Attribute {
         Self { pound, brackets }
     }
 
-    /// The arguments, if this is `#[profiled]` under any path.
+    /// The arguments, if this is `#[profiled]` by any path.
     pub(crate) fn profiled(&self) -> Option<TokenStream> {
         let trees: Vec<_> = self.brackets.stream().into_iter().collect();
         let trees = match trees.as_slice() {
@@ -76,8 +78,8 @@ impl Attribute {
         mentions(self.brackets.stream(), names)
     }
 
-    /// Whether the compiler itself knows the attribute, and it means the same on an `async fn` as
-    /// on a function that returns a future. Any other may be a macro that wants to see the `async`.
+    /// Whether this is a built-in attribute that means the same on an `async fn` as on a function
+    /// that returns a future. Any other may be a macro that needs to see the `async`.
     pub(crate) fn is_inert(&self) -> bool {
         const INERT: [&str; 8] = ["allow", "cold", "deny", "deprecated", "doc", "forbid", "inline", "warn"];
         let first = self.brackets.stream().into_iter().next();
@@ -90,7 +92,7 @@ impl Attribute {
 }
 
 impl Item {
-    /// The one item of `input`.
+    /// Parses `input`, which is one item.
     pub(crate) fn new(input: TokenStream) -> Self {
         let mut trees: Vec<_> = input.into_iter().collect();
         // `#[profiled] $item` of a `macro_rules!`.
@@ -100,7 +102,7 @@ impl Item {
             trees = only.stream().into_iter().collect();
         }
         let mut item = Self::open(&trees);
-        // The braces of a lone item are simply its last token.
+        // If an item stands alone, its braces are its last token.
         let last = item.head.last().map(ungroup);
         if let Some(braces) = group(last.as_ref(), Delimiter::Brace)
             && item.kind != Kind::Other(CONST)
@@ -111,11 +113,11 @@ impl Item {
         item
     }
 
-    /// The first item of `trees`, and how many of them it takes.
+    /// The first item of `trees`, and the number of tokens in it.
     pub(crate) fn first(trees: &[TokenTree]) -> (Self, usize) {
         let mut item = Self::open(trees);
         let start = trees.len() - item.head.len();
-        // `use a::{b};` and `const A: T = { … };` end at the semicolon only.
+        // `use a::{b};` and `const A: T = { … };` end at their semicolon.
         let ends_in_braces = item.kind != Kind::Other(CONST) && item.kind != Kind::Other(USE);
         for (at, tree) in trees.iter().enumerate().skip(start) {
             if is_punct(Some(tree), ';') {
@@ -131,7 +133,7 @@ impl Item {
         (item, trees.len())
     }
 
-    /// Reads attributes, visibility and keyword; `head` is all the rest.
+    /// Reads attributes, visibility and keyword. All remaining tokens are left in `head`.
     fn open(trees: &[TokenTree]) -> Self {
         let mut attributes = Vec::new();
         let mut at = 0;
@@ -147,7 +149,7 @@ impl Item {
         Self { attributes, head: head.to_vec(), qualifiers, kind, keyword, braces: None }
     }
 
-    /// Takes every `#[profiled]` off; `found` sees its arguments.
+    /// Removes every `#[profiled]`, and calls `found` with the arguments of each.
     pub(crate) fn without_profiled(&self, mut found: impl FnMut(TokenStream) -> syn::Result<()>) -> syn::Result<Self> {
         let mut attributes = Vec::with_capacity(self.attributes.len());
         for attribute in &self.attributes {
@@ -159,7 +161,7 @@ impl Item {
         Ok(Self { attributes, head: self.head.clone(), braces: self.braces.clone(), ..*self })
     }
 
-    /// Attributes and head.
+    /// The attributes and the head.
     pub(crate) fn start(&self) -> TokenStream {
         let mut tokens = TokenStream::new();
         for attribute in &self.attributes {
@@ -180,10 +182,10 @@ const CONST: &str = "constant";
 const USE: &str = "use";
 const CALL: &str = "macro call";
 
-/// How many tokens the visibility takes.
+/// The number of tokens in the visibility.
 fn visibility(head: &[TokenTree]) -> usize {
     if group(head.first(), Delimiter::None).is_some() {
-        return 1; // `$vis` of a `macro_rules!`, maybe empty
+        return 1; // `$vis` of a `macro_rules!`, possibly empty
     }
     if !is_ident(head.first(), "pub") {
         return 0;
@@ -197,7 +199,7 @@ pub(crate) fn begins_with_item(trees: &[TokenTree]) -> bool {
     item.kind != Kind::Other(CALL) || is_ident(item.head.first(), "macro_rules")
 }
 
-/// The keyword behind the qualifiers.
+/// The keyword after the qualifiers.
 fn keyword(trees: &[TokenTree]) -> (Kind, Span) {
     let nothing = || (Kind::Other(CALL), trees.first().map_or_else(Span::call_site, TokenTree::span));
     let mut is_const: Option<&Ident> = None;

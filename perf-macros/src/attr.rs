@@ -6,23 +6,24 @@ use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, Path, Token};
 
-/// What an unknown option is answered with.
+/// The allowed options, for the error at an unknown one.
 const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `hot = rest | count`, `cpu = false`, `alloc = false`, \
     `bounded = bytes`, `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
 
-/// The most calls that a measured one may stand for.
+/// The maximum number of calls that one measured call may stand for.
 const MOST: u32 = 4096;
 
-/// Under this name a container hands its options down; what it holds gives way to an item's own
-/// options.
+/// The key under which a container passes its options to its members. An item's own options take
+/// precedence over them.
 const INHERITED: &str = "__inherited";
 
-/// An option as it was written.
+/// An option as the user wrote it.
 #[derive(Clone)]
 pub(crate) struct Given<T> {
     pub(crate) value: T,
     pub(crate) span: Span,
-    /// It comes from the `impl`, `trait` or `mod` around the item: a wish, not an order.
+    /// Whether it comes from the `impl`, `trait` or `mod` around the item. An inherited option that
+    /// does not fit is ignored, not an error.
     pub(crate) inherited: bool,
 }
 
@@ -33,7 +34,7 @@ pub(crate) enum Sample {
     OneIn(u32),
 }
 
-/// What is done where counting the calls takes more than the budget.
+/// What happens where counting the calls would exceed the budget.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hot {
     Rest,
@@ -114,7 +115,8 @@ impl Options {
         }
     }
 
-    /// Takes what a container says about this item from the attribute that the container put on it.
+    /// Takes over the options of the container, from the attribute that the container put on this
+    /// item.
     pub(crate) fn inherit_from(&mut self, args: TokenStream) -> syn::Result<()> {
         let is_handed_down = matches!(args.clone().into_iter().next(),
             Some(proc_macro2::TokenTree::Ident(first)) if first == INHERITED);
@@ -140,7 +142,7 @@ impl Options {
         take(&mut self.krate, outer.krate);
     }
 
-    /// What a container hands down to what is inside.
+    /// The options that a container passes to its members.
     pub(crate) fn handed_down(&self) -> TokenStream {
         let inherited = Ident::new(INHERITED, Span::call_site());
         let sample = self.sample.as_ref().map(|given| match given.value {

@@ -1,5 +1,5 @@
-//! `#[profiled]` on an `impl`, a `trait` or an inline `mod`: the attribute goes on everything
-//! inside that can be measured.
+//! `#[profiled]` on an `impl`, a `trait` or an inline `mod`: puts the attribute on every member
+//! that can be measured.
 //!
 //! The compiler then expands these one by one, so a member is treated exactly as if the user had
 //! annotated it.
@@ -26,8 +26,8 @@ pub(crate) fn container(item: &Item, members: &Group, options: &Options) -> syn:
             tokens.extend(member.to_token_stream());
             return Ok(());
         }
-        // Last, so that what stands above expands first: `#[cfg]`, or `#[async_trait]`, whose
-        // output is what runs.
+        // The new attribute comes last, so that those above it expand first: `#[cfg]`, or
+        // `#[async_trait]`, whose output is the code that runs.
         for attribute in &plain.attributes {
             attribute.to_tokens(tokens);
         }
@@ -41,7 +41,7 @@ pub(crate) fn container(item: &Item, members: &Group, options: &Options) -> syn:
     Ok(tokens)
 }
 
-/// The members without any `#[profiled]`.
+/// The members, with every `#[profiled]` removed.
 pub(crate) fn plain(members: &Group) -> TokenStream {
     let plain = each(members, |member, tokens| {
         let member = member.without_profiled(|_| Ok(()))?;
@@ -68,7 +68,7 @@ fn is_measurable(member: &Item) -> bool {
         }
 }
 
-/// The same braces around what `write` makes of each member.
+/// The same braces around the tokens that `write` produces for each member.
 fn each(
     members: &Group,
     mut write: impl FnMut(&Item, &mut TokenStream) -> syn::Result<()>,

@@ -1,8 +1,8 @@
-//! A measured function.
+//! The code of a measured function.
 //!
-//! Its attributes, signature and the tokens of its body stay what they were. What is added has
-//! spans of the macro, so lints in the user's crate pass over it; the braces around the user's code
-//! keep the user's span and so the user's edition.
+//! Its attributes, its signature and the tokens of its body stay unchanged. Added tokens have spans
+//! of the macro, so lints in the user's crate ignore them. The braces around the user's code keep
+//! the user's span, and so the user's edition.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -49,8 +49,9 @@ pub(crate) fn function(item: &Item, function: &Function, options: &Options) -> T
     tokens
 }
 
-/// The function as its author wrote it, for clippy. Only that what the attribute's arguments name
-/// is used, and that nobody is told to make it a `const fn`, which could not be measured.
+/// The function as its author wrote it, for Clippy, with two additions. The names in the
+/// attribute's arguments count as used. And Clippy does not suggest `const fn`, which could not be
+/// measured.
 fn as_clippy_reads_it(item: &Item, body: &Group, options: &Options) -> TokenStream {
     let span = Span::mixed_site();
     let mut used = TokenStream::new();
@@ -80,7 +81,8 @@ fn as_clippy_reads_it(item: &Item, body: &Group, options: &Options) -> TokenStre
 /// The user's code between the braces.
 struct Body {
     span: Span,
-    /// `#![…]` at its start, as outer attributes: a block that is an expression cannot have any.
+    /// `#![…]` at its start, as outer attributes, because a block expression cannot have inner
+    /// ones.
     attributes: Vec<ast::Attribute>,
     code: TokenStream,
     begins_with_item: bool,
@@ -106,10 +108,10 @@ impl Body {
         }
     }
 
-    /// The user's code after a statement of ours.
+    /// The user's code after a statement of the macro's.
     ///
-    /// What begins with an item gets braces of its own. Other code does not, for around a single
-    /// expression `unused_braces` would report them.
+    /// Code that begins with an item gets braces of its own. Other code does not, because
+    /// `unused_braces` would report braces around a single expression.
     fn after(&self, statement: TokenStream) -> TokenStream {
         let mut tokens = statement;
         if self.begins_with_item && !tokens.is_empty() {
@@ -130,20 +132,20 @@ fn braces(span: Span, code: TokenStream) -> TokenTree {
 struct Writer<'a> {
     private: TokenStream,
     site: TokenStream,
-    /// Whether errors are kept as text.
+    /// Whether the text of errors is kept.
     notes: bool,
     arguments: Arguments,
     function: &'a Function,
 }
 
 impl Writer<'_> {
-    /// A guard, and the body as it stands.
+    /// A guard, followed by the unchanged body.
     fn plain(&self, body: &Body) -> TokenStream {
         let Self { private, site, .. } = self;
         body.after(quote_spanned!(Span::mixed_site()=> let _guard = #private::enter(#site);))
     }
 
-    /// The body in a closure, because only that catches `?`, `return` and what macros hide.
+    /// The body in a closure. Only a closure catches `?`, `return`, and those that macros hide.
     fn judged(&self, output: &Output, body: &Body) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();
@@ -165,9 +167,9 @@ impl Writer<'_> {
         quote_spanned!(Span::mixed_site()=> #bind #scoped.await)
     }
 
-    /// The head of a function that is not `async` and returns the same future, and its body: a
-    /// layer less of types, and nothing is in two of them. `None`: that could be told from an
-    /// `async fn`.
+    /// The head and the body of a function that is not `async` and returns the same future. This
+    /// saves one layer of types, and no argument is stored in two futures. `None` if callers could
+    /// tell it from an `async fn`.
     fn returning_future(&self, item: &Item, output: &Output, body: &Body) -> Option<(TokenStream, TokenStream)> {
         let is_plain = item.attributes.iter().chain(&body.attributes).all(|attribute| attribute.is_inert());
         let owned = self.arguments.owned().filter(|_| is_plain)?;
@@ -180,8 +182,8 @@ impl Writer<'_> {
     fn async_block(&self, output: &Output, body: &Body, arguments: &TokenStream) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();
-        // An async block's type cannot be written down. An earlier `return` fixes it, so that later
-        // ones coerce to it.
+        // The type of an async block cannot be annotated. An earlier `return` fixes its output
+        // type, so that later ones coerce to it.
         let typed = output.written.as_ref().map(|ty| {
             quote_spanned! {span=>
                 if let #private::Some(value) = #private::None::<#ty> {
@@ -221,7 +223,7 @@ impl Writer<'_> {
         quote_spanned!(span=> #bind #private::Box::pin(#scoped))
     }
 
-    /// The measured form of the future `inner`.
+    /// The measured form of the future `inner`: a statement to run first, and the expression.
     fn scoped(&self, output: &Output, inner: &TokenStream) -> (TokenStream, TokenStream) {
         let Self { private, site, .. } = self;
         let span = Span::mixed_site();
@@ -234,7 +236,7 @@ impl Writer<'_> {
         (bind, quote_spanned!(span=> #private::future_with(#site, #inner, move |value: &#ty| #outcome)))
     }
 
-    /// The site under a name if its errors are kept, for it is needed twice then.
+    /// Binds the site to a name if errors are kept, because it is then needed twice.
     fn bound_site(&self, output: &Output) -> (TokenStream, TokenStream) {
         let Self { private, site, .. } = self;
         let span = Span::mixed_site();
@@ -255,9 +257,9 @@ impl Writer<'_> {
         }
     }
 
-    /// The body as a closure that is called at once.
+    /// The body as a closure that is called immediately.
     ///
-    /// `move`: a reference that came in as a parameter may go out again, in every edition.
+    /// `move` lets a reference that came in as a parameter be returned, in every edition.
     fn call(&self, body: &Body) -> TokenStream {
         let Self { private, .. } = self;
         let span = Span::mixed_site();

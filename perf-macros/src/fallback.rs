@@ -1,4 +1,4 @@
-//! After a mistake: one error, and the user's item as if the attribute were not there.
+//! Output after a mistake: one error, and the user's item as if the attribute were absent.
 
 use proc_macro2::{TokenStream, TokenTree};
 
@@ -6,8 +6,8 @@ use crate::ast::{Item, Kind};
 use crate::delegate;
 use crate::tokens::{is_ident, is_punct};
 
-/// The error as syn writes it, but for the path before `compile_error`: in a crate of edition 2015
-/// there is no `::core`.
+/// The error as syn writes it, without the path before `compile_error`, because a crate of edition
+/// 2015 has no `::core`.
 pub(crate) fn compile_error(error: &syn::Error) -> TokenStream {
     let is_path = |tree: &TokenTree| is_ident(Some(tree), "core") || is_punct(Some(tree), ':');
     error.to_compile_error().into_iter().filter(|tree| !is_path(tree)).collect()
@@ -15,8 +15,8 @@ pub(crate) fn compile_error(error: &syn::Error) -> TokenStream {
 
 pub(crate) fn expand(item: &Item, error: &syn::Error) -> TokenStream {
     let mut tokens = compile_error(error);
-    // The container's options are unknown, so what is inside is not measured either; its own
-    // attributes would be more errors.
+    // The container's options are invalid, so its members are not measured either. Their own
+    // attributes are removed, because they would cause further errors.
     let plain = item.without_profiled(|_| Ok(()));
     let item = plain.as_ref().unwrap_or(item);
     match (item.kind, &item.braces) {

@@ -1,4 +1,4 @@
-//! What a function gives back, told from how its return type is written.
+//! What a function returns, recognized from the text of its return type.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
@@ -8,11 +8,11 @@ use crate::attr::Options;
 use crate::signature::Signature;
 use crate::tokens::{ident, is_ident, is_punct};
 
-/// What comes out of a call.
+/// How the result of a call arrives.
 pub(crate) enum Returns {
-    /// A value, when the function returns.
+    /// A value when the function returns.
     Value(Output),
-    /// `async fn`: a value, when its future completes.
+    /// `async fn`: a value when its future completes.
     Async(Output),
     /// `-> impl Future`.
     Future(Output),
@@ -20,10 +20,10 @@ pub(crate) enum Returns {
     Boxed(Output),
 }
 
-/// A value, and whether it says how the call went.
+/// The type of the final value, and whether it tells success from failure.
 pub(crate) struct Output {
-    /// As it can be written inside the function: `impl Trait` is replaced by `_`. `None`: unit,
-    /// never, or not known.
+    /// The type as it can be written inside the function: `impl Trait` is replaced by `_`. `None`:
+    /// unit, never, or unknown.
     pub(crate) written: Option<TokenStream>,
     pub(crate) is_result: bool,
 }
@@ -56,7 +56,7 @@ impl Output {
         Self { written, is_result }
     }
 
-    /// An output that cannot be parsed.
+    /// The output when its type cannot be parsed.
     fn unparsed(ty: Option<&TokenStream>, options: &Options) -> Self {
         let is_result = match &options.result {
             Some(given) => given.value,
@@ -96,14 +96,15 @@ pub(crate) fn of(signature: &Signature, options: &Options) -> Returns {
         _ => {}
     }
     if insists && ty.is_some() {
-        // An alias hides the output: let the value itself decide, unless it was said.
+        // The alias hides the output type. Unless the option says otherwise, the value itself
+        // decides whether it is a `Result`.
         let is_result = options.result.as_ref().is_none_or(|given| given.value);
         return Returns::Boxed(Output { written: None, is_result });
     }
     Returns::Value(Output::new(ty, options))
 }
 
-/// Whether a function returns an iterator, a stream or a future by a name that says so: as
+/// Whether a function returns an iterator, a stream or a future whose trait is named: as
 /// `impl Trait` or `Box<dyn Trait>`.
 pub(crate) fn is_lazy(signature: &Signature) -> bool {
     const LAZY: [&str; 6] =
@@ -126,8 +127,7 @@ pub(crate) fn is_lazy(signature: &Signature) -> bool {
     }
 }
 
-/// Looks through parentheses and the invisible groups that `macro_rules!` puts around its
-/// fragments.
+/// Unwraps parentheses, and the invisible groups that `macro_rules!` puts around its fragments.
 fn ungroup(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => ungroup(&group.elem),
@@ -136,11 +136,11 @@ fn ungroup(ty: &Type) -> &Type {
     }
 }
 
-/// What a future with these bounds gives, `Some(None)` if that is not written; `None` if these are
-/// not a future's bounds.
+/// The output of a future with these bounds: `Some(None)` if it is not written, `None` if these are
+/// not the bounds of a future.
 ///
-/// The wrapper has the auto traits of what it wraps and no other trait, so any other bound stands
-/// in the way.
+/// The wrapper has the auto traits of the wrapped future and no other trait, so any other bound
+/// rules it out.
 fn future_output<'a>(bounds: impl Iterator<Item = &'a TypeParamBound>, insists: bool) -> Option<Option<&'a Type>> {
     let mut output = None;
     for bound in bounds {
@@ -188,7 +188,7 @@ fn is_path_to(ty: &TokenStream, name: &str) -> bool {
     is_path && is_ident(trees[..path].last(), name)
 }
 
-/// Whether `impl Trait` is anywhere in a type.
+/// Whether `impl Trait` occurs anywhere in a type.
 pub(crate) fn mentions_impl(ty: &impl ToTokens) -> bool {
     ty.to_token_stream().into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => ident == "impl",
@@ -197,7 +197,7 @@ pub(crate) fn mentions_impl(ty: &impl ToTokens) -> bool {
     })
 }
 
-/// `impl Trait` cannot be written inside a function; `_` stands for it.
+/// Replaces each `impl Trait`, which cannot be written inside a function, by `_`.
 pub(crate) fn without_impl(ty: TokenStream) -> TokenStream {
     if !mentions_impl(&ty) {
         return ty;

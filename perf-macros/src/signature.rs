@@ -1,7 +1,7 @@
-//! A function's signature, taken apart at its tokens.
+//! A function's signature, split at its tokens.
 //!
-//! Only arguments and the return type are parsed, each alone: what the parser does not know (a bare
-//! trait object of edition 2015, syntax newer than the parser) costs one nicety, not the
+//! Only the arguments and the return type are parsed, each alone. So syntax that the parser does
+//! not know (a bare trait object of edition 2015, or newer syntax) disables one refinement, not the
 //! measurement.
 
 use proc_macro2::{Delimiter, Ident, Span, TokenStream, TokenTree};
@@ -14,9 +14,9 @@ use crate::tokens::{group, ident, is_ident, is_punct};
 pub(crate) struct Signature {
     pub(crate) ident: Ident,
     pub(crate) is_async: bool,
-    /// Where the parentheses of the arguments end.
+    /// The index at which the parentheses of the arguments end.
     arguments_end: usize,
-    /// Where the return type ends.
+    /// The index at which the return type ends.
     output_end: usize,
     inputs: TokenStream,
     /// The return type, if one is written.
@@ -49,12 +49,12 @@ impl Signature {
         })
     }
 
-    /// The head of an `async fn` without `async`, with its future as the return type. `head` is
-    /// what was parsed, behind `qualifiers` tokens of visibility.
+    /// The head of an `async fn` without `async`, with its future as the return type. `head` is the
+    /// head that was parsed; its first `qualifiers` tokens are the visibility.
     ///
-    /// `None`: some would see the difference. An `unsafe fn` has an unsafe body, which an async
-    /// block in it has in old editions only; `impl Trait` may have other lifetimes, and `!` cannot
-    /// be written.
+    /// `None` if the difference would be visible. The body of an `unsafe fn` is unsafe, but that of
+    /// an async block in it is so in old editions only. `impl Trait` may capture other lifetimes.
+    /// `!` cannot be written as an associated type.
     pub(crate) fn returning_future(
         &self,
         head: &[TokenTree],
@@ -73,30 +73,30 @@ impl Signature {
             return None;
         }
         let mut tokens: TokenStream = before.iter().chain(&trees[1..self.arguments_end]).cloned().collect();
-        // `impl` of the macro's own edition: such a type has the lifetimes of all arguments, as an
-        // `async fn` has in every edition.
+        // `impl` with the span of the macro's own edition: such a type captures the lifetimes of
+        // all arguments, as an `async fn` does in every edition.
         tokens.extend(quote_spanned!(span=> -> impl #private::Future<Output = #output));
-        // A head that ends in the user's file is where the user wrote it, for lints.
+        // For lints, a head whose last token is in the user's file is the user's code.
         let end = trees[self.arguments_end - 1].span();
         tokens.extend(quote_spanned!(end=> >));
         tokens.extend(trees[self.output_end..].iter().cloned());
         Some(tokens)
     }
 
-    /// Those arguments that can be parsed, `None` if one cannot.
+    /// The arguments, parsed. `None` if one of them cannot be parsed.
     pub(crate) fn inputs(&self) -> Option<Vec<FnArg>> {
         use syn::parse::Parser as _;
         let list = syn::punctuated::Punctuated::<FnArg, syn::Token![,]>::parse_terminated;
         Some(list.parse2(self.inputs.clone()).ok()?.into_iter().collect())
     }
 
-    /// The return type, parsed. `Err`: it cannot be.
+    /// The return type, parsed. `Err` if it cannot be parsed.
     pub(crate) fn output(&self) -> Result<Option<Type>, ()> {
         self.output.clone().map(|output| syn::parse2(output).map_err(drop)).transpose()
     }
 }
 
-/// How many tokens `<…>` at the start takes.
+/// The number of tokens in a leading `<…>`.
 fn skip_angles(trees: &[TokenTree]) -> usize {
     let mut depth = 0_usize;
     for (at, tree) in trees.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The `static` that stands for an annotated function.
+//! The `static` that describes an annotated function.
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::quote_spanned;
@@ -7,7 +7,7 @@ use syn::ext::IdentExt as _;
 
 use crate::attr::{Hot, Options, Sample};
 
-/// The only place that generated code names.
+/// The path of `perf_sdk::__private`, the only module that generated code names.
 pub(crate) fn private(options: &Options) -> TokenStream {
     let span = Span::mixed_site();
     match &options.krate {
@@ -19,10 +19,10 @@ pub(crate) fn private(options: &Options) -> TokenStream {
     }
 }
 
-/// An expression of type `&'static Site`. Its items are in a block of their own, where the user's
-/// code does not see them.
+/// An expression of type `&'static Site`. Its items are in a block of their own, where they are
+/// invisible to the user's code.
 ///
-/// `is_lazy`: what the function returns does its work later.
+/// `is_lazy`: whether the returned value does its work later.
 pub(crate) fn reference(private: &TokenStream, function: &Ident, options: &Options, is_lazy: bool) -> TokenStream {
     let span = Span::mixed_site();
     let name = match &options.name {
@@ -90,8 +90,10 @@ fn settings(private: &TokenStream, options: &Options, is_lazy: bool) -> TokenStr
     })
 }
 
-/// PERF: two literals cost the compiler less than `file!()` and `line!()`, and they are right
-/// inside a measured `mod`, where `line!()` would be the line of the `mod`'s attribute.
+/// The file and the line of a span.
+///
+/// PERF: two literals cost less compile time than `file!()` and `line!()`. They are also correct
+/// inside a measured `mod`, where `line!()` would give the line of the attribute on the `mod`.
 fn position(span: Span) -> (Literal, Literal) {
     let (file, line) = if proc_macro::is_available() {
         let span = span.unwrap();

@@ -1,4 +1,4 @@
-//! Looking at tokens without parsing them.
+//! Helpers that inspect tokens without parsing them.
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 
@@ -24,8 +24,7 @@ pub(crate) fn group(tree: Option<&TokenTree>, delimiter: Delimiter) -> Option<&G
     }
 }
 
-/// Looks through the invisible group around a `macro_rules!` fragment that stands for one token
-/// tree.
+/// Unwraps the invisible group around a `macro_rules!` fragment of one token tree.
 pub(crate) fn ungroup(tree: &TokenTree) -> TokenTree {
     if let Some(group) = group(Some(tree), Delimiter::None) {
         let mut inner = group.stream().into_iter();
@@ -48,10 +47,10 @@ pub(crate) fn item_braces(trees: &[TokenTree], at: usize) -> Option<Group> {
     }
 }
 
-/// Whether code may leave a function other than at its end: by `return`, or by a macro that may
-/// hide one.
+/// Whether control may leave a function before its end: by `return`, or by a macro that may contain
+/// one.
 ///
-/// What stands in an `async` block returns from that block only.
+/// A `return` in an `async` block leaves that block only.
 pub(crate) fn may_return_early(body: TokenStream) -> bool {
     let trees: Vec<_> = body.into_iter().collect();
     trees.iter().enumerate().any(|(at, tree)| match tree {
@@ -69,7 +68,7 @@ pub(crate) fn may_return_early(body: TokenStream) -> bool {
     })
 }
 
-/// Splits a body that ends in `Box::pin(argument)` into what stands before the argument's
+/// Splits a body that ends in `Box::pin(argument)` into the tokens before the argument's
 /// parentheses, and the argument.
 pub(crate) fn boxed_tail(body: &TokenStream) -> Option<(TokenStream, TokenStream)> {
     let mut trees: Vec<_> = body.clone().into_iter().collect();

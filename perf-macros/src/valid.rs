@@ -1,4 +1,4 @@
-//! What cannot be measured, and options that do not fit.
+//! Rejects items that cannot be measured, and options that do not fit the item.
 
 use proc_macro2::Group;
 use syn::Error;
@@ -20,7 +20,7 @@ pub(crate) struct Function {
     pub(crate) returns: Returns,
     pub(crate) body: Group,
     pub(crate) track_caller: bool,
-    /// Whether what it returns does its work later, where nobody measures it.
+    /// Whether the returned value does its work later, unmeasured.
     pub(crate) is_lazy: bool,
 }
 
@@ -44,10 +44,12 @@ pub(crate) fn target<'a>(item: &'a Item, options: &Options) -> syn::Result<Targe
         }
         (Kind::Function { .. }, Some(body)) => {
             if item.attributes.iter().any(|attribute| attribute.is_any(&["naked"])) {
-                return refuse(format!("a naked function has no room for a measurement; {WHERE}"));
+                return refuse(format!(
+                    "a naked function cannot be measured, because its body is assembly only; {WHERE}"
+                ));
             }
             let Some(signature) = Signature::new(&item.head[item.qualifiers..]) else {
-                return refuse(format!("{WHERE}; this is not quite a function"));
+                return refuse(format!("{WHERE}; this function's signature cannot be parsed"));
             };
             let track_caller = item.attributes.iter().any(|attribute| attribute.is_any(&["track_caller"]));
             let returns = returns::of(&signature, options);

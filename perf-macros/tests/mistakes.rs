@@ -1,11 +1,11 @@
-//! A mistake is one error, in the right place, that says what is allowed; the item itself is still
-//! there.
+//! A mistake is one error, at the right place, that says what is allowed. The item itself is still
+//! compiled.
 //!
-//! `TRYBUILD=overwrite` writes the expected texts anew.
+//! `TRYBUILD=overwrite` regenerates the expected texts.
 
 use std::process::Command;
 
-/// The compiler whose own words are in `compile/worded_by_rustc`.
+/// The compiler version whose messages are in `compile/worded_by_rustc`.
 const RUSTC: &str = "rustc 1.95.";
 
 fn rustc() -> String {
@@ -21,6 +21,6 @@ fn mistakes_are_one_error_each() {
     if rustc().starts_with(RUSTC) {
         cases.compile_fail("tests/compile/worded_by_rustc/*.rs");
     } else {
-        println!("skipped: tests/compile/worded_by_rustc, which holds the words of {RUSTC}");
+        println!("skipped: tests/compile/worded_by_rustc, which has the messages of {RUSTC}");
     }
 }
