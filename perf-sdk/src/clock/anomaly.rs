@@ -1,23 +1,24 @@
-//! What went wrong with the clocks, counted for the whole process.
+//! Process-wide counts of clock faults.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Something that made a reading less than it should be.
+/// A fault that makes a reading smaller than it should be.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Anomaly {
-    /// A call ended before it began by the counter: its time is 0.
+    /// A call ended before it began, by the counter. Its time is recorded as 0.
     Backwards,
-    /// The counter jumped against the operating system's clock during a call longer than a second:
-    /// its time is 0.
+    /// The counter jumped relative to the operating system's clock during a call longer than a
+    /// second. The call's time is recorded as 0.
     Jump,
-    /// Over at least 10 ms the CPU clock was more than 1 % off the kernel's: hypervisor steal,
-    /// interrupts, or a broken engine.
+    /// Over at least 10 ms, the CPU clock differed by more than 1 % from the kernel's. Causes:
+    /// hypervisor steal, interrupts, or a broken engine.
     CpuMiss,
-    /// An engine was given up for the whole process.
+    /// An engine was abandoned for the whole process.
     CpuDemoted,
-    /// A thread could not have the process's engine (limits) and uses a lesser one.
+    /// A thread could not use the process's engine, because of limits, and uses a fallback.
     CpuFallback,
-    /// A thread was switched so often that no anchor held: that interval's CPU time is approximate.
+    /// A thread was switched out so often that no anchor was valid. The CPU time of that interval
+    /// is approximate.
     CpuUnsettled,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn count(anomaly: Anomaly) {
     COUNTS[anomaly as usize].fetch_add(1, Relaxed);
 }
 
-/// Reason and number of times, zeros included.
+/// The reason and the count of each fault, zeros included.
 pub(crate) fn anomalies() -> impl Iterator<Item = (&'static str, u64)> {
     NAMES.into_iter().zip(COUNTS.iter().map(|count| count.load(Relaxed)))
 }

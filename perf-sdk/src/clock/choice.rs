@@ -1,4 +1,4 @@
-//! Which CPU clock is in force in this process.
+//! The CPU clock engine that this process uses.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use crate::settings;
 
 static TESTED: Once = Once::new();
 
-/// The engine that was asked for cannot be had.
+/// The requested engine is not usable.
 #[derive(Debug)]
 pub(crate) struct Unavailable {
     pub(crate) engine: Engine,
@@ -30,9 +30,9 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Tests the engines, or the forced one alone, and takes the first that passes.
+/// Tests the engines, or the requested one alone, and uses the first that passes.
 ///
-/// **Cost.** About 5 ms, once; with another engine forced, again.
+/// **Cost.** About 5 ms, once; again if another engine is requested.
 pub(crate) fn init(force: Option<Engine>) -> Result<(), Unavailable> {
     let Some(forced) = force else {
         test(None);
@@ -45,13 +45,13 @@ pub(crate) fn init(force: Option<Engine>) -> Result<(), Unavailable> {
     if usable::engines().first() == Some(forced) { Ok(()) } else { Err(Unavailable { engine: forced }) }
 }
 
-/// The engine in force; `None` where threads have no CPU clock at all.
+/// The engine in use. `None` where threads have no CPU clock.
 pub(crate) fn engine() -> Option<Engine> {
     usable::engines().first()
 }
 
-/// Usable engines in order of preference. The first call of a process that was not started with
-/// settings finds them, the environment's wish included.
+/// The usable engines in order of preference. In a process that did not start the profiler with
+/// settings, the first call tests them and applies the environment variable.
 fn usable_or_test() -> Engines {
     if !TESTED.is_done() {
         test(wish());
@@ -64,7 +64,7 @@ fn test(force: Option<Engine>) {
         let base = wall().base();
         let mut passed = selftest::usable(force);
         if passed.first().is_none() && force.is_some() {
-            // Keeps recording with whatever there is; `init` reports it.
+            // Recording continues with any engine that is usable. `init` reports the error.
             passed = selftest::usable(None);
         }
         wall().refine(base);
@@ -72,7 +72,8 @@ fn test(force: Option<Engine>) {
     });
 }
 
-/// `PERF_CPU_CLOCK`; a wrong value is said once and ignored here: with settings it is an error.
+/// The value of `PERF_CPU_CLOCK`. A wrong value is logged once and ignored here; with settings it
+/// is an error.
 fn wish() -> Option<Engine> {
     match settings::cpu_clock_of_environment() {
         Ok(clock) => clock.map(Engine::from),
@@ -83,7 +84,7 @@ fn wish() -> Option<Engine> {
     }
 }
 
-/// The clock of the calling thread, with the best engine that can be had for it.
+/// A CPU clock for the calling thread, with the best engine that is usable on this thread.
 ///
 /// **Cost.** Three to five system calls.
 pub(crate) fn attach() -> ThreadCpu {
@@ -103,7 +104,7 @@ pub(crate) fn attach() -> ThreadCpu {
     ThreadCpu::detached()
 }
 
-/// In a forked child what was found out still holds.
+/// A forked child keeps the results of the self-test.
 pub(super) fn after_fork() {
     TESTED.after_fork();
 }

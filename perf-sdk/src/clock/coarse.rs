@@ -1,17 +1,18 @@
-//! A clock for the hot path that costs a load: as late as whoever ticks it, a second or two.
+//! A clock for the hot path that costs one load. It lags by up to the interval of the thread that
+//! ticks it, one or two seconds.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Ticks of the wall clock.
+/// In ticks of the wall clock.
 static NOW: AtomicU64 = AtomicU64::new(0);
 
-/// The latest tick, in ticks of [`wall`](super::wall); 0 if there was none yet.
+/// The time of the latest [`tick`], in ticks of [`wall`](super::wall). 0 before the first one.
 #[inline]
 pub(crate) fn coarse() -> u64 {
     NOW.load(Relaxed)
 }
 
-/// It is now.
+/// Sets the coarse time to the current time.
 pub(crate) fn tick() {
     NOW.store(super::wall().ticks(), Relaxed);
 }

@@ -1,18 +1,18 @@
-//! Did the counter run on evenly? Compared with the operating system's clock, now and then.
+//! Detects jumps of the counter, by occasional comparison with the operating system's clock.
 //!
 //! Pure: readings are passed in.
 
-/// Off by more than this much, or by more than this share of the time since the reference, is a
-/// jump. The operating system's clock itself is slewed by up to 500 parts per million.
+/// A difference greater than this, and greater than this share of the time since the reference, is
+/// a jump. The operating system's clock itself is slewed by up to 500 parts per million.
 const TOLERANCE_NS: u64 = 1_000_000;
 const TOLERANCE_SHARE: u64 = 1_000;
 
-/// The last moment at which both clocks were read, and the last jump seen.
+/// The last reading of both clocks, and the last jump that was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Continuity {
     ticks: u64,
     os_ns: u64,
-    /// Ticks between which the counter jumped.
+    /// The ticks between which the counter jumped.
     jump: Option<(u64, u64)>,
 }
 
@@ -21,12 +21,12 @@ impl Continuity {
         Self { ticks, os_ns, jump: None }
     }
 
-    /// Ticks of the last reference.
+    /// The ticks of the last reference.
     pub(super) const fn reference(&self) -> u64 {
         self.ticks
     }
 
-    /// Both clocks read again. `true` if the counter jumped since the last time.
+    /// Takes a new reading of both clocks. `true` if the counter jumped since the last one.
     pub(super) fn advance(&mut self, ticks: u64, os_ns: u64, ns: impl Fn(u64) -> u64) -> bool {
         let os_elapsed = os_ns.saturating_sub(self.os_ns);
         let elapsed = ticks.wrapping_sub(self.ticks);
@@ -39,8 +39,8 @@ impl Continuity {
         jumped
     }
 
-    /// Whether the last jump may lie between these ticks. A call wholly between the two readings
-    /// that found a jump is doubted as well: nobody knows where in between it was.
+    /// Whether the last jump may lie between these ticks. That includes a call wholly between the
+    /// two readings that found a jump, because the position of the jump between them is unknown.
     pub(super) fn broken_between(&self, start: u64, end: u64) -> bool {
         self.jump.is_some_and(|(from, to)| {
             let (low, high) = (from.min(to), from.max(to));
@@ -63,7 +63,7 @@ mod tests {
     fn an_even_counter_has_no_jump() {
         let mut continuity = Continuity::new(100, 7);
         for second in 1..100 {
-            // 400 parts per million apart, as a slewed clock is.
+            // The clocks differ by 400 parts per million, as with a slewed clock.
             assert!(!continuity.advance(100 + second * S + second * 400_000, 7 + second * S, same));
         }
         assert!(!continuity.broken_between(0, u64::MAX / 2));

@@ -1,29 +1,29 @@
-//! The ways to know a thread's CPU time, and which one to prefer.
+//! The engines that determine a thread's CPU time, and their order of preference.
 
 use std::fmt;
 
 use crate::settings::CpuClock;
 
-/// How the CPU time of a thread is known. Declared in order of preference.
+/// How the CPU time of a thread is determined. Declared in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// Computed from the page of a perf event: no system call at all. Needs `cap_user_time`, which
-    /// virtual machines lack.
+    /// Computed from the page of a perf event, without any system call. Needs `cap_user_time`,
+    /// which virtual machines lack.
     PerfTime,
-    /// The kernel clears the thread's restartable-sequence pointer when the thread left the CPU.
+    /// The kernel clears the thread's restartable-sequence pointer when the thread leaves the CPU.
     Rseq,
-    /// The sequence word of the page of a perf event tells that the thread left the CPU. After
-    /// `Rseq`: an event makes each context switch about a microsecond dearer, and needs a page and
-    /// for a moment a descriptor a thread.
+    /// The sequence word in the page of a perf event changes when the thread leaves the CPU. Ranked
+    /// after `Rseq`, because an event costs about a microsecond at each context switch, one page
+    /// for each thread, and a descriptor for a moment.
     PerfSeq,
-    /// The kernel is asked, for some calls only.
+    /// The kernel is asked, for a sample of the calls.
     Syscall,
 }
 
 impl Engine {
     pub(crate) const PREFERENCE: [Self; 4] = [Self::PerfTime, Self::Rseq, Self::PerfSeq, Self::Syscall];
 
-    /// As in `PERF_CPU_CLOCK` and in the label of `perf_cpu_clock_info`.
+    /// The name in `PERF_CPU_CLOCK` and in the label of `perf_cpu_clock_info`.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::PerfTime => "perf-time",
@@ -83,12 +83,12 @@ impl Engines {
         self.0 & engine.bit() != 0
     }
 
-    /// In order of preference.
+    /// The engines in order of preference.
     pub(super) fn iter(self) -> impl Iterator<Item = Engine> {
         Engine::PREFERENCE.into_iter().filter(move |engine| self.contains(*engine))
     }
 
-    /// The preferred one of the set.
+    /// The most preferred engine of the set.
     pub(super) fn first(self) -> Option<Engine> {
         self.iter().next()
     }

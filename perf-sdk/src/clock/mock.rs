@@ -1,25 +1,25 @@
-//! Clocks that a test moves: deterministic time for one thread.
+//! Clocks that are moved by a test: deterministic time for one thread.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::thread::ThreadCpu;
 use super::wall::Wall;
 
-/// The world that a mocked [`Wall`] and [`ThreadCpu`] read. A tick is a nanosecond.
+/// The simulated time that a mocked [`Wall`] and [`ThreadCpu`] read. A tick is a nanosecond.
 #[derive(Debug)]
 pub(crate) struct Time {
     ticks: quanta::Clock,
     moves: std::sync::Arc<quanta::Mock>,
     os_ns: AtomicU64,
     cpu_ns: AtomicU64,
-    /// What the thread's witness reads; moves when the thread leaves the CPU.
+    /// The word of the thread's witness. It changes when the thread leaves the CPU.
     pub(super) witness: AtomicU64,
     switches: AtomicU64,
-    /// Lets the thread leave the CPU unseen: a broken witness.
+    /// If not 0, the witness does not change when the thread leaves the CPU, like a broken one.
     blind: AtomicU64,
-    /// What one reading of the CPU clock takes.
+    /// The duration of one reading of the CPU clock.
     reading_ns: AtomicU64,
-    /// Off the CPU once, right after the next reading.
+    /// Time off the CPU, once, right after the next reading.
     sleep_after_reading: AtomicU64,
 }
 
@@ -40,7 +40,7 @@ impl Time {
         }
     }
 
-    /// A world of its own, leaked: its wall clock, and the CPU clock of its only thread.
+    /// Simulated time of its own, leaked, with its wall clock and the CPU clock of its only thread.
     pub(crate) fn world() -> (&'static Self, &'static Wall, ThreadCpu) {
         let time: &'static Self = Box::leak(Box::new(Self::new(1_000_000)));
         let wall: &'static Wall = Box::leak(Box::new(Wall::mocked(time)));
@@ -63,18 +63,18 @@ impl Time {
         }
     }
 
-    /// The hypervisor or an interrupt takes the CPU: no context switch, no CPU time.
+    /// A hypervisor or an interrupt takes the CPU: no context switch, no CPU time.
     pub(crate) fn steal(&self, ns: u64) {
         self.pass(ns);
     }
 
-    /// Time passes that belongs to nobody.
+    /// Time passes that is neither CPU time nor sleep of the thread.
     pub(crate) fn pass(&self, ns: u64) {
         self.moves.increment(ns);
         self.os_ns.fetch_add(ns, Relaxed);
     }
 
-    /// The counter jumps, the operating system's clock does not.
+    /// The counter jumps, and the operating system's clock does not.
     pub(crate) fn jump(&self, ticks: i64) {
         match u64::try_from(ticks) {
             Ok(forwards) => self.moves.increment(forwards),
@@ -82,17 +82,17 @@ impl Time {
         }
     }
 
-    /// From now on the witness does not see sleeps.
+    /// From now on, the witness does not change at sleeps.
     pub(crate) fn blind(&self) {
         self.blind.store(1, Relaxed);
     }
 
-    /// Each reading of the CPU clock takes so long.
+    /// Sets the duration of each reading of the CPU clock.
     pub(crate) fn set_reading_ns(&self, ns: u64) {
         self.reading_ns.store(ns, Relaxed);
     }
 
-    /// The next reading of the CPU clock is where the thread is switched out.
+    /// Makes the thread be switched out right after the next reading of the CPU clock.
     pub(crate) fn sleep_after_reading(&self, ns: u64) {
         self.sleep_after_reading.store(ns, Relaxed);
     }

@@ -2,13 +2,13 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `wall` | ticks of the processor's counter, and what they are in nanoseconds |
-//! | `continuity`, `scale` | their arithmetic |
-//! | `thread` | the CPU clock of one thread: an anchor, and how long it holds |
-//! | `engine`, `usable`, `choice` | the ways to know that a thread left the CPU, which can be used, and which one is in force |
-//! | `selftest` | whether an engine tells the truth on this machine |
+//! | `wall` | ticks of the processor's counter, and their conversion to nanoseconds |
+//! | `continuity`, `scale` | the arithmetic for `wall` |
+//! | `thread` | the CPU clock of one thread: an anchor, and how long it is valid |
+//! | `engine`, `usable`, `choice` | the ways to detect that a thread left the CPU, which are usable, and which one is in use |
+//! | `selftest` | whether an engine is correct on this machine |
 //! | `witness`, `linux/`, `arch/`, `syscall` | leaves: memory shared with the kernel, counters, system calls |
-//! | `anomaly` | what went wrong, counted |
+//! | `anomaly` | counts of clock faults |
 
 mod anomaly;
 mod arch;
@@ -42,14 +42,14 @@ pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{Absence, DEFAULT_INTERVAL, ThreadCpu};
 pub(crate) use wall::{OWN_PART, Wall, wall};
 
-/// Nothing tells.
+/// Never: without restartable sequences it cannot be detected.
 #[cfg(any(miri, not(target_os = "linux")))]
 #[inline(always)]
 pub(crate) fn may_have_left() -> bool {
     false
 }
 
-/// In a forked child, before anything is recorded there.
+/// Runs in a forked child, before anything is recorded there.
 pub(crate) fn after_fork() {
     anomaly::reset();
     wall::after_fork();

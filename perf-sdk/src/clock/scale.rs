@@ -1,10 +1,10 @@
-//! Ticks to nanoseconds and back. Pure.
+//! Conversion of ticks to nanoseconds and back. Pure.
 
-/// Fraction bits: with them a counter of 1 MHz to 100 GHz fits, and one of 24 MHz errs by less than
+/// Fraction bits. They allow counters of 1 MHz to 100 GHz, and the error of one of 24 MHz is below
 /// 10⁻¹³.
 const SHIFT: u32 = 40;
 
-/// Ticks whose duration in nanoseconds is the forward factor.
+/// The number of ticks whose duration in nanoseconds is the forward factor.
 pub(super) const UNIT: u64 = 1 << SHIFT;
 
 /// Fixed-point factors of a counter.
@@ -20,7 +20,8 @@ impl Scale {
     /// One tick is one nanosecond.
     pub(super) const NANOSECONDS: Self = Self { forward: UNIT, inverse: UNIT };
 
-    /// So many ticks took so many nanoseconds. `None` unless both fit the fixed point.
+    /// The scale by which this many ticks take this many nanoseconds. `None` unless both factors
+    /// fit the fixed point.
     pub(super) fn of(ticks: u64, ns: u64) -> Option<Self> {
         let ratio = |to: u64, from: u64| {
             let factor = (u128::from(to) << SHIFT).checked_div(u128::from(from))?;
@@ -29,19 +30,19 @@ impl Scale {
         Some(Self { forward: ratio(ns, ticks)?, inverse: ratio(ticks, ns)? })
     }
 
-    /// How far the two are apart, as a share.
+    /// The relative difference between the two.
     pub(super) fn differs(self, other: Self) -> f64 {
         self.forward.abs_diff(other.forward) as f64 / other.forward as f64
     }
 }
 
-/// Rounds down; saturates nowhere below 2⁶⁴ results, which last for centuries.
+/// Rounds down. Saturates only at results of 2⁶⁴ or more, which are centuries.
 #[inline]
 pub(super) fn apply(value: u64, factor: u64) -> u64 {
     ((u128::from(value) * u128::from(factor)) >> SHIFT) as u64
 }
 
-/// As [`apply`], of a value that may be negative; rounds down as well.
+/// As [`apply`], for a value that may be negative. Rounds down as well.
 #[inline]
 pub(super) fn apply_signed(value: i64, factor: u64) -> i64 {
     ((i128::from(value) * i128::from(factor)) >> SHIFT) as i64

@@ -1,5 +1,5 @@
-//! Whether an engine tells the truth on this machine: it is compared with the kernel over
-//! computing, a sleep and a wait.
+//! Whether an engine is correct on this machine: it is compared with the kernel over computing, a
+//! sleep and a wait.
 
 use std::hint::black_box;
 use std::thread;
@@ -15,12 +15,13 @@ const COMPUTE_NS: u64 = 400_000;
 const SLEEP: Duration = Duration::from_millis(1);
 #[cfg(all(target_os = "linux", not(miri)))]
 const WAIT_NS: u32 = 300_000;
-/// What one comparison may be off: the reading itself, interrupts, a hypervisor's short absence.
+/// The tolerance of one comparison: the reading itself, interrupts, short preemption by a
+/// hypervisor.
 const TOLERANCE_NS: u64 = 60_000;
-/// Unlucky runs on a busy machine.
+/// Attempts, because a run on a busy machine may be disturbed.
 const TRIES: usize = 3;
 
-/// The engines that can be used, or the forced one if it can.
+/// The usable engines, or only the requested one if it is usable.
 pub(super) fn usable(force: Option<Engine>) -> Engines {
     if !has_thread_clock() {
         return Engines::NONE;

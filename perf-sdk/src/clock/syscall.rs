@@ -1,49 +1,49 @@
-//! What only the operating system knows.
+//! Readings that need a system call.
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
 fn clock_ns(clock: libc::clockid_t) -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
         return None;
     }
     Some((time.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(time.tv_nsec as u64))
 }
 
-/// CPU time of the calling thread; `None` where there is no such clock.
+/// CPU time of the calling thread. `None` where there is no such clock.
 #[cfg(unix)]
 pub(super) fn thread_cpu_ns() -> Option<u64> {
     clock_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// CPU time of the calling thread; `None` where there is no such clock.
+/// CPU time of the calling thread. `None` where there is no such clock.
 #[cfg(not(unix))]
 pub(super) fn thread_cpu_ns() -> Option<u64> {
     None
 }
 
-/// CPU time of this process, all its threads, those included that have ended; `None` where there is
-/// no such clock.
+/// CPU time of this process: of all its threads, including those that have ended. `None` where
+/// there is no such clock.
 #[cfg(unix)]
 pub(crate) fn process_cpu_ns() -> Option<u64> {
     clock_ns(libc::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// CPU time of this process: not known on this system.
+/// CPU time of this process: not available on this system.
 #[cfg(not(unix))]
 pub(crate) fn process_cpu_ns() -> Option<u64> {
     None
 }
 
-/// The kernel's number of the calling thread.
+/// The kernel's id of the calling thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn thread_id() -> u32 {
     // SAFETY: no arguments, cannot fail.
     (unsafe { libc::gettid() }) as u32
 }
 
-/// Some number that no other thread gets.
+/// A number that is unique to the calling thread.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn thread_id() -> u32 {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -51,10 +51,10 @@ pub(crate) fn thread_id() -> u32 {
     NEXT.fetch_add(1, Relaxed)
 }
 
-/// CPU time of another thread of this process, by the kernel's thread id; `None` when it has ended.
+/// CPU time of another thread of this process, by the kernel's thread id. `None` if it has ended.
 ///
-/// **Cost.** A system call. **Blind spot.** A thread that has ended and whose id was given to a new
-/// thread of this process reads as the new one.
+/// **Cost.** A system call. **Blind spot.** If a thread has ended and a new thread of this process
+/// has its id, the new one is read.
 #[cfg(target_os = "linux")]
 pub(crate) fn thread_cpu_ns_of(thread: u32) -> Option<u64> {
     /// `CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED` of the kernel's
@@ -63,38 +63,37 @@ pub(crate) fn thread_cpu_ns_of(thread: u32) -> Option<u64> {
     clock_ns((!thread << 3 | THREAD_RUNTIME) as libc::clockid_t)
 }
 
-/// CPU time of another thread: not known on this system.
+/// CPU time of another thread: not available on this system.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn thread_cpu_ns_of(_thread: u32) -> Option<u64> {
     None
 }
 
-/// How often the calling thread left the CPU, by the kernel's count.
+/// How often the calling thread left the CPU, as counted by the kernel.
 #[cfg(target_os = "linux")]
 pub(super) fn thread_switches() -> Option<u64> {
     // SAFETY: all fields are numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     if unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } != 0 {
         return None;
     }
     Some((usage.ru_nvcsw as u64).wrapping_add(usage.ru_nivcsw as u64))
 }
 
-/// How often the calling thread left the CPU: not known on this system.
+/// How often the calling thread left the CPU: not available on this system.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn thread_switches() -> Option<u64> {
     None
 }
 
-/// Waits on a futex that nobody wakes.
+/// Waits on a futex that is never woken, until the timeout.
 #[cfg(target_os = "linux")]
 pub(super) fn futex_wait(ns: u32) {
     let word = 0_u32;
     let timeout = libc::timespec { tv_sec: 0, tv_nsec: ns as _ };
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the word and the timeout live as long as the call, which returns when the time is
-    // over.
+    // SAFETY: the word and the timeout live until the call returns, at the timeout.
     unsafe { libc::syscall(libc::SYS_futex, &raw const word, operation, 0, &raw const timeout) };
 }
 

@@ -1,9 +1,9 @@
-//! The CPU clock of one thread: an anchor, and how long it holds.
+//! The CPU clock of one thread: an anchor, and how long it is valid.
 //!
 //! An anchor is a moment at which both the counter and the thread's CPU time are known. As long as
-//! the thread has not left the CPU since, its CPU time is the anchor's plus the elapsed ticks. A
-//! witness tells when it has; then the kernel is asked once, which costs less than the context
-//! switch did.
+//! the thread has not left the CPU since, its CPU time is that of the anchor plus the elapsed
+//! ticks. A witness shows when it has left. Then the kernel is asked once, which costs less than
+//! the context switch did.
 
 use super::anomaly::{self, Anomaly};
 use super::engine::Engine;
@@ -15,54 +15,55 @@ use super::wall::Wall;
 use super::witness::Witness;
 use super::{syscall, usable};
 
-/// One call in so many is measured when the kernel must be asked for each, at most.
+/// Where the kernel must be asked for each measured call, at most one call in this many is
+/// measured.
 pub(crate) const DEFAULT_INTERVAL: u32 = 512;
 
-/// Greatest age of an anchor: a hypervisor's absence shows in no witness, so the kernel is asked
-/// this often.
+/// The maximum age of an anchor. A witness does not show preemption by a hypervisor, so the kernel
+/// is asked this often.
 const LEASE_NS: u64 = 10_000_000;
-/// Attempts to anchor without being switched in between.
+/// Attempts to take an anchor without being switched out meanwhile.
 const TRIES: u32 = 8;
-/// Asking the kernel takes no longer by itself.
+/// The maximum time charged for asking the kernel; more means that the thread was switched out.
 const MOST_ASKED_NS: u64 = 5_000;
-/// A prediction may be off by one in so many parts.
+/// A prediction may be wrong by one part in this many.
 const MISS_SHARE: u64 = 100;
 
-/// One thread's CPU clock; used by its owner thread only.
+/// One thread's CPU clock. Used by its owner thread only.
 #[derive(Debug)]
 pub(crate) struct ThreadCpu {
     witness: Witness,
-    /// What the witness's word reads as long as the anchor holds.
+    /// The value of the witness's word for as long as the anchor is valid.
     expected: u64,
-    /// Ticks of the anchor.
+    /// The ticks of the anchor.
     anchored: u64,
     /// CPU time in ticks is ticks plus this, wrapping.
     offset: u64,
     engine: Engine,
     source: Source,
-    /// Set by a miss: the kernel's count of context switches at the last anchor. A thread that was
-    /// switched under a witness that did not move has a broken witness; one that was not has lost
-    /// time to a hypervisor or to interrupts.
+    /// Set by a miss: the kernel's count of context switches at the last anchor. If the thread is
+    /// switched while the witness does not change, the witness is broken. If it is not switched, a
+    /// hypervisor or interrupts took the time.
     suspicion: Option<u64>,
-    /// Ticks that asking the kernel when it was due took so far.
+    /// Total ticks spent asking the kernel when an anchor was due.
     asked: u64,
-    /// Of these, what was [taken](Self::take_asked).
+    /// The part of `asked` that was [taken](Self::take_asked).
     taken: u64,
-    /// What was not [taken](Self::take_absence) yet.
+    /// The time off the CPU that was not [taken](Self::take_absence) yet.
     absence: Absence,
 }
 
-/// Time that a thread was not on the CPU, in ticks; a little less than 0 where the kernel's clock
-/// and the counter differ.
+/// Time that a thread was off the CPU, in ticks. Slightly negative where the kernel's clock and the
+/// counter differ.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Absence {
-    /// Before the moment at which the clock was read.
+    /// The part before the moment at which the clock was read.
     pub(crate) before: i64,
-    /// After it, while the kernel was asked.
+    /// The part after it, while the kernel was asked.
     pub(crate) after: i64,
 }
 
-/// What the witness belongs to.
+/// The source of the witness's word.
 #[derive(Debug)]
 enum Source {
     Nothing,
@@ -78,7 +79,7 @@ enum Source {
 }
 
 impl ThreadCpu {
-    /// For a thread that is being torn down: the kernel is asked, nothing is held.
+    /// A clock for a thread that is being torn down: it asks the kernel and owns no resources.
     pub(crate) fn detached() -> Self {
         Self {
             witness: Witness::none(),
@@ -94,7 +95,7 @@ impl ThreadCpu {
         }
     }
 
-    /// With this engine, if this thread can have it.
+    /// A clock with this engine. `None` if this thread cannot use it.
     pub(super) fn with(engine: Engine, wall: &Wall) -> Option<Self> {
         let (source, witness) = Self::open(engine, wall)?;
         let mut cpu = Self { engine, source, witness, ..Self::detached() };
@@ -109,15 +110,15 @@ impl ThreadCpu {
         if engine == Engine::Syscall {
             return Some((Source::Nothing, Witness::none()));
         }
-        // The kernel's time and the counter must be one.
+        // The kernel's time and the counter must be the same clock.
         if !wall.is_counter() {
             return None;
         }
         let lease = linux::lease(wall.ticks_of_ns(LEASE_NS))?;
         match engine {
             Engine::PerfTime | Engine::PerfSeq => {
-                // Merely asking may end the process: see `sandbox`. Asked for each thread, since a
-                // filter may be new.
+                // The system call alone may end the process: see `sandbox`. Checked for each
+                // thread, since a filter may have been installed meanwhile.
                 if crate::base::sandbox::is_filtered() {
                     return None;
                 }
@@ -147,14 +148,14 @@ impl ThreadCpu {
         (engine == Engine::Syscall).then_some((Source::Nothing, Witness::none()))
     }
 
-    /// What makes CPU time of `ticks`, just read, if the anchor holds.
+    /// The offset that converts `ticks`, just read, to CPU time. `None` if the anchor is not valid.
     #[inline(always)]
     pub(crate) fn offset_at(&self, ticks: u64) -> Option<u64> {
         self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected).then_some(self.offset)
     }
 
-    /// A call begins: its ticks, and the offset that makes CPU time of them. A new anchor, if one
-    /// is due, is taken before.
+    /// At the beginning of a call: its ticks, and the offset that converts them to CPU time. If a
+    /// new anchor is due, it is taken before.
     #[inline]
     pub(crate) fn enter(&mut self, wall: &Wall) -> (u64, u64) {
         let ticks = wall.ticks();
@@ -165,58 +166,58 @@ impl ThreadCpu {
         (self.anchored, self.offset)
     }
 
-    /// A call ended at `ticks`: the offset. A new anchor, if one is due, is taken after.
+    /// At the end of a call, at `ticks`: the offset. If a new anchor is due, it is taken after.
     pub(crate) fn exit(&mut self, wall: &Wall, ticks: u64) -> u64 {
         self.offset_at(ticks).unwrap_or_else(|| self.renew(wall, ticks))
     }
 
-    /// Ticks that asking the kernel when it was due took so far. It follows a thread's absence from
-    /// the CPU, mostly, and costs the more the less the caches still hold.
+    /// Total ticks spent asking the kernel when an anchor was due. That is mostly after the thread
+    /// was off the CPU, and costs more the colder the caches are.
     pub(crate) fn asked(&self) -> u64 {
         self.asked
     }
 
-    /// What was added to [`asked`](Self::asked) since this was last called.
+    /// The increase of [`asked`](Self::asked) since the last call of this.
     pub(crate) fn take_asked(&mut self) -> u64 {
         let ticks = self.asked - self.taken;
         self.taken = self.asked;
         ticks
     }
 
-    /// How long the thread was off the CPU as far as new anchors told since this was last called.
-    /// Nothing where the kernel is asked for each call.
+    /// How long the thread was off the CPU since the last call of this, as far as new anchors
+    /// showed. Zero where the kernel is asked for each call.
     pub(crate) fn take_absence(&mut self) -> Absence {
         std::mem::take(&mut self.absence)
     }
 
-    /// What makes CPU time of ticks as long as the thread does not leave the CPU.
+    /// The offset that converts ticks to CPU time, valid until the thread leaves the CPU.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// A counted call begins or ends, and the witness has moved: a new anchor.
+    /// Takes a new anchor if the witness has changed, at the begin or end of a count-only call.
     pub(crate) fn note_switch(&mut self, wall: &Wall) {
         if !self.sampled() {
             self.renew(wall, wall.ticks());
         }
     }
 
-    /// A new anchor: the old one is too old, or the thread left the CPU. The offset that held up to
-    /// now. `ticks` were just read.
+    /// Takes a new anchor, because the old one is too old or the thread left the CPU. Returns the
+    /// offset that was valid until now. `ticks` were just read.
     #[cold]
     #[inline(never)]
     fn renew(&mut self, wall: &Wall, ticks: u64) -> u64 {
         if self.engine != Engine::Syscall {
             if !self.witness.is_leased() {
-                // A forked child that no handler told: what the witness lay in is not there.
+                // A forked child in which no fork handler ran: the witness's memory is not mapped.
                 self.drop_source(true);
             } else if usable::is_given_up(self.engine) {
                 self.drop_source(false);
             }
         }
         let (was_anchored, was_offset) = (self.anchored, self.offset);
-        // Before the witness is looked at: reading a new anchor is where a thread is switched out
-        // on a busy machine, and that is not what the old one's witness should have seen.
+        // Before the witness is checked: on a busy machine, taking a new anchor is where a thread
+        // is switched out, and the old anchor's witness need not have shown that.
         let is_unmoved = |cpu: &Self| cpu.engine != Engine::Syscall && cpu.witness.unmoved(cpu.expected);
         let switches = if self.suspicion.is_some() && is_unmoved(self) { self.switches() } else { None };
         let unmoved = is_unmoved(self);
@@ -225,7 +226,7 @@ impl ThreadCpu {
             self.absence.before += was_offset.wrapping_sub(held) as i64;
             self.absence.after += held.wrapping_sub(self.offset) as i64;
         }
-        // Time off the CPU in the midst of it is not the recorder's.
+        // If the thread was switched out meanwhile, that time is not instrumentation overhead.
         let took = self.anchored.wrapping_sub(ticks);
         self.asked = self.asked.wrapping_add(took.min(wall.ticks_of_ns(MOST_ASKED_NS)));
         wall.observe(self.anchored);
@@ -238,9 +239,9 @@ impl ThreadCpu {
         held
     }
 
-    /// The old anchor was in force for `elapsed` ticks, and what it predicted at their end was off
-    /// by `missed`. `switches`: the kernel's count of them before the witness was found not to have
-    /// moved.
+    /// Checks the prediction of the old anchor, which was used for `elapsed` ticks and whose
+    /// prediction at their end was off by `missed`. `switches`: the kernel's count of context
+    /// switches, read before the witness was found unchanged.
     fn check(&mut self, wall: &Wall, elapsed: u64, missed: u64, switches: Option<u64>) {
         if wall.ns(elapsed) >= LEASE_NS && missed > elapsed / MISS_SHARE {
             anomaly::count(Anomaly::CpuMiss);
@@ -256,12 +257,12 @@ impl ThreadCpu {
         }
     }
 
-    /// Reads CPU time and ticks at one moment: with the word the same before and after. The offset
-    /// that held up to then.
+    /// Reads CPU time and ticks at one moment: with the same witness word before and after. Returns
+    /// the offset that was valid until then.
     ///
-    /// That is the first attempt's: on a busy machine the system call that reads the CPU time is
-    /// also where the thread is switched out, and time off the CPU after the reading belongs to
-    /// nothing that ended before it.
+    /// That is the offset of the first attempt. On a busy machine, the thread is often switched out
+    /// in the system call that reads the CPU time, and time off the CPU after the reading does not
+    /// belong to anything that ended before it.
     fn anchor(&mut self, wall: &Wall) -> u64 {
         let mut held = None;
         for attempt in 1..=TRIES {
@@ -283,7 +284,7 @@ impl ThreadCpu {
         held.unwrap_or(self.offset)
     }
 
-    /// Makes the word tell, from now on.
+    /// Arms the word, so that it changes when the thread leaves the CPU. Returns its value.
     fn arm(&self) -> u64 {
         match &self.source {
             Source::Nothing => 0,
@@ -316,7 +317,7 @@ impl ThreadCpu {
         }
     }
 
-    /// Goes on by asking the kernel.
+    /// Drops the source. From now on the kernel is asked.
     fn drop_source(&mut self, _forked: bool) {
         match std::mem::replace(&mut self.source, Source::Nothing) {
             #[cfg(all(target_os = "linux", not(miri)))]
@@ -332,12 +333,12 @@ impl ThreadCpu {
         self.suspicion = None;
     }
 
-    /// The thread ends: nothing is held any more. More than once does no harm.
+    /// Releases all resources, because the thread ends. Repeated calls are harmless.
     pub(crate) fn detach(&mut self) {
         self.drop_source(false);
     }
 
-    /// Whether the kernel is asked each time, so that calls are to be sampled.
+    /// Whether the kernel is asked for each measured call, so that calls must be sampled.
     #[inline]
     pub(crate) fn sampled(&self) -> bool {
         self.engine == Engine::Syscall
@@ -347,7 +348,7 @@ impl ThreadCpu {
         self.engine
     }
 
-    /// CPU time of the calling thread: a system call.
+    /// CPU time of the calling thread, by a system call.
     pub(crate) fn cpu_now_ns() -> u64 {
         syscall::thread_cpu_ns().unwrap_or(0)
     }
@@ -374,7 +375,7 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// CPU time of what happens in `f`.
+    /// The CPU time of `f`.
     fn cpu_of(cpu: &mut ThreadCpu, wall: &Wall, f: impl FnOnce()) -> u64 {
         let (start, before) = cpu.enter(wall);
         f();
@@ -439,15 +440,16 @@ mod tests {
             });
             assert_eq!(stolen, 8 * MS);
         }
-        assert!(!cpu.sampled(), "a hypervisor's absence is not the engine's fault");
+        assert!(!cpu.sampled(), "time taken by a hypervisor is not the engine's fault");
     }
 
     #[test]
     fn a_switch_while_the_anchor_is_renewed_is_not_the_witness_s_fault() {
         let (time, wall, mut cpu) = Time::world();
-        // Given up for the whole process, if it is: not the one that other tests use.
+        // An engine is abandoned for the whole process, so this must not be the one that other
+        // tests use.
         cpu.engine = Engine::Rseq;
-        // It is suspected by now.
+        // After this, the engine is suspected.
         cpu_of(&mut cpu, wall, || time.steal(20 * MS));
         for _ in 0..3 {
             let spent = cpu_of(&mut cpu, wall, || {
@@ -473,11 +475,12 @@ mod tests {
     #[test]
     fn a_witness_that_does_not_see_is_given_up_after_two_misses() {
         let (time, wall, mut cpu) = Time::world();
-        // Given up for the whole process: not the one that other tests use.
+        // The engine is abandoned for the whole process, so this must not be the one that other
+        // tests use.
         cpu.engine = Engine::PerfTime;
         time.blind();
-        assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0, "the age of the anchor finds it");
-        assert!(!cpu.sampled(), "once is chance");
+        assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0, "found when the anchor is too old");
+        assert!(!cpu.sampled(), "one miss may be chance");
         assert_eq!(cpu_of(&mut cpu, wall, || time.sleep(20 * MS)), 0);
         assert!(cpu.sampled() && usable::is_given_up(Engine::PerfTime));
     }

@@ -1,4 +1,4 @@
-//! Which engines can be used.
+//! The engines that are usable in this process.
 
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
@@ -8,25 +8,25 @@ use super::syscall;
 
 /// Engines that passed their self-test.
 static PASSED: AtomicU8 = AtomicU8::new(0);
-/// Engines that were given up since.
+/// Engines that were abandoned since.
 static GIVEN_UP: AtomicU8 = AtomicU8::new(0);
 
-/// What the self-test found.
+/// Stores the result of the self-test.
 pub(super) fn set_passed(engines: Engines) {
     PASSED.store(engines.bits(), Relaxed);
 }
 
-/// Those in force, in order of preference.
+/// The usable engines, in order of preference.
 pub(super) fn engines() -> Engines {
     Engines::from_bits(PASSED.load(Relaxed) & !GIVEN_UP.load(Relaxed))
 }
 
-/// Whether nobody is to use it any more.
+/// Whether the engine was abandoned.
 pub(super) fn is_given_up(engine: Engine) -> bool {
     Engines::from_bits(GIVEN_UP.load(Relaxed)).contains(engine)
 }
 
-/// It does not see what it should: nobody uses it any more in this process.
+/// Abandons an engine that missed context switches, for the whole process.
 pub(super) fn demote(engine: Engine) {
     let before = Engines::from_bits(GIVEN_UP.fetch_or(Engines::of(engine).bits(), Relaxed));
     #[cfg(all(target_os = "linux", not(miri)))]

@@ -1,5 +1,4 @@
-//! The wall clock, in ticks of the processor's counter where it can be trusted, else in
-//! nanoseconds.
+//! The wall clock: in ticks of the processor's counter where it is reliable, else in nanoseconds.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
@@ -13,29 +12,30 @@ use super::mock;
 use super::scale::{self, Scale};
 use crate::base::once::Once;
 
-/// A pair of readings taken further apart than this says nothing.
+/// A pair of readings that are further apart than this is discarded.
 const PAIR_APART_NS: u64 = 5_000;
 const PAIR_TRIES: u32 = 16;
 
-/// No call's reading is lessened by more ticks for what the recorder itself took in it.
+/// The maximum number of ticks that are subtracted from a call's duration for instrumentation
+/// overhead.
 pub(crate) const OWN_PART: u64 = 1 << 12;
 
-/// The base line of the first calibration. Both its ends are the closest of several readings, so
-/// that being switched out in between does not matter: on a loaded machine a calibration that
-/// averages readings was seen 20 % off.
+/// The baseline of the first calibration. Both its ends are the closest of several pairs of
+/// readings, so that being switched out in between has no effect. On a loaded machine, a
+/// calibration that averages readings was seen to be 20 % off.
 const FIRST_BASE_NS: u64 = 2_000_000;
-/// A longer base line replaces it when the two agree this well.
+/// A longer baseline replaces the first one if the relative difference is below this.
 const REFINED_WITHIN: f64 = 1e-3;
 const REFINED_BASE_NS: u64 = 3_000_000;
 
-/// Process-wide wall clock.
+/// The process-wide wall clock.
 ///
-/// Its fields are atomic because it lives in a static that is filled in at the first use; after
-/// that they stay.
+/// Its fields are atomic because it is a static that is initialized at the first use. They do not
+/// change after that.
 #[derive(Debug)]
 pub(crate) struct Wall {
-    /// Ticks are the processor's counter; otherwise they are nanoseconds of the operating system's
-    /// clock.
+    /// Whether ticks are the processor's counter. Otherwise they are nanoseconds of the operating
+    /// system's clock.
     counter: AtomicBool,
     forward: AtomicU64,
     inverse: AtomicU64,
@@ -48,7 +48,7 @@ pub(crate) struct Wall {
 static WALL: Wall = Wall::nanoseconds();
 static CALIBRATED: Once = Once::new();
 
-/// The process's wall clock. The first use calibrates it, in two milliseconds.
+/// The process's wall clock. The first use calibrates it, which takes two milliseconds.
 #[inline]
 pub(crate) fn wall() -> &'static Wall {
     if !CALIBRATED.is_done() {
@@ -62,7 +62,7 @@ fn calibrate() {
     CALIBRATED.call(|| WALL.calibrate());
 }
 
-/// In a forked child.
+/// Runs in a forked child.
 pub(super) fn after_fork() {
     CALIBRATED.after_fork();
 }
@@ -80,7 +80,7 @@ impl Wall {
         }
     }
 
-    /// Now. One counter read.
+    /// The current time. Costs one read of the counter.
     #[inline(always)]
     pub(crate) fn ticks(&self) -> u64 {
         if self.counter.load(Relaxed) { arch::counter() } else { self.os_ticks() }
@@ -96,58 +96,59 @@ impl Wall {
         os_ns()
     }
 
-    /// Duration of so many ticks. A multiplication and a shift.
+    /// The duration of a number of ticks, in nanoseconds. Costs a multiplication and a shift.
     #[inline]
     pub(crate) fn ns(&self, delta_ticks: u64) -> u64 {
         scale::apply(delta_ticks, self.forward.load(Relaxed))
     }
 
-    /// As [`ns`](Self::ns), of a difference that may be a little below 0.
+    /// As [`ns`](Self::ns), for a difference that may be slightly negative.
     #[inline]
     pub(crate) fn signed_ns(&self, delta_ticks: i64) -> i64 {
         scale::apply_signed(delta_ticks, self.forward.load(Relaxed))
     }
 
-    /// For products of ticks.
+    /// Nanoseconds in a tick, for products of ticks.
     pub(crate) fn ns_a_tick(&self) -> f64 {
         const MANY: u64 = 1 << 32;
         self.ns(MANY) as f64 / MANY as f64
     }
 
-    /// How many ticks take so many nanoseconds.
+    /// The number of ticks in a duration.
     #[inline]
     pub(crate) fn ticks_of_ns(&self, ns: u64) -> u64 {
         scale::apply(ns, self.inverse.load(Relaxed))
     }
 
-    /// A longer delta, or a negative one (which wraps), is to be put to
-    /// [`plausible`](Self::plausible): a second.
+    /// The ticks of one second. A longer duration, or a negative one (which wraps), must be checked
+    /// by [`plausible`](Self::plausible).
     #[inline]
     fn suspicious_ticks(&self) -> u64 {
         self.second.load(Relaxed)
     }
 
-    /// Whether a call's duration need not be put to [`plausible`](Self::plausible): a second at
-    /// most, and no further below 0 than what is subtracted for the recorder's own part may bring
+    /// Whether a call's duration need not be checked by [`plausible`](Self::plausible): at most a
+    /// second, and no further below 0 than the subtraction of instrumentation overhead can bring
     /// it.
     #[inline]
     pub(crate) fn is_plain(&self, duration: i64) -> bool {
         (duration as u64).wrapping_add(OWN_PART) <= self.second.load(Relaxed)
     }
 
-    /// Ticks from `start` to `end`, as far as they are believed; they may be a little below 0.
+    /// Ticks from `start` to `end`, or 0 if they are implausible. The result may be slightly
+    /// negative.
     #[inline]
     pub(crate) fn believed(&self, start: u64, end: u64) -> i64 {
         let delta = end.wrapping_sub(start) as i64;
-        // Longer than a second, or backwards: believed only if a second clock agrees.
+        // Longer than a second, or negative: must be confirmed by a second clock.
         if self.is_plain(delta) { delta } else { self.plausible(start, end) as i64 }
     }
 
-    /// Ticks from `start` to `end` if the operating system's clock went along with the counter;
-    /// otherwise 0, counted.
+    /// Ticks from `start` to `end` if the operating system's clock confirms them. Otherwise 0, and
+    /// the anomaly is counted.
     ///
-    /// **Blind spot.** Which of several calls a jump fell into is known as closely as the two
-    /// clocks were compared: every second while any thread is active.
+    /// **Blind spot.** In which of several calls a jump occurred is known only to the interval at
+    /// which the two clocks are compared: every second while any thread is active.
     #[cold]
     #[inline(never)]
     pub(crate) fn plausible(&self, start: u64, end: u64) -> u64 {
@@ -171,8 +172,8 @@ impl Wall {
         continuity.broken_between(start, end)
     }
 
-    /// Compares the counter with the operating system's clock when that is due, so that a jump is
-    /// known closely.
+    /// Compares the counter with the operating system's clock if that is due, so that the position
+    /// of a jump is known closely.
     pub(super) fn observe(&self, now: u64) {
         let Ok(mut continuity) = self.continuity.try_lock() else { return };
         if now.wrapping_sub(continuity.reference()) > self.suspicious_ticks()
@@ -182,7 +183,7 @@ impl Wall {
         }
     }
 
-    /// Both clocks at one moment. `None` when something came in between each time.
+    /// Both clocks, read at one moment. `None` if every attempt was interrupted.
     fn pair(&self) -> Option<(u64, u64)> {
         let limit = self.ticks_of_ns(PAIR_APART_NS);
         (0..PAIR_TRIES)
@@ -195,7 +196,7 @@ impl Wall {
             .find_map(|(apart, pair)| (apart <= limit).then_some(pair))
     }
 
-    /// As [`pair`](Self::pair), the closest of some.
+    /// As [`pair`](Self::pair), the closest of several.
     fn close_pair(&self) -> (u64, u64) {
         let pairs = (0..PAIR_TRIES).map(|_| {
             let before = self.ticks();
@@ -225,7 +226,7 @@ impl Wall {
         self.restart_continuity();
     }
 
-    /// Ticks against the operating system's clock over a short time.
+    /// The scale of ticks, measured against the operating system's clock over a short time.
     fn measured_scale(&self) -> Option<Scale> {
         let (start_ticks, start_ns) = self.close_pair();
         while self.os_ns().saturating_sub(start_ns) < FIRST_BASE_NS {
@@ -252,14 +253,14 @@ impl Wall {
         Scale { forward: self.forward.load(Relaxed), inverse: self.inverse.load(Relaxed) }
     }
 
-    /// A moment to [`refine`](Self::refine) from.
+    /// The baseline's first end, for [`refine`](Self::refine).
     pub(super) fn base(&self) -> (u64, u64) {
         self.close_pair()
     }
 
-    /// Replaces the quick calibration by one over the time since `base`. Only before the first call
-    /// is recorded: sums are kept in ticks, and a scale that changes later would make exported sums
-    /// shrink.
+    /// Replaces the quick calibration by one over the time since `base`. Call it only before the
+    /// first call is recorded: sums are kept in ticks, and a scale that changes later would make
+    /// exported sums decrease.
     pub(super) fn refine(&self, base: (u64, u64)) {
         if !self.counter.load(Relaxed) {
             return;
@@ -280,22 +281,22 @@ impl Wall {
         self.counter.load(Relaxed)
     }
 
-    /// A clock that a test moves.
+    /// A clock that is moved by a test.
     #[cfg(test)]
     pub(super) const fn mocked(time: &'static mock::Time) -> Self {
         Self { mock: Some(time), ..Self::nanoseconds() }
     }
 }
 
-/// Nanoseconds of the operating system's monotonic clock, from some moment of this process.
+/// Nanoseconds of the operating system's monotonic clock since some moment of this process.
 fn os_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
-    // The first caller is calibrating, on one thread.
+    // The first caller is the calibration, which runs on one thread.
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Whether quanta, which asks the processor if its counter is invariant, chose to read it: then its
-/// reading lies between two of ours, give or take what the processor reorders.
+/// Whether quanta, which asks the processor if its counter is invariant, chose to read the counter.
+/// If it did, its reading lies between two of ours, apart from reordering by the processor.
 fn reads_counter() -> bool {
     const SLACK: u64 = 10_000;
     if !arch::HAS_COUNTER {
@@ -308,7 +309,8 @@ fn reads_counter() -> bool {
     reading.wrapping_sub(before) <= after.wrapping_sub(before)
 }
 
-/// The kernel has given the counter up (unsynchronised between processors, or unsteady): so do we.
+/// False if the kernel has rejected the counter, because it is unsynchronized between processors or
+/// unstable. Then it is not used here either.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn counter_is_trusted() -> bool {
     use std::io::Read;
@@ -354,7 +356,8 @@ mod tests {
     #[test]
     fn agrees_with_the_operating_system() {
         let wall = wall();
-        // The system's clock is read before and after: a thread may be off the CPU in between.
+        // The system's clock is read before and after, because the thread may be off the CPU in
+        // between.
         let read = || (Instant::now(), wall.ticks(), Instant::now());
         let (start_from, start, start_to) = read();
         thread::sleep(Duration::from_millis(60));
@@ -390,7 +393,7 @@ mod tests {
         let (start, before) = (wall.ticks(), counted("clock_jump"));
         time.pass(S / 2);
         time.jump(60 * S as i64);
-        assert_eq!(between(&wall, start, wall.ticks()), 0, "a minute of suspension is nobody's time");
+        assert_eq!(between(&wall, start, wall.ticks()), 0, "a minute of suspension is charged to no call");
         assert!(counted("clock_jump") > before);
         time.pass(S);
         let start = wall.ticks();

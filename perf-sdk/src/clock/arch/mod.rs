@@ -1,4 +1,4 @@
-//! What differs between processors: the time-stamp counter and the thread pointer.
+//! Processor-specific code: the time-stamp counter and the thread pointer.
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[path = "x86_64.rs"]

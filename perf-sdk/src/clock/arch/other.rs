@@ -1,6 +1,6 @@
-//! Processors without a counter that we know how to read.
+//! Processors whose counter this crate cannot read.
 
-/// The operating system's clock is the wall clock here.
+/// The wall clock is the operating system's clock here.
 pub(in super::super) const HAS_COUNTER: bool = false;
 
 /// Never called: see [`HAS_COUNTER`].

@@ -1,4 +1,4 @@
-//! What a perf event counts.
+//! The attributes of a perf event: what it counts.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -9,14 +9,14 @@ const PERF_FLAG_FD_CLOEXEC: libc::c_ulong = 1 << 3;
 
 pub(crate) const EXCLUDE_HYPERVISOR: u64 = 1 << 6;
 
-/// The first version of `struct perf_event_attr`, which every kernel takes.
+/// The first version of `struct perf_event_attr`, which every kernel accepts.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct Attributes {
     kind: u32,
     size: u32,
     config: u64,
-    /// Between two signals, in what is counted.
+    /// The period between two signals, in units of the counted event.
     pub(crate) sample_period: u64,
     pub(crate) sample_type: u64,
     read_format: u64,
@@ -29,18 +29,18 @@ pub(crate) struct Attributes {
 const _: () = assert!(mem::size_of::<Attributes>() == 64);
 
 impl Attributes {
-    /// Of one of the kernel's own counters.
+    /// The attributes of one of the kernel's software counters.
     pub(crate) fn software(config: u64) -> Self {
         Self { kind: PERF_TYPE_SOFTWARE, size: mem::size_of::<Self>() as u32, config, ..Self::default() }
     }
 
-    /// A descriptor of the event of that thread, 0: the calling one.
+    /// Opens the event for this thread, 0 for the calling one, and returns its descriptor.
     ///
     /// # Errors
-    /// The kernel's.
+    /// Any error of the system call.
     pub(crate) fn open(&self, thread: u32) -> io::Result<i32> {
         let (thread, attributes) = (thread as i32, std::ptr::from_ref(self));
-        // SAFETY: valid attributes of the size that they state; that thread, any CPU, no group.
+        // SAFETY: valid attributes of the size that they state; this thread, any CPU, no group.
         let descriptor =
             unsafe { libc::syscall(libc::SYS_perf_event_open, attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC) };
         if descriptor < 0 { Err(io::Error::last_os_error()) } else { Ok(descriptor as i32) }

@@ -1,4 +1,4 @@
-//! A word that reads 0 in a forked child, without anybody being told of the fork.
+//! A word that reads 0 in a forked child, even if no fork handler ran.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relax
 
 static CURRENT: AtomicPtr<AtomicU64> = AtomicPtr::new(ptr::null_mut());
 
-/// The lease of this process; holds `ticks`. `None` where the kernel cannot wipe a page on fork
-/// (before Linux 4.14).
+/// The lease word of this process, which contains `ticks`. `None` where the kernel cannot wipe a
+/// page on fork (before Linux 4.14).
 ///
-/// A fork handler alone would not do: `clone` called directly runs none, and the next profiled call
-/// in that child would read a perf page that is not there. A child makes a lease of its own; the
-/// old one stays at 0 for good, for what the parent left under it is dead.
+/// A fork handler is not enough: a direct call of `clone` runs none, and the next profiled call in
+/// that child would read an unmapped perf page. A child makes a lease of its own. The inherited one
+/// stays 0 forever, because everything that the parent protected by it is invalid in the child.
 pub(in super::super) fn lease(ticks: u64) -> Option<&'static AtomicU64> {
     let current = CURRENT.load(Acquire);
-    // SAFETY: null or a word from `make`, which is never unmapped; `Acquire` pairs with `Release`
+    // SAFETY: null, or a word from `make`, which is never unmapped. `Acquire` pairs with `Release`
     // below.
     if let Some(word) = unsafe { current.as_ref() }
         && word.load(Relaxed) != 0
@@ -26,15 +26,15 @@ pub(in super::super) fn lease(ticks: u64) -> Option<&'static AtomicU64> {
     let made = ptr::from_ref(new).cast_mut();
     match CURRENT.compare_exchange(current, made, Release, Acquire) {
         Ok(_) => Some(new),
-        // Two threads at the same time: one page too many, once.
-        // SAFETY: not null, since it was replaced; else as above.
+        // Two threads did this at the same time: one page is wasted, once. SAFETY: not null, since
+        // it was replaced; otherwise as above.
         Err(other) => unsafe { other.as_ref() },
     }
 }
 
 fn make() -> Option<&'static AtomicU64> {
     let page = super::page_size::page_size();
-    // SAFETY: a new private mapping at an address of the kernel's choice.
+    // SAFETY: a new private mapping at an address that the kernel chooses.
     let memory = unsafe {
         libc::mmap(
             ptr::null_mut(),
@@ -48,9 +48,9 @@ fn make() -> Option<&'static AtomicU64> {
     if memory == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: the mapping made above; the advice changes what a child finds there.
+    // SAFETY: the mapping made above. The advice only changes what a child finds there.
     if unsafe { libc::madvise(memory, page, libc::MADV_WIPEONFORK) } != 0 {
-        // SAFETY: the mapping made above, of which nothing is kept.
+        // SAFETY: the mapping made above, to which no reference is kept.
         unsafe { libc::munmap(memory, page) };
         return None;
     }
@@ -66,13 +66,13 @@ mod tests {
     fn a_child_made_without_fork_handlers_finds_it_expired() {
         let Some(word) = lease(77) else { panic!("Linux 4.14 or later expected") };
         assert!(word.load(Relaxed) != 0);
-        // SAFETY: as `fork`; the child only reads memory and exits.
+        // SAFETY: as for `fork`; the child only reads memory and exits.
         let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         if child == 0 {
             let renewed = word.load(Relaxed) == 0
                 && lease(78).is_some_and(|new| !ptr::eq(new, word) && new.load(Relaxed) == 78)
                 && word.load(Relaxed) == 0;
-            // SAFETY: ends the child at once.
+            // SAFETY: ends the child immediately.
             unsafe { libc::_exit(if renewed { 0 } else { 1 }) };
         }
         let mut status = 0;

@@ -1,7 +1,7 @@
-//! How long a page of memory is.
+//! The size of a memory page, in bytes.
 #![allow(unsafe_code)]
 
 pub(super) fn page_size() -> usize {
-    // SAFETY: asks for a constant of the system.
+    // SAFETY: reads a system constant.
     usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096)
 }

@@ -1,9 +1,9 @@
-//! A perf event that counts nothing: its page tells when the thread was scheduled in, and on some
-//! machines its CPU time.
+//! A perf event that counts nothing. Its page shows when the thread was scheduled in and, on some
+//! machines, its CPU time.
 //!
-//! The kernel rewrites the page each time the event, and so its thread, is scheduled in, and moves
-//! the word `lock` by 2 in doing so. The mapping keeps the event alive, so the descriptor is closed
-//! at once and none is held per thread. Layout: `struct perf_event_mmap_page` in the kernel's
+//! The kernel rewrites the page whenever the event, and so its thread, is scheduled in. Each time
+//! it increases the word `lock` by 2. The mapping keeps the event alive, so the descriptor is
+//! closed at once, and no thread keeps one. Layout: `struct perf_event_mmap_page` in the kernel's
 //! `include/uapi/linux/perf_event.h`.
 #![allow(unsafe_code)]
 
@@ -20,8 +20,8 @@ const EXCLUDE_KERNEL: u64 = 1 << 5;
 const CAP_USER_TIME: u64 = 1 << 3;
 const CAP_USER_TIME_SHORT: u64 = 1 << 5;
 
-/// Events of this process. Each counts as an open file of the system and as a locked page of the
-/// user.
+/// The number of events in this process. Each counts as an open file of the system and as a locked
+/// page of the user.
 static LIVE: AtomicU32 = AtomicU32::new(0);
 
 /// The head of the page.
@@ -30,8 +30,8 @@ static LIVE: AtomicU32 = AtomicU32::new(0);
 struct Page {
     version: AtomicU32,
     compatible_version: AtomicU32,
-    /// Odd while the kernel writes. With `index` after it, which is 0 for a software event, one
-    /// 64-bit word.
+    /// Odd while the kernel writes. Together with `index` after it, which is 0 for a software
+    /// event, it forms one 64-bit word.
     lock: AtomicU32,
     index: AtomicU32,
     offset: AtomicI64,
@@ -58,15 +58,15 @@ const _: () = assert!(
         && mem::align_of::<Page>() == 8
 );
 
-/// The calling thread's event.
+/// The event of the calling thread.
 #[derive(Debug)]
 pub(in super::super) struct Event {
     page: NonNull<Page>,
 }
 
 impl Event {
-    /// For the calling thread. `None` when the kernel refuses (`perf_event_paranoid` above 2,
-    /// seccomp, limits) or when a quarter of the descriptor limit is in use.
+    /// Opens an event for the calling thread. `None` if the kernel refuses (`perf_event_paranoid`
+    /// above 2, seccomp, limits) or a quarter of the descriptor limit is in use.
     ///
     /// **Cost.** Three system calls.
     pub(in super::super) fn open() -> Option<Self> {
@@ -81,21 +81,22 @@ impl Event {
         Some(Self { page: page? })
     }
 
-    /// The word that moves. It can be read until the event is closed, except in a forked child.
+    /// The word that changes when the thread is scheduled in. It is readable until the event is
+    /// closed, except in a forked child.
     pub(in super::super) fn word(&self) -> *const AtomicU64 {
-        // SAFETY: within the page; 8 and 12 make one aligned word.
+        // SAFETY: within the page; the fields at 8 and 12 form one aligned word.
         unsafe { self.page.as_ptr().cast::<u8>().add(mem::offset_of!(Page, lock)) }.cast()
     }
 
     /// Whether [`time_ns`](Self::time_ns) works.
     pub(in super::super) fn tells_time(&self) -> bool {
-        // SAFETY: mapped, as the owner is not a forked child: it has opened the event just now.
+        // SAFETY: mapped: the owner has just opened the event, so this is not a forked child.
         let page = unsafe { self.page.as_ref() };
         page.capabilities.load(Relaxed) & CAP_USER_TIME != 0 && page.version.load(Relaxed) == 0
     }
 
-    /// How long the thread has been on the CPU since the event was opened, at `counter`, a reading
-    /// of the processor's counter taken since the thread was last scheduled in.
+    /// How long the thread has been on the CPU since the event was opened, up to `counter`: a
+    /// reading of the processor's counter taken after the thread was last scheduled in.
     ///
     /// # Safety
     /// Not in a forked child.
@@ -107,10 +108,9 @@ impl Event {
     /// # Safety
     /// The page is not read afterwards.
     pub(in super::super) unsafe fn close(&mut self, forked: bool) {
-        // In a forked child the page is not there, and what is at its address belongs to somebody
-        // else.
+        // In a forked child the page is not mapped, and its address may be used by other code.
         if !forked {
-            // SAFETY: the mapping made in `map`; unmapping it ends the event.
+            // SAFETY: the mapping made in `map`. Unmapping it ends the event.
             unsafe { libc::munmap(self.page.as_ptr().cast(), page_size()) };
             LIVE.fetch_sub(1, Relaxed);
         }
@@ -130,8 +130,8 @@ impl Page {
                 >> self.time_shift.load(Relaxed).min(63);
             let since = self.time_offset.load(Relaxed).wrapping_add(scaled as u64);
             let time = self.time_enabled.load(Relaxed).wrapping_add(since);
-            // NOTE: the kernel writes on this very CPU, while this thread does not run: order in
-            // the program is enough, and an odd value is never seen.
+            // NOTE: the kernel writes on this CPU, while this thread does not run. So program order
+            // is sufficient, and an odd value is never seen.
             std::sync::atomic::compiler_fence(std::sync::atomic::Ordering::SeqCst);
             if self.lock.load(Relaxed) == lock {
                 return time;
@@ -149,7 +149,7 @@ fn map() -> Option<NonNull<Page>> {
     let mut attributes = Attributes::software(PERF_COUNT_SW_DUMMY);
     attributes.flags = EXCLUDE_KERNEL | EXCLUDE_HYPERVISOR;
     let descriptor = attributes.open(0).ok()?;
-    // SAFETY: a new mapping, of the event's head page alone, at an address of the kernel's choice.
+    // SAFETY: a new mapping, of the event's head page alone, at an address that the kernel chooses.
     let page = unsafe { libc::mmap(ptr::null_mut(), page_size(), libc::PROT_READ, libc::MAP_SHARED, descriptor, 0) };
     // SAFETY: opened above and used nowhere else.
     unsafe { libc::close(descriptor) };
@@ -158,7 +158,7 @@ fn map() -> Option<NonNull<Page>> {
 
 fn limit() -> u32 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return 0;
     }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn time_is_scaled_as_the_kernel_says() {
-        // 2 ns a tick; scheduled in at tick 1000, with 700 ns behind it.
+        // 2 ns for each tick; scheduled in at tick 1000, after 700 ns of CPU time.
         let page = page(1 << 11, 10, 0_u64.wrapping_sub(2000), 700);
         assert_eq!(page.time_ns(1000), 700);
         assert_eq!(page.time_ns(1250), 1200);

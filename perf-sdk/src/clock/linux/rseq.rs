@@ -1,9 +1,8 @@
-//! The thread's restartable-sequence area, used the wrong way round: not to restart anything, but
-//! to be told that the thread was interrupted.
+//! The thread's restartable-sequence area, used to detect an interruption, not to restart code.
 //!
-//! When a thread returns to user mode after it was switched out or got a signal, the kernel looks
-//! at its `rseq_cs` pointer. If the instruction pointer is outside the sequence that it names, the
-//! kernel clears it. Our sequence is one that no code lies in, so the pointer is cleared each time.
+//! When a thread returns to user mode after a context switch or a signal, the kernel reads its
+//! `rseq_cs` pointer. If the instruction pointer is outside the sequence to which it points, the
+//! kernel clears the pointer. This sequence contains no code, so the pointer is cleared each time.
 //! Layout: `struct rseq` in the kernel's `include/uapi/linux/rseq.h`.
 #![allow(unsafe_code)]
 
@@ -21,7 +20,7 @@ use super::page_size::page_size;
 #[repr(C)]
 struct Registered {
     cpu_id_start: AtomicU32,
-    /// Negative: not registered.
+    /// Negative if not registered.
     cpu_id: AtomicU32,
     rseq_cs: AtomicU64,
 }
@@ -38,16 +37,16 @@ struct Descriptor {
 
 const _: () = assert!(mem::size_of::<Descriptor>() == 32);
 
-/// A page that is never unmapped: the kernel reads it at any time, and kills the process if it
-/// cannot. It holds many equal descriptors, so that two users on one thread do not take each
-/// other's for their own.
+/// A page that is never unmapped: the kernel may read it at any time, and kills the process if it
+/// cannot. It contains many equal descriptors, so that two users on one thread do not confuse each
+/// other's with their own.
 #[repr(C, align(32))]
 struct Descriptors {
-    /// The sequence that nobody runs.
+    /// The empty sequence.
     sequence: [u32; 2],
-    /// The kernel insists on it right before the abort address.
+    /// The kernel requires it right before the abort address.
     signature: u32,
-    /// Where nobody goes.
+    /// The abort target, which is never executed.
     abort: [u32; 5],
     descriptors: [Descriptor; COUNT],
 }
@@ -55,7 +54,7 @@ struct Descriptors {
 const COUNT: usize = 127;
 const _: () = assert!(mem::size_of::<Descriptors>() == 4096);
 
-/// The calling thread's area.
+/// The area of the calling thread.
 #[derive(Debug)]
 pub(in super::super) struct Area {
     registered: &'static Registered,
@@ -69,13 +68,13 @@ impl std::fmt::Debug for Registered {
 }
 
 impl Area {
-    /// Of the calling thread. `None` when the C library has registered none: glibc before 2.35,
-    /// musl, an old kernel, or `GLIBC_TUNABLES=glibc.pthread.rseq=0`.
+    /// The area of the calling thread. `None` if the C library has registered none: glibc before
+    /// 2.35, musl, an old kernel, or `GLIBC_TUNABLES=glibc.pthread.rseq=0`.
     pub(in super::super) fn find() -> Option<Self> {
         let offset = offset()?;
         let area = arch::thread_pointer().wrapping_offset(offset).cast::<Registered>();
-        // SAFETY: glibc keeps the area at that distance from the thread pointer, for as long as the
-        // thread lives; the owner is of this thread and is closed when it ends.
+        // SAFETY: glibc keeps the area at this offset from the thread pointer for as long as the
+        // thread lives. The owner belongs to this thread and is closed when the thread ends.
         let registered = unsafe { area.as_ref() }?;
         if (registered.cpu_id.load(Relaxed) as i32) < 0 {
             return None;
@@ -83,71 +82,72 @@ impl Area {
         Some(Self { registered, descriptor: descriptor()? })
     }
 
-    /// The word that moves, for as long as the thread lives.
+    /// The word that changes when the thread leaves the CPU. It is valid for as long as the thread
+    /// lives.
     pub(in super::super) fn word(&self) -> *const AtomicU64 {
         &raw const self.registered.rseq_cs
     }
 
-    /// Sets the word and says to what; it reads 0 (or another user's address) after the thread has
-    /// left the CPU.
+    /// Sets the word and returns its value. After the thread has left the CPU, the word reads 0, or
+    /// the address of another user's descriptor.
     pub(in super::super) fn arm(&self) -> u64 {
         self.registered.rseq_cs.store(self.descriptor, Relaxed);
         self.descriptor
     }
 
-    /// Leaves the area as it was found, unless somebody else has come in between.
+    /// Restores the area as it was found, unless another user has changed it since.
     pub(in super::super) fn disarm(&self) {
         let _ = self.registered.rseq_cs.compare_exchange(self.descriptor, 0, Relaxed, Relaxed);
     }
 }
 
-/// From the thread pointer to the word that moves; 0 where it is not used: what is at the thread
-/// pointer itself is never 0.
+/// The offset of the word from the thread pointer. 0 where it is not used, because the word at the
+/// thread pointer itself is never 0.
 static WORD: AtomicIsize = AtomicIsize::new(0);
 
-/// From now on [`may_have_left`] tells.
+/// Enables [`may_have_left`].
 pub(in super::super) fn watch() {
     if let Some(offset) = offset() {
         WORD.store(offset + mem::offset_of!(Registered, rseq_cs) as isize, Relaxed);
     }
 }
 
-/// It tells nothing any more.
+/// Disables [`may_have_left`].
 pub(in super::super) fn unwatch() {
     WORD.store(0, Relaxed);
 }
 
-/// Whether the calling thread may have left the CPU since its area was armed, without a reading of
-/// any clock. Always, where it was not.
+/// Whether the calling thread may have left the CPU since its area was armed, without reading a
+/// clock. Always true if the area was not armed.
 ///
-/// **Blind spot.** Where the clock is not this one, and where somebody else uses the area too: then
-/// it says no.
+/// **Blind spot.** False where another engine is in use, and where another user has armed the area.
 #[inline(always)]
 pub(crate) fn may_have_left() -> bool {
-    // SAFETY: the first word of the thread's control block, which the ABI has there, or the word of
-    // this thread's area, at the same distance from the thread pointer on each thread.
+    // SAFETY: the word is either the first one of the thread's control block, which the ABI places
+    // there, or the word of this thread's area, which is at the same offset from the thread pointer
+    // on each thread.
     unsafe { arch::thread_word(WORD.load(Relaxed)) == 0 }
 }
 
-/// Distance of the area from the thread pointer. Looked up by name, for older C libraries lack the
-/// symbols.
+/// The offset of the area from the thread pointer. Looked up by name, because older C libraries
+/// lack the symbols.
 fn offset() -> Option<isize> {
     static OFFSET: OnceLock<Option<isize>> = OnceLock::new();
     *OFFSET.get_or_init(|| {
-        // SAFETY: looks the name up among what is loaded.
+        // SAFETY: looks the name up among the loaded objects.
         let (size, offset) = unsafe {
             (
                 libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_size".as_ptr()).cast::<u32>(),
                 libc::dlsym(libc::RTLD_DEFAULT, c"__rseq_offset".as_ptr()).cast::<isize>(),
             )
         };
-        // SAFETY: both are glibc's constants of these types, or null.
+        // SAFETY: null, or constants of glibc with these types.
         let (size, offset) = unsafe { (size.as_ref()?, offset.as_ref()?) };
         (*size > 0).then_some(*offset)
     })
 }
 
-/// The address of a descriptor, not the one that the previous caller got.
+/// The address of a descriptor, different from the one that the previous caller got.
 fn descriptor() -> Option<u64> {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let page = descriptors()?;
@@ -157,15 +157,15 @@ fn descriptor() -> Option<u64> {
 
 fn descriptors() -> Option<&'static Descriptors> {
     static PAGE: AtomicPtr<Descriptors> = AtomicPtr::new(ptr::null_mut());
-    // SAFETY: null or a page from `make_descriptors`, which is never unmapped; `Acquire` pairs with
-    // `Release` below.
+    // SAFETY: null, or a page from `make_descriptors`, which is never unmapped. `Acquire` pairs
+    // with `Release` below.
     if let Some(page) = unsafe { PAGE.load(Acquire).as_ref() } {
         return Some(page);
     }
     let made = make_descriptors()?;
-    // Two threads at the same time: both pages are good for ever, one is remembered.
+    // If two threads do this at the same time, both pages stay valid, and one is remembered.
     let _ = PAGE.compare_exchange(ptr::null_mut(), made, Release, Relaxed);
-    // SAFETY: made just now, never unmapped and never written again.
+    // SAFETY: just made, never unmapped and never written again.
     unsafe { made.as_ref() }
 }
 
@@ -173,7 +173,7 @@ fn make_descriptors() -> Option<*mut Descriptors> {
     let size = page_size().max(mem::size_of::<Descriptors>());
     let access = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new private mapping at an address of the kernel's choice.
+    // SAFETY: a new private mapping at an address that the kernel chooses.
     let memory = unsafe { libc::mmap(ptr::null_mut(), size, access, flags, -1, 0) };
     if memory == libc::MAP_FAILED {
         return None;
@@ -185,10 +185,10 @@ fn make_descriptors() -> Option<*mut Descriptors> {
     let descriptors = [const { Descriptor { version: 0, flags: 0, start: 0, length: 0, abort: 0 } }; COUNT]
         .map(|empty| Descriptor { start, length: 4, abort, ..empty });
     let content = Descriptors { sequence: [0; 2], signature: arch::RSEQ_SIGNATURE, abort: [0; 5], descriptors };
-    // SAFETY: the mapping is large enough, aligned to a page and not shared yet.
+    // SAFETY: the mapping is large enough, page-aligned and not shared yet.
     unsafe { page.write(content) };
-    // Never executed and from here on never written. A refusal does no harm.
-    // SAFETY: the mapping made above.
+    // Never executed, and not written from here on. A failure is harmless. SAFETY: the mapping made
+    // above.
     unsafe { libc::mprotect(memory, size, libc::PROT_READ) };
     Some(page)
 }
@@ -206,9 +206,9 @@ mod tests {
         let expected = one.arm();
         assert_ne!(other.arm(), expected);
         one.disarm();
-        // SAFETY: the word of this thread.
+        // SAFETY: a word of this thread.
         let word = unsafe { (*one.word()).load(Relaxed) };
-        assert_ne!(word, expected, "what the other armed is not taken away, nor ours");
+        assert_ne!(word, expected, "neither user clears the descriptor of the other");
         other.disarm();
     }
 }
