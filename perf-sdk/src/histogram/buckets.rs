@@ -1,17 +1,17 @@
-//! Value → cell → bounds. Pure arithmetic, no floating point.
+//! Mapping of values to cells, and of cells to bounds. Pure arithmetic, no floating point.
 //!
 //! A cell is a bucket of the native histogram, or one of the two parts into which a decimal bound
-//! splits it. So native buckets, classic buckets and quantiles all come exactly from the same
-//! counts.
+//! splits it. So native buckets, classic buckets and quantiles are all derived exactly from the
+//! same counts.
 
 use super::scale::Scale;
 
-/// Cells of an octave: its 32 buckets, one of them possibly split.
+/// Cells in an octave: its 32 buckets, at most one of which is split.
 pub(super) const SLOTS: usize = 33;
 
-/// A cell: an octave's number and the cell's place in it. Ordered as the values are.
-// PERF: one integer and not two bytes, which travel through memory and stall there when they are
-// read back as one word.
+/// A cell: the number of its octave, and its position there. Ordered like the values.
+// PERF: one integer, not two bytes, which would pass through memory and stall when they are read
+// back as one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Cell(u16);
 
@@ -30,7 +30,7 @@ impl Cell {
         self.0 as u8
     }
 
-    /// The cell of `v ≥ 1`; some cell for 0. Between one and two nanoseconds.
+    /// The cell of `v ≥ 1`, and an arbitrary cell for 0. Takes between one and two nanoseconds.
     #[inline]
     pub(super) const fn of(scale: Scale, v: u64) -> Self {
         let grid = scale.grid();
@@ -40,7 +40,7 @@ impl Cell {
         Self((octave << 8 | slot) as u16)
     }
 
-    /// Counted from 0 over both scales' whole range.
+    /// The cell's index, counted from 0 over the whole range of both scales.
     pub(super) const fn index(self) -> u16 {
         self.octave() as u16 * SLOTS as u16 + self.slot() as u16
     }
@@ -56,7 +56,7 @@ impl Cell {
         32 * self.octave() as u32 + self.slot() as u32 - after_cut as u32
     }
 
-    /// The index that schema 5 gives to that bucket: its upper bound is 2^(index / 32) base units.
+    /// The index of that bucket in schema 5: its upper bound is 2^(index / 32) base units.
     pub(super) const fn schema_index(self, scale: Scale) -> i32 {
         self.bucket(scale) as i32 + 1 + 32 * scale.grid().first_octave
     }
@@ -68,14 +68,14 @@ impl Cell {
             return grid.cuts[self.octave() as usize];
         }
         if self.slot() >= 32 && grid.cut_slots[self.octave() as usize] >= 32 {
-            // An unsplit octave has no such cell; its end keeps the order.
+            // An unsplit octave has no such cell. The octave's end keeps the order.
             return grid.bound(32 * self.octave() as u32 + 31);
         }
         grid.bound(self.bucket(scale))
     }
 
-    /// The smallest value in the cell. Larger than `last` in a cell so narrow that no integer falls
-    /// into it.
+    /// The smallest value in the cell. Larger than `last` in a cell that is too narrow to contain
+    /// an integer.
     pub(super) const fn first(self, scale: Scale) -> u64 {
         match self.index().checked_sub(1) {
             Some(before) => Self::from_index(before).last(scale).saturating_add(1),
@@ -92,7 +92,7 @@ mod tests {
     const CELLS: u16 = (OCTAVES * SLOTS) as u16;
     const SCALES: [Scale; 2] = [Scale::Seconds, Scale::Bytes];
 
-    /// By trial of all cells' ends, which `scale`'s tests prove from exact powers.
+    /// Tries the ends of all cells, which the tests of `scale` check against exact powers.
     fn naive(scale: Scale, v: u64) -> Cell {
         (0..CELLS).map(Cell::from_index).find(|cell| v <= cell.last(scale)).unwrap()
     }
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn schema_index_is_the_prometheus_one() {
-        // The definition, in floating point, away from the bounds.
+        // The definition, in floating point, except near the bounds.
         for scale in SCALES {
             for v in interesting() {
                 let exact = (v as f64 / scale.per_unit() as f64).log2() * 32.0;
@@ -156,7 +156,7 @@ mod tests {
                 }
             }
         }
-        // On the bounds: upper ends are inclusive.
+        // At the bounds: upper bounds are inclusive.
         assert_eq!(Cell::of(Scale::Seconds, 1_000_000_000).schema_index(Scale::Seconds), 0);
         assert_eq!(Cell::of(Scale::Seconds, 1_000_000_001).schema_index(Scale::Seconds), 1);
         assert_eq!(Cell::of(Scale::Seconds, 2_000_000_000).schema_index(Scale::Seconds), 32);

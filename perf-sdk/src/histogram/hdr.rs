@@ -1,21 +1,21 @@
-//! To and from `hdrhistogram`, the common currency of latency tools.
+//! Conversion to and from `hdrhistogram`, the format that latency tools share.
 
 use super::merged::{Histogram, middle};
 use super::scale::Scale;
 
-/// Three decimal digits: what its own cells add to the error is 0.05 %.
+/// Three significant decimal digits: the cells of `hdrhistogram` then add an error of 0.05 %.
 const DIGITS: u8 = 3;
 
-/// The tools that read these are written in Java and count in signed numbers.
+/// The tools that read these are written in Java and use signed numbers.
 const LARGEST: u64 = i64::MAX as u64;
 
 impl Histogram {
-    /// The same distribution, each cell at its middle, in nanoseconds or bytes; 1.16 % of error in
-    /// all. Values from 2⁶³ on count as 2⁶³ − 1.
+    /// The same distribution, with each cell represented by its midpoint, in nanoseconds or bytes.
+    /// The total error is 1.16 %. Values from 2⁶³ on count as 2⁶³ − 1.
     ///
-    /// **Cost.** The result takes about 16 KiB for each power of two up to the largest value from
-    /// 2048 on. Should memory run out, values too large for what could be had are counted at the
-    /// largest that fits.
+    /// **Cost.** The result takes about 16 KiB for each power of two from 2048 up to the largest
+    /// value. If memory runs out, values beyond the allocated range are counted at the largest
+    /// value that fits.
     #[must_use]
     pub fn to_hdr(&self) -> hdrhistogram::Histogram<u64> {
         let largest = self.upper_bound().unwrap_or(1).clamp(2, LARGEST);
@@ -29,8 +29,8 @@ impl Histogram {
         hdr
     }
 
-    /// A histogram from another source. Its sum is computed from the cells of `hdr` and is as exact
-    /// as those are.
+    /// A histogram from another source. Its sum is computed from the cells of `hdr`, and is as
+    /// exact as those.
     #[must_use]
     pub fn from_hdr(scale: Scale, hdr: &hdrhistogram::Histogram<u64>) -> Self {
         let mut histogram = Self::new(scale);

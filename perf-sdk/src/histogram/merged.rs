@@ -1,4 +1,4 @@
-//! The read-side form.
+//! The form that readers use.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
@@ -8,19 +8,18 @@ use super::scale::Scale;
 #[cfg(feature = "enabled")]
 use crate::base::prefetch::prefetch;
 
-/// So many cells are looked up one by one.
+/// Up to this many cells are inserted one by one.
 const FEW: usize = 16;
 
 /// A distribution of times or sizes: exact counts in cells at most 2.2 % wide.
 ///
-/// **Units.** Nanoseconds or bytes, whichever [`scale`](Self::scale) says; the exported forms are
-/// in seconds and bytes.
+/// **Units.** Nanoseconds or bytes, as [`scale`](Self::scale) says. The exported forms are in
+/// seconds and bytes.
 ///
-/// **Accuracy.** [`sum`](Self::sum) and [`count`](Self::count) are exact, so is
-/// [`classic`](Self::classic) and [`native`](Self::native). A quantile is within 1.1 % of the value
-/// at that rank.
+/// **Accuracy.** [`sum`](Self::sum), [`count`](Self::count), [`classic`](Self::classic) and
+/// [`native`](Self::native) are exact. A quantile is within 1.1 % of the value at that rank.
 ///
-/// **Cost.** 16 bytes a cell that is not empty; merging and reading are linear in them.
+/// **Cost.** 16 bytes for each non-empty cell. Merging and reading are linear in their number.
 ///
 /// In a file or in JSON it is
 /// `{"unit", "sum", "zero", "cells": [[largest value in the cell, count], …]}`.
@@ -31,24 +30,24 @@ pub struct Histogram {
     scale: Scale,
     zero: u64,
     sum: u64,
-    /// Ascending by cell index, no index twice, no count zero.
+    /// Ascending by cell index, without duplicate indices or zero counts.
     cells: Vec<(u16, u64)>,
 }
 
 impl Histogram {
-    /// An empty one.
+    /// An empty histogram.
     #[must_use]
     pub const fn new(scale: Scale) -> Self {
         Self { scale, zero: 0, sum: 0, cells: Vec::new() }
     }
 
-    /// `cells` as in the field.
+    /// `cells` must be as described at the field.
     pub(super) fn from_parts(scale: Scale, zero: u64, sum: u64, cells: Vec<(u16, u64)>) -> Self {
         debug_assert!(cells.is_sorted_by(|a, b| a.0 < b.0) && cells.iter().all(|cell| cell.1 > 0));
         Self { scale, zero, sum, cells }
     }
 
-    /// Counts `value` `times` times.
+    /// Records `value` `times` times.
     pub fn record(&mut self, value: u64, times: u64) {
         if times == 0 {
             return;
@@ -67,37 +66,37 @@ impl Histogram {
         self.scale
     }
 
-    /// How many values.
+    /// The number of values.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.cells.iter().fold(self.zero, |sum, cell| sum.saturating_add(cell.1))
     }
 
-    /// How many of them were 0.
+    /// The number of values that are 0.
     #[must_use]
     pub const fn zero_count(&self) -> u64 {
         self.zero
     }
 
-    /// Their sum. Wraps past 2⁶⁴: after 584 years of summed time.
+    /// The sum of the values. It wraps at 2⁶⁴, which is 584 years of summed time.
     #[must_use]
     pub const fn sum(&self) -> u64 {
         self.sum
     }
 
-    /// The same in the unit of the exported forms: seconds or bytes.
+    /// The sum in the unit of the exported forms: seconds or bytes.
     #[must_use]
     pub fn sum_in_base_unit(&self) -> f64 {
         self.sum as f64 / self.scale.per_unit() as f64
     }
 
-    /// No value at all.
+    /// Whether there are no values.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.zero == 0 && self.cells.is_empty()
     }
 
-    /// Exact mean; `None` if empty.
+    /// The exact mean. `None` if empty.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {
         let count = self.count();
@@ -106,16 +105,16 @@ impl Histogram {
 
     /// The value at rank ⌈q · count⌉ of the sorted values, at least the first, within 1.1 %.
     ///
-    /// It is the harmonic middle of its cell's bounds, which halves the greatest relative error;
-    /// exact where a cell holds one integer only, as up to 40. `q` is clamped to 0..=1. `None` if
-    /// the histogram is empty or `q` is not a number.
+    /// The result is the harmonic midpoint of its cell's bounds, which halves the maximum relative
+    /// error. It is exact where a cell contains only one integer, which is so up to 40. `q` is
+    /// clamped to 0..=1. `None` if the histogram is empty or `q` is not a number.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let count = self.count();
         if count == 0 || q.is_nan() {
             return None;
         }
-        // 0.07 · 100 is 7.000000000000001 in floating point, and its rank is 7.
+        // 0.07 · 100 is 7.000000000000001 in floating point, but its rank is 7.
         let rank = (q.clamp(0.0, 1.0) * count as f64 * (1.0 - 4.0 * f64::EPSILON)).ceil() as u64;
         let rank = rank.clamp(1, count);
         let mut passed = self.zero;
@@ -131,7 +130,8 @@ impl Histogram {
         self.iter().last().map(|(cell, _)| middle(self.scale, cell))
     }
 
-    /// No value is smaller. It is the start of the first cell that is not empty; `None` if all are.
+    /// A lower bound of all values: the start of the first non-empty cell. `None` if the histogram
+    /// is empty.
     #[must_use]
     pub fn lower_bound(&self) -> Option<u64> {
         if self.zero > 0 {
@@ -140,7 +140,8 @@ impl Histogram {
         self.iter().next().map(|(cell, _)| cell.first(self.scale))
     }
 
-    /// No value is larger. It is the end of the last cell that is not empty; `None` if all are.
+    /// An upper bound of all values: the end of the last non-empty cell. `None` if the histogram is
+    /// empty.
     #[must_use]
     pub fn upper_bound(&self) -> Option<u64> {
         match self.iter().last() {
@@ -149,7 +150,7 @@ impl Histogram {
         }
     }
 
-    /// The cells that are not empty as (smallest value, largest value, count), ascending.
+    /// The non-empty cells as (smallest value, largest value, count), ascending.
     pub fn cells(&self) -> impl Iterator<Item = (u64, u64, u64)> {
         let zero = (self.zero > 0).then_some((0, 0, self.zero));
         let scale = self.scale;
@@ -160,8 +161,8 @@ impl Histogram {
         self.cells.iter().map(|(index, count)| (Cell::from_index(*index), *count))
     }
 
-    /// Adds all values of `other`. Histograms of different scales have nothing in common: then
-    /// nothing happens, unless this one is empty and becomes the other.
+    /// Adds all values of `other`. If the scales differ, nothing happens, except that an empty
+    /// histogram becomes a copy of `other`.
     pub fn merge(&mut self, other: &Self) {
         if self.is_empty() {
             self.clone_from(other);
@@ -170,7 +171,7 @@ impl Histogram {
         }
     }
 
-    /// Adds counts by the parts of the form.
+    /// Adds counts, given as the parts of a histogram.
     pub(super) fn add_parts(&mut self, zero: u64, sum: u64, cells: impl Iterator<Item = (u16, u64)>) {
         self.zero = self.zero.saturating_add(zero);
         self.sum = self.sum.wrapping_add(sum);
@@ -186,13 +187,13 @@ impl Histogram {
         }
     }
 
-    /// Empty again; what it held is kept as room.
+    /// Removes all values and keeps the capacity.
     pub(crate) fn clear(&mut self) {
         (self.zero, self.sum) = (0, 0);
         self.cells.clear();
     }
 
-    /// Asks for the cells, before something is merged.
+    /// Prefetches the cells, before a merge.
     #[cfg(feature = "enabled")]
     pub(crate) fn prefetch_cells(&self) {
         if let [first, .., last] = self.cells.as_slice() {
@@ -201,7 +202,7 @@ impl Histogram {
         }
     }
 
-    /// As `merge`, of two that are known to have one scale.
+    /// As `merge`, for two histograms that are known to have the same scale.
     fn add(&mut self, other: &Self) {
         debug_assert_eq!(self.scale, other.scale);
         if other.cells.len() <= FEW {
@@ -229,7 +230,7 @@ impl Histogram {
     }
 
     /// What was recorded since `earlier`, an older reading of the same histogram. Saturates cell by
-    /// cell, so that an unrelated `earlier` gives a smaller histogram and never a wrapped one.
+    /// cell, so an unrelated `earlier` gives a smaller histogram, never one that wrapped.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
         if self.scale != earlier.scale {
@@ -255,13 +256,13 @@ impl Histogram {
     }
 }
 
-/// m with (m − a)/a = (b − m)/b.
+/// The m with (m − a)/a = (b − m)/b.
 pub(super) fn middle(scale: Scale, cell: Cell) -> f64 {
     let (first, last) = (cell.first(scale) as f64, cell.last(scale) as f64);
     2.0 * first * last / (first + last)
 }
 
-/// The form in files: by values and not by our numbering of cells.
+/// The form in files: by values, independent of the internal numbering of cells.
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 struct Written {
     unit: Scale,
@@ -387,7 +388,7 @@ mod tests {
         for split in 0..all.len() {
             let earlier = of(Scale::Seconds, &all[..split].concat());
             let mut later = of(Scale::Seconds, &all.concat());
-            // The sample that makes the sum wrap has no meaningful one.
+            // If a sample makes the sum wrap, the sum is not meaningful.
             let window = of(Scale::Seconds, &all[split..].concat());
             later.sum = earlier.sum.saturating_add(1);
             let got = later.since(&earlier);

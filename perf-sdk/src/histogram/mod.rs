@@ -2,14 +2,14 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `scale` | the two scales: integer nanoseconds over seconds, integer bytes; their exact constants |
+//! | `scale` | the two scales, integer nanoseconds over seconds and integer bytes, and their exact constants |
 //! | `buckets` | pure arithmetic: value → cell → bounds |
 //! | `page` | the counters of one octave, written by one thread and read by others |
 //! | `shard` | the histogram of one site on one thread |
-//! | `shared` | the histogram of one site for threads that have none of their own |
-//! | `merged` | the read-side form: merge, subtract, quantiles |
+//! | `shared` | the histogram of one site for threads that have no shard of their own |
+//! | `merged` | the form that readers use: merge, subtract, quantiles |
 //! | `views` | the merged form as classic and as native buckets |
-//! | `hdr` | to and from `hdrhistogram` |
+//! | `hdr` | conversion to and from `hdrhistogram` |
 
 mod buckets;
 #[cfg(feature = "enabled")]

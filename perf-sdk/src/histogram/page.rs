@@ -8,25 +8,24 @@ use std::sync::atomic::{
 
 use super::buckets::SLOTS;
 
-/// Looks at a cell that is being carried before what was seen is taken. A carry happens once in 2³²
-/// calls and takes nanoseconds; only in a child that was forked in the middle of one does it never
-/// end.
+/// Attempts to read a cell between carries, before the last reading is used as it is. A carry
+/// happens once in 2³² calls and takes nanoseconds. Only in a child that was forked during a carry
+/// does it never end.
 const LOOKS: u32 = 100;
 
-/// Cells of one octave. Lives for ever once it is part of a shard.
+/// Cells of one octave. Lives forever once it is part of a shard.
 ///
-/// Counters are 32 bits wide to halve the memory of a profile; what overflows is carried into a
+/// Counters are 32 bits wide, which halves the memory of a profile. Overflow is carried into a
 /// second page, which exists only where some cell passed 2³².
 #[derive(Debug)]
 pub(crate) struct Page {
     cells: [AtomicU32; SLOTS],
-    /// Odd while a carry is under way. That 2¹⁵ of them pass while somebody reads one cell is out
-    /// of the question.
+    /// Odd during a carry. It cannot wrap while a cell is being read: that would take 2¹⁵ carries.
     carries: AtomicU16,
     octave: AtomicU8,
     /// Counts in units of 2³².
     carried: AtomicPtr<Page>,
-    /// The page that its shard had before.
+    /// The page that its shard got before this one.
     older: AtomicPtr<Page>,
 }
 
@@ -44,7 +43,7 @@ impl Page {
         }
     }
 
-    /// Before it is published.
+    /// Call it before the page is published.
     pub(super) fn link(&self, octave: u8, older: *mut Page) {
         self.octave.store(octave, Relaxed);
         self.older.store(older, Relaxed);
@@ -55,18 +54,18 @@ impl Page {
     }
 
     pub(super) fn older(&self) -> Option<&'static Page> {
-        // SAFETY: null or a page that `link` was given by its shard, which are never freed.
+        // SAFETY: null, or a page that the shard passed to `link`; pages are never freed.
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
     fn carried(&self) -> Option<&'static Page> {
-        // SAFETY: null or stored by `carry` from a `&'static Page`; `Acquire` pairs with the store
-        // there.
+        // SAFETY: null, or stored by `carry` from a `&'static Page`. `Acquire` pairs with that
+        // store.
         unsafe { self.carried.load(Acquire).as_ref() }
     }
 
-    /// Owner only. False when the cell would overflow; then nothing was counted, and
-    /// [`add`](Self::add) carries.
+    /// Owner only. False if the cell would overflow: nothing is counted then, and
+    /// [`add`](Self::add) must be used, which carries.
     #[inline(always)]
     pub(super) fn add_near(&self, slot: u8, n: u32) -> bool {
         let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
@@ -75,7 +74,7 @@ impl Page {
         true
     }
 
-    /// Owner only. False when there is no page to carry into; then nothing was counted.
+    /// Owner only. False if there is no page to carry into: nothing is counted then.
     #[inline]
     pub(super) fn add(&self, slot: u8, n: u64, more: &impl Fn() -> Option<&'static Page>) -> bool {
         let Some(cell) = self.cells.get(usize::from(slot)) else { return false };
@@ -103,7 +102,7 @@ impl Page {
         let sum = u64::from(cell.load(Relaxed)).saturating_add(n);
         let carries = self.carries.load(Relaxed);
         self.carries.store(carries.wrapping_add(1), Relaxed);
-        // The two stores may not be seen before the odd number.
+        // The two stores must not become visible before the odd number.
         fence(Release);
         cell.store(sum as u32, Relaxed);
         high.store(high.load(Relaxed).saturating_add((sum >> 32) as u32), Relaxed);
@@ -111,14 +110,14 @@ impl Page {
         true
     }
 
-    /// The cells that are not empty, from any thread.
+    /// The non-empty cells. From any thread.
     pub(super) fn counts(&self) -> impl Iterator<Item = (u8, u64)> {
         (0..SLOTS).map(|slot| (slot as u8, self.count(slot))).filter(|(_, count)| *count > 0)
     }
 
     fn count(&self, slot: usize) -> u64 {
-        // PERF: most cells are empty. A cell is 0 after a carry too, and then there is a second
-        // page: the writer stores that before.
+        // PERF: most cells are empty. A cell is 0 after a carry too, but then there is a second
+        // page, which the writer stores first.
         if self.cells[slot].load(Relaxed) == 0 {
             fence(Acquire);
             if self.carried().is_none() {
@@ -136,7 +135,7 @@ impl Page {
         }
     }
 
-    /// What the cell holds, and whether no carry came in between.
+    /// The cell's count, and whether it was read without a carry in between.
     fn look(&self, slot: usize) -> (u64, bool) {
         let before = self.carries.load(Acquire);
         let low = self.cells[slot].load(Relaxed);
@@ -179,8 +178,8 @@ mod tests {
     fn a_reader_knows_half_a_carry() {
         let low = page();
         let step = 1 << 31;
-        // The writer goes on until the reader saw that many different counts; where the two have to
-        // share one core, it sees one a time slice, and some of them have to do.
+        // The writer continues until the reader has seen this many different counts. If the two
+        // share one core, the reader sees one for each time slice, and fewer must suffice.
         let sights = if cfg!(miri) { 20 } else { 5_000 };
         let end = std::time::Instant::now() + std::time::Duration::from_secs(1);
         let done = std::sync::atomic::AtomicBool::new(false);

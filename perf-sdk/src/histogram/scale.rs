@@ -3,11 +3,11 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// What a histogram's values are.
+/// The quantity that a histogram's values measure.
 ///
 /// Bucket bounds are powers of 2^(1/32) of the base unit, as in a Prometheus native histogram of
-/// schema 5: of one second on [`Scale::Seconds`], whose values are nevertheless integer
-/// nanoseconds, and of one byte on [`Scale::Bytes`].
+/// schema 5. The base unit is one second for [`Scale::Seconds`], whose values are integer
+/// nanoseconds nevertheless, and one byte for [`Scale::Bytes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 pub enum Scale {
@@ -21,7 +21,7 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// How many integer values make one base unit: 10⁹ or 1.
+    /// The number of integer values in one base unit: 10⁹ or 1.
     #[must_use]
     pub const fn per_unit(self) -> u64 {
         match self {
@@ -32,8 +32,8 @@ impl Scale {
 
     /// The bounds of the classic buckets as `(value, label)`, without `+Inf`, ascending.
     ///
-    /// The labels are spelled as Prometheus spells a float (`1.0`, `1e-07`), so that a series keeps
-    /// its name whichever format it is scraped in.
+    /// The labels are formatted as Prometheus formats a float (`1.0`, `1e-07`), so that a series
+    /// has the same name in every scrape format.
     #[must_use]
     pub const fn classic_bounds(self) -> &'static [(u64, &'static str)] {
         match self {
@@ -51,8 +51,7 @@ impl Scale {
     }
 }
 
-/// Classic bounds for times: nanoseconds and the label in seconds. Each one is a cut point of the
-/// grid.
+/// Classic bounds for times: nanoseconds, and the label in seconds. Each one is a bound of a cell.
 pub(crate) const SECONDS_LE: [(u64, &str); 20] = [
     (100, "1e-07"),
     (1_000, "1e-06"),
@@ -76,7 +75,7 @@ pub(crate) const SECONDS_LE: [(u64, &str); 20] = [
     (10_000_000_000, "10.0"),
 ];
 
-/// Classic bounds for sizes. Powers of 4, hence bucket bounds already.
+/// Classic bounds for sizes. They are powers of 4, and so bucket bounds already.
 const BYTES_LE: [(u64, &str); 13] = [
     (1 << 6, "64.0"),
     (1 << 8, "256.0"),
@@ -93,29 +92,29 @@ const BYTES_LE: [(u64, &str); 13] = [
     (1 << 30, "1.073741824e+09"),
 ];
 
-/// Octaves that a `u64` can fall into, on either scale.
+/// The number of octaves that a `u64` can fall into, on either scale.
 pub(super) const OCTAVES: usize = 65;
 
 /// The constants of one scale.
 ///
-/// Shifted so that its top bit is set, a value lies in [2⁶³, 2⁶⁴), and there the 32 bounds of an
-/// octave are the same real numbers for every octave. A shifted value is an integer, so comparing
-/// with their floors is exact.
+/// A value that is shifted so that its top bit is set lies in [2⁶³, 2⁶⁴). There, the 32 bounds of
+/// an octave are the same real numbers for every octave. A shifted value is an integer, so a
+/// comparison with the floors of the bounds is exact.
 #[derive(Debug)]
 pub(super) struct Grid {
     /// The floors of the bounds in [2⁶³, 2⁶⁴), ascending; then a sentinel.
     pub(super) mantissas: [u64; 33],
-    /// For each value of the six bits after the top one: how many bounds lie below all such
+    /// For each value of the six bits after the top one: the number of bounds below all such
     /// mantissas. Two bounds are farther apart (2.2 %) than such a range is wide (1.6 % at most),
-    /// so one compare settles the rest.
+    /// so one comparison decides the rest.
     pub(super) below: [u8; 64],
-    /// The decimal bound inside each octave, inclusive; `u64::MAX` where there is none. 1, 2.5, 5 ×
-    /// 10ⁿ are at least a factor of 2 apart and an octave is open at its lower end, so no octave
-    /// holds two.
+    /// The decimal bound inside each octave, inclusive; `u64::MAX` where there is none. The bounds
+    /// 1, 2.5, 5 × 10ⁿ are at least a factor of 2 apart and an octave is open at its lower end, so
+    /// no octave contains two.
     pub(super) cuts: [u64; OCTAVES],
-    /// The bucket within its octave that the cut splits in two; 32 where there is none.
+    /// The bucket within its octave that the decimal bound splits in two; 32 where there is none.
     pub(super) cut_slots: [u8; OCTAVES],
-    /// Number of the first bound of a power of two, when octave 0, bucket 0 is number 0.
+    /// The number of the first bound of a power of two, counted from octave 0, bucket 0.
     pub(super) offset: u32,
     /// The exponent of octave 0: it covers (2^first, 2^(first + 1)] base units.
     pub(super) first_octave: i32,
@@ -147,10 +146,10 @@ const BYTES_MANTISSAS: [u64; 32] = [
     0xeac0_c6e7_dd24_392e, 0xefe4_b99b_dcda_f5cb, 0xf525_7d15_2486_cc2c, 0xfa83_b2db_722a_033a,
 ];
 
-// 1 ns = 2^-29.9 s, so the first octave is (2^-30, 2^-29]. 10⁹ · 2³⁴ is bound number 28 of its
-// octave of mantissas.
+// 1 ns = 2^-29.9 s, so the first octave is (2^-30, 2^-29]. 10⁹ · 2³⁴ is bound 28 of its octave of
+// mantissas.
 static SECONDS: Grid = Grid::new(&SECONDS_MANTISSAS, 3, -30, true);
-// 1 byte = 2^0 ends octave (2^-1, 2^0].
+// 1 byte = 2^0 is the upper end of octave (2^-1, 2^0].
 static BYTES: Grid = Grid::new(&BYTES_MANTISSAS, 31, -1, false);
 
 impl Grid {
@@ -196,12 +195,12 @@ impl Grid {
         }
     }
 
-    /// The bucket of `v ≥ 1`, counted from octave 0, bucket 0. Some bucket for 0.
+    /// The bucket of `v ≥ 1`, counted from octave 0, bucket 0. An arbitrary bucket for 0.
     #[inline]
     pub(super) const fn number(&self, v: u64) -> u32 {
-        // PERF: the mask makes 0 harmless without the compiler learning that `v` is not 0. Where it
-        // knows, it emits a bare `bsr`, which waits for the old value of its target register: 8 ns
-        // a call instead of 3.
+        // PERF: the mask makes 0 harmless and hides from the compiler that `v` is not 0. If the
+        // compiler knows that, it emits a bare `bsr`, which depends on the old value of its target
+        // register: 8 ns for each call instead of 3.
         let zeros = v.leading_zeros() & 63;
         let mantissa = v << zeros;
         let below = self.below[(mantissa >> 57) as usize & 63];
@@ -224,7 +223,7 @@ impl Grid {
 mod tests {
     use super::*;
 
-    /// Little-endian unsigned integers, just enough of them to raise a `u64` to the 32nd power.
+    /// Little-endian unsigned integers, large enough for the 32nd power of a `u64`.
     fn times(a: &[u64], b: &[u64]) -> Vec<u64> {
         let mut product = vec![0_u64; a.len() + b.len()];
         for (i, x) in a.iter().enumerate() {
@@ -273,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn one_compare_is_enough() {
+    fn at_most_one_bound_lies_in_the_range_of_a_prefix() {
         for grid in [&SECONDS, &BYTES] {
             assert!(grid.mantissas.is_sorted());
             for bits in 0..64_u64 {

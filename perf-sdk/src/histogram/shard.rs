@@ -10,37 +10,39 @@ use super::page::Page;
 use super::scale::Scale;
 use crate::base::prefetch::prefetch;
 
-/// Pages that the owner finds without a search. Octaves that are neighbours never share a place.
+/// The number of pages that the owner finds without a search. Neighbouring octaves never share a
+/// place.
 const NEAR: usize = 4;
 const NO_OCTAVE: u8 = u8::MAX;
-/// Some minutes: a sum of differences that were counted as 0. Other sums come nowhere near 2⁶⁴.
+/// A sum that is negative by at most this, 18 minutes, consists of differences that were counted as
+/// 0. Other sums do not come near 2⁶⁴.
 const MOST_BELOW_ZERO: u64 = 1 << 40;
 
-/// Written by its one owner with plain stores, read by anybody at any time.
+/// Written by its owner with plain stores, read by any thread at any time.
 ///
-/// Pages come from the owner's allocator when an octave is first hit and are never freed. A value
-/// is in one cell only, so a reader that comes between two stores misses at most the call being
-/// recorded, and in `sum` only.
+/// Pages come from the owner's allocator when an octave is first hit, and are never freed. A value
+/// is in one cell only, so a reader between two stores misses at most the call that is being
+/// recorded, and only in `sum`.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(crate) struct Shard {
     zero: AtomicU64,
     sum: AtomicU64,
     newest: AtomicPtr<Page>,
-    /// The owner's short cut; `near_octaves` tells what each place holds.
+    /// The owner's shortcut. `near_octaves` says which octave each place holds.
     near: [AtomicPtr<Page>; NEAR],
     near_octaves: [AtomicU8; NEAR],
 }
 
 const _: () = assert!(size_of::<Shard>() == 64);
 
-/// A value and its cell, to record one value in two histograms of one scale.
+/// A value and its cell, so that one value can be recorded in two histograms of the same scale.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Located {
-    /// What the sum grows by, wrapping: a little below 0 for some differences.
+    /// The increase of the sum, wrapping: slightly negative for some differences.
     value: u64,
     cell: Cell,
-    /// Counted as 0.
+    /// Whether it is counted as 0.
     is_zero: bool,
 }
 
@@ -50,7 +52,7 @@ impl Located {
         Self { value, cell: Cell::of(scale, value), is_zero: value == 0 }
     }
 
-    /// What it counts as.
+    /// The value as it is counted.
     pub(crate) fn clamped(self) -> u64 {
         if self.is_zero { 0 } else { self.value }
     }
@@ -67,14 +69,15 @@ impl Located {
         self.is_zero
     }
 
-    /// Of a difference that may be a little below 0: it is counted as 0 and summed as it is.
+    /// The location of a difference that may be slightly negative. It is then counted as 0 and
+    /// summed as it is.
     #[inline]
     pub(crate) fn of_difference(scale: Scale, value: i64) -> Self {
         Self { value: value as u64, cell: Cell::of(scale, value.max(0) as u64), is_zero: value <= 0 }
     }
 }
 
-/// A sum that may be a little below 0 counts as 0 then.
+/// A sum of differences. One that is slightly negative counts as 0.
 pub(super) fn sum_of_differences(sum: u64) -> u64 {
     if sum.wrapping_neg() <= MOST_BELOW_ZERO { 0 } else { sum }
 }
@@ -96,8 +99,8 @@ impl Shard {
         }
     }
 
-    /// Owner only: `weight` calls of a value that was located, on the same scale as all others.
-    /// `pages` gives a fresh page; when it cannot, nothing is recorded and the answer is false.
+    /// Owner only. Records `weight` calls of a located value, on the same scale as all others.
+    /// `pages` returns a new page. If it cannot, nothing is recorded and the result is false.
     #[inline]
     pub(crate) fn record_at(&self, at: Located, weight: u64, pages: &impl Fn() -> Option<&'static Page>) -> bool {
         if at.is_zero {
@@ -112,8 +115,8 @@ impl Shard {
         counted
     }
 
-    /// Owner only: as [`record_at`](Self::record_at) if the page is at hand. False: nothing was
-    /// recorded, and only `record_at` can tell why.
+    /// Owner only. As [`record_at`](Self::record_at), if the page is one of the near ones. False:
+    /// nothing was recorded, and `record_at` must be used.
     #[inline(always)]
     pub(crate) fn record_near(&self, at: Located, weight: u32) -> bool {
         if at.is_zero {
@@ -134,7 +137,7 @@ impl Shard {
         counted
     }
 
-    /// Owner only: so many more 0.
+    /// Owner only. Records the value 0 `weight` times.
     #[inline(always)]
     pub(crate) fn count_zero(&self, weight: u32) {
         add(&self.zero, u64::from(weight));
@@ -150,8 +153,8 @@ impl Shard {
     fn page(&self, octave: u8, pages: &impl Fn() -> Option<&'static Page>) -> Option<&'static Page> {
         let place = usize::from(octave) % NEAR;
         if self.near_octaves[place].load(Relaxed) == octave {
-            // SAFETY: the two are stored together by `far`, on this thread or on the one that
-            // handed this record over, from a `&'static Page`.
+            // SAFETY: `far` stores both together, from a `&'static Page`, on this thread or on the
+            // previous owner of this record.
             return unsafe { self.near[place].load(Relaxed).as_ref() };
         }
         self.far(octave, pages)
@@ -175,28 +178,28 @@ impl Shard {
         Some(page)
     }
 
-    /// From any thread: whether recording it needs no further page.
+    /// From any thread: whether the value can be recorded without a new page.
     pub(crate) fn has_cell(&self, at: Located) -> bool {
         at.is_zero || self.pages().any(|page| page.octave() == at.cell.octave())
     }
 
     fn pages(&self) -> impl Iterator<Item = &'static Page> {
-        // SAFETY: null or stored by `far` from a `&'static Page`; `Acquire` pairs with that store.
+        // SAFETY: null, or stored by `far` from a `&'static Page`. `Acquire` pairs with that store.
         let newest: Option<&'static Page> = unsafe { self.newest.load(Acquire).as_ref() };
         std::iter::successors(newest, |page| page.older())
     }
 
-    /// From any thread, before it is folded: asks for the cells that were written last.
+    /// From any thread, before folding: prefetches the cells that were written last.
     pub(crate) fn prefetch_cells(&self) {
         for place in &self.near {
-            // SAFETY: null or a `&'static Page`, whose memory is asked for and not read.
+            // SAFETY: null, or a `&'static Page`, whose memory is prefetched and not read.
             if let Some(page) = unsafe { place.load(Acquire).as_ref() } {
                 prefetch(page);
             }
         }
     }
 
-    /// Adds what was recorded so far to `into`, from any thread. Some microseconds.
+    /// Adds what was recorded so far to `into`. From any thread. Takes some microseconds.
     pub(crate) fn fold_into(&self, into: &mut Histogram) {
         let cells = self.pages().flat_map(|page| {
             let octave = page.octave();
@@ -262,7 +265,7 @@ mod tests {
         assert!(record(&shard, Scale::Seconds, 0, 1, &pages));
         assert_eq!(asked.get(), 0);
         for _ in 0..3 {
-            // 16 times apart: the same place among the near pages.
+            // Octaves that are 16 times apart have the same place among the near pages.
             for value in [1_000, 16_000, 256_000] {
                 assert!(record(&shard, Scale::Seconds, value, 1, &pages));
             }

@@ -1,4 +1,4 @@
-//! The histogram of one site for threads that have none of their own.
+//! The histogram of one site for threads that have no shard of their own.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -9,7 +9,7 @@ use super::merged::Histogram;
 use super::scale::Scale;
 use super::shard::{Located, sum_of_differences};
 
-/// Cells of one octave, written by any thread. All zeros: empty.
+/// Cells of one octave, written by any thread. All zeros is the empty state.
 #[derive(Debug)]
 pub(crate) struct SharedPage {
     cells: [AtomicU64; SLOTS],
@@ -17,8 +17,8 @@ pub(crate) struct SharedPage {
     older: AtomicPtr<SharedPage>,
 }
 
-/// Written and read by any thread: atomic additions, an order of magnitude dearer than
-/// [`Shard`](super::Shard). All zeros: empty.
+/// Written and read by any thread. Uses atomic additions, which are an order of magnitude more
+/// expensive than a [`Shard`](super::Shard). All zeros is the empty state.
 #[derive(Debug)]
 pub(crate) struct SharedShard {
     zero: AtomicU64,
@@ -28,15 +28,15 @@ pub(crate) struct SharedShard {
 
 impl SharedPage {
     fn older(&self) -> Option<&'static Self> {
-        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the
+        // SAFETY: null, or stored by `page` from a `&'static SharedPage`. `Acquire` pairs with its
         // publication.
         unsafe { self.older.load(Acquire).as_ref() }
     }
 }
 
 impl SharedShard {
-    /// `weight` calls of a value that was located. `pages` gives a fresh page, all zeros; when it
-    /// cannot, nothing is recorded and the answer is false.
+    /// Records `weight` calls of a located value. `pages` returns a new page, all zeros. If it
+    /// cannot, nothing is recorded and the result is false.
     pub(crate) fn record(&self, at: Located, weight: u64, pages: impl Fn() -> Option<&'static SharedPage>) -> bool {
         if at.is_zero() {
             self.zero.fetch_add(weight, Relaxed);
@@ -57,7 +57,7 @@ impl SharedShard {
         let page = pages()?;
         page.octave.store(octave, Relaxed);
         loop {
-            // Another thread may have been faster; then its page is taken and this one is lost.
+            // If another thread was faster, its page is used and this one is wasted.
             let newest = self.newest.load(Acquire);
             if let Some(page) = existing() {
                 return Some(page);
@@ -71,7 +71,7 @@ impl SharedShard {
     }
 
     fn pages(&self) -> impl Iterator<Item = &'static SharedPage> {
-        // SAFETY: null or stored by `page` from a `&'static SharedPage`; `Acquire` pairs with the
+        // SAFETY: null, or stored by `page` from a `&'static SharedPage`. `Acquire` pairs with its
         // publication.
         let newest: Option<&'static SharedPage> = unsafe { self.newest.load(Acquire).as_ref() };
         std::iter::successors(newest, |page| page.older())
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_lose_nothing_of_each_other() {
+    fn no_value_is_lost_when_threads_record_at_the_same_time() {
         let (shard, mut expected) = (shard(), Histogram::new(Scale::Seconds));
         let values = if cfg!(miri) { 20 } else { 20_000 };
         std::thread::scope(|scope| {

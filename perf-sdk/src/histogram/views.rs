@@ -1,4 +1,4 @@
-//! The merged form as Prometheus sees it: classic and native buckets, both exact.
+//! The merged form as Prometheus reads it: classic and native buckets, both exact.
 
 use super::merged::Histogram;
 
@@ -6,16 +6,17 @@ use super::merged::Histogram;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NativeBuckets {
-    /// Values that are 0.
+    /// The number of values that are 0.
     pub zero_count: u64,
     /// Runs of consecutive buckets.
     pub spans: Vec<BucketSpan>,
-    /// The first bucket's count, then each bucket's difference to the one before, over all spans.
+    /// The first bucket's count, then the difference of each bucket to the one before, over all
+    /// spans.
     pub deltas: Vec<i64>,
 }
 
 impl NativeBuckets {
-    /// Bounds are powers of 2^(2^-5).
+    /// Schema 5: bounds are powers of 2^(2^-5).
     pub const SCHEMA: i32 = 5;
 }
 
@@ -23,17 +24,19 @@ impl NativeBuckets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketSpan {
-    /// Of the first one: the index of its first bucket. Of the others: how many empty buckets lie
-    /// before it.
+    /// For the first span: the index of its first bucket. For the others: the number of empty
+    /// buckets before it.
     pub offset: i32,
-    /// How many buckets.
+    /// The number of buckets.
     pub length: u32,
 }
 
-/// Runs that are this close are written as one: two empty buckets cost less than another span.
+/// Runs that are at most this many buckets apart are written as one, because two empty buckets are
+/// shorter than another span.
 const BRIDGED: i32 = 2;
 
-/// Buckets as (schema index, count), ascending, in runs, and the differences of their counts.
+/// Groups buckets, given as (schema index, count) and ascending, into runs. Returns the runs and
+/// the differences of the counts.
 pub(crate) fn runs(buckets: impl IntoIterator<Item = (i32, i64)>) -> (Vec<BucketSpan>, Vec<i64>) {
     let (mut spans, mut deltas): (Vec<BucketSpan>, Vec<i64>) = (Vec::new(), Vec::new());
     let mut before = 0;
@@ -77,7 +80,7 @@ impl Histogram {
         NativeBuckets { zero_count: self.zero_count(), spans, deltas }
     }
 
-    /// (schema index, count): cells with the two parts of a split bucket put together again.
+    /// The buckets as (schema index, count). The two parts of a split bucket are added.
     fn buckets(&self) -> Vec<(i32, i64)> {
         let mut buckets: Vec<(i32, i64)> = Vec::new();
         for (cell, count) in self.iter() {
@@ -103,7 +106,7 @@ mod tests {
         histogram
     }
 
-    /// As a Prometheus server reads spans and deltas.
+    /// Reads spans and deltas as a Prometheus server does.
     fn expand(native: &NativeBuckets) -> Vec<(i32, i64)> {
         let mut deltas = native.deltas.iter();
         let (mut index, mut count, mut buckets) = (0, 0, Vec::new());
@@ -139,8 +142,8 @@ mod tests {
     #[test]
     fn native_buckets_are_the_counts_by_schema_index() {
         let second = 1_000_000_000_f64;
-        // Either side of a decimal cut (0.25 s): one native bucket. Then neighbours, bridged gaps
-        // and far ones.
+        // Both sides of a decimal bound (0.25 s), which are one native bucket. Then neighbouring
+        // buckets, gaps that are bridged, and larger gaps.
         let mut values = vec![249_999_999, 250_000_000, 250_000_001, 251_000_000, 0, 1, 2, 7];
         for index in [-3, 0, 1, 2, 4, 5, 8, 12, 13, 300] {
             values.push((second * 2_f64.powf((f64::from(index) - 0.5) / 32.0)) as u64);
