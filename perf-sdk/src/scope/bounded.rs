@@ -1,12 +1,12 @@
-//! How long a name may be.
+//! The maximum length of names.
 
 use std::borrow::Cow;
 
-/// Longest name of a function, a module, an arena or a pool, bytes: it is in each series, each row
-/// and each frame.
+/// The maximum length of the name of a function, a module, an arena or a pool, in bytes. The name
+/// is in each series, each row and each frame.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
 
-/// The name, or its beginning and a number that stands for the whole, so that different ones stay
+/// The name; if it is too long, its beginning and a hash of the whole, so that different names stay
 /// different.
 pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME_BYTES {
@@ -20,7 +20,7 @@ pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
     format!("{}{end}", beginning(name, MAX_NAME_BYTES - end.len())).into()
 }
 
-/// As many whole characters as so many bytes have room for.
+/// The longest prefix of whole characters that fits into this many bytes.
 pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     let end = (0..=text.len().min(bytes)).rev().find(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or(0)]

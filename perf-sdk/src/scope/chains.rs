@@ -1,11 +1,11 @@
-//! A table that only grows, without a lock: a signal handler or a forked child might find one held
-//! for ever.
+//! A table that only grows, without a lock: a signal handler or a forked child could find a lock
+//! that is never released.
 #![allow(unsafe_code)]
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-/// Values in `N` chains by hash; never freed.
+/// Values in `N` chains by hash. Never freed.
 pub(super) struct Chains<T: 'static, const N: usize> {
     newest: [AtomicPtr<Entry<T>>; N],
     count: AtomicUsize,
@@ -25,7 +25,7 @@ impl<T, const N: usize> Chains<T, N> {
         Self { newest: [const { AtomicPtr::new(ptr::null_mut()) }; N], count: AtomicUsize::new(0) }
     }
 
-    /// How many values there are.
+    /// The number of values.
     pub(super) fn count(&self) -> usize {
         self.count.load(Relaxed)
     }
@@ -34,8 +34,8 @@ impl<T, const N: usize> Chains<T, N> {
         find(self.newest[hash as usize % N].load(Acquire), &is)
     }
 
-    /// The value for which `is` holds: the one that is there, or else `value`; and whether it is
-    /// this one.
+    /// The value for which `is` holds: an existing one, or else `value`, which is added. Also
+    /// returns whether it existed.
     pub(super) fn find_or_add(&self, hash: u32, value: T, is: impl Fn(&T) -> bool) -> (&'static T, bool) {
         let chain = &self.newest[hash as usize % N];
         let mut newest = chain.load(Acquire);
@@ -52,12 +52,12 @@ impl<T, const N: usize> Chains<T, N> {
                 }
                 Err(now) => {
                     if let Some(found) = find(now, &is) {
-                        // SAFETY: nobody else has seen the entry.
+                        // SAFETY: no other thread has seen the entry.
                         drop(unsafe { Box::from_raw(entry) });
                         return (found, false);
                     }
                     newest = now;
-                    // SAFETY: nobody else has seen the entry.
+                    // SAFETY: no other thread has seen the entry.
                     unsafe { (*entry).next = newest };
                 }
             }
@@ -65,12 +65,12 @@ impl<T, const N: usize> Chains<T, N> {
     }
 }
 
-/// From the newest entry of a chain on.
+/// Searches a chain, beginning with its newest entry.
 fn find<T: 'static>(newest: *const Entry<T>, is: &impl Fn(&T) -> bool) -> Option<&'static T> {
     let mut at = newest;
     loop {
-        // SAFETY: null or an entry that is never freed; `Acquire` when the chain's head was read
-        // pairs with its publication, and older entries were published before.
+        // SAFETY: null, or an entry that is never freed. The `Acquire` load of the chain's head
+        // pairs with the entry's publication, and older entries were published before.
         let entry: &'static Entry<T> = unsafe { at.as_ref() }?;
         if is(&entry.value) {
             return Some(&entry.value);
@@ -79,15 +79,15 @@ fn find<T: 'static>(newest: *const Entry<T>, is: &impl Fn(&T) -> bool) -> Option
     }
 }
 
-/// Of texts one after the other. Not for keys that an enemy makes in numbers: chains are as long as
-/// there are values at most.
+/// A hash of several texts. It is not safe against keys chosen by an attacker, but no chain is
+/// longer than the total number of values.
 pub(super) fn hash_texts(texts: &[&str]) -> u32 {
     let mut hash = Hash(0);
     for text in texts {
         let (words, rest) = text.as_bytes().as_chunks::<8>();
         words.iter().for_each(|word| hash.add(u64::from_le_bytes(*word)));
         let last = rest.iter().fold(0, |last, byte| last << 8 | u64::from(*byte));
-        // The length keeps texts apart.
+        // The length separates the texts.
         hash.add(last ^ (text.len() as u64) << 56);
     }
     hash.finish()
@@ -99,13 +99,13 @@ pub(super) fn hash_words(words: impl IntoIterator<Item = u64>) -> u32 {
     hash.finish()
 }
 
-/// A multiplication a word, of which both halves are kept, as in wyhash.
+/// One multiplication for each word, of which both halves are used, as in wyhash.
 struct Hash(u64);
 
 impl Hash {
     #[inline]
     fn add(&mut self, word: u64) {
-        // The golden ratio, as an odd number.
+        // The golden ratio as an odd number.
         let product = u128::from(self.0.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ word) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product >> 64) as u64 ^ product as u64;
     }

@@ -7,46 +7,47 @@ use std::sync::atomic::{AtomicPtr, Ordering::Relaxed, Ordering::Release};
 
 use super::{LabelSet, Site, SpanIds};
 
-/// One function reached by one path of callers. The first field of a call-tree node; immutable once
-/// published and never freed, so a hook or a handler may walk it from any thread.
+/// One function reached by one path of callers. It is the first field of a call-tree node. It is
+/// immutable once published and never freed, so a hook or a signal handler may walk it from any
+/// thread.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Path {
-    /// `None` only in a tree's root.
+    /// `None` only in the root of a tree.
     pub(crate) site: Option<&'static Site>,
-    /// The caller; null only in a tree's root. A pointer to the whole node, which a reference to
-    /// its path would not be.
+    /// The caller; null only in the root of a tree. It is a pointer to the whole node, for which a
+    /// reference to the path would not be valid.
     pub(crate) parent: *const Path,
-    /// Steps to the root.
+    /// The number of steps to the root.
     pub(crate) depth: u32,
-    /// Whether its site is one of its callers', too.
+    /// Whether one of its callers has the same site.
     pub(crate) is_within_itself: bool,
 }
 
-/// What a hook may know of a thread: the first field of a thread's record.
+/// The part of a thread's record that hooks read. It is the record's first field.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Scopes {
     /// Written by the owner only.
     pub(crate) top: AtomicPtr<Path>,
-    /// What walks the thread's stack; null: its stack cannot be walked.
+    /// The state for walking the thread's stack; null if its stack cannot be walked.
     pub(crate) walker: AtomicPtr<()>,
-    /// Those in force; null: none. Written by the owner only.
+    /// The labels in effect; null if there are none. Written by the owner only.
     labels: AtomicPtr<LabelSet>,
-    /// The trace and span that the thread is in.
+    /// The trace and the span that the thread is in.
     #[cfg_attr(not(all(feature = "stacks", feature = "tracing")), allow(dead_code))]
     pub(crate) span: SpanIds,
 }
 
-/// Walks the calling thread's stack: the addresses of its frames, innermost first, and how many
-/// they are. Neither allocates, nor locks, nor calls the system.
+/// Walks the calling thread's stack. Writes the addresses of its frames, innermost first, and
+/// returns their number. It does not allocate, lock or make a system call.
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) type Walk = fn(walker: *const (), frames: &mut [u64]) -> usize;
 
 #[cfg(all(feature = "heap", feature = "stacks"))]
 static WALK: std::sync::OnceLock<Walk> = std::sync::OnceLock::new();
 
-/// From now on threads with a walker can be walked.
+/// Enables stack walks of threads that have a walker.
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) fn set_walk(walk: Walk) {
     let _ = WALK.set(walk);
@@ -62,21 +63,21 @@ impl Scopes {
         }
     }
 
-    /// Owner only: the labels in force.
+    /// The labels in effect. Owner only.
     pub(crate) fn labels(&self) -> Option<&'static LabelSet> {
-        // SAFETY: null or a set, which is never freed.
+        // SAFETY: null, or a set, which is never freed.
         unsafe { self.labels.load(Relaxed).as_ref() }
     }
 
-    /// Owner only.
+    /// Sets the labels. Owner only.
     pub(crate) fn set_labels(&self, labels: Option<&'static LabelSet>) {
         let labels = labels.map_or(ptr::null(), ptr::from_ref);
-        // `Release`: whoever reads a sample may read the set.
+        // `Release`: a reader of a sample may read the set.
         self.labels.store(labels.cast_mut(), Release);
     }
 
-    /// On the scopes' own thread: the addresses of its frames, as many as there is room for. Their
-    /// number; 0 where nobody can walk.
+    /// Walks the stack of the scopes' own thread, as far as `frames` has room. Returns the number
+    /// of frames, 0 where the stack cannot be walked.
     #[cfg(all(feature = "heap", feature = "stacks"))]
     pub(crate) fn walk(&self, frames: &mut [u64]) -> usize {
         let walker = self.walker.load(std::sync::atomic::Ordering::Acquire);
@@ -86,25 +87,25 @@ impl Scopes {
         }
     }
 
-    /// Nobody can walk.
+    /// Returns 0: stacks cannot be walked in this build.
     #[cfg(all(feature = "heap", not(feature = "stacks")))]
-    #[expect(clippy::unused_self, reason = "another feature needs it")]
+    #[expect(clippy::unused_self, reason = "used by the other variant of this function")]
     pub(crate) fn walk(&self, _: &mut [u64]) -> usize {
         0
     }
 }
 
-/// What the thread-local slot holds.
+/// The content of the thread-local slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot(*const Scopes);
 
 impl Slot {
-    /// No profiled call ran on this thread yet.
+    /// No profiled call has run on this thread yet.
     pub(crate) const NEW: Self = Self(ptr::null());
-    /// The recorder is at work on this thread: whoever comes in between is a signal handler or an
-    /// allocator hook.
+    /// The recorder is active on this thread. Code that sees this is a signal handler or an
+    /// allocator hook that interrupted it.
     pub(crate) const BUSY: Self = Self(ptr::without_provenance(1));
-    /// The thread gave its record back.
+    /// The thread has returned its record.
     pub(crate) const DEAD: Self = Self(ptr::without_provenance(2));
     /// There was no memory for a record.
     pub(crate) const FULL: Self = Self(ptr::without_provenance(3));
@@ -126,8 +127,8 @@ impl Slot {
 }
 
 thread_local! {
-    // Const and without a destructor: readable at any time, in handlers and while the thread is
-    // torn down.
+    // Const and without a destructor, so it is readable at any time, in signal handlers and while
+    // the thread is torn down.
     static CURRENT: Cell<Slot> = const { Cell::new(Slot::NEW) };
 }
 

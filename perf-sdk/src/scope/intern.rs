@@ -5,10 +5,10 @@ use std::cell::Cell;
 use super::chains::{Chains, hash_texts};
 use super::{Options, Site, Source};
 
-/// Names kept at most; further ones are refused, so that a name made from data cannot eat the
-/// memory.
+/// The maximum number of names. Further ones are rejected, so that names made from data cannot
+/// exhaust memory.
 const MAX_NAMES: usize = 10_000;
-/// A small direct-mapped cache a thread, by address.
+/// The size of a small direct-mapped cache for each thread, keyed by address.
 const CACHE: usize = 64;
 
 type Key = (&'static str, &'static str, Options);
@@ -31,8 +31,7 @@ struct Entry {
 
 static NAMES: Chains<Entry, 1_024> = Chains::new();
 
-/// The site of `(name, module)`; `None` when there are too many names or the table cannot be
-/// reached.
+/// The site of `(name, module)`. `None` if there are too many names or the table is not accessible.
 pub(crate) fn intern(
     name: &'static str,
     module: &'static str,
@@ -40,7 +39,7 @@ pub(crate) fn intern(
     line: u32,
     options: Options,
 ) -> Option<&'static Site> {
-    // By address: equal texts at two addresses are two cache lines and one site.
+    // Keyed by address: equal texts at two addresses take two cache entries, but have one site.
     let mix = (name.as_ptr().addr() ^ module.as_ptr().addr().rotate_left(7)).wrapping_mul(0x9E37_79B9) >> 8;
     let slot = mix % CACHE;
     if let Some(cached) = SEEN.with(|seen| seen[slot].get())

@@ -1,4 +1,5 @@
-//! Sets of labels that the program gives to a scope or a task: few different ones, kept for good.
+//! Sets of labels that the program attaches to a scope or a task. The number of different sets is
+//! limited, and they are never freed.
 
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -6,20 +7,20 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use super::bounded::beginning;
 use super::chains::{Chains, hash_texts, hash_words};
 
-/// Labels given at once.
+/// The maximum number of labels in a set.
 pub(crate) const MAX_LABELS: usize = 8;
-/// Names of labels.
+/// The maximum number of label names.
 const MAX_NAMES: usize = 32;
-/// Values of a name; further ones are [`OTHER`], so that what comes from data cannot eat the
-/// memory.
+/// The maximum number of values of a name. Further ones become [`OTHER`], so that values made from
+/// data cannot exhaust memory.
 const MAX_VALUES: usize = 256;
-/// Combinations of labels.
+/// The maximum number of label sets.
 const MAX_SETS: usize = 4_096;
 const MAX_NAME_BYTES: usize = 64;
-/// A longer value is cut.
+/// The maximum length of a value. Longer ones are cut.
 const MAX_VALUE_BYTES: usize = 128;
 const OTHER: &str = "(other)";
-/// What samples say anyway.
+/// Names that samples use themselves.
 const RESERVED: [&str; 5] = ["", "scope", "thread", "trace_id", "span_id"];
 
 #[derive(Debug)]
@@ -34,16 +35,16 @@ struct Value {
     text: Box<str>,
 }
 
-/// Labels in force together. Never freed, so a handler may keep its address.
+/// Labels that are in effect together. Never freed, so a signal handler may keep its address.
 #[derive(Debug)]
 pub(crate) struct LabelSet {
-    /// One a name, by the names' addresses.
+    /// One value for each name, ordered by the address of the name.
     values: Vec<&'static Value>,
-    /// The same as texts, by name.
+    /// The same labels as texts, ordered by name.
     all: Vec<(&'static str, &'static str)>,
 }
 
-/// Values that are being put together: one a name, by the names' addresses.
+/// A set under construction: one value for each name, ordered by the address of the name.
 struct Values {
     values: [Option<&'static Value>; MAX_NAMES],
     count: usize,
@@ -63,7 +64,7 @@ impl Values {
         self.values[..self.count].iter().copied().flatten()
     }
 
-    /// `false`: there is no room, which names beyond the most do not get as far as.
+    /// `false` if there is no room. Callers reject names beyond the maximum before this.
     fn put(&mut self, value: &'static Value) -> bool {
         let address = |value: &'static Value| ptr::from_ref(value.name).addr();
         let at = self.each().position(|known| address(known) >= address(value)).unwrap_or(self.count);
@@ -86,16 +87,17 @@ static VALUES: Chains<Value, 1_024> = Chains::new();
 static SETS: Chains<LabelSet, 1_024> = Chains::new();
 
 impl LabelSet {
-    /// Names and values, by name.
+    /// Names and values, ordered by name.
     #[allow(dead_code, reason = "read where stacks are sampled")]
     pub(crate) fn all(&self) -> &[(&'static str, &'static str)] {
         &self.all
     }
 }
 
-/// `base` with further labels, which win over its own; and how many could not be kept.
+/// `base` with additional labels, which take precedence over its own. Also returns the number of
+/// labels that could not be kept.
 ///
-/// PERF: takes no lock; known labels are found without an allocation.
+/// PERF: takes no lock, and finds known labels without an allocation.
 pub(crate) fn extend<'a>(
     base: Option<&'static LabelSet>,
     labels: impl IntoIterator<Item = (&'static str, &'a str)>,
@@ -112,7 +114,7 @@ pub(crate) fn extend<'a>(
         return (base, lost);
     }
     let hash = hash_words(values.each().map(|value| ptr::from_ref(value).addr() as u64));
-    // The same labels are the same set, however they came together.
+    // Equal labels are the same set, in whatever order they were added.
     let is_it = |set: &LabelSet| set.values.iter().copied().map(ptr::from_ref).eq(values.each().map(ptr::from_ref));
     if let Some(set) = SETS.find(hash, is_it) {
         return (Some(set), lost);
@@ -125,7 +127,7 @@ pub(crate) fn extend<'a>(
     (Some(SETS.find_or_add(hash, LabelSet { values: values.each().collect(), all }, is_it).0), lost)
 }
 
-/// `None`: the name cannot be kept.
+/// The value of a name. `None` if the name cannot be kept.
 fn value(name: &'static str, text: &str, lost: &mut usize) -> Option<&'static Value> {
     let text = beginning(text, MAX_VALUE_BYTES);
     let hash_of = |text: &str| hash_texts(&[name, text]);
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_labels_are_one_set_however_they_came_together() {
+    fn the_same_labels_are_one_set_in_whatever_order_they_were_added() {
         let mut set = None;
         const ROUNDS: usize = if cfg!(miri) { 20 } else { 2 * MAX_SETS };
         for round in 0..ROUNDS {
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_samples_have_anyway_are_refused_and_long_values_cut() {
+    fn reserved_names_are_refused_and_long_values_cut() {
         assert_eq!(extend(None, [("scope", "a"), ("", "b")]).1, 2);
         let (set, lost) = extend(None, [("test_long", "ä".repeat(100).as_str())]);
         assert_eq!((all(set)[0].1, lost), ("ä".repeat(64).as_str(), 0));

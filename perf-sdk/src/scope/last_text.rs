@@ -1,5 +1,4 @@
-//! The text that was kept last, whole at every moment: readers wait for nobody, and nobody waits
-//! for them.
+//! The text that was stored last, never torn. Readers and writers never wait for each other.
 
 use std::array;
 use std::sync::OnceLock;
@@ -8,22 +7,22 @@ use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::Release}
 
 use crate::base::fork;
 
-/// Longest text kept; more is cut off.
+/// The maximum length of the text. The rest is cut off.
 pub(crate) const MAX_BYTES: usize = 256;
 const WORDS: usize = MAX_BYTES / 8;
 
-/// How often a reader begins anew because two texts were kept while it read one.
+/// How often a reader retries because two texts were stored while it read one.
 const TRIES: u32 = 1_000;
 
-/// Takes a pointer's place until the first text is kept, and half a KiB from then on.
+/// As large as a pointer until the first text is stored, and half a KiB from then on.
 #[derive(Debug)]
 pub(crate) struct LastText(OnceLock<Box<Texts>>);
 
-/// The text that was kept last, and the place of the one that is being written.
+/// The text that was stored last, and the slot of the one that is being written.
 #[derive(Debug)]
 struct Texts {
     is_written: AtomicBool,
-    /// How many texts were kept; the last one is in the slot of this parity.
+    /// The number of texts stored so far. The last one is in the slot of this parity.
     kept: AtomicUsize,
     slots: [Slot; 2],
 }
@@ -39,9 +38,11 @@ impl LastText {
         Self(OnceLock::new())
     }
 
-    /// Keeps `text`, unless another thread keeps one at this moment: then it is false.
+    /// Stores `text`. Returns false, and stores nothing, if another thread is storing one at this
+    /// moment.
     pub(crate) fn keep(&self, text: &str) -> bool {
-        // A forked child finds no writer at work that is not there.
+        // A fork waits for the end of this moment, so a forked child never finds an unfinished
+        // write.
         let _moment = fork::Moment::begin();
         let texts = self.0.get_or_init(|| Box::new(Texts::new()));
         if texts.is_written.swap(true, Acquire) {
@@ -49,7 +50,7 @@ impl LastText {
         }
         let next = texts.kept.load(Relaxed).wrapping_add(1);
         // No reader sees words of this text before it sees that the text in the other slot was
-        // kept.
+        // stored.
         fence(Release);
         texts.slots[next % 2].write(text.as_bytes());
         texts.kept.store(next, Release);
@@ -57,7 +58,8 @@ impl LastText {
         true
     }
 
-    /// `None`: none was kept, or so many at this moment that none could be read whole.
+    /// The last text. `None` if none was stored, or if texts were stored so fast that none could be
+    /// read whole.
     pub(crate) fn get(&self) -> Option<String> {
         let texts = self.0.get()?;
         for _ in 0..TRIES {
@@ -94,7 +96,7 @@ impl Slot {
         }
     }
 
-    /// What it holds; means nothing if it was written meanwhile.
+    /// The content of the slot. It is meaningless if the slot was written meanwhile.
     fn read(&self) -> Vec<u8> {
         let length = self.length.load(Relaxed).min(MAX_BYTES);
         let words = self.words[..length.div_ceil(8)].iter();
@@ -120,7 +122,7 @@ mod tests {
         }
     }
 
-    /// Readers took each other's lock once, and found no text where there was one.
+    /// A regression: readers took each other's lock and found no text although there was one.
     #[test]
     fn readers_hide_no_text_from_each_other_nor_from_the_writer() {
         let last = LastText::new();

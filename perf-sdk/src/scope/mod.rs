@@ -1,5 +1,5 @@
-//! Who is running on this thread: sites, and the current scope as a chain of callers that allocator
-//! hooks and signal handlers can read.
+//! Sites, and the current scope of each thread as a chain of callers that allocator hooks and
+//! signal handlers can read.
 
 mod bounded;
 mod callers;

@@ -1,19 +1,19 @@
-//! A function's display name from the type path of a function nested in it.
+//! Derives a function's display name from the type path of a function nested in it.
 //!
-//! The compiler names such a path `krate::module::function::marker`,
+//! The compiler formats such a path as `krate::module::function::marker`,
 //! `krate::module::Type::method::marker`, `<krate::Type as krate::Trait>::method::marker` or
-//! `krate::here::<impl krate::there::Type>::method::marker`. Its exact form is not guaranteed, so
-//! anything unexpected falls back to the function's own name.
+//! `krate::here::<impl krate::there::Type>::method::marker`. The exact form is not guaranteed, so
+//! for any unexpected one the function's own name is used.
 
 use std::borrow::Cow;
 
-/// `function`, `outer::inner`, `Type::method` or `<Type as Trait>::method`: of itself, whatever
-/// other functions there are, so that it is the same in each run.
+/// `function`, `outer::inner`, `Type::method` or `<Type as Trait>::method`. The name does not
+/// depend on other functions, so it is the same in each run.
 pub(super) fn of(path: &str, module: &str, ident: &str) -> String {
     method(path, module, ident).or_else(|| free(path, module, ident)).unwrap_or_else(|| ident.to_owned())
 }
 
-/// Cuts the marker's segment, and the segments that closures and async bodies add.
+/// Removes the marker's segment, and the segments that closures and async bodies add.
 fn enclosing(path: &str) -> Option<&str> {
     let mut rest = split_last(path)?.0;
     while let Some((head, "{{closure}}")) = split_last(rest) {
@@ -22,7 +22,7 @@ fn enclosing(path: &str) -> Option<&str> {
     Some(rest)
 }
 
-/// The part before and after the last `::` that stands outside of brackets.
+/// The parts before and after the last `::` outside of brackets.
 fn split_last(path: &str) -> Option<(&str, &str)> {
     let bytes = path.as_bytes();
     let mut depth = 0i32;
@@ -68,13 +68,13 @@ fn of_type(this: &str, module: &str, ident: &str) -> String {
     if is_path { format!("{this}::{ident}") } else { format!("<{this}>::{ident}") }
 }
 
-/// Inside a trait's own default method, the type is `Self`.
+/// In a trait's own default method, the type is `Self`.
 fn of_trait(this: &str, of: &str, module: &str, ident: &str) -> String {
     let of = short(of, module);
     if this == "Self" { format!("{of}::{ident}") } else { format!("<{} as {of}>::{ident}", short(this, module)) }
 }
 
-/// Splits at the first `between` that stands outside of brackets.
+/// Splits at the first `between` outside of brackets.
 fn split_at<'a>(text: &'a str, between: &str) -> Option<(&'a str, &'a str)> {
     let mut depth = Depth::default();
     for (at, c) in text.char_indices() {
@@ -86,7 +86,7 @@ fn split_at<'a>(text: &'a str, between: &str) -> Option<(&'a str, &'a str)> {
     None
 }
 
-/// How deep in brackets a reader is.
+/// The current nesting of brackets.
 #[derive(Default)]
 struct Depth {
     depth: i32,
@@ -113,8 +113,8 @@ fn is_ident(c: char) -> bool {
     c == '_' || c == '#' || c.is_alphanumeric()
 }
 
-/// A type or a trait, its paths as short as they tell it apart: see [`short_path`]. Arguments of
-/// which all are parameters of the `impl` tell nothing apart and are left out.
+/// A type or a trait with its paths shortened as by [`short_path`]. Arguments are omitted if all of
+/// them are parameters of the `impl`, because they distinguish nothing.
 fn short(text: &str, module: &str) -> String {
     let mut to = String::with_capacity(text.len());
     let mut rest = text;
@@ -130,7 +130,7 @@ fn short(text: &str, module: &str) -> String {
                 break;
             };
             let inside = &rest[1..end];
-            // A turbofish' colons go with its arguments.
+            // The colons of a turbofish are removed with its arguments.
             let colons = to.ends_with("::");
             if all_are_parameters(inside) && to.chars().last().is_some_and(|c| is_ident(c) || c == ':') {
                 to.truncate(to.len() - if colons { 2 } else { 0 });
@@ -142,7 +142,7 @@ fn short(text: &str, module: &str) -> String {
             rest = &rest[end + 1..];
         } else if is_ident(c) {
             let end = path_end(rest);
-            // What goes on after arguments, as `Item` in `Type<T>::Item`, is no path of its own.
+            // What follows arguments, such as `Item` in `Type<T>::Item`, is not a path of its own.
             let is_whole = !to.ends_with(':');
             let path = &rest[..end];
             to.push_str(&if is_whole { short_path(path, module) } else { path.into() });
@@ -155,7 +155,8 @@ fn short(text: &str, module: &str) -> String {
     to
 }
 
-/// Where the path ends with which the text begins: before what is no name, and before arguments.
+/// The end of the path with which the text begins: before the first character that is not part of a
+/// name, and before arguments.
 fn path_end(text: &str) -> usize {
     let mut end = 0;
     loop {
@@ -167,7 +168,7 @@ fn path_end(text: &str) -> usize {
     }
 }
 
-/// What is in every file's scope without being imported.
+/// Names that are in scope in every file without an import.
 const PRELUDE: [&str; 31] = [
     "AsMut",
     "AsRef",
@@ -202,9 +203,9 @@ const PRELUDE: [&str; 31] = [
     "TryFrom",
 ];
 
-/// A path as it is told apart: within the function's module relative to it, elsewhere in its crate
-/// from `crate` on; of the standard library with its public module or, what is in the prelude,
-/// without any; else whole.
+/// A path, shortened but still unambiguous. Within the function's module, it is relative to the
+/// module. Elsewhere in the crate, it begins with `crate`. In the standard library, it has only the
+/// public module, and nothing for prelude names. All others are unchanged.
 fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     let within = |parent: &str| path.strip_prefix(parent).and_then(|rest| rest.strip_prefix("::"));
     if let Some(rest) = within(module) {
@@ -218,7 +219,7 @@ fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     if !matches!(root, "std" | "core" | "alloc") {
         return path.into();
     }
-    // Modules beneath are private mostly: `std::io::error::Error`,
+    // The modules below are mostly private: `std::io::error::Error`,
     // `alloc::collections::btree::map::BTreeMap`.
     let last = rest.rsplit("::").next().unwrap_or_default();
     match rest.split_once("::") {
@@ -227,8 +228,8 @@ fn short_path<'a>(path: &'a str, module: &str) -> Cow<'a, str> {
     }
 }
 
-/// Whether all arguments are parameters or lifetimes: names without a path that are no type of the
-/// language's.
+/// Whether all arguments are parameters or lifetimes: names without a path that are no primitive
+/// types.
 fn all_are_parameters(arguments: &str) -> bool {
     let mut depth = Depth::default();
     arguments
@@ -249,7 +250,7 @@ const PRIMITIVE: [&str; 19] = [
     "usize", "true", "false",
 ];
 
-/// What follows the module path: `function`, `Type::method`, `outer::inner`.
+/// The part after the module path: `function`, `Type::method`, `outer::inner`.
 fn free(path: &str, module: &str, ident: &str) -> Option<String> {
     let enclosing = enclosing(path)?.replace("::{{closure}}", "");
     enclosing.strip_prefix(module)?.strip_prefix("::")?;

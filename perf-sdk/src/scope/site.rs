@@ -9,15 +9,15 @@ use super::last_text::LastText;
 use super::name;
 use crate::rate::Rate;
 
-/// The rate is decided by the attribute or by the user.
+/// Set if the attribute or the user decided the rate.
 const PINNED: u32 = 1 << 31;
 
-/// Where a site stands and what it is called. Written by generated code.
+/// The position and the name of a site. Written by generated code.
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// A name that the user gave; otherwise the name is taken from `path`.
+    /// A name given by the user. If `None`, the name is derived from `path`.
     pub name: Option<&'static str>,
-    /// The type path of a function nested in the annotated one; it knows the enclosing type.
+    /// The type path of a function nested in the annotated one. It contains the enclosing type.
     pub path: fn() -> &'static str,
     /// The annotated function's own name: the fallback.
     pub ident: &'static str,
@@ -32,13 +32,13 @@ pub struct Source {
 /// Which calls of a site are timed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sample {
-    /// As the budget allows.
+    /// As many as the budget allows.
     Default,
     /// Every call.
     Always,
-    /// None: calls and outcomes are counted, nothing is timed.
+    /// None: calls and outcomes are counted, and nothing is timed.
     Never,
-    /// One in so many, at most [`Rate::MAX`].
+    /// One call in this many, at most [`Rate::MAX`].
     OneIn(u32),
 }
 
@@ -54,40 +54,40 @@ impl Sample {
     }
 }
 
-/// What is done with a site whose calls take more to count than the budget allows.
+/// What happens to a site if counting its calls takes more than the budget allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Hot {
-    /// It rests: calls are estimated.
+    /// It rests: its calls are estimated.
     Rest,
-    /// They are counted, whatever that takes.
+    /// Its calls are counted, even beyond the budget.
     Count,
 }
 
-/// What is measured at a site.
+/// What is measured at a site, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Options {
     /// Which calls are timed.
     pub sample: Sample,
-    /// `None`: as is configured.
+    /// `None`: as configured.
     pub hot: Option<Hot>,
     /// Whether thread CPU time is measured.
     pub cpu: bool,
     /// Whether allocations are measured.
     pub alloc: bool,
-    /// Bytes that what is allocated in the scope and in its callees may hold at a time; 0: not
-    /// declared.
+    /// The maximum number of bytes that allocations in the scope and in its callees hold at any
+    /// time. 0 if not declared.
     pub bounded: u64,
-    /// Whether what the function returns does its work later, unmeasured.
+    /// Whether the returned value does its work later, unmeasured.
     pub lazy: bool,
 }
 
 impl Options {
-    /// Everything on.
+    /// Everything is measured.
     pub const DEFAULT: Self =
         Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0, lazy: false };
 }
 
-/// What a reader calls a site. Sites with equal labels are summed.
+/// The name by which readers identify a site. Sites with equal labels are added up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Label {
     pub(crate) module: String,
@@ -99,21 +99,22 @@ pub(crate) struct Label {
 pub struct Site {
     source: Source,
     options: Options,
-    /// How many calls a measured one stands for, and [`PINNED`].
+    /// The number of calls that a measured one stands for, and [`PINNED`].
     rate: AtomicU32,
-    /// Whether calls are left alone: they are too many to be counted.
+    /// Whether it rests: it has too many calls to count them.
     rests: AtomicBool,
     label: OnceLock<Label>,
     last_error: LastText,
     shared: Shared,
 }
 
-/// What threads without a record of their own for a site share: the recorder's, unknown here.
+/// The recorder's data for threads that have no record of their own for a site. Its type is unknown
+/// here.
 #[derive(Debug)]
 pub(crate) struct Shared(pub(crate) AtomicPtr<()>);
 
 impl Site {
-    /// A site; costs nothing until it runs.
+    /// A site. It costs nothing until its first call.
     #[must_use]
     pub const fn new(source: Source, options: Options) -> Self {
         let rate = AtomicU32::new(options.sample.rate());
@@ -128,15 +129,16 @@ impl Site {
         }
     }
 
-    /// Whether calls that begin now are left alone.
+    /// Whether the site rests, so that calls which begin now are not counted.
     #[inline(always)]
     pub(crate) fn rests(&self) -> bool {
         self.rests.load(Relaxed)
     }
 
-    /// Whether it may rest, where `configured` is the wish for all sites. A site whose rate is
-    /// decided does not unless its attribute says so, nor does one whose memory is bounded, since
-    /// what it holds would be its caller's; one of which every call is measured never does.
+    /// Whether the site may rest. `configured` is the setting for all sites. A site whose rate was
+    /// decided by the attribute or the user rests only if its attribute says so. The same is true
+    /// of one whose memory is bounded, since its memory would be attributed to its caller. A site
+    /// of which every call is measured never rests.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
             Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,
@@ -148,24 +150,24 @@ impl Site {
         self.rests.store(rests, Relaxed);
     }
 
-    /// How many calls a measured one stands for now; 0: none is measured.
+    /// The number of calls that a measured one stands for now. 0: none is measured.
     #[inline]
     pub(crate) fn rate(&self) -> u32 {
         self.rate.load(Relaxed) & !PINNED
     }
 
-    /// Whether the attribute or the user decided the rate, so that the budget leaves it alone.
+    /// Whether the attribute or the user decided the rate, so that the budget does not change it.
     pub(crate) fn is_pinned(&self) -> bool {
         self.rate.load(Relaxed) & PINNED != 0
     }
 
-    /// What the budget allows.
+    /// Sets the rate that the budget allows.
     pub(crate) fn allow(&self, one_in: u32) {
-        // A wish that comes at the same time is not overwritten.
+        // A rate that the user sets at the same time is not overwritten.
         let _ = self.rate.fetch_update(Relaxed, Relaxed, |rate| (rate & PINNED == 0).then_some(one_in));
     }
 
-    /// The user's wish; `None`: as the attribute says. False: nothing changed.
+    /// Sets the user's rate; `None` restores that of the attribute. False if nothing changed.
     pub(crate) fn pin(&self, rate: Option<Rate>) -> bool {
         let rate = rate.map_or(self.options.sample.rate(), |rate| rate.weight() | PINNED);
         if rate & PINNED == 0 && !self.is_pinned() {
@@ -178,8 +180,7 @@ impl Site {
         &self.shared
     }
 
-    /// Stands for what there is no room for: names that are too many, calls without a place in the
-    /// tree.
+    /// The site for everything that has no room: names and call-tree nodes beyond the maximum.
     pub(crate) fn other() -> &'static Self {
         static OTHER: Site = Site::new(
             Source { name: Some("(other)"), path: || "", ident: "(other)", module: "", file: "", line: 0 },
@@ -197,7 +198,7 @@ impl Site {
         self.options
     }
 
-    /// Resolved when first read, never on the hot path.
+    /// The label. It is computed at the first reading, never on the hot path.
     pub(crate) fn label(&self) -> &Label {
         self.label.get_or_init(|| Label {
             module: bounded(self.source.module).into_owned(),
@@ -208,7 +209,7 @@ impl Site {
         })
     }
 
-    /// The text of the last error, where the attribute asks for it.
+    /// The text of the last error, if the attribute requests it.
     pub(crate) fn last_error(&self) -> &LastText {
         &self.last_error
     }
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_rest() {
+    fn a_site_may_rest_as_its_attribute_or_else_the_setting_says() {
         let site = |options| Site::new(*Site::other().source(), options);
         let may_rest = |sample, hot, configured| site(Options { sample, hot, ..Options::DEFAULT }).may_rest(configured);
         let (rest, count) = (Some(Hot::Rest), Some(Hot::Count));

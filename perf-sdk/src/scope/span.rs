@@ -1,12 +1,13 @@
-//! The trace and span that a thread is in, where a signal handler can read them.
+//! The trace and the span that a thread is in, readable by a signal handler.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::SeqCst, compiler_fence};
 
-/// Written by the thread, read by handlers on it: nobody else sees it half written.
+/// Written by the thread, and read by signal handlers on the same thread only, so no reader sees it
+/// half written.
 #[derive(Debug)]
 pub(crate) struct SpanIds {
     is_set: AtomicBool,
-    /// The trace's id, of which the first word is the upper one; the span's.
+    /// The trace id, upper word first, then the span id.
     words: [AtomicU64; 3],
 }
 
@@ -15,7 +16,7 @@ impl SpanIds {
         Self { is_set: AtomicBool::new(false), words: [const { AtomicU64::new(0) }; 3] }
     }
 
-    /// On the thread itself.
+    /// Call it on the thread itself.
     pub(crate) fn set(&self, words: Option<[u64; 3]>) {
         self.is_set.store(false, Relaxed);
         let Some(words) = words else { return };
@@ -27,7 +28,7 @@ impl SpanIds {
         self.is_set.store(true, Relaxed);
     }
 
-    /// Likewise, or in a handler on it.
+    /// Call it on the thread itself, or in a signal handler on it.
     #[allow(dead_code, reason = "read where stacks are sampled")]
     pub(crate) fn get(&self) -> Option<[u64; 3]> {
         if !self.is_set.load(Relaxed) {
