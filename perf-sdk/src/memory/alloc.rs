@@ -1,4 +1,4 @@
-//! jemalloc, counted.
+//! jemalloc as a counting global allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -8,7 +8,7 @@ use tikv_jemallocator::Jemalloc;
 
 use super::counted::CountingAlloc;
 
-/// What serves [`Alloc`].
+/// The allocator behind [`Alloc`].
 #[cfg(not(feature = "dhat"))]
 type Inner = Jemalloc;
 #[cfg(not(feature = "dhat"))]
@@ -50,29 +50,29 @@ impl Alloc {
     }
 }
 
-// SAFETY: every call is passed on unchanged to `CountingAlloc`, which upholds the contract.
+// SAFETY: every call is passed unchanged to `CountingAlloc`, which upholds the contract.
 unsafe impl GlobalAlloc for Alloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.inner.alloc(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.inner.dealloc(block, layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.inner.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.inner.realloc(block, layout, new_size) }
     }
 }

@@ -1,4 +1,4 @@
-//! Any global allocator, counted.
+//! Counting on top of any global allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
@@ -19,20 +19,20 @@ use super::tallies;
 /// # fn main() {}
 /// ```
 ///
-/// **Units.** Requested bytes, as `dhat` counts them; not the usable sizes that an allocator rounds
-/// up to. A realloc counts its new size as allocated and its old size as freed, and is counted
-/// apart from allocations and frees.
+/// **Units.** Requested bytes, as `dhat` counts them, not the usable sizes to which an allocator
+/// rounds up. A realloc counts its new size as allocated and its old size as freed. It has a count
+/// of its own and is not in those of allocations and frees.
 ///
-/// **Live heap.** With the feature `heap` a thread that has allocated far enough samples one
-/// allocation, and a free looks in a filter of 512 KiB whether its block was sampled. Over
-/// jemalloc, which picks by itself, neither is there.
+/// **Live heap.** With the feature `heap`, each thread samples an allocation whenever it has
+/// allocated a random number of bytes. A free checks a filter of 512 KiB for whether its block was
+/// sampled. Over jemalloc, which samples by itself, neither is needed.
 ///
-/// **Cost.** Two thread-local additions an operation, three a realloc, well under a nanosecond; the
-/// countdown and the filter another.
+/// **Cost.** Two thread-local additions for each operation, three for a realloc: well under a
+/// nanosecond. Countdown and filter together cost another nanosecond at most.
 ///
 /// **Blind spots.** The first 256 KiB that a thread allocates after sampling began are not sampled.
-/// Memory that does not come from the global allocator: stacks, `mmap`, C libraries. A free counts
-/// on the thread that frees, whoever had allocated.
+/// Memory that does not come from the global allocator is not counted: stacks, `mmap`, C libraries.
+/// A free counts on the thread that frees, whichever thread allocated.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAlloc<A> {
     inner: A,
@@ -46,7 +46,7 @@ impl<A> CountingAlloc<A> {
     }
 }
 
-/// A block was allocated.
+/// Called after a block was allocated.
 #[inline(always)]
 fn born<A: 'static>(_block: *mut u8, _bytes: usize) {
     #[cfg(feature = "heap")]
@@ -55,7 +55,7 @@ fn born<A: 'static>(_block: *mut u8, _bytes: usize) {
     }
 }
 
-/// A block is about to be freed.
+/// Called before a block is freed.
 #[inline(always)]
 fn ends<A: 'static>(_block: *mut u8) {
     #[cfg(feature = "heap")]
@@ -64,19 +64,19 @@ fn ends<A: 'static>(_block: *mut u8) {
     }
 }
 
-/// Whether a block that is about to be reallocated was sampled.
+/// Whether a block that will be reallocated was sampled.
 #[inline(always)]
 #[cfg(feature = "heap")]
 fn is_sampled<A: 'static>(block: *mut u8) -> bool {
     counts_down::<A>() && countdown::is_sampled(block)
 }
 
-// SAFETY: every call is passed on unchanged to `A`, which upholds the contract; counting touches
-// thread-local cells and atomics only: it neither allocates nor unwinds.
+// SAFETY: every call is passed unchanged to `A`, which upholds the contract. Counting accesses only
+// thread-local cells and atomics, so it neither allocates nor unwinds.
 unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         let block = unsafe { self.inner.alloc(layout) };
         if !block.is_null() {
             tallies::allocated(layout.size());
@@ -88,14 +88,14 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         ends::<A>(block);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.inner.dealloc(block, layout) };
         tallies::freed(layout.size());
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         let block = unsafe { self.inner.alloc_zeroed(layout) };
         if !block.is_null() {
             tallies::allocated(layout.size());
@@ -106,10 +106,10 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // Asked before: afterwards it may be another thread's block.
+        // Checked before, because afterwards the address may be another thread's block.
         #[cfg(feature = "heap")]
         let was_sampled = is_sampled::<A>(block);
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         let moved = unsafe { self.inner.realloc(block, layout, new_size) };
         #[cfg(feature = "jemalloc")]
         if new_size == layout.size() {

@@ -1,8 +1,8 @@
-//! What kind of allocator a type is.
+//! Distinguishes kinds of allocators by type.
 
 use std::any::TypeId;
 
-/// Whether allocations of `A` are picked by a countdown. The compiler knows the answer.
+/// Whether allocations of `A` are sampled by a countdown. The result is a compile-time constant.
 #[inline(always)]
 pub(super) fn counts_down<A: 'static>() -> bool {
     #[cfg(feature = "dhat")]

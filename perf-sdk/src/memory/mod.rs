@@ -31,17 +31,17 @@ pub(crate) use probe::exact;
 pub(crate) use probe::is_global as is_jemalloc;
 pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
 
-/// Nothing: the feature is off.
+/// Does nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn sample_heap(_: Option<u64>) {}
 
-/// Nobody: the feature is off.
+/// Empty: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn holding(_: std::ops::Range<std::time::Duration>) -> impl Iterator<Item = *const crate::scope::Path> {
     std::iter::empty()
 }
 
-/// Nothing: the feature is off.
+/// Does nothing: the feature is off.
 #[cfg(not(feature = "heap"))]
 pub(crate) fn thin_out_heap(_: u32) {}
 

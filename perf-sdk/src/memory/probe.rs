@@ -1,4 +1,4 @@
-//! Which allocator is the program's.
+//! Detects the program's global allocator.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -12,11 +12,11 @@ use tikv_jemallocator::Jemalloc;
 use super::kind;
 use super::tallies::uncounted;
 
-/// A block of jemalloc's was reallocated to the size that it has.
+/// Set when a block of jemalloc's was reallocated to its own size.
 static IS_GLOBAL: AtomicBool = AtomicBool::new(false);
 
-/// A block of an allocator of this type was reallocated to the size that it has: nobody asks for
-/// that but [`is_global`].
+/// Called when a block was reallocated to its own size by an allocator of this type. Only
+/// [`is_global`] does that.
 #[cold]
 pub(super) fn note_probe<A: 'static>() {
     if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
@@ -35,8 +35,8 @@ pub(super) fn note_probe<A: 'static>() {
 #[cfg(feature = "heap")]
 static COUNTS_DOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`CountingAlloc`](super::CountingAlloc) over another allocator is the program's, which
-/// picks allocations by a countdown.
+/// Whether the global allocator is [`CountingAlloc`](super::CountingAlloc) over another allocator
+/// than jemalloc, which samples by a countdown.
 #[cfg(feature = "heap")]
 pub(crate) fn counts_down() -> bool {
     probe();
@@ -46,9 +46,9 @@ pub(crate) fn counts_down() -> bool {
 #[cfg(feature = "dhat")]
 static IS_DHAT: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`Alloc`](super::Alloc), or [`CountingAlloc`](super::CountingAlloc) over jemalloc, is
-/// the program's allocator. Asking jemalloc itself would set it up, and cost the program of another
-/// one some megabytes.
+/// Whether the global allocator is [`Alloc`](super::Alloc), or
+/// [`CountingAlloc`](super::CountingAlloc) over jemalloc. A call of jemalloc would initialize it,
+/// which costs a program with another allocator some megabytes.
 pub(crate) fn is_global() -> bool {
     probe();
     IS_GLOBAL.load(Relaxed)
@@ -59,8 +59,8 @@ fn probe() {
     ASKED.get_or_init(|| {
         uncounted(|| {
             let layout = Layout::new::<u64>();
-            // SAFETY: the layout is not empty; the block is reallocated to its own size and freed
-            // with the layout that it has.
+            // SAFETY: the layout is not empty. The block is reallocated to its own size, and freed
+            // with its own layout.
             unsafe {
                 let block = std::alloc::alloc(layout);
                 if !block.is_null() {
@@ -72,12 +72,12 @@ fn probe() {
     });
 }
 
-/// Writes down every allocation from now on, until it is dropped, if [`Alloc`](super::Alloc) is the
-/// program's allocator: then `dhat-heap.json` is written in the current directory. dhat prints a
-/// summary on stderr, and panics if that is closed.
+/// Records every allocation from now until it is dropped, if [`Alloc`](super::Alloc) is the global
+/// allocator. Then it writes `dhat-heap.json` to the current directory. dhat prints a summary on
+/// stderr, and panics if that is closed.
 #[cfg(feature = "dhat")]
 pub(crate) fn exact() -> Option<dhat::Profiler> {
     probe();
-    // It panics where the program runs one of its own.
+    // dhat panics if the program runs a profiler of its own.
     IS_DHAT.load(Relaxed).then(|| std::panic::catch_unwind(dhat::Profiler::new_heap).ok()).flatten()
 }

@@ -18,9 +18,9 @@ pub(crate) struct Tallies {
     pub(crate) reallocations: u64,
 }
 
-// PERF: in the order of `Tallies`, so that they are copied as they are; and what an allocation adds
-// to does not stand side by side, where the compiler would add both as one vector, with constants
-// loaded and registers saved: 12 % of a pair.
+// PERF: in the order of `Tallies`, so that they are copied unchanged. The fields to which an
+// allocation adds are not adjacent, because the compiler would add both as one vector, with
+// constants loaded and registers saved: 12 % of an allocation and free.
 #[repr(C)]
 struct Cells {
     allocated_bytes: Cell<u64>,
@@ -28,14 +28,14 @@ struct Cells {
     allocations: Cell<u64>,
     frees: Cell<u64>,
     reallocations: Cell<u64>,
-    /// As many allocated bytes have to be reached for the next sample, where that is counted down.
+    /// The number of allocated bytes at which the next sample is taken, where a countdown is used.
     #[cfg(feature = "heap")]
     pick_at: Cell<u64>,
 }
 
 thread_local! {
-    // Const and without a destructor: an allocator is called before the first and after the last
-    // line of a thread.
+    // Const and without a destructor, because an allocator is called before a thread's first line
+    // and after its last.
     static CELLS: Cells = const {
         Cells {
             allocated_bytes: Cell::new(0),
@@ -79,14 +79,14 @@ pub(super) fn reallocated(old_bytes: usize, new_bytes: usize) {
     });
 }
 
-/// Whether this thread allocated as much as it had to its next sample.
+/// Whether this thread has allocated the bytes to its next sample.
 #[cfg(feature = "heap")]
 #[inline]
 pub(super) fn is_reached() -> bool {
     CELLS.with(|c| c.allocated_bytes.get() >= c.pick_at.get())
 }
 
-/// This thread's next sample is so many bytes away.
+/// Sets the distance to this thread's next sample.
 #[cfg(feature = "heap")]
 pub(super) fn pick_after(bytes: u64) {
     CELLS.with(|c| c.pick_at.set(c.allocated_bytes.get().saturating_add(bytes)));
@@ -96,7 +96,7 @@ impl Tallies {
     pub(crate) const NONE: Self =
         Self { allocated_bytes: 0, allocations: 0, freed_bytes: 0, frees: 0, reallocations: 0 };
 
-    /// This thread's counters. Five loads.
+    /// This thread's counters. Costs five loads.
     #[inline]
     pub(crate) fn now() -> Self {
         CELLS.with(|c| Self {
@@ -108,15 +108,16 @@ impl Tallies {
         })
     }
 
-    /// What came after `start`.
+    /// The difference to `start`, an earlier reading.
     #[inline]
     pub(crate) fn since(&self, start: &Self) -> Self {
         self.each(start, u64::wrapping_sub)
     }
 
     /// Whether anything was allocated, freed or reallocated between the two.
-    // PERF: no block is empty, so bytes tell; a counter of all operations, which each pair of them
-    // would increment twice in a row, takes 2 ns where a pair takes 4.
+    // PERF: no block is empty, so a difference shows in the bytes. A counter of all operations
+    // would be incremented twice in a row by an allocation and its free, which costs 2 ns where the
+    // pair takes 4.
     #[inline]
     pub(crate) fn differs(&self, other: &Self) -> bool {
         (self.allocated_bytes ^ other.allocated_bytes) | (self.freed_bytes ^ other.freed_bytes) != 0
@@ -144,8 +145,8 @@ impl Tallies {
     }
 }
 
-/// Runs `f` and takes what it allocated and freed out of this thread's tallies, and out of the live
-/// heap: the profiler's own memory is not the application's.
+/// Runs `f`, and leaves what it allocates and frees out of this thread's tallies and of the live
+/// heap: the profiler's own memory does not count as the application's.
 pub(crate) fn uncounted<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(Tallies, Ours);
     impl Drop for Restore {
@@ -161,7 +162,7 @@ thread_local! {
     static OURS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// While it lives, what this thread allocates is the profiler's, and not sampled.
+/// While it exists, this thread's allocations are the profiler's own and are not sampled.
 #[derive(Debug)]
 pub(crate) struct Ours(());
 
@@ -183,15 +184,16 @@ impl Drop for Ours {
     }
 }
 
-/// Whether the program's global allocator is one of ours: found out once, by one small allocation.
+/// Whether the global allocator is one of this crate's. It is determined once, by a small
+/// allocation.
 pub(crate) fn is_counting() -> bool {
     static COUNTING: OnceLock<bool> = OnceLock::new();
     *COUNTING.get_or_init(|| {
         uncounted(|| {
             let before = Tallies::now();
             let layout = Layout::new::<u64>();
-            // SAFETY: the layout is not empty, and the block is freed with the layout it was
-            // allocated with. `std::alloc` calls the registered global allocator.
+            // SAFETY: the layout is not empty, and the block is freed with the layout with which it
+            // was allocated. `std::alloc` calls the registered global allocator.
             unsafe {
                 let block = std::alloc::alloc(layout);
                 if !block.is_null() {

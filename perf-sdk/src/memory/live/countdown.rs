@@ -1,10 +1,10 @@
-//! Picks allocations of allocators other than jemalloc, with the same chances: along the bytes that
-//! a thread allocates the samples are a Poisson process, one every `rate` bytes in the mean. So an
-//! allocation of n bytes is picked with a chance of 1 − e^(−n / rate).
+//! Samples allocations of allocators other than jemalloc, with the same probabilities. Along the
+//! bytes that a thread allocates, the samples are a Poisson process with a mean of one in every
+//! `rate` bytes. So an allocation of n bytes is sampled with probability 1 − e^(−n / rate).
 //!
-//! How far a thread is from its next sample is a number of its own, which it compares with what it
-//! allocated. Whether a block that is freed was picked says a filter of counters, by its address:
-//! most were not.
+//! Each thread draws the distance to its next sample, and compares it with what it allocated.
+//! Whether a block that is freed was sampled is first checked in a filter of counters indexed by
+//! its address, because most blocks were not.
 
 use std::cell::Cell;
 use std::ptr;
@@ -13,17 +13,17 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use super::{sample, table};
 use crate::memory::tallies::{self, Ours};
 
-/// Bytes from one sample to the next, in the mean; 0: none is taken.
+/// The mean number of bytes from one sample to the next. 0: none is taken.
 static RATE: AtomicU64 = AtomicU64::new(0);
-/// While none is taken, a thread looks again after so many bytes.
+/// While none is taken, a thread checks again after this many bytes.
 const LOOK_BYTES: u64 = 256 << 10;
 
-/// How many of the sampled blocks have an address that falls in a place.
+/// For each place, the number of sampled blocks whose address maps to it.
 static FILTER: [AtomicU16; PLACES] = [const { AtomicU16::new(0) }; PLACES];
 const PLACES: usize = 1 << 18;
 
 thread_local! {
-    /// State of a generator of random numbers; 0: none yet, and no way to a sample was drawn.
+    /// The state of a random number generator. 0: not seeded, and no distance was drawn yet.
     static RANDOM: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -32,16 +32,18 @@ pub(super) fn start(lg_rate: u32) {
     RATE.store(1 << lg_rate, Relaxed);
 }
 
-/// Once started: samples no more, or again.
+/// Stops or resumes sampling, once it was started.
 pub(super) fn set_active(active: bool) {
     RATE.store(if active { sample::sample_bytes().unwrap_or(0) } else { 0 }, Relaxed);
 }
 
-/// This thread allocated as much as it had to its next sample, the last of it this block.
+/// Called when this thread has allocated as many bytes as drawn. `block` is the allocation that
+/// reached it.
 #[cold]
 #[inline(never)]
 pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
-    // What is the profiler's own is in nobody's way, and taken out of what was allocated.
+    // The profiler's own allocations are subtracted from what was allocated, so none of them is
+    // sampled.
     if Ours::is_here() {
         return;
     }
@@ -50,7 +52,7 @@ pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
         RANDOM.with(|random| random.set(0));
         return tallies::pick_after(LOOK_BYTES);
     }
-    // The first time there was no way to be reached.
+    // At a thread's first time here, no distance was drawn before, so there is no sample.
     let was_drawn = RANDOM.with(Cell::get) != 0;
     if was_drawn {
         sample::begin();
@@ -63,10 +65,10 @@ pub(in crate::memory) fn reached(block: *mut u8, bytes: usize) {
     tallies::pick_after(way(rate));
 }
 
-/// Whether a block that is not freed yet was sampled.
+/// Whether a block, which is not freed yet, was sampled.
 #[inline(always)]
 pub(in crate::memory) fn is_sampled(block: *mut u8) -> bool {
-    /// Of large heaps many addresses fall in a place that is taken.
+    /// In large heaps, many addresses map to a place that is in use.
     #[cold]
     #[inline(never)]
     fn is_known(block: *mut u8) -> bool {
@@ -75,7 +77,7 @@ pub(in crate::memory) fn is_sampled(block: *mut u8) -> bool {
     place(block).load(Relaxed) > 0 && is_known(block)
 }
 
-/// A block is about to be freed.
+/// Called before a block is freed.
 #[inline(always)]
 pub(in crate::memory) fn freed(block: *mut u8) {
     if is_sampled(block) {
@@ -83,8 +85,8 @@ pub(in crate::memory) fn freed(block: *mut u8) {
     }
 }
 
-/// The end of a block that was sampled, or may have been and is not freed yet. Of two at one
-/// address the older one ends.
+/// Ends the sample of a block that was sampled, or may have been, and is not freed yet. If there
+/// are two samples of one address, the older one ends.
 #[cold]
 #[inline(never)]
 pub(in crate::memory) fn end(block: *mut u8) {
@@ -98,9 +100,9 @@ fn place(block: *mut u8) -> &'static AtomicU16 {
     &FILTER[table::spread(block.addr()) % PLACES]
 }
 
-/// Bytes to a thread's next sample: exponentially distributed.
+/// The bytes to a thread's next sample: exponentially distributed.
 fn way(rate: u64) -> u64 {
-    // Marsaglia's xorshift64, begun at the thread's own address and time.
+    // Marsaglia's xorshift64, seeded by the address of a thread-local and the time.
     let random = RANDOM.with(|state| {
         let mut random = match state.get() {
             0 => (ptr::from_ref(state).addr() as u64 ^ crate::clock::wall().ticks().rotate_left(32)) | 1,
@@ -112,7 +114,7 @@ fn way(rate: u64) -> u64 {
         state.set(random);
         random
     });
-    // From above 0 to 1.
+    // In the interval (0, 1].
     let uniform = ((random >> 11) + 1) as f64 / (1_u64 << 53) as f64;
     ((-uniform.ln() * rate as f64) as u64).max(1)
 }
@@ -122,12 +124,12 @@ mod tests {
     use super::way;
 
     #[test]
-    fn ways_are_exponentially_distributed() {
+    fn distances_between_samples_are_exponentially_distributed() {
         let rate = 512 << 10;
         let ways: Vec<u64> = (0..100_000).map(|_| way(rate)).collect();
         let mean = ways.iter().sum::<u64>() as f64 / ways.len() as f64 / rate as f64;
         let beyond = |times: f64| ways.iter().filter(|way| **way as f64 > times * rate as f64).count() as f64 / 1e5;
-        // Ten standard errors.
+        // The tolerance is ten standard errors.
         assert!((mean - 1.0).abs() < 0.035, "{mean}");
         for times in [0.1_f64, 1.0, 3.0] {
             assert!((beyond(times) - (-times).exp()).abs() < 0.016, "{times}: {}", beyond(times));

@@ -1,6 +1,6 @@
-//! What jemalloc calls when it picks an allocation, and when a picked one is freed.
+//! The hooks that jemalloc calls when it samples an allocation, and when a sampled one is freed.
 //!
-//! The hooks allocate nothing, take no lock and make no system call.
+//! The hooks do not allocate, lock or make a system call.
 #![allow(unsafe_code)]
 
 use std::ffi::{c_uint, c_void};
@@ -8,10 +8,10 @@ use std::ffi::{c_uint, c_void};
 use super::sample;
 use crate::memory::mallctl;
 
-/// Read by jemalloc before the program's first line: able to sample, and not doing so yet, since
-/// what it picked before our hooks stand would be freed without our knowing of it.
-// A program that has a configuration of its own wins: the linker takes one of the two, or refuses
-// both where that is strong too.
+/// Read by jemalloc before `main`. It enables sampling, but leaves it inactive: jemalloc would not
+/// report the free of a block that it sampled before these hooks were installed.
+// A program's own configuration takes precedence: the linker uses one of the two, or reports an
+// error if that one is a strong symbol too.
 #[unsafe(export_name = "_rjem_malloc_conf")]
 static CONFIGURATION: Option<&'static std::ffi::c_char> = {
     const TEXT: &[u8] = b"prof:true,prof_active:false,prof_accum:false\0";
@@ -26,31 +26,32 @@ type Freed = unsafe extern "C" fn(*const c_void, usize);
 /// Why the heap is not sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unavailable {
-    /// The program's own configuration of jemalloc says `prof:false`, or it was built without.
+    /// The program's own configuration of jemalloc says `prof:false`, or jemalloc was built without
+    /// profiling.
     Off,
-    /// jemalloc refuses.
+    /// jemalloc reported an error.
     Refused,
 }
 
-/// Samples from now on, one in 2^`lg_rate` bytes. Again with another rate: from then on with that.
+/// Samples one in 2^`lg_rate` bytes from now on. Further calls change the rate.
 ///
-/// How far a thread is from its next sample was drawn under the rate before: that sample weighs as
-/// much as it stands for under that rate.
+/// A thread's distance to its next sample was drawn under the previous rate. That sample is
+/// weighted by the previous rate.
 ///
-/// **Blind spot.** Of a thread that was neither sampled nor made a profiled call before that is not
-/// known: its first sample may weigh too much or too little. Where the rate became finer, as much
-/// as the rate before may go by unseen once.
+/// **Blind spot.** The previous rate is unknown for a thread that was not sampled and made no
+/// profiled call before: the weight of its first sample may be too large or too small. If the new
+/// rate is finer, a thread may once allocate as much as under the previous rate without a sample.
 pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     std::hint::black_box(&CONFIGURATION);
-    // SAFETY: by jemalloc's manual a `bool`.
+    // SAFETY: a `bool`, by jemalloc's manual.
     let able: bool = unsafe { mallctl::read(c"opt.prof") }.map_err(|_| Unavailable::Off)?;
     if !able {
         return Err(Unavailable::Off);
     }
     let refused = |_| Unavailable::Refused;
     let (backtrace, picked_hook, freed_hook): (Backtrace, Picked, Freed) = (scope, picked, freed);
-    // SAFETY: the types are those that `prof_hook.h` of jemalloc 5.3 gives these hooks, `size_t`
-    // and `bool` by its manual.
+    // SAFETY: `prof_hook.h` of jemalloc 5.3 declares the hooks with these types. `size_t` and
+    // `bool` are by its manual.
     unsafe {
         mallctl::write(c"prof.reset", lg_rate as usize).map_err(refused)?;
         mallctl::write(c"experimental.hooks.prof_backtrace", backtrace).map_err(refused)?;
@@ -61,16 +62,16 @@ pub(super) fn start(lg_rate: u32) -> Result<(), Unavailable> {
     }
 }
 
-/// Once started: samples no more, or again.
+/// Stops or resumes sampling, once it was started.
 pub(super) fn set_active(active: bool) {
-    // SAFETY: by jemalloc's manual a `bool`.
+    // SAFETY: a `bool`, by jemalloc's manual.
     let _ = unsafe { mallctl::write(c"prof.active", active) };
 }
 
-/// In the place of a stack: the current scope.
+/// Called instead of an unwinder: stores the current scope as the stack.
 unsafe extern "C" fn scope(frames: *mut *mut c_void, length: *mut c_uint, _most: c_uint) {
     let path = sample::begin();
-    // SAFETY: jemalloc hands over room for at least one frame, and for the number of frames.
+    // SAFETY: jemalloc passes room for at least one frame, and for the number of frames.
     unsafe {
         *frames = path.cast_mut().cast();
         *length = 1;

@@ -1,11 +1,11 @@
-//! Who holds the memory that is allocated now: a sample of the live allocations, each with the
-//! scope that made it.
+//! Attribution of the live heap: a sample of the live allocations, each with the scope that made
+//! it.
 //!
-//! jemalloc picks allocations with a chance that grows with their size, so that one is picked every
-//! `rate` bytes in the mean, and remembers the picked ones by their pages: what was not picked
-//! costs nothing when it is freed. Where [`CountingAlloc`](super::CountingAlloc) is over another
-//! allocator, a countdown picks them (`countdown.rs`). A picked allocation of n bytes stands for 1
-//! / (1 − e^(−n / rate)) of its like; the weight is fixed when it is picked.
+//! jemalloc samples allocations with a probability that grows with their size, with a mean of one
+//! sample in every `rate` bytes. It marks the sampled ones by their pages, so freeing any other
+//! costs nothing more. Where [`CountingAlloc`](super::CountingAlloc) wraps another allocator, a
+//! countdown takes the samples (`countdown.rs`). A sampled allocation of n bytes stands for 1 / (1
+//! − e^(−n / rate)) allocations. This weight is fixed when it is sampled.
 
 pub(super) mod countdown;
 mod hooks;
@@ -41,22 +41,22 @@ use hooks::Unavailable;
 static STATE: AtomicU8 = AtomicU8::new(OFF);
 const OFF: u8 = 0;
 const ON: u8 = 1;
-/// Recording is off for the moment.
+/// Whether sampling is paused because recording is off.
 static PAUSED: AtomicBool = AtomicBool::new(false);
 /// Why it cannot be sampled.
 const REASONS: [&str; 3] = [
     "the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc",
     "jemalloc was configured without prof:true",
-    "jemalloc refuses",
+    "jemalloc reported an error when sampling was enabled",
 ];
 
-/// The rate that the settings or the program want, as a logarithm.
+/// The log2 of the rate that the settings or the program request.
 static WANTED: AtomicU32 = AtomicU32::new(0);
-/// Held while the rate is set, or sampling switched.
+/// Held while the rate is set or sampling is switched.
 static TURN: Lock<()> = Lock::new(());
 
-/// Samples one live allocation in so many bytes, a power of two, from now on; `None`: none any
-/// more. What was sampled stays until it is freed.
+/// Samples one live allocation in this many bytes, a power of two, from now on. `None` stops
+/// sampling. Samples that were taken stay until their allocation is freed.
 pub(crate) fn sample_heap(bytes: Option<u64>) {
     let _turn = TURN.lock();
     if let Some(bytes) = bytes {
@@ -99,25 +99,25 @@ fn start(lg_rate: u32) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// Once started: samples no more, or again.
+/// Stops or resumes sampling, once it was started.
 fn set_active(active: bool) {
     if is_jemalloc() { hooks::set_active(active) } else { countdown::set_active(active) }
 }
 
-/// One sampled allocation that lives.
+/// One live sampled allocation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Alive {
     /// As in [`born`].
     pub(crate) owner: u32,
     pub(crate) class: u32,
-    /// What it stands for.
+    /// The number of bytes for which it stands.
     pub(crate) bytes: u64,
     pub(crate) objects: f64,
-    /// When it was allocated, in ticks.
+    /// The time of the allocation, in ticks.
     pub(crate) born: u64,
 }
 
-/// Every sampled allocation that lives. Some hundred microseconds.
+/// All live sampled allocations. Takes some hundred microseconds.
 pub(crate) fn living() -> impl Iterator<Item = Alive> {
     table::living().map(|sampled| Alive {
         owner: sampled.owner,
@@ -128,7 +128,7 @@ pub(crate) fn living() -> impl Iterator<Item = Alive> {
     })
 }
 
-/// What was allocated longer ago is old.
+/// The age, in nanoseconds, from which an allocation counts as old.
 static OLD_NS: AtomicU64 = AtomicU64::new(300_000_000_000);
 
 pub(crate) fn set_old_ns(ns: u64) {
@@ -139,7 +139,7 @@ pub(crate) fn old_ns() -> u64 {
     OLD_NS.load(Relaxed)
 }
 
-/// Old bytes, by the owner's number.
+/// Old bytes by owner number.
 pub(crate) fn old_bytes() -> HashMap<u32, u64> {
     let wall = clock::wall();
     let young_since = wall.ticks().saturating_sub(wall.ticks_of_ns(old_ns()));
@@ -150,8 +150,8 @@ pub(crate) fn old_bytes() -> HashMap<u32, u64> {
     old
 }
 
-/// Scopes whose sampled allocations live and are of this age, each once for each sample.
-/// Some hundred microseconds.
+/// The scopes with live sampled allocations of this age, once for each sample. Takes some hundred
+/// microseconds.
 pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = *const Path> {
     let wall = clock::wall();
     let now = wall.ticks();
@@ -162,13 +162,14 @@ pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = *const Path>
         .filter(|path| !path.is_null())
 }
 
-/// Looks whether more is held than ever before.
+/// Updates the high-water mark of the live heap.
 pub(crate) fn look_for_peak() {
     owners::look_for_peak(clock::wall().ticks());
 }
 
-/// What each scope held over time, what lives counted as if it ended now; and when all together
-/// held the most, in ticks, as far as anybody looked. A null path: what belongs to none.
+/// What each scope held over time, with live allocations counted as if they ended now. Also the
+/// time of the high-water mark of the whole live heap, in ticks; it is updated only by
+/// [`look_for_peak`]. A null path stands for allocations outside of all scopes.
 pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
     look_for_peak();
     let now = clock::wall().ticks();
@@ -190,13 +191,13 @@ pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
 pub(crate) struct AtStack {
     /// Null: no scope.
     pub(crate) path: *const Path,
-    /// Innermost first, the allocator's own among them.
+    /// Innermost first, including the allocator's own frames.
     pub(crate) frames: Vec<u64>,
     pub(crate) held: Held,
 }
 
-/// Everything that was allocated where the stack is known, by path and stack; what of it lives as
-/// well. A stack may be there twice.
+/// All allocations whose stack is known, by path and stack, including live ones. A stack may occur
+/// twice.
 #[cfg(feature = "stacks")]
 pub(crate) fn at_stacks() -> Vec<AtStack> {
     let mut living: HashMap<u32, (u64, f64)> = HashMap::new();
@@ -218,7 +219,8 @@ pub(crate) fn at_stacks() -> Vec<AtStack> {
         .collect()
 }
 
-/// Samples so many times fewer than wanted, a power of two, since it takes too long.
+/// Samples this many times fewer than requested, a power of two, because sampling takes too much
+/// time.
 pub(crate) fn thin_out_heap(times: u32) {
     let _turn = TURN.lock();
     let lg_rate = WANTED.load(Relaxed) + times.ilog2();
@@ -230,7 +232,8 @@ pub(crate) fn thin_out_heap(times: u32) {
     }
 }
 
-/// Samples none while recording is off. What was sampled before stays until it is freed.
+/// Pauses sampling while recording is off. Samples that were taken stay until their allocation is
+/// freed.
 pub(crate) fn pause_heap(paused: bool) {
     let _turn = TURN.lock();
     PAUSED.store(paused, Relaxed);

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Order
 
 use crate::scope::Path;
 
-/// Scopes that can own something; what others allocate belongs to nobody.
+/// The maximum number of scopes that own allocations. Allocations of further scopes have no owner.
 const CAPACITY: usize = 1 << 14;
-/// Places that are looked at.
+/// The number of places that are probed.
 const PROBES: usize = 64;
-/// Objects are summed in so many parts: a weight is no whole number.
+/// Objects are counted in this many parts each, because a weight is not an integer.
 pub(super) const PARTS: f64 = 1024.0;
 
-/// Owner number of what no scope allocated. The last place of the table, which no scope gets.
+/// The owner number of allocations outside of all scopes: the last place of the table, which no
+/// scope gets.
 pub(super) const NOBODY: u32 = CAPACITY as u32;
 
 static OWNERS: [Owner; CAPACITY + 1] = [const { Owner::new() }; CAPACITY + 1];
@@ -24,32 +25,33 @@ struct Owner {
     allocated_parts: AtomicU64,
     freed_bytes: AtomicU64,
     freed_parts: AtomicU64,
-    /// Of what was freed: microseconds that it lived, times its parts.
+    /// For freed objects: the microseconds that each lived, times its parts.
     lived: AtomicU64,
-    /// The most that was held at a time.
+    /// The scope's own high-water mark.
     most_bytes: AtomicU64,
     most_parts: AtomicU64,
-    /// What was held when all together held the most, as far as anybody looked.
+    /// What the scope held at the latest known high-water mark of the whole live heap.
     peak_bytes: AtomicU64,
     peak_parts: AtomicU64,
-    /// Samples that were born, by class.
+    /// The number of samples taken, by size class.
     born: [AtomicU32; CLASSES],
 }
 
-/// The most that all held together when anybody looked, and when that was, in ticks.
+/// The high-water mark of the whole live heap, as far as it was evaluated, and its time in ticks.
 static PEAK_BYTES: AtomicU64 = AtomicU64::new(0);
 static PEAK_AT: AtomicU64 = AtomicU64::new(0);
 
-/// Logarithms of sizes that are told apart, from the least on; larger ones are one class.
+/// The number of size classes: one for each log2 of the size from the smallest on. The last one
+/// includes all larger sizes.
 const CLASSES: usize = 24;
 const LEAST_CLASS: u32 = 3;
 
-/// What one scope holds and allocated, an estimate.
+/// What one scope holds and allocated, estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Held {
     pub(crate) bytes: u64,
     pub(crate) objects: f64,
-    /// Since sampling began, what was freed since included.
+    /// Since sampling began, including what was freed since.
     pub(crate) allocated_bytes: u64,
     pub(crate) allocated_objects: f64,
 }
@@ -72,8 +74,8 @@ impl Owner {
     }
 
     fn held(&self) -> Held {
-        // Freed first: what comes in between is held for a moment longer, and never less than
-        // nothing.
+        // Freed is read first. An allocation that is freed in between then counts as held for a
+        // moment longer, and the difference is never negative.
         let (freed_bytes, freed_parts) = (self.freed_bytes.load(Acquire), self.freed_parts.load(Acquire));
         let (bytes, parts) = (self.allocated_bytes.load(Relaxed), self.allocated_parts.load(Relaxed));
         Held {
@@ -85,7 +87,7 @@ impl Owner {
     }
 }
 
-/// The number of the scope at `path`, which is null outside of all.
+/// The number of the scope at `path`, which is null outside of all scopes.
 pub(super) fn number(path: *const Path) -> u32 {
     if path.is_null() {
         return NOBODY;
@@ -109,18 +111,17 @@ pub(super) fn number(path: *const Path) -> u32 {
     NOBODY
 }
 
-/// The path of an owner; null: no scope.
+/// The path of an owner. Null: no scope.
 pub(super) fn path(owner: u32) -> *const Path {
     OWNERS.get(owner as usize).map_or(ptr::null(), |owner| owner.path.load(Acquire).cast_const())
 }
 
-/// The class of an allocation of this usable size: the logarithm, of all that are too large the
-/// same.
+/// The class of an allocation of this usable size: its log2, limited to the last class.
 pub(super) fn class(usable: usize) -> u32 {
     usable.checked_ilog2().unwrap_or(0).clamp(LEAST_CLASS, LEAST_CLASS + CLASSES as u32 - 1)
 }
 
-/// So much more was allocated.
+/// Adds an allocation.
 pub(super) fn allocated(owner: u32, class: u32, bytes: u64, parts: u64) {
     if let Some(owner) = OWNERS.get(owner as usize) {
         if let Some(born) = owner.born.get((class - LEAST_CLASS) as usize) {
@@ -134,7 +135,7 @@ pub(super) fn allocated(owner: u32, class: u32, bytes: u64, parts: u64) {
     }
 }
 
-/// And so much of it freed, after so many microseconds.
+/// Adds a free, of an allocation that lived this many microseconds.
 pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
     if let Some(owner) = OWNERS.get(owner as usize) {
         owner.lived.fetch_add(lived_us.saturating_mul(parts), Relaxed);
@@ -143,8 +144,8 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
     }
 }
 
-/// Samples that were born in each scope, by class: the scope's number, its path, which is null
-/// outside of all, the class, how many.
+/// The number of samples taken in each scope, by class: the scope's number, its path, which is null
+/// outside of all scopes, the class, and the number.
 pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
         let path = owner.path.load(Acquire).cast_const();
@@ -153,7 +154,7 @@ pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
     })
 }
 
-/// Looks whether more is held than ever before. `now` in ticks.
+/// Updates the high-water mark. `now` is in ticks.
 pub(super) fn look_for_peak(now: u64) {
     let owned = || OWNERS.iter().filter(|owner| owner.allocated_bytes.load(Relaxed) > 0);
     let bytes = owned().map(|owner| owner.held().bytes).sum();
@@ -167,7 +168,7 @@ pub(super) fn look_for_peak(now: u64) {
     }
 }
 
-/// When all together held the most, in ticks, as far as anybody looked.
+/// The time of the high-water mark, in ticks, as far as it was evaluated.
 pub(super) fn peak_at() -> u64 {
     PEAK_AT.load(Relaxed)
 }
@@ -175,7 +176,7 @@ pub(super) fn peak_at() -> u64 {
 /// What one scope held over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Past {
-    /// Seconds that freed objects lived, all together.
+    /// The sum of the lifetimes of freed objects, in seconds.
     pub(crate) lived_s: f64,
     pub(crate) most_bytes: u64,
     pub(crate) most_objects: f64,
@@ -183,7 +184,7 @@ pub(crate) struct Past {
     pub(crate) peak_objects: f64,
 }
 
-/// By number, as in [`born`]: its path, what it holds and what it held.
+/// By number, as in [`born`]: its path, what it holds, and what it held.
 pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).map(|(owner, number)| {
         let past = Past {
@@ -197,7 +198,8 @@ pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
     })
 }
 
-/// What each scope holds now and allocated, by its number; a null path: what belongs to none.
+/// What each scope holds now and allocated, by its number. A null path stands for allocations
+/// outside of all scopes.
 pub(crate) fn by_owner() -> impl Iterator<Item = (u32, *const Path, Held)> {
     OWNERS
         .iter()

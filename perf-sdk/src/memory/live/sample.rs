@@ -1,7 +1,6 @@
-//! One allocation is sampled, whoever picked it: where it was made, what it stands for, and its
-//! end.
+//! One sampled allocation, whatever sampled it: where it was made, what it stands for, and its end.
 //!
-//! Allocates nothing, takes no lock and makes no system call.
+//! Nothing here allocates, locks or makes a system call.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -15,37 +14,37 @@ use crate::clock;
 use crate::memory::tallies::Ours;
 use crate::scope::{Path, Slot};
 
-/// A sample takes a microsecond or a few.
+/// The maximum time charged for a sample, which usually takes one or a few microseconds.
 const MOST_NS: u64 = 20_000;
 
-/// Bytes from one sample to the next, in the mean; 0: none was taken.
+/// The mean number of bytes from one sample to the next. 0: none was taken.
 static RATE: AtomicU64 = AtomicU64::new(0);
-/// The largest that this was.
+/// The highest value that `RATE` has had.
 static COARSEST: AtomicU64 = AtomicU64::new(0);
-/// Ticks that sampling took, an allocator's own work between two calls included.
+/// Ticks spent on sampling, including the allocator's own work between the two hooks.
 static SPENT: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The rate under which this thread's way to its next sample was drawn; 0: nobody knows.
+    /// The rate under which this thread's distance to its next sample was drawn. 0: unknown.
     static DRAWN_UNDER: Cell<u64> = const { Cell::new(0) };
-    /// When this thread's sample began, in ticks.
+    /// The start of this thread's sample, in ticks.
     static BEGAN: Cell<u64> = const { Cell::new(0) };
-    /// Where it is: the owner and its stack.
+    /// The place of this thread's sample: the owner and its stack.
     static PLACE: Cell<(u32, u32)> = const { Cell::new((NOBODY, 0)) };
 }
 
-/// One in 2^`lg_rate` bytes from now on.
+/// Samples one in 2^`lg_rate` bytes from now on.
 pub(super) fn set_rate(lg_rate: u32) {
     RATE.store(1 << lg_rate, Relaxed);
     COARSEST.fetch_max(1 << lg_rate, Relaxed);
 }
 
-/// Bytes from one sample to the next, in the mean; `None` where none was ever taken.
+/// The mean number of bytes from one sample to the next. `None` if none was ever taken.
 pub(crate) fn sample_bytes() -> Option<u64> {
     Some(RATE.load(Relaxed)).filter(|rate| *rate > 0)
 }
 
-/// On a thread that is new: its way to the next sample was drawn a moment ago.
+/// Called on a new thread, whose distance to its next sample was just drawn.
 pub(crate) fn note_drawn() {
     DRAWN_UNDER.with(|rate| {
         if rate.get() == 0 {
@@ -54,38 +53,38 @@ pub(crate) fn note_drawn() {
     });
 }
 
-/// This thread's way to its next sample is drawn now.
+/// Called when this thread's distance to its next sample is drawn.
 pub(super) fn draw() {
     DRAWN_UNDER.with(|rate| rate.set(RATE.load(Relaxed)));
 }
 
-/// The most that this was: what is sampled now may have been drawn under that.
+/// The highest sampling interval so far: a current sample may have been drawn under it.
 pub(crate) fn coarsest_bytes() -> u64 {
     COARSEST.load(Relaxed)
 }
 
-/// Time that sampling took so far.
+/// The total time that sampling took.
 pub(crate) fn sampling_ns() -> u64 {
     clock::wall().ns(SPENT.load(Relaxed))
 }
 
-/// This thread's allocation was picked: notes where it is. The current scope's path, null outside
-/// of all.
+/// Called when this thread's allocation is sampled: stores its place. Returns the current scope's
+/// path, null outside of all scopes.
 pub(super) fn begin() -> *const Path {
     BEGAN.with(|began| began.set(clock::wall().ticks()));
     if Ours::is_here() { ptr::null() } else { note_place() }
 }
 
-/// The current scope's path; it and the stack beneath it are kept for [`take`].
+/// Stores the current scope and its stack for [`take`]. Returns the scope's path.
 fn note_place() -> *const Path {
     let mut place = (NOBODY, 0);
     let mut path = ptr::null();
     let slot = Slot::get();
     if slot.is_record() {
-        // SAFETY: the slot holds this thread's scopes, which are never freed.
+        // SAFETY: the slot points to this thread's scopes, which are never freed.
         let scopes = unsafe { &*slot.as_ptr() };
         let top = scopes.top.load(Relaxed).cast_const();
-        // SAFETY: the top is a node in an arena, which is never freed; a root has no site, and is
+        // SAFETY: the top is a node in an arena, which is never freed. A root has no site, and is
         // no scope.
         if unsafe { (*top).site }.is_some() {
             path = top;
@@ -99,7 +98,8 @@ fn note_place() -> *const Path {
     path
 }
 
-/// The allocation that was [begun](begin) is this block, of so many bytes. Whether it is kept.
+/// Completes the sample that was [begun](begin), with the address and the size of its block.
+/// Returns whether it is kept.
 pub(super) fn take(block: usize, bytes: usize) -> bool {
     let now_drawn_under = RATE.load(Relaxed);
     let rate = match DRAWN_UNDER.with(|rate| rate.replace(now_drawn_under)) {
@@ -129,7 +129,7 @@ pub(super) fn take(block: usize, bytes: usize) -> bool {
     is_kept
 }
 
-/// A block is freed that may have been sampled. Whether it was.
+/// Called when a block is freed that may have been sampled. Returns whether it was.
 pub(super) fn end(block: usize) -> bool {
     let ended = clock::wall().ticks();
     let sampled = table::remove(block);
@@ -141,7 +141,7 @@ pub(super) fn end(block: usize) -> bool {
 }
 
 fn spent(began: u64) {
-    // Who takes longer was off the CPU meanwhile.
+    // If it took longer, the thread was off the CPU meanwhile.
     let most = clock::wall().ticks_of_ns(MOST_NS);
     SPENT.fetch_add(clock::wall().ticks().saturating_sub(began).min(most), Relaxed);
 }

@@ -1,8 +1,8 @@
-//! Stacks beneath the scopes that own sampled allocations: each is kept once, with what was
+//! The stacks of scopes that own sampled allocations. Each is kept once, with the sums of what was
 //! allocated there.
 //!
-//! Written by whatever thread allocates, without a lock: a place is claimed, filled in, and
-//! published by its hash.
+//! Any allocating thread writes here, without a lock: a place is claimed, filled in, and published
+//! by its hash.
 
 #[cfg(feature = "stacks")]
 use std::sync::atomic::AtomicU32;
@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 #[cfg(feature = "stacks")]
 use super::unloaded::{self, Unloaded};
 
-/// Addresses of a stack; what lies further out is left out: the scopes say where that was.
+/// The maximum number of addresses in a stack. Outer frames beyond it are dropped, because the
+/// scopes cover them.
 pub(super) const FRAMES: usize = 32;
-/// Different stacks; beyond, allocations have their scopes alone.
+/// The maximum number of different stacks. Further allocations have only their scopes.
 const CAPACITY: usize = 1 << 12;
-/// Places that are looked at.
+/// The number of places that are probed.
 const PROBES: usize = 32;
 
 const FREE: u64 = 0;
@@ -25,13 +26,13 @@ static STACKS: [Stack; CAPACITY] = [const { Stack::new() }; CAPACITY];
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 struct Stack {
-    /// [`FREE`], [`CLAIMED`], or of owner and addresses.
+    /// [`FREE`], [`CLAIMED`], or the hash of owner and addresses.
     hash: AtomicU64,
     owner: AtomicU64,
-    /// When it was seen first, by what was [unloaded](super::unloaded) until then.
+    /// When it was first seen: the number of [unloads](super::unloaded) before.
     #[cfg(feature = "stacks")]
     seen: AtomicU32,
-    /// Innermost first; 0 behind the last one.
+    /// Innermost first; 0 after the last one.
     frames: [AtomicU64; FRAMES],
     allocated_bytes: AtomicU64,
     allocated_parts: AtomicU64,
@@ -60,7 +61,8 @@ fn hash(owner: u32, frames: &[u64]) -> u64 {
     hash.max(CLAIMED + 1)
 }
 
-/// The number of this stack of `owner`, from 1 on; 0: there is none, or no room for it.
+/// The number of this stack of `owner`, from 1 on. 0: the stack is empty, or there is no room for
+/// it.
 pub(super) fn number(owner: u32, frames: &[u64]) -> u32 {
     if frames.is_empty() {
         return 0;
@@ -83,14 +85,14 @@ pub(super) fn number(owner: u32, frames: &[u64]) -> u32 {
             stack.hash.store(hash, Release);
             return at as u32 + 1;
         }
-        // Claimed by another thread for what may be the same one: that one is kept twice then, and
-        // read as one.
+        // Another thread has claimed this place, possibly for the same stack. That stack is then
+        // stored twice, and readers add both up.
     }
     LOST.fetch_add(1, Relaxed);
     0
 }
 
-/// So much more was allocated there.
+/// Adds an allocation at this stack.
 pub(super) fn allocated(number: u32, bytes: u64, parts: u64) {
     if let Some(stack) = number.checked_sub(1).and_then(|at| STACKS.get(at as usize)) {
         stack.allocated_bytes.fetch_add(bytes, Relaxed);
@@ -98,19 +100,19 @@ pub(super) fn allocated(number: u32, bytes: u64, parts: u64) {
     }
 }
 
-/// What was allocated at one stack since sampling began.
+/// The sum of the allocations at one stack since sampling began.
 #[cfg(feature = "stacks")]
 #[derive(Clone, Debug)]
 pub(super) struct Allocated {
     pub(super) number: u32,
     pub(super) owner: u32,
-    /// Innermost first; none in code that was unloaded since.
+    /// Innermost first. Empty if its code was unloaded since.
     pub(super) frames: Vec<u64>,
     pub(super) bytes: u64,
     pub(super) parts: u64,
 }
 
-/// Every stack that is kept.
+/// All stacks.
 #[cfg(feature = "stacks")]
 pub(super) fn all() -> impl Iterator<Item = Allocated> {
     let unloaded = Unloaded::so_far();
@@ -130,7 +132,7 @@ pub(super) fn all() -> impl Iterator<Item = Allocated> {
     })
 }
 
-/// Samples for whose stacks there was no room.
+/// The number of samples for whose stacks there was no room.
 #[cfg(feature = "stacks")]
 pub(crate) fn lost() -> u64 {
     LOST.load(Relaxed)
@@ -140,7 +142,7 @@ pub(crate) fn lost() -> u64 {
 mod tests {
     use super::*;
 
-    /// The table is the process's: each test has owners of its own.
+    /// The table is shared by the whole process, so each test uses its own owners.
     fn of(owner: u32) -> Vec<Allocated> {
         all().filter(|allocated| allocated.owner == owner).collect()
     }
@@ -159,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn stacks_in_code_that_was_unloaded_have_their_owner_alone() {
+    fn stacks_in_unloaded_code_keep_their_owner_only() {
         let at = 0x7000_0000_0000;
         let code = at..at + 0x1000;
         allocated(number(9_005, &[at + 8, 5]), 10, 1);
         allocated(number(9_005, &[4, 5]), 1, 1);
         unloaded::note_unloaded(&code);
-        // What is loaded there next.
+        // Code that is loaded at the same address later.
         allocated(number(9_005, &[at + 16, 5]), 100, 1);
         let mut kept: Vec<_> = of(9_005).into_iter().map(|kept| (kept.frames, kept.bytes)).collect();
         kept.sort();
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_bring_the_same_ones_find_them() {
+    fn threads_that_add_the_same_stacks_share_them() {
         let threads = 4;
         std::thread::scope(|scope| {
             for _ in 0..threads {

@@ -1,18 +1,19 @@
-//! The sampled allocations that live.
+//! The table of live sampled allocations.
 //!
-//! Written by whatever thread allocates or frees, without a lock: a place is claimed, filled in,
-//! and published by its address. An allocation has 32 places, by its address; where these are taken
-//! it is lost, and counted.
+//! Any thread that allocates or frees writes here, without a lock: a place is claimed, filled in,
+//! and published by its address. An allocation may be in one of 32 places, determined by its
+//! address. If all are in use, it is dropped and counted.
 
 use std::sync::atomic::{
     AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
 };
 
-/// Allocations at a time: at one in 512 KiB, a heap of 32 GiB.
+/// The maximum number of allocations at a time. With one sample in 512 KiB, that is a heap of 32
+/// GiB.
 const CAPACITY: usize = 1 << 16;
-/// Places that one may have.
+/// The number of places for one address.
 const PLACES: usize = 32;
-/// In the place of an address, while it is filled in.
+/// Stored instead of an address while a place is filled in.
 const CLAIMED: usize = 1;
 
 static ADDRESSES: [AtomicUsize; CAPACITY] = [const { AtomicUsize::new(0) }; CAPACITY];
@@ -22,7 +23,7 @@ static LOST: AtomicU64 = AtomicU64::new(0);
 
 struct Entry {
     serial: AtomicU32,
-    /// And above it the class.
+    /// The owner, and the class in the upper bits.
     owner: AtomicU32,
     bytes: AtomicU64,
     parts: AtomicU64,
@@ -36,14 +37,14 @@ const CLASS_SHIFT: u32 = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sampled {
     pub(super) owner: u32,
-    /// The logarithm of its usable size.
+    /// The log2 of its usable size.
     pub(super) class: u32,
-    /// What it stands for.
+    /// The number of bytes for which it stands.
     pub(super) bytes: u64,
     pub(super) parts: u64,
-    /// In ticks.
+    /// The time of the allocation, in ticks.
     pub(super) born: u64,
-    /// The number of its stack; 0: it has none.
+    /// The number of its stack. 0: it has none.
     pub(super) stack: u32,
 }
 
@@ -72,7 +73,7 @@ impl Entry {
     }
 }
 
-/// Bits of an address, spread over the word.
+/// Mixes the bits of an address over the whole word.
 pub(super) fn spread(address: usize) -> usize {
     (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_right(32) as usize
 }
@@ -82,7 +83,7 @@ fn places(address: usize) -> impl Iterator<Item = usize> {
     first..first + PLACES
 }
 
-/// False: there is no place, and it was counted.
+/// False if there was no place; this is counted.
 pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
     for at in places(address) {
         let place = &ADDRESSES[at];
@@ -102,12 +103,13 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
     false
 }
 
-/// Takes out the allocation at `address`; of two, the older one: where a block is resized in its
-/// place, jemalloc reports the new allocation before the end of the old one. `None`: it was lost.
+/// Removes the allocation at `address`. If there are two, it removes the older one: when a block is
+/// resized in place, jemalloc reports the new allocation before the end of the old one. `None` if
+/// it was dropped.
 pub(super) fn remove(address: usize) -> Option<Sampled> {
     loop {
         let (at, sampled) = oldest(address)?;
-        // Of two that take it out one does.
+        // If two threads remove it, one succeeds.
         if ADDRESSES[at].compare_exchange(address, 0, Release, Relaxed).is_ok() {
             return Some(sampled);
         }
@@ -128,12 +130,12 @@ fn oldest(address: usize) -> Option<(usize, Sampled)> {
     Some((at, ENTRIES[at].read()))
 }
 
-/// Whether the allocation at `address` is in it.
+/// Whether the allocation at `address` is in the table.
 pub(super) fn holds(address: usize) -> bool {
     places(address).any(|at| ADDRESSES[at].load(Relaxed) == address)
 }
 
-/// What lives; of what is put in or taken out meanwhile, some.
+/// The live allocations. Those that are added or removed meanwhile may or may not be included.
 pub(super) fn living() -> impl Iterator<Item = Sampled> {
     ADDRESSES.iter().zip(&ENTRIES).filter_map(|(place, entry)| {
         let address = place.load(Acquire);
@@ -143,12 +145,12 @@ pub(super) fn living() -> impl Iterator<Item = Sampled> {
         let serial = entry.serial.load(Relaxed);
         let sampled = entry.read();
         fence(Acquire);
-        // Another allocation may have taken its place in between.
+        // Another allocation may have taken its place meanwhile.
         (place.load(Relaxed) == address && entry.serial.load(Relaxed) == serial).then_some(sampled)
     })
 }
 
-/// Allocations for which there was no place.
+/// The number of allocations for which there was no place.
 pub(crate) fn lost() -> u64 {
     LOST.load(Relaxed)
 }
@@ -160,7 +162,8 @@ mod tests {
     use super::*;
     use crate::base::unpoisoned::Unpoisoned as _;
 
-    /// The table is the process's, and one of the tests fills a part of it.
+    /// Serializes tests: the table is shared by the whole process, and one of the tests fills a
+    /// part of it.
     fn alone() -> MutexGuard<'static, ()> {
         static ALONE: Mutex<()> = Mutex::new(());
         ALONE.lock().unpoisoned()
@@ -170,9 +173,9 @@ mod tests {
         Sampled { owner, class: owner % 64, bytes: u64::from(owner) * 10, parts: 1, born: 1_u64 << 40, stack: owner }
     }
 
-    /// The table is the process's: each test has addresses of its own.
+    /// The table is shared by the whole process, so each test uses its own addresses.
     #[test]
-    fn what_is_put_in_comes_out_once() {
+    fn an_allocation_is_removed_once() {
         let _alone = alone();
         let addresses: Vec<usize> = (1..2_000).map(|n| 0x1000_0000 + n * 4096).collect();
         for (owner, address) in (0..).zip(&addresses) {
@@ -195,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lives_is_seen() {
+    fn live_allocations_are_iterated() {
         let _alone = alone();
         let address = 0x5000_0000;
         let ours = Sampled { bytes: 987_654_321, ..sampled(5) };
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_place_loses_and_counts() {
+    fn an_allocation_without_a_place_is_dropped_and_counted() {
         let _alone = alone();
         let address = 0x3000_0000;
         assert!((0..PLACES as u32).all(|owner| insert(address, sampled(owner))));
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_take_out_what_others_put_in() {
+    fn threads_remove_allocations_of_other_threads() {
         let _alone = alone();
         let (sender, receiver) = std::sync::mpsc::channel::<(usize, u32)>();
         std::thread::scope(|threads| {
@@ -226,7 +229,7 @@ mod tests {
                 let sender = sender.clone();
                 threads.spawn(move || {
                     for n in 0..5_000 {
-                        // Some stay for a while.
+                        // Some stay in the table for a while.
                         let address = 0x4000_0000 + (thread * 5_000 + n) * 64;
                         assert!(insert(address, sampled(n as u32)));
                         sender.send((address, n as u32)).unwrap();

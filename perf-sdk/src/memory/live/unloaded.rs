@@ -1,12 +1,12 @@
-//! Code that was unloaded: what was allocated there before says nothing of what is loaded there
-//! since.
+//! Address ranges of unloaded code. A stack that was recorded there must not be read as code that
+//! was loaded at the same address later.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::base::fork::Lock;
 
-/// Ranges that are remembered, the newest ones.
+/// The number of ranges that are remembered, the newest ones.
 const MOST: usize = 1 << 10;
 
 /// How often code was unloaded.
@@ -16,14 +16,14 @@ static RANGES: Lock<Vec<Gone>> = Lock::new(Vec::new());
 #[derive(Clone, Debug)]
 struct Gone {
     code: Range<u64>,
-    /// Of [`TIMES`], from then on.
+    /// The value of [`TIMES`] from then on.
     since: u32,
 }
 
-/// Code was found to be unloaded.
+/// Called when code was found to be unloaded.
 pub(crate) fn note_unloaded(code: &Range<u64>) {
     let mut ranges = RANGES.lock();
-    // Plugins come and go at one place.
+    // A plugin may be loaded and unloaded repeatedly at the same address.
     ranges.retain(|gone| gone.code != *code);
     if ranges.len() == MOST {
         ranges.remove(0);
@@ -31,12 +31,12 @@ pub(crate) fn note_unloaded(code: &Range<u64>) {
     ranges.push(Gone { code: code.clone(), since: TIMES.fetch_add(1, Relaxed) + 1 });
 }
 
-/// For a stack that is seen now. Any thread, at any time.
+/// The time stamp for a stack that is recorded now. May be called on any thread at any time.
 pub(super) fn now() -> u32 {
     TIMES.load(Relaxed)
 }
 
-/// What was unloaded so far.
+/// The ranges that were unloaded so far.
 pub(super) struct Unloaded(Vec<Gone>);
 
 impl Unloaded {
@@ -44,7 +44,7 @@ impl Unloaded {
         Self(RANGES.lock().clone())
     }
 
-    /// Whether one of the frames was in code that is gone, of a stack seen [then](now).
+    /// Whether one of the frames of a stack recorded at [`then`](now) was in code that is unloaded.
     pub(super) fn holds_any(&self, frames: &[u64], then: u32) -> bool {
         let mut later = self.0.iter().filter(|gone| gone.since > then);
         later.any(|gone| frames.iter().any(|frame| gone.code.contains(frame)))
