@@ -1,4 +1,4 @@
-//! Buffers that are used again.
+//! Reusable buffers.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -11,13 +11,14 @@ use super::is_name;
 use super::object::{OwnedPooled, Pool, Pooled};
 use crate::accounts::PoolAccount;
 
-/// Sizes when nothing else is said.
+/// The default sizes, in bytes.
 const SIZES: [usize; 4] = [1 << 10, 4 << 10, 16 << 10, 64 << 10];
-/// Idle bytes of each size that are kept when nothing else is said, in so many buffers at least.
+/// By default, idle buffers of each size are kept up to this many bytes, and up to this many
+/// buffers in any case.
 const IDLE_BYTES: usize = 1 << 20;
 const LEAST_IDLE: usize = 16;
 
-/// Buffers of some sizes, used again: a [`Pool`] of each, named after the size.
+/// Reusable buffers of some sizes: one [`Pool`] for each size, named after the size.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
@@ -27,24 +28,24 @@ const LEAST_IDLE: usize = 16;
 /// let mut body = buffers.get_owned(3_000);
 /// assert_eq!((body.len(), body.capacity()), (0, 4096));
 /// body.extend_from_slice(b"hello");
-/// // Handed on without a copy; when the last part of it drops, the buffer comes back.
+/// // Passed on without a copy. When its last part drops, the buffer returns to the pool.
 /// let bytes = body.into_bytes();
 /// assert_eq!(&bytes[..], b"hello");
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// **Blind spots.** What is larger than the largest size is an ordinary vector, which is not
-/// counted here. A buffer that grew is dropped when it comes back.
+/// **Blind spots.** A buffer larger than the largest size is an ordinary vector, which is not
+/// counted here. A buffer that grew is dropped when it returns.
 #[derive(Clone, Debug)]
 pub struct BufferPool {
-    /// By size.
+    /// The pools by size.
     sizes: Arc<[(usize, Pool<Vec<u8>>)]>,
 }
 
-/// How the buffers shall be.
+/// Builds a [`BufferPool`].
 #[derive(Debug)]
-#[must_use = "call build() for the pool"]
+#[must_use = "call build() to create the pool"]
 pub struct BufferPoolBuilder {
     name: String,
     sizes: Vec<usize>,
@@ -53,27 +54,27 @@ pub struct BufferPoolBuilder {
 }
 
 impl BufferPoolBuilder {
-    /// Sizes, bytes. Default 1, 4, 16 and 64 KiB.
+    /// The sizes in bytes. The default is 1, 4, 16 and 64 KiB.
     pub fn sizes(mut self, bytes: impl Into<Vec<usize>>) -> Self {
         self.sizes = bytes.into();
         self
     }
 
-    /// Idle buffers of each size that are kept, besides those that threads keep. Default a mebibyte
-    /// of them, and at least 16.
+    /// The maximum number of idle buffers of each size, besides those that threads keep. The
+    /// default is as many as fill a mebibyte, and at least 16.
     pub fn max_idle(mut self, buffers: usize) -> Self {
         self.max_idle = Some(buffers);
         self
     }
 
-    /// Whether a buffer's memory is overwritten with zeros when it comes back, so that the next
-    /// borrower finds nothing of the one before. Default no.
+    /// Whether a buffer is overwritten with zeros when it returns, so that the next borrower cannot
+    /// read the previous one's data. The default is `false`.
     pub fn zeroing(mut self, zeroing: bool) -> Self {
         self.zeroing = zeroing;
         self
     }
 
-    /// Makes it.
+    /// Creates the pool.
     ///
     /// # Errors
     /// [`PoolError::Name`], [`PoolError::Sizes`].
@@ -94,7 +95,7 @@ impl BufferPoolBuilder {
                 .reset_if(move |buffer: &mut Vec<u8>| {
                     buffer.clear();
                     if zeroing {
-                        // Beyond its length, too: it may have been longer.
+                        // Beyond its length too, because it may have been longer before.
                         buffer.resize(buffer.capacity(), 0);
                         buffer.clear();
                     }
@@ -111,7 +112,7 @@ fn shown(bytes: usize) -> String {
 }
 
 impl BufferPool {
-    /// One with the usual sizes.
+    /// A pool with the default sizes.
     ///
     /// # Errors
     /// As [`BufferPoolBuilder::build`].
@@ -119,12 +120,12 @@ impl BufferPool {
         Self::builder(name).build()
     }
 
-    /// One of other sizes.
+    /// A builder, to set the sizes.
     pub fn builder(name: impl Into<String>) -> BufferPoolBuilder {
         BufferPoolBuilder { name: name.into(), sizes: SIZES.to_vec(), max_idle: None, zeroing: false }
     }
 
-    /// An empty buffer with room for `bytes`, at least.
+    /// An empty buffer with a capacity of at least `bytes`.
     #[inline]
     pub fn get(&self, bytes: usize) -> Buffer<'_> {
         Buffer(match self.fitting(bytes) {
@@ -133,7 +134,8 @@ impl BufferPool {
         })
     }
 
-    /// As [`get`](Self::get); what it gives holds the pool, and may go where no borrow can.
+    /// As [`get`](Self::get), but the buffer holds a handle of the pool, so it is not bound to a
+    /// lifetime.
     #[inline]
     pub fn get_owned(&self, bytes: usize) -> OwnedBuffer {
         OwnedBuffer(match self.fitting(bytes) {
@@ -147,12 +149,12 @@ impl BufferPool {
         self.sizes.iter().find(|(size, _)| *size >= bytes).map(|(_, pool)| pool)
     }
 
-    /// Drops idle buffers; how many at once.
+    /// Drops idle buffers. Returns how many were dropped at once.
     pub fn trim(&self) -> usize {
         self.sizes.iter().map(|(_, pool)| pool.trim()).sum()
     }
 
-    /// What is held of each size, bytes of it first.
+    /// The size in bytes and the account of each pool.
     #[must_use]
     pub fn accounts(&self) -> Vec<(usize, PoolAccount)> {
         self.sizes.iter().map(|(bytes, pool)| (*bytes, pool.account())).collect()
@@ -221,18 +223,19 @@ macro_rules! buffer {
 }
 
 buffer! {
-    /// A buffer of a pool's, a vector; it comes back when this drops.
+    /// A buffer of a pool: a vector that returns to the pool when this drops.
     Buffer ['a] Pooled<'a, Vec<u8>>
 }
 
 buffer! {
-    /// A buffer of a pool's, a vector; it comes back when this drops. It holds the pool.
+    /// A buffer of a pool: a vector that returns to the pool when this drops. It holds a handle of
+    /// the pool.
     OwnedBuffer [] OwnedPooled<Vec<u8>>
 }
 
 impl OwnedBuffer {
-    /// What is written, to be shared and cut without copying: for bodies of responses. The buffer
-    /// comes back when the last part drops. One small allocation.
+    /// The written bytes, to be shared and sliced without copying, for example as a response body.
+    /// The buffer returns to the pool when the last part drops. Costs one small allocation.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         Bytes::from_owner(self)
@@ -254,14 +257,14 @@ mod tests {
         drop(small);
         let mut again = buffers.get(100);
         assert!(again.is_empty());
-        // What the next borrower could see of the one before.
+        // The memory in which the next borrower could see data of the previous one.
         assert!(again.spare_capacity_mut().iter().all(|byte| {
-            // SAFETY: the pool has written the whole capacity.
+            // SAFETY: the pool has overwritten the whole capacity.
             unsafe { byte.assume_init() == 0 }
         }));
         drop(again);
         buffers.get(101).resize(5_000, 1);
-        assert_eq!(buffers.get(3_000).capacity(), 3_000, "an ordinary one");
+        assert_eq!(buffers.get(3_000).capacity(), 3_000, "an ordinary vector");
         let accounts = buffers.accounts();
         assert_eq!((accounts[0].1.taken, accounts[0].1.made), (2, 1));
         assert_eq!((accounts[1].1.taken, accounts[1].1.unfit), (1, 1), "it grew");
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_bring_the_buffer_back() {
+    fn the_buffer_returns_when_its_bytes_are_dropped() {
         let buffers = BufferPool::new("handed on").unwrap();
         let mut body = buffers.get_owned(10);
         body.extend_from_slice(b"hello world");

@@ -1,4 +1,4 @@
-//! Bump arenas that are used again.
+//! Reusable bump arenas.
 
 use std::fmt;
 use std::ops::Deref;
@@ -14,11 +14,11 @@ use super::registry::{self, AnyPool};
 use crate::accounts::{BumpAccount, PoolAccount};
 use crate::base::unpoisoned::Unpoisoned as _;
 
-/// One that holds more is not kept when it comes back.
+/// An arena with more than this many bytes is not kept when it returns.
 const KEPT_BYTES: usize = 1 << 20;
 
-/// Bump arenas, one a request: allocating is adding to a pointer, and all is freed at once when the
-/// request ends. Over bumpalo.
+/// Bump arenas, one for each request. An allocation is an addition to a pointer, and everything is
+/// freed at once when the request ends. Based on bumpalo.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
@@ -35,8 +35,9 @@ const KEPT_BYTES: usize = 1 << 20;
 /// # }
 /// ```
 ///
-/// **Blind spots.** As bumpalo's: what is allocated here is not dropped, only freed. What it used
-/// is counted when it comes back; the last allocation, if it was given back before, is not in it.
+/// **Blind spots.** As for bumpalo, values that are allocated here are freed without running their
+/// destructors. The bytes of an arena are counted when it returns; its last allocation is not
+/// included if it was freed before.
 #[derive(Clone)]
 pub struct BumpPool {
     inside: Arc<Inside>,
@@ -47,16 +48,16 @@ struct Inside {
     all: Arc<Mutex<All>>,
 }
 
-/// The counts of all arenas.
+/// The counts of all arenas of a pool.
 #[derive(Debug, Default)]
 struct All {
     living: Vec<Arc<Counts>>,
-    /// Of those that were dropped.
+    /// The counts of arenas that were dropped.
     gone: Sums,
 }
 
-/// What one arena counts for itself: an atomic operation each would take as long as a dozen
-/// allocations.
+/// The counts of one arena. Shared atomic counters would take as long as a dozen allocations for
+/// each arena.
 #[derive(Debug, Default)]
 struct Counts {
     used: Single,
@@ -83,7 +84,7 @@ impl Sums {
 }
 
 impl All {
-    /// Takes over the counts of what was dropped.
+    /// The sum of all counts. Moves those of dropped arenas to `gone`.
     fn sums(&mut self) -> Sums {
         let gone = &mut self.gone;
         self.living.retain(|counts| {
@@ -100,14 +101,14 @@ impl All {
     }
 }
 
-/// A bump arena, and what it counts.
+/// A bump arena with its counts.
 struct Recycled {
     bump: Bump,
     counts: Arc<Counts>,
 }
 
 impl Recycled {
-    /// It comes back; whether it is to be kept.
+    /// Resets the arena. Returns whether it is kept.
     fn reset(&mut self, kept_bytes: usize) -> bool {
         let held = self.bump.allocated_bytes();
         let used: usize = self.bump.iter_allocated_chunks().map(<[_]>::len).sum();
@@ -130,19 +131,19 @@ impl fmt::Debug for BumpPool {
 }
 
 impl BumpPool {
-    /// One whose arenas begin small, and are kept up to a mebibyte.
+    /// A pool whose arenas begin small, and are kept up to a mebibyte.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or already used.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, PoolError> {
         Self::with_capacity(name, 0, KEPT_BYTES)
     }
 
-    /// One whose arenas begin with room for `bytes`, and are dropped when they come back with more
-    /// than `kept_bytes`.
+    /// A pool whose arenas begin with a capacity of `bytes`, and are dropped if they have more than
+    /// `kept_bytes` when they return.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or already used.
     pub fn with_capacity(name: impl Into<Arc<str>>, bytes: usize, kept_bytes: usize) -> Result<Self, PoolError> {
         let all: Arc<Mutex<All>> = Arc::default();
         let known = all.clone();
@@ -150,7 +151,7 @@ impl BumpPool {
             let counts: Arc<Counts> = Arc::default();
             let mut all = known.lock().unpoisoned();
             if all.living.len() == all.living.capacity() {
-                // Before it grows.
+                // Called before the list grows, because it removes dropped arenas.
                 all.sums();
             }
             all.living.push(counts.clone());
@@ -162,7 +163,7 @@ impl BumpPool {
         if registry::add(&any) { Ok(Self { inside }) } else { Err(PoolError::Name(any.name().to_owned())) }
     }
 
-    /// An empty one.
+    /// An empty arena.
     #[inline]
     pub fn get(&self) -> PooledBump<'_> {
         let it = self.inside.pool.get();
@@ -170,12 +171,12 @@ impl BumpPool {
         PooledBump(it)
     }
 
-    /// Drops those that wait; how many at once.
+    /// Drops idle arenas. Returns how many were dropped at once.
     pub fn trim(&self) -> usize {
         self.inside.pool.trim()
     }
 
-    /// What it holds now.
+    /// The pool's current figures.
     #[must_use]
     pub fn account(&self) -> BumpAccount {
         self.inside.account_of(self.inside.pool.account())
@@ -217,8 +218,8 @@ impl AnyPool for Inside {
     }
 }
 
-/// A bump arena of a pool's: see [`bumpalo::Bump`]. When this drops, all that was allocated in it
-/// is freed, and it comes back.
+/// A bump arena of a pool: see [`bumpalo::Bump`]. When this drops, everything in it is freed, and
+/// the arena returns to the pool.
 pub struct PooledBump<'a>(Pooled<'a, Recycled>);
 
 impl Deref for PooledBump<'_> {

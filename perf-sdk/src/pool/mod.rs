@@ -1,11 +1,11 @@
-//! Memory of one's own for a subsystem, a request, or objects that are dear to make; each with an
-//! account in the scrape and on the page.
+//! Memory for a subsystem or a request, and reuse of objects that are expensive to make. Each has
+//! an account in the scrape and on the index page.
 //!
 //! - [`Arena`]: a jemalloc arena with a name and limits, for a subsystem.
-//! - [`BumpPool`]: bump arenas for requests, reused.
-//! - [`Pool`], [`BufferPool`]: objects and buffers that are used again.
-//! - [`on_pressure`]: hear when memory runs short; pools are trimmed then, and jemalloc gives
-//!   unused pages back.
+//! - [`BumpPool`]: reusable bump arenas for requests.
+//! - [`Pool`], [`BufferPool`]: reusable objects and buffers.
+//! - [`on_pressure`]: a callback for when memory runs short. Pools are then trimmed, and jemalloc
+//!   returns unused pages to the system.
 
 mod arena;
 mod buffer;
@@ -17,7 +17,7 @@ mod parts;
 mod pressure;
 mod registry;
 
-/// Whether a pool or an arena may be called so.
+/// Whether this is a valid name for a pool or an arena.
 fn is_name(name: &str) -> bool {
     (1..=crate::scope::MAX_NAME_BYTES).contains(&name.len())
 }

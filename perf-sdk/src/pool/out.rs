@@ -1,4 +1,4 @@
-//! An object that is out of its pool.
+//! A checkout: an object that is in use.
 #![allow(unsafe_code)]
 
 use crate::scope::{Path, Site, callers};
@@ -6,7 +6,7 @@ use crate::scope::{Path, Site, callers};
 /// A checkout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Out {
-    /// Coarse ticks; `None` where no clock ticked.
+    /// Coarse ticks; `None` if no clock ran.
     pub(crate) taken: Option<u64>,
     pub(crate) by: *const Path,
 }

@@ -1,6 +1,6 @@
 //! A thread's own part of an arena or a pool.
 //!
-//! It outlives the thread, and passes to the next one that comes.
+//! It outlives the thread, and passes to the next one that needs a part.
 #![allow(unsafe_code)]
 
 use std::any::Any;
@@ -11,17 +11,16 @@ use std::sync::{Arc, Mutex};
 
 use crate::base::unpoisoned::Unpoisoned as _;
 
-/// Places in a thread's table. Where more arenas and pools than that are used, some are looked up
-/// in a list.
+/// The number of places in a thread's table. If a thread uses more arenas and pools, some are
+/// looked up in a list.
 const PLACES: usize = 64;
 
-/// No two ever have the same id. 0: nobody's.
+/// The next id. Ids are never reused. 0 is not an id.
 static IDS: AtomicU64 = AtomicU64::new(1);
 
-/// What a thread has of its own. Shared references are handed to the thread that has it, and to
-/// readers.
+/// The data that a thread owns. The owning thread and readers get shared references to it.
 pub(super) trait Part: Send + Sync + 'static {
-    /// The thread that had it ends.
+    /// Called when the owning thread ends.
     fn leave(&self);
 }
 
@@ -39,7 +38,7 @@ struct Held<P> {
     part: P,
 }
 
-/// Whatever the kind.
+/// Parts of any type.
 trait AnyHeld: Any {
     fn id(&self) -> u64;
     fn leave(&self);
@@ -56,7 +55,7 @@ impl<P: Part> AnyHeld for Held<P> {
     }
 }
 
-/// What this thread has taken.
+/// The parts that this thread owns.
 struct Own(Vec<Arc<dyn AnyHeld>>);
 
 impl Drop for Own {
@@ -67,8 +66,8 @@ impl Drop for Own {
 }
 
 thread_local! {
-    // Const and without a destructor, for the fast path. What is in there is alive as long as `OWN`
-    // is.
+    // Const and without a destructor, for the fast path. The entries are valid as long as `OWN` is
+    // alive.
     static TABLE: [Cell<(u64, *const ())>; PLACES] = const { [const { Cell::new((0, ptr::null())) }; PLACES] };
     static OWN: RefCell<Own> = const { RefCell::new(Own(Vec::new())) };
 }
@@ -78,13 +77,14 @@ impl<P: Part> Parts<P> {
         Self { id: IDS.fetch_add(1, Relaxed), all: Mutex::default() }
     }
 
-    /// This thread's part; made by `make` where there is no free one. `None` while the thread ends.
+    /// Calls `f` with this thread's part, which is made by `make` if there is no free one. `None`
+    /// while the thread ends.
     #[inline]
     pub(super) fn with<R>(&self, make: impl FnOnce() -> P, f: impl FnOnce(Option<&P>) -> R) -> R {
         let (id, part) = TABLE.with(|table| table[self.id as usize % PLACES].get());
         if id == self.id {
-            // SAFETY: under this id there are parts of this type only; they are held by `OWN`,
-            // which empties the table before it lets go.
+            // SAFETY: all parts with this id have this type. They are held by `OWN`, which empties
+            // the table before it releases them.
             return f(unsafe { part.cast::<P>().as_ref() });
         }
         self.with_other(make, f)
@@ -98,7 +98,7 @@ impl<P: Part> Parts<P> {
             if let Some(held) = own.0.iter().find(|held| held.id() == self.id) {
                 return (&**held as &dyn Any).downcast_ref::<Held<P>>().map(|held| ptr::from_ref(&held.part));
             }
-            // Those of what is gone are let go at times.
+            // Parts of dropped arenas and pools are released occasionally.
             own.0.retain(|held| Arc::strong_count(held) > 1);
             let held = self.take(make);
             own.0.push(held.clone());
@@ -121,7 +121,7 @@ impl<P: Part> Parts<P> {
         held
     }
 
-    /// What `f` makes of each thread's part, and of those that nobody has.
+    /// Calls `f` with each part, including those that no thread owns.
     pub(super) fn each(&self, mut f: impl FnMut(&P)) {
         self.lock().iter().for_each(|held| f(&held.part));
     }
@@ -175,11 +175,11 @@ mod tests {
         }
         let mut counts = Vec::new();
         parts.each(|part| counts.push((part.0.get(), part.1.load(Relaxed))));
-        assert_eq!(counts, [(10, false), (50, true)], "one after the other had the second");
+        assert_eq!(counts, [(10, false), (50, true)], "the second and the third thread had the same part, in turn");
     }
 
     #[test]
-    fn more_than_there_are_places_work_too() {
+    fn more_parts_than_places_in_the_table_work_too() {
         let all: Vec<Parts<Count>> =
             (0..if cfg!(miri) { PLACES + 2 } else { 3 * PLACES }).map(|_| Parts::new()).collect();
         for _ in 0..3 {

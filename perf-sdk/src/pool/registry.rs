@@ -1,4 +1,4 @@
-//! All pools that live.
+//! All existing pools.
 
 use std::sync::{Arc, Weak};
 
@@ -8,15 +8,15 @@ use crate::base::fork::Lock;
 use crate::clock;
 use crate::scope::Site;
 
-/// A pool of whatever kind.
+/// A pool of any type.
 pub(super) trait AnyPool: Send + Sync {
     fn name(&self) -> &str;
     fn account(&self) -> PoolAccount;
-    /// Who has what.
+    /// All checkouts.
     fn outs(&self) -> Vec<Out>;
-    /// Ends what is idle and not to be kept; how many.
+    /// Drops idle objects that need not be kept. Returns how many.
     fn trim(&self) -> usize;
-    /// Of bump arenas.
+    /// The account as bump arenas, for pools of those.
     fn bumps(&self, _pool: PoolAccount) -> Option<BumpAccount> {
         None
     }
@@ -24,7 +24,7 @@ pub(super) trait AnyPool: Send + Sync {
 
 static POOLS: Lock<Vec<Weak<dyn AnyPool>>> = Lock::new(Vec::new());
 
-/// `false`: there is one of this name.
+/// Registers a pool. `false` if its name is already used.
 pub(super) fn add(pool: &Arc<dyn AnyPool>) -> bool {
     let mut pools = POOLS.lock();
     pools.retain(|known| known.strong_count() > 0);
@@ -35,7 +35,7 @@ pub(super) fn add(pool: &Arc<dyn AnyPool>) -> bool {
     true
 }
 
-/// By name.
+/// All pools, by name.
 pub(super) fn all() -> Vec<Arc<dyn AnyPool>> {
     let pools = POOLS.lock();
     let mut pools: Vec<Arc<dyn AnyPool>> = pools.iter().filter_map(Weak::upgrade).collect();
@@ -43,7 +43,7 @@ pub(super) fn all() -> Vec<Arc<dyn AnyPool>> {
     pools
 }
 
-/// What pools hold: objects, and bump arenas.
+/// The accounts of all pools: of objects, and of bump arenas.
 pub(crate) fn accounts() -> (Vec<PoolAccount>, Vec<BumpAccount>) {
     let (mut objects, mut bumps) = (Vec::new(), Vec::new());
     for pool in all() {
@@ -78,16 +78,16 @@ fn sites(out: &Out) -> Vec<&'static Site> {
     out.callers()
 }
 
-/// One object that is out, for the leak detector: of which pool, taken by whom and when.
+/// One checkout, for the leak detector: of which pool, taken by whom and when.
 #[derive(Debug)]
 pub(crate) struct Taken {
     pub(crate) pool: String,
     pub(crate) sites: Vec<&'static Site>,
-    /// Ticks; `None` where no clock told.
+    /// In ticks; `None` if no clock ran.
     pub(crate) at: Option<u64>,
 }
 
-/// All objects that are out.
+/// All checkouts.
 pub(crate) fn taken() -> Vec<Taken> {
     let of = |pool: Arc<dyn AnyPool>| {
         let name = pool.name().to_owned();

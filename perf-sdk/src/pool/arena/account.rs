@@ -1,4 +1,4 @@
-//! What arenas hold.
+//! Figures of arenas.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -10,10 +10,10 @@ use super::quota::Quota;
 use crate::accounts::ArenaAccount;
 use crate::base::fork::Lock;
 
-/// Arenas that live.
+/// All existing arenas.
 static OPEN: Lock<Vec<Arc<Account>>> = Lock::new(Vec::new());
 
-/// Of one arena.
+/// The account of one arena.
 #[derive(Debug)]
 pub(super) struct Account {
     name: Arc<str>,
@@ -21,13 +21,13 @@ pub(super) struct Account {
     locals: Arc<Locals>,
     soft_limit: Option<usize>,
     quota: Option<&'static Quota>,
-    /// What threads told.
+    /// Bytes that threads have reported as allocated, less those freed.
     told: AtomicI64,
     high: AtomicI64,
     refused: AtomicU64,
 }
 
-/// Of all arenas that live, by name.
+/// The accounts of all existing arenas, by name.
 pub(crate) fn accounts() -> Vec<ArenaAccount> {
     let open = OPEN.lock();
     let mut accounts: Vec<ArenaAccount> = open.iter().map(|account| account.read()).collect();
@@ -35,7 +35,7 @@ pub(crate) fn accounts() -> Vec<ArenaAccount> {
     accounts
 }
 
-/// jemalloc's numbers of the arenas that live.
+/// jemalloc's indices of all existing arenas.
 pub(in crate::pool) fn own_indices() -> Vec<Index> {
     OPEN.lock().iter().map(|account| account.arena).collect()
 }
@@ -64,8 +64,8 @@ impl Account {
         OPEN.lock().retain(|other| other.name != self.name);
     }
 
-    /// A thread allocated so much more, or less. What is allocated now, if that is above the soft
-    /// limit and was not before.
+    /// Adds the bytes that a thread has allocated since its last report, negative if it has freed
+    /// more. If the total has just risen above the soft limit, returns the total.
     pub(super) fn tell(&self, bytes: i64) -> Option<u64> {
         let before = self.told.fetch_add(bytes, Relaxed);
         let now = before + bytes;
@@ -78,7 +78,7 @@ impl Account {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// All is freed.
+    /// Called when everything in the arena is freed.
     pub(super) fn reset(&self) {
         self.told.store(0, Relaxed);
     }

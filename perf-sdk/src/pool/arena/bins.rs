@@ -1,30 +1,30 @@
-//! Freed blocks that a thread keeps for itself, by size: jemalloc's caches take two to three times
-//! as long for an arena of one's own as for the thread's usual one.
+//! Freed blocks that a thread keeps for itself, by size. jemalloc's caches take two to three times
+//! as long for a separate arena as for the thread's default one.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::ptr::NonNull;
 
-/// Alignment of all blocks.
+/// The alignment of all blocks.
 const QUANTUM: usize = 16;
-/// Larger blocks are jemalloc's business.
+/// Larger blocks go to jemalloc directly.
 const MOST_BYTES: usize = 32 << 10;
-/// Sizes up to 128 in steps of 16, and four to each doubling beyond: jemalloc's own.
+/// Sizes up to 128 in steps of 16, then four for each doubling, as in jemalloc.
 const LINEAR: usize = 8;
 const LINEAR_BYTES: usize = LINEAR * QUANTUM;
 const CLASSES: usize = LINEAR + 4 * (MOST_BYTES.ilog2() - LINEAR_BYTES.ilog2()) as usize;
-/// What a bin holds, at most.
+/// The maximum bytes in a bin.
 const BIN_BYTES: usize = 16 << 10;
 
-/// A size that blocks have.
+/// A size class of blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Class {
     at: usize,
 }
 
 impl Class {
-    /// The least that `layout` fits in; `None` for what is too large or too aligned.
+    /// The smallest class that fits `layout`. `None` if the size or the alignment is too large.
     #[inline]
     pub(super) fn of(layout: Layout) -> Option<Self> {
         let size = layout.size();
@@ -56,7 +56,7 @@ impl Class {
     }
 }
 
-/// One thread's, of one arena. The next block's address is in each block's first word.
+/// The bins of one thread for one arena. Each block's first word has the address of the next block.
 #[derive(Debug)]
 pub(super) struct Bins([Bin; CLASSES]);
 
@@ -72,42 +72,42 @@ impl Bins {
         Self(std::array::from_fn(|at| Bin { first: Cell::new(None), count: Cell::new(0), most: Class { at }.most() }))
     }
 
-    /// A block of this size that was freed.
+    /// A freed block of this size, if there is one.
     #[inline]
     pub(super) fn pop(&self, class: Class) -> Option<NonNull<u8>> {
         let bin = &self.0[class.at];
         let block = bin.first.get()?;
-        // SAFETY: a block in a bin is free, and its first word was written when it came there.
+        // SAFETY: a block in a bin is free, and its first word was written when it was added.
         bin.first.set(unsafe { block.cast::<Option<NonNull<u8>>>().read() });
         bin.count.set(bin.count.get() - 1);
         Some(block)
     }
 
-    /// Keeps `block`; `false` if there are enough of its size.
+    /// Keeps `block`. `false` if the bin is full.
     ///
     /// # Safety
-    /// The block is of this size, free, and nobody else's.
+    /// The block is of this size, free, and not used by anyone else.
     #[inline]
     pub(super) unsafe fn push(&self, class: Class, block: NonNull<u8>) -> bool {
         let bin = &self.0[class.at];
         if bin.count.get() == bin.most {
             return false;
         }
-        // SAFETY: the block is ours, aligned, and has room for a word.
+        // SAFETY: the block is not used by anyone else, is aligned, and has room for a word.
         unsafe { block.cast::<Option<NonNull<u8>>>().write(bin.first.get()) };
         bin.first.set(Some(block));
         bin.count.set(bin.count.get() + 1);
         true
     }
 
-    /// Hands half of a bin to `free`.
+    /// Passes half of a bin's blocks to `free`.
     pub(super) fn halve(&self, class: Class, mut free: impl FnMut(NonNull<u8>)) {
         for _ in 0..self.0[class.at].most.div_ceil(2) {
             self.pop(class).into_iter().for_each(&mut free);
         }
     }
 
-    /// Forgets all blocks.
+    /// Drops all blocks from the bins without freeing them.
     pub(super) fn forget(&self) {
         self.0.iter().for_each(|bin| {
             bin.first.set(None);
@@ -145,7 +145,7 @@ mod tests {
         let mut memory = [[0_u128; 3]; 200];
         let blocks: Vec<NonNull<u8>> = memory.iter_mut().map(|block| NonNull::from(block).cast()).collect();
         let bins = Bins::new();
-        // SAFETY: each has 48 bytes, and is used for nothing else.
+        // SAFETY: each block has 48 bytes, and is used for nothing else.
         let kept = blocks.iter().take_while(|block| unsafe { bins.push(class, **block) }).count();
         assert_eq!(kept, 64);
         let mut halved = Vec::new();

@@ -1,4 +1,4 @@
-//! jemalloc's functions for arenas and caches.
+//! jemalloc's functions for arenas and thread caches.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -10,18 +10,18 @@ use tikv_jemalloc_sys as sys;
 use super::error::ArenaError;
 use crate::memory::mallctl::{self, Code};
 
-/// A number that jemalloc gave.
+/// jemalloc's number of an arena or a cache.
 pub(super) type Index = c_uint;
 
-/// Has `act` done with the name.
+/// Calls `act` with the name as a C string, and maps its error.
 fn with<T>(what: &'static str, name: &str, act: impl FnOnce(&CStr) -> Result<T, Code>) -> Result<T, ArenaError> {
     let refused = |code| ArenaError::Refused { what, code };
     act(&CString::new(name).map_err(|_| refused(libc::EINVAL))?).map_err(refused)
 }
 
 fn tell(what: &'static str, name: &str) -> Result<(), ArenaError> {
-    // SAFETY: the callers below name what jemalloc's manual has, and pass their own callers'
-    // promises on.
+    // SAFETY: the callers below use names from jemalloc's manual, and rely on what their own
+    // callers guarantee.
     with(what, name, |name| unsafe { mallctl::tell(name) })
 }
 
@@ -41,92 +41,104 @@ fn read<T: Copy>(what: &'static str, name: &str) -> Result<T, ArenaError> {
     with(what, name, |name| unsafe { mallctl::read(name) })
 }
 
-/// A new arena: some 40 µs, and 150 KB.
+/// Creates an arena. Takes some 40 µs, and 150 KB.
 pub(super) fn create_arena() -> Result<Index, ArenaError> {
-    read::<c_uint>("a new arena", "arenas.create")
+    read::<c_uint>("create an arena", "arenas.create")
 }
 
-/// All that was allocated in the arena is gone: the caller knows that nobody uses it, and that no
-/// cache holds of it.
+/// Frees everything in the arena.
+///
+/// # Safety
+/// Nobody uses the arena's allocations, and no cache contains any of them.
 pub(super) unsafe fn reset_arena(arena: Index) -> Result<(), ArenaError> {
-    tell("to empty an arena", &format!("arena.{arena}.reset"))
+    tell("reset an arena", &format!("arena.{arena}.reset"))
 }
 
-/// And the arena too; its number may be given again.
+/// Frees everything in the arena, and the arena itself. Its index may be reused.
+///
+/// # Safety
+/// As for [`reset_arena`].
 pub(super) unsafe fn destroy_arena(arena: Index) -> Result<(), ArenaError> {
-    tell("to give an arena up", &format!("arena.{arena}.destroy"))
+    tell("destroy an arena", &format!("arena.{arena}.destroy"))
 }
 
-/// Gives unused pages back.
+/// Returns unused pages to the system.
 pub(super) fn purge_arena(arena: Index) -> Result<(), ArenaError> {
-    tell("to purge an arena", &format!("arena.{arena}.purge"))
+    tell("purge an arena", &format!("arena.{arena}.purge"))
 }
 
-/// Gives pages back that were unused for long.
+/// Returns pages to the system that were unused for long.
 pub(super) fn decay_arena(arena: Index) -> Result<(), ArenaError> {
-    tell("to decay an arena", &format!("arena.{arena}.decay"))
+    tell("decay an arena", &format!("arena.{arena}.decay"))
 }
 
-/// All arenas that jemalloc has, those that were never used too.
+/// The number of jemalloc's arenas, including those that were never used.
 pub(super) fn arenas() -> Index {
-    read::<c_uint>("the number of arenas", "arenas.narenas").unwrap_or(0)
+    read::<c_uint>("read the number of arenas", "arenas.narenas").unwrap_or(0)
 }
 
-/// Extents grow to so many bytes at a time.
+/// Limits the growth of extents to this size.
 pub(super) fn limit_growth(arena: Index, bytes: usize) -> Result<(), ArenaError> {
-    write("a limit to how an arena grows", &format!("arena.{arena}.retain_grow_limit"), bytes)
+    write("limit the growth of an arena", &format!("arena.{arena}.retain_grow_limit"), bytes)
 }
 
-/// Puts `hooks` in the place of the arena's, which are returned. They must live as long as the
-/// arena.
+/// Replaces the arena's hooks and returns the previous ones.
+///
+/// # Safety
+/// `hooks` live as long as the arena.
 pub(super) unsafe fn replace_hooks(
     arena: Index,
     hooks: *mut sys::extent_hooks_t,
 ) -> Result<*mut sys::extent_hooks_t, ArenaError> {
-    exchange("an arena's hooks", &format!("arena.{arena}.extent_hooks"), hooks)
+    exchange("replace an arena's hooks", &format!("arena.{arena}.extent_hooks"), hooks)
 }
 
 /// The arena's hooks.
 pub(super) fn hooks(arena: Index) -> Result<*mut sys::extent_hooks_t, ArenaError> {
-    read("an arena's hooks", &format!("arena.{arena}.extent_hooks"))
+    read("read an arena's hooks", &format!("arena.{arena}.extent_hooks"))
 }
 
 pub(super) fn create_cache() -> Result<Index, ArenaError> {
-    read::<c_uint>("a new cache", "tcache.create")
+    read::<c_uint>("create a thread cache", "tcache.create")
 }
 
-/// Gives what it holds back to its arena. Nobody else may use the cache meanwhile.
+/// Returns the cache's blocks to its arena.
+///
+/// # Safety
+/// Nobody else uses the cache meanwhile.
 pub(super) unsafe fn flush_cache(cache: Index) -> Result<(), ArenaError> {
-    write("to flush a cache", "tcache.flush", cache)
+    write("flush a thread cache", "tcache.flush", cache)
 }
 
-/// Likewise; it is gone then.
+/// Returns the cache's blocks to its arena, and destroys the cache.
+///
+/// # Safety
+/// As for [`flush_cache`].
 pub(super) unsafe fn destroy_cache(cache: Index) -> Result<(), ArenaError> {
-    write("to give a cache up", "tcache.destroy", cache)
+    write("destroy a thread cache", "tcache.destroy", cache)
 }
 
-/// What plain code on this thread allocates comes from `arena` from now on, and not from what the
-/// thread has at hand. The arena before.
+/// From now on, ordinary allocations of this thread come from `arena`, and not from the thread's
+/// cache. Returns the previous arena.
 pub(super) fn enter_arena(arena: Index) -> Result<Index, ArenaError> {
-    let what = "another arena for this thread";
+    let what = "switch this thread's arena";
     tell(what, "thread.tcache.flush")?;
     exchange(what, "thread.arena", arena)
 }
 
-/// Pages of the arena that hold something allocated, bytes; of the last time that jemalloc's
-/// figures were brought up to date.
+/// The arena's active pages in bytes, as of the latest [`refresh`].
 pub(super) fn active_bytes(arena: Index) -> u64 {
-    let pages = read::<usize>("an arena's figures", &format!("stats.arenas.{arena}.pactive"));
-    let page = read::<usize>("the size of a page", "arenas.page");
+    let pages = read::<usize>("read an arena's statistics", &format!("stats.arenas.{arena}.pactive"));
+    let page = read::<usize>("read the page size", "arenas.page");
     pages.ok().zip(page.ok()).map_or(0, |(pages, page)| (pages * page) as u64)
 }
 
-/// Brings jemalloc's figures up to date.
+/// Updates jemalloc's statistics.
 pub(super) fn refresh() {
     let _ = mallctl::refresh();
 }
 
-/// Where an allocation comes from, and how.
+/// The source of allocations: an arena, and a cache or none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct From {
     flags: c_int,
@@ -140,7 +152,7 @@ impl From {
 
     #[inline]
     fn with(self, layout: Layout) -> c_int {
-        // What jemalloc aligns anyway.
+        // jemalloc guarantees this alignment without a flag.
         if layout.align() <= 16 && layout.align() <= layout.size() {
             self.flags
         } else {
@@ -148,7 +160,7 @@ impl From {
         }
     }
 
-    /// A block; `None` where there is no memory, and for no bytes at all.
+    /// Allocates a block. `None` if there is no memory, and for a size of 0.
     #[inline]
     pub(super) fn allocate(self, layout: Layout) -> Option<NonNull<u8>> {
         if layout.size() == 0 {
@@ -167,21 +179,21 @@ impl From {
         NonNull::new(unsafe { sys::mallocx(layout.size(), self.with(layout) | sys::MALLOCX_ZERO) }.cast())
     }
 
-    /// A block in place of `block`, which is gone if there is one.
+    /// Reallocates `block`, which is invalid afterwards unless the result is `None`.
     ///
     /// # Safety
-    /// `block` is one of the same arena's; the new layout's size is not 0.
+    /// `block` belongs to the same arena, and the new layout's size is not 0.
     #[inline]
     pub(super) unsafe fn reallocate(self, block: NonNull<u8>, new: Layout) -> Option<NonNull<u8>> {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         NonNull::new(unsafe { sys::rallocx(block.as_ptr().cast(), new.size(), self.with(new)) }.cast())
     }
 
     /// # Safety
-    /// `block` is one of the same arena's, allocated with `layout`, whose size is not 0.
+    /// `block` belongs to the same arena, and was allocated with `layout`, whose size is not 0.
     #[inline]
     pub(super) unsafe fn free(self, block: NonNull<u8>, layout: Layout) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         unsafe { sys::sdallocx(block.as_ptr().cast(), layout.size(), self.with(layout)) }
     }
 }

@@ -1,7 +1,8 @@
-//! A thread's own part of an arena: a cache of jemalloc's, and what was allocated through it.
+//! A thread's own part of an arena: a jemalloc cache, and counters of what was allocated through
+//! it.
 //!
-//! jemalloc serves an arena without a cache under its locks, and with the thread's usual cache from
-//! another arena: so each thread has one for each arena that it uses.
+//! Without a cache, jemalloc serves an arena under its locks. The thread's default cache serves
+//! another arena. So each thread has one cache for each arena that it uses.
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
@@ -14,10 +15,10 @@ use crate::base::unpoisoned::Unpoisoned as _;
 use crate::memory::Ours;
 use crate::pool::parts::{Part, Parts, Single};
 
-/// A thread tells of what it allocated when it is so much.
+/// A thread reports its allocations to the account when they sum up to this.
 const BATCH_BYTES: i64 = 64 << 10;
 
-/// One thread's.
+/// The part of one thread.
 #[derive(Debug)]
 pub(super) struct Local {
     cache: Option<Index>,
@@ -26,28 +27,28 @@ pub(super) struct Local {
     allocated: Single,
     freed: Single,
     allocations: Single,
-    /// Not yet told.
+    /// Bytes that were not reported yet.
     untold: Cell<i64>,
     batch: i64,
 }
 
-// SAFETY: readers read counters only; `untold` and the bins are touched by the thread alone that
-// has the part, or by whoever has the arena for itself.
+// SAFETY: readers read counters only. `untold` and the bins are accessed only by the thread that
+// owns the part, or by a caller with exclusive access to the arena.
 unsafe impl Sync for Local {}
-// SAFETY: what is in the bins belongs to the arena, not to a thread.
+// SAFETY: the blocks in the bins belong to the arena, not to a thread.
 unsafe impl Send for Local {}
 
 impl Part for Local {
     fn leave(&self) {}
 }
 
-/// All threads' parts of one arena.
+/// The parts of all threads for one arena.
 #[derive(Debug)]
 pub(super) struct Locals {
     arena: Index,
     batch: i64,
     parts: Parts<Local>,
-    /// Of threads that end, which have no part any more.
+    /// For ending threads, which have no part any more.
     last: std::sync::Mutex<Local>,
 }
 
@@ -65,15 +66,15 @@ impl Local {
         }
     }
 
-    /// A block; `None` where there is no memory.
+    /// Allocates a block. `None` if there is no memory.
     #[inline]
     pub(super) fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
         let Some(class) = Class::of(layout) else { return self.from.allocate(layout) };
         self.bins.pop(class).or_else(|| self.fetch(class))
     }
 
-    /// From jemalloc. Blocks that a bin will hand out again, to another scope maybe, are not
-    /// sampled for the live heap.
+    /// Allocates a block from jemalloc. It is not sampled for the live heap, because a bin may hand
+    /// it out again, maybe to another scope.
     #[cold]
     #[inline(never)]
     fn fetch(&self, class: Class) -> Option<NonNull<u8>> {
@@ -87,23 +88,24 @@ impl Local {
             return self.from.allocate_zeroed(layout);
         }
         let block = self.allocate(layout)?;
-        // SAFETY: the block is ours, and has so many bytes.
+        // SAFETY: the block is not used by anyone else, and has this many bytes.
         unsafe { block.write_bytes(0, layout.size()) };
         Some(block)
     }
 
     /// # Safety
-    /// `block` is one of the same arena's, allocated with `layout`.
+    /// `block` belongs to the same arena, and was allocated with `layout`.
     #[inline]
     pub(super) unsafe fn free(&self, block: NonNull<u8>, layout: Layout) {
         let Some(class) = Class::of(layout) else {
-            // SAFETY: the caller's promise.
+            // SAFETY: as the caller guarantees.
             return unsafe { self.from.free(block, layout) };
         };
-        // SAFETY: the caller gives the block up; it was allocated with the class's layout.
+        // SAFETY: the caller does not use the block any more, and it was allocated with the class's
+        // layout.
         if !unsafe { self.bins.push(class, block) } {
             self.halve(class);
-            // SAFETY: likewise; now there is room.
+            // SAFETY: as above; now there is room.
             unsafe { self.bins.push(class, block) };
         }
     }
@@ -111,25 +113,26 @@ impl Local {
     #[cold]
     #[inline(never)]
     fn halve(&self, class: Class) {
-        // SAFETY: blocks in the bin are the arena's, of the class's layout, and free.
+        // SAFETY: blocks in the bin belong to the arena, have the class's layout, and are free.
         self.bins.halve(class, |block| unsafe { self.from.free(block, class.layout()) });
     }
 
-    /// A block in place of `block`, which is gone if there is one.
+    /// Reallocates `block`, which is invalid afterwards unless the result is `None`.
     ///
     /// # Safety
-    /// `block` is one of the same arena's, allocated with `old`; the new layout's size is not 0.
+    /// `block` belongs to the same arena and was allocated with `old`. The new layout's size is not
+    /// 0.
     pub(super) unsafe fn reallocate(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Option<NonNull<u8>> {
         let (class, other) = (Class::of(old), Class::of(new));
         if class.is_some() && class == other {
             return Some(block);
         }
         let new = other.map_or(new, Class::layout);
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         unsafe { self.from.reallocate(block, new) }
     }
 
-    /// What to tell of, if it is enough.
+    /// Counts an allocation. Returns the bytes to report, if they are enough.
     #[inline]
     pub(super) fn note_allocated(&self, layout: Layout) -> Option<i64> {
         self.allocated.add(layout.size() as u64);
@@ -162,7 +165,7 @@ impl Locals {
         Self { arena, batch, parts: Parts::new(), last: std::sync::Mutex::new(Local::new(arena, None, 1)) }
     }
 
-    /// Runs `f` with this thread's part.
+    /// Calls `f` with this thread's part.
     #[inline]
     pub(super) fn with<R>(&self, f: impl FnOnce(&Local) -> R) -> R {
         let make = || Local::new(self.arena, control::create_cache().ok(), self.batch);
@@ -177,10 +180,10 @@ impl Locals {
         f(&self.last.lock().unpoisoned());
     }
 
-    /// Bytes allocated and freed, and allocations, of all threads.
+    /// Bytes allocated, bytes freed, and the number of allocations, of all threads.
     pub(super) fn sums(&self) -> (u64, u64, u64) {
         let (mut allocated, mut freed, mut allocations) = (0, 0, 0);
-        // Freed first: what is freed meanwhile was allocated before.
+        // Freed is read first: everything that it counts was allocated before.
         self.each(|local| freed += local.freed.get());
         self.each(|local| {
             allocated += local.allocated.get();
@@ -189,15 +192,15 @@ impl Locals {
         (allocated, freed, allocations)
     }
 
-    /// All that was allocated is gone, the caches are empty: the caller has the arena for itself.
+    /// Clears bins, caches and counters, because everything in the arena is freed.
     ///
     /// # Safety
-    /// No other thread uses the arena, or will before this is over; and none ever will if the
-    /// caches are given up.
+    /// No other thread uses the arena until this returns. If the caches are destroyed, none ever
+    /// will.
     pub(super) unsafe fn clear(&self, are_caches_given_up: bool) {
         self.each(|local| {
             if let Some(cache) = local.cache {
-                // SAFETY: the caller's promise.
+                // SAFETY: as the caller guarantees.
                 let _ = unsafe {
                     if are_caches_given_up { control::destroy_cache(cache) } else { control::flush_cache(cache) }
                 };

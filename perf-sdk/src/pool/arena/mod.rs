@@ -1,4 +1,4 @@
-//! An arena of jemalloc's for one subsystem.
+//! A jemalloc arena for one subsystem.
 #![allow(unsafe_code)]
 
 mod account;
@@ -27,8 +27,8 @@ use control::Index;
 use locals::Locals;
 use quota::Quota;
 
-/// A jemalloc arena with a name: memory that lies apart from everybody else's, with an account and
-/// limits.
+/// A jemalloc arena with a name: memory that is separate from that of other code, with an account
+/// and limits.
 ///
 /// A reference to it is an [`Allocator`] of `allocator-api2` 0.2, for that crate's `Vec` and `Box`,
 /// for hashbrown and others.
@@ -42,19 +42,19 @@ use quota::Quota;
 /// let mut postings: Vec<u64, &Arena> = Vec::new_in(&arena);
 /// postings.extend(0..1_000);
 /// assert!(arena.account().allocated_bytes >= 8_000);
-/// // Beyond the limit there is an error, from functions that can give one.
+/// // Beyond the limit, functions that can return an error do so.
 /// assert!(postings.try_reserve(4 << 20).is_err());
 /// # Ok(())
 /// # }
 /// ```
 ///
-/// **Cost.** A new one: some 40 µs and 150 KB, so one a subsystem, not one a request. An allocation
-/// as from the default arena, about.
+/// **Cost.** Creating one takes some 40 µs and 150 KB, so create one for a subsystem, not for a
+/// request. An allocation costs about as much as from the default arena.
 ///
-/// **Blind spots.** Where the program's global allocator is another one, jemalloc works beside it,
-/// for arenas only. What is allocated here is not in a function's `allocated_bytes`, which the
-/// global allocator counts. Blocks of up to 32 KiB are not in the live heap either: threads keep
-/// freed ones for themselves and hand them out again.
+/// **Blind spots.** If the program's global allocator is another one, jemalloc is used beside it,
+/// for arenas only. Allocations here are not in a function's `allocated_bytes`, which the global
+/// allocator counts. Blocks of up to 32 KiB are not in the live heap either, because threads keep
+/// freed ones and hand them out again.
 pub struct Arena {
     name: Arc<str>,
     arena: Index,
@@ -66,8 +66,8 @@ pub struct Arena {
 
 type OnLimit = Box<dyn Fn(&str, u64) + Send + Sync>;
 
-/// How an arena shall be.
-#[must_use = "call build() for the arena"]
+/// Builds an [`Arena`].
+#[must_use = "call build() to create the arena"]
 pub struct ArenaBuilder {
     name: String,
     soft_limit: Option<(usize, OnLimit)>,
@@ -81,27 +81,28 @@ impl fmt::Debug for ArenaBuilder {
 }
 
 impl ArenaBuilder {
-    /// Calls `f` with the name and the bytes each time that what is allocated rises above `bytes`,
-    /// on the thread that allocates: it must be quick, and must not allocate in this arena. It may
-    /// come late by a 64th of the limit, or 64 KiB if that is less, for each thread.
+    /// Calls `f` with the name and the allocated bytes each time that these rise above `bytes`, on
+    /// the thread that allocates. `f` must be quick, and must not allocate in this arena. For each
+    /// thread, the call may be late by a 64th of the limit, or by 64 KiB if that is less.
     pub fn soft_limit(mut self, bytes: usize, f: impl Fn(&str, u64) + Send + Sync + 'static) -> Self {
         self.soft_limit = Some((bytes, Box::new(f)));
         self
     }
 
-    /// The arena takes no more from the system: an allocation beyond it fails. At least 2 MiB,
-    /// which jemalloc takes at first. Functions that cannot give an error end the process, as Rust
-    /// does without memory: use those that can, such as `try_reserve`.
+    /// Limits what the arena maps: an allocation beyond the limit fails. The minimum is 2 MiB,
+    /// which jemalloc maps at first. Functions that cannot return an error abort the process, as
+    /// Rust does when memory runs out. Use those that can, such as `try_reserve`.
     pub fn hard_limit(mut self, bytes: usize) -> Self {
         self.hard_limit = Some(bytes);
         self
     }
 
-    /// Makes it.
+    /// Creates the arena.
     ///
     /// # Errors
-    /// [`ArenaError::Name`] for a name that is empty or taken, [`ArenaError::Limit`] for a limit
-    /// that is too low, [`ArenaError::Refused`] where jemalloc has no more arenas.
+    /// [`ArenaError::Name`] for a name that is empty, too long or already used,
+    /// [`ArenaError::Limit`] for a limit that is too low, [`ArenaError::Refused`] if jemalloc
+    /// cannot create another arena.
     pub fn build(self) -> Result<Arena, ArenaError> {
         let limits = [
             ("soft_limit", self.soft_limit.as_ref().map(|(bytes, _)| *bytes), 1),
@@ -132,7 +133,7 @@ impl ArenaBuilder {
                 is_scoped: AtomicBool::new(false),
             }),
             Err(error) => {
-                // SAFETY: nobody has seen it.
+                // SAFETY: nobody has used the arena yet.
                 let _ = unsafe { control::destroy_arena(arena) };
                 Err(error)
             }
@@ -147,7 +148,7 @@ impl fmt::Debug for Arena {
 }
 
 impl Arena {
-    /// One without limits.
+    /// An arena without limits.
     ///
     /// # Errors
     /// As [`ArenaBuilder::build`].
@@ -155,37 +156,37 @@ impl Arena {
         Self::builder(name).build()
     }
 
-    /// One with limits.
+    /// A builder, to set limits.
     pub fn builder(name: impl Into<String>) -> ArenaBuilder {
         ArenaBuilder { name: name.into(), soft_limit: None, hard_limit: None }
     }
 
-    /// What it holds now.
+    /// The arena's current figures.
     #[must_use]
     pub fn account(&self) -> ArenaAccount {
         control::refresh();
         self.account.read()
     }
 
-    /// Runs `f`, during which plain code on this thread allocates from the arena: `Box`, `String`
-    /// and whatever else the global allocator serves, if that is jemalloc.
+    /// Runs `f`. Meanwhile, ordinary allocations of this thread come from the arena: `Box`,
+    /// `String` and everything else that the global allocator serves, if that is jemalloc.
     ///
-    /// A hard limit does not hold in here, since plain code would end the process: what is taken
-    /// beyond it is counted.
+    /// A hard limit has no effect in here, since ordinary code would abort the process. What is
+    /// mapped beyond it is counted.
     ///
-    /// **Cost.** The thread's cache of jemalloc's is emptied before and after: some microseconds.
+    /// **Cost.** jemalloc's cache of the thread is flushed before and after: some microseconds.
     ///
-    /// **Blind spots.** What `f` frees, it may be given again, whichever arena it is of. Of what is
-    /// allocated in here only the pages are in the account, as active bytes. The arena cannot be
-    /// [`reset`](Self::reset) any more.
+    /// **Blind spots.** Memory that `f` frees may be handed out to it again, whichever arena it
+    /// came from. Of the allocations in here, only the pages are in the account, as active bytes.
+    /// The arena cannot be [`reset`](Self::reset) any more.
     ///
     /// # Errors
-    /// [`ArenaError::Refused`]; `f` did not run then.
+    /// [`ArenaError::Refused`]; then `f` did not run.
     pub fn scope<R>(&self, f: impl FnOnce() -> R) -> Result<R, ArenaError> {
         struct Back(Index);
         impl Drop for Back {
             fn drop(&mut self) {
-                // It was this thread's arena before.
+                // This was the thread's arena before.
                 let _ = control::enter_arena(self.0);
             }
         }
@@ -194,18 +195,17 @@ impl Arena {
         Ok(quota::lenient(f))
     }
 
-    /// Frees all that was allocated, at once. Nothing that borrows the arena lives then, so the
-    /// borrow checker knows that nobody uses it; what was forgotten is freed too, without its
-    /// destructor.
+    /// Frees all allocations at once. The borrow checker ensures that nothing which borrows the
+    /// arena exists any more. Leaked values are freed too, without running their destructors.
     ///
     /// # Errors
-    /// [`ArenaError::Scoped`] after a [`scope`](Self::scope): what plain code allocated borrows
-    /// nothing. [`ArenaError::Refused`].
+    /// [`ArenaError::Scoped`] after a [`scope`](Self::scope), because allocations made there do not
+    /// borrow the arena. [`ArenaError::Refused`].
     pub fn reset(&mut self) -> Result<(), ArenaError> {
         if self.is_scoped.load(Relaxed) {
             return Err(ArenaError::Scoped);
         }
-        // SAFETY: whoever allocated borrows the arena, which is borrowed here as a whole.
+        // SAFETY: all allocations borrow the arena, which is mutably borrowed here.
         unsafe {
             self.locals.clear(false);
             control::reset_arena(self.arena)?;
@@ -214,7 +214,7 @@ impl Arena {
         Ok(())
     }
 
-    /// Gives unused pages back to the system.
+    /// Returns unused pages to the system.
     ///
     /// # Errors
     /// [`ArenaError::Refused`].
@@ -252,12 +252,12 @@ impl Arena {
     }
 }
 
-/// jemalloc's numbers of all arenas, the program's usual ones too.
+/// jemalloc's indices of all arenas, including the program's default ones.
 pub(super) fn indices() -> Vec<u32> {
     (0..control::arenas()).collect()
 }
 
-/// One that was never used refuses, and needs nothing.
+/// Fails for an arena that was never used, which has no pages to return.
 pub(super) fn purge(index: u32) {
     let _ = control::purge_arena(index);
 }
@@ -268,7 +268,7 @@ pub(super) fn decay(index: u32) {
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        // SAFETY: nobody borrows it any more.
+        // SAFETY: nothing borrows the arena any more.
         unsafe {
             self.locals.clear(!self.is_scoped.load(Relaxed));
             if !self.is_scoped.load(Relaxed) {
@@ -279,15 +279,15 @@ impl Drop for Arena {
     }
 }
 
-/// No bytes need no memory.
+/// A dangling pointer, because a size of 0 needs no memory.
 fn nothing(layout: Layout) -> NonNull<[u8]> {
     let aligned = ptr::without_provenance_mut::<u8>(layout.align());
-    // An alignment is not 0.
+    // An alignment is never 0.
     NonNull::slice_from_raw_parts(NonNull::new(aligned).unwrap_or(NonNull::dangling()), 0)
 }
 
-// SAFETY: blocks are jemalloc's, aligned and large enough, and stay where they are until they are
-// freed or the arena, which is borrowed, is reset or dropped; a copy of the reference is the same
+// SAFETY: blocks come from jemalloc, are aligned and large enough, and do not move until they are
+// freed, or the arena, which is borrowed, is reset or dropped. A copy of the reference is the same
 // allocator.
 unsafe impl Allocator for &Arena {
     #[inline]
@@ -320,7 +320,7 @@ unsafe impl Allocator for &Arena {
             return;
         }
         let untold = self.locals.with(|local| {
-            // SAFETY: the caller's promise: it is a block of this arena's with this layout.
+            // SAFETY: as the caller guarantees: a block of this arena with this layout.
             unsafe { local.free(block, layout) };
             local.note_freed(layout)
         });
@@ -330,30 +330,30 @@ unsafe impl Allocator for &Arena {
     }
 
     unsafe fn grow(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.resize(block, old, new) }
     }
 
     unsafe fn shrink(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if new.size() == 0 {
-            // SAFETY: the caller's promise, passed on.
+            // SAFETY: as the caller guarantees.
             unsafe { self.deallocate(block, old) };
             return Ok(nothing(new));
         }
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { self.resize(block, old, new) }
     }
 }
 
 impl Arena {
     /// # Safety
-    /// As of [`Allocator::grow`], with a new size that is not 0.
+    /// As for [`Allocator::grow`], with a new size that is not 0.
     unsafe fn resize(&self, block: NonNull<u8>, old: Layout, new: Layout) -> Result<NonNull<[u8]>, AllocError> {
         if old.size() == 0 {
             return (&self).allocate(new);
         }
         let (block, untold) = self.locals.with(|local| {
-            // SAFETY: the caller's promise: it is a block of this arena's.
+            // SAFETY: as the caller guarantees: a block of this arena.
             let block = unsafe { local.reallocate(block, old, new) };
             let untold = block.and_then(|_| {
                 let freed = local.note_freed(old);

@@ -1,4 +1,4 @@
-//! What an arena may take from the system: jemalloc asks these hooks for each extent.
+//! The hard limit of an arena: jemalloc calls these hooks for each extent that it maps.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -11,22 +11,22 @@ use tikv_jemalloc_sys as sys;
 use super::control::{self, Index};
 use super::error::ArenaError;
 
-/// jemalloc takes so much from the system at first: no limit may be less.
+/// jemalloc maps this much at first, so no limit may be lower.
 pub(super) const LEAST_BYTES: usize = 2 << 20;
-/// An extent is at most this part of the limit, so that the last one fits nearly.
+/// An extent is at most this fraction of the limit, so that little of the limit stays unused.
 const GROWTH_PART: usize = 16;
 const LEAST_GROWTH: usize = 64 << 10;
 
 thread_local! {
-    /// Plain code allocates in an arena: it would end the process if it got nothing.
+    /// Set while ordinary code allocates in an arena: a failed allocation would abort the process.
     static LENIENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Hooks over those that the arena had. Lives as long as the arena.
+/// Hooks that wrap those that the arena had. Lives as long as the arena.
 #[repr(C)]
 #[derive(Debug)]
 pub(super) struct Quota {
-    /// First: jemalloc hands its address back.
+    /// The first field, because jemalloc passes its address to the hooks.
     hooks: Hooks,
     inner: Hooks,
     limit_bytes: usize,
@@ -44,14 +44,14 @@ impl std::fmt::Debug for Hooks {
     }
 }
 
-// SAFETY: functions, and atomics.
+// SAFETY: it consists of function pointers and atomics.
 unsafe impl Send for Quota {}
-// SAFETY: functions that jemalloc calls from all threads, and atomics.
+// SAFETY: it consists of function pointers that jemalloc calls from all threads, and atomics.
 unsafe impl Sync for Quota {}
 
 impl Quota {
-    /// Over the arena from now on. The memory of the hooks is never given back: jemalloc may call
-    /// them as long as the arena's number is in use.
+    /// Installs the limit on the arena. The memory of the hooks is never freed, because jemalloc
+    /// may call them as long as the arena's index is in use.
     pub(super) fn install(arena: Index, limit_bytes: usize) -> Result<&'static Self, ArenaError> {
         let before = NonNull::new(control::hooks(arena)?);
         // SAFETY: jemalloc's own hooks, which are never freed.
@@ -70,10 +70,9 @@ impl Quota {
             refused: AtomicU64::new(0),
             exceeded: AtomicU64::new(0),
         }));
-        // Where jemalloc was configured to retain nothing there is nothing to limit, and it says
-        // so.
+        // If jemalloc was configured to retain nothing, there is nothing to limit, and this fails.
         let _ = control::limit_growth(arena, (limit_bytes / GROWTH_PART).max(LEAST_GROWTH));
-        // SAFETY: the quota lives for ever; its first field is the table of hooks.
+        // SAFETY: the quota is never freed, and its first field is the table of hooks.
         unsafe { control::replace_hooks(arena, ptr::from_ref(quota).cast_mut().cast())? };
         Ok(quota)
     }
@@ -82,25 +81,26 @@ impl Quota {
         self.limit_bytes
     }
 
-    /// Taken from the system and not given back.
+    /// Bytes that are mapped and not returned to the system.
     pub(super) fn mapped_bytes(&self) -> usize {
         self.mapped_bytes.load(Relaxed)
     }
 
-    /// Extents that were not given, and those that were given to plain code beyond the limit.
+    /// The number of extents that were refused, and of those that were granted to ordinary code
+    /// beyond the limit.
     pub(super) fn refused(&self) -> (u64, u64) {
         (self.refused.load(Relaxed), self.exceeded.load(Relaxed))
     }
 
     /// # Safety
-    /// `hooks` is what jemalloc hands to the hooks of a quota.
+    /// `hooks` is the pointer that jemalloc passes to the hooks of a quota.
     unsafe fn of<'a>(hooks: *mut sys::extent_hooks_t) -> &'a Self {
-        // SAFETY: the caller's promise; the hooks are the first field of a `repr(C)` quota that is
-        // never freed.
+        // SAFETY: as the caller guarantees; the hooks are the first field of a `repr(C)` quota that
+        // is never freed.
         unsafe { &*hooks.cast::<Self>() }
     }
 
-    /// Whether so much more may be taken.
+    /// Reserves bytes of the limit, or returns `false`.
     fn take(&self, bytes: usize) -> bool {
         let lenient = LENIENT.with(Cell::get);
         let taken = self.mapped_bytes.fetch_update(Relaxed, Relaxed, |mapped| {
@@ -120,7 +120,7 @@ impl Quota {
     }
 }
 
-/// Runs `f`, during which this thread's extents are given beyond a limit too.
+/// Runs `f`; meanwhile, extents of this thread are granted beyond a limit too.
 pub(super) fn lenient<R>(f: impl FnOnce() -> R) -> R {
     struct Restore(bool);
     impl Drop for Restore {
@@ -141,13 +141,13 @@ unsafe extern "C" fn allocate(
     commit: *mut bool,
     arena: c_uint,
 ) -> *mut c_void {
-    // SAFETY: jemalloc calls with the table that it was given.
+    // SAFETY: jemalloc passes the table that was installed.
     let quota = unsafe { Quota::of(hooks) };
     let Some(inner) = quota.inner.0.alloc else { return ptr::null_mut() };
     if !quota.take(size) {
         return ptr::null_mut();
     }
-    // SAFETY: passed on as it came.
+    // SAFETY: the arguments are passed on unchanged.
     let extent = unsafe { inner(hooks, new_addr, size, alignment, zero, commit, arena) };
     if extent.is_null() {
         quota.give_back(size);
@@ -162,10 +162,10 @@ unsafe extern "C" fn deallocate(
     committed: bool,
     arena: c_uint,
 ) -> bool {
-    // SAFETY: jemalloc calls with the table that it was given.
+    // SAFETY: jemalloc passes the table that was installed.
     let quota = unsafe { Quota::of(hooks) };
     let Some(inner) = quota.inner.0.dalloc else { return REFUSED };
-    // SAFETY: passed on as it came.
+    // SAFETY: the arguments are passed on unchanged.
     let is_kept = unsafe { inner(hooks, addr, size, committed, arena) };
     if is_kept != REFUSED {
         quota.give_back(size);
@@ -180,14 +180,14 @@ unsafe extern "C" fn destroy(
     committed: bool,
     arena: c_uint,
 ) {
-    // SAFETY: jemalloc calls with the table that it was given.
+    // SAFETY: jemalloc passes the table that was installed.
     let quota = unsafe { Quota::of(hooks) };
     if let Some(inner) = quota.inner.0.destroy {
-        // SAFETY: passed on as it came.
+        // SAFETY: the arguments are passed on unchanged.
         unsafe { inner(hooks, addr, size, committed, arena) };
     }
     quota.give_back(size);
 }
 
-/// What a hook returns that did not do it.
+/// The result of a hook that did not do its work.
 const REFUSED: bool = true;

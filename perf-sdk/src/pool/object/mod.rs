@@ -1,4 +1,4 @@
-//! Objects that are used again.
+//! Reusable objects.
 #![allow(unsafe_code)]
 
 mod node;
@@ -19,14 +19,14 @@ use crate::accounts::PoolAccount;
 use node::Node;
 use shared::{Rules, Shared};
 
-/// Idle objects that a pool keeps when nothing else is said, besides those that threads keep.
+/// The default maximum of idle objects, besides those that threads keep.
 const MAX_IDLE: usize = 1024;
 
-/// Objects that are dear to make, used again: connections, parsers, scratch space.
+/// Reusable objects that are expensive to make: connections, parsers, scratch space.
 ///
 /// Unless there is a [`max`](PoolBuilder::max), each thread keeps up to 16 idle objects for itself,
-/// so that taking and giving back is a matter of some nanoseconds. An object whose borrower panics
-/// is dropped, not used again.
+/// so that taking and returning one takes some nanoseconds. An object whose borrower panics is
+/// dropped, not reused.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::pool::PoolError> {
@@ -43,14 +43,15 @@ const MAX_IDLE: usize = 1024;
 /// # }
 /// ```
 ///
-/// **Blind spots.** The age of a checkout is told by a clock that ticks every second or two while
-/// the profiler runs. What a thread keeps for itself is trimmed when it next gives an object back.
+/// **Blind spots.** The age of a checkout is measured by a clock that advances every second or two
+/// while the profiler runs. The objects that a thread keeps are trimmed when it next returns an
+/// object.
 pub struct Pool<T: Send + 'static> {
     shared: Arc<Shared<T>>,
 }
 
-/// How a pool shall be.
-#[must_use = "call build() for the pool"]
+/// Builds a [`Pool`].
+#[must_use = "call build() to create the pool"]
 pub struct PoolBuilder<T> {
     rules: Rules<T>,
 }
@@ -62,7 +63,7 @@ impl<T> fmt::Debug for PoolBuilder<T> {
 }
 
 impl<T: Send + 'static> PoolBuilder<T> {
-    /// Called with each object that comes back. If it panics, the object is dropped.
+    /// Called with each object that returns. If it panics, the object is dropped.
     pub fn reset(self, reset: impl Fn(&mut T) + Send + Sync + 'static) -> Self {
         self.reset_if(move |object| {
             reset(object);
@@ -70,44 +71,45 @@ impl<T: Send + 'static> PoolBuilder<T> {
         })
     }
 
-    /// Likewise; an object for which it says `false` is dropped.
+    /// As [`reset`](Self::reset), but the object is dropped if the result is `false`.
     pub fn reset_if(mut self, reset: impl Fn(&mut T) -> bool + Send + Sync + 'static) -> Self {
         self.rules.reset = Some(Box::new(reset));
         self
     }
 
-    /// Objects that are made at once, and kept when memory runs short. Default 0.
+    /// The number of objects that are made at the start, and kept when memory runs short. The
+    /// default is 0.
     pub fn min(mut self, objects: usize) -> Self {
         self.rules.min = objects;
         self
     }
 
-    /// Objects that may be out at a time, and so the most that there are. Default: any number. With
-    /// it no thread keeps objects for itself, and taking and giving back go through locks: some
-    /// thirty nanoseconds.
+    /// The maximum number of objects in use at a time, and so of objects that exist. The default is
+    /// no limit. With a limit, no thread keeps objects for itself, and taking and returning one go
+    /// through locks, which takes some thirty nanoseconds.
     pub fn max(mut self, objects: usize) -> Self {
         self.rules.max = Some(objects);
         self
     }
 
-    /// Idle objects that are kept, besides those that threads keep. Default 1,024.
+    /// The maximum number of idle objects, besides those that threads keep. The default is 1,024.
     pub fn max_idle(mut self, objects: usize) -> Self {
         self.rules.max_idle = objects;
         self
     }
 
-    /// Makes it.
+    /// Creates the pool.
     ///
     /// # Errors
-    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or taken,
-    /// [`PoolError::Bounds`] for bounds that exclude each other.
+    /// [`PoolError::Name`] for a name that is empty, longer than 255 bytes or already used,
+    /// [`PoolError::Bounds`] for bounds that contradict each other.
     pub fn build(self) -> Result<Pool<T>, PoolError> {
         let pool = self.build_unlisted()?;
         let any: Arc<dyn AnyPool> = pool.shared.clone();
         if registry::add(&any) { Ok(pool) } else { Err(PoolError::Name(any.name().to_owned())) }
     }
 
-    /// Likewise; its account is in no list.
+    /// As [`build`](Self::build), but the pool is not registered, so its account is not exported.
     pub(super) fn build_unlisted(self) -> Result<Pool<T>, PoolError> {
         let Rules { name, min, max, max_idle, .. } = &self.rules;
         let most = max.unwrap_or(usize::MAX).min(tokio::sync::Semaphore::MAX_PERMITS);
@@ -154,7 +156,7 @@ impl<T: Send + 'static> Clone for Pool<T> {
 }
 
 impl<T: Send + 'static> Pool<T> {
-    /// One with default bounds, whose objects are used again as they are.
+    /// A pool with default bounds, whose objects are reused without a reset.
     ///
     /// # Errors
     /// As [`PoolBuilder::build`].
@@ -162,27 +164,28 @@ impl<T: Send + 'static> Pool<T> {
         Self::builder(name, make).build()
     }
 
-    /// One with bounds; `make` makes an object.
+    /// A builder, to set bounds. `make` makes an object.
     pub fn builder(name: impl Into<Arc<str>>, make: impl Fn() -> T + Send + Sync + 'static) -> PoolBuilder<T> {
         let rules =
             Rules { name: name.into(), make: Box::new(make), reset: None, min: 0, max: None, max_idle: MAX_IDLE };
         PoolBuilder { rules }
     }
 
-    /// An idle object, or a new one. It never waits: if as many are out as may be, it makes one
-    /// that is dropped when it comes back, and counts it.
+    /// An idle object, or a new one. It never waits: if the maximum is in use, it makes one that is
+    /// dropped when it returns, and counts it.
     #[inline]
     pub fn get(&self) -> Pooled<'_, T> {
         Pooled { node: self.take(), pool: &self.shared }
     }
 
-    /// As [`get`](Self::get); what it gives holds the pool, and may go where no borrow can.
+    /// As [`get`](Self::get), but the object holds a handle of the pool, so it is not bound to a
+    /// lifetime.
     #[inline]
     pub fn get_owned(&self) -> OwnedPooled<T> {
         OwnedPooled { node: self.take(), pool: self.shared.clone() }
     }
 
-    /// An object, unless as many are out as may be.
+    /// An object, unless the maximum is in use.
     pub fn try_get(&self) -> Option<Pooled<'_, T>> {
         if let Some(permits) = &self.shared.permits {
             permits.try_acquire().ok()?.forget();
@@ -190,20 +193,19 @@ impl<T: Send + 'static> Pool<T> {
         Some(Pooled { node: self.shared.take(), pool: &self.shared })
     }
 
-    /// An object; if as many are out as may be, it waits for one to come back. First come, first
-    /// served.
+    /// An object. If the maximum is in use, waits until one returns, in the order of the requests.
     ///
     /// # Errors
     /// [`Exhausted`] after `wait`.
     ///
     /// # Panics
-    /// Where there is something to wait for, outside of a tokio runtime with time enabled.
+    /// If it must wait outside of a tokio runtime with time enabled.
     pub async fn get_timeout(&self, wait: Duration) -> Result<Pooled<'_, T>, Exhausted> {
         if let Some(permits) = &self.shared.permits {
             let permit = match permits.try_acquire() {
                 Ok(permit) => permit,
                 Err(_) => match tokio::time::timeout(wait, permits.acquire()).await {
-                    // Nobody closes it.
+                    // The semaphore is never closed.
                     Ok(Ok(permit)) => permit,
                     _ => {
                         self.shared.note_timeout();
@@ -230,13 +232,13 @@ impl<T: Send + 'static> Pool<T> {
         }
     }
 
-    /// Drops idle objects but for the least number; what threads keep they give back when they next
-    /// return one. How many were dropped at once.
+    /// Drops idle objects except for the minimum. The objects that threads keep are dropped when
+    /// the thread next returns one. Returns how many were dropped at once.
     pub fn trim(&self) -> usize {
         self.shared.trim()
     }
 
-    /// What it holds now.
+    /// The pool's current figures.
     #[must_use]
     pub fn account(&self) -> PoolAccount {
         self.shared.account()
@@ -251,23 +253,23 @@ impl<T: Send + 'static> Pool<T> {
     }
 }
 
-/// As many objects are out as may be, and none came back in time.
+/// The maximum number of objects was in use, and none returned in time.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exhausted {
     /// The pool's name.
     pub pool: Arc<str>,
-    /// How long was waited.
+    /// How long the caller waited.
     pub waited: Duration,
 }
 
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no object came back to the pool {:?} within {:?}", self.pool, self.waited)
+        write!(f, "no object returned to the pool {:?} within {:?}", self.pool, self.waited)
     }
 }
 
-/// The sentence that helps, also where `unwrap()` or `main` prints it.
+/// The same text as `Display`, so that `unwrap()` and `main` print it too.
 impl fmt::Debug for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -284,19 +286,20 @@ macro_rules! borrowed {
             pool: $pool,
         }
 
-        // SAFETY: it is the object, which is `Send`, and a handle of the pool, which is `Sync`.
+        // SAFETY: it consists of the object, which is `Send`, and a handle of the pool, which is
+        // `Sync`.
         unsafe impl<$($life,)? T: Send + 'static> Send for $name<$($life,)? T> {}
-        // SAFETY: through a shared reference there is only a shared reference to the object.
+        // SAFETY: a shared reference gives only a shared reference to the object.
         unsafe impl<$($life,)? T: Send + Sync + 'static> Sync for $name<$($life,)? T> {}
 
         impl<$($life,)? T: Send + 'static> $name<$($life,)? T> {
-            /// The object itself; it does not come back to the pool.
+            /// The object itself. It does not return to the pool.
             #[must_use]
             pub fn into_inner(self) -> T {
                 let this = ManuallyDrop::new(self);
-                // SAFETY: the node is this one's, which is not dropped.
+                // SAFETY: the node belongs to this guard, which is not dropped.
                 let value = unsafe { this.pool.part_with(this.node) };
-                // SAFETY: it is not used or dropped after that.
+                // SAFETY: the original is not used or dropped after this.
                 let _pool: $pool = unsafe { std::ptr::read(&raw const this.pool) };
                 value
             }
@@ -307,7 +310,7 @@ macro_rules! borrowed {
 
             #[inline]
             fn deref(&self) -> &T {
-                // SAFETY: nobody else has the object while this lives.
+                // SAFETY: only this guard accesses the object while it exists.
                 unsafe { &*self.node.as_ref().value.get() }
             }
         }
@@ -315,7 +318,8 @@ macro_rules! borrowed {
         impl<$($life,)? T: Send + 'static> DerefMut for $name<$($life,)? T> {
             #[inline]
             fn deref_mut(&mut self) -> &mut T {
-                // SAFETY: nobody else has the object while this lives, and this is borrowed alone.
+                // SAFETY: only this guard accesses the object while it exists, and it is mutably
+                // borrowed.
                 unsafe { &mut *self.node.as_ref().value.get() }
             }
         }
@@ -323,7 +327,7 @@ macro_rules! borrowed {
         impl<$($life,)? T: Send + 'static> Drop for $name<$($life,)? T> {
             #[inline]
             fn drop(&mut self) {
-                // SAFETY: the node is this one's, which gives it up.
+                // SAFETY: the node belongs to this guard, which does not use it any more.
                 unsafe { self.pool.give_back(self.node) };
             }
         }
@@ -337,12 +341,12 @@ macro_rules! borrowed {
 }
 
 borrowed! {
-    /// An object of a pool's; it comes back when this drops.
+    /// An object of a pool. It returns to the pool when this drops.
     Pooled ['a] &'a Shared<T>
 }
 
 borrowed! {
-    /// An object of a pool's; it comes back when this drops. It holds the pool.
+    /// An object of a pool. It returns to the pool when this drops. It holds a handle of the pool.
     OwnedPooled [] Arc<Shared<T>>
 }
 

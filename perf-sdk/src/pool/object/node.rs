@@ -9,22 +9,23 @@ use crate::clock;
 use crate::pool::out::Out;
 use crate::scope::{Path, current_path};
 
-/// An object of a pool's: idle, or out with somebody.
+/// An object of a pool: idle or in use.
 #[derive(Debug)]
 pub(super) struct Node<T> {
-    /// Of whoever has the node: the borrower, a thread's part, or the pool under its lock.
+    /// Accessed by the current holder of the node: the borrower, a thread's part, or the pool under
+    /// its lock.
     pub(super) value: UnsafeCell<T>,
-    /// When it was taken, in coarse ticks; 0: it is idle.
+    /// When it was taken, in coarse ticks. 0: it is idle.
     taken: AtomicU64,
-    /// By which scope; null outside of all.
+    /// The scope that took it; null outside of all scopes.
     by: AtomicPtr<Path>,
-    /// Its place in the list of all, changed under that list's lock.
+    /// Its index in the list of all nodes, changed under that list's lock.
     pub(super) at: AtomicUsize,
-    /// It is dropped when it comes back.
+    /// Whether it exceeds the maximum, so that it is dropped when it returns.
     pub(super) is_beyond: bool,
 }
 
-/// Taken at a time that nobody told: no clock ticks.
+/// Stored instead of the time if no clock runs.
 const UNTIMED: u64 = 1;
 
 impl<T> Node<T> {
@@ -38,7 +39,7 @@ impl<T> Node<T> {
         }
     }
 
-    /// Notes who takes it.
+    /// Records when and where it is taken.
     #[inline]
     pub(super) fn take(&self) {
         self.by.store(current_path().cast_mut(), Relaxed);
@@ -50,7 +51,7 @@ impl<T> Node<T> {
         self.taken.store(0, Relaxed);
     }
 
-    /// Who has it; `None` if it is idle.
+    /// The checkout; `None` if it is idle.
     pub(super) fn out(&self) -> Option<Out> {
         match self.taken.load(Relaxed) {
             0 => None,

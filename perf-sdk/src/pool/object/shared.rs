@@ -1,4 +1,4 @@
-//! A pool's inside: where idle objects wait, and who has the others.
+//! The inside of a pool: its idle objects, and who uses the others.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -14,17 +14,17 @@ use crate::base::unpoisoned::Unpoisoned as _;
 use crate::pool::out::Out;
 use crate::pool::parts::{Part, Parts, Single};
 
-/// Idle objects that a thread keeps for itself.
+/// The maximum number of idle objects that a thread keeps for itself.
 const KEPT: usize = 16;
 
-/// Makes an object what it was; `false`: it cannot.
+/// Resets an object for reuse. `false` if it cannot be reused.
 pub(super) type Reset<T> = dyn Fn(&mut T) -> bool + Send + Sync;
 
-/// How a pool is to be.
+/// The configuration of a pool.
 pub(super) struct Rules<T> {
     pub(super) name: Arc<str>,
     pub(super) make: Box<dyn Fn() -> T + Send + Sync>,
-    /// Whether the object can be used again.
+    /// Resets a returned object, and says whether it can be reused.
     pub(super) reset: Option<Box<Reset<T>>>,
     pub(super) min: usize,
     pub(super) max: Option<usize>,
@@ -34,24 +34,24 @@ pub(super) struct Rules<T> {
 pub(super) struct Shared<T> {
     pub(super) rules: Rules<T>,
     parts: Parts<Kept<T>>,
-    /// Those that no thread keeps.
+    /// Idle objects that no thread keeps.
     idle: Mutex<Vec<NonNull<Node<T>>>>,
     all: Mutex<Vec<NonNull<Node<T>>>>,
-    /// One for each object that may yet be taken.
+    /// One permit for each object that may still be taken.
     pub(super) permits: Option<Semaphore>,
     counts: Counts,
-    /// Threads give back what they keep when it changes.
+    /// The number of trims. A thread that sees it change returns what it keeps.
     trims: AtomicU64,
     weak: Weak<Self>,
 }
 
-// SAFETY: nodes are handed from one thread to another with their objects, which are `Send`; lists
-// are under locks, what a thread keeps is touched by that thread only.
+// SAFETY: nodes are passed between threads with their objects, which are `Send`. Lists are under
+// locks, and what a thread keeps is accessed by that thread only.
 unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: likewise; a shared reference to the pool gives no shared reference to an object.
+// SAFETY: as above; a shared reference to the pool gives no shared reference to an object.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
-/// What is not counted by each thread for itself.
+/// Counts that are not kept by each thread for itself.
 #[derive(Debug, Default)]
 struct Counts {
     made: AtomicU64,
@@ -61,12 +61,12 @@ struct Counts {
     surplus: AtomicU64,
     trimmed: AtomicU64,
     timeouts: AtomicU64,
-    /// Of threads that end.
+    /// Taken by ending threads, which have no part any more, and in pools with a maximum.
     last_taken: AtomicU64,
     last_returned: AtomicU64,
 }
 
-/// A thread's own part.
+/// A thread's own part of a pool.
 struct Kept<T> {
     nodes: [Cell<Option<NonNull<Node<T>>>>; KEPT],
     count: Cell<usize>,
@@ -76,7 +76,7 @@ struct Kept<T> {
     home: Weak<Shared<T>>,
 }
 
-// SAFETY: readers read counters only; the rest is touched by the thread alone that has the part.
+// SAFETY: readers read counters only. The rest is accessed only by the thread that owns the part.
 unsafe impl<T: Send> Sync for Kept<T> {}
 // SAFETY: objects are `Send`.
 unsafe impl<T: Send> Send for Kept<T> {}
@@ -98,7 +98,7 @@ impl<T> Kept<T> {
         node
     }
 
-    /// `false`: there is no room.
+    /// `false` if there is no room.
     #[inline]
     fn push(&self, node: NonNull<Node<T>>) -> bool {
         let count = self.count.get();
@@ -138,7 +138,7 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// An idle object, or a new one. A permit, where there are any, is the caller's business.
+    /// An idle object, or a new one. If the pool has permits, the caller must have one.
     #[inline]
     pub(super) fn take(&self) -> NonNull<Node<T>> {
         if self.permits.is_some() {
@@ -163,7 +163,8 @@ impl<T: Send + 'static> Shared<T> {
         node
     }
 
-    /// Of so many objects as may be out no thread keeps any: there would have to be more.
+    /// Takes an object of a pool with a maximum. No thread keeps any of those, because then more
+    /// objects than the maximum would be needed.
     fn take_from_all(&self) -> NonNull<Node<T>> {
         self.counts.last_taken.fetch_add(1, Relaxed);
         let idle = self.idle.lock().unpoisoned().pop();
@@ -173,7 +174,7 @@ impl<T: Send + 'static> Shared<T> {
         node
     }
 
-    /// A new object, which was counted as taken.
+    /// A new object, which was already counted as taken.
     fn make_taken(&self) -> NonNull<Node<T>> {
         let untaken = Untaken(self);
         let node = self.make(false);
@@ -184,7 +185,7 @@ impl<T: Send + 'static> Shared<T> {
     #[cold]
     #[inline(never)]
     fn fetch(&self) -> NonNull<Node<T>> {
-        // More than one at a time, so that the next ones are at hand.
+        // Takes several at a time, so that the next ones need no lock.
         let mut some = {
             let mut idle = self.idle.lock().unpoisoned();
             let from = idle.len().saturating_sub(KEPT / 2);
@@ -196,12 +197,12 @@ impl<T: Send + 'static> Shared<T> {
         node
     }
 
-    /// An object beyond what the pool may have out: it will not be kept.
+    /// An object beyond the maximum. It is dropped when it returns.
     pub(super) fn take_beyond(&self) -> NonNull<Node<T>> {
         let node = self.make(true);
         self.counts.beyond.fetch_add(1, Relaxed);
         self.counts.last_taken.fetch_add(1, Relaxed);
-        // SAFETY: as above.
+        // SAFETY: nodes live as long as the pool, which is borrowed.
         unsafe { node.as_ref() }.take();
         node
     }
@@ -216,58 +217,58 @@ impl<T: Send + 'static> Shared<T> {
         node
     }
 
-    /// Ends the object and its node.
+    /// Drops the object and its node.
     ///
     /// # Safety
-    /// The node is this pool's, and nobody else has it.
+    /// The node belongs to this pool, and nobody else uses it.
     unsafe fn discard(&self, node: NonNull<Node<T>>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         drop(unsafe { self.unlink(node) });
     }
 
-    /// The node, on no list any more.
+    /// Removes the node from the list of all nodes.
     ///
     /// # Safety
-    /// As [`discard`](Self::discard).
+    /// As for [`discard`](Self::discard).
     unsafe fn unlink(&self, node: NonNull<Node<T>>) -> Box<Node<T>> {
         let mut all = self.all.lock().unpoisoned();
         // SAFETY: the caller's promise.
         let at = unsafe { node.as_ref() }.at.load(Relaxed);
         all.swap_remove(at);
         if let Some(moved) = all.get(at) {
-            // SAFETY: nodes in the list live.
+            // SAFETY: all nodes in the list are alive.
             unsafe { moved.as_ref() }.at.store(at, Relaxed);
         }
-        // SAFETY: the caller's promise; the node came from a box.
+        // SAFETY: as the caller guarantees; the node came from a box.
         unsafe { Box::from_raw(node.as_ptr()) }
     }
 
-    /// The object comes back.
+    /// Returns the object to the pool.
     ///
     /// # Safety
-    /// The node is this pool's and the caller's, who gives it up.
+    /// The node belongs to this pool and to the caller, who does not use it any more.
     #[inline]
     pub(super) unsafe fn give_back(&self, node: NonNull<Node<T>>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         let it = unsafe { node.as_ref() };
         it.give_back();
         if std::thread::panicking() || it.is_beyond {
-            // SAFETY: the caller's promise.
+            // SAFETY: as the caller guarantees.
             return unsafe { self.give_up(node) };
         }
         if let Some(reset) = &self.rules.reset {
             let undo = OnUnwind { pool: self, node };
-            // SAFETY: the caller's promise: nobody else has the object.
+            // SAFETY: as the caller guarantees, nobody else uses the object.
             let fits = reset(unsafe { &mut *it.value.get() });
             std::mem::forget(undo);
             if !fits {
-                // SAFETY: the caller's promise.
+                // SAFETY: as the caller guarantees.
                 return unsafe { self.give_up_unfit(node) };
             }
         }
         if let Some(permits) = &self.permits {
             self.counts.last_returned.fetch_add(1, Relaxed);
-            // Before the permit: whoever gets that finds the object.
+            // Before the permit is released, so that its next owner finds the object.
             self.keep(std::iter::once(node));
             return permits.add_permits(1);
         }
@@ -278,7 +279,8 @@ impl<T: Send + 'static> Shared<T> {
                 kept.returned.add(1);
                 if kept.trims.get() != self.trims.load(Relaxed) || !kept.push(node) {
                     self.make_room(kept);
-                    // What ends there may have taken from this pool, and given back.
+                    // Dropping surplus objects runs their destructors, which may have taken from
+                    // this pool and returned objects.
                     if !kept.push(node) {
                         self.keep(std::iter::once(node));
                     }
@@ -292,47 +294,53 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// It panicked with it, or it is beyond what the pool keeps.
+    /// Drops an object that was in use during a panic, or that exceeds the maximum.
+    ///
+    /// # Safety
+    /// As for [`give_back`](Self::give_back).
     #[cold]
     #[inline(never)]
     unsafe fn give_up(&self, node: NonNull<Node<T>>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         let is_beyond = unsafe { node.as_ref() }.is_beyond;
         self.counts.last_returned.fetch_add(1, Relaxed);
         if !is_beyond {
             self.counts.poisoned.fetch_add(1, Relaxed);
             self.permits.iter().for_each(|permits| permits.add_permits(1));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         unsafe { self.discard(node) };
     }
 
-    /// What resets it says that it cannot be used again.
+    /// Drops an object that cannot be reused, as its reset said.
+    ///
+    /// # Safety
+    /// As for [`give_back`](Self::give_back).
     #[cold]
     #[inline(never)]
     unsafe fn give_up_unfit(&self, node: NonNull<Node<T>>) {
         self.counts.last_returned.fetch_add(1, Relaxed);
         self.counts.unfit.fetch_add(1, Relaxed);
         self.permits.iter().for_each(|permits| permits.add_permits(1));
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         unsafe { self.discard(node) };
     }
 
-    /// The object does not come back: its borrower keeps the value.
+    /// Takes the object out of the pool for good: its borrower keeps the value.
     ///
     /// # Safety
-    /// As [`give_back`](Self::give_back).
+    /// As for [`give_back`](Self::give_back).
     pub(super) unsafe fn part_with(&self, node: NonNull<Node<T>>) -> T {
         self.counts.last_returned.fetch_add(1, Relaxed);
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         if !unsafe { node.as_ref() }.is_beyond {
             self.permits.iter().for_each(|permits| permits.add_permits(1));
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: as the caller guarantees.
         unsafe { self.unlink(node) }.value.into_inner()
     }
 
-    /// A thread has as many as it may keep, or is to give back.
+    /// Called when a thread keeps the maximum, or must return its objects after a trim.
     #[cold]
     #[inline(never)]
     fn make_room(&self, kept: &Kept<T>) {
@@ -341,12 +349,12 @@ impl<T: Send + 'static> Shared<T> {
         self.take_back(kept, if is_trimmed { KEPT } else { KEPT / 2 });
     }
 
-    /// What a thread kept goes to all; so many at most.
+    /// Moves objects that a thread kept to the common list, at most `most`.
     fn take_back(&self, kept: &Kept<T>, most: usize) {
         self.keep((0..most).map_while(|_| kept.pop()));
     }
 
-    /// Idle objects that no thread keeps.
+    /// Adds idle objects to the common list, and drops what exceeds `max_idle`.
     fn keep(&self, mut nodes: impl Iterator<Item = NonNull<Node<T>>>) {
         {
             let mut idle = self.idle.lock().unpoisoned();
@@ -360,8 +368,8 @@ impl<T: Send + 'static> Shared<T> {
         }
     }
 
-    /// Ends idle objects but for `min`; threads give back what they keep when they next return one.
-    /// How many ended.
+    /// Drops idle objects except for `min`. The objects that threads keep are dropped when the
+    /// thread next returns one. Returns how many were dropped.
     pub(super) fn trim(&self) -> usize {
         self.trims.fetch_add(1, Relaxed);
         let surplus = {
@@ -380,7 +388,7 @@ impl<T: Send + 'static> Shared<T> {
         self.counts.timeouts.fetch_add(1, Relaxed);
     }
 
-    /// Who has what.
+    /// All checkouts.
     pub(super) fn outs(&self) -> Vec<Out> {
         // SAFETY: nodes in the list live while it is locked.
         self.all.lock().unpoisoned().iter().filter_map(|node| unsafe { node.as_ref() }.out()).collect()
@@ -388,7 +396,7 @@ impl<T: Send + 'static> Shared<T> {
 
     pub(super) fn account(&self) -> PoolAccount {
         let counts = &self.counts;
-        // Returned first: what comes back meanwhile was taken before.
+        // Returned is read first: everything that it counts was taken before.
         let (mut taken, mut returned) = (0, counts.last_returned.load(Relaxed));
         self.parts.each(|kept| returned += kept.returned.get());
         taken += counts.last_taken.load(Relaxed);
@@ -413,7 +421,7 @@ impl<T: Send + 'static> Shared<T> {
     }
 }
 
-/// What makes an object panicked: none was taken.
+/// Undoes the count of a taken object if making it panics.
 struct Untaken<'a, T>(&'a Shared<T>);
 
 impl<T> Drop for Untaken<'_, T> {
@@ -423,7 +431,7 @@ impl<T> Drop for Untaken<'_, T> {
     }
 }
 
-/// What resets an object panicked: the object is poisoned.
+/// Counts the object as poisoned and drops it if its reset panics.
 struct OnUnwind<'a, T: Send + 'static> {
     pool: &'a Shared<T>,
     node: NonNull<Node<T>>,
@@ -431,7 +439,7 @@ struct OnUnwind<'a, T: Send + 'static> {
 
 impl<T: Send + 'static> Drop for OnUnwind<'_, T> {
     fn drop(&mut self) {
-        // SAFETY: whoever gave it back has given it up.
+        // SAFETY: the caller that returned it does not use it any more.
         unsafe { self.pool.give_up(self.node) };
     }
 }

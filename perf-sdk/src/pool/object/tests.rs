@@ -6,7 +6,7 @@ use std::thread;
 
 use super::*;
 
-/// Objects that know how many of them live.
+/// Objects that count how many of them exist.
 #[derive(Debug)]
 struct Object {
     living: Arc<AtomicUsize>,
@@ -82,7 +82,7 @@ fn threads_hand_objects_to_each_other() {
 }
 
 #[test]
-fn what_a_panic_held_is_not_used_again() {
+fn an_object_held_during_a_panic_is_not_reused() {
     let (builder, living) = builder("poisoned");
     let pool = builder.reset(|object| assert!(object.uses < 5, "on purpose")).build().unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -92,12 +92,12 @@ fn what_a_panic_held_is_not_used_again() {
     assert!(panicked.is_err());
     assert_eq!((pool.account().poisoned, living.load(Relaxed)), (1, 0));
     let panicked = catch_unwind(AssertUnwindSafe(|| pool.get().uses = 9));
-    assert!(panicked.is_err(), "the hook's own panic goes on");
+    assert!(panicked.is_err(), "the panic of the reset propagates");
     assert_eq!((pool.account().poisoned, pool.account().outstanding, living.load(Relaxed)), (2, 0, 0));
 }
 
 #[test]
-fn what_cannot_be_made_was_not_taken() {
+fn an_object_whose_making_panics_does_not_count_as_taken() {
     let fails = Arc::new(AtomicUsize::new(0));
     let asked = fails.clone();
     let make = move || {
@@ -111,12 +111,12 @@ fn what_cannot_be_made_was_not_taken() {
     for _ in 0..3 {
         assert!(catch_unwind(AssertUnwindSafe(|| pool.get().into_inner())).is_err());
         assert_eq!((pool.account().outstanding, pool.account().beyond), (0, 0));
-        assert_eq!(pool.try_get().unwrap().into_inner(), 1, "its permit came back");
+        assert_eq!(pool.try_get().unwrap().into_inner(), 1, "its permit was released");
     }
 }
 
 #[test]
-fn what_cannot_be_reset_and_what_is_kept_leave() {
+fn objects_leave_the_pool_if_unfit_or_kept_by_the_borrower() {
     let (builder, living) = builder("leaving");
     let pool = builder.reset_if(|object| object.uses == 0).build().unwrap();
     pool.get().uses = 1;
@@ -138,7 +138,7 @@ fn trimming_leaves_the_least_number() {
     drop((0..100).map(|_| pool.get()).collect::<Vec<_>>());
     assert_eq!(living.load(Relaxed), 100);
     pool.trim();
-    // What this thread keeps comes back with the next object.
+    // The objects that this thread keeps are returned with the next object.
     drop(pool.get());
     pool.trim();
     drop(pool.get());
@@ -153,7 +153,7 @@ fn no_more_are_out_than_may_be() {
     let (first, second) = (pool.try_get().unwrap(), pool.get());
     assert!(pool.try_get().is_none());
     drop(pool.get());
-    assert_eq!((pool.account().beyond, living.load(Relaxed)), (1, 2), "it was made, and not kept");
+    assert_eq!((pool.account().beyond, living.load(Relaxed)), (1, 2), "it was made, and dropped when it returned");
     drop(first);
     assert!(pool.try_get().is_some());
     drop(second.into_inner());
@@ -203,11 +203,11 @@ fn waiting_ends_with_an_object_or_in_time() {
 }
 
 #[test]
-fn what_a_thread_kept_comes_back_when_it_ends() {
+fn objects_that_a_thread_keeps_return_when_it_ends() {
     let (builder, _) = builder("ending thread");
     let pool = builder.build().unwrap();
     thread::scope(|threads| {
-        // A scope does not wait for what a thread does after its closure; a join does.
+        // The end of a scope does not wait for the thread's destructors; a join does.
         let thread = threads.spawn(|| drop((0..10).map(|_| pool.get()).collect::<Vec<_>>()));
         thread.join().unwrap();
     });
@@ -233,7 +233,7 @@ fn wrong_names_and_bounds_are_refused() {
     assert!(said(Pool::new("taken name", || 2).unwrap_err()).contains("\"taken name\""));
     assert!(said(Pool::new("", || 2).unwrap_err()).contains("empty"));
     drop(pool);
-    assert!(Pool::new("taken name", || 2).is_ok(), "it is free again");
+    assert!(Pool::new("taken name", || 2).is_ok(), "the name is free again");
     for builder in [
         Pool::builder("b", || 1).min(5).max(4),
         Pool::builder("b", || 1).max(0),

@@ -1,20 +1,20 @@
-//! How short memory is. Pure.
+//! The pressure level as a function of memory in use. Pure.
 
 use std::fmt;
 
 use crate::accounts::Pressure;
 
-/// Once above a threshold, memory is short until it is below by so much: shares of the limit.
+/// A level ends when memory in use is below its threshold by this share of the limit.
 const HYSTERESIS: f64 = 0.02;
 
-/// Used, and what may be.
+/// Memory in use, and its limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
     pub(crate) used_bytes: u64,
     pub(crate) limit_bytes: u64,
 }
 
-/// Shares of the limit.
+/// Thresholds as shares of the limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Thresholds {
     pub(crate) high: f64,
@@ -34,7 +34,7 @@ impl fmt::Display for Thresholds {
 }
 
 impl Thresholds {
-    /// Whether so much as is used would have to come once more before memory is short.
+    /// Whether memory in use would have to double before it reaches the lower threshold.
     pub(super) fn are_far(&self, used: Used) -> bool {
         2.0 * used.used_bytes as f64 <= self.high * used.limit_bytes as f64
     }
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_a_threshold_is_far() {
+    fn up_to_half_of_a_threshold_counts_as_far() {
         let far = |used_bytes, limit_bytes| Thresholds::default().are_far(Used { used_bytes, limit_bytes });
         assert_eq!([0, 40, 41, 80, 200].map(|used| far(used, 100)), [true, true, false, false, false]);
         assert!(!far(1, 0));

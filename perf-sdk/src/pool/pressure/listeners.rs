@@ -1,4 +1,4 @@
-//! Who hears of pressure.
+//! Callbacks for memory pressure.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ type Callback = dyn Fn(Pressure, u64, u64) + Send + Sync;
 
 static LISTENERS: Lock<Vec<Weak<Callback>>> = Lock::new(Vec::new());
 
-/// Hears of pressure as long as it lives.
+/// Keeps a callback registered until it is dropped.
 #[must_use = "when it drops, the callback is not called any more"]
 pub struct PressureListener(#[expect(dead_code, reason = "held for the callback's life")] Arc<Callback>);
 
@@ -22,11 +22,11 @@ impl fmt::Debug for PressureListener {
     }
 }
 
-/// Calls `f` with the level, the bytes used and their limit whenever the level changes, on a thread
-/// of the profiler's: to shrink caches, to refuse work.
+/// Calls `f` with the level, the bytes in use and their limit whenever the level changes, on a
+/// thread of the profiler. Use it to shrink caches or to reject work.
 ///
-/// The profiler looks once a second while it runs, see `PERF_PRESSURE`; pools are trimmed after the
-/// callbacks. A panic in `f` ends there.
+/// The profiler evaluates the level once a second while it runs, see `PERF_PRESSURE`. Pools are
+/// trimmed after the callbacks. A panic in `f` is caught.
 ///
 /// ```
 /// let _listener = perf_sdk::pool::on_pressure(|level, used, limit| {
@@ -44,7 +44,7 @@ pub fn on_pressure(f: impl Fn(Pressure, u64, u64) + Send + Sync + 'static) -> Pr
 pub(super) fn tell(level: Pressure, used: Used) {
     let listeners: Vec<Arc<Callback>> = LISTENERS.lock().iter().filter_map(Weak::upgrade).collect();
     for listener in listeners {
-        // The program's own code: what it does wrong must not end the looks.
+        // A panic in the program's callback must not end the evaluation.
         let _ = catch_unwind(AssertUnwindSafe(|| listener(level, used.used_bytes, used.limit_bytes)));
     }
 }

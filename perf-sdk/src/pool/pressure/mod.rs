@@ -1,4 +1,4 @@
-//! What is done when memory runs short.
+//! Reaction to memory pressure.
 
 mod level;
 mod listeners;

@@ -1,4 +1,4 @@
-//! What is given back.
+//! Returns memory to the system.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::pool::{arena, registry};
 #[derive(Debug, Default)]
 pub(super) struct Relief {
     pub(super) trimmed: u64,
-    /// Of each single step.
+    /// The duration of each step.
     pub(super) pauses: Vec<Duration>,
 }
 
@@ -22,14 +22,14 @@ impl Relief {
     }
 }
 
-/// Trims pools, and lets jemalloc give pages back, arena by arena: those that were unused for long,
-/// or all.
+/// Trims pools, and has jemalloc return pages to the system, arena by arena: those that were unused
+/// for long, or all unused ones.
 pub(super) fn relieve(level: Pressure) -> Relief {
     let mut relief = Relief::default();
     for pool in registry::all() {
         relief.trimmed += relief.step(|| pool.trim()) as u64;
     }
-    // Where jemalloc serves arenas only, its other arenas are empty.
+    // If jemalloc is used for arenas only, its other arenas are empty.
     let arenas = if memory::is_jemalloc() { arena::indices() } else { arena::own_indices() };
     for index in arenas {
         relief.step(|| if level == Pressure::Critical { arena::purge(index) } else { arena::decay(index) });

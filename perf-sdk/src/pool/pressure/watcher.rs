@@ -1,4 +1,4 @@
-//! The thread that evaluates it.
+//! The thread that evaluates the pressure level.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,25 +10,25 @@ use crate::base::background::Background;
 use crate::base::fork::Lock;
 use crate::clock;
 
-/// Between two looks. The age of checkouts is told in these.
+/// The time between two evaluations. It is also the resolution of the age of checkouts.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The same where memory is far from short.
+/// The same while memory in use is far below the thresholds.
 const LONG_INTERVAL: Duration = Duration::from_secs(2);
-/// While memory stays short, something is done so often.
+/// While a level persists, memory is returned at this interval.
 const AGAIN: Duration = Duration::from_secs(5);
 
 static ACCOUNT: Lock<Option<PressureAccount>> = Lock::new(None);
 
-/// What was found and done; `None` where nobody looks.
+/// The latest evaluation and what was done. `None` if the level is not evaluated.
 pub(crate) fn account() -> Option<PressureAccount> {
     ACCOUNT.lock().clone()
 }
 
-/// Reads how much memory is used of what; `None` where nobody knows.
+/// Reads memory in use and its limit. `None` if they are unknown.
 pub(crate) type Reader = Box<dyn FnMut() -> Option<Used> + Send>;
 
-/// Looks until it is dropped. Without thresholds it only ticks the coarse clock. `enter` says whose
-/// thread it is.
+/// Evaluates the level until the result is dropped. Without thresholds it only advances the coarse
+/// clock. `enter` marks the thread as the profiler's.
 pub(crate) fn watch(
     thresholds: Option<Thresholds>,
     mut read: Reader,
@@ -54,7 +54,7 @@ pub(crate) fn watch(
     })
 }
 
-/// Does something where memory is short: at once when it becomes shorter, and again after a while.
+/// Acts on the level: at once when it rises, and again after an interval.
 fn look(thresholds: &Thresholds, used: Used, latest: &mut Option<Instant>) {
     let (before, level) = {
         let mut account = ACCOUNT.lock();
