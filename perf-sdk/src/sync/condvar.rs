@@ -9,36 +9,36 @@ use super::map;
 use super::mutex::MutexGuard;
 use crate::record::{Lock, LockKind, wait_for};
 
-/// [`std::sync::Condvar`] for a [`Mutex`](super::Mutex), whose waits are recorded: until the mutex
-/// is held again, in the block profile only, for nobody is to blame for them.
+/// [`std::sync::Condvar`] for a [`Mutex`](super::Mutex), whose waits are recorded. A wait lasts
+/// until the mutex is held again, and is in the block profile only, because no holder causes it.
 pub struct Condvar {
     place: &'static Location<'static>,
     inner: std::sync::Condvar,
 }
 
 impl Condvar {
-    /// One that nobody waits for. Profiles name it by the place where this is called.
+    /// A condition variable without waiters. Profiles name it by the place of this call.
     #[must_use]
     #[track_caller]
     pub const fn new() -> Self {
         Self { place: Location::caller(), inner: std::sync::Condvar::new() }
     }
 
-    /// Gives the mutex back, waits to be woken, and takes the mutex again. It may wake without
-    /// cause.
+    /// Releases the mutex, waits for a notification, and locks the mutex again. It may also wake
+    /// spuriously.
     ///
     /// # Errors
-    /// The mutex is poisoned. The error holds the guard all the same.
+    /// The mutex is poisoned. The error contains the guard nevertheless.
     ///
     /// # Panics
-    /// May if it is used with more than one mutex, as std's.
+    /// May panic if it is used with more than one mutex, as in std.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
         let (guard, holder) = guard.into_parts();
         map(self.record(|| self.inner.wait(guard)), |guard| MutexGuard::new(guard, holder))
     }
 
-    /// As [`wait`](Self::wait), until `condition` is false; at once if it is false. One wait,
-    /// however often it wakes meanwhile.
+    /// As [`wait`](Self::wait), until `condition` is false; returns at once if it is false. It
+    /// counts as one wait, however often it wakes.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -63,7 +63,7 @@ impl Condvar {
         })
     }
 
-    /// As [`wait`](Self::wait), for so long at most.
+    /// As [`wait`](Self::wait), with a timeout.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -80,7 +80,7 @@ impl Condvar {
         map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
     }
 
-    /// As [`wait_while`](Self::wait_while), for so long at most.
+    /// As [`wait_while`](Self::wait_while), with a timeout.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -96,8 +96,8 @@ impl Condvar {
     where
         F: FnMut(&mut T) -> bool,
     {
-        // Answered at once it is no wait; the first answer is kept for std's loop, which asks
-        // again: only std makes a result of its own.
+        // If the condition is already false, nothing is recorded. The first result is passed on to
+        // std's loop, which asks again, because only std can make a `WaitTimeoutResult`.
         let mut first = Some(condition(&mut guard));
         let is_wait = first == Some(true);
         let (guard, holder) = guard.into_parts();
@@ -112,12 +112,12 @@ impl Condvar {
         map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
     }
 
-    /// Wakes one that waits.
+    /// Wakes one waiting thread.
     pub fn notify_one(&self) {
         self.inner.notify_one();
     }
 
-    /// Wakes all that wait.
+    /// Wakes all waiting threads.
     pub fn notify_all(&self) {
         self.inner.notify_all();
     }

@@ -1,7 +1,7 @@
-//! Locks that tell who waited for them and who held them meanwhile: [`std::sync`] with another
+//! Locks that record who waited for them and who held them meanwhile: [`std::sync`] with another
 //! `Mutex`, `RwLock` and `Condvar`.
 //!
-//! Change `std::sync` to `perf_sdk::sync` and the rest of the code stays as it is:
+//! Change `std::sync` to `perf_sdk::sync`, and the rest of the code stays unchanged:
 //!
 //! ```
 //! use perf_sdk::sync::{Arc, Mutex};
@@ -14,30 +14,31 @@
 //! # assert_eq!((names.lock().unwrap().len(), *TOTAL.lock().unwrap()), (2, 2));
 //! ```
 //!
-//! They are std's own locks, with two words beside: where the lock was made, by which readers tell
-//! locks apart, and the profiled scope that took it last. A lock that is free is taken without
-//! reading a clock. Whoever has to wait reads the clock before and after, and the delay is charged
-//! to the scope that waited ([`Locks::waiters`](crate::snapshot::Locks::waiters),
-//! `/debug/pprof/block`) and to the scope that held the lock when the wait began
-//! ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). What waits at a
-//! [`Condvar`] is charged to the scope that waits only.
+//! They wrap std's locks and add two words: the place where the lock was made, which identifies it
+//! in profiles, and the profiled scope that took it last. A free lock is taken without reading a
+//! clock. A thread that has to wait reads the clock before and after. The delay is charged to the
+//! scope that waited ([`Locks::waiters`](crate::snapshot::Locks::waiters), `/debug/pprof/block`)
+//! and to the scope that held the lock when the wait began
+//! ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). A wait at a
+//! [`Condvar`] is charged only to the scope that waits.
 //!
-//! **Blind spots.** Waits that are still going on. A reader of an [`RwLock`] stands for all that
-//! read at the same time: the one that came last is taken for the holder. Locks of others: std's
+//! **Blind spots.** Waits that have not ended yet. If several threads read an [`RwLock`] at the
+//! same time, the latest reader counts as the holder. Locks that are not from this module: std's
 //! own, `parking_lot`'s, tokio's.
 
 mod condvar;
 mod mutex;
 mod rwlock;
 
-// What is not named below is std's: a name that is imported hides one of the same name from a glob.
+// Names that are not defined below are std's, because an explicit import takes precedence over a
+// glob.
 pub use std::sync::*;
 
 pub use condvar::Condvar;
 pub use mutex::{Mutex, MutexGuard};
 pub use rwlock::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The same with another guard in it.
+/// The same result, with the guard mapped.
 fn map<G, H>(result: LockResult<G>, guard: impl FnOnce(G) -> H) -> LockResult<H> {
     match result {
         Ok(inner) => Ok(guard(inner)),
@@ -45,7 +46,7 @@ fn map<G, H>(result: LockResult<G>, guard: impl FnOnce(G) -> H) -> LockResult<H>
     }
 }
 
-/// Likewise.
+/// The same result, with the guard mapped.
 fn try_map<G, H>(result: TryLockResult<G>, guard: impl FnOnce(G) -> H) -> TryLockResult<H> {
     match result {
         Ok(inner) => Ok(guard(inner)),
@@ -54,7 +55,7 @@ fn try_map<G, H>(result: TryLockResult<G>, guard: impl FnOnce(G) -> H) -> TryLoc
     }
 }
 
-/// What the first attempt brought, or if the lock was taken what `block` brings.
+/// The result of the first attempt, or of `block` if the lock was taken.
 #[inline]
 fn or_wait<G>(attempt: TryLockResult<G>, block: impl FnOnce() -> LockResult<G>) -> LockResult<G> {
     match attempt {

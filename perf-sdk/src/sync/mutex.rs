@@ -10,8 +10,8 @@ use crate::record::{Holder, Lock, LockKind, wait_for};
 
 /// [`std::sync::Mutex`], whose waits are recorded.
 ///
-/// **Cost.** Where it is free: std's, and a store of the current scope. Where it is not: two
-/// counter reads and some additions. 16 bytes more than std's.
+/// **Cost.** If it is free: that of std's, and a store of the current scope. If it is not: two
+/// counter reads and some additions. It is 16 bytes larger than std's.
 pub struct Mutex<T: ?Sized> {
     place: &'static Location<'static>,
     holder: Holder,
@@ -19,29 +19,31 @@ pub struct Mutex<T: ?Sized> {
 }
 
 impl<T> Mutex<T> {
-    /// An unlocked mutex around `value`. Profiles name it by the place where this is called.
+    /// An unlocked mutex around `value`. Profiles name it by the place of this call.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         Self { place: Location::caller(), holder: Holder::nobody(), inner: std::sync::Mutex::new(value) }
     }
 
-    /// The value, without locking: nobody else has the mutex.
+    /// The value, without locking, because no other thread has access to the mutex.
     ///
     /// # Errors
-    /// It is poisoned: a thread panicked while it held it. The error holds the value all the same.
+    /// The mutex is poisoned: a thread panicked while it held it. The error contains the value
+    /// nevertheless.
     pub fn into_inner(self) -> LockResult<T> {
         self.inner.into_inner()
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
-    /// Waits until the mutex is free and takes it.
+    /// Waits until the mutex is free, and locks it.
     ///
     /// # Errors
-    /// It is poisoned: a thread panicked while it held it. The error holds the guard all the same.
+    /// The mutex is poisoned: a thread panicked while it held it. The error contains the guard
+    /// nevertheless.
     ///
     /// # Panics
-    /// May, or never returns, if this thread holds it already, as std's.
+    /// May panic, or never return, if this thread already holds it, as in std.
     #[inline]
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         let lock = Lock { kind: LockKind::Mutex, place: self.place };
@@ -49,26 +51,26 @@ impl<T: ?Sized> Mutex<T> {
         map(or_wait(self.inner.try_lock(), wait), |inner| MutexGuard::new(inner, &self.holder))
     }
 
-    /// Takes the mutex if it is free. An attempt that fails is no wait and is not recorded.
+    /// Locks the mutex if it is free. A failed attempt is not a wait, and is not recorded.
     ///
     /// # Errors
-    /// It is taken, or poisoned.
+    /// The mutex is locked, or poisoned.
     #[inline]
     pub fn try_lock(&self) -> TryLockResult<MutexGuard<'_, T>> {
         try_map(self.inner.try_lock(), |inner| MutexGuard::new(inner, &self.holder))
     }
 
-    /// Whether a thread panicked while it held it.
+    /// Whether a thread panicked while it held the mutex.
     pub fn is_poisoned(&self) -> bool {
         self.inner.is_poisoned()
     }
 
-    /// From now on it is not poisoned.
+    /// Marks the mutex as not poisoned.
     pub fn clear_poison(&self) {
         self.inner.clear_poison();
     }
 
-    /// The value, without locking: nobody else has a reference.
+    /// The value, without locking, because there is no other reference.
     ///
     /// # Errors
     /// As [`into_inner`](Self::into_inner).
@@ -97,7 +99,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// The right to what is in a [`Mutex`], until it drops.
+/// Access to the value in a [`Mutex`], which is unlocked when this drops.
 #[must_use = "if unused the Mutex will immediately unlock"]
 pub struct MutexGuard<'a, T: ?Sized> {
     inner: std::sync::MutexGuard<'a, T>,

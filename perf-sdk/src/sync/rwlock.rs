@@ -10,10 +10,10 @@ use crate::record::{Holder, Lock, LockKind, wait_for};
 
 /// [`std::sync::RwLock`], whose waits are recorded.
 ///
-/// **Cost.** As a [`Mutex`](super::Mutex)'s; readers too store their scope, beside the word that
+/// **Cost.** As for a [`Mutex`](super::Mutex). Readers store their scope too, beside the word that
 /// std's lock writes.
 ///
-/// **Blind spots.** Of several readers at a time only the one that came last is taken for the
+/// **Blind spots.** If several threads read at the same time, the latest reader counts as the
 /// holder.
 pub struct RwLock<T: ?Sized> {
     place: &'static Location<'static>,
@@ -22,36 +22,38 @@ pub struct RwLock<T: ?Sized> {
 }
 
 impl<T> RwLock<T> {
-    /// An unlocked lock around `value`. Profiles name it by the place where this is called.
+    /// An unlocked lock around `value`. Profiles name it by the place of this call.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         Self { place: Location::caller(), holder: Holder::nobody(), inner: std::sync::RwLock::new(value) }
     }
 
-    /// The value, without locking: nobody else has the lock.
+    /// The value, without locking, because no other thread has access to the lock.
     ///
     /// # Errors
-    /// It is poisoned: a thread panicked while it wrote. The error holds the value all the same.
+    /// The lock is poisoned: a thread panicked while it wrote. The error contains the value
+    /// nevertheless.
     pub fn into_inner(self) -> LockResult<T> {
         self.inner.into_inner()
     }
 }
 
 impl<T: ?Sized> RwLock<T> {
-    /// Waits until nobody writes, and reads.
+    /// Waits until there is no writer, and locks for reading.
     ///
     /// # Errors
-    /// It is poisoned: a thread panicked while it wrote. The error holds the guard all the same.
+    /// The lock is poisoned: a thread panicked while it wrote. The error contains the guard
+    /// nevertheless.
     ///
     /// # Panics
-    /// May, or never returns, if this thread holds it already, as std's.
+    /// May panic, or never return, if this thread already holds it, as in std.
     #[inline]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
         let wait = || wait_for(self.lock(), Some(&self.holder), || self.inner.read());
         map(or_wait(self.inner.try_read(), wait), |inner| RwLockReadGuard::new(inner, &self.holder))
     }
 
-    /// Waits until nobody else reads or writes, and writes.
+    /// Waits until there is no other reader or writer, and locks for writing.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -64,19 +66,21 @@ impl<T: ?Sized> RwLock<T> {
         map(or_wait(self.inner.try_write(), wait), |inner| RwLockWriteGuard::new(inner, &self.holder))
     }
 
-    /// Reads if nobody writes. An attempt that fails is no wait and is not recorded.
+    /// Locks for reading if there is no writer. A failed attempt is not a wait, and is not
+    /// recorded.
     ///
     /// # Errors
-    /// It is taken, or poisoned.
+    /// The lock is held by a writer, or poisoned.
     #[inline]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         try_map(self.inner.try_read(), |inner| RwLockReadGuard::new(inner, &self.holder))
     }
 
-    /// Writes if nobody else reads or writes. An attempt that fails is no wait and is not recorded.
+    /// Locks for writing if there is no reader or writer. A failed attempt is not a wait, and is
+    /// not recorded.
     ///
     /// # Errors
-    /// It is taken, or poisoned.
+    /// The lock is held, or poisoned.
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
         try_map(self.inner.try_write(), |inner| RwLockWriteGuard::new(inner, &self.holder))
@@ -87,12 +91,12 @@ impl<T: ?Sized> RwLock<T> {
         self.inner.is_poisoned()
     }
 
-    /// From now on it is not poisoned.
+    /// Marks the lock as not poisoned.
     pub fn clear_poison(&self) {
         self.inner.clear_poison();
     }
 
-    /// The value, without locking: nobody else has a reference.
+    /// The value, without locking, because there is no other reference.
     ///
     /// # Errors
     /// As [`into_inner`](Self::into_inner).
@@ -125,7 +129,7 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLock<T> {
     }
 }
 
-/// The right to read what is in an [`RwLock`], until it drops.
+/// Read access to the value in an [`RwLock`], which is unlocked when this drops.
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockReadGuard<'a, T: ?Sized>(std::sync::RwLockReadGuard<'a, T>);
 
@@ -158,7 +162,7 @@ impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
     }
 }
 
-/// The right to write what is in an [`RwLock`], until it drops.
+/// Write access to the value in an [`RwLock`], which is unlocked when this drops.
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockWriteGuard<'a, T: ?Sized>(std::sync::RwLockWriteGuard<'a, T>);
 

@@ -1,4 +1,4 @@
-//! The same code with std's locks and with ours.
+//! The same code with std's locks and with this crate's.
 
 use std::panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::collect;
 use crate::snapshot::LockContention;
 
-/// Has to compile and to hold for both.
+/// Tests that must compile and pass with both.
 macro_rules! drop_in {
     ($name:ident, $($sync:tt)+) => {
         mod $name {
@@ -89,7 +89,7 @@ macro_rules! drop_in {
                 assert_eq!(lock.into_inner().unwrap(), [1, 2]);
                 assert_eq!(format!("{} {}", RwLock::new(7).read().unwrap(), RwLock::new(8).write().unwrap()), "7 8");
 
-                // Unsized, and borrowed beyond a function.
+                // With an unsized value, in an `Arc`.
                 let any: Arc<Mutex<dyn Fn() -> u8 + Send>> = Arc::new(Mutex::new(|| 9));
                 assert_eq!((any.lock().unwrap())(), 9);
                 let slice: &Mutex<[u8]> = &Mutex::new([1, 2]);
@@ -211,7 +211,7 @@ fn locks_can_be_sent_and_caught_as_stds() {
     assert_eq!(size_of::<super::Mutex<u64>>(), size_of::<std::sync::Mutex<u64>>() + 16);
 }
 
-/// Of one scope and lock, in a snapshot that other tests write to as well.
+/// The sum of the entries of one scope and lock. Other tests record into the same snapshot.
 fn sum(entries: &[LockContention], scope: &str, lock: &str, line: u32) -> (u64, u64) {
     let is_meant = |one: &&LockContention| {
         one.scope.last().is_some_and(|frame| frame.name == scope)
@@ -224,8 +224,7 @@ fn sum(entries: &[LockContention], scope: &str, lock: &str, line: u32) -> (u64, 
 
 const HOLD: Duration = Duration::from_millis(150);
 
-/// Whether a thread of this process waits for something, off the CPU. Elsewhere than on Linux
-/// nobody says.
+/// Whether a thread of this process is blocked. Always true except on Linux, where it can be read.
 fn is_asleep(thread: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
     cfg!(not(target_os = "linux")) || stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
@@ -240,15 +239,16 @@ fn until_asleep(thread: u32) {
     }
 }
 
-/// A thread holds `lock` in the scope `locks holder` while this one takes it in `locks waiter`: how
-/// long that took.
+/// One thread holds `lock` in the scope `locks holder` while this one takes it in `locks waiter`.
+/// Returns how long that took.
 fn contend<G>(lock: impl Fn() -> G + Sync) -> Duration {
     let (is_held, held) = channel();
     let (is_wanted, wanted) = channel();
     let waiter = crate::clock::thread_id();
     thread::scope(|threads| {
         threads.spawn(|| {
-            // Neither closes before the other is done.
+            // Each side is dropped only when its thread is done, so that neither channel closes
+            // early.
             let (is_held, wanted) = (is_held, wanted);
             crate::measure("locks holder", || {
                 let _guard = lock();
@@ -284,13 +284,13 @@ fn a_wait_is_charged_to_who_waited_and_to_who_held() {
         let waited = sum(&window.locks.waiters, "locks waiter", lock, line);
         assert_eq!(waited.0, 1, "{lock}: {:?}", window.locks);
         let delay = Duration::from_nanos(waited.1);
-        // By two clocks.
+        // The two durations are measured by different clocks.
         assert!(delay >= HOLD - HOLD / 1_000 && delay <= took + took / 1_000, "{lock}: {delay:?} of {took:?}");
         assert_eq!(sum(&window.locks.holders, "locks holder", lock, line), waited);
         assert_eq!(sum(&window.locks.waiters, "locks holder", lock, line).0, 0);
         assert_eq!(sum(&window.locks.holders, "locks waiter", lock, line).0, 0);
     }
-    // One for each kind of guard.
+    // One wait for each kind of guard.
     let waiters = window.functions.iter().filter(|function| function.name == "locks waiter");
     let sums = waiters.fold((0, 0), |sum, f| (sum.0 + f.lock_contentions, sum.1 + f.lock_wait_ns));
     let waits = window.locks.waiters.iter().filter(|one| one.scope.last().is_some_and(|f| f.name == "locks waiter"));
@@ -307,7 +307,7 @@ fn waits_at_a_condvar_are_charged_to_who_waits_only() {
         let guard = mutex.lock().unwrap();
         let (guard, timeout) = condvar.wait_timeout_while(guard, HOLD, |()| true).unwrap();
         assert!(timeout.timed_out());
-        // Answered at once.
+        // Without a wait, because the condition is already false.
         drop(condvar.wait_while(guard, |()| false).unwrap());
     });
     let window = collect::take().subtract(&before);
@@ -320,7 +320,7 @@ fn waits_at_a_condvar_are_charged_to_who_waits_only() {
 }
 
 #[test]
-fn outside_of_all_scopes_waits_are_recorded_without_one() {
+fn waits_outside_of_all_scopes_are_recorded_without_a_scope() {
     let mutex = super::Mutex::new(());
     let line = line!() - 1;
     let (is_held, held) = channel();
@@ -343,7 +343,7 @@ fn outside_of_all_scopes_waits_are_recorded_without_one() {
 }
 
 #[test]
-fn a_waiting_thread_that_panics_gives_way() {
+fn a_panic_in_a_wait_releases_the_lock() {
     let mutex = super::Mutex::new(());
     let condvar = super::Condvar::new();
     let failed =
