@@ -1,6 +1,8 @@
-//! The format of DHAT, valgrind's heap profiler, version 2: its viewer, `dh_view.html`, opens it.
+//! The file format of DHAT, valgrind's heap profiler, version 2. Its viewer, `dh_view.html`, opens
+//! it.
 //!
-//! Blocks are sampled ones times what they stand for. Times are microseconds since recording began.
+//! Block counts are estimates: each sampled block counts with its weight. Times are microseconds
+//! since recording began.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -9,14 +11,15 @@ use serde::Serialize;
 
 use crate::snapshot::{Frame, HeapPath, HeapProfile, write_json};
 
-/// The frame that begins all paths.
+/// The outermost frame of all paths.
 const ROOT: &str = "[root]";
-/// The frame of what no profiled scope did.
+/// The frame of allocations outside of all profiled scopes.
 const OUTSIDE: &str = "(no profiled scope)";
-/// What lives shorter counts as short-lived, microseconds: as in DHAT's own files for Rust.
+/// Blocks with a shorter lifetime, in microseconds, count as short-lived, as in DHAT's own files
+/// for Rust.
 const SHORT_LIVED_US: u64 = 10;
 
-/// A document. Names are the format's.
+/// A document. The field names are those of the format.
 #[derive(Debug, Serialize)]
 #[allow(non_snake_case)]
 struct Document {
@@ -54,7 +57,7 @@ struct ProgramPoint {
 impl ProgramPoint {
     fn new(path: &HeapPath, fs: Vec<usize>) -> Self {
         let blocks = |objects: f64| objects.round().max(0.0) as u64;
-        // The viewer insists on this order; estimates of different moments need not keep it.
+        // The viewer requires this order, which estimates taken at different moments may violate.
         let (tb, tbk) = (path.total_bytes, blocks(path.total_objects).max(1));
         let (mb, mbk) = (path.max_bytes.min(tb), blocks(path.max_objects).min(tbk));
         let within = |bytes: u64, objects: f64| (bytes.min(mb), blocks(objects).min(mbk));
@@ -67,7 +70,7 @@ impl ProgramPoint {
 /// Writes the profile.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(profile: &HeapProfile, to: &mut impl Write) -> io::Result<()> {
     let mut frames = Frames::default();
     let pps = profile.paths.iter().map(|path| ProgramPoint::new(path, frames.of(path))).collect();
@@ -80,7 +83,7 @@ pub fn write(profile: &HeapProfile, to: &mut impl Write) -> io::Result<()> {
         tu: "µs",
         Mtu: "s",
         tuth: SHORT_LIVED_US,
-        // Without its arguments, which may hold secrets: the file is handed around.
+        // Without the arguments, which may contain secrets, because such files are passed around.
         cmd: std::env::args_os().next().unwrap_or_default().to_string_lossy().into_owned(),
         pid: std::process::id(),
         te: profile.window_ns / 1_000,
@@ -105,7 +108,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Of one path, innermost first, as the format wants it.
+    /// The frames of one path, innermost first, as the format requires.
     fn of(&mut self, path: &HeapPath) -> Vec<usize> {
         if path.frames.is_empty() {
             return vec![self.number(OUTSIDE.to_owned())];

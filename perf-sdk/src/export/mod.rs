@@ -1,4 +1,4 @@
-//! One file a format: a [`Snapshot`](crate::snapshot::Snapshot) in, bytes out.
+//! One file for each format: a [`Snapshot`](crate::snapshot::Snapshot) in, bytes out.
 
 #[cfg(feature = "heap")]
 pub mod dhat;

@@ -1,13 +1,14 @@
-//! What each format cannot hold in a name, and what stands for it: the one place that knows.
+//! Replaces what a format cannot represent in a name.
 //!
-//! Names, labels and error texts are the program's, made at run time by `measure` or `with_labels`
-//! if it likes, from whatever it was sent. JSON holds everything, escaped by its writer.
+//! Names, labels and error texts come from the program. It may make them at run time by `measure`
+//! or `with_labels`, even from data that it received. JSON can represent everything, with the
+//! escapes of its writer.
 
 use std::borrow::Cow;
 
-/// What ends lines for some reader, drives a terminal, or is no character: each as `\u{1b}`, which
-/// can be told from a text that holds just that, whose backslash becomes `\u{5c}`. What `keeps`
-/// names stays.
+/// Escapes characters that end lines for some reader, control a terminal, or are noncharacters,
+/// each as in `\u{1b}`. A text that already contains such an escape stays distinguishable, because
+/// its backslash becomes `\u{5c}`. Characters for which `keeps` holds are unchanged.
 fn visible(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     let is_shown = |c: char| (is_control(c) && !keeps(c)) || is_no_character(c);
     if !text.contains(is_shown) && !text.contains("\\u{") {
@@ -24,23 +25,23 @@ fn visible(text: &str, keeps: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Controls of ASCII and Latin 1, and the two separators that end a line for `str.splitlines` and
-/// Java's `Scanner`.
+/// Control characters of ASCII and Latin-1, and the two separators that end a line for Python's
+/// `str.splitlines` and Java's `Scanner`.
 fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// What XML 1.0 calls no character, and what Unicode says is none.
+/// Noncharacters according to XML 1.0 and Unicode.
 fn is_no_character(c: char) -> bool {
     u32::from(c) & 0xfffe == 0xfffe || ('\u{fdd0}'..='\u{fdef}').contains(&c)
 }
 
-/// What makes a text look like another one.
+/// Bidirectional controls, which make a text look like another one.
 fn is_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// One line for a terminal, for `pprof`, for what people read: line ends and tabs are spaces.
+/// One line for a terminal, for `pprof`, and for display: line ends and tabs become spaces.
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
     let is_space = |c| matches!(c, '\n' | '\r' | '\t');
     let mut line = visible(text, is_space);
@@ -53,7 +54,7 @@ pub(crate) fn line(text: &str) -> Cow<'_, str> {
     line
 }
 
-/// Lines for a terminal.
+/// Several lines for a terminal.
 #[cfg(feature = "serve")]
 pub(crate) fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
@@ -65,15 +66,15 @@ fn shown_direction(c: char) -> impl Iterator<Item = char> {
     escape.into_iter().flatten().chain(same)
 }
 
-/// A label's value or a help text, before the escapes of the format. The same in all of them,
-/// protobuf too: else one series were several.
+/// A label's value or a help text, before the escapes of the format. The result is the same in all
+/// formats including protobuf, so that a series has the same labels in each.
 #[cfg(feature = "enabled")]
 pub(in crate::export) fn label(text: &str) -> Cow<'_, str> {
     visible(text, |c| matches!(c, '\n' | '\t'))
 }
 
-/// A frame of a folded stack, for its readers and for inferno. Those split at `;`, take off one
-/// number at the end and then perhaps another, skip lines that begin with `# `, and trim.
+/// A frame of a folded stack, for its readers and for inferno. These split at `;`, remove one
+/// number at the end and possibly a second one, skip lines that begin with `# `, and trim.
 pub(in crate::export) fn frame(text: &str) -> String {
     let mut frame = line(text).replace(';', ":").trim().to_owned();
     if frame.is_empty() {
@@ -90,7 +91,7 @@ pub(in crate::export) fn frame(text: &str) -> String {
     frame
 }
 
-/// The tag of a histogram in a log, which ends at a comma or a space.
+/// The tag of a histogram in a log. A tag ends at a comma or a space.
 #[cfg(feature = "enabled")]
 pub(in crate::export) fn tag(text: &str) -> String {
     let tag = line(text).replace(|c: char| c == ',' || c.is_whitespace(), "_");
@@ -119,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_drives_a_terminal_is_shown() {
+    fn control_characters_are_escaped() {
         for (text, shown) in [
             ("plain::näme<T>", "plain::näme<T>"),
             ("a\u{1b}[2Jb", "a\\u{1b}[2Jb"),
@@ -131,7 +132,7 @@ mod tests {
         ] {
             assert_eq!(line(text), shown);
         }
-        assert!(matches!(line("plain"), Cow::Borrowed(_)), "nothing is copied without need");
+        assert!(matches!(line("plain"), Cow::Borrowed(_)), "an unchanged text is not copied");
     }
 
     #[cfg(feature = "enabled")]
@@ -161,7 +162,7 @@ mod tests {
 
     #[cfg(feature = "serve")]
     #[test]
-    fn markup_is_none_any_more() {
+    fn markup_is_escaped() {
         assert_eq!(html("<a href='x'>\"&\0\u{1b}"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;\\u{0}\\u{1b}");
         assert_eq!(lines("a\u{1b}\nb"), "a\\u{1b}\nb");
     }

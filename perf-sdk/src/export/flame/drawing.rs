@@ -1,4 +1,4 @@
-//! Stacks with weights: what all flamegraph formats are made of.
+//! Stacks with weights: the common model of all flamegraph formats.
 
 #[cfg(feature = "stacks")]
 use super::WallWeight;
@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{Code, CpuProfile, WallProfile, WallStack};
 
-/// What a stack's number counts.
+/// The unit of a stack's weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Nanoseconds,
@@ -23,27 +23,27 @@ pub(super) enum Unit {
 pub(super) struct Frame {
     pub(super) name: String,
     pub(super) file: String,
-    /// 0: not known.
+    /// 0 if unknown.
     pub(super) line: u32,
 }
 
-/// What is drawn.
+/// The content of a flamegraph.
 #[cfg_attr(not(feature = "svg"), allow(dead_code))]
 #[derive(Clone, Debug)]
 pub(super) struct Drawing {
-    /// The weight's name.
+    /// The name of the weight.
     pub(super) weight: String,
     pub(super) title: String,
     pub(super) subtitle: String,
     pub(super) unit: Unit,
     pub(super) frames: Vec<Frame>,
     pub(super) stacks: Vec<Stack>,
-    /// Why there is nothing, if there is nothing.
+    /// The message if there are no stacks.
     pub(super) empty: String,
 }
 
 impl Drawing {
-    /// The call tree; with `function` only its subtrees.
+    /// Draws the call tree; with `function`, only its subtrees.
     pub(super) fn of_calls(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Self {
         let unit = match weight {
             Weight::Wall | Weight::Cpu | Weight::OffCpu => Unit::Nanoseconds,
@@ -52,9 +52,9 @@ impl Drawing {
             Weight::Calls => Unit::Calls,
         };
         let subtitle = match weight {
-            Weight::Live | Weight::LiveObjects => "held now".to_owned(),
+            Weight::Live | Weight::LiveObjects => "live now".to_owned(),
             Weight::RetainedOld => {
-                format!("held now for longer than {}", time(snapshot.heap.map_or(0, |heap| heap.old_ns) as f64))
+                format!("live for longer than {}", time(snapshot.heap.map_or(0, |heap| heap.old_ns) as f64))
             }
             _ => format!("over {:.1} s", snapshot.window_ns as f64 / 1e9),
         };
@@ -73,7 +73,7 @@ impl Drawing {
         }
     }
 
-    /// Sampled CPU time; with `function` only that within that profiled function.
+    /// Draws sampled CPU time; with `function`, only the part within that profiled function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_samples(profile: &CpuProfile, function: Option<&str>) -> Self {
         let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, stack.cpu_ns));
@@ -90,8 +90,8 @@ impl Drawing {
         }
     }
 
-    /// Sampled wall time, or what of it was off the CPU; with `function` only that within that
-    /// profiled function.
+    /// Draws sampled wall time or off-CPU time; with `function`, only the part within that profiled
+    /// function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_wall(profile: &WallProfile, weight: WallWeight, function: Option<&str>) -> Self {
         let weigh = |stack: &WallStack| match weight {
@@ -107,12 +107,12 @@ impl Drawing {
         Self {
             weight: weight.name().to_owned(),
             title: title(what, function),
-            subtitle: format!("{} looks at {} threads over {seconds:.1} s", profile.samples, profile.threads),
+            subtitle: format!("{} samples of {} threads over {seconds:.1} s", profile.samples, profile.threads),
             ..Self::of_rows(&profile.code, rows, function)
         }
     }
 
-    /// Stacks with weights in nanoseconds, by what the program calls their addresses.
+    /// Draws stacks with weights in nanoseconds, with the frames of each address.
     #[cfg(feature = "stacks")]
     fn of_rows<'a>(
         code: &Code,
@@ -121,7 +121,7 @@ impl Drawing {
     ) -> Self {
         let mut numbers = std::collections::HashMap::new();
         let mut frames = Vec::new();
-        // An address may be several frames; outermost first.
+        // An address may stand for several frames, because of inlining. Outermost first.
         let of_address: Vec<Vec<u32>> = code
             .addresses
             .iter()
@@ -160,9 +160,9 @@ impl Drawing {
         }
     }
 
-    /// `outer;inner weight`, sorted.
+    /// Lines of the form `outer;inner weight`, sorted.
     pub(super) fn lines(&self) -> Vec<String> {
-        // The format knows no quoting.
+        // The format has no quoting.
         let names: Vec<String> = self.frames.iter().map(|frame| safe::frame(&frame.name)).collect();
         let mut lines: Vec<String> = self
             .stacks

@@ -1,4 +1,4 @@
-//! A flamegraph as SVG, drawn by inferno.
+//! Flamegraphs as SVG, drawn by inferno.
 
 use std::io::{self, Write};
 
@@ -13,29 +13,29 @@ use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
 
-/// Writes an interactive SVG; with `function` only its subtrees.
+/// Writes an interactive SVG; with `function`, only its subtrees.
 ///
 /// # Errors
-/// Those of the writer; [`io::ErrorKind::NotFound`] when nothing has this weight.
+/// Any error of the writer; [`io::ErrorKind::NotFound`] if nothing has this weight.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
-/// Writes an interactive SVG of CPU time by sampled stacks; with `function` only those within that
+/// Writes an interactive SVG of CPU time by sampled stacks; with `function`, only those within that
 /// profiled function.
 ///
 /// # Errors
-/// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
+/// Any error of the writer; [`io::ErrorKind::NotFound`] if there is no sample.
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(&Drawing::of_samples(profile, function), to)
 }
 
-/// Writes an interactive SVG of wall time by sampled stacks; with `function` only those within that
-/// profiled function.
+/// Writes an interactive SVG of wall time by sampled stacks; with `function`, only those within
+/// that profiled function.
 ///
 /// # Errors
-/// Those of the writer; [`io::ErrorKind::NotFound`] when there is no sample.
+/// Any error of the writer; [`io::ErrorKind::NotFound`] if there is no sample.
 #[cfg(feature = "stacks")]
 pub fn write_wall(
     profile: &WallProfile,
@@ -63,9 +63,9 @@ fn draw(drawing: &Drawing, to: &mut impl Write) -> io::Result<()> {
     unit.clone_into(&mut options.count_name);
     "Function:".clone_into(&mut options.name_type);
     options.factor = factor;
-    // Stacks are high: the outermost frames on top, where one looks first.
+    // Stacks are tall: with the outermost frames at the top, these are visible without scrolling.
     options.direction = Direction::Inverted;
-    // The same function has the same colour in every picture.
+    // A function has the same colour in every flamegraph.
     options.hash = true;
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), to)
 }

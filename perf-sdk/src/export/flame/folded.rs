@@ -1,4 +1,4 @@
-//! Folded stacks: `outer;inner weight`, one a line, sorted.
+//! Folded stacks: one line `outer;inner weight` for each stack, sorted.
 
 use std::io::{self, Write};
 
@@ -10,30 +10,30 @@ use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
 
-/// Writes one line a stack; with `function` only its subtrees. Weights are nanoseconds, bytes or
-/// counts.
+/// Writes one line for each stack; with `function`, only its subtrees. Weights are nanoseconds,
+/// bytes or counts.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(&Drawing::of_calls(snapshot, weight, function), to)
 }
 
-/// Writes one line a sampled stack, weights in nanoseconds of CPU time; with `function` only those
-/// within that profiled function.
+/// Writes one line for each sampled stack, with weights in nanoseconds of CPU time; with
+/// `function`, only stacks within that profiled function.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(&Drawing::of_samples(profile, function), to)
 }
 
-/// Writes one line a sampled stack of wall time, weights in nanoseconds; with `function` only those
-/// within that profiled function.
+/// Writes one line for each sampled stack of wall time, with weights in nanoseconds; with
+/// `function`, only stacks within that profiled function.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 #[cfg(feature = "stacks")]
 pub fn write_wall(
     profile: &WallProfile,

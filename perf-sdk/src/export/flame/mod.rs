@@ -1,4 +1,4 @@
-//! Stacks with weights, in the formats that draw them.
+//! Stacks with weights, in the formats of flamegraph viewers.
 
 mod drawing;
 #[cfg(feature = "svg")]

@@ -48,27 +48,27 @@ struct Profile {
     weights: Vec<u64>,
 }
 
-/// Writes one sampled profile; with `function` only its subtrees.
+/// Writes one profile; with `function`, only its subtrees.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(snapshot: &Snapshot, weight: Weight, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(Drawing::of_calls(snapshot, weight, function), to)
 }
 
-/// Writes CPU time by sampled stacks; with `function` only those within that profiled function.
+/// Writes CPU time by sampled stacks; with `function`, only those within that profiled function.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 #[cfg(feature = "stacks")]
 pub fn write_cpu(profile: &CpuProfile, function: Option<&str>, to: &mut impl Write) -> io::Result<()> {
     draw(Drawing::of_samples(profile, function), to)
 }
 
-/// Writes wall time by sampled stacks; with `function` only those within that profiled function.
+/// Writes wall time by sampled stacks; with `function`, only those within that profiled function.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 #[cfg(feature = "stacks")]
 pub fn write_wall(
     profile: &WallProfile,

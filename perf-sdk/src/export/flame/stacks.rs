@@ -1,9 +1,9 @@
-//! The call tree as stacks with weights.
+//! The call tree, converted to stacks with weights.
 
 use super::Weight;
 use crate::snapshot::{Function, ROOT, Snapshot};
 
-/// One path of frames from the outermost to the innermost, and the innermost one's own weight.
+/// One path of frames from the outermost to the innermost, with the innermost one's own weight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stack {
     /// Indices of frames.
@@ -11,8 +11,8 @@ pub(super) struct Stack {
     pub(super) weight: u64,
 }
 
-/// All stacks that have weight. With `function` only those that hold it, cut so that they begin
-/// with it.
+/// All stacks with a non-zero weight. With `function`, only stacks that contain it, cut so that
+/// they begin with it.
 pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) -> Vec<Stack> {
     let wanted = |index: u32| {
         let function_name = function.unwrap_or_default();
@@ -43,7 +43,7 @@ pub(super) fn of(snapshot: &Snapshot, weight: Weight, function: Option<&str>) ->
         .collect()
 }
 
-/// `function` by its name, or by `module::name`.
+/// Whether `name` is the function's name, or its `module::name`.
 fn is_called(function: &Function, name: &str) -> bool {
     function.name == name
         || name.strip_suffix(function.name.as_str()).and_then(|rest| rest.strip_suffix("::"))

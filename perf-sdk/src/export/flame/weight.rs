@@ -1,41 +1,40 @@
-//! What a flamegraph's widths mean.
+//! The weights of flamegraphs.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::snapshot::CallNode;
 
-/// What a flamegraph's widths mean.
+/// The quantity that a flamegraph's widths show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Weight {
-    /// Wall time, nanoseconds; a future's idle time left out.
+    /// Wall time in nanoseconds, excluding a future's idle time.
     #[default]
     Wall,
-    /// Thread CPU time, nanoseconds.
+    /// Thread CPU time in nanoseconds.
     Cpu,
-    /// Wall time not on a CPU, nanoseconds.
+    /// Wall time off the CPU, in nanoseconds.
     OffCpu,
-    /// Bytes allocated.
+    /// Allocated bytes.
     Bytes,
     /// Allocations and reallocations.
     Allocations,
     /// Finished calls.
     Calls,
-    /// Bytes that are allocated now, by the scope that allocated them; of a window too.
+    /// Live bytes, by the scope that allocated them. Over a window: their change.
     Live,
-    /// Allocations that are not freed, likewise.
+    /// Live allocations. Over a window: their change.
     LiveObjects,
-    /// Of the live bytes, those that are old: allocated longer ago than a twelfth of the leak
-    /// horizon.
+    /// Old live bytes: allocated longer ago than a twelfth of the leak horizon.
     RetainedOld,
-    /// Live bytes more than when the window began, of paths where they grew; of everything
-    /// recorded, all of them.
+    /// The growth of live bytes since the window began, for paths where they grew. Over the whole
+    /// recording: all live bytes.
     LiveGrowth,
 }
 
 impl Weight {
-    /// All of them.
+    /// All weights.
     pub const ALL: [Self; 10] = [
         Self::Wall,
         Self::Cpu,
@@ -49,7 +48,7 @@ impl Weight {
         Self::LiveGrowth,
     ];
 
-    /// As in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`,
+    /// The name in a query: `wall`, `cpu`, `offcpu`, `bytes`, `allocations`, `calls`, `live`,
     /// `live_objects`, `retained_old`, `live_growth`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -67,20 +66,20 @@ impl Weight {
         }
     }
 
-    /// Whether it needs an allocator that counts.
+    /// Whether it requires a counting allocator.
     #[must_use]
     pub fn needs_allocations(self) -> bool {
         matches!(self, Self::Bytes | Self::Allocations)
     }
 
-    /// Whether it needs a heap that is sampled.
+    /// Whether it requires sampling of the live heap.
     #[must_use]
     pub fn needs_heap(self) -> bool {
         matches!(self, Self::Live | Self::LiveObjects | Self::RetainedOld | Self::LiveGrowth)
     }
 
-    /// What a node has of it without its callees. Differences of estimates may be negative; here
-    /// they are clamped.
+    /// The node's weight without its callees. Differences of estimates may be negative; they are
+    /// clamped to 0.
     pub(super) fn of(self, node: &CallNode) -> u64 {
         let own = &node.exclusive;
         let weight = match self {
@@ -105,7 +104,7 @@ impl fmt::Display for Weight {
     }
 }
 
-/// The text is no weight.
+/// The text is not the name of a weight.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UnknownWeight(String);
 
@@ -116,7 +115,7 @@ impl fmt::Display for UnknownWeight {
     }
 }
 
-/// The sentence that helps, also where `unwrap()` or `main` prints it.
+/// The same text as `Display`, so that `unwrap()` and `main` print it too.
 impl fmt::Debug for UnknownWeight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -133,19 +132,19 @@ impl FromStr for Weight {
     }
 }
 
-/// Of wall time that was sampled.
+/// The quantity that a flamegraph of sampled wall time shows.
 #[cfg(feature = "stacks")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WallWeight {
-    /// All of it, nanoseconds.
+    /// Wall time in nanoseconds.
     Wall,
-    /// What of it was off the CPU, nanoseconds.
+    /// The part of it off the CPU, in nanoseconds.
     OffCpu,
 }
 
 #[cfg(feature = "stacks")]
 impl WallWeight {
-    /// As in a query: `wall_samples`, `offcpu_samples`.
+    /// The name in a query: `wall_samples`, `offcpu_samples`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

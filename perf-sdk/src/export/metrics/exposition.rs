@@ -1,4 +1,4 @@
-//! A scrape: our metrics and the user's, in the format that was asked for.
+//! A scrape: the profiler's metrics and the user's, in the requested format.
 
 use std::borrow::Borrow;
 use std::io::{self, Write};
@@ -19,17 +19,17 @@ use super::user_histogram::UserHistogram;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::snapshot::Snapshot;
 
-/// Functions of one family in one piece, in the formats that need not know a family's length: some
-/// ten kilobytes of a histogram's text.
+/// The number of functions of one family that are written in one piece, in formats that do not need
+/// a family's length. That is some ten kilobytes of a histogram's text.
 const PIECE: usize = 16;
 
-/// Writes scrapes, and remembers from one to the next what a counter may not fall below, and how
-/// the user's metrics are called.
+/// Writes scrapes. It keeps the high-water marks of counters and the names of the user's metrics
+/// from one scrape to the next.
 ///
 /// An exclusive figure is a difference of two estimates, and the time of a function that does
-/// nothing is one of two readings: both may shrink for a moment, which Prometheus would take for a
-/// restart. So the highest value so far is written; the snapshot keeps the signed estimate. Use one
-/// exposition for all scrapes of a process.
+/// nothing is a difference of two readings. Both may decrease for a moment, which Prometheus would
+/// take for a restart. So their high-water mark is written; the snapshot has the signed estimate.
+/// Use one exposition for all scrapes of a process.
 #[derive(Debug, Default)]
 pub struct Exposition {
     floors: Mutex<Floors>,
@@ -37,7 +37,7 @@ pub struct Exposition {
 }
 
 impl Exposition {
-    /// One that has not written anything yet.
+    /// An exposition without any history.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -46,15 +46,15 @@ impl Exposition {
     /// Writes all metrics of `snapshot`, and those in `user`, the text of a
     /// `metrics-exporter-prometheus` recorder.
     ///
-    /// A user's metric that has the name of one of ours is renamed to `user_…`, and its help says
-    /// so. Of two of the user's whose names or samples would be the same, such as a gauge `x` and a
-    /// histogram `x`, or a gauge `x_count` and a histogram `x`, the one that is seen later is
-    /// renamed to `user_KIND_…`; who has a name keeps it for all scrapes of this exposition. Labels
-    /// named `""` and `__name__`, which Prometheus refuses, are called `label_` and
-    /// `label___name__`.
+    /// A user's metric whose name the profiler uses is renamed to `user_…`, and its help text says
+    /// so. Two of the user's metrics may conflict in their names or samples, such as a gauge `x`
+    /// and a histogram `x`, or a gauge `x_count` and a histogram `x`. Then the one that appears
+    /// later is renamed to `user_KIND_…`. A metric keeps its name for all scrapes of this
+    /// exposition. Labels named `""` and `__name__`, which Prometheus rejects, are renamed to
+    /// `label_` and `label___name__`.
     ///
     /// # Errors
-    /// Those of the writer.
+    /// Any error of the writer.
     pub fn write(
         &self,
         format: Format,
@@ -67,7 +67,8 @@ impl Exposition {
         Ok(())
     }
 
-    /// The same piece by piece, each as it is asked for, with `histograms` of the user's.
+    /// As [`write`](Self::write), but piece by piece as requested, and with `histograms` of the
+    /// user's.
     pub(crate) fn pieces<S: Borrow<Snapshot>, U: AsRef<str>>(
         &self,
         format: Format,
@@ -75,7 +76,7 @@ impl Exposition {
         user: Option<U>,
         histograms: Vec<UserHistogram>,
     ) -> Pieces<S, U> {
-        // The lock is not held while writing: a reader may be slow.
+        // The lock is not held while writing, because a reader may be slow.
         let floors = {
             let mut floors = self.floors.lock().unpoisoned();
             floors.raise(snapshot.borrow(), std::process::id())
@@ -96,7 +97,7 @@ impl Exposition {
     }
 }
 
-/// A scrape that is being written.
+/// A scrape in progress.
 #[derive(Debug)]
 pub(crate) struct Pieces<S, U> {
     format: Format,
@@ -105,18 +106,18 @@ pub(crate) struct Pieces<S, U> {
     names: Arc<Mutex<Names>>,
     user: Option<U>,
     histograms: Vec<UserHistogram>,
-    /// The next piece is of this row, from this function on; past the last row it is the user's
+    /// The next piece begins at this row and this function. After the last row follow the user's
     /// metrics and the end.
     row: usize,
     function: usize,
-    /// Something of that row was written.
+    /// Whether a part of that row was written.
     is_headed: bool,
-    /// The user's metrics and the end were written.
+    /// Whether the user's metrics and the end were written.
     is_over: bool,
 }
 
 impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
-    /// Writes the next piece, which may be nothing. False when there was none any more.
+    /// Writes the next piece, which may be empty. False if there was none left.
     pub(crate) fn write_next(&mut self, to: &mut dyn Write) -> io::Result<bool> {
         match self.format {
             Format::Text => self.encode_next(&mut Prometheus::new(to), PIECE),
@@ -125,7 +126,7 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
         }
     }
 
-    /// `most`: functions in one piece.
+    /// `most`: the maximum number of functions in one piece.
     fn encode_next(&mut self, encoding: &mut impl Encoding, most: usize) -> io::Result<bool> {
         let Some(row) = families::row(self.row) else {
             if std::mem::replace(&mut self.is_over, true) {

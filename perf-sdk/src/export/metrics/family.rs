@@ -1,4 +1,4 @@
-//! What a family of metrics is to all formats.
+//! The model of a metric family, common to all formats.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,13 +6,13 @@ use std::io;
 use crate::histogram::Histogram;
 use crate::snapshot::Exemplar;
 
-/// What a family's numbers mean.
+/// The type of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
-    /// Only grows. Its name ends in `_total`, or it is the user's and does not.
+    /// Only increases. The name of one of the profiler's ends in `_total`; a user's need not.
     Counter,
     Gauge,
-    /// Always 1; says something by its labels. Its name ends in `_info`.
+    /// Always 1; its labels carry the information. Its name ends in `_info`.
     Info,
     Histogram,
     Summary,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As OpenMetrics spells it.
+    /// The name in OpenMetrics.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -33,16 +33,17 @@ impl Kind {
     }
 }
 
-/// What is said once of all metrics of one name.
+/// The head of a family: what is written once for all metrics of one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head<'a> {
-    /// As a query spells it, in every format: with `_total`, with `_info`.
+    /// The name in queries, in every format: with `_total`, with `_info`.
     pub(super) name: Cow<'a, str>,
     pub(super) help: Cow<'a, str>,
-    /// The end of the name that is a unit, or nothing.
+    /// The unit at the end of the name, or empty.
     pub(super) unit: &'static str,
     pub(super) kind: Kind,
-    /// Of a counter whose name ends in `_total`: no other family is called by the rest of it.
+    /// For a counter whose name ends in `_total`: whether the name without it is unused by other
+    /// families.
     pub(super) has_stem: bool,
 }
 
@@ -56,20 +57,20 @@ pub(super) struct Metric<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     Number(f64),
-    /// One of ours: has native buckets too.
+    /// One of the profiler's own, with native buckets.
     Distribution {
         histogram: &'a Histogram,
-        /// In the base unit; no less than in an earlier scrape.
+        /// In the base unit. Never less than in an earlier scrape.
         sum: f64,
         exemplars: &'a [Exemplar],
     },
-    /// Somebody else's: (upper bound, cumulative count), without `+Inf`.
+    /// One read from text: (upper bound, cumulative count), without `+Inf`.
     Buckets {
         buckets: Vec<(f64, u64)>,
         sum: f64,
         count: u64,
     },
-    /// The user's, of our recorder: the same with native buckets.
+    /// One of the user's from this crate's recorder: the same, with native buckets.
     Measured {
         buckets: &'a [(f64, u64)],
         sum: f64,
@@ -84,21 +85,21 @@ pub(super) enum Value<'a> {
     },
 }
 
-/// A format. It knows what metrics are; they do not know it.
+/// A format. Formats depend on metrics, never the reverse.
 pub(super) trait Encoding {
-    /// Writes one family, or a part of one: `begins` says whether it is the first. Parts of one
-    /// family follow each other.
+    /// Writes one family, or a part of one. `begins` says whether this is the first part. The parts
+    /// of one family are consecutive.
     fn family(
         &mut self,
         head: &Head<'_>,
         begins: bool,
         metrics: &mut dyn Iterator<Item = Metric<'_>>,
     ) -> io::Result<()>;
-    /// Writes what ends a document.
+    /// Writes the end of the document.
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// Native buckets as (index, count), ascending, of the schema of our own.
+/// Native buckets as (index, count), ascending, in the same schema as the profiler's own.
 #[derive(Debug, PartialEq)]
 pub(crate) struct UserNative {
     pub(crate) zero_count: u64,
@@ -107,11 +108,11 @@ pub(crate) struct UserNative {
 }
 
 impl UserNative {
-    /// Values up to this count as 0: 2^-64.
+    /// Values up to this one count as 0: 2^-64.
     pub(crate) const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 64) << 52);
 }
 
-/// A family that was read.
+/// A family that was read from text.
 #[derive(Debug, PartialEq)]
 pub(super) struct Family<'a> {
     pub(super) head: Head<'a>,

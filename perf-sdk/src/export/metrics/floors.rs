@@ -1,21 +1,21 @@
-//! What a counter may not fall below from one scrape to the next.
+//! High-water marks below which a counter must not fall from one scrape to the next.
 
 use std::collections::HashMap;
 
 use crate::histogram::Histogram;
 use crate::snapshot::{Function, Snapshot};
 
-/// The highest figures so far.
+/// The high-water marks.
 #[derive(Debug, Default)]
 pub(super) struct Floors {
-    /// A forked child counts from 0 again.
+    /// The process in which they were recorded: a forked child begins at 0.
     pid: u32,
     overhead_ns: u64,
     /// By module, then name.
     by_function: HashMap<String, HashMap<String, Floor>>,
 }
 
-/// The highest figures of one function, in nanoseconds.
+/// The high-water marks of one function, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Floor {
     pub(super) self_wall_ns: u64,
@@ -24,11 +24,11 @@ pub(super) struct Floor {
     pub(super) cpu_ns: u64,
 }
 
-/// Those of one snapshot.
+/// The high-water marks at one snapshot.
 #[derive(Debug)]
 pub(super) struct Raised {
     pub(super) overhead_ns: u64,
-    /// In the order of its functions.
+    /// In the order of the snapshot's functions.
     pub(super) functions: Vec<Floor>,
 }
 
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_process_starts_again() {
+    fn a_child_process_begins_at_zero() {
         let mut floors = Floors::default();
         floors.raise(&snapshot(9), 1);
         let raised = floors.raise(&snapshot(4), 2);

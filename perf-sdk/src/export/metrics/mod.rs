@@ -1,4 +1,4 @@
-//! Scrapes: the metrics, and the formats that they are written in.
+//! Scrapes: the metrics, and their formats.
 
 #[cfg(feature = "enabled")]
 mod exposition;

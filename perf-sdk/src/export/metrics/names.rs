@@ -1,39 +1,39 @@
-//! The names under which the user's families appear: decided once, since a series that changes its
-//! name is two.
+//! The names under which the user's families are exported. They are decided once, because a series
+//! whose name changes becomes two series.
 
 use std::collections::{HashMap, HashSet};
 
 use super::families;
 use super::family::{Family, Head, Kind};
 
-/// Put before a name that is taken.
+/// The prefix for a name that is already used.
 const RENAMED: &str = "user_";
 
-/// Suffixes that some format gives to the samples of some kind; a name of ours and each of these
-/// belong together.
+/// Suffixes that some format appends to the samples of some kind. One of the profiler's names
+/// reserves itself with each of these.
 const SUFFIXES: [&str; 7] = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info"];
 
-/// Families whose names are remembered. Names are a program's own, few; those beyond are decided
-/// anew in each scrape.
+/// The maximum number of remembered names. A program has few; further ones are decided anew in each
+/// scrape.
 const MOST: usize = 20_000;
 
-/// What was decided so far.
+/// The decisions so far.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     given: HashMap<(String, Kind), String>,
-    /// What families and samples are called that were given a name.
+    /// The names of families, and of their samples, that were assigned.
     claimed: HashSet<String>,
-    /// The same of our own, which come before all others.
+    /// The same for the profiler's own families, which take precedence.
     ours: HashSet<String>,
 }
 
 impl Names {
-    /// Gives each family a name that no other has, and that no other's samples have, in any format;
-    /// says so in the help text where it is another than the user's. Families of one name and kind
-    /// become one.
+    /// Gives each family a name that differs, in every format, from those of all other families and
+    /// of their samples. If it differs from the user's, the help text says so. Families of the same
+    /// name and kind are merged.
     ///
-    /// Of two that want a name at first sight the one whose kind comes first in [`Kind`] has it.
-    /// Who has a name keeps it.
+    /// If two new families want the same name, the one whose kind comes first in [`Kind`] gets it.
+    /// An assigned name is kept.
     pub(super) fn give(&mut self, families: &mut Vec<Family<'_>>) {
         if self.ours.is_empty() {
             self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
@@ -46,7 +46,7 @@ impl Names {
             }
             is_same
         });
-        // Of those that are not remembered.
+        // Names of this scrape that are not remembered.
         let mut passing = HashSet::new();
         for family in families.iter_mut() {
             let key = (family.head.name.to_string(), family.head.kind);
@@ -90,13 +90,13 @@ fn rename(head: &mut Head<'_>, name: &str) {
     }
 }
 
-/// What nobody else may be called beside one of our families.
+/// The names that one of the profiler's families reserves.
 fn reserved(name: &str) -> [String; 7] {
     let stem = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name);
     SUFFIXES.map(|suffix| format!("{stem}{suffix}"))
 }
 
-/// What a family and its samples are called.
+/// The names of a family and of its samples.
 fn claims(name: &str, kind: Kind) -> impl Iterator<Item = String> {
     let suffixes: &[&str] = match kind {
         Kind::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
@@ -106,8 +106,8 @@ fn claims(name: &str, kind: Kind) -> impl Iterator<Item = String> {
     suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
 }
 
-/// Which counters can be called by their names without `_total`, as OpenMetrics calls families of
-/// counters: where nobody else is called so.
+/// Determines which counters can be named without `_total`, as OpenMetrics names families of
+/// counters: those for which that name is unused.
 fn find_stems(families: &mut [Family<'_>]) {
     let mut taken: HashSet<String> =
         families.iter().flat_map(|family| claims(&family.head.name, family.head.kind)).collect();
@@ -126,7 +126,7 @@ mod tests {
     use super::super::user::parse;
     use super::*;
 
-    /// The names in the order of the text's.
+    /// The assigned names, in the order of the text.
     fn names(names: &mut Names, wanted: &[(&str, &str)]) -> Vec<String> {
         let line = |(name, kind): &(&str, &str)| match *kind {
             "histogram" | "summary" => format!("# TYPE {name} {kind}\n{name}_count 1\n"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_look_alike_are_kept() {
+    fn similar_names_without_a_conflict_are_kept() {
         for pair in [["pool_connections", "pool_connections_total"], ["app", "app_info"], ["later", "later_sum"]] {
             let wanted = pair.map(|name| (name, "gauge"));
             for wanted in [wanted, [wanted[1], wanted[0]]] {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_a_name_keeps_it() {
+    fn an_assigned_name_is_kept() {
         let mut of_process = Names::default();
         assert_eq!(names(&mut of_process, &[("later", "histogram")]), ["later"]);
         let both = [("later_count", "gauge"), ("later", "histogram")];
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn all_kinds_of_one_name_have_one_of_their_own_whatever_their_order() {
+    fn kinds_that_share_a_name_get_different_names_in_any_order() {
         let mut wanted = vec![("x", "gauge"), ("x", "counter"), ("x", "histogram"), ("x", "summary"), ("x", "untyped")];
         let given = ["user_gauge_x", "x", "user_histogram_x", "user_summary_x", "user_unknown_x"];
         let mut given: Vec<_> = wanted.iter().zip(given).map(|(wanted, name)| (*wanted, name)).collect();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_remembered_is_told_apart_too() {
+    fn names_beyond_the_limit_are_unique_too() {
         let mut of_process = Names::default();
         let many: Vec<String> = (0..MOST).map(|n| format!("m{n}")).collect();
         let many: Vec<(&str, &str)> = many.iter().map(|name| (name.as_str(), "gauge")).collect();
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_is_called_without_its_suffix_where_nobody_else_is() {
+    fn a_counter_loses_its_suffix_only_if_the_name_is_unused() {
         let stems = |text: &str| -> Vec<bool> {
             let mut families = parse(text);
             Names::default().give(&mut families);

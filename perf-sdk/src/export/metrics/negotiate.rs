@@ -1,4 +1,4 @@
-//! Which format a scraper gets.
+//! Negotiates the format of a scrape.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub enum Format {
 impl Format {
     const ALL: [Self; 3] = [Self::Text, Self::OpenMetrics, Self::Protobuf];
 
-    /// The value of the Content-Type header.
+    /// The value of the `Content-Type` header.
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
@@ -30,20 +30,19 @@ impl Format {
         }
     }
 
-    /// The format that an Accept header asks for: the one with the highest `q`; among equals the
-    /// one that is named more exactly, then earlier. [`Format::Text`] when there is no header, or
-    /// when it names nothing that exists here: a scraper that gets something can say what is wrong
-    /// with it.
+    /// The format that an `Accept` header requests: the one with the highest `q`, then the most
+    /// specific one, then the first. [`Format::Text`] if there is no header, or if it names no
+    /// format that exists here: with a response, the scraper can report what is wrong.
     ///
-    /// Unknown parameters, `escaping` among them, are passed over: all names fit the oldest rules,
-    /// so none needs escaping.
+    /// Unknown parameters, including `escaping`, are ignored: all names comply with the strictest
+    /// rules, so none needs escaping.
     #[must_use]
     pub fn negotiate(accept: Option<&str>) -> Self {
         let ranges: Vec<Range<'_>> = elements(accept.unwrap_or_default(), ',').filter_map(Range::parse).collect();
         let mut best = (Self::Text, 0, 0, 0);
         for format in Self::ALL {
-            // Of the ranges that match a format, only the most exact ones count:
-            // `text/plain;q=0, */*` refuses text.
+            // Of the ranges that match a format, only the most specific ones count:
+            // `text/plain;q=0, */*` rejects text.
             let exactness = ranges.iter().map(|range| range.matches(format)).max().unwrap_or(0);
             let matching =
                 ranges.iter().enumerate().filter(|(_, range)| exactness > 0 && range.matches(format) == exactness);
@@ -101,7 +100,7 @@ impl<'a> Range<'a> {
         Some(range)
     }
 
-    /// 0 for no, more for more exact.
+    /// 0 if it does not match, higher if it is more specific.
     fn matches(&self, format: Format) -> u8 {
         let (kind, subkind) = match format {
             Format::Text => ("text", "plain"),
@@ -110,7 +109,7 @@ impl<'a> Range<'a> {
         };
         let exact = self.kind.eq_ignore_ascii_case(kind);
         match self.subkind {
-            // Whoever takes anything gets text: a person or a simple tool.
+            // A client that accepts anything gets text: it is a person or a simple tool.
             "*" if self.kind == "*" => u8::from(format == Format::Text),
             "*" if exact && format != Format::Protobuf => 2,
             named if exact && named.eq_ignore_ascii_case(subkind) && self.parameters_fit(format) => 3,
@@ -121,7 +120,7 @@ impl<'a> Range<'a> {
     fn parameters_fit(&self, format: Format) -> bool {
         match format {
             Format::Text => matches!(self.version, None | Some("0.0.4" | "1.0.0")),
-            // 0.0.1 was the draft of the same.
+            // 0.0.1 was the draft of the same version.
             Format::OpenMetrics => matches!(self.version, None | Some("1.0.0" | "0.0.1")),
             Format::Protobuf => {
                 matches!(self.proto, None | Some("io.prometheus.client.MetricFamily"))
@@ -131,13 +130,13 @@ impl<'a> Range<'a> {
     }
 }
 
-/// `q` in thousandths; `None` if it is no number from 0 to 1.
+/// `q` in thousandths; `None` if it is not a number from 0 to 1.
 fn permille(text: &str) -> Option<u16> {
     let q: f64 = text.parse().ok()?;
     (0.0..=1.0).contains(&q).then(|| (q * 1000.0).round() as u16)
 }
 
-/// Parts between separators that are not inside quotes, trimmed, the empty ones left out.
+/// The parts between separators outside of quotes, trimmed, without empty ones.
 fn elements(text: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     text.split(move |c| {
@@ -201,12 +200,12 @@ mod tests {
             (OpenMetrics, "application/*;q=0.9, text/plain;q=0.8"),
             (OpenMetrics, "text/plain;q=0, application/openmetrics-text;q=0.001, */*"),
             (OpenMetrics, "APPLICATION/OpenMetrics-Text ; Version=\"1.0.0\" ; Q=0.9, text/plain;q=0.1"),
-            // Versions and encodings that there are not.
+            // Versions and encodings that do not exist.
             (Text, "application/openmetrics-text;version=2.0.0, text/plain;q=0.1"),
             (Text, "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=text, */*;q=0.1"),
             (Text, "application/vnd.google.protobuf;proto=other.Message;encoding=delimited"),
             (Protobuf, "application/vnd.google.protobuf"),
-            // Nonsense.
+            // Invalid headers.
             (Text, ""),
             (Text, ",;,/;q=,,"),
             (Text, "application/openmetrics-text;q=2, image/png"),

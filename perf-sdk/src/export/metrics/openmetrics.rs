@@ -16,9 +16,10 @@ impl<'a> OpenMetrics<'a> {
     }
 
     fn head(&mut self, head: &Head<'_>) -> io::Result<()> {
-        // A family's name lacks the suffix that its kind gives to its samples. A counter that the
-        // user named without one, or without which it would be called as another family, keeps its
-        // name, the same as in the other formats, and gives up being called a counter.
+        // A family's name lacks the suffix that its kind adds to its samples. If the user named a
+        // counter without that suffix, or if the name without it would conflict with another
+        // family, the counter keeps its name, as in the other formats, and is written as a family
+        // of unknown type.
         let name = head.name.as_ref();
         let (kind, family) = match head.kind {
             Kind::Counter => match name.strip_suffix("_total").filter(|_| head.has_stem) {

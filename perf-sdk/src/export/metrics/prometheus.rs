@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::family::{Encoding, Head, Kind, Metric};
 use super::text::{Escaped, samples};
 
-/// Every server reads it. It has no exemplars and no native histograms.
+/// Every server reads this format. It has no exemplars and no native histograms.
 pub(super) struct Prometheus<'a> {
     to: &'a mut dyn Write,
 }

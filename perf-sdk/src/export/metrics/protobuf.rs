@@ -1,4 +1,5 @@
-//! Delimited `io.prometheus.client.MetricFamily` messages: classic and native histograms in one.
+//! Delimited `io.prometheus.client.MetricFamily` messages: each histogram has classic and native
+//! buckets.
 
 use std::io::{self, Write};
 
@@ -10,7 +11,7 @@ use crate::export::safe;
 use crate::histogram::{self, BucketSpan, Histogram, NativeBuckets};
 use crate::snapshot::Exemplar;
 
-/// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, under
+/// The messages of `io/prometheus/client/metrics.proto`, proto2: the fields that are written, with
 /// their numbers.
 mod wire {
     #[derive(Clone, PartialEq, prost::Message)]
@@ -61,7 +62,7 @@ mod wire {
         pub(super) value: Option<String>,
     }
 
-    /// `Gauge`, `Counter` and `Untyped`, as far as they are written, are one message.
+    /// `Gauge`, `Counter` and `Untyped` have the same fields, as far as they are written.
     #[derive(Clone, PartialEq, prost::Message)]
     pub(super) struct Number {
         #[prost(double, optional, tag = "1")]
@@ -148,12 +149,12 @@ mod wire {
     }
 }
 
-/// Values up to this count as 0: 2^-128, as in Prometheus's own clients. The smallest of ours is a
-/// nanosecond, so only true zeros do. Above 0, it tells an empty native histogram from a histogram
-/// that has classic buckets only.
+/// Values up to this one count as 0: 2^-128, as in Prometheus's own clients. The smallest non-zero
+/// value of the profiler is a nanosecond, so only true zeros count as 0. A threshold above 0 also
+/// distinguishes an empty native histogram from a histogram that has only classic buckets.
 const ZERO_THRESHOLD: f64 = f64::from_bits((1023 - 128) << 52);
 
-/// One message a family, each after its length.
+/// One message for each family, preceded by its length.
 pub(super) struct Protobuf<'a> {
     to: &'a mut dyn Write,
     buffer: Vec<u8>,
@@ -253,7 +254,7 @@ fn pair(name: &str, value: &str) -> wire::LabelPair {
     wire::LabelPair { name: Some(name.to_owned()), value: Some(safe::label(value).into_owned()) }
 }
 
-/// Native buckets of the user's in runs.
+/// Converts the user's native buckets to runs.
 fn runs(buckets: &[(i32, u64)]) -> (Vec<wire::BucketSpan>, Vec<i64>) {
     let signed = buckets.iter().map(|(index, count)| (*index, i64::try_from(*count).unwrap_or(i64::MAX)));
     let (spans, deltas) = histogram::runs(signed);
@@ -268,7 +269,7 @@ fn bucket(bound: f64, count: u64) -> wire::Bucket {
     wire::Bucket { cumulative_count: Some(count), upper_bound: Some(bound), exemplar: None }
 }
 
-/// Classic and native buckets of one histogram; a server takes the ones that it is set up for.
+/// Classic and native buckets of one histogram. A server uses those that it is configured for.
 fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histogram {
     let native = histogram.native();
     let per_unit = histogram.scale().per_unit() as f64;
@@ -281,7 +282,8 @@ fn both(histogram: &Histogram, sum: f64, exemplars: &[Exemplar]) -> wire::Histog
     for exemplar in exemplars {
         let at = bounds.partition_point(|(bound, _)| *bound < exemplar.value_ns);
         if at == buckets.len() {
-            // Written only to bear the exemplar: a reader adds it from the count.
+            // Written only to carry the exemplar; otherwise readers derive this bucket from the
+            // count.
             buckets.push(bucket(f64::INFINITY, histogram.count()));
         }
         buckets[at].exemplar = Some(wire::Exemplar {

@@ -1,4 +1,4 @@
-//! One metric of ours: what is said of it, and how its numbers come from a snapshot.
+//! One of the profiler's metrics: its description, and how its values are derived from a snapshot.
 
 use std::ops::Range;
 
@@ -6,12 +6,12 @@ use super::family::{Head, Kind, Metric, Value};
 use super::floors::{Floor, Raised};
 use crate::snapshot::{Function, Snapshot};
 
-/// What a row is computed from.
+/// The data from which a row is computed.
 #[derive(Clone, Debug)]
 pub(super) struct Source<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) floors: &'a Raised,
-    /// Of the snapshot's functions.
+    /// The range of the snapshot's functions.
     pub(super) range: Range<usize>,
 }
 
@@ -24,13 +24,13 @@ impl<'a> Source<'a> {
 
 pub(super) type Metrics<'a> = Box<dyn Iterator<Item = Metric<'a>> + 'a>;
 
-/// One of our metrics.
+/// One of the profiler's metrics.
 pub(super) struct Row {
     pub(super) name: &'static str,
     pub(super) help: &'static str,
     pub(super) unit: &'static str,
     pub(super) kind: Kind,
-    /// Else of the process.
+    /// False: it has one value for the whole process.
     pub(super) is_per_function: bool,
     pub(super) metrics: for<'a> fn(Source<'a>) -> Metrics<'a>,
 }

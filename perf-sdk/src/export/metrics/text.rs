@@ -1,4 +1,4 @@
-//! What the two text formats share: sample lines, labels, numbers.
+//! Common parts of the two text formats: sample lines, labels, numbers.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -9,7 +9,8 @@ use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of one metric.
 pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
-    // PERF: once for all lines of a histogram. `{` and the labels, still open.
+    // PERF: formatted once for all lines of a histogram: `{` and the labels, without the closing
+    // brace.
     let labels = Labels { labels: &metric.labels, extra: None }.to_string();
     let open = labels.strip_suffix('}').unwrap_or("{");
     let separator = if labels.is_empty() { "" } else { "," };
@@ -53,7 +54,7 @@ pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_
                 bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
             for (bound, le, count) in finite.chain(infinite) {
                 line(to, "_bucket", Some(("le", le)), &count)?;
-                // They are sorted; should two share a bucket, the later one stands.
+                // Exemplars are sorted. If two are in the same bucket, the later one is written.
                 let mut newest = None;
                 while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
                     newest = Some(exemplar);
@@ -101,7 +102,7 @@ impl Display for Labels<'_> {
     }
 }
 
-/// A label's value, or a help text.
+/// A label's value, or a help text, with the escapes of the format.
 pub(super) struct Escaped<'a> {
     pub(super) text: &'a str,
     /// Whether double quotes are escaped too.
@@ -125,7 +126,7 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// An exemplar after the `#`.
+/// An exemplar, as written after the `#`.
 struct Reference<'a> {
     exemplar: &'a Exemplar,
     per_unit: f64,
@@ -143,10 +144,10 @@ impl Display for Reference<'_> {
     }
 }
 
-/// Names and values together may have 128 characters.
+/// The maximum number of characters of all names and values together.
 const EXEMPLAR_CHARACTERS: usize = 128;
 
-/// The labels that an exemplar may bear; those that would make it too long are left out.
+/// The labels of an exemplar, without those that would make it too long.
 pub(super) fn exemplar_labels(exemplar: &Exemplar) -> impl Iterator<Item = (&'static str, &str)> {
     let mut left = EXEMPLAR_CHARACTERS;
     [("trace_id", exemplar.trace_id.as_str()), ("span_id", exemplar.span_id.as_str())].into_iter().filter(
@@ -159,7 +160,7 @@ pub(super) fn exemplar_labels(exemplar: &Exemplar) -> impl Iterator<Item = (&'st
     )
 }
 
-/// A sample's value.
+/// A sample's value, as the formats write it.
 pub(super) struct Number(pub(super) f64);
 
 impl Display for Number {
@@ -173,8 +174,9 @@ impl Display for Number {
     }
 }
 
-/// The value of an `le` or `quantile` label, as a Prometheus server spells it when it makes the
-/// label itself from a protobuf: else the same bucket would be another series in another format.
+/// The value of an `le` or `quantile` label, formatted as a Prometheus server formats it when it
+/// derives the label from protobuf. Otherwise the same bucket would be another series in another
+/// format.
 pub(super) fn bound_label(bound: f64) -> String {
     if !bound.is_finite() {
         return Number(bound).to_string();
@@ -199,7 +201,7 @@ mod tests {
     use crate::histogram::Scale;
 
     #[test]
-    fn bounds_are_spelled_as_a_server_spells_them() {
+    fn bounds_are_formatted_as_a_server_formats_them() {
         for (bound, label) in [
             (0.0, "0.0"),
             (1.0, "1.0"),

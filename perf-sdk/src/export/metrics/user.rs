@@ -1,13 +1,13 @@
-//! The user's own metrics, read from the text of their recorder, so that they appear in every
-//! format.
+//! The user's own metrics, parsed from the text of their recorder, so that they can be written in
+//! every format.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::family::{Family, Head, Kind, Metric, Value};
 
-/// Reads Prometheus text 0.0.4. Lines that are none are passed over: the rest of the scrape is
-/// worth more than an error.
+/// Parses Prometheus text 0.0.4. Invalid lines are ignored, because the rest of the scrape is still
+/// useful.
 ///
 /// The names are the user's own; see [`Names`](super::names::Names).
 pub(super) fn parse(text: &str) -> Vec<Family<'_>> {
@@ -61,7 +61,7 @@ impl<'a> Family<'a> {
     fn add(&mut self, sample: Sample<'a>) {
         let Some(part) = sample.part_of(&self.head) else { return };
         let Sample { mut labels, value, .. } = sample;
-        // The recorder writes it last; the user may have a label of that name.
+        // The recorder writes this label last. The user may have a label of the same name.
         let mut bound = |name: &str| {
             let at = labels.iter().rposition(|label| label.0 == name)?;
             number(&labels.remove(at).1)
@@ -80,7 +80,7 @@ impl<'a> Family<'a> {
                 return;
             }
         };
-        // The lines of one metric follow each other.
+        // The lines of one metric are consecutive.
         if self.metrics.last().is_none_or(|last| last.labels != labels) {
             self.metrics.push(Metric { labels, value: empty });
         }
@@ -128,7 +128,7 @@ impl<'a> Sample<'a> {
         are_names.then_some(Self { name, labels, value })
     }
 
-    /// The suffix by which this sample belongs to the family, if it does.
+    /// The suffix by which this sample belongs to the family. `None` if it does not.
     fn part_of(&self, head: &Head<'_>) -> Option<&'a str> {
         let suffix = self.name.strip_prefix(head.name.as_ref())?;
         let belongs = match head.kind {
@@ -140,7 +140,7 @@ impl<'a> Sample<'a> {
     }
 }
 
-/// Labels that no reader refuses: one series with another kind would cost the whole scrape.
+/// Labels that every reader accepts. Otherwise one series would invalidate the whole scrape.
 pub(super) fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Vec<(&'a str, Cow<'a, str>)> {
     let mut usable: Vec<(&str, Cow<'_, str>)> = Vec::with_capacity(labels.len());
     for (name, value) in labels {
@@ -151,7 +151,7 @@ pub(super) fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Ve
             ("quantile", Kind::Summary) => "label_quantile",
             (name, _) => name,
         };
-        // Names may have become equal when the recorder made them fit.
+        // The recorder may have made names equal when it replaced invalid characters.
         if usable.iter().all(|(known, _)| *known != name) {
             usable.push((name, value));
         }
@@ -159,7 +159,8 @@ pub(super) fn usable<'a>(labels: Vec<(&'a str, Cow<'a, str>)>, kind: Kind) -> Ve
     usable
 }
 
-/// What all formats take for a name: one that is none would make the whole scrape unreadable.
+/// Whether all formats accept this as a name. An invalid name would make the whole scrape
+/// unreadable.
 pub(super) fn is_name(text: &str, may_have_colons: bool) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || (may_have_colons && byte == b':');
     text.bytes().all(fits) && text.bytes().next().is_some_and(|first| !first.is_ascii_digit())
@@ -192,7 +193,7 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     plain.into()
 }
 
-/// Knows `NaN`, `+Inf` and `-Inf` in any case, as written by any language.
+/// Accepts `NaN`, `+Inf` and `-Inf` in any case, as any language writes them.
 fn number(text: &str) -> Option<f64> {
     text.parse().ok()
 }
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_passed_over() {
+    fn invalid_lines_are_ignored() {
         for text in [
             "",
             "# TYPE",
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_that_readers_refuse_have_another_name() {
+    fn labels_that_readers_reject_are_renamed() {
         let families = parse(
             "# TYPE x gauge\nx{=\"1\",__name__=\"y\",le=\"2\"} 1\n\
              # TYPE took histogram\ntook_bucket{le=\"mine\",le=\"0.5\"} 1\ntook_bucket{le=\"mine\",le=\"+Inf\"} 1\n\

@@ -1,9 +1,9 @@
-//! Histograms of the user's that our own recorder has.
+//! The user's histograms in this crate's own recorder.
 
 use super::family::{Family, Head, Kind, Metric, UserNative, Value};
 use super::user::{is_name, usable};
 
-/// A histogram of the user's that our own recorder has.
+/// One of the user's histograms in this crate's own recorder.
 #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
 #[derive(Debug)]
 pub(crate) struct UserHistogram {
@@ -12,7 +12,7 @@ pub(crate) struct UserHistogram {
     pub(crate) series: Vec<UserSeries>,
 }
 
-/// One set of labels.
+/// The series of one set of labels.
 #[cfg_attr(not(feature = "metrics"), allow(dead_code))]
 #[derive(Debug)]
 pub(crate) struct UserSeries {
@@ -25,7 +25,7 @@ pub(crate) struct UserSeries {
 }
 
 impl UserHistogram {
-    /// `None` for a name that readers refuse.
+    /// The family. `None` if its name is invalid.
     pub(super) fn family(&self) -> Option<Family<'_>> {
         let head = Head {
             name: self.name.as_str().into(),

@@ -1,4 +1,4 @@
-//! The tables of a profile.
+//! Builds the tables of a profile.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -11,7 +11,7 @@ use super::wire;
 use crate::export::safe;
 use crate::snapshot::{Frame, Function};
 
-/// Where scopes lie, which have no address: nothing is loaded there.
+/// The range of the artificial addresses of scopes, where nothing is loaded.
 const FIRST_ADDRESS: u64 = 0x1000;
 const LAST_ADDRESS: u64 = 0x7fff_ffff_f000;
 
@@ -33,15 +33,15 @@ impl Scope {
     }
 }
 
-/// A type of value and its unit.
+/// The type and the unit of a value.
 pub(super) type Type = (&'static str, &'static str);
 
-/// What a profile says besides its samples.
+/// The fields of a profile besides its samples.
 pub(super) struct Header<'a> {
     pub(super) types: &'a [Type],
-    /// The type that readers show first.
+    /// The index of the type that readers show first.
     pub(super) opens: usize,
-    /// Between two samples.
+    /// The period between two samples.
     pub(super) period: (Type, u64),
     pub(super) taken_at_unix_ns: u64,
     pub(super) window_ns: u64,
@@ -54,7 +54,7 @@ pub(super) struct Builder {
     texts: Vec<String>,
     text_numbers: HashMap<String, i64>,
     scopes: HashMap<Scope, u64>,
-    /// Number of the mapping that holds scopes; 0: there is none yet.
+    /// The number of the mapping that contains scopes. 0 if there is none yet.
     scope_mapping: u64,
     addresses: HashSet<u64>,
     samples: Vec<wire::Sample>,
@@ -75,7 +75,7 @@ impl Builder {
             return *number;
         }
         self.texts.push(text.to_owned());
-        // The empty one comes first.
+        // The string table begins with an empty string.
         let number = self.texts.len() as i64;
         self.text_numbers.insert(text.to_owned(), number);
         number
@@ -85,7 +85,7 @@ impl Builder {
         wire::ValueType { r#type: self.text(name), unit: self.text(unit) }
     }
 
-    /// Labels without a value are left out.
+    /// Adds a sample. Labels with an empty value are omitted.
     pub(super) fn sample(&mut self, location_id: Vec<u64>, value: Vec<i64>, labels: &[(&str, &str)]) {
         let labels = labels.iter().filter(|(_, value)| !value.is_empty());
         let label = labels.map(|(key, value)| wire::Label { key: self.text(key), str: self.text(value) }).collect();
@@ -128,8 +128,8 @@ impl Builder {
         let (name, filename) = (self.text(name), self.text(file));
         let id = self.functions.len() as u64 + 1;
         let start_line = i64::from(start_line);
-        // NOTE: were the mangled name the same, Go's pprof would take the name for C++ and cut what
-        // is in angle brackets.
+        // NOTE: if the system name were the same, Go's pprof would take it for a C++ name and
+        // remove what is in angle brackets.
         self.functions.push(wire::Function { id, name, system_name: 0, filename, start_line });
         self.function_numbers.insert(key, id);
         id
@@ -147,7 +147,7 @@ impl Builder {
         id
     }
 
-    /// Writes it all.
+    /// Writes the profile.
     pub(super) fn write(mut self, header: &Header<'_>, to: &mut impl Write) -> io::Result<()> {
         let sample_type: Vec<wire::ValueType> = header.types.iter().map(|name| self.value_type(*name)).collect();
         let default_sample_type = sample_type.get(header.opens).map_or(0, |opens| opens.r#type);
@@ -177,14 +177,14 @@ impl Builder {
     }
 }
 
-/// Locations of code.
+/// Locations of machine code.
 #[cfg(feature = "stacks")]
 mod code {
     use super::{Builder, wire};
     use crate::snapshot::{Address, Code};
 
     impl Builder {
-        /// The locations of addresses, in their order.
+        /// The locations of addresses, in the same order.
         pub(in super::super) fn code(&mut self, code: &Code) -> Vec<u64> {
             let mappings: Vec<u64> = (0_u32..)
                 .zip(&code.images)
@@ -225,12 +225,12 @@ mod code {
     }
 }
 
-/// Where a scope lies that has no namesake. The same for the same name, in every process. FNV-1a
-/// (Fowler, Noll and Vo), 64 bits.
+/// The artificial address of a scope whose name is unique: derived from the name, so it is the same
+/// in every process. FNV-1a (Fowler, Noll and Vo), 64 bits.
 pub(super) fn address(name: &str) -> u64 {
     let hash = name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    // Room to move a second one of the same address.
+    // Leaves room to move a second scope with the same address.
     FIRST_ADDRESS + hash % (LAST_ADDRESS - FIRST_ADDRESS - (1 << 20))
 }

@@ -10,36 +10,36 @@ use super::builder::{Builder, Header, Scope};
 use crate::snapshot::HeapStacks;
 use crate::snapshot::{Live, ROOT, Snapshot};
 
-/// The frame of what no profiled scope did.
+/// The frame of allocations outside of all profiled scopes.
 const OUTSIDE: &str = "(no profiled scope)";
 
-/// What a heap profile opens with.
+/// The value type that readers show first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Opens {
-    /// With what is held: `/debug/pprof/heap`.
+    /// What is in use: `/debug/pprof/heap`.
     InUse,
-    /// With all that was allocated: `/debug/pprof/allocs`.
+    /// Everything that was allocated: `/debug/pprof/allocs`.
     Allocated,
 }
 
-/// Objects and bytes, allocated and in use.
+/// Allocated objects, allocated bytes, objects in use, bytes in use.
 type Values = [i64; 4];
 
-/// By path of scopes, outermost first.
+/// Values by path of scopes, outermost first.
 type Paths = BTreeMap<Vec<Scope>, Values>;
 
-/// By path of scopes and addresses, outermost and innermost first.
+/// Values by path of scopes, outermost first, and addresses, innermost first.
 type AtStacks = BTreeMap<(Vec<Scope>, Vec<u64>), Values>;
 
 /// Writes the live heap as a profile of four values: objects and bytes, allocated since sampling
-/// began and in use. With `earlier`, a snapshot of the same process, what changed since: figures in
-/// use may be negative then.
+/// began and in use. With `earlier`, a snapshot of the same process, it writes the changes since
+/// then; figures in use may then be negative.
 ///
-/// Each sample is one path of profiled scopes, with the innermost as its label `scope`.
+/// Each sample is one path of profiled scopes, with the innermost one as its label `scope`.
 ///
 /// # Errors
-/// Those of the writer; [`io::ErrorKind::NotFound`] where the heap is not sampled.
+/// Any error of the writer; [`io::ErrorKind::NotFound`] if the heap is not sampled.
 pub fn write_heap(
     snapshot: &Snapshot,
     earlier: Option<&Snapshot>,
@@ -53,9 +53,9 @@ pub fn write_heap(
     write(snapshot, window_ns(snapshot, earlier), held, opens, Builder::default(), &|_| Vec::new(), to)
 }
 
-/// As [`write_heap`], with the stacks at which memory was allocated where they are known: the
-/// frames of such a sample are those of its stack, and its scope is the label alone. `earlier` is
-/// of the moment of the earlier snapshot.
+/// As [`write_heap`], with the stacks of allocations where they are known. Such a sample has the
+/// frames of its stack, and its scope only as the label. `earlier` was taken with the earlier
+/// snapshot.
 ///
 /// # Errors
 /// As [`write_heap`].
@@ -76,7 +76,7 @@ pub fn write_heap_stacks(
     write(snapshot, window_ns, held, opens, profile, &locations, to)
 }
 
-/// What had been allocated at a moment.
+/// The allocations up to a moment.
 #[cfg(feature = "push")]
 #[derive(Debug, Default)]
 pub(crate) struct Allocated {
@@ -95,9 +95,9 @@ impl Allocated {
     }
 }
 
-/// As [`write_heap_stacks`], of one window of many: what was allocated in it, and what is in use at
-/// its end. Sums over windows are then those over all the time, which is what those want who store
-/// one profile after the other.
+/// As [`write_heap_stacks`], for one window of a sequence: what was allocated in it, and what is in
+/// use at its end. So the sum of all windows is the total, as required by servers that store one
+/// profile after the other.
 ///
 /// # Errors
 /// As [`write_heap`].
@@ -111,7 +111,8 @@ pub(crate) fn write_heap_window(
     let mut held = Held { paths: by_path(snapshot), at_stacks: stacks.map(at_stacks).unwrap_or_default() };
     subtract(&mut held.paths, before.held.paths.clone());
     subtract_stacks(&mut held.at_stacks, before.held.at_stacks.clone());
-    // An allocation whose stack became known meanwhile is counted by it now, and was not before.
+    // An allocation whose stack became known meanwhile is now counted by stack, and was not before.
+    // The difference elsewhere must not become negative.
     for [objects, bytes, _, _] in held.paths.values_mut().chain(held.at_stacks.values_mut()) {
         (*objects, *bytes) = ((*objects).max(0), (*bytes).max(0));
     }
@@ -125,7 +126,7 @@ pub(crate) fn write_heap_window(
     }
 }
 
-/// A profile that has the code of stacks, and the locations of addresses.
+/// A profile that contains the code of stacks, and a function that maps addresses to locations.
 #[cfg(feature = "stacks")]
 fn with_code(stacks: &HeapStacks) -> (Builder, impl Fn(&[u64]) -> Vec<u64>) {
     let mut profile = Builder::default();
@@ -141,11 +142,11 @@ fn window_ns(snapshot: &Snapshot, earlier: Option<&Snapshot>) -> u64 {
     snapshot.window_ns - earlier.map_or(0, |earlier| earlier.window_ns.min(snapshot.window_ns))
 }
 
-/// Sums of the heap.
+/// The sums of the heap.
 #[derive(Debug, Default)]
 struct Held {
     paths: Paths,
-    /// Of those whose stacks are known, which are in the sums of their paths as well.
+    /// The part whose stacks are known, which is also included in the sums of the paths.
     at_stacks: AtStacks,
 }
 
@@ -163,8 +164,8 @@ fn write(
         return Err(io::Error::new(io::ErrorKind::NotFound, text));
     };
     for ((path, addresses), values) in &at_stacks {
-        // What is known of a scope by stack is not said of it again. Both are read one after the
-        // other: what came in between may be missing.
+        // What is known by stack is subtracted from its scope. The two were read one after the
+        // other, so allocations in between may be missing.
         let rest = paths.entry(if path.is_empty() { vec![outside()] } else { path.clone() }).or_default();
         rest.iter_mut().zip(values).for_each(|(rest, value)| {
             *rest -= if rest.signum() == value.signum() { *value.min(&rest.abs()).max(&-rest.abs()) } else { 0 };
@@ -184,7 +185,7 @@ fn write(
     let frames = if at_stacks.is_empty() {
         "frames are profiled scopes"
     } else {
-        "frames are those of the stack, innermost 32; where it is not known, profiled scopes"
+        "frames are those of the stack, innermost 32; where it is unknown, profiled scopes"
     };
     let header = Header {
         types: &[
@@ -199,7 +200,7 @@ fn write(
         window_ns,
         comments: vec![
             frames.to_owned(),
-            format!("one allocation in {} bytes is sampled, {lost} samples were lost", heap.sample_bytes),
+            format!("one allocation in {} bytes on average is sampled, {lost} samples were lost", heap.sample_bytes),
         ],
     };
     profile.write(&header, to)
@@ -212,13 +213,13 @@ fn subtract<K: Ord>(now: &mut BTreeMap<K, Values>, before: BTreeMap<K, Values>) 
     }
 }
 
-/// A stack that is not there any more, or has less, lost its frames when its code was unloaded:
-/// what it had is with its scope alone.
+/// A stack that is missing now, or whose sums decreased, lost its frames when its code was
+/// unloaded. Its values are now attributed to its scope alone.
 #[cfg(feature = "stacks")]
 fn subtract_stacks(now: &mut AtStacks, before: AtStacks) {
     let mut moved = AtStacks::new();
     for (key, was) in before {
-        // What was allocated grows, where it is the same.
+        // Sums of allocations never decrease for the same stack.
         let is_same = |values: &Values| values[0] >= was[0] && values[1] >= was[1];
         let key = if now.get(&key).is_some_and(is_same) { key } else { (key.0, Vec::new()) };
         moved.entry(key).or_default().iter_mut().zip(was).for_each(|(sum, was)| *sum += was);
@@ -246,7 +247,7 @@ fn at_stacks(stacks: &HeapStacks) -> AtStacks {
     at
 }
 
-/// By path, the outermost scope first.
+/// Values by path, the outermost scope first.
 fn by_path(snapshot: &Snapshot) -> Paths {
     let mut stacks = Paths::new();
     for node in snapshot.tree.iter().filter(|node| node.live != Live::default()) {
@@ -308,7 +309,7 @@ mod tests {
         wire::Profile::decode(plain.as_slice()).unwrap()
     }
 
-    /// Names from the innermost frame on, and the values.
+    /// The function names from the innermost frame on, and the values.
     fn samples(profile: &wire::Profile) -> Vec<(Vec<&str>, Vec<i64>)> {
         let text = |number: i64| profile.string_table[number as usize].as_str();
         let name = |id: &u64| text(profile.function[*id as usize - 1].name);
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_as_readers_insist() {
+    fn tables_fulfil_what_readers_require() {
         let profile = read(&snapshot(live(4_096, 2)), None, Opens::InUse);
         assert_eq!(profile.string_table[0], "");
         assert!(profile.string_table[1..].iter().all(|text| !text.is_empty()));
@@ -381,7 +382,7 @@ mod tests {
             assert_eq!(found.1[3], in_use);
             allocated += found.1[1];
             let outer = samples(&profile).into_iter().find(|(path, _)| path[0] == "m::outer").unwrap();
-            assert_eq!(outer.1, [0, 0, 1, 10], "nothing allocated, and still in use");
+            assert_eq!(outer.1, [0, 0, 1, 10], "nothing allocated in the window, and still in use");
         }
         assert_eq!(allocated, 3 * (10_000 - 4_096));
     }

@@ -1,9 +1,9 @@
-//! What a sample of a stack is labelled with.
+//! The labels of a stack sample.
 
 use crate::snapshot::Frame;
 use crate::trace::TraceContext;
 
-/// Texts of labels.
+/// The labels as texts.
 pub(super) struct Labels<'a> {
     scope: String,
     thread: &'a str,
@@ -31,7 +31,7 @@ pub(super) fn labels<'a>(
 }
 
 impl Labels<'_> {
-    /// Names and values; empty ones are none.
+    /// Names and values. Labels with an empty value do not exist.
     pub(super) fn each(&self) -> Vec<(&str, &str)> {
         let mut all = vec![("scope", self.scope.as_str()), ("thread", self.thread)];
         all.extend(self.own.iter().map(|(name, value)| (name.as_str(), value.as_str())));

@@ -5,20 +5,22 @@ use std::io::{self, Write};
 use super::builder::{Builder, Header, Scope};
 use crate::snapshot::{LockContention, Snapshot};
 
-/// Writes who held locks that others waited for, as a profile of two values: waits, and how long
-/// they took. The innermost frame is the lock, by where it was made; those around it, and the label
-/// `scope`, are the profiled functions that held it when the wait began.
+/// Writes which scopes held locks that others waited for, as a profile of two values: the number of
+/// waits, and their duration. The innermost frame is the lock, named by the place where it was
+/// made. The outer frames, and the label `scope`, are the profiled functions that held it when the
+/// wait began.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_mutex(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
-    write(snapshot, &snapshot.locks.holders, "whoever held the lock when the wait began", to)
+    write(snapshot, &snapshot.locks.holders, "the holder of the lock when the wait began", to)
 }
 
-/// As [`write_mutex`], by the profiled functions that waited; with waits at condvars.
+/// As [`write_mutex`], by the profiled functions that waited, and including waits at condition
+/// variables.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_block(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     write(snapshot, &snapshot.locks.waiters, "whoever waited", to)
 }
@@ -40,7 +42,7 @@ fn write(snapshot: &Snapshot, contentions: &[LockContention], who: &str, to: &mu
         window_ns: snapshot.window_ns,
         comments: vec![
             format!("frames are locks of perf_sdk::sync within the profiled scopes of {who}"),
-            "every wait is recorded when it ends; other locks are not".to_owned(),
+            "every wait for such a lock is recorded when it ends; other locks are not recorded".to_owned(),
         ],
     };
     profile.write(&header, to)

@@ -1,7 +1,8 @@
-//! Google's `profile.proto`, gzipped: what Go's `pprof`, Pyroscope, Parca and others read.
+//! Google's `profile.proto`, gzipped, as read by Go's `pprof`, Pyroscope, Parca and others.
 //!
-//! Numbers start at 1, the string table with an empty string. A profiled scope has no address: it
-//! gets one that is made of its name, so that it is the same in every profile.
+//! Ids start at 1, and the string table begins with an empty string. A profiled scope has no
+//! address. It gets an artificial one derived from its name, so that it is the same in every
+//! profile.
 
 mod builder;
 #[cfg(feature = "stacks")]

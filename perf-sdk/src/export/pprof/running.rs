@@ -1,17 +1,17 @@
-//! Calls that are running, as a profile.
+//! Running calls as a profile.
 
 use std::io::{self, Write};
 
 use super::builder::{Builder, Header, Scope};
 use crate::snapshot::Snapshot;
 
-/// Writes how many calls of each profiled function are running, and futures of it open: what
-/// readers of Go's profiles call goroutines.
+/// Writes the number of running calls and of open futures of each profiled function. Readers of
+/// Go's profiles show this as goroutines.
 ///
 /// The label `kind` is `call` or `future`.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_running(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     let mut profile = Builder::default();
     for function in &snapshot.functions {

@@ -1,4 +1,4 @@
-//! Sampled stacks as a profile, whichever time they stand for.
+//! Sampled stacks as a profile, of CPU time or of wall time.
 
 use std::io::{self, Write};
 
@@ -18,14 +18,14 @@ pub(super) struct Stack<'a> {
     pub(super) values: Vec<i64>,
 }
 
-/// What a profile says besides its stacks.
+/// The fields of a profile besides its stacks.
 pub(super) struct Sampled<'a> {
-    /// The second one is the time that samples stand for: readers show it first.
+    /// The types. The second one is the time for which samples stand, and readers show it first.
     pub(super) types: &'a [Type],
     /// Samples per second of that time.
     pub(super) hz: u32,
     pub(super) code: &'a Code,
-    /// When it ended.
+    /// The end of the profile.
     pub(super) taken_at_unix_ns: u64,
     pub(super) window_ns: u64,
     pub(super) comments: Vec<String>,

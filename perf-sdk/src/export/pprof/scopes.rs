@@ -11,13 +11,13 @@ use super::builder::{Builder, Header, Scope};
 use crate::snapshot::LockContention;
 use crate::snapshot::{ROOT, Snapshot};
 
-/// Writes the exact call tree as a profile of six values, each of a function without those that it
-/// calls: finished calls, wall time, CPU time, wall time not on a CPU, allocations, bytes
-/// allocated. Nothing of it is sampled stacks: calls that a rate leaves out stand in it by the
-/// weight of those that were measured.
+/// Writes the exact call tree as a profile of six values, each of a function without its profiled
+/// callees: finished calls, wall time, CPU time, wall time off the CPU, allocations, allocated
+/// bytes. It contains no sampled stacks. Calls that were not measured are represented by the
+/// weights of those that were.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_scopes(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     let mut profile = Builder::default();
     for node in &snapshot.tree {
@@ -67,7 +67,7 @@ pub fn write_scopes(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> 
     profile.write(&header, to)
 }
 
-/// The names of those of `addresses` at which profiles have profiled functions or locks.
+/// The names of those of `addresses` that are artificial addresses of profiled functions or locks.
 #[cfg(feature = "serve")]
 pub(crate) fn names_of_scopes(snapshot: &Snapshot, addresses: &[u64]) -> Vec<(u64, String)> {
     let wanted: HashSet<u64> = addresses.iter().copied().collect();

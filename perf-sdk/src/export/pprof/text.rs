@@ -1,8 +1,8 @@
-//! Profiles as text: what Go's `net/http/pprof` answers for `?debug=1`.
+//! Profiles as text: the response of Go's `net/http/pprof` to `?debug=1`.
 //!
-//! The text is made of the binary profile, so that both say the same. `go tool pprof` reads it too,
-//! by the addresses alone. Those in a line with `@` are return addresses there: one more than where
-//! the call is.
+//! The text is derived from the binary profile, so both contain the same. `go tool pprof` reads it
+//! too, by the addresses alone. In a line with `@`, addresses are return addresses: one more than
+//! the address of the call.
 
 use std::io::{self, Read as _, Write};
 
@@ -12,28 +12,28 @@ use prost::Message as _;
 use super::wire;
 use crate::export::safe;
 
-/// Which of Go's forms a profile has as text.
+/// The form of Go's text that a profile has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listing {
     /// Objects and bytes, in use and allocated.
     #[cfg_attr(not(feature = "heap"), allow(dead_code))]
     Heap,
-    /// Waits for locks, by who held them or who waited.
+    /// Waits for locks, by holder or by waiter.
     Contention {
         /// `mutex` or `contention`.
         name: &'static str,
     },
-    /// One count, such as calls that run or samples.
+    /// One count, such as running calls or samples.
     Count {
-        /// What is counted.
+        /// The name of what is counted.
         name: &'static str,
     },
 }
 
-/// Writes a zipped profile of ours as text.
+/// Writes a gzipped profile of this crate as text.
 ///
 /// # Errors
-/// Those of the writer, and of reading what is no such profile.
+/// Any error of the writer, and of reading if `zipped` is not such a profile.
 pub(crate) fn write_text(zipped: &[u8], listing: Listing, to: &mut impl Write) -> io::Result<()> {
     let mut plain = Vec::new();
     GzDecoder::new(zipped).read_to_end(&mut plain)?;
@@ -51,15 +51,14 @@ impl Text<'_> {
         let mut samples: Vec<&wire::Sample> = self.profile.sample.iter().collect();
         let sum = |at: usize| samples.iter().map(|sample| value(sample, at)).sum::<i64>();
         match self.listing {
-            // Of a rate of one byte nothing is scaled by the reader: the figures are estimates
-            // already.
+            // With a rate of one byte, readers scale nothing. The figures are estimates already.
             Listing::Heap => {
-                // Nor does it know a sum that shrank.
+                // Nor can the format represent a sum that decreased.
                 let [all_objects, all_bytes, objects, bytes] = [0, 1, 2, 3].map(|at| sum(at).max(0));
                 writeln!(to, "heap profile: {objects}: {bytes} [{all_objects}: {all_bytes}] @ heap/2")?;
             }
             Listing::Contention { name } => {
-                // A cycle is a nanosecond.
+                // One cycle is one nanosecond.
                 writeln!(to, "--- {name}:\ncycles/second=1000000000")?;
                 if name == "mutex" {
                     writeln!(to, "sampling period=1")?;
@@ -83,11 +82,12 @@ impl Text<'_> {
     }
 
     fn sample(&self, sample: &wire::Sample, to: &mut impl Write) -> io::Result<()> {
-        // What was allocated in a window, and waits, are never less than nothing.
+        // What was allocated in a window, and waits, are never negative.
         let at_least_0 = |at: usize| value(sample, at).max(0);
         match self.listing {
             Listing::Heap => {
-                // Readers refuse bytes without an object, which an estimate may round to.
+                // Readers reject bytes without an object, which rounding of an estimate may
+                // produce.
                 let pair = |objects: i64, bytes: i64| (if objects == 0 { bytes.signum() } else { objects }, bytes);
                 let (objects, bytes) = pair(value(sample, 2), value(sample, 3));
                 let (all_objects, all_bytes) = pair(at_least_0(0), at_least_0(1));
@@ -101,7 +101,7 @@ impl Text<'_> {
             write!(to, " {:#x}", location.address.saturating_add(1))?;
         }
         if locations.is_empty() {
-            // Readers refuse a count without an address.
+            // Readers reject a count without an address.
             to.write_all(b" 0x1")?;
         }
         to.write_all(b"\n")?;

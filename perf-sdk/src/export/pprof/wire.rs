@@ -1,4 +1,4 @@
-//! The messages of `profile.proto`, proto3: the fields that are written, under their numbers.
+//! The messages of `profile.proto`, proto3: the fields that are written, with their numbers.
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Profile {

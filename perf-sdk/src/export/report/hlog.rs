@@ -1,4 +1,4 @@
-//! HDR interval logs: one interval, one tagged histogram a function.
+//! HDR interval logs: one interval, with one tagged histogram for each function.
 
 use std::io::{self, Write};
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,13 +9,13 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Interv
 use crate::export::safe;
 use crate::snapshot::Snapshot;
 
-/// The log's maximum column is in milliseconds, the histograms are in nanoseconds.
+/// The log's maximum column is in milliseconds, and the histograms are in nanoseconds.
 const NS_PER_MS: f64 = 1e6;
 
 /// Writes the wall-time histogram of every function that was called, tagged `module::name`.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     let mut serializer = V2DeflateSerializer::new();
     let end = Duration::from_nanos(snapshot.taken_at_unix_ns);

@@ -1,4 +1,4 @@
-//! JSON: the snapshot itself, as files hold it.
+//! The snapshot as JSON, in the form that files have.
 
 use std::io::{self, Write};
 
@@ -9,7 +9,7 @@ use crate::snapshot::write_json;
 /// Writes `value` as one JSON document.
 ///
 /// # Errors
-/// Those of the writer; [`io::ErrorKind::InvalidData`] for what JSON cannot say.
+/// Any error of the writer; [`io::ErrorKind::InvalidData`] for values that JSON cannot represent.
 pub fn write(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     write_json(value, to)
 }

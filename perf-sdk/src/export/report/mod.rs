@@ -1,4 +1,4 @@
-//! Whole snapshots: for reading, for programs, and their histograms as a log.
+//! Whole snapshots: as a table for people, as JSON for programs, and their histograms as a log.
 
 #[cfg(feature = "enabled")]
 pub mod hlog;

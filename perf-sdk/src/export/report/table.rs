@@ -6,9 +6,9 @@ use crate::base::units::{bytes, count, time};
 use crate::export::safe;
 use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS, telling_names};
 
-/// Rows printed at most.
+/// The maximum number of rows.
 const ROWS: usize = 40;
-/// Of a function's name.
+/// The maximum length of a function's name.
 const MOST_CHARACTERS: usize = 80;
 
 struct Column {
@@ -18,7 +18,7 @@ struct Column {
 
 const COLUMNS: &[Column] = &[
     Column { head: "calls", cell: |f| Some(calls(f)) },
-    // On how many of them the rest of the line rests.
+    // The number of calls from which the other columns are estimated.
     Column { head: "measured", cell: |f| (f.samples < f.calls.total()).then(|| count(f.samples as f64)) },
     Column { head: "running", cell: |f| (f.running > 0).then(|| count(f.running as f64)) },
     Column { head: "errors", cell: |f| (f.calls.error > 0).then(|| count(f.calls.error as f64)) },
@@ -34,7 +34,7 @@ const COLUMNS: &[Column] = &[
     Column { head: "bytes/call", cell: |f| f.bytes.as_ref()?.mean().map(bytes) },
 ];
 
-/// A terminal has some hundred columns, and other writers of snapshots other bounds of names.
+/// A terminal has some hundred columns, and the names in a snapshot from elsewhere may be longer.
 fn cut(name: &str) -> String {
     match name.char_indices().nth(MOST_CHARACTERS) {
         Some((at, _)) => format!("{}…", &name[..at]),
@@ -54,11 +54,11 @@ fn marked(shown: Shown) -> String {
     format!("{}{}", if shown.is_weak { "~" } else { "" }, time(shown.ns))
 }
 
-/// Writes the functions with the most time of their own first; nothing if none was called. Columns
-/// without a figure are left out.
+/// Writes the functions, those with the longest exclusive time first. Writes nothing if none was
+/// called. Columns without a figure are omitted.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if snapshot.functions.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What functions did.
+//! Metrics of functions.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::snapshot::{Exemplar, Function};
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "function_calls_total",
-        help: "Finished calls by outcome; exact, but for function_estimated_calls_total.",
+        help: "Finished calls by outcome. Exact, except for those in function_estimated_calls_total.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
@@ -19,7 +19,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_estimated_calls_total",
-        help: "Of the finished calls, those that were estimated: the function was called too often to be counted.",
+        help: "Finished calls that were estimated, because the function is called too often to be counted.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_calls_duration_seconds",
-        help: "Wall time of finished calls; of a future from its first poll to its end.",
+        help: "Wall time of finished calls. Of a future, from its first poll to its end.",
         unit: "seconds",
         kind: Kind::Histogram,
         is_per_function: true,
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_cpu_seconds",
-        help: "CPU time that the calling threads spent in finished calls.",
+        help: "CPU time of the calling threads in finished calls.",
         unit: "seconds",
         kind: Kind::Histogram,
         is_per_function: true,
@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_allocated_bytes",
-        help: "Bytes requested from the allocator by finished calls, callees included.",
+        help: "Bytes requested from the allocator in finished calls, including callees.",
         unit: "bytes",
         kind: Kind::Histogram,
         is_per_function: true,
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_self_seconds_total",
-        help: "Wall time without profiled callees and without a future's idle time; the highest estimate so far.",
+        help: "Wall time excluding profiled callees and a future's idle time. High-water mark of the estimate.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: true,
@@ -69,7 +69,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_self_cpu_seconds_total",
-        help: "CPU time without profiled callees; the highest estimate so far.",
+        help: "CPU time excluding profiled callees. High-water mark of the estimate.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: true,
@@ -77,7 +77,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_self_error_seconds",
-        help: "Standard error of the time without profiled callees, of which not every call is measured.",
+        help: "Standard error of the wall time excluding profiled callees, where not every call is measured.",
         unit: "seconds",
         kind: Kind::Gauge,
         is_per_function: true,
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_sampled_cpu_seconds_total",
-        help: "CPU time without profiled callees, by samples of stacks.",
+        help: "CPU time excluding profiled callees, from stack samples.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: true,
@@ -93,7 +93,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_sampled_cpu_ratio",
-        help: "CPU time by samples of stacks, as a multiple of what was recorded exactly; from 20 samples on.",
+        help: "CPU time from stack samples, divided by the recorded CPU time, both excluding profiled callees. Absent below 20 samples.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: true,
@@ -101,7 +101,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_lock_contentions_total",
-        help: "Waits for a Mutex or an RwLock of perf_sdk::sync, callees not included.",
+        help: "Waits for a Mutex or an RwLock of perf_sdk::sync, excluding callees.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
@@ -109,7 +109,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_lock_wait_seconds_total",
-        help: "Time spent waiting for these, callees not included.",
+        help: "Time spent waiting for a Mutex or an RwLock of perf_sdk::sync, excluding callees.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: true,
@@ -125,7 +125,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_allocations_total",
-        help: "Allocations during calls, callees included, reallocations not.",
+        help: "Allocations during calls, including callees, excluding reallocations.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
@@ -133,7 +133,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_freed_bytes_total",
-        help: "Bytes freed during calls, callees included, whoever had allocated them.",
+        help: "Bytes freed during calls, including callees, whichever function allocated them.",
         unit: "bytes",
         kind: Kind::Counter,
         is_per_function: true,
@@ -141,7 +141,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_samples_total",
-        help: "Finished calls that were measured; what is not a count of calls is estimated from them.",
+        help: "Finished calls that were measured. All sums except counts of calls are estimated from them.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: true,
@@ -159,7 +159,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_live_bytes",
-        help: "Held by allocations that were made in the function, callees not included; an estimate.",
+        help: "Bytes of live allocations that were made in the function, excluding callees. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: true,
@@ -167,7 +167,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_live_objects",
-        help: "Allocations that were made in the function, callees not included, and not freed; an estimate.",
+        help: "Live allocations that were made in the function, excluding callees. Estimated.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: true,
@@ -175,7 +175,7 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-/// Fewer samples say little.
+/// With fewer samples the ratio is too uncertain.
 const LEAST_SAMPLES: u64 = 20;
 
 fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
@@ -183,7 +183,7 @@ fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
     is_known.then(|| function.sampled_cpu_ns as f64 / function.exclusive.cpu_ns as f64)
 }
 
-/// A function that never waited has no such figure: most never do.
+/// A function that never waited has no such metric; that is true of most functions.
 fn waits(function: &Function, value: f64) -> Option<f64> {
     (function.lock_contentions > 0).then_some(value)
 }
@@ -215,7 +215,7 @@ fn distributions<'a>(
     }))
 }
 
-/// Outcomes that never happened are there as 0, so that the first one is an increase; a plain
+/// Outcomes that never occurred are exported as 0, so that the first one is an increase. A plain
 /// function cannot be cancelled.
 fn calls(source: Source<'_>) -> Metrics<'_> {
     Box::new(source.functions().flat_map(|(function, _)| {

@@ -1,4 +1,4 @@
-//! Who holds memory, and what jemalloc says.
+//! Metrics of the live heap, of leaks, and of jemalloc.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::snapshot::{Allocator, ArenaUse, Heap, LeakFinding, LeakSubject, Sampl
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "perf_heap_info",
-        help: "Whether the live heap is sampled, or why not.",
+        help: "Whether the live heap is sampled, or the reason why not.",
         unit: "",
         kind: Kind::Info,
         is_per_function: false,
@@ -17,7 +17,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_heap_sample_bytes",
-        help: "One allocation in so many bytes is sampled.",
+        help: "Mean number of allocated bytes for one sampled allocation.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -25,7 +25,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_heap_unowned_bytes",
-        help: "Held by allocations that were made in no profiled function; an estimate.",
+        help: "Bytes of live allocations that were made outside of all profiled functions. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -33,7 +33,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "leak_suspect_bytes",
-        help: "Held by old allocations that were judged a leak or nearly, and resident memory that is not allocated, by verdict; an estimate.",
+        help: "Bytes of old live allocations in findings of the leak detector, and of resident memory that is not allocated, by verdict. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "leak_suspect_objects",
-        help: "Things that were judged a leak or nearly, by verdict; an estimate where memory is sampled.",
+        help: "Objects in findings of the leak detector, by verdict. Estimated for sampled memory.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -55,7 +55,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "leak_windows_total",
-        help: "Looks at what is held.",
+        help: "Evaluations of the leak detector.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_allocated_bytes",
-        help: "Allocated from jemalloc and not freed, usable sizes.",
+        help: "Bytes allocated from jemalloc and not freed, as usable sizes.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_active_bytes",
-        help: "Pages of jemalloc's that hold something allocated.",
+        help: "Bytes in jemalloc's active pages, which contain allocations.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_resident_bytes",
-        help: "Physical memory that jemalloc occupies, at most.",
+        help: "Upper bound of jemalloc's physical memory.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_retained_bytes",
-        help: "Address space that jemalloc keeps for later, without memory behind it.",
+        help: "Address space that jemalloc retains for reuse, without physical memory.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_fragmentation_ratio",
-        help: "Part of the active pages in which nothing is allocated.",
+        help: "Share of the active pages that is not allocated.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_arena_allocated_bytes",
-        help: "Allocated from one of jemalloc's arenas and not freed.",
+        help: "Bytes allocated from one of jemalloc's arenas and not freed.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -127,7 +127,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "allocator_arena_active_bytes",
-        help: "Pages of one of jemalloc's arenas that hold something allocated.",
+        help: "Bytes in the active pages of one of jemalloc's arenas.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -149,7 +149,7 @@ fn heap_state(source: Source<'_>) -> Metrics<'_> {
     Box::new((*state != SamplingState::Unknown).then(metric).into_iter())
 }
 
-/// Findings with equal labels are summed.
+/// Findings with equal labels are added up.
 fn leaks<'a>(source: Source<'a>, is_meant: fn(&LeakFinding) -> bool, value: fn(&LeakFinding) -> u64) -> Metrics<'a> {
     let findings = source.snapshot.leaks.iter().flat_map(|leaks| &leaks.findings);
     let mut sums: BTreeMap<(&str, &str, &str, &str), u64> = BTreeMap::new();

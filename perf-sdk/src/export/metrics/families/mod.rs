@@ -1,5 +1,5 @@
-//! The metrics: one table, whichever format they are written in. A new metric is a new row, in the
-//! file of what it is about.
+//! All metrics in one table, independent of the format. A new metric is a new row, in the file of
+//! its subject.
 
 mod functions;
 mod memory;
@@ -9,10 +9,10 @@ mod stacks;
 
 use super::row::Row;
 
-/// All of ours, in the order in which they are written.
+/// All of the profiler's metrics, in the order in which they are written.
 const TABLES: [&[Row]; 5] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, profiler::ROWS];
 
-/// The row of a number; `None` beyond the last.
+/// The row with this index. `None` beyond the last.
 pub(super) fn row(mut at: usize) -> Option<&'static Row> {
     for table in TABLES {
         match table.get(at) {
@@ -33,7 +33,7 @@ mod tests {
     use crate::export::metrics::family::Kind;
 
     #[test]
-    fn names_end_as_their_kind_and_unit_demand() {
+    fn names_end_with_the_suffix_of_their_kind_and_unit() {
         for row in rows() {
             assert_eq!(row.name.ends_with("_total"), row.kind == Kind::Counter, "{}", row.name);
             assert_eq!(row.name.ends_with("_info"), row.kind == Kind::Info, "{}", row.name);

@@ -1,4 +1,4 @@
-//! What arenas and pools hold.
+//! Metrics of arenas, pools and memory pressure.
 
 use std::borrow::Cow;
 
@@ -20,49 +20,49 @@ const fn counter(name: &'static str, help: &'static str, metrics: for<'a> fn(Sou
 }
 
 pub(super) const ROWS: &[Row] = &[
-    gauge("arena_allocated_bytes", "bytes", "Allocated from an arena by its users and not freed.", |source| {
+    gauge("arena_allocated_bytes", "bytes", "Bytes allocated from an arena and not freed.", |source| {
         arenas(source, |arena| Some(arena.allocated_bytes))
     }),
-    gauge("arena_high_water_bytes", "bytes", "The most that was ever allocated from an arena at a time.", |source| {
+    gauge("arena_high_water_bytes", "bytes", "High-water mark of the bytes allocated from an arena.", |source| {
         arenas(source, |arena| Some(arena.high_water_bytes))
     }),
-    gauge("arena_active_bytes", "bytes", "Pages of an arena that hold something allocated.", |source| {
+    gauge("arena_active_bytes", "bytes", "Bytes in the active pages of an arena.", |source| {
         arenas(source, |arena| Some(arena.active_bytes))
     }),
-    gauge("arena_mapped_bytes", "bytes", "Taken from the system for an arena with a hard limit.", |source| {
+    gauge("arena_mapped_bytes", "bytes", "Bytes that an arena with a hard limit has mapped.", |source| {
         arenas(source, |arena| arena.mapped_bytes)
     }),
-    gauge("arena_soft_limit_bytes", "bytes", "Above it the arena's callback is called.", |source| {
+    gauge("arena_soft_limit_bytes", "bytes", "Allocated bytes above which the arena's callback is called.", |source| {
         arenas(source, |arena| arena.soft_limit_bytes)
     }),
-    gauge("arena_hard_limit_bytes", "bytes", "Above it the arena's allocations fail.", |source| {
+    gauge("arena_hard_limit_bytes", "bytes", "Mapped bytes above which the arena's allocations fail.", |source| {
         arenas(source, |arena| arena.hard_limit_bytes)
     }),
     counter("arena_allocations_total", "Allocations from an arena.", |source| {
         arenas(source, |arena| Some(arena.allocations))
     }),
-    counter("arena_refused_total", "Allocations from an arena that failed.", |source| {
+    counter("arena_refused_total", "Failed allocations from an arena.", |source| {
         arenas(source, |arena| Some(arena.refused))
     }),
     counter("pool_taken_total", "Objects taken from a pool.", |source| pools(source, |pool| Some(pool.taken as f64))),
-    counter("pool_made_total", "Objects that a pool made; taken ones that were not made were used again.", |source| {
+    counter("pool_made_total", "Objects that a pool made. Other objects taken from it were reused.", |source| {
         pools(source, |pool| Some(pool.made as f64))
     }),
-    counter("pool_discarded_total", "Objects that were not used again, by reason.", discarded),
-    counter("pool_timeouts_total", "Waits for an object of a pool's that ended without one.", |source| {
+    counter("pool_discarded_total", "Objects that were dropped instead of reused, by reason.", discarded),
+    counter("pool_timeouts_total", "Waits for an object of a pool that timed out.", |source| {
         pools(source, |pool| Some(pool.timeouts as f64))
     }),
-    gauge("pool_outstanding", "", "Objects of a pool's that are out.", |source| {
+    gauge("pool_outstanding", "", "Objects of a pool that are in use.", |source| {
         pools(source, |pool| Some(pool.outstanding as f64))
     }),
-    gauge("pool_idle", "", "Objects that wait in a pool.", |source| pools(source, |pool| Some(pool.idle as f64))),
-    gauge("pool_hit_ratio", "ratio", "Part of what was taken from a pool that had been used before.", |source| {
+    gauge("pool_idle", "", "Idle objects in a pool.", |source| pools(source, |pool| Some(pool.idle as f64))),
+    gauge("pool_hit_ratio", "ratio", "Share of the objects taken from a pool that were reused.", |source| {
         pools(source, PoolAccount::hit_ratio)
     }),
     gauge(
         "pool_oldest_checkout_seconds",
         "seconds",
-        "How long an object of a pool's is out, the longest, by who took it.",
+        "Time for which an object of a pool has been in use, the longest, by the scope that took it.",
         oldest,
     ),
     counter("bump_requests_total", "Bump arenas taken from a pool.", |source| {
@@ -70,38 +70,40 @@ pub(super) const ROWS: &[Row] = &[
     }),
     Row {
         unit: "bytes",
-        ..counter("bump_used_bytes_total", "Used of bump arenas that came back.", |source| {
+        ..counter("bump_used_bytes_total", "Bytes used in bump arenas that were returned.", |source| {
             bumps(source, |bump| Some(bump.used_bytes as f64))
         })
     },
-    gauge("bump_high_water_bytes", "bytes", "The most that one bump arena used.", |source| {
+    gauge("bump_high_water_bytes", "bytes", "High-water mark of the bytes used in one bump arena.", |source| {
         bumps(source, |bump| Some(bump.high_water_bytes as f64))
     }),
-    gauge("bump_idle_bytes", "bytes", "Held by bump arenas that wait.", |source| {
+    gauge("bump_idle_bytes", "bytes", "Bytes held by idle bump arenas.", |source| {
         bumps(source, |bump| Some(bump.idle_bytes as f64))
     }),
-    gauge("bump_outstanding", "", "Bump arenas that are out.", |source| {
+    gauge("bump_outstanding", "", "Bump arenas that are in use.", |source| {
         bumps(source, |bump| Some(bump.pool.outstanding as f64))
     }),
-    gauge("bump_waste_ratio", "ratio", "Part of what bump arenas held that was not used.", |source| {
+    gauge("bump_waste_ratio", "ratio", "Share of the bytes held by bump arenas that was not used.", |source| {
         bumps(source, BumpAccount::waste_ratio)
     }),
     gauge(
         "memory_used_bytes",
         "bytes",
-        "Used of what is nearest to its limit: the process, a control group, or the machine.",
+        "Memory used by the process, a control group or the machine, whichever is closest to its limit.",
         |source| pressure(source, |account| account.used_bytes as f64),
     ),
-    gauge("memory_limit_bytes", "bytes", "Its limit.", |source| pressure(source, |account| account.limit_bytes as f64)),
-    gauge("memory_pressure_level", "", "How short memory is: 0 normal, 1 high, 2 critical.", |source| {
+    gauge("memory_limit_bytes", "bytes", "Limit of memory_used_bytes.", |source| {
+        pressure(source, |account| account.limit_bytes as f64)
+    }),
+    gauge("memory_pressure_level", "", "Memory pressure: 0 normal, 1 high, 2 critical.", |source| {
         pressure(source, |account| f64::from(account.level as u8))
     }),
-    counter("memory_reliefs_total", "Times that pools were trimmed and pages given back.", |source| {
+    counter("memory_reliefs_total", "How often pools were trimmed and pages returned to the system.", |source| {
         pressure(source, |account| account.reliefs as f64)
     }),
     Row {
         name: "memory_relief_pause_seconds",
-        help: "How long each step of that took, on a thread of the profiler's.",
+        help: "Duration of each step of memory relief, on a thread of the profiler.",
         unit: "seconds",
         kind: Kind::Histogram,
         is_per_function: false,

@@ -1,4 +1,4 @@
-//! The profiler itself.
+//! Metrics of the profiler itself.
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds, single};
@@ -7,7 +7,7 @@ use crate::snapshot::{Budget, DeliveryKind};
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "perf_sites",
-        help: "Annotated places that ran at least once.",
+        help: "Annotated sites that ran at least once.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_threads",
-        help: "Threads that recorded something and live.",
+        help: "Live threads that recorded something.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_memory_limit_bytes",
-        help: "What the recorder may hold.",
+        help: "Limit of the memory held by the recorder.",
         unit: "bytes",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_dropped_total",
-        help: "What could not be recorded, by reason.",
+        help: "Calls, samples and other data that could not be recorded, by reason.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -47,7 +47,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_cpu_clock_info",
-        help: "How thread CPU time is read.",
+        help: "Engine that reads thread CPU time.",
         unit: "",
         kind: Kind::Info,
         is_per_function: false,
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_ratio",
-        help: "Share of the process's CPU time that recording takes, scrapes and the profiler's own threads included; an estimate.",
+        help: "Share of the process's CPU time that recording takes, including scrapes and the profiler's own threads. Estimated.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -71,7 +71,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_floor_ratio",
-        help: "Of that, what counting calls takes, which measuring fewer of them cannot save.",
+        help: "Share of the process's CPU time that counting calls takes, which measuring fewer calls cannot reduce.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -79,7 +79,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "function_counting_ratio",
-        help: "Share of the process's CPU time that counting its calls takes, of the functions to which most of the floor is due.",
+        help: "Share of the process's CPU time that counting the function's calls takes, for the functions with the largest share.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -87,7 +87,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_push_total",
-        help: "Profiles pushed to a server: ok, or failed, which are lost. One that is tried again counts once.",
+        help: "Profiles pushed to a server: ok, or failed and lost. One that is retried counts once.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -95,7 +95,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_push_waiting",
-        help: "Profiles that could not be pushed yet.",
+        help: "Profiles that wait for another attempt to push them.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -103,7 +103,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_profile_files_total",
-        help: "Profiles written to a folder: ok, or failed, which are lost.",
+        help: "Profiles written to a folder: ok, or failed and lost.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -119,7 +119,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "perf_overhead_seconds_total",
-        help: "Estimated CPU time that the profiler itself took, by what for; where no budget is kept, that of recording.",
+        help: "CPU time that the profiler itself took, by purpose. Without a budget, only that of recording. Estimated.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: false,

@@ -1,4 +1,4 @@
-//! The sampler of stacks.
+//! Metrics of the stack sampler.
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds};
@@ -7,7 +7,7 @@ use crate::snapshot::StackSampling;
 pub(super) const ROWS: &[Row] = &[
     Row {
         name: "stack_samples_total",
-        help: "Samples of stacks.",
+        help: "Stack samples.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -15,7 +15,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_sampled_seconds_total",
-        help: "CPU time that samples of stacks stand for.",
+        help: "CPU time for which stack samples stand.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: false,
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_coverage_ratio",
-        help: "CPU time that samples of stacks stand for, as a share of the process's since sampling began.",
+        help: "CPU time for which stack samples stand, as a share of the process's CPU time since sampling began.",
         unit: "ratio",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_handler_seconds_total",
-        help: "What signals for samples of stacks took, and their handlers.",
+        help: "CPU time of sampling signals and their handlers.",
         unit: "seconds",
         kind: Kind::Counter,
         is_per_function: false,
@@ -39,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_samples_incomplete_total",
-        help: "Samples of stacks without their outermost frames, with the innermost frame only, or without any for want of room.",
+        help: "Stack samples without their outermost frames, with the innermost frame only, or without any frame because there was no room.",
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
@@ -51,7 +51,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_threads",
-        help: "Threads whose stacks are sampled, and those that are not: for limits of the system, or since they block the signal.",
+        help: "Threads whose stacks are sampled, and those that are not, because of system limits or because they block the signal.",
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
@@ -61,7 +61,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "stack_engine_info",
-        help: "What signals threads for samples of their stacks.",
+        help: "Engine that signals threads to sample their stacks.",
         unit: "",
         kind: Kind::Info,
         is_per_function: false,
