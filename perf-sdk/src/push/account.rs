@@ -1,42 +1,43 @@
-//! How one way to deliver goes: what snapshots say of it.
+//! The state of one way of delivery, as shown in snapshots.
 
 use crate::collect;
 use crate::snapshot::{Delivery, DeliveryKind};
 
-/// What is said of one way to deliver, kept up.
+/// The current state of one way of delivery.
 #[derive(Debug)]
 pub(super) struct Account(Delivery);
 
 impl Account {
     pub(super) fn open(by: DeliveryKind, to: String) -> Self {
         let before = collect::deliveries().into_iter().find(|delivery| delivery.by == by);
-        // Counts do not fall when the profiler is started again.
+        // The counts continue when the profiler is started again, so that they never decrease.
         let (ok, failed) = before.map_or((0, 0), |before| (before.ok, before.failed));
         let account = Self(Delivery { by, to, ok, failed, ..Delivery::default() });
         account.publish();
         account
     }
 
-    /// One was delivered.
+    /// Counts one delivered profile.
     pub(super) fn ok(&mut self) {
         self.0.ok += 1;
         self.0.last_error.clear();
     }
 
-    /// So many are lost.
+    /// Counts lost profiles.
     pub(super) fn failed(&mut self, lost: u64) {
         self.0.failed += lost;
     }
 
-    /// What went wrong; nothing needs to be lost by it yet.
+    /// Sets the last error. It does not imply that a profile is lost.
     pub(super) fn error(&mut self, error: String) {
         self.0.last_error = error;
     }
 
-    /// There was no time for more; what went wrong before says why, if anything did.
+    /// Called when there was no time for further profiles. An earlier error is kept, because it
+    /// explains why.
     pub(super) fn late(&mut self) {
         if self.0.last_error.is_empty() {
-            self.0.last_error = "the program ended before all was delivered".to_owned();
+            self.0.last_error = "the program ended before all profiles were delivered".to_owned();
         }
     }
 
@@ -49,7 +50,7 @@ impl Account {
         &self.0
     }
 
-    /// Lets snapshots see it.
+    /// Makes the state visible in snapshots.
     pub(super) fn publish(&self) {
         collect::set_delivery(&self.0);
     }

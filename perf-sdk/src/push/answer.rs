@@ -1,31 +1,31 @@
-//! What a server answers, as far as it matters: the status, and some words if it is bad.
+//! Parses a server's response, as far as needed: the status, and some text if it is an error.
 
-/// Largest head of an answer, and how much is read of the text of a refusal.
+/// The maximum size of a response's head, and the maximum that is read of an error's body.
 pub(super) const HEAD_BYTES: usize = 16 << 10;
 pub(super) const TEXT_BYTES: usize = 1 << 10;
 const MOST_HEADERS: usize = 64;
-/// How much of it is repeated.
+/// The maximum length of an error's text that is reported.
 const TOLD: usize = 200;
 
-/// The beginning of an answer.
+/// The beginning of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Head {
-    /// More has to be read.
+    /// More must be read.
     Partial,
-    /// The status, and where the body begins.
+    /// The status, and the index at which the body begins.
     Complete { status: u16, body: usize },
     /// Not HTTP.
     Nonsense,
 }
 
-/// Reads the head at the beginning of `bytes`; one of 1xx is passed over.
+/// Parses the head at the beginning of `bytes`. Heads with a 1xx status are skipped.
 pub(super) fn head(bytes: &[u8]) -> Head {
     let mut from = 0;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut response = httparse::Response::new(&mut headers);
         match response.parse(&bytes[from..]) {
-            // Some say `100 Continue` for ever, and some never come to the end of a head.
+            // A server may send `100 Continue` endlessly, or a head without an end.
             _ if from > HEAD_BYTES => return Head::Nonsense,
             Ok(httparse::Status::Complete(length)) => match response.code {
                 Some(100..200) => from += length,
@@ -38,7 +38,7 @@ pub(super) fn head(bytes: &[u8]) -> Head {
     }
 }
 
-/// Words of a body for people, on one line.
+/// The text of a body for display, on one line.
 pub(super) fn words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_few_and_on_one_line() {
+    fn the_text_of_an_error_is_short_and_on_one_line() {
         assert_eq!(words(b" too\x1b[1m many\r\nlabels \xff"), "too [1m many labels \u{fffd}");
         assert_eq!(words(&[b'a'; 1_000]).len(), TOLD);
     }

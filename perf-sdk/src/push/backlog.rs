@@ -1,14 +1,14 @@
-//! Profiles that could not be pushed yet.
+//! Profiles that wait for another attempt to push them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::windows::Profile;
 
-/// For how long a profile is kept, and how much of them all.
+/// The maximum time for which a profile is kept, and the maximum size of all.
 const LONGEST: Duration = Duration::from_secs(300);
 const MOST_BYTES: usize = 8 << 20;
-/// Between two attempts: the first time, and at most.
+/// The pause between two attempts: after the first failure, and at most.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -16,13 +16,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
     waiting: VecDeque<(Instant, Profile)>,
-    /// Failures one after the other.
+    /// Consecutive failures.
     failures: u32,
     next_attempt: Option<Instant>,
 }
 
 impl Backlog {
-    /// How many had to go for it: those that waited too long, and the oldest of too many.
+    /// Adds a profile. Returns the number of profiles that are dropped: those that waited too long,
+    /// and the oldest ones if there are too many.
     pub(super) fn add(&mut self, profile: Profile, now: Instant) -> u64 {
         self.waiting.push_back((now, profile));
         let mut lost = 0;
@@ -45,25 +46,25 @@ impl Backlog {
         self.waiting.len() as u64
     }
 
-    /// When the oldest may be tried; `None`: there is none.
+    /// The time of the next attempt for the oldest profile. `None` if there is none.
     pub(super) fn next_attempt(&self, now: Instant) -> Option<Instant> {
         self.oldest().map(|_| self.next_attempt.unwrap_or(now))
     }
 
-    /// The oldest is done with: it was taken, or never will be.
+    /// Removes the oldest profile, because it was accepted or never will be.
     pub(super) fn pop(&mut self) {
         self.waiting.pop_front();
         (self.failures, self.next_attempt) = (0, None);
     }
 
-    /// The oldest could not be pushed now: later, by a `share` of the pause.
+    /// Postpones the oldest profile after a failed attempt, by `share` of the pause.
     pub(super) fn postpone(&mut self, now: Instant, share: f64) {
         let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
         self.next_attempt = Some(now + pause.mul_f64(share));
     }
 
-    /// Those that are given up.
+    /// Drops all profiles and returns their number.
     pub(super) fn give_up(&mut self) -> u64 {
         let lost = self.len();
         self.waiting.clear();
@@ -91,7 +92,7 @@ mod tests {
         assert_eq!(backlog.add(profile(10, 1), late), 8, "too old");
         assert_eq!((backlog.oldest().unwrap().body[0], backlog.len()), (10, 1));
         assert_eq!((backlog.give_up(), backlog.len()), (1, 0));
-        assert_eq!(backlog.add(profile(1, MOST_BYTES + 1), start), 1, "alone too large");
+        assert_eq!(backlog.add(profile(1, MOST_BYTES + 1), start), 1, "too large by itself");
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! HTTP/1.1 over TCP: one request a connection, no redirects, nothing kept of an answer but a few
-//! words.
+//! HTTP/1.1 over TCP: one request for each connection, no redirects, and of a response only a short
+//! text is kept.
 //!
-//! Of our own, on the standard library: a client that does more would bring more crates than the
-//! default tree may have.
+//! This is a small client of our own, on the standard library. A full client would need more crates
+//! than the default dependency tree may have.
 
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
@@ -13,9 +13,9 @@ use super::answer::{self, Head};
 use crate::base::descriptors::Held;
 use crate::settings::PushServer;
 
-/// For a connection.
+/// The timeout of a connection attempt.
 const CONNECT_TIME: Duration = Duration::from_secs(3);
-/// How long a read or write may keep us from seeing that the program ends.
+/// The maximum duration of one read or write, after which the end of the program is checked.
 const SLICE: Duration = Duration::from_millis(50);
 
 /// A request.
@@ -23,7 +23,7 @@ const SLICE: Duration = Duration::from_millis(50);
 pub(super) struct Request {
     /// The path within the server's prefix, and the query.
     pub(super) path: String,
-    /// Besides those that each request has.
+    /// In addition to the headers that each request has.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
 }
@@ -31,14 +31,14 @@ pub(super) struct Request {
 /// Why a request failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Nobody answered, or not HTTP: it may be tried again.
+    /// No response, or one that is not HTTP. The request may be retried.
     Broken(String),
-    /// The server refused.
+    /// The server rejected the request.
     Refused { status: u16, words: String },
 }
 
 impl Failure {
-    /// Whether the same may be answered otherwise later.
+    /// Whether a retry may succeed.
     pub(super) fn is_passing(&self) -> bool {
         match self {
             Self::Broken(_) => true,
@@ -60,7 +60,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Sends `request`. `deadline` is asked again and again: it may come nearer.
+/// Sends `request`. `deadline` is called repeatedly, because the deadline may become earlier.
 pub(super) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
     let broken = |what: &'static str| move |error: io::Error| Failure::Broken(format!("{what}: {error}"));
     let addresses = (target.host.as_str(), target.port).to_socket_addrs().map_err(broken("no address"))?;
@@ -79,7 +79,8 @@ pub(super) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -
     }
     head.push_str("\r\n");
     let sent = [head.as_bytes(), &request.body].into_iter().try_for_each(|part| send(&mut stream, part, deadline));
-    // Who refuses may answer before having read it all: the answer says more than the broken pipe.
+    // A server that rejects a request may respond before it has read it all. Its response says more
+    // than the broken connection.
     let (answer, at) = match receive(&mut stream, deadline) {
         Ok((answer, at)) => (answer, at),
         Err(error) => return Err(broken("no answer")(sent.err().unwrap_or(error))),
@@ -90,7 +91,7 @@ pub(super) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -
     }
 }
 
-/// The first address that answers.
+/// Connects to the first address that accepts.
 fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: &dyn Fn() -> Instant) -> io::Result<TcpStream> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
@@ -106,7 +107,7 @@ fn connect(addresses: impl Iterator<Item = SocketAddr>, deadline: &dyn Fn() -> I
     Err(last)
 }
 
-/// Until the deadline; an error if that is over.
+/// The time until the deadline; an error if it has passed.
 fn left(deadline: &dyn Fn() -> Instant) -> io::Result<Duration> {
     let left = deadline().saturating_duration_since(Instant::now());
     if left.is_zero() { Err(io::Error::new(io::ErrorKind::TimedOut, "not in time")) } else { Ok(left) }
@@ -129,8 +130,8 @@ fn send(stream: &mut TcpStream, mut bytes: &[u8], deadline: &dyn Fn() -> Instant
     Ok(())
 }
 
-/// What was read, the status, and where the body begins. Of a body that matters, what comes at once
-/// and a little more.
+/// What was read, the status, and the index at which the body begins. Of an error's body, it reads
+/// what arrives at once and a little more.
 fn receive(stream: &mut TcpStream, deadline: &dyn Fn() -> Instant) -> io::Result<(Vec<u8>, (u16, usize))> {
     let (mut answer, mut block) = (Vec::new(), [0; 1_024]);
     let mut status = None;
@@ -144,7 +145,7 @@ fn receive(stream: &mut TcpStream, deadline: &dyn Fn() -> Instant) -> io::Result
             Head::Partial => {}
             Head::Nonsense => return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1.1")),
         }
-        // Once the status is known, words that do not come are not waited for.
+        // Once the status is known, a failure to read the error's text is ignored.
         match (left(deadline), status) {
             (Err(_), Some(at)) => return Ok((answer, at)),
             (Err(over), None) => return Err(over),

@@ -1,7 +1,7 @@
-//! Pyroscope's present protocol: `push.v1.PusherService/Push`, a unary call by Connect.
+//! Pyroscope's current protocol: `push.v1.PusherService/Push`, a unary call by Connect.
 //!
-//! The messages are those of Pyroscope's `api/push/v1/push.proto` and `api/types/v1/types.proto`;
-//! the call is a POST of [Connect](https://connectrpc.com/docs/protocol/#unary-request) with a
+//! The messages are those of Pyroscope's `api/push/v1/push.proto` and `api/types/v1/types.proto`.
+//! The call is a POST of [Connect](https://connectrpc.com/docs/protocol/#unary-request) with a
 //! binary message.
 
 use prost::Message as _;
@@ -47,8 +47,7 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
         #[cfg(feature = "heap")]
         Kind::Heap => "memory",
     };
-    // What was allocated is that of the window already: the server must not take the difference
-    // once more.
+    // The allocations are already those of the window, so the server must not compute a difference.
     let own = [("__delta__", "false"), ("__name__", metric), ("service_name", name.as_str())];
     let mut labels: Vec<Label> = own
         .into_iter()

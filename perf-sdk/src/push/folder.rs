@@ -1,4 +1,4 @@
-//! Profiles as files: written whole or not at all, and the oldest deleted.
+//! Profiles as files. A file is written completely or not at all, and the oldest ones are deleted.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -15,12 +15,13 @@ use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
 
 const END: &str = ".pb.gz";
-/// Of a file that is being written: hidden, and nothing that a reader of profiles would open.
+/// The suffix of a file that is being written. Its name is hidden, and readers of profiles do not
+/// open it.
 const PARTIAL: &str = ".partial";
-/// When somebody else's that was not finished counts as left behind.
+/// The age from which another process's unfinished file counts as abandoned.
 const ABANDONED: Duration = Duration::from_secs(3_600);
 
-/// Fails unless files can be made in `folder`.
+/// Fails if files cannot be created in `folder`.
 pub(crate) fn probe(folder: &Path) -> io::Result<()> {
     if !fs::metadata(folder)?.is_dir() {
         return Err(io::ErrorKind::NotADirectory.into());
@@ -28,12 +29,12 @@ pub(crate) fn probe(folder: &Path) -> io::Result<()> {
     NewFile::beside(&folder.join("perf-sdk"), ".", PARTIAL).map(drop)
 }
 
-/// Where one program's profiles are kept.
+/// The folder of one program's profiles.
 #[derive(Debug)]
 pub(super) struct Folder {
     folder: PathBuf,
     keep: ProfilesKeep,
-    /// The program's, as it stands in files' names.
+    /// The program's name, as used in file names.
     name: String,
     account: Account,
 }
@@ -44,7 +45,7 @@ impl Folder {
         Self { folder: files.folder.clone(), keep: files.keep, name: name.as_str().replace('/', "_"), account }
     }
 
-    /// Writes each to a file of its own, then deletes what is too much.
+    /// Writes each profile to a file of its own, then deletes the files beyond the limits.
     pub(super) fn write(&mut self, profiles: &[Profile], missing: &[String]) {
         if profiles.is_empty() && !missing.is_empty() {
             self.account.error(missing.join("; "));
@@ -68,7 +69,7 @@ impl Folder {
         self.account.publish();
     }
 
-    /// The file's name.
+    /// Writes a file and returns its name.
     fn write_one(&self, profile: &Profile) -> io::Result<String> {
         let of = |stamp: Stamp| {
             let (kind, process) = (profile.kind.name(), std::process::id());
@@ -77,7 +78,7 @@ impl Folder {
         let mut stamp = Stamp::of_unix_ns(profile.from_unix_ns);
         let mut file = NewFile::beside(&self.folder.join(of(stamp)), ".", PARTIAL)?;
         file.write_all(&profile.body)?;
-        // The clock may have been set back.
+        // If the clock was set back, the name may exist already.
         loop {
             let name = of(stamp);
             match file.link(&self.folder.join(&name)) {
@@ -87,12 +88,12 @@ impl Folder {
         }
     }
 
-    /// Deletes the oldest of this program's files beyond what stays, whichever process wrote them;
-    /// not those that are `new`. Those that were begun later than now, by a clock that was ahead,
+    /// Deletes the oldest of this program's files beyond the limits, whichever process wrote them,
+    /// except those in `new`. Files with a time in the future, written while the clock was ahead,
     /// count as the oldest.
     ///
     /// # Errors
-    /// The last one; the others are deleted all the same.
+    /// The last error. Other files are deleted nevertheless.
     fn tidy(&self, new: &[String]) -> io::Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         let now = Stamp::of_unix_ns(now).to_string();
@@ -144,7 +145,7 @@ impl Folder {
         result
     }
 
-    /// When a file was begun, if its name is one of this program's: `NAME-PID-KIND-STAMP.pb.gz`.
+    /// The start time in the name of one of this program's files: `NAME-PID-KIND-STAMP.pb.gz`.
     fn stamp_of<'a>(&self, name: &'a str) -> Option<&'a str> {
         let rest = name.strip_prefix(&self.name)?.strip_prefix('-')?.strip_suffix(END)?;
         let (process, rest) = rest.split_once('-')?;
@@ -209,14 +210,14 @@ mod tests {
         expected.extend([3, 4].map(|n| format!("a_shop-{process}-cpu-20231114T22132{n}Z.pb.gz")));
         expected.sort();
         assert_eq!(names(&path), expected);
-        // The same second once more: beside it.
+        // A second profile of the same second gets a file of its own.
         files.write(&[profile(4, 3)], &[]);
         assert!(names(&path).contains(&format!("a_shop-{process}-cpu-20231114T221325Z.pb.gz")));
         fs::remove_dir_all(path).unwrap();
     }
 
     #[test]
-    fn after_a_clock_that_was_ahead_new_ones_stay_and_its_own_go() {
+    fn files_with_a_future_time_are_deleted_before_new_ones() {
         let (path, mut files) = folder("ahead", ProfilesKeep::Files(2));
         for second in 0..4 {
             fs::write(path.join(format!("a_shop-1-cpu-29990101T00000{second}Z.pb.gz")), "ahead").unwrap();
@@ -225,7 +226,7 @@ mod tests {
         files.write(&[profile(2, 3)], &[]);
         let process = std::process::id();
         assert_eq!(names(&path), [1, 2].map(|n| format!("a_shop-{process}-cpu-20231114T22132{n}Z.pb.gz")));
-        // What another process left half written long ago goes, and what it has just begun stays.
+        // Another process's partial file is deleted if it is old, and kept if it is new.
         let partial = |n: u32| path.join(format!(".a_shop-1-cpu-20231114T22132{n}Z.pb.gz-00000000000000aa.partial"));
         (1..=2).for_each(|n| fs::write(partial(n), "half").unwrap());
         let old = SystemTime::now() - 2 * ABANDONED;
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_goes_away_is_said() {
+    fn a_deleted_folder_is_reported() {
         let (path, mut files) = folder("gone", ProfilesKeep::Files(48));
         probe(&path).unwrap();
         assert!(names(&path).is_empty());

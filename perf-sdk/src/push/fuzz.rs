@@ -1,8 +1,8 @@
-//! What a server may answer.
+//! Fuzzing of a server's response.
 
 use super::answer::{self, HEAD_BYTES, Head};
 
-/// Reads it as a client does that gets it in two parts.
+/// Parses it as a client does that receives it in two parts.
 pub(crate) fn answer(bytes: &[u8]) {
     for length in [bytes.len() / 2, bytes.len()] {
         match answer::head(&bytes[..length]) {

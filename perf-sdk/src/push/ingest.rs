@@ -1,7 +1,7 @@
-//! Pyroscope's first protocol: `POST /ingest`, one profile a request.
+//! Pyroscope's first protocol: `POST /ingest`, with one profile for each request.
 //!
-//! The service and its labels stand in the parameter `name`, the profile is the body; its types of
-//! values are those that the server knows of Go's profiles. See Pyroscope's [server
+//! The service and its labels are in the parameter `name`, and the profile is the body. Its value
+//! types are those that the server knows from Go's profiles. See Pyroscope's [server
 //! API](https://grafana.com/docs/pyroscope/latest/reference-server-api/).
 
 use super::client::Request;
@@ -13,8 +13,8 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
     let name = encoded(&format!("{name}{{{}}}", labels.join(",")));
     let seconds = |ns: u64| ns / 1_000_000_000;
     Request {
-        // The next window begins in the second in which this one ends; one of less than a second is
-        // a second.
+        // The next window begins in the second in which this one ends. A window of less than a
+        // second is sent as one second.
         path: format!(
             "/ingest?name={name}&from={}&until={}&format=pprof&spyName=perf-sdk",
             seconds(profile.from_unix_ns),
@@ -25,7 +25,7 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
     }
 }
 
-/// As a value of a query.
+/// Percent-encodes a value of a query.
 fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

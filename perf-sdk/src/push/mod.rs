@@ -1,16 +1,16 @@
-//! Gets profiles out without anybody asking: pushed to a Pyroscope server, and written to a folder.
+//! Delivers profiles without a request: pushed to a Pyroscope server, and written to a folder.
 //!
 //! | file | job |
 //! |---|---|
-//! | `plan` | what is to be done, from the settings |
-//! | `windows` | profiles of one stretch of time after the other |
+//! | `plan` | what to deliver and where, from the settings |
+//! | `windows` | profiles of consecutive windows of time |
 //! | `pusher` | the thread |
-//! | `backlog` | what could not be pushed yet |
+//! | `backlog` | profiles that wait for another attempt |
 //! | `ingest`, `connect` | requests, in each of the server's protocols |
-//! | `client`, `answer` | HTTP/1.1: one request a connection |
-//! | `folder`, `stamp` | files, the oldest of which are deleted; their names |
-//! | `account` | how it goes |
-//! | `random` | so that a fleet does not do it all at once |
+//! | `client`, `answer` | HTTP/1.1: one request for each connection |
+//! | `folder`, `stamp` | files, of which the oldest are deleted, and their names |
+//! | `account` | the state of delivery |
+//! | `random` | random delays, so that the programs of a fleet do not push at the same time |
 
 mod account;
 mod answer;

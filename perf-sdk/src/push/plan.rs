@@ -1,14 +1,14 @@
-//! What is to be done with profiles, as the settings say.
+//! What to deliver and where, from the settings.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::settings::{ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Settings};
 
-/// What is done with profiles.
+/// What to do with profiles.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Plan {
-    /// From one profile to the next.
+    /// The interval from one profile to the next.
     pub(crate) interval: Duration,
     pub(crate) name: ServiceName,
     pub(crate) push: Option<Push>,
@@ -16,7 +16,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// As the program's settings say; `None`: profiles go nowhere.
+    /// The plan for these settings. `None` if profiles are not delivered.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let push = settings.push.clone().map(|target| Push {
             target,
@@ -34,7 +34,7 @@ impl Plan {
     }
 }
 
-/// Where profiles are pushed to, and as what.
+/// The server to push to, with name, labels and credentials.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Push {
     pub(crate) target: PushServer,
@@ -45,12 +45,12 @@ pub(crate) struct Push {
 }
 
 impl Push {
-    /// What whoever starts it should know.
+    /// A warning for the user at the start.
     pub(crate) fn warning(&self) -> Option<String> {
         let is_exposed = self.token.is_some() && !self.target.is_loopback();
         is_exposed.then(|| {
             format!(
-                "PERF_PUSH_TOKEN goes to {} in plain text, since TLS is not spoken: who sees the network sees it; Grafana Alloy on this machine sends on by \
+                "PERF_PUSH_TOKEN goes to {} in plain text, since TLS is not supported: it is visible on the network; Grafana Alloy on this machine can forward by \
                  TLS (docs/fleet.md)",
                 self.target
             )
@@ -58,7 +58,7 @@ impl Push {
     }
 }
 
-/// Which files are written, and how many of them stay.
+/// The folder to write to, and the limits on its files.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Files {
     pub(crate) folder: PathBuf,

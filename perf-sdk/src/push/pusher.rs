@@ -21,22 +21,23 @@ use crate::settings::PushProtocol;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
 
-/// What a program's end waits for at most: a part of what it waits for all threads, since the
-/// others end after this one.
+/// How long the end of the program waits for this thread. It is less than the time for all threads,
+/// since the others are ended after this one.
 const LAST: Duration = PATIENCE.saturating_sub(Duration::from_millis(200));
-/// For one request: no less, no more, and otherwise an interval.
+/// The timeout of one request is the interval, within these bounds.
 const LEAST_TIME: Duration = Duration::from_secs(2);
 const MOST_TIME: Duration = Duration::from_secs(10);
 
-/// Delivers until it ends, which takes less than two seconds: then the last window is delivered if
-/// that can be done, and not otherwise.
+/// Delivers until it is dropped, which takes less than two seconds. At the end it delivers the last
+/// window if there is time.
 #[derive(Debug)]
 pub(crate) struct Pusher(Option<Background>);
 
 impl Pusher {
-    /// `folder` is the plan's.
+    /// `folder` is that of the plan.
     pub(crate) fn start(plan: Plan) -> io::Result<Self> {
-        // Here and not on the thread: what is allocated after the start is in the first window.
+        // Opened here, not on the thread, so that the first window includes everything allocated
+        // after the start.
         let windows = Windows::open();
         let thread = Background::start("perf-sdk-push", move |pauses| {
             let _own = OwnThread::enter();
@@ -45,7 +46,7 @@ impl Pusher {
         Ok(Self(Some(thread)))
     }
 
-    /// In a forked child, where the thread is not.
+    /// Called in a forked child, where the thread does not exist.
     pub(crate) fn forget(mut self) {
         if let Some(thread) = self.0.take() {
             thread.forget();
@@ -70,11 +71,11 @@ fn deliver(plan: &Plan, mut windows: Windows, pauses: &Pauses) {
         let now = Instant::now();
         let attempt = push.as_ref().and_then(|push| push.backlog.next_attempt(now)).unwrap_or(due);
         let goes_on = pauses.wait(attempt.min(due).saturating_duration_since(now));
-        // What a request took of the end is not there for another profile.
+        // The time that a request took after the end began is not available for another profile.
         let is_late = ending.deadline().is_some_and(|end| end <= Instant::now());
         let is_due = !is_late && (!goes_on || Instant::now() >= due);
         if is_due && !headroom::is_there(headroom::TURN_BYTES) {
-            // The next window begins where this one did.
+            // The window stays open, and the next profile covers it too.
             due = Instant::now() + plan.interval;
         } else if is_due {
             let mut missing = Vec::new();
@@ -99,17 +100,17 @@ fn deliver(plan: &Plan, mut windows: Windows, pauses: &Pauses) {
     }
 }
 
-/// Until when there is time once the program ends.
+/// The deadline once the program ends.
 struct Ending<'a> {
     pauses: &'a Pauses,
     since: Cell<Option<Instant>>,
 }
 
 impl Ending<'_> {
-    /// `None`: it does not end yet.
+    /// `None` if the program does not end yet.
     fn deadline(&self) -> Option<Instant> {
         if self.since.get().is_none() && self.pauses.is_over() {
-            // A little less than what is waited for.
+            // Slightly less than the time for which the end waits.
             self.since.set(Some(Instant::now() + LAST.mul_f64(0.9)));
         }
         self.since.get()
@@ -119,7 +120,7 @@ impl Ending<'_> {
 struct Sender<'a> {
     push: &'a Push,
     name: &'a ServiceName,
-    /// For one request.
+    /// The timeout of one request.
     time: Duration,
     backlog: Backlog,
     account: Account,
@@ -143,7 +144,7 @@ impl<'a> Sender<'a> {
         self.account.publish();
     }
 
-    /// Pushes what waits, the oldest first, until one fails or the next window is due.
+    /// Pushes waiting profiles, the oldest first, until one fails or the next window is due.
     fn send(&mut self, due: Instant, ending: &Ending<'_>) {
         while let Some(profile) = self.backlog.oldest() {
             let start = Instant::now();

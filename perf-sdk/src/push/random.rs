@@ -1,13 +1,13 @@
-//! A little chance, so that a fleet that started together does not push together. Not for secrets.
+//! Random numbers that spread the pushes of a fleet that started together. Not for secrets.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
-/// 64 bits: the standard library has its hashers' keys from the system.
+/// 64 random bits: the standard library seeds its hashers from the system.
 pub(super) fn bits() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// From 0.5 up to 1.
+/// A number from 0.5 up to 1.
 pub(super) fn half_to_one() -> f64 {
     0.5 + (bits() >> 12) as f64 / (1_u64 << 53) as f64
 }

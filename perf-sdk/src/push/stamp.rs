@@ -1,14 +1,14 @@
-//! Moments as they stand in the names of files.
+//! Times as they appear in file names.
 
 use std::fmt;
 
-/// A second of UTC: `YYYYmmddTHHMMSSZ`.
+/// A UTC time in seconds: `YYYYmmddTHHMMSSZ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     unix_s: u64,
 }
 
-/// How long one is.
+/// The length of its text.
 pub(super) const LENGTH: usize = 16;
 
 impl Stamp {
@@ -20,7 +20,7 @@ impl Stamp {
         Self { unix_s: self.unix_s + 1 }
     }
 
-    /// Whether `text` is written like one.
+    /// Whether `text` has this form.
     pub(super) fn is(text: &str) -> bool {
         let form = b"ddddddddTddddddZ";
         text.len() == LENGTH
@@ -36,15 +36,15 @@ impl fmt::Display for Stamp {
     }
 }
 
-/// Year, month and day of so many days after 1 January 1970, by the calendar of Gregory. Years
-/// begin in March meanwhile, so that a leap day is the last.
+/// Year, month and day of a day number counted from 1 January 1970, by the Gregorian calendar. The
+/// computation uses years that begin in March, so that a leap day is the last day of a year.
 fn date(days: u64) -> (u64, u64, u64) {
-    // From 1 March 0000; 400 years have 146,097 days.
+    // Days since 1 March 0000. 400 years have 146,097 days.
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
-    // Months of 31, 30, 31, 30, 31 days, again and again.
+    // The lengths of months repeat as 31, 30, 31, 30, 31 days.
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };

@@ -1,4 +1,4 @@
-//! Profiles of one stretch of time after the other, without a gap and without anything twice.
+//! Profiles of consecutive windows of time, without gaps and without overlap.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +13,7 @@ use crate::memory;
 use crate::snapshot::{HeapStacks, Snapshot};
 use crate::stacks;
 
-/// What a profile is of.
+/// The subject of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Cpu,
@@ -31,7 +31,7 @@ impl Kind {
     }
 }
 
-/// A profile that is ready to go.
+/// A finished profile.
 #[derive(Clone, Debug)]
 pub(super) struct Profile {
     pub(super) kind: Kind,
@@ -41,7 +41,7 @@ pub(super) struct Profile {
     pub(super) body: Vec<u8>,
 }
 
-/// The window that is open.
+/// The window that is open now.
 #[derive(Debug)]
 pub(super) struct Windows {
     cpu: Option<Window>,
@@ -53,7 +53,7 @@ pub(super) struct Windows {
 impl Windows {
     pub(super) fn open() -> Self {
         Self {
-            // Before what takes its time.
+            // Read before the steps below, which take time.
             from_unix_ns: now(),
             cpu: window(),
             #[cfg(feature = "heap")]
@@ -64,10 +64,10 @@ impl Windows {
         }
     }
 
-    /// What the window that ends now saw; the next one begins. CPU time that nobody used is no
-    /// profile.
+    /// Ends the current window, returns its profiles, and begins the next one. A window without CPU
+    /// time has no CPU profile.
     ///
-    /// What is neither sampled is not in it; why, in `missing`.
+    /// For each kind that is not sampled, the reason is added to `missing`.
     pub(super) fn turn(&mut self, missing: &mut Vec<String>) -> Vec<Profile> {
         memory::uncounted(|| {
             let until_unix_ns = now();
@@ -76,9 +76,9 @@ impl Windows {
             let mut profiles = Vec::new();
             let cpu = self.cpu.as_mut().and_then(Window::turn);
             if cpu.is_none() {
-                // Sampling may have begun since.
+                // Sampling may have begun meanwhile.
                 self.cpu = window();
-                missing.push(format!("no profile of CPU time: sampling of stacks: {}", stacks::state()));
+                missing.push(format!("no profile of CPU time: stack sampling: {}", stacks::state()));
             }
             if let Some(cpu) = cpu.filter(|cpu| cpu.samples > 0) {
                 let cpu = cpu.without_trace_ids();
@@ -103,12 +103,12 @@ impl Windows {
     }
 }
 
-/// At the rate that stacks are sampled at all the time; as often as usual where they are not.
+/// A window at the rate of continuous sampling, or at the default rate if there is none.
 fn window() -> Option<Window> {
     Window::open(stacks::always_hz())
 }
 
-/// The heap now; `None` where it is not sampled.
+/// The current heap. `None` if it is not sampled.
 #[cfg(feature = "heap")]
 fn heap() -> Option<(Snapshot, Option<HeapStacks>)> {
     let stacks = HeapStacksNow::take();
