@@ -1,53 +1,53 @@
-//! What lives at the end of a window: the detector's input.
+//! All live objects at the end of a window: the detector's input.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::snapshot::LeakSubject;
 
-/// Where something was born, and what it is.
+/// Where and of what kind objects were allocated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) watched: LeakSubject,
     pub(crate) module: String,
-    /// Of the callers and the function itself, outermost first.
+    /// The callers and the function itself, outermost first.
     pub(crate) scopes: Vec<String>,
-    /// Of what was taken from a pool: its name.
+    /// The name of the pool, for objects taken from one.
     pub(crate) pool: String,
-    /// Usable sizes from half of it up to it; 0 where sizes play no part.
+    /// The upper end of the size class: usable sizes from half of it up to it. 0 where sizes do not
+    /// apply.
     pub(crate) below_bytes: u64,
-    /// What the annotations allow this path to hold, and whose annotation it is: together with
-    /// other paths beneath the same scopes.
+    /// The bound that applies to this path, together with other paths below the same scopes.
     pub(crate) bound: Option<Bound>,
 }
 
 /// A declared bound.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bound {
-    /// How many of the path's scopes lead to the annotated one.
+    /// The number of the path's scopes up to the annotated one.
     pub(crate) depth: usize,
-    /// The annotated one's: what is allocated beneath it may be in another.
+    /// The module of the annotated scope. Its callees may be in other modules.
     pub(crate) module: String,
     pub(crate) bytes: u64,
 }
 
-/// What was born in one window at one place and lives.
+/// The live objects that were allocated in one window at one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Cohort {
     pub(crate) window: u32,
-    /// As seen: statistics rest on these.
+    /// The number of samples, on which the statistics are based.
     pub(crate) samples: u64,
-    /// What they stand for.
+    /// The bytes for which the samples stand.
     pub(crate) bytes: u64,
     pub(crate) objects: f64,
 }
 
-/// All of one place.
+/// All live objects of one place.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Population {
-    /// Samples ever.
+    /// The number of samples ever allocated here.
     pub(crate) born: u64,
-    /// By window, oldest first, each window once.
+    /// By window, oldest first, with one entry for each window.
     pub(crate) living: Vec<Cohort>,
 }
 
@@ -64,18 +64,18 @@ impl Population {
 /// Everything at the end of one window.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Census {
-    /// The window that ends; counts up by one.
+    /// The number of the window that ends. Increases by one.
     pub(crate) window: u32,
     pub(crate) places: HashMap<Arc<Place>, Population>,
-    /// What is only counted.
+    /// Subjects of which only the number is known.
     pub(crate) counts: Vec<Number>,
-    /// The allocator's allocated and the process's resident bytes.
+    /// The allocator's allocated bytes, and the process's resident bytes.
     pub(crate) process: Option<ProcessBytes>,
-    /// Bytes that one sample stands for, in the mean.
+    /// The mean number of bytes for which one sample stands.
     pub(crate) sample_bytes: u64,
 }
 
-/// Something of which only the number is known.
+/// A subject of which only the number is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Number {
     pub(crate) watched: LeakSubject,

@@ -1,4 +1,4 @@
-//! Looks, one after the other, become verdicts.
+//! Derives verdicts from a series of evaluations.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::series::Series;
 use super::settings::LeakSettings;
 use crate::snapshot::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 
-/// Samples that outlive a window, from which on a place is looked at.
+/// The number of samples that must outlive a window before a place is tracked.
 const WORTH_A_SERIES: u64 = 5;
 
 #[derive(Debug)]
@@ -35,15 +35,15 @@ impl Detector {
         }
     }
 
-    /// One more window has ended.
+    /// Evaluates one more window.
     pub(crate) fn observe(&mut self, mut census: Census) -> Leaks {
         let now = census.window;
         self.windows += 1;
         let within = within_bounds(&census);
         let (old, length) = (self.rules.old(), self.rules.horizon() as usize);
         for (place, population) in &census.places {
-            // What is remembered of a place takes some kilobytes: not of one that keeps next to
-            // nothing for a window.
+            // The history of a place takes some kilobytes. A place that keeps next to nothing for a
+            // window has none.
             let kept =
                 population.living.iter().filter(|cohort| cohort.window < now).map(|cohort| cohort.samples).sum::<u64>();
             let least = if place.watched == LeakSubject::Pool { 1 } else { WORTH_A_SERIES };
@@ -61,7 +61,7 @@ impl Detector {
             let standing = match &place.bound {
                 Some(bound) if within.get(&scope_of(place, bound)).copied().unwrap_or(true) => Standing::Bounded,
                 Some(_) => Standing::NoCache,
-                // What is taken from a pool is to come back.
+                // Objects that are taken from a pool must return.
                 None if self.rules.caches_are_declared || place.watched == LeakSubject::Pool => Standing::NoCache,
                 None => Standing::Unknown,
             };
@@ -130,8 +130,8 @@ fn scope_of(place: &Place, bound: &Bound) -> (Vec<String>, String) {
     (place.scopes[..bound.depth.min(place.scopes.len())].to_vec(), bound.module.clone())
 }
 
-/// Whether all that is held beneath an annotated scope is within its bound, give or take what
-/// sampling may be off by.
+/// Whether everything below an annotated scope is within its bound, allowing for the sampling
+/// error.
 fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
     let mut held: HashMap<(Vec<String>, String), (u64, u64)> = HashMap::new();
     for (place, population) in &census.places {
@@ -141,7 +141,7 @@ fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
             *most = (*most).min(bound.bytes);
         }
     }
-    // A sum of samples that stand for `rate` bytes each has a variance of at most rate × bytes.
+    // If each sample stands for `rate` bytes, their sum has a variance of at most rate × bytes.
     let within = |bytes: u64, most: u64| {
         let error = 4.0 * (census.sample_bytes as f64 * most as f64).sqrt();
         bytes as f64 <= most as f64 + error
@@ -149,7 +149,7 @@ fn within_bounds(census: &Census) -> HashMap<(Vec<String>, String), bool> {
     held.into_iter().map(|(scope, (bytes, most))| (scope, within(bytes, most))).collect()
 }
 
-/// In bands of one window and its doubles.
+/// The live objects by age, in bands of one window, two, four, and so on.
 fn ages(population: &Population, now: u32, rules: &LeakSettings) -> Vec<AgeBand> {
     let mut bands: Vec<AgeBand> = Vec::new();
     let mut objects: Vec<f64> = Vec::new();

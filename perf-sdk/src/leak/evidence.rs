@@ -1,4 +1,4 @@
-//! What speaks for a verdict, in a sentence.
+//! The evidence for a verdict, as a sentence.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::settings::LeakSettings;
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
-/// Of what was born at one place.
+/// The evidence for one place.
 pub(super) fn of_place(finding: &LeakFinding, place: &Place, judged: &Judgement, rules: &LeakSettings) -> String {
     let age = time(f64::from(rules.old()[judged.grade]) * rules.window_ns as f64);
     let window = time(rules.window_ns as f64);
@@ -28,7 +28,7 @@ pub(super) fn of_place(finding: &LeakFinding, place: &Place, judged: &Judgement,
     if judged.exposed > 0 {
         let _ = write!(
             text,
-            "; of {} times that one of these was looked at, {} had ended",
+            "; of {} evaluations of one of these, {} found that it had ended",
             count(judged.exposed as f64),
             count(judged.died as f64),
         );
@@ -41,18 +41,21 @@ pub(super) fn of_place(finding: &LeakFinding, place: &Place, judged: &Judgement,
     }
     let kept = judged.kept_share * 100.0;
     let _ = match judged.verdict {
-        Verdict::Confirmed => write!(text, "; {kept:.1} % of what is allocated becomes so old"),
-        Verdict::Bounded => write!(text, "; it was declared to be bounded, and is within its bound"),
+        Verdict::Confirmed => write!(text, "; {kept:.1} % of what is allocated becomes that old"),
+        Verdict::Bounded => write!(text, "; it is declared to be bounded, and is within its bound"),
         _ if judged.kept_share > 0.25 => {
-            write!(text, "; {kept:.0} % of what is allocated becomes so old: a leak, or a cache that still fills")
+            write!(
+                text,
+                "; {kept:.0} % of what is allocated becomes that old: a leak, or a cache that is still filling"
+            )
         }
-        _ => write!(text, "; that may yet end within {}", time(rules.horizon_ns as f64)),
+        _ => write!(text, "; it may still end within {}", time(rules.horizon_ns as f64)),
     };
     growth(&mut text, finding);
     text
 }
 
-/// Of things that are counted only.
+/// The evidence for a subject of which only the number is known.
 pub(super) fn of_count(finding: &LeakFinding, first: u64, windows: usize, rules: &LeakSettings) -> String {
     let what = match finding.watched {
         LeakSubject::FileDescriptors => "open file descriptors",
@@ -60,17 +63,17 @@ pub(super) fn of_count(finding: &LeakFinding, first: u64, windows: usize, rules:
         _ => "futures that have not ended",
     };
     format!(
-        "{first} {what} became {} in {}, and their lowest number rose from each tenth of that time to the next; {} more an hour",
+        "{first} {what} became {} in {}, and their minimum rose from each tenth of that time to the next; {} more per hour",
         finding.objects,
         time(windows as f64 * rules.window_ns as f64),
         count(finding.objects_per_hour.round()),
     )
 }
 
-/// Of the process.
+/// The evidence for retention, which is about the whole process.
 pub(super) fn of_retention(finding: &LeakFinding, allocated: u64, windows: usize, rules: &LeakSettings) -> String {
     let mut text = format!(
-        "resident memory grew over {} to {} while what is allocated did not ({})",
+        "resident memory grew over {} to {} while allocated memory did not ({})",
         time(windows as f64 * rules.window_ns as f64),
         bytes(finding.bytes as f64),
         bytes(allocated as f64),
@@ -81,9 +84,9 @@ pub(super) fn of_retention(finding: &LeakFinding, allocated: u64, windows: usize
 
 fn growth(text: &mut String, finding: &LeakFinding) {
     if finding.bytes_per_hour > 0.0 {
-        let _ = write!(text, "; {} more an hour", bytes(finding.bytes_per_hour));
+        let _ = write!(text, "; {} more per hour", bytes(finding.bytes_per_hour));
     }
     if let Some(seconds) = finding.seconds_to_limit {
-        let _ = write!(text, ", the memory limit in {}", time(seconds * 1e9));
+        let _ = write!(text, ", the memory limit is reached in {}", time(seconds * 1e9));
     }
 }

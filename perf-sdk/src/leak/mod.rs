@@ -1,18 +1,19 @@
-//! Verdicts on what is held, over a series of evaluations.
+//! The leak detector: verdicts on live objects, over a series of evaluations.
 //!
-//! A window is the time between two evaluations. What was born in one window is a generation. An
-//! object is old when it has lived for some windows; of a leak there are old objects from ever more
-//! generations (then it is *suspect*), and they do not die (then it is *confirmed*).
+//! A window is the time between two evaluations. The objects that are allocated in one window are a
+//! generation. An object is old when it has lived for some windows. If a path leaks, old objects
+//! from more and more generations survive: it is then *suspect*. If these do not end either, it is
+//! *confirmed*.
 //!
 //! | file | job |
 //! |---|---|
-//! | `settings` | what verdicts rest on, as the user may choose it |
-//! | `census`, `series`, `stats` | what was seen in a window, in all of them, and their arithmetic |
-//! | `rules/` | one rule a file; pure |
-//! | `evidence` | what speaks for a verdict, in a sentence |
+//! | `settings` | the detector's configuration |
+//! | `census`, `series`, `stats` | the data of one window, that of all windows, and the statistics |
+//! | `rules/` | one file for each rule; pure |
+//! | `evidence` | the evidence for a verdict, as a sentence |
 //! | `detector` | one evaluation after the other; pure |
 //! | `taker` | takes the census of this process |
-//! | `watcher` | the thread that does so once a window |
+//! | `watcher` | the thread that does so once for each window |
 
 mod census;
 mod detector;

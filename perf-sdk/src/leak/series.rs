@@ -1,54 +1,54 @@
-//! One place over many windows.
+//! The history of one place.
 
 use std::collections::VecDeque;
 
 use super::census::{Cohort, Population};
 
-/// What is old, in three grades.
+/// The number of grades of old.
 pub(super) const GRADES: usize = 3;
 
 /// One window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Step {
-    /// Old samples that lived at the beginning, by grade.
+    /// Old samples at the beginning of the window, by grade.
     pub(super) exposed: [u32; GRADES],
-    /// Of these, what died until the end.
+    /// Those of them that ended in the window.
     pub(super) died: [u32; GRADES],
-    /// Bytes of what is old at the end.
+    /// The bytes of old objects at the end of the window.
     pub(super) retained: [u64; GRADES],
-    /// And objects.
+    /// The number of old objects at the end of the window.
     pub(super) objects: [f32; GRADES],
     pub(super) born: u32,
-    /// Of the generation that became old (of the first grade) at the end: how many were born and
-    /// how many of them live.
+    /// For the generation that became old (by the first grade) at the end of the window: the
+    /// samples allocated, and those still live.
     pub(super) matured: (u32, u32),
 }
 
-/// A table of samples has fewer places.
+/// Saturating: the table of samples has fewer places.
 fn few(samples: u64) -> u32 {
     u32::try_from(samples).unwrap_or(u32::MAX)
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Series {
-    /// Windows that something of each grade has lived, at least.
+    /// For each grade, the age in windows from which an object is old.
     ages: [u32; GRADES],
-    /// Windows that are remembered.
+    /// The number of windows in the history.
     length: usize,
     steps: VecDeque<Step>,
     latest: Population,
-    /// Windows since anything was there.
+    /// The number of windows since there was a live object.
     absent: usize,
 }
 
 impl Series {
-    /// Of a place where `born` samples were born before.
+    /// A history for a place where `born` samples were allocated before.
     pub(super) fn new(ages: [u32; GRADES], length: usize, born: u64) -> Self {
         let latest = Population { born, living: Vec::new() };
         Self { ages, length, steps: VecDeque::new(), latest, absent: 0 }
     }
 
-    /// The window `now` ends.
+    /// Adds the window `now`, which ends.
     pub(super) fn push(&mut self, now: u32, population: Population) {
         let mut step = Step { born: few(population.born.saturating_sub(self.latest.born)), ..Step::default() };
         for (grade, age) in self.ages.iter().enumerate() {
@@ -80,7 +80,7 @@ impl Series {
         self.latest = population;
     }
 
-    /// Nothing was there for as long as something must live to be old in every respect.
+    /// Whether there was no live object for as long as it takes to be old by every grade.
     pub(super) fn is_over(&self) -> bool {
         self.absent > self.ages[GRADES - 1] as usize
     }
@@ -97,7 +97,7 @@ impl Series {
         self.ages
     }
 
-    /// Generations that are old now.
+    /// The generations that are old now.
     pub(super) fn old(&self, now: u32, grade: usize) -> impl Iterator<Item = &Cohort> {
         old(&self.latest.living, now, self.ages[grade])
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn deaths_of_the_old_are_counted() {
+    fn ends_of_old_objects_are_counted() {
         let mut series = Series::new([2, 3, 4], 10, 0);
         series.push(0, population(10, &[(0, 8)]));
         series.push(1, population(15, &[(0, 8), (1, 4)]));

@@ -1,29 +1,31 @@
-//! What the verdicts rest on, as the user may choose it.
+//! The detector's configuration.
 
 use std::time::Duration;
 
 use crate::settings::{LEAK_WINDOWS, LeakCaches, Settings};
 
-/// What the verdicts rest on.
+/// The detector's configuration.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LeakSettings {
     pub(crate) window_ns: u64,
-    /// What lives longer is leaked. At least [`LEAST_HORIZON`](Self::LEAST_HORIZON) windows.
+    /// Objects that live longer count as leaked. At least [`LEAST_HORIZON`](Self::LEAST_HORIZON)
+    /// windows.
     pub(crate) horizon_ns: u64,
-    /// Places that hold less that is old are not spoken of.
+    /// Places with fewer old bytes are not reported.
     pub(crate) floor_bytes: u64,
-    /// Every cache is annotated with its bound: what keeps all of its objects leaks, then.
+    /// Whether every cache is annotated with its bound. Then a place that keeps all of its objects
+    /// leaks.
     pub(crate) caches_are_declared: bool,
-    /// What the process may hold.
+    /// The memory limit of the process.
     pub(crate) limit_bytes: Option<u64>,
 }
 
 impl LeakSettings {
-    /// In windows.
+    /// The minimum horizon, in windows.
     pub(crate) const LEAST_HORIZON: u32 = *LEAK_WINDOWS.start();
     const MOST_HORIZON: u32 = *LEAK_WINDOWS.end();
 
-    /// As the program's settings say; `None`: nobody looks for leaks.
+    /// The configuration by the program's settings. `None` if the detector is off.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let window = settings.leak_window?;
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -41,8 +43,8 @@ impl LeakSettings {
         u32::try_from(windows).unwrap_or(u32::MAX).clamp(Self::LEAST_HORIZON, Self::MOST_HORIZON)
     }
 
-    /// From how many windows on something is old, in three grades: a twelfth, a sixth and a third
-    /// of the horizon.
+    /// The ages in windows from which an object is old, in three grades: a twelfth, a sixth and a
+    /// third of the horizon.
     pub(crate) fn old(&self) -> [u32; 3] {
         let horizon = self.horizon();
         [horizon / 12, horizon / 6, horizon / 3]

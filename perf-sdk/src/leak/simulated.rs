@@ -1,22 +1,22 @@
-//! The verdicts on simulated places: what each behaviour is, and what it must be called.
+//! Verdicts on simulated places: the behaviours, and the verdict that each must get.
 //!
-//! A place is simulated object by object: how many samples are born in a window (Poisson), and how
-//! long each lives. 100 places a behaviour, all judged together, over 120 windows, with a horizon
-//! of 120 windows; a sample stands for 512 KiB.
+//! A place is simulated object by object: how many samples are allocated in a window (Poisson), and
+//! how long each lives. There are 100 places of each behaviour, all evaluated together, over 120
+//! windows, with a horizon of 120 windows. A sample stands for 512 KiB.
 //!
-//! | behaviour | born a window | lives |
+//! | behaviour | samples allocated in a window | lifetime |
 //! |---|---|---|
-//! | steady | 50 | exponentially, 2 windows in the mean |
+//! | steady | 50 | exponential, with a mean of 2 windows |
 //! | heavy-tailed | 50 | Pareto from 0.5 windows, exponent 1.1 |
 //! | load ramp | 10 to 100 | as steady |
-//! | cache that reached its capacity | 20, until window 60 all stay | then each displaces a random one |
-//! | cache that still fills | 20 | for ever |
-//! | 2 % leak, load flat, rising, falling | 50; 20 to 80; 80 to 20 | 2 % for ever, the others as steady |
-//! | very slow leak | 50 | 0.4 % (0.2 a window) for ever, the others as steady |
+//! | cache that reached its capacity | 20 | all stay until window 60, then each new one displaces a random one |
+//! | cache that is still filling | 20 | forever |
+//! | 2 % leak, load flat, rising, falling | 50; 20 to 80; 80 to 20 | 2 % forever, the others as steady |
+//! | very slow leak | 50 | 0.4 % (0.2 in a window) forever, the others as steady |
 //! | sawtooth | 20 | all end together every 25 windows |
 //! | mixed sawtooth | 50 | 20 % until all end together every 25 windows, the others as steady |
-//! | warm-up | 50 | 20 % of those born in the first 15 windows for ever, the others as steady |
-//! | sessions | 50 | 10 % exponentially, 40 windows in the mean, the others as steady |
+//! | warm-up | 50 | 20 % of those from the first 15 windows forever, the others as steady |
+//! | sessions | 50 | 10 % exponential, with a mean of 40 windows, the others as steady |
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ const SAMPLE: u64 = 512 << 10;
 struct Random(u64);
 
 impl Random {
-    /// Uniform, above 0 and up to 1.
+    /// Uniform in (0, 1].
     fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -46,7 +46,7 @@ impl Random {
         -mean * self.unit().ln()
     }
 
-    /// Arrivals in one unit of time, at `rate`.
+    /// The number of arrivals in one unit of time, at `rate`.
     fn poisson(&mut self, rate: f64) -> usize {
         let mut at = 0.0;
         std::iter::repeat_with(|| {
@@ -109,7 +109,7 @@ impl Behaviour {
         }
     }
 
-    /// In windows, of one born at the moment `at`.
+    /// The lifetime, in windows, of an object allocated at the time `at`.
     fn life(self, at: f64, random: &mut Random) -> f64 {
         let all_end_together = (at / 25.0).floor() * 25.0 + 25.0 - at;
         let chance = random.unit();
@@ -127,7 +127,7 @@ impl Behaviour {
     }
 }
 
-/// One place's objects: when born and when they end.
+/// The objects of one place: when they are allocated, and when they end.
 struct Simulated {
     behaviour: Behaviour,
     place: Arc<Place>,
@@ -175,7 +175,7 @@ impl Simulated {
     }
 }
 
-/// The verdicts after each window.
+/// Calls `each` with the verdicts after each window.
 fn verdicts(mut places: Vec<Simulated>, caches_are_declared: bool, mut each: impl FnMut(u32, &Leaks)) {
     let mut detector = Detector::new(LeakSettings {
         window_ns: 30_000_000_000,
@@ -197,7 +197,7 @@ fn all() -> Vec<Simulated> {
     ALL.iter().flat_map(|behaviour| seeds.clone().map(|seed| Simulated::new(*behaviour, seed, None))).collect()
 }
 
-/// Places of each behaviour with each verdict, as a table.
+/// The number of places of each behaviour with each verdict, as a table.
 #[derive(Default)]
 struct Table(HashMap<(String, Verdict), usize>);
 
@@ -241,13 +241,13 @@ fn leaks_are_confirmed_and_nothing_else_ever_is() {
     for leak in [Leak, LeakWhileLoadRises, LeakWhileLoadFalls] {
         assert!(last.count(leak, Verdict::Confirmed) >= PLACES * 95 / 100, "{leak:?}\n{table}");
     }
-    assert_eq!(last.count(FillingCache, Verdict::Suspect), PLACES, "nobody can tell\n{table}");
+    assert_eq!(last.count(FillingCache, Verdict::Suspect), PLACES, "it cannot be told from a leak\n{table}");
     for harmless in [Steady, LoadRamp, Sawtooth, WarmUp] {
         assert_eq!(last.count(harmless, Verdict::Suspect), 0, "{table}");
     }
 }
 
-/// Where every cache is annotated, what keeps all it allocates leaks.
+/// If every cache is annotated, a place that keeps everything it allocates leaks.
 #[test]
 #[cfg_attr(miri, ignore = "200 places over 120 windows")]
 fn with_all_caches_declared_only_the_others_leak() {
@@ -271,15 +271,16 @@ fn a_cache_beyond_its_bound_leaks() {
             first.get_or_insert(window);
         }
     });
-    // It is full in window 60, and beyond four standard errors some windows later.
+    // The cache exceeds its bound in window 60, and exceeds four standard errors some windows
+    // later.
     assert!(first.is_some_and(|window| (61..75).contains(&window)), "{first:?}");
 }
 
-/// What callees in other modules hold counts against the same bound.
+/// Memory of callees in other modules counts against the same bound.
 #[test]
 #[cfg_attr(miri, ignore = "two places over 120 windows")]
 fn a_bound_is_for_all_that_is_beneath_it() {
-    // Each of the two alone stays within it.
+    // Each of the two alone is within the bound.
     let capacity = u64::from(WINDOWS) * 20 * SAMPLE * 3 / 2;
     let beneath = |module: &str, seed| {
         let mut simulated = Simulated::new(FillingCache, seed, Some(capacity));

@@ -1,8 +1,9 @@
-//! The statistics behind the verdicts.
+//! The statistics for the verdicts.
 
 use statrs::distribution::{ContinuousCDF as _, DiscreteCDF as _, Gamma, Normal, Poisson};
 
-/// Points between which slopes are taken, at most: of more, every so many.
+/// The maximum number of points between which slopes are computed. If there are more, only every
+/// nth one is used.
 const MOST_POINTS: usize = 40;
 
 /// The median of the slopes between all pairs of values: Theil (1950) and Sen (1968). The unit is
@@ -23,9 +24,9 @@ pub(super) fn theil_sen(values: &[f64]) -> f64 {
     *slopes.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Mann's and Kendall's test for growth: the chance that values without a trend look like growing
-/// at least so much. With the normal approximation, good from some ten values on; ties are not
-/// corrected for, which errs to the side of no trend.
+/// The Mann-Kendall test for growth: the probability that values without a trend appear to grow at
+/// least this much. It uses the normal approximation, which is accurate from some ten values on.
+/// There is no correction for ties, which makes the result conservative.
 pub(super) fn growth_chance(values: &[f64]) -> f64 {
     let n = values.len() as f64;
     if n < 3.0 {
@@ -49,16 +50,16 @@ pub(super) fn growth_chance(values: &[f64]) -> f64 {
     Normal::standard().sf(z)
 }
 
-/// The upper bound, with an error of at most `chance`, on the mean of a Poisson variable that was
-/// seen to be `events`: exact (Garwood, 1936).
+/// An upper bound of the mean of a Poisson variable for which `events` were observed, with an error
+/// probability of at most `chance`: exact (Garwood, 1936).
 pub(super) fn poisson_upper(events: u64, chance: f64) -> f64 {
-    // Shape and rate are positive, so there is such a distribution.
+    // Shape and rate are positive, so the distribution exists.
     Gamma::new(events as f64 + 1.0, 1.0).map_or(f64::INFINITY, |gamma| gamma.inverse_cdf(1.0 - chance))
 }
 
-/// The chance that a Poisson variable of this mean is at most `events`.
+/// The probability that a Poisson variable of this mean is at most `events`.
 pub(super) fn poisson_at_most(events: u64, mean: f64) -> f64 {
-    // A mean of 0 is no event for certain.
+    // With a mean of 0, there are certainly no events.
     Poisson::new(mean).map_or(1.0, |poisson| poisson.cdf(events))
 }
 
@@ -74,7 +75,7 @@ mod tests {
         assert_eq!(theil_sen(&[1.0, 3.0, 5.0, 1e9, 9.0, 11.0]), 2.0, "an outlier does not matter");
     }
 
-    /// Against tables: Garwood's bounds for 0, 1, 5 and 20 events at 95 %, one-sided.
+    /// Compared with tables: Garwood's bounds for 0, 1, 5 and 20 events at 95 %, one-sided.
     #[test]
     fn bounds_are_those_of_the_tables() {
         for (events, bound) in [(0, 2.996), (1, 4.744), (5, 10.513), (20, 29.062)] {
@@ -85,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_told_from_noise() {
+    fn growth_is_distinguished_from_noise() {
         let noise: Vec<f64> = (0..40).map(|n| f64::from(n * 7919 % 41)).collect();
         assert!(growth_chance(&noise) > 0.01, "{}", growth_chance(&noise));
         let growing: Vec<f64> = (0..40).map(|n| f64::from(n * 7919 % 41) + f64::from(n)).collect();

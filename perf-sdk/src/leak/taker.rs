@@ -1,4 +1,4 @@
-//! What is held now, by who took it and when.
+//! Takes the census: live objects by scope and age.
 #![cfg_attr(not(any(feature = "heap", feature = "pool")), allow(dead_code, unused_mut))]
 
 use std::collections::{HashMap, VecDeque};
@@ -18,15 +18,15 @@ pub(super) struct Taker {
     heap: heap::Taker,
 }
 
-/// Windows of which the beginnings are kept: twice the longest horizon, of 480. What is older
-/// counts as of the first of them.
+/// The number of windows whose beginnings are kept: twice the longest horizon, which is 480. Older
+/// objects count as of the first of them.
 const KEPT: usize = 960;
 
-/// When each window began, in ticks.
+/// The beginning of each window, in ticks.
 #[derive(Debug)]
 struct Windows {
     began: VecDeque<u64>,
-    /// The number of the first that is kept.
+    /// The number of the first window that is kept.
     first: u32,
 }
 
@@ -35,7 +35,7 @@ impl Windows {
         Self { began: VecDeque::from([now]), first: 0 }
     }
 
-    /// The next one begins.
+    /// Begins the next window.
     fn begin(&mut self, now: u64) {
         if self.began.len() == KEPT {
             self.began.pop_front();
@@ -44,7 +44,7 @@ impl Windows {
         self.began.push_back(now);
     }
 
-    /// The one that `ticks` lie in.
+    /// The window that contains `ticks`.
     fn of(&self, ticks: u64) -> u32 {
         self.first.saturating_add(self.began.partition_point(|began| *began <= ticks).saturating_sub(1) as u32)
     }
@@ -54,7 +54,7 @@ impl Windows {
     }
 }
 
-/// Populations while they are counted.
+/// Populations under construction.
 #[derive(Debug, Default)]
 struct Count {
     places: HashMap<Arc<Place>, Population>,
@@ -87,7 +87,7 @@ impl Taker {
         }
     }
 
-    /// At the end of a window.
+    /// Takes the census at the end of a window.
     pub(super) fn take(&mut self) -> Census {
         let window = self.windows.current();
         let mut count = Count::default();
@@ -114,7 +114,7 @@ impl Taker {
     }
 }
 
-/// What was taken from pools.
+/// Counts objects that are taken from pools.
 #[cfg(feature = "pool")]
 fn checkouts(windows: &Windows, count: &mut Count) {
     for taken in crate::pool::taken() {
@@ -157,7 +157,7 @@ mod heap {
     use crate::scope::Path;
     use crate::snapshot::LeakSubject;
 
-    /// Places by owner's number and class: neither ever changes its meaning.
+    /// Places by owner number and class, whose meaning never changes.
     #[derive(Debug, Default)]
     pub(super) struct Taker(HashMap<(u32, u32), Arc<Place>>);
 
@@ -168,7 +168,7 @@ mod heap {
                 count.places.entry(place.clone()).or_default().born += u64::from(born);
             }
             for alive in memory::living() {
-                // Born after the other pass: of the next census.
+                // Allocated after the other pass: it belongs to the next census.
                 let Some(place) = self.0.get(&(alive.owner, alive.class)) else { continue };
                 count.add(place, windows.of(alive.born), alive.bytes, alive.objects);
             }
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn windows_keep_their_numbers_and_take_no_more_memory_however_many_there_were() {
+    fn windows_keep_their_numbers_in_bounded_memory() {
         let mut windows = Windows::new(0);
         for n in 1..100_000_u32 {
             windows.begin(u64::from(n) * 10);
@@ -208,7 +208,7 @@ mod tests {
             assert_eq!((windows.of(u64::from(n) * 10 + 9), windows.of(u64::from(n) * 10 - 1)), (n, n - 1));
         }
         assert!(windows.began.len() <= KEPT && windows.began.capacity() <= 2 * KEPT);
-        // What is older than that is old, whatever its age.
+        // Everything older is assigned to the first window that is kept, and counts as old.
         assert_eq!((windows.of(0), windows.of(u64::MAX)), (100_000 - KEPT as u32, 99_999));
     }
 }

@@ -1,4 +1,4 @@
-//! The thread that looks at what is held, once a window.
+//! The thread that runs the leak detector, once for each window.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,7 +18,7 @@ use crate::record::OwnThread;
 use crate::settings::OnLeak;
 use crate::snapshot::{LeakFinding, LeakSubject, Leaks, Verdict};
 
-/// Looks until it is dropped; each look's verdicts are part of the snapshots from then on.
+/// Runs the detector until the result is dropped. Snapshots contain the latest verdicts.
 pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Result<Background> {
     Background::start("perf-sdk-leaks", move |pauses| {
         let _own = OwnThread::enter();
@@ -33,7 +33,7 @@ pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Res
             let leaks = memory::uncounted(|| detector.observe(taker.take()));
             if let Some(OnLeak(tell)) = &on_leak {
                 for finding in told.worse(&leaks) {
-                    // The program's own code: what it does wrong must not end the looks.
+                    // A panic in the program's callback must not end the detector.
                     let _ = catch_unwind(AssertUnwindSafe(|| tell(finding)));
                 }
             }
@@ -43,12 +43,13 @@ pub(crate) fn start(mut rules: LeakSettings, on_leak: Option<OnLeak>) -> io::Res
     })
 }
 
-/// What the program's callback has heard.
+/// The verdicts of which the program's callback was notified.
 #[derive(Debug, Default)]
 struct Told(HashMap<(LeakSubject, String, Vec<String>, String, u64), Verdict>);
 
 impl Told {
-    /// What is worse than the last that was told of it. A finding that is gone may be told again.
+    /// The findings that are worse than at their last notification. A finding that disappeared may
+    /// be reported again.
     fn worse<'a>(&mut self, leaks: &'a Leaks) -> Vec<&'a LeakFinding> {
         let key = |f: &LeakFinding| (f.watched, f.module.clone(), f.scopes.clone(), f.pool.clone(), f.below_bytes);
         let now: HashMap<_, Verdict> = leaks.findings.iter().map(|f| (key(f), f.verdict)).collect();

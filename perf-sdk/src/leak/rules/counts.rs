@@ -1,4 +1,4 @@
-//! Things of which only the number is known: file descriptors, threads, tasks.
+//! The rule for subjects of which only the number is known: file descriptors, threads, tasks.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,9 +8,9 @@ use crate::leak::settings::LeakSettings;
 use crate::leak::stats::{growth_chance, theil_sen};
 use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
-/// Chance that a number without a trend is suspected, over all numbers.
+/// The probability that a number without a trend is suspected, over all numbers.
 const CHANCE: f64 = 0.001;
-/// Fewer more of them than at the beginning are not spoken of.
+/// Growth by fewer than this is not reported.
 const LEAST_GROWTH: f64 = 20.0;
 
 type Key = (LeakSubject, String, String);
@@ -26,7 +26,8 @@ impl Counts {
         Self { length, series: HashMap::new() }
     }
 
-    /// Suspects what grows, at its lowest points too: a number alone is never enough to confirm.
+    /// Suspects numbers whose minima grow too. A number alone is never enough for a confirmed
+    /// verdict.
     pub(in crate::leak) fn observe(&mut self, counts: Vec<Number>, rules: &LeakSettings) -> Vec<LeakFinding> {
         let now: HashMap<Key, u64> = counts.into_iter().map(|c| ((c.watched, c.module, c.function), c.count)).collect();
         self.series.retain(|key, _| now.contains_key(key));
@@ -42,8 +43,8 @@ impl Counts {
     }
 }
 
-/// The least of each tenth of what is remembered must grow: what comes back to where it was is no
-/// leak.
+/// The minimum of each tenth of the history must grow: a number that returns to an earlier value is
+/// not a leak.
 fn finding(
     (watched, module, function): &Key,
     series: &VecDeque<f64>,
@@ -103,17 +104,17 @@ mod tests {
     }
 
     #[test]
-    fn what_only_grows_is_suspected() {
+    fn a_number_that_only_grows_is_suspected() {
         assert_eq!(verdict((0..120).map(|n| 50 + n)), Some(Verdict::Suspect));
         assert_eq!(verdict((0..120).map(|n| 50 + n + n * 7919 % 13)), Some(Verdict::Suspect));
     }
 
     #[test]
-    fn what_comes_back_is_not() {
+    fn a_number_that_returns_is_not_suspected() {
         assert_eq!(verdict((0..120).map(|_| 500)), None);
         assert_eq!(verdict((0..120).map(|n| 50 + n * 7919 % 101)), None);
         assert_eq!(verdict((0..120).map(|n| 50 + 20 * (n % 12))), None, "a sawtooth");
-        assert_eq!(verdict((0..120).map(|n| 50 + (n * 10).min(400))), None, "a pool that reached its size");
+        assert_eq!(verdict((0..120).map(|n| 50 + (n * 10).min(400))), None, "a pool that has reached its size");
         assert_eq!(verdict((0..120).map(|n| 50 + n / 10)), None, "too few");
     }
 }

@@ -1,58 +1,60 @@
-//! The verdict on one place.
+//! The rule for the objects of one place.
 
 use crate::leak::census::Cohort;
 use crate::leak::series::{GRADES, Series, Step};
 use crate::leak::stats::{poisson_at_most, poisson_upper, theil_sen};
 use crate::snapshot::Verdict;
 
-/// Old samples that there must be, and generations that they must be of.
+/// The minimum number of old samples, and of generations that they belong to.
 pub(in crate::leak) const LEAST_SAMPLES: u64 = 20;
 pub(in crate::leak) const LEAST_GENERATIONS: usize = 10;
-/// Chance of a verdict that is wrong, over all places.
+/// The probability of a wrong verdict, over all places.
 const CHANCE: f64 = 0.05;
-/// If more than this part of what is born becomes old, keeping is what the place does: a cache that
-/// fills does the same.
+/// If more than this share of the allocated objects becomes old, the place keeps objects by design.
+/// A cache that is still filling does the same.
 const KEPT_SHARE: f64 = 0.25;
-/// Something must have been old for this part of the horizon.
+/// Something must have been old for this share of the horizon.
 const SEEN_PART: f64 = 0.25;
-/// If of the generations that became old last so few survive as would happen by chance only so
-/// seldom, it is over.
+/// If so few of the latest old generations survive that this is unlikely by chance, the place does
+/// not leak any more. The first constant is the number of generations, the second is the
+/// probability.
 const RECENT: u32 = 10;
 const OVER_CHANCE: f64 = 0.01;
 
-/// What there is to say of one place.
+/// The result for one place.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in crate::leak) struct Judgement {
     pub(in crate::leak) verdict: Verdict,
-    /// By which grade of old it was judged.
+    /// The grade of old by which it was judged.
     pub(in crate::leak) grade: usize,
     pub(in crate::leak) survivors: u64,
     pub(in crate::leak) generations: usize,
-    /// Samples times windows, old ones.
+    /// The sum over windows of the number of old samples.
     pub(in crate::leak) exposed: u64,
     pub(in crate::leak) died: u64,
-    /// At most this part of the old dies in a window.
+    /// An upper bound for the share of old objects that end in a window.
     pub(in crate::leak) most_deaths: f64,
-    /// Of what is born, the part that becomes old.
+    /// The share of allocated objects that become old.
     pub(in crate::leak) kept_share: f64,
-    /// Of what is old, a window.
+    /// The growth of old objects in a window.
     pub(in crate::leak) bytes_slope: f64,
     pub(in crate::leak) objects_slope: f64,
 }
 
-/// What is asked of a place.
+/// What the annotations say about a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::leak) enum Standing {
-    /// It may be a cache.
+    /// Nothing: it may be a cache.
     Unknown,
-    /// Whatever it keeps is a leak: it exceeds its bound, or all caches are declared.
+    /// It must not keep anything: it exceeds its bound, or all caches are declared.
     NoCache,
-    /// Declared, and within its bound.
+    /// It is declared to be bounded, and is within its bound.
     Bounded,
 }
 
 impl Judgement {
-    /// Of what has to come back: a single one that outlives the horizon is enough for a suspicion.
+    /// For objects that must return: a single one that outlives the horizon is enough for
+    /// suspicion.
     pub(in crate::leak) fn at_least_suspect(self, series: &Series, now: u32, horizon: u32) -> Self {
         let outlives = |cohort: &Cohort| now.saturating_sub(cohort.window) >= horizon;
         if self.verdict == Verdict::None && series.latest().living.first().is_some_and(outlives) {
@@ -63,12 +65,13 @@ impl Judgement {
     }
 }
 
-/// Whether there is enough that is old for a verdict.
+/// Whether there are enough old samples for a verdict.
 pub(in crate::leak) fn is_tested(series: &Series, now: u32) -> bool {
     series.old(now, 0).map(|cohort| cohort.samples).sum::<u64>() >= LEAST_SAMPLES
 }
 
-/// `tested` places are judged beside this one; `horizon` in windows.
+/// Judges a place. `tested` is the number of places that are judged together, and `horizon` is in
+/// windows.
 pub(in crate::leak) fn judge(series: &Series, now: u32, horizon: u32, tested: usize, standing: Standing) -> Judgement {
     let mut best = look(series, now, horizon, tested, 0);
     for grade in 1..GRADES {
@@ -88,7 +91,7 @@ pub(in crate::leak) fn judge(series: &Series, now: u32, horizon: u32, tested: us
     best
 }
 
-/// By one grade of old.
+/// Judges a place by one grade of old.
 fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) -> Judgement {
     let (survivors, generations) =
         series.old(now, grade).fold((0, 0), |(samples, count), cohort| (samples + cohort.samples, count + 1));
@@ -114,7 +117,7 @@ fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) ->
         |part: fn(&Step, usize) -> f64| theil_sen(&series.steps().map(|step| part(step, grade)).collect::<Vec<_>>());
     found.bytes_slope = slope(|step, grade| step.retained[grade] as f64);
     found.objects_slope = slope(|step, grade| step.objects[grade].into());
-    // What comes from a pool has no size.
+    // Objects of a pool have no size.
     let has_size = series.latest().bytes() > 0;
     if (if has_size { found.bytes_slope } else { found.objects_slope }) <= 0.0 {
         return found;
@@ -129,8 +132,8 @@ fn look(series: &Series, now: u32, horizon: u32, tested: usize, grade: usize) ->
     found
 }
 
-/// Whether what is born survives no longer: by how many of the last generations do, and how many
-/// would at the rate of all.
+/// Whether the place does not leak any more: whether fewer of the latest generations survive than
+/// expected at the overall rate.
 fn is_over(series: &Series, now: u32, grade: usize) -> bool {
     let age = series.ages()[grade];
     let first = (now + 1).saturating_sub(series.steps().len() as u32);

@@ -1,10 +1,10 @@
-//! What makes a leak of a series: one rule a file.
+//! Rules that derive a verdict from a series: one file for each rule.
 //!
 //! | file | what it judges |
 //! |---|---|
-//! | `generations` | objects of one place: whether of ever more windows some stay |
+//! | `generations` | objects of one place: whether some of more and more windows survive |
 //! | `counts` | numbers that only grow: descriptors, threads, tasks |
-//! | `retention` | resident memory that grows while what is allocated does not |
+//! | `retention` | resident memory that grows while allocated memory does not |
 
 pub(super) mod counts;
 pub(super) mod generations;

@@ -1,4 +1,4 @@
-//! Resident memory that grows while what is allocated does not.
+//! The rule for resident memory that grows while allocated memory does not.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::leak::stats::{growth_chance, theil_sen};
 use crate::snapshot::{LeakFinding, LeakSubject, Verdict};
 
 const CHANCE: f64 = 0.001;
-/// The growth of what is allocated explains less than this part of that of resident memory.
+/// The growth of allocated memory explains less than this share of the growth of resident memory.
 const EXPLAINED: f64 = 0.25;
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Retention {
         let (allocated, resident) = (values(|b| b.allocated), values(|b| b.resident));
         let (grows, explained) = (theil_sen(&resident), theil_sen(&allocated));
         let grown = grows * self.series.len() as f64;
-        // What had grown at the beginning and stays is a program that warmed up.
+        // Memory that grew at the beginning and then stays constant is a warm-up.
         let latest = theil_sen(&resident[resident.len() / 2..]);
         if grown < rules.floor_bytes.max(1) as f64
             || latest < grows / 2.0
@@ -82,12 +82,12 @@ mod tests {
     }
 
     #[test]
-    fn resident_memory_that_grows_alone_is_retention() {
+    fn growth_of_resident_memory_alone_is_retention() {
         assert_eq!(verdict((0..120).map(|n| (100 + n % 3, 120 + n))), Some(Verdict::Retention));
     }
 
     #[test]
-    fn growth_that_is_allocated_or_over_is_none() {
+    fn growth_that_is_allocated_or_has_ended_is_not_retention() {
         assert_eq!(verdict((0..120).map(|n| (100 + n, 120 + n))), None, "it is allocated");
         assert_eq!(verdict((0..120).map(|_| (100, 120))), None);
         assert_eq!(verdict((0..120).map(|n| (100, 120 + n.min(20)))), None, "a program that warms up");
