@@ -1,4 +1,4 @@
-//! Other people's libraries, of which the program has one already.
+//! Integrations with libraries that the program already uses.
 
 #[cfg(feature = "opentelemetry")]
 mod opentelemetry;

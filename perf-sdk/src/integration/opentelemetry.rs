@@ -1,4 +1,4 @@
-//! The trace of programs that use `tracing-opentelemetry`.
+//! The current trace of programs that use `tracing-opentelemetry`.
 
 use opentelemetry::trace::TraceContextExt as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -12,9 +12,9 @@ use crate::trace::TraceContext;
 /// perf_sdk::set_trace_hook(perf_sdk::opentelemetry_trace);
 /// ```
 ///
-/// `None` outside of a span, or where no `tracing-opentelemetry` layer is installed. **Cost.**
-/// About a microsecond; it is asked about once a second for each latency bucket of each function
-/// and thread.
+/// `None` outside of a span, or if no `tracing-opentelemetry` layer is installed. **Cost.** About a
+/// microsecond. It is called about once a second for each latency bucket of each function and
+/// thread.
 #[must_use]
 pub fn opentelemetry_trace() -> Option<TraceContext> {
     let context = tracing::Span::current().context();

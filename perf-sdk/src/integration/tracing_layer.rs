@@ -1,4 +1,4 @@
-//! Existing tracing spans, measured as scopes.
+//! Measures existing `tracing` spans as scopes.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Mutex;
@@ -25,18 +25,19 @@ use crate::trace::TraceContext;
 /// let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
 /// ```
 ///
-/// The function's name is the span's, its module the span's target. A span may be entered many
-/// times and on many threads, as an instrumented future's is: the time inside is busy time, the
-/// time between idle time. The call begins when the span is first entered and ends when it closes.
-/// Its outcome is ok, or panic if it closes while its thread unwinds.
+/// The function's name is that of the span, and its module is the span's target. A span may be
+/// entered many times and on many threads, such as that of an instrumented future. The time inside
+/// is busy time, and the time in between is idle time. The call begins when the span is first
+/// entered, and ends when it closes. Its outcome is ok, or panic if it closes while its thread
+/// unwinds.
 ///
-/// With a [trace hook](crate::set_trace_hook), which is asked when a span is first entered, samples
-/// of stacks within the span bear its trace and span id.
+/// With a [trace hook](crate::set_trace_hook), which is called when a span is first entered, stack
+/// samples within the span have its trace id and span id.
 ///
 /// **Cost.** That of a profiled call for each entry, plus the registry's own look-ups, which cost
-/// several times as much; and what the hook costs, once a span. **Blind spots.** A span that is
-/// never entered is not a call. Spans that are entered and left out of order on one thread are
-/// repaired and counted in `perf_dropped_total{reason="out_of_order"}`.
+/// several times as much. The hook is called once for each span. **Blind spots.** A span that is
+/// never entered is not a call. Spans that are entered and exited out of order on one thread are
+/// repaired, and counted in `perf_dropped_total{reason="out_of_order"}`.
 #[must_use]
 pub fn tracing_layer() -> TracingLayer {
     TracingLayer {}
@@ -47,16 +48,17 @@ pub fn tracing_layer() -> TracingLayer {
 #[non_exhaustive]
 pub struct TracingLayer {}
 
-/// Kept in the span's extensions. A lock, because a span may be entered on several threads at once.
+/// Stored in the span's extensions. It has a lock, because a span may be entered on several threads
+/// at once.
 struct Spanned(Mutex<Inner>);
 
 struct Inner {
     call: Call,
-    /// Once the hook was asked.
+    /// `None` before the hook was called.
     trace: Option<Option<TraceContext>>,
 }
 
-/// A span that this thread is in.
+/// A span that this thread has entered.
 struct Entered {
     id: u64,
     /// `None`: the entry is not measured.
@@ -69,12 +71,12 @@ thread_local! {
     static ENTERED: RefCell<Vec<Entered>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The trace that this thread is in. A span that the hook itself enters is in none.
+/// The trace of this thread. A span that the hook itself enters has none.
 fn ask_hook() -> Option<TraceContext> {
     thread_local! {
         static ASKING: Cell<bool> = const { Cell::new(false) };
     }
-    /// While it lives, the hook is being asked.
+    /// Marks that the hook is being called.
     struct Asking;
     impl Drop for Asking {
         fn drop(&mut self) {
@@ -106,7 +108,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
     }
 
     fn on_enter(&self, id: &Id, context: Context<'_, S>) {
-        // Not while the span is locked: the hook may ask for it.
+        // Not while the span is locked, because the hook may access it.
         let trace = match with_inner(id, &context, |inner| inner.trace) {
             None => return,
             Some(Some(known)) => known,
@@ -131,7 +133,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
             let mut all = all.borrow_mut();
             let at = all.iter().rposition(|entered| entered.id == id.into_u64())?;
             let left = all.remove(at);
-            // That of the innermost one that has any.
+            // The trace of the innermost span that has one.
             Some((left, all.iter().rev().find_map(|entered| entered.trace)))
         });
         let Ok(Some((left, trace))) = left else { return };

@@ -1,4 +1,4 @@
-//! How much memory the process may use.
+//! The memory limits of the process.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 #[cfg(any(feature = "pool", feature = "stacks"))]
 use crate::base::sandbox;
 
-/// Control groups and their limits are looked up again after so many readings.
+/// Control groups and their limits are looked up again after this many readings.
 #[cfg(feature = "pool")]
 const KNOWN_FOR: u32 = 60;
 
-/// Reads how much is used of what is nearest to its limit: one of the process's control groups, or
-/// the machine. Without what the system would drop at once (`inactive_file`). Some twenty
-/// microseconds, and five for each group that has a limit below the machine's memory.
+/// Reads the memory in use, and the limit that is closest: of one of the process's control groups,
+/// or of the machine. Memory that the system can drop at once (`inactive_file`) does not count as
+/// in use. Takes some twenty microseconds, and five more for each group whose limit is below the
+/// machine's memory.
 #[cfg(feature = "pool")]
 #[derive(Debug)]
 pub(crate) struct MemoryReader {
     root: PathBuf,
-    /// The file of its limit, and that.
+    /// For each group, the file with its limit, and the limit.
     groups: Vec<(PathBuf, u64)>,
     readings: u32,
 }
@@ -33,7 +34,7 @@ impl MemoryReader {
         Self { root: root.to_owned(), groups: Vec::new(), readings: 0 }
     }
 
-    /// Used, and the limit.
+    /// Memory in use, and the limit.
     pub(crate) fn read(&mut self) -> Option<(u64, u64)> {
         if sandbox::is_tighter() {
             return None;
@@ -48,8 +49,8 @@ impl MemoryReader {
     }
 }
 
-/// What the process may still take before it reaches one of these limits. Some dozens of
-/// microseconds. `None` where none can be read.
+/// The bytes that the process may still allocate before it reaches one of these limits. `None` if
+/// none can be read. Takes some dozens of microseconds.
 #[cfg(feature = "stacks")]
 pub(crate) fn memory_left_bytes() -> Option<u64> {
     if sandbox::is_tighter() {
@@ -66,7 +67,7 @@ fn left_of(root: &Path) -> Option<u64> {
     used.map(|(used, limit)| limit.saturating_sub(used)).min()
 }
 
-/// Groups that limit more than the machine does.
+/// The groups whose limit is below the machine's memory.
 #[cfg(any(feature = "pool", feature = "stacks"))]
 fn limited_groups(root: &Path, machine_bytes: u64) -> Vec<(PathBuf, u64)> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
@@ -96,13 +97,13 @@ fn used_of_machine(root: &Path) -> Option<(u64, u64)> {
     (total > 0).then(|| (total.saturating_sub(available), total))
 }
 
-/// The least limit of the process's control groups (both versions of them), and of those above, and
-/// the machine's memory. `None` where none of these can be read.
+/// The lowest of the machine's memory and the limits of the process's control groups (both
+/// versions) and of their parents. `None` if none can be read.
 pub(crate) fn memory_limit_bytes() -> Option<u64> {
     of(Path::new("/"))
 }
 
-/// Of the file system at `root`.
+/// The limit in the file system at `root`.
 fn of(root: &Path) -> Option<u64> {
     let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let files = groups.lines().flat_map(|line| limit_files(root, line));
@@ -111,15 +112,15 @@ fn of(root: &Path) -> Option<u64> {
     limits.chain(machine.and_then(|text| meminfo(&text, "MemTotal:"))).min()
 }
 
-/// The first lines of a file whose length the system does not say: in one piece.
+/// The beginning of a file whose length is unknown, in one read.
 fn head(file: &Path) -> io::Result<String> {
     let mut text = [0; 1024];
     let read = File::open(file)?.read(&mut text)?;
     Ok(String::from_utf8_lossy(&text[..read]).into_owned())
 }
 
-/// The files that limit a line of `/proc/self/cgroup`: `id:controllers:path`. A container often
-/// sees its own group as the top.
+/// The files with the limits that apply to a line of `/proc/self/cgroup`: `id:controllers:path`. A
+/// container often sees its own group as the root.
 fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
     let mut parts = line.splitn(3, ':');
     let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
@@ -134,7 +135,7 @@ fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
     group.ancestors().map(|group| root.join(top).join(group).join(file)).collect()
 }
 
-/// Bytes.
+/// A field of `/proc/meminfo`, in bytes.
 fn meminfo(text: &str, field: &str) -> Option<u64> {
     let value = text.lines().find_map(|line| line.strip_prefix(field))?;
     value.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
@@ -168,7 +169,7 @@ mod tests {
     const MACHINE: (&str, &str) = ("proc/meminfo", "MemFree: 1 kB\nMemTotal:  8000 kB\n");
 
     #[test]
-    fn the_least_of_the_groups_holds() {
+    fn the_lowest_limit_of_the_groups_applies() {
         let root = Root::new(
             "two",
             &[
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_version_is_read_too() {
+    fn limits_of_cgroup_v1_are_read_too() {
         let root = Root::new(
             "one",
             &[
@@ -197,7 +198,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "pool")]
-    fn what_is_nearest_to_its_limit_counts() {
+    fn the_group_closest_to_its_limit_is_read() {
         let files = [
             ("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n"),
             ("proc/self/cgroup", "0::/a\n"),
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     #[cfg(feature = "stacks")]
-    fn what_is_left_is_the_least_that_is() {
+    fn memory_left_is_that_of_the_tightest_limit() {
         let files = [
             ("proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n"),
             ("proc/self/cgroup", "0::/a/b\n"),
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn without_groups_it_is_the_machine() {
+    fn without_groups_the_limit_is_the_machines_memory() {
         assert_eq!(of(&Root::new("none", &[MACHINE]).0), Some(8000 * 1024));
         assert_eq!(of(Path::new("/nowhere at all")), None);
     }

@@ -1,4 +1,4 @@
-//! Readings of the process and of what it may use. Linux; elsewhere they are absent.
+//! Readings of the process and its limits. Linux only; elsewhere they are absent.
 
 mod limit;
 mod process;

@@ -1,10 +1,10 @@
-//! The process's own figures.
+//! Figures of this process.
 
 use std::fs;
 
 use crate::base::sandbox;
 
-/// What the process has now.
+/// The current figures of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Process {
     pub(crate) resident_bytes: u64,
@@ -12,15 +12,15 @@ pub(crate) struct Process {
     pub(crate) file_descriptors: u64,
 }
 
-/// `None` where there is no `/proc`, and under a [sandbox] of late. Some ten microseconds, and one
-/// a hundred file descriptors.
+/// `None` where there is no `/proc`, and under a [sandbox] that was installed after the start.
+/// Takes some ten microseconds, and one more for each hundred file descriptors.
 pub(crate) fn read() -> Option<Process> {
     if sandbox::is_tighter() {
         return None;
     }
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let (resident_bytes, threads) = of_status(&status)?;
-    // Less the one that reads them.
+    // Minus the one that reads them.
     let file_descriptors = (fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1);
     Some(Process { resident_bytes, threads, file_descriptors })
 }
