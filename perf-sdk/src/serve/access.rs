@@ -1,4 +1,4 @@
-//! Who may ask for what.
+//! Access control: which requests are allowed.
 
 use std::sync::Arc;
 
@@ -16,8 +16,7 @@ use super::routes;
 use super::token::Token;
 use crate::settings::Guard;
 
-/// Headers that decide about access: of two, nobody can tell which one another server on the way
-/// has looked at.
+/// Headers on which access depends. If one occurs twice, a proxy may have used the other one.
 const DECIDING: [HeaderName; 7] = [
     header::HOST,
     header::AUTHORIZATION,
@@ -28,25 +27,25 @@ const DECIDING: [HeaderName; 7] = [
     header::CONTENT_LENGTH,
 ];
 
-/// The rules of one listening endpoint.
+/// The access rules of one listening endpoint.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) token: Token,
-    /// All reads need the token, for the address is not a loopback one.
+    /// Whether all reads need the token, because the address is not a loopback one.
     pub(super) guarded: bool,
-    /// Which reads need it wherever the endpoint listens.
+    /// Which reads need the token wherever the endpoint listens.
     pub(super) guard: Guard,
-    /// Whether the Host header is checked; on a Unix socket it says nothing.
+    /// Whether the `Host` header is checked. On a Unix socket it is meaningless.
     pub(super) check_host: bool,
-    /// `PERF_ALLOW_HOSTS`: names and addresses; in one of names `*` stands for any text.
+    /// `PERF_ALLOW_HOSTS`: names and addresses. In a name, `*` stands for any text.
     pub(super) hosts: Vec<String>,
-    /// The machine's or container's own names.
+    /// The names of this machine or container.
     pub(super) own_names: Vec<String>,
-    /// The endpoint can be reached from this machine only.
+    /// Whether the endpoint is reachable from this machine only.
     pub(super) is_local: bool,
 }
 
-/// Refuses what the rules forbid.
+/// Rejects requests that the rules forbid.
 pub(super) async fn check(access: Arc<Access>, mut request: Request, next: Next) -> Response {
     match access.decide(&request) {
         Ok(true) => {
@@ -65,13 +64,13 @@ pub(super) async fn check(access: Arc<Access>, mut request: Request, next: Next)
     next.run(request).await
 }
 
-/// Whether a method may change something.
+/// Whether a method may change state.
 fn is_change(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 impl Access {
-    /// Whether the request bore the token; an error if it may not have what it asks for.
+    /// Whether the request had the token. An error if the request is not allowed.
     fn decide(&self, request: &Request) -> Result<bool, Refusal> {
         let headers = request.headers();
         for name in DECIDING {
@@ -91,7 +90,7 @@ impl Access {
                     );
                     return Err(Refusal::new(StatusCode::FORBIDDEN, text));
                 }
-                // Probes of load balancers; every browser names the host.
+                // HTTP/1.0 probes of load balancers have none. Every browser sends one.
                 None if request.version() <= Version::HTTP_10 => {}
                 None => return Err(Refusal::bad("the request has no Host header")),
             }
@@ -102,12 +101,12 @@ impl Access {
         let offered = header_text(headers, header::AUTHORIZATION)?.and_then(bearer);
         let bore_token = offered.is_some_and(|offered| self.token.matches(offered));
         let is_guarded = self.guarded || self.guard == Guard::All || (self.guard == Guard::Captures && is_capture);
-        // What changes nothing, whatever the method, is refused where it goes.
+        // A route that only reads rejects other methods itself, so they are not checked here.
         let is_change = is_change(request.method()) && !routes::only_reads(request.uri());
         if !bore_token && (is_guarded || is_change) {
             if let Some(why) = self.token.missing() {
                 let text = format!(
-                    "nothing can be changed here, since {why}; set PERF_TOKEN, or PERF_TOKEN_FILE to a file that \
+                    "nothing can be changed here, because {why}; set PERF_TOKEN, or PERF_TOKEN_FILE to a file that \
                      can be written"
                 );
                 return Err(Refusal::new(StatusCode::FORBIDDEN, text));
@@ -120,17 +119,20 @@ impl Access {
         Ok(bore_token)
     }
 
+    /// Whether the host is one of this endpoint.
+    ///
     /// A page that rebinds its own name to this endpoint's address makes a browser send that name.
-    /// So names are allowed only if they are known, and every address: DNS does not resolve those.
+    /// So only known names are allowed. All addresses are allowed, because DNS does not resolve
+    /// them.
     ///
     /// The unspecified address reaches a loopback endpoint too, and browsers do not say which page
-    /// asks for it (`foreign.rs`).
+    /// requests it (`foreign.rs`).
     fn knows(&self, host: &Host<'_>) -> bool {
         let is_known = |known: &String| match known.split_once('*') {
             Some(_) => crate::base::pattern::matches(without_port(known), &host.name),
             None => Host::allowed(known).is_some_and(|known| known.is_named_like(host)),
         };
-        // With a dot at its end a name is the same, and looked up in no search domain.
+        // A trailing dot does not change a name; it only prevents the use of search domains.
         let name = host.name.strip_suffix('.').unwrap_or(&host.name);
         if name == "localhost" || self.own_names.iter().any(|own| own == name) || self.hosts.iter().any(is_known) {
             return true;
@@ -139,7 +141,7 @@ impl Access {
     }
 }
 
-/// Of a pattern in `PERF_ALLOW_HOSTS`: ports are not compared.
+/// A pattern of `PERF_ALLOW_HOSTS` without its port, because ports are not compared.
 fn without_port(pattern: &str) -> &str {
     match pattern.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -147,8 +149,8 @@ fn without_port(pattern: &str) -> &str {
     }
 }
 
-/// What the request calls this endpoint: an absolute request line overrides the Host header, and
-/// may not contradict it.
+/// The host in the request. An absolute request line overrides the `Host` header, and must not
+/// contradict it.
 fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Host<'a>>, Refusal> {
     let parse = |text: &'a str| {
         Host::parse(text).ok_or_else(|| {
@@ -171,7 +173,7 @@ fn target<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Result<Option<Host<'a>>, 
     Ok(Some(asked))
 }
 
-/// The token after the scheme, which may be spelled in any case.
+/// The token after the scheme, whose case does not matter.
 fn bearer(text: &str) -> Option<&str> {
     let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -236,7 +238,7 @@ mod tests {
         assert!(["0.0.0.0:9464", "[::]"].iter().all(|host| remote.knows(&Host::parse(host).unwrap())));
         let open = Access { is_local: true, hosts: vec!["*".into()], ..remote };
         assert!(["evil.example", "[::]"].iter().all(|host| open.knows(&Host::parse(host).unwrap())));
-        // Any host is not any page.
+        // Allowing any host does not allow the pages of any origin.
         let origin = [("host", "localhost:9464"), ("origin", "http://evil.example")];
         assert_eq!(status(&open, "GET", "/metrics", &origin), 403);
     }
@@ -251,7 +253,7 @@ mod tests {
         }
     }
 
-    /// The status that a request gets, 200 if it may have what it asks for.
+    /// The status for a request: 200 if it is allowed.
     fn status(access: &Access, method: &str, uri: &str, headers: &[(&str, &str)]) -> u16 {
         let mut request = Request::builder().method(method).uri(uri);
         for (name, value) in headers {
@@ -297,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_others_get_no_captures() {
+    fn pages_of_other_origins_get_no_captures() {
         let access = access(&["pod-1.svc", "perf.example:8443"], Guard::Off);
         let ask = |uri: &str, headers: &[(&str, &str)]| {
             status(&access, "GET", uri, &[headers, &[("host", "localhost:9464")]].concat())
@@ -323,7 +325,7 @@ mod tests {
             for site in ["same-origin", "none"] {
                 assert_eq!(ask(uri, &[("sec-fetch-site", site)]), 200, "{uri} {site}");
             }
-            assert_eq!(ask(uri, &[]), 200, "what is no browser says nothing");
+            assert_eq!(ask(uri, &[]), 200, "clients other than browsers send no such header");
         }
         for uri in captures.into_iter().chain(["/", "/metrics", "/healthz"]) {
             for origin in [
@@ -369,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_guarded_asks_for_the_token() {
+    fn guarded_routes_require_the_token() {
         let open = access(&[], Guard::Off);
         for uri in
             ["/api/v1/settings", "/api/v1/settings?enabled=off", "/nowhere", "/metrics/", "//metrics", "/%6detrics"]
@@ -397,7 +399,7 @@ mod tests {
                         200
                     );
                 }
-                assert_eq!(status(&access, "POST", uri, &[host]), expected, "it is refused as no method of this route");
+                assert_eq!(status(&access, "POST", uri, &[host]), expected, "the route itself rejects the method");
             }
         }
     }

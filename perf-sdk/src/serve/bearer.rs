@@ -1,5 +1,5 @@
-//! What the check of a request tells its route.
+//! The result of the access check, for the routes.
 
-/// The request bore the token.
+/// Set if the request had the token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BoreToken;

@@ -1,4 +1,4 @@
-//! Query parameters, and windows of time that a request waits for.
+//! Query parameters, and captures over a window of time.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
 
-/// Captures at once: each holds a snapshot.
+/// Limits concurrent captures, because each holds a snapshot.
 static CAPTURES: Places = Places::new(4);
-/// Longest capture.
+/// The maximum length of a capture, in seconds.
 const MAX_SECONDS: f64 = 3_600.0;
 
-/// Of stacks: each holds counts of what was seen, and all see the same samples.
+/// Limits concurrent captures of stacks. Each holds counts, and all share the same samples.
 #[cfg(feature = "stacks")]
 static STACK_CAPTURES: Places = Places::new(16);
-/// How long a capture of stacks takes when nobody says.
+/// The default length of a capture of stacks.
 #[cfg(feature = "stacks")]
 pub(super) const USUAL: Duration = Duration::from_secs(30);
 
-/// A request's query, with only known parameters.
+/// A request's query, which has only known parameters.
 #[derive(Debug)]
 pub(super) struct Query(HashMap<String, String>);
 
 impl Query {
-    /// A refusal for a parameter that is not `known`.
+    /// Parses a query. An error for a parameter that is not in `known`.
     pub(super) fn parse(uri: &Uri, known: &[&str]) -> Result<Self, Refusal> {
         let query = Self::parse_any(uri)?;
         match query.0.keys().find(|name| !known.contains(&name.as_str())) {
@@ -40,7 +40,7 @@ impl Query {
         }
     }
 
-    /// Whatever its parameters are called.
+    /// Parses a query with any parameters.
     pub(super) fn parse_any(uri: &Uri) -> Result<Self, Refusal> {
         let mut query = HashMap::new();
         for (name, value) in Self::pairs(uri)? {
@@ -65,7 +65,7 @@ impl Query {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// `seconds`: how long to wait, if at all.
+    /// `seconds`: the length of the capture, if there is one.
     fn seconds(&self) -> Result<Option<Duration>, Refusal> {
         let Some(text) = self.get("seconds") else { return Ok(None) };
         match text.parse::<f64>() {
@@ -74,8 +74,9 @@ impl Query {
         }
     }
 
-    /// Stacks of the next `seconds`, at `hz` samples for each second of CPU time; without
-    /// `seconds`, or 0 of them, of `otherwise`, or if that is nothing everything since the start.
+    /// Stacks of the next `seconds`, with `hz` samples for each second of CPU time. Without
+    /// `seconds`, or with 0, the length is `otherwise`; if that is `None`, everything since the
+    /// start.
     #[cfg(feature = "stacks")]
     pub(super) async fn cpu_profile(&self, otherwise: Option<Duration>) -> Result<CpuProfile, Refusal> {
         let nothing = || not_sampled("CPU time");
@@ -89,7 +90,7 @@ impl Query {
         close(place, move || window.close().ok_or_else(nothing)).await
     }
 
-    /// Wall time of the next `seconds`, or of 30, of the `threads` that fit, or all.
+    /// Wall time of the next `seconds`, 30 by default, of the matching `threads`, all by default.
     #[cfg(feature = "stacks")]
     pub(super) async fn wall_profile(&self) -> Result<WallProfile, Refusal> {
         let nothing = || not_sampled("wall time");
@@ -102,7 +103,7 @@ impl Query {
         close(place, move || window.close().ok_or_else(nothing)).await
     }
 
-    /// As [`seconds`](Self::seconds); none for 0 or less, as Go has it.
+    /// As [`seconds`](Self::seconds); `None` for 0 or less, as in Go.
     #[cfg(feature = "stacks")]
     fn positive_seconds(&self) -> Result<Option<Duration>, Refusal> {
         let is_none = |text: &str| text.parse::<f64>().is_ok_and(|seconds| seconds <= 0.0);
@@ -118,7 +119,7 @@ impl Query {
         }
     }
 
-    /// What the request asks to see: the next `seconds`, or everything since the start.
+    /// The requested data: of the next `seconds`, or since the start.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
         match self.window().await? {
             (None, now) => Ok(now),
@@ -132,12 +133,13 @@ impl Query {
         }
     }
 
-    /// The same as what was before, if it is the next `seconds`, and what is now.
+    /// The snapshots before and after the next `seconds`; without `seconds`, only the current one.
     pub(super) async fn window(&self) -> Result<(Option<Before<Snapshot>>, Snapshot), Refusal> {
         self.window_of(collect::take).await
     }
 
-    /// What `take` takes before, if the request asks for the next `seconds`, and now.
+    /// The results of `take` before and after the next `seconds`; without `seconds`, only the
+    /// current one.
     pub(super) async fn window_of<T: Send + 'static>(
         &self,
         take: fn() -> T,
@@ -151,17 +153,19 @@ impl Query {
     }
 }
 
-/// What was taken before a window, and the place of the capture, for as long as this is held.
+/// The data before a window, and the place of the capture, which is kept for as long as this
+/// exists.
 pub(super) type Before<T> = (T, Place);
 
 fn capture(places: &'static Places) -> Result<Place, Refusal> {
     places.take().ok_or_else(|| {
-        let text = format!("{} captures are running, which is the most; try again when one has ended", places.most());
+        let text =
+            format!("{} captures are running, which is the maximum; try again when one has ended", places.most());
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
     })
 }
 
-/// Makes the profile of a window; it keeps its place even if who asked for it is gone.
+/// Makes the profile of a window. It keeps its place even if the client has disconnected.
 #[cfg(feature = "stacks")]
 async fn close<T: Send + 'static>(
     place: Place,
@@ -177,7 +181,7 @@ async fn close<T: Send + 'static>(
 #[cfg(feature = "stacks")]
 fn not_sampled(what: &str) -> Refusal {
     let state = crate::stacks::state();
-    Refusal::new(StatusCode::NOT_FOUND, format!("there is no profile of {what}: sampling of stacks: {state}"))
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no profile of {what}: stack sampling: {state}"))
 }
 
 fn list(names: &[&str]) -> String {

@@ -1,26 +1,26 @@
-//! Places for work of which only so much may go on at once.
+//! Limits how much work of one kind runs at the same time.
 
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 #[cfg(feature = "stacks")]
 use std::time::{Duration, Instant};
 
-/// Between two tries of one who waits.
+/// The interval at which a waiting task tries again.
 #[cfg(feature = "stacks")]
 const RETRY: Duration = Duration::from_millis(20);
 
-/// How many are at it, in this process.
+/// A number of places, some of which are taken in this process.
 ///
-/// No lock, unlike a semaphore: a forked child inherits the count of its parent's work, of which it
-/// has no thread, so what another process has taken does not count.
+/// It has no lock, unlike a semaphore. A forked child inherits the count of its parent's work, but
+/// not the parent's threads. So places that another process took do not count.
 #[derive(Debug)]
 pub(super) struct Places {
     most: u32,
-    /// The process, and how many places it has taken.
+    /// The process id, and the number of places that it has taken.
     taken: AtomicU64,
 }
 
-/// A place; it is free again when this drops, wherever that is.
+/// A place, which is released when this drops, on any thread.
 #[derive(Debug)]
 pub(super) struct Place {
     places: &'static Places,
@@ -36,7 +36,7 @@ impl Places {
         self.most
     }
 
-    /// A place, if one is free.
+    /// Takes a place, if one is free.
     pub(super) fn take(&'static self) -> Option<Place> {
         self.take_as(process::id())
     }
@@ -51,7 +51,7 @@ impl Places {
         Some(Place { places: self, process })
     }
 
-    /// The same, waited for, but not for longer than `patience`.
+    /// Takes a place; waits for one, for at most `patience`.
     #[cfg(feature = "stacks")]
     pub(super) async fn wait(&'static self, patience: Duration) -> Option<Place> {
         let start = Instant::now();
@@ -73,7 +73,7 @@ impl Drop for Place {
             let (owner, taken) = unpack(state);
             (owner == self.process && taken > 0).then(|| pack(owner, taken - 1))
         };
-        // In a forked child a place of its parent's is nobody's.
+        // In a forked child, a place of its parent is not counted, so it is not released either.
         let _ = self.places.taken.fetch_update(AcqRel, Acquire, give_back);
     }
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_than_there_are_and_each_comes_back() {
+    fn places_are_limited_and_released() {
         static PLACES: Places = Places::new(2);
         for _ in 0..3 {
             let (first, second) = (PLACES.take(), PLACES.take());
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_does_not_miss_what_its_parent_has_taken() {
+    fn a_forked_child_has_all_places_whatever_its_parent_took() {
         static PLACES: Places = Places::new(2);
         let parents = [PLACES.take_as(1), PLACES.take_as(1)];
         assert!(parents.iter().all(Option::is_some) && PLACES.take_as(1).is_none());
         let children = [PLACES.take_as(2), PLACES.take_as(2)];
         assert!(children.iter().all(Option::is_some) && PLACES.take_as(2).is_none());
         drop(parents);
-        assert!(PLACES.take_as(2).is_none(), "the parent's places are not the child's");
+        assert!(PLACES.take_as(2).is_none(), "places released by the parent are not available to the child");
         drop(children);
         assert!(PLACES.take_as(2).is_some());
     }

@@ -1,7 +1,7 @@
-//! Connections of one listener: who has a place, and who loses it when another one comes.
+//! The connections of one listener: which are kept, and which one is closed when another one comes.
 //!
-//! Whoever waits for a request, or sends one slowly, costs nothing but a place; were those kept to
-//! their timeouts, some dozens of them would keep a scrape waiting for minutes.
+//! A connection that waits for a request, or sends one slowly, occupies nothing but a place. If all
+//! were kept until their timeouts, some dozens of them would delay a scrape for minutes.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -12,23 +12,24 @@ use tokio::task::AbortHandle;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 
-/// A writer that has been blocked for that long may go as well, if nobody waits for a request.
+/// A connection whose writes have been blocked for this long may be closed, if none waits for a
+/// request.
 const STALLED: Duration = Duration::from_secs(1);
-/// One that has taken that long since it was blocked first may go if there is no such: a peer that
-/// takes a little now and then.
+/// A connection that has taken this long since its writes were first blocked may be closed if there
+/// is none of the above: its peer reads a little now and then.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// What a connection does.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    /// Was not looked at yet: there may be a request in it.
+    /// It was not polled yet, so there may be a request in it.
     New,
-    /// Has no complete request, as the so manieth to begin to wait. A request that comes slowly
-    /// counts from its beginning.
+    /// It has no complete request. The number gives the order in which connections began to wait. A
+    /// request that arrives slowly counts from its beginning.
     Waiting(u64),
-    /// A request is being answered.
+    /// It is processing a request.
     Busy,
-    /// Its peer takes nothing of the answer.
+    /// Its peer does not read the response, since this time.
     Stalled(Instant),
 }
 
@@ -36,9 +37,9 @@ enum State {
 struct Seated {
     number: u64,
     state: State,
-    /// A request is being answered, its body included.
+    /// Whether a request is being answered, including the response body.
     is_answering: bool,
-    /// When its peer first did not take what was written of this answer.
+    /// When the peer first blocked the writes of this response.
     slow_since: Option<Instant>,
     task: Option<AbortHandle>,
 }
@@ -54,11 +55,11 @@ struct Table {
 pub(super) struct Connections {
     most: usize,
     table: Mutex<Table>,
-    /// A place became free, or somebody may lose his.
+    /// Notified when a place is free, or when a connection may be closed.
     changed: Notify,
 }
 
-/// One connection's place; it is free when this drops.
+/// The place of one connection, which is released when this drops.
 #[derive(Debug)]
 pub(super) struct Seat {
     connections: Arc<Connections>,
@@ -70,15 +71,15 @@ impl Connections {
         Arc::new(Self { most, table: Mutex::default(), changed: Notify::new() })
     }
 
-    /// A place for a new connection. If there is none, whoever has waited longest for a request
-    /// loses his; if nobody waits, whoever has not read his answer for longest, then who has read
-    /// slowly for longest; if everybody is busy, the new one waits.
+    /// Takes a place for a new connection. If all are taken, it closes another connection: the one
+    /// that has waited longest for a request, else the one that has been stalled longest, else the
+    /// one that has been slow longest. If all are busy, it waits.
     pub(super) async fn seat(self: &Arc<Self>) -> Seat {
         loop {
             if let Some(seat) = self.try_seat(Instant::now()) {
                 return seat;
             }
-            // By itself nothing becomes stalled.
+            // No notification comes when a blocked connection becomes stalled.
             let _ = tokio::time::timeout(STALLED, self.changed.notified()).await;
         }
     }
@@ -94,7 +95,8 @@ impl Connections {
         Some(Seat { connections: Arc::clone(self), number })
     }
 
-    /// Closes who has waited longest, if anybody does: the process has no descriptor left.
+    /// Closes the connection that has waited longest, if there is one, because the process has no
+    /// file descriptor left.
     pub(super) fn make_room(&self) {
         self.table().evict(Instant::now());
     }
@@ -110,7 +112,7 @@ impl Table {
         self.next
     }
 
-    /// `None` if everybody is busy.
+    /// Closes a connection. `None` if all are busy.
     fn evict(&mut self, now: Instant) -> Option<()> {
         let waiting = self.seated.iter().enumerate().filter_map(|(at, seated)| match seated.state {
             State::Waiting(since) => Some((since, at)),
@@ -139,7 +141,8 @@ impl Table {
 }
 
 impl Seat {
-    /// The task that serves this connection, which ends when it loses its place.
+    /// Sets the task that serves this connection. It is aborted when the connection is closed for
+    /// another one.
     pub(super) fn is_served_by(&self, task: AbortHandle) {
         self.update(|seated, _| {
             seated.task = Some(task.clone());
@@ -147,7 +150,7 @@ impl Seat {
         });
     }
 
-    /// There was nothing to read.
+    /// Called when there was nothing to read.
     pub(super) fn reads_nothing(&self) {
         self.update(|seated, number| {
             let begins_to_wait = !seated.is_answering && !matches!(seated.state, State::Waiting(_) | State::Stalled(_));
@@ -158,7 +161,7 @@ impl Seat {
         });
     }
 
-    /// A request is complete; it is being answered until what this gives drops.
+    /// Called when a request is complete. It counts as being answered until the result drops.
     pub(super) fn begins_answer(self: &Arc<Self>) -> Answering {
         self.update(|seated, _| {
             (seated.is_answering, seated.state, seated.slow_since) = (true, State::Busy, None);
@@ -167,7 +170,7 @@ impl Seat {
         Answering(Arc::clone(self))
     }
 
-    /// Whether the peer takes what is written to it.
+    /// Called at each write, with whether it was blocked.
     pub(super) fn writes(&self, is_blocked: bool) {
         self.update(|seated, _| {
             match seated.state {
@@ -184,7 +187,7 @@ impl Seat {
         });
     }
 
-    /// `change` says whether somebody who waits for a place may be luckier now.
+    /// `change` returns whether another connection may now be able to get a place.
     fn update(&self, change: impl FnOnce(&mut Seated, u64) -> bool) {
         let mut table = self.connections.table();
         let number = table.number();
@@ -204,7 +207,7 @@ impl Drop for Seat {
     }
 }
 
-/// A request that is being answered.
+/// Marks a request as being answered.
 #[derive(Debug)]
 pub(super) struct Answering(Arc<Seat>);
 
@@ -230,19 +233,19 @@ mod tests {
     }
 
     #[test]
-    fn who_has_waited_longest_makes_room() {
+    fn the_connection_that_has_waited_longest_is_closed() {
         let connections = Connections::new(3);
         let seats: Vec<_> = (0..3).map(|_| seat(&connections).unwrap()).collect();
-        assert!(seat(&connections).is_none(), "nobody was looked at yet");
+        assert!(seat(&connections).is_none(), "none was polled yet");
         for at in [1, 0, 2] {
             seats[at].reads_nothing();
         }
-        // A second look, some bytes or not, is no new beginning.
+        // Another poll without a complete request does not restart the wait.
         seats[1].reads_nothing();
         let newest = seat(&connections).unwrap();
         assert_eq!([0, 1, 2].map(|at| has_place(&seats[at])), [true, false, true]);
         newest.reads_nothing();
-        // After an answer it begins anew.
+        // After a response, the wait begins anew.
         drop(seats[0].begins_answer());
         seats[0].reads_nothing();
         let another = seat(&connections).unwrap();
@@ -250,15 +253,15 @@ mod tests {
     }
 
     #[test]
-    fn who_is_busy_stays_and_who_does_not_read_goes_last() {
+    fn busy_connections_stay_and_stalled_ones_are_closed_last() {
         let connections = Connections::new(2);
         let (busy, stalled) = (seat(&connections).unwrap(), seat(&connections).unwrap());
         let answering = (busy.begins_answer(), stalled.begins_answer());
-        // The server sees in between whether the peer is still there.
+        // The server polls meanwhile whether the peer is still connected.
         busy.reads_nothing();
         stalled.writes(true);
         stalled.reads_nothing();
-        assert!(seat(&connections).is_none(), "it may be a moment only");
+        assert!(seat(&connections).is_none(), "it may be blocked for a moment only");
         let later = Instant::now() + STALLED;
         let third = Arc::new(connections.try_seat(later).unwrap());
         assert!(has_place(&busy) && !has_place(&stalled) && has_place(&third));
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_place_gets_the_next_one() {
+    fn a_waiting_connection_gets_the_next_free_place() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let connections = Connections::new(1);

@@ -1,26 +1,26 @@
-//! What a browser may do with what is served: `Content-Security-Policy`.
+//! `Content-Security-Policy`: what a browser may do with responses.
 
 #[cfg(feature = "svg")]
 use std::hash::{BuildHasher as _, RandomState};
 
-/// Styles and scripts are files of their own, so that none that stands in a page is ever run.
+/// For pages. Styles and scripts are separate files, so an inline one is never executed.
 const PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
-/// Data that a browser may show.
+/// For data that a browser may display.
 const DATA: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn of(content_type: &str) -> &'static str {
     if content_type.starts_with("text/html") { PAGE } else { DATA }
 }
 
-/// A drawing, whose style and script stand in it, and the policy that lets these run: they bear a
-/// number that nobody can guess who smuggles others in, and run without the rights of this origin,
-/// but may ask what is searched for. The handler that starts the script, `init(evt)`, is allowed by
-/// its SHA-256.
+/// An SVG with inline style and script, and the policy that allows only these. They have a nonce,
+/// which injected elements cannot guess. They run without the rights of this origin, but may open
+/// the dialog for a search term. The handler that starts the script, `init(evt)`, is allowed by its
+/// SHA-256.
 #[cfg(feature = "svg")]
 pub(super) fn of_drawing(svg: Vec<u8>) -> (Vec<u8>, String) {
     const STYLE: &[u8] = b"<style type=\"text/css\"";
     const SCRIPT: &[u8] = b"<script type=\"text/ecmascript\"";
-    // Its keys come from the system's source of random numbers.
+    // `RandomState` is seeded from the system's random number generator.
     let [upper, lower] = [0, 1].map(|part: u8| RandomState::new().hash_one(part));
     let nonce = format!("{upper:016x}{lower:016x}");
     let mut marked = Vec::with_capacity(svg.len() + 128);

@@ -1,6 +1,7 @@
-//! `Content-Encoding`: what a reader takes, and bodies that are compressed while they are read.
+//! `Content-Encoding`: which encodings a client accepts, and bodies that are compressed while they
+//! are sent.
 //!
-//! gzip alone. zstd would bring a C library with it, and brotli costs more than it saves on a
+//! Only gzip is supported. zstd would add a C library, and brotli costs more than it saves on a
 //! scrape.
 
 use std::io::{self, Write as _};
@@ -21,28 +22,29 @@ use super::reply::Refusal;
 use crate::base::headroom;
 use crate::record;
 
-/// Shorter bodies go as they are: they fit in one packet with their head.
+/// Shorter bodies are not compressed, because they fit into one packet together with the head.
 const LEAST_BYTES: u64 = 1_000;
-/// Bytes that are compressed at a time; bodies up to that are compressed at once.
+/// The number of bytes that are compressed at a time. Bodies up to this size are compressed at
+/// once.
 const CHUNK: usize = 64 * 1024;
-/// What is handed on at a time.
+/// The size of a piece that is passed on.
 const PIECE: usize = 16 * 1024;
-/// Working memory of an encoder.
+/// The working memory of an encoder, in bytes.
 const ENCODER_BYTES: usize = 512 * 1024;
 
-/// Encoders at once: each holds its working memory until its reader has all. Further bodies go as
-/// they are.
+/// Limits concurrent encoders, because each holds its working memory until the client has read
+/// everything. Further bodies are sent uncompressed.
 static ENCODERS: Places = Places::new(8);
 
-/// What a request takes, by RFC 9110, section 12.5.3.
+/// What a client accepts, by RFC 9110, section 12.5.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     Plain,
-    /// gzip, and if need be plain.
+    /// gzip is preferred, and uncompressed is possible.
     Zipped,
-    /// gzip alone.
+    /// Only gzip.
     ZippedOnly,
-    /// Neither.
+    /// Neither gzip nor uncompressed.
     Neither,
 }
 
@@ -50,12 +52,13 @@ impl Taken {
     fn of(headers: &HeaderMap) -> Self {
         let (mut gzip, mut identity, mut others) = (None, None, None);
         let texts = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-        // Without the header anything goes; what is sure to be read is what goes then.
+        // Without the header, any encoding is allowed. Then the body is sent uncompressed, which
+        // every client can read.
         let mut is_asked = false;
         for entry in texts.inspect(|_| is_asked = true).flat_map(|text| text.split(',')) {
             let mut parts = entry.split(';').map(str::trim);
             let name = parts.next().unwrap_or_default().to_ascii_lowercase();
-            // One that cannot be read is as if it were not there.
+            // An entry that cannot be parsed is ignored.
             let Some(weight) = parts.next().map_or(Some(1.0), weight) else { continue };
             match name.as_str() {
                 "gzip" | "x-gzip" => gzip = Some(gzip.map_or(weight, |before: f32| before.max(weight))),
@@ -68,7 +71,7 @@ impl Taken {
             return Self::Plain;
         }
         let gzip = gzip.or(others).unwrap_or(0.0);
-        // What nobody names is taken, after all that is named.
+        // An encoding that is not named is accepted, with the lowest preference.
         let identity = identity.or(others).unwrap_or(f32::MIN_POSITIVE);
         match (gzip > 0.0, identity > 0.0) {
             (true, true) if gzip >= identity => Self::Zipped,
@@ -79,18 +82,18 @@ impl Taken {
     }
 }
 
-/// `q=0.5`; `None` for what is no weight.
+/// The weight in `q=0.5`. `None` if it is invalid.
 fn weight(text: &str) -> Option<f32> {
     let (name, value) = text.split_once('=')?;
     let value: f32 = value.trim().parse().ok()?;
     (name.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&value)).then_some(value)
 }
 
-/// Compresses what a reader takes compressed, and says that it depends on that.
+/// Compresses responses for clients that accept it, and declares this dependence in `Vary`.
 pub(super) async fn encode(request: Request, next: Next) -> Response {
     let taken = Taken::of(request.headers());
     if taken == Taken::Neither {
-        let text = "Accept-Encoding allows neither gzip nor identity, and there is nothing else";
+        let text = "Accept-Encoding allows neither gzip nor identity, and no other encoding is supported";
         return varying(Refusal::new(StatusCode::NOT_ACCEPTABLE, text).into_response());
     }
     let response = next.run(request).await;
@@ -99,7 +102,7 @@ pub(super) async fn encode(request: Request, next: Next) -> Response {
     }
     let response = varying(response);
     let length = response.body().size_hint().exact();
-    // Profiles for Go's pprof are.
+    // Profiles for Go's pprof are compressed already.
     let is_compressed = response.headers().get(header::CONTENT_TYPE).is_some_and(|is| is == "application/octet-stream");
     let is_worth_it = taken == Taken::Zipped && !is_compressed && length.is_none_or(|length| length >= LEAST_BYTES);
     if taken != Taken::ZippedOnly && !is_worth_it {
@@ -110,7 +113,7 @@ pub(super) async fn encode(request: Request, next: Next) -> Response {
         if taken == Taken::Zipped {
             return response;
         }
-        let text = format!("{} answers are being compressed, which is the most; try again later", ENCODERS.most());
+        let text = format!("{} responses are being compressed, which is the maximum; try again later", ENCODERS.most());
         return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
     };
     let (mut head, body) = response.into_parts();
@@ -125,7 +128,7 @@ pub(super) async fn encode(request: Request, next: Next) -> Response {
     }
 }
 
-/// Adds to what the answer depends on.
+/// Adds to the headers on which the response depends.
 fn varying(mut response: Response) -> Response {
     let other = response.headers().get(header::VARY).and_then(|other| other.to_str().ok());
     let vary = other.map_or("Accept-Encoding".to_owned(), |other| format!("{other}, Accept-Encoding"));
@@ -135,25 +138,25 @@ fn varying(mut response: Response) -> Response {
     response
 }
 
-/// A body that is compressed as fast as it is read.
+/// A body that is compressed at the rate at which it is read.
 struct Zipped {
-    /// Kept until all is read: it says that the answer is over.
+    /// Kept until everything is read, because its drop marks the end of the response.
     body: Body,
-    /// `None`: all is handed on.
+    /// `None` after the last piece was passed on.
     encoder: Option<GzEncoder<Vec<u8>>>,
-    /// Not compressed yet.
+    /// Bytes that are not compressed yet.
     rest: Bytes,
     _place: Place,
 }
 
 impl Zipped {
     fn new(body: Body, place: Place) -> Self {
-        // The fastest: a slower one takes several times as long for a tenth.
+        // The fastest level. A slower one takes several times as long to save a tenth.
         let encoder = record::own_work(|| GzEncoder::new(Vec::new(), Compression::fast()));
         Self { body, encoder: Some(encoder), rest: Bytes::new(), _place: place }
     }
 
-    /// All of it, with its length.
+    /// Compresses the whole body, whose length is then known.
     async fn whole(mut self) -> Result<Body, axum::Error> {
         let mut whole = Vec::new();
         while let Some(frame) = std::future::poll_fn(|cx| Pin::new(&mut self).poll_frame(cx)).await {
@@ -164,7 +167,7 @@ impl Zipped {
         Ok(whole.into())
     }
 
-    /// Compresses a piece; what is ready to be handed on.
+    /// Compresses a piece. Returns the output that is ready, if any.
     fn compress(&mut self) -> io::Result<Option<Bytes>> {
         let Some(encoder) = &mut self.encoder else { return Ok(None) };
         let part = self.rest.split_to(self.rest.len().min(CHUNK));
@@ -191,7 +194,7 @@ impl HttpBody for Zipped {
                 }
             }
             match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
-                // There are no trailers.
+                // The body has no trailers.
                 Some(Ok(frame)) => this.rest = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => {
                     this.encoder = None;

@@ -1,7 +1,7 @@
-//! Requests that a web page of somebody else's makes a browser send.
+//! Requests that a page of another origin makes a browser send.
 //!
-//! The page cannot read the answer, but what a capture costs, and that it interrupts sleeping
-//! threads, happens all the same.
+//! The page cannot read the response. But a capture would have its cost, and would interrupt
+//! sleeping threads, all the same.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 
@@ -9,14 +9,14 @@ use super::header_text::header_text;
 use super::host::Host;
 use super::reply::Refusal;
 
-/// Browsers set these, pages cannot: <https://www.w3.org/TR/fetch-metadata/>. Under an address that
-/// is neither loopback's nor reached over TLS they set none.
+/// Browsers set this header, and pages cannot: <https://www.w3.org/TR/fetch-metadata/>. Browsers
+/// omit it for addresses that are neither loopback nor reached over TLS.
 pub(super) const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 pub(super) const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Refuses what a page of another site or port asked for. A link to what is no capture may be
-/// followed from anywhere.
+/// Rejects requests by a page of another site or port. A link to a route that is not a capture may
+/// be followed from anywhere.
 pub(super) fn check_site(headers: &HeaderMap, is_capture: bool) -> Result<(), Refusal> {
     let Some(site) = header_text(headers, SITE)? else { return Ok(()) };
     if matches!(site, "same-origin" | "none") {
@@ -27,19 +27,19 @@ pub(super) fn check_site(headers: &HeaderMap, is_capture: bool) -> Result<(), Re
         return Ok(());
     }
     let text = format!(
-        "a page of another origin asked for this (Sec-Fetch-Site: {site:?}); allowed: pages of this endpoint, an address that you \
+        "a page of another origin requested this (Sec-Fetch-Site: {site:?}); allowed: pages of this endpoint, an address that you \
          type, and programs that are no browsers"
     );
     Err(Refusal::new(StatusCode::FORBIDDEN, text))
 }
 
-/// Refuses an `Origin` that is neither this endpoint, which the request calls `host`, nor one of
+/// Rejects an `Origin` that is neither this endpoint, which the request names as `host`, nor one of
 /// the allowed `hosts`.
 pub(super) fn check_origin(headers: &HeaderMap, host: Option<&Host<'_>>, hosts: &[String]) -> Result<(), Refusal> {
     let Some(origin) = header_text(headers, header::ORIGIN)? else { return Ok(()) };
     let is_ours = [("http://", 80), ("https://", 443)].into_iter().any(|(scheme, usual)| {
         let Some(page) = origin.strip_prefix(scheme).and_then(Host::parse) else { return false };
-        // One that was allowed without a port may have any.
+        // An entry without a port allows any port.
         let is_allowed = |known: &String| {
             Host::allowed(known).is_some_and(|known| match known.port {
                 Some(_) => known.is_same(&page, usual),
@@ -52,7 +52,7 @@ pub(super) fn check_origin(headers: &HeaderMap, host: Option<&Host<'_>>, hosts: 
         return Ok(());
     }
     let text = format!(
-        "the page of origin {origin:?} may not ask for this; allowed: pages of this endpoint, and of hosts in PERF_ALLOW_HOSTS"
+        "a page of origin {origin:?} may not request this; allowed: pages of this endpoint, and of hosts in PERF_ALLOW_HOSTS"
     );
     Err(Refusal::new(StatusCode::FORBIDDEN, text))
 }

@@ -1,4 +1,4 @@
-//! The endpoint on one end of a socket, whatever the other end sends.
+//! Fuzzing of the endpoint: it serves one end of a socket, and the other end sends arbitrary bytes.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -15,11 +15,11 @@ use super::server::connection;
 use super::token::Token;
 use crate::settings::Builder;
 
-/// What a socket takes without a reader.
+/// The number of bytes that fit into the socket without a reader.
 const MOST_BYTES: usize = 64 << 10;
 
-/// Serves the connection on which `bytes` arrive, for at most `time`: a request may ask for a
-/// profile of the next minutes.
+/// Serves a connection on which `bytes` arrive, for at most `time`, because a request may ask for a
+/// long capture.
 pub(crate) fn requests(bytes: &[u8], time: Duration) {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime =

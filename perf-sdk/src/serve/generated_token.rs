@@ -1,16 +1,16 @@
-//! Tokens that are generated.
+//! Generated tokens.
 
 use std::fs::File;
 use std::io::{self, Read as _};
 
-/// What a generated token begins with: in a file it tells ours from secrets of others.
+/// The prefix of a generated token, which distinguishes it from other secrets in a file.
 const PREFIX: &str = "perf-sdk-";
-/// Of a generated token, of which each is two digits.
+/// The random bytes of a generated token, each of which is written as two digits.
 const SECRET_BYTES: usize = 32;
-/// Characters of a generated token.
+/// The length of a generated token, in characters.
 pub(super) const LENGTH: usize = PREFIX.len() + 2 * SECRET_BYTES;
 
-/// A new one.
+/// Generates a token.
 pub(super) fn generate() -> io::Result<String> {
     let mut bytes = [0u8; SECRET_BYTES];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -18,7 +18,7 @@ pub(super) fn generate() -> io::Result<String> {
     Ok(format!("{PREFIX}{digits}"))
 }
 
-/// Whether a token is one that was generated, in whatever run.
+/// Whether a token was generated, in this or another run.
 pub(super) fn is_generated(token: &str) -> bool {
     let digits = token.strip_prefix(PREFIX);
     digits.is_some_and(|digits| token.len() == LENGTH && digits.bytes().all(|digit| digit.is_ascii_hexdigit()))

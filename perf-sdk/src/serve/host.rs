@@ -1,4 +1,4 @@
-//! A host and a port, as requests name them.
+//! A host and a port, as in requests.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,8 +13,8 @@ pub(super) struct Host<'a> {
 }
 
 impl<'a> Host<'a> {
-    /// `None` for anything else, such as one with a user: readers disagree about what is what in
-    /// it.
+    /// Parses a host. `None` for any other form, such as one with a user name, which parsers
+    /// interpret differently.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let (name, port) = match text.rfind(':') {
             Some(colon) if !text[colon..].contains(']') => (&text[..colon], Some(&text[colon + 1..])),
@@ -40,7 +40,7 @@ impl<'a> Host<'a> {
         Some(Self { name, port })
     }
 
-    /// As a setting names it: an address of IPv6 may lack its brackets there.
+    /// Parses a host in a setting, where an IPv6 address may lack its brackets.
     pub(super) fn allowed(text: &'a str) -> Option<Self> {
         if text.parse::<std::net::Ipv6Addr>().is_ok() {
             return Some(Self { name: Cow::Owned(format!("[{text}]")), port: None });
@@ -48,7 +48,7 @@ impl<'a> Host<'a> {
         Self::parse(text)
     }
 
-    /// Whatever the ports are. An address has several spellings.
+    /// Whether the hosts are equal, whatever the ports. An address has several spellings.
     pub(super) fn is_named_like(&self, other: &Host<'_>) -> bool {
         self.name == other.name || self.address().is_some_and(|address| other.address() == Some(address))
     }
@@ -58,7 +58,7 @@ impl<'a> Host<'a> {
         inside.unwrap_or(&self.name).parse().ok()
     }
 
-    /// Where no port is given, it is the `usual` one.
+    /// Whether hosts and ports are equal. If there is no port, it is `usual`.
     pub(super) fn is_same(&self, other: &Host<'_>, usual: u16) -> bool {
         self.is_named_like(other) && self.port.unwrap_or(usual) == other.port.unwrap_or(usual)
     }

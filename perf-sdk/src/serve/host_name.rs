@@ -1,12 +1,12 @@
-//! The machine's or container's own host name.
+//! The host name of this machine or container.
 #![allow(unsafe_code)]
 
 use std::fs;
 
-/// The host name, and the same with the domains that `/etc/hosts` knows it with. Lower case.
+/// The host name, and its full names in `/etc/hosts`. Lower case.
 ///
-/// The search domains of `/etc/resolv.conf` are not used: a network that is joined sets them, and
-/// answers for names in them.
+/// The search domains of `/etc/resolv.conf` are not used, because they are set by the current
+/// network, whose DNS answers for names in them.
 pub(super) fn own() -> Vec<String> {
     let Some(name) = system() else { return Vec::new() };
     with_domains(&name, &fs::read_to_string("/etc/hosts").unwrap_or_default())
@@ -29,9 +29,9 @@ fn with_domains(name: &str, hosts: &str) -> Vec<String> {
 /// `None` if the system has no name, or one that is not ASCII text.
 #[cfg(unix)]
 fn system() -> Option<String> {
-    // POSIX has names of 255 bytes at most.
+    // In POSIX, names have at most 255 bytes.
     let mut buffer = [0_u8; 256];
-    // SAFETY: the call writes at most so many bytes to the buffer, which lives until it is over.
+    // SAFETY: the call writes at most this many bytes to the buffer, which lives until it returns.
     if unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len()) } != 0 {
         return None;
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_are_those_of_the_hosts_file() {
+    fn domains_come_from_the_hosts_file() {
         let hosts = "127.0.0.1 localhost ads.example\n# 10.0.0.9 pod-7.commented\n\
                      10.0.0.7\tPod-7.cart.shop.svc.cluster.local Pod-7 other.name pod-70.x # pod-7.y\n\
                      10.0.0.8 pod-7.elsewhere\n";

@@ -1,4 +1,4 @@
-//! Peers that read.
+//! Detects peers that do not read.
 
 use std::future::Future as _;
 use std::io;
@@ -12,16 +12,17 @@ use tokio::time::{Sleep, sleep};
 
 use super::connections::Seat;
 
-/// Who takes nothing for that long is gone. What is written for him would be held for as long.
+/// A peer that reads nothing for this long counts as gone. Otherwise its response would stay in
+/// memory.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A stream of which a write fails when the peer takes nothing for [`PATIENCE`].
+/// A stream whose writes fail when the peer reads nothing for [`PATIENCE`].
 pub(super) struct Progress<S> {
     stream: S,
     patience: Duration,
-    /// What it does is said there.
+    /// The seat to which blocked writes are reported.
     seat: Option<Arc<Seat>>,
-    /// While a write waits.
+    /// The deadline while a write is blocked.
     until: Option<Pin<Box<Sleep>>>,
 }
 
@@ -102,7 +103,7 @@ mod tests {
         Ok(())
     }
 
-    /// Writes 16 MiB to whoever `reads`, who is told when that is over.
+    /// Writes 16 MiB to a peer that runs `reads`, which is notified when the write is over.
     fn written(patience: Duration, reads: impl FnOnce(std::net::TcpStream, Receiver<()>) + Send) -> io::Result<()> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -123,13 +124,13 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_nothing_is_given_up() {
+    fn writes_to_a_peer_that_reads_nothing_fail() {
         let error =
             written(Duration::from_millis(300), |_theirs, is_over| assert!(is_over.recv().is_err())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 
-    /// Takes nothing, or all, by turns.
+    /// Accepts nothing and everything in turns.
     struct ByTurns(bool);
 
     impl AsyncWrite for ByTurns {
@@ -147,9 +148,9 @@ mod tests {
         }
     }
 
-    /// Each time that he takes something he has all the patience again.
+    /// Each successful read of the peer restarts the timeout.
     #[test]
-    fn who_is_slow_is_not() {
+    fn writes_to_a_slow_peer_succeed() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
         let (mut slow, mut cx) = (Progress::new(ByTurns(false), None), Context::from_waker(std::task::Waker::noop()));

@@ -1,4 +1,4 @@
-//! Responses that all routes share.
+//! Responses common to all routes.
 
 use std::io;
 #[cfg(feature = "stacks")]
@@ -21,12 +21,12 @@ use crate::export::safe;
 use crate::record;
 use crate::snapshot::Snapshot;
 
-/// 200 with a body.
+/// A response 200 with a body.
 pub(super) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
     with_status(StatusCode::OK, content_type, body)
 }
 
-/// A request that cannot be answered, and why.
+/// A request that is rejected, and why.
 #[derive(Debug)]
 pub(super) struct Refusal {
     status: StatusCode,
@@ -42,7 +42,7 @@ impl Refusal {
         self.status
     }
 
-    /// The request is at fault.
+    /// A rejection with status 400: the request is wrong.
     pub(super) fn bad(text: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, text)
     }
@@ -64,18 +64,19 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// What a request takes beside its answer, which is bounded elsewhere.
+/// Checks for the memory that a request needs besides its response, whose size is limited
+/// elsewhere.
 fn check_headroom() -> Result<(), Refusal> {
     if headroom::is_there(2 * headroom::TURN_BYTES) {
         return Ok(());
     }
-    let text = "the process has no memory left that this could be made in; try again later";
+    let text = "the process has not enough memory left for this response; try again later";
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text))
 }
 
-/// Work of milliseconds: beside the tasks of a runtime that has threads for it, at once on a
-/// runtime of one thread, such as our own, which must answer even when the process can start no
-/// further thread.
+/// Runs work that takes milliseconds: on a blocking thread of a runtime that has some, or directly
+/// on a single-threaded runtime. Our own runtime is single-threaded, because it must respond even
+/// if the process cannot start another thread.
 pub(super) async fn work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
@@ -88,14 +89,14 @@ pub(super) async fn work<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())))
 }
 
-/// Threads of [`long_work`] at once. Who asked may be gone long before the work is done:
-/// connections do not bound it.
+/// Limits the concurrent threads of [`long_work`]. The number of connections does not limit them,
+/// because a client may disconnect long before the work is done.
 #[cfg(feature = "stacks")]
 static LONG_WORK: LongWork =
     LongWork { threads: Places::new(2), waiting: Places::new(8), patience: Duration::from_secs(30) };
 
-/// Work of a second, for which nothing else should wait: on a thread of its own, if there can be
-/// one. It waits for its turn.
+/// Runs work that takes up to a second and must not delay anything else, on a thread of its own. It
+/// waits for its turn.
 #[cfg(feature = "stacks")]
 pub(super) async fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
@@ -103,13 +104,13 @@ pub(super) async fn long_work<T: Send + 'static>(
     LONG_WORK.run(work).await
 }
 
-/// Where long work is done.
+/// The limits of long work.
 #[cfg(feature = "stacks")]
 struct LongWork {
     threads: Places,
-    /// Connections are few: those that wait here must leave some to scrapes.
+    /// There are few connections, and those that wait here must leave some for scrapes.
     waiting: Places,
-    /// That long one waits for a thread.
+    /// How long one waits for a thread.
     patience: Duration,
 }
 
@@ -127,14 +128,14 @@ impl LongWork {
         };
         let Some(place) = place else {
             let text = format!(
-                "{} profiles are being made, which is the most; try again when one is done",
+                "{} profiles are being made, which is the maximum; try again when one is done",
                 self.threads.most()
             );
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, text));
         };
         let (sender, receiver) = tokio::sync::oneshot::channel();
-        // The place goes where the work goes, and stays until it is done, whether or not anybody
-        // waits for it.
+        // The place moves with the work, and is kept until the work is done, whether or not the
+        // client still waits.
         let shared = Arc::new(Mutex::new(Some((work, place))));
         let take = |shared: &Mutex<Option<_>>| shared.lock().unpoisoned().take();
         let other = Arc::clone(&shared);
@@ -161,7 +162,7 @@ impl LongWork {
     }
 }
 
-/// 200 with what `write` writes of a snapshot.
+/// A response 200 with what `write` makes of a snapshot.
 pub(super) async fn written(
     content_type: &'static str,
     snapshot: Snapshot,
@@ -175,7 +176,7 @@ pub(super) async fn written(
     .await
 }
 
-/// 200 with a body of any type, a drawing too.
+/// A response 200 with a body of any type, including an SVG.
 pub(super) fn of_bytes(content_type: &str, body: Vec<u8>) -> Response {
     #[cfg(feature = "svg")]
     if content_type == "image/svg+xml" {
@@ -214,7 +215,7 @@ mod tests {
     static WORK: LongWork =
         LongWork { threads: Places::new(2), waiting: Places::new(3), patience: Duration::from_millis(100) };
 
-    /// Work that says that it began and ends when it is told to.
+    /// Work that reports its beginning, and ends on a signal.
     fn begins(
         began: &Sender<u32>,
         number: u32,
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_away_neither_gives_up_the_place_nor_loses_it() {
+    fn a_place_is_kept_after_a_disconnect_until_the_work_is_done() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (began, begins_seen) = channel();
@@ -241,7 +242,8 @@ mod tests {
                     ends.push(end);
                     let task = tokio::spawn(run);
                     let start = Instant::now();
-                    // The last round's threads give their places back after they were told to end.
+                    // The threads of the previous round release their places some time after the
+                    // signal.
                     let seen = loop {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                         if let Ok(seen) = begins_seen.try_recv() {
@@ -250,7 +252,7 @@ mod tests {
                         assert!(!task.is_finished() && start.elapsed() < Duration::from_secs(60), "round {round}");
                     };
                     assert_eq!(seen, number);
-                    // Who asked goes away; the work goes on.
+                    // The client disconnects, and the work continues.
                     task.abort();
                     assert!(task.await.is_err());
                 }
@@ -272,13 +274,13 @@ mod tests {
                     assert!(start.elapsed() < Duration::from_secs(60), "a place is lost");
                 }
             }
-            // As many as may wait do; another one is told at once, whatever the patience.
+            // As many as the limit wait. A further one is rejected at once, whatever the patience.
             let waits: Vec<_> = std::iter::from_fn(|| WORK.waiting.take()).collect();
             assert_eq!(waits.len(), 3);
             assert_eq!(WORK.run(|| Ok(())).await.unwrap_err().status, StatusCode::TOO_MANY_REQUESTS);
             drop(waits);
             assert!(WORK.run(|| Ok(())).await.is_ok());
-            // A panic gives the place back as well.
+            // A panic releases the place too.
             for _ in 0..5 {
                 let panicked = WORK.run::<()>(|| panic!("as it should in this test")).await.unwrap_err();
                 assert_eq!(panicked.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", panicked.text);

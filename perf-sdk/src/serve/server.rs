@@ -1,4 +1,4 @@
-//! The endpoint's own thread: never the user's runtime.
+//! The endpoint's own thread, independent of the user's runtime.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -41,21 +41,23 @@ use crate::error::Error;
 use crate::record::OwnThread;
 use crate::settings::{Builder, DEFAULT_ADDRESS, Listen, Settings};
 
-/// Connections at once; for a further one, one that waits for a request is closed.
+/// The maximum number of connections. For a further one, a connection that waits for a request is
+/// closed.
 const MAX_CONNECTIONS: usize = 64;
-/// Time for a request's head, idle time between requests included.
+/// The timeout for a request's head, including the idle time between requests.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// Longest life of a connection: a capture of an hour, and its answer.
+/// The maximum lifetime of a connection: a capture of an hour, and its response.
 const CONNECTION_TIME: Duration = Duration::from_secs(3_900);
-/// Largest request head.
+/// The maximum size of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
-/// Most bytes of whole answers that wait for their readers; scrapes are written as they are read.
+/// The maximum bytes of complete responses that wait for their readers. Scrapes are written as they
+/// are read.
 const MAX_HELD: u64 = 64 << 20;
 static HELD: AtomicU64 = AtomicU64::new(0);
-/// Between two attempts to get the default address.
+/// The interval between attempts to bind the default address.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// The running endpoint; it closes when this drops.
+/// The running endpoint, which closes when this drops.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: Arc<Mutex<Option<SocketAddr>>>,
@@ -65,7 +67,7 @@ pub(crate) struct Server {
 
 enum Listener {
     Tcp(TcpListener),
-    /// The default address cannot be had, for this reason.
+    /// The default address cannot be bound yet, for this reason.
     Later(io::Error),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener, SocketFile),
@@ -118,7 +120,7 @@ impl Server {
                 if let Some(key) = settings.named(&["listen"]) {
                     return Err(Error::Thread { key, source });
                 }
-                say(&format!("no endpoint, for which the system gave no thread: {source}"));
+                say(&format!("no endpoint: the system could not start a thread for it: {source}"));
                 return Ok(None);
             }
         };
@@ -130,12 +132,12 @@ impl Server {
         *self.address.lock().unpoisoned()
     }
 
-    /// Tells it to close, without waiting for that.
+    /// Signals it to close, without waiting.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// It closes, which is waited for until then at most.
+    /// Closes it, and waits for that until `end` at most.
     pub(crate) fn end_by(mut self, end: Instant) {
         self.stop();
         if let Some(thread) = self.thread.take() {
@@ -147,13 +149,13 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // It ends at its next await; a fold or an export takes milliseconds.
+        // It ends at its next await. A fold or an export takes milliseconds.
         drop(self.thread.take());
     }
 }
 
-/// What a forked child must not keep: the listener, and what the runtime has before there is any
-/// connection.
+/// Descriptors that a forked child must not keep: the listener, and those that the runtime opens
+/// before there is any connection.
 #[cfg(unix)]
 fn held(listener: &Listener, runtime: &Runtime) -> Vec<descriptors::Held> {
     use descriptors::Held;
@@ -179,13 +181,13 @@ fn held(listener: &Listener, runtime: &Runtime) -> Vec<descriptors::Held> {
     held
 }
 
-/// Runs `work` on a thread of its own, with a runtime that is built there, and waits until it says
-/// that it has begun.
+/// Runs `work` on a thread of its own, with a runtime that is built there, and waits until it
+/// reports that it has begun.
 ///
-/// Tokio asks for the current thread, which panics where the profiler is started in a destructor of
-/// a thread local.
+/// Building a tokio runtime accesses the current thread, which panics if the profiler is started in
+/// the destructor of a thread-local.
 fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<Background> {
-    /// For a runtime to be built, which takes microseconds.
+    /// The timeout for building a runtime, which takes microseconds.
     const PATIENCE: Duration = Duration::from_secs(10);
     let begun: Arc<(Mutex<Option<io::Result<()>>>, Condvar)> = Arc::default();
     let shared = Arc::clone(&begun);
@@ -225,12 +227,12 @@ fn bind_unix(path: &Path) -> io::Result<Listener> {
     socket::bind(path).map(|(listener, file)| Listener::Unix(listener, file))
 }
 
-/// Where the endpoint is, and what its token is kept in: never the token, since logs are read by
-/// many.
+/// The message with the endpoint's address and the token's file. It never contains the token,
+/// because logs have many readers.
 fn announcement(settings: &Settings, listener: &Listener, token: &Token) -> String {
     let place = match listener {
         Listener::Later(why) => format!(
-            "http://{DEFAULT_ADDRESS}/ once it is free: {why}; recording goes on, and PERF_LISTEN chooses another address, port 0 a free one"
+            "http://{DEFAULT_ADDRESS}/ once it is free: {why}; recording continues; set PERF_LISTEN to another address, or to port 0 for a free port"
         ),
         Listener::Tcp(listener) => match listener.local_addr() {
             Ok(address) => format!("http://{address}/"),
@@ -241,7 +243,7 @@ fn announcement(settings: &Settings, listener: &Listener, token: &Token) -> Stri
     };
     match (token.file(), token.missing()) {
         (Some(file), _) => format!("{place} · token in {}", file.display()),
-        (None, Some(why)) => format!("{place} · only for reading, since {why}; set PERF_TOKEN to change anything"),
+        (None, Some(why)) => format!("{place} · read-only, because {why}; set PERF_TOKEN to allow changes"),
         (None, None) => place,
     }
 }
@@ -252,7 +254,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
         .layer(middleware::from_fn(move |request: Request, next| access::check(Arc::clone(&access), request, next)));
     #[cfg(feature = "metrics")]
     tokio::spawn(super::user_metrics::upkeep());
-    // NOTE: drops before the listener.
+    // NOTE: dropped before the listener.
     let _held;
     let listener = match listener {
         #[cfg(unix)]
@@ -282,7 +284,7 @@ async fn run(listener: Listener, access: Arc<Access>, address: Arc<Mutex<Option<
     }
 }
 
-/// The address that was in use at the start; no fork comes in between.
+/// Binds the address that was in use at the start. No fork happens in between.
 fn bind_late() -> io::Result<(TcpListener, descriptors::Held)> {
     let _moment = Moment::begin();
     let listener = TcpListener::bind(DEFAULT_ADDRESS)?;
@@ -305,7 +307,7 @@ async fn serve_unix(listener: std::os::unix::net::UnixListener, _file: SocketFil
     }
 }
 
-/// A new connection, which no fork comes in between.
+/// Accepts a connection. No fork happens in between.
 async fn accept<S: Open, A>(
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
 ) -> io::Result<(Kept<S>, A)> {
@@ -316,7 +318,8 @@ async fn accept<S: Open, A>(
     .await
 }
 
-/// Out of descriptors, or the peer is gone already: neither gets better by trying at once.
+/// The process has no descriptor left, or the peer is gone already. Neither improves by an
+/// immediate retry.
 async fn not_accepted(error: &io::Error, connections: &Connections) {
     if error.kind() != io::ErrorKind::ConnectionAborted {
         connections.make_room();
@@ -333,8 +336,8 @@ async fn admit(
     let seat = Arc::new(connections.seat().await);
     let task = tokio::spawn(connection(stream, routes, Arc::clone(&seat)));
     seat.is_served_by(task.abort_handle());
-    // It is looked at before the next one comes: who has a request already shall not lose the place
-    // as one who waits.
+    // The new task is polled before the next connection is accepted, so that a connection whose
+    // request has already arrived does not count as waiting.
     tokio::task::yield_now().await;
 }
 
@@ -349,32 +352,33 @@ pub(super) async fn connection(
         async move {
             let response = next.run(request).await;
             let Some(held) = Held::of(&HELD, response.body().size_hint().exact().unwrap_or(0)) else {
-                let text =
-                    format!("{MAX_HELD} bytes of answers wait for their readers, which is the most; try again later");
+                let text = format!(
+                    "{MAX_HELD} bytes of responses wait for their readers, which is the maximum; try again later"
+                );
                 return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).into_response();
             };
             response.map(|body| Body::new(Answer { body, _held: held, _answering: answering }))
         }
     }));
-    // Outside of what is held: that is what is compressed.
+    // Outermost, so that the limit applies to compressed bodies.
     let routes = routes.layer(middleware::from_fn(encoding::encode));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    // A peer that breaks off or breaks the protocol is its own affair.
+    // An aborted connection or a protocol error of the peer is not reported.
     let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
 }
 
-/// A body that says when it is over.
+/// A body that reports its end.
 struct Answer {
     body: Body,
     _held: Held,
     _answering: Answering,
 }
 
-/// Bytes of answers that are in memory until they are read.
+/// The bytes of responses that are in memory until they are read.
 #[derive(Debug)]
 struct Held {
     all: &'static AtomicU64,
@@ -382,8 +386,8 @@ struct Held {
 }
 
 impl Held {
-    /// `None` if that would be too much. What is too large by itself is held if nothing else is: it
-    /// is there already.
+    /// `None` if the limit would be exceeded. A response that exceeds the limit by itself is
+    /// allowed if there is no other, because it is in memory already.
     fn of(all: &'static AtomicU64, bytes: u64) -> Option<Self> {
         let add = |held: u64| (held == 0 || held + bytes <= MAX_HELD).then_some(held + bytes);
         all.fetch_update(Relaxed, Relaxed, add).ok()?;
@@ -422,7 +426,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_that_nobody_reads_are_bounded() {
+    fn memory_of_unread_responses_is_limited() {
         static ALL: AtomicU64 = AtomicU64::new(0);
         let held: Vec<_> = std::iter::from_fn(|| Held::of(&ALL, MAX_HELD / 4)).take(10).collect();
         assert_eq!(held.len(), 4);

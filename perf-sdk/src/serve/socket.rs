@@ -1,4 +1,4 @@
-//! A Unix socket that nobody but this user can ever connect to.
+//! A Unix socket to which only this user can ever connect.
 
 use std::fs::{self, DirBuilder, Metadata, Permissions};
 use std::io;
@@ -15,13 +15,13 @@ use crate::base::os_thread::OsThread;
 use crate::base::sandbox;
 use crate::record::OwnThread;
 
-/// Tries to find a name for the private folder, and to replace sockets of dead processes, that
-/// others do as well.
+/// Attempts to find a name for the private folder, and to replace the socket of a dead process
+/// while others try the same.
 const TRIES: u32 = 16;
-/// A process that is stopped answers no more than a dead one; it is not waited for.
+/// The timeout for a connection: a stopped process does not respond, and is not waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The file of a socket of ours; it goes when this drops, unless it is not ours any more.
+/// The file of this process's socket. It is removed when this drops, unless it was replaced.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -29,19 +29,20 @@ pub(super) struct SocketFile {
     process: u32,
 }
 
-/// Device and inode.
+/// Device and inode numbers.
 type Identity = (u64, u64);
 
 fn identity(file: &Metadata) -> Identity {
     (file.dev(), file.ino())
 }
 
-/// Listens at `path`, mode 0600. A socket there on which nobody listens any more is replaced,
-/// anything else is left alone.
+/// Listens at `path`, with mode 0600. A socket on which no process listens is replaced. Any other
+/// file is left unchanged.
 ///
-/// `bind` gives a socket the mode that the process's umask leaves, for whoever connects before it
-/// is narrowed; and the umask is every thread's. So the socket is made in a folder that only this
-/// user can enter, and linked to its place when its mode is right.
+/// `bind` creates a socket with the mode that the process's umask allows, so others could connect
+/// before the mode is restricted. The umask is shared by all threads, so it cannot be changed. So
+/// the socket is created in a folder that only this user can enter, and linked to its path once its
+/// mode is set.
 pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let private = Private::beside(path)?;
     let made = private.0.join("s");
@@ -60,11 +61,11 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Err(io::ErrorKind::AddrInUse.into())
 }
 
-/// Never replaces what is at `to`.
+/// Moves `from` to `to`, but never replaces what is at `to`.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
-        // File systems without hard links. What comes to be there in between is replaced, for want
-        // of anything better.
+        // The file system has no hard links. A file that appears at `to` in between is replaced,
+        // which cannot be avoided here.
         Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
             if fs::symlink_metadata(to).is_ok() {
                 return Err(io::ErrorKind::AlreadyExists.into());
@@ -75,7 +76,7 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// A socket's address is shorter than a path may be.
+/// Binds a socket. The system allows shorter addresses of sockets than paths.
 fn bind_at(folder: &Path, path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         #[cfg(target_os = "linux")]
@@ -91,7 +92,7 @@ fn bind_at(folder: &Path, path: &Path) -> io::Result<UnixListener> {
     }
 }
 
-/// Takes away a socket that nobody listens on.
+/// Removes a socket on which no process listens.
 ///
 /// # Errors
 /// [`io::ErrorKind::AddrInUse`] for anything else.
@@ -106,7 +107,7 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
     if !is_dead(path)? {
         return Err(in_use());
     }
-    // Another process may have replaced it since: what is moved away is looked at once more.
+    // Another process may have replaced it meanwhile, so the file that was moved is checked again.
     let old = private.0.join("old");
     match fs::rename(path, &old) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -120,11 +121,11 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
     Err(in_use())
 }
 
-/// Whether nobody listens there. Only a refusal says so: a listener whose queue is full, or one of
-/// another user, lives.
+/// Whether no process listens there. Only a refused connection proves it: a listener whose queue is
+/// full, or one of another user, is alive.
 ///
-/// Asked on a thread of its own: a runtime panics on a thread that belongs to another one, such as
-/// that of an async `main`.
+/// It is checked on a separate thread, because building a runtime panics on a thread of another
+/// runtime, such as that of an async `main`.
 fn is_dead(path: &Path) -> io::Result<bool> {
     let path = path.to_owned();
     let ask = move || {
@@ -137,13 +138,14 @@ fn is_dead(path: &Path) -> io::Result<bool> {
     let thread = OsThread::spawn("perf-sdk", move || drop(say.send(ask())))?;
     let asked = hear.recv();
     thread.join();
-    asked.unwrap_or_else(|_| Err(io::Error::other("the thread that looks at the socket panicked")))
+    asked.unwrap_or_else(|_| Err(io::Error::other("the thread that checks the socket panicked")))
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // A forked child's copy is not what listens there, and somebody may have put something else
-        // there. Under a filter that is new the file stays, as if the process had been killed.
+        // In a forked child, the socket still belongs to the parent. Another process may also have
+        // put another file there. Under a new seccomp filter the file is left, as if the process
+        // had been killed.
         let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity);
         if self.process == process::id() && !sandbox::is_tighter() && is_ours() {
             let _ = fs::remove_file(&self.path);
@@ -151,12 +153,12 @@ impl Drop for SocketFile {
     }
 }
 
-/// A folder that only this user can enter; it goes with what is in it.
+/// A folder that only this user can enter. It is removed with its contents.
 #[derive(Debug)]
 struct Private(PathBuf);
 
 impl Private {
-    /// In the folder of `path`, so that the file can be linked there.
+    /// Creates it in the folder of `path`, so that the file can be linked there.
     fn beside(path: &Path) -> io::Result<Self> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let folder = match path.parent() {
@@ -192,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder of this test's own.
+    /// A folder for this test alone.
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("perf-sdk-socket-{}-{name}", process::id()));
         fs::create_dir_all(&folder).unwrap();
@@ -218,14 +220,14 @@ mod tests {
     }
 
     #[test]
-    fn sockets_of_the_dead_are_replaced_and_nothing_else_is() {
+    fn only_sockets_of_dead_processes_are_replaced() {
         let folder = folder("stale");
         let path = folder.join("socket");
         drop(UnixListener::bind(&path).unwrap());
         let (listener, file) = bind(&path).expect("a dead one is replaced");
         assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse, "it lives");
         drop((listener, file));
-        // A listener whose queue is full lives too.
+        // A listener whose queue is full is alive.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::UnixSocket::new_stream().unwrap();
@@ -253,7 +255,7 @@ mod tests {
         assert_eq!(bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         assert_eq!(names(&folder), ["socket"]);
         fs::remove_file(&path).unwrap();
-        // One that was replaced by somebody else is not removed.
+        // A file that replaced the socket is not removed.
         let (_listener, file) = bind(&path).unwrap();
         fs::remove_file(&path).unwrap();
         let _other = UnixListener::bind(&path).unwrap();
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_one_is_replaced_in_an_async_main_too() {
+    fn a_dead_socket_is_replaced_in_an_async_main_too() {
         let folder = folder("async");
         let path = folder.join("socket");
         drop(UnixListener::bind(&path).unwrap());
@@ -276,7 +278,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_path_that_is_as_long_as_it_may_be() {
+    fn a_path_of_the_maximum_length_works() {
         let folder = folder("long");
         let left = 107 - folder.as_os_str().len() - 1;
         let path = folder.join("x".repeat(left));
@@ -286,9 +288,10 @@ mod tests {
         fs::remove_dir(folder).unwrap();
     }
 
-    /// Watches the folder while sockets come and go: not one is seen with a wider mode.
+    /// Watches the folder while sockets are created and removed: none is ever seen with a wider
+    /// mode.
     #[test]
-    fn nobody_sees_a_wider_mode() {
+    fn a_socket_never_has_a_wider_mode() {
         let folder = folder("watched");
         let path = folder.join("socket");
         let seen = std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Connections that no forked child keeps, as streams.
+//! Connections that forked children close, as streams.
 
 use std::io;
 use std::ops::DerefMut as _;

@@ -1,4 +1,4 @@
-//! The secret that state-changing requests must bear.
+//! The secret that state-changing requests must present.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +9,19 @@ use super::token_file::TokenFile;
 use crate::error::Error;
 use crate::settings::{Secret, Settings};
 
-/// The token in force.
+/// The token in use.
 #[derive(Debug)]
 pub(super) enum Token {
-    /// The program's own.
+    /// Configured by the program.
     Given(Secret),
-    /// Generated, and kept in a file that only this user can read.
+    /// Generated, and stored in a file that only this user can read.
     Kept(Secret, TokenFile),
-    /// None could be kept, for this reason: nobody can know one.
+    /// None could be stored, for this reason. So no client can know one.
     Missing(String),
 }
 
 impl Token {
-    /// The configured token, or a new one. An error only if its file was asked for by name.
+    /// The configured token, or a new one. An error only if its file was configured.
     pub(super) fn of(settings: &Settings) -> Result<Self, Error> {
         if let Some(secret) = &settings.token {
             return Ok(Self::Given(secret.clone()));
@@ -39,7 +39,7 @@ impl Token {
     fn in_first_of(folders: &[PathBuf]) -> Self {
         let secret = match generate() {
             Ok(secret) => secret,
-            Err(error) => return Self::Missing(format!("no token could be made: {error}")),
+            Err(error) => return Self::Missing(format!("no token could be generated: {error}")),
         };
         let mut refused = Vec::new();
         for folder in folders {
@@ -48,10 +48,10 @@ impl Token {
                 Err(error) => refused.push(format!("{}: {error}", folder.display())),
             }
         }
-        Self::Missing(format!("no token could be kept in {}", refused.join("; ")))
+        Self::Missing(format!("no token could be stored in {}", refused.join("; ")))
     }
 
-    /// The file that it is kept in.
+    /// The file that contains it.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Kept(_, file) => Some(file.path()),
@@ -67,7 +67,7 @@ impl Token {
         }
     }
 
-    /// Takes the same time wherever the two differ. What is missing matches nothing.
+    /// Takes the same time wherever the two differ. A missing token matches nothing.
     pub(super) fn matches(&self, offered: &str) -> bool {
         let (Self::Given(secret) | Self::Kept(secret, _)) = self else { return false };
         let (a, b) = (secret.reveal().as_bytes(), offered.as_bytes());
@@ -76,7 +76,7 @@ impl Token {
     }
 }
 
-/// The user's own, and the one that everybody uses.
+/// The user's runtime folder, then the shared temporary folder.
 fn default_folders() -> Vec<PathBuf> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
     own.into_iter().chain([std::env::temp_dir()]).collect()
@@ -97,7 +97,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_generated_one_is_in_the_first_folder_that_takes_it() {
+    fn a_generated_token_is_stored_in_the_first_usable_folder() {
         let folders = [PathBuf::from("/no/such/folder"), std::env::temp_dir()];
         let token = Token::in_first_of(&folders);
         let path = token.file().unwrap().to_owned();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn where_none_could_be_kept_nothing_matches() {
+    fn a_token_that_could_not_be_stored_matches_nothing() {
         let token = Token::in_first_of(&["/no/such/folder".into(), "/nor/this".into()]);
         assert!(token.file().is_none() && !token.matches(""));
         assert!(token.missing().is_some_and(|why| why.contains("/no/such/folder") && why.contains("/nor/this")));

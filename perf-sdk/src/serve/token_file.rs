@@ -1,9 +1,9 @@
-//! The file that a generated token is kept in.
+//! The file of a generated token.
 //!
-//! In a folder that others use too, such as `/tmp`: a new file each time, with a name that nobody
-//! else takes, and locked while its process lives. What was killed leaves its file behind; the next
-//! start of this user's removes it, unless somebody holds its lock: in another container, where
-//! processes have other numbers.
+//! In a shared folder such as `/tmp`, it is a new file each time, with a unique name, and locked
+//! for the lifetime of its process. A process that is killed leaves its file behind. The next start
+//! of the same user removes it, unless it is locked: the process may be in another container, where
+//! process ids differ.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -17,24 +17,24 @@ use crate::base::sandbox;
 
 const PREFIX: &str = "perf-sdk-";
 const SUFFIX: &str = ".token";
-/// Digits of a file's random part.
+/// The digits of a file's random part.
 const RANDOM_DIGITS: usize = 16;
-/// Names that are tried, one of which is free and not swept away meanwhile.
+/// Attempts to find a name that is unused and not removed meanwhile.
 const ATTEMPTS: u32 = 16;
-/// Entries of the folder that are looked at for files left behind.
+/// The maximum number of entries of the folder that are inspected for old files.
 #[cfg(unix)]
 const MOST_ENTRIES: usize = 10_000;
 
-/// A file that goes when this drops.
+/// A file that is removed when this drops.
 #[derive(Debug)]
 pub(super) struct TokenFile {
     path: PathBuf,
-    /// Open, for its lock.
+    /// Kept open for its lock.
     file: Kept<File>,
 }
 
 impl TokenFile {
-    /// A new file in `folder`. What dead processes left there is removed.
+    /// Creates a new file in `folder`, and removes files of dead processes there.
     pub(super) fn create_in(folder: &Path, secret: &str) -> io::Result<Self> {
         for _ in 0..ATTEMPTS {
             let random = new_file::random();
@@ -44,8 +44,8 @@ impl TokenFile {
                 file => file?,
             };
             let made = Self { path, file };
-            // Another start looked at it between the two steps, and takes it for one that was left
-            // behind.
+            // Another start has locked it between the two steps, because it considers the file
+            // abandoned.
             if flock::lock(&made.file).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock) {
                 continue;
             }
@@ -56,11 +56,10 @@ impl TokenFile {
                 return Ok(made);
             }
         }
-        Err(io::Error::new(io::ErrorKind::AlreadyExists, "no new file stays there"))
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "every new file was removed again by another process"))
     }
 
-    /// The file that was asked for by name, in the place of a token of an earlier run: never in
-    /// that of anything else.
+    /// Creates the configured file. It replaces a token of an earlier run, but no other file.
     pub(super) fn create_at(path: &Path, secret: &str) -> io::Result<Self> {
         if let Some(old) = Self::left_at(path)? {
             drop(old);
@@ -68,15 +67,15 @@ impl TokenFile {
         let file = new_file::create(path)?;
         let made = Self { path: path.to_owned(), file };
         made.write(secret)?;
-        // A machine that loses its power would leave an empty file, which nobody would replace.
+        // A power failure would otherwise leave an empty file, which would never be replaced.
         made.file.sync_all()?;
         Ok(made)
     }
 
-    /// What an earlier run left at `path`; `None`: nothing is there.
+    /// The file that an earlier run left at `path`. `None` if there is none.
     ///
     /// # Errors
-    /// [`io::ErrorKind::AlreadyExists`] for anything else than a token that was generated.
+    /// [`io::ErrorKind::AlreadyExists`] for anything other than a generated token.
     fn left_at(path: &Path) -> io::Result<Option<Self>> {
         match fs::symlink_metadata(path) {
             Ok(there) if there.is_file() => {}
@@ -90,7 +89,7 @@ impl TokenFile {
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
         let file = Kept::open(|| options.open(path))?;
         let mut text = String::new();
-        // Whatever cannot be read as text is none of ours.
+        // A file that cannot be read as text is not a generated token.
         let read = (&*file).take(generated_token::LENGTH as u64 + 2).read_to_string(&mut text);
         if read.is_err() || !text.strip_suffix('\n').is_some_and(generated_token::is_generated) {
             return Err(not_ours());
@@ -106,7 +105,7 @@ impl TokenFile {
         (&*self.file).write_all(format!("{secret}\n").as_bytes())
     }
 
-    /// Whether the path still leads to this file.
+    /// Whether the path still refers to this file.
     #[cfg(unix)]
     fn is_there(&self) -> bool {
         use std::os::unix::fs::MetadataExt as _;
@@ -120,7 +119,7 @@ impl TokenFile {
         true
     }
 
-    /// Removes what this user's processes that are gone left in the folder.
+    /// Removes files in the folder that dead processes of this user left behind.
     #[cfg(unix)]
     fn sweep(&self, folder: &Path) {
         use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -129,8 +128,8 @@ impl TokenFile {
         for entry in fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten() {
             let Some(process) = entry.file_name().to_str().and_then(process_of) else { continue };
             let path = entry.path();
-            // Of an own number is what an earlier process of that number left: in a container each
-            // start is number 1.
+            // A file with our own process id was left by an earlier process with that id: in a
+            // container, each start has process id 1.
             let may_be_left = process == process::id() || flock::is_dead(process);
             if !may_be_left || !fs::symlink_metadata(&path).is_ok_and(is_ours) {
                 continue;
@@ -139,7 +138,7 @@ impl TokenFile {
             let open = || OpenOptions::new().read(true).custom_flags(options).open(&path);
             let Ok(file) = Kept::open(open) else { continue };
             if file.metadata().is_ok_and(is_ours) && flock::lock(&file).is_ok() {
-                // Removed as its drop, if it is still there.
+                // Its drop removes the file, if it is still there.
                 drop(Self { path, file });
             }
         }
@@ -148,8 +147,9 @@ impl TokenFile {
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        // Ours alone: the file would outlive its meaning. One that another process put in its place
-        // stays. Under a filter that is new ours stays as well, as if the process had been killed.
+        // Only this process's own file is removed, because its token is no longer valid. A file
+        // that another process put in its place stays. Under a new seccomp filter the file is left,
+        // as if the process had been killed.
         if !sandbox::is_tighter() && self.is_there() {
             let _ = fs::remove_file(&self.path);
         }
@@ -157,12 +157,12 @@ impl Drop for TokenFile {
 }
 
 fn not_ours() -> io::Error {
-    let text = "what is there is not a token of an earlier run, and stays; allowed: a file that is not there yet, or one that \
+    let text = "the existing file is not a token of an earlier run, and was left unchanged; allowed: a file that does not exist yet, or one that \
                 the profiler wrote";
     io::Error::new(io::ErrorKind::AlreadyExists, text)
 }
 
-/// The process that a file of such a name belongs to.
+/// The process id in the name of such a file.
 #[cfg(unix)]
 fn process_of(name: &str) -> Option<u32> {
     let (process, random) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_their_process() {
+    fn names_contain_the_process_id() {
         assert_eq!(process_of("perf-sdk-17-00000000000000ff.token"), Some(17));
         for other in [
             "perf-sdk-17.token",
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_for_this_user_only_and_goes_when_it_drops() {
+    fn a_file_is_for_this_user_only_and_is_removed_on_drop() {
         let folder = folder("goes");
         let (first, second) =
             (TokenFile::create_in(&folder, "one").unwrap(), TokenFile::create_in(&folder, "two").unwrap());
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_file_takes_the_place_of_a_token_only() {
+    fn a_configured_file_replaces_only_a_token() {
         let folder = folder("named");
         let path = folder.join("token");
         let digits = "0123456789abcdef".repeat(4);
@@ -221,7 +221,7 @@ mod tests {
         let first = TokenFile::create_at(&path, &secret).unwrap();
         let second = TokenFile::create_at(&path, &secret).unwrap();
         drop(first);
-        assert!(path.exists(), "it is the second one's");
+        assert!(path.exists(), "it belongs to the second one");
         drop(second);
         assert!(!path.exists());
         for theirs in [

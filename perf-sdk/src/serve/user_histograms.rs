@@ -1,7 +1,7 @@
-//! The histograms of the program's own `metrics`: classic buckets, and those of native histograms.
+//! Histograms of the program's own `metrics`: classic buckets, and buckets of native histograms.
 //!
-//! A value is in its buckets as soon as it is recorded: nothing waits in memory, and no upkeep is
-//! needed. A value takes no lock, but for the first one in a page, which a fork may keep waiting.
+//! A value is added to its buckets when it is recorded, so no values accumulate and no upkeep is
+//! needed. Recording takes no lock, except for the first value in a page, which a fork may delay.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -16,44 +16,45 @@ use crate::base::pattern::matches;
 use crate::export::{UserHistogram, UserNative, UserSeries};
 use crate::settings::BucketRule;
 
-/// Upper bounds where no rule says others: wide, because the unit is the user's, seconds as well as
-/// bytes or rows.
+/// The default upper bounds. Their range is wide, because the unit is the user's: seconds as well
+/// as bytes or rows.
 const BOUNDS: &[f64] = &[
     1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
     50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9,
 ];
 
-/// Native buckets of one octave: schema 5, as of the profiler's own histograms.
+/// Native buckets in one octave: schema 5, as for the profiler's own histograms.
 const PER_OCTAVE: i32 = 32;
-/// Values from 2^-64 to 2^64 have native buckets of their own; smaller ones count as 0, larger ones
-/// in the last one.
+/// Values from 2^-64 to 2^64 have native buckets. Smaller ones count as 0, and larger ones in the
+/// last bucket.
 const OCTAVES: i32 = 64;
-/// Buckets that are allocated at once, 1 KiB: four octaves.
+/// The number of buckets that are allocated at once: 1 KiB, four octaves.
 const PAGE: usize = 128;
 const PAGES: usize = (2 * OCTAVES * PER_OCTAVE) as usize / PAGE;
 
-/// By name, as they are scraped. They live as long as the process, as those of any recorder.
+/// By name, as in a scrape. They live as long as the process, as with any recorder.
 static FAMILIES: Lock<BTreeMap<String, Family>> = Lock::new(BTreeMap::new());
 static RULES: Lock<Vec<BucketRule>> = Lock::new(Vec::new());
 
 #[derive(Debug, Default)]
 struct Family {
     help: String,
-    /// By their labels, sorted.
+    /// By labels, which are sorted.
     series: BTreeMap<Vec<(String, String)>, &'static Series>,
 }
 
-/// Bounds of histograms that are made from now on; of several rules that fit the last one holds.
+/// Sets the bounds of histograms that are made from now on. If several rules match, the last one
+/// applies.
 pub(super) fn set_rules(rules: &[BucketRule]) {
     *RULES.lock() = rules.to_vec();
 }
 
-/// Help text of a histogram.
+/// Sets the help text of a histogram.
 pub(super) fn describe(name: &str, help: &str) {
     FAMILIES.lock().entry(sanitize_metric_name(name)).or_default().help = help.to_owned();
 }
 
-/// What was recorded so far.
+/// All histograms, with what was recorded so far.
 pub(super) fn histograms() -> Vec<UserHistogram> {
     let families: Vec<(String, String, Vec<_>)> = {
         let families = FAMILIES.lock();
@@ -67,7 +68,7 @@ pub(super) fn histograms() -> Vec<UserHistogram> {
     all.filter(|histogram| !histogram.series.is_empty()).collect()
 }
 
-/// Finds the series of a key.
+/// Maps keys to series.
 pub(super) struct Histograms(Registry<Key, Kept>);
 
 impl Histograms {
@@ -80,10 +81,10 @@ impl Histograms {
     }
 }
 
-/// Histograms only.
+/// A storage for histograms only.
 struct Kept;
 
-/// What there is none of.
+/// Stands for counters and gauges, of which there are none.
 #[derive(Clone, Debug)]
 struct Nothing;
 
@@ -111,12 +112,12 @@ impl Storage<Key> for Kept {
         Nothing
     }
 
-    /// The series of a key: those whose names and labels are the same in a scrape are one.
+    /// The series of a key. Keys with the same name and labels in a scrape share one series.
     fn histogram(&self, key: &Key) -> Recorded {
         let name = sanitize_metric_name(key.name());
         let mut labels: Vec<(String, String)> =
             key.labels().map(|label| (sanitize_label_key(label.key()), label.value().to_owned())).collect();
-        // Of two of one name the last one holds, as with other recorders.
+        // If a label occurs twice, the last value applies, as with other recorders.
         labels.reverse();
         labels.sort_by(|a, b| a.0.cmp(&b.0));
         labels.dedup_by(|next, first| next.0 == first.0);
@@ -125,7 +126,7 @@ impl Storage<Key> for Kept {
         let bounds = rules.iter().rev().find(fits).map_or(BOUNDS, |rule| rule.bounds.as_slice());
         let mut families = FAMILIES.lock();
         let family = families.entry(name).or_default();
-        // One name has the same bounds in all its series: who came first has decided.
+        // All series of a name have the same bounds: those of the first series.
         let bounds = family.series.values().next().map_or(bounds, |series| series.bounds.as_slice());
         Recorded(family.series.entry(labels).or_insert_with(|| &*Box::leak(Box::new(Series::new(bounds)))))
     }
@@ -140,16 +141,16 @@ impl HistogramFn for Recorded {
     }
 }
 
-/// One histogram.
+/// One series of a histogram.
 #[derive(Debug)]
 struct Series {
     bounds: Vec<f64>,
-    /// Not cumulative; the last one is that of infinity.
+    /// Not cumulative. The last one is the bucket of +∞.
     classic: Vec<AtomicU64>,
-    /// Bits of a number.
+    /// The bits of an `f64`.
     sum: AtomicU64,
     zero: AtomicU64,
-    /// Values that are no numbers.
+    /// The number of NaN values.
     nan: AtomicU64,
     positive: Side,
     negative: Side,
@@ -167,18 +168,18 @@ impl Side {
     /// Adds a value above 2^-64.
     fn add(&self, value: f64) {
         const LAST: i32 = OCTAVES * PER_OCTAVE;
-        // The bucket of index i ends at 2^(i/32), which belongs to it.
+        // The bucket with index i ends at 2^(i/32), inclusive.
         let index = ((value.log2() * f64::from(PER_OCTAVE)).ceil() as i32).clamp(1 - LAST, LAST);
         let at = (index + LAST - 1) as usize;
         let page = self.0[at / PAGE].get().unwrap_or_else(|| {
-            // A forked child finds it whole or not begun.
+            // So that a forked child finds the page complete or not begun.
             let _moment = Moment::begin();
             self.0[at / PAGE].get_or_init(|| Box::new([const { AtomicU64::new(0) }; PAGE]))
         });
         page[at % PAGE].fetch_add(1, Release);
     }
 
-    /// Indexes and counts, without empty ones.
+    /// Indices and counts, without empty buckets.
     fn read(&self) -> Vec<(i32, u64)> {
         let pages = self.0.iter().zip(0..).filter_map(|(page, number)| Some((page.get()?, number * PAGE as i32)));
         let index = |at: i32| at + 1 - OCTAVES * PER_OCTAVE;
@@ -201,7 +202,8 @@ impl Series {
         }
     }
 
-    /// The native bucket comes last: whoever reads it first finds the rest.
+    /// The native bucket is updated last, and readers read it first: so they find the other updates
+    /// too.
     fn record(&self, value: f64) {
         let add = |sum: u64| Some((f64::from_bits(sum) + value).to_bits());
         let _ = self.sum.fetch_update(AcqRel, Relaxed, add);
@@ -218,8 +220,8 @@ impl Series {
         }
     }
 
-    /// Servers refuse a histogram whose native buckets do not add up to its count: that is what
-    /// they add up to, and classic ones, which may be ahead, have no more.
+    /// Servers reject a histogram whose native buckets do not add up to its count. So the count is
+    /// their sum, and classic buckets, which may be ahead, are limited to it.
     fn read(&self, labels: Vec<(String, String)>) -> UserSeries {
         let zero_count = self.zero.load(Acquire);
         let native = UserNative { zero_count, positive: self.positive.read(), negative: self.negative.read() };
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_in_the_buckets_that_end_at_them_or_above() {
+    fn a_value_is_in_the_first_bucket_whose_bound_is_not_below_it() {
         let series = Series::new(&[-1.0, 0.0, 1.0, 2.5]);
         for value in [-2.0, -1.0, 0.0, -0.0, 1e-30, 1.0, 1.000_001, 2.0, 2.5, 3.0, 1e30, f64::INFINITY] {
             series.record(value);
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn native_buckets_hold_what_they_say() {
+    fn native_buckets_contain_the_values_within_their_bounds() {
         for exponent in -63..64 {
             for part in [1.0, 1.01, 1.5, 1.99] {
                 let value = part * 2_f64.powi(exponent);

@@ -12,21 +12,22 @@ use crate::base::fork::Lock;
 use crate::base::notice::say;
 use crate::settings::{BucketRule, MetricsHandle};
 
-/// Between two upkeeps at most.
+/// The maximum time between two upkeeps.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-/// It is that of a recorder of the program's own.
+/// Whether the recorder is one that the program passed in.
 static IS_GIVEN: AtomicBool = AtomicBool::new(false);
-/// Somebody mounted the routes: there will be scrapes without an endpoint of ours.
+/// Whether the routes were mounted. Then there are scrapes without an endpoint of the profiler.
 static IS_MOUNTED: AtomicBool = AtomicBool::new(false);
-/// The profiler was started.
+/// Whether the profiler was started.
 static IS_STARTED: AtomicBool = AtomicBool::new(false);
-/// One at a time moves samples.
+/// Held while samples are moved.
 static MOVING: Lock<()> = Lock::new(());
 
-/// The profiler starts. A recorder is installed where its metrics can be read: by an endpoint, or
-/// by routes that the program mounted. Or the given one is joined.
+/// Called when the profiler starts. Installs a recorder if its metrics can be read, through an
+/// endpoint or through routes that the program mounted. If the program passed a recorder in, that
+/// one is used.
 pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: &[BucketRule]) {
     user_histograms::set_rules(buckets);
     IS_STARTED.store(true, Relaxed);
@@ -34,7 +35,7 @@ pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: 
         Some(MetricsHandle(handle)) => {
             if !buckets.is_empty() {
                 say(
-                    "PERF_BUCKETS changes nothing: histograms are those of the recorder that was given to metrics_handle()",
+                    "PERF_BUCKETS has no effect: histograms are those of the recorder that was given to metrics_handle()",
                 );
             }
             IS_GIVEN.fetch_or(HANDLE.set(handle.clone()).is_ok(), Relaxed);
@@ -44,8 +45,8 @@ pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: 
     }
 }
 
-/// The routes are mounted: so are the user's metrics, if the profiler was started, or else once it
-/// is.
+/// Called when the routes are mounted. Installs a recorder if the profiler was started; otherwise
+/// that happens at the start.
 pub(super) fn mount() {
     IS_MOUNTED.store(true, Relaxed);
     if IS_STARTED.load(Relaxed) {
@@ -53,7 +54,7 @@ pub(super) fn mount() {
     }
 }
 
-/// Installs a recorder. One that the program installed without telling is left alone.
+/// Installs a recorder, unless the program has installed one itself.
 fn install() {
     if HANDLE.get().is_some() {
         return;
@@ -69,15 +70,15 @@ fn install() {
     }
 }
 
-/// The user's metrics as Prometheus text, but for the histograms of our recorder; `None` when there
-/// is no recorder of ours.
+/// The user's metrics as Prometheus text, without the histograms of this crate's recorder. `None`
+/// if there is no known recorder.
 pub(super) fn render() -> Option<String> {
     let _moving = MOVING.lock();
     HANDLE.get().map(PrometheusHandle::render)
 }
 
-/// Upkeep of a recorder that was given: it moves the samples of its histograms, scraped or not.
-/// Ours has none that wait.
+/// Runs the upkeep of a recorder that the program passed in. It moves the samples of histograms,
+/// whether or not they are scraped. This crate's recorder needs none.
 pub(super) async fn upkeep() {
     while IS_GIVEN.load(Relaxed) {
         tokio::time::sleep(UPKEEP).await;
@@ -88,7 +89,8 @@ pub(super) async fn upkeep() {
     }
 }
 
-/// A recorder whose histograms are ours: bounded in memory, with buckets by name, and native ones.
+/// A recorder with this crate's histograms: bounded in memory, with bounds by name, and native
+/// buckets. All other metrics go to `others`.
 struct Own {
     others: PrometheusRecorder,
     histograms: Histograms,

@@ -1,4 +1,4 @@
-//! The part of the index page on arenas, pools and pressure.
+//! The section of the index page on arenas, pools and memory pressure.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::html::escape;
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{PoolAccount, Snapshot};
 
-/// Nothing where there are none.
+/// Writes nothing if there are none.
 pub(in crate::serve) fn write(page: &mut String, snapshot: &Snapshot) {
     if !snapshot.arenas.is_empty() {
         arenas(page, snapshot);
@@ -19,7 +19,7 @@ pub(in crate::serve) fn write(page: &mut String, snapshot: &Snapshot) {
     }
 }
 
-/// What memory is used of what, for the page's head.
+/// Memory in use and its limit, for the head of the page.
 pub(in crate::serve) fn memory(page: &mut String, snapshot: &Snapshot) {
     if let Some(account) = snapshot.pressure.as_ref().filter(|account| account.limit_bytes > 0) {
         let class = if account.level as u8 > 0 { " class=\"bad\"" } else { "" };
@@ -46,7 +46,7 @@ fn name(page: &mut String, name: &str) {
     let _ = write!(page, "<tr><td data-v=\"{name}\">{name}</td>");
 }
 
-/// A number to sort by, and how it is shown.
+/// The number by which a column is sorted, and its formatter.
 type Cell = (Option<f64>, fn(f64) -> String);
 
 fn cells(page: &mut String, cells: &[Cell]) {
@@ -70,11 +70,11 @@ fn arenas(page: &mut String, snapshot: &Snapshot) {
     begin(
         page,
         &[
-            ("arena", "jemalloc arenas of the program's own"),
-            ("allocated", "by its users, not freed"),
-            ("high water", "the most that was ever allocated"),
-            ("active", "pages that hold something"),
-            ("taken", "from the system; known with a hard limit"),
+            ("arena", "jemalloc arenas made by the program"),
+            ("allocated", "and not freed"),
+            ("high water", "maximum of allocated"),
+            ("active", "pages that contain allocations"),
+            ("mapped", "from the system; known only with a hard limit"),
             ("soft limit", "above it a callback is called"),
             ("hard limit", "above it allocations fail"),
             ("allocations", "ever"),
@@ -106,13 +106,13 @@ fn bumps(page: &mut String, snapshot: &Snapshot) {
     begin(
         page,
         &[
-            ("bump arenas", "one a request, reused"),
+            ("bump arenas", "one for each request, reused"),
             ("requests", "ever"),
             ("out", "now"),
-            ("idle", "held by those that wait"),
-            ("used", "a request, in the mean"),
-            ("high water", "the most that one used"),
-            ("waste", "part of what they held that was not used"),
+            ("idle", "bytes held by idle ones"),
+            ("used", "mean bytes for each request"),
+            ("high water", "maximum of one request"),
+            ("waste", "share of held bytes that was not used"),
         ],
     );
     for bump in &snapshot.bumps {
@@ -138,14 +138,14 @@ fn pools(page: &mut String, snapshot: &Snapshot) {
     begin(
         page,
         &[
-            ("pool", "objects that are used again"),
+            ("pool", "reusable objects"),
             ("taken", "ever"),
-            ("hits", "part that had been used before"),
+            ("hits", "share of reused objects"),
             ("out", "now"),
             ("idle", "waiting"),
-            ("discarded", "not used again: beyond the most, poisoned, unfit, enough waiting, trimmed"),
-            ("timeouts", "waits that ended without an object"),
-            ("oldest checkout", "and who took it"),
+            ("discarded", "not reused: beyond the maximum, poisoned, unfit, surplus, trimmed"),
+            ("timeouts", "waits that timed out"),
+            ("oldest checkout", "and the scope that took it"),
         ],
     );
     for pool in &snapshot.pools {

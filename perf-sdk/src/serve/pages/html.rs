@@ -1,10 +1,10 @@
-//! What all pages share.
+//! Common parts of all pages.
 
 use std::fmt::Write as _;
 
 pub(in crate::serve) use crate::export::safe::html as escape;
 
-/// A page up to its body. Links are relative to `folder`, if there is one.
+/// The beginning of a page, up to its body. Links are relative to `folder`, if there is one.
 pub(in crate::serve) fn begin(title: &str, folder: Option<&str>) -> String {
     let mut page = String::with_capacity(64 * 1024);
     page.push_str(
@@ -18,12 +18,12 @@ pub(in crate::serve) fn begin(title: &str, folder: Option<&str>) -> String {
     page
 }
 
-/// Its end.
+/// The end of a page.
 pub(in crate::serve) fn end(page: &mut String) {
     page.push_str("<script src=\"assets/sort.js\"></script></body></html>");
 }
 
-/// For a query's value.
+/// Percent-encodes a query value.
 pub(in crate::serve) fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

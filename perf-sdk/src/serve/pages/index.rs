@@ -7,7 +7,7 @@ use super::html::{self, escape, percent};
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
 
-/// A column: head, the number to sort by, and the cell's text.
+/// A column: its head, the number by which it is sorted, and the text of a cell.
 struct Column {
     head: &'static str,
     hint: &'static str,
@@ -15,7 +15,7 @@ struct Column {
     show: fn(f64) -> String,
 }
 
-/// What is no estimate.
+/// A value that is not an estimate.
 fn exact(value: f64) -> Shown {
     Shown { ns: value, is_weak: false }
 }
@@ -24,18 +24,28 @@ const COLUMNS: &[Column] = &[
     Column { head: "calls", hint: "finished calls", value: |f| Some(exact(f.calls.total() as f64)), show: count },
     Column { head: "running", hint: "calls running now", value: |f| Some(exact(f.running as f64)), show: count },
     Column { head: "p50", hint: "median duration", value: |f| Shown::quantile(f, 0.5), show: time },
-    Column { head: "p95", hint: "95 % of the calls are no longer", value: |f| Shown::quantile(f, 0.95), show: time },
-    Column { head: "p99", hint: "99 % of the calls are no longer", value: |f| Shown::quantile(f, 0.99), show: time },
+    Column {
+        head: "p95",
+        hint: "95 % of the calls are at most this long",
+        value: |f| Shown::quantile(f, 0.95),
+        show: time,
+    },
+    Column {
+        head: "p99",
+        hint: "99 % of the calls are at most this long",
+        value: |f| Shown::quantile(f, 0.99),
+        show: time,
+    },
     Column {
         head: "total",
-        hint: "with callees; a future's idle time left out",
+        hint: "including callees, excluding a future's idle time",
         value: |f| Some(Shown::total(f)),
         show: time,
     },
-    Column { head: "self", hint: "without profiled callees", value: |f| Some(Shown::own(f)), show: time },
+    Column { head: "self", hint: "excluding profiled callees", value: |f| Some(Shown::own(f)), show: time },
     Column {
         head: "CPU",
-        hint: "thread CPU time, with callees",
+        hint: "thread CPU time, including callees",
         value: |f| f.cpu.as_ref().map(|_| Shown::cpu(f)),
         show: time,
     },
@@ -48,7 +58,7 @@ const BYTES: Column = Column {
     show: bytes,
 };
 
-/// The functions that cost most come first. Links are relative to `folder`, if there is one.
+/// The functions with the highest cost come first. Links are relative to `folder`, if there is one.
 pub(in crate::serve) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
     let mut page = html::begin("perf-sdk", folder);
     head(&mut page, snapshot);
@@ -103,7 +113,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</nav>");
 }
 
-/// The link to the verdicts, with the worst of them.
+/// A link to the leak page, with the worst verdict.
 fn leaks(page: &mut String, snapshot: &Snapshot) {
     let findings = snapshot.leaks.as_ref().map_or(&[][..], |leaks| &leaks.findings);
     let worst = findings.first().map(|finding| finding.verdict).filter(|verdict| *verdict > Verdict::Bounded);
@@ -133,9 +143,9 @@ fn table(page: &mut String, snapshot: &Snapshot) {
     page.push_str("</tbody></table></div>");
 }
 
-const LAZY_SAYS: &str = "it returns an iterator, a stream or a future: what that does later is not in these figures";
+const LAZY_SAYS: &str = "it returns an iterator, a stream or a future, whose later work is not in these figures";
 
-/// What stands below a function's name.
+/// The remarks below a function's name.
 fn remarks(function: &Function) -> Vec<String> {
     let mut all = Vec::new();
     if !function.module.is_empty() {
@@ -190,8 +200,8 @@ fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item =
                 };
                 if column.head == "self" && all_self > 0.0 {
                     let share = (value.max(0.0) / all_self * 100.0).min(100.0);
-                    // An attribute of its own: a style in the page would need a policy that allows
-                    // all of them.
+                    // The width is an attribute, because inline styles would need a policy that
+                    // allows all of them.
                     let _ = write!(
                         page,
                         "<svg class=\"bar\" role=\"presentation\"><rect x=\"{:.1}%\" width=\"{share:.1}%\" height=\"3\"/></svg>",

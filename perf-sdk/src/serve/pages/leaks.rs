@@ -11,14 +11,14 @@ pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &SamplingState) -> St
     let mut page = html::begin("perf-sdk: leaks", None);
     page.push_str("<header><h1><a href=\".\">perf-sdk</a></h1>");
     let Some(leaks) = leaks else {
-        page.push_str("</header><p class=\"empty\">Nothing was looked at yet: the first look comes after one leak window, and none if <code>PERF_LEAK_WINDOW</code> is off.</p>");
+        page.push_str("</header><p class=\"empty\">There was no evaluation yet. The first one comes after one leak window, and there is none if <code>PERF_LEAK_WINDOW</code> is off.</p>");
         html::end(&mut page);
         return page;
     };
     let old = leaks.horizon_ns / 12;
     let _ = write!(
         page,
-        "<span class=\"facts\">looked {} times, every {} · old from {} on, leaked beyond {} · {} call paths and sizes judged</span></header>\
+        "<span class=\"facts\">{} evaluations, every {} · old from {} on, leaked beyond {} · {} call paths and sizes evaluated</span></header>\
          <nav><b>also</b><a href=\"leaks?format=json\">json</a></nav>",
         count(leaks.windows as f64),
         time(leaks.window_ns as f64),
@@ -36,7 +36,7 @@ pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &SamplingState) -> St
     if leaks.findings.is_empty() {
         page.push_str("<p class=\"empty\">Nothing looks like a leak.");
         if leaks.windows < 20 {
-            page.push_str(" It takes at least twenty looks to tell.");
+            page.push_str(" A verdict needs at least twenty evaluations.");
         }
         page.push_str("</p>");
     } else {
@@ -49,7 +49,7 @@ pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &SamplingState) -> St
 fn table(page: &mut String, leaks: &Leaks) {
     page.push_str(
         "<div class=\"scroll\"><table><thead><tr><th>where</th><th>verdict</th><th title=\"older than a twelfth of the horizon\">old</th>\
-         <th>held</th><th>objects</th><th>more an hour</th><th title=\"until the memory limit is reached\">limit in</th>\
+         <th>held</th><th>objects</th><th>growth per hour</th><th title=\"until the memory limit is reached\">limit in</th>\
          <th title=\"bytes or objects by age, youngest first\">ages</th></tr></thead><tbody>",
     );
     leaks.findings.iter().for_each(|finding| row(page, finding));
@@ -91,7 +91,7 @@ fn row(page: &mut String, finding: &LeakFinding) {
     page.push_str("</tr>");
 }
 
-/// A small chart of bars.
+/// A small bar chart.
 fn ages(page: &mut String, finding: &LeakFinding) {
     let size = |at: usize| {
         let band = &finding.ages[at];

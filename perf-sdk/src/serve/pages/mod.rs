@@ -1,4 +1,4 @@
-//! What a browser shows: one file a page, or a part of one.
+//! HTML pages: one file for each page, or for a part of one.
 
 pub(super) mod accounts;
 pub(super) mod html;
