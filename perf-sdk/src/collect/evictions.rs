@@ -1,24 +1,25 @@
 //! Connections of the endpoint that had to make room for others, counted.
 
-use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The process, whose forked child starts from zero, and the count.
+use crate::base::fork;
+
+/// The generation of the process, whose forked child starts from zero, and the count.
 static COUNTED: AtomicU64 = AtomicU64::new(0);
 
-fn of(state: u64, process: u32) -> u32 {
-    if (state >> 32) as u32 == process { state as u32 } else { 0 }
+fn of(state: u64, generation: u32) -> u32 {
+    if (state >> 32) as u32 == generation { state as u32 } else { 0 }
 }
 
 /// Counts one; a count that is full stays.
 #[cfg(feature = "serve")]
 pub(crate) fn count_eviction() {
-    let process = process::id();
-    let next = |state| Some(u64::from(process) << 32 | u64::from(of(state, process).saturating_add(1)));
+    let generation = fork::generation();
+    let next = |state| Some(u64::from(generation) << 32 | u64::from(of(state, generation).saturating_add(1)));
     let _ = COUNTED.fetch_update(Relaxed, Relaxed, next);
 }
 
 /// How many.
 pub(crate) fn evictions() -> u64 {
-    of(COUNTED.load(Relaxed), process::id()).into()
+    of(COUNTED.load(Relaxed), fork::generation()).into()
 }

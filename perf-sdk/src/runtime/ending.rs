@@ -35,12 +35,13 @@ mod linux {
     use std::cell::UnsafeCell;
     use std::mem::MaybeUninit;
     use std::panic::catch_unwind;
-    use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Release};
+    use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering::Acquire, Ordering::Release};
     use std::{io, process, ptr};
 
     use libc::c_int;
 
     use crate::base::os_thread::OsThread;
+    use crate::base::process::{AtomicProcess, Process};
 
     /// By which a user, or what supervises the process, asks it to end.
     const SIGNALS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
@@ -48,7 +49,7 @@ mod linux {
     /// Whom a handler wakes; null: nobody.
     static WAKES: AtomicPtr<Bell> = AtomicPtr::new(ptr::null_mut());
     /// In which process that one waits.
-    static PROCESS: AtomicU32 = AtomicU32::new(0);
+    static PROCESS: AtomicProcess = AtomicProcess::none();
 
     /// What a thread waits by. Never freed: a handler may be about to ring.
     struct Bell {
@@ -113,7 +114,7 @@ mod linux {
                     end_by(signal);
                 }
             })?;
-            PROCESS.store(process::id(), Release);
+            PROCESS.store(Some(Process::current()), Release);
             WAKES.store(ptr::from_ref(bell).cast_mut(), Release);
             let signals = SIGNALS.into_iter().filter(|&signal| process::id() != 1 && take_over(signal)).collect();
             Ok(Self { signals, _thread: thread })
@@ -140,8 +141,7 @@ mod linux {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;
         }
-        // SAFETY: asks for a number; may be called in a handler.
-        let is_ours = unsafe { libc::getpid() } as u32 == PROCESS.load(Acquire);
+        let is_ours = PROCESS.load(Acquire).is_some_and(Process::is_current);
         // SAFETY: null, or a bell, which lives for ever.
         match unsafe { WAKES.load(Acquire).as_ref() } {
             Some(bell) if is_ours => bell.ring(signal),

@@ -1,8 +1,7 @@
 //! What runs, and its end.
 
 use std::io;
-use std::process;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 #[cfg(unix)]
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, Weak};
@@ -16,6 +15,7 @@ use crate::base::fork::Lock;
 use crate::base::notice::say;
 #[cfg(unix)]
 use crate::base::os_thread::OsThread;
+use crate::base::process::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
@@ -29,7 +29,7 @@ use crate::settings::Settings;
 pub(super) struct Running {
     pub(super) settings: Settings,
     /// A forked child inherits the memory but not the endpoint.
-    pub(super) process: u32,
+    pub(super) process: Process,
     pub(super) started: Instant,
     /// The threads of the budget, of leaks, and of memory.
     pub(super) threads: Mutex<Vec<Background>>,
@@ -48,8 +48,8 @@ pub(super) struct Running {
 /// A handle that lives so shortly, and sees nothing, was not meant to be dropped.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// In which process a profiler runs that has not ended; 0: in none.
-static RUNS_IN: AtomicU32 = AtomicU32::new(0);
+/// In which process a profiler runs that has not ended.
+static RUNS_IN: AtomicProcess = AtomicProcess::none();
 
 static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
 
@@ -58,7 +58,7 @@ static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting
 struct Latest {
     running: Weak<Running>,
     /// A thread of this process is about to start the next one.
-    starting: Option<u32>,
+    starting: Option<Process>,
 }
 
 /// A start takes a while, for which no lock is held: a fork would wait for it. One at a time.
@@ -68,9 +68,9 @@ impl Start {
     /// Waits for another thread's. The profiler that runs already, if any does.
     pub(super) fn begin() -> Result<Self, Arc<Running>> {
         const PAUSE: Duration = Duration::from_millis(1);
-        let process = process::id();
         loop {
             let mut latest = RUNNING.lock();
+            let process = Process::current();
             if latest.starting != Some(process) {
                 if let Some(running) = latest.running.upgrade().filter(|running| running.process == process) {
                     return Err(running);
@@ -93,7 +93,7 @@ impl Drop for Start {
 /// From now on it is the one of this process, and ends with it.
 pub(super) fn register(running: &Arc<Running>) {
     RUNNING.lock().running = Arc::downgrade(running);
-    RUNS_IN.store(process::id(), Relaxed);
+    RUNS_IN.store(Some(Process::current()), Relaxed);
     #[cfg(unix)]
     super::ending::at_exit(end_at_exit);
 }
@@ -101,7 +101,7 @@ pub(super) fn register(running: &Arc<Running>) {
 /// The profiler of this process.
 pub(super) fn latest() -> Option<Arc<Running>> {
     let running = RUNNING.lock().running.upgrade();
-    running.filter(|running| running.process == process::id())
+    running.filter(|running| running.process.is_current())
 }
 
 /// Ends the profiler of this process, whoever has handles of it.
@@ -117,7 +117,7 @@ pub(super) fn end_latest() {
 #[cfg(unix)]
 fn end_at_exit() {
     const AT_MOST: Duration = Duration::from_secs(5);
-    if RUNS_IN.load(Relaxed) != process::id() {
+    if !RUNS_IN.load(Relaxed).is_some_and(Process::is_current) {
         return;
     }
     if crate::base::sandbox::is_tighter() {
@@ -139,7 +139,7 @@ impl Running {
         if self.is_over.swap(true, Relaxed) {
             return;
         }
-        RUNS_IN.store(0, Relaxed);
+        RUNS_IN.store(None, Relaxed);
         #[cfg(target_os = "linux")]
         drop(self.asked.lock().unpoisoned().take());
         let lived = self.started.elapsed();
@@ -181,7 +181,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if self.process != process::id() {
+        if !self.process.is_current() {
             // In a forked child: the parent's threads are not there to be joined, and the report is
             // the parent's.
             let threads = std::mem::take(&mut *self.threads.lock().unpoisoned());

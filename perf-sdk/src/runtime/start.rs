@@ -1,6 +1,5 @@
 //! The order in which everything starts.
 
-use std::process;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -20,6 +19,7 @@ use super::without::Without;
 use crate::base::background::Background;
 use crate::base::descriptors::Held;
 use crate::base::notice::say;
+use crate::base::process::Process;
 use crate::clock;
 use crate::error::Error;
 use crate::leak::{self, LeakSettings};
@@ -145,7 +145,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
         settings,
-        process: process::id(),
+        process: Process::current(),
         started: Instant::now(),
         #[cfg(feature = "serve")]
         server: Mutex::new(server),

@@ -1,9 +1,10 @@
 //! Limits how much work of one kind runs at the same time.
 
-use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::AcqRel, Ordering::Acquire};
 #[cfg(feature = "stacks")]
 use std::time::{Duration, Instant};
+
+use crate::base::fork;
 
 /// The interval at which a waiting task tries again.
 #[cfg(feature = "stacks")]
@@ -24,7 +25,7 @@ pub(super) struct Places {
 #[derive(Debug)]
 pub(super) struct Place {
     places: &'static Places,
-    process: u32,
+    generation: u32,
 }
 
 impl Places {
@@ -38,17 +39,17 @@ impl Places {
 
     /// Takes a place, if one is free.
     pub(super) fn take(&'static self) -> Option<Place> {
-        self.take_as(process::id())
+        self.take_as(fork::generation())
     }
 
-    fn take_as(&'static self, process: u32) -> Option<Place> {
+    fn take_as(&'static self, generation: u32) -> Option<Place> {
         let add = |state| {
             let (owner, taken) = unpack(state);
-            let taken = if owner == process { taken } else { 0 };
-            (taken < self.most).then(|| pack(process, taken + 1))
+            let taken = if owner == generation { taken } else { 0 };
+            (taken < self.most).then(|| pack(generation, taken + 1))
         };
         self.taken.fetch_update(AcqRel, Acquire, add).ok()?;
-        Some(Place { places: self, process })
+        Some(Place { places: self, generation })
     }
 
     /// Takes a place; waits for one, for at most `patience`.
@@ -71,15 +72,15 @@ impl Drop for Place {
     fn drop(&mut self) {
         let give_back = |state| {
             let (owner, taken) = unpack(state);
-            (owner == self.process && taken > 0).then(|| pack(owner, taken - 1))
+            (owner == self.generation && taken > 0).then(|| pack(owner, taken - 1))
         };
         // In a forked child, a place of its parent is not counted, so it is not released either.
         let _ = self.places.taken.fetch_update(AcqRel, Acquire, give_back);
     }
 }
 
-fn pack(process: u32, taken: u32) -> u64 {
-    u64::from(process) << 32 | u64::from(taken)
+fn pack(generation: u32, taken: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(taken)
 }
 
 fn unpack(state: u64) -> (u32, u32) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 
 use crate::base::os_thread::OsThread;
+use crate::base::process::Process;
 use crate::base::sandbox;
 use crate::record::OwnThread;
 
@@ -26,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(super) struct SocketFile {
     path: PathBuf,
     identity: Identity,
-    process: u32,
+    process: Process,
 }
 
 /// Device and inode numbers.
@@ -52,7 +53,7 @@ pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     for _ in 0..TRIES {
         match link(&made, path) {
             Ok(()) => {
-                return Ok((listener, SocketFile { path: path.to_owned(), identity, process: process::id() }));
+                return Ok((listener, SocketFile { path: path.to_owned(), identity, process: Process::current() }));
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => remove_stale(path, &private)?,
             Err(error) => return Err(error),
@@ -147,7 +148,7 @@ impl Drop for SocketFile {
         // put another file there. Under a new seccomp filter the file is left, as if the process
         // had been killed.
         let is_ours = || fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.identity);
-        if self.process == process::id() && !sandbox::is_tighter() && is_ours() {
+        if self.process.is_current() && !sandbox::is_tighter() && is_ours() {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::footprint::{self, Part};
+use crate::base::process::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 
 /// Addresses that are remembered.
@@ -28,7 +29,7 @@ pub(crate) type Lines = Arc<[Line]>;
 /// By image and address within, so that it holds for whatever is loaded there later.
 static KNOWN: Mutex<Option<NameCache<Place>>> = Mutex::new(None);
 /// The process in which it was locked last.
-static KNOWN_BY: AtomicU32 = AtomicU32::new(0);
+static KNOWN_BY: AtomicProcess = AtomicProcess::none();
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -105,14 +106,14 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
 /// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not
 /// there any more, in a forked child.
 pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
-    let (process, start) = (std::process::id(), Instant::now());
+    let (process, start) = (Process::current(), Instant::now());
     loop {
         // Who panicked did so while it read a file, not while it added to what is known.
         if let Some(known) = KNOWN.try_lock().unpoisoned() {
-            KNOWN_BY.store(process, Relaxed);
+            KNOWN_BY.store(Some(process), Relaxed);
             return Some(known);
         }
-        if KNOWN_BY.load(Relaxed) != process || start.elapsed() >= PATIENCE {
+        if KNOWN_BY.load(Relaxed) != Some(process) || start.elapsed() >= PATIENCE {
             return None;
         }
         thread::sleep(Duration::from_millis(5));

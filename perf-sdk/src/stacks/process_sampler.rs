@@ -7,13 +7,14 @@ use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 
 use super::backend::Backend;
 use super::unavailable::Unavailable;
+use crate::base::process::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
 
 /// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
 static PROCESS_SAMPLER: AtomicPtr<ProcessSampler> = AtomicPtr::new(ptr::null_mut());
 
 pub(super) struct ProcessSampler {
-    process: u32,
+    process: Process,
     sampler: Mutex<Option<Backend>>,
     unavailable: Option<Unavailable>,
 }
@@ -22,7 +23,7 @@ pub(super) struct ProcessSampler {
 pub(super) fn process_sampler() -> Option<&'static ProcessSampler> {
     // SAFETY: null, or leaked in `start`.
     let running = unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }?;
-    (running.process == std::process::id()).then_some(running)
+    running.process.is_current().then_some(running)
 }
 
 /// What `work` makes of the sampler, if there is one; others wait meanwhile.
@@ -35,7 +36,7 @@ pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Backend) -> T) -> Option<T>
 pub(super) fn leave_parent() {
     // SAFETY: as above.
     let Some(running) = (unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }) else { return };
-    if running.process != std::process::id()
+    if !running.process.is_current()
         && let Some(mut sampler) = running.sampler.try_lock().unpoisoned()
         && let Some(sampler) = sampler.take()
     {
@@ -46,7 +47,7 @@ pub(super) fn leave_parent() {
 /// Some hundred bytes stay for each time that sampling begins.
 pub(super) fn set_process_sampler(sampler: Result<Backend, Unavailable>) -> &'static ProcessSampler {
     let unavailable = sampler.as_ref().err().copied();
-    let running = ProcessSampler { process: std::process::id(), sampler: Mutex::new(sampler.ok()), unavailable };
+    let running = ProcessSampler { process: Process::current(), sampler: Mutex::new(sampler.ok()), unavailable };
     let running: &'static ProcessSampler = Box::leak(Box::new(running));
     PROCESS_SAMPLER.store(ptr::from_ref(running).cast_mut(), Release);
     running

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
 
 use addr2line::Context;
 use gimli::SectionId;
@@ -16,6 +16,7 @@ use super::metered_reader::{Kind, Meter, Metered};
 use super::name_cache::{self, Line, Lines, NameCache};
 use super::section::{Room, Section};
 use crate::base::headroom;
+use crate::base::process::{AtomicProcess, Process};
 use crate::monitor;
 
 /// Where distributions keep debug files.
@@ -40,7 +41,7 @@ pub(super) const NEEDED: [SectionId; 10] = [
 ];
 
 /// The process that reads a file now, which one thread does at a time; 0: none.
-static READING: AtomicU32 = AtomicU32::new(0);
+static READING: AtomicProcess = AtomicProcess::none();
 
 /// While it lives, no other thread reads a file.
 struct Reading;
@@ -48,15 +49,13 @@ struct Reading;
 impl Reading {
     /// `None`: another thread of this process does. A forked child's is not there.
     fn begin() -> Option<Self> {
-        let process = std::process::id();
-        let free = |by| (by != process).then_some(process);
-        READING.fetch_update(Acquire, Relaxed, free).ok().map(|_| Self)
+        READING.take(Process::current(), Acquire).then_some(Self)
     }
 }
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        READING.store(0, Release);
+        READING.store(None, Release);
     }
 }
 
@@ -337,7 +336,7 @@ mod tests {
         };
         assert!(Reading::begin().is_none());
         // As in a forked child, whose parent was reading.
-        READING.store(std::process::id() + 1, Relaxed);
+        READING.store(Some(Process::other(1)), Release);
         assert!(Reading::begin().is_some());
         drop(first);
     }

@@ -16,6 +16,7 @@ use super::protobuf::Protobuf;
 use super::row::Source;
 use super::user;
 use super::user_histogram::UserHistogram;
+use crate::base::process::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::snapshot::Snapshot;
 
@@ -79,7 +80,7 @@ impl Exposition {
         // The lock is not held while writing, because a reader may be slow.
         let floors = {
             let mut floors = self.floors.lock().unpoisoned();
-            floors.raise(snapshot.borrow(), std::process::id())
+            floors.raise(snapshot.borrow(), Process::current())
         };
         let names = Arc::clone(&self.names);
         Pieces {

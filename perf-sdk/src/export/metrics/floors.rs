@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::process::Process;
 use crate::histogram::Histogram;
 use crate::snapshot::{Function, Snapshot};
 
@@ -9,7 +10,7 @@ use crate::snapshot::{Function, Snapshot};
 #[derive(Debug, Default)]
 pub(super) struct Floors {
     /// The process in which they were recorded: a forked child begins at 0.
-    pid: u32,
+    process: Option<Process>,
     overhead_ns: u64,
     /// By module, then name.
     by_function: HashMap<String, HashMap<String, Floor>>,
@@ -52,9 +53,9 @@ impl Floor {
 }
 
 impl Floors {
-    pub(super) fn raise(&mut self, snapshot: &Snapshot, pid: u32) -> Raised {
-        if self.pid != pid {
-            *self = Self { pid, ..Self::default() };
+    pub(super) fn raise(&mut self, snapshot: &Snapshot, process: Process) -> Raised {
+        if self.process != Some(process) {
+            *self = Self { process: Some(process), ..Self::default() };
         }
         self.overhead_ns = self.overhead_ns.max(snapshot.profiler.overhead_ns);
         let functions = snapshot.functions.iter().map(|function| {
@@ -90,8 +91,8 @@ mod tests {
     #[test]
     fn a_child_process_begins_at_zero() {
         let mut floors = Floors::default();
-        floors.raise(&snapshot(9), 1);
-        let raised = floors.raise(&snapshot(4), 2);
+        floors.raise(&snapshot(9), Process::other(1));
+        let raised = floors.raise(&snapshot(4), Process::other(2));
         assert_eq!((raised.functions[0].self_wall_ns, raised.overhead_ns), (4, 4));
     }
 }

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use crate::base::descriptors::Kept;
 use crate::base::fork::Lock;
+use crate::base::process::Process;
 use crate::base::sandbox;
 
 static HELD: Lock<Files> = Lock::new(Files { program: None, maps: None });
@@ -24,7 +25,7 @@ struct Files {
 #[derive(Debug)]
 struct Own {
     /// Whose it is.
-    process: u32,
+    process: Process,
     open: Kept<File>,
     identity: (u64, u64),
 }
@@ -33,13 +34,12 @@ impl Own {
     fn open(path: &str) -> Option<Self> {
         let open = Kept::open(|| File::open(path)).ok()?;
         let metadata = open.metadata().ok()?;
-        Some(Self { process: std::process::id(), open, identity: (metadata.dev(), metadata.ino()) })
+        Some(Self { process: Process::current(), open, identity: (metadata.dev(), metadata.ino()) })
     }
 
     /// Whether it still is what was opened: the program may have closed all that it does not know.
     fn is_ours(&self) -> bool {
-        self.process == std::process::id()
-            && self.open.metadata().is_ok_and(|now| (now.dev(), now.ino()) == self.identity)
+        self.process.is_current() && self.open.metadata().is_ok_and(|now| (now.dev(), now.ino()) == self.identity)
     }
 }
 

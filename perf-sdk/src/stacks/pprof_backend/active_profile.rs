@@ -1,10 +1,11 @@
 //! A profile of the pprof crate while it is taken.
 
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 
 use super::sigprof::Action;
+use crate::base::process::{AtomicProcess, Process};
 use crate::base::sandbox;
 use crate::memory;
 
@@ -19,7 +20,7 @@ pub(super) const HANDLED: &str = "the program handles the signal SIGPROF itself"
 
 /// Which process used the crate first. Its lock may be held, for good, in one that was forked from
 /// it.
-static PROCESS: AtomicU32 = AtomicU32::new(0);
+static PROCESS: AtomicProcess = AtomicProcess::none();
 
 /// The crate while it samples.
 pub(super) struct ActiveProfile {
@@ -33,8 +34,7 @@ pub(super) struct ActiveProfile {
 
 /// Whether another process used the crate first, from which this one was forked.
 pub(super) fn is_of_parent() -> bool {
-    let used_by = PROCESS.load(Relaxed);
-    used_by != 0 && used_by != std::process::id()
+    PROCESS.load(Relaxed).is_some_and(|used_by| !used_by.is_current())
 }
 
 impl ActiveProfile {
@@ -42,7 +42,7 @@ impl ActiveProfile {
         if Action::now().is_none_or(|action| action.handler().is_some()) {
             return Err(HANDLED);
         }
-        PROCESS.store(std::process::id(), Relaxed);
+        PROCESS.store(Some(Process::current()), Relaxed);
         let builder = ProfilerGuardBuilder::default().frequency(i32::try_from(hz).unwrap_or(i32::MAX));
         #[cfg(any(
             target_arch = "x86_64",
