@@ -33,8 +33,7 @@ pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
 
 /// The calling thread's record, if it has one.
 pub(crate) fn current() -> Option<&'static ThreadRecord> {
-    let slot = Slot::get();
-    slot.is_record().then(|| ThreadRecord::of(slot.as_ptr()))
+    ThreadRecord::of(Slot::get())
 }
 
 /// The calling thread's record; a new one, or one that another thread has left, where it has none
@@ -216,11 +215,11 @@ mod exit {
 
     extern "C" fn ended(value: *mut c_void) {
         let slot = Slot::get();
-        if !slot.is_record() || !std::ptr::eq(slot.as_ptr().cast::<c_void>(), value) {
-            return;
+        let record = ThreadRecord::of(slot).filter(|_| std::ptr::eq(slot.as_ptr().cast::<c_void>(), value));
+        if let Some(record) = record {
+            Slot::DEAD.set();
+            release(record);
         }
-        Slot::DEAD.set();
-        release(ThreadRecord::of(slot.as_ptr()));
     }
 
     static HOOK: Hook = Hook { before: None, child: forked };

@@ -110,8 +110,12 @@ impl Slot {
     /// There was no memory for a record.
     pub(crate) const FULL: Self = Self(ptr::without_provenance(3));
 
+    /// The slot of a thread that has a record.
+    ///
+    /// # Safety
+    /// `scopes` points to the first field of a whole record, which is never freed.
     #[inline]
-    pub(crate) fn of(scopes: *const Scopes) -> Self {
+    pub(crate) unsafe fn of(scopes: *const Scopes) -> Self {
         Self(scopes)
     }
 
@@ -120,6 +124,7 @@ impl Slot {
         self.0.addr() > 3
     }
 
+    /// Where it [is a record](Self::is_record): that record, as `of` was given it.
     #[inline]
     pub(crate) fn as_ptr(self) -> *const Scopes {
         self.0

@@ -221,12 +221,10 @@ impl Call {
 
     /// A piece begins on this thread.
     pub(crate) fn enter(&mut self) -> Option<OpenPoll> {
-        let slot = Slot::get();
-        if slot.is_record() {
-            let record = ThreadRecord::of(slot.as_ptr());
-            if record.in_place.is_due(record.serial()) {
-                return self.time_beginning(record);
-            }
+        if let Some(record) = ThreadRecord::of(Slot::get())
+            && record.in_place.is_due(record.serial())
+        {
+            return self.time_beginning(record);
         }
         self.enter_here()
     }
@@ -324,7 +322,7 @@ impl Call {
     /// This thread's record.
     fn record(&self) -> Option<&'static ThreadRecord> {
         let slot = Slot::get();
-        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { registry::arrive(slot, guard::empty_call) }
+        ThreadRecord::of(slot).or_else(|| registry::arrive(slot, guard::empty_call))
     }
 
     /// This call in the tree of `record`; a new one starts. The slot is BUSY.
@@ -352,7 +350,7 @@ impl Call {
             return self.leave_passed(record, below, outcome);
         }
         let ticks = record.wall.ticks();
-        if Slot::get() != Slot::of(record.scopes()) {
+        if Slot::get() != record.slot() {
             return dropped::count(Reason::Stale);
         }
         if is_timed {
@@ -390,7 +388,7 @@ impl Call {
 
     /// A piece ends that was counted only.
     fn leave_passed(&mut self, record: &'static ThreadRecord, below: &'static Node, outcome: Option<Outcome>) {
-        if Slot::get() != Slot::of(record.scopes()) {
+        if Slot::get() != record.slot() {
             return dropped::count(Reason::Stale);
         }
         let State::Started(Started { node, .. }) = self.state else { return };

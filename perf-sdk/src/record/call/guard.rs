@@ -37,8 +37,7 @@ pub fn enter(site: &'static Site) -> Guard {
     }
     if !thread::panicking() {
         let slot = Slot::get();
-        if slot.is_record() {
-            let record = ThreadRecord::of(slot.as_ptr());
+        if let Some(record) = ThreadRecord::of(slot) {
             let top = record.top();
             let node = top.last_child();
             if node.is(site) && !clock::may_have_left() {
@@ -124,8 +123,7 @@ fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome
 #[inline(never)]
 fn begin(site: &'static Site) -> Guard {
     let slot = Slot::get();
-    if slot.is_record() {
-        let record = ThreadRecord::of(slot.as_ptr());
+    if let Some(record) = ThreadRecord::of(slot) {
         if clock::may_have_left() {
             absence::note_return(record);
             // Otherwise this thread's clock does not tell.
@@ -203,7 +201,7 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
 fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
     // First: what follows is the recorder's own time, not the call's.
     let ticks = record.wall.ticks();
-    if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == Slot::of(record.scopes()) {
+    if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == record.slot() {
         Slot::BUSY.set();
         let ended = fast::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
         record.leave_busy();
@@ -212,7 +210,7 @@ fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
         }
     }
     match place.untimed() {
-        Some(place) if Slot::get() == Slot::of(record.scopes()) => time_end(record, place, outcome, ticks),
+        Some(place) if Slot::get() == record.slot() => time_end(record, place, outcome, ticks),
         untimed => slow::end(record, untimed.unwrap_or(place), outcome, ticks),
     }
 }

@@ -57,11 +57,7 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
     let options = Options { cpu: false, alloc: false, ..Options::DEFAULT };
     let Some(site) = named(name, "", options) else { return };
     let slot = Slot::get();
-    let record = if slot.is_record() {
-        Some(ThreadRecord::of(slot.as_ptr()))
-    } else {
-        registry::arrive(slot, guard::empty_call)
-    };
+    let record = ThreadRecord::of(slot).or_else(|| registry::arrive(slot, guard::empty_call));
     let Some(record) = record else {
         if let Some((_, place)) = slow::begin_without_record(site)
             && let Some(shared) = place.in_shared()

@@ -24,8 +24,7 @@ use crate::trace::TraceHook;
 /// Begins a call of `site`.
 pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Option<(&'static ThreadRecord, Place)> {
     let slot = Slot::get();
-    let record =
-        if slot.is_record() { Some(ThreadRecord::of(slot.as_ptr())) } else { registry::arrive(slot, empty_call) };
+    let record = ThreadRecord::of(slot).or_else(|| registry::arrive(slot, empty_call));
     let Some(record) = record else { return begin_without_record(site) };
     Slot::BUSY.set();
     let top = record.top();
@@ -383,12 +382,12 @@ pub(in crate::record) fn end(record: &'static ThreadRecord, place: Place, outcom
         let unnamed = if thread::panicking() { Outcome::Panic } else { Outcome::Ok };
         shared.count(outcome.unwrap_or(unnamed));
         // It may have borrowed a record; without any, the guard holds somebody else's.
-        if Slot::get() == Slot::of(record.scopes()) {
+        if Slot::get() == record.slot() {
             leave_for_good(record);
         }
         return;
     }
-    if Slot::get() != Slot::of(record.scopes()) {
+    if Slot::get() != record.slot() {
         return dropped::count(Reason::Stale);
     }
     Slot::BUSY.set();

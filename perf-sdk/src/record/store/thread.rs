@@ -133,17 +133,18 @@ impl ThreadRecord {
         Some(record)
     }
 
-    /// The record that a slot's scopes are the first field of.
+    /// The record that a slot holds; `None` where it holds none.
     #[inline]
-    pub(in crate::record) fn of(scopes: *const Scopes) -> &'static Self {
-        // SAFETY: slots are made only from a record's first field; the struct is `repr(C)` and
-        // never freed.
-        unsafe { &*scopes.cast::<Self>() }
+    pub(in crate::record) fn of(slot: Slot) -> Option<&'static Self> {
+        // SAFETY: `slot` is the only place that makes slots which are records, from whole records.
+        slot.is_record().then(|| unsafe { &*slot.as_ptr().cast::<Self>() })
     }
 
+    /// What its owner's slot holds.
     #[inline]
-    pub(in crate::record) fn scopes(&'static self) -> *const Scopes {
-        ptr::from_ref(self).cast()
+    pub(in crate::record) fn slot(&'static self) -> Slot {
+        // SAFETY: the struct is `repr(C)` with the scopes as its first field, and is never freed.
+        unsafe { Slot::of(ptr::from_ref(self).cast()) }
     }
 
     /// Owner only: the labels in force.
@@ -165,7 +166,7 @@ impl ThreadRecord {
     /// What a handler on the owner's thread may know.
     #[cfg(feature = "stacks")]
     pub(crate) fn scopes_for_handler(&'static self) -> *const Scopes {
-        self.scopes()
+        ptr::from_ref(self).cast()
     }
 
     /// Owner only, and never while another reference from here lives: used for single statements in
@@ -228,7 +229,7 @@ impl ThreadRecord {
     /// Owner only: the slot holds this record again.
     #[inline]
     pub(in crate::record) fn leave_busy(&'static self) {
-        Slot::of(self.scopes()).set();
+        self.slot().set();
     }
 
     /// Owner only: no call is open.
