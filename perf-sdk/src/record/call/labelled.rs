@@ -128,7 +128,7 @@ impl Drop for InForce {
     fn drop(&mut self) {
         // Not after a fork, or when the thread's record has passed to another one.
         if let Some(thread) = self.thread
-            && registry::current().is_some_and(|now| std::ptr::eq(now, thread))
+            && Slot::get() == thread.slot()
         {
             thread.set_labels(self.before);
         }
@@ -136,11 +136,10 @@ impl Drop for InForce {
 }
 
 /// This thread's record, for as long as the thread lives.
+#[inline]
 fn thread() -> Option<&'static ThreadRecord> {
-    match Slot::get() {
-        Slot::NEW => registry::arrive(Slot::NEW, guard::empty_call),
-        _ => registry::current(),
-    }
+    let slot = Slot::get();
+    if slot == Slot::NEW { registry::arrive(slot, guard::empty_call) } else { ThreadRecord::of(slot) }
 }
 
 #[cfg(test)]
