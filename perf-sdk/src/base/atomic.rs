@@ -1,3 +1,4 @@
-//! The atomics of the small files that `tests/loom` includes, where loom's stand in their place.
+//! The atomics used by the small files that `tests/loom` includes. There they are replaced by
+//! loom's.
 
 pub(crate) use std::sync::atomic::{AtomicU32, Ordering, fence};

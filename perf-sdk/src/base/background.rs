@@ -1,4 +1,4 @@
-//! Threads of the profiler's own.
+//! Background threads of the profiler.
 
 use std::cell::Cell;
 use std::io;
@@ -10,33 +10,33 @@ use std::time::{Duration, Instant};
 
 use crate::base::os_thread::OsThread;
 
-/// What the ends of threads are waited for at most: one may be in a callback of the program's,
-/// which may wait for whoever ends the profiler.
+/// The maximum time to wait for the end of threads. A thread may be in a callback of the program,
+/// which may itself wait for the profiler's end.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 
 thread_local! {
-    /// Which [`Background`] this thread is, by the address of what stops it; 0: none. Const and
-    /// without a destructor: readable while the thread is torn down, when the standard library does
-    /// not tell the thread's name and number any more.
+    /// Identifies the [`Background`] of this thread by the address of its stop flag; 0: none. Const
+    /// and without a destructor, so it is readable while the thread is torn down, when the standard
+    /// library no longer knows the thread's name and id.
     static THIS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A thread that ends when this drops. That is waited for, but not for long, and not on the thread
-/// itself.
+/// A thread that is ended when this drops. The drop waits for it, but only for a limited time, and
+/// not if it runs on that thread.
 #[derive(Debug)]
 pub(crate) struct Background {
     stopped: Arc<AtomicBool>,
-    /// Whom to unpark.
+    /// The thread to unpark.
     thread: Thread,
     system: Option<OsThread>,
 }
 
-/// What a thread waits by.
+/// The thread's side, by which it pauses.
 #[derive(Debug)]
 pub(crate) struct Pauses(Arc<AtomicBool>);
 
 impl Pauses {
-    /// Waits; `false`: the thread is to end, at once.
+    /// Waits. `false` if the thread must end; then it returns at once.
     pub(crate) fn wait(&self, pause: Duration) -> bool {
         let start = Instant::now();
         while !self.0.load(Acquire) {
@@ -49,13 +49,13 @@ impl Pauses {
         false
     }
 
-    /// Whether the thread is to end.
+    /// Whether the thread must end.
     #[cfg(feature = "push")]
     pub(crate) fn is_over(&self) -> bool {
         self.0.load(Acquire)
     }
 
-    /// As [`wait`](Self::wait), or until somebody unparks the thread.
+    /// As [`wait`](Self::wait), but also returns when the thread is unparked.
     #[cfg(feature = "stacks")]
     pub(crate) fn wait_or_call(&self, pause: Duration) -> bool {
         if !self.0.load(Acquire) {
@@ -66,8 +66,8 @@ impl Pauses {
 }
 
 impl Background {
-    /// Runs `run` on a thread of that name, which has begun when this returns: from then on it
-    /// needs no memory to be one.
+    /// Runs `run` on a thread with this name. The thread has begun when this returns, so it needs
+    /// no further memory to start.
     pub(crate) fn start(name: &str, run: impl FnOnce(&Pauses) + Send + 'static) -> io::Result<Self> {
         let stopped = Arc::new(AtomicBool::new(false));
         let pauses = Pauses(Arc::clone(&stopped));
@@ -81,31 +81,31 @@ impl Background {
         Ok(Self { stopped, thread, system: Some(system) })
     }
 
-    /// Whom to unpark.
+    /// The thread to unpark.
     #[cfg(feature = "stacks")]
     pub(crate) fn thread(&self) -> &Thread {
         &self.thread
     }
 
-    /// Ends the thread, and waits for that so long at most: one that hangs is left alone.
+    /// Ends the thread, and waits for at most `time`. A thread that hangs is left running.
     #[cfg(feature = "push")]
     pub(crate) fn end_within(mut self, time: Duration) {
         self.end(time);
     }
 
-    /// Ends the thread, and waits for that until then at most.
+    /// Ends the thread, and waits until `end` at most.
     pub(crate) fn end_by(mut self, end: Instant) {
         self.end(end.saturating_duration_since(Instant::now()));
     }
 
-    /// Tells the thread to end, without waiting for it.
+    /// Signals the thread to end, without waiting.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Release);
         self.thread.unpark();
     }
 
     fn end(&mut self, time: Duration) {
-        /// Between two looks: the first, and any.
+        /// The intervals between two checks: the first one, and the maximum.
         const LOOKS: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(2)];
         self.stop();
         let Some(system) = self.system.take() else { return };
@@ -122,9 +122,9 @@ impl Background {
         }
     }
 
-    /// In a forked child, where the thread is not.
+    /// Called in a forked child, where the thread does not exist.
     pub(crate) fn forget(self) {
-        // Nor is there anybody to unpark: what a parker lies on may not be there.
+        // Nor is it unparked, because the memory of its parker may not exist in the child.
         std::mem::forget(self);
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ends_when_it_is_dropped_however_long_it_would_wait() {
+    fn a_drop_ends_a_thread_in_a_long_wait() {
         let turns = Arc::new(AtomicU32::new(0));
         let counted = turns.clone();
         let background = Background::start("perf-sdk-test", move |pauses| {
@@ -157,12 +157,12 @@ mod tests {
     }
 
     #[test]
-    fn it_may_be_dropped_on_its_own_thread() {
+    fn a_thread_may_drop_its_own_background() {
         let (give, take) = std::sync::mpsc::channel::<Background>();
         let (say, hear) = std::sync::mpsc::channel();
         let background = Background::start("perf-sdk-test", move |pauses| {
             drop(take.recv());
-            // It is told to end, and does.
+            // It is told to end, and ends.
             let _ = say.send(pauses.wait(Duration::MAX));
         });
         assert!(give.send(background.unwrap()).is_ok());
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn those_that_hang_are_waited_for_together() {
+    fn one_deadline_applies_to_all_threads_that_hang() {
         let hanging = || {
             let (over, hung) = std::sync::mpsc::channel::<()>();
             let thread = Background::start("perf-sdk-test", move |_| {
@@ -179,7 +179,7 @@ mod tests {
             (over, thread.unwrap())
         };
         let (overs, threads): (Vec<_>, Vec<_>) = (0..3).map(|_| hanging()).unzip();
-        // There is no time left for any: who waited for the usual time would wait for ever.
+        // The deadline has passed, so a wait for the usual time would hang the test.
         let end = Instant::now();
         threads.into_iter().for_each(|thread| thread.end_by(end));
         assert_eq!(overs.len(), 3);
@@ -187,19 +187,19 @@ mod tests {
 
     #[cfg(feature = "push")]
     #[test]
-    fn one_that_hangs_is_not_waited_for() {
+    fn a_thread_that_hangs_is_left_running() {
         let (over, hung) = std::sync::mpsc::channel::<()>();
         let background = Background::start("perf-sdk-test", move |_| {
             let _ = hung.recv();
         })
         .unwrap();
         let start = Instant::now();
-        // Who waited for it would wait for ever.
+        // An unlimited wait would hang the test.
         background.end_within(Duration::from_millis(20));
         assert!(start.elapsed() >= Duration::from_millis(20));
         drop(over);
         let background = Background::start("perf-sdk-test", |pauses| while pauses.wait(Duration::MAX) {}).unwrap();
-        // Who waited for all of that time would wait for ever.
+        // A wait for the whole time would hang the test.
         background.end_within(Duration::MAX);
     }
 }

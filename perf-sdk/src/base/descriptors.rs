@@ -1,5 +1,5 @@
-//! Descriptors that the profiler holds, which a forked child closes: otherwise it would keep the
-//! endpoint's port from the program that is started anew.
+//! File descriptors of the profiler, which are closed in a forked child. Otherwise the child would
+//! keep the endpoint's port from a restarted program.
 #![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
@@ -13,27 +13,28 @@ use crate::base::fork::Moment;
 #[cfg(unix)]
 use crate::base::fork::{self, Hook};
 
-/// At most: those of the endpoint, its connections, and files that are being read or written.
+/// The maximum number: those of the endpoint, its connections, and files that are being read or
+/// written.
 const MOST: usize = 512;
 const NONE: i32 = -1;
 
 static HELD: [AtomicI32; MOST] = [const { AtomicI32::new(NONE) }; MOST];
-/// What was open there when a fork began.
+/// For each, the identity of the open file when a fork began.
 static OPEN: [AtomicU64; MOST] = [const { AtomicU64::new(UNKNOWN) }; MOST];
 const UNKNOWN: u64 = 0;
 const NOTHING: u64 = 1;
 
-/// A descriptor that forked children do not keep, until this drops. It drops before the descriptor
-/// is closed.
+/// A descriptor that is closed in forked children for as long as this exists. It drops before the
+/// descriptor is closed.
 ///
-/// Both happen in a [`Moment`], or a fork in between leaves the descriptor to its child: see
-/// [`Kept`].
+/// The descriptor must be opened and closed in a [`Moment`] together with this. Otherwise a fork in
+/// between leaks it to the child: see [`Kept`].
 #[derive(Debug)]
 pub(crate) struct Held(i32);
 
 #[cfg(unix)]
 impl Held {
-    /// That of `opened`, which closes it after this has dropped.
+    /// The descriptor of `opened`, which is closed after this has dropped.
     pub(crate) fn of(opened: &impl AsRawFd) -> Self {
         Self::new(opened.as_raw_fd())
     }
@@ -62,14 +63,14 @@ impl Drop for Held {
 #[cfg(unix)]
 pub(crate) use std::os::fd::AsRawFd as Open;
 
-/// Something that is open.
+/// A type with a file descriptor.
 #[cfg(not(unix))]
 pub(crate) trait Open {}
 
 #[cfg(not(unix))]
 impl<T> Open for T {}
 
-/// Something that is open, which forked children do not keep: it is opened and closed in a
+/// An open file or socket that is closed in forked children. It is opened and closed in a
 /// [`Moment`].
 #[derive(Debug)]
 pub(crate) struct Kept<T> {
@@ -78,13 +79,13 @@ pub(crate) struct Kept<T> {
 }
 
 impl<T: Open> Kept<T> {
-    /// Opens it. That takes no longer than a [`Moment`] may.
+    /// Opens it. `open` must not take longer than a [`Moment`] may.
     pub(crate) fn open<E>(open: impl FnOnce() -> Result<T, E>) -> Result<Self, E> {
         let _moment = Moment::begin();
         open().map(Self::new)
     }
 
-    /// In the [`Moment`] in which it was opened.
+    /// Call it in the [`Moment`] in which `open` was opened.
     pub(crate) fn new(open: T) -> Self {
         Self { held: ManuallyDrop::new(Held::of(&open)), open: ManuallyDrop::new(open) }
     }
@@ -107,7 +108,7 @@ impl<T> DerefMut for Kept<T> {
 impl<T> Drop for Kept<T> {
     fn drop(&mut self) {
         let _moment = Moment::begin();
-        // SAFETY: neither is used after this.
+        // SAFETY: neither field is used after this.
         unsafe {
             ManuallyDrop::drop(&mut self.held);
             ManuallyDrop::drop(&mut self.open);
@@ -118,7 +119,8 @@ impl<T> Drop for Kept<T> {
 #[cfg(unix)]
 static HOOK: Hook = Hook { before: Some(note_open), child: close_all };
 
-/// Under a filter that is new nothing is asked: see `sandbox`.
+/// Records the identity of each descriptor before a fork. Under a new seccomp filter it makes no
+/// system call: see `sandbox`.
 #[cfg(unix)]
 fn note_open() {
     let may_ask = !crate::base::sandbox::is_tighter();
@@ -128,43 +130,43 @@ fn note_open() {
     }
 }
 
-/// In a forked child. A handler of the program's that came before may have closed ours, and opened
-/// something else there.
+/// Closes all descriptors in a forked child. A fork handler of the program may have run before. If
+/// it closed one of them and opened something else with the same number, that is left open.
 ///
-/// **Blind spot.** One epoll instance or event counter is not told from another; and under a filter
-/// that came after the start nothing is.
+/// **Blind spot.** Two epoll instances, or two event counters, cannot be distinguished. Under a
+/// seccomp filter that was installed after the start, nothing can.
 #[cfg(unix)]
 fn close_all() {
     for (held, open) in HELD.iter().zip(&OPEN) {
         let (descriptor, known) = (held.swap(NONE, Relaxed), open.load(Relaxed));
         let is_ours = || known == UNKNOWN || (known != NOTHING && known == identity(descriptor));
         if descriptor != NONE && is_ours() {
-            // SAFETY: the profiler's own, which nobody uses in this process: the threads that did
-            // are the parent's.
+            // SAFETY: a descriptor of the profiler, which is not used in this process: the threads
+            // that used it are the parent's.
             unsafe { libc::close(descriptor) };
         }
     }
 }
 
-/// Tells what is open there from all else that is open.
+/// A number that identifies the open file.
 #[cfg(unix)]
 fn identity(descriptor: RawFd) -> u64 {
     file(descriptor).map_or(NOTHING, |(device, inode)| (inode ^ device.rotate_left(40)).max(NOTHING + 1))
 }
 
-/// Device and inode.
+/// Device and inode numbers.
 #[cfg(unix)]
-#[allow(clippy::unnecessary_cast, reason = "their types are the system's")]
+#[allow(clippy::unnecessary_cast, reason = "their types differ between systems")]
 fn file(descriptor: RawFd) -> Option<(u64, u64)> {
     // SAFETY: all fields are numbers.
     let mut status: libc::stat = unsafe { std::mem::zeroed() };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     let is_open = unsafe { libc::fstat(descriptor, &raw mut status) } == 0;
     is_open.then_some((status.st_dev as u64, status.st_ino as u64))
 }
 
-/// The epoll instances that watch this descriptor, and what else they watch: all that a runtime
-/// has.
+/// The epoll instances that watch this descriptor, and everything else that they watch: all
+/// descriptors of a runtime.
 #[cfg(all(target_os = "linux", feature = "serve"))]
 pub(crate) fn of_runtime(descriptor: RawFd) -> Vec<RawFd> {
     let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
@@ -173,7 +175,7 @@ pub(crate) fn of_runtime(descriptor: RawFd) -> Vec<RawFd> {
     let mut all = Vec::new();
     for number in numbers.collect::<Vec<_>>() {
         let watched = watched_by(number);
-        // An instance of somebody else's may have watched what had this number before.
+        // Another epoll instance may have watched an earlier file with this number.
         if watched.iter().any(|one| one.descriptor == descriptor && Some(one.inode) == inode) {
             all.push(number);
             all.extend(watched.iter().map(|one| one.descriptor).filter(|watched| *watched != descriptor));
@@ -184,21 +186,21 @@ pub(crate) fn of_runtime(descriptor: RawFd) -> Vec<RawFd> {
     all
 }
 
-/// What an epoll instance watches: by the number that it had then.
+/// A file that an epoll instance watches, with the descriptor that it had when it was added.
 #[cfg(all(target_os = "linux", feature = "serve"))]
 struct Watched {
     descriptor: RawFd,
     inode: u64,
 }
 
-/// Of an epoll instance; nothing of other descriptors.
+/// The files watched by an epoll instance. Empty for other descriptors.
 #[cfg(all(target_os = "linux", feature = "serve"))]
 fn watched_by(descriptor: RawFd) -> Vec<Watched> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{descriptor}")).unwrap_or_default();
     text.lines().filter_map(target).collect()
 }
 
-/// Of a line such as `tfd:        5 events:       19 data:  7f00  pos:0 ino:2a51 sdev:9`.
+/// Parses a line such as `tfd: 5 events: 19 data: 7f00 pos:0 ino:2a51 sdev:9`.
 #[cfg(all(target_os = "linux", feature = "serve"))]
 fn target(line: &str) -> Option<Watched> {
     let descriptor = line.strip_prefix("tfd:")?.split_ascii_whitespace().next()?.parse().ok()?;
@@ -214,7 +216,7 @@ mod tests {
 
     #[cfg(feature = "serve")]
     #[test]
-    fn what_a_runtime_has_is_found() {
+    fn all_descriptors_of_a_runtime_are_found() {
         let (one, other) = UnixStream::pair().unwrap();
         // SAFETY: a new instance, closed below.
         let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
@@ -227,11 +229,11 @@ mod tests {
         let mut both = [epoll, other.as_raw_fd()];
         both.sort_unstable();
         assert_eq!(of_runtime(one.as_raw_fd()), both);
-        // The instance goes on with what it watches, by the number of what is no longer there.
+        // The instance still watches the file, under a number that now belongs to another one.
         let number = one.as_raw_fd();
         let goes_on = one.try_clone().unwrap();
         let (new, _peer) = UnixStream::pair().unwrap();
-        // SAFETY: `one` is closed, and is the new stream from then on.
+        // SAFETY: `one` is closed, and its number belongs to the new stream from here on.
         assert_eq!(unsafe { libc::dup2(new.as_raw_fd(), number) }, number);
         assert_eq!(of_runtime(number), [0; 0]);
         drop(goes_on);
@@ -240,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn one_thing_that_is_open_is_told_from_another() {
+    fn open_files_are_distinguished_by_identity() {
         let (one, other) = UnixStream::pair().unwrap();
         let known = identity(one.as_raw_fd());
         assert!(known == identity(one.as_raw_fd()) && known != identity(other.as_raw_fd()));
@@ -248,13 +250,13 @@ mod tests {
     }
 
     #[test]
-    fn a_child_has_none_of_those_that_are_held() {
+    fn a_forked_child_closes_held_descriptors() {
         let (one, other) = UnixStream::pair().unwrap();
         let held = Held::new(one.as_raw_fd());
-        // SAFETY: the child asks, and ends at once.
+        // SAFETY: the child makes two system calls, and ends at once.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            // SAFETY: only ask.
+            // SAFETY: the calls only query the descriptors.
             let (first, second) =
                 unsafe { (libc::fcntl(one.as_raw_fd(), libc::F_GETFD), libc::fcntl(other.as_raw_fd(), libc::F_GETFD)) };
             // SAFETY: ends the child.

@@ -1,29 +1,29 @@
-//! What the profiler holds in memory of its own, by part, and what it may hold.
+//! The profiler's own memory, by part, and its limits.
 //!
-//! The limit is `PERF_MEMORY`. Threads' own records take at most half of it, sampling threads a
-//! quarter, of which copies of unwind tables take half at most, the stacks that were seen an eighth
-//! and names of addresses an eighth. Records that threads share take what is left, and a quarter is
-//! theirs alone: they keep every call for which there is no other place.
+//! The total limit is `PERF_MEMORY`. Threads' own records take at most a half of it. Sampling takes
+//! a quarter for threads, of which copies of unwind tables take at most a half, an eighth for
+//! stacks, and an eighth for names of addresses. Shared records may use what is left, and a quarter
+//! is reserved for them: they take all calls that have no other place.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What may be held in all when nothing else is said.
+/// The default limit.
 pub(crate) const DEFAULT_LIMIT_BYTES: u64 = 64 << 20;
 
-/// Who holds it.
+/// The parts of the profiler's memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Records of single threads.
+    /// Records that belong to one thread.
     Threads,
     /// Records that threads share.
     Shared,
-    /// What sampling needs for each thread, and unwinding.
+    /// Memory for sampling each thread, and for unwinding.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Stacks,
-    /// Copies of unwind tables; of the part for sampling.
+    /// Copies of unwind tables; included in the part for sampling.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Tables,
-    /// Stacks that were seen.
+    /// Stacks of samples.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Samples,
     /// Names of addresses.
@@ -40,19 +40,20 @@ pub(crate) fn held_bytes() -> u64 {
     HELD.iter().map(|held| held.load(Relaxed)).sum()
 }
 
-/// What may be held in all. Below what is held already, nobody gets more.
+/// Sets the total limit. If more is held already, no part gets any more.
 pub(crate) fn set_limit_bytes(limit: u64) {
     LIMIT_BYTES.store(limit, Relaxed);
 }
 
-/// What may be held in all.
+/// The total limit.
 pub(crate) fn limit_bytes() -> u64 {
     LIMIT_BYTES.load(Relaxed)
 }
 
-/// `false`: the part may not have so many bytes more.
+/// Reserves bytes for a part. `false` if its limit does not allow it.
 pub(crate) fn take(part: Part, bytes: u64) -> bool {
-    // Read before it is written: past the limit many threads come here often.
+    // Checked before the atomic write, because many threads come here often once the limit is
+    // reached.
     if !fits(part, bytes) {
         return false;
     }
@@ -64,7 +65,7 @@ pub(crate) fn take(part: Part, bytes: u64) -> bool {
     false
 }
 
-/// The part holds so many bytes less.
+/// Releases bytes of a part.
 pub(crate) fn give(part: Part, bytes: u64) {
     HELD[part as usize].fetch_sub(bytes, Relaxed);
 }

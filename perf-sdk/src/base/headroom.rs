@@ -1,24 +1,24 @@
-//! Whether there is memory left, before much of it is asked for.
+//! Checks that memory is available before an operation that needs much of it.
 //!
-//! What the profiler does on threads of its own allocates as any program does, and an allocation
-//! that fails ends the process. So a piece of such work asks first whether its memory could be had,
-//! and is left out where it could not: the program, which may need none itself, goes on.
+//! The profiler's own threads allocate like any program, and a failed allocation aborts the
+//! process. So each such operation first checks whether its memory could be mapped, and is skipped
+//! if not. Then the program, which may not need more memory itself, continues.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::base::pages::Pages;
 
-/// What one turn of the profiler's threads takes at most, without what it takes to read names of
-/// addresses: who reads them asks for that.
+/// The maximum memory for one iteration of a profiler thread, except for reading names of
+/// addresses, which has a check of its own.
 pub(crate) const TURN_BYTES: usize = 16 << 20;
 
-/// Pieces of work that were left out.
+/// The number of skipped operations.
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
-/// Whether so many bytes could be had now; counted if not.
+/// Whether this many bytes can be mapped now. If not, the skipped operation is counted.
 ///
-/// **Cost.** Two system calls, some 2 µs. **Blind spot.** Others may take them between this and
-/// their use.
+/// **Cost.** Two system calls, some 2 µs. **Blind spot.** Other code may allocate the memory
+/// between this check and its use.
 pub(crate) fn is_there(bytes: usize) -> bool {
     let is_there = Pages::new(bytes.next_multiple_of(4096)).is_some();
     if !is_there {
@@ -27,7 +27,7 @@ pub(crate) fn is_there(bytes: usize) -> bool {
     is_there
 }
 
-/// Pieces of work that were left out for want of memory.
+/// The number of operations that were skipped because memory was not available.
 pub(crate) fn left_out() -> u64 {
     LEFT_OUT.load(Relaxed)
 }

@@ -1,10 +1,10 @@
-//! A library with the profiler in it stays loaded, whoever lets go of it.
+//! Keeps a dynamic library that contains the profiler loaded, even after `dlclose`.
 //!
-//! Others keep addresses of its code that cannot be taken back: the signal's handler, what is
-//! called at a fork and at the end of a thread, and the profiler's own threads. So once it is
-//! loaded it is never unloaded. That is settled when it is loaded rather than at the start: a
-//! profiled call is recorded before the start too, and may come in a signal handler, where the
-//! loader cannot be asked.
+//! Addresses of its code are stored where they cannot be revoked: the signal handler, the handlers
+//! for forks and for the ends of threads, and the profiler's own threads. So once it is loaded, it
+//! must never be unloaded. This is done when the library is loaded, not when the profiler starts. A
+//! profiled call is recorded before the start too, and may run in a signal handler, where the
+//! loader must not be called.
 #![allow(unsafe_code)]
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64", not(miri)))]
@@ -13,26 +13,25 @@ mod linux {
     use std::mem::MaybeUninit;
     use std::slice;
 
-    // NOTE: where nothing of this crate is called, the linker may leave it out.
+    // NOTE: if nothing of this crate is called, the linker may drop this.
     #[used]
     #[unsafe(link_section = ".init_array")]
     static AT_LOAD: extern "C" fn() = stay_loaded;
 
-    /// Neither the C library nor the program unloads this code from now on. Nothing where it is
-    /// part of the program itself, or where the loader does not know it.
+    /// Prevents the C library and the program from unloading this code. Does nothing if the code is
+    /// part of the program itself, or if the loader does not know it.
     ///
     /// **Cost.** Some microseconds.
     extern "C" fn stay_loaded() {
         let here = (stay_loaded as extern "C" fn() as *const ()).cast::<c_void>();
         let mut is_in_program = here.addr();
-        // SAFETY: the callback gets back the pointer that is handed over here, and keeps to its
-        // type.
+        // SAFETY: the callback gets the pointer that is passed here, and uses it with its type.
         unsafe { libc::dl_iterate_phdr(Some(look_at_program), (&raw mut is_in_program).cast()) };
         if is_in_program == 0 {
             return;
         }
         let mut found = MaybeUninit::<libc::Dl_info>::uninit();
-        // SAFETY: a valid place for the result, which is written if the call succeeds.
+        // SAFETY: a valid pointer for the result, which is written if the call succeeds.
         let path = unsafe {
             if libc::dladdr(here, found.as_mut_ptr()) == 0 {
                 return;
@@ -40,18 +39,19 @@ mod linux {
             found.assume_init().dli_fname
         };
         if !path.is_null() {
-            // SAFETY: a C string of the loader's. What is loaded already is found by its name;
-            // nothing is loaded, and nobody wants the handle, which counts as one more user.
+            // SAFETY: a C string of the loader's. A library that is loaded already is found by its
+            // name, and nothing is loaded. The handle, which counts as one more user, is discarded.
             unsafe { libc::dlopen(path, libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE) };
         }
     }
 
-    /// The first one is the program: zeroes the address at `data` if it lies there.
+    /// Called with the program itself first: sets the address at `data` to zero if it lies in
+    /// there.
     unsafe extern "C" fn look_at_program(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
-        // SAFETY: the loader's description, and the address that was handed over; both are valid
-        // for this call.
+        // SAFETY: the loader's description, and the address that was passed; both are valid during
+        // this call.
         let (info, address) = unsafe { (&*info, &mut *data.cast::<usize>()) };
-        // SAFETY: the loader says how many there are.
+        // SAFETY: the loader gives the number of headers.
         let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
         let is_in = |header: &libc::Elf64_Phdr| {
             let start = info.dlpi_addr.wrapping_add(header.p_vaddr);

@@ -1,4 +1,5 @@
-//! What every room may use: forks, threads, memory, files and texts. Nothing of ours lies below.
+//! Basics that every module may use: forks, threads, memory, files and texts. It depends on no
+//! other module of this crate.
 //!
 //! | file | job |
 //! |---|---|
@@ -7,7 +8,7 @@
 //! | `descriptors`, `sandbox`, `new_file` | what is open, what may still be asked of the kernel, files that are written whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
 //! | `pattern`, `units`, `notice` | texts |
-//! | `loaded` | a library with the profiler in it stays loaded |
+//! | `loaded` | keeps a library that contains the profiler loaded |
 
 #[cfg(feature = "enabled")]
 pub(crate) mod atomic;

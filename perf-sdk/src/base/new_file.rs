@@ -1,4 +1,4 @@
-//! A file that is there as a whole or not at all.
+//! Files that appear either complete or not at all.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -9,15 +9,14 @@ use std::path::{Path, PathBuf};
 
 use crate::base::descriptors::Kept;
 
-/// Names that are tried: each has 64 random bits.
+/// Attempts to find an unused name, each with 64 random bits.
 const ATTEMPTS: u32 = 16;
 
-/// A file under a temporary name of its own, until it gets the name that it is meant for. Removed
-/// if it does not.
+/// A file with a temporary name, until it gets its final name. If it never does, it is removed.
 ///
-/// The temporary name is random and created exclusively: other writers of the same goal, in this
-/// process or another one, have names of their own, and what somebody else put there is never
-/// written to. Only this user can read it.
+/// The temporary name is random, and the file is created exclusively. So other writers of the same
+/// file, in this process or another one, use other names, and an existing file is never written to.
+/// Only this user can read it.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     temporary: PathBuf,
@@ -25,8 +24,8 @@ pub(crate) struct NewFile {
 }
 
 impl NewFile {
-    /// A new file in the folder of `goal`, so that both are on one file system. It is called
-    /// `PREFIX` + the goal's name + `-RANDOM` + `SUFFIX`.
+    /// Creates a file in the folder of `goal`, so that both are on one file system. Its name is
+    /// `PREFIX` + the name of the goal + `-RANDOM` + `SUFFIX`.
     pub(crate) fn beside(goal: &Path, prefix: &str, suffix: &str) -> io::Result<Self> {
         let Some(name) = goal.file_name() else { return Err(io::ErrorKind::InvalidInput.into()) };
         let mut last = io::ErrorKind::AlreadyExists.into();
@@ -44,18 +43,18 @@ impl NewFile {
         Err(last)
     }
 
-    /// Gives it its name in place of what bears it, when its contents are on the disk.
+    /// Renames it to `goal` and replaces an existing file, after its contents are on the disk.
     pub(crate) fn replace(self, goal: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.temporary, goal)
     }
 
-    /// Gives it its name unless something bears it: then [`io::ErrorKind::AlreadyExists`], and
+    /// Gives it the name `goal`, unless that exists: then [`io::ErrorKind::AlreadyExists`], and
     /// another name can be tried. Its contents may not be on the disk yet.
     #[cfg(feature = "push")]
     pub(crate) fn link(&self, goal: &Path) -> io::Result<()> {
         match fs::hard_link(&self.temporary, goal) {
-            // Where there are no links.
+            // The file system has no hard links.
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !goal.exists() => {
                 fs::rename(&self.temporary, goal)
             }
@@ -76,12 +75,12 @@ impl Write for NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        // After a rename nothing is there; the error that matters is an earlier one.
+        // After a rename nothing is left to remove. An error here would hide the one that matters.
         let _ = fs::remove_file(&self.temporary);
     }
 }
 
-/// For this user only; never one that is there.
+/// Creates a file that only this user can read. Fails if it exists.
 pub(crate) fn create(path: &Path) -> io::Result<Kept<File>> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -90,10 +89,11 @@ pub(crate) fn create(path: &Path) -> io::Result<Kept<File>> {
     Kept::open(|| options.open(path))
 }
 
-/// For names, not for secrets.
+/// A random number for names, not for secrets.
 ///
-/// The standard library has its hashers' keys from the system, once a thread: each further one
-/// differs by a counter, so the process is hashed in, which a fork changes.
+/// The standard library seeds its hashers from the system once for each thread, and increments a
+/// counter for each further one. So the process id is hashed too, because a fork does not change
+/// the seed.
 pub(crate) fn random() -> u64 {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finished_leaves_nothing() {
+    fn an_unfinished_file_is_removed() {
         let folder = folder("dropped");
         let goal = folder.join("goal");
         let mut file = NewFile::beside(&goal, ".", ".tmp").unwrap();

@@ -1,9 +1,9 @@
-//! What the profiler says on stderr.
+//! Messages of the profiler on stderr.
 
 use std::io::{self, Write as _};
 
-/// One line.
+/// Writes one line.
 pub(crate) fn say(text: &str) {
-    // Not `eprintln`, which panics when stderr is closed.
+    // Not `eprintln!`, which panics if stderr is closed.
     let _ = writeln!(io::stderr(), "perf-sdk: {text}");
 }

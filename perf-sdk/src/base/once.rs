@@ -1,4 +1,4 @@
-//! Initialisation that cannot deadlock with a signal handler.
+//! Initialization that cannot deadlock with a signal handler.
 
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread;
@@ -7,16 +7,16 @@ use std::time::Duration;
 const NEW: usize = 0;
 const DONE: usize = 1;
 
-/// How often a thread looks whether another has finished, before it goes on without: a second in
-/// all.
+/// How often a thread checks whether another one has finished, before it continues without: a
+/// second in total.
 const LOOKS: u32 = 10_000;
 const PAUSE: Duration = Duration::from_micros(100);
 
-/// Like `std::sync::Once`, except that whoever interrupts the initialising thread (a signal handler
-/// on it) is told "not yet" instead of waiting for itself.
+/// Like `std::sync::Once`, with one difference: a signal handler that interrupts the initializing
+/// thread is told "not yet", instead of waiting for itself.
 #[derive(Debug)]
 pub(crate) struct Once {
-    /// `NEW`, `DONE`, or who is at it.
+    /// `NEW`, `DONE`, or the id of the thread that runs the work.
     state: AtomicUsize,
 }
 
@@ -30,8 +30,8 @@ impl Once {
         self.state.load(Acquire) == DONE
     }
 
-    /// Runs `work` unless that was done before; waits while another thread is at it. `false`: it is
-    /// not done, for this very thread is at it further down its stack, or the other one takes too
+    /// Runs `work` unless it was done before, and waits while another thread runs it. `false` if it
+    /// is not done: this thread runs it already, further down its stack, or the other one takes too
     /// long.
     pub(crate) fn call(&self, work: impl FnOnce()) -> bool {
         let me = me();
@@ -51,12 +51,12 @@ impl Once {
         false
     }
 
-    /// Makes the next `call` run its work again. Not while one is running.
+    /// Makes the next `call` run its work again. Must not be called while one is running.
     pub(crate) fn renew(&self) {
         let _ = self.state.compare_exchange(DONE, NEW, AcqRel, Relaxed);
     }
 
-    /// In a forked child: whoever was at it is not in this process.
+    /// Called in a forked child: a thread that was running the work does not exist there.
     pub(crate) fn after_fork(&self) {
         if !self.is_done() {
             self.state.store(NEW, Release);
@@ -64,7 +64,8 @@ impl Once {
     }
 }
 
-/// Marks the work done, even if it unwinds: what it initialises has a usable value at every moment.
+/// Marks the work as done, even if it unwinds, because what it initializes has a usable value at
+/// any time.
 struct Finish<'a>(&'a AtomicUsize);
 
 impl Drop for Finish<'_> {
@@ -73,8 +74,8 @@ impl Drop for Finish<'_> {
     }
 }
 
-/// Tells threads apart without allocating: the address of a thread-local, which is neither `NEW`
-/// nor `DONE`.
+/// A unique id of this thread, without allocating: the address of a thread-local, which is neither
+/// `NEW` nor `DONE`.
 fn me() -> usize {
     thread_local! {
         static HERE: u64 = const { 0 };
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn its_own_work_is_not_kept_waiting() {
+    fn a_call_within_the_work_does_not_wait() {
         let once = Once::new();
         let mut inner = None;
         assert!(once.call(|| inner = Some(once.call(|| unreachable!()))));
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn renewed_it_runs_again() {
+    fn the_work_runs_again_after_a_renewal() {
         let (once, mut runs) = (Once::new(), 0);
         once.call(|| runs += 1);
         once.renew();

@@ -1,12 +1,11 @@
-//! A thread of the profiler's own, as the system makes it.
+//! A thread of the profiler's own, made directly by the system's functions.
 //!
-//! A thread of the standard library asks for an alternate signal stack before anything of ours runs
-//! on it, and ends the process where it gets none. Here a thread needs its stack and nothing else,
-//! and there being none is an error of whoever starts it. It begins with all signals blocked: they
-//! are for the program's own threads.
+//! A thread of the standard library allocates an alternate signal stack before it runs any code of
+//! ours, and aborts the process if that fails. A thread made here needs only its stack, and its
+//! creator gets an error if the thread cannot be made. It begins with all signals blocked, because
+//! signals are for the program's own threads.
 //!
-//! The price: `std::thread::current()` has no name there, and an overflow of its stack has no
-//! message.
+//! The price: `std::thread::current()` has no name there, and a stack overflow is not reported.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -16,10 +15,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 
 use system::System;
 
-/// As much as the standard library's threads have.
+/// As large as the standard library's default.
 const STACK_BYTES: usize = 2 << 20;
 
-/// A thread that runs. Goes on by itself when this drops.
+/// A running thread. It is detached when this drops.
 #[derive(Debug)]
 pub(crate) struct OsThread {
     system: System,
@@ -27,18 +26,18 @@ pub(crate) struct OsThread {
 }
 
 impl OsThread {
-    /// Runs `run` on a thread of that name. A panic ends that thread alone.
+    /// Runs `run` on a thread with this name. A panic ends only that thread.
     pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         Self::with_stack(name, STACK_BYTES, run)
     }
 
-    /// As [`spawn`](Self::spawn), on a stack of so many bytes.
+    /// As [`spawn`](Self::spawn), with a stack of this many bytes.
     pub(crate) fn with_stack(name: &str, bytes: usize, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let run = move || {
             if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-                // It was told; that which is thrown may panic once more when it drops.
+                // The panic was reported already. Dropping its payload could panic once more.
                 std::mem::forget(panic);
             }
             over.store(true, Release);
@@ -46,18 +45,18 @@ impl OsThread {
         Ok(Self { system: System::spawn(name, bytes, Box::new(run))?, is_over })
     }
 
-    /// Whether all of its work is done.
+    /// Whether its work is done.
     pub(crate) fn is_finished(&self) -> bool {
         self.is_over.load(Acquire)
     }
 
-    /// Waits until there is nothing left of it.
+    /// Waits until the thread has ended completely.
     pub(crate) fn join(self) {
         self.system.join();
     }
 }
 
-/// The address of what the C library calls on such a thread.
+/// The address of the function that the C library calls on such a thread.
 #[cfg(all(target_env = "musl", feature = "stacks", not(miri)))]
 pub(crate) fn first_function() -> u64 {
     system::first_function()
@@ -71,7 +70,7 @@ mod system {
 
     use crate::base::signals::Blocked;
 
-    /// What a thread begins with.
+    /// What a thread starts with.
     struct Start {
         name: CString,
         run: Box<dyn FnOnce() + Send>,
@@ -80,25 +79,26 @@ mod system {
     #[derive(Debug)]
     pub(super) struct System(libc::pthread_t);
 
-    // SAFETY: a pointer with some C libraries; any thread may join or detach the thread that it
-    // stands for, and whoever has the only `System` of it does so once.
+    // SAFETY: it is a pointer in some C libraries. Any thread may join or detach the thread, and
+    // the owner of its only `System` does so once.
     unsafe impl Send for System {}
-    // SAFETY: a shared one is good for nothing but its debug text.
+    // SAFETY: a shared reference only allows its debug output.
     unsafe impl Sync for System {}
 
     impl System {
         pub(super) fn spawn(name: &str, stack_bytes: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<Self> {
-            /// With the zero at its end.
+            /// Including the terminating zero.
             const LONGEST_NAME: usize = 16;
             let name = &name.as_bytes()[..name.len().min(LONGEST_NAME - 1)];
             let name = CString::new(name).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
             let start = Box::into_raw(Box::new(Start { name, run }));
-            // The thread begins with the signals that are blocked here.
+            // The thread inherits the signal mask from here.
             let _blocked = Blocked::all();
             let mut thread = MaybeUninit::uninit();
             let mut form = MaybeUninit::<libc::pthread_attr_t>::uninit();
-            // SAFETY: `form` is initialised by the first call, used by the next two and destroyed
-            // by the last; `main` takes what `start` points to, which nobody else holds.
+            // SAFETY: `form` is initialized by the first call, used by the next two and destroyed
+            // by the last. `main` takes ownership of what `start` points to, and nobody else uses
+            // it.
             let failed = unsafe {
                 let mut failed = libc::pthread_attr_init(form.as_mut_ptr());
                 if failed == 0 {
@@ -111,19 +111,19 @@ mod system {
                 failed
             };
             if failed != 0 {
-                // SAFETY: made above, and no thread has it.
+                // SAFETY: made above, and no thread got it.
                 drop(unsafe { Box::from_raw(start) });
                 return Err(io::Error::from_raw_os_error(failed));
             }
-            // SAFETY: a thread was made, so its number was written.
+            // SAFETY: a thread was made, so its id was written.
             Ok(Self(unsafe { thread.assume_init() }))
         }
 
         pub(super) fn join(self) {
             let thread = self.0;
             std::mem::forget(self);
-            // SAFETY: a thread made in `spawn`, neither joined nor detached before: both take the
-            // only `System` of it.
+            // SAFETY: a thread made in `spawn`, neither joined nor detached before: both consume
+            // its only `System`.
             unsafe { libc::pthread_join(thread, ptr::null_mut()) };
         }
     }
@@ -141,7 +141,7 @@ mod system {
     }
 
     extern "C" fn main(start: *mut c_void) -> *mut c_void {
-        // SAFETY: what `spawn` gave to this thread alone.
+        // SAFETY: `spawn` passed it to this thread alone.
         let Start { name, run } = *unsafe { Box::from_raw(start.cast::<Start>()) };
         // SAFETY: this thread, and a text that ends with a zero.
         unsafe {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_runs_once_and_can_be_waited_for() {
+    fn a_thread_runs_once_and_can_be_joined() {
         let (say, hear) = channel();
         let thread = OsThread::spawn("perf-sdk-test", move || say.send(7).unwrap()).unwrap();
         assert_eq!((hear.recv(), hear.recv().is_err()), (Ok(7), true));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_ends_it_alone() {
+    fn a_panic_ends_only_its_thread() {
         let (say, hear) = channel::<()>();
         let thread = OsThread::spawn("perf-sdk-test", move || {
             let _say = say;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_nobody_waits_for_goes_on() {
+    fn a_detached_thread_continues() {
         let (go, told) = channel::<()>();
         let (say, hear) = channel();
         let thread = OsThread::spawn("perf-sdk-test", move || say.send(told.recv()).unwrap()).unwrap();
@@ -218,11 +218,11 @@ mod tests {
 
         use super::*;
 
-        /// Set: this is the process whose memory is to run out.
+        /// If set, this is the child process whose memory is exhausted.
         const CHILD: &str = "PERF_SDK_TEST_NO_MEMORY";
 
         #[test]
-        fn it_has_its_name_and_takes_no_signals() {
+        fn a_thread_has_its_name_and_blocks_all_signals() {
             let (say, hear) = channel();
             let thread = OsThread::spawn("perf-sdk-is-longer-than-that", move || {
                 say.send(fs::read_to_string("/proc/thread-self/status").unwrap()).unwrap();
@@ -231,10 +231,10 @@ mod tests {
             thread.unwrap().join();
             assert!(status.starts_with("Name:\tperf-sdk-is-lon\n"), "{status}");
             let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
-            // SIGKILL and SIGSTOP cannot be, and two are the C library's own.
+            // SIGKILL and SIGSTOP cannot be blocked, and two are used by the C library itself.
             const OTHERS: u64 = 1 << 8 | 1 << 18 | 0b11 << 31;
             assert_eq!(u64::from_str_radix(blocked, 16).unwrap() | OTHERS, u64::MAX);
-            // The one that starts it goes on taking them.
+            // The thread that starts it still receives them.
             let status = fs::read_to_string("/proc/thread-self/status").unwrap();
             assert!(status.contains("SigBlk:\t0000000000000000"), "{status}");
         }
@@ -244,7 +244,7 @@ mod tests {
             if env::var_os(CHILD).is_some() {
                 return run_where_a_stack_is_left();
             }
-            // As the harness calls it: without the crate.
+            // The name as the test harness knows it: without the crate.
             let (_, module) = module_path!().split_once("::").unwrap();
             let name = &format!("{module}::it_needs_no_memory_beside_its_stack");
             let mut child = Command::new(env::current_exe().unwrap());
@@ -267,7 +267,7 @@ mod tests {
 
         fn run_where_a_stack_is_left() {
             const PAGE: usize = 4096;
-            /// A thread of the standard library takes an alternate stack of more than that.
+            /// The alternate stack of a standard thread is larger than this.
             const REST: usize = 2 * PAGE;
             let (say, hear) = channel();
             let mapped = fs::read_to_string("/proc/self/statm").unwrap();
@@ -277,16 +277,16 @@ mod tests {
                 // SAFETY: a valid limit.
                 assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
             };
-            // All threads share what the allocator has: small blocks that are free between others.
-            // SAFETY: an option of the allocator's.
+            // All threads share the allocator's small free blocks. SAFETY: an option of the
+            // allocator.
             assert_eq!(unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) }, 1);
             let mut blocks: Vec<Option<Box<[u8; 512]>>> = (0..4096).map(|_| Some(Box::new([1; 512]))).collect();
             blocks.iter_mut().rev().skip(1).for_each(|block| *block = None);
-            // With its guard.
+            // Including its guard page.
             let stack = STACK_BYTES + PAGE;
             let place = map(stack);
             set_limit(pages * PAGE as u64 + (stack + REST + (1 << 20)) as u64);
-            // All but the rest, then as much as a stack takes is given back.
+            // All memory is used up except for the rest; then as much as a stack needs is released.
             let mut taken = 0;
             while map(PAGE) != libc::MAP_FAILED {
                 taken += 1;

@@ -1,30 +1,30 @@
-//! Pages of the system's, which are not the global allocator's.
+//! Pages from the system, not from the global allocator.
 //!
-//! What may run inside of an allocator or a signal handler takes its memory from here; it does not
-//! show in the application's figures, and there being none is an answer instead of the process's
-//! end.
+//! Code that may run inside an allocator or a signal handler takes its memory from here. It does
+//! not count as the application's, and a failure is a return value instead of the end of the
+//! process.
 #![allow(unsafe_code)]
 
 use std::ptr::NonNull;
 
-/// A mapping of so many bytes, all zero; given back when this drops.
+/// A zeroed mapping of this many bytes, unmapped when this drops.
 #[derive(Debug)]
 pub(crate) struct Pages {
     start: NonNull<u8>,
     bytes: usize,
 }
 
-// SAFETY: a mapping, which is of the process.
+// SAFETY: a mapping belongs to the process, not to a thread.
 unsafe impl Send for Pages {}
 
 impl Pages {
-    /// `None`: the system has none left. `bytes` is a multiple of 4096, and not 0.
+    /// `None` if the system has no memory left. `bytes` is a multiple of 4096, and not 0.
     pub(crate) fn new(bytes: usize) -> Option<Self> {
         Some(Self { start: NonNull::new(map(bytes)?)?, bytes })
     }
 
-    /// As [`new`](Self::new), behind `guard` bytes that nobody may touch, in which it begins. Of
-    /// what is not touched nothing is asked for.
+    /// As [`new`](Self::new), preceded by `guard` inaccessible bytes, where the mapping begins.
+    /// Pages that are never accessed take no memory.
     #[cfg(all(feature = "stacks", target_os = "linux"))]
     pub(crate) fn guarded(guard: usize, bytes: usize) -> Option<Self> {
         let pages = Self::new(guard + bytes)?;
@@ -33,13 +33,13 @@ impl Pages {
         is_guarded.then_some(pages)
     }
 
-    /// Where it begins, aligned to a page.
+    /// The beginning of the mapping, page-aligned.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.start
     }
 
-    /// For good.
+    /// Never unmaps it.
     pub(crate) fn leak(self) -> NonNull<u8> {
         let start = self.start;
         std::mem::forget(self);
@@ -56,15 +56,15 @@ impl Drop for Pages {
 #[cfg(unix)]
 fn map(bytes: usize) -> Option<*mut u8> {
     let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: an anonymous private mapping at an address of the system's choice touches no memory
-    // of ours.
+    // SAFETY: an anonymous private mapping at an address that the system chooses does not affect
+    // other memory.
     let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, protection, flags, -1, 0) };
     (start != libc::MAP_FAILED).then_some(start.cast())
 }
 
 #[cfg(unix)]
 fn unmap(pages: &Pages) {
-    // SAFETY: the mapping made in `map`, which whoever owned the pages uses no more.
+    // SAFETY: the mapping made in `map`, which the owner of the pages no longer uses.
     unsafe { libc::munmap(pages.start.as_ptr().cast(), pages.bytes) };
 }
 

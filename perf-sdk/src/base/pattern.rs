@@ -1,6 +1,6 @@
 //! Patterns of names.
 
-/// Whether `text` is what `pattern` says, in which each `*` stands for any text.
+/// Whether `text` matches `pattern`, in which each `*` stands for any text.
 pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or("");

@@ -1,10 +1,9 @@
-//! Memory that will be read soon is asked for now, so that several misses of the caches pass at
-//! once.
+//! Prefetches memory that will be read soon, so that several cache misses overlap.
 #![allow(unsafe_code)]
 
 const LINE_BYTES: usize = 64;
 
-/// Asks for all of `of`'s own memory. It changes nothing but what is in the caches.
+/// Prefetches the memory of `of` itself. It only affects the caches.
 #[inline(always)]
 pub(crate) fn prefetch<T>(of: &T) {
     let start = std::ptr::from_ref(of).cast::<u8>();
@@ -12,7 +11,7 @@ pub(crate) fn prefetch<T>(of: &T) {
     for offset in (0..last).step_by(LINE_BYTES) {
         line(start.wrapping_add(offset));
     }
-    // It may begin in the middle of a line.
+    // It may begin in the middle of a cache line.
     if align_of::<T>() < LINE_BYTES {
         line(start.wrapping_add(last));
     }
@@ -22,12 +21,12 @@ pub(crate) fn prefetch<T>(of: &T) {
 #[cfg_attr(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))), allow(unused_variables))]
 fn line(at: *const u8) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a hint; any address will do.
+    // SAFETY: a hint, for which any address is valid.
     unsafe {
         std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
     }
     #[cfg(all(target_arch = "aarch64", not(miri)))]
-    // SAFETY: a hint; any address will do.
+    // SAFETY: a hint, for which any address is valid.
     unsafe {
         std::arch::asm!("prfm pldl1keep, [{at}]", at = in(reg) at, options(nostack, readonly, preserves_flags));
     }

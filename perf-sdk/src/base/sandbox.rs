@@ -1,40 +1,39 @@
-//! Whether the program has put itself under a seccomp filter since the start.
+//! Whether the program has installed a seccomp filter since the start.
 //!
-//! A filter may end the process at a call that it does not expect. One that stood at the start has
-//! shown then what it does; one that came later was written with the program's own calls in mind.
-//! So under it the profiler makes no call any more that a program of its kind would not make: no
-//! perf events, no timers, no signals to single threads, no opening of files that nobody named.
-//! What it had begun goes on.
+//! A filter may kill the process at a system call that it does not expect. A filter that existed at
+//! the start has already seen the profiler's calls. A later one was written for the program's own
+//! calls. So under a later filter, the profiler makes no further calls that a program of this kind
+//! would not make: no perf events, no timers, no signals to single threads, no opening of
+//! unexpected files. Operations that it has begun continue.
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-/// Whether the calling thread is under a filter at all.
+/// Whether the calling thread is under any filter.
 ///
-/// **Cost.** A system call, some 60 ns; no program can do without this one, by which threads are
-/// named.
+/// **Cost.** One system call, some 60 ns. Filters must allow it, because threads are named by it.
 pub(crate) fn is_filtered() -> bool {
     #[cfg(target_os = "linux")]
-    // SAFETY: asks for a number. In the strict mode, which allows no such call, there are no
-    // threads and no profiler.
+    // SAFETY: queries a number. In the strict mode, which forbids this call, there are no threads
+    // and no profiler.
     return (unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) }) != 0;
     #[cfg(not(target_os = "linux"))]
     false
 }
 
-/// Filters that stood at the start; `UNKNOWN`: it was not noted.
+/// The number of filters at the start; `UNKNOWN` before it was recorded.
 static AT_START: AtomicU64 = AtomicU64::new(UNKNOWN);
 const UNKNOWN: u64 = u64::MAX;
 static IS_TIGHTER: AtomicBool = AtomicBool::new(false);
-/// Where the kernel says how many filters there are, kept open: opening it may be what a filter
-/// does not expect.
+/// The file in which the kernel gives the number of filters. It is kept open, because a filter may
+/// not expect its opening.
 #[cfg(target_os = "linux")]
 static STATUS: AtomicI32 = AtomicI32::new(-1);
 
-/// At the profiler's start, and again in a forked child. `hold` is given a descriptor that stays
-/// open, and that a forked child closes.
+/// Called at the profiler's start, and again in a forked child. `hold` registers a descriptor that
+/// stays open, so that a forked child closes it.
 pub(crate) fn note_start(hold: fn(i32)) {
     if is_filtered() {
         open_status(hold);
@@ -45,8 +44,8 @@ pub(crate) fn note_start(hold: fn(i32)) {
     IS_TIGHTER.store(false, Relaxed);
 }
 
-/// Whether a filter was installed since the start, on the calling thread or before on another that
-/// asked. For good.
+/// Whether a filter was installed since the start, on the calling thread or, as found by an earlier
+/// call, on another one. Once true, it stays true.
 pub(crate) fn is_tighter() -> bool {
     if IS_TIGHTER.load(Relaxed) {
         return true;
@@ -78,7 +77,7 @@ fn open_status(hold: fn(i32)) {
 #[cfg(not(target_os = "linux"))]
 fn open_status(_: fn(i32)) {}
 
-/// Of the process's first thread.
+/// The number of filters of the process's first thread.
 #[cfg(target_os = "linux")]
 fn filters() -> Option<u64> {
     let mut buffer = [0_u8; 4096];
@@ -86,7 +85,7 @@ fn filters() -> Option<u64> {
     if descriptor < 0 {
         return None;
     }
-    // SAFETY: an open descriptor of ours, and a buffer that lives.
+    // SAFETY: an open descriptor of ours, and a live buffer.
     let read = unsafe { libc::pread(descriptor, buffer.as_mut_ptr().cast(), buffer.len(), 0) };
     let text = str::from_utf8(buffer.get(..usize::try_from(read).ok()?)?).ok()?;
     text.lines().find_map(|line| line.strip_prefix("Seccomp_filters:"))?.trim().parse().ok()
@@ -97,7 +96,7 @@ fn filters() -> Option<u64> {
     None
 }
 
-/// The descriptor is the parent's, and says how the parent is; it is closed with all that are held.
+/// The descriptor is about the parent process. It is closed with all held descriptors.
 #[cfg(target_os = "linux")]
 static HOOK: crate::base::fork::Hook = crate::base::fork::Hook {
     before: None,

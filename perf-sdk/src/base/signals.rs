@@ -1,4 +1,4 @@
-//! Our threads take no signals: they belong to the program's own.
+//! Blocks signals on the profiler's threads, because signals are for the program's own threads.
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
@@ -9,11 +9,11 @@ mod unix {
     use std::marker::PhantomData;
     use std::mem::MaybeUninit;
 
-    /// The calling thread takes no signals until this drops, nor do threads that it makes
-    /// meanwhile.
+    /// Blocks all signals on the calling thread until this drops. Threads that it makes meanwhile
+    /// inherit the mask.
     pub(crate) struct Blocked {
         before: libc::sigset_t,
-        /// Of one thread.
+        /// The mask belongs to one thread.
         _not_send: PhantomData<*const ()>,
     }
 
@@ -21,9 +21,8 @@ mod unix {
         pub(crate) fn all() -> Self {
             let mut all = MaybeUninit::<libc::sigset_t>::uninit();
             let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-            // SAFETY: `sigfillset` initialises the set; the mask of the calling thread only is
-            // changed, and the old one is written: the arguments are valid, which is all that can
-            // be wrong.
+            // SAFETY: all arguments are valid. `sigfillset` initializes the set. Only the mask of
+            // the calling thread is changed, and the old one is written.
             let before = unsafe {
                 libc::sigemptyset(before.as_mut_ptr());
                 libc::sigfillset(all.as_mut_ptr());
@@ -36,7 +35,7 @@ mod unix {
 
     impl Drop for Blocked {
         fn drop(&mut self) {
-            // SAFETY: the mask of this thread as it was.
+            // SAFETY: restores the earlier mask of this thread.
             unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut()) };
         }
     }

@@ -1,6 +1,6 @@
-//! Numbers for people.
+//! Formats numbers for display.
 
-/// Nanoseconds with three significant digits and a unit.
+/// Formats nanoseconds with three significant digits and a unit.
 pub(crate) fn time(ns: f64) -> String {
     let size = ns.abs();
     match size {
@@ -14,7 +14,7 @@ pub(crate) fn time(ns: f64) -> String {
     }
 }
 
-/// Bytes with a binary unit.
+/// Formats bytes with a binary unit.
 pub(crate) fn bytes(n: f64) -> String {
     match n {
         _ if n < 1024.0 => format!("{n:.0} B"),
@@ -24,7 +24,7 @@ pub(crate) fn bytes(n: f64) -> String {
     }
 }
 
-/// A whole number, its thousands set apart.
+/// Formats a whole number with a thousands separator.
 pub(crate) fn count(n: f64) -> String {
     let digits = format!("{n:.0}");
     let mut grouped = String::new();
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_well() {
+    fn numbers_are_formatted_with_units_and_separators() {
         assert_eq!(time(999.0), "999 ns");
         assert_eq!(time(1_234.0), "1.23 µs");
         assert_eq!(time(56_780_000.0), "56.8 ms");
