@@ -1,10 +1,10 @@
-//! What measuring costs, as ratios within one run.
+//! The cost of measuring, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench cost`; `PERF_CPU_CLOCK` chooses the CPU clock.
+//! `cargo bench -p perf-sdk --bench cost`; `PERF_CPU_CLOCK` selects the CPU clock.
 //!
-//! Rounds are interleaved, so that a neighbour on the machine disturbs all rows alike; where it
-//! does not, compare minima. Counter reads stall the processor, other instructions compete for it:
-//! a busy sibling hyperthread slows the second kind only and so raises the ratios.
+//! Rounds are interleaved, so that other load on the machine affects all rows alike. Where it does
+//! not, compare minima. Counter reads stall the processor, while other instructions compete for it.
+//! So a busy sibling hyperthread slows down only the latter, which raises the ratios.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future as _, ready};
@@ -104,7 +104,7 @@ fn polled(x: u64) -> u64 {
 #[inline(never)]
 fn pair(allocator: &impl GlobalAlloc, x: u64) -> u64 {
     let layout = black_box(Layout::new::<[u64; 8]>());
-    // SAFETY: the layout is not empty, and the block is given back as it was taken.
+    // SAFETY: the layout is not empty, and the block is freed with the same layout.
     unsafe {
         let block = allocator.alloc(layout);
         allocator.dealloc(black_box(block), layout);
@@ -122,7 +122,7 @@ fn ns_per_call(mut f: impl FnMut(u64) -> u64) -> f64 {
 
 struct Row {
     name: &'static str,
-    /// The row that it is compared with.
+    /// The row with which it is compared.
     base: &'static str,
     times: Vec<f64>,
 }

@@ -1,7 +1,7 @@
-//! What locks of `perf_sdk::sync` cost, as ratios to std's within one run.
+//! The cost of the locks in `perf_sdk::sync`, as ratios to std's within one run.
 //!
-//! `cargo bench -p perf-sdk --bench locks`. Rounds are interleaved, so that a neighbour on the
-//! machine disturbs all rows alike.
+//! `cargo bench -p perf-sdk --bench locks`. Rounds are interleaved, so that other load on the
+//! machine affects all rows alike.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use perf_sdk::sync::{Mutex, RwLock};
 const OPERATIONS: u32 = 200_000;
 const ROUNDS: usize = 41;
 
-/// A row: what is done, and how long an operation took in each round.
+/// A row: the operation, and its duration in each round.
 struct Row<'a> {
     name: &'static str,
     run: Box<dyn FnMut() + 'a>,
@@ -23,7 +23,7 @@ fn row<'a>(name: &'static str, operation: impl Fn() + 'a) -> Row<'a> {
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// As [`row`], on two threads at a time.
+/// As [`row`], on two threads at the same time.
 fn contended<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a> {
     let run = move || {
         std::thread::scope(|threads| {
@@ -35,8 +35,8 @@ fn contended<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// Minimum, median and maximum of an operation's nanoseconds, and the minima's and medians' ratio
-/// to the first row's.
+/// Prints minimum, median and maximum of an operation in nanoseconds, and the ratios of minima and
+/// medians to the first row's.
 fn compare(title: &str, mut rows: Vec<Row<'_>>) {
     for _ in 0..ROUNDS {
         for row in &mut rows {
@@ -74,7 +74,7 @@ fn main() {
     };
     let read_std = || _ = black_box(black_box(&std_rwlock).read().map(|guard| *guard).unwrap_or_default());
     let read = || _ = black_box(black_box(&rwlock).read().map(|guard| *guard).unwrap_or_default());
-    // Without a record of the thread's first, then with one.
+    // First without a record of the thread, then with one.
     for title in ["outside of all scopes", "in a scope"] {
         let compared = || {
             compare(&format!("lock and unlock, {title}"), vec![row("std's Mutex", take_std), row("Mutex", take)]);
@@ -88,5 +88,5 @@ fn main() {
     );
     let locks = perf_sdk::snapshot().locks;
     let (waits, ns) = locks.waiters.iter().fold((0, 0), |sum, one| (sum.0 + one.contentions, sum.1 + one.delay_ns));
-    println!("\n{waits} waits of {:.0} ns in the mean", ns as f64 / (waits as f64).max(1.0));
+    println!("\n{waits} waits of {:.0} ns on average", ns as f64 / (waits as f64).max(1.0));
 }

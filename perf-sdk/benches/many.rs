@@ -1,7 +1,7 @@
-//! Many functions on many threads: what a pair of them holds, and what a scrape takes.
+//! Many functions on many threads: the memory for each pair of them, and the cost of a scrape.
 //!
-//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have records of
-//! its own.
+//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have its own
+//! records.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -20,7 +20,7 @@ const THREADS: usize = 16;
 const CALLS: usize = 3;
 const SCRAPES: usize = 15;
 
-/// Counts, and keeps nothing.
+/// A writer that counts bytes and discards them.
 struct Sink(usize);
 
 impl Write for Sink {
@@ -40,7 +40,7 @@ fn site(n: usize) -> &'static Site {
     Box::leak(Box::new(Site::new(source, Options { sample: Sample::Always, ..Options::DEFAULT })))
 }
 
-/// 0 where the system does not tell.
+/// 0 if the system does not provide it.
 fn resident_bytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
@@ -58,13 +58,14 @@ fn main() {
                 {
                     let _guard = enter(sites[0]);
                     ready.wait();
-                    // What a record holds by itself is weighed in between.
+                    // The memory of a record itself is measured in between.
                     ready.wait();
                 }
                 for call in 0..CALLS {
                     for (at, site) in sites.iter().enumerate() {
                         let _guard = enter(site);
-                        // Two thirds allocate; durations lie in one or two octaves.
+                        // Two thirds of the calls allocate. Durations are within one or two
+                        // octaves.
                         if at % 3 != 0 {
                             black_box(vec![0_u8; 64 + thread + call]);
                         }

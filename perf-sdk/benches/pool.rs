@@ -1,7 +1,7 @@
-//! What arenas and pools cost, as ratios within one run.
+//! The cost of arenas and pools, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that a neighbour on the
-//! machine disturbs all rows alike.
+//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that other load on the
+//! machine affects all rows alike.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -15,7 +15,7 @@ static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 const OPERATIONS: u32 = 100_000;
 const ROUNDS: usize = 21;
 
-/// A row: what is done, and how often in a call.
+/// A row: the operation, and how many of them one call does.
 struct Row<'a> {
     name: &'static str,
     run: Box<dyn FnMut() + 'a>,
@@ -27,8 +27,8 @@ fn row<'a>(name: &'static str, mut operation: impl FnMut() + 'a) -> Row<'a> {
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// Minimum, median and maximum of an operation's nanoseconds, and the medians' ratio to the first
-/// row's.
+/// Prints minimum, median and maximum of an operation in nanoseconds, and the ratios of medians to
+/// the first row's.
 fn compare(title: &str, mut rows: Vec<Row<'_>>) {
     for _ in 0..ROUNDS {
         for row in &mut rows {
@@ -52,7 +52,7 @@ fn pair_in(allocator: impl Allocator, size: usize) -> impl FnMut() {
     move || {
         let block = allocator.allocate(layout).expect("memory");
         black_box(block);
-        // SAFETY: the block is the allocator's, with this layout.
+        // SAFETY: the block came from the allocator, with this layout.
         unsafe { allocator.deallocate(block.cast(), layout) };
     }
 }
@@ -111,7 +111,7 @@ fn objects() {
     );
 }
 
-/// As [`row`], on two threads at a time.
+/// As [`row`], on two threads at the same time.
 fn row2<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a> {
     let run = move || {
         std::thread::scope(|threads| {
@@ -123,12 +123,12 @@ fn row2<'a>(name: &'static str, operation: impl Fn() + Sync + 'a) -> Row<'a> {
     Row { name, run: Box::new(run), ns: Vec::new() }
 }
 
-/// Requests: an arena, and some objects in it.
+/// A request is one arena with some objects in it.
 fn bumps() {
     let requests = BumpPool::new("bench requests").expect("a pool");
     for (title, objects) in [("a request of 50 objects of 32 bytes", 50), ("a request of 1,000", 1_000_u64)] {
-        // Not inlined: how a loop is compiled differs from place to place by more than what is to
-        // be seen.
+        // Not inlined, because loops that are compiled at different places differ by more than the
+        // effect to be measured.
         #[inline(never)]
         fn fill(bump: &bumpalo::Bump, objects: u64) {
             (0..objects).for_each(|n| _ = black_box(bump.alloc([n; 4])));
@@ -148,9 +148,9 @@ fn bumps() {
     }
 }
 
-/// What sampling the live heap costs: a pair that is sampled more often than not against one that
-/// is not, in a scope, and from that the share of a core that allocating 1 GB a second takes at the
-/// usual rate.
+/// The cost of sampling the live heap. It compares allocations that are mostly sampled with
+/// allocations that are not, in a scope. From this follows the share of a core that sampling takes
+/// at the default rate and 1 GB/s of allocations.
 fn heap(perf: &perf_sdk::Handle) {
     const SIZE: usize = 4_096;
     let mut rows = [
@@ -161,7 +161,7 @@ fn heap(perf: &perf_sdk::Handle) {
     for _ in 0..ROUNDS {
         for (_, rate, ns) in &mut rows {
             perf.set_heap(rate).expect("a rate");
-            // The way to the next sample is drawn anew.
+            // The distance to the next sample is drawn anew.
             drop(black_box(vec![1_u8; 8 << 20]));
             let mut pair = global_pair(SIZE);
             let start = Instant::now();
