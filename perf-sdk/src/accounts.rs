@@ -1,46 +1,48 @@
-//! What arenas and pools hold: plain data.
+//! Figures of arenas, pools and memory pressure: plain data.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::{Histogram, Scale};
 
-/// What an [`Arena`](crate::pool::Arena) holds; requested sizes, but for active and mapped bytes.
+/// Figures of an [`Arena`](crate::pool::Arena). Requested sizes, except for active and mapped
+/// bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct ArenaAccount {
     /// The arena's name.
     pub name: String,
-    /// jemalloc's number for it: see [`ArenaUse`](crate::snapshot::ArenaUse).
+    /// jemalloc's index of the arena: see [`ArenaUse`](crate::snapshot::ArenaUse).
     pub index: u32,
-    /// Allocated through the allocator and not freed.
+    /// Bytes allocated through the allocator and not freed.
     pub allocated_bytes: u64,
-    /// The most that this ever was, give or take what a thread tells of at a time: a 64th of the
-    /// soft limit, at most 64 KiB.
+    /// High-water mark of the allocated bytes. For each thread it may be off by the amount that a
+    /// thread reports at a time: a 64th of the soft limit, at most 64 KiB.
     pub high_water_bytes: u64,
-    /// Allocated ever.
+    /// Bytes allocated so far.
     pub total_bytes: u64,
-    /// Allocations ever; one that is resized counts again.
+    /// Allocations so far. A reallocation counts again.
     pub allocations: u64,
-    /// Pages that hold something allocated, by plain code in a scope too.
+    /// Bytes in active pages, including those of ordinary code in a scope.
     pub active_bytes: u64,
-    /// Taken from the system; known with a hard limit only.
+    /// Bytes mapped from the system. Known only with a hard limit.
     pub mapped_bytes: Option<u64>,
-    /// Above it the callback is called.
+    /// The callback is called when allocated bytes exceed this.
     pub soft_limit_bytes: Option<u64>,
-    /// Above it allocations fail.
+    /// Allocations fail when mapped bytes would exceed this.
     pub hard_limit_bytes: Option<u64>,
-    /// Allocations that failed.
+    /// Failed allocations.
     pub refused: u64,
-    /// Extents that were refused because of the hard limit; an allocation may do with another one.
+    /// Extents that were refused because of the hard limit. The allocation may succeed with a
+    /// smaller one.
     pub refused_extents: u64,
-    /// Extents that plain code in a scope was given beyond the hard limit.
+    /// Extents that were granted beyond the hard limit to ordinary code in a scope.
     pub exceeded_extents: u64,
 }
 
 impl ArenaAccount {
-    /// With what was counted since `earlier`; what it holds, and its limits, are those of now.
+    /// The counts since `earlier`. Current figures and limits are unchanged.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             name: self.name.clone(),
@@ -59,7 +61,7 @@ impl ArenaAccount {
         }
     }
 
-    /// Another process's arena of the same name besides.
+    /// Adds the figures of another process's arena of the same name.
     pub(crate) fn add(&mut self, other: &Self) {
         self.allocated_bytes += other.allocated_bytes;
         self.high_water_bytes = self.high_water_bytes.max(other.high_water_bytes);
@@ -75,54 +77,54 @@ impl ArenaAccount {
     }
 }
 
-/// Not known of one, or not limited: not of both.
+/// The sum; `None` if one of the two is unknown or unlimited.
 fn both(ours: Option<u64>, theirs: Option<u64>) -> Option<u64> {
     Some(ours? + theirs?)
 }
 
-/// What a [`Pool`](crate::pool::Pool), or one size of a [`BufferPool`](crate::pool::BufferPool),
-/// holds.
+/// Figures of a [`Pool`](crate::pool::Pool), or of one size of a
+/// [`BufferPool`](crate::pool::BufferPool).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct PoolAccount {
     /// The pool's name.
     pub name: String,
-    /// Objects taken, ever.
+    /// Objects taken so far.
     pub taken: u64,
-    /// Objects made, ever; those that the pool was filled with included.
+    /// Objects made so far, including those made at the start.
     pub made: u64,
-    /// Of these, those that it was filled with.
+    /// Those of them that were made at the start.
     pub first: u64,
-    /// Out now.
+    /// Objects in use now.
     pub outstanding: u64,
-    /// Waiting to be taken, with threads or with the pool.
+    /// Idle objects now, in the pool or with threads.
     pub idle: u64,
-    /// Taken beyond the most that may be out; these are not kept when they come back.
+    /// Objects taken beyond the maximum. These are dropped when they return.
     pub beyond: u64,
     /// Dropped because their borrower panicked.
     pub poisoned: u64,
     /// Dropped because they could not be reset.
     pub unfit: u64,
-    /// Dropped because enough were waiting.
+    /// Dropped because enough objects were idle.
     pub surplus: u64,
-    /// Dropped when memory ran short, or when the program asked for it.
+    /// Dropped when memory ran short, or on request of the program.
     pub trimmed: u64,
-    /// Waits for an object that ended without one.
+    /// Waits for an object that timed out.
     pub timeouts: u64,
-    /// The checkout that lasts longest.
+    /// The longest current checkout.
     pub oldest: Option<Checkout>,
 }
 
 impl PoolAccount {
-    /// The part of what was taken that did not have to be made; `None` before anything was.
+    /// The share of taken objects that did not have to be made. `None` if none was taken.
     #[must_use]
     pub fn hit_ratio(&self) -> Option<f64> {
         let missed = self.made.saturating_sub(self.first).min(self.taken);
         (self.taken > 0).then(|| 1.0 - missed as f64 / self.taken as f64)
     }
 
-    /// With what was counted since `earlier`; what is out and what waits is that of now.
+    /// The counts since `earlier`. Current figures are unchanged.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             name: self.name.clone(),
@@ -141,7 +143,7 @@ impl PoolAccount {
         }
     }
 
-    /// Another process's pool of the same name besides.
+    /// Adds the figures of another process's pool of the same name.
     pub(crate) fn add(&mut self, other: &Self) {
         self.taken += other.taken;
         self.made += other.made;
@@ -161,46 +163,47 @@ impl PoolAccount {
     }
 }
 
-/// An object that is out of its pool.
+/// An object that is in use.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Checkout {
-    /// Since when, give or take two seconds; 0 where the profiler did not run then.
+    /// How long it has been in use, to within two seconds. 0 if the profiler did not run when it
+    /// was taken.
     pub age_ns: u64,
-    /// The function that took it; empty outside of all.
+    /// The function that took it; empty outside of all profiled functions.
     pub function: String,
     /// Its module.
     pub module: String,
-    /// Its callers and itself, outermost first.
+    /// Its callers and the function itself, outermost first.
     pub scopes: Vec<String>,
 }
 
-/// What a [`BumpPool`](crate::pool::BumpPool) holds.
+/// Figures of a [`BumpPool`](crate::pool::BumpPool).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct BumpAccount {
     /// The bump arenas themselves, as objects of a pool.
     pub pool: PoolAccount,
-    /// Used by those that came back, ever: bytes.
+    /// Bytes used in arenas that were returned, so far.
     pub used_bytes: u64,
-    /// Held by them at that time, ever; what of it was not used is waste.
+    /// Bytes held by these arenas when they were returned, so far. The unused part is waste.
     pub held_bytes: u64,
-    /// The most that one used.
+    /// High-water mark of the bytes used in one arena.
     pub high_water_bytes: u64,
-    /// Held by those that wait.
+    /// Bytes held by idle arenas.
     pub idle_bytes: u64,
 }
 
 impl BumpAccount {
-    /// The part of what was held that was not used; `None` before one came back.
+    /// The share of held bytes that was not used. `None` before an arena was returned.
     #[must_use]
     pub fn waste_ratio(&self) -> Option<f64> {
         (self.held_bytes > 0).then(|| 1.0 - self.used_bytes as f64 / self.held_bytes as f64)
     }
 
-    /// With what was counted since `earlier`.
+    /// The counts since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             pool: self.pool.since(&earlier.pool),
@@ -211,7 +214,7 @@ impl BumpAccount {
         }
     }
 
-    /// Another process's pool of the same name besides.
+    /// Adds the figures of another process's pool of the same name.
     pub(crate) fn add(&mut self, other: &Self) {
         self.pool.add(&other.pool);
         self.used_bytes += other.used_bytes;
@@ -221,18 +224,18 @@ impl BumpAccount {
     }
 }
 
-/// How short memory is.
+/// The level of memory pressure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Pressure {
-    /// There is enough.
+    /// Memory in use is below the thresholds.
     #[default]
     Normal,
-    /// Above the first threshold: pools are trimmed, jemalloc gives back pages that were long
-    /// unused.
+    /// Above the first threshold: pools are trimmed, and jemalloc returns pages that were unused
+    /// for long.
     High,
-    /// Above the second: jemalloc gives back all unused pages.
+    /// Above the second threshold: jemalloc returns all unused pages.
     Critical,
 }
 
@@ -254,28 +257,28 @@ impl std::fmt::Display for Pressure {
     }
 }
 
-/// What was found of memory, and done about it.
+/// Memory pressure, and the reactions to it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct PressureAccount {
-    /// How short memory is now.
+    /// The current level.
     pub level: Pressure,
-    /// Used of what is nearest to its limit: the process by the program's own limit, one of its
-    /// control groups, or the machine.
+    /// Memory in use of what is closest to its limit: the process with the program's own limit, one
+    /// of its control groups, or the machine.
     pub used_bytes: u64,
     /// Its limit.
     pub limit_bytes: u64,
-    /// Times that something was done about it.
+    /// How often memory was returned because of the level.
     pub reliefs: u64,
     /// Objects of pools that were dropped then.
     pub trimmed: u64,
-    /// How long each single step took, on a thread of the profiler's.
+    /// The duration of each step, on a thread of the profiler.
     pub pauses: Histogram,
 }
 
 impl PressureAccount {
-    /// With what was done since `earlier`.
+    /// The counts since `earlier`.
     pub(crate) fn since(&self, earlier: &Self) -> Self {
         Self {
             level: self.level,
@@ -287,7 +290,7 @@ impl PressureAccount {
         }
     }
 
-    /// Another process's besides: how short memory is, of the one that has less left.
+    /// Adds the figures of another process. The level is that of the process with less memory left.
     pub(crate) fn add(&mut self, other: &Self) {
         let used = |of: &Self| of.used_bytes as f64 / of.limit_bytes.max(1) as f64;
         if (other.level, used(other)) > (self.level, used(self)) {

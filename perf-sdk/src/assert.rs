@@ -6,14 +6,14 @@ use crate::collect::{self, ScopeTotals};
 use crate::memory::{self, Tallies};
 use crate::snapshot::Totals;
 
-/// Scopes named in a message, at most.
+/// The maximum number of scopes in a message.
 const SCOPES: usize = 10;
 
-/// Runs `f`, and panics unless it allocates exactly `expected` times on this thread, reallocations
-/// not counted.
+/// Runs `f`, and panics unless it makes exactly `expected` allocations on this thread.
+/// Reallocations do not count.
 ///
-/// Every allocation is counted, whatever the sampling; the message names the profiled scopes that
-/// allocated, by their own part.
+/// Every allocation is counted, independent of sampling. The message lists the profiled scopes with
+/// their own allocations, excluding callees.
 ///
 /// ```
 /// # #[global_allocator]
@@ -24,12 +24,12 @@ const SCOPES: usize = 10;
 /// # }
 /// ```
 ///
-/// **Blind spots.** What `f` has other threads do. Where recording is sampled, the figures by scope
-/// are estimates; the total is not.
+/// **Blind spots.** Allocations that other threads make for `f` are not counted. Where recording is
+/// sampled, the figures by scope are estimates; the total is exact.
 ///
 /// # Panics
-/// When the number differs, and when the program's global allocator is none of ours, which is the
-/// only one that counts.
+/// If the number differs, or if the program's global allocator is not one of this crate's, because
+/// no other one counts.
 #[track_caller]
 pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
     let (result, seen) = Seen::of(f, "assert_allocations");
@@ -44,12 +44,11 @@ pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `f`, drops what it returns, and panics if this thread freed less than it allocated
-/// meanwhile.
+/// Runs `f`, drops its result, and panics if this thread freed less than it allocated meanwhile.
 ///
-/// What is allocated once and kept for good, such as a cache's first fill or a lazy static, counts
-/// as kept: run the code once before. The message names the profiled scopes that kept memory, by
-/// their own part: allocated there, and not freed there.
+/// Memory that is allocated once and kept, such as a cache's first fill or a lazy static, counts as
+/// kept: run the code once before. The message lists the profiled scopes that kept memory,
+/// excluding callees: allocated there, and not freed there.
 ///
 /// ```
 /// # #[global_allocator]
@@ -59,13 +58,13 @@ pub fn assert_allocations<R>(expected: u64, f: impl FnOnce() -> R) -> R {
 /// # }
 /// ```
 ///
-/// **Blind spots.** What `f` hands to other threads counts as kept, and what it frees of theirs
-/// makes up for what it keeps. Where recording is sampled, the figures by scope are estimates; the
-/// total is not.
+/// **Blind spots.** Memory that `f` passes to other threads counts as kept. Memory of other threads
+/// that it frees is subtracted. Where recording is sampled, the figures by scope are estimates; the
+/// total is exact.
 ///
 /// # Panics
-/// When memory was kept, and when the program's global allocator is none of ours, which is the only
-/// one that counts.
+/// If memory was kept, or if the program's global allocator is not one of this crate's, because no
+/// other one counts.
 #[track_caller]
 pub fn assert_no_leak<R>(f: impl FnOnce() -> R) {
     let ((), seen) = Seen::of(|| drop(f()), "assert_no_leak");
@@ -87,7 +86,7 @@ pub fn assert_no_leak<R>(f: impl FnOnce() -> R) {
     );
 }
 
-/// What a closure did on its thread.
+/// The allocations of a closure on its thread.
 struct Seen {
     total: Tallies,
     before: Vec<ScopeTotals>,
@@ -108,7 +107,7 @@ impl Seen {
         (result, Self { total, before })
     }
 
-    /// The scopes' own parts, the largest first. `figure`: blocks and bytes.
+    /// The scopes' own allocations, the largest first. `figure` returns blocks and bytes.
     fn by_scope(&self, figure: impl Fn(&Totals) -> (i64, i64), what: &str) -> String {
         let mut parts: Vec<(String, i64, i64)> = collect::own_scopes()
             .into_iter()

@@ -1,11 +1,11 @@
-//! What can go wrong when the profiler starts.
+//! Errors of the profiler's start.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why [`start`](crate::start) refused. Recording itself never fails: it loses a sample and counts
+/// Why [`start`](crate::start) failed. Recording itself never fails: it drops a sample and counts
 /// it.
 #[non_exhaustive]
 pub enum Error {
@@ -18,13 +18,13 @@ pub enum Error {
         /// What is allowed.
         allowed: String,
     },
-    /// The profiler runs already, with another configuration.
+    /// The profiler is already running with another configuration.
     Running {
         /// The setting that differs.
         key: &'static str,
-        /// Its value in force.
+        /// Its current value.
         in_force: String,
-        /// The value asked for.
+        /// The requested value.
         asked: String,
     },
     /// The endpoint would be reachable from other machines without protection.
@@ -32,39 +32,40 @@ pub enum Error {
         /// The address.
         address: SocketAddr,
     },
-    /// The explicitly given address cannot be listened on.
+    /// The configured address cannot be bound.
     Listen {
         /// The address or socket path.
         address: String,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// The token cannot be kept in its file.
+    /// The token cannot be stored in its file.
     TokenFile {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file of settings cannot be read.
+    /// The settings file cannot be read.
     Config {
         /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
     /// Profiles cannot be written to their folder.
     Profiles {
         /// The folder.
         folder: PathBuf,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
-    /// The system refused a thread, or what it needs, for something that was asked for by name.
+    /// The system could not provide a thread, or what it needs, for something that was explicitly
+    /// configured.
     Thread {
         /// The setting.
         key: &'static str,
-        /// The system's reason.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -77,7 +78,7 @@ impl fmt::Display for Error {
             }
             Self::Running { key, in_force, asked } => write!(
                 f,
-                "the profiler runs already with {key} = {in_force}, not {asked}; start it once, or with equal settings"
+                "the profiler is already running with {key} = {in_force}, not {asked}; start it once, or with equal settings"
             ),
             Self::Unprotected { address } => write!(
                 f,
@@ -109,14 +110,14 @@ impl fmt::Display for Error {
             ),
             Self::Thread { key, source } => write!(
                 f,
-                "the system gave no thread for {key}: {source}; raise its limit (ulimit -u, pids.max of the control group), or do not set {key}: \
+                "the system could not start a thread for {key}: {source}; raise its limit (ulimit -u, pids.max of the control group), or do not set {key}: \
                  by default it is left out then"
             ),
         }
     }
 }
 
-/// The sentence that helps, also where `unwrap()` or `main` prints it.
+/// The same text as `Display`, so that `unwrap()` and `main` print it too.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,9 +1,7 @@
-//! What the fuzz targets of `tests/fuzz` call: each function gives bytes to one reader. Compiled
-//! for them with `--cfg perf_fuzz`, and for the tests below, which read again what once broke
-//! something.
+//! Entry points for the fuzz targets of `tests/fuzz`: each function passes bytes to one parser.
+//! Compiled for them with `--cfg perf_fuzz`, and for the regression tests below.
 //!
-//! A function returns normally whatever it is given; it panics if what a reader promises does not
-//! hold.
+//! A function must return normally for any input. It panics if a parser violates its guarantees.
 
 use std::time::Duration;
 
@@ -22,14 +20,14 @@ pub use crate::stacks::{
     linux::fuzz::unwind,
 };
 
-/// Values of settings: `NAME=VALUE`, one a line.
+/// Values of settings: one `NAME=VALUE` in each line.
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let value = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once('='));
         lines.find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
     };
-    // NOTE: the folder of profiles is probed by making a file in it.
+    // NOTE: the folder of profiles is checked by creating a file in it, so its value is not fuzzed.
     let resolved = Builder::default().resolve(|name| value(name).filter(|_| name != "PERF_PROFILES"));
     if let Err(error) = resolved {
         assert!(error.to_string().len() < 4 * text.len() + 4_096, "an error repeats a value once");
@@ -39,8 +37,8 @@ pub fn settings(bytes: &[u8]) {
     }
 }
 
-/// Requests as the endpoint receives them on one connection, and, since both are HTTP, what a
-/// push's server answers.
+/// Requests as the endpoint receives them on one connection. The same bytes are parsed as a
+/// server's response to a push, because both are HTTP.
 #[cfg(all(feature = "serve", feature = "push"))]
 pub fn http(bytes: &[u8]) {
     crate::push::fuzz::answer(bytes);
@@ -48,13 +46,14 @@ pub fn http(bytes: &[u8]) {
     let _ = Format::negotiate(std::str::from_utf8(bytes).ok());
 }
 
-/// A snapshot's file. What can be read is written and read again, merged, subtracted and exported.
+/// A snapshot file. If it can be read, it is written and read again, merged, subtracted and
+/// exported.
 pub fn snapshot(bytes: &[u8]) {
     let Ok(snapshot) = Snapshot::of_json(bytes) else { return };
     let mut written = Vec::new();
     export::json::write(&snapshot, &mut written).expect("a snapshot can be written");
     let again =
-        Snapshot::of_json(&written[..]).unwrap_or_else(|error| panic!("what was written is not read: {error:?}"));
+        Snapshot::of_json(&written[..]).unwrap_or_else(|error| panic!("a written snapshot cannot be read: {error:?}"));
     let mut merged = again.clone();
     merged.merge(&snapshot);
     let difference = merged.subtract(&again);
@@ -78,7 +77,7 @@ pub fn snapshot(bytes: &[u8]) {
     }
 }
 
-/// Inputs that once broke something, and the first inputs of each target with them.
+/// Inputs that once revealed a bug, and the seed inputs of each target.
 #[cfg(all(test, feature = "push", feature = "serve", target_os = "linux"))]
 mod tests {
     use std::path::Path;
@@ -89,7 +88,7 @@ mod tests {
         for folder in ["regressions", "seeds"] {
             for entry in std::fs::read_dir(fuzz.join(folder).join(target)).into_iter().flatten() {
                 let path = entry.unwrap().path();
-                // The last one that is named is the one that broke it.
+                // The last one printed is the one that failed.
                 println!("{}", path.display());
                 read(&std::fs::read(&path).unwrap());
                 count += 1;

@@ -14,7 +14,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// All of them, in the order of their indices.
+    /// The number of outcomes.
     pub(crate) const COUNT: usize = 4;
 
     #[inline]

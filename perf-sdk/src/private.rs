@@ -1,5 +1,5 @@
-//! What generated code names, and nothing else does. No promise of any kind: `perf-macros` is
-//! pinned to this version.
+//! The items that generated code names. There is no stability guarantee: `perf-macros` is pinned to
+//! this version.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -17,21 +17,20 @@ use crate::record::note_error;
 pub use crate::record::{Guard, Judge, Judged, Profiled, Returned, enter};
 pub use crate::scope::{Hot, Options, Sample, Site, Source};
 
-/// The path of a type nested in an annotated function: it knows the enclosing type.
+/// The path of a type nested in an annotated function. It contains the enclosing type.
 #[must_use]
 pub fn type_path<T: ?Sized>() -> &'static str {
     core::any::type_name::<T>()
 }
 
-/// What a scope is declared to hold at most; nothing at all is not to be declared.
+/// Checks a declared bound at compile time: 0 is not allowed.
 #[must_use]
 pub const fn bytes(bytes: usize) -> u64 {
     assert!(bytes > 0, "`bounded` takes at least 1 byte");
     bytes as u64
 }
 
-/// Calls a closure: one that returns a borrow of what it captured must pass through a function like
-/// this.
+/// Calls a closure. One that returns a borrow of its captures must be passed to such a function.
 ///
 /// Always inlined, so that the body of a `#[target_feature]` function keeps its features.
 #[inline(always)]
@@ -39,9 +38,9 @@ pub fn call<R, F: FnOnce() -> R>(f: F) -> R {
     f()
 }
 
-/// Asks a value for its outcome. The inherent method exists for core's `Result` only; any other
-/// type, even one called `Result`, reaches [`Unjudged`] through `Deref`, so no trait need be in
-/// scope in the user's crate.
+/// Determines the outcome of a value. The inherent method exists only for core's `Result`. Any
+/// other type, even one named `Result`, reaches [`Unjudged`] through `Deref`, so no trait needs to
+/// be in scope in the user's crate.
 #[derive(Debug)]
 pub struct Probe<'a, R: ?Sized>(pub &'a R);
 
@@ -63,12 +62,12 @@ impl<R: ?Sized> Deref for Probe<'_, R> {
     }
 }
 
-/// A value that says nothing about success.
+/// The outcome of a value that does not tell success from failure.
 #[derive(Debug)]
 pub struct Unjudged;
 
 impl Unjudged {
-    /// Ok.
+    /// Always ok.
     #[inline(always)]
     #[must_use]
     pub fn outcome(&self) -> Outcome {
@@ -76,8 +75,8 @@ impl Unjudged {
     }
 }
 
-/// [`Probe`] that also keeps the text of an error that is `Display`; anything else falls back to
-/// `Probe`.
+/// [`Probe`] that also stores the text of an error that implements `Display`. Anything else falls
+/// back to `Probe`.
 #[derive(Debug)]
 pub struct Noted<'a, R: ?Sized>(pub Probe<'a, R>, pub &'static Site);
 
@@ -105,14 +104,14 @@ impl<'a, R: ?Sized> Deref for Noted<'a, R> {
     }
 }
 
-/// A measured future whose every completion is ok.
+/// A measured future whose output is always ok.
 #[inline]
 pub fn future<F: Future>(site: &'static Site, future: F) -> Profiled<F, Returned> {
     Profiled::new(Some(site), future, Returned)
 }
 
-/// A measured future whose output is judged. The bound gives the emitted closure its higher-ranked
-/// signature.
+/// A measured future whose output determines the outcome. The bound gives the generated closure its
+/// higher-ranked signature.
 #[inline]
 pub fn future_with<F: Future, O: Fn(&F::Output) -> Outcome>(
     site: &'static Site,
@@ -122,7 +121,7 @@ pub fn future_with<F: Future, O: Fn(&F::Output) -> Outcome>(
     Profiled::new(Some(site), future, Judged::new(outcome))
 }
 
-/// A histogram as a thread has it of a function, for the comparison with others. Its memory is
+/// A histogram like that of a function on one thread, for benchmarks against others. Its memory is
 /// never freed.
 #[derive(Debug)]
 pub struct Cells {
@@ -137,7 +136,7 @@ impl Default for Cells {
 }
 
 impl Cells {
-    /// A time in nanoseconds.
+    /// Records a time in nanoseconds.
     #[inline]
     pub fn record(&self, ns: u64) {
         let at = Located::new(Scale::Seconds, ns);
@@ -147,7 +146,7 @@ impl Cells {
     }
 }
 
-/// The two clocks of the calling thread, for the cost bench. Not for other threads.
+/// The two clocks of the calling thread, for the cost benchmark. Not for other threads.
 #[derive(Debug)]
 pub struct Clocks {
     wall: &'static Wall,
@@ -156,7 +155,7 @@ pub struct Clocks {
 }
 
 impl Clocks {
-    /// With the engine that calls on this thread use.
+    /// Uses the same engine as calls on this thread.
     #[must_use]
     pub fn attach() -> Self {
         Self { wall: clock::wall(), cpu: clock::attach(), not_send: PhantomData }

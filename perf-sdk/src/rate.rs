@@ -1,26 +1,26 @@
-//! How many calls of a site are measured.
+//! The rate at which calls of a site are measured.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// One call in so many is measured and stands for all of them; all are counted.
+/// One call in this many is measured and stands for all of them. All calls are counted.
 ///
 /// Written `always`, `never`, `1/64` or `10%`, which is one in ten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate(u16);
 
-/// Why a text is no rate.
+/// The text is not a valid rate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ParseRateError {
     text: String,
 }
 
 impl Rate {
-    /// The most calls that one may stand for.
+    /// The maximum number of calls that one may stand for.
     pub const MAX: u32 = 1 << 12;
     /// Every call.
     pub const ALWAYS: Self = Self(1);
-    /// None; they are counted all the same.
+    /// No call; they are still counted.
     pub const NEVER: Self = Self(0);
 
     /// One in `n`. `None` unless `n` is 1 to [`MAX`](Self::MAX).
@@ -29,7 +29,7 @@ impl Rate {
         if n >= 1 && n <= Self::MAX { Some(Self(n as u16)) } else { None }
     }
 
-    /// How many calls a measured one stands for; 0: none is measured.
+    /// The number of calls that a measured one stands for. 0: none is measured.
     #[must_use]
     pub const fn weight(self) -> u32 {
         self.0 as u32
@@ -75,14 +75,14 @@ impl fmt::Display for ParseRateError {
         let max = Rate::MAX;
         write!(
             f,
-            "{:?} is no rate; allowed: always, never, 1/2 to 1/{max}, or a percentage from {:.3}%",
+            "{:?} is not a rate; allowed: always, never, 1/2 to 1/{max}, or a percentage from {:.3}%",
             self.text,
             100.0 / f64::from(max)
         )
     }
 }
 
-/// The sentence that helps, also where `unwrap()` or `main` prints it.
+/// The same text as `Display`, so that `unwrap()` and `main` print it too.
 impl fmt::Debug for ParseRateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

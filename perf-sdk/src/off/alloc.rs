@@ -1,4 +1,4 @@
-//! Allocators, not counted.
+//! Allocators that do not count.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -17,14 +17,14 @@ impl Alloc {
     }
 }
 
-/// `A` as it is.
+/// `A`, unchanged.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CountingAlloc<A> {
     inner: A,
 }
 
 impl<A> CountingAlloc<A> {
-    /// `inner` as it is.
+    /// `inner`, unchanged.
     #[must_use]
     pub const fn new(inner: A) -> Self {
         Self { inner }
@@ -33,30 +33,30 @@ impl<A> CountingAlloc<A> {
 
 macro_rules! pass_on {
     ([$($generic:ident)?] $allocator:ty) => {
-        // SAFETY: every call is passed on unchanged to the inner allocator, which upholds the
+        // SAFETY: every call is passed unchanged to the inner allocator, which upholds the
         // contract.
         unsafe impl<$($generic: GlobalAlloc)?> GlobalAlloc for $allocator {
             #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-                // SAFETY: the caller's promise, passed on.
+                // SAFETY: as the caller guarantees.
                 unsafe { self.inner.alloc(layout) }
             }
 
             #[inline(always)]
             unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-                // SAFETY: the caller's promise, passed on.
+                // SAFETY: as the caller guarantees.
                 unsafe { self.inner.dealloc(block, layout) }
             }
 
             #[inline(always)]
             unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-                // SAFETY: the caller's promise, passed on.
+                // SAFETY: as the caller guarantees.
                 unsafe { self.inner.alloc_zeroed(layout) }
             }
 
             #[inline(always)]
             unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-                // SAFETY: the caller's promise, passed on.
+                // SAFETY: as the caller guarantees.
                 unsafe { self.inner.realloc(block, layout, new_size) }
             }
         }

@@ -1,11 +1,11 @@
-//! Assertions that nobody counts for.
+//! Assertions that check nothing.
 
-/// `f()`: nothing is counted.
+/// Runs `f`. Nothing is counted.
 pub fn assert_allocations<R>(_expected: u64, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Runs `f` and drops what it returns: nothing is counted.
+/// Runs `f` and drops its result. Nothing is counted.
 pub fn assert_no_leak<R>(f: impl FnOnce() -> R) {
     drop(f());
 }

@@ -1,4 +1,4 @@
-//! Formats that need other crates: nothing is written.
+//! Formats that need other crates: they write nothing.
 
 use std::io::{self, Write};
 
@@ -10,13 +10,13 @@ use crate::snapshot::{FileError, Snapshot};
 pub struct Exposition(());
 
 impl Exposition {
-    /// One that writes nothing.
+    /// An exposition that writes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Nothing.
+    /// Writes nothing.
     ///
     /// # Errors
     /// None.
@@ -36,7 +36,7 @@ pub mod hlog {
 
     use super::{Snapshot, Write, io};
 
-    /// Nothing.
+    /// Writes nothing.
     ///
     /// # Errors
     /// None.
@@ -50,7 +50,7 @@ pub mod json {
 
     use super::{Write, io};
 
-    /// Nothing.
+    /// Writes nothing.
     ///
     /// # Errors
     /// None.
@@ -65,7 +65,7 @@ pub mod speedscope {
     use super::{Snapshot, Write, io};
     use crate::export::Weight;
 
-    /// Nothing.
+    /// Writes nothing.
     ///
     /// # Errors
     /// None.
@@ -80,7 +80,7 @@ pub mod speedscope {
 }
 
 impl Snapshot {
-    /// Nothing: no file appears.
+    /// Writes no file.
     ///
     /// # Errors
     /// None.

@@ -1,4 +1,4 @@
-//! Futures, not measured.
+//! Futures that are not measured.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -7,19 +7,19 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-/// How a future that is measured would be judged.
+/// Stands for the outcome of a future's output.
 #[derive(Debug)]
 pub enum Returned {}
 
-/// Nothing to measure.
+/// The extension trait. It measures nothing.
 pub trait FutureExt: Future + Sized {
-    /// This future.
+    /// Returns this future.
     #[inline(always)]
     fn profiled(self, _name: &'static str) -> Profiled<Self, Returned> {
         Profiled { future: self, judge: PhantomData }
     }
 
-    /// This future.
+    /// Returns this future.
     #[inline(always)]
     fn labelled<const N: usize, V: AsRef<str>>(self, _labels: [(&'static str, V); N]) -> Labelled<Self> {
         Labelled { future: self }
@@ -28,19 +28,19 @@ pub trait FutureExt: Future + Sized {
 
 impl<F: Future> FutureExt for F {}
 
-/// No scope.
+/// A scope without content.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope(());
 
 impl Scope {
-    /// None.
+    /// An empty scope.
     #[must_use]
     #[inline(always)]
     pub fn current() -> Self {
         Self(())
     }
 
-    /// This future.
+    /// Returns `future`.
     #[inline(always)]
     pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
         Profiled { future: Labelled { future }, judge: PhantomData }
@@ -48,7 +48,7 @@ impl Scope {
 }
 
 pin_project! {
-    /// A future as it is.
+    /// The wrapped future, unchanged.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     #[repr(transparent)]
@@ -69,7 +69,7 @@ impl<F: Future, J> Future for Profiled<F, J> {
 }
 
 pin_project! {
-    /// A future as it is.
+    /// The wrapped future, unchanged.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     #[repr(transparent)]

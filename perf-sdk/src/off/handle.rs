@@ -1,4 +1,4 @@
-//! A handle of nothing.
+//! A handle without a profiler.
 
 use std::net::SocketAddr;
 
@@ -17,39 +17,39 @@ impl Builder {
     }
 }
 
-/// A handle of nothing.
+/// A handle without a profiler.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle(());
 
-// As with the feature: dropping it is an act.
+// As with the feature, so that dropping it has the same meaning.
 impl Drop for Handle {
     #[inline(always)]
     fn drop(&mut self) {}
 }
 
 impl Handle {
-    /// Nowhere.
+    /// Always `None`.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         None
     }
 
-    /// No place changes its rate.
+    /// Always 0: no site changes its rate.
     pub fn set_sampling(&self, _pattern: &str, _rate: Option<Rate>) -> usize {
         0
     }
 
-    /// Nothing.
+    /// Does nothing.
     pub fn set_recording(&self, _on: bool) {}
 
-    /// No.
+    /// Always `false`.
     #[must_use]
     pub fn is_recording(&self) -> bool {
         false
     }
 
-    /// Nothing.
+    /// Does nothing.
     ///
     /// # Errors
     /// None.
@@ -57,7 +57,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Nothing.
+    /// Does nothing.
     ///
     /// # Errors
     /// None.
@@ -65,13 +65,13 @@ impl Handle {
         Ok(())
     }
 
-    /// None.
+    /// Always `None`.
     #[must_use]
     pub fn leaks(&self) -> Option<Leaks> {
         None
     }
 
-    /// An empty one.
+    /// An empty snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::default()

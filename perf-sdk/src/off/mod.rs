@@ -1,7 +1,7 @@
-//! The public face when the feature `enabled` is off: everything compiles to nothing.
+//! The public interface when the feature `enabled` is off: everything compiles to nothing.
 //!
-//! What is plain data or reads only plain data is the same with and without: snapshots, histograms,
-//! rates, settings.
+//! Plain data, and code that only reads it, are the same with and without the feature: snapshots,
+//! histograms, rates, settings.
 
 mod alloc;
 mod assert;

@@ -1,4 +1,4 @@
-//! What the macros name.
+//! The items that generated code names.
 
 /// A scope's name: checked to be a constant text, and dropped.
 pub type Name = &'static str;

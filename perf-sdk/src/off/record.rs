@@ -1,4 +1,4 @@
-//! What is measured in code: nothing.
+//! Measuring functions that measure nothing.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ pub fn measure<F: FnOnce() -> R, R>(_name: &'static str, f: F) -> R {
     f()
 }
 
-/// Nothing.
+/// Does nothing.
 #[inline(always)]
 pub fn record(_name: &'static str, _duration: Duration, _outcome: Outcome) {}
 
-/// Nothing: the hook is never asked.
+/// Does nothing: the hook is never called.
 #[inline(always)]
 pub fn set_trace_hook(_hook: TraceHook) {}
 
