@@ -1,17 +1,17 @@
-//! What the profiler took so far, by what for.
+//! The profiler's own CPU time, by purpose.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// What CPU time was spent for.
+/// The purposes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::record) enum Part {
-    /// Counting calls, which no rate can save.
+    /// Counting calls, which no sampling rate can reduce.
     Counting,
-    /// Measuring some of them.
+    /// Measuring some of the calls.
     Measuring,
-    /// Threads of the profiler: the sampler, the server, the budget, and others.
+    /// The profiler's own threads: the sampler, the server, the budget, and others.
     Threads,
-    /// Requests that threads of the program answered for it.
+    /// Requests to the profiler that threads of the program served.
     Requests,
     /// Signal handlers that sample stacks.
     Signals,
@@ -26,12 +26,12 @@ pub(in crate::record) fn add(part: Part, ns: u64) {
     SPENT_NS[part as usize].fetch_add(ns, Relaxed);
 }
 
-/// Nanoseconds by part, up to the latest look of the budget; all 0 without one.
+/// Nanoseconds by part, up to the latest evaluation of the budget. All 0 without a budget.
 pub(crate) fn account() -> impl Iterator<Item = (&'static str, u64)> {
     NAMES.into_iter().zip(SPENT_NS.iter().map(|spent| spent.load(Relaxed)))
 }
 
-/// In a forked child.
+/// Called in a forked child.
 pub(in crate::record) fn after_fork() {
     SPENT_NS.iter().for_each(|spent| spent.store(0, Relaxed));
 }

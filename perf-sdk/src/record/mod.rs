@@ -2,14 +2,14 @@
 //!
 //! | folder or file | job |
 //! |---|---|
-//! | `store/` | what one thread records, and where; nothing else of the recorder lies below |
-//! | `calibration/` | what recording costs on this machine |
-//! | `locks/` | waits for locks: who waited, and who held |
-//! | `own`, `account` | the profiler's own threads, and what they take |
-//! | `registry` | all thread records, and how a thread comes by one |
-//! | `call/` | a call begins, a call ends: `fast` the usual cases, `slow` all |
-//! | `entry`, `switch`, `sampling` | what other rooms ask; on and off; rates by name |
-//! | `budget/` | recording is kept within what is allowed |
+//! | `store/` | what one thread records, and where; depends on nothing else of the recorder |
+//! | `calibration/` | the cost of recording on this machine |
+//! | `locks/` | waits for locks: who waited, and who held the lock |
+//! | `own`, `account` | the profiler's own threads, and their cost |
+//! | `registry` | all thread records, and how a thread gets one |
+//! | `call/` | the begin and the end of calls: `fast` for most calls, `slow` for all cases |
+//! | `entry`, `switch`, `sampling` | the interface for other modules; on and off; rates by name |
+//! | `budget/` | keeps recording within its budget |
 
 mod account;
 mod budget;
@@ -87,7 +87,7 @@ mod tests {
         seen.functions.iter().find(|function| function.name == name).unwrap()
     }
 
-    /// Everything that one thread does to its record, for miri.
+    /// Everything that one thread does with its record, for Miri.
     #[test]
     fn one_threads_calls() {
         static OUTER: Site = site("miri outer", Sample::Always);
@@ -101,12 +101,12 @@ mod tests {
             for _ in 0..3 {
                 let _sampled = enter(&SAMPLED);
                 let _inner = enter(&INNER);
-                // Directly recursive.
+                // Direct recursion.
                 let _again = enter(&INNER);
             }
             let inner = enter(&INNER);
             if call.is_multiple_of(2) {
-                // Out of order.
+                // Dropped out of order.
                 drop(outer);
             }
             drop(inner);

@@ -1,5 +1,5 @@
-//! What was spent for the profiler besides recording: by threads of its own, by others for it, by
-//! signal handlers.
+//! The profiler's CPU time besides recording: its own threads, work that other threads do for it,
+//! and signal handlers.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -7,17 +7,17 @@ use super::account::{self, Part};
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 
-/// Threads of ours, by kernel id; 0: a free place.
+/// The profiler's threads, by kernel id. 0: a free place.
 static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
-/// CPU time of threads of ours that are over.
+/// CPU time of the profiler's threads that have ended.
 static ENDED_NS: AtomicU64 = AtomicU64::new(0);
-/// CPU time that was spent for the profiler by threads that are not ours.
+/// CPU time of other threads that work for the profiler.
 static REQUESTS_NS: AtomicU64 = AtomicU64::new(0);
-/// CPU time of signal handlers of ours.
+/// CPU time of the profiler's signal handlers.
 static SIGNALS_NS: AtomicU64 = AtomicU64::new(0);
 
-/// Work for the profiler on a thread that is not ours: its CPU time goes to the account. Two system
-/// calls.
+/// Runs work for the profiler on another thread, and adds its CPU time to the account. Makes two
+/// system calls.
 #[cfg(feature = "serve")]
 pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     let id = clock::thread_id();
@@ -30,19 +30,19 @@ pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// What signal handlers of ours took.
+/// Adds the CPU time of the profiler's signal handlers.
 #[cfg(feature = "stacks")]
 pub(crate) fn add_signals_ns(ns: u64) {
     SIGNALS_NS.fetch_add(ns, Relaxed);
 }
 
-/// The profiler's threads, by the kernel's id; 0: none. Allocates nothing.
+/// The profiler's threads, by the kernel's id. 0: none. Does not allocate.
 #[cfg(feature = "stacks")]
 pub(crate) fn own_threads() -> [u32; 8] {
     OWN_THREADS.each_ref().map(|place| place.load(Relaxed))
 }
 
-/// While it lives, the calling thread's CPU time is the profiler's, and what it allocates is not in
+/// While it exists, the calling thread's CPU time is the profiler's, and its allocations are not in
 /// the live heap.
 #[derive(Debug)]
 pub(crate) struct OwnThread {
@@ -61,8 +61,8 @@ impl OwnThread {
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        // As a whole: so it was counted while it lived. What works for milliseconds nobody may have
-        // seen.
+        // The whole CPU time of the thread, as it was counted while the thread lived. A thread that
+        // lives for milliseconds may never have been read.
         ENDED_NS.fetch_add(ThreadCpu::cpu_now_ns(), Relaxed);
         if let Some(place) = self.place {
             place.store(0, Relaxed);
@@ -70,7 +70,7 @@ impl Drop for OwnThread {
     }
 }
 
-/// What was spent so far besides recording, nanoseconds.
+/// CPU time besides recording so far, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::record) struct Own {
     threads: u64,
@@ -112,7 +112,7 @@ impl Own {
     }
 }
 
-/// In a forked child: they are the parent's.
+/// Called in a forked child: the threads are the parent's.
 pub(in crate::record) fn after_fork() {
     OWN_THREADS.iter().for_each(|place| place.store(0, Relaxed));
 }
@@ -129,7 +129,7 @@ mod tests {
             let start = ThreadCpu::cpu_now_ns();
             while ThreadCpu::cpu_now_ns() - start < 3_000_000 {}
         };
-        // Other tests work for the profiler, too: some turn is without.
+        // Other tests work for the profiler too, so it is repeated until a round is undisturbed.
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         let is_so = || {
             let before = [&REQUESTS_NS, &ENDED_NS].map(|ns| ns.load(Relaxed));

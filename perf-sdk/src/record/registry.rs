@@ -1,4 +1,4 @@
-//! All thread records, and how a thread comes by one.
+//! All thread records, and how a thread gets one.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -18,14 +18,14 @@ use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
 static NEWEST: AtomicPtr<ThreadRecord> = AtomicPtr::new(ptr::null_mut());
-/// Records without an owner: a hint that saves the search when there is none.
+/// The number of records without an owner: a hint that saves a search when there is none.
 static FREE: AtomicU32 = AtomicU32::new(0);
 /// Ticks when this process began to record; 0 before.
 static BEGAN: AtomicU64 = AtomicU64::new(0);
 
 /// All records of this process, the newest first.
 pub(crate) fn records() -> impl Iterator<Item = &'static ThreadRecord> {
-    // SAFETY: null or a record, which is never freed; `Acquire` pairs with the publication in
+    // SAFETY: null or a record, which is never freed. `Acquire` pairs with the publication in
     // `publish`.
     let newest = unsafe { NEWEST.load(Acquire).as_ref() };
     std::iter::successors(newest, |record| record.older())
@@ -36,15 +36,15 @@ pub(crate) fn current() -> Option<&'static ThreadRecord> {
     ThreadRecord::of(Slot::get())
 }
 
-/// The calling thread's record; a new one, or one that another thread has left, where it has none
-/// yet.
+/// The calling thread's record. If it has none yet, it gets a new one, or one that another thread
+/// has left.
 pub(in crate::record) fn current_or_new(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let slot = Slot::get();
     if slot == Slot::NEW { arrive(slot, empty_call) } else { current() }
 }
 
-/// This thread's record when the slot does not hold one: a new one, a borrowed one, or none inside
-/// the recorder.
+/// This thread's record if the slot does not hold one: a new one, a borrowed one, or none if the
+/// recorder is active.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn arrive(slot: Slot, empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
@@ -95,7 +95,7 @@ pub(crate) fn began() -> u64 {
     }
 }
 
-/// A record for a thread that has none yet; it keeps it until it ends.
+/// A record for a thread that has none yet, which keeps it until it ends.
 #[cold]
 fn enrol(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let record = obtain(empty_call, clock::attach)?;
@@ -106,13 +106,13 @@ fn enrol(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     Some(record)
 }
 
-/// Whether a thread has given its record back and nobody has taken it.
+/// Whether a thread has returned its record and no other has taken it.
 fn is_any_free() -> bool {
     FREE.load(Relaxed) > 0
 }
 
-/// A record for one outermost call on a thread that has given its own back: a late thread-local or
-/// global destructor.
+/// A record for one outermost call on a thread that has already returned its own: in a late
+/// destructor of a thread-local or a global.
 #[cold]
 fn borrow(empty_call: EmptyCall) -> Option<&'static ThreadRecord> {
     let record = obtain(empty_call, ThreadCpu::detached)?;
@@ -150,21 +150,21 @@ fn publish(record: &'static ThreadRecord) {
     }
 }
 
-/// Owner only: hands the record on. The slot must no longer point to it.
+/// Owner only: releases the record. The slot must no longer point to it.
 pub(in crate::record) fn release(record: &'static ThreadRecord) {
     record.flush();
     record.reset_stack();
     record.borrowed.set(false);
     resting::note_end(record);
     record.cpu().detach();
-    // Before: whoever sees that a record is free finds it counted.
+    // Before the release, so that a thread which sees a free record also sees the count.
     FREE.fetch_add(1, Relaxed);
     record.give_back();
 }
 
-/// In a forked child: only the forking thread is there, and its figures start from zero. The
-/// parent's records stay where they are, unreachable, since guards and futures may still point into
-/// them.
+/// Called in a forked child, where only the forking thread exists. Its figures start from zero. The
+/// parent's records stay allocated, but are unreachable, since guards and futures may still point
+/// to them.
 fn forget_all() {
     NEWEST.store(ptr::null_mut(), Relaxed);
     FREE.store(0, Relaxed);
@@ -182,12 +182,12 @@ fn forget_all() {
 
 #[cfg(unix)]
 mod exit {
-    //! Notices that a thread ends and that a process forks.
+    //! Detects the end of a thread, and a fork of the process.
     //!
-    //! A POSIX key rather than a thread-local with a destructor: its destructor runs after those of
-    //! Rust's and C++'s thread-locals, which may still call profiled functions; and setting it does
-    //! not allocate for the first 32 keys, so a first profiled call inside a signal handler cannot
-    //! deadlock in the allocator.
+    //! It uses a POSIX key, not a thread-local with a destructor. The key's destructor runs after
+    //! those of Rust's and C++'s thread-locals, which may still call profiled functions. And
+    //! setting it does not allocate for the first 32 keys, so a first profiled call inside a signal
+    //! handler cannot deadlock in the allocator.
 
     use std::ffi::c_void;
     use std::sync::OnceLock;
@@ -201,14 +201,14 @@ mod exit {
         static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
         let key = KEY.get_or_init(|| {
             let mut key = 0;
-            // SAFETY: `key` is a valid place for the result; the destructor has the signature that
-            // is asked for.
+            // SAFETY: `key` is a valid pointer for the result, and the destructor has the required
+            // signature.
             let made = unsafe { libc::pthread_key_create(&raw mut key, Some(ended)) } == 0;
             fork::register(&HOOK);
             made.then_some(key)
         });
         if let Some(key) = key {
-            // SAFETY: the key exists; the value is only ever handed back to `ended`.
+            // SAFETY: the key exists, and its value is only passed to `ended`.
             unsafe { libc::pthread_setspecific(*key, std::ptr::from_ref(record).cast()) };
         }
     }
@@ -232,7 +232,7 @@ mod exit {
 
 #[cfg(not(unix))]
 mod exit {
-    //! Notices that a thread ends.
+    //! Detects the end of a thread.
 
     use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Rules that are added while the program runs: for all sites that have run, and those to come.
+//! Sampling rules that are added at run time, for all sites that have run, and for later ones.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Recording on and off.
+//! Switches recording on and off.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -6,9 +6,9 @@ use crate::clock;
 use crate::memory;
 
 static OFF: AtomicBool = AtomicBool::new(false);
-/// What passed while recording was off, up to the last time that it was switched on.
+/// The time that passed while recording was off, up to the last time it was switched on.
 static PASSED: Passed = Passed { cpu_ns: AtomicU64::new(0), ticks: AtomicU64::new(0) };
-/// The moment at which it was last switched off.
+/// The time at which it was last switched off.
 static SINCE: Passed = Passed { cpu_ns: AtomicU64::new(0), ticks: AtomicU64::new(0) };
 
 struct Passed {
@@ -16,7 +16,7 @@ struct Passed {
     ticks: AtomicU64,
 }
 
-/// A moment on a clock that stands while recording is off.
+/// A time on a clock that stops while recording is off.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::record) struct Moment {
     /// CPU time of the process.
@@ -41,8 +41,8 @@ impl Passed {
 }
 
 impl Moment {
-    /// While recording is off, the one at which it was switched off. `None` when the system does
-    /// not tell CPU time.
+    /// The current time; while recording is off, the time at which it was switched off. `None` if
+    /// the system does not provide the CPU time.
     pub(in crate::record) fn now() -> Option<Self> {
         let now = if is_off() { SINCE.get() } else { Self::outside()? };
         Some(now.since(PASSED.get()))
@@ -52,19 +52,19 @@ impl Moment {
         Self { cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns), ticks: self.ticks.saturating_sub(earlier.ticks) }
     }
 
-    /// On a clock that never stands.
+    /// The time on a clock that never stops.
     fn outside() -> Option<Self> {
         Some(Self { cpu_ns: clock::process_cpu_ns()?, ticks: clock::wall().ticks() })
     }
 }
 
-/// Whether calls that begin now are to be left alone. One load of a word that hardly ever changes.
+/// Whether calls that begin now are not recorded. Costs one load of a word that rarely changes.
 #[inline(always)]
 pub(crate) fn is_off() -> bool {
     OFF.load(Relaxed)
 }
 
-/// From now on calls that begin are recorded, or not even counted. Those that are open end as they
+/// Switches recording. When it is off, calls are not even counted. Calls that are open end as they
 /// began.
 pub(crate) fn set_recording(on: bool) {
     let now = Moment::outside().unwrap_or_default();

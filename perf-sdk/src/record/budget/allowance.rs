@@ -1,45 +1,46 @@
-//! How sparsely each site must be measured for the whole to stay within a budget. Pure.
+//! Computes the sampling rate of each site that keeps the total cost within a budget. Pure.
 
 use crate::rate::Rate;
 
-/// A lower rate is taken back only after so many looks in a row, or at once when it is far too low.
+/// A lower sampling rate is raised again only after this many evaluations in a row, or at once when
+/// it is far too low. The second constant is the factor that counts as far.
 const PATIENCE: u8 = 3;
 const FAR: u32 = 8;
 
-/// So many calls a second of each function are measured, where there are so many: a quantile of
-/// fewer says nothing.
+/// Calls per second of each function that are measured in any case, if there are that many.
+/// Quantiles of fewer calls are not meaningful.
 const LEAST_A_SECOND: f64 = 10.0;
 
-/// What recording may cost.
+/// The budget for recording.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Allowance {
-    /// Of the process's CPU time.
+    /// A share of the process's CPU time.
     pub(crate) share: f64,
-    /// Of one core, where that is more: a process that does little can afford to be measured.
+    /// A share of one core, used where that is more: an idle process can afford to be measured.
     pub(crate) floor: f64,
 }
 
 impl Allowance {
-    /// For so much CPU time in so much time.
+    /// The budget for this CPU time and this wall time.
     pub(in crate::record) fn ns(&self, cpu_ns: f64, wall_ns: f64) -> f64 {
         (self.share * cpu_ns).max(self.floor * wall_ns)
     }
 }
 
-/// One site between two looks.
+/// The load of one site between two evaluations.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::record) struct Load {
-    /// What measuring all its calls would have cost beyond counting them, nanoseconds.
+    /// The cost of measuring all its calls, beyond counting them, in nanoseconds.
     pub(in crate::record) full_ns: f64,
-    /// One in so many at least is measured.
+    /// At least one call in this many is measured.
     pub(in crate::record) sparsest: u32,
 }
 
 impl Load {
-    /// Of calls that came so many a second.
+    /// The load of a site with this many calls per second.
     pub(in crate::record) fn new(full_ns: f64, calls_a_second: f64) -> Self {
         let sparsest = (calls_a_second / LEAST_A_SECOND).clamp(1.0, f64::from(Rate::MAX)) as u32;
-        // The next lower power of two.
+        // Rounded down to a power of two.
         Self { full_ns, sparsest: 1 << sparsest.ilog2() }
     }
 }
@@ -50,7 +51,7 @@ impl Default for Load {
     }
 }
 
-/// What a site is measured at, and how long it could have been measured more.
+/// The sampling rate of a site, and for how many evaluations a higher rate was possible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::record) struct Allowed {
     pub(in crate::record) one_in: u32,
@@ -63,8 +64,8 @@ impl Default for Allowed {
     }
 }
 
-/// The most that any site may cost for all together to cost `budget_ns`: those below are measured
-/// fully, so whoever costs most gives way first. Infinite when there is enough for all.
+/// The maximum cost of a site that keeps the total within `budget_ns`. Sites below it are measured
+/// fully, so the most expensive sites are reduced first. Infinite if the budget suffices for all.
 pub(in crate::record) fn level(loads: &[Load], budget_ns: f64) -> f64 {
     let mut costs: Vec<f64> = loads.iter().map(|load| load.full_ns).collect();
     if costs.iter().sum::<f64>() <= budget_ns {
@@ -83,7 +84,7 @@ pub(in crate::record) fn level(loads: &[Load], budget_ns: f64) -> f64 {
 }
 
 impl Allowed {
-    /// After a look at `load` under `level`. Rates are powers of two.
+    /// The new state after an evaluation with `load` and `level`. Rates are powers of two.
     pub(in crate::record) fn after(self, load: Load, level: f64) -> Self {
         let wanted = load.full_ns / level.max(f64::MIN_POSITIVE);
         let one_in = if wanted <= 1.0 {

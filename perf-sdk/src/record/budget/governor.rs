@@ -1,4 +1,4 @@
-//! Keeps what measuring costs within what the budget allows.
+//! Keeps the cost of recording within the budget.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -22,46 +22,47 @@ use crate::record::store::shared::shared_sites;
 use crate::record::switch::Moment;
 use crate::scope::{Hot, Site};
 
-/// Looks from one calibration to the next. Those at a process that did next to nothing do not
-/// count: a calibration takes more.
+/// The number of evaluations between two calibrations. Evaluations of an idle process do not count,
+/// because a calibration costs more than those.
 const CALIBRATE_EVERY: u32 = 16;
 const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
-/// Sites are named for what counting their calls costs from this share of the process's CPU time
-/// on, and so many at most.
+/// Sites are reported by name if counting their calls takes at least this share of the process's
+/// CPU time. The second constant is the maximum number of them.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
-/// The part of the budget that measuring keeps when counting and scrapes take more than the rest.
+/// The share of the budget that is reserved for measuring when counting and scrapes exceed the
+/// rest.
 const LEAST_PART: f64 = 0.2;
-/// What counting a call costs depends on what the program leaves in the caches: it may be so many
-/// times less than was found.
+/// The cost of counting a call depends on the state of the caches. It may be lower than calibrated
+/// by this factor.
 const UNCERTAINTY: f64 = 1.25;
 
-/// The part of the budget that sampling the live heap may take, and how many times fewer samples
-/// there may be for it.
+/// The share of the budget that sampling the live heap may take, and the maximum factor by which
+/// its samples are reduced.
 const HEAP_PART: f64 = 0.25;
 const HEAP_MOST: f64 = 8.0;
 
 static READING: Lock<Option<Reading>> = Lock::new(None);
 
-/// Shares of the process's CPU time, between two looks.
+/// Shares of the process's CPU time between two evaluations.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reading {
-    /// What was allowed.
+    /// The budget.
     pub(crate) budget: f64,
-    /// What recording and our own threads cost.
+    /// The cost of recording and of the profiler's own threads.
     pub(crate) achieved: f64,
-    /// Of that, what counting calls alone costs, which no rate can save.
+    /// The part of it that counting calls takes, which no sampling rate can reduce.
     pub(crate) floor: f64,
-    /// The sites to which most of that is due, the dearest first.
+    /// The sites that account for most of that, the most expensive first.
     pub(crate) floor_sites: Vec<(&'static Site, f64)>,
 }
 
-/// The latest look; `None` before the first and without a budget.
+/// The latest evaluation. `None` before the first one, and without a budget.
 pub(crate) fn reading() -> Option<Reading> {
     READING.lock().clone()
 }
 
-/// The state between two looks.
+/// The state between two evaluations.
 #[derive(Debug)]
 pub(crate) struct Governor {
     allowance: Allowance,
@@ -72,7 +73,7 @@ pub(crate) struct Governor {
     sites: HashMap<usize, Seen>,
     own: Own,
     heap: Allowed,
-    /// What sampling the heap took so far.
+    /// The total time spent on sampling the heap.
     heap_ns: u64,
     hot: Hot,
     resting: Resting,
@@ -91,9 +92,9 @@ struct Counts {
     calls: u64,
     measured: u64,
     polls: u64,
-    /// Ticks.
+    /// In ticks.
     asked: u64,
-    /// Call paths, on all threads: each has a block of its own.
+    /// The number of call paths on all threads. Each has a sampling block of its own.
     paths: u64,
 }
 
@@ -110,11 +111,12 @@ impl Counts {
     }
 }
 
-/// By address.
+/// Keyed by the address of the site.
 struct Totals(HashMap<usize, (&'static Site, Counts)>);
 
 impl Governor {
-    /// Measures what calls cost here, in a few milliseconds. All methods on one thread.
+    /// Calibrates the cost of calls on this machine, which takes a few milliseconds. All methods
+    /// must be called on one thread.
     pub(crate) fn new(allowance: Allowance, hot: Hot) -> Self {
         let calibration = memory::uncounted(|| Some((Calibration::new(guard::empty_call)?, WorkingSet::new())));
         let mut governor = Self {
@@ -132,13 +134,13 @@ impl Governor {
             at: Moment::default(),
         };
         governor.calibrate();
-        // Done once: the first window has load to be judged by, not this.
+        // The calibration is excluded from the first window, because it happens only once.
         governor.own = Own::now();
         governor.at = Moment::now().unwrap_or_default();
         governor
     }
 
-    /// What calls cost changes with the machine's other work.
+    /// The cost of calls depends on other load on the machine.
     fn calibrate(&mut self) {
         if let Some((calibration, work)) = &mut self.calibration {
             overhead::found(&calibration.warm().0);
@@ -146,26 +148,26 @@ impl Governor {
         }
     }
 
-    /// How many calls there were since the last look, at least one.
+    /// The number of calls since the last evaluation, at least one.
     fn calls_since(&self, totals: &Totals) -> f64 {
         let before = |site: &usize| self.sites.get(site).map_or(0, |seen| seen.now.calls);
         let since = |(site, (_, now)): (&usize, &(&'static Site, Counts))| now.calls.saturating_sub(before(site));
         (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
     }
 
-    /// Whether the process, our own threads included, did nothing since the last look that is worth
-    /// another.
+    /// Whether the process, including the profiler's own threads, did so little since the last
+    /// evaluation that another one would not be worthwhile.
     pub(crate) fn is_idle(&self) -> bool {
         const LITTLE_NS: u64 = 1_000_000;
         Moment::now().is_none_or(|now| now.since(self.at).cpu_ns < LITTLE_NS)
     }
 
-    /// Sets the rates for what happened since the last look, as far as recording was on. If it was
-    /// off all the time, rates stay.
+    /// Evaluates the time since the last evaluation, as far as recording was on, and sets the
+    /// sampling rates. If it was off all the time, the rates stay.
     ///
-    /// `is_early`: little was seen yet.
+    /// `is_early`: little has been observed yet.
     ///
-    /// **Cost.** Some 50 ns a thread and call path.
+    /// **Cost.** Some 50 ns for each thread and call path.
     pub(crate) fn look(&mut self, is_early: bool) {
         let Some(at) = Moment::now() else { return };
         let passed = at.since(self.at);
@@ -209,7 +211,7 @@ impl Governor {
             if site.is_pinned() {
                 pinned_ns += spent_ns;
             } else if !site.rests() {
-                // Few of the calls of one that rests are seen: its rate stays.
+                // Few calls of a resting site are observed, so its rate stays.
                 governed.push((site, Load::new(full_ns, tallied.calls / wall_ns * 1e9)));
             }
         }
@@ -227,7 +229,8 @@ impl Governor {
             }
         }
         begin_anew(&changed);
-        // Who rests is not counted exactly any more, so counting has to take too much for certain.
+        // The calls of a resting site are no longer counted exactly. So sites rest only if counting
+        // takes too much by the most favourable calibration.
         let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
         let counting: Vec<(&'static Site, f64)> =
             floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
@@ -250,8 +253,9 @@ impl Governor {
 }
 
 impl Governor {
-    /// After a look at which counting took too much: what disturbed the calibration would have
-    /// functions rest that need not, so there is another, and the lesser counts. Some milliseconds.
+    /// Calibrates again after an evaluation at which counting took too much, and uses the lower
+    /// result. A disturbed calibration would otherwise put functions to rest without need. Takes
+    /// some milliseconds.
     pub(crate) fn settle_doubt(&mut self) {
         if self.resting.is_in_doubt() {
             let before = self.calibrated;
@@ -261,18 +265,18 @@ impl Governor {
         }
     }
 
-    /// Whether [`count_resting`](Self::count_resting) has anything to do.
+    /// Whether [`count_resting`](Self::count_resting) has any work.
     pub(crate) fn has_resting(&self) -> bool {
         self.resting.is_any()
     }
 
-    /// Counts for a moment what is called too often to be counted.
+    /// Counts the calls of resting functions for a moment.
     pub(crate) fn count_resting(&mut self) {
         self.resting.count();
     }
 
-    /// As sparsely as it takes for the live heap's samples to cost so much. Each weighs what it
-    /// stands for, so that nothing is biased but for the blind spot of
+    /// Reduces the samples of the live heap until they cost no more than allowed. Each sample is
+    /// weighted by its rate, so there is no bias, except for the blind spot of
     /// `memory::live::hooks::start`.
     fn thin_out_heap(&mut self, allowed_ns: f64) {
         let heap_ns = memory::sampling_ns();
@@ -285,7 +289,7 @@ impl Governor {
 }
 
 impl Drop for Governor {
-    /// Without a governor every call is measured.
+    /// Without a governor, every call is measured.
     fn drop(&mut self) {
         memory::thin_out_heap(1);
         let totals = Totals::read();
@@ -324,7 +328,7 @@ impl Totals {
     }
 }
 
-/// The sites whose share is worth naming.
+/// The sites whose share is large enough to report them, the most expensive first.
 fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
     sites.iter_mut().for_each(|(_, part)| *part = share(*part));
     sites.retain(|(_, share)| *share >= NAMED_SHARE);
@@ -333,14 +337,14 @@ fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> 
     sites
 }
 
-/// Whether a block would last longer than from one look to the next: then its rate would be one
-/// that is long out of date. Decided by counts alone, never by what the block measured, so that
-/// abandoning it biases nothing.
+/// Whether a block would last longer than the time between two evaluations, so that its rate would
+/// be outdated. The decision depends on counts only, never on what the block measured. So
+/// abandoning the block causes no bias.
 fn block_is_old(calls: &Tallied, paths: u64) -> bool {
     calls.rate > 1 && calls.calls > 0.0 && calls.calls < f64::from(calls.rate) * paths as f64
 }
 
-/// Blocks of these sites are abandoned, so that the new rate holds at once.
+/// Abandons the current blocks of these sites, so that the new rate applies at once.
 fn begin_anew(changed: &[usize]) {
     if changed.is_empty() {
         return;

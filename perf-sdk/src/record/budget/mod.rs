@@ -1,4 +1,4 @@
-//! Recording is kept within what is allowed.
+//! Keeps recording within its budget.
 
 pub(in crate::record) mod allowance;
 pub(in crate::record) mod governor;

@@ -1,5 +1,5 @@
-//! Functions that are called too often even to be counted: they rest, and are counted for a moment
-//! from time to time.
+//! Functions with too many calls to count them. They rest: their calls are counted only in short
+//! moments from time to time, and estimated otherwise.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -16,45 +16,48 @@ use crate::record::store::resting;
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Site;
 
-/// How long they are counted at a time.
+/// The length of a moment.
 const MOMENT: Duration = Duration::from_micros(500);
-/// Counting takes too much so many looks in a row before anybody rests.
+/// Counting must take too much at this many evaluations in a row before a function rests.
 const PATIENCE: u8 = 2;
-/// At an early look only so many times too much is too much.
+/// At an early evaluation, counting must exceed its budget by this factor.
 const FAR: f64 = 8.0;
-/// Who rests is counted again when that takes no more than this part of what is left for it.
+/// A resting function is counted again if that takes at most this share of the budget that is left
+/// for counting.
 const LITTLE: f64 = 0.25;
-/// A thread that had less CPU time in moments tells nothing yet.
+/// A thread with less CPU time in moments has no estimate yet.
 const LEAST_NS: f64 = 100_000.0;
-/// Calls of a caller in moments, whose ends cut some off, and CPU time in moments after which fewer
-/// have to do.
+/// The minimum calls of the caller in moments, because the ends of moments cut off some; and the
+/// CPU time in moments from which fewer calls must suffice.
 const LEAST_CALLERS: u64 = 20;
 const ENOUGH_NS: f64 = 10_000_000.0;
-/// What counting a call takes in a loop of its own; among a program's work processors hide between
-/// all and nothing of it.
+/// The calibrated cost of counting is that in a tight loop. Within a program, the processor hides
+/// between all and none of it behind other work, so half of it is assumed.
 const NOT_HIDDEN: f64 = 0.5;
-/// Counting takes no more than the rest of a call's time.
+/// Counting is assumed to take at most the rest of a moment beyond this share.
 const LEAST_PART: f64 = 0.1;
-/// What a site allocated so long ago and still lives stays, and tells of it up to so long ago.
+/// An allocation that is still live after the first time counts as retained. Allocations older than
+/// the second one are ignored.
 const STAYS: Duration = Duration::from_millis(200);
 const TELLS: Duration = Duration::from_secs(60);
-/// Notices at most.
+/// The maximum number of messages.
 const NOTICES: usize = 10;
 
-/// Sites that rest, for forked children.
+/// The resting sites, for forked children.
 static RESTING: Lock<Vec<&'static Site>> = Lock::new(Vec::new());
-/// By address of the node.
+/// Keyed by the address of the node.
 static ESTIMATED: Lock<Option<HashMap<usize, Estimate>>> = Lock::new(None);
 
-/// Calls of a node that were not counted.
+/// Estimated calls of a node that were not counted.
 #[derive(Clone, Copy, Debug)]
 struct Estimate {
     calls: f64,
-    /// Calls a nanosecond of CPU time since then; 0: they are counted.
+    /// Calls per nanosecond of CPU time since then. 0: they are counted.
     rate: f64,
     thread: Thread,
     from_ns: u64,
-    /// What a reader was told: a counter does not shrink when fewer came than was expected.
+    /// The value that readers were last given. A counter must not decrease when fewer calls came
+    /// than expected.
     told: u64,
 }
 
@@ -64,8 +67,8 @@ impl Estimate {
     }
 }
 
-/// Calls of each node that were not counted, by its address: up to the latest look as they were
-/// estimated, and since then as many as at the same rate.
+/// The uncounted calls of each node, keyed by its address: as estimated up to the latest
+/// evaluation, and extrapolated at the same rate since.
 pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
     let mut estimated = ESTIMATED.lock();
     let mut now_ns: HashMap<u32, Option<u64>> = HashMap::new();
@@ -79,7 +82,7 @@ pub(crate) fn estimated_calls() -> HashMap<usize, u64> {
     estimated.iter_mut().flatten().map(calls).collect()
 }
 
-/// An owner of a record.
+/// One owner of a record.
 #[derive(Clone, Copy, Debug)]
 struct Thread {
     record: &'static ThreadRecord,
@@ -98,27 +101,27 @@ impl Thread {
 
 static HOOK: Hook = Hook { before: None, child: forked };
 
-/// In a forked child, where nobody wakes them.
+/// Called in a forked child, where no governor wakes them.
 fn forked() {
     *ESTIMATED.lock() = None;
     resting::set_any(false);
     std::mem::take(&mut *RESTING.lock()).into_iter().for_each(|site| site.set_rests(false));
 }
 
-/// What a look found besides.
+/// Further results of an evaluation.
 #[derive(Debug)]
 pub(in crate::record) struct Limits {
-    /// What counting may take, of all sites together.
+    /// The budget for counting the calls of all sites.
     pub(in crate::record) allowed_ns: f64,
-    /// CPU time that passed.
+    /// The CPU time that passed.
     pub(in crate::record) spent_ns: f64,
-    /// What counting one call takes at least.
+    /// The minimum cost of counting one call.
     pub(in crate::record) call_ns: f64,
-    /// Little was seen yet.
+    /// Whether little has been observed yet.
     pub(in crate::record) is_early: bool,
 }
 
-/// Those that rest, by address of the site.
+/// The resting sites, keyed by the address of the site.
 #[derive(Debug, Default)]
 pub(in crate::record) struct Resting {
     sites: HashMap<usize, Rest>,
@@ -130,11 +133,11 @@ pub(in crate::record) struct Resting {
 #[derive(Debug)]
 struct Rest {
     site: &'static Site,
-    /// Since the latest look.
+    /// Calls estimated since the latest evaluation.
     estimated: f64,
 }
 
-/// A thread that calls them.
+/// A thread that calls resting functions.
 #[derive(Debug)]
 struct Caller {
     thread: Thread,
@@ -151,7 +154,7 @@ struct Uncounted {
 }
 
 impl Uncounted {
-    /// Calls of the node and of its caller, as far as they were counted.
+    /// The counted calls of the node and of its caller.
     fn counted(&self) -> [u64; 2] {
         [calls(self.node), self.caller.map_or(0, calls)]
     }
@@ -161,29 +164,29 @@ fn calls(node: &Node) -> u64 {
     node.outcomes().iter().sum()
 }
 
-/// What was seen in the moments of a time.
+/// What was observed in the moments of one period.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Moments {
-    /// The thread's CPU time when that time began: with the rest, or when its calls were last
-    /// estimated.
+    /// The thread's CPU time when the period began: when the function began to rest, or when its
+    /// calls were last estimated.
     from_ns: u64,
-    /// Of the CPU time since, what was in moments.
+    /// The part of the CPU time since then that was in moments.
     in_them_ns: u64,
-    /// How long these would have taken without counting.
+    /// How long these moments would have taken without counting.
     plain_ns: f64,
-    /// Calls in these, and those of the caller that does not rest.
+    /// Calls in these moments, and calls of the caller that does not rest.
     calls: u64,
     callers: u64,
-    /// The caller's when that time began; `None`: it had another.
+    /// The calls of that caller when the period began. `None` if it had another caller then.
     callers_from: Option<u64>,
 }
 
 impl Moments {
-    /// Calls outside of them until `now_ns`, if they came as often as in them, and how many that is
-    /// a nanosecond; `None`: too little was seen to tell.
+    /// The calls outside of moments until `now_ns`, at the rate observed in moments, and that rate
+    /// for each nanosecond. `None` if too little was observed.
     ///
-    /// As often for each call of the caller, where any of these were seen. Otherwise as often in so
-    /// much CPU time, which depends on how much of a moment counting takes.
+    /// The rate is per call of the caller if any were observed. Otherwise it is per CPU time, which
+    /// depends on how much of a moment counting takes.
     fn outside(&self, now_ns: u64, callers: u64) -> Option<(f64, f64)> {
         if (self.in_them_ns as f64) < LEAST_NS {
             return None;
@@ -200,7 +203,8 @@ impl Moments {
         Some((calls, calls / outside_ns.max(1.0)))
     }
 
-    /// The same; then another time begins. `None`: it goes on, since more may be seen.
+    /// As [`outside`](Self::outside), and begins the next period. If the result is `None`, the
+    /// period continues, so that more is observed.
     fn estimate(&mut self, now_ns: u64, callers: u64) -> Option<(f64, f64)> {
         let few = self.callers_from.is_some() && (1..LEAST_CALLERS).contains(&self.callers);
         if few && (self.in_them_ns as f64) < ENOUGH_NS {
@@ -213,8 +217,8 @@ impl Moments {
 }
 
 impl Resting {
-    /// After a look: what counting took at least of each site that was awake, in the time that
-    /// passed.
+    /// Called at an evaluation, with the minimum cost of counting each site that is awake in the
+    /// time that passed.
     pub(in crate::record) fn look(&mut self, counting: &[(&'static Site, f64)], limits: &Limits) {
         let &Limits { allowed_ns, spent_ns, call_ns, is_early } = limits;
         let unknown_ns = self.estimate();
@@ -225,8 +229,8 @@ impl Resting {
             .collect();
         let sum = |awake: &[(usize, f64)]| awake.iter().map(|(_, ns)| ns).sum::<f64>();
         if !self.sites.is_empty() || sum(&awake) > allowed_ns {
-            // What they hold would be their callers', to whom no bound is declared, and a leak
-            // would be sought there.
+            // If they rested, what they hold would be attributed to their callers, for which no
+            // bound is declared, and reported as a leak there.
             let holding = memory::uncounted(holding);
             awake.retain(|(site, _)| !holding.contains(site));
             holding.into_iter().for_each(|site| self.wake(site));
@@ -234,7 +238,7 @@ impl Resting {
         let all = sum(&awake);
         self.over = match all {
             all if all <= allowed_ns => 0,
-            // What a start takes may be over soon.
+            // High load right after the start may be temporary.
             all if is_early && all <= allowed_ns * FAR => self.over,
             _ => self.over.saturating_add(1),
         };
@@ -255,14 +259,14 @@ impl Resting {
         memory::uncounted(|| self.find_threads());
     }
 
-    /// Of a share of the CPU time.
+    /// Puts a site to rest whose counting takes this share of the CPU time.
     fn rest(&mut self, site: &'static Site, share: f64) {
         self.sites.insert(key(site), Rest { site, estimated: 0.0 });
         RESTING.lock().push(site);
         fork::register(&HOOK);
         resting::set_any(true);
         site.set_rests(true);
-        // Once of each, however often it wakes.
+        // Only once for each site, however often it wakes.
         if self.noticed.len() < NOTICES && self.noticed.insert(key(site)) {
             say(&format!(
                 "counting the calls of {} takes {:.1} % of the CPU time, more than the budget allows: from now on they are estimated; \
@@ -282,14 +286,14 @@ impl Resting {
             let nodes: HashSet<usize> = paths.map(|path| ptr::from_ref(path.node).addr()).collect();
             let mut estimated = ESTIMATED.lock();
             let its = estimated.iter_mut().flatten().filter(|(node, _)| nodes.contains(node));
-            // Of threads of which too little was seen to tell, that is a while.
+            // For threads of which too little was observed, the estimate spans a longer time.
             its.for_each(|(_, estimate)| {
                 *estimate = Estimate { calls: estimate.until(estimate.thread.cpu_ns()), rate: 0.0, ..*estimate };
             });
         }
     }
 
-    /// Threads that have begun, and paths that are new.
+    /// Finds new threads and new call paths.
     fn find_threads(&mut self) {
         let mut before: HashMap<(usize, u32), Caller> = self
             .threads
@@ -325,18 +329,18 @@ impl Resting {
         }
     }
 
-    /// Whether counting took too much at the latest look, and not before: at the next one somebody
-    /// may have to rest.
+    /// Whether counting took too much at the latest evaluation, but not before. Then functions may
+    /// begin to rest at the next one.
     pub(in crate::record) fn is_in_doubt(&self) -> bool {
         self.over + 1 == PATIENCE
     }
 
-    /// Whether anybody rests.
+    /// Whether any function rests.
     pub(in crate::record) fn is_any(&self) -> bool {
         !self.sites.is_empty()
     }
 
-    /// Counts their calls for a moment.
+    /// Counts the calls of resting functions for a moment.
     pub(in crate::record) fn count(&mut self) {
         let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<[u64; 2]>)> {
             let counted = |caller: &Caller| caller.paths.iter().map(Uncounted::counted).collect();
@@ -364,13 +368,14 @@ impl Resting {
         }
     }
 
-    /// Takes it that threads called them as often in the rest of their CPU time as in its moments.
-    /// By site, the CPU time of threads of which too little was seen to tell.
+    /// Estimates calls from the assumption that threads called resting functions at the same rate
+    /// outside of moments. Returns, for each site, the CPU time of threads of which too little was
+    /// observed.
     fn estimate(&mut self) -> HashMap<usize, f64> {
         let mut unknown = HashMap::new();
         let mut estimated = ESTIMATED.lock();
         let estimated = estimated.get_or_insert_default();
-        // Of each site: calls, and the time in moments in which they came.
+        // For each site: calls in moments, and the time of these moments.
         let mut seen: HashMap<usize, (f64, f64)> = HashMap::new();
         let mut open = Vec::new();
         for caller in &mut self.threads {
@@ -399,7 +404,7 @@ impl Resting {
                 }
             }
         }
-        // Until more is seen of a thread: as before, or else as on the others.
+        // Until more is observed of a thread: its previous rate, or else the rate on other threads.
         for (node, site, thread, from_ns, rate) in open {
             let (calls, plain_ns) = seen.get(&site).copied().unwrap_or_default();
             let others = if plain_ns > 0.0 { calls / plain_ns } else { 0.0 };
@@ -415,13 +420,13 @@ impl Resting {
     }
 }
 
-/// How long so many calls would have taken uncounted that took `cpu_ns`.
+/// How long calls that took `cpu_ns` would have taken without counting.
 fn plain_ns(cpu_ns: u64, calls: u64, call_ns: f64) -> f64 {
     let cpu_ns = cpu_ns as f64;
     (cpu_ns - calls as f64 * call_ns).max(cpu_ns * LEAST_PART)
 }
 
-/// Sites whose allocations stay, by the samples of the live heap.
+/// Sites whose allocations are retained, by the samples of the live heap.
 fn holding() -> HashSet<usize> {
     let stayed = memory::holding(STAYS..TELLS);
     stayed.filter_map(|path| Node::of(path)?.site()).map(key).collect()
@@ -434,7 +439,8 @@ impl Drop for Resting {
     }
 }
 
-/// The fewest whose rest leaves no more than is allowed, the dearest first.
+/// The smallest set of sites, the most expensive first, whose rest brings the cost down to what is
+/// allowed.
 fn who_rests(mut awake: Vec<(usize, f64)>, allowed_ns: f64) -> Vec<usize> {
     awake.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut left: f64 = awake.iter().map(|(_, ns)| ns).sum();
@@ -480,7 +486,8 @@ mod tests {
         let before = seen;
         assert_eq!((seen.estimate(11_000_000, 60), seen), (None, before));
         seen = Moments { in_them_ns: 100_000, plain_ns: 50_000.0, calls: 1_000, callers_from: None, ..time };
-        // 9.9 ms outside of moments, in which 20 calls came in a microsecond of the program's own.
+        // 9.9 ms outside of moments, in which 20 calls came in each microsecond of the program's
+        // own time.
         assert_eq!(seen.estimate(11_000_000, 10_000), Some((198_000.0, 0.02)));
         assert_eq!(seen, Moments { from_ns: 11_000_000, callers_from: Some(10_000), ..Moments::default() });
         assert_eq!(seen.estimate(12_000_000, 10_000), None);

@@ -1,4 +1,4 @@
-//! Empty calls, timed: on a record of their own, which no reader sees.
+//! Times empty calls, on a separate record that readers do not see.
 
 use crate::base::fork::Lock;
 use crate::clock::{self, OWN_PART};
@@ -13,13 +13,14 @@ const CALLS: u32 = if cfg!(miri) { 4 } else { 256 };
 const PAIRS: u32 = 32;
 
 const COLD_ROUNDS: usize = 5;
-/// Passed through before each cold round: what a program works on in between.
+/// Memory that is read before each cold round. It simulates the data that a program works on
+/// between calls.
 const WORKING_SET_BYTES: usize = 1 << 20;
 
-/// The record of a calibration that is over.
+/// The record of a finished calibration, for reuse.
 static SPARE: Lock<Option<&'static ThreadRecord>> = Lock::new(None);
 
-/// Of one thread, which calls all of its methods.
+/// A calibration on one thread, which calls all of its methods.
 #[derive(Debug)]
 pub(in crate::record) struct Calibration {
     record: &'static ThreadRecord,
@@ -27,7 +28,7 @@ pub(in crate::record) struct Calibration {
 }
 
 impl Calibration {
-    /// `None` when there is no memory for it.
+    /// `None` if there is no memory for it.
     pub(in crate::record) fn new(call: EmptyCall) -> Option<Self> {
         let cpu = memory::uncounted(clock::attach);
         let spare = SPARE.try_lock().and_then(|mut spare| spare.take());
@@ -41,7 +42,7 @@ impl Calibration {
         Some(Self { record, call })
     }
 
-    /// Runs `f` while calls of this thread go to the record.
+    /// Runs `f` while calls of this thread go to the separate record.
     fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
         let slot = Slot::get();
         self.record.leave_busy();
@@ -52,8 +53,8 @@ impl Calibration {
         result
     }
 
-    /// Of one function that is called over and over: the fastest of a few rounds, since whatever
-    /// else happens makes them slower only. Some ten microseconds a kind.
+    /// The cost of one function that is called repeatedly: the fastest of a few rounds, since other
+    /// activity only makes them slower. Takes some ten microseconds for each kind.
     pub(in crate::record) fn warm(&self) -> (Cost, OwnPart) {
         let best = |site, calls| {
             self.aside(|| {
@@ -63,8 +64,8 @@ impl Calibration {
             })
         };
         let [measured, sampled, passed] = [&MEASURED[0], &SAMPLED[0], &PASSED[0]].map(|site| best(site, CALLS));
-        // What a call reads when it comes as a surprise: the processor goes the wrong way first, at
-        // its end too.
+        // The duration that a rare call records: the processor mispredicts the branches at its
+        // begin and its end.
         let (_, seldom) = best(&SELDOM, CALLS / 4 * SELDOM_RATE);
         RESTED.set_rests(true);
         let (rested, _) = best(&RESTED, CALLS);
@@ -78,7 +79,7 @@ impl Calibration {
         (cost, OwnPart { usual: measured.1.min(OWN_PART), drawn: seldom.min(OWN_PART), pair })
     }
 
-    /// Nanoseconds a call, and the ticks that a measured one reads.
+    /// The nanoseconds of a call, and the ticks that a measured one records.
     fn round(&self, site: &'static Site, calls: u32) -> (f64, u64) {
         let record = self.record;
         let summed = || {
@@ -97,10 +98,10 @@ impl Calibration {
         (ns, if calls > 0.0 { (ticks as f64 / calls).round() as u64 } else { 0 })
     }
 
-    /// Of many functions called in turn, with other work in between, as in a program that does
-    /// something. Some milliseconds.
+    /// The cost of many functions that are called in turn, with other work in between, as in a real
+    /// program. Takes some milliseconds.
     ///
-    /// `poll` makes a future's only poll.
+    /// `poll` makes the only poll of a future.
     pub(in crate::record) fn cold(&self, poll: EmptyCall, work: &mut WorkingSet) -> Cost {
         let [all, half, none] = [&MEASURED, &SAMPLED, &PASSED].map(|sites| self.cold_mean(sites, self.call, work));
         let [polled, poll_passed] = [&MEASURED, &PASSED].map(|sites| self.cold_mean(sites, poll, work));
@@ -109,7 +110,7 @@ impl Calibration {
 
     fn cold_mean(&self, sites: &'static [Site; MANY], call: EmptyCall, work: &mut WorkingSet) -> f64 {
         self.aside(|| {
-            // Their first calls build the nodes.
+            // The first calls create the nodes.
             sites.iter().for_each(call);
             let round = || {
                 work.pass();
@@ -122,15 +123,15 @@ impl Calibration {
     }
 }
 
-/// Being switched out in the middle makes single readings a thousand times as long.
+/// A context switch makes single readings a thousand times as long, so the median is used.
 fn median(readings: impl Iterator<Item = u64>) -> u64 {
     let mut readings: Vec<u64> = readings.collect();
     readings.sort_unstable();
     readings.get(readings.len() / 2).copied().unwrap_or(0)
 }
 
-/// Mean nanoseconds over calls that are all measured, of which every second one is, and of which
-/// none is.
+/// Mean nanoseconds of calls that are all measured, that are measured alternately, and that are all
+/// count-only.
 struct Kinds {
     all: f64,
     half: f64,
@@ -153,7 +154,7 @@ impl Drop for Calibration {
     }
 }
 
-/// Memory that takes the place of other memory in the caches.
+/// Memory that displaces other memory from the caches.
 #[derive(Debug)]
 pub(in crate::record) struct WorkingSet(Vec<u8>);
 

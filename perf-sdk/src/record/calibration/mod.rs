@@ -1,4 +1,4 @@
-//! What recording costs on this machine.
+//! The cost of recording on this machine.
 
 pub(in crate::record) mod empty_calls;
 pub(in crate::record) mod overhead;

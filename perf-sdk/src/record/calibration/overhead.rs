@@ -1,4 +1,5 @@
-//! What recording costs on this machine, and how much of that a call reads as its own time.
+//! The cost of recording on this machine, and the instrumentation overhead that is included in a
+//! call's reading.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -21,7 +22,7 @@ static FOUND: Found = Found {
     pair: AtomicU64::new(0),
 };
 
-/// Picoseconds a call, and ticks.
+/// Picoseconds for each call, and ticks.
 struct Found {
     measured: AtomicU64,
     sampled: AtomicU64,
@@ -32,8 +33,8 @@ struct Found {
     pair: AtomicU64,
 }
 
-/// The least that empty calls were found to cost on this machine, cache-warm: first measured with
-/// the first record, in some hundred microseconds. 0 when there is no memory for it.
+/// The minimum cost of empty calls found so far on this machine, with warm caches. First measured
+/// with the first record, which takes some hundred microseconds. 0 if there is no memory for it.
 pub(in crate::record) fn cost(call: EmptyCall) -> Cost {
     calibrate(call);
     let ns = |ps: &AtomicU64| ps.load(Relaxed) as f64 / 1e3;
@@ -46,14 +47,14 @@ pub(in crate::record) fn cost(call: EmptyCall) -> Cost {
     }
 }
 
-/// What is subtracted from every reading.
+/// The instrumentation overhead that is subtracted from every reading.
 pub(in crate::record) fn own_part(call: EmptyCall) -> OwnPart {
     calibrate(call);
     OwnPart { usual: FOUND.usual.load(Relaxed), drawn: FOUND.drawn.load(Relaxed), pair: FOUND.pair.load(Relaxed) }
 }
 
-/// Looks again whether calls can cost less, at most once a second: other work on the machine may
-/// have disturbed the first calibration. Some hundred microseconds.
+/// Calibrates again, at most once a second, and keeps the lower cost, because other load may have
+/// disturbed the first calibration. Takes some hundred microseconds.
 pub(in crate::record) fn refresh(call: EmptyCall) {
     static LATEST: AtomicU64 = AtomicU64::new(0);
     let (wall, latest) = (clock::wall(), LATEST.load(Relaxed));
@@ -69,7 +70,7 @@ pub(in crate::record) fn refresh(call: EmptyCall) {
     }
 }
 
-/// A later finding.
+/// Stores a later result, if it is lower.
 pub(in crate::record) fn found(cost: &Cost) {
     let all = [
         (&FOUND.measured, cost.measured),
@@ -82,7 +83,7 @@ pub(in crate::record) fn found(cost: &Cost) {
     }
 }
 
-/// In a forked child.
+/// Called in a forked child.
 pub(in crate::record) fn after_fork() {
     CALIBRATED.after_fork();
 }

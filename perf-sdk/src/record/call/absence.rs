@@ -1,12 +1,13 @@
-//! Where a thread was when it left the CPU, and what asking the kernel for that takes.
+//! Attributes time off the CPU to the node in which the thread was, and the cost of asking the
+//! kernel for it.
 
 use crate::clock::{self, Absence};
 use crate::record::store::node::Node;
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
-/// The thread has left the CPU, maybe, since it came to be in `node`, which is counted only: how
-/// long. The slot is BUSY.
+/// Called when the thread may have left the CPU since it entered `node`, which is count-only.
+/// Records for how long. The slot is BUSY.
 #[inline]
 pub(in crate::record) fn note_switch(record: &'static ThreadRecord, node: &'static Node) {
     if clock::may_have_left() {
@@ -14,7 +15,7 @@ pub(in crate::record) fn note_switch(record: &'static ThreadRecord, node: &'stat
     }
 }
 
-/// The same before a call begins; the slot holds the record.
+/// The same before a call begins. The slot holds the record.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn note_return(record: &'static ThreadRecord) {
@@ -31,8 +32,8 @@ fn anchor(record: &'static ThreadRecord, node: &'static Node) {
     note_absence(record, node, node);
 }
 
-/// What a new anchor of the CPU clock told, if there was one: how long the thread was off the CPU
-/// in `node`, and then in `next`.
+/// Attributes the time off the CPU that a new anchor of the CPU clock revealed, if there was one:
+/// the part before the reading to `node`, and the part after it to `next`.
 #[inline]
 pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'static Node, next: &'static Node) {
     let absence = record.cpu().take_absence();
@@ -43,8 +44,7 @@ pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'sta
     record.note_cpu_offset();
 }
 
-/// What measuring a call of `node` cost if it made the CPU clock ask the kernel: the budget has to
-/// know.
+/// Adds the cost of asking the kernel while a call of `node` was measured, for the budget.
 pub(in crate::record) fn note_asked(record: &'static ThreadRecord, node: &'static Node) {
     let ticks = record.cpu().take_asked();
     if ticks > 0

@@ -1,5 +1,5 @@
-//! The fast and the slow path of a call are one account: recorded sequences go through both, and
-//! every figure is compared.
+//! Checks that the fast and the slow path of a call record the same: random sequences run through
+//! both, and all figures are compared.
 
 use super::guard;
 use super::slow;
@@ -12,7 +12,7 @@ use crate::record::store::shard::Parts;
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::{Options, Sample, Site, Slot, Source};
 
-/// Each takes two records, which are never freed.
+/// Each sequence takes two records, which are never freed.
 const SEQUENCES: u64 = if cfg!(miri) { 3 } else { 24 };
 const STEPS: usize = if cfg!(miri) { 60 } else { 5_000 };
 
@@ -31,17 +31,17 @@ const fn site(name: &'static str, sample: Sample) -> Site {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Enter(usize),
-    /// Of the calls that are open, counted from the innermost one.
+    /// Ends an open call, counted from the innermost one.
     Leave(usize, Outcome),
-    /// On the CPU, nanoseconds.
+    /// Time on the CPU, in nanoseconds.
     Run(u64),
-    /// Off the CPU, and the witness sees it.
+    /// Time off the CPU that the witness shows.
     Sleep(u64),
-    /// Off the CPU, as a hypervisor has it: no witness sees it.
+    /// Time off the CPU that no witness shows, as with a hypervisor.
     Steal(u64),
 }
 
-/// A walk that repeats itself for the same seed.
+/// A random sequence, the same for each seed.
 fn sequence(seed: u64) -> Vec<Step> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut draw = |below: u64| {
@@ -50,33 +50,33 @@ fn sequence(seed: u64) -> Vec<Step> {
         state ^= state << 17;
         (state >> 33) % below
     };
-    // Deep enough for frames beyond the first ones, in some sequences.
+    // Some sequences are deep enough for frames beyond the first ones.
     let leaves = if seed.is_multiple_of(4) { 30 } else { 42 };
     let outcomes = [Outcome::Ok, Outcome::Error, Outcome::Panic, Outcome::Cancelled];
     let step = |_| match draw(100) {
         at if at < 40 => Step::Enter(draw(SITES.len() as u64) as usize),
         at if at < 40 + leaves => {
-            // Rarely not the innermost one.
+            // Rarely a call that is not the innermost one.
             let back = if draw(50) == 0 { draw(3) as usize } else { 0 };
             Step::Leave(back, outcomes[draw(outcomes.len() as u64) as usize])
         }
         at if at < 95 => Step::Run([20, 300, 5_000, 200_000][draw(4) as usize]),
         95 | 96 => Step::Sleep([1_000, 3_000_000, 2_000_000_000][draw(3) as usize]),
         97 => Step::Steal(1_000 * draw(50)),
-        // Longer than an anchor of the CPU clock holds.
+        // Longer than an anchor of the CPU clock is valid.
         _ => Step::Run(25_000_000),
     };
     (0..STEPS).map(step).collect()
 }
 
-/// Begins and ends calls in one of the ways.
+/// Begins and ends calls by one of the paths.
 trait Calls {
     type Open;
     fn enter(site: &'static Site) -> Option<Self::Open>;
     fn leave(open: Self::Open, outcome: Outcome, record: &'static ThreadRecord);
 }
 
-/// As guards do: the fast path wherever it fits.
+/// As guards do: by the fast path wherever it applies.
 struct Guards;
 
 impl Calls for Guards {
@@ -105,10 +105,10 @@ impl Calls for Slow {
     }
 }
 
-/// All that is known of a node: its path, and its figures.
+/// The path and all figures of a node.
 type Figures = (Vec<&'static str>, Vec<u64>);
 
-/// All figures after a sequence, on a record of its own.
+/// All figures after a sequence, on a separate record.
 fn play<C: Calls>(steps: &[Step]) -> (Vec<Figures>, Vec<String>) {
     let (time, wall, cpu) = Time::world();
     let record = ThreadRecord::allocate(1, wall, OwnPart::default(), cpu, false).expect("memory");
@@ -169,7 +169,7 @@ fn figures(node: &'static Node) -> Figures {
 
 #[test]
 fn the_fast_and_the_slow_path_are_one_account() {
-    // On a thread without a record of its own, whose slot nobody else looks at.
+    // On a thread without a record of its own, so that nothing else uses its slot.
     let played = std::thread::spawn(|| {
         let mut calls = 0;
         for seed in 1..=SEQUENCES {

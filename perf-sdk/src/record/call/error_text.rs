@@ -7,7 +7,7 @@ use crate::memory;
 use crate::record::store::dropped::{self, Reason};
 use crate::scope::{MAX_ERROR_BYTES as MAX_BYTES, Site};
 
-/// Text that stops at a limit, at a character's boundary.
+/// Text that is cut at a limit, at a character boundary.
 struct Limited {
     text: String,
 }
@@ -21,19 +21,19 @@ impl Write for Limited {
         }
         let end = (0..=left).rev().find(|end| part.is_char_boundary(*end)).unwrap_or(0);
         self.text.push_str(&part[..end]);
-        // Stops the formatting: nothing more fits.
+        // Stops the formatting, because nothing more fits.
         Err(fmt::Error)
     }
 }
 
-/// Keeps the text of `error`, cut to 256 bytes, as the last error of `site`. A `Display` that
-/// panics is counted, not passed on.
+/// Stores the text of `error`, cut to 256 bytes, as the last error of `site`. If its `Display`
+/// panics, that is counted, and the panic does not propagate.
 #[cold]
 pub(crate) fn note_error(site: &'static Site, error: &dyn Display) {
     let kept = memory::uncounted(|| {
         let mut limited = Limited { text: String::with_capacity(MAX_BYTES) };
         let shown = catch_unwind(AssertUnwindSafe(|| {
-            // An error here only says that the limit was reached.
+            // An error here only means that the limit was reached.
             let _ = write!(limited, "{error}");
         }));
         shown.is_ok() && site.last_error().keep(&limited.text)

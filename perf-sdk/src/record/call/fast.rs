@@ -1,5 +1,5 @@
-//! The usual case of a call's begin and end: all that it needs is at hand, and nothing has to be
-//! called. The unusual ones are left to [`slow`](super::slow), which does the same for every case.
+//! The fast path of a call's begin and end: everything needed is at hand, and no function is
+//! called. All other cases are left to [`slow`](super::slow), which handles every case.
 //!
 //! The slot is BUSY.
 
@@ -16,10 +16,10 @@ use crate::record::store::stack::{Frame, on_cpu};
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Site;
 
-/// Opens a frame. `None`: this is an unusual case, and nothing has changed.
+/// Opens a frame. `None` if the fast path does not apply; then nothing has changed.
 ///
-/// Usual: no deeper than the first frames, on a CPU that was not left or without a need to ask the
-/// kernel for CPU time.
+/// It applies to frames that are not deeper than the first ones, if the thread has not left the
+/// CPU, or the kernel need not be asked for CPU time.
 #[inline(always)]
 pub(in crate::record) fn enter(
     record: &'static ThreadRecord,
@@ -32,7 +32,7 @@ pub(in crate::record) fn enter(
     let frame = record.stack.near(depth)?;
     let serial = record.next_serial();
     frame.open(node, top, weight, serial, Tallies::now());
-    // Last: what came before is not the call's time.
+    // Read last, so that the work before is not included in the call's time.
     let ticks = record.wall.ticks();
     let start = ticks.wrapping_add(record.own.usual);
     match record.cpu().offset_at(ticks) {
@@ -42,17 +42,17 @@ pub(in crate::record) fn enter(
     record.set_top(node);
     record.stack.set_depth(depth);
     if node.blocks.next(site.rate(), || record.random()) {
-        // Drawing took a while, and code that runs rarely takes longer.
+        // Drawing took some time, and rarely executed code takes longer.
         frame.begin_again(record.wall.ticks().wrapping_add(record.own.drawn));
     }
     Some(Place::frame(depth, serial))
 }
 
-/// Closes the frame at `place`, which ended at `ticks`. False: this is an unusual case, and nothing
-/// has changed.
+/// Closes the frame at `place`, which ended at `ticks`. False if the fast path does not apply; then
+/// nothing has changed.
 ///
-/// Usual: the innermost call, begun in the usual way, a second long at most, on a CPU that was not
-/// left, without a hook for traces.
+/// It applies to the innermost call, begun by the fast path, at most a second long, if the thread
+/// has not left the CPU and there is no trace hook.
 #[inline(always)]
 pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outcome: Outcome, ticks: u64) -> bool {
     let depth = place.depth();
@@ -78,15 +78,15 @@ pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outco
     } else {
         return false;
     };
-    // Closed first, summed later: a reader in between misses the call for a moment; the other way
-    // round it would count it twice.
+    // The frame is closed first and added to the sums later. So a reader in between misses the call
+    // for a moment; in the reverse order it would count the call twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     node.count(outcome);
     node.count_sample();
     let weight = frame.weight();
     let tallies = frame.tallies();
-    // Of direct recursion only the outermost call counts.
+    // In direct recursion, only the outermost call is added.
     let recurs = ptr::eq(below, node);
     let is_remembered = cpu_weight == 1 || note_spread(record, node, if recurs { 0 } else { cpu }, cpu_weight);
     if recurs {
@@ -103,7 +103,8 @@ pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outco
     true
 }
 
-/// With the `syscall` CPU clock, which measures some calls only. `None`: it is to measure this one.
+/// For the `syscall` CPU clock, which measures only some calls. `None` if this one must be
+/// measured.
 #[inline(never)]
 fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) -> Option<()> {
     if !record.cpu_sampled() || !node.shard()?.skips_cpu() {
@@ -113,7 +114,7 @@ fn begin_unasked(record: &ThreadRecord, node: &Node, frame: &Frame, start: u64) 
     Some(())
 }
 
-/// False: there is no memory to remember that the call stands for others.
+/// False if there is no memory to record that the call stands for others.
 #[inline(never)]
 fn note_spread(record: &ThreadRecord, node: &Node, cpu: i64, cpu_weight: u32) -> bool {
     node.count_spread(&record.arena, cpu, cpu_weight);

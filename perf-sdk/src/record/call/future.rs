@@ -1,4 +1,4 @@
-//! A future, measured while it is polled.
+//! A future that is measured while it is polled.
 
 use std::future::Future;
 use std::mem;
@@ -31,15 +31,15 @@ pin_project! {
     /// counts as cancelled. A future that is never polled is not a call.
     ///
     /// **What it records.** Total, busy (inside `poll`) and idle time, polls, the longest poll, and
-    /// CPU time and allocations summed over the polls on whatever threads they ran. Its parent is
-    /// the scope of its first poll.
+    /// CPU time and allocations summed over the polls on all threads. Its parent is the scope of
+    /// its first poll.
     ///
-    /// **Cost.** Two clock reads a poll; no allocation, no boxing; 64 bytes beside the inner
-    /// future.
+    /// **Cost.** Two clock reads for each poll, no allocation, no boxing, 64 bytes besides the
+    /// inner future.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Profiled<F, J> {
-        // Before `call`: what the future's own destructor does is not part of the call.
+        // Before `call`, because the future's own destructor is not part of the call.
         #[pin]
         future: F,
         call: Call,
@@ -54,7 +54,7 @@ impl<F, J> Profiled<F, J> {
         Self { future, call: Call::new(site), judge }
     }
 
-    /// As a callee of the scope at `under`.
+    /// A future that is recorded as a callee of the scope at `under`.
     pub(in crate::record) fn new_under(
         site: Option<&'static Site>,
         under: Option<&'static Node>,
@@ -65,13 +65,13 @@ impl<F, J> Profiled<F, J> {
     }
 }
 
-/// Tells the outcome of a completed future from its output.
+/// Derives the outcome of a completed future from its output.
 pub trait Judge<T> {
     /// Called at the completion.
     fn outcome(&self, value: &T) -> Outcome;
 }
 
-/// Every completion is [`Outcome::Ok`].
+/// Every completion counts as [`Outcome::Ok`].
 #[derive(Clone, Copy, Debug)]
 pub struct Returned;
 
@@ -82,7 +82,7 @@ impl<T> Judge<T> for Returned {
     }
 }
 
-/// A closure judges.
+/// A closure determines the outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<O>(O);
 
@@ -117,11 +117,11 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
     }
 }
 
-/// A poll that is running.
+/// A running poll.
 struct Entered<'a> {
-    /// `None`: it is not measured.
+    /// `None` if it is not measured.
     open: Option<OpenPoll>,
-    /// Otherwise it unwinds.
+    /// Whether the poll returned. Otherwise it unwinds.
     is_over: bool,
     call: &'a mut Call,
 }
@@ -149,12 +149,12 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// One poll: its frame, or its caller if it is counted only.
+/// One poll: its frame, or its caller if it is count-only.
 #[derive(Debug)]
 pub(crate) struct OpenPoll {
     record: &'static ThreadRecord,
     place: Place,
-    /// What ending it costs is to be timed.
+    /// Whether ending it must be timed.
     is_timed: bool,
 }
 
@@ -168,31 +168,32 @@ pub(crate) struct Call {
 enum State {
     New {
         site: &'static Site,
-        /// Whose callee it is, if that is not the scope of its first poll.
+        /// The scope of which it is a callee, if that is not the scope of its first poll.
         under: Option<&'static Node>,
     },
     Started(Started),
-    /// Counted only: there was no room for a node.
+    /// Count-only, because there was no room for a node.
     Shared(&'static SharedSite),
-    /// Nothing more is recorded of it.
+    /// Nothing more is recorded.
     Over,
 }
 
 #[derive(Debug)]
 struct Started {
-    /// Of the thread that polled last.
+    /// The record of the thread that polled last.
     record: &'static ThreadRecord,
-    /// The call's place in that thread's tree.
+    /// The call's node in that thread's tree.
     node: &'static Node,
-    /// Ticks at the first poll; 0 when the call is counted only.
+    /// Ticks at the first poll. 0 if the call is count-only.
     began: u64,
     busy: i64,
     cpu: i64,
     allocated_bytes: u64,
-    /// How many calls it stands for; 0: it is counted only.
+    /// The number of calls for which it stands. 0 if it is count-only.
     weight: u32,
     cpu_weight: u32,
-    /// Whether no caller is a call of the same function, in whose busy and idle time this one's is.
+    /// Whether no caller is a call of the same function. Otherwise that call's busy and idle time
+    /// already include this one's.
     is_outermost: bool,
 }
 
@@ -211,12 +212,12 @@ impl Started {
 }
 
 impl Call {
-    /// `None` for a name that could not be had: nothing is recorded then.
+    /// `None` if there was no room for the name; then nothing is recorded.
     pub(crate) fn new(site: Option<&'static Site>) -> Self {
         Self::new_under(site, None)
     }
 
-    /// Likewise; a callee of the scope at `under`, wherever it is polled.
+    /// As [`new`](Self::new), as a callee of the scope at `under`, wherever it is polled.
     fn new_under(site: Option<&'static Site>, under: Option<&'static Node>) -> Self {
         Self { state: site.map_or(State::Over, |site| State::New { site, under }) }
     }
@@ -231,11 +232,12 @@ impl Call {
         self.enter_here()
     }
 
-    /// A piece whose beginning and end are timed.
+    /// Begins a piece whose begin and end are timed.
     #[cold]
     #[inline(never)]
     fn time_beginning(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
-        // By the code that runs each time: a copy of it, which runs seldom, would be in no cache.
+        // It calls the code that runs each time. A separate copy would run rarely and not be in the
+        // caches.
         let (open, took) = record.time(|_| self.enter());
         let open = open.flatten()?;
         if record.borrowed.get() {
@@ -278,9 +280,9 @@ impl Call {
         let open = self.place(record).and_then(|started| {
             let node = started.node;
             let top = record.top();
-            // PERF: one that is only counted moves the scope there and back, as a call does. Not
-            // where another scope polls than the one that polled first: readers find the callers of
-            // what has no frame by its place in the tree.
+            // PERF: a count-only piece moves the scope there and back, as a call does. This does
+            // not apply if another scope polls than the one that polled first, because readers find
+            // the callers of a piece without a frame by its place in the tree.
             if started.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
                 absence::note_switch(record, top);
                 record.set_top(node);
@@ -327,7 +329,8 @@ impl Call {
         ThreadRecord::of(slot).or_else(|| registry::arrive(slot, guard::empty_call))
     }
 
-    /// This call in the tree of `record`; a new one starts. The slot is BUSY.
+    /// The node of this call in the tree of `record`. If it was not polled before, the call starts.
+    /// The slot is BUSY.
     #[inline(always)]
     fn place(&mut self, record: &'static ThreadRecord) -> Option<&mut Started> {
         if let State::New { site, under } = self.state {
@@ -343,7 +346,7 @@ impl Call {
         Some(started)
     }
 
-    /// The piece ends; with an outcome the whole call does.
+    /// A piece ends. With an outcome, the whole call ends.
     pub(crate) fn leave(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
         let OpenPoll { record, place, is_timed } = open;
         if let Some(below) = place.below()
@@ -388,7 +391,7 @@ impl Call {
         leave_for_good(record);
     }
 
-    /// A piece ends that was counted only.
+    /// A count-only piece ends.
     fn leave_passed(&mut self, record: &'static ThreadRecord, below: &'static Node, outcome: Option<Outcome>) {
         if Slot::get() != record.slot() {
             return dropped::count(Reason::Stale);
@@ -444,7 +447,7 @@ impl Call {
         }
     }
 
-    /// The call will not go on; nothing if it never began.
+    /// The call will not continue. Does nothing if it never began.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
         let site = match &self.state {
             State::Started(started) => started.node.site(),
@@ -477,8 +480,8 @@ impl Drop for Call {
     }
 }
 
-/// Polled under another scope than the one it was first polled in: its parent did not spend this
-/// time, the scope that polled did.
+/// Called if another scope polls than the one of the first poll: the time belongs to the polling
+/// scope, not to the parent.
 #[cold]
 fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &Measured) {
     let add = |sums: &crate::record::store::node::Sums| {
@@ -496,7 +499,7 @@ fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &Measure
     }
 }
 
-/// A future's only poll.
+/// Makes the only poll of a future.
 pub(in crate::record) fn empty_poll(site: &'static Site) {
     let mut call = Call::new(Some(site));
     if let Some(open) = call.enter() {

@@ -1,4 +1,4 @@
-//! An open call, from the outside.
+//! The guard of an open call.
 
 use std::thread;
 
@@ -14,22 +14,22 @@ use crate::record::store::thread::ThreadRecord;
 use crate::record::switch;
 use crate::scope::{Site, Slot};
 
-/// An open call: dropping it ends the call, as a panic if the thread is unwinding, as
-/// [`Outcome::Ok`] otherwise.
+/// An open call. Dropping it ends the call, as a panic if the thread is unwinding, otherwise as
+/// [`Outcome::Ok`].
 ///
-/// Not `Send`: it belongs to its thread's stack of open calls. Guards that drop out of order are
-/// repaired and counted.
+/// Not `Send`, because it belongs to its thread's stack of open calls. Guards that drop out of
+/// order are repaired and counted.
 #[derive(Debug)]
 #[must_use = "the call ends when the guard drops"]
 pub struct Guard {
-    /// `None`: nothing to end.
+    /// `None` if there is nothing to end.
     record: Option<&'static ThreadRecord>,
-    /// A pointer, which keeps the guard on its thread.
+    /// It contains a pointer, so the guard is not `Send`.
     place: Place,
 }
 
 /// Begins a call of `site`.
-// PERF: inlined, as is the end: a call that is passed over costs less than calling a function does.
+// PERF: inlined, as is the end: a count-only call costs less than a function call.
 #[inline]
 pub fn enter(site: &'static Site) -> Guard {
     if site.rests() || switch::is_off() {
@@ -42,8 +42,8 @@ pub fn enter(site: &'static Site) -> Guard {
             let node = top.last_child();
             if node.is(site) && !clock::may_have_left() {
                 if node.blocks.skips() {
-                    // One store: whoever interrupts finds the caller or this call, and leaves it as
-                    // it was.
+                    // It is a single store, so an interrupting signal handler finds either the
+                    // caller or this call, and leaves it unchanged.
                     record.set_top(node);
                     return Guard::new(record, Place::passed(top));
                 }
@@ -54,13 +54,13 @@ pub fn enter(site: &'static Site) -> Guard {
     begin(site)
 }
 
-/// A call that is due.
+/// Begins a call that is measured.
 #[inline(never)]
 fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
     if record.in_place.is_due(record.serial()) {
         return time_beginning(record, || measure(record, top, node, site));
     }
-    // Not with the `syscall` clock, whose answer comes late enough.
+    // Not with the `syscall` clock: the system call takes so long that the caches do not matter.
     if node.blocks.weight().is_some_and(|weight| weight > 1) && !record.cpu_sampled() {
         rehearse(record, top, node);
     }
@@ -73,16 +73,16 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
     }
 }
 
-/// An empty call that nobody sees.
+/// A warm-up: an empty call that is not recorded.
 ///
-/// Code that runs once in thousands of calls is in no cache: it was seen to make a call of 50 ns
-/// read as 230, and that would be multiplied by what the call stands for.
+/// Code that runs once in thousands of calls is not in the caches. It was seen to make a call of 50
+/// ns read as 230 ns, and that would be multiplied by the call's weight.
 #[cold]
 #[inline(never)]
 fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Node) {
     Slot::BUSY.set();
     record.rehearsals.add(1);
-    // A new anchor of the CPU clock, if one is due, so that both calls are usual ones.
+    // Takes a new anchor of the CPU clock if one is due, so that both calls use the fast path.
     let _ = record.cpu().enter(record.wall);
     absence::note_asked(record, due);
     absence::note_absence(record, top, top);
@@ -93,7 +93,7 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     }
 }
 
-/// A call whose beginning and end are timed.
+/// Begins a call whose begin and end are timed.
 #[cold]
 #[inline(never)]
 fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) -> Guard {
@@ -112,7 +112,8 @@ fn time_beginning(record: &'static ThreadRecord, begin: impl FnOnce() -> Guard) 
 fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
     let sampled = slow::weight_of(record, place) > 1;
     let (_, took) = record.time(|start| {
-        // The call ended before this; it is read again.
+        // The call ended before this work. Since its end is read again, its start is moved by the
+        // same time.
         slow::delay(record, place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
         end(record, place, outcome);
     });
@@ -126,7 +127,7 @@ fn begin(site: &'static Site) -> Guard {
     if let Some(record) = ThreadRecord::of(slot) {
         if clock::may_have_left() {
             absence::note_return(record);
-            // Otherwise this thread's clock does not tell.
+            // If it is still true, this thread's CPU clock cannot detect it.
             if !clock::may_have_left() {
                 return enter(site);
             }
@@ -138,7 +139,7 @@ fn begin(site: &'static Site) -> Guard {
     slow::begin(site, empty_call).map_or_else(Guard::nothing, |(record, place)| Guard::new(record, place))
 }
 
-/// Begins a call and ends it.
+/// Begins and ends a call.
 pub(in crate::record) fn empty_call(site: &'static Site) {
     drop(enter(site));
 }
@@ -175,8 +176,8 @@ impl Drop for Guard {
     }
 }
 
-/// Ends a call that was passed over. False: it was not, it is not the innermost one, or the thread
-/// left the CPU in it.
+/// Ends a count-only call. False if it is not count-only, is not the innermost one, or the thread
+/// left the CPU during it.
 #[inline(always)]
 fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> bool {
     let Some(below) = place.below() else { return false };
@@ -190,8 +191,8 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
         }
         node.count_recursion();
     }
-    // PERF: the caller as the guard knows it, not as the node does: the next call need not wait for
-    // that.
+    // PERF: takes the caller from the guard, not from the node, so that the next call need not wait
+    // for that load.
     record.set_top(below);
     node.count(outcome);
     true
@@ -199,7 +200,7 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
 
 #[inline(never)]
 fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
-    // First: what follows is the recorder's own time, not the call's.
+    // Read first, so that the following work is not included in the call's time.
     let ticks = record.wall.ticks();
     if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == record.slot() {
         Slot::BUSY.set();

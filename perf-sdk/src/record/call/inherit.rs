@@ -1,4 +1,4 @@
-//! Futures that run elsewhere, and belong to the scope that made them.
+//! Futures that run elsewhere, but belong to the scope that made them.
 
 use std::future::Future;
 
@@ -9,33 +9,33 @@ use crate::record::registry;
 use crate::record::store::node::Node;
 use crate::scope::{LabelSet, Options};
 
-/// What tasks are called.
+/// The name of tasks.
 const NAME: &str = "task";
 
-/// The scope that a thread is in: a profiled function as reached by its callers, and the labels in
-/// force. It may be kept, and sent to other threads.
+/// The scope of a thread: a profiled function with its path of callers, and the labels in effect.
+/// It may be stored, and sent to other threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Scope {
-    /// `None` outside of all.
+    /// `None` outside of all scopes.
     node: Option<&'static Node>,
     labels: Option<&'static LabelSet>,
 }
 
 impl Scope {
-    /// This thread's, now. Outside of all scopes, what [inherits](Self::inherit) from it stands at
-    /// the top of the call tree.
+    /// The current scope of this thread. Outside of all scopes, a future that
+    /// [inherits](Self::inherit) from it is at the top of the call tree.
     ///
-    /// **Cost.** A load or two.
+    /// **Cost.** One or two loads.
     #[must_use]
     pub fn current() -> Self {
         let node = registry::current().map(|record| record.top()).filter(|node| node.site().is_some());
         Self { node, labels: labelled::current() }
     }
 
-    /// `future` as a callee of this scope, named `task` in the module of what it runs
-    /// (`shop::fetch::task`), wherever and whenever it is polled: in the call tree, in flamegraphs
-    /// and in the live heap it stands beneath the function that spawned it, and so does all that it
-    /// calls. Samples of its stacks bear this scope's [labels](crate::with_labels).
+    /// `future` as a callee of this scope, wherever and whenever it is polled. It is named `task`,
+    /// in the module of the code that it runs (`shop::fetch::task`). In the call tree, in
+    /// flamegraphs and in the live heap, it is below the function that spawned it, and so are its
+    /// callees. Its stack samples have this scope's [labels](crate::with_labels).
     ///
     /// ```
     /// # fn spawn_elsewhere<F>(_: F) {}
@@ -47,8 +47,8 @@ impl Scope {
     /// # handle();
     /// ```
     ///
-    /// **Blind spots.** The spawning function's own figures are those of its calls, as of any
-    /// function that has its work done elsewhere.
+    /// **Blind spots.** The figures of the spawning function are those of its own calls, as for any
+    /// function that delegates work.
     #[track_caller]
     pub fn inherit<F: Future>(self, future: F) -> Profiled<Labelled<F>, Returned> {
         let site = named(NAME, running::<F>(), Options::DEFAULT);

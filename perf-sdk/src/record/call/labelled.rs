@@ -1,4 +1,4 @@
-//! Labels of the program's own, for a scope or a task.
+//! The program's own labels, for a scope or a task.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,8 +15,8 @@ use crate::scope::{self, LabelSet, MAX_LABELS, Slot};
 #[cfg(feature = "tracing")]
 use crate::trace::TraceContext;
 
-/// Runs `f` with labels that samples of stacks bear meanwhile, on this thread: beside the profiled
-/// scope it says for whom the work is done.
+/// Runs `f` with labels for stack samples of this thread. Besides the profiled scope, they say for
+/// whom the work is done.
 ///
 /// ```
 /// let tenant = String::from("acme");
@@ -24,23 +24,23 @@ use crate::trace::TraceContext;
 /// # assert_eq!(answer, 42);
 /// ```
 ///
-/// Labels within labels add up; of two with one name the inner one holds. For futures there is
-/// [`FutureExt::labelled`](crate::FutureExt::labelled), and tasks made with [`spawn`](crate::spawn)
-/// or [`Scope::inherit`](crate::Scope::inherit) keep those of who made them.
+/// Nested labels are combined. If two have the same name, the inner one is used. For futures there
+/// is [`FutureExt::labelled`](crate::FutureExt::labelled). Tasks made with [`spawn`](crate::spawn)
+/// or [`Scope::inherit`](crate::Scope::inherit) keep the labels of their creator.
 ///
-/// **Limits.** At most 8 labels at once, which is checked when compiling; 32 names of up to 64
-/// bytes; 256 values of a name, cut at 128 bytes; 4,096 combinations. A value beyond that counts as
-/// `(other)`; what cannot be kept at all, such as the names `scope`, `thread`, `trace_id`,
-/// `span_id` and an empty one, is left out. Both are counted in
-/// `perf_dropped_total{reason="labels"}`. What was seen is kept for good. **Cost.** Some 40 ns for
-/// two labels that were seen before; the first time of a combination allocates.
+/// **Limits.** At most 8 labels at once, which is checked at compile time; 32 names of up to 64
+/// bytes; 256 values of a name, cut at 128 bytes; 4,096 combinations. Values beyond the limit count
+/// as `(other)`. Labels that cannot be kept at all are omitted, such as those named `scope`,
+/// `thread`, `trace_id`, `span_id`, or with an empty name. Both are counted in
+/// `perf_dropped_total{reason="labels"}`. Names, values and combinations are never freed. **Cost.**
+/// Some 40 ns for two labels that were used before. The first use of a combination allocates.
 pub fn with_labels<const N: usize, V: AsRef<str>, R>(labels: [(&'static str, V); N], f: impl FnOnce() -> R) -> R {
     let _until_then = InForce::extend(&labels);
     f()
 }
 
 pin_project! {
-    /// A future whose polls bear labels: see [`with_labels`].
+    /// A future whose polls have labels: see [`with_labels`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Labelled<F> {
@@ -51,7 +51,7 @@ pin_project! {
 }
 
 impl<F> Labelled<F> {
-    /// Those in force here, and further ones.
+    /// The labels in effect here, extended by `labels`.
     pub(in crate::record) fn extend<const N: usize, V: AsRef<str>>(labels: &[(&'static str, V); N], future: F) -> Self {
         Self { future, labels: extended(current(), labels) }
     }
@@ -71,12 +71,12 @@ impl<F: Future> Future for Labelled<F> {
     }
 }
 
-/// Those of this thread.
+/// The labels of this thread.
 pub(in crate::record) fn current() -> Option<&'static LabelSet> {
     registry::current()?.labels()
 }
 
-/// The span that this thread is in from now on.
+/// Sets the span of this thread.
 #[cfg(feature = "tracing")]
 pub(crate) fn set_span(trace: Option<TraceContext>) {
     let thread = if trace.is_some() { thread() } else { registry::current() };
@@ -96,9 +96,9 @@ fn extended<const N: usize, V: AsRef<str>>(
     set
 }
 
-/// While it lives, labels are in force on this thread.
+/// Keeps labels in effect on this thread until it drops.
 struct InForce {
-    /// `None`: the thread has no record.
+    /// `None` if the thread has no record.
     thread: Option<&'static ThreadRecord>,
     before: Option<&'static LabelSet>,
 }
@@ -114,7 +114,7 @@ impl InForce {
     }
 
     fn set(labels: Option<&'static LabelSet>) -> Self {
-        // One that never had any needs none now.
+        // A thread without a record has no labels, so it needs no record to clear them.
         let thread = if labels.is_some() { thread() } else { registry::current() };
         let before = thread.and_then(ThreadRecord::labels);
         if let Some(thread) = thread {
@@ -126,7 +126,7 @@ impl InForce {
 
 impl Drop for InForce {
     fn drop(&mut self) {
-        // Not after a fork, or when the thread's record has passed to another one.
+        // Not after a fork, or when the thread's record has passed to another thread.
         if let Some(thread) = self.thread
             && Slot::get() == thread.slot()
         {

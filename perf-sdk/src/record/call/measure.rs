@@ -1,4 +1,4 @@
-//! What a user calls where an attribute does not fit.
+//! Functions for code on which an attribute does not fit.
 
 use std::any::type_name;
 use std::future::Future;
@@ -28,8 +28,8 @@ use crate::scope::{Options, Site, Slot, intern};
 /// ```
 ///
 /// **Label.** `module` is the path of the calling function. **Outcome.** Ok, or panic if `f`
-/// unwinds. **Cost.** That of a profiled call and a cache look-up of a few nanoseconds; the first
-/// call of a name takes a lock. **Limits.** 10,000 names; calls of further ones are recorded as
+/// unwinds. **Cost.** That of a profiled call, and a cache look-up of a few nanoseconds. The first
+/// call of a name takes a lock. **Limits.** 10,000 names. Calls of further ones are recorded as
 /// `(other)` and counted in `perf_dropped_total{reason="names"}`.
 #[track_caller]
 pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
@@ -42,8 +42,8 @@ pub fn measure<F: FnOnce() -> R, R>(name: &'static str, f: F) -> R {
 
 /// Records one call of `name` that was timed elsewhere and has just ended.
 ///
-/// It stands at the top of the call tree: its time was not necessarily spent on this thread. There
-/// are no CPU and allocation figures for it.
+/// It is at the top of the call tree, because its time was not necessarily spent on this thread. It
+/// has no CPU and allocation figures.
 ///
 /// ```
 /// use std::time::Duration;
@@ -78,7 +78,7 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
             node.count(outcome);
             node.count_sample();
             node.sums.wall.add_signed(wall, 1);
-            // Nobody knows its CPU time.
+            // Its CPU time is unknown.
             node.absent.add_signed(wall, 1);
             record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
@@ -99,8 +99,8 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
 
 /// Measures any future.
 pub trait FutureExt: Future + Sized {
-    /// This future as one call of `name`, from its first poll to its completion; dropped before, it
-    /// counts as cancelled.
+    /// This future as one call of `name`, from its first poll to its completion. If it is dropped
+    /// before, it counts as cancelled.
     ///
     /// ```
     /// use perf_sdk::FutureExt as _;
@@ -112,8 +112,8 @@ pub trait FutureExt: Future + Sized {
         Profiled::new(named(name, caller::<Self>(), Options::DEFAULT), self, Returned)
     }
 
-    /// This future with labels that samples of stacks bear while it is polled, beside those in
-    /// force where it is made: see [`with_labels`](crate::with_labels).
+    /// This future with labels for stack samples while it is polled, in addition to the labels in
+    /// effect where it is made: see [`with_labels`](crate::with_labels).
     ///
     /// ```
     /// use perf_sdk::FutureExt as _;
@@ -127,7 +127,7 @@ pub trait FutureExt: Future + Sized {
 
 impl<F: Future> FutureExt for F {}
 
-/// The path of the function in which a closure or an async block stands; empty for other types.
+/// The path of the function that contains a closure or an async block. Empty for other types.
 pub(in crate::record) fn caller<F>() -> &'static str {
     let mut path = type_name::<F>();
     let mut found = "";
@@ -138,8 +138,8 @@ pub(in crate::record) fn caller<F>() -> &'static str {
     found
 }
 
-/// The path of the function whose `async` code a future is, also beneath what measures or labels
-/// it; of another future its type.
+/// The path of the function whose `async` code a future is, also below wrappers that measure or
+/// label it. For any other future, its type.
 pub(in crate::record) fn running<F>() -> &'static str {
     let mut path = type_name::<F>();
     loop {
@@ -158,7 +158,7 @@ pub(in crate::record) fn running<F>() -> &'static str {
     }
 }
 
-/// What stands before the comma or bracket that ends a first type argument.
+/// The text before the comma or bracket that ends a first type argument.
 fn first_argument(arguments: &str) -> &str {
     let (mut depth, mut before) = (0, ' ');
     for (at, c) in arguments.char_indices() {

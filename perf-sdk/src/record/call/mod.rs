@@ -1,4 +1,4 @@
-//! A call begins, a call ends: guards, futures, labels.
+//! The begin and the end of calls: guards, futures, labels.
 
 pub(in crate::record) mod absence;
 #[cfg(test)]

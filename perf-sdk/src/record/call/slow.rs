@@ -1,4 +1,4 @@
-//! A call begins, a call ends: all cases. The usual ones are decided in [`fast`](super::fast).
+//! The begin and the end of a call, for all cases. Most calls take the [`fast`](super::fast) path.
 
 use std::ptr;
 use std::thread;
@@ -36,8 +36,8 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
         || begin_shared(record, top, site),
         |node| {
             let weight = next_weight(record, node, site);
-            // A frame remembers that the thread was unwinding, and that a borrowed record is in
-            // use.
+            // If the thread is unwinding, or the record is borrowed, the call needs a frame to
+            // store that.
             if weight == 0 && !thread::panicking() && !record.borrowed.get() {
                 note_switch(record, top);
                 record.set_top(node);
@@ -54,32 +54,33 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
     place.map(|place| (record, place))
 }
 
-/// There is no room for a node.
+/// Begins a call for which there is no room for a node.
 ///
-/// Nobody's scope changes: the call's callees are its caller's, and so is its time in the tree;
-/// under no caller at all it is that of the overflow node. The slot is BUSY.
+/// The current scope does not change: the call's callees count as its caller's, and so does its
+/// time in the tree. If there is no caller, its time is that of the overflow node. The slot is
+/// BUSY.
 #[cold]
 #[inline(never)]
 fn begin_shared(record: &'static ThreadRecord, top: &'static Node, site: &'static Site) -> Option<Place> {
     let shared = SharedSite::of(site)?;
     shared.begin();
     let rate = site.rate();
-    // Without blocks, which belong to a node: each call by chance.
+    // Blocks belong to a node, so here each call is drawn independently.
     let is_due = rate > 0 && ((record.random() >> 32) * u64::from(rate)) >> 32 == 0;
     let weight = if is_due { rate } else { 0 };
     if weight == 0 {
         return Some(Place::shared(shared));
     }
     let node = if ptr::eq(top, record.root()) { record.overflow().unwrap_or(top) } else { top };
-    // Asking the kernel for CPU time is rationed by blocks too.
+    // System calls for CPU time are limited by blocks too, so the clock is not asked.
     let frame = push(record, node, weight, Some(0)).and_then(|place| Some((place, record.stack.frame(place.depth())?)));
     let Some((place, frame)) = frame else { return Some(Place::shared(shared)) };
     frame.count_in(shared);
     Some(place)
 }
 
-/// There is no room for a record of this thread: the call is counted, if there is any record at all
-/// to begin it with.
+/// Begins a call for which there is no room for a thread record. It is counted, if there is any
+/// record with which it can begin.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn begin_without_record(site: &'static Site) -> Option<(&'static ThreadRecord, Place)> {
@@ -96,7 +97,7 @@ pub(in crate::record) fn begin_without_record(site: &'static Site) -> Option<(&'
     place
 }
 
-/// What the call of `site` that begins now stands for; 0: it is counted only. The slot is BUSY.
+/// The weight of the call of `site` that begins now. 0 if it is count-only. The slot is BUSY.
 pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> u32 {
     if node.blocks.skips() {
         return 0;
@@ -111,9 +112,8 @@ pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'stat
     weight
 }
 
-/// Opens a frame for a call of `node` that stands for `weight` calls. The slot is BUSY. With the
-/// `syscall` CPU clock, `cpu_weight` says whether the clock is asked; `None` leaves it to the
-/// site's blocks.
+/// Opens a frame for a call of `node` with this weight. The slot is BUSY. With the `syscall` CPU
+/// clock, `cpu_weight` says whether the clock is asked; `None` leaves it to the site's blocks.
 pub(in crate::record) fn push(
     record: &'static ThreadRecord,
     node: &'static Node,
@@ -136,7 +136,7 @@ pub(in crate::record) fn push(
     } else {
         let (ticks, offset) = record.cpu().enter(record.wall);
         note_asked(record, node);
-        // Before the call began.
+        // This time was before the call began.
         note_absence(record, record.top(), record.top());
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
@@ -145,7 +145,7 @@ pub(in crate::record) fn push(
     Some(Place::frame(depth, serial))
 }
 
-/// The call at `place`, if it is the one that is open there, began so many ticks later.
+/// If the call at `place` is the one that is open there, moves its start later by this many ticks.
 pub(in crate::record) fn delay(record: &ThreadRecord, place: Place, ticks: u64) {
     if let Some(frame) = record.stack.frame(place.depth())
         && frame.is(place)
@@ -155,12 +155,12 @@ pub(in crate::record) fn delay(record: &ThreadRecord, place: Place, ticks: u64) 
     }
 }
 
-/// How many calls the one at `place` stands for.
+/// The weight of the call at `place`.
 pub(in crate::record) fn weight_of(record: &ThreadRecord, place: Place) -> u32 {
     record.stack.frame(place.depth()).filter(|frame| frame.is(place)).map_or(0, Frame::weight)
 }
 
-/// How many measured calls the next one's CPU time stands for; 0 when it is not measured.
+/// The weight of the next measured call's CPU time. 0 if it is not measured.
 pub(in crate::record) fn next_cpu_weight(record: &'static ThreadRecord, node: &'static Node) -> u32 {
     match node.shard() {
         Some(shard) if !record.cpu_sampled() => u32::from(shard.site.options().cpu),
@@ -171,8 +171,9 @@ pub(in crate::record) fn next_cpu_weight(record: &'static ThreadRecord, node: &'
     }
 }
 
-/// Closes the frame at `place`, which ended at `end`, and takes its readings; what is open above it
-/// is closed too and counted as out of order. `None` if it was closed already. The slot is BUSY.
+/// Closes the frame at `place`, which ended at `end`, and takes its readings. Frames that are open
+/// above it are closed too, and counted as out of order. `None` if it was closed already. The slot
+/// is BUSY.
 pub(in crate::record) fn pop(
     record: &'static ThreadRecord,
     place: Place,
@@ -191,22 +192,22 @@ pub(in crate::record) fn pop(
     let cpu = if weight == 0 {
         0
     } else if frame.cpu_asked() {
-        // The readings lie around the call: at most all of its time was CPU time.
+        // The two CPU readings enclose the call, so at most all of its time was CPU time.
         sampled_cpu(record, frame).min(wall)
     } else {
         on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
     };
     note_asked(record, node);
     note_absence(record, node, below);
-    // Closed first, summed later: a reader in between misses the call for a moment; the other way
-    // round it would count it twice.
+    // The frame is closed first and added to the sums later. So a reader in between misses the call
+    // for a moment; in the reverse order it would count the call twice.
     record.set_top(below);
     record.stack.set_depth(depth - 1);
     Some((node, Measured { wall, cpu, weight, cpu_weight: frame.cpu_weight() * weight, tallies, end, below }))
 }
 
-/// A guard that is not the innermost one drops: the calls opened after it end with it. `None` if
-/// the guard's own call has ended in that way before.
+/// Called when a guard drops that is not the innermost one: the calls that began after it end with
+/// it. `None` if the guard's own call was already ended in this way.
 #[cold]
 fn close_above(record: &'static ThreadRecord, place: Place) -> Option<()> {
     dropped::count(Reason::OutOfOrder);
@@ -235,13 +236,13 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     Some(())
 }
 
-/// Where the call whose frame is at `place`, or was just closed there, is counted if not in its
-/// node.
+/// The shared record in which the call is counted, if it is not counted in its node. Its frame is
+/// at `place`, or was just closed there.
 fn shared_of(record: &'static ThreadRecord, place: Place) -> Option<&'static SharedSite> {
     record.stack.frame(place.depth()).and_then(Frame::shared)
 }
 
-/// The call as a whole.
+/// Counts the whole call.
 fn count(
     record: &'static ThreadRecord,
     node: &'static Node,
@@ -261,12 +262,12 @@ fn count(
     }
 }
 
-/// Ends the calls without a frame above a call of `node`, up to it.
+/// Ends the calls without a frame above a call of `node`, and that call.
 fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
     let mut top = record.top();
     while !ptr::eq(top, node) {
         let Some(parent) = top.parent() else { break };
-        // A future's poll is no call of its own.
+        // A poll of a future is not a call.
         if top.shard().is_none_or(|shard| shard.future().is_none()) {
             top.count(Outcome::Ok);
         }
@@ -275,8 +276,8 @@ fn close_passed(record: &'static ThreadRecord, node: &'static Node) {
     record.set_top(node);
 }
 
-/// Closes what is open above `own`, a call or poll without a frame. False: it is not open itself.
-/// The slot is BUSY.
+/// Closes everything open above `own`, a call or poll without a frame. False if it is not open
+/// itself. The slot is BUSY.
 pub(in crate::record) fn repair(record: &'static ThreadRecord, own: &'static Node) -> bool {
     let is_under =
         |node: &'static Node| std::iter::successors(Some(node), |node| node.parent()).any(|up| ptr::eq(up, own));
@@ -328,7 +329,7 @@ fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> i64 {
 }
 
 impl Measured {
-    /// The call as a whole into its histograms.
+    /// Adds the whole call to its histograms.
     fn finish(&self, record: &'static ThreadRecord, node: &'static Node) {
         if let Some(shard) = node.shard()
             && self.weight > 0
@@ -353,8 +354,8 @@ impl Measured {
         }
     }
 
-    /// Adds the readings to `node`, unless the frame below is the same node: of direct recursion
-    /// only the outermost call counts.
+    /// Adds the readings to `node`, unless the frame below is of the same node: in direct
+    /// recursion, only the outermost call is added.
     pub(in crate::record) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
         if !ptr::eq(self.below, node) && self.weight > 0 && node.add_spread(&record.arena, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);
@@ -366,7 +367,7 @@ impl Measured {
     }
 }
 
-/// Makes a frame one poll of a future. When it began, in ticks.
+/// Marks a frame as one poll of a future. Returns its start in ticks.
 pub(in crate::record) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
     record.stack.frame(place.depth()).map_or(0, |frame| {
         frame.note_poll();
@@ -411,13 +412,14 @@ pub(in crate::record) fn end(record: &'static ThreadRecord, place: Place, outcom
     leave_for_good(record);
 }
 
-/// The outcome of a guard that simply dropped.
+/// The outcome of a guard that was dropped without one.
 fn unnamed(record: &ThreadRecord, place: Place) -> Outcome {
     let was_panicking = record.stack.frame(place.depth()).is_some_and(Frame::began_panicking);
     if thread::panicking() && !was_panicking { Outcome::Panic } else { Outcome::Ok }
 }
 
-/// Makes the record the thread's again, or gives a borrowed one back after its outermost call.
+/// Stores the record in the thread's slot again, or returns a borrowed record after its outermost
+/// call.
 #[inline]
 pub(in crate::record) fn leave_for_good(record: &'static ThreadRecord) {
     if record.borrowed.get() && record.stack.depth() == 0 {
@@ -433,8 +435,8 @@ fn give_back(record: &'static ThreadRecord) {
     registry::release(record);
 }
 
-/// Keeps the trace of this call as its bucket's exemplar. The slot holds the record: the hook may
-/// call anything.
+/// Stores the trace of this call as the exemplar of its bucket. The slot holds the record, because
+/// the hook may call profiled functions.
 #[cold]
 #[inline(never)]
 pub(in crate::record) fn note_trace(

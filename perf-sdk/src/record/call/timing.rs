@@ -1,4 +1,4 @@
-//! Some calls' beginnings and ends are timed on their own thread.
+//! Times the begins and the ends of some calls, on their own thread.
 
 use std::hint::black_box;
 
@@ -7,16 +7,16 @@ use crate::record::store::thread::ThreadRecord;
 use crate::scope::Slot;
 
 impl ThreadRecord {
-    /// Owner only: times `work`, which is told in ticks when it begins. The next one is due some
-    /// calls later.
+    /// Owner only: times `work`, which gets its start in ticks. The next one is due some calls
+    /// later.
     #[cold]
     #[inline(never)]
     pub(in crate::record) fn time<T>(&'static self, work: impl FnOnce(u64) -> T) -> (Option<T>, Took) {
         self.in_place.set_due(self.serial(), self.random());
         let (asked, flushing) = (self.asked(), self.in_place.flushing());
         let (mut work, mut done, mut took) = (Some(work), None, 0);
-        // Twice, at first without the work: this code, which runs seldom, is in no cache, and its
-        // misses would be the call's.
+        // It runs twice, first without the work: this code runs rarely and is not in the caches,
+        // and its cache misses would be charged to the call.
         for is_work in black_box([false, true]) {
             let start = self.wall.ticks();
             if is_work {
@@ -29,7 +29,7 @@ impl ThreadRecord {
         (done, Took((!has_asked).then(|| took.saturating_sub(flushed))))
     }
 
-    /// Owner only, with the slot holding this record.
+    /// Owner only, with this record in the slot.
     fn asked(&'static self) -> u64 {
         Slot::BUSY.set();
         let asked = self.cpu().asked();
@@ -44,12 +44,12 @@ impl ThreadRecord {
         }
     }
 
-    /// Ticks between two readings of the clock with nothing in between.
+    /// Ticks between two consecutive readings of the clock.
     pub(in crate::record) fn pair(&self) -> u64 {
         self.in_place.pair()
     }
 
-    /// The readings up to now, from any thread: nanoseconds and times.
+    /// All readings up to now, from any thread: nanoseconds and counts.
     pub(in crate::record) fn in_place(&self) -> Totals {
         self.in_place.totals(self.wall)
     }

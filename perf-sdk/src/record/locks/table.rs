@@ -1,5 +1,5 @@
-//! How often locks were waited for and how long, by scope and lock: a table of fixed size that any
-//! thread adds to.
+//! The number and the duration of waits for locks, by scope and lock: a table of fixed size to
+//! which any thread adds.
 #![allow(unsafe_code)]
 
 use std::panic::Location;
@@ -10,10 +10,10 @@ use std::sync::atomic::{
 
 use crate::scope::{Path, Site, callers};
 
-/// Slots that are looked at before there is said to be no room.
+/// The number of slots that are probed.
 const MAX_PROBES: usize = 64;
 
-/// What was waited for.
+/// The type of lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum LockKind {
@@ -22,7 +22,7 @@ pub(crate) enum LockKind {
     Condvar,
 }
 
-/// A lock, as far as readers tell locks apart.
+/// A lock, as readers distinguish it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lock {
     pub(crate) kind: LockKind,
@@ -30,7 +30,7 @@ pub(crate) struct Lock {
     pub(crate) place: &'static Location<'static>,
 }
 
-/// Waits and the time that they took.
+/// The number of waits, and their total time.
 #[derive(Debug)]
 pub(in crate::record) struct Sums {
     contentions: AtomicU64,
@@ -52,25 +52,24 @@ impl Sums {
         self.delay_ns.store(0, Relaxed);
     }
 
-    /// `None`: nobody waited.
+    /// `None` if there was no wait.
     fn read<T>(&self, of: impl FnOnce(u64, u64) -> T) -> Option<T> {
         let contentions = self.contentions.load(Relaxed);
         (contentions > 0).then(|| of(contentions, self.delay_ns.load(Relaxed)))
     }
 }
 
-/// One scope and lock.
+/// The sums of one scope and lock.
 #[derive(Debug)]
 struct Slot {
-    /// Where the lock was made. Null: the slot is free; [`claimed`]: what it is of is being
-    /// written.
+    /// Where the lock was made. Null: the slot is free. [`claimed`]: the key is being written.
     place: AtomicPtr<Location<'static>>,
     scope: AtomicPtr<Path>,
     kind: AtomicU8,
     sums: Sums,
 }
 
-/// No address of a place.
+/// A marker that is not the address of a location.
 const fn claimed() -> *mut Location<'static> {
     ptr::without_provenance_mut(1)
 }
@@ -109,8 +108,9 @@ impl Slot {
         }
         let kinds = [LockKind::Mutex, LockKind::RwLock, LockKind::Condvar];
         let kind = kinds.into_iter().find(|kind| *kind as u8 == self.kind.load(Relaxed))?;
-        // SAFETY: neither null nor claimed, so what `claim` took from a reference that holds for
-        // ever; and the scope was a thread's innermost one or null, stored before the place.
+        // SAFETY: the place is neither null nor claimed, so it is a `&'static` reference that
+        // `claim` stored. The scope was a thread's innermost one or null, and was stored before the
+        // place.
         let (place, sites) = unsafe { (&*place, callers(self.scope.load(Relaxed))) };
         self.sums.read(|contentions, delay_ns| Contended {
             sites,
@@ -121,41 +121,41 @@ impl Slot {
     }
 }
 
-/// What is read of one scope and lock. The same ones may come more than once: each thread has paths
-/// of its own.
+/// A reading of one scope and lock. The same key may occur several times, because each thread has
+/// paths of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Contended {
-    /// Outermost first; none outside of all scopes.
+    /// Outermost first. Empty outside of all scopes.
     pub(crate) sites: Vec<&'static Site>,
-    /// `None`: there was no room to tell.
+    /// `None` if there was no room for its own slot.
     pub(crate) lock: Option<Lock>,
     pub(crate) contentions: u64,
     pub(crate) delay_ns: u64,
 }
 
-/// Open addressing; slots are never given back. Adding takes no lock: who finds a slot that another
-/// thread is just claiming goes on to the next one, so that a key may have two slots, which readers
-/// sum.
+/// A table with open addressing, whose slots are never released. Adding takes no lock. If another
+/// thread is just claiming a slot, the next one is used. So a key may have two slots, which readers
+/// add up.
 #[derive(Debug)]
 pub(in crate::record) struct Table<const SLOTS: usize> {
     slots: [Slot; SLOTS],
-    /// Of what has no slot.
+    /// The sums of waits without a slot.
     overflow: Sums,
 }
 
 impl<const SLOTS: usize> Table<SLOTS> {
-    /// All zeros: a static one takes no memory before it is used.
+    /// All zeros, so that a static table takes no memory before it is used.
     pub(in crate::record) const fn new() -> Self {
         Self { slots: [const { Slot::new() }; SLOTS], overflow: Sums::new() }
     }
 
-    /// Where waits are added, and whether that is known to be of this scope and lock: false where
+    /// The sums to which waits are added, and whether they are of this scope and lock: false if
     /// there is no room.
     pub(in crate::record) fn sums(&self, scope: *const Path, lock: Lock) -> (&Sums, bool) {
         let first = hash(scope.addr(), ptr::from_ref(lock.place).addr(), lock.kind) % SLOTS;
         for probe in 0..MAX_PROBES.min(SLOTS) {
             let slot = &self.slots[(first + probe) % SLOTS];
-            // Asked again, since another thread may have claimed it for the same.
+            // Checked again, since another thread may have claimed it for the same key.
             if slot.is(scope, lock) || slot.claim(scope, lock) || slot.is(scope, lock) {
                 return (&slot.sums, true);
             }
@@ -163,7 +163,7 @@ impl<const SLOTS: usize> Table<SLOTS> {
         (&self.overflow, false)
     }
 
-    /// What was added up to now; threads may be adding.
+    /// All sums up to now. Threads may be adding.
     pub(in crate::record) fn read(&self) -> Vec<Contended> {
         let other = self.overflow.read(|contentions, delay_ns| Contended {
             sites: Vec::new(),
@@ -174,10 +174,11 @@ impl<const SLOTS: usize> Table<SLOTS> {
         self.slots.iter().filter_map(Slot::read).chain(other).collect()
     }
 
-    /// From zero, keys and all, while nobody adds: in a forked child.
+    /// Resets everything to zero, including the keys. Called in a forked child, where no other
+    /// thread adds.
     pub(in crate::record) fn reset(&self) {
         self.overflow.reset();
-        // Pages that were never written stay so.
+        // Pages that were never written stay untouched.
         for slot in self.slots.iter().filter(|slot| !slot.place.load(Relaxed).is_null()) {
             slot.sums.reset();
             slot.place.store(ptr::null_mut(), Relaxed);
@@ -185,7 +186,7 @@ impl<const SLOTS: usize> Table<SLOTS> {
     }
 }
 
-/// Multiplicative (Fibonacci) hashing: addresses differ in few of their lower bits.
+/// Multiplicative (Fibonacci) hashing, because addresses differ in few of their lower bits.
 fn hash(scope: usize, place: usize, kind: LockKind) -> usize {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let mixed = (scope as u64).wrapping_mul(GOLDEN).rotate_left(32) ^ (place as u64) ^ ((kind as u64) << 56);
@@ -214,10 +215,10 @@ mod tests {
         Lock { kind, place: Location::caller() }
     }
 
-    /// The number of scopes; kind and line of the lock.
+    /// The number of scopes; the type and the line of the lock.
     type Key = (usize, Option<(u8, u32)>);
 
-    /// Contentions and delay.
+    /// Waits and delay.
     fn sums(seen: &[Contended]) -> HashMap<Key, (u64, u64)> {
         let mut sums: HashMap<Key, (u64, u64)> = HashMap::new();
         for one in seen {
@@ -252,7 +253,7 @@ mod tests {
                 ((0, Some((LockKind::Condvar as u8, line))), (1, 1_000)),
             ])
         );
-        // Looked up, but nobody has waited yet.
+        // Looked up, but without a wait so far.
         table.sums(path(), mutex);
         assert_eq!(table.read().len(), 3);
         table.reset();

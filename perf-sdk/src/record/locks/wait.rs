@@ -1,4 +1,4 @@
-//! Waiting for locks: who waits, who holds, and for how long.
+//! Records waits for locks: who waits, who holds the lock, and for how long.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
@@ -9,14 +9,14 @@ use crate::record::store::dropped::{self, Reason};
 use crate::record::switch;
 use crate::scope::{Path, current_path};
 
-/// Pairs of scope and lock that are told apart, in each of the two tables: 320 KiB of address
-/// space, of which pages that are used take memory.
+/// The number of pairs of scope and lock in each of the two tables. It is 320 KiB of address space,
+/// of which only used pages take memory.
 const SLOTS: usize = 1 << 13;
 
 static WAITERS: Table<SLOTS> = Table::new();
 static HOLDERS: Table<SLOTS> = Table::new();
 
-/// The scope that took a lock last: whoever holds it, if anybody does.
+/// The scope that took a lock last. It is the holder, if there is one.
 #[derive(Debug)]
 pub(crate) struct Holder(AtomicPtr<Path>);
 
@@ -25,19 +25,19 @@ impl Holder {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// On the thread that has taken the lock. Two loads and a store.
+    /// Called on the thread that has taken the lock. Costs two loads and a store.
     #[inline]
     pub(crate) fn note(&self) {
         self.0.store(current_path().cast_mut(), Relaxed);
     }
 }
 
-/// Runs `block`, which waits for `lock`, and charges what it takes to the scope that waits, and if
-/// there is a holder to the scope that holds the lock at this moment.
+/// Runs `block`, which waits for `lock`. Charges the duration to the scope that waits, and to the
+/// scope that holds the lock at this moment, if there is one.
 ///
-/// **Cost.** Two counter reads and a look into each table; of that, after the wait, while the lock
-/// is held already, a counter read and some additions. No lock, no allocation; the very first clock
-/// read of the process calibrates it, in two milliseconds.
+/// **Cost.** Two counter reads and a look-up in each table. The part after the wait, while the lock
+/// is already held, is a counter read and some additions. It takes no lock and does not allocate.
+/// The first clock read of the process calibrates the clock, which takes two milliseconds.
 #[cold]
 #[inline(never)]
 pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnce() -> R) -> R {
@@ -61,12 +61,12 @@ pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnc
     result
 }
 
-/// By who waited and by who held, up to now. Waits that are going on are not in it.
+/// All waits up to now, by waiter and by holder. Waits that have not ended are not included.
 pub(crate) fn lock_contentions() -> (Vec<Contended>, Vec<Contended>) {
     (WAITERS.read(), HOLDERS.read())
 }
 
-/// In a forked child.
+/// Called in a forked child.
 pub(in crate::record) fn after_fork() {
     WAITERS.reset();
     HOLDERS.reset();

@@ -1,7 +1,8 @@
-//! Memory for the recorder, taken from the system page-wise and never given back.
+//! Memory for the recorder, taken from the system in pages and never returned.
 //!
-//! Not from the global allocator: the recorder may run inside of it, inside a signal handler, and
-//! after thread-local destructors; and its memory must not show in the application's figures.
+//! It does not come from the global allocator. The recorder may run inside that allocator, inside a
+//! signal handler, and after thread-local destructors. And its memory must not count as the
+//! application's.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -10,18 +11,18 @@ use std::ptr::{self, NonNull};
 use crate::base::footprint::{self, Part};
 use crate::base::pages::Pages;
 
-/// A thread's first chunk holds its record and some functions; each further one is twice as long,
-/// up to the largest.
+/// A thread's first chunk contains its record and some functions. Each further one is twice as
+/// long, up to the maximum.
 const FIRST_CHUNK_BYTES: usize = 16 * 1024;
 const LARGEST_CHUNK_BYTES: usize = 64 * 1024;
-/// A bump allocator of one thread's record; only the owner thread allocates.
+/// A bump allocator for one thread's record. Only the owner thread allocates.
 #[derive(Debug)]
 pub(crate) struct Arena {
     next: Cell<*mut u8>,
     left: Cell<usize>,
-    /// Of the next chunk.
+    /// The size of the next chunk.
     chunk_bytes: Cell<usize>,
-    /// May take the last part of the limit too.
+    /// Whether it may use the reserved part of the limit.
     is_reserve: bool,
 }
 
@@ -35,46 +36,46 @@ impl Arena {
         }
     }
 
-    /// One that gets memory when the others do not any more.
+    /// An arena that still gets memory when the others do not.
     pub(crate) const fn reserve() -> Self {
         Self { is_reserve: true, ..Self::new() }
     }
 
-    /// Room for one `T`, all bytes zero; lives for ever. `None` when the system refuses.
+    /// Zeroed memory for one `T`, which is never freed. `None` if the system has no memory.
     ///
     /// Zero bytes must be a valid `T`: the callers' types consist of atomics, cells of integers,
-    /// and pointers that may be null.
+    /// and nullable pointers.
     pub(crate) fn zeroed<T: Zeroed>(&self) -> Option<&'static T> {
         let block = self.raw(size_of::<T>(), align_of::<T>())?;
-        // SAFETY: `raw` gives fresh zeroed memory of this size and alignment that nobody else has
-        // and nobody frees; zero bytes are a valid `T` by the promise of `Zeroed`.
+        // SAFETY: `raw` returns new zeroed memory of this size and alignment, which nobody else
+        // uses and which is never freed. Zero bytes are a valid `T`, as `Zeroed` guarantees.
         Some(unsafe { block.cast::<T>().as_ref() })
     }
 
-    /// As `zeroed`, of one that is to be filled in before anybody sees it.
+    /// As `zeroed`, for a value that is filled in before it is shared.
     pub(crate) fn zeroed_room<T: Zeroed>(&self) -> Option<NonNull<T>> {
         self.room()
     }
 
-    /// As `zeroed`, for `n` of them.
+    /// As `zeroed`, for a slice of `n` values.
     pub(crate) fn zeroed_slice<T: Zeroed>(&self, n: usize) -> Option<&'static [T]> {
         let block = self.raw(size_of::<T>().checked_mul(n)?, align_of::<T>())?;
         // SAFETY: as in `zeroed`, for `n` consecutive values.
         Some(unsafe { std::slice::from_raw_parts(block.cast::<T>().as_ptr(), n) })
     }
 
-    /// A place for `value`, for ever. `None` when the system refuses.
+    /// Stores `value` in memory that is never freed. `None` if the system has no memory.
     pub(crate) fn place<T>(&self, value: T) -> Option<&'static T> {
         let room = self.room::<T>()?;
-        // SAFETY: `room` is fresh memory of this size and alignment that nobody else has and nobody
-        // frees.
+        // SAFETY: `room` is new memory of this size and alignment, which nobody else uses and which
+        // is never freed.
         unsafe {
             room.write(value);
             Some(room.as_ref())
         }
     }
 
-    /// Uninitialised room for one `T`.
+    /// Uninitialized memory for one `T`.
     pub(crate) fn room<T>(&self) -> Option<NonNull<T>> {
         Some(self.raw(size_of::<T>(), align_of::<T>())?.cast())
     }
@@ -93,9 +94,9 @@ impl Arena {
             self.left.set(bytes);
             return self.raw(size, align);
         }
-        // SAFETY: pad + size bytes are left in the chunk behind `next`.
+        // SAFETY: pad + size bytes are left in the chunk from `next` on.
         let block = unsafe { self.next.get().add(pad) };
-        // SAFETY: as above; one past the end at most.
+        // SAFETY: as above; at most one past the end.
         self.next.set(unsafe { block.add(size) });
         self.left.set(self.left.get() - pad - size);
         NonNull::new(block)
@@ -117,7 +118,7 @@ impl Arena {
     }
 }
 
-/// A type of which zero bytes are a valid value and that has no destructor to run.
+/// A type of which zero bytes are a valid value, and which has no destructor to run.
 ///
 /// # Safety
 /// Both must hold.

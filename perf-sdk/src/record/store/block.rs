@@ -1,35 +1,35 @@
-//! Which calls of a node are measured.
+//! Selects the calls of a node that are measured.
 //!
-//! Of each block of n calls one is, at a uniformly random position, and it stands for n. A call's
-//! chance is then 1 in n wherever it is in a periodic pattern, and a block that is abandoned at a
-//! moment which does not depend on what was measured in it does not bias the sum: after j calls it
-//! has counted n with probability j / n.
+//! Of each block of n calls, one is measured, at a uniformly random position, and it stands for n.
+//! So each call is measured with probability 1 / n, whatever its position in a periodic pattern.
+//! Abandoning a block does not bias the sum, provided that the decision does not depend on what was
+//! measured in it: after j calls, the block has counted n with probability j / n.
 
 use std::cell::Cell;
 use std::hint;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
-/// A site that is never measured is asked again after so many calls.
+/// The number of calls after which a site that is never measured checks its rate again.
 const ASK_AGAIN: u32 = 1 << 16;
 /// Attempts to abandon a block.
 const TRIES: u32 = 10;
 
-/// The block under way and the position drawn in the next one. All zeros: nothing is drawn yet.
+/// The current block, and the position drawn in the next one. All zeros: nothing is drawn yet.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
-    /// Calls before the next one that is measured. Written by the owner; to 0 also by
-    /// [`abandon`](Self::abandon).
+    /// Calls before the next measured one. Written by the owner; [`abandon`](Self::abandon) also
+    /// sets it to 0.
     skip: AtomicU32,
-    /// The rate changed, or the block is too old.
+    /// Whether the rate changed, or the block is too old.
     stale: AtomicBool,
-    /// Calls of the block after the one that is measured. Owner only.
+    /// Calls of the block after the measured one. Owner only.
     rest: Cell<u32>,
-    /// What the next measured call stands for; 0 before anything is drawn. Owner only.
+    /// The weight of the next measured call. 0 before anything is drawn. Owner only.
     weight: Cell<u32>,
 }
 
 impl Blocks {
-    /// Owner only: whether the call that begins now is passed over.
+    /// Owner only: whether the call that begins now is count-only.
     #[inline(always)]
     pub(crate) fn skips(&self) -> bool {
         let skip = self.skip.load(Relaxed);
@@ -39,19 +39,19 @@ impl Blocks {
         skip > 0
     }
 
-    /// Owner only: what the call that begins now stands for. `None`: a block is to be
-    /// [begun](Self::begin) first.
+    /// Owner only: the weight of the call that begins now. `None` if a block must first
+    /// [begin](Self::begin).
     #[inline(always)]
     pub(crate) fn weight(&self) -> Option<u32> {
         let weight = self.weight.get();
         (weight > 0 && !self.stale.load(Relaxed)).then_some(weight)
     }
 
-    /// Owner only, after a measured call began: draws the next position at one in `rate`. False
-    /// when that was no work.
+    /// Owner only, after a measured call began: draws the next position at one in `rate`. False if
+    /// nothing had to be drawn.
     #[inline(always)]
     pub(crate) fn next(&self, rate: u32, random: impl FnOnce() -> u64) -> bool {
-        // A block of one call is followed by another, and nothing changes.
+        // A block of one call is followed by another one, and nothing changes.
         let draws = rate != 1 || self.weight.get() != 1;
         if draws {
             self.draw_next(rate, random);
@@ -59,15 +59,16 @@ impl Blocks {
         draws
     }
 
-    // PERF: once in a block; inlined, it would take registers from every call.
+    // PERF: it runs once for each block. If it were inlined, it would take registers from every
+    // call.
     #[cold]
     #[inline(never)]
     fn draw_next(&self, rate: u32, random: impl FnOnce() -> u64) {
         self.draw(self.rest.get(), rate, random());
     }
 
-    /// Owner only: begins a block with the present call, at one in `rate` (0: never). What the call
-    /// stands for; 0: it is passed over.
+    /// Owner only: begins a block with the current call, at one in `rate` (0: never). Returns the
+    /// weight of the call, 0 if it is count-only.
     pub(crate) fn begin(&self, rate: u32, random: u64) -> u32 {
         self.stale.store(false, Relaxed);
         self.draw(0, rate, random);
@@ -87,21 +88,21 @@ impl Blocks {
             self.weight.set(0);
             return;
         }
-        // The high half times n, its high half: uniform but for 1 part in 2³² / n.
+        // The upper half of (upper half times n): uniform except for a deviation of n / 2³².
         let position = (((random >> 32) * u64::from(rate)) >> 32) as u32;
         self.skip.store(rest + position, Relaxed);
         self.rest.set(rate - 1 - position);
         self.weight.set(rate);
     }
 
-    /// From any thread: the next call begins a block.
+    /// From any thread: makes the next call begin a block.
     pub(crate) fn abandon(&self) {
         self.stale.store(true, Relaxed);
         if self.skip.load(Relaxed) == 0 {
             return;
         }
-        // The owner may be counting down at this very moment and overwrite the 0; within some
-        // nanoseconds it is done.
+        // The owner may be counting down at this moment and overwrite the 0. That takes some
+        // nanoseconds.
         for _ in 0..TRIES {
             self.skip.store(0, Relaxed);
             (0..100).for_each(|_| hint::spin_loop());
@@ -127,7 +128,7 @@ mod tests {
         }
     }
 
-    /// What the next call stands for; 0: passed over.
+    /// The weight of the next call; 0 if it is count-only.
     fn call(blocks: &Blocks, rate: u32, random: &mut Random) -> u32 {
         if blocks.skips() {
             return 0;
@@ -160,7 +161,7 @@ mod tests {
                 *hit += u32::from(call(&blocks, 16, &mut random) > 0);
             }
         }
-        // 1,000 ± 31 each.
+        // Expected: 1,000 ± 31 each.
         assert!(cfg!(miri) || hits.iter().all(|hit| (850..1150).contains(hit)), "{hits:?}");
     }
 
@@ -170,7 +171,7 @@ mod tests {
         assert!((0..if cfg!(miri) { 100 } else { 100_000 }).all(|_| call(&blocks, 0, &mut random) == 0));
     }
 
-    /// Durations of call `at`.
+    /// The duration of call number `at`.
     type Workload = (&'static str, fn(u32, &mut Random) -> u64);
 
     const WORKLOADS: [Workload; 4] = [
@@ -198,7 +199,7 @@ mod tests {
                     let (blocks, mut random) = (Blocks::default(), Random(seed * 2 + 1));
                     let mut values = Random(seed * 7 + 3);
                     let (mut truth, mut estimate) = (Histogram::new(Scale::Seconds), Histogram::new(Scale::Seconds));
-                    // A start within a block, as any window has it.
+                    // Starts within a block, as any window does.
                     (0..seed as u32 % rate).for_each(|_| _ = call(&blocks, rate, &mut random));
                     for at in 0..CALLS {
                         let value = duration(at, &mut values);
@@ -221,7 +222,7 @@ mod tests {
                 }
                 for q in [0.5, 0.99] {
                     let (truth, estimate) = (all_true.quantile(q).unwrap(), all_estimated.quantile(q).unwrap());
-                    // Standard errors of a quantile, as ranks; and a cell.
+                    // The tolerance: standard errors of a quantile, as ranks, and one cell.
                     let n = all_true.count() as f64 / f64::from(rate);
                     let apart = 4.0 * (q * (1.0 - q) / n).sqrt();
                     let [low, high] = [q - apart, (q + apart).min(1.0)].map(|q| all_true.quantile(q).unwrap());
@@ -234,7 +235,7 @@ mod tests {
 
     #[test]
     fn changes_and_abandoned_blocks_do_not_bias() {
-        // 1,000 runs of 500 calls whose rate changes at every 7th call and whose block is abandoned
+        // 1,000 runs of 500 calls. The rate changes at every 7th call, and the block is abandoned
         // at every 50th.
         let (mut counted, mut random) = (0_u64, Random(3));
         for _ in 0..if cfg!(miri) { 2 } else { 1_000 } {

@@ -1,4 +1,4 @@
-//! How a finished call comes into the cells of its histograms.
+//! Adds finished calls to the cells of their histograms.
 
 use super::arena::Arena;
 use super::ring::Finished;
@@ -7,7 +7,8 @@ use crate::clock::Wall;
 use crate::histogram::{Histogram, Located, Page, Scale, Shard};
 
 impl SiteShard {
-    /// Owner only: one finished call into the cells. What is missing when pages could not be had.
+    /// Owner only: adds one finished call to the cells. Returns what is missing because there was
+    /// no memory for pages.
     #[inline]
     pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
         let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
@@ -31,7 +32,7 @@ impl SiteShard {
         }
     }
 
-    /// A thread that did not leave the CPU: one cell stands for both times.
+    /// For a thread that did not leave the CPU: one cell represents both times.
     #[inline(always)]
     fn on_cpu(&self, finished: &Finished) -> bool {
         self.has_cpu && finished.cpu == finished.wall && finished.cpu_weight == finished.weight
@@ -65,8 +66,9 @@ impl SiteShard {
         self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
     }
 
-    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells, so
-    /// that what has none will be added to a shared record, where it is seen from then on.
+    /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells. Then
+    /// a call without a cell is not added here, because it will be added to a shared record, where
+    /// readers see it.
     pub(crate) fn add_pending(&self, finished: &Finished, clock: &Wall, full: bool, parts: &mut Parts) {
         let at = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
         let add = |to: &mut Histogram, shard: &Shard, at: Located, weight: u32| {

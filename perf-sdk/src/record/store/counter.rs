@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Written by its owner only: a plain load and store, eight times cheaper than an atomic addition.
+/// Written by its owner only, with a plain load and store, which is eight times cheaper than an
+/// atomic addition.
 #[derive(Debug, Default)]
 #[repr(transparent)]
 pub(crate) struct Counter(AtomicU64);
@@ -18,13 +19,13 @@ impl Counter {
         self.0.store(self.0.load(Relaxed).wrapping_add(n), Relaxed);
     }
 
-    /// Owner only: a difference, so many times.
+    /// Owner only: adds a difference `times` times.
     #[inline]
     pub(crate) fn add_signed(&self, n: i64, times: u32) {
         self.add(n.wrapping_mul(i64::from(times)) as u64);
     }
 
-    /// What was added as differences.
+    /// The sum of added differences.
     pub(crate) fn get_signed(&self) -> i64 {
         self.get() as i64
     }

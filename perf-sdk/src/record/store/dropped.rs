@@ -1,4 +1,4 @@
-//! What could not be recorded, counted by reason.
+//! Counts of what could not be recorded, by reason.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -27,7 +27,7 @@ reasons! {
 
 static COUNTS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
 
-/// Only cold paths call this: a shared atomic.
+/// Called on cold paths only, because it is a shared atomic.
 #[cold]
 pub(crate) fn count(reason: Reason) {
     COUNTS[reason as usize].fetch_add(1, Relaxed);
@@ -45,7 +45,7 @@ pub(in crate::record) fn reset() {
     }
 }
 
-/// The system refused a thread of the profiler's own.
+/// The system could not provide a thread for the profiler.
 pub(crate) fn refused_thread() {
     count(Reason::Threads);
 }

@@ -1,19 +1,19 @@
-//! Functions that nobody wrote, whose empty calls are timed.
+//! Synthetic functions whose empty calls are timed.
 
 use crate::scope::{Options, Sample, Site, Source};
 
-/// Makes an empty call. Who can do that lies above those who need to know what it costs, and hands
-/// it in.
+/// Makes an empty call. It is passed as a function pointer, because the code that makes calls
+/// depends on the code that needs their cost.
 pub(in crate::record) type EmptyCall = fn(&'static Site);
 
 pub(in crate::record) const SELDOM_RATE: u32 = if cfg!(miri) { 2 } else { 64 };
-/// Functions that are called in turn, so that none of them is in the nearest cache.
+/// The number of functions that are called in turn, so that none of them is in the nearest cache.
 pub(in crate::record) const MANY: usize = 64;
 
 pub(in crate::record) static MEASURED: [Site; MANY] = [const { site(Sample::Always) }; MANY];
 pub(in crate::record) static SAMPLED: [Site; MANY] = [const { site(Sample::OneIn(2)) }; MANY];
 pub(in crate::record) static RESTED: Site = site(Sample::Never);
-/// As seldom as a processor does not foresee it.
+/// Measured so rarely that the processor mispredicts it.
 pub(in crate::record) static SELDOM: Site = site(Sample::OneIn(SELDOM_RATE));
 pub(in crate::record) static PASSED: [Site; MANY] = [const { site(Sample::Never) }; MANY];
 
@@ -23,7 +23,7 @@ const fn site(sample: Sample) -> Site {
     Site::new(source, Options { sample, ..Options::DEFAULT })
 }
 
-/// Whether nobody else's rules hold for it.
+/// Whether it is a synthetic one, to which the user's rules do not apply.
 pub(in crate::record) fn is_ours(site: &'static Site) -> bool {
     std::ptr::eq(site, &raw const SELDOM)
         || std::ptr::eq(site, &raw const RESTED)

@@ -1,4 +1,4 @@
-//! The trace that a call ran in.
+//! Exemplars: the trace in which a call ran.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -12,47 +12,47 @@ use crate::histogram::SECONDS_LE;
 use crate::snapshot::Exemplar;
 use crate::trace::TraceHook;
 
-/// An exemplar is replaced when it is older than this, so the hook is asked once a second per
+/// An exemplar is replaced when it is older than this. So the hook is called once a second for each
 /// bucket, thread and site.
 const FRESH_NS: u64 = 1_000_000_000;
 
 static HOOK: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Asks `hook` for the trace of a profiled call, and keeps it as the exemplar of the call's latency
-/// bucket.
+/// Sets the hook that returns the trace of a profiled call, which is stored as the exemplar of the
+/// call's latency bucket.
 ///
-/// It is asked at the end of a call, on the calling thread, at most about once a second for each
-/// bucket of each function and thread; and by the layer of the feature `tracing` once a span, so
-/// that samples of stacks bear the trace and span too. It must not block. A later call replaces an
-/// earlier one. Without a hook there are no exemplars.
+/// It is called at the end of a call, on the calling thread, at most about once a second for each
+/// bucket of each function and thread. The layer of the feature `tracing` also calls it once for
+/// each span, so that stack samples have the trace and span too. It must not block. A later call of
+/// this function replaces the hook. Without a hook there are no exemplars.
 pub fn set_trace_hook(hook: TraceHook) {
     HOOK.store(hook as *mut (), Release);
 }
 
-/// One relaxed load when there is none.
+/// Costs one relaxed load if there is none.
 #[inline]
 pub(crate) fn hook() -> Option<TraceHook> {
     let hook = HOOK.load(Relaxed);
     if hook.is_null() {
         return None;
     }
-    // SAFETY: not null, so it was stored from a `TraceHook` above.
+    // SAFETY: it is not null, so it was stored from a `TraceHook` above.
     Some(unsafe { mem::transmute::<*mut (), TraceHook>(hook) })
 }
 
 #[derive(Debug)]
 struct Slot {
-    /// Odd while it is written.
+    /// Odd while it is being written.
     sequence: AtomicU64,
     trace: [Counter; 2],
     span: Counter,
     value_ns: Counter,
     at_unix_ns: Counter,
-    /// Age check without a system call: ticks in nanoseconds.
+    /// Ticks converted to nanoseconds, so that its age is known without a system call.
     at_ns: Counter,
 }
 
-/// One slot a classic bucket, for one site on one thread.
+/// One slot for each classic bucket, for one site on one thread.
 #[derive(Debug)]
 pub(crate) struct Exemplars {
     slots: [Slot; SECONDS_LE.len() + 1],
@@ -62,7 +62,7 @@ pub(crate) struct Exemplars {
 unsafe impl Zeroed for Exemplars {}
 
 impl Exemplars {
-    /// Owner only. Asks `hook` if the bucket's exemplar is no longer fresh.
+    /// Owner only. Calls `hook` if the bucket's exemplar is too old.
     pub(in crate::record) fn note(&self, value_ns: u64, now_ns: u64, hook: TraceHook) {
         let bucket = SECONDS_LE.partition_point(|(le_ns, _)| *le_ns < value_ns);
         let slot = &self.slots[bucket];
@@ -83,7 +83,7 @@ impl Exemplars {
         slot.sequence.store(sequence + 2, Release);
     }
 
-    /// The filled slots, with their bucket's index; one that is being written is left out.
+    /// The filled slots, with the index of their bucket. Slots that are being written are omitted.
     pub(crate) fn read(&self) -> impl Iterator<Item = (usize, Exemplar)> {
         self.slots.iter().enumerate().filter_map(|(bucket, slot)| {
             let sequence = slot.sequence.load(Acquire);

@@ -1,8 +1,8 @@
-//! What recording costs where it happens, in whatever state the program leaves the caches: some
-//! calls' beginnings and ends are timed.
+//! Times the begin and the end of some calls where they happen, in whatever state the program
+//! leaves the caches.
 //!
-//! Empty calls timed in a loop cost half of what calls cost in a program whose own code and data do
-//! not leave room for ours.
+//! Empty calls in a loop cost half as much as calls in a program whose own code and data fill the
+//! caches.
 
 use std::array;
 use std::cell::Cell;
@@ -11,37 +11,37 @@ use super::cost::Cost;
 use super::counter::Counter;
 use crate::clock::Wall;
 
-/// Measured calls between two that are timed: this, and at most twice as much again, drawn anew
-/// each time.
+/// The minimum number of measured calls between two timed ones. Up to twice as many are added,
+/// drawn anew each time.
 const GAP: u32 = 256;
-/// A reading of a beginning or an end that is longer was interrupted, by a signal of ours say,
-/// which is in the account by itself.
+/// A longer begin or end was interrupted, for example by a sampling signal, which is accounted for
+/// separately.
 const MOST_NS: u64 = 5_000;
-/// And one of a batch.
+/// The same limit for a batch.
 const MOST_FLUSH_NS: u64 = 50_000;
-/// Every so many batches on their way to the histograms one is timed.
+/// One in this many batches on their way to the histograms is timed.
 const EVERY_FLUSH: u32 = 8;
-/// A mean of fewer readings is none.
+/// A mean of fewer readings is not used.
 const FEW: f64 = 12.0;
-/// What an older look's readings still count for at the next one.
+/// The weight that earlier readings keep from one evaluation to the next.
 const DECAY: f64 = 0.9;
 
-/// What is timed. Each is a place in [`InPlace::parts`].
+/// What is timed. Each one is an index into [`InPlace::parts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::record) enum Part {
-    /// Of calls that stand for themselves.
+    /// The begin of a call with weight 1.
     Begin,
     End,
-    /// Of calls that stand for several.
+    /// The begin of a call with a higher weight.
     BeginSampled,
     EndSampled,
-    /// Of polls of futures that are measured.
+    /// The begin of a poll of a measured future.
     BeginPoll,
     EndPoll,
-    /// Of polls of futures that are counted only.
+    /// The begin of a poll of a count-only future.
     BeginPollPassed,
     EndPollPassed,
-    /// Into the histograms, a call.
+    /// Adding a call to the histograms.
     Flush,
 }
 
@@ -52,10 +52,10 @@ const PARTS: usize = Part::Flush as usize + 1;
 pub(in crate::record) struct InPlace {
     /// The first call with this serial number or a higher one is timed. Owner only.
     due: Cell<u32>,
-    /// Ticks between two readings of the clock with nothing in between.
+    /// Ticks between two consecutive readings of the clock.
     pair: u64,
     flushes: Cell<u32>,
-    /// Ticks that flushing took, whenever it was timed. Owner only.
+    /// The total ticks of timed flushes. Owner only.
     flushing: Cell<u64>,
     parts: [Sum; PARTS],
 }
@@ -66,14 +66,14 @@ struct Sum {
     times: Counter,
 }
 
-/// What a beginning or an end took, in ticks; `None`: it asked the kernel, which is in the account
-/// by itself.
+/// The duration of a begin or an end, in ticks. `None` if it asked the kernel, which is accounted
+/// for separately.
 #[derive(Clone, Copy, Debug)]
 #[must_use = "it is to be added"]
 pub(in crate::record) struct Took(pub(in crate::record) Option<u64>);
 
 impl InPlace {
-    /// `pair`: ticks between two readings of the clock with nothing in between.
+    /// `pair`: ticks between two consecutive readings of the clock.
     pub(in crate::record) fn new(pair: u64) -> Self {
         Self {
             due: Cell::new(GAP),
@@ -84,29 +84,29 @@ impl InPlace {
         }
     }
 
-    /// Owner only: whether the call after that of this serial number is to be timed.
+    /// Owner only: whether the call after the one with this serial number must be timed.
     #[inline(always)]
     pub(in crate::record) fn is_due(&self, serial: u32) -> bool {
         (serial.wrapping_sub(self.due.get()) as i32) >= 0
     }
 
-    /// Owner only: the first call after so many more is timed.
+    /// Owner only: sets when the next call is timed, a random number of calls from now.
     pub(in crate::record) fn set_due(&self, serial: u32, random: u64) {
         let gap = GAP + (((random >> 32) * u64::from(2 * GAP)) >> 32) as u32;
         self.due.set(serial.wrapping_add(gap));
     }
 
-    /// Ticks between two readings of the clock with nothing in between.
+    /// Ticks between two consecutive readings of the clock.
     pub(in crate::record) fn pair(&self) -> u64 {
         self.pair
     }
 
-    /// Owner only: ticks that flushing took, whenever it was timed.
+    /// Owner only: the total ticks of timed flushes.
     pub(in crate::record) fn flushing(&self) -> u64 {
         self.flushing.get()
     }
 
-    /// Owner only: runs `flush`, which brings so many calls into their histograms.
+    /// Owner only: runs `flush`, which adds this many calls to their histograms.
     pub(in crate::record) fn timing_flush(&self, wall: &Wall, calls: usize, flush: impl FnOnce()) {
         if !self.times_flush() {
             return flush();
@@ -128,7 +128,7 @@ impl InPlace {
         }
     }
 
-    /// The readings up to now, from any thread: nanoseconds and times.
+    /// All readings up to now, from any thread: nanoseconds and counts.
     pub(in crate::record) fn totals(&self, wall: &Wall) -> Totals {
         Totals(array::from_fn(|at| {
             let sum = &self.parts[at];
@@ -136,7 +136,7 @@ impl InPlace {
         }))
     }
 
-    /// Whether the next flush is to be timed: some are, and those within an end that is.
+    /// Whether the next flush must be timed: some are, and those within a timed end.
     fn times_flush(&self) -> bool {
         let flushes = self.flushes.get().wrapping_add(1);
         self.flushes.set(flushes);
@@ -144,7 +144,7 @@ impl InPlace {
     }
 }
 
-/// Nanoseconds and times of each part.
+/// Nanoseconds and counts of each part.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::record) struct Totals([(f64, f64); PARTS]);
 
@@ -160,7 +160,7 @@ impl Totals {
         (times >= FEW).then(|| ns / times)
     }
 
-    /// `cost` with what was seen in place instead, as far as enough was.
+    /// `cost` with the values that were timed in place, where there are enough readings.
     pub(in crate::record) fn over(&self, cost: Cost) -> Cost {
         let flush = self.mean(Part::Flush).unwrap_or(0.0);
         let both = |begin: Part, end: Part| Some(self.mean(begin)? + self.mean(end)?);
@@ -177,7 +177,7 @@ impl Totals {
     }
 }
 
-/// The latest readings of all threads.
+/// The recent readings of all threads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::record) struct Recent {
     before: Totals,
@@ -185,7 +185,7 @@ pub(in crate::record) struct Recent {
 }
 
 impl Recent {
-    /// With all readings up to now.
+    /// Adds all readings up to now.
     pub(in crate::record) fn note(&mut self, now: Totals) {
         for (at, recent) in self.recent.0.iter_mut().enumerate() {
             let (now, before) = (now.0[at], self.before.0[at]);

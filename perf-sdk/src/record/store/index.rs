@@ -1,4 +1,4 @@
-//! A thread's own open-addressing table from addresses to things in its arena.
+//! A thread's own open-addressing table from addresses to values in its arena.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -12,11 +12,11 @@ struct Slot {
     value: Cell<*const ()>,
 }
 
-// SAFETY: zero addresses and a null pointer are valid and mean an empty slot.
+// SAFETY: zero addresses and a null pointer are valid, and mean an empty slot.
 unsafe impl Zeroed for Slot {}
 
-/// Keys are pairs of addresses, values references to `T`. Owner thread only; grows by doubling,
-/// half full at most while there is memory, else seven eighths.
+/// Keys are pairs of addresses, and values are references to `T`. Owner thread only. It grows by
+/// doubling. It is at most half full while there is memory, otherwise seven eighths.
 #[derive(Debug)]
 pub(crate) struct Index<T: 'static> {
     slots: Cell<&'static [Slot]>,
@@ -35,17 +35,17 @@ impl<T> Index<T> {
             return None;
         }
         let slot = probe(slots, key);
-        // SAFETY: a value is null or was put in by `insert` as a `&'static T`.
+        // SAFETY: a value is null or was stored by `insert` from a `&'static T`.
         unsafe { slot.value.get().cast::<T>().as_ref() }
     }
 
-    /// Makes room for one more. `None` when there is no memory and it is all but full.
+    /// Makes room for one more entry. `None` if there is no memory and the table is nearly full.
     pub(crate) fn reserve(&self, arena: &Arena) -> Option<()> {
         let (needed, slots) = (self.used.get() + 1, self.slots.get().len());
         if needed * 2 <= slots || self.grow(arena).is_some() || needed * 8 <= slots * 7 { Some(()) } else { None }
     }
 
-    /// The key must be new, and [room](Self::reserve) for it.
+    /// The key must be new, and there must be [room](Self::reserve) for it.
     pub(crate) fn insert(&self, key: (usize, usize), value: &'static T) {
         let slot = probe(self.slots.get(), key);
         slot.key.set(key);
@@ -66,7 +66,7 @@ impl<T> Index<T> {
     }
 }
 
-/// The slot of `key`, or the empty one where it belongs. There is always an empty one.
+/// The slot of `key`, or the empty one where it belongs. There is always an empty slot.
 fn probe(slots: &'static [Slot], key: (usize, usize)) -> &'static Slot {
     let mask = slots.len() - 1;
     let hash = (key.0 ^ key.1.rotate_left(21)).wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as usize);

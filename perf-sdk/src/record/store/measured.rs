@@ -1,17 +1,17 @@
-//! What an ended call measured.
+//! The readings of a call that ended.
 
 use super::node::Node;
 use crate::memory::Tallies;
 
-/// What an ended frame measured, in ticks; a little less than 0 if it was shorter than what the
-/// recorder takes for its own part.
+/// The readings of a frame that ended, in ticks. Slightly negative if the call was shorter than the
+/// instrumentation overhead.
 pub(in crate::record) struct Measured {
     pub(in crate::record) wall: i64,
     pub(in crate::record) cpu: i64,
-    /// How many calls it stands for; 0: it was counted only.
+    /// The weight of the call. 0 if it was count-only.
     pub(in crate::record) weight: u32,
     pub(in crate::record) cpu_weight: u32,
-    /// `None`: nothing was allocated or freed.
+    /// `None` if nothing was allocated or freed.
     pub(in crate::record) tallies: Option<Tallies>,
     pub(in crate::record) end: u64,
     /// The caller's node.

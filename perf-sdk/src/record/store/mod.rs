@@ -1,5 +1,5 @@
-//! What one thread records, and where: arenas, nodes of the call tree, histograms, the ring.
-//! Nothing else of the recorder lies below.
+//! What one thread records, and where: arenas, nodes of the call tree, histograms, the ring. It
+//! depends on nothing else of the recorder.
 
 pub(in crate::record) mod arena;
 pub(in crate::record) mod block;

@@ -16,7 +16,7 @@ use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::scope::{Path, Site};
 
-/// Sums over calls. Wall and CPU are in clock ticks.
+/// Sums over calls. Wall time and CPU time are in clock ticks.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Sums {
@@ -41,53 +41,54 @@ impl Sums {
     }
 }
 
-/// Corrections for futures that are polled elsewhere than under the scope of their first poll. They
-/// keep exclusive figures true: a parent must not give up time that it never had, and who really
-/// polled must not keep it.
+/// Corrections for futures that are polled under another scope than that of their first poll. They
+/// keep exclusive figures correct: the parent must not lose time that it never had, and the scope
+/// that polled must not keep time that belongs to the future.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Detours {
-    /// Part of this node's own sums that its tree parent's sums do not hold.
+    /// The part of this node's own sums that is not in the sums of its parent in the tree.
     pub(crate) outside_parent: Sums,
-    /// Part of this node's own sums that belongs to nodes which are not its children.
+    /// The part of this node's own sums that belongs to nodes which are not its children.
     pub(crate) foreign: Sums,
 }
 
-/// A call-tree node: in its thread's arena for ever, written by its thread only.
+/// A node of the call tree. It is in its thread's arena, never freed, and written by its thread
+/// only.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Node {
-    /// Who, and called by whom. First, see [`Path`].
+    /// The site and its callers. The first field, see [`Path`].
     path: Path,
-    /// Histograms of this node's site on this thread; null in a root and in an overflow node.
+    /// Histograms of this node's site on this thread. Null in a root and in an overflow node.
     shard: AtomicPtr<SiteShard>,
     /// The next older node of this thread.
     older: AtomicPtr<Node>,
-    /// The child that was called last; the node itself when it recursed last. Owner only.
+    /// The child that was called last, or the node itself if it recursed last. Owner only.
     last_child: Cell<*const Node>,
     detours: AtomicPtr<Detours>,
-    /// Which calls are measured.
+    /// Selects the calls that are measured.
     pub(crate) blocks: Blocks,
     /// Finished calls by outcome.
     outcomes: [Counter; Outcome::COUNT],
-    /// Over measured calls, each times what it stands for.
+    /// Sums over measured calls, each multiplied by its weight.
     pub(crate) sums: Sums,
     /// Finished calls that were measured.
     samples: Counter,
-    /// Finished calls that this node made of itself.
+    /// Finished calls of this node that were made by itself.
     recursions: Counter,
-    /// Ticks during which the thread was off the CPU here and not in a callee. All of them,
-    /// measured call or not.
+    /// Ticks for which the thread was off the CPU here and not in a callee: all of them, for
+    /// measured and count-only calls.
     pub(crate) absent: Counter,
-    /// Of calls that do not stand for themselves alone; null before the first.
+    /// Sums over calls with a weight other than 1. Null before the first one.
     spread: AtomicPtr<Spread>,
 }
 
 const _: () = assert!(size_of::<Node>() <= 192);
 
-// SAFETY: all fields are atomics or immutable after publication, but for `last_child` and the
-// block's position, which only the owner thread of the tree touches; other threads are handed nodes
-// as `&'static Node` for reading paths and counters.
+// SAFETY: all fields are atomics, or immutable after publication, except for `last_child` and the
+// position of the block, which only the tree's owner thread accesses. Other threads get nodes as
+// `&'static Node`, and read paths and counters.
 unsafe impl Sync for Node {}
 impl std::panic::RefUnwindSafe for Node {}
 // SAFETY: null pointers, zero counters, `false` and `None` references are valid, and there is no
@@ -99,7 +100,7 @@ unsafe impl Zeroed for Detours {}
 unsafe impl Zeroed for Spread {}
 
 impl Node {
-    /// A new node, not yet linked. `None` when there is no memory.
+    /// A new node, not linked yet. `None` if there is no memory.
     pub(crate) fn allocate(
         arena: &Arena,
         site: &'static Site,
@@ -110,8 +111,8 @@ impl Node {
         Some(Self::fill(arena.zeroed_room()?, site, parent, shard, older))
     }
 
-    /// As [`allocate`](Self::allocate), when threads get no more memory of their own; without
-    /// histograms.
+    /// As [`allocate`](Self::allocate), from the reserve for when threads get no more memory of
+    /// their own. It has no histograms.
     pub(in crate::record) fn in_reserve(
         site: &'static Site,
         parent: &'static Node,
@@ -120,7 +121,7 @@ impl Node {
         Some(Self::fill(reserve::zeroed_room()?, site, parent, None, older))
     }
 
-    /// Fills in a fresh one.
+    /// Fills in a new node.
     fn fill(
         room: NonNull<Self>,
         site: &'static Site,
@@ -131,8 +132,8 @@ impl Node {
         let is_within_itself = iter::successors(Some(parent), |node| node.parent()).any(|caller| caller.is(site));
         let depth = parent.path.depth + 1;
         let path = Path { site: Some(site), parent: parent.as_path(), depth, is_within_itself };
-        // SAFETY: `room` is fresh memory for one node that nobody else knows yet and nobody frees;
-        // zero bytes are a valid one.
+        // SAFETY: `room` is new memory for one node, which nobody else uses and which is never
+        // freed. Zero bytes are a valid node.
         let node: &'static Self = unsafe {
             (&raw mut (*room.as_ptr()).path).write(path);
             room.as_ref()
@@ -147,16 +148,16 @@ impl Node {
         &self.path
     }
 
-    /// The same as a pointer that leads [back](Self::of) to the node.
+    /// The path of the node, as a pointer from which [`of`](Self::of) gets the node.
     #[inline]
     pub(crate) fn as_path(&'static self) -> *const Path {
         ptr::from_ref(self).cast()
     }
 
-    /// The node of what [`as_path`](Self::as_path) gave; `None` for null.
+    /// The node of a pointer from [`as_path`](Self::as_path). `None` for null.
     #[inline]
     pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed; the path is the first field of
+        // SAFETY: null, or a node in an arena, which is never freed. The path is the first field of
         // a `repr(C)` node.
         unsafe { path.cast::<Node>().as_ref() }
     }
@@ -177,12 +178,12 @@ impl Node {
 
     #[inline]
     pub(crate) fn shard(&self) -> Option<&'static SiteShard> {
-        // SAFETY: null or a shard in an arena, which is never freed.
+        // SAFETY: null, or a shard in an arena, which is never freed.
         unsafe { self.shard.load(Relaxed).as_ref() }
     }
 
     pub(crate) fn older(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed.
+        // SAFETY: null, or a node in an arena, which is never freed.
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
@@ -191,17 +192,17 @@ impl Node {
         ptr::eq(self.path.parent, &raw const caller.path)
     }
 
-    /// Whether a call of this node may have been made from `caller`: its parent, or itself in
+    /// Whether `caller` may have made a call of this node: it is its parent, or the node itself in
     /// direct recursion.
     pub(in crate::record) fn is_called_by(&self, caller: &Node) -> bool {
         self.is_child_of(caller) || ptr::eq(self, caller)
     }
 
-    /// Owner only: the child that was called last; the node itself before the first call and after
-    /// direct recursion.
+    /// Owner only: the child that was called last, or the node itself before the first call and
+    /// after direct recursion.
     #[inline]
     pub(crate) fn last_child(&'static self) -> &'static Node {
-        // SAFETY: null or a node in an arena, which is never freed.
+        // SAFETY: null, or a node in an arena, which is never freed.
         unsafe { self.last_child.get().as_ref() }.unwrap_or(self)
     }
 
@@ -237,7 +238,7 @@ impl Node {
     }
 
     pub(crate) fn spread(&self) -> Option<&'static Spread> {
-        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        // SAFETY: null, or in an arena, which is never freed. `Acquire` pairs with the store below.
         unsafe { self.spread.load(Acquire).as_ref() }
     }
 
@@ -251,14 +252,14 @@ impl Node {
         })
     }
 
-    /// Owner only: a part of a call that stands for so many: see [`Spread`]. False: there is no
-    /// memory to remember it.
+    /// Owner only: adds a part of a call whose CPU time has this weight: see [`Spread`]. False if
+    /// there is no memory for it.
     #[inline]
     pub(in crate::record) fn add_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) -> bool {
         cpu_weight == 1 || self.spread_or_new(arena).inspect(|spread| spread.add_part(cpu, cpu_weight)).is_some()
     }
 
-    /// Owner only: the call as a whole.
+    /// Owner only: adds the whole call.
     #[inline]
     pub(in crate::record) fn count_spread(&self, arena: &Arena, cpu: i64, cpu_weight: u32) {
         if cpu_weight != 1
@@ -273,7 +274,7 @@ impl Node {
     }
 
     pub(crate) fn detours(&self) -> Option<&'static Detours> {
-        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        // SAFETY: null, or in an arena, which is never freed. `Acquire` pairs with the store below.
         unsafe { self.detours.load(Acquire).as_ref() }
     }
 

@@ -1,8 +1,8 @@
-//! Who may write to a record: one thread at a time, each after the one before.
+//! Ownership of a record: one thread at a time may write to it.
 
 use crate::base::atomic::{AtomicU32, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-/// The kernel's id of the owning thread; 0: nobody.
+/// The kernel's id of the owning thread. 0: it has no owner.
 #[derive(Debug)]
 pub(crate) struct Owner(AtomicU32);
 
@@ -16,12 +16,12 @@ impl Owner {
         (id != 0).then_some(id)
     }
 
-    /// Becomes the owner if there is none. What the one before wrote is seen then.
+    /// Takes ownership if there is no owner. Writes of the previous owner are then visible.
     pub(crate) fn take(&self, id: u32) -> bool {
         self.0.load(Relaxed) == 0 && self.0.compare_exchange(0, id, AcqRel, Relaxed).is_ok()
     }
 
-    /// Owner only, and the last thing that it does.
+    /// Owner only, and its last operation on the record.
     pub(crate) fn give_back(&self) {
         self.0.store(0, Release);
     }

@@ -1,4 +1,4 @@
-//! Where an open call stands, in one word.
+//! Identifies an open call in one word.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -6,20 +6,19 @@ use std::ptr;
 use super::node::Node;
 use super::shared::SharedSite;
 
-/// Of a measured call: its frame's depth and the serial number of the call in it. Of one that was
-/// passed over: the node of its caller. Of one that was counted in a shared record: that record.
+/// For a measured call: the depth of its frame, and the serial number of the call. For a count-only
+/// call: the node of its caller. For a call counted in a shared record: that record.
 // PERF: one word, so that a guard is returned in registers.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::record) struct Place(*const u8);
 
-/// Set in the place of a call that was passed over. Nodes lie at multiples of 64.
+/// Set for a count-only call. Nodes are aligned to 64.
 const PASSED: usize = 1;
-/// Set besides in that of a call that was counted in a shared record. These lie at multiples of 64
-/// too.
+/// Set in addition for a call counted in a shared record. These are aligned to 64 too.
 const SHARED: usize = 2;
-/// The same bit by itself: what ending the call costs is to be timed.
+/// The same bit by itself: ending the call must be timed.
 const TIMED: usize = 2;
-/// Bits of a serial number; the others are the depth's.
+/// The number of bits of a serial number. The others are those of the depth.
 const SERIAL_BITS: u32 = usize::BITS / 2;
 
 impl Place {
@@ -35,41 +34,41 @@ impl Place {
         Self(ptr::from_ref(below).cast::<u8>().map_addr(|address| address | PASSED))
     }
 
-    /// Of a call that has neither frame nor node.
+    /// For a call that has neither a frame nor a node.
     pub(in crate::record) fn shared(shared: &'static SharedSite) -> Self {
         Self(ptr::from_ref(shared).cast::<u8>().map_addr(|address| address | PASSED | SHARED))
     }
 
-    /// Where a call without frame and node was counted.
+    /// The shared record of a call that has neither a frame nor a node.
     pub(in crate::record) fn in_shared(self) -> Option<&'static SharedSite> {
         let address = |address: usize| address & !(PASSED | SHARED);
-        // SAFETY: the bits say that `shared` made this place of a `&'static SharedSite`, whose
-        // address has neither.
+        // SAFETY: the bits show that `shared` made this place from a `&'static SharedSite`, whose
+        // address has neither bit.
         (self.0.addr() & (PASSED | SHARED) == PASSED | SHARED)
             .then(|| unsafe { &*self.0.map_addr(address).cast::<SharedSite>() })
     }
 
-    /// The caller of a call that was passed over.
+    /// The caller of a count-only call.
     #[inline]
     pub(in crate::record) fn below(self) -> Option<&'static Node> {
-        // SAFETY: the bit says that `passed` made this place of a `&'static Node`, which is at an
-        // even address.
+        // SAFETY: the bit shows that `passed` made this place from a `&'static Node`, whose address
+        // is even.
         (self.0.addr() & (PASSED | SHARED) == PASSED)
             .then(|| unsafe { &*self.0.map_addr(|address| address & !PASSED).cast::<Node>() })
     }
 
-    /// Whether there is a frame, and nothing special about it.
+    /// Whether the call has a frame, and its end is not timed.
     #[inline]
     pub(in crate::record) fn is_plain(self) -> bool {
         self.0.addr() & (PASSED | TIMED) == 0
     }
 
-    /// Of a call with a frame: its end is to be timed.
+    /// The same call with a frame, marked so that its end is timed.
     pub(in crate::record) fn timed(self) -> Self {
         Self(self.0.map_addr(|address| address | TIMED))
     }
 
-    /// The same call, if its end is to be timed.
+    /// The same call without the mark, if its end must be timed.
     pub(in crate::record) fn untimed(self) -> Option<Self> {
         (self.0.addr() & (PASSED | TIMED) == TIMED).then(|| Self(self.0.map_addr(|address| address & !TIMED)))
     }
@@ -79,7 +78,7 @@ impl Place {
         (self.0.addr() << SERIAL_BITS >> SERIAL_BITS) >> 2
     }
 
-    /// As much of a serial number as fits.
+    /// The part of the serial number that fits.
     #[inline]
     pub(in crate::record) fn serial(self) -> u32 {
         (self.0.addr() >> (usize::BITS - SERIAL_BITS)) as u32

@@ -1,4 +1,4 @@
-//! Memory for what threads share: a part of the limit that their own records leave.
+//! Memory for records that threads share: the part of the limit that is reserved for them.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::arena::{Arena, Zeroed};
 
-/// Attempts to get in; whoever is inside leaves within some microseconds, unless it lost the CPU.
+/// Attempts to get access. Another thread has it for some microseconds, unless it lost the CPU.
 const TRIES: u32 = 2_000;
-/// The first ones follow on one another.
+/// The number of attempts that do not yield.
 const SPINS: u32 = 200;
 const PAUSE: Duration = Duration::from_micros(50);
 
@@ -21,29 +21,29 @@ struct Reserve {
     arena: UnsafeCell<Arena>,
 }
 
-// SAFETY: `arena` is touched only by whoever set `taken`, and in a forked child before it has
-// threads.
+// SAFETY: `arena` is accessed only by the thread that set `taken`, and in a forked child before it
+// has other threads.
 unsafe impl Sync for Reserve {}
 
 static RESERVE: Reserve = Reserve { taken: AtomicBool::new(false), arena: UnsafeCell::new(Arena::reserve()) };
 
-/// Room for one `T`, all bytes zero; lives for ever. `None` when the limit is reached, or another
-/// thread has been inside for too long.
+/// Zeroed memory for one `T`, which is never freed. `None` if the limit is reached, or if another
+/// thread has had access for too long.
 ///
-/// The slot is BUSY, so that no handler on this thread comes here meanwhile.
+/// The slot is BUSY, so no signal handler on this thread comes here meanwhile.
 #[cold]
 pub(in crate::record) fn zeroed<T: Zeroed>() -> Option<&'static T> {
-    // SAFETY: fresh memory of this size and alignment, for ever; zero bytes are a valid `T` by the
-    // promise of `Zeroed`.
+    // SAFETY: new memory of this size and alignment, which is never freed. Zero bytes are a valid
+    // `T`, as `Zeroed` guarantees.
     zeroed_room::<T>().map(|room| unsafe { room.as_ref() })
 }
 
-/// The same, of one that is to be filled in before anybody sees it.
+/// As `zeroed`, for a value that is filled in before it is shared.
 #[cold]
 pub(in crate::record) fn zeroed_room<T: Zeroed>() -> Option<NonNull<T>> {
     for attempt in 0..TRIES {
         if !RESERVE.taken.swap(true, Acquire) {
-            // SAFETY: `taken` was not set, so nobody else is here.
+            // SAFETY: `taken` was not set, so no other thread has access.
             let made = unsafe { &*RESERVE.arena.get() }.zeroed_room();
             RESERVE.taken.store(false, Release);
             return made;
@@ -57,10 +57,10 @@ pub(in crate::record) fn zeroed_room<T: Zeroed>() -> Option<NonNull<T>> {
     None
 }
 
-/// In a forked child: whoever was inside is not in this process, and may have left a block half
-/// handed out.
+/// Called in a forked child: a thread that had access does not exist there, and may have left the
+/// arena inconsistent.
 pub(in crate::record) fn after_fork() {
-    // SAFETY: the child has one thread, which is here.
+    // SAFETY: the child has only this thread.
     unsafe { *RESERVE.arena.get() = Arena::reserve() };
     RESERVE.taken.store(false, Relaxed);
 }

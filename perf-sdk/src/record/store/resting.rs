@@ -11,7 +11,7 @@ pub(in crate::record) fn set_any(any: bool) {
     IS_ANY.store(any, Relaxed);
 }
 
-/// On a thread that ends: it called those that rest until now.
+/// Called on a thread that ends, which called resting functions until now.
 pub(in crate::record) fn note_end(record: &ThreadRecord) {
     if IS_ANY.load(Relaxed) {
         record.note_end(ThreadCpu::cpu_now_ns());

@@ -1,9 +1,9 @@
 //! Finished calls on their way into histograms.
 //!
 //! A cell's address depends on the counter that was just read, so writing it at the end of every
-//! call exposes its cache miss. Calls are appended here instead and written to their cells in
-//! batches, where the misses overlap. Readers see both: what is in the cells and what is still
-//! here, under a sequence count.
+//! call would expose its cache miss. Instead, calls are appended here and written to their cells in
+//! batches, where the misses overlap. Readers see both what is in the cells and what is still here,
+//! consistently by a sequence count.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -15,22 +15,22 @@ use super::counter::Counter;
 use super::sequence::Sequence;
 use super::shard::SiteShard;
 
-/// Calls in a batch.
+/// The number of calls in a batch.
 const CAPACITY: usize = 64;
-/// How long a reader waits for a flushing thread, which may have been preempted in the middle,
-/// before it gives up.
+/// How long a reader waits for a thread that is flushing, and may have been preempted, before it
+/// gives up.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// One finished call. Times in ticks.
+/// One finished call. Times are in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Finished {
     pub(crate) shard: &'static SiteShard,
     pub(crate) wall: i64,
     pub(crate) cpu: i64,
     pub(crate) bytes: u64,
-    /// How many calls it stands for.
+    /// The weight of the call.
     pub(crate) weight: u32,
-    /// How many calls the CPU figure stands for; 0 when there is none.
+    /// The weight of the CPU figure. 0 if there is none.
     pub(crate) cpu_weight: u32,
 }
 
@@ -40,14 +40,14 @@ struct Entry {
     wall: Counter,
     cpu: Counter,
     bytes: Counter,
-    /// The weight, and from bit 32 on that of the CPU figure.
+    /// The weight, and from bit 32 on the weight of the CPU figure.
     weights: Counter,
 }
 
 /// The batch of one thread.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    /// Guards the entries and the cells that they are moved to.
+    /// Guards the entries, and the cells to which they are moved.
     sequence: Sequence,
     pending: AtomicU32,
     entries: [Entry; CAPACITY],
@@ -65,7 +65,7 @@ impl Entry {
     }
 
     fn read(&self) -> Option<Finished> {
-        // SAFETY: null or a shard in an arena, which is never freed.
+        // SAFETY: null, or a shard in an arena, which is never freed.
         let shard = unsafe { self.shard.load(Relaxed).as_ref() }?;
         Some(Finished {
             shard,
@@ -83,7 +83,7 @@ impl Ring {
         Self { sequence: Sequence::new(), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
     }
 
-    /// Owner only. True when the ring is full and wants a flush.
+    /// Owner only. True if the ring is full and must be flushed.
     #[inline]
     #[must_use]
     pub(crate) fn push(&self, finished: &Finished) -> bool {
@@ -99,12 +99,12 @@ impl Ring {
         at + 1 >= CAPACITY
     }
 
-    /// Owner only: how many calls are in it.
+    /// Owner only: the number of calls in the ring.
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Relaxed) as usize
     }
 
-    /// Owner only. Hands every pending call to `sink` and empties the ring.
+    /// Owner only. Passes every pending call to `sink` and empties the ring.
     pub(crate) fn flush(&self, mut sink: impl FnMut(&Finished)) {
         self.sequence.write(|| {
             let pending = self.pending.load(Relaxed) as usize;
@@ -115,8 +115,8 @@ impl Ring {
         });
     }
 
-    /// Reader: the pending calls, with the sequence number under which they were read; `None` when
-    /// the owner has been flushing all along.
+    /// Reader: the pending calls, with the sequence number under which they were read. `None` if
+    /// the owner was flushing all the time.
     pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
         let mut first_look = None;
         for look in 1u32.. {
@@ -140,7 +140,7 @@ impl Ring {
         None
     }
 
-    /// Reader: whether cells and entries read since `sequence` belong together.
+    /// Reader: whether cells and entries that were read since `sequence` are consistent.
     pub(crate) fn unchanged(&self, sequence: u32) -> bool {
         self.sequence.unchanged(sequence)
     }

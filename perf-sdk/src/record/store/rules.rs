@@ -1,4 +1,4 @@
-//! Rates that the user wishes, by pattern.
+//! The user's sampling rates, by pattern.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use crate::rate::Rate;
 use crate::scope::Site;
 
 /// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any
-/// text. `None`: as the attribute says.
+/// text. `None` restores the rate of the attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) pattern: String,
@@ -24,7 +24,7 @@ pub(crate) struct Rule {
 impl FromStr for Rule {
     type Err = ();
 
-    /// `pattern=rate`
+    /// Parses `pattern=rate`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (pattern, rate) = text.rsplit_once('=').ok_or(())?;
         let pattern = pattern.trim();
@@ -44,33 +44,34 @@ impl fmt::Display for Rule {
     }
 }
 
-/// A later one goes before an earlier one.
+/// A later rule takes precedence over an earlier one.
 static RULES: Lock<Option<Arc<Vec<Rule>>>> = Lock::new(None);
 /// Attempts to read the rules.
 const TRIES: u32 = 1_000;
-/// Whether there is any, so that nobody asks in vain.
+/// Whether there are any rules, so that they need not be read in vain.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// All rules.
 pub(in crate::record) type Rules = Option<Arc<Vec<Rule>>>;
 
-/// Those that hold.
+/// The current rules.
 pub(in crate::record) fn current() -> Rules {
     RULES.lock().clone()
 }
 
-/// Puts others in their place. Nothing is allocated or freed under the lock.
+/// Replaces the rules. Nothing is allocated or freed under the lock.
 pub(in crate::record) fn replace(rules: Rules) {
     let before = std::mem::replace(&mut *RULES.lock(), rules);
     drop(before);
     ANY.store(true, Release);
 }
 
-/// A site runs for the first time on some thread, and its shard can be found: the rules so far hold
-/// for it.
+/// Applies the current rules to a site. Called when it runs for the first time on some thread and
+/// its shard can be found.
 ///
-/// Waits for another thread that does the same, which takes nanoseconds, and not for ever: when a
-/// handler interrupted whoever is replacing the rules, that one will find the shard.
+/// It waits for another thread that does the same, which takes nanoseconds, but not forever: if a
+/// signal handler interrupted the thread that is replacing the rules, that thread will find the
+/// shard.
 pub(in crate::record) fn configure(site: &'static Site) {
     if !ANY.load(Acquire) || empty_call::is_ours(site) {
         return;
@@ -86,7 +87,7 @@ pub(in crate::record) fn configure(site: &'static Site) {
     }
 }
 
-/// Whether that changed the site's rate.
+/// Applies the rules. Returns whether that changed the site's rate.
 pub(in crate::record) fn apply(rules: &Rules, site: &Site) -> bool {
     let label = site.label();
     let path = format!("{}::{}", label.module, label.name);

@@ -1,5 +1,4 @@
-//! What one thread recorded of one site besides the call tree: histograms, and what only futures
-//! have.
+//! What one thread recorded of one site besides the call tree: histograms, and figures of futures.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -13,11 +12,11 @@ use crate::clock::Wall;
 use crate::histogram::{Histogram, Scale, Shard};
 use crate::scope::Site;
 
-/// Aim of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each
-/// should cost 1 % of its own duration, so one call in `CPU_COST_NS / duration` is.
+/// The goal of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each
+/// should cost 1 % of the calls' duration. So one call in `CPU_COST_NS / duration` is measured.
 const CPU_COST_NS: u64 = 77_000;
 
-/// Figures of a site's futures. Times in ticks.
+/// Figures of a site's futures. Times are in ticks.
 #[derive(Debug)]
 pub(crate) struct FutureShard {
     pub(crate) started: Counter,
@@ -31,14 +30,14 @@ pub(crate) struct FutureShard {
 // SAFETY: counters only.
 unsafe impl Zeroed for FutureShard {}
 
-/// Written by its thread only, in that thread's arena for ever.
+/// Written by its thread only. It is in that thread's arena and never freed.
 #[derive(Debug)]
 pub(crate) struct SiteShard {
     pub(crate) site: &'static Site,
     older: AtomicPtr<SiteShard>,
-    /// Calls that took as much CPU as wall time.
+    /// Calls with equal CPU and wall time.
     pub(in crate::record) both: Shard,
-    /// The others.
+    /// All other calls.
     pub(in crate::record) wall: Shard,
     pub(in crate::record) cpu: Shard,
     pub(in crate::record) bytes: Shard,
@@ -50,21 +49,21 @@ pub(crate) struct SiteShard {
     exemplars: AtomicPtr<Exemplars>,
     /// Block sampling for the `syscall` CPU clock. Owner only.
     block: Cell<Block>,
-    /// Smoothed duration of a call, in ticks, for the same purpose. Owner only.
+    /// The smoothed duration of a call, in ticks, for the same purpose. Owner only.
     usual: Cell<u64>,
 }
 
-// SAFETY: all fields are atomics or immutable, but for `block` and `usual`, which only the owner
-// thread touches.
+// SAFETY: all fields are atomics or immutable, except for `block` and `usual`, which only the owner
+// thread accesses.
 unsafe impl Sync for SiteShard {}
 impl std::panic::RefUnwindSafe for SiteShard {}
 
-/// What was recorded, for a reader: the same parts.
+/// What was recorded, in the same parts, for a reader.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// Times of calls that took as much CPU as wall time.
+    /// Times of calls with equal CPU and wall time.
     pub(crate) both: Histogram,
-    /// Those of the others.
+    /// Times of all other calls.
     pub(crate) wall: Histogram,
     pub(crate) cpu: Histogram,
     pub(crate) bytes: Histogram,
@@ -98,7 +97,7 @@ impl Parts {
     }
 }
 
-/// Which of a call's figures found no cell.
+/// The figures of a call that found no cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missed {
     pub(crate) wall: bool,
@@ -115,7 +114,7 @@ struct Block {
 }
 
 impl SiteShard {
-    /// `counting`: whether an allocator of ours counts.
+    /// `counting`: whether the global allocator is a counting one.
     pub(crate) fn allocate(
         arena: &Arena,
         site: &'static Site,
@@ -140,12 +139,12 @@ impl SiteShard {
     }
 
     pub(crate) fn older(&self) -> Option<&'static SiteShard> {
-        // SAFETY: null or a shard in an arena, which is never freed.
+        // SAFETY: null, or a shard in an arena, which is never freed.
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
     pub(crate) fn future(&self) -> Option<&'static FutureShard> {
-        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        // SAFETY: null, or in an arena, which is never freed. `Acquire` pairs with the store below.
         unsafe { self.future.load(Acquire).as_ref() }
     }
 
@@ -159,7 +158,7 @@ impl SiteShard {
     }
 
     pub(crate) fn exemplars(&self) -> Option<&'static Exemplars> {
-        // SAFETY: null or in an arena, which is never freed; `Acquire` pairs with the store below.
+        // SAFETY: null, or in an arena, which is never freed. `Acquire` pairs with the store below.
         unsafe { self.exemplars.load(Acquire).as_ref() }
     }
 
@@ -172,12 +171,12 @@ impl SiteShard {
         })
     }
 
-    /// From any thread, some time before it is folded.
+    /// From any thread, some time before folding.
     pub(crate) fn prefetch_cells(&self) {
         [&self.both, &self.wall, &self.cpu, &self.bytes].into_iter().for_each(Shard::prefetch_cells);
     }
 
-    /// Adds what was recorded up to now, from any thread.
+    /// Adds what was recorded so far. From any thread.
     pub(crate) fn fold_into(&self, parts: &mut Parts) {
         self.both.fold_into(&mut parts.both);
         self.wall.fold_into(&mut parts.wall);
@@ -185,7 +184,7 @@ impl SiteShard {
         self.bytes.fold_into(&mut parts.bytes);
     }
 
-    /// Owner only, `syscall` CPU clock: how long calls take decides how many are measured.
+    /// Owner only, `syscall` CPU clock: the duration of calls determines how many are measured.
     #[inline]
     pub(crate) fn note_duration(&self, ticks: i64) {
         let ticks = ticks.max(0) as u64;
@@ -193,8 +192,8 @@ impl SiteShard {
         self.usual.set(if usual == 0 { ticks } else { usual - usual / 8 + ticks / 8 });
     }
 
-    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured; then that
-    /// call is done with.
+    /// Owner only, `syscall` CPU clock: whether the next call's CPU time is not measured. If so,
+    /// the call counts as skipped.
     #[inline]
     pub(crate) fn skips_cpu(&self) -> bool {
         let block = self.block.get();
@@ -205,8 +204,8 @@ impl SiteShard {
         skips || !self.has_cpu
     }
 
-    /// Owner only, `syscall` CPU clock: how many calls the next call's CPU time stands for; 0 when
-    /// it is not measured.
+    /// Owner only, `syscall` CPU clock: the weight of the next call's CPU time. 0 if it is not
+    /// measured.
     pub(crate) fn next_cpu_weight(&self, limit: u32, wall: &Wall, random: impl FnOnce() -> u64) -> u32 {
         let mut block = self.block.get();
         if block.at >= block.size {

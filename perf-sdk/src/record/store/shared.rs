@@ -1,8 +1,9 @@
-//! One site's calls on all threads that have no record of their own for it: the memory limit was
-//! reached, or the number of nodes.
+//! One site's calls on all threads that have no record of their own for it, because the limit of
+//! memory or of nodes was reached.
 //!
-//! Counts, durations and allocations are kept as ever; what is lost is the place in the call tree.
-//! Atomic additions, so an order of magnitude dearer than a record of one's own.
+//! Counts, durations and allocations are recorded as usual; only the place in the call tree is
+//! lost. It uses atomic additions, so it is an order of magnitude more expensive than a thread's
+//! own record.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -22,7 +23,7 @@ use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
 use crate::outcome::Outcome;
 use crate::scope::Site;
 
-/// The newest of all.
+/// The newest one.
 static NEWEST: AtomicPtr<SharedSite> = AtomicPtr::new(ptr::null_mut());
 
 /// Written and read by any thread; never freed.
@@ -40,12 +41,12 @@ pub(crate) struct SharedSite {
     bytes: SharedShard,
 }
 
-// SAFETY: atomics; null pointers and zeros are valid, and there is no destructor.
+// SAFETY: it consists of atomics. Null pointers and zeros are valid, and there is no destructor.
 unsafe impl Zeroed for SharedSite {}
 // SAFETY: as above.
 unsafe impl Zeroed for SharedPage {}
 
-/// Sums over measured calls, each times what it stands for. Wall and CPU in ticks.
+/// Sums over measured calls, each multiplied by its weight. Wall time and CPU time are in ticks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SharedSums {
     pub(crate) wall: i64,
@@ -58,13 +59,13 @@ pub(crate) struct SharedSums {
 }
 
 impl SharedSite {
-    /// That of `site`; `None` when there is not even memory for this.
+    /// The shared record of `site`. `None` if there is no memory even for this.
     pub(in crate::record) fn of(site: &'static Site) -> Option<&'static Self> {
         Self::existing(site).or_else(|| Self::make(site))
     }
 
     fn existing(site: &'static Site) -> Option<&'static Self> {
-        // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that
+        // SAFETY: null, or stored by `make` from a `&'static SharedSite`. `Acquire` pairs with that
         // store.
         unsafe { site.shared().0.load(Acquire).cast::<Self>().as_ref() }
     }
@@ -101,7 +102,7 @@ impl SharedSite {
         self.outcomes[outcome.index()].fetch_add(1, Relaxed);
     }
 
-    /// The readings of a call that was measured.
+    /// Adds the readings of a measured call.
     pub(in crate::record) fn add(&self, measured: &Measured, wall: &Wall, counting: bool) {
         self.samples.fetch_add(1, Relaxed);
         let (weight, cpu_weight) = (i64::from(measured.weight), i64::from(measured.cpu_weight));
@@ -123,7 +124,7 @@ impl SharedSite {
         );
     }
 
-    /// What a thread's own histograms had no room for.
+    /// Adds the figures for which a thread's own histograms had no room.
     pub(in crate::record) fn add_missed(&self, missed: Missed, finished: &Finished, wall: &Wall) {
         let of = |missed: bool, weight: u32| if missed { weight } else { 0 };
         self.distribute(
@@ -148,13 +149,13 @@ impl SharedSite {
 
     /// `None` in one that is being made.
     pub(crate) fn site(&self) -> Option<&'static Site> {
-        // SAFETY: null or stored from a `&'static Site` before this was published.
+        // SAFETY: null, or stored from a `&'static Site` before this was published.
         unsafe { self.site.load(Relaxed).as_ref() }
     }
 
-    /// Finished calls by outcome, measured ones, and running ones.
+    /// Finished calls by outcome, measured calls, and running calls.
     pub(crate) fn calls(&self) -> ([u64; Outcome::COUNT], u64, u64) {
-        // First, so that a call that ends meanwhile is running rather than nowhere.
+        // Read first, so that a call which ends meanwhile counts as running, and is not lost.
         let outcomes = self.outcomes.each_ref().map(|count| count.load(Relaxed));
         let ended: u64 = outcomes.iter().sum();
         let running = self.started.load(Relaxed).saturating_sub(ended);
@@ -168,27 +169,27 @@ impl SharedSite {
         SharedSums { wall, cpu, allocated_bytes, allocations, freed_bytes, frees, reallocations }
     }
 
-    /// Wall, CPU, bytes.
+    /// The histograms of wall time, CPU time and bytes.
     pub(crate) fn histograms(&self) -> [Histogram; 3] {
         [self.wall.read(Scale::Seconds), self.cpu.read(Scale::Seconds), self.bytes.read(Scale::Bytes)]
     }
 }
 
-/// All of them.
+/// All shared records.
 pub(crate) fn shared_sites() -> impl Iterator<Item = &'static SharedSite> {
-    // SAFETY: null or stored by `make` from a `&'static SharedSite`; `Acquire` pairs with that
+    // SAFETY: null, or stored by `make` from a `&'static SharedSite`. `Acquire` pairs with that
     // store.
     let newest: Option<&'static SharedSite> = unsafe { NEWEST.load(Acquire).as_ref() };
     // SAFETY: as above; `older` is set before publication.
     std::iter::successors(newest, |shared| unsafe { shared.older.load(Relaxed).as_ref() })
 }
 
-/// Calls that were counted in a shared record.
+/// The number of calls that were counted in shared records.
 pub(crate) fn shared_calls() -> u64 {
     shared_sites().map(|shared| shared.started.load(Relaxed)).sum()
 }
 
-/// A forked child starts from zero: sites make new ones.
+/// A forked child starts from zero: its sites get new shared records.
 pub(in crate::record) fn forget_all() {
     for shared in shared_sites() {
         if let Some(site) = shared.site() {

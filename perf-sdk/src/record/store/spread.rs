@@ -1,18 +1,16 @@
-//! What the calls of one node that stand for others tell of those: how many these are, and how much
-//! they may differ.
+//! Statistics of one node's calls that stand for others: how many these are, and their variance.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::counter::Counter;
 
-/// Sums over measured calls whose CPU time stands for w calls, where w is not 1. Each is x ticks
-/// long.
+/// Sums over measured calls whose CPU time has a weight w other than 1. Each is x ticks long.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Spread {
-    /// All of them.
+    /// The number of these calls.
     pub(crate) calls: Counter,
-    /// Those of which the CPU time is known: w is not 0.
+    /// The number of those with a known CPU time: w is not 0.
     pub(crate) picked: Counter,
     /// Σ w.
     pub(crate) stand_for: Counter,
@@ -39,13 +37,13 @@ impl Real {
 }
 
 impl Spread {
-    /// Owner only: a part of a call.
+    /// Owner only: adds a part of a call.
     #[inline]
     pub(in crate::record) fn add_part(&self, ticks: i64, weight: u32) {
         self.cpu.add_signed(ticks, weight);
     }
 
-    /// Owner only: the call as a whole, whose parts were added.
+    /// Owner only: counts the whole call, whose parts were added.
     #[inline]
     pub(in crate::record) fn count(&self, ticks: i64, weight: u32) {
         self.calls.add(1);

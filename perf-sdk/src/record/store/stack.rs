@@ -1,4 +1,4 @@
-//! The open calls of one thread: written by it, read by anybody.
+//! The open calls of one thread: written by it, readable by any thread.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -11,15 +11,15 @@ use super::place::Place;
 use super::shared::SharedSite;
 use crate::memory::Tallies;
 
-/// Frames that every record has from the start; deeper ones come in segments, each twice as long as
+/// The number of frames that every record has. Deeper ones are in segments, each twice as long as
 /// the one before.
 const FIRST: usize = 64;
 const SEGMENTS: usize = 20;
-/// Bit of `cpu_weight`: the CPU figure is the kernel's answer.
+/// A bit of `cpu_weight`: the CPU figure is the kernel's answer.
 const ASKED: u32 = 1 << 31;
-/// Another one: the call is counted in a shared record.
+/// Another bit of it: the call is counted in a shared record.
 const SHARED: u32 = 1 << 30;
-/// No thread's own stack holds that many calls: memory ends first.
+/// No thread's own stack can hold that many calls.
 const MAX_DEPTH: usize = FIRST << SEGMENTS;
 
 /// Bits of `flags`. Owner only.
@@ -30,27 +30,28 @@ const PANICKING: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Frame {
     node: AtomicPtr<Node>,
-    /// The caller's node. It need not be that of the frame before: calls that are passed over have
-    /// no frame.
+    /// The caller's node. It may differ from that of the frame before, because count-only calls
+    /// have no frame.
     below: AtomicPtr<Node>,
     start: AtomicU64,
     cpu: AtomicU64,
-    /// How many calls this one stands for; 0 when it is counted only.
+    /// The weight of the call. 0 if it is count-only.
     weight: AtomicU32,
     cpu_weight: AtomicU32,
-    /// Tells this call from others that used the frame. Owner only.
+    /// Distinguishes this call from others that used the frame. Owner only.
     serial: Cell<u32>,
     /// Owner only.
     tallies: Cell<Tallies>,
     /// Owner only.
     flags: Cell<u32>,
-    /// Where the call is counted if not in its node; meant only with [`SHARED`]. Owner only.
+    /// The shared record in which the call is counted, if it is not counted in its node. Valid only
+    /// with [`SHARED`]. Owner only.
     shared: Cell<Option<&'static SharedSite>>,
 }
 
-// SAFETY: null pointers and zeros are valid values; there is no destructor.
+// SAFETY: null pointers and zeros are valid values, and there is no destructor.
 unsafe impl Zeroed for Frame {}
-// SAFETY: what other threads read is atomic; the cells are the owner's alone.
+// SAFETY: everything that other threads read is atomic. The cells are accessed by the owner only.
 unsafe impl Sync for Frame {}
 
 impl Frame {
@@ -71,18 +72,18 @@ impl Frame {
 
     #[inline]
     pub(crate) fn node(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed.
+        // SAFETY: null, or a node in an arena, which is never freed.
         unsafe { self.node.load(Relaxed).as_ref() }
     }
 
     /// The node of the caller.
     #[inline]
     pub(crate) fn below(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed.
+        // SAFETY: null, or a node in an arena, which is never freed.
         unsafe { self.below.load(Relaxed).as_ref() }
     }
 
-    /// How many calls this one stands for; 0 when it is counted only.
+    /// The weight of the call. 0 if it is count-only.
     #[inline]
     pub(crate) fn weight(&self) -> u32 {
         self.weight.load(Relaxed)
@@ -99,10 +100,10 @@ impl Frame {
         self.flags.set(0);
     }
 
-    /// Owner only: whether this is still the call with that number.
+    /// Owner only: whether the frame still holds the call at `place`.
     #[inline]
     pub(in crate::record) fn is(&self, place: Place) -> bool {
-        // As much of it as fits into a place.
+        // Compares the part of the serial number that fits into a place.
         Place::frame(0, self.serial.get()).serial() == place.serial()
     }
 
@@ -111,7 +112,7 @@ impl Frame {
         self.serial.get()
     }
 
-    /// Owner only: the thread was unwinding when the call began.
+    /// Owner only: records that the thread was unwinding when the call began.
     pub(crate) fn note_panicking(&self) {
         self.flags.set(self.flags.get() | PANICKING);
     }
@@ -121,7 +122,7 @@ impl Frame {
         self.flags.get() & PANICKING != 0
     }
 
-    /// Owner only: one poll of a future, which is counted elsewhere.
+    /// Owner only: marks it as one poll of a future, which is counted elsewhere.
     pub(crate) fn note_poll(&self) {
         self.flags.set(self.flags.get() | POLL);
     }
@@ -131,23 +132,24 @@ impl Frame {
         self.flags.get() & POLL != 0
     }
 
-    /// With an offset of the CPU clock.
+    /// Begins with an offset of the CPU clock.
     #[inline]
     pub(crate) fn begin(&self, start: u64, offset: u64) {
         self.set_times(start, offset, 1);
     }
 
-    /// The same call, from these ticks on.
+    /// Moves the start of the same call to these ticks.
     pub(crate) fn begin_again(&self, start: u64) {
         self.start.store(start, Relaxed);
     }
 
-    /// With the kernel's answer, which stands for so many calls; with weight 0 it was not asked.
+    /// Begins with the kernel's answer, which has this weight. With weight 0, the kernel was not
+    /// asked.
     pub(crate) fn begin_asked(&self, start: u64, cpu_ns: u64, cpu_weight: u32) {
         self.set_times(start, cpu_ns, cpu_weight | ASKED);
     }
 
-    /// Owner only, after the beginning: the call is counted there, and not in the frame's node.
+    /// Owner only, after the beginning: the call is counted in `shared`, not in the frame's node.
     pub(in crate::record) fn count_in(&self, shared: &'static SharedSite) {
         self.shared.set(Some(shared));
         self.cpu_weight.store(self.cpu_weight.load(Relaxed) | SHARED, Relaxed);
@@ -158,12 +160,13 @@ impl Frame {
         self.cpu_weight.load(Relaxed) & SHARED != 0
     }
 
-    /// Owner only: where the call is counted if not in its node.
+    /// Owner only: the shared record in which the call is counted, if it is not counted in its
+    /// node.
     pub(in crate::record) fn shared(&self) -> Option<&'static SharedSite> {
         if self.is_shared() { self.shared.get() } else { None }
     }
 
-    /// Counted only.
+    /// Begins a count-only call.
     pub(crate) fn begin_untimed(&self) {
         self.set_times(0, 0, 0);
     }
@@ -175,51 +178,50 @@ impl Frame {
         self.cpu_weight.store(cpu_weight, Relaxed);
     }
 
-    /// With a clock that asks the kernel, which it was not.
+    /// Begins with a clock that asks the kernel, but without asking it.
     #[inline]
     pub(crate) fn begin_unasked(&self, start: u64) {
         self.set_times(start, 0, ASKED);
     }
 
-    /// Whether it was begun with an offset.
+    /// Whether it began with an offset.
     #[inline]
     pub(crate) fn has_offset(&self) -> bool {
         self.cpu_weight.load(Relaxed) == 1
     }
 
-    /// Whether it was begun without asking the kernel.
+    /// Whether it began without asking the kernel.
     #[inline]
     pub(crate) fn is_unasked(&self) -> bool {
         self.cpu_weight.load(Relaxed) == ASKED
     }
 
-    /// How many calls the CPU figure stands for; 0 when none is taken.
+    /// The weight of the CPU figure. 0 if none is taken.
     #[inline]
     pub(crate) fn cpu_weight(&self) -> u32 {
         self.cpu_weight.load(Relaxed) & !(ASKED | SHARED)
     }
 
-    /// Whether `cpu` is the kernel's answer, in nanoseconds, rather than an offset.
+    /// Whether `cpu` is the kernel's answer in nanoseconds, not an offset.
     #[inline]
     pub(crate) fn cpu_asked(&self) -> bool {
         self.cpu_weight.load(Relaxed) & ASKED != 0
     }
 
-    /// Ticks; 0 when the call is counted only.
+    /// In ticks. 0 if the call is count-only.
     #[inline]
     pub(crate) fn start(&self) -> u64 {
         self.start.load(Relaxed)
     }
 
-    /// The tick-to-CPU offset at the start, or with the `syscall` clock the thread's CPU
-    /// nanoseconds.
+    /// The offset from ticks to CPU time at the start, or, with the `syscall` clock, the thread's
+    /// CPU time in nanoseconds.
     #[inline]
     pub(crate) fn cpu(&self) -> u64 {
         self.cpu.load(Relaxed)
     }
 
-    /// Owner only: what was allocated since the call began; `None` when nothing was, and nothing
-    /// freed.
+    /// Owner only: the allocations since the call began. `None` if nothing was allocated or freed.
     #[inline]
     pub(crate) fn tallies(&self) -> Option<Tallies> {
         let (start, now) = (self.tallies.get(), Tallies::now());
@@ -227,7 +229,7 @@ impl Frame {
     }
 }
 
-/// A stack of frames. Frame 0 stands for the thread itself, below all calls, and is never used.
+/// A stack of frames. Frame 0 represents the thread itself, below all calls, and is never used.
 #[derive(Debug)]
 pub(crate) struct Stack {
     depth: AtomicU64,
@@ -261,7 +263,7 @@ impl Stack {
         (self.depth.load(Acquire) as usize).min(MAX_DEPTH - 1)
     }
 
-    /// Owner only: the frame at `depth` if it is one of the first ones.
+    /// Owner only: the frame at `depth`, if it is one of the first ones.
     #[inline]
     pub(crate) fn near(&self, depth: usize) -> Option<&Frame> {
         self.first.get(depth)
@@ -281,12 +283,12 @@ impl Stack {
     fn deep(&self, depth: usize) -> Option<&Frame> {
         let (segment, offset) = place(depth)?;
         let base = self.segments[segment].load(Acquire);
-        // SAFETY: a segment pointer is null or leads to `FIRST << segment` frames in an arena;
-        // `offset` is below that.
+        // SAFETY: a segment pointer is null, or points to `FIRST << segment` frames in an arena.
+        // `offset` is less than that.
         (!base.is_null()).then(|| unsafe { &*base.add(offset) })
     }
 
-    /// Owner only: the frame at `depth`, making its segment if need be.
+    /// Owner only: the frame at `depth`. Its segment is made if necessary.
     #[inline]
     pub(crate) fn frame_or_new(&self, depth: usize, arena: &Arena) -> Option<&Frame> {
         match self.first.get(depth) {
@@ -308,7 +310,7 @@ impl Stack {
     }
 }
 
-/// Segment and offset of a frame beyond the first ones.
+/// The segment and the offset of a frame beyond the first ones.
 fn place(depth: usize) -> Option<(usize, usize)> {
     if depth >= MAX_DEPTH {
         return None;
@@ -317,12 +319,12 @@ fn place(depth: usize) -> Option<(usize, usize)> {
     Some((segment, depth - (FIRST << segment)))
 }
 
-/// CPU ticks of a call: the offset shrinks by what the thread was off the CPU.
+/// CPU ticks of a call: the offset decreases by the time for which the thread was off the CPU.
 #[inline]
 pub(in crate::record) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
     let off = offset_before.wrapping_sub(offset) as i64;
     let cpu = wall.wrapping_sub(off);
-    // More off the CPU than there was time: none was on it.
+    // If it was off the CPU for longer than the call, there was no CPU time.
     if off > 0 && cpu < 0 { wall.min(0) } else { cpu }
 }
 

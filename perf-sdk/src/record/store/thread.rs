@@ -1,5 +1,5 @@
-//! Everything one thread records. A record outlives its thread and passes to the next one, sums and
-//! all.
+//! Everything that one thread records. A record outlives its thread and passes to the next one,
+//! including its sums.
 #![allow(unsafe_code)]
 
 use std::cell::{Cell, UnsafeCell};
@@ -24,28 +24,28 @@ use super::stack::Stack;
 use crate::clock::{self, ThreadCpu, Wall};
 use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Slot, Source};
 
-/// Nodes of one thread's tree; beyond, new paths are not recorded.
+/// The maximum number of nodes in one thread's tree. Further paths are not recorded.
 const MAX_NODES: u64 = 1 << 17;
-/// Steps from a node to the root; a call deeper than that is folded onto its site's outermost open
-/// call.
+/// The maximum number of steps from a node to the root. A deeper call is folded into the outermost
+/// open call of its site.
 pub(crate) const MAX_TREE_DEPTH: u32 = 256;
 
 /// One thread's record.
 #[repr(C)]
 pub(crate) struct ThreadRecord {
-    /// First: the thread-local slot points here.
+    /// The first field, because the thread-local slot points to it.
     scopes: Scopes,
     pub(crate) wall: &'static Wall,
-    /// The recorder's own part of what a call reads.
+    /// The instrumentation overhead in a call's reading.
     pub(in crate::record) own: OwnPart,
     /// Owner only.
     cpu: UnsafeCell<ThreadCpu>,
     cpu_sampled: AtomicBool,
-    /// What makes CPU time of ticks as long as the owner does not leave the CPU.
+    /// The offset from ticks to CPU time, valid until the owner leaves the CPU.
     cpu_offset: AtomicU64,
-    /// Whether an allocator of ours counts.
+    /// Whether the global allocator is a counting one.
     pub(crate) counting: bool,
-    /// Whether the trace hook is being asked, which may be profiled itself. Owner only.
+    /// Whether the trace hook, which may be profiled itself, is being called. Owner only.
     pub(in crate::record) asking: Cell<bool>,
     /// Owner only.
     random: Cell<u64>,
@@ -62,29 +62,29 @@ pub(crate) struct ThreadRecord {
     shards: Index<SiteShard>,
     node_count: Counter,
     owner: Owner,
-    /// The latest owner that ended while functions rested, and its CPU time, nanoseconds.
+    /// The latest owner that ended while functions rested, and its CPU time in nanoseconds.
     ended: (AtomicU32, AtomicU64),
-    /// Taken for the length of one outermost call by a thread that has given its own record back.
-    /// Owner only.
+    /// Whether a thread that has returned its own record has borrowed this one, for one outermost
+    /// call. Owner only.
     pub(crate) borrowed: Cell<bool>,
     /// The record that was made before this one.
     older: AtomicPtr<ThreadRecord>,
-    /// A node in no list. Owner only.
+    /// The node of warm-up calls, which is in no list. Owner only.
     rehearsal: Cell<Option<&'static Node>>,
-    /// There was no memory for a page of a histogram.
+    /// Whether there was no memory for a page of a histogram.
     full: AtomicBool,
-    /// Empty calls before sampled ones.
+    /// The number of warm-up calls before sampled ones.
     pub(crate) rehearsals: Counter,
 }
 
-// SAFETY: readers touch the atomic fields, the ring and the stack (atomics), and immutable ones;
-// cells, the index, the arena and `cpu` are the owner's alone, and `owner` passes them on with
-// acquire and release.
+// SAFETY: readers access the atomic fields, the ring and the stack (which are atomics), and
+// immutable fields. Cells, the index, the arena and `cpu` are accessed by the owner only, and
+// `owner` transfers them with acquire and release.
 unsafe impl Sync for ThreadRecord {}
 impl std::panic::RefUnwindSafe for ThreadRecord {}
 
 impl ThreadRecord {
-    /// A new record, owned by `owner`. `None` when there is no memory.
+    /// A new record, owned by `owner`. `None` if there is no memory.
     pub(in crate::record) fn allocate(
         owner: u32,
         wall: &'static Wall,
@@ -95,7 +95,8 @@ impl ThreadRecord {
         let arena = Arena::new();
         let root: &'static Node = arena.zeroed()?;
         let room = arena.room::<Self>()?;
-        // SAFETY: `room` is fresh memory for one record that nobody else has and nobody frees.
+        // SAFETY: `room` is new memory for one record, which nobody else uses and which is never
+        // freed.
         let record: &'static Self = unsafe {
             room.write(Self {
                 scopes: Scopes::new(root.as_path()),
@@ -147,7 +148,7 @@ impl ThreadRecord {
         unsafe { Slot::of(ptr::from_ref(self).cast()) }
     }
 
-    /// Owner only: the labels in force.
+    /// Owner only: the labels in effect.
     pub(in crate::record) fn labels(&self) -> Option<&'static LabelSet> {
         self.scopes.labels()
     }
@@ -163,42 +164,42 @@ impl ThreadRecord {
         self.scopes.span.set(words);
     }
 
-    /// What a handler on the owner's thread may know.
+    /// The scopes, for a signal handler on the owner's thread.
     #[cfg(feature = "stacks")]
     pub(crate) fn scopes_for_handler(&'static self) -> *const Scopes {
         ptr::from_ref(self).cast()
     }
 
-    /// Owner only, and never while another reference from here lives: used for single statements in
-    /// this module's siblings.
+    /// Owner only, and never while another reference from here exists. It is used for single
+    /// statements in sibling modules.
     #[inline]
     #[allow(clippy::mut_from_ref)]
     pub(in crate::record) fn cpu(&self) -> &mut ThreadCpu {
-        // SAFETY: only the owner thread calls this, the slot is BUSY meanwhile so that no handler
-        // on the same thread does, and each caller lets go of the reference within the statement.
+        // SAFETY: only the owner thread calls this. The slot is BUSY meanwhile, so no signal
+        // handler on the same thread does. Each caller drops the reference within the statement.
         unsafe { &mut *self.cpu.get() }
     }
 
-    /// Owner only: goes on with another CPU clock.
+    /// Owner only: replaces the CPU clock.
     pub(in crate::record) fn set_cpu(&self, cpu: ThreadCpu) {
         self.cpu_sampled.store(cpu.sampled(), Relaxed);
         self.cpu_offset.store(cpu.offset(), Relaxed);
         *self.cpu() = cpu;
     }
 
-    /// From any thread: what makes the owner's CPU time of ticks as long as it does not leave the
+    /// From any thread: the offset from ticks to the owner's CPU time, valid until it leaves the
     /// CPU.
     pub(crate) fn cpu_offset(&self) -> u64 {
         self.cpu_offset.load(Relaxed)
     }
 
-    /// Owner only: after the CPU clock may have been anchored anew.
+    /// Owner only: called after the CPU clock may have taken a new anchor.
     #[inline]
     pub(in crate::record) fn note_cpu_offset(&self) {
         self.cpu_offset.store(self.cpu().offset(), Relaxed);
     }
 
-    /// Whether CPU time is measured on a sample of the calls, by system call.
+    /// Whether CPU time is measured by system call, for a sample of the calls.
     #[inline]
     pub(crate) fn cpu_sampled(&self) -> bool {
         self.cpu_sampled.load(Relaxed)
@@ -212,11 +213,12 @@ impl ThreadRecord {
     /// The node of the innermost open call.
     #[inline]
     pub(in crate::record) fn top(&self) -> &'static Node {
-        // SAFETY: `top` always holds what `Node::as_path` gave of a node of this record.
+        // SAFETY: `top` always holds a pointer from `Node::as_path` to a node of this record.
         unsafe { &*self.scopes.top.load(Relaxed).cast::<Node>() }
     }
 
-    /// As [`top`](Self::top), for another thread, to which it may not be complete yet.
+    /// As [`top`](Self::top), for another thread, to which the node's fields may not be visible
+    /// yet.
     pub(crate) fn top_for_reader(&self) -> *const Node {
         self.scopes.top.load(Relaxed).cast_const().cast()
     }
@@ -226,13 +228,13 @@ impl ThreadRecord {
         self.scopes.top.store(node.as_path().cast_mut(), Relaxed);
     }
 
-    /// Owner only: the slot holds this record again.
+    /// Owner only: stores this record in the slot again.
     #[inline]
     pub(in crate::record) fn leave_busy(&'static self) {
         self.slot().set();
     }
 
-    /// Owner only: no call is open.
+    /// Owner only: removes all open calls.
     pub(in crate::record) fn reset_stack(&self) {
         self.stack.set_depth(0);
         self.set_top(self.root);
@@ -240,13 +242,13 @@ impl ThreadRecord {
         self.scopes.span.set(None);
     }
 
-    /// Owner only: the latest call's number.
+    /// Owner only: the serial number of the latest call.
     #[inline]
     pub(in crate::record) fn serial(&self) -> u32 {
         self.serial.get()
     }
 
-    /// Owner only: a number for the next call.
+    /// Owner only: a serial number for the next call.
     #[inline]
     pub(in crate::record) fn next_serial(&self) -> u32 {
         let serial = self.serial.get().wrapping_add(1);
@@ -279,7 +281,8 @@ impl ThreadRecord {
         }
         let mut parent = parent;
         if parent.path().depth >= MAX_TREE_DEPTH {
-            // Too deep: fold onto the nearest caller of the same site, else stay at the limit.
+            // Too deep: folded into the nearest caller of the same site, or else into the node at
+            // the limit.
             let mut up = Some(parent);
             while let Some(node) = up {
                 if node.is(site) {
@@ -322,8 +325,8 @@ impl ThreadRecord {
         Some(shard)
     }
 
-    /// Owner only: the node in this record's tree with the same path as `node`, which may be
-    /// another record's.
+    /// Owner only: the node in this record's tree with the same path as `node`, which may belong to
+    /// another record.
     pub(in crate::record) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
         let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
         let mut length = 0;
@@ -345,8 +348,8 @@ impl ThreadRecord {
         Some(here)
     }
 
-    /// Owner only: under no caller, the node of calls without one of their own. `None` when there
-    /// is no room even for it.
+    /// Owner only: the node, without a caller, of calls that have no node of their own. `None` if
+    /// there is no room even for it.
     pub(in crate::record) fn overflow(&self) -> Option<&'static Node> {
         let key = (ptr::from_ref(self.root).addr(), ptr::from_ref(Site::other()).addr());
         self.nodes.get(key).or_else(|| {
@@ -359,7 +362,7 @@ impl ThreadRecord {
         })
     }
 
-    /// Owner only: a node for calls that nobody sees, and its site.
+    /// Owner only: the node and the site of warm-up calls, which readers do not see.
     pub(in crate::record) fn rehearsal(&self) -> Option<(&'static Node, &'static Site)> {
         static REHEARSAL: Site = Site::new(
             Source {
@@ -385,7 +388,7 @@ impl ThreadRecord {
         Some((node, &REHEARSAL))
     }
 
-    /// Owner only: one finished call.
+    /// Owner only: adds one finished call.
     #[inline]
     pub(in crate::record) fn finish(&self, finished: &Finished) {
         if self.ring.push(finished) {
@@ -393,7 +396,7 @@ impl ThreadRecord {
         }
     }
 
-    /// Owner only: pending calls into their cells.
+    /// Owner only: moves pending calls to their cells.
     #[cold]
     #[inline(never)]
     pub(in crate::record) fn flush(&self) {
@@ -409,7 +412,7 @@ impl ThreadRecord {
                 }
             });
         });
-        // An engine may be given up for the whole process.
+        // An engine may have been abandoned for the whole process.
         self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
     }
 
@@ -419,14 +422,14 @@ impl ThreadRecord {
     }
 
     pub(crate) fn newest_node(&self) -> Option<&'static Node> {
-        // SAFETY: null or a node in an arena, which is never freed; `Acquire` pairs with the store
+        // SAFETY: null, or a node in an arena, which is never freed. `Acquire` pairs with the store
         // in `find_child`.
         unsafe { self.newest_node.load(Acquire).as_ref() }
     }
 
     pub(crate) fn newest_shard(&self) -> Option<&'static SiteShard> {
-        // SAFETY: null or a shard in an arena, which is never freed; `Acquire` pairs with the store
-        // in `shard`.
+        // SAFETY: null, or a shard in an arena, which is never freed. `Acquire` pairs with the
+        // store in `shard`.
         unsafe { self.newest_shard.load(Acquire).as_ref() }
     }
 
@@ -435,37 +438,37 @@ impl ThreadRecord {
         self.owner.get()
     }
 
-    /// CPU time of a thread that owns this record, or did until it ended; `None` where that is not
-    /// known.
+    /// CPU time of a thread that owns this record, or owned it until it ended. `None` if it is
+    /// unknown.
     pub(in crate::record) fn cpu_ns_of(&self, owner: u32) -> Option<u64> {
         if self.owner() == Some(owner) {
             return clock::thread_cpu_ns_of(owner);
         }
         let is_it = || self.ended.0.load(Acquire) == owner;
-        // Read in between: the next owner may end meanwhile.
+        // Checked before and after, because the next owner may end meanwhile.
         is_it().then(|| self.ended.1.load(Acquire)).filter(|_| is_it())
     }
 
-    /// Owner only: it ends after so much CPU time.
+    /// Owner only: records that it ends, with this CPU time.
     pub(in crate::record) fn note_end(&self, cpu_ns: u64) {
         self.ended.0.store(0, Relaxed);
         self.ended.1.store(cpu_ns, Release);
         self.ended.0.store(self.owner().unwrap_or(0), Release);
     }
 
-    /// Takes a record that nobody owns. Afterwards the caller is the owner.
+    /// Takes a record that has no owner. Afterwards the caller is the owner.
     pub(in crate::record) fn take(&self, owner: u32) -> bool {
         self.owner.take(owner)
     }
 
-    /// Owner only, and the last thing that it does.
+    /// Owner only, and its last operation on the record.
     pub(in crate::record) fn give_back(&self) {
         self.scopes.walker.store(ptr::null_mut(), Release);
         self.owner.give_back();
     }
 
     pub(in crate::record) fn older(&self) -> Option<&'static Self> {
-        // SAFETY: null or a record, which is never freed.
+        // SAFETY: null, or a record, which is never freed.
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
