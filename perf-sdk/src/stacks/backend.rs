@@ -1,4 +1,4 @@
-//! Who samples: our own sampler, or the pprof crate in its place.
+//! The sampling backend: this crate's sampler, or the pprof crate.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use super::wall_request::Wish;
 use crate::scope::Site;
 use crate::snapshot::SamplingState;
 
-/// Whoever samples.
-#[allow(clippy::large_enum_variant, reason = "there is one")]
+/// The backend that samples.
+#[allow(clippy::large_enum_variant, reason = "there is only one instance")]
 pub(super) enum Backend {
     Own(Sampler),
     #[cfg(feature = "pprof")]
     Pprof(PprofSampler),
 }
 
-/// What `$work` makes of whoever it is.
+/// Evaluates `$work` for either backend.
 macro_rules! whoever {
     ($backend:expr, $sampler:ident => $work:expr) => {
         match $backend {
@@ -37,7 +37,8 @@ macro_rules! whoever {
 }
 
 impl Backend {
-    /// Our own one, unless the pprof crate is asked for, or has to do since ours does not run here.
+    /// This crate's sampler, unless the pprof crate is configured, or the sampler does not work
+    /// here.
     pub(super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
         #[cfg(feature = "pprof")]
         if rules.engine == Some(Engine::Pprof) {
@@ -51,11 +52,11 @@ impl Backend {
         own
     }
 
-    /// In a forked child: the parent's.
+    /// Called in a forked child, for the parent's backend.
     pub(super) fn leave(self) {
         match self {
             Self::Own(sampler) => sampler.leave(),
-            // What it would end is the parent's.
+            // Its drop would stop the parent's sampling.
             #[cfg(feature = "pprof")]
             Self::Pprof(sampler) => std::mem::forget(sampler),
         }
@@ -95,7 +96,7 @@ impl Backend {
         }
     }
 
-    /// `false`: it cannot.
+    /// `false` if it cannot.
     pub(super) fn want(&mut self, hz: u32) -> bool {
         match self {
             Self::Own(sampler) => {
@@ -116,7 +117,7 @@ impl Backend {
         whoever!(self, sampler => sampler.want_no_more(hz));
     }
 
-    /// `false`: it cannot; the pprof crate knows CPU time only.
+    /// `false` if it cannot. The pprof crate supports CPU time only.
     pub(super) fn want_wall(&mut self, wish: Wish) -> bool {
         self.own().is_some_and(|sampler| sampler.want_wall(wish))
     }
@@ -137,7 +138,7 @@ impl Backend {
         self.own()?.wall_picture(wish)
     }
 
-    #[allow(clippy::unnecessary_wraps, reason = "with the feature pprof it may be another one")]
+    #[allow(clippy::unnecessary_wraps, reason = "with the feature pprof there is another variant")]
     fn own(&mut self) -> Option<&mut Sampler> {
         match self {
             Self::Own(sampler) => Some(sampler),
@@ -166,7 +167,7 @@ impl Backend {
     pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
         match self {
             Self::Own(sampler) => sampler.by_scope(),
-            // The crate knows of none.
+            // The crate does not know the loaded images.
             #[cfg(feature = "pprof")]
             Self::Pprof(_) => Vec::new(),
         }

@@ -1,7 +1,7 @@
-//! Unwind information that stands in a file and is not loaded: `.debug_frame`.
+//! `.debug_frame`: unwind information in a file that is not loaded into memory.
 //!
-//! It is what musl has, whose functions are in no other table, and Rust before 1.92 for programs
-//! that abort at a panic. A program that was stripped has none.
+//! It is the only table with musl's functions, and with those of programs that abort on panic,
+//! compiled by Rust before 1.92. A stripped program has none.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::base::footprint::{self, Part};
 
 const NAME: &str = ".debug_frame";
 
-/// The table, with the code that it describes.
+/// The table, with the ranges of code that it describes.
 #[derive(Debug)]
 pub(crate) struct DebugFrame {
     pub(super) table: Bytes,
     functions: Functions,
 }
 
-/// Where functions lie, as the file states it, in ascending order. They count as held while this
-/// lives.
+/// The ranges of functions, as in the file, ascending. Their memory counts as held while this
+/// exists.
 #[derive(Debug)]
 struct Functions(Vec<Range<u64>>);
 
@@ -46,10 +46,10 @@ impl Drop for Functions {
 }
 
 impl DebugFrame {
-    /// That of a file.
+    /// The table of a file.
     ///
     /// # Errors
-    /// It has none that can be read, or there is no room for it.
+    /// The file has no readable table, or there is no room for it.
     pub(super) fn of(file: PlainFile) -> Result<Self, NoTables> {
         let file = Elf::of(file).filter(|file| file.has(NAME)).ok_or(NoTables::Unreadable)?;
         let room = Room::new(usize::try_from(footprint::limit_bytes()).unwrap_or(usize::MAX));
@@ -71,8 +71,8 @@ impl DebugFrame {
         Ok(Self { table, functions })
     }
 
-    /// The function that holds the code at `address`, as the file states it; `None`: the table does
-    /// not describe it.
+    /// The function that contains `address`; both are as in the file. `None` if the table does not
+    /// describe it.
     pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
         let functions = &self.functions.0;
         let after = functions.partition_point(|function| function.start <= address);
@@ -80,7 +80,7 @@ impl DebugFrame {
     }
 }
 
-/// `None`: it is damaged.
+/// `None` if the table is damaged.
 fn ranges(table: &[u8]) -> Option<Vec<Range<u64>>> {
     let mut section = gimli::DebugFrame::from(EndianSlice::new(table, LittleEndian));
     section.set_address_size(8);
@@ -90,7 +90,7 @@ fn ranges(table: &[u8]) -> Option<Vec<Range<u64>>> {
         let CieOrFde::Fde(entry) = entry else { continue };
         let entry = entry.parse(gimli::DebugFrame::cie_from_offset).ok()?;
         let start = entry.initial_address();
-        // NOTE: what the linker left out is said to be at 0, where no code is.
+        // NOTE: functions that the linker removed have address 0, where there is no code.
         if start != 0 {
             ranges.push(start..start.checked_add(entry.len())?);
         }
@@ -103,7 +103,7 @@ fn ranges(table: &[u8]) -> Option<Vec<Range<u64>>> {
 mod tests {
     use super::*;
 
-    /// Of one CIE, and an FDE for each of these starts and lengths.
+    /// A table of one CIE, and an FDE for each of these starts and lengths.
     fn table(functions: &[(u64, u64)]) -> Vec<u8> {
         let mut table =
             vec![20, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 4, 0, 8, 0, 1, 0x78, 16, 12, 7, 8, 0x90, 1, 0, 0, 0, 0];
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_damaged_is_none() {
+    fn a_damaged_table_is_rejected() {
         let whole = table(&[(0x1000, 16)]);
         assert!(of(whole.clone()).is_some() && of(whole[..whole.len() - 1].to_vec()).is_none());
         assert!(of(table(&[(u64::MAX, 16)])).is_none());

@@ -1,4 +1,5 @@
-//! Who wants samples: more of CPU time than are always taken, or some of wall time.
+//! Requests for samples: for more CPU samples than are taken continuously, or for wall-time
+//! samples.
 
 use std::thread;
 
@@ -8,16 +9,16 @@ use super::process_sampler::with_sampler;
 use super::rates::{LEAST_LOOK, MAX_HZ, USUAL_HZ};
 use super::wall_request::Wish;
 
-/// While it lives, as many samples are taken as it wants.
+/// A request for a sampling rate, in effect until it drops.
 #[derive(Debug)]
 pub(crate) struct Wanted {
     hz: u32,
-    /// Of the sampler.
+    /// The serial number of the sampler.
     serial: u64,
 }
 
-/// Samples per second of CPU time, at most [`MAX_HZ`], or as many as usual; `None`: stacks are not
-/// sampled, or cannot be now.
+/// Requests a number of samples per second of CPU time, at most [`MAX_HZ`], or the default rate.
+/// `None` if stacks are not sampled, or cannot be now.
 pub(crate) fn want(hz: Option<u32>) -> Option<Wanted> {
     let hz = hz.unwrap_or(USUAL_HZ).clamp(1, MAX_HZ);
     with_sampler(|sampler| sampler.want(hz).then(|| Wanted { hz, serial: sampler.serial() })).flatten()
@@ -33,37 +34,37 @@ impl Drop for Wanted {
     }
 }
 
-/// While it lives, wall time is sampled.
+/// A request for wall-time samples, in effect until it drops.
 #[derive(Debug)]
 pub(crate) struct WallWanted {
     wish: Wish,
-    /// Of the sampler.
+    /// The serial number of the sampler.
     serial: u64,
 }
 
-/// `None`: stacks are not sampled, or by the pprof crate, which knows CPU time only, or the signal
-/// is the program's.
+/// `None` if stacks are not sampled, if they are sampled by the pprof crate, which supports CPU
+/// time only, or if the program has taken over the signal.
 pub(crate) fn want_wall(wish: Wish) -> Option<WallWanted> {
     let wanted = with_sampler(|sampler| {
         let serial = sampler.serial();
-        // NOTE: made only if it is wanted: its drop takes the lock that is held here.
+        // NOTE: it is made only on success, because its drop takes the lock that is held here.
         sampler.want_wall(wish.clone()).then(|| WallWanted { wish, serial })
     });
     let wanted = wanted.flatten();
     if wanted.is_some() {
-        // The sampler's thread may wait for long.
+        // Wakes the sampler's thread, which may be in a long wait.
         crate::scope::announce();
     }
     wanted
 }
 
 impl WallWanted {
-    /// Up to now; `None`: stacks are sampled no more.
+    /// The samples up to now. `None` if stacks are no longer sampled.
     pub(crate) fn picture(&self) -> Option<WallPicture> {
         self.with(|sampler| sampler.wall_picture(&self.wish)).flatten()
     }
 
-    /// Has all threads say where they are, and waits for a moment until they have.
+    /// Makes all threads report their stacks, and waits briefly until they have.
     pub(crate) fn ask(&self) {
         self.with(Backend::tick_wall);
         thread::sleep(LEAST_LOOK);

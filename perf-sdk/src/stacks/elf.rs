@@ -1,5 +1,5 @@
-//! Object files: their sections and symbols. ELF of 64 bits, little-endian, as all systems have it
-//! whose threads are sampled.
+//! Sections and symbols of object files: 64-bit little-endian ELF, as on all systems with a
+//! sampler.
 
 use std::path::Path;
 
@@ -17,21 +17,22 @@ const FUNCTION: u8 = 2;
 const INDIRECT_FUNCTION: u8 = 10;
 const COMPRESSED: u64 = 1 << 11;
 const ZLIB: u32 = 1;
-/// Before compressed contents: kind, reserved, length, alignment; and what old compilers wrote.
+/// The header of compressed contents: type, reserved, length, alignment. Old compilers wrote
+/// another one, whose length is the second constant.
 const COMPRESSION_HEADER: usize = 24;
 const OLD_COMPRESSION_HEADER: usize = 12;
 const NT_GNU_BUILD_ID: u32 = 3;
 
-/// Sections that are looked at: programs have some forty.
+/// The maximum number of sections that are read. Programs have some forty.
 const MOST_SECTIONS: u64 = 1 << 14;
-/// Of sections that are read as a whole.
+/// The maximum size of sections that are read completely.
 const MOST_NAMES: u64 = 1 << 20;
 const MOST_NOTES: u64 = 1 << 16;
-/// Symbols of a table that are looked at.
+/// The maximum number of symbols of a table that are read.
 const MOST_SYMBOLS: u64 = 1 << 26;
-/// Longer names of symbols are no names.
+/// The maximum length of a symbol's name. Longer ones are rejected.
 const MOST_NAME: usize = 64 << 10;
-/// Of a table, read at once.
+/// The bytes of a table that are read at once.
 const BLOCK: usize = SYMBOL * 2_048;
 
 /// An object file.
@@ -52,17 +53,17 @@ struct Header {
     link: u32,
 }
 
-/// A function's symbol.
+/// The symbol of a function.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Symbol {
     pub(super) start: u64,
     pub(super) size: u64,
-    /// Where its name is in the file.
+    /// The position of its name in the file.
     pub(super) name_at: u64,
 }
 
 impl Symbol {
-    /// One without a size is at its beginning only.
+    /// A symbol without a size contains only its first address.
     pub(super) fn holds(&self, address: u64) -> bool {
         address.checked_sub(self.start).is_some_and(|within| within < self.size.max(1))
     }
@@ -94,20 +95,20 @@ impl Header {
 }
 
 impl Elf {
-    /// `None`: it cannot be read, or is something else.
+    /// `None` if it cannot be read, or is not an object file.
     pub(super) fn open(path: &Path) -> Option<Self> {
         Self::of(PlainFile::open(path)?)
     }
 
     pub(super) fn of(file: PlainFile) -> Option<Self> {
         let start = file.read(0, HEADER)?;
-        // Its class, its byte order, its version.
+        // Class, byte order and version.
         if start[..7] != *b"\x7fELF\x02\x01\x01" || usize::from(half(&start, 58)?) != SECTION {
             return None;
         }
         let at = long(&start, 40)?;
         let first = Header::parse(&file.read(at, SECTION)?)?;
-        // Numbers that have no room stand in the first section's header.
+        // Numbers that do not fit here are in the first section's header.
         let count = match half(&start, 60)? {
             0 => first.size,
             count => count.into(),
@@ -139,13 +140,13 @@ impl Elf {
         self.header(section).or_else(|| self.header(&old_name(section)?)).is_some()
     }
 
-    /// Bytes of these sections in the file.
+    /// The total size of these sections in the file.
     pub(super) fn bytes_of(&self, sections: &[&str]) -> usize {
         let bytes = |name: &&str| self.header(name).or_else(|| self.header(&old_name(name)?)).map_or(0, |own| own.size);
         usize::try_from(sections.iter().map(bytes).fold(0, u64::saturating_add)).unwrap_or(usize::MAX)
     }
 
-    /// `None`: there is none, it cannot be read, or is compressed in a way that is not known.
+    /// `None` if there is none, it cannot be read, or its compression is unknown.
     pub(super) fn section<'f>(&'f self, name: &str, room: &'f Room) -> Option<Section<'f>> {
         let file = &self.file;
         let Some(header) = self.header(name) else {
@@ -166,14 +167,14 @@ impl Elf {
         Section::inflated(file, at, packed, long(&start, 8)?, room)
     }
 
-    /// Empty: it has none.
+    /// Empty if it has none.
     pub(super) fn build_id(&self) -> Vec<u8> {
         let notes = self.headers.iter().filter(|header| header.kind == NOTE && header.size <= MOST_NOTES);
         let mut ids = notes.filter_map(|header| build_id(&self.file.read(header.offset, header.size as usize)?));
         ids.next().unwrap_or_default()
     }
 
-    /// What a file with its debug information is called, without folders.
+    /// The name of the separate file with its debug information, without a folder.
     pub(super) fn debug_link(&self) -> Option<String> {
         let header = self.header(".gnu_debuglink").filter(|header| header.size <= MOST_NOTES)?;
         let bytes = self.file.read(header.offset, header.size as usize)?;
@@ -181,7 +182,7 @@ impl Elf {
         (!name.is_empty() && !name.contains('/') && name != "..").then(|| name.to_owned())
     }
 
-    /// All functions that it defines.
+    /// Calls `visit` for all functions that it defines.
     pub(super) fn each_function(&self, mut visit: impl FnMut(Symbol)) {
         let is_table = |header: &&Header| matches!(header.kind, SYMBOLS | DYNAMIC_SYMBOLS);
         for header in self.headers.iter().filter(is_table) {
@@ -190,7 +191,7 @@ impl Elf {
         }
     }
 
-    /// `None`: it ends before it should.
+    /// `None` if the table is truncated.
     fn each_of(&self, table: &Header, names: &Header, visit: &mut impl FnMut(Symbol)) -> Option<()> {
         let mut left = (table.size / SYMBOL as u64).min(MOST_SYMBOLS) * SYMBOL as u64;
         let mut at = table.offset;
@@ -212,7 +213,7 @@ impl Elf {
         Some(())
     }
 
-    /// `None`: it cannot be read, or is no text.
+    /// `None` if it cannot be read, or is not text.
     pub(super) fn name(&self, symbol: &Symbol) -> Option<String> {
         let mut name = Vec::new();
         let mut block = [0; 128];
@@ -234,18 +235,18 @@ impl Elf {
     }
 }
 
-/// What remains of a section behind its first bytes.
+/// The part of a section after its first `start` bytes.
 fn after(header: &Header, start: usize) -> Option<(u64, u64)> {
     Some((header.offset.checked_add(start as u64)?, header.size.checked_sub(start as u64)?))
 }
 
-/// `.debug_info` was `.zdebug_info` when it was compressed.
+/// The name that a compressed section had in the past: `.zdebug_info` for `.debug_info`.
 fn old_name(name: &str) -> Option<String> {
     name.strip_prefix(".debug_").map(|rest| format!(".zdebug_{rest}"))
 }
 
-/// The build id among notes: each is the length of its name and of its description, its kind, and
-/// both, padded to four bytes.
+/// The build id in a section of notes. Each note consists of the length of its name and of its
+/// description, its type, and the two themselves, padded to four bytes.
 pub(super) fn build_id(mut notes: &[u8]) -> Option<Vec<u8>> {
     let padded = |length: usize| length.div_ceil(4).saturating_mul(4);
     loop {
@@ -258,7 +259,7 @@ pub(super) fn build_id(mut notes: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A file of 64 bits with these sections and nothing else.
+/// A 64-bit object file with only these sections.
 #[cfg(any(test, perf_fuzz))]
 pub(super) fn object_file(sections: &[(&str, &[u8])]) -> Vec<u8> {
     let mut file = b"\x7fELF\x02\x01\x01".to_vec();
@@ -296,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn notes_that_are_cut_short_have_no_build_id() {
+    fn truncated_notes_have_no_build_id() {
         let note = [4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0, 7, 8, 0, 0];
         assert_eq!(build_id(&note), Some(vec![7, 8]));
         assert!((0..note.len() - 2).all(|length| build_id(&note[..length]).is_none()));

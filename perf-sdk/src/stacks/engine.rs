@@ -1,21 +1,22 @@
-//! The ways to signal a thread by its CPU time.
+//! Engines that signal a thread by its CPU time.
 
 use std::fmt;
 
-/// A way to signal a thread by its CPU time.
+/// An engine that signals a thread by its CPU time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// POSIX CPU timers: at the kernel's next tick. Costs a thread nothing between two signals.
+    /// POSIX CPU timers. The signal comes at the kernel's next tick. They cost a thread nothing
+    /// between two signals.
     Timer,
-    /// perf's task clock: at the very moment, from kernel mode too. Makes each context switch of
-    /// the thread dearer, by 3 µs on a virtual machine.
+    /// perf's task clock. The signal comes at the exact time, in kernel mode too. It adds a cost to
+    /// each context switch of the thread: 3 µs on a virtual machine.
     Perf,
-    /// The pprof crate, while a profile is taken.
+    /// The pprof crate, while a profile is being taken.
     Pprof,
 }
 
 impl Engine {
-    /// Of our own sampler.
+    /// The engines of this crate's sampler.
     pub(crate) const ALL: [Self; 2] = [Self::Timer, Self::Perf];
 
     pub(crate) fn name(self) -> &'static str {
@@ -33,11 +34,11 @@ impl fmt::Display for Engine {
     }
 }
 
-/// How stacks are to be sampled.
+/// The configuration of the sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// `None`: timers for as many samples as the kernel has ticks, perf for more.
+    /// `None`: timers for up to as many samples as the kernel has ticks, perf for more.
     pub(crate) engine: Option<Engine>,
-    /// Samples per second of CPU time; 0: only while somebody wants them.
+    /// Samples per second of CPU time. 0: only on request.
     pub(crate) hz: u32,
 }

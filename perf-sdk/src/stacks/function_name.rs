@@ -1,6 +1,6 @@
-//! Names of functions, as files have them and as people read them.
+//! Converts names of functions from those in files to those shown to people.
 
-/// Longer names are cut.
+/// The maximum length. Longer names are cut.
 const MOST_NAME: usize = 16 << 10;
 
 pub(super) fn cut(text: &str) -> &str {
@@ -11,12 +11,12 @@ pub(super) fn cut(text: &str) -> &str {
     &text[..end.unwrap_or(0)]
 }
 
-/// Without the hash; names that are not Rust's as they are.
+/// A demangled name without its hash. Names that are not Rust's are unchanged.
 pub(super) fn demangled(name: &str) -> String {
     rustc_demangle::try_demangle(name).map_or_else(|_| name.to_owned(), |name| format!("{name:#}"))
 }
 
-/// `poll<Task>` is `poll`.
+/// Removes generic arguments: `poll<Task>` becomes `poll`.
 pub(super) fn without_generics(name: &str) -> &str {
     match name.find('<') {
         Some(at) if at > 0 && name.ends_with('>') => &name[..at],
@@ -24,8 +24,8 @@ pub(super) fn without_generics(name: &str) -> &str {
     }
 }
 
-/// With the module that a file of a published crate or of the standard library stands for, since
-/// line tables do not say it: modules are files, mostly.
+/// Adds the module, derived from the path of a source file of a published crate or of the standard
+/// library, because line tables do not contain modules. It assumes that modules are files.
 pub(super) fn in_module_of(file: &str, name: &str) -> String {
     let module = || {
         let (folder, rest) = file.rsplit_once("/src/")?;
@@ -49,13 +49,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_is_not_of_rust_stays() {
+    fn a_name_that_is_not_rusts_is_unchanged() {
         assert_eq!(demangled("malloc"), "malloc");
         assert_eq!(demangled("_ZN4core3ptr10drop_thing17h0123456789abcdefE"), "core::ptr::drop_thing");
     }
 
     #[test]
-    fn files_tell_modules() {
+    fn modules_are_derived_from_files() {
         let registry = "/root/.cargo/registry/src/index-1/tokio-util-0.7.1/src/sync/mod.rs";
         assert_eq!(in_module_of(registry, "poll"), "tokio_util::sync::poll");
         assert_eq!(in_module_of("/rustc/1234/library/core/src/hint.rs", "black_box"), "core::hint::black_box");

@@ -1,11 +1,11 @@
-//! Readers of object files, given bytes of others.
+//! Fuzzing of the parsers of object files.
 
 use super::elf::{self, Elf};
 use super::image::Image;
 use super::plain_file::PlainFile;
 use super::symbols;
 
-/// An object file whose functions and lines are looked up as those of what is loaded.
+/// Parses an object file, and looks up functions and lines as for loaded images.
 pub fn elf(bytes: &[u8]) {
     let Some(file) = Elf::of(PlainFile::of_bytes(bytes)) else { return };
     let mut addresses = vec![0, 1, 0x1000, u64::MAX];
@@ -33,8 +33,8 @@ pub fn elf(bytes: &[u8]) {
     assert_eq!(lines.len(), addresses.len());
 }
 
-/// Debug information: parts of a file that begin with the length of each, in the order of
-/// [`symbols::NEEDED`].
+/// Parses debug information. The input consists of sections, each preceded by its length, in the
+/// order of [`symbols::NEEDED`].
 pub fn dwarf(bytes: &[u8]) {
     let (names, mut rest) = (symbols::NEEDED, bytes);
     let mut sections = Vec::new();

@@ -1,8 +1,8 @@
-//! How debug information is read: by bytes that are counted.
+//! Limits the bytes that are read from debug information.
 //!
-//! Lengths and references in a damaged file may lead anywhere, any number of times: a table that
-//! thousands of entries refer to is read, and kept, thousands of times; entries that lie within
-//! each other go as deep as the file is long. Who reads by this has an end.
+//! Lengths and references in a damaged file may lead anywhere, any number of times. A table to
+//! which thousands of entries refer is read, and kept, thousands of times. Nested entries go as
+//! deep as the file is long. With this reader, parsing always terminates.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,30 +12,31 @@ use gimli::{Error, LittleEndian, Reader, ReaderOffsetId};
 use super::plain_file::zeros;
 use super::section::Section;
 
-/// Bytes that may be read for each one that there is: those of the headers of units are read
-/// several times, and some of the tables.
+/// The number of bytes that may be read for each byte of the file. Headers of units and some tables
+/// are read several times.
 const TIMES: u64 = 16;
-/// And if there are few.
+/// The minimum of that limit, for small files.
 const AT_LEAST: u64 = 1 << 20;
-/// What a byte of the line tables counts for: an entry of a few bytes takes a hundred in memory.
+/// The weight of a byte in the line tables: an entry of a few bytes takes a hundred in memory.
 const LINE_COST: u64 = 8;
-/// What readers may take of the stack.
+/// The stack that parsers may use.
 const MOST_STACK: usize = 256 << 10;
-/// Attributes of a kind of entry.
+/// The maximum number of attributes of one kind of entry.
 const MOST_ATTRIBUTES: u32 = 512;
-/// Nothing at all; thousands of millions of it take no place in a file.
+/// A form whose value takes no bytes, so that thousands of millions of them take no space in a
+/// file.
 const DW_FORM_FLAG_PRESENT: u16 = 0x19;
 
-/// How much may still be read.
+/// The remaining budget.
 #[derive(Debug)]
 pub(super) struct Meter {
     left: Cell<u64>,
-    /// Where the stack was when it began.
+    /// The address of the stack at the start.
     stack: usize,
 }
 
 impl Meter {
-    /// For sections of so many bytes in all, from here on.
+    /// A budget for sections of this total size, and for the stack from here on.
     #[inline(never)]
     pub(super) fn new(bytes: u64) -> Self {
         Self { left: Cell::new(bytes.saturating_mul(TIMES).saturating_add(AT_LEAST)), stack: stack_at() }
@@ -59,7 +60,7 @@ fn stack_at() -> usize {
     (&raw const here).addr()
 }
 
-/// What is special about a section.
+/// Special kinds of sections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Abbreviations,
@@ -73,7 +74,7 @@ pub(super) struct Metered<'a> {
     section: &'a Section<'a>,
     meter: &'a Meter,
     kind: Kind,
-    /// Numbers of 16 bits since the last one of another kind.
+    /// Consecutive 16-bit numbers read so far.
     run: u32,
     at: usize,
     end: usize,
@@ -230,8 +231,8 @@ impl<'a> Reader for Metered<'a> {
         gimli::leb128::read::unsigned(self)
     }
 
-    /// Of abbreviations these are kinds and forms of attributes, of line tables the forms of what a
-    /// file has.
+    /// Reads a 16-bit number. In abbreviations, these are the kinds and forms of attributes; in
+    /// line tables, the forms of a file's fields.
     #[inline]
     fn read_uleb128_u16(&mut self) -> Result<u16, Error> {
         let number = gimli::leb128::read::u16(self)?;
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_two_pieces_is_read_as_one() {
+    fn data_in_two_pieces_is_read_as_one() {
         let mut bytes = vec![1; 2 * PIECE + 10];
         bytes[PIECE..PIECE + 4].copy_from_slice(b"name");
         bytes[2 * PIECE] = 0;
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_the_same_again_and_again_has_an_end() {
+    fn repeated_reading_is_limited() {
         with(&[7; 100], Kind::Other, |reader| {
             let reads = (0_u64..).take_while(|_| reader.clone().read_u8().is_ok()).count() as u64;
             assert_eq!(reads, AT_LEAST + TIMES * 100);
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn readers_that_call_themselves_have_an_end() {
+    fn recursive_reading_is_limited() {
         #[inline(never)]
         fn deeper(reader: &Metered<'_>) -> u32 {
             let here = std::hint::black_box([0_u8; 128]);
@@ -298,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_no_bytes_is_not_read() {
+    fn attributes_without_bytes_are_limited() {
         let form = DW_FORM_FLAG_PRESENT as u8;
         with(&[form, 8], Kind::Lines, |mut reader| {
             assert!(reader.read_uleb128_u16().is_err());

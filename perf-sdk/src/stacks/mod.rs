@@ -1,34 +1,33 @@
-//! Samples the stacks of threads that run: what takes CPU time, whether anybody annotated it or
-//! not.
+//! Samples the stacks of running threads: all code that takes CPU time, annotated or not.
 //!
 //! | file | job |
 //! |---|---|
-//! | `linux/` | the sampler: signals by CPU time, the handler, unwinding, what is loaded |
-//! | `unsupported` | what stands in its place on other systems |
-//! | `pprof_backend/` | the pprof crate in the sampler's place |
-//! | `backend`, `process_sampler` | who of the two samples, and the one of this process |
+//! | `linux/` | the sampler: signals by CPU time, the handler, unwinding, loaded images |
+//! | `unsupported` | its replacement on other systems |
+//! | `pprof_backend/` | the pprof crate instead of the sampler |
+//! | `backend`, `process_sampler` | which of the two samples, and the one of this process |
 //! | `sampling_thread` | the thread that samples |
-//! | `demand`, `wall_request`, `rates` | who wants samples, of which threads, how often |
-//! | `readings`, `unavailable` | what the sampler says of itself; why there is none |
-//! | `engine` | the ways to signal a thread by its CPU time |
+//! | `demand`, `wall_request`, `rates` | requests for samples: which threads, and how often |
+//! | `readings`, `unavailable` | the state of the sampler; why there is none |
+//! | `engine` | the engines that signal a thread |
 //! | `recorder_hooks` | callbacks into the recorder |
-//! | `ring`, `sample` | what a handler writes, and what is read of it |
-//! | `stack_table`, `stack_counts` | how often each stack was seen; a copy of that at one moment |
-//! | `totals`, `picture`, `handler_times` | sums, and all that was found, at one moment; how long handlers took |
-//! | `image` | what is loaded |
-//! | `unwind_tables`, `debug_frame` | its unwind tables; those that are in a file only |
-//! | `symbols`, `function_name`, `name_cache` | addresses to functions, and those that are known already |
+//! | `ring`, `sample` | the samples that a handler writes, and their form when read |
+//! | `stack_table`, `stack_counts` | how often each stack was seen; a copy of that |
+//! | `totals`, `picture`, `handler_times` | sums; all results at one moment; durations of handlers |
+//! | `image` | loaded executables and libraries |
+//! | `unwind_tables`, `debug_frame` | their unwind tables; those that are in the file only |
+//! | `symbols`, `function_name`, `name_cache` | from addresses to functions; cached names |
 //! | `elf`, `section`, `plain_file` | object files, read piece by piece |
 //! | `metered_reader` | debug information, read within limits |
-//! | `fuzz` | readers that the fuzz targets call |
+//! | `fuzz` | parsers that the fuzz targets call |
 
-// Without a sampler nobody fills its tables.
+// Without a sampler, its tables are not filled.
 #![cfg_attr(
     not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))),
     allow(dead_code)
 )]
 
-// Where threads can be sampled.
+// Systems on which threads can be sampled.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 pub(crate) mod linux;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]

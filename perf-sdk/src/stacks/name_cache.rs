@@ -1,4 +1,4 @@
-//! Names of code addresses that are known already, in bounded memory.
+//! A cache of names of code addresses, in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,35 +11,35 @@ use crate::base::footprint::{self, Part};
 use crate::base::process::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 
-/// Addresses that are remembered.
+/// The maximum number of addresses.
 const MAX_KNOWN: usize = 1 << 16;
 
-/// A function, and where in it.
+/// A function, and the line in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
     pub(crate) function: String,
     pub(crate) file: String,
-    /// 0: not known.
+    /// 0 if unknown.
     pub(crate) line: u32,
 }
 
-/// What an address is: the innermost of inlined calls first. Empty: nobody knows.
+/// The functions at an address, the innermost inlined call first. Empty if unknown.
 pub(crate) type Lines = Arc<[Line]>;
 
-/// By image and address within, so that it holds for whatever is loaded there later.
+/// Keyed by image and address within it, so that an entry is valid wherever the image is loaded.
 static KNOWN: Mutex<Option<NameCache<Place>>> = Mutex::new(None);
 /// The process in which it was locked last.
 static KNOWN_BY: AtomicProcess = AtomicProcess::none();
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Addresses outside of all images that are known, as somebody else says.
+/// Names of addresses outside of all known images, from another source.
 static ELSEWHERE: Mutex<Option<NameCache<u64>>> = Mutex::new(None);
 
-/// Build id and path of an image, and an address within.
+/// Build id and path of an image, and an address within it.
 pub(super) type Place = (Vec<u8>, String, u64);
 
-/// Names that are remembered, in bounded memory.
+/// A cache of names in bounded memory.
 #[derive(Debug)]
 pub(super) struct NameCache<K> {
     lines: HashMap<K, Lines>,
@@ -57,11 +57,11 @@ impl<K: Hash + Eq> NameCache<K> {
         self.lines.get(key)
     }
 
-    /// `key_bytes` are those that the key holds elsewhere. Where there is no room for it, what was
-    /// known before is forgotten.
+    /// Adds an entry. `key_bytes` are the bytes that the key holds on the heap. If there is no
+    /// room, all earlier entries are removed.
     pub(super) fn insert(&mut self, key: K, key_bytes: usize, lines: Lines) {
         let names: usize = lines.iter().map(|line| line.function.len() + line.file.len()).sum();
-        // The entry, the counts and the lengths beside, and what a table keeps free.
+        // The entry, the counts and lengths, and the free slots of a hash table.
         let entry = 2 * (size_of::<K>() + size_of::<Lines>()) + 16;
         let bytes = (entry + key_bytes + names + lines.len() * size_of::<Line>()) as u64;
         if self.lines.len() == MAX_KNOWN || !footprint::take(Part::Names, bytes) {
@@ -88,12 +88,12 @@ impl<K> Drop for NameCache<K> {
     }
 }
 
-/// Addresses outside of all images; `None` while somebody else has them.
+/// Names of addresses outside of all images. `None` while another thread uses them.
 pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache<u64>>>> {
     ELSEWHERE.try_lock().unpoisoned()
 }
 
-/// Says what is at an address which is in no image, unless that is known.
+/// Adds the functions at an address outside of all images, unless they are known.
 #[cfg(feature = "pprof")]
 pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     let Some(mut elsewhere) = elsewhere() else { return };
@@ -103,8 +103,8 @@ pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     }
 }
 
-/// What is known, when nobody else is reading. `None`: it takes too long, or whoever has it is not
-/// there any more, in a forked child.
+/// Locks the cache. `None` if that takes too long, or, in a forked child, if it is held by a thread
+/// that does not exist.
 pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
     let (process, start) = (Process::current(), Instant::now());
     loop {
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_forgotten_before_they_take_more_than_their_part() {
+    fn the_cache_stays_within_its_memory() {
         let mut known = NameCache::default();
         let line = |n: u64| Line { function: format!("{n:0100}"), ..Line::default() };
         let most = footprint::limit_bytes() / 8;

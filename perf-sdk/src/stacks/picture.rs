@@ -1,27 +1,27 @@
-//! All that the sampler has found, at one moment.
+//! All results of the sampler at one moment.
 
 use super::engine::Engine;
 use super::image::Image;
 use super::stack_counts::Stacks;
 use super::totals::{Totals, WallTotals};
 
-/// Everything at one moment.
+/// All results at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
-    /// Of the sampler.
+    /// The serial number of the sampler.
     pub(crate) serial: u64,
     pub(crate) engine: Engine,
     pub(crate) hz: u32,
     pub(crate) totals: Totals,
     pub(crate) stacks: Stacks,
-    /// Sorted by address; those that were unloaded are not there any more.
+    /// Sorted by address. Unloaded images are not included.
     pub(crate) images: Vec<Image>,
 }
 
 /// Wall time at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct WallPicture {
-    /// Wall ticks.
+    /// In wall ticks.
     pub(crate) at: u64,
     pub(crate) totals: WallTotals,
     pub(crate) stacks: Stacks,
@@ -29,7 +29,7 @@ pub(crate) struct WallPicture {
 }
 
 impl WallPicture {
-    /// What came since an earlier one.
+    /// The difference to an earlier one.
     pub(crate) fn since(self, before: &Self) -> Self {
         let (now, before_it) = (self.totals, before.totals);
         Self {
@@ -46,9 +46,9 @@ impl WallPicture {
 }
 
 impl Picture {
-    /// What came since an earlier one; since the start without one.
+    /// The difference to an earlier one; without one, everything since the start.
     pub(crate) fn since(mut self, before: Option<&Self>) -> Self {
-        // One of another sampler's says nothing of this one's.
+        // A result of another sampler is not comparable.
         if let Some(before) = before.filter(|before| before.serial == self.serial) {
             let moved;
             (self.stacks, moved) = self.stacks.since(&before.stacks);

@@ -1,4 +1,4 @@
-//! Files of which parts are read where they are wanted.
+//! Files that are read piece by piece.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::base::descriptors::Kept;
 use crate::base::sandbox;
 
-/// A regular file. Nothing of it is mapped: somebody may write to it or shorten it at any time,
-/// which is then an error of a read.
+/// A regular file. It is not mapped: it may be modified or truncated at any time, which is then an
+/// error of a read.
 #[derive(Debug)]
 pub(super) struct PlainFile {
     from: From,
@@ -22,11 +22,11 @@ enum From {
 }
 
 impl PlainFile {
-    /// `None`: it cannot be opened, or is something else: a directory, a device, or a pipe, whose
-    /// opening would wait for somebody who writes.
+    /// Opens a file. `None` if it cannot be opened, or is not a regular file: a directory, a
+    /// device, or a pipe, whose opening would block until there is a writer.
     pub(super) fn open(path: &Path) -> Option<Self> {
-        // Looked at first, since to open a device may do something.
-        // Under a filter of system calls that is new, opening a file may be the program's end.
+        // Checked first, because opening a device may have effects. Under a new seccomp filter,
+        // opening a file may kill the program.
         if sandbox::is_tighter() || !fs::metadata(path).ok()?.is_file() {
             return None;
         }
@@ -35,12 +35,12 @@ impl PlainFile {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
         let file = Kept::open(|| options.open(path)).ok()?;
-        // Another file may bear the name by now.
+        // The name may refer to another file by now.
         let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
         Some(Self { from: From::File(file), length: metadata.len() })
     }
 
-    /// The program's own file, wherever it is by now; as [`open`](Self::open).
+    /// Opens the program's own file, wherever it is now; as [`open`](Self::open).
     pub(super) fn of_program() -> Option<Self> {
         if sandbox::is_tighter() {
             return None;
@@ -55,12 +55,12 @@ impl PlainFile {
         Self { length: bytes.len() as u64, from: From::Memory(bytes.to_vec()) }
     }
 
-    /// When it was opened.
+    /// Its length when it was opened.
     pub(super) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Fills `bytes` with what is at `offset`. `None`: there are not so many.
+    /// Fills `bytes` with the content at `offset`. `None` if the file is too short.
     pub(super) fn read_at(&self, offset: u64, bytes: &mut [u8]) -> Option<()> {
         let end = offset.checked_add(bytes.len() as u64)?;
         if end > self.length {
@@ -79,7 +79,8 @@ impl PlainFile {
         }
     }
 
-    /// `length` bytes at `offset`. `None`: there are not so many, or no memory for them.
+    /// Reads `length` bytes at `offset`. `None` if the file is too short, or there is no memory for
+    /// them.
     pub(super) fn read(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
         if offset.checked_add(length as u64)? > self.length {
             return None;
@@ -90,7 +91,7 @@ impl PlainFile {
     }
 }
 
-/// `None`: there is no memory for so many.
+/// Zeroed bytes. `None` if there is no memory for them.
 pub(super) fn zeros(length: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).ok()?;
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_but_regular_files_is_opened() {
+    fn only_regular_files_are_opened() {
         let folder = std::env::temp_dir().join(format!("perf-sdk-plain-file-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_cut_off_is_an_error() {
+    fn reading_a_truncated_file_is_an_error() {
         let path = std::env::temp_dir().join(format!("perf-sdk-plain-file-cut-{}", std::process::id()));
         fs::write(&path, vec![7; 100_000]).unwrap();
         let file = PlainFile::open(&path).unwrap();

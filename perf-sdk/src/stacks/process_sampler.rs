@@ -10,7 +10,8 @@ use super::unavailable::Unavailable;
 use crate::base::process::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
 
-/// A forked child makes one of its own: the parent's may be locked by a thread that is not there.
+/// A forked child makes its own, because the parent's may be locked by a thread that does not exist
+/// there.
 static PROCESS_SAMPLER: AtomicPtr<ProcessSampler> = AtomicPtr::new(ptr::null_mut());
 
 pub(super) struct ProcessSampler {
@@ -19,20 +20,20 @@ pub(super) struct ProcessSampler {
     unavailable: Option<Unavailable>,
 }
 
-/// Of this process.
+/// The sampler of this process, if it has one.
 pub(super) fn process_sampler() -> Option<&'static ProcessSampler> {
     // SAFETY: null, or leaked in `start`.
     let running = unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }?;
     running.process.is_current().then_some(running)
 }
 
-/// What `work` makes of the sampler, if there is one; others wait meanwhile.
+/// Calls `work` with the sampler, if there is one. Other threads wait meanwhile.
 pub(super) fn with_sampler<T>(work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
     process_sampler()?.with(work)
 }
 
-/// In a forked child, once no slot is in use: of the parent's sampler goes what this process does
-/// not need. It stays where somebody was in the midst of it.
+/// In a forked child, when no slot is in use: frees the parts of the parent's sampler that this
+/// process does not need. If a thread was using it at the fork, it is leaked.
 pub(super) fn leave_parent() {
     // SAFETY: as above.
     let Some(running) = (unsafe { PROCESS_SAMPLER.load(Acquire).as_ref() }) else { return };
@@ -44,7 +45,7 @@ pub(super) fn leave_parent() {
     }
 }
 
-/// Some hundred bytes stay for each time that sampling begins.
+/// Some hundred bytes are leaked each time that sampling starts.
 pub(super) fn set_process_sampler(sampler: Result<Backend, Unavailable>) -> &'static ProcessSampler {
     let unavailable = sampler.as_ref().err().copied();
     let running = ProcessSampler { process: Process::current(), sampler: Mutex::new(sampler.ok()), unavailable };
@@ -54,12 +55,12 @@ pub(super) fn set_process_sampler(sampler: Result<Backend, Unavailable>) -> &'st
 }
 
 impl ProcessSampler {
-    /// What `work` makes of its sampler, until that has ended.
+    /// Calls `work` with the sampler, until that has ended.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut Backend) -> T) -> Option<T> {
         self.sampler.lock().unpoisoned().as_mut().map(work)
     }
 
-    /// Its sampler samples no more.
+    /// Ends sampling.
     pub(super) fn end(&self) {
         // Dropped when the lock is not held any more.
         let _ended = self.sampler.lock().unpoisoned().take();

@@ -1,12 +1,12 @@
-//! How often stacks are sampled, and threads looked at.
+//! Rates of sampling.
 
 use std::time::Duration;
 
-/// Samples per second of CPU time, if nobody says otherwise.
+/// The default samples per second of CPU time.
 pub(crate) const USUAL_HZ: u32 = 99;
-/// The same, at most.
+/// The maximum samples per second of CPU time.
 pub(crate) const MAX_HZ: u32 = 4_000;
-/// Looks at wall time per second, at most.
+/// The maximum wall-time samples per second of each thread.
 pub(crate) const MAX_WALL_HZ: u32 = 100;
-/// Between two looks, at least.
+/// The minimum time between two evaluations.
 pub(super) const LEAST_LOOK: Duration = Duration::from_millis(5);

@@ -1,4 +1,4 @@
-//! What the sampler of this process says of itself, and what it has found.
+//! The state and the results of this process's sampler.
 
 use super::backend::Backend;
 use super::engine::Engine;
@@ -19,12 +19,12 @@ pub(crate) fn state() -> SamplingState {
     })
 }
 
-/// Everything sampled so far.
+/// All samples so far.
 pub(crate) fn picture() -> Option<Picture> {
     with_sampler(Backend::picture)
 }
 
-/// What is loaded; `None` where stacks are not sampled.
+/// The loaded images. `None` if stacks are not sampled.
 #[cfg(feature = "heap")]
 pub(crate) fn images() -> Option<Vec<Image>> {
     with_sampler(|sampler| sampler.images())
@@ -34,16 +34,16 @@ pub(crate) fn images() -> Option<Vec<Image>> {
 pub(crate) struct Sums {
     pub(crate) engine: Engine,
     pub(crate) totals: Totals,
-    /// Of each innermost scope.
+    /// By innermost scope.
     pub(crate) scopes: Vec<(&'static Site, Seen)>,
 }
 
-/// `None` where stacks are not sampled.
+/// `None` if stacks are not sampled.
 pub(crate) fn sums() -> Option<Sums> {
     with_sampler(|sampler| Sums { engine: sampler.engine(), totals: sampler.totals(), scopes: sampler.by_scope() })
 }
 
-/// Samples per second that are taken all the time; `None`: none are.
+/// The rate of continuous sampling, in samples per second. `None` if there is none.
 #[cfg(feature = "push")]
 pub(crate) fn always_hz() -> Option<u32> {
     with_sampler(|sampler| sampler.always_hz()).filter(|hz| *hz > 0)

@@ -9,16 +9,16 @@ use super::sample::{Facts, Sample};
 use crate::base::footprint::{self, Part};
 use crate::base::pages::Pages;
 
-/// Most frames of a sample; what lies further out is cut off.
+/// The maximum number of frames of a sample. Outer frames beyond it are cut.
 pub(super) const MAX_FRAMES: usize = 256;
-/// Words before a sample's frames.
+/// The number of words before a sample's frames.
 const HEADER: usize = 5;
-/// And behind them, of a sample within a span.
+/// The number of words after them, for a sample within a span.
 const SPAN: usize = 3;
-/// Of a ring: while few threads are sampled, and while many are.
+/// The size of a ring while few threads are sampled, and while many are.
 pub(super) const LARGE_WORDS: usize = 1 << 13;
 pub(super) const SMALL_WORDS: usize = 1 << 11;
-/// Words of a sample of usual depth.
+/// The number of words of a sample of typical depth.
 pub(super) const USUAL_WORDS: usize = 68;
 
 const CUT: u64 = 1 << 16;
@@ -26,14 +26,14 @@ const LEAF_ONLY: u64 = 1 << 17;
 const IN_SPAN: u64 = 1 << 18;
 const WALL: u64 = 1 << 19;
 
-/// Words of memory, without a lock: a writer, a reader. Without memory it takes nothing.
+/// A lock-free ring of words, with one writer and one reader. Without memory it accepts nothing.
 #[derive(Debug)]
 pub(super) struct Ring {
-    /// Null: there are none.
+    /// Null if it has no memory.
     words: AtomicPtr<AtomicU64>,
-    /// How many, a power of two.
+    /// The number of words, a power of two.
     count: AtomicUsize,
-    /// Words ever written and read.
+    /// The numbers of words ever written and read.
     written: AtomicU64,
     read: AtomicU64,
 }
@@ -43,7 +43,7 @@ pub(super) struct Ring {
 pub(super) struct Words(Pages, usize);
 
 impl Words {
-    /// `None`: there is no memory for it, or no more may be held.
+    /// `None` if there is no memory for it, or the memory limit is reached.
     pub(super) fn new(count: usize) -> Option<Self> {
         let bytes = count * size_of::<u64>();
         if !footprint::take(Part::Stacks, bytes as u64) {
@@ -67,7 +67,7 @@ impl Drop for Words {
     }
 }
 
-/// Room for a sample that is being written.
+/// A sample that is being written.
 pub(super) struct Open<'a> {
     ring: &'a Ring,
     words: &'a [AtomicU64],
@@ -85,7 +85,7 @@ impl Ring {
         }
     }
 
-    /// Without a writer beside it: the ring is empty, and has this memory from now on.
+    /// Empties the ring and gives it this memory. No writer may be active.
     ///
     /// # Safety
     /// `words` live until other words are attached, or [`detach`](Self::detach) was called.
@@ -95,21 +95,21 @@ impl Ring {
         self.words.store(words.0.start().as_ptr().cast(), Release);
     }
 
-    /// Without a writer beside it: the ring has no memory any more.
+    /// Removes the ring's memory. No writer may be active.
     pub(super) fn detach(&self) {
         self.words.store(ptr::null_mut(), Release);
         self.clear();
     }
 
-    /// `None`: it has no memory.
+    /// `None` if it has no memory.
     fn words(&self) -> Option<&[AtomicU64]> {
         let words = ptr::NonNull::new(self.words.load(Acquire))?;
-        // SAFETY: attached with this count, and living until they are detached, which nobody does
-        // beside a writer; any bytes are valid numbers.
+        // SAFETY: attached with this count. They live until they are detached, which never happens
+        // while a writer is active. Any bytes are valid numbers.
         Some(unsafe { std::slice::from_raw_parts(words.as_ptr(), self.count.load(Relaxed)) })
     }
 
-    /// Writer only: room for the longest sample, if there is.
+    /// Writer only: begins a sample, if there is room for the longest one.
     pub(super) fn open(&self) -> Option<Open<'_>> {
         let words = self.words()?;
         let start = self.written.load(Relaxed);
@@ -118,12 +118,12 @@ impl Ring {
         fits.then_some(Open { ring: self, words, start, frames: 0 })
     }
 
-    /// Reader only: forgets what was not read.
+    /// Reader only: discards everything that was not read.
     pub(super) fn clear(&self) {
         self.read.store(self.written.load(Acquire), Release);
     }
 
-    /// Reader only: the oldest sample, into `sample`.
+    /// Reader only: reads the oldest sample into `sample`.
     pub(super) fn take(&self, sample: &mut Sample) -> bool {
         let (start, end) = (self.read.load(Relaxed), self.written.load(Acquire));
         if start >= end {
@@ -153,7 +153,7 @@ impl Ring {
 }
 
 impl Open<'_> {
-    /// `false`: there is no room for a further frame.
+    /// `false` if there is no room for another frame.
     #[inline]
     pub(super) fn push(&mut self, frame: u64) -> bool {
         if self.frames == MAX_FRAMES {
@@ -164,7 +164,7 @@ impl Open<'_> {
         true
     }
 
-    /// Hands the sample to the reader.
+    /// Makes the sample visible to the reader.
     pub(super) fn finish(self, facts: &Facts) {
         let flag = |is: bool, flag: u64| if is { flag } else { 0 };
         let flags = flag(facts.is_cut, CUT)
@@ -186,7 +186,7 @@ fn word(words: &[AtomicU64], at: u64) -> &AtomicU64 {
     &words[at as usize % words.len()]
 }
 
-/// Words of a sample.
+/// The number of words of a sample.
 fn length(frames: usize, is_in_span: bool) -> u64 {
     (HEADER + frames + if is_in_span { SPAN } else { 0 }) as u64
 }
@@ -195,7 +195,7 @@ fn length(frames: usize, is_in_span: bool) -> u64 {
 mod tests {
     use super::*;
 
-    /// With its memory.
+    /// A ring with its memory.
     fn ring() -> (Ring, Words) {
         let (ring, words) = (Ring::new(), Words::new(LARGE_WORDS).unwrap());
         // SAFETY: the words live as long as the ring.
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_in_order_and_none_is_torn() {
+    fn samples_are_read_whole_and_in_order() {
         const SAMPLES: u64 = if cfg!(miri) { 200 } else { 50_000 };
         let (ring, _words) = ring();
         std::thread::scope(|threads| {
@@ -254,21 +254,21 @@ mod tests {
         while write(&ring, &sample(256)) {
             written += 1;
         }
-        // Of equal length, and room for a longest one.
+        // All have the same length, and there must be room for a longest one.
         assert_eq!(written, (LARGE_WORDS - SPAN - HEADER - MAX_FRAMES) / length(256, true) as usize + 1);
         let mut read = Sample::default();
         assert!(ring.take(&mut read) && write(&ring, &sample(256)) && !write(&ring, &sample(256)));
     }
 
     #[test]
-    fn an_open_sample_that_is_dropped_was_never_there() {
+    fn a_sample_that_is_not_finished_is_discarded() {
         let (ring, _words) = ring();
         assert!(ring.open().unwrap().push(1));
         assert!(!ring.take(&mut Sample::default()));
     }
 
     #[test]
-    fn without_memory_it_takes_nothing() {
+    fn a_ring_without_memory_accepts_nothing() {
         let (ring, words) = ring();
         assert!(write(&ring, &sample(3)));
         ring.detach();
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_frames_than_there_is_room_for() {
+    fn the_number_of_frames_is_limited() {
         let (ring, _words) = ring();
         let mut open = ring.open().unwrap();
         assert!((0..MAX_FRAMES as u64).all(|frame| open.push(frame)) && !open.push(0));

@@ -1,23 +1,23 @@
-//! One sample, as it is read from a ring.
+//! One sample, as read from a ring.
 
-/// What a sample says besides its frames.
+/// The data of a sample besides its frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
-    /// Frames are missing at the outer end.
+    /// Whether outer frames are missing.
     pub(super) is_cut: bool,
-    /// The stack was not walked at all.
+    /// Whether the stack was not walked at all.
     pub(super) is_leaf_only: bool,
-    /// It stands for wall time, on the CPU or off it.
+    /// Whether it stands for wall time, on or off the CPU.
     pub(super) is_wall: bool,
-    /// Wall ticks.
+    /// In wall ticks.
     pub(super) at: u64,
-    /// Address of the scope's path; 0 outside of all.
+    /// The address of the scope's path. 0 outside of all scopes.
     pub(super) scope: u64,
-    /// Address of the labels in force; 0: none.
+    /// The address of the labels in effect. 0: none.
     pub(super) labels: u64,
-    /// The trace that it was in, in two words, and the span.
+    /// The trace, in two words, and the span.
     pub(super) span: Option<[u64; 3]>,
-    /// CPU time that it stands for, or wall time.
+    /// The CPU time or the wall time for which it stands.
     pub(super) weight_ns: u64,
 }
 

@@ -12,7 +12,8 @@ use super::rates::LEAST_LOOK;
 use super::recorder_hooks::Host;
 use crate::base::background::Background;
 
-/// Samples until the thread that it gives ends. Where it cannot, [`state`](super::state) says why.
+/// Samples until the returned thread ends. If sampling is impossible, [`state`](super::state) gives
+/// the reason.
 ///
 /// `enter` is called on that thread.
 pub(crate) fn start(
@@ -21,9 +22,9 @@ pub(crate) fn start(
     enter: impl FnOnce() -> Box<dyn Any> + Send + 'static,
 ) -> io::Result<Option<Background>> {
     match process_sampler() {
-        // One that is about to end.
+        // An earlier sampler that is about to end.
         Some(running) => running.end(),
-        // Nobody sampled before, or the parent of this process.
+        // There was no sampler before, or only that of a parent process.
         None => {
             Sampler::forget_parent();
             leave_parent();
@@ -39,7 +40,7 @@ pub(crate) fn start(
         while let Some(pause) = running.with(|backend| backend.turn(was_called)) {
             let since = looked.elapsed();
             looked = Instant::now();
-            // Newcomers may call as often as they like.
+            // At least this interval, however often new threads wake it.
             if !pauses.wait(LEAST_LOOK.saturating_sub(since)) || !pauses.wait_or_call(pause) {
                 break;
             }

@@ -1,4 +1,4 @@
-//! What a section of an object file holds, in pieces that are read when somebody asks for them.
+//! The contents of a section of an object file, in pieces that are read on demand.
 
 use std::cell::{Cell, OnceCell};
 use std::io::{self, Read};
@@ -7,15 +7,14 @@ use flate2::read::ZlibDecoder;
 
 use super::plain_file::{PlainFile, zeros};
 
-/// Read at once.
+/// The number of bytes that are read at once.
 pub(super) const PIECE: usize = 16 << 10;
-/// Longer sections are not read: offsets in debug information have 32 bits, but for programs that
-/// nobody has seen yet.
+/// The maximum size of a section. In practice, offsets in debug information have 32 bits.
 const MOST_BYTES: u64 = 1 << 32;
-/// What deflate makes of a byte at most.
+/// The maximum expansion by deflate.
 const MOST_INFLATED: u64 = 1_032;
 
-/// Bytes that may still be held of one file.
+/// The remaining bytes that may be held of one file.
 #[derive(Debug)]
 pub(super) struct Room(Cell<usize>);
 
@@ -24,7 +23,7 @@ impl Room {
         Self(Cell::new(bytes))
     }
 
-    /// Zeros, as long as there is room. `None`: there is not, or no memory.
+    /// Zeroed bytes within the limit. `None` if it is reached, or there is no memory.
     fn take(&self, length: usize) -> Option<Vec<u8>> {
         let left = self.0.get().checked_sub(length)?;
         let bytes = zeros(length)?;
@@ -33,7 +32,7 @@ impl Room {
     }
 }
 
-/// `None`: it cannot be read.
+/// `None` if it cannot be read.
 type Piece = Option<Box<[u8]>>;
 
 /// The contents of a section.
@@ -41,7 +40,7 @@ type Piece = Option<Box<[u8]>>;
 pub(super) struct Section<'f> {
     length: usize,
     pieces: Vec<OnceCell<Piece>>,
-    /// Where they come from; nowhere if they are all there.
+    /// The source of pieces. `None` if everything is in memory.
     source: Option<Source<'f>>,
 }
 
@@ -53,7 +52,7 @@ struct Source<'f> {
 }
 
 impl<'f> Section<'f> {
-    /// As it lies in the file.
+    /// A section that is stored uncompressed.
     pub(super) fn plain(file: &'f PlainFile, offset: u64, length: u64, room: &'f Room) -> Option<Self> {
         if offset.checked_add(length)? > file.length() {
             return None;
@@ -64,8 +63,8 @@ impl<'f> Section<'f> {
         Some(section)
     }
 
-    /// Inflated from `packed` bytes in the file, to the length that the file states, if that is
-    /// possible and there is room.
+    /// Inflates a section from `packed` bytes in the file to the length that the file states, if
+    /// that length is possible and there is room.
     pub(super) fn inflated(file: &PlainFile, offset: u64, packed: u64, length: u64, room: &Room) -> Option<Self> {
         let is_possible = length <= packed.saturating_mul(MOST_INFLATED) && length <= room.0.get() as u64;
         if !is_possible || offset.checked_add(packed)? > file.length() {
@@ -95,8 +94,8 @@ impl<'f> Section<'f> {
         self.length
     }
 
-    /// The bytes from `at` on, as far as they lie together; not empty. `None`: `at` is the end, or
-    /// they cannot be read.
+    /// The contiguous bytes from `at` on, not empty. `None` if `at` is the end, or they cannot be
+    /// read.
     #[inline]
     pub(super) fn from(&self, at: usize) -> Option<&[u8]> {
         let piece = self.pieces.get(at / PIECE)?;
@@ -113,7 +112,7 @@ impl<'f> Section<'f> {
     }
 }
 
-/// A part of a file, in order.
+/// A part of a file that is read in order.
 struct Stretch<'f> {
     file: &'f PlainFile,
     at: u64,
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_read_when_they_are_wanted_and_counted() {
+    fn pieces_are_read_on_demand_and_counted() {
         let file = PlainFile::of_bytes(&bytes());
         let room = Room::new(10 * PIECE);
         let section = Section::plain(&file, 3, bytes().len() as u64 - 3, &room).unwrap();
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_the_file_claims_is_not_believed() {
+    fn an_impossible_length_in_a_file_is_rejected() {
         let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         packed.write_all(&bytes()).unwrap();
         let packed = packed.finish().unwrap();

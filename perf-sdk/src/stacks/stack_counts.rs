@@ -1,14 +1,14 @@
-//! Stacks that were seen, and how often.
+//! Stacks, and how often they were seen.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::scope::Site;
 
-/// Of a thread without a name.
+/// The number of a thread without a name.
 pub(super) const NO_THREAD: u32 = u32::MAX;
 
-/// Names and values, by name.
+/// Names and values, ordered by name.
 pub(crate) type Labels = &'static [(&'static str, &'static str)];
 
 /// One stack of one thread in one scope.
@@ -20,7 +20,7 @@ pub(crate) struct Key {
     pub(crate) thread: u32,
     /// An index into the labels.
     pub(crate) labels: u32,
-    /// Frames are missing at the outer end.
+    /// Whether outer frames are missing.
     pub(crate) is_cut: bool,
     /// Innermost first.
     pub(crate) frames: Box<[u64]>,
@@ -31,24 +31,24 @@ impl Key {
         Self { frames: Box::default(), is_cut: true, ..*self }
     }
 
-    /// With its entry in a table, which keeps some free.
+    /// The memory that it takes in a table, including free slots.
     pub(super) fn bytes(&self) -> u64 {
         (size_of::<Self>() + 16 + 2 * size_of::<(Arc<Self>, Seen)>() + size_of_val(&*self.frames)) as u64
     }
 
-    /// Without even its scope.
+    /// A key without a scope.
     pub(super) fn nowhere() -> Self {
         Self { scope: 0, thread: NO_THREAD, labels: 0, is_cut: true, frames: Box::default() }
     }
 }
 
-/// What was seen of one stack.
+/// The sums of one stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Seen {
     pub(crate) samples: u64,
-    /// CPU time, or wall time in a table of such.
+    /// CPU time; in a table of wall time, wall time.
     pub(crate) ns: u64,
-    /// Of wall time: what was off the CPU.
+    /// The part of wall time that was off the CPU.
     pub(crate) off_ns: u64,
 }
 
@@ -57,7 +57,7 @@ pub(crate) struct Seen {
 pub(crate) struct InSpan {
     pub(super) serial: u64,
     pub(crate) key: Arc<Key>,
-    /// The trace in two words, and the span.
+    /// The trace, in two words, and the span.
     pub(crate) span: [u64; 3],
     pub(crate) seen: Seen,
 }
@@ -66,14 +66,14 @@ pub(crate) struct InSpan {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stacks {
     pub(crate) stacks: HashMap<Arc<Key>, Seen>,
-    /// Outermost first; the first one is that of no scope.
+    /// Outermost first. The first entry stands for no scope.
     pub(crate) scopes: Vec<Vec<&'static Site>>,
     pub(crate) threads: Vec<String>,
-    /// The first ones are none.
+    /// The first entry stands for no labels.
     pub(crate) labels: Vec<Labels>,
-    /// The newest samples within spans, oldest first. They are in `stacks` too.
+    /// The latest samples within spans, oldest first. They are included in `stacks` too.
     pub(crate) in_spans: Vec<InSpan>,
-    /// Of the next such sample.
+    /// The serial number of the next such sample.
     pub(super) serial: u64,
 }
 
@@ -88,7 +88,7 @@ impl Seen {
         self.off_ns += more.off_ns;
     }
 
-    /// Never below 0.
+    /// The difference, at least 0.
     pub(crate) fn less(self, other: Self) -> Self {
         Self {
             samples: self.samples.saturating_sub(other.samples),
@@ -99,15 +99,15 @@ impl Seen {
 }
 
 impl Stacks {
-    /// What came since `earlier`, a copy of the same table; and how many samples from before it
-    /// lost their frames since.
+    /// The difference to `earlier`, a copy of the same table. Also returns how many samples from
+    /// before it lost their frames since.
     pub(super) fn since(mut self, earlier: &Self) -> (Self, u64) {
         let mut moved = 0;
         for (key, before) in &earlier.stacks {
             match self.stacks.get_mut(key) {
                 Some(seen) if seen.samples >= before.samples => *seen = seen.less(*before),
-                // Its code was unloaded, and perhaps loaded again: what it had is with the stack
-                // that has no frames.
+                // Its code was unloaded, and maybe loaded again. Its earlier samples are now in the
+                // stack without frames.
                 _ => {
                     moved += before.samples;
                     let to = key.without_frames();

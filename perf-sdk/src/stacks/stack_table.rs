@@ -1,4 +1,4 @@
-//! How often each stack was seen.
+//! Counts how often each stack was seen.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
@@ -9,46 +9,47 @@ use super::stack_counts::{InSpan, Key, Labels, NO_THREAD, Seen, Stacks};
 use crate::base::footprint::{self, Part};
 use crate::scope::Site;
 
-/// Frames of all stacks together: 4 MiB.
+/// The maximum number of frames of all stacks together: 4 MiB.
 const MAX_FRAMES: usize = 1 << 19;
 const MAX_STACKS: usize = 1 << 14;
-/// Names of threads; further ones are one.
+/// The maximum number of thread names. Further ones share one entry.
 const MAX_NAMES: usize = 1 << 10;
-/// Newest samples of which the trace and span are kept.
+/// The number of latest samples whose trace and span are kept.
 const MAX_IN_SPANS: usize = 1 << 14;
 const OTHER: &str = "(other threads)";
-/// What a number by address takes in a table, which keeps some free.
+/// The memory of an entry that maps an address to a number, including free slots of the table.
 const NUMBER_BYTES: u64 = 2 * size_of::<(u64, u32)>() as u64;
 
-/// Turns addresses in a sample to what lies there.
+/// Resolves addresses in a sample.
 #[derive(Clone, Copy)]
 pub(super) struct Resolve {
-    /// Of a path, outermost first.
+    /// The sites of a path, outermost first.
     pub(super) sites: fn(u64) -> Vec<&'static Site>,
-    /// Of a set of labels.
+    /// The labels of a set.
     pub(super) labels: fn(u64) -> Labels,
 }
 
-/// All stacks, and what they refer to, of bounded size: what has no room is counted without.
+/// All stacks, and everything to which they refer, in bounded memory. What does not fit is counted
+/// without its details.
 #[derive(Debug)]
 pub(super) struct Table {
     stacks: HashMap<Arc<Key>, Seen>,
     frames: usize,
-    /// What is held in all.
+    /// All memory that is held.
     bytes: u64,
-    /// By address of the path, which each thread has for itself.
+    /// Keyed by the address of the path. Each thread has its own paths.
     paths: HashMap<u64, u32>,
-    /// By the sites' addresses: equal paths of different threads are one scope.
+    /// Keyed by the addresses of the sites: equal paths of different threads are one scope.
     numbers: HashMap<Vec<usize>, u32>,
     scopes: Vec<Vec<&'static Site>>,
     threads: Vec<String>,
-    /// By address.
+    /// Keyed by address.
     sets: HashMap<u64, u32>,
     labels: Vec<Labels>,
     in_spans: VecDeque<InSpan>,
-    /// Of the next sample within a span.
+    /// The serial number of the next sample within a span.
     serial: u64,
-    /// Samples of which only where they were is kept, without the stack.
+    /// The number of samples whose stack was dropped, so that only their scope and thread are kept.
     pub(super) folded: u64,
 }
 
@@ -89,15 +90,15 @@ impl Table {
         self.threads.len() as u32 - 1
     }
 
-    /// `false`: no more may be held.
+    /// `false` if the memory limit is reached.
     fn take(&mut self, bytes: u64) -> bool {
         let has_room = footprint::take(Part::Samples, bytes);
         self.bytes += if has_room { bytes } else { 0 };
         has_room
     }
 
-    /// What lies at an address is asked for once. The stack as it is kept, to be [seen
-    /// again](Self::again).
+    /// Adds a sample. Each address is resolved only once. Returns the stack as it is stored, to be
+    /// [counted again](Self::again).
     pub(super) fn add(&mut self, sample: &Sample, thread: u32, seen: Seen, resolve: Resolve) -> Arc<Key> {
         let facts = &sample.facts;
         let (scope, labels) = (self.scope(facts.scope, resolve.sites), self.labels(facts.labels, resolve.labels));
@@ -119,7 +120,7 @@ impl Table {
         let Some(span) = span else { return };
         let is_full = self.in_spans.len() == self.in_spans.capacity();
         if self.in_spans.len() == MAX_IN_SPANS || (is_full && !self.has_room_for_spans()) {
-            // Without room for any there is none to give way.
+            // If there is no memory for a single one, none can be removed.
             if self.in_spans.pop_front().is_none() {
                 return;
             }
@@ -128,7 +129,7 @@ impl Table {
         self.serial += 1;
     }
 
-    /// For some more.
+    /// Whether there is memory for more of them.
     fn has_room_for_spans(&mut self) -> bool {
         const SOME: usize = MAX_IN_SPANS / 16;
         if !self.take((SOME * size_of::<InSpan>()) as u64) {
@@ -143,7 +144,7 @@ impl Table {
         self.threads.get(thread as usize).map_or(OTHER, String::as_str)
     }
 
-    /// The same stack as before.
+    /// Counts the same stack again.
     pub(super) fn again(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
         self.note_span(key, seen, span);
         // It may have been folded meanwhile.
@@ -170,12 +171,12 @@ impl Table {
             self.stacks.insert(Arc::clone(&key), seen);
             return key;
         }
-        // Where it was is kept, and how much: one stack a scope, thread and set of labels.
+        // The scope and the sums are kept: one entry for each scope, thread and set of labels.
         self.folded += seen.samples;
         self.fold(&key, seen)
     }
 
-    /// `None`: there is no room for it.
+    /// `None` if there is no room for it.
     fn scope(&mut self, path: u64, sites: fn(u64) -> Vec<&'static Site>) -> Option<u32> {
         if path == 0 {
             return Some(0);
@@ -188,7 +189,7 @@ impl Table {
         let number = match self.numbers.get(&addresses) {
             Some(number) => *number,
             None => {
-                // Both hold it, once each.
+                // Both tables contain it.
                 let entries = 2 * size_of::<(Vec<usize>, u32)>() + 2 * size_of::<Vec<&Site>>();
                 if !self.take((entries + 2 * size_of_val(addresses.as_slice())) as u64) {
                     return None;
@@ -199,14 +200,14 @@ impl Table {
                 number
             }
         };
-        // Where there is no room for that, it is looked up again each time.
+        // If there is no room for this entry, the path is resolved again each time.
         if self.take(NUMBER_BYTES) {
             self.paths.insert(path, number);
         }
         Some(number)
     }
 
-    /// `None`: there is no room for them.
+    /// `None` if there is no room for them.
     fn labels(&mut self, set: u64, labels: fn(u64) -> Labels) -> Option<u32> {
         if set == 0 {
             return Some(0);
@@ -227,7 +228,7 @@ impl Table {
         Some(number as u32)
     }
 
-    /// Without its frames.
+    /// Stores it without its frames.
     fn fold(&mut self, key: &Key, seen: Seen) -> Arc<Key> {
         let mut key = key.without_frames();
         if !self.stacks.contains_key(&key) {
@@ -244,8 +245,8 @@ impl Table {
         key
     }
 
-    /// Code that is gone: stacks with addresses in it lose their frames, since others may be there
-    /// later.
+    /// Handles unloaded code: stacks that contain its addresses lose their frames, because other
+    /// code may be loaded there later.
     pub(super) fn forget(&mut self, code: &Range<u64>) {
         let is_gone = |key: &Arc<Key>| key.frames.iter().any(|frame| code.contains(frame));
         let gone: Vec<Arc<Key>> = self.stacks.keys().filter(|key| is_gone(key)).cloned().collect();
@@ -262,7 +263,7 @@ impl Table {
         }
     }
 
-    /// What each scope was the innermost of.
+    /// The sums by innermost scope.
     pub(super) fn by_scope(&self) -> Vec<(&'static Site, Seen)> {
         let mut sums = vec![Seen::default(); self.scopes.len()];
         for (key, seen) in &self.stacks {
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_counted_without_its_stack() {
+    fn samples_beyond_the_limit_are_counted_without_a_stack() {
         let mut table = Table::default();
         for n in 0..MAX_STACKS as u64 + 50 {
             add(&mut table, &[n], 0);
@@ -335,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn stacks_in_code_that_is_gone_lose_their_frames() {
+    fn stacks_in_unloaded_code_lose_their_frames() {
         let mut table = Table::default();
         (0..3).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
         add(&mut table, &[10, 30], 0);
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_in_which_code_was_unloaded_holds_what_came_in_it() {
+    fn a_window_is_correct_if_code_was_unloaded_in_it() {
         let mut table = Table::default();
         (0..100).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
         (0..50).for_each(|_| drop(add(&mut table, &[11, 20], 0)));
@@ -357,7 +358,7 @@ mod tests {
         (0..3).for_each(|_| drop(add(&mut table, &[10, 20], 0)));
         add(&mut table, &[10, 30], 0);
         table.forget(&(15..25));
-        // The same code again, at the same place.
+        // The same code, loaded again at the same address.
         (0..7).for_each(|_| drop(add(&mut table, &[11, 20], 0)));
         let (window, moved) = table.copy().since(&before);
         let mut seen: Vec<_> =
@@ -377,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stacks_refer_to_is_counted_as_held() {
+    fn data_of_stacks_counts_as_held_memory() {
         static SITE: Site = Site::new(
             Source { name: Some("call"), path: || "", ident: "call", module: "m", file: file!(), line: 1 },
             Options::DEFAULT,
@@ -415,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_within_spans_are_kept_one_by_one_and_in_their_window() {
+    fn samples_within_spans_are_kept_individually() {
         let mut table = Table::default();
         let of = |span| Facts { span, labels: 8, ..Facts::default() };
         add_of(&mut table, &[1], 0, of(Some([1, 1, 1])));

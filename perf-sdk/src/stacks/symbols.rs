@@ -1,4 +1,4 @@
-//! From addresses to functions, files and lines, inlined calls included.
+//! From addresses to functions, files and lines, including inlined calls.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,14 +19,15 @@ use crate::base::headroom;
 use crate::base::process::{AtomicProcess, Process};
 use crate::monitor;
 
-/// Where distributions keep debug files.
+/// The folder in which distributions install debug files.
 const DEBUG_FOLDER: &str = "/usr/lib/debug";
-/// What is held of one file while it is read, inflated sections included; what does not fit has no
-/// lines. No more than this, and than this part of the memory that the process may still take: what
-/// the bytes mean takes several times as much.
+/// The maximum number of bytes that are held of one file while it is read, including inflated
+/// sections. Parts that do not fit are treated as missing. The second constant limits it to a
+/// fraction of the memory that the process may still allocate, because the parsed form takes
+/// several times as much.
 pub(super) const MOST_BYTES: usize = 256 << 20;
 const PART_OF_LEFT: u64 = 8;
-/// What functions and lines are found by: neither variables nor types.
+/// The sections from which functions and lines are read; variables and types are not needed.
 pub(super) const NEEDED: [SectionId; 10] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
@@ -43,11 +44,12 @@ pub(super) const NEEDED: [SectionId; 10] = [
 /// The process that reads a file now, which one thread does at a time; 0: none.
 static READING: AtomicProcess = AtomicProcess::none();
 
-/// While it lives, no other thread reads a file.
+/// Prevents other threads from reading a file, until it drops.
 struct Reading;
 
 impl Reading {
-    /// `None`: another thread of this process does. A forked child's is not there.
+    /// `None` if another thread of this process is reading. A parent's thread does not count in a
+    /// forked child.
     fn begin() -> Option<Self> {
         READING.take(Process::current(), Acquire).then_some(Self)
     }
@@ -59,17 +61,17 @@ impl Drop for Reading {
     }
 }
 
-/// What is at these addresses, which are in code of `images`, or were
+/// The functions at these addresses, which are in the code of `images`, or were
 /// [learned](super::name_cache::learn).
 ///
-/// **Cost.** For addresses that were never asked for, the debug information of their images is
-/// read: tens of milliseconds, and as much memory as the units that hold them take, at most 256 MiB
-/// of a file and what it means, given back at the end. Where the process has less than eight times
-/// that left, it is less, and there are fewer names. One thread reads at a time: who has waited for
-/// it long enough goes without the names that are not known yet.
+/// **Cost.** For addresses that were not looked up before, the debug information of their images is
+/// read. That takes tens of milliseconds, and as much memory as the compilation units that contain
+/// them: at most 256 MiB of a file, and its parsed form, which are freed at the end. If the process
+/// has less than eight times that memory left, it uses less, and finds fewer names. One thread
+/// reads at a time. A thread that has waited long enough continues without the unknown names.
 ///
-/// Nothing is mapped, so files may be damaged, written to or cut off at any time: then there are
-/// fewer names.
+/// Nothing is mapped, so files may be damaged, modified or truncated at any time. Then fewer names
+/// are found.
 pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
     let mut shared = name_cache::of_images();
     let mut own = NameCache::default();
@@ -100,7 +102,7 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
         for (own, lines) in own.iter().zip(lines) {
             let lines: Lines = lines.into();
             found.insert(image.base.wrapping_add(*own), Arc::clone(&lines));
-            // There may be memory for more the next time.
+            // There may be more memory the next time.
             if !is_all && lines.iter().all(|line| line.file.is_empty()) {
                 continue;
             }
@@ -112,7 +114,8 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
     found
 }
 
-/// Of one image; for each address what is there, and whether all that says so could be read.
+/// Looks up addresses of one image. Returns the functions at each address, and whether all relevant
+/// data could be read.
 fn look_up(image: &Image, addresses: &[u64]) -> (Vec<Vec<Line>>, bool) {
     match image.open().and_then(Elf::of).filter(|own| is_of(own, image)) {
         Some(own) => of_file(&own, image, addresses, room_bytes()),
@@ -120,26 +123,27 @@ fn look_up(image: &Image, addresses: &[u64]) -> (Vec<Vec<Line>>, bool) {
     }
 }
 
-/// What may be held of a file now.
+/// The number of bytes that may be held of a file now.
 fn room_bytes() -> usize {
     let left = monitor::memory_left_bytes().unwrap_or(u64::MAX);
     usize::try_from(left / PART_OF_LEFT).unwrap_or(MOST_BYTES).min(MOST_BYTES)
 }
 
-/// Of the image's own file, of which no more than so many bytes are held; and whether that was all.
+/// Looks up addresses in the image's own file, of which at most `room` bytes are held. Also returns
+/// whether everything could be read.
 pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) -> (Vec<Vec<Line>>, bool) {
     let separate = if has_lines(own) { None } else { debug_file(own, image) };
     let described = separate.as_ref().unwrap_or(own);
     let bytes = described.bytes_of(&NEEDED.map(|id| id.name()));
-    // What is read, and as much again for what it means.
+    // The sections, and as much again for their parsed form.
     let (is_all, most) = (bytes <= room, 2 * bytes.min(room));
     let has_room = !has_lines(described) || headroom::is_there(most.max(1));
     let lines = if has_room { from_debug_information(described, addresses, room) } else { None };
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
-        // The function that was not inlined has a symbol, which knows its path; debug information
-        // need not.
+        // The function that is not inlined has a symbol, which contains its path. Debug information
+        // may lack the path.
         match (symbols.at(*address), lines.last_mut()) {
             (Some(name), Some(outermost)) => outermost.function = name,
             (Some(function), None) => lines.push(Line { function, ..Line::default() }),
@@ -149,7 +153,8 @@ pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) 
     (lines, is_all && has_room)
 }
 
-/// A file that was replaced since it was loaded says nothing about what runs.
+/// Whether a file belongs to the image. A file that was replaced since it was loaded does not
+/// describe the running code.
 fn is_of(file: &Elf, image: &Image) -> bool {
     file.build_id() == image.build_id
 }
@@ -158,7 +163,8 @@ fn has_lines(file: &Elf) -> bool {
     file.has(".debug_info")
 }
 
-/// By build id where distributions keep them, and by the name that the file says, beside it.
+/// The separate file with debug information: by build id in the folder of distributions, or by the
+/// name in the file, in the same folder.
 fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
     let mut candidates: Vec<PathBuf> = Vec::new();
     if let Some((first, rest)) = image.build_id.split_first() {
@@ -175,9 +181,9 @@ fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
     candidates.iter().filter_map(|path| Elf::open(path)).find(|debug| has_lines(debug) && is_of(debug, image))
 }
 
-/// `None`: there is none that can be read.
+/// `None` if there is no readable debug information.
 ///
-/// Where numbers that overflow are a panic, as in a debug build, some damaged files are one.
+/// In a build with overflow checks, such as a debug build, some damaged files cause a panic.
 pub(super) fn from_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
     catch_unwind(AssertUnwindSafe(|| read_debug_information(file, addresses, room))).ok().flatten()
 }
@@ -205,7 +211,7 @@ fn read_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<
 }
 
 fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
-    // NOTE: whoever looks up the last address of all adds one to it.
+    // NOTE: the look-up adds one to the address, which would overflow.
     if address == u64::MAX {
         return None;
     }
@@ -214,8 +220,8 @@ fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
     while let Ok(Some(frame)) = frames.next() {
         let location = frame.location;
         let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-        // With line tables only, a function without inlined calls has no name here, and others have
-        // the last part of theirs.
+        // With line tables only, a function without inlined calls has no name here, and the others
+        // have only the last part of theirs.
         let file = cut(location.as_ref().and_then(|location| location.file).unwrap_or_default());
         lines.push(Line {
             function: match name.as_deref().map(cut) {
@@ -230,18 +236,18 @@ fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
     (!lines.is_empty()).then_some(lines)
 }
 
-/// Functions that hold addresses of interest, by address.
+/// The functions that contain the addresses, ordered by address.
 struct Symbols<'a>(Vec<(Symbol, &'a Elf)>);
 
 impl<'a> Symbols<'a> {
-    /// `addresses` are sorted.
+    /// `addresses` must be sorted.
     fn of(files: impl Iterator<Item = &'a Elf>, addresses: &[u64]) -> Self {
         let mut symbols: Vec<(Symbol, &Elf)> = Vec::new();
         for file in files {
             file.each_function(|symbol| {
                 let next = addresses.partition_point(|address| *address < symbol.start);
                 let holds_one = addresses.get(next).is_some_and(|address| symbol.holds(*address));
-                // Without memory there are fewer names.
+                // Without memory, fewer names are found.
                 if holds_one && symbols.try_reserve(1).is_ok() {
                     symbols.push((symbol, file));
                 }
@@ -269,13 +275,13 @@ mod tests {
 
     use super::*;
 
-    /// What is at `address` by sections of debug information.
+    /// Looks up `address` in sections of debug information.
     fn by(sections: &[(&str, &[u8])], address: u64) -> Option<Vec<Line>> {
         let file = Elf::of(PlainFile::of_bytes(&object_file(sections))).unwrap();
         from_debug_information(&file, &[address], MOST_BYTES).map(|lines| lines.into_iter().next().unwrap())
     }
 
-    /// A unit of one function, called `f`, which has so many inlined calls within each other.
+    /// A unit of one function named `f`, with nested inlined calls of this depth.
     fn nested(depth: usize) -> (Vec<u8>, Vec<u8>) {
         let abbreviations = [
             &[1, 0x11, 1, 0x11, 1, 0x12, 6, 0, 0][..],      // a unit: low_pc, high_pc
@@ -291,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn inlined_calls_are_found_as_deep_as_anybody_nests_them() {
+    fn deeply_nested_inlined_calls_are_found() {
         for depth in [0, 1, 100] {
             let (abbreviations, information) = nested(depth);
             let lines = by(&[(".debug_abbrev", &abbreviations), (".debug_info", &information)], 0x1010).unwrap();
@@ -326,7 +332,7 @@ mod tests {
 
     #[test]
     fn one_thread_reads_at_a_time() {
-        // Another test may read meanwhile.
+        // Another test may be reading meanwhile.
         let start = Instant::now();
         let first = loop {
             match Reading::begin() {
@@ -342,15 +348,15 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_nest_without_end_are_no_names() {
+    fn endlessly_nested_entries_yield_no_names() {
         let (abbreviations, information) = nested(300_000);
         let lines = by(&[(".debug_abbrev", &abbreviations), (".debug_info", &information)], 0x1010).unwrap();
         assert!(lines.is_empty());
     }
 
-    /// The header of a line table says that there are 2⁶² files, each described by nothing.
+    /// The header of a line table claims 2⁶² files, each described by nothing.
     #[test]
-    fn line_tables_that_claim_endless_files_are_no_lines() {
+    fn line_tables_with_endless_files_yield_no_lines() {
         let (mut abbreviations, mut information) = nested(0);
         abbreviations.splice(7..7, [0x10, 0x17]); // its line table
         information.splice(12 + 8 + 4..12 + 8 + 4, [0, 0, 0, 0]);
@@ -373,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn symbols_end_where_they_say() {
+    fn a_symbol_ends_at_its_size() {
         let holds = |start, size, address| Symbol { start, size, name_at: 0 }.holds(address);
         assert!(!holds(10, 5, 9) && holds(10, 5, 10) && holds(10, 5, 14) && !holds(10, 5, 15));
         assert!(holds(20, 0, 20) && !holds(20, 0, 21));

@@ -1,4 +1,4 @@
-//! Sums of what was sampled.
+//! Sums over all samples.
 
 use super::handler_times;
 
@@ -10,38 +10,38 @@ pub(crate) struct Totals {
     /// CPU time of the process.
     pub(crate) process_ns: u64,
     pub(crate) samples: u64,
-    /// What they stand for.
+    /// The CPU time for which the samples stand.
     pub(crate) sampled_ns: u64,
-    /// Lost, since nobody read in time.
+    /// Samples that were lost because they were not read in time.
     pub(crate) dropped: u64,
     pub(crate) dropped_ns: u64,
-    /// Whose outer end is missing.
+    /// Samples whose outer frames are missing.
     pub(crate) cut: u64,
-    /// Without a walk: on a stack that is not known.
+    /// Samples without a walk, because the stack is unknown.
     pub(crate) leaf_only: u64,
-    /// Kept without their stack, as there was no room.
+    /// Samples that were stored without their stack, because there was no room.
     pub(crate) folded: u64,
-    /// In signal handlers, and on the way there and back.
+    /// Time in signal handlers, including the delivery of signals.
     pub(crate) handler_ns: u64,
-    /// How many came in each sixteenth of the kernel's tick.
+    /// The number of samples in each sixteenth of the kernel's tick.
     pub(crate) phases: [u64; 16],
-    /// How often a handler took how long, by [`handler_times::bound_ns`].
+    /// A histogram of handler durations, by [`handler_times::bound_ns`].
     pub(crate) times: [u64; handler_times::BUCKETS],
     /// Threads that are sampled, and those that cannot be.
     pub(crate) threads: u64,
     pub(crate) refused: u64,
 }
 
-/// Wall time that is at no stack.
+/// Wall time that is not attributed to a stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WallTotals {
-    /// Of threads that were asked and have not said yet where they are.
+    /// Time of threads that were asked and have not answered yet.
     pub(crate) pending_ns: u64,
-    /// Of threads that could not be asked, since somebody began to look.
+    /// Time of threads that could not be asked, since the request began.
     pub(crate) unasked_ns: u64,
-    /// Of threads that ended before they answered, since then too.
+    /// Time of threads that ended before they answered, since the request began.
     pub(crate) lost_ns: u64,
-    /// That are looked at.
+    /// The number of threads that are evaluated.
     pub(crate) threads: u64,
 }
 
@@ -67,7 +67,7 @@ impl Default for Totals {
 }
 
 impl Totals {
-    /// What half of the handlers took less than, nanoseconds.
+    /// The median of handler durations, in nanoseconds.
     pub(crate) fn handler_median_ns(&self) -> u64 {
         let half = self.times.iter().sum::<u64>().div_ceil(2);
         let mut sum = 0;

@@ -1,4 +1,4 @@
-//! Unsupported platform: in the place of `linux/`, where threads cannot be sampled.
+//! Unsupported platform: the replacement of `linux/` where threads cannot be sampled.
 
 use std::env;
 use std::fs::File;
@@ -21,7 +21,7 @@ pub(super) fn program_file() -> io::Result<File> {
     File::open(env::current_exe()?)
 }
 
-/// Nobody knows what is loaded.
+/// Loaded images are unknown.
 #[cfg(feature = "pprof")]
 pub(super) fn images() -> Vec<Image> {
     Vec::new()
@@ -30,7 +30,7 @@ pub(super) fn images() -> Vec<Image> {
 #[cfg(feature = "pprof")]
 pub(super) fn forget_images() {}
 
-/// There is none.
+/// There is no sampler.
 pub(super) enum Sampler {}
 
 impl Sampler {

@@ -1,18 +1,18 @@
-//! What somebody wants to know of wall time.
+//! A request for wall-time samples.
 
 use crate::base::pattern;
 
-/// Which threads, how often.
+/// Which threads to sample, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Wish {
-    /// Looks per second, from 1 to [`MAX_WALL_HZ`](super::rates::MAX_WALL_HZ).
+    /// Samples per second of each thread, from 1 to [`MAX_WALL_HZ`](super::rates::MAX_WALL_HZ).
     pub(crate) hz: u32,
-    /// Names of threads, with `*` for any text.
+    /// Names of threads, in which `*` stands for any text.
     pub(crate) threads: String,
 }
 
 impl Wish {
-    /// Whether threads of that name are meant.
+    /// Whether it includes threads with this name.
     pub(crate) fn means(&self, thread: &str) -> bool {
         pattern::matches(&self.threads, thread)
     }

@@ -1,4 +1,4 @@
-//! A timer on the CPU time of one thread.
+//! A timer for the CPU time of one thread.
 #![allow(unsafe_code)]
 
 use std::mem;
@@ -8,22 +8,23 @@ use super::kernel_threads::thread_clock;
 use super::signal::SIGNAL;
 use crate::base::sandbox;
 
-/// Signals a thread each time that it was on the CPU for a period. It ends when this drops.
+/// Signals a thread each time it has used a period of CPU time, until this drops.
 ///
-/// **Blind spot.** The kernel looks at such timers at its own ticks, 100 to 1,000 times a second: a
-/// signal comes late by a part of a tick, and one may stand for several periods, which it says.
+/// **Blind spot.** The kernel checks such timers only at its own ticks, 100 to 1,000 times a
+/// second. So a signal is late by a part of a tick. One signal may stand for several periods; it
+/// contains their number.
 #[derive(Debug)]
 pub(super) struct Timer(libc::timer_t);
 
-// SAFETY: a number by which the kernel knows the timer.
+// SAFETY: an id by which the kernel knows the timer.
 unsafe impl Send for Timer {}
 
 impl Timer {
-    /// `value` comes with each signal. The first one comes after `first_ns`.
+    /// `value` is passed with each signal. The first one comes after `first_ns`.
     ///
     /// # Errors
-    /// The kernel's: `EAGAIN` when the user has as many pending signals and timers as the limit
-    /// allows, `EINVAL` when the thread has ended.
+    /// Those of the kernel: `EAGAIN` if the user has as many pending signals and timers as the
+    /// limit allows, `EINVAL` if the thread has ended.
     pub(super) fn start(thread: u32, value: usize, first_ns: u64, period_ns: u64) -> Result<Self, i32> {
         // SAFETY: all fields are numbers or pointers.
         let mut event: libc::sigevent = unsafe { mem::zeroed() };
@@ -33,7 +34,7 @@ impl Timer {
         event.sigev_notify_thread_id = thread as i32;
         let clock = thread_clock(thread);
         let mut timer: libc::timer_t = ptr::null_mut();
-        // SAFETY: a valid event, and a valid place for the result.
+        // SAFETY: a valid event, and a valid pointer for the result.
         if unsafe { libc::timer_create(clock, &raw mut event, &raw mut timer) } != 0 {
             return Err(errno());
         }
@@ -42,14 +43,14 @@ impl Timer {
         Ok(timer)
     }
 
-    /// From now on with this period.
+    /// Changes the period from now on.
     pub(super) fn set(&self, first_ns: u64, period_ns: u64) -> Result<(), i32> {
         let time = |ns: u64| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
         };
         let times = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
-        // SAFETY: the timer lives until this drops; valid times.
+        // SAFETY: the timer exists until this drops, and the times are valid.
         if unsafe { libc::timer_settime(self.0, 0, &raw const times, ptr::null_mut()) } != 0 {
             return Err(errno());
         }
@@ -59,9 +60,9 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        // Under a filter that is new it stays, and fires until its thread has ended.
+        // Under a new seccomp filter the timer is kept, and fires until its thread has ended.
         if !sandbox::is_tighter() {
-            // SAFETY: created in `start`, and deleted once.
+            // SAFETY: created in `start`, and deleted only once.
             unsafe { libc::timer_delete(self.0) };
         }
     }
@@ -71,10 +72,10 @@ fn errno() -> i32 {
     std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL)
 }
 
-/// How long a tick of the kernel is: the resolution of its coarse clock.
+/// The length of a kernel tick: the resolution of its coarse clock.
 pub(super) fn tick_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     let known = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut time) } == 0;
     if known { (time.tv_nsec as u64).max(1) } else { 4_000_000 }
 }

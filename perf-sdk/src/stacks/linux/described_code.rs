@@ -1,4 +1,4 @@
-//! Which code the unwind tables describe.
+//! Determines which code is described by unwind tables.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use super::super::debug_frame::DebugFrame;
 use super::super::image::Image;
 use super::super::unwind_tables::Tables;
 
-/// What is loaded, by address.
+/// The loaded modules, by address.
 pub(super) struct Described {
     modules: Vec<Module>,
-    /// Tells answers of this one from those of earlier ones.
+    /// Distinguishes results of this instance from those of earlier ones.
     serial: u16,
 }
 
@@ -24,7 +24,7 @@ struct Module {
     debug_frame: Option<Arc<DebugFrame>>,
 }
 
-/// Code that tables were found to describe, from one stack to the next.
+/// A cache of addresses that are described by tables, kept from one stack to the next.
 pub(super) struct Remembered([u64; REMEMBERED]);
 
 const REMEMBERED: usize = 512;
@@ -36,14 +36,14 @@ impl Default for Remembered {
 }
 
 impl Remembered {
-    /// Multiplied by an odd number, the upper bits depend on all others.
+    /// After a multiplication by an odd number, the upper bits depend on all others.
     fn place(&mut self, word: u64) -> &mut u64 {
         &mut self.0[(word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize]
     }
 }
 
 impl Described {
-    /// By the tables of `images`, which keep them.
+    /// Built from the tables of `images`.
     pub(super) fn new(images: &[Image]) -> Self {
         static SERIAL: AtomicU16 = AtomicU16::new(0);
         let mut modules: Vec<Module> = images
@@ -60,11 +60,11 @@ impl Described {
         Self { modules, serial: SERIAL.fetch_add(1, Relaxed).wrapping_add(1) }
     }
 
-    /// Whether the tables that are loaded describe the code at `address`.
+    /// Whether loaded tables describe the code at `address`.
     ///
-    /// Neither allocates nor locks, as all of this.
+    /// It does not allocate or lock, like everything here.
     ///
-    /// **Cost.** Some 150 ns, 2 ns where it is remembered.
+    /// **Cost.** Some 150 ns, or 2 ns if it is cached.
     pub(super) fn is_by_tables(&self, address: u64, remembered: &mut Remembered) -> bool {
         // Addresses of programs have 47 bits.
         let word = address ^ u64::from(self.serial) << 48;
@@ -79,12 +79,12 @@ impl Described {
         is_described
     }
 
-    /// Whether the debug information does.
+    /// Whether `.debug_frame` describes it.
     pub(super) fn is_by_debug_frame(&self, address: u64) -> bool {
         self.by_debug_frame(address).is_some()
     }
 
-    /// The function that holds the code at `address`.
+    /// The function that contains `address`.
     pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
         self.by_tables(address).or_else(|| self.by_debug_frame(address))
     }
@@ -100,7 +100,7 @@ impl Described {
         module.in_memory(&module.debug_frame.as_ref()?.function_at(address - module.base)?)
     }
 
-    /// That holds it, and begins where its file says at the earliest.
+    /// The module that contains it.
     fn module(&self, address: u64) -> Option<&Module> {
         let after = self.modules.partition_point(|module| module.code.start <= address);
         let module = self.modules[..after].last()?;
@@ -115,7 +115,7 @@ impl Module {
 }
 
 impl Tables {
-    /// The function that holds the code at `address`; addresses as the file states them.
+    /// The function that contains `address`. Both are as in the file.
     fn function_at(&self, text_at: u64, address: u64) -> Option<Range<u64>> {
         let bases =
             BaseAddresses::default().set_eh_frame_hdr(self.header_at).set_eh_frame(self.eh_frame_at).set_text(text_at);
@@ -148,7 +148,7 @@ mod tests {
             assert!(!described.is_by_tables(8, &mut remembered) && !described.is_by_tables(0, &mut remembered));
             assert!(!described.is_by_tables(u64::MAX, &mut remembered));
         }
-        // Answers of another one do not count.
+        // Results of another instance do not count.
         assert!(!Described::new(&[]).is_by_tables(own + 1, &mut remembered));
     }
 }

@@ -1,4 +1,4 @@
-//! Reader of unwind tables, given bytes of others.
+//! Fuzzing of the unwinder and the parser of unwind tables.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::loaded_images;
 use super::registers::Registers;
 use super::unwind::{Memory, Unwinder};
 
-/// Words that follow from bytes, without end.
+/// An endless sequence of words derived from bytes.
 struct Words<'a> {
     bytes: &'a [u8],
     mixed: u64,
@@ -35,9 +35,9 @@ impl Words<'_> {
 const CODE: std::ops::Range<u64> = 0x10_0000..0x20_0000;
 const HEADER_AT: u64 = 0x20_0000;
 
-/// Walks a stack with registers and words out of `bytes`: by this program's own tables, or, where
-/// the first byte is odd, by tables out of `bytes`, of which the second and third say how long the
-/// index is.
+/// Walks a stack with registers and words from `bytes`. It uses this program's own tables, or, if
+/// the first byte is odd, tables from `bytes`, whose second and third byte give the length of the
+/// index.
 pub fn unwind(bytes: &[u8]) {
     thread_local! {
         static OWN: (Vec<u64>, Unwinder) = {
@@ -52,7 +52,7 @@ pub fn unwind(bytes: &[u8]) {
     }
     let (state, tables) = rest.split_at(rest.len().min(128));
     let (header, table) = tables.split_at(tables.len().min(usize::from(u16::from_le_bytes([*low, *high]))));
-    // Where the header says that it is, as of what is loaded.
+    // At the address in the header, as for loaded images.
     let table_at = header.get(4..).and_then(|header| header.first_chunk()).map_or(0, |at| i32::from_le_bytes(*at));
     let table_at = (HEADER_AT + 4).wrapping_add_signed(table_at.into());
     let copied = |bytes: &[u8]| {
@@ -76,7 +76,7 @@ pub fn unwind(bytes: &[u8]) {
 fn walk(unwinder: &Unwinder, code: &[u64], state: &[u8], memory: &mut Memory) {
     let mut words = Words { bytes: state, mixed: 0x9e37_79b9_7f4a_7c15 };
     let stack = 0x7000_0000_0000..0x7000_0001_0000_u64;
-    // Half of all words lead somewhere.
+    // Half of all words are valid addresses.
     let place = |word: u64| match word % 4 {
         0 => code[(word >> 40) as usize % code.len()].wrapping_add((word >> 8) & 0xf_ffff),
         1 => stack.start + (word >> 8) % 0x2000 * 8,

@@ -1,26 +1,27 @@
-//! A slot passes from one thread to the next while signals of the earlier one may still be on their
-//! way.
+//! Lets a slot pass from one thread to the next while signals of the earlier one may still be
+//! pending.
 //!
-//! A handler first says that it is inside, then looks whose the slot is; the sampler first ends the
-//! tenancy, then looks whether anybody is inside. Each writes one word and then reads the other's,
-//! with a sequentially consistent fence in between: at least one of the two sees what the other
-//! wrote. With anything weaker both could miss it, and a handler that comes late would write into a
-//! ring which is another thread's by now. `tests/loom` tries all orders.
+//! A handler first announces that it is inside, then checks to which tenancy the slot belongs. The
+//! sampler first ends the tenancy, then checks whether any handler is inside. Each side writes one
+//! word and then reads the other's, with a sequentially consistent fence in between. So at least
+//! one of the two sees what the other wrote. With weaker ordering, both could miss it, and a late
+//! handler would write into a ring that belongs to another thread. `tests/loom` checks all
+//! interleavings.
 
 use crate::base::atomic::{
     AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence,
 };
 
-/// Who may be at what it guards.
+/// Controls access to what it guards.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Handlers that are inside, or about to look whether they may be.
+    /// The number of handlers that are inside, or about to check whether they may be.
     inside: AtomicU32,
-    /// How often what it guards was given up.
+    /// How often the guarded slot was given up.
     tenancy: AtomicU32,
 }
 
-/// Somebody is inside until this drops.
+/// A handler is inside until this drops.
 pub(super) struct Inside<'a>(&'a Gate);
 
 impl Gate {
@@ -28,32 +29,32 @@ impl Gate {
         Self { inside: AtomicU32::new(0), tenancy: AtomicU32::new(0) }
     }
 
-    /// The tenancy in force. It ends at any time, unless the caller is inside or the sampler.
+    /// The current tenancy. It may end at any time, unless the caller is inside, or is the sampler.
     pub(super) fn tenancy(&self) -> u32 {
         self.tenancy.load(Acquire)
     }
 
-    /// In a handler: in, if this tenancy is still in force. It stays so until the result drops.
+    /// In a handler: enters if `tenancy` is still current. It stays current until the result drops.
     pub(super) fn enter(&self, tenancy: u32) -> Option<Inside<'_>> {
         self.inside.fetch_add(1, Relaxed);
         fence(SeqCst);
-        // Also leaves if it is not.
+        // Its drop leaves again if the tenancy has ended.
         let inside = Inside(self);
         (self.tenancy.load(Acquire) == tenancy).then_some(inside)
     }
 
-    /// Sampler only: nobody comes in under the tenancy in force any more.
+    /// Sampler only: no handler can enter under the current tenancy any more.
     pub(super) fn end_tenancy(&self) {
         self.tenancy.fetch_add(1, Release);
     }
 
-    /// Whether nobody is inside who came in before what the caller wrote last.
+    /// Whether there is no handler inside that entered before the caller's last write.
     pub(super) fn is_empty(&self) -> bool {
         fence(SeqCst);
         self.inside.load(Acquire) == 0
     }
 
-    /// In a forked child: whoever was inside is not in this process.
+    /// Called in a forked child: a handler that was inside does not exist there.
     pub(super) fn after_fork(&self) {
         self.inside.store(0, Release);
     }
@@ -61,7 +62,7 @@ impl Gate {
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        // Pairs with the read in `is_empty`: all that was done inside comes before.
+        // Pairs with the read in `is_empty`: everything done inside happens before it.
         self.0.inside.fetch_sub(1, Release);
     }
 }

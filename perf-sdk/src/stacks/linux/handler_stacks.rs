@@ -1,10 +1,10 @@
-//! Stacks of the handler's own.
+//! The handler's own stacks.
 //!
-//! Where a signal is delivered there may be room for no more than the frame that the kernel puts
-//! there: on an alternate stack of the least size, or on a stack that is nearly used up. The
-//! handler takes some hundred bytes of that, and goes on on one of these. All signals are blocked
-//! meanwhile, so nobody finds the stack that it left unused. There are as many as handlers may run
-//! at a time, whatever the number of threads.
+//! The stack on which a signal is delivered may have room for only the kernel's signal frame: an
+//! alternate stack of the minimum size, or a stack that is nearly full. The handler uses some
+//! hundred bytes of it, and continues on one of these stacks. All signals are blocked meanwhile, so
+//! no other handler uses the stack that it left. There are as many as handlers may run at the same
+//! time, independent of the number of threads.
 #![allow(unsafe_code)]
 
 use std::arch::asm;
@@ -14,45 +14,45 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering::Acquire, Ord
 use crate::base::footprint::{self, Part};
 use crate::base::pages;
 
-/// What a walk takes of a stack at most, in a build without optimisation: twice of what a test of
-/// `unwind` sees.
+/// The maximum stack use of a walk, in a build without optimization: twice the value measured by a
+/// test of `unwind`.
 pub(super) const WALK_BYTES: usize = 96 << 10;
-/// Of one of them. What is not used is not resident.
+/// The size of one stack. Unused pages are not resident.
 const BYTES: usize = 2 * WALK_BYTES;
-/// Below each, so that an overflow is not silent.
+/// The size of the guard below each, so that an overflow is detected.
 const GUARD_BYTES: usize = 4096;
-/// Of its pages only the upper ones are touched, by optimised code: these count as held.
+/// Optimized code accesses only the upper pages. These bytes count as held.
 const TOUCHED_BYTES: u64 = 16 << 10;
-/// Handlers at a time, at most.
+/// The maximum number of handlers that run at the same time.
 const MOST: usize = 32;
 
 /// One stack.
 struct Place {
-    /// Its upper end; null: it is not there.
+    /// Its upper end. Null: it does not exist.
     top: AtomicPtr<u8>,
     busy: AtomicBool,
 }
 
 static PLACES: [Place; MOST] =
     [const { Place { top: AtomicPtr::new(ptr::null_mut()), busy: AtomicBool::new(false) } }; MOST];
-/// Handlers for which there was none.
+/// The number of handlers that got no stack.
 static TURNED_AWAY: AtomicU64 = AtomicU64::new(0);
 
-/// Makes them, once, before the first signal comes. `false`: there is no memory for any.
+/// Makes the stacks, once, before the first signal. `false` if there is no memory for any.
 pub(super) fn prepare() -> bool {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
     for place in &PLACES[..(2 * processors).clamp(4, MOST)] {
         if place.top.load(Acquire).is_null()
             && let Some(low) = stack()
         {
-            // SAFETY: one past the mapping's end.
+            // SAFETY: one past the end of the mapping.
             place.top.store(unsafe { low.as_ptr().add(GUARD_BYTES + BYTES) }, Release);
         }
     }
     PLACES.iter().any(|place| !place.top.load(Acquire).is_null())
 }
 
-/// For good.
+/// Maps one stack, which is never freed.
 fn stack() -> Option<NonNull<u8>> {
     if !footprint::take(Part::Stacks, TOUCHED_BYTES) {
         return None;
@@ -64,20 +64,20 @@ fn stack() -> Option<NonNull<u8>> {
     Some(pages?.leak())
 }
 
-/// Calls `work` with both arguments on one of the stacks. `false`: there is none.
+/// Calls `work` with both arguments on one of the stacks. `false` if none is free.
 ///
-/// Takes little of the stack that it is called on, without optimisation too.
+/// It uses little of the caller's stack, even without optimization.
 ///
 /// # Safety
-/// `work` may be called with these arguments, does not unwind, and all signals are blocked.
+/// `work` may be called with these arguments and does not unwind, and all signals are blocked.
 pub(super) unsafe fn run(work: unsafe extern "C" fn(usize, usize), first: usize, second: usize) -> bool {
     let mut at = 0;
     while at < MOST {
         let place = &PLACES[at];
         let top = place.top.load(Acquire);
         if !top.is_null() && !place.busy.swap(true, Acquire) {
-            // SAFETY: the stack is this handler's alone, and aligned as calls want it; otherwise as
-            // the caller promises.
+            // SAFETY: only this handler uses the stack, which is aligned as calls require.
+            // Otherwise as the caller guarantees.
             unsafe { on(top, work, first, second) };
             place.busy.store(false, Release);
             return true;
@@ -89,10 +89,11 @@ pub(super) unsafe fn run(work: unsafe extern "C" fn(usize, usize), first: usize,
 }
 
 /// # Safety
-/// As for [`run`]; nobody else uses the stack below `top`, which is aligned to 16 bytes.
+/// As for [`run`]. Nobody else uses the stack below `top`, which is aligned to 16 bytes.
 #[inline(always)]
 unsafe fn on(top: *mut u8, work: unsafe extern "C" fn(usize, usize), first: usize, second: usize) {
-    // SAFETY: the register that keeps the stack before is saved by whoever is called.
+    // SAFETY: the register that keeps the previous stack pointer is preserved by the called
+    // function.
     #[cfg(target_arch = "x86_64")]
     unsafe {
         asm!(
@@ -125,12 +126,12 @@ unsafe fn on(top: *mut u8, work: unsafe extern "C" fn(usize, usize), first: usiz
     }
 }
 
-/// Signals that were lost since there was no stack left, since the program began.
+/// The number of signals that were lost because no stack was free, since the program began.
 pub(super) fn turned_away() -> u64 {
     TURNED_AWAY.load(Relaxed)
 }
 
-/// In a forked child: whoever was on one is not in this process.
+/// Called in a forked child: handlers that used a stack do not exist there.
 pub(super) fn after_fork() {
     for place in &PLACES {
         place.busy.store(false, Release);
@@ -142,10 +143,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_runs_there_and_comes_back_and_within_it_on_another_one() {
+    fn work_runs_on_a_stack_of_its_own_and_nested_work_on_another() {
         unsafe extern "C" fn work(depth: usize, result: usize) {
             let here = (&raw const depth).addr();
-            // SAFETY: the place that the caller handed over.
+            // SAFETY: the pointer that the caller passed.
             let result = unsafe { &mut *(result as *mut Vec<usize>) };
             result.push(here);
             if depth > 0 {
@@ -156,7 +157,7 @@ mod tests {
         assert!(prepare());
         for _ in 0..100 {
             let mut seen: Vec<usize> = Vec::new();
-            // SAFETY: a place that lives; tests of this program handle no signal in here.
+            // SAFETY: a live pointer. Tests of this program handle no signal in here.
             assert!(unsafe { run(work, 3, (&raw mut seen).expose_provenance()) });
             let own = (&raw const seen).addr();
             assert!(seen.len() == 4 && seen.iter().all(|at| at.abs_diff(own) > 4096));

@@ -1,19 +1,18 @@
-//! Whether a look at the threads would find next to nothing: the program has hardly run since the
-//! last one.
+//! Detects that the program has hardly run since the last evaluation of its threads, so that
+//! another one would find next to nothing.
 
 use std::time::{Duration, Instant};
 
 use super::kernel_threads;
 use crate::clock;
 
-/// CPU time of the program that is worth no look: a thread that takes it and is not known yet
-/// misses no more.
+/// CPU time of the program that is too little for another evaluation. A new thread misses at most
+/// this much.
 const LITTLE: Duration = Duration::from_millis(1);
-/// Threads that have ended give back what they hold of the profiler's, so long after their end at
-/// most.
+/// The maximum time until resources of ended threads are released.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The last look.
+/// The last evaluation.
 #[derive(Debug)]
 pub(super) struct Idleness {
     at: Instant,
@@ -21,21 +20,21 @@ pub(super) struct Idleness {
 }
 
 impl Idleness {
-    /// Now; `own` are the profiler's threads.
+    /// The current time; `own` are the profiler's threads.
     pub(super) fn since_now(own: &[u32]) -> Self {
         Self { at: Instant::now(), program_ns: program_ns(own) }
     }
 
-    /// Whether it still is, for samples that are so far apart.
+    /// Whether the program is still idle, for samples with this period.
     ///
-    /// **Cost.** A system call, and one for each thread of the profiler's: some microseconds.
+    /// **Cost.** One system call, and one for each of the profiler's threads: some microseconds.
     pub(super) fn lasts(&self, own: &[u32], period_ns: u64) -> bool {
         self.at.elapsed() < LONGEST && is_little(self.program_ns, program_ns(own), period_ns)
     }
 }
 
-/// CPU time of the process without that of the profiler's threads. One that ends meanwhile seems to
-/// be the program's.
+/// CPU time of the process without that of the profiler's threads. CPU time of a profiler thread
+/// that ends meanwhile counts as the program's.
 pub(super) fn program_ns(own: &[u32]) -> Option<u64> {
     let own_ns: u64 =
         own.iter().filter(|thread| **thread != 0).filter_map(|thread| kernel_threads::thread_cpu_ns(*thread)).sum();
@@ -61,20 +60,20 @@ mod tests {
         assert!(!is_little(Some(5), Some(5 + 1_000_000), usual));
         assert!(is_little(Some(5), Some(5 + 24_999), 250_000));
         assert!(!is_little(Some(5), Some(5 + 25_000), 250_000));
-        // No stacks of CPU time are wanted, those of the heap may be.
+        // No CPU samples are requested, but stacks of the heap may be.
         assert!(is_little(Some(5), Some(5 + 999_999), 0));
         assert!(!is_little(Some(5), Some(5 + 1_000_000), 0));
     }
 
     #[test]
-    fn without_a_clock_nothing_is_quiet() {
+    fn without_a_clock_nothing_counts_as_idle() {
         assert!(!is_little(None, Some(1), 1_000_000) && !is_little(Some(1), None, 1_000_000));
     }
 
     #[test]
-    fn threads_of_ours_are_not_the_program() {
+    fn the_profilers_threads_do_not_count_as_the_program() {
         let own = &[clock::thread_id()];
-        // Other tests run meanwhile, but not as often as that for as long.
+        // Other tests run meanwhile, but not in every one of these attempts.
         let is_apart = || {
             let [before, own_before] = [program_ns(&[]).unwrap(), program_ns(own).unwrap()];
             let start_ns = kernel_threads::thread_cpu_ns(own[0]).unwrap();

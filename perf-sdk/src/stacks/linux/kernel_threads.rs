@@ -1,11 +1,11 @@
-//! The process's threads, as the kernel knows them.
+//! The process's threads, as the kernel lists them.
 
 use std::fs;
 use std::io;
 
 use super::signal::SIGNAL;
 
-/// The kernel's ids of all threads. One may be left out while others end.
+/// The kernel's ids of all threads. One may be missing if others end meanwhile.
 pub(super) fn threads() -> io::Result<Vec<u32>> {
     let mut threads = Vec::new();
     for entry in fs::read_dir("/proc/self/task")? {
@@ -14,41 +14,41 @@ pub(super) fn threads() -> io::Result<Vec<u32>> {
     Ok(threads)
 }
 
-/// Empty: it has ended.
+/// Empty if it has ended.
 pub(super) fn thread_name(thread: u32) -> String {
     let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
 
-/// CPU time of a thread of this process; `None`: it has ended.
+/// CPU time of a thread of this process. `None` if it has ended.
 ///
 /// **Cost.** A system call, some 400 ns.
 #[allow(unsafe_code)]
 pub(super) fn thread_cpu_ns(thread: u32) -> Option<u64> {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a valid place for the result.
+    // SAFETY: a valid pointer for the result.
     let known = unsafe { libc::clock_gettime(thread_clock(thread), &raw mut time) } == 0;
     known.then_some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
-/// Whether a thread of this process has ended, so that nothing of it runs any more. The kernel says
-/// so, or nobody does.
+/// Whether a thread of this process has ended, so that none of its code runs any more. `false` if
+/// that is not certain.
 ///
-/// **Cost.** As of [`thread_cpu_ns`].
+/// **Cost.** As for [`thread_cpu_ns`].
 pub(super) fn has_ended(thread: u32) -> bool {
     thread_cpu_ns(thread).is_none() && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
 }
 
-/// Whether a thread blocks our signal, or waits for signals, ours perhaps among them. Of one that
-/// has ended: yes.
+/// Whether a thread blocks our signal, or waits synchronously for signals, possibly including ours.
+/// True if it has ended.
 ///
-/// **Cost.** Small files of the kernel's are read three times, some 40 µs. **Blind spot.** A thread
-/// that waits for signals in short turns may be met between two of them, and then gets one of ours.
+/// **Cost.** Reads small files of the kernel three times, some 40 µs. **Blind spot.** A thread that
+/// waits for signals repeatedly may be read between two waits. It then receives one of ours.
 pub(super) fn blocks_signal(thread: u32) -> bool {
     let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
-    // While a thread waits for signals, the kernel does not list those as blocked. So it is asked
-    // before and after. One that was woken and waits for a processor to go on counts as running,
-    // which nothing here can tell apart.
+    // While a thread waits for signals, the kernel does not list those as blocked. So the state is
+    // read before and after. A thread that was woken and waits for a CPU counts as running, which
+    // cannot be distinguished here.
     let is_waiting =
         || read("syscall").split(' ').next().and_then(|call| call.parse().ok()) == Some(libc::SYS_rt_sigtimedwait);
     if is_waiting() {
@@ -57,8 +57,8 @@ pub(super) fn blocks_signal(thread: u32) -> bool {
     let status = read("status");
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
     let blocked = blocked.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // The C library keeps its own first real-time signal out of programs' masks, and blocks it only
-    // for moments of its own: while a thread starts, say.
+    // The C library removes its own first real-time signal from programs' masks. It blocks it only
+    // briefly itself, for example while a thread starts.
     const OWN: u64 = 1 << 31;
     blocked.is_none_or(|mask| mask & (1 << (SIGNAL - 1)) != 0 && mask & OWN == 0) || is_waiting()
 }
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_ended_is_told_from_one_that_lives() {
+    fn an_ended_thread_is_distinguished_from_a_live_one() {
         let (give, take) = std::sync::mpsc::channel();
         let (over, wait) = std::sync::mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_without_signals_is_known() {
+    fn a_thread_that_blocks_the_signal_is_detected() {
         let own = crate::clock::thread_id();
         assert!(!blocks_signal(own) && blocks_signal(u32::MAX >> 4));
         let blocked = std::thread::spawn(|| {

@@ -1,4 +1,4 @@
-//! What the dynamic loader has loaded.
+//! The images that the dynamic loader has loaded.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
@@ -33,22 +33,23 @@ pub(super) fn changes() -> u64 {
     changes
 }
 
-/// What was loaded when last looked at: its tables are copied once. A forked child goes on with
+/// The images of the last reading, whose tables are copied only once. A forked child keeps using
 /// them.
 static KNOWN: Lock<Vec<Image>> = Lock::new(Vec::new());
 
-/// Sorted by address.
+/// The loaded images, sorted by address.
 pub(in super::super) fn images() -> Vec<Image> {
-    // Held for moments only, not while the loader is asked.
+    // Locked only briefly, not while the loader is called.
     let known = KNOWN.lock().clone();
     let mut images = Vec::new();
     each(|info| {
-        // The first one is the program. Where the kernel runs its file, it and the kernel's own
-        // library stay for good; another may be unloaded, or written to, at any time.
+        // The first one is the program. If the kernel runs its file, the program and the kernel's
+        // own library are never unloaded or changed. Others may be unloaded, or their files
+        // modified, at any time.
         images.extend(image(info, images.is_empty(), &known));
         true
     });
-    // A program with musl in it lists itself alone.
+    // A program that contains musl lists only itself.
     if let Some(info) = kernel_s_own().filter(|info| images.iter().all(|image| image.base != info.dlpi_addr)) {
         images.extend(image(&info, false, &known));
     }
@@ -57,13 +58,13 @@ pub(in super::super) fn images() -> Vec<Image> {
     images
 }
 
-/// Nobody samples any more.
+/// Called when sampling ends.
 pub(in super::super) fn forget_images() {
-    // Dropped when the lock is not held any more.
+    // Dropped after the lock is released.
     let _known = std::mem::take(&mut *KNOWN.lock());
 }
 
-/// Whether this very code is part of the program, rather than of a library that it loaded.
+/// Whether this code is part of the program, not of a library that the program loaded.
 pub(super) fn is_in_program() -> bool {
     let here = (is_in_program as fn() -> bool as *const ()).addr() as u64;
     let mut is_in = false;
@@ -79,18 +80,17 @@ pub(super) fn is_in_program() -> bool {
 
 fn each(mut visit: impl FnMut(&libc::dl_phdr_info) -> bool) {
     let mut visit: &mut dyn FnMut(&libc::dl_phdr_info) -> bool = &mut visit;
-    // While the loader is asked it holds a lock of its own, which would stay locked for good in a
-    // process that is forked meanwhile.
+    // The loader holds a lock of its own meanwhile. If the process were forked, that lock would
+    // stay locked in the child.
     let _moment = Moment::begin();
-    // SAFETY: the callback gets back the pointer that is handed over here, while what it leads to
-    // lives.
+    // SAFETY: the callback gets the pointer that is passed here, while its target is alive.
     unsafe { libc::dl_iterate_phdr(Some(visited), (&raw mut visit).cast()) };
 }
 
 unsafe extern "C" fn visited(info: *mut libc::dl_phdr_info, _: usize, data: *mut c_void) -> c_int {
-    // SAFETY: `each` handed it over; nobody else uses it meanwhile.
+    // SAFETY: `each` passed it, and nobody else uses it meanwhile.
     let visit = unsafe { &mut *data.cast::<&mut dyn FnMut(&libc::dl_phdr_info) -> bool>() };
-    // SAFETY: the loader's own description, valid during the callback.
+    // SAFETY: the loader's own description, which is valid during the callback.
     c_int::from(!visit(unsafe { &*info }))
 }
 
@@ -107,7 +107,7 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
         OF_KERNEL.clone_into(&mut path);
     }
     let stays = is_program || is_of_kernel;
-    // NOTE: musl calls the program what its first argument says, or `/proc/self/exe`.
+    // NOTE: musl gives the program's name as its first argument, or as `/proc/self/exe`.
     if let Some(program) = program.filter(|program| !program.path.is_empty()) {
         path.clone_from(&program.path);
     }
@@ -128,16 +128,17 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
     };
     let readable: Vec<Range<u64>> =
         headers.iter().filter(|header| header.kind == PT_LOAD && header.flags & PF_R != 0).map(loaded).collect();
-    // What lies in no readable segment is not there, whatever the file claims.
+    // Only data in a readable segment exists, whatever the file claims.
     let length = |range: &Range<u64>| {
         let fits = readable.iter().any(|segment| segment.start <= range.start && range.end <= segment.end);
         usize::try_from(range.end.checked_sub(range.start).filter(|_| fits)?).ok()
     };
-    // SAFETY: within a readable segment of what is never unloaded, whose file nobody can write to:
-    // the kernel refuses while it runs.
+    // SAFETY: within a readable segment that is never unloaded. Nobody can write to its file,
+    // because the kernel refuses that while it runs.
     let in_place = |start: u64, length| unsafe { slice::from_raw_parts(start as *const u8, length) };
-    // NOTE: a library's file may have been cut off since it was loaded. To touch what is missing
-    // would end the program, which may never do so itself.
+    // NOTE: a library's file may have been truncated since it was loaded. Access to a missing page
+    // would kill the program, which may never access it itself. So the table is copied by the
+    // kernel.
     let copy = |range: Range<u64>| own_memory::copy(range.start, length(&range)?);
     let memory = |range: Range<u64>| {
         let length = length(&range).ok_or(NoTables::Unreadable)?;
@@ -177,14 +178,14 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
             let start = base.wrapping_add(eh_frame_at);
             let segment = readable.iter().find(|segment| segment.contains(&start))?;
             if stays {
-                // How long the table is nobody says; it ends with the segment at the latest.
+                // The length of the table is not given. It ends with the segment at the latest.
                 return Some((eh_frame_at, start..segment.end));
             }
             // Up to the last entry that is used, with its length before it.
             let last = base.wrapping_add(Tables::last(found.at, &header)?);
             let word = copy(last..last.checked_add(4)?)?;
             let length = u32::from_le_bytes(*word.first_chunk()?);
-            // Those of 64 bits nobody writes.
+            // The 64-bit format is not used in practice.
             let end = last.checked_add(4 + u64::from(length)).filter(|_| length < 0xffff_fff0)?;
             (start <= last).then_some((eh_frame_at, start..end))
         };
@@ -202,16 +203,16 @@ fn image(info: &libc::dl_phdr_info, is_program: bool, known: &[Image]) -> Option
 
 const OF_KERNEL: &str = "linux-vdso.so.1";
 
-/// Where the kernel's own library is; 0: there is none.
+/// The address of the kernel's own library. 0: there is none.
 fn of_kernel() -> u64 {
-    // SAFETY: reads what the kernel gave the process.
+    // SAFETY: reads a value that the kernel passed to the process.
     unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) }
 }
 
 /// The kernel's own library, as the loader would list it.
 fn kernel_s_own() -> Option<libc::dl_phdr_info> {
     let start = Some(of_kernel()).filter(|start| *start != 0)?;
-    // SAFETY: an object file's header, which the kernel has mapped for good.
+    // SAFETY: the header of an object file, which the kernel never unmaps.
     let header = unsafe { (start as *const libc::Elf64_Ehdr).read() };
     // SAFETY: all fields are numbers or pointers that may be null.
     let mut info: libc::dl_phdr_info = unsafe { std::mem::zeroed() };
@@ -224,33 +225,33 @@ fn kernel_s_own() -> Option<libc::dl_phdr_info> {
 /// The program's own file.
 struct Program {
     path: String,
-    /// Whether it is what `/proc/self/exe` is, which nobody can write to.
+    /// Whether it is the file of `/proc/self/exe`, to which nobody can write.
     is_run_by_the_kernel: bool,
 }
 
-/// The program, whose headers lie at `headers`. Asked for once: later it may be what a sandbox does
-/// not expect.
+/// The program whose headers are at `headers`. Determined once, because a sandbox may not allow it
+/// later.
 fn program(headers: u64) -> &'static Program {
     static PROGRAM: OnceLock<Program> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let run =
             std::fs::read_link("/proc/self/exe").map_or_else(|_| String::new(), |path| path.display().to_string());
-        // SAFETY: reads what the kernel gave the process.
+        // SAFETY: reads a value that the kernel passed to the process.
         let interpreter = unsafe { libc::getauxval(libc::AT_BASE) };
-        // Without an interpreter the kernel ran a program that needs none, or the interpreter
-        // itself, given the program's path.
+        // Without an interpreter, the kernel ran either a static program, or the interpreter itself
+        // with the program's path as its argument.
         if interpreter != 0 {
             return Program { path: run, is_run_by_the_kernel: true };
         }
         match mapped_file(headers) {
             Some(path) => Program { is_run_by_the_kernel: path == run, path },
-            // Not known: anybody may write to it.
+            // Unknown, so the file may be written to.
             None => Program { path: run, is_run_by_the_kernel: false },
         }
     })
 }
 
-/// What matters of a program header.
+/// The relevant fields of a program header.
 struct Header {
     kind: u32,
     flags: u32,
@@ -260,14 +261,14 @@ struct Header {
 }
 
 impl Header {
-    /// Where it is in memory.
+    /// Its range in memory.
     fn range(&self, base: u64) -> Range<u64> {
         let start = base.wrapping_add(self.at);
         start..start.saturating_add(self.length)
     }
 }
 
-/// They lie in the image's file too.
+/// The program headers, which must also be in the image's file.
 fn headers(info: &libc::dl_phdr_info) -> Option<Vec<Header>> {
     const SIZE: usize = size_of::<libc::Elf64_Phdr>();
     let bytes = own_memory::copy(info.dlpi_phdr.addr() as u64, usize::from(info.dlpi_phnum) * SIZE)?;
@@ -305,8 +306,8 @@ mod tests {
         assert!(holding(&images, 8).is_none() && holding(&images, u64::MAX).is_none());
     }
 
-    /// As long as readelf says that the section is, but for its terminator; once, however often it
-    /// is looked for.
+    /// The copy is as long as the section by readelf, without its terminator. It is made only once,
+    /// however often images are read.
     #[test]
     fn of_a_library_only_its_tables_are_copied() {
         let of_libc = (libc::getpid as unsafe extern "C" fn() -> i32 as *const ()).addr() as u64;
@@ -329,21 +330,22 @@ mod tests {
     #[test]
     fn loading_a_library_is_a_change() {
         let before = changes();
-        // SAFETY: a library of the C library's own, without initialisers that matter.
+        // SAFETY: a library of the C library, without relevant initializers.
         let library = unsafe { libc::dlopen(c"libutil.so.1".as_ptr(), libc::RTLD_NOW) };
         if !library.is_null() {
             assert!(changes() > before);
         }
     }
 
-    /// The file that a library was loaded from is cut off behind its first page: whoever touches
-    /// the rest then gets a SIGBUS.
+    /// The file of a library is truncated after its first page: any access to the rest causes a
+    /// SIGBUS.
     #[test]
     fn a_library_whose_file_was_cut_off_has_no_tables() {
         const ALONE: &str = "PERF_SDK_TEST_CUT_LIBRARY";
         const DONE: i32 = 42;
         if std::env::var_os(ALONE).is_none() {
-            // The loader itself may touch the library when another test loads one.
+            // Runs in a separate process, because the loader may access the library when another
+            // test loads one.
             let alone = std::process::Command::new(std::env::current_exe().unwrap())
                 .args([
                     "--exact",
@@ -366,8 +368,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("perf-sdk-cut-{}-libutil.so", std::process::id()));
         std::fs::copy(there, &path).unwrap();
         let name = std::ffi::CString::new(path.display().to_string()).unwrap();
-        // SAFETY: a library of the C library's own, without initialisers that matter. It is not
-        // unloaded, which would run code of its own.
+        // SAFETY: a library of the C library, without relevant initializers. It is not unloaded,
+        // because that would run its code.
         let library = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW) };
         assert!(!library.is_null());
         let ours = || images().into_iter().filter(of_libc).find(|image| image.path == path.display().to_string());

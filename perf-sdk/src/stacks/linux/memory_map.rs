@@ -1,4 +1,4 @@
-//! Which parts of the address space are mapped.
+//! The mapped parts of the address space.
 
 use super::own_files;
 
@@ -7,7 +7,7 @@ use super::own_files;
 pub(super) struct Map(Vec<[u64; 2]>);
 
 impl Map {
-    /// What can be read and written.
+    /// The mappings that are readable and writable.
     pub(super) fn read() -> Option<Self> {
         Some(Self::parse(&own_files::maps().ok()?))
     }
@@ -25,7 +25,7 @@ impl Map {
         )
     }
 
-    /// The mapping that holds this address.
+    /// The mapping that contains this address.
     pub(super) fn holding(&self, address: u64) -> Option<[u64; 2]> {
         self.0.iter().copied().find(|[start, end]| (*start..*end).contains(&address))
     }
@@ -36,7 +36,7 @@ pub(super) fn mapped_file(address: u64) -> Option<String> {
     file_at(&own_files::maps().ok()?, address)
 }
 
-/// Lines such as `1000-3000 r-xp 00000000 08:01 1234    /a path`.
+/// Parses lines such as `1000-3000 r-xp 00000000 08:01 1234 /a path`.
 fn file_at(maps: &str, address: u64) -> Option<String> {
     let bound = |text| u64::from_str_radix(text, 16).ok();
     maps.lines().find_map(|line| {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_local_lies_in_a_mapping() {
+    fn the_mapping_of_a_local_variable_is_found() {
         let local = 0_u8;
         let address = (&raw const local).addr() as u64;
         assert!(Map::read().unwrap().holding(address).is_some());

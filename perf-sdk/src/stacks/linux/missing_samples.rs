@@ -1,14 +1,16 @@
-//! Whether samples come while the program runs: a state that is shown was observed.
+//! Detects that no samples arrive although the program runs, so that the reported state is an
+//! observed one.
 
 use std::time::{Duration, Instant};
 
 use super::idleness::program_ns;
 
-/// CPU time of the program after which the lack of samples is said, and as many periods.
+/// CPU time of the program without samples after which it is reported, and the number of sampling
+/// periods that this must cover.
 const LEAST_NS: u64 = 10_000_000_000;
 const PERIODS: u64 = 10;
 
-/// Since the last sample.
+/// The time since the last sample.
 #[derive(Debug)]
 pub(super) struct MissingSamples {
     at: Instant,
@@ -17,21 +19,22 @@ pub(super) struct MissingSamples {
 }
 
 impl MissingSamples {
-    /// So many samples were taken so far; `own` are the profiler's threads.
+    /// Starts with this number of samples; `own` are the profiler's threads.
     pub(super) fn since_now(samples: u64, own: &[u32]) -> Self {
         Self { at: Instant::now(), program_ns: program_ns(own), samples }
     }
 
-    /// Begins anew if there are more samples by now.
+    /// Starts again if the number of samples has increased.
     ///
-    /// **Cost.** Then a system call, and one for each thread of the profiler's: some microseconds.
+    /// **Cost.** In that case one system call, and one for each of the profiler's threads: some
+    /// microseconds.
     pub(super) fn note(&mut self, samples: u64, own: &[u32]) {
         if samples != self.samples {
             *self = Self::since_now(samples, own);
         }
     }
 
-    /// What to say of it, for samples that are so far apart; 0: none are wanted.
+    /// The warning to report, for samples with this period. 0: none are requested.
     pub(super) fn remark(&self, own: &[u32], period_ns: u64) -> Option<String> {
         let ran_ns = program_ns(own)?.saturating_sub(self.program_ns?);
         remark(self.at.elapsed(), ran_ns, period_ns)

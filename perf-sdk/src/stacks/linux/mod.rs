@@ -1,25 +1,25 @@
-//! The sampler, where threads are signalled by their CPU time: on Linux.
+//! The sampler for Linux, where threads are signalled by their CPU time.
 //!
 //! | file | job |
 //! |---|---|
-//! | `sampler` | has threads signalled, reads their rings |
+//! | `sampler` | has threads signalled, and reads their rings |
 //! | `signalled_threads`, `signalled_thread` | the threads that are signalled, and one of them |
-//! | `wall_time` | where threads are, whether they run or not, while somebody wants it |
-//! | `idleness` | whether a look would find anything |
-//! | `missing_samples` | whether samples come while the program runs |
+//! | `wall_time` | stacks of running and waiting threads, on request |
+//! | `idleness` | whether another evaluation would find anything |
+//! | `missing_samples` | whether samples arrive while the program runs |
 //! | `handler`, `signal` | the signal handler, and its signal |
-//! | `slot`, `gate` | what a handler knows of its thread; lets a slot pass from thread to thread |
-//! | `tenant` | a slot for a thread that is sampled, with its memory |
-//! | `alternate_stack`, `retained_stacks` | what handlers run on; those of threads that are not sampled any more |
-//! | `handler_stacks` | what the handler goes on on |
-//! | `walkers` | the unwinder in force, and what walks remember |
+//! | `slot`, `gate` | the handler's data for one thread; lets a slot pass from thread to thread |
+//! | `tenant` | a slot for a sampled thread, with its memory |
+//! | `alternate_stack`, `retained_stacks` | alternate signal stacks; those of threads that are no longer sampled |
+//! | `handler_stacks` | the stacks on which the handler continues |
+//! | `walkers` | the current unwinder, and the caches of walks |
 //! | `unwind`, `registers` | from registers to callers |
-//! | `described_code` | which code tables describe |
-//! | `first_frames`, `thread_start_probe` | where stacks begin under musl |
-//! | `cpu_timer`, `perf_event` | what signals a thread |
-//! | `kernel_threads`, `main_stack`, `own_stack` | threads as the kernel knows them, and where their stacks lie |
-//! | `loaded_images`, `memory_map`, `own_memory` | what is loaded, what is mapped, and reading it |
-//! | `own_files` | files of the kernel's about this process |
+//! | `described_code` | which code is described by tables |
+//! | `first_frames`, `thread_start_probe` | the outermost frames under musl |
+//! | `cpu_timer`, `perf_event` | the engines that signal a thread |
+//! | `kernel_threads`, `main_stack`, `own_stack` | threads as the kernel lists them, and the bounds of their stacks |
+//! | `loaded_images`, `memory_map`, `own_memory` | loaded images, mappings, and safe reads of memory |
+//! | `own_files` | the kernel's files about this process |
 
 mod alternate_stack;
 mod cpu_timer;

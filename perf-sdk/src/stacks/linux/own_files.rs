@@ -1,9 +1,8 @@
-//! Files of the kernel's about this process, which are found after the program has changed its
-//! root, too.
+//! The kernel's files about this process, accessible even after the program has changed its root.
 //!
-//! They are kept open while threads are sampled. A forked child closes them, since they are the
-//! parent's. NOTE: of folders none is kept, such as the one that lists threads: whoever gets into a
-//! program that shut itself in by `chroot` would find his way out from there.
+//! They are kept open while threads are sampled. A forked child closes them, because they belong to
+//! the parent. NOTE: no folder is kept open, such as the one that lists threads. Otherwise an
+//! attacker in a program that confined itself by `chroot` could escape through it.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -37,18 +36,19 @@ impl Own {
         Some(Self { process: Process::current(), open, identity: (metadata.dev(), metadata.ino()) })
     }
 
-    /// Whether it still is what was opened: the program may have closed all that it does not know.
+    /// Whether it is still the file that was opened: the program may have closed all descriptors
+    /// that it does not know.
     fn is_ours(&self) -> bool {
         self.process.is_current() && self.open.metadata().is_ok_and(|now| (now.dev(), now.ino()) == self.identity)
     }
 }
 
-/// From now on they are found whatever the program does with its root.
+/// Opens the files, so that they stay accessible whatever the program does with its root.
 pub(super) fn hold() {
     replace(Files { program: Own::open("/proc/self/exe"), maps: Own::open("/proc/self/maps") });
 }
 
-/// Nobody samples any more.
+/// Called when sampling ends.
 pub(super) fn let_go() {
     replace(Files::default());
 }
@@ -56,8 +56,9 @@ pub(super) fn let_go() {
 fn replace(new: Files) {
     let old = std::mem::replace(&mut *HELD.lock(), new);
     for old in [old.program, old.maps].into_iter().flatten() {
-        // Of a parent's, and of one that somebody closed, the number may be another file's by now.
-        // Under a filter of system calls that is new nobody asks.
+        // If the descriptor belongs to the parent, or the program has closed it, its number may
+        // belong to another file now. Under a new seccomp filter this is not checked, and the
+        // descriptor is left open.
         if sandbox::is_tighter() || !old.is_ours() {
             std::mem::forget(old);
         }
@@ -72,7 +73,7 @@ pub(in super::super) fn program() -> io::Result<File> {
     }
 }
 
-/// What is mapped where, as text.
+/// The list of mappings, as text.
 pub(super) fn maps() -> io::Result<String> {
     let held = HELD.lock();
     let Some(maps) = held.maps.as_ref().filter(|maps| maps.is_ours()) else {
@@ -84,7 +85,7 @@ pub(super) fn maps() -> io::Result<String> {
     Ok(text)
 }
 
-/// A file, read from an offset on.
+/// A file that is read from an offset on.
 struct From<'a>(&'a File, u64);
 
 impl io::Read for From<'_> {
@@ -100,14 +101,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_says_the_same() {
+    fn files_kept_open_have_the_same_content() {
         let lines = |text: String| text.lines().map(|line| line.contains(" r-xp ")).filter(|is| *is).count();
         let before = lines(maps().unwrap());
         let identity = |file: File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).unwrap();
         let program = identity(program().unwrap());
         hold();
         assert!(HELD.lock().maps.as_ref().is_some_and(Own::is_ours));
-        // Twice: it is read anew each time.
+        // Twice, because its content is generated at each reading.
         assert!(before > 0 && lines(maps().unwrap()) > 0 && lines(maps().unwrap()) > 0);
         assert_eq!(identity(super::program().unwrap()), program);
         let_go();

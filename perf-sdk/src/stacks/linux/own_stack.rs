@@ -1,11 +1,12 @@
-//! Where a thread's stack lies, as the thread itself reads it from the C library's description of
-//! it.
+//! The bounds of a thread's stack, which the thread itself reads from the C library's thread
+//! descriptor.
 //!
-//! A mapping that holds the stack pointer does not say so: neighbouring mappings merge, and a part
-//! of one may be unmapped later. The C library knows the exact bounds, and hands them out by
-//! `pthread_getattr_np`, which may allocate and lock. So where in its description they lie is found
-//! out once, by two threads with stacks of different sizes that ask it; from then on any thread, in
-//! a signal handler too, reads two words of its own description, which lives as long as the thread.
+//! The mapping that contains the stack pointer does not give the bounds: neighbouring mappings
+//! merge, and a part of one may be unmapped later. The C library knows the exact bounds. It returns
+//! them by `pthread_getattr_np`, which may allocate and lock. So their position in the thread
+//! descriptor is determined once, by two threads with stacks of different sizes that call it. From
+//! then on, any thread reads two words of its own descriptor, even in a signal handler. The
+//! descriptor lives as long as the thread.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -17,28 +18,28 @@ use std::sync::mpsc;
 use super::registers::thread_pointer;
 use crate::base::os_thread::OsThread;
 
-/// The description is searched so far from the thread pointer, where that is within the stack's own
-/// block.
+/// The descriptor is searched up to this distance from the thread pointer, if that is within the
+/// stack's own block.
 const REACH: u64 = 4096;
-/// And so far otherwise: as long as any C library's is.
+/// The distance otherwise: the size of the smallest descriptor of any C library.
 const LEAST_REACH: u64 = 160;
 const WORD: u64 = 8;
 
-/// Bytes from the thread pointer to the first of the two words, with [`Form`] in the lowest bit;
-/// `UNKNOWN` until it is found.
+/// The offset from the thread pointer to the first of the two words, with [`Form`] in the lowest
+/// bit. `UNKNOWN` until it is found.
 static PLACE: AtomicI64 = AtomicI64::new(UNKNOWN);
 const UNKNOWN: i64 = i64::MIN;
 
-/// How the bounds are written down.
+/// How the bounds are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// The low end, the size, and how much of that is the guard: glibc.
+    /// The low end, the size, and the part of it that is the guard: glibc.
     Low = 0,
     /// The high end and the size, without a guard: musl.
     High = 1,
 }
 
-/// Finds out where threads' bounds are. Without that, [`own_stack`] knows none.
+/// Determines where the bounds of threads are stored. Before this, [`own_stack`] returns `None`.
 ///
 /// **Cost.** Two threads that end at once, some 100 µs, the first time.
 pub(super) fn learn() {
@@ -53,17 +54,17 @@ pub(super) fn learn() {
         places
     };
     let (first, second) = (places_of(160 << 10), places_of(224 << 10));
-    // Where both have theirs: of a chance equality in one of them nothing is left.
+    // The positions found by both threads: a coincidence in one of them is excluded.
     let mut common = first.iter().filter(|place| second.contains(place));
     if let (Some(place), None) = (common.next(), common.next()) {
         PLACE.store(*place, Relaxed);
     }
 }
 
-/// On the calling thread: its stack, from the lowest address that it may use to where the C library
-/// keeps what it knows of the thread. `None`: not known, as for the process's first thread.
+/// On the calling thread: its stack, from the lowest usable address to the C library's data of the
+/// thread. `None` if it is unknown, as for the process's first thread.
 ///
-/// Neither allocates, nor locks, nor calls the system.
+/// It does not allocate, lock or make a system call.
 pub(super) fn own_stack() -> Option<Range<u64>> {
     let place = PLACE.load(Relaxed);
     if place == UNKNOWN {
@@ -72,9 +73,8 @@ pub(super) fn own_stack() -> Option<Range<u64>> {
     let pointer = thread_pointer();
     let word = |n: u64| {
         let at = pointer.wrapping_add_signed(place & !1).wrapping_add(n * WORD);
-        // SAFETY: an aligned word of the description that the C library keeps of this very thread:
-        // two other threads found theirs at this distance from the thread pointer. It lives as long
-        // as the thread.
+        // SAFETY: an aligned word of the C library's descriptor of this thread. Two other threads
+        // found theirs at this offset from the thread pointer. It lives as long as the thread.
         unsafe { (at as *const u64).read_volatile() }
     };
     let (low, end) = if place & 1 == Form::Low as i64 {
@@ -83,12 +83,12 @@ pub(super) fn own_stack() -> Option<Range<u64>> {
     } else {
         (word(0).checked_sub(word(1))?, word(0))
     };
-    // What lies above the thread pointer is not the stack.
+    // Memory above the thread pointer is not part of the stack.
     let high = if (low..=end).contains(&pointer) { pointer } else { end };
     (low != 0 && low < high).then_some(low..high)
 }
 
-/// On the calling thread: where in its description its bounds may be.
+/// On the calling thread: the positions in its descriptor at which its bounds may be stored.
 fn places() -> Vec<i64> {
     let Some((low, size)) = asked() else { return Vec::new() };
     let (pointer, end) = (thread_pointer(), low + size);
@@ -101,15 +101,15 @@ fn places() -> Vec<i64> {
     };
     let first = window.start.next_multiple_of(WORD);
     let count = window.end.saturating_sub(first) / WORD;
-    // SAFETY: aligned words of this thread's own block, or of the description at the thread
-    // pointer; volatile, since others may write to some of them.
+    // SAFETY: aligned words of this thread's own block, or of the descriptor at the thread pointer.
+    // Volatile, because other threads may write to some of them.
     let word = |n: u64| unsafe { ((first + n * WORD) as *const u64).read_volatile() };
     (0..count.saturating_sub(2))
         .filter_map(|n| {
             let (at, length, guard) = (word(n), word(n + 1), word(n + 2));
             let usable = |guard: u64| (at.wrapping_add(guard), length.wrapping_sub(guard)) == (low, size);
             let form = match (at, length) {
-                // Older versions count the guard in.
+                // Older versions include the guard in the size.
                 _ if guard < length && (usable(guard) || usable(0)) => Form::Low,
                 (at, length) if (at, length) == (end, size) => Form::High,
                 _ => return None,
@@ -120,12 +120,12 @@ fn places() -> Vec<i64> {
         .collect()
 }
 
-/// The calling thread's low end and size, as the C library says.
+/// The calling thread's low end and size, as returned by the C library.
 fn asked() -> Option<(u64, u64)> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let (mut low, mut size) = (ptr::null_mut(), 0);
-    // SAFETY: valid places for the results; the attributes are initialised by the first call, read
-    // by the second and destroyed once.
+    // SAFETY: valid pointers for the results. The attributes are initialized by the first call,
+    // read by the second and destroyed once.
     unsafe {
         if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
             return None;

@@ -1,8 +1,8 @@
-//! The kernel's own clock of a thread's CPU time, as a perf event that signals the thread.
+//! The kernel's clock of a thread's CPU time, as a perf event that signals the thread.
 //!
-//! Each time the clock has gone on by a period, from kernel mode too, the kernel writes what it has
-//! counted into a page and signals the thread. The page keeps the event alive, so no descriptor is
-//! held. Layout: `struct perf_event_mmap_page` and `PERF_RECORD_SAMPLE` in
+//! Each time the clock has advanced by a period, in kernel mode too, the kernel writes its count
+//! into a page and signals the thread. The mapping keeps the event alive, so no descriptor is kept.
+//! Layout: `struct perf_event_mmap_page` and `PERF_RECORD_SAMPLE` in
 //! `include/uapi/linux/perf_event.h`.
 #![allow(unsafe_code)]
 
@@ -21,9 +21,9 @@ const ENABLE: libc::c_ulong = 0x2400;
 const F_SETSIG: i32 = 10;
 const F_SETOWN_EX: i32 = 15;
 const F_OWNER_TID: i32 = 0;
-/// Of `data_head` in the first page.
+/// The offset of `data_head` in the first page.
 const DATA_HEAD: usize = 1024;
-/// A record: its header, and what the event has counted.
+/// The size of a record: its header, and the count of the event.
 const RECORD: u64 = 16;
 
 #[repr(C)]
@@ -32,51 +32,51 @@ struct Owner {
     thread: i32,
 }
 
-/// A thread's event. It ends when this drops.
+/// The event of a thread. It ends when this drops.
 #[derive(Debug)]
 pub(super) struct Event {
     pages: NonNull<u8>,
 }
 
-// SAFETY: a mapping, which is of the process.
+// SAFETY: a mapping belongs to the process, not to a thread.
 unsafe impl Send for Event {}
 
-/// A descriptor that is closed.
+/// A descriptor that is closed on drop.
 struct Descriptor(i32);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: opened here and used nowhere else.
+        // SAFETY: opened here and not used elsewhere.
         unsafe { libc::close(self.0) };
     }
 }
 
 impl Event {
-    /// Makes an event that does nothing yet; [`enable`](Started::enable) starts it.
+    /// Makes a disabled event, which [`enable`](Started::enable) starts.
     ///
     /// # Errors
-    /// The kernel's: `EACCES` where `perf_event_paranoid` is above 1, `EPERM` under seccomp or
+    /// Those of the kernel: `EACCES` if `perf_event_paranoid` is above 1, `EPERM` under seccomp or
     /// without memory to lock, `EMFILE`.
     pub(super) fn open(thread: u32, period_ns: u64) -> io::Result<(Self, Started)> {
         let mut attributes = Attributes::software(PERF_COUNT_SW_TASK_CLOCK);
         attributes.sample_period = period_ns;
         attributes.sample_type = PERF_SAMPLE_READ;
-        // NOTE: not without kernel mode: what is spent there belongs to whoever called, and without
-        // it no sample would be taken of it.
+        // NOTE: kernel mode is included, because time spent there belongs to the caller. Without
+        // it, it would not be sampled.
         attributes.flags = DISABLED | EXCLUDE_HYPERVISOR;
         attributes.wakeup = 1;
         let descriptor = Descriptor(attributes.open(thread)?);
         let thread = thread as i32;
         let owner = Owner { kind: F_OWNER_TID, thread };
-        // SAFETY: the descriptor is open; the kernel reads one owner.
+        // SAFETY: the descriptor is open, and the kernel reads one owner.
         unsafe {
             check(libc::fcntl(descriptor.0, F_SETOWN_EX, &raw const owner))?;
             check(libc::fcntl(descriptor.0, F_SETSIG, SIGNAL))?;
             check(libc::fcntl(descriptor.0, libc::F_SETFL, libc::O_RDWR | libc::O_NONBLOCK | libc::O_ASYNC))?;
         }
         let length = 2 * page_size();
-        // SAFETY: a new mapping at an address of the kernel's choice. Read only: the kernel
-        // overwrites what is oldest.
+        // SAFETY: a new mapping at an address that the kernel chooses. It is read-only, so the
+        // kernel overwrites the oldest data.
         let pages = unsafe { libc::mmap(ptr::null_mut(), length, libc::PROT_READ, libc::MAP_SHARED, descriptor.0, 0) };
         if pages == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
@@ -85,7 +85,7 @@ impl Event {
         Ok((Self { pages }, Started(descriptor)))
     }
 
-    /// For the slot.
+    /// The page for the slot.
     pub(super) fn page(&self) -> *mut u8 {
         self.pages.as_ptr()
     }
@@ -93,37 +93,36 @@ impl Event {
 
 impl Drop for Event {
     fn drop(&mut self) {
-        // SAFETY: the mapping made in `open`; unmapping it ends the event. The thread has ended, or
-        // its slot no longer has the page.
+        // SAFETY: the mapping made in `open`. Unmapping it ends the event. The thread has ended, or
+        // its slot does not use the page any more.
         unsafe { libc::munmap(self.pages.as_ptr().cast(), 2 * page_size()) };
     }
 }
 
-/// An event with its descriptor still open.
+/// An event whose descriptor is still open.
 pub(super) struct Started(Descriptor);
 
 impl Started {
-    /// Signals from now on.
+    /// Starts to signal.
     pub(super) fn enable(self) -> io::Result<()> {
-        // SAFETY: the descriptor is open. What a request is differs between C libraries.
+        // SAFETY: the descriptor is open. The type of a request differs between C libraries.
         check(unsafe { libc::ioctl(self.0.0, ENABLE as _, 0) }).map(drop)
     }
 }
 
-/// On the thread of the event: what it has counted at its latest signal, nanoseconds.
+/// On the thread of the event: its count at its latest signal, in nanoseconds.
 ///
 /// # Safety
-/// `page` is that of an event that lives.
+/// `page` belongs to an event that exists.
 pub(super) unsafe fn counted(page: *const u8) -> Option<u64> {
     let size = page_size() as u64;
-    // SAFETY: in the first page; the kernel writes it, on this very CPU while this thread does not
-    // run.
+    // SAFETY: in the first page. The kernel writes it on this CPU, while this thread does not run.
     let head = unsafe { &*page.add(DATA_HEAD).cast::<AtomicU64>() }.load(Acquire);
     let at = head.checked_sub(RECORD)? % size;
-    // SAFETY: in the second page, aligned: records are multiples of eight bytes.
+    // SAFETY: in the second page, and aligned, because records are multiples of eight bytes.
     let word = |at: u64| unsafe { &*page.add((size + at % size) as usize).cast::<AtomicU64>() }.load(Relaxed);
-    // A record is its kind, flags and size in one word. Records of other kinds are rare: then the
-    // next one is asked.
+    // The first word of a record has its type, flags and size. Records of other types are rare;
+    // then the next signal is used.
     (word(at) & 0xffff_ffff == PERF_RECORD_SAMPLE && word(at) >> 48 == RECORD).then(|| word(at + 8))
 }
 
@@ -136,7 +135,7 @@ fn page_size() -> usize {
     static SIZE: AtomicUsize = AtomicUsize::new(0);
     match SIZE.load(Relaxed) {
         0 => {
-            // SAFETY: asks for a number.
+            // SAFETY: queries a number.
             let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as usize;
             SIZE.store(size, Relaxed);
             size

@@ -1,18 +1,18 @@
-//! The registers that tell where a thread is, and its thread pointer.
+//! The registers that show where a thread is, and its thread pointer.
 #![allow(unsafe_code)]
 
-/// Where a thread is.
+/// The position of a thread.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Registers {
     pub(super) pc: u64,
     pub(super) sp: u64,
     pub(super) fp: u64,
     /// The link register, where there is one.
-    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "there is none"))]
+    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "this architecture has none"))]
     pub(super) lr: u64,
 }
 
-/// Where the caller is, if this is inlined into it; and the thread's pointer.
+/// The position of the caller, into which this is inlined, and the thread pointer.
 #[inline(always)]
 #[cfg(all(target_arch = "x86_64", any(feature = "heap", target_env = "musl", test)))]
 pub(super) fn here() -> (Registers, u64) {
@@ -30,7 +30,7 @@ pub(super) fn here() -> (Registers, u64) {
     (Registers { pc, sp, fp, lr: 0 }, thread_pointer())
 }
 
-/// Where the caller is, if this is inlined into it; and the thread's pointer.
+/// The position of the caller, into which this is inlined, and the thread pointer.
 #[inline(always)]
 #[cfg(all(target_arch = "aarch64", any(feature = "heap", target_env = "musl", test)))]
 pub(super) fn here() -> (Registers, u64) {
@@ -49,24 +49,24 @@ pub(super) fn here() -> (Registers, u64) {
     (Registers { pc, sp, fp, lr }, thread_pointer())
 }
 
-/// What differs from thread to thread, and is the thread's own as long as it lives.
+/// A number that is unique to the thread as long as it lives.
 #[inline]
 pub(super) fn thread_pointer() -> u64 {
     let pointer: u64;
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: the first word of the thread's control block holds its own address: the ABI's.
+    // SAFETY: by the ABI, the first word of the thread's control block contains its own address.
     unsafe {
         std::arch::asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly));
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: reads the thread's register.
+    // SAFETY: reads the thread register.
     unsafe {
         std::arch::asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nostack, preserves_flags, nomem));
     }
     pointer
 }
 
-/// Where the thread was that a signal interrupted.
+/// The position of the thread that a signal interrupted.
 #[inline]
 #[cfg(target_arch = "x86_64")]
 pub(super) fn interrupted(context: &libc::ucontext_t) -> Registers {
@@ -74,7 +74,7 @@ pub(super) fn interrupted(context: &libc::ucontext_t) -> Registers {
     Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP), lr: 0 }
 }
 
-/// Where the thread was that a signal interrupted.
+/// The position of the thread that a signal interrupted.
 #[inline]
 #[cfg(target_arch = "aarch64")]
 pub(super) fn interrupted(context: &libc::ucontext_t) -> Registers {

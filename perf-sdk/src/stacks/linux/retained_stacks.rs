@@ -1,8 +1,8 @@
-//! Alternate signal stacks of threads that are not sampled any more.
+//! Alternate signal stacks of threads that are no longer sampled.
 //!
-//! Only a thread itself can give its alternate stack up. So one that a thread has stays until the
-//! thread has ended, however often sampling ends and begins meanwhile; and if it is sampled again,
-//! it goes on with the one that it has.
+//! Only a thread itself can remove its alternate stack. So a thread keeps it until it has ended,
+//! however often sampling stops and starts meanwhile. If it is sampled again, it continues with the
+//! same one.
 
 use super::alternate_stack::Alternate;
 use super::kernel_threads;
@@ -21,12 +21,13 @@ fn with<T>(work: impl FnOnce(&mut Vec<Retained>) -> T) -> T {
     work(&mut RETAINED.lock())
 }
 
-/// The thread still has it.
+/// Keeps the stack, because the thread still uses it.
 pub(super) fn keep(thread: u32, alternate: Alternate) {
     with(|retained| retained.push(Retained { thread, alternate }));
 }
 
-/// The one that the thread has, and `true`; or a new one. `None`: there is no memory for it.
+/// The stack that the thread already has, with `true`, or a new one. `None` if there is no memory
+/// for it.
 pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
     let known = with(|retained| {
         let at = retained.iter().position(|retained| retained.thread == thread)?;
@@ -35,19 +36,19 @@ pub(super) fn alternate_of(thread: u32) -> Option<(Alternate, bool)> {
     known.or_else(|| Some((Alternate::new()?, false)))
 }
 
-/// Those of threads that have ended are nobody's. `alive` may leave out some.
+/// Frees the stacks of threads that have ended. Some threads may be missing in `alive`.
 pub(super) fn sweep(alive: &[u32]) {
     with(|retained| {
         retained.retain(|retained| alive.contains(&retained.thread) || !kernel_threads::has_ended(retained.thread))
     });
 }
 
-/// In a forked child: only the calling thread is there.
+/// Called in a forked child, where only the calling thread exists.
 pub(super) fn forget_parent() {
     with(|retained| {
         for retained in retained.drain(..) {
             if retained.alternate.may_be_of_forker() {
-                // For as long as the process lives.
+                // Never freed.
                 std::mem::forget(retained.alternate);
             }
         }
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_lives_keeps_its_own_however_often_it_is_not_listed() {
+    fn a_live_thread_keeps_its_stack_even_if_it_is_not_listed() {
         let own = crate::clock::thread_id();
         let (give, take) = std::sync::mpsc::channel();
         let other = std::thread::spawn(move || {

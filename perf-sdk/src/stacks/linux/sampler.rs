@@ -1,4 +1,4 @@
-//! Has the threads signalled, and collects what their handlers wrote.
+//! The sampler: has the threads signalled, and collects what their handlers wrote.
 
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
@@ -44,53 +44,53 @@ use crate::clock;
 use crate::memory;
 use crate::scope::Site;
 
-/// Between two looks, unless rings would fill.
+/// The interval between two evaluations, unless rings would fill up.
 const LOOK: Duration = Duration::from_millis(250);
-/// And while the last one found next to nothing: waking up is most of what an idle process's
-/// sampler takes.
+/// The interval while the last evaluation found next to nothing. Waking up is most of the cost of
+/// an idle process's sampler.
 const QUIET_LOOK: Duration = Duration::from_millis(500);
-/// A look may take this part of the time until the next.
+/// An evaluation may take one part in this many of the time until the next one.
 const LOOK_SHARE: u32 = 200;
-/// Reads of the memory map, which take the longer the more is mapped.
+/// The same for readings of the memory map, whose cost grows with the number of mappings.
 const MAP_SHARE: u32 = 50;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
 
 pub(in super::super) struct Sampler {
     host: Host,
-    /// Those that work here.
+    /// The engines that work on this machine.
     engines: Vec<Engine>,
-    /// In force.
+    /// The current engine.
     engine: Engine,
-    /// Samples per second that are always wanted.
+    /// Samples per second that are taken continuously.
     hz: u32,
-    /// And for as long as somebody looks.
+    /// Samples per second requested by captures in progress.
     wanted: Vec<u32>,
     period_ns: u64,
     threads: Threads,
-    /// The handler is the program's by now.
+    /// Whether the program has replaced the signal handler.
     is_taken: bool,
-    /// The program has put itself under a filter of system calls: what was begun goes on, nothing
-    /// new begins.
+    /// Whether the program has installed a seccomp filter. Then sampling that was begun continues,
+    /// and nothing new begins.
     is_sandboxed: bool,
     map_read: Option<(Instant, Duration)>,
     table: Table,
-    /// While somebody wants wall time.
+    /// `Some` while wall time is requested.
     wall: Option<Wall>,
-    /// When to look again, wall time apart.
+    /// When the next evaluation is due, except for wall time.
     next_look: Instant,
-    /// Since the last look, if it left nothing to wait for; and how long it is until the next.
+    /// The last evaluation, if it left nothing to wait for, and the time until the next one.
     quiet: Option<(Idleness, Duration)>,
     missing_samples: MissingSamples,
-    /// Why threads could not be listed when they were last looked for.
+    /// Why threads could not be listed at the last attempt.
     unlisted: Option<io::Error>,
     images: Vec<Image>,
     changes: u64,
     began: u64,
-    /// What a signal costs outside of its handler.
+    /// The cost of a signal besides its handler.
     delivery_ns: u64,
-    /// Of the handlers' time, what the host was told.
+    /// The part of the handlers' time that the recorder was told.
     told_ns: u64,
-    /// What slots had counted before.
+    /// The counts of all slots when sampling began.
     before: [u64; 3],
     began_process_ns: u64,
     sums: Totals,
@@ -99,7 +99,7 @@ pub(in super::super) struct Sampler {
 }
 
 impl Sampler {
-    /// On the thread that will look.
+    /// Call it on the thread that samples.
     pub(in super::super) fn new(rules: Rules, host: Host) -> Result<Self, Unavailable> {
         if !handler_stacks::prepare() {
             return Err(Unavailable::Memory);
@@ -114,7 +114,7 @@ impl Sampler {
         let mut engines: Vec<Engine> =
             Engine::ALL.into_iter().filter(wanted).filter(|engine| is_usable(*engine)).collect();
         if engines.is_empty() && wanted(&Engine::Timer) && is_short_of_timers() {
-            // All threads are refused until there are some again.
+            // No engine is usable at the moment. All threads are refused until that changes.
             engines.push(Engine::Timer);
         }
         let engine = *engines.first().ok_or(Unavailable::Refused)?;
@@ -154,7 +154,7 @@ impl Sampler {
         thread_start_probe::learn_thread_start();
         #[cfg(feature = "heap")]
         {
-            // Before any hook asks.
+            // Called once before any hook needs it.
             main_stack::least_of_main(0);
             crate::scope::set_walk(Slot::walk_here);
         }
@@ -162,13 +162,13 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Before the first one of this process, which may be a forked child.
+    /// Call it before the first sampler of this process, which may be a forked child.
     pub(in super::super) fn forget_parent() {
         tenant::forget_parent();
     }
 
-    /// In a forked child, [after that](Self::forget_parent): the parent's sampler. Its memory goes,
-    /// and counts no more; its timers and events are not this process's to end.
+    /// In a forked child, [after that](Self::forget_parent): drops the parent's sampler. Its memory
+    /// is freed. Its timers and events are not, because they belong to the parent.
     pub(in super::super) fn leave(mut self) {
         self.table = Table::default();
         self.wall = None;
@@ -177,15 +177,14 @@ impl Sampler {
         std::mem::forget(self);
     }
 
-    /// Looks after everything that is due, or after everything if it was called; how long until the
-    /// next time.
+    /// Does everything that is due, or everything if it was called. Returns the time until the next
+    /// iteration.
     pub(in super::super) fn turn(&mut self, was_called: bool) -> Duration {
         if !was_called && let Some(pause) = self.quiet_pause() {
             self.next_look = Instant::now() + pause;
             return pause;
         }
-        // All that a turn does may take memory; until there is some, samples are left in their
-        // rings.
+        // Any iteration may allocate. Until memory is available, samples stay in their rings.
         if !headroom::is_there(headroom::TURN_BYTES) {
             return LOOK;
         }
@@ -204,7 +203,7 @@ impl Sampler {
         self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
     }
 
-    /// How long to wait again, where a look would find next to nothing: nobody wants wall time, no
+    /// How long to wait if an evaluation would find next to nothing: wall time is not requested, no
     /// thread's first sample or name is awaited, nothing was loaded, and hardly anything ran.
     fn quiet_pause(&self) -> Option<Duration> {
         let (quiet, pause) = self.quiet.as_ref()?;
@@ -215,12 +214,13 @@ impl Sampler {
 
     fn look(&mut self) -> Duration {
         let start = Instant::now();
-        // Under a filter nobody asks whose the signal is, which it may not expect.
+        // Under a filter, the owner of the signal is not queried, because the filter may not expect
+        // that system call.
         if !self.is_sandboxed && sandbox::is_tighter() {
             self.keep_to_sandbox();
         }
         if !self.is_sandboxed && !self.is_taken && !handler::is_ours() {
-            // Whoever took the signal would be called by our timers.
+            // Our timers would call the handler that the program installed.
             self.is_taken = true;
             self.wall = None;
             self.period_ns = 0;
@@ -250,8 +250,8 @@ impl Sampler {
         self.is_sandboxed = true;
         self.wall = None;
         if self.engine == Engine::Perf {
-            // They would go on as often as a capture wanted. To end one takes no call that is not
-            // made anyway.
+            // Events would continue at the rate that a capture requested. Ending one needs no
+            // system call that the program would not make anyway.
             self.period_ns = 0;
             self.threads.signal_all(self.signals());
         }
@@ -264,7 +264,7 @@ impl Sampler {
         self.hz
     }
 
-    /// More samples than always, until [`want_no_more`](Self::want_no_more).
+    /// Requests more samples than the continuous ones, until [`want_no_more`](Self::want_no_more).
     pub(in super::super) fn want(&mut self, hz: u32) {
         self.wanted.push(hz);
         self.set_period();
@@ -277,8 +277,8 @@ impl Sampler {
         self.set_period();
     }
 
-    /// Wall time too, until [`want_no_wall`](Self::want_no_wall). `false`: the signal is the
-    /// program's by now.
+    /// Requests wall time, until [`want_no_wall`](Self::want_no_wall). `false` if the program has
+    /// taken over the signal.
     pub(in super::super) fn want_wall(&mut self, wish: Wish) -> bool {
         if self.is_taken || self.is_sandboxed || !may_signal() {
             return false;
@@ -297,7 +297,7 @@ impl Sampler {
         }
     }
 
-    /// Asks threads where they are now.
+    /// Makes threads report their stacks now.
     pub(in super::super) fn tick_wall(&mut self) {
         self.collect();
         if let Some(wall) = self.wall.as_mut().filter(|_| may_signal()) {
@@ -305,7 +305,7 @@ impl Sampler {
         }
     }
 
-    /// Wall time up to the last tick; `None`: nobody wants it.
+    /// Wall time up to the last tick. `None` if it is not requested.
     pub(in super::super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
         self.collect();
         let wall = self.wall.as_ref()?;
@@ -366,7 +366,7 @@ impl Sampler {
         self.engine
     }
 
-    /// Images for whose tables there is no room.
+    /// The number of images for whose tables there is no room.
     pub(in super::super) fn without_room(&self) -> usize {
         self.images.iter().filter(|image| image.has_no_room).count()
     }
@@ -379,7 +379,7 @@ impl Sampler {
         self.is_sandboxed
     }
 
-    /// That samples fail to come, and why, as far as that is known.
+    /// A warning that samples are missing, with the reason if it is known.
     pub(in super::super) fn remark(&self) -> Option<String> {
         let unseen = self.missing_samples.remark(&(self.host.own)(), self.period_ns);
         let why = self
@@ -406,7 +406,8 @@ impl Sampler {
         self.period_ns = period_ns;
         self.quiet = None;
         self.missing_samples = MissingSamples::since_now(self.sums.samples, &(self.host.own)());
-        // More often than the kernel looks at its timers, these give no more samples.
+        // More samples than the kernel has ticks need perf events, because timers do not deliver
+        // more.
         let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
         self.engine = best.copied().unwrap_or(self.engine);
         self.threads.signal_all(self.signals());
@@ -439,13 +440,13 @@ impl Sampler {
         }
     }
 
-    /// Begins with threads that are new, ends with those that ended.
+    /// Begins to sample new threads, and stops sampling ended ones.
     fn sweep(&mut self) {
         let mut alive = match kernel_threads::threads() {
             Ok(alive) => alive,
             Err(error) => {
                 self.unlisted = Some(error);
-                // Those that are known go on.
+                // Known threads continue.
                 let ended = self.threads.ended(&[]);
                 if !ended.is_empty() {
                     self.collect();
@@ -459,7 +460,7 @@ impl Sampler {
         alive.retain(|thread| !own.contains(thread));
         let ended = self.threads.ended(&alive);
         if !ended.is_empty() {
-            // What they wrote last.
+            // Reads their last samples.
             self.collect();
         }
         let how = self.signals();
@@ -472,7 +473,7 @@ impl Sampler {
         }
     }
 
-    /// The stack of the process's first thread.
+    /// Finds the stack of the process's first thread.
     fn find_stacks(&mut self) {
         let unknown: Vec<&'static Slot> = self.threads.slots().filter(|slot| slot.wants_stack()).collect();
         let is_too_early = self.map_read.is_some_and(|(at, took)| at.elapsed() < took * MAP_SHARE);
@@ -494,7 +495,7 @@ impl Sampler {
         for gone in images {
             let stays = self.images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
             if !stays {
-                // Something else may be loaded there later.
+                // Other code may be loaded at the same addresses later.
                 self.table.forget(&gone.code);
                 #[cfg(feature = "heap")]
                 memory::note_unloaded(&gone.code);
@@ -516,13 +517,13 @@ impl Drop for Sampler {
     }
 }
 
-/// Whether threads may be asked where they are: whoever took the signal would be called by it, and
-/// a filter that is new may not expect it.
+/// Whether threads may be asked for their stacks. If the program has taken over the signal, its
+/// handler would be called. A new seccomp filter may not expect the system call.
 fn may_signal() -> bool {
     !sandbox::is_tighter() && handler::is_ours()
 }
 
-/// Samples that were dropped, what they stood for, ticks in handlers: of all slots, since the
+/// Dropped samples, the time for which they stood, and ticks in handlers: of all slots, since the
 /// program began.
 fn counts() -> [u64; 3] {
     let mut sums = [0; 3];

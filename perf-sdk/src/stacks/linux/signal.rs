@@ -1,6 +1,6 @@
-//! The signal that has a thread sampled.
+//! The signal by which a thread is sampled.
 
-/// By default it is ignored, so one that comes late, after `exec` or when nobody samples any more,
-/// does no harm, where a late `SIGPROF` ends the process; and whoever profiles by `SIGPROF` beside
-/// us is left alone.
+/// It is ignored by default. So a late one is harmless, after `exec` or after sampling has stopped,
+/// where a late `SIGPROF` would kill the process. And other profilers in the process can use
+/// `SIGPROF`.
 pub(super) const SIGNAL: i32 = libc::SIGURG;

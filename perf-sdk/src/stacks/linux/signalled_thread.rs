@@ -16,7 +16,7 @@ use super::tenant::Tenant;
 use crate::base::sandbox;
 use crate::clock;
 
-/// What signals a thread.
+/// The source of a thread's signals.
 enum Source {
     Event(#[expect(dead_code, reason = "for what its drop does")] Event),
     Timer(Timer),
@@ -26,7 +26,7 @@ enum Source {
 #[derive(Clone, Copy)]
 pub(super) struct Signals {
     pub(super) engine: Engine,
-    /// Of CPU time; 0: not at all.
+    /// The period in CPU time. 0: not at all.
     pub(super) period_ns: u64,
 }
 
@@ -35,23 +35,23 @@ pub(super) struct Signalled {
     pub(super) tenant: Tenant,
     source: Option<Source>,
     pub(super) began: Instant,
-    /// Number of its name.
+    /// The number of its name.
     pub(super) name: u32,
-    /// That is the one that it keeps.
+    /// Whether that is its final name.
     is_named: bool,
     pub(super) is_known_to_recorder: bool,
-    /// It gave a sample since it was last asked for [`is_quiet`](Self::is_quiet).
+    /// Whether it gave a sample since the last call of [`is_quiet`](Self::is_quiet).
     pub(super) has_answered: bool,
-    /// When it was last looked at whether it blocks the signal, and its CPU time then.
+    /// When it was last checked for blocking the signal, and its CPU time then.
     pub(super) looked_at: Option<Instant>,
     looked_at_ns: Option<u64>,
-    /// It did.
+    /// Whether it blocked the signal then.
     pub(super) is_deaf: bool,
 }
 
 impl Signalled {
-    /// Not signalled yet. `None`: there are as many threads as can be, or there is no memory for
-    /// one more.
+    /// A thread that is not signalled yet. `None` if the maximum number of threads is reached, or
+    /// there is no memory.
     pub(super) fn new(thread: u32) -> Option<Self> {
         Some(Self {
             tenant: Tenant::new(thread)?,
@@ -71,7 +71,8 @@ impl Signalled {
         self.tenant.slot
     }
 
-    /// It ran since the last look and was not heard of: it may block the signal.
+    /// Whether it ran since the last check without giving a sample, so that it may block the
+    /// signal.
     pub(super) fn is_quiet(&mut self) -> bool {
         if mem::take(&mut self.has_answered) {
             self.looked_at_ns = None;
@@ -81,32 +82,31 @@ impl Signalled {
         now_ns.is_some() && now_ns != self.looked_at_ns
     }
 
-    /// In a forked child, where neither the thread is nor what signals it.
+    /// Called in a forked child, where neither the thread nor the source of its signals exists.
     pub(super) fn leave(mut self) {
         self.tenant.leave();
         mem::forget(self);
     }
 
-    /// Looks whether it blocks the signal, or waits for signals and would take ours for one of
-    /// them.
+    /// Checks whether it blocks the signal, or waits for signals and would receive ours instead.
     pub(super) fn look(&mut self) {
         let thread = self.slot().thread();
         (self.looked_at, self.looked_at_ns) = (Some(Instant::now()), kernel_threads::thread_cpu_ns(thread));
         self.is_deaf = kernel_threads::blocks_signal(thread);
     }
 
-    /// Its name is not known yet.
+    /// Whether its name is not known yet.
     pub(super) fn is_unknown(&self) -> bool {
         !self.is_named
     }
 
-    /// The name that it has by now.
+    /// Sets its current name as the final one.
     pub(super) fn set_name(&mut self, table: &mut Table) {
         self.name = table.thread(&kernel_threads::thread_name(self.slot().thread()));
         self.is_named = true;
     }
 
-    /// Signalled so from now on, at first after `first_ns`. `false`: the system refuses.
+    /// Signals it from now on, the first time after `first_ns`. `false` if the system refuses.
     pub(super) fn signal(&mut self, Signals { engine, period_ns }: Signals, first_ns: u64) -> bool {
         let (slot, thread) = (self.slot(), self.slot().thread());
         slot.set_period_ns(period_ns);
@@ -122,7 +122,7 @@ impl Signalled {
         if period_ns == 0 {
             return true;
         }
-        // The program may have put itself under a filter meanwhile.
+        // The program may have installed a seccomp filter meanwhile.
         let may_open = engine == Engine::Perf && !sandbox::is_filtered();
         let event = if may_open { Event::open(thread, period_ns).ok() } else { None };
         if let Some((event, started)) = event {
@@ -142,7 +142,7 @@ impl Signalled {
 
     fn end(&mut self) {
         if !self.slot().set_page(ptr::null_mut()) {
-            // A handler may still be at the event's page.
+            // A handler may still be reading the event's page.
             mem::forget(self.source.take());
         }
         self.source = None;
@@ -157,17 +157,18 @@ impl Drop for Signalled {
 
 const LONG_NS: u64 = 1_000_000_000_000;
 
-/// Whether timers are refused only because this user has as many of them, and of pending signals,
-/// as the limit allows: others may end.
+/// Whether timers are refused only because the user has as many timers and pending signals as the
+/// limit allows. Others may end later.
 pub(super) fn is_short_of_timers() -> bool {
     Timer::start(clock::thread_id(), 0, LONG_NS, LONG_NS).is_err_and(|error| error == libc::EAGAIN)
 }
 
-/// Whether this thread could be signalled so.
+/// Whether this engine works for this thread.
 pub(super) fn is_usable(engine: Engine) -> bool {
     let thread = clock::thread_id();
     match engine {
-        // Found by thread, which in a library that was loaded would take memory in the handler.
+        // The handler finds its slot by a thread-local, whose access allocates in a library that
+        // was loaded dynamically.
         Engine::Perf => {
             loaded_images::is_in_program() && !sandbox::is_filtered() && Event::open(thread, LONG_NS).is_ok()
         }

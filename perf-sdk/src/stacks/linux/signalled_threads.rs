@@ -1,4 +1,4 @@
-//! The process's threads, as far as they are signalled.
+//! The threads of the process that are signalled.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -13,22 +13,23 @@ use super::wall_time::Thread;
 use crate::clock;
 use crate::scope::Scopes;
 
-/// A thread is looked at more often at first.
+/// For this long, a thread is checked more often.
 const NEW: Duration = Duration::from_secs(1);
-/// A thread that was there for that long has its name.
+/// The age from which a thread is assumed to have its final name.
 const NAMED: Duration = Duration::from_millis(20);
-/// A thread is signalled once it is that old, or has run for so long.
+/// A thread is signalled from this age on, or once it has run for this long.
 const SETTLED: Duration = Duration::from_millis(100);
 const SETTLED_CPU_NS: u64 = 200_000;
-/// Threads that could not be signalled are tried again.
+/// The interval after which threads that could not be signalled are tried again.
 const RETRY: Duration = Duration::from_secs(2);
-/// Threads that may block the signal are looked at, so many each time; it takes some 30 µs each.
+/// The number of threads that are checked each time for blocking the signal. A check takes some 30
+/// µs.
 const LOOKED_AT: usize = 16;
 
-/// By the kernel's ids.
+/// Keyed by the kernel's ids.
 pub(super) struct Threads {
     signalled: HashMap<u32, Signalled>,
-    /// When those were first seen that are not signalled yet.
+    /// For each thread that is not signalled yet, when it was first seen.
     newcomers: HashMap<u32, Instant>,
     refused: HashSet<u32>,
     retried: Instant,
@@ -58,7 +59,7 @@ impl Threads {
         self.signalled.iter_mut()
     }
 
-    /// Samples of usual depth that fit into half of the smallest ring.
+    /// The number of samples of typical depth that fit into half of the smallest ring.
     pub(super) fn ring_samples(&self) -> u64 {
         let words = self.signalled.values().map(|signalled| signalled.tenant.ring_words()).min();
         (words.unwrap_or(LARGE_WORDS) / USUAL_WORDS / 2) as u64
@@ -68,7 +69,7 @@ impl Threads {
         self.signalled.values().map(|signalled| signalled.slot())
     }
 
-    /// With their names.
+    /// The signalled threads with their names.
     pub(super) fn known<'a>(&'a self, table: &'a Table) -> impl Iterator<Item = Thread<'a>> {
         self.signalled.iter().map(|(id, signalled)| {
             let (number, name) = (signalled.name, table.name(signalled.name));
@@ -76,8 +77,8 @@ impl Threads {
         })
     }
 
-    /// How long new ones can be left alone; `first` is when one may have given its first sample,
-    /// after which its stack can be found.
+    /// How long new threads can be left alone. `first` is the time until one may have given its
+    /// first sample, after which its stack can be found.
     pub(super) fn patience(&self, first: Duration) -> Duration {
         let of = |signalled: &Signalled| {
             let is_new = signalled.began.elapsed() < NEW && !signalled.slot().has_stack();
@@ -94,7 +95,7 @@ impl Threads {
         threads.into_iter().for_each(|thread| self.signal(thread, how));
     }
 
-    /// Those that are gone. `alive` may leave out some that are not.
+    /// Removes and returns threads that have ended. Some live threads may be missing in `alive`.
     pub(super) fn ended(&mut self, alive: &[u32]) -> Vec<u32> {
         let alive: HashSet<u32> = alive.iter().copied().collect();
         let absent = self.signalled.keys().copied().filter(|thread| !alive.contains(thread));
@@ -112,7 +113,7 @@ impl Threads {
         }
     }
 
-    /// In a forked child: those of the parent.
+    /// Called in a forked child: the threads are the parent's.
     pub(super) fn leave(&mut self) {
         self.signalled.drain().for_each(|(_, signalled)| signalled.leave());
     }
@@ -121,8 +122,8 @@ impl Threads {
         self.signalled.clear();
     }
 
-    /// Once in a while: those that could not be signalled, and those that block the signal, or do
-    /// no more.
+    /// Periodically retries threads that could not be signalled, and checks those that block the
+    /// signal or blocked it.
     pub(super) fn retry(&mut self, how: Signals) {
         if self.retried.elapsed() <= RETRY {
             return;
@@ -136,18 +137,18 @@ impl Threads {
             (signalled.is_deaf || signalled.is_quiet()).then_some((signalled.looked_at, *thread))
         };
         let mut threads: Vec<_> = self.signalled.iter_mut().filter_map(of_these).collect();
-        // Those first that were not looked at for longest.
+        // Those that were not checked for the longest time come first.
         threads.sort_unstable();
         threads.into_iter().take(LOOKED_AT).for_each(|(_, thread)| self.look_at(thread, how));
     }
 
-    /// Begins with those that are new.
+    /// Begins to signal new threads.
     pub(super) fn begin(&mut self, alive: &[u32], table: &mut Table, how: Signals) {
-        // As many as can be, or no memory for one more.
+        // Set if the maximum is reached, or there is no memory for another one.
         let mut is_full = false;
         for thread in alive.iter().copied() {
             if let Some(signalled) = self.signalled.get_mut(&thread) {
-                // A thread bears the name of who made it, until it gives itself one.
+                // A thread has its creator's name until it gets one of its own.
                 if signalled.is_unknown() && signalled.began.elapsed() > NAMED {
                     signalled.set_name(table);
                     self.look_at(thread, how);
@@ -161,7 +162,7 @@ impl Threads {
         }
     }
 
-    /// `false`: there are as many as can be, or no memory for one more.
+    /// `false` if the maximum is reached, or there is no memory for another one.
     fn begin_with(&mut self, thread: u32, table: &mut Table, how: Signals) -> bool {
         let Some(mut new) = Signalled::new(thread) else { return false };
         self.newcomers.remove(&thread);
@@ -172,32 +173,33 @@ impl Threads {
         true
     }
 
-    /// A thread that will block signals, to wait for them, does so before anything else; it must
-    /// not be signalled until then. One that has not run for long has nothing to say either.
+    /// Whether a thread is old enough to be signalled. A thread that will block signals, to wait
+    /// for them, does so first of all, and must not be signalled before. And a thread that has run
+    /// only briefly would give no samples.
     fn has_settled(&mut self, thread: u32) -> bool {
         let seen = self.newcomers.entry(thread).or_insert_with(Instant::now);
         seen.elapsed() >= SETTLED || kernel_threads::thread_cpu_ns(thread).is_some_and(|ns| ns >= SETTLED_CPU_NS)
     }
 
-    /// Some have no [scopes](Self::set_scopes) yet.
+    /// Whether some threads have no [scopes](Self::set_scopes) yet.
     pub(super) fn wants_scopes(&self) -> bool {
         self.signalled.values().any(|signalled| !signalled.is_known_to_recorder)
     }
 
-    /// Of threads that the recorder knows.
+    /// Sets the scopes of the threads that the recorder knows.
     pub(super) fn set_scopes(&mut self, scopes: Vec<(u32, *const Scopes)>, table: &mut Table) {
         for (thread, scopes) in scopes {
             if let Some(signalled) = self.signalled.get_mut(&thread).filter(|known| !known.is_known_to_recorder) {
                 signalled.slot().set_scopes(scopes);
                 signalled.is_known_to_recorder = true;
-                // By now it has the name that it will keep.
+                // By now it has its final name.
                 signalled.set_name(table);
             }
         }
     }
 
-    /// A thread that blocks the signal is not signalled: ours would stay pending until it waits for
-    /// signals, and be taken for one of its own.
+    /// Checks whether a thread blocks the signal, and stops signalling it if so. Otherwise our
+    /// signal would stay pending until the thread waits for signals, which would then receive it.
     fn look_at(&mut self, thread: u32, how: Signals) {
         let Some(signalled) = self.signalled.get_mut(&thread) else { return };
         let was_deaf = signalled.is_deaf;

@@ -1,4 +1,4 @@
-//! What the sampler and the signal handler know of one thread.
+//! The data that the sampler and the signal handler share about one thread.
 #![allow(unsafe_code)]
 
 use std::ops::Range;
@@ -25,61 +25,61 @@ use super::walkers;
 use crate::clock;
 use crate::scope::{LabelSet, Scopes, Site, callers};
 
-/// Threads that can be sampled at a time.
+/// The maximum number of threads that are sampled at the same time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
-/// The stack of the process's first thread grows so far at most below what is known of it. Nothing
-/// else lies there, unless it was put there on purpose: the kernel leaves that much room
-/// (`mmap_base` in `arch/x86/mm/mmap.c`, and likewise elsewhere).
+/// How far the stack of the process's first thread may grow below its known part. Nothing else is
+/// there, unless it was placed there on purpose: the kernel leaves this much room (`mmap_base` in
+/// `arch/x86/mm/mmap.c`, and similarly on other architectures).
 const MAIN_REACH: u64 = 128 << 20;
 
-/// No thread has it.
+/// No thread has the slot.
 const NOBODY: u64 = u64::MAX;
-/// The thread of a slot that may not be taken.
+/// Stored as the thread of a slot that must not be reused.
 const BLOCKED: u32 = u32::MAX;
 
-/// Slots stay for good, and pass from a thread that has ended to the next one.
+/// Slots are never freed. They pass from a thread that has ended to the next one.
 static SLOTS: [AtomicPtr<Slot>; MAX_SLOTS] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_SLOTS];
 
-/// Counts of one thread, which only grow. Written by its handler.
+/// Counts of one thread, which only increase. Written by its handler.
 #[derive(Debug)]
 pub(super) struct Counts {
-    /// Samples for which the ring had no room, and what they stood for.
+    /// Samples for which the ring had no room, and the time for which they stood.
     pub(super) dropped: AtomicU64,
     pub(super) dropped_ns: AtomicU64,
-    /// In the handler, ticks.
+    /// Ticks spent in the handler.
     pub(super) spent: AtomicU64,
-    /// How often the handler took how long: see [`handler_times::bucket`].
+    /// A histogram of handler durations: see [`handler_times::bucket`].
     pub(super) times: [AtomicU64; handler_times::BUCKETS],
 }
 
 /// One thread that is sampled.
 pub(super) struct Slot {
     pub(super) number: u32,
-    /// The kernel's id of the thread; 0: it is free. Written by the sampler.
+    /// The kernel's id of the thread. 0: the slot is free. Written by the sampler.
     thread: AtomicU32,
-    /// It is the process's first one.
+    /// Whether it is the process's first thread.
     is_main: AtomicBool,
-    /// Lets handlers in. Signals of earlier threads' timers bear an earlier tenancy.
+    /// Admits handlers. Signals of earlier threads' timers carry an earlier tenancy.
     gate: Gate,
-    /// The thread's own pointer, which tells it from those that had the slot before; 0: no signal
-    /// came yet.
+    /// The thread pointer of the thread, which distinguishes it from earlier users of the slot. 0
+    /// before the first signal.
     pointer: AtomicU64,
-    /// Of its last sample.
+    /// The stack pointer of its last sample.
     stack_pointer: AtomicU64,
-    /// Its stack; both 0: not known yet. Written by its handler, of the process's first thread by
-    /// the sampler.
+    /// The bounds of its stack; both are 0 if unknown. Written by its handler, and for the
+    /// process's first thread by the sampler.
     stack: [AtomicU64; 2],
     /// An alternate signal stack for it: the lowest address, and the size.
     alternate: [AtomicU64; 2],
-    /// A handler has set that one.
+    /// Whether a handler has installed that stack.
     has_alternate: AtomicBool,
     /// Its open calls, if it made a profiled one. Written by the sampler.
     scopes: AtomicPtr<Scopes>,
-    /// What a signal of its timer stands for.
+    /// The CPU time for which a signal of its timer stands.
     period_ns: AtomicU64,
-    /// Page that the kernel writes the thread's event to; null: it has a timer.
+    /// The page to which the kernel writes the thread's event. Null: it has a timer.
     page: AtomicPtr<u8>,
-    /// What that event had counted at the last sample. Owner only.
+    /// The count of that event at the last sample. Owner only.
     counted: AtomicU64,
     pub(super) ring: Ring,
     pub(super) counts: Counts,
@@ -115,13 +115,13 @@ impl Slot {
         self.thread.load(SeqCst)
     }
 
-    /// How often it was given back, which signals of its timer bear.
+    /// How often the slot was released. Signals of its timer carry this number.
     pub(super) fn tenancy(&self) -> u32 {
         self.gate.tenancy()
     }
 
-    /// Sampler only: the page of the thread's event from now on. `false`: a handler may still be at
-    /// the one before, which must stay.
+    /// Sampler only: sets the page of the thread's event. `false` if a handler may still use the
+    /// previous one, which must then stay mapped.
     pub(super) fn set_page(&self, page: *mut u8) -> bool {
         self.page.store(ptr::null_mut(), SeqCst);
         let left = self.wait_for_handlers();
@@ -134,8 +134,8 @@ impl Slot {
         walkers::wait_until(|| self.gate.is_empty())
     }
 
-    /// In the handler: does `work` if the slot is meant, which may not pass to another thread
-    /// meanwhile. `tenancy` is what the caller knows the slot by.
+    /// In the handler: runs `work` if the signal is for this slot, which cannot pass to another
+    /// thread meanwhile. `tenancy` is the tenancy that the caller knows.
     pub(super) fn handle<T>(
         &self,
         tenancy: u32,
@@ -156,13 +156,13 @@ impl Slot {
         Some([low, bytes])
     }
 
-    /// Sampler only, when no handler comes any more: whether one has set the alternate stack.
+    /// Sampler only, after the last handler: whether one has installed the alternate stack.
     pub(super) fn has_alternate(&self) -> bool {
         self.has_alternate.load(Relaxed)
     }
 
-    /// In the handler, within [`handle`](Self::handle): what the event has counted since this was
-    /// last asked, by `read` of its page.
+    /// In the handler, within [`handle`](Self::handle): the increase of the event's count since the
+    /// last call. `read` reads it from its page.
     pub(super) fn counted_since(&self, read: impl FnOnce(*const u8) -> Option<u64>) -> Option<u64> {
         let page = self.page.load(SeqCst);
         let counted = if page.is_null() { None } else { read(page) };
@@ -195,17 +195,17 @@ impl Slot {
         self.is_main.load(Relaxed)
     }
 
-    /// Sampler only: it is the process's first thread, of which a sample came, and its stack is not
-    /// known, or not so far down: it grows.
+    /// Sampler only: whether this is the process's first thread, it gave a sample, and its stack is
+    /// unknown, or not known that far down, because it grows.
     pub(super) fn wants_stack(&self) -> bool {
         let [at, low] = [&self.stack_pointer, &self.stack[0]].map(|word| word.load(Relaxed));
         let is_beyond = || at < low && at >= low.saturating_sub(MAIN_REACH);
         at != 0 && self.is_main() && (!self.has_stack() || is_beyond())
     }
 
-    /// Sampler only: looks the stack of the process's first thread up by what `holding` says is the
-    /// mapping of an address. The kernel keeps a few bytes of its own in it. It is one mapping that
-    /// no other joins, since it grows by itself.
+    /// Sampler only: finds the stack of the process's first thread, by `holding`, which returns the
+    /// mapping of an address. The mapping also contains a few bytes of the kernel. It does not
+    /// merge with others, because it grows by itself.
     pub(super) fn find_main_stack(&self, holding: impl Fn(u64) -> Option<[u64; 2]>) {
         if let Some([low, high]) = holding(main_stack::first_stack()) {
             self.set_stack(&(low..high));
@@ -219,7 +219,7 @@ impl Slot {
 
     /// In the handler, or in a hook on the thread: its own stack.
     fn stack(&self) -> Option<Range<u64>> {
-        // The upper one is written last.
+        // The upper bound is written last.
         let [high, low] = [&self.stack[1], &self.stack[0]].map(|bound| bound.load(Acquire));
         if high != 0 {
             return Some(low..high);
@@ -229,7 +229,8 @@ impl Slot {
         Some(own)
     }
 
-    /// In the handler, on the slot's thread: whether it is. `pointer` is the calling thread's.
+    /// In the handler, on the slot's thread: whether the slot belongs to it. `pointer` is the
+    /// calling thread's.
     pub(super) fn is_of(&self, pointer: u64) -> bool {
         match self.pointer.compare_exchange(0, pointer, Relaxed, Relaxed) {
             Ok(_) => true,
@@ -237,8 +238,8 @@ impl Slot {
         }
     }
 
-    /// In the handler: a sample that stands for `weight_ns` of CPU time; `None`: for wall time, as
-    /// much as its reader knows. Neither allocates, nor locks, nor calls the system.
+    /// In the handler: records a sample that stands for `weight_ns` of CPU time. `None`: for wall
+    /// time, whose amount its reader knows. It does not allocate, lock or make a system call.
     pub(super) fn sample(&self, registers: &Registers, weight_ns: Option<u64>) {
         let began = clock::wall().ticks();
         let add = |count: &AtomicU64, more: u64| count.store(count.load(Relaxed).wrapping_add(more), Relaxed);
@@ -263,8 +264,8 @@ impl Slot {
         add(&self.counts.times[handler_times::bucket(clock::wall().ns(took))], 1);
     }
 
-    /// The addresses of the calling thread's frames, for a hook on it, and how many they are. As
-    /// [`sample`](Self::sample) it does nothing else.
+    /// The addresses of the calling thread's frames, for a hook on it. Returns their number. Like
+    /// [`sample`](Self::sample), it does not allocate, lock or make a system call.
     #[cfg(feature = "heap")]
     #[inline(never)]
     pub(super) fn walk_here(walker: *const (), frames: &mut [u64]) -> usize {
@@ -272,19 +273,20 @@ impl Slot {
         // never freed.
         let slot = unsafe { &*walker.cast::<Self>() };
         let (registers, pointer) = here();
-        // The slot may have passed to another thread. Its first signal tells whose it is.
+        // The slot may have passed to another thread, which is known from that thread's first
+        // signal on.
         let is_ours = || {
             ptr::eq(slot.scopes.load(SeqCst), crate::scope::Slot::get().as_ptr())
                 && slot.pointer.load(SeqCst) == pointer
         };
         let walk = || {
             if slot.is_main() {
-                // So that it is looked for, or looked for again.
+                // Makes the sampler find the stack, again if necessary.
                 slot.stack_pointer.store(registers.sp, Relaxed);
             }
-            // The walk goes on on the stack that it walks.
+            // The walk runs on the stack that it walks.
             let has_room = |stack: Range<u64>| {
-                // The first thread's stack grows below what is mapped of it now.
+                // The first thread's stack may grow below its current mapping.
                 let low =
                     if slot.is_main() { main_stack::least_of_main(stack.end).min(stack.start) } else { stack.start };
                 registers.sp > low + handler_stacks::WALK_BYTES as u64
@@ -303,18 +305,18 @@ impl Slot {
         slot.handle(slot.tenancy(), is_ours, walk).unwrap_or(0)
     }
 
-    /// The innermost profiled scope, the labels in force, and the span.
+    /// The innermost profiled scope, the labels in effect, and the span.
     fn facts(&self) -> Facts {
         // SAFETY: null, or a record's first field, which is never freed.
         let Some(scopes) = (unsafe { self.scopes.load(Acquire).as_ref() }) else { return Facts::default() };
         let top = scopes.top.load(Relaxed).cast_const();
-        // SAFETY: a node in an arena, which is never freed; a root has no site, and is no scope.
+        // SAFETY: a node in an arena, which is never freed. A root has no site, and is no scope.
         let scope = if unsafe { (*top).site }.is_some() { top.expose_provenance() as u64 } else { 0 };
         let labels = scopes.labels().map_or(0, |labels| ptr::from_ref(labels).expose_provenance() as u64);
         Facts { scope, labels, span: scopes.span.get(), ..Facts::default() }
     }
 
-    /// `None`: the stack is not known, not the thread's own, or all walkers are at work.
+    /// `None` if the stack is unknown or not the thread's own, or if all walkers are in use.
     fn walk(&self, registers: &Registers, frame: impl FnMut(u64) -> bool) -> Option<End> {
         let (sp, stack) = (registers.sp, self.stack()?);
         if !stack.contains(&sp) {
@@ -322,9 +324,9 @@ impl Slot {
         }
         let read = |address: u64| {
             let is_stack = address >= sp && address < stack.end - 7 && address.is_multiple_of(8);
-            // SAFETY: within this thread's own stack, as the C library or, of the first thread, the
-            // kernel bounds it, above where it stands: mapped as long as the thread lives, and an
-            // aligned word. It may hold anything.
+            // SAFETY: an aligned word within this thread's own stack, above the current stack
+            // pointer. The bounds are those of the C library, or of the kernel for the first
+            // thread. It is mapped as long as the thread lives. It may contain any value.
             is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
         };
         walkers::with_unwinder(self.number, |unwinder, memory| {
@@ -333,23 +335,23 @@ impl Slot {
     }
 }
 
-/// The slot of that number.
+/// The slot with this number.
 pub(super) fn slot(number: u32) -> Option<&'static Slot> {
     // SAFETY: null or a slot, which is never freed.
     unsafe { SLOTS.get(number as usize)?.load(Acquire).as_ref() }
 }
 
-/// All that were ever used.
+/// All slots that were ever used.
 pub(super) fn slots() -> impl Iterator<Item = &'static Slot> {
     (0..MAX_SLOTS as u32).map_while(slot)
 }
 
-/// Sampler only: a slot for a thread that is about to be sampled; `None`: there are as many as can
-/// be. `has_alternate`: the thread has that alternate stack already.
+/// Sampler only: takes a slot for a thread that will be sampled. `None` if all are taken.
+/// `has_alternate`: the thread uses that alternate stack already.
 ///
 /// # Safety
-/// `words` and `alternate` live until the slot was [given back](give_slot_back), and for good if
-/// that fails.
+/// `words` and `alternate` live until the slot was [released](give_slot_back), and forever if that
+/// fails.
 pub(super) unsafe fn take_slot(
     thread: u32,
     words: &Words,
@@ -370,7 +372,7 @@ pub(super) unsafe fn take_slot(
     for number in [&slot.stack_pointer, &slot.stack[1], &slot.stack[0], &slot.counted, &slot.pointer] {
         number.store(0, SeqCst);
     }
-    // SAFETY: as the caller promises; no handler is inside a free slot.
+    // SAFETY: as the caller guarantees; no handler is inside a free slot.
     unsafe { slot.ring.attach(words) };
     slot.has_alternate.store(has_alternate, Relaxed);
     slot.is_main.store(thread == std::process::id(), Relaxed);
@@ -381,8 +383,9 @@ pub(super) unsafe fn take_slot(
     Some(slot)
 }
 
-/// Sampler only: the thread has ended, or is signalled no more. `false`: a handler stays in it,
-/// which may use all that the slot was given; the slot is used no more.
+/// Sampler only: releases the slot, because the thread has ended or is no longer signalled. `false`
+/// if a handler stays inside, which may use everything that the slot was given. Then the slot is
+/// never used again.
 pub(super) fn give_slot_back(slot: &Slot) -> bool {
     slot.scopes.store(ptr::null_mut(), SeqCst);
     slot.pointer.store(NOBODY, SeqCst);
@@ -398,12 +401,12 @@ pub(super) fn give_slot_back(slot: &Slot) -> bool {
     true
 }
 
-/// In a forked child: no thread of the parent's is here.
+/// Called in a forked child, where the parent's threads do not exist.
 pub(super) fn give_all_back() {
     walkers::after_fork();
     handler_stacks::after_fork();
     for slot in slots() {
-        // They may have been forked away in the midst of it.
+        // The fork may have happened while a handler was inside.
         slot.gate.after_fork();
         give_slot_back(slot);
     }
@@ -411,14 +414,14 @@ pub(super) fn give_all_back() {
 
 /// The profiled scopes at a sample's scope, outermost first.
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
-    // SAFETY: samples are made by `Slot::sample` only: the address of a node's path, which is never
-    // freed.
+    // SAFETY: samples are made by `Slot::sample` only, so it is the address of a node's path, which
+    // is never freed.
     unsafe { callers(ptr::with_exposed_provenance(scope as usize)) }
 }
 
 /// The labels of a sample.
 pub(super) fn labels(set: u64) -> Labels {
     let set: *const LabelSet = ptr::with_exposed_provenance(set as usize);
-    // SAFETY: likewise: the address of a set, which is never freed.
+    // SAFETY: as above: the address of a set, which is never freed.
     unsafe { (*set).all() }
 }

@@ -1,4 +1,4 @@
-//! A thread that is sampled, and the slot and the memory that it has for that.
+//! A sampled thread, with its slot and its memory.
 #![allow(unsafe_code)]
 
 use super::super::ring::{LARGE_WORDS, SMALL_WORDS, Words};
@@ -6,26 +6,24 @@ use super::alternate_stack::Alternate;
 use super::retained_stacks;
 use super::slot::{self, Slot, give_slot_back, slots, take_slot};
 
-/// While there are no more threads than that, each has a large ring.
+/// Up to this number of threads, each has a large ring.
 const FEW: usize = 64;
-/// A slot for a thread that is sampled, with what belongs to it. Sampler only.
+/// The slot of a sampled thread, and the memory that belongs to it. Sampler only.
 pub(super) struct Tenant {
     pub(super) slot: &'static Slot,
     thread: u32,
     memory: Option<(Words, Alternate)>,
-    /// The thread has: nobody has its alternate stack any more.
+    /// Whether the thread has ended, so that its alternate stack is unused.
     pub(super) has_ended: bool,
 }
 
 impl Tenant {
-    /// For a thread that is about to be sampled. `None`: there are as many as can be, or no memory
-    /// for one more.
+    /// For a thread that will be sampled. `None` if the maximum is reached, or there is no memory.
     pub(super) fn new(thread: u32) -> Option<Self> {
         let is_crowded = slots().filter(|slot| slot.thread() != 0).count() >= FEW;
         let words = Words::new(if is_crowded { SMALL_WORDS } else { LARGE_WORDS })?;
         let (alternate, is_set) = retained_stacks::alternate_of(thread)?;
-        // SAFETY: both are kept until the slot was given back, and for good if that fails: see
-        // `drop`.
+        // SAFETY: both are kept until the slot was released, and forever if that fails: see `drop`.
         let slot = unsafe { take_slot(thread, &words, &alternate, is_set) };
         let Some(slot) = slot else {
             if is_set {
@@ -36,10 +34,10 @@ impl Tenant {
         Some(Self { slot, thread, memory: Some((words, alternate)), has_ended: false })
     }
 
-    /// In a forked child, once the slot was given back: nobody uses its memory any more, unless the
-    /// thread that forked has its alternate stack.
+    /// In a forked child, after the slot was released: its memory is unused, unless the thread that
+    /// forked has its alternate stack.
     pub(super) fn leave(&mut self) {
-        // A handler may stay in it.
+        // A handler may stay inside.
         if self.slot.thread() != 0 {
             return;
         }
@@ -50,7 +48,7 @@ impl Tenant {
         }
     }
 
-    /// Words of its ring.
+    /// The number of words in its ring.
     pub(super) fn ring_words(&self) -> usize {
         self.memory.as_ref().map_or(0, |(words, _)| words.count())
     }
@@ -67,7 +65,7 @@ impl Drop for Tenant {
     }
 }
 
-/// In a forked child: no thread of the parent's is here.
+/// Called in a forked child, where the parent's threads do not exist.
 pub(super) fn forget_parent() {
     slot::give_all_back();
     retained_stacks::forget_parent();

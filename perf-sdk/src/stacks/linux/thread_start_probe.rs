@@ -1,4 +1,4 @@
-//! Where threads' stacks begin under musl, found out by a thread that looks at its own.
+//! Finds the outermost frame of threads under musl, by a thread that walks its own stack.
 #![allow(unsafe_code)]
 
 use std::sync::mpsc;
@@ -10,7 +10,7 @@ use super::registers::here;
 use super::walkers::with_unwinder;
 use crate::base::os_thread::{self, OsThread};
 
-/// Finds out where threads start, once an unwinder is in force.
+/// Finds the address of the outermost frame of threads. An unwinder must be in use.
 ///
 /// **Cost.** A thread that ends at once, some 50 µs, the first time.
 pub(super) fn learn_thread_start() {
@@ -27,14 +27,14 @@ pub(super) fn learn_thread_start() {
     thread.into_iter().for_each(OsThread::join);
 }
 
-/// On a thread of ours: the frame that called its function.
+/// On one of our threads: the frame that called its function.
 #[inline(never)]
 fn start_of_this() -> Option<u64> {
     let (stack, (registers, _)) = (own_stack()?, here());
     let stack = stack.contains(&registers.sp).then_some(registers.sp..stack.end)?;
     let read = |address: u64| {
         let is_stack = address >= stack.start && address < stack.end - 7 && address.is_multiple_of(8);
-        // SAFETY: an aligned word within this thread's own stack, above where it stands.
+        // SAFETY: an aligned word within this thread's own stack, above the current stack pointer.
         is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
     };
     let mut start = None;

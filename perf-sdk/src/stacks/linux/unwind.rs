@@ -1,9 +1,9 @@
-//! From a thread's registers to the addresses of its callers.
+//! Unwinds a thread's stack: from its registers to the addresses of its callers.
 //!
-//! A caller is shown if the tables of what is loaded prove it. Where they say nothing of a frame,
-//! the unwinder guesses by the frame pointer, which may hold anything there: a step that may be
-//! such a guess is taken only if the tables do describe the frame, and the walk ends there
-//! otherwise.
+//! A caller is shown only if the tables of the loaded images prove it. If they do not describe a
+//! frame, the unwinder falls back to the frame pointer, whose register may hold any value there. So
+//! a step that may be such a guess is taken only if the tables describe the frame. Otherwise the
+//! walk ends there.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ use super::described_code::{Described, Remembered};
 use super::first_frames;
 use super::registers::Registers;
 
-/// What unwinding remembers from one stack of a thread to the next: some 36 KiB.
+/// The caches of unwinding, which are kept from one stack to the next: some 36 KiB.
 #[derive(Default)]
 pub(super) struct Memory {
     rules: CacheNative<MustNotAllocateDuringUnwind>,
@@ -30,13 +30,13 @@ pub(super) struct Memory {
 pub(super) enum End {
     /// At the thread's first function.
     Root,
-    /// Nobody knows how to go on.
+    /// At a frame that cannot be unwound.
     Lost,
-    /// Whoever takes the frames wants no more.
+    /// The callback requested no more frames.
     Enough,
 }
 
-/// What an ELF image has nothing of.
+/// Sections that an ELF image does not have.
 const NO_SECTIONS: ExplicitModuleSectionInfo<Bytes> = ExplicitModuleSectionInfo {
     base_svma: 0,
     text_svma: None,
@@ -54,20 +54,20 @@ const NO_SECTIONS: ExplicitModuleSectionInfo<Bytes> = ExplicitModuleSectionInfo 
     text_segment: None,
 };
 
-/// Unwinds through what is loaded.
+/// Unwinds through all loaded images.
 pub(super) struct Unwinder {
     inner: UnwinderNative<Bytes, MustNotAllocateDuringUnwind>,
-    /// By `.debug_frame`, for code that no other table describes.
+    /// Uses `.debug_frame`, for code that no other table describes.
     by_debug_frame: UnwinderNative<Bytes, MustNotAllocateDuringUnwind>,
     described: Described,
-    /// The program's first function, where only its place tells that the stack ends there.
+    /// The program's first function, where only this address shows that the stack ends there.
     main: Range<u64>,
     #[cfg(target_arch = "aarch64")]
     mask: framehop::aarch64::PtrAuthMask,
 }
 
 impl Unwinder {
-    /// Takes the images' tables.
+    /// Moves the tables out of `images`.
     pub(super) fn new(images: &mut [Image]) -> Self {
         let described = Described::new(images);
         let (mut inner, mut by_debug_frame) = (UnwinderNative::new(), UnwinderNative::new());
@@ -101,15 +101,15 @@ impl Unwinder {
         }
     }
 
-    /// The function that holds the code at `address`, by the tables.
+    /// The function that contains `address`, according to the tables.
     #[cfg(target_env = "musl")]
     pub(super) fn function_at(&self, address: u64) -> Option<Range<u64>> {
         self.described.function_at(address)
     }
 
-    /// Hands over the address of each frame, innermost first: where the thread is, then inside of
-    /// each call that leads there. `stack` is its stack, which holds the stack pointer; `read`
-    /// reads a word of it. Neither allocates nor locks.
+    /// Passes the address of each frame to `frame`, innermost first: the current address, then an
+    /// address inside each call that leads there. `stack` is the thread's stack, which contains the
+    /// stack pointer, and `read` reads a word of it. It does not allocate or lock.
     pub(super) fn walk(
         &self,
         registers: &Registers,
@@ -131,16 +131,16 @@ impl Unwinder {
                 return End::Root;
             }
             was_main = self.main.contains(&address);
-            // NOTE: where the frame pointer is an ordinary register it holds anything, and the
-            // unwinder's sums overflow with some of that. What lies outside of the stack is no
-            // frame: from its end nothing can be read.
+            // NOTE: where the frame pointer is used as an ordinary register, it may have any value,
+            // and some values overflow the unwinder's sums. So a value outside of the stack is
+            // replaced by the end of the stack, from which nothing can be read.
             keep_within(&mut state, stack);
             let before = Words::of(&state);
             let mut step = self.inner.unwind_frame(at, &mut state, &mut memory.rules, &mut read);
             let is_step = matches!(step, Ok(Some(_)));
             if !is_step || Words::of(&state).may_be_guessed_from(&before, !at.is_return_address()) {
                 if self.described.is_by_tables(address, &mut memory.described) {
-                    // It was none.
+                    // The step was not a guess.
                 } else if self.described.is_by_debug_frame(address) {
                     before.restore(&mut state);
                     step = self.by_debug_frame.unwind_frame(at, &mut state, &mut memory.rules, &mut read);
@@ -160,7 +160,7 @@ impl Unwinder {
     }
 
     #[cfg(target_arch = "x86_64")]
-    #[expect(clippy::unused_self, reason = "another architecture needs it")]
+    #[expect(clippy::unused_self, reason = "used on another architecture")]
     fn start(&self, registers: &Registers) -> UnwindRegsNative {
         UnwindRegsNative::new(registers.pc, registers.sp, registers.fp)
     }
@@ -176,7 +176,7 @@ impl Unwinder {
 struct Words {
     sp: u64,
     fp: u64,
-    /// Where the thread is, or the link register.
+    /// The current address, or the link register.
     code: u64,
 }
 
@@ -192,9 +192,8 @@ impl Words {
         state.set_ip(self.code);
     }
 
-    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller
-    /// by the frame pointer, or, of the first frame, by a stack on which there is nothing but the
-    /// return address.
+    /// Whether the unwinder may have guessed these from `before` for lack of tables: the caller by
+    /// the frame pointer, or, for the first frame, a stack that contains only the return address.
     fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
         self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp.wrapping_add(8)
     }
@@ -212,8 +211,8 @@ impl Words {
         state.set_lr(self.code);
     }
 
-    /// Whether these may be what the unwinder makes of `before` where it knows nothing: the caller
-    /// by the frame pointer, or, of the first frame, by the link register.
+    /// Whether the unwinder may have guessed these from `before` for lack of tables: the caller by
+    /// the frame pointer, or, for the first frame, by the link register.
     fn may_be_guessed_from(&self, before: &Self, is_first: bool) -> bool {
         self.sp == before.fp.wrapping_add(16) || is_first && self.sp == before.sp
     }
@@ -238,13 +237,13 @@ mod tests {
     use super::super::loaded_images::images;
     use super::*;
 
-    /// What a walk takes of the stack that it runs on: seen by what it overwrites.
+    /// Measures the stack that a walk uses, by what it overwrites.
     #[test]
     #[allow(unsafe_code)]
     fn a_walk_takes_less_stack_than_is_kept_for_it() {
         const BYTES: usize = 512 << 10;
         const PAINT: u64 = 0xa5a5_5a5a_a5a5_5a5a;
-        /// Overwrites what lies below its caller.
+        /// Overwrites the stack below its caller with a pattern.
         #[inline(never)]
         fn paint() -> usize {
             let mut below = [0_u64; BYTES / 8];
@@ -265,7 +264,7 @@ mod tests {
                 is_stack.then(|| unsafe { (address as *const u64).read_volatile() })
             };
             let (mut deepest, mut frames) = (0, 0);
-            // Rules that are remembered take less.
+            // Cached rules take less.
             for _ in 0..2 {
                 let low = paint();
                 let end = unwinder.walk(&registers, &(registers.sp..stack.end), &mut memory, read, |_| {
@@ -275,8 +274,8 @@ mod tests {
                 assert_eq!(end, End::Root);
                 let high = registers.sp as usize;
                 let is_painted = |at: usize| {
-                    // SAFETY: below this function's frame, painted above, within this thread's own
-                    // stack.
+                    // SAFETY: below this function's frame, overwritten by the pattern above, within
+                    // this thread's own stack.
                     let word = unsafe { (at as *const u64).read_volatile() };
                     word == PAINT
                 };
@@ -290,10 +289,10 @@ mod tests {
         assert!(frames > 4 && bytes < super::super::handler_stacks::WALK_BYTES / 2, "{bytes} bytes");
     }
 
-    /// Whatever registers and stack hold, a walk ends, reads where it may and does not panic: it
-    /// runs in a signal handler.
+    /// Whatever registers and stack contain, a walk ends, reads only valid addresses, and does not
+    /// panic, because it runs in a signal handler.
     #[test]
-    fn nonsense_is_survived() {
+    fn a_walk_of_random_data_ends_safely() {
         let mut images = images();
         let codes: Vec<_> = images.iter().map(|image| image.code.clone()).collect();
         let unwinder = Unwinder::new(&mut images);

@@ -1,11 +1,11 @@
-//! What walks stacks: the unwinder in force, and the rules that it remembers.
+//! The current unwinder, and the caches that walks use.
 //!
-//! A walk remembers the rules of the addresses that it met, in some 32 KiB. There are as many of
-//! these memories as walks may go on at a time, whatever the number of threads: a handler takes one
-//! for the length of its walk. Which unwinder it uses is written beside it, and one that is in use
-//! is not freed: the walk writes what it uses, then looks whether that is still in force; who
-//! replaces it first puts the new one in force, then looks who uses the old one; all four are
-//! sequentially consistent.
+//! A walk caches the rules of the addresses that it met, in some 32 KiB. There are as many of these
+//! caches as walks may run at the same time, independent of the number of threads. A handler takes
+//! one for the duration of its walk, and records the unwinder that it uses beside it. An unwinder
+//! that is in use is not freed. The walk writes which unwinder it uses, then checks that this is
+//! still the current one. The sampler first sets a new current one, then checks whether the old one
+//! is in use. All four accesses are sequentially consistent.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -18,30 +18,31 @@ use std::time::Duration;
 use super::unwind::{Memory, Unwinder};
 use crate::base::footprint::{self, Part};
 
-/// Walks at a time, at most.
+/// The maximum number of walks at the same time.
 const MOST: usize = 32;
-/// Places that a walk tries before it gives up.
+/// The number of caches that a walk tries before it gives up.
 const TRIES: usize = 4;
 
-/// What is loaded now; null: nobody samples.
+/// The current unwinder. Null: there is no sampling.
 static UNWINDER: AtomicPtr<Unwinder> = AtomicPtr::new(ptr::null_mut());
-/// They stay for good. Those that are there come first.
+/// They are never freed. Existing ones come first.
 static WALKERS: [AtomicPtr<Walker>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
 
-/// Room for one walk at a time.
+/// The cache of one walk at a time.
 struct Walker {
-    /// Somebody is walking.
+    /// Whether a walk is in progress.
     busy: AtomicBool,
-    /// What the walk uses, which may not be freed meanwhile.
+    /// The unwinder that the walk uses, which must not be freed meanwhile.
     in_use: AtomicPtr<Unwinder>,
-    /// Of who made `busy` true.
+    /// Accessed only by the walk that set `busy`.
     memory: UnsafeCell<Memory>,
 }
 
-// SAFETY: all but `memory` is atomic, and that is for who holds `busy`.
+// SAFETY: everything but `memory` is atomic, and `memory` is accessed only by the walk that holds
+// `busy`.
 unsafe impl Sync for Walker {}
 
-/// While it lives, the walker is this one's.
+/// Holds the walker until it drops.
 struct Walk<'a>(&'a Walker);
 
 impl Drop for Walk<'_> {
@@ -56,8 +57,8 @@ fn walkers() -> impl Iterator<Item = &'static Walker> {
     WALKERS.iter().map_while(|place| unsafe { place.load(Acquire).as_ref() })
 }
 
-/// Sampler only: room for as many walks as there are processors to walk on, and for as many that
-/// are interrupted. What there is no memory for is not there.
+/// Sampler only: makes caches for as many walks as there are processors, and for as many that are
+/// interrupted. If memory runs out, there are fewer.
 pub(super) fn prepare() {
     let processors = std::thread::available_parallelism().map_or(4, usize::from);
     let wanted = (2 * processors).clamp(4, MOST);
@@ -72,10 +73,10 @@ pub(super) fn prepare() {
     }
 }
 
-/// What `walk` makes of the unwinder and of a memory for it. `None`: nobody samples, or all
-/// memories are in use. `first` tells callers apart, so that they begin at different memories.
+/// Calls `walk` with the current unwinder and a cache. `None` if there is no sampling, or if all
+/// caches are in use. `first` differs between callers, so that they begin with different caches.
 ///
-/// Neither allocates, nor locks, nor calls the system.
+/// It does not allocate, lock or make a system call.
 pub(super) fn with_unwinder<T>(first: u32, walk: impl FnOnce(&Unwinder, &mut Memory) -> T) -> Option<T> {
     let count = walkers().count();
     let mut places = (0..count.min(TRIES)).map(|n| &WALKERS[(first as usize + n) % count]);
@@ -94,34 +95,34 @@ pub(super) fn with_unwinder<T>(first: u32, walk: impl FnOnce(&Unwinder, &mut Mem
         }
         unwinder = now;
     }
-    // SAFETY: null, or one that is in force after it was marked as in use: `replace_unwinder` frees
-    // none that is marked.
+    // SAFETY: null, or an unwinder that was still current after it was marked as in use:
+    // `replace_unwinder` frees none that is marked.
     let unwinder = unsafe { unwinder.as_ref() }?;
-    // SAFETY: whoever holds `busy` has it alone.
+    // SAFETY: only the holder of `busy` accesses it.
     let memory = unsafe { &mut *walker.memory.get() };
     let result = walk(unwinder, memory);
     drop(held);
     Some(result)
 }
 
-/// Sampler only: stacks are unwound by this one from now on.
+/// Sampler only: sets the unwinder that is used from now on.
 pub(super) fn replace_unwinder(new: Option<Box<Unwinder>>) {
     let new = new.map_or(ptr::null_mut(), Box::into_raw);
     let old = UNWINDER.swap(new, SeqCst);
     if old.is_null() {
         return;
     }
-    // What is in use for longer is left where it is.
+    // An unwinder that stays in use for longer is leaked.
     if wait_until(|| walkers().all(|walker| !ptr::eq(walker.in_use.load(SeqCst), old))) {
-        // SAFETY: made by `Box::into_raw` above, in force no more, and nobody who took it before is
-        // still using it.
+        // SAFETY: made by `Box::into_raw` above, no longer current, and no walk that took it before
+        // still uses it.
         drop(unsafe { Box::from_raw(old) });
     }
 }
 
-/// In a forked child: whoever walked is not in this process.
+/// Called in a forked child: walks of other threads do not exist there.
 pub(super) fn after_fork() {
-    // It may be in use by this very thread, in a hook: it stays.
+    // It may be in use by this thread, in a hook, so it is leaked.
     UNWINDER.store(ptr::null_mut(), SeqCst);
     for walker in walkers() {
         walker.in_use.store(ptr::null_mut(), Relaxed);
@@ -129,8 +130,8 @@ pub(super) fn after_fork() {
     }
 }
 
-/// A handler takes microseconds, though its thread may be preempted in the midst of it: a second at
-/// most. `false`: not until then.
+/// Waits until `is_so` holds, at most a second: a handler takes microseconds, but its thread may be
+/// preempted. `false` if it never held.
 pub(super) fn wait_until(is_so: impl Fn() -> bool) -> bool {
     (0..1_000).any(|_| {
         let is_so = is_so();

@@ -1,10 +1,10 @@
-//! Wall time by stack: at each tick every chosen thread is asked where it is, unless it is known to
-//! sleep there still.
+//! Wall time by stack: at each tick, every chosen thread is asked for its stack, unless it is known
+//! to be still asleep at the same place.
 //!
-//! A signal interrupts what a thread waits in. So one that sleeps is asked twice a sleep, not once
-//! a tick: an answer holds on if the thread had not run for a while when it was asked, and ran no
-//! longer after it than answering takes; and as long as the CPU time that the kernel has of it
-//! stays the same.
+//! A signal interrupts a thread's wait. So a sleeping thread is asked twice in one sleep, not at
+//! each tick. Its answer stays valid under three conditions: the thread had not run for a while
+//! when it was asked, it ran no longer after that than answering takes, and its CPU time has not
+//! changed since.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,64 +20,65 @@ use super::kernel_threads;
 use super::slot::Slot;
 use crate::clock;
 
-/// After a tick: by then whoever was asked has answered, and sleeps again if it slept.
+/// The time after a tick by which threads have answered, and sleep again if they slept before.
 const SETTLE: Duration = Duration::from_millis(5);
-/// Who has not answered after that long is asked again.
+/// A thread that has not answered within this time is asked again.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// What answering may take of a thread that sleeps: the way out of its system call, the handler,
-/// and the way back.
+/// The maximum CPU time that a sleeping thread needs to answer: leaving its system call, the
+/// handler, and returning.
 const ANSWER_NS: u64 = 500_000;
 
-/// While somebody wants wall time.
+/// The state while wall time is requested.
 pub(super) struct Wall {
     pub(super) table: Table,
     wanted: Vec<Wish>,
     threads: HashMap<u32, Watched>,
     ticked: Instant,
     is_settled: bool,
-    /// By the number of their name here.
+    /// Keyed by the number of the name in this table.
     missed: HashMap<u32, Missed>,
 }
 
-/// Time of threads of one name that is at no stack.
+/// Time, of threads with one name, that is not attributed to a stack.
 #[derive(Clone, Copy, Default)]
 struct Missed {
-    /// They could not be asked.
+    /// The threads could not be asked.
     unasked_ns: u64,
-    /// They ended before they answered.
+    /// The threads ended before they answered.
     lost_ns: u64,
 }
 
-/// A thread as its sampler knows it.
+/// A thread as the sampler knows it.
 #[derive(Clone, Copy)]
 pub(super) struct Thread<'a> {
     pub(super) id: u32,
     pub(super) slot: &'static Slot,
-    /// The number of its name with the sampler, and the name.
+    /// The number of its name in the sampler's table, and the name.
     pub(super) number: u32,
     pub(super) name: &'a str,
 }
 
-/// A thread at a tick.
+/// The state of a thread between ticks.
 struct Watched {
     slot: &'static Slot,
-    /// The number of its name with the sampler.
+    /// The number of its name in the sampler's table.
     number: u32,
-    /// And here; `None`: nobody wants to know of it.
+    /// The number in this table. `None` if no request includes the thread.
     name: Option<u32>,
-    /// When it was looked at last, and how much of its CPU time is accounted for.
+    /// When it was last evaluated, and the CPU time that was accounted for then.
     at_ns: u64,
     cpu_ns: u64,
-    /// Its CPU time a while after it answered; the same later: it has not run since.
+    /// Its CPU time a while after it answered. If it is the same later, the thread has not run
+    /// since.
     settled_cpu_ns: Option<u64>,
-    /// It sleeps where it answered, as long as it does not run.
+    /// Whether it is asleep where it answered, for as long as it does not run.
     is_asleep: bool,
-    /// Its answer.
+    /// Its latest answer.
     last: Option<(Arc<Key>, Option<[u64; 3]>)>,
-    /// Time that belongs to the answer that is to come.
+    /// Time that will be attributed to the next answer.
     pending: Seen,
     asked: Option<Asked>,
-    /// What it was asked before the answer came.
+    /// The request to which the latest answer belongs.
     answered: Option<Asked>,
     /// When it was last found to block the signal.
     deaf: Option<Instant>,
@@ -87,7 +88,7 @@ struct Watched {
 struct Asked {
     at: Instant,
     cpu_ns: u64,
-    /// It had not run since it was looked at after the answer before.
+    /// Whether it had not run between the evaluation after its previous answer and this request.
     was_idle: bool,
 }
 
@@ -108,7 +109,7 @@ impl Wall {
         self.choose_again();
     }
 
-    /// `false`: nobody wants any more.
+    /// `false` if there is no request left.
     pub(super) fn want_no_more(&mut self, wish: &Wish) -> bool {
         if let Some(at) = self.wanted.iter().position(|wanted| wanted == wish) {
             self.wanted.swap_remove(at);
@@ -117,7 +118,7 @@ impl Wall {
         !self.wanted.is_empty()
     }
 
-    /// Whom nobody wanted before may be wanted now, and the other way round.
+    /// The threads that are included in requests may have changed.
     fn choose_again(&mut self) {
         let wanted = &self.wanted;
         let is_wanted = |name: &str| wanted.iter().any(|wish| wish.means(name));
@@ -125,8 +126,8 @@ impl Wall {
         self.threads.retain(|_, watched| watched.name.is_some_and(|name| is_wanted(table.name(name))));
     }
 
-    /// Looks at the threads if it is time to, and says when next. The time of those that are new
-    /// begins now.
+    /// Evaluates the threads if that is due, and returns the time until the next evaluation. The
+    /// time of new threads begins now.
     pub(super) fn turn<'a>(&mut self, threads: impl Iterator<Item = Thread<'a>>) -> Duration {
         let hz = self.wanted.iter().map(|wish| wish.hz).max().unwrap_or(1).max(1);
         let tick = Duration::from_secs(1) / hz;
@@ -141,7 +142,7 @@ impl Wall {
         tick.saturating_sub(self.ticked.elapsed())
     }
 
-    /// Looks at all threads now.
+    /// Evaluates all threads now.
     pub(super) fn tick<'a>(&mut self, threads: impl Iterator<Item = Thread<'a>>) {
         (self.ticked, self.is_settled) = (Instant::now(), false);
         let mut before = std::mem::take(&mut self.threads);
@@ -156,7 +157,7 @@ impl Wall {
             if let Some(name) = watched.name {
                 watched.look(thread.id, cpu_ns, &mut self.table);
                 if watched.deaf.is_some() {
-                    // Where it will be when it answers again says nothing of now.
+                    // Its position at a later answer would say nothing about the time up to now.
                     self.missed.entry(name).or_default().unasked_ns += std::mem::take(&mut watched.pending).ns;
                 }
             }
@@ -167,7 +168,7 @@ impl Wall {
         }
     }
 
-    /// Who has answered may sleep again by now.
+    /// Threads that have answered may be asleep again by now.
     fn settle(&mut self) {
         self.is_settled = true;
         for (thread, watched) in &mut self.threads {
@@ -177,18 +178,18 @@ impl Wall {
         }
     }
 
-    /// What a thread was found at.
+    /// Stores the stack of a thread's answer.
     pub(super) fn answer(&mut self, thread: u32, sample: &Sample, resolve: Resolve) {
         let Some(watched) = self.threads.get_mut(&thread) else { return };
         let (Some(name), Some(asked)) = (watched.name, watched.asked.take()) else { return };
         watched.answered = Some(asked);
         let seen = Seen { samples: 1, ..std::mem::take(&mut watched.pending) };
         let key = self.table.add(sample, name, seen, resolve);
-        // A stack that is not known yet may be the next time.
+        // A stack that could not be walked now may be walked the next time.
         watched.last = (!sample.facts.is_leaf_only).then_some((key, sample.facts.span));
     }
 
-    /// Of the threads that `wish` means.
+    /// The totals of the threads that `wish` includes.
     pub(super) fn totals(&self, wish: &Wish) -> WallTotals {
         let is_meant = |name: u32| wish.means(self.table.name(name));
         let meant = || self.threads.values().filter(|watched| watched.name.is_some_and(is_meant));
@@ -225,8 +226,8 @@ impl Watched {
         let ns = at_ns.saturating_sub(self.at_ns);
         let ran_ns = cpu_ns.saturating_sub(self.cpu_ns).min(ns);
         let seen = Seen { samples: 1, ns, off_ns: ns - ran_ns };
-        // Both clocks were not read at the same moment: what it seems to have run beyond the time
-        // that went by is left for the next look.
+        // The two clocks were not read at the same moment. CPU time beyond the elapsed time is left
+        // for the next evaluation.
         (self.at_ns, self.cpu_ns) = (at_ns, self.cpu_ns + ran_ns);
         let was_idle = self.settled_cpu_ns == Some(cpu_ns);
         if was_idle
@@ -242,8 +243,8 @@ impl Watched {
         if !is_due(self.asked.map(|asked| asked.at)) || !is_due(self.deaf) {
             return;
         }
-        // One that waits for signals would take ours for one of them. Who answered last time does
-        // not.
+        // A thread that waits synchronously for signals would receive ours. One that answered the
+        // last time does not.
         let is_known = self.answered.is_some() && self.asked.is_none();
         self.deaf = (!is_known && kernel_threads::blocks_signal(thread)).then(Instant::now);
         if self.deaf.is_none() && handler::ask(thread, self.slot) {
@@ -251,11 +252,11 @@ impl Watched {
         }
     }
 
-    /// A while after its answer.
+    /// Called a while after its answer.
     fn settle(&mut self, cpu_ns: Option<u64>) {
         self.settled_cpu_ns = cpu_ns;
-        // Where it was asked while it slept, and nothing else ran since, it still sleeps there.
-        // Where it ran before, it may have run on.
+        // If it was asleep when it was asked, and has not run otherwise since, it still sleeps
+        // there. If it ran before, it may have continued.
         self.is_asleep = self
             .answered
             .zip(cpu_ns)

@@ -1,4 +1,4 @@
-//! A profile of the pprof crate while it is taken.
+//! A profile that the pprof crate is taking.
 
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -9,10 +9,10 @@ use crate::base::process::{AtomicProcess, Process};
 use crate::base::sandbox;
 use crate::memory;
 
-/// The handler's code is no longer.
+/// The maximum size of the handler's code.
 const HANDLER_BYTES: u64 = 1 << 16;
-/// Where a thread may hold a lock that unwinding takes, by the crate's own advice: samples within
-/// are left out.
+/// Libraries in which a thread may hold a lock that unwinding takes, as the crate's documentation
+/// advises. Samples in them are omitted.
 const LOCKED: [&str; 8] =
     ["/libc.so", "/libc-2", "/libgcc_s", "/libpthread", "/ld-linux", "/ld-musl", "linux-vdso", "/usr/lib/system/"];
 
@@ -26,13 +26,13 @@ static PROCESS: AtomicProcess = AtomicProcess::none();
 pub(super) struct ActiveProfile {
     pub(super) guard: Option<ProfilerGuard<'static>>,
     pub(super) hz: u32,
-    /// Of the crate.
+    /// The address of the crate's handler.
     pub(super) handler: Option<u64>,
-    /// As of the last reading.
+    /// The result of the last reading.
     pub(super) report: Option<UnresolvedReport>,
 }
 
-/// Whether another process used the crate first, from which this one was forked.
+/// Whether another process, from which this one was forked, used the crate first.
 pub(super) fn is_of_parent() -> bool {
     PROCESS.load(Relaxed).is_some_and(|used_by| !used_by.is_current())
 }
@@ -64,11 +64,11 @@ impl ActiveProfile {
 impl Drop for ActiveProfile {
     fn drop(&mut self) {
         if sandbox::is_tighter() {
-            // What it had begun goes on.
+            // The profile continues.
             return std::mem::forget(self.guard.take());
         }
         let taken_over = Action::now().filter(|_| !self.is_ours());
-        // It has the signal ignored from now on, and does not ask whose it is.
+        // The crate sets the signal to ignored, whoever handles it by now.
         memory::uncounted(|| drop(self.guard.take()));
         if let Some(theirs) = taken_over {
             theirs.restore();
@@ -76,13 +76,13 @@ impl Drop for ActiveProfile {
     }
 }
 
-/// The index of the first frame of the program's: what was interrupted. Those before are the
-/// handler's.
+/// The index of the first frame of the program: the interrupted function. The frames before it are
+/// the handler's.
 pub(super) fn interrupted(addresses: &[u64], handler: Option<u64>) -> usize {
     let Some(handler) = handler else { return 0 };
     let is_near = |address: &u64| (handler..handler.saturating_add(HANDLER_BYTES)).contains(address);
-    // Of all that lie behind the handler's beginning the first one is in the handler, and its
-    // caller is where the kernel returns to.
+    // Of all addresses after the handler's beginning, the lowest one is in the handler. Its caller
+    // is the code to which the kernel returns.
     let own = addresses.iter().enumerate().filter(|(_, address)| is_near(address)).min_by_key(|(_, address)| **address);
     own.map_or(0, |(at, _)| at + 2).min(addresses.len())
 }
@@ -95,11 +95,11 @@ mod tests {
     fn the_handler_s_own_frames_are_left_out() {
         let handler = Some(0x5000);
         // The unwinder, a callee of the handler, the handler, the kernel's return, and the program,
-        // which may lie anywhere.
+        // which may have any address.
         assert_eq!(interrupted(&[0x9000, 0x5800, 0x5100, 0x7f00_0000, 0x4000, 0x8000], handler), 4);
         assert_eq!(interrupted(&[0x5100, 0x7f00_0000], handler), 2);
         assert_eq!(interrupted(&[0x5100], handler), 1);
-        // An unwinder that begins at what was interrupted.
+        // An unwinder that begins at the interrupted function.
         assert_eq!(interrupted(&[0x4000, 0x2_5000], handler), 0);
         assert_eq!(interrupted(&[0x5100, 0x5200], None), 0);
     }

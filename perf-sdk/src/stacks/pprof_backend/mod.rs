@@ -1,10 +1,10 @@
-//! The pprof crate in the place of our own sampler.
+//! The pprof crate as the sampling backend.
 //!
 //! | file | job |
 //! |---|---|
-//! | `sampler` | takes over what the crate finds while somebody takes a profile |
+//! | `sampler` | takes over the crate's results while a profile is being taken |
 //! | `active_profile` | the crate while it samples |
-//! | `sigprof` | the signal that it takes |
+//! | `sigprof` | the signal that it uses |
 
 mod active_profile;
 mod sampler;

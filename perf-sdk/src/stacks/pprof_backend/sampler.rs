@@ -1,10 +1,11 @@
-//! The pprof crate as the sampler, where ours does not run: only while somebody takes a profile.
+//! The pprof crate as the sampler, where this crate's own does not work. It samples only while a
+//! profile is being taken.
 //!
-//! Its timer is the process's, not a thread's: a signal meets one thread that runs, and is lost
-//! while another one's is handled. So a sample stands for a period, no more, and what the samples
-//! stand for beside the process's CPU time says how many are missing. The kernel counts time for
-//! this timer by whole ticks, so that on a machine that others use too there may be more than were
-//! due.
+//! Its timer belongs to the process, not to a thread. A signal reaches one running thread, and is
+//! lost while another one is being handled. So each sample stands for exactly one period. The time
+//! of all samples compared with the process's CPU time shows how many are missing. The kernel
+//! counts time for this timer in whole ticks, so on a machine with other load there may be more
+//! samples than were due.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -30,22 +31,22 @@ use crate::clock;
 use crate::memory;
 use crate::snapshot::SamplingState;
 
-/// Frames that the crate keeps of a stack, those of its handler included.
+/// The number of frames of a stack that the crate keeps, including those of its handler.
 const DEPTH: usize = 128;
-/// What the crate holds is read at least as often.
+/// The maximum time between two readings of the crate's results.
 const READ: Duration = Duration::from_secs(5);
-/// Different stacks that the crate may hold when it is read.
+/// The maximum number of different stacks in the crate's table at a reading.
 const MAX_STACKS: usize = 1 << 13;
-/// Between two looks whether the program took the signal over.
+/// The interval of checks whether the program took over the signal.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The crate knows neither scopes nor labels.
 const NOWHERE: Resolve = Resolve { sites: |_| Vec::new(), labels: |_| &[] };
 
-const SANDBOXED: &str = "the program put itself under a seccomp filter, which the pprof crate may not fit";
+const SANDBOXED: &str = "the program installed a seccomp filter, which may not allow the pprof crate";
 
 pub(in super::super) struct PprofSampler {
-    /// Samples per second if nobody says otherwise.
+    /// The default samples per second.
     hz: u32,
     wanted: Vec<u32>,
     run: Option<ActiveProfile>,
@@ -57,8 +58,8 @@ pub(in super::super) struct PprofSampler {
     read_at: Instant,
     /// As of the last reading.
     sums: Totals,
-    /// While somebody wants samples, also when there are none: CPU time of the process up to the
-    /// last reading.
+    /// While samples are requested, even if there are none: CPU time of the process up to the last
+    /// reading.
     counted_to_ns: Option<u64>,
 }
 
@@ -95,9 +96,9 @@ impl PprofSampler {
         SamplingState::Unavailable(reason.to_owned())
     }
 
-    /// Ends a profile when the program has taken over the signal, which is its own then.
+    /// Ends a profile if the program has taken over the signal.
     pub(in super::super) fn look(&mut self) -> Duration {
-        // A profile may be taken for hours, where profiles are pushed.
+        // A profile may run for hours, where profiles are pushed.
         if self.read_at.elapsed() > READ {
             self.read();
         }
@@ -107,10 +108,10 @@ impl PprofSampler {
         LOOK
     }
 
-    /// Begins to sample, or samples as often as this from now on. `false`: it cannot.
+    /// Begins to sample, or changes the rate. `false` if it cannot.
     ///
-    /// **Cost.** The first time the crate reads the program's debug information: a third of a
-    /// second and 250 MiB have been seen, which stay.
+    /// **Cost.** The first time, the crate reads the program's debug information. A third of a
+    /// second and 250 MiB were observed, which stay allocated.
     pub(in super::super) fn want(&mut self, hz: u32) -> bool {
         if sandbox::is_tighter() {
             return false;
@@ -122,7 +123,7 @@ impl PprofSampler {
                 Ok(run) => (self.run, self.failed) = (Some(run), None),
                 Err(failed) => {
                     self.failed = Some(failed);
-                    // For whoever is content with fewer.
+                    // For the remaining requests, with a lower rate.
                     self.run = former.and_then(|hz| ActiveProfile::begin(hz).ok());
                     return false;
                 }
@@ -133,7 +134,7 @@ impl PprofSampler {
         true
     }
 
-    /// As the settings have it: it samples while somebody looks.
+    /// None, by the settings: it samples only on request.
     #[cfg(feature = "push")]
     pub(in super::super) fn always_hz(&self) -> u32 {
         self.hz
@@ -187,7 +188,7 @@ impl PprofSampler {
         self.run = None;
     }
 
-    /// Takes over what the crate has found since the last time.
+    /// Takes over the crate's results since the last time.
     fn read(&mut self) {
         self.read_at = Instant::now();
         if let (Some(before), Some(now)) = (self.counted_to_ns, clock::process_cpu_ns()) {
@@ -195,7 +196,7 @@ impl PprofSampler {
             self.counted_to_ns = Some(now);
         }
         if self.run.is_some() {
-            // A handler on this very thread would find the loader's lock held.
+            // A handler on this thread would find the loader's lock held.
             let _blocked = Blocked::here();
             reload(&mut self.images, &mut self.table);
             if !self.read_report() {
@@ -204,8 +205,8 @@ impl PprofSampler {
         }
     }
 
-    /// The crate forgets what it has found when it begins only: what has no room in its table goes
-    /// to a file that grows.
+    /// Restarts the crate, which clears its results only at a start. Otherwise those that do not
+    /// fit into its table go to a growing file.
     fn begin_again(&mut self) {
         let Some(hz) = self.run.take().map(|run| run.hz) else { return };
         match ActiveProfile::begin(hz) {
@@ -214,7 +215,7 @@ impl PprofSampler {
         }
     }
 
-    /// `false`: the crate has too much, or cannot say what.
+    /// `false` if the crate has too many results, or cannot report them.
     fn read_report(&mut self) -> bool {
         let Some(run) = &mut self.run else { return true };
         let Some(report) = run.guard.as_ref().and_then(|guard| guard.report().build_unresolved().ok()) else {
@@ -233,7 +234,8 @@ impl PprofSampler {
             let first = interrupted(&addresses, run.handler);
             let mut frames = Vec::with_capacity(addresses.len() - first);
             for (at, frame) in stack.frames.iter().enumerate().skip(first) {
-                // A caller's is where it goes on after the call, which may be in another line.
+                // The address of a caller is where it continues after the call, which may be on
+                // another line.
                 let address = addresses[at].saturating_sub(u64::from(at > first));
                 if holding(&self.images, address).is_none() {
                     name_cache::learn(address, || {
@@ -262,7 +264,7 @@ impl PprofSampler {
     }
 }
 
-/// What the crate says of one frame.
+/// The functions of one frame, as the crate reports them.
 fn lines(frames: &Frames) -> Vec<Line> {
     let known = frames.frames.iter().flatten().filter(|symbol| symbol.name.is_some());
     known
@@ -274,10 +276,10 @@ fn lines(frames: &Frames) -> Vec<Line> {
         .collect()
 }
 
-/// Looks what is loaded. Where nobody knows, the crate names addresses itself.
+/// Reads the loaded images. Where they are unknown, the crate names addresses itself.
 fn reload(images: &mut Vec<Image>, table: &mut Table) {
     let before = std::mem::replace(images, linux::images());
-    // The crate has tables of its own.
+    // The crate has its own tables.
     images.iter_mut().for_each(|image| image.tables = None);
     linux::forget_images();
     let is_here = |gone: &Image| images.iter().any(|image| (image.base, &image.path) == (gone.base, &gone.path));
@@ -301,9 +303,9 @@ mod tests {
         sum
     }
 
-    /// As where nobody knows what is loaded.
+    /// As on a system where loaded images are unknown.
     #[test]
-    fn the_crate_names_what_is_in_no_image() {
+    fn the_crate_names_addresses_outside_of_all_images() {
         let mut sampler = PprofSampler::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
         assert!(sampler.want(500));
         let cpu_ns = || clock::thread_cpu_ns_of(clock::thread_id()).unwrap();
@@ -319,12 +321,12 @@ mod tests {
             if lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")) {
                 break;
             }
-            // The signal may meet another test's thread.
+            // The signal may reach another test's thread.
             assert!(Instant::now() < end, "{:?} {lines:?}", sampler.sums);
         }
         assert!(sampler.want(900) && sampler.picture().hz == 900);
         sampler.want_no_more(900);
-        assert_eq!(sampler.picture().hz, 500, "for those who are left");
+        assert_eq!(sampler.picture().hz, 500, "for the remaining request");
         sampler.want_no_more(500);
         assert!(sampler.run.is_none() && Action::now().unwrap().handler().is_none());
     }
