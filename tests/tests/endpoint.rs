@@ -77,7 +77,7 @@ fn a_wrong_setting_lists_the_right_ones() {
         ("PERF_BUCKETS", "http_*=1s,1ms", "ascending"),
         ("PERF_CPU_CLOCK", "hourglass", "perf-seq"),
         ("PERF_LISTEN", "192.0.2.1:9464", "PERF_TOKEN"),
-        ("PERF_PUSH", "https://pyroscope.example:4040", "TLS is not spoken, Grafana Alloy"),
+        ("PERF_PUSH", "https://pyroscope.example:4040", "TLS is not supported, Grafana Alloy"),
         ("PERF_PUSH", "ftp://pyroscope", "http://HOST, with :PORT and /PREFIX"),
         ("PERF_PUSH_PROTOCOL", "otlp", "ingest or push"),
         ("PERF_PUSH_INTERVAL", "2h", "1s to 1h"),

@@ -22,11 +22,11 @@ use super::values::{
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
 
-/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for each one's meaning and default. A
-/// file of settings overrides them, and the environment overrides both.
+/// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for the meaning and the default of
+/// each. A settings file overrides them, and the environment overrides both.
 ///
-/// A method takes a value or its text, as the environment variable would have it; a text that is
-/// not allowed is an error at the start.
+/// A method takes a value, or its text as in the environment variable. A text that is not allowed
+/// is an error at the start.
 ///
 /// ```
 /// use std::time::Duration;
@@ -69,7 +69,7 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// One more entry of a list.
+/// Adds an entry to a list.
 #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
 fn add<T: Value>(list: &mut Option<Entry<T>>, separator: char, entry: &str) {
     *list = Some(match list {
@@ -79,7 +79,7 @@ fn add<T: Value>(list: &mut Option<Entry<T>>, separator: char, entry: &str) {
 }
 
 impl Builder {
-    /// With what `set` sets.
+    /// The builder after `set`.
     #[cfg(feature = "enabled")]
     pub(super) fn with(mut self, set: impl FnOnce(&mut Given)) -> Self {
         set(&mut self.given);
@@ -97,35 +97,36 @@ impl Builder {
         &self.given
     }
 
-    /// A further name by which the endpoint may be called, besides `localhost`, the machine's host
-    /// name and every address; `*` in it stands for any text, and alone for any host.
+    /// Adds a name by which clients may call the endpoint, besides `localhost`, the machine's host
+    /// name and every address. `*` in it stands for any text, and alone for any host.
     ///
-    /// With `*` alone a web page can point its own name at the endpoint and read it, from every
-    /// browser that reaches the endpoint: for endpoints that no browser reaches, or together with
-    /// [`guard`](Self::guard).
+    /// With `*` alone, a web page can point its own name at the endpoint and read it, from every
+    /// browser that reaches the endpoint. Use it only for endpoints that no browser reaches, or
+    /// together with [`guard`](Self::guard).
     pub fn allow_host(self, host: impl fmt::Display) -> Self {
         self.with(|given| add(&mut given.allow_hosts, ',', &host.to_string()))
     }
 
-    /// Upper bounds of the classic buckets of each of the program's own histograms (`metrics`)
-    /// whose name fits `pattern`, in which `*` stands for any text: 1 to 100, ascending from 0 on,
-    /// in the unit of the histogram. Of several that fit, the last one holds.
+    /// Sets the upper bounds of the classic buckets for those of the program's own histograms
+    /// (`metrics`) whose name matches `pattern`, in which `*` stands for any text. `bounds` are 1
+    /// to 100 ascending numbers, from 0 on, in the unit of the histogram. If several patterns
+    /// match, the last one applies.
     pub fn buckets(self, pattern: &str, bounds: &[f64]) -> Self {
         let rule = || BucketRule { pattern: pattern.to_owned(), bounds: bounds.to_vec() }.to_string();
         self.with(|given| add(&mut given.buckets, ';', &rule()))
     }
 
-    /// Measures one call in so many of each function whose `module::function` fits `pattern`, in
-    /// which `*` stands for any text. All calls are counted. Of several that fit, the last one
-    /// holds.
+    /// Measures one call in this many of each function whose `module::function` matches `pattern`,
+    /// in which `*` stands for any text. All calls are counted. If several patterns match, the last
+    /// one applies.
     pub fn sample(self, pattern: &str, rate: Rate) -> Self {
         self.with(|given| add(&mut given.sample, ',', &format!("{pattern}={rate}")))
     }
 
-    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler's:
+    /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler:
     /// from `suspect` on, and for `retention`.
     ///
-    /// A panic in it ends there. What it takes delays the next look.
+    /// A panic in `f` is caught. The next evaluation of the leak detector waits for `f`.
     #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
     pub fn on_leak(mut self, f: impl Fn(&LeakFinding) + Send + Sync + 'static) -> Self {
         #[cfg(feature = "enabled")]
@@ -168,7 +169,7 @@ macro_rules! methods {
             changes: $changes:literal,
         }
     )*) => {
-        /// One for each entry of the table.
+        /// One method for each entry of the table.
         impl Builder {
             $( method! { $how $key: $type, $variable, $allowed, $shown, $(#[doc = $doc])* } )*
         }

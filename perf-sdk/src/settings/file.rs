@@ -1,4 +1,4 @@
-//! Settings in a file of TOML: `key = value`, one for each key of the table.
+//! Settings in a TOML file: `key = value`, with the keys of the table.
 
 use std::fs;
 use std::path::Path;
@@ -9,35 +9,35 @@ use super::misspelt;
 use super::setting::{SETTINGS, Setting};
 use crate::error::Error;
 
-/// More than all settings together take.
+/// The maximum size of the file, more than all settings together can take.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// One entry.
+/// One entry of the file.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) key: &'static str,
     /// File, line and column.
     pub(super) place: String,
-    /// As a variable would have it.
+    /// The value as in the environment variable.
     pub(super) text: String,
 }
 
-/// All entries of the file.
+/// Reads all entries of the file.
 pub(super) fn read(path: &Path) -> Result<Vec<Line>, Error> {
     let refused = |source| Error::Config { path: path.to_owned(), source };
     let size = fs::metadata(path).map_err(refused)?;
     if !size.is_file() || size.len() > MOST_BYTES {
-        return Err(refused(std::io::Error::other("not a file of at most 1 MiB")));
+        return Err(refused(std::io::Error::other("not a regular file of at most 1 MiB")));
     }
     parse(&path.display().to_string(), &fs::read_to_string(path).map_err(refused)?)
 }
 
-/// All but the file itself.
+/// All settings except the file itself.
 fn allowed_here() -> impl Iterator<Item = &'static Setting> {
     SETTINGS.iter().filter(|setting| setting.key != "config")
 }
 
-/// `name` is that of the file.
+/// `name` is the name of the file.
 fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
     let place = |at: usize| {
         let before = text.get(..at).unwrap_or(text);
@@ -56,12 +56,12 @@ fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
         let Some(setting) = allowed_here().find(|setting| setting.key == key.name) else {
             let meant = misspelt::nearest_key(&key.name).filter(|meant| *meant != "config");
             let allowed = match meant {
-                Some(meant) => format!("the keys of the table of settings; is {meant} meant?"),
+                Some(meant) => format!("the keys of the table of settings; did you mean {meant}?"),
                 None => allowed_here().map(|setting| setting.key).collect::<Vec<_>>().join(", "),
             };
             return Err(Error::Setting { place: place(key.span.start), value: key.name.to_string(), allowed });
         };
-        // Lists are written with the separator that their variable has.
+        // Lists are joined with the separator of their variable.
         let separator = if setting.key == "buckets" { ";" } else { "," };
         let Some(text) = written(value.as_ref(), separator) else {
             let value = format!("of type {}", value.as_ref().type_str());
@@ -72,7 +72,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
     Ok(lines)
 }
 
-/// As a variable would have it; `None` for what is no value of a setting.
+/// The value as in the environment variable. `None` if its type is not allowed.
 fn written(value: &ValueInner<'_>, separator: &str) -> Option<String> {
     match value {
         ValueInner::String(text) => Some(text.to_string()),
@@ -108,7 +108,7 @@ mod tests {
             ("sample", "a::*=1/64,b=never", "perf.toml:5:10"),
             ("buckets", "http_*=1ms,5ms;x=1", "perf.toml:6:11"),
         ] {
-            // A string's span is within its quotes, or around them.
+            // The span of a string may or may not include its quotes.
             let found = all.iter().find(|(key, ..)| *key == expected.0).unwrap();
             assert_eq!((found.0, found.1), (expected.0, expected.1));
             assert!(found.2.starts_with(expected.2.rsplit_once(':').unwrap().0), "{found:?}");
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn mistakes_have_a_line_and_a_column() {
         for (text, place, named) in [
-            ("listen = \"off\"\nbugdet = \"1%\"\n", "f:2:1", "is budget meant?"),
+            ("listen = \"off\"\nbugdet = \"1%\"\n", "f:2:1", "did you mean budget?"),
             ("listen = \"off\"\n\n  [listen]\n", "f:3:", "TOML"),
             ("report = \n", "f:1:", "TOML"),
             ("report = true\nreport = false\n", "f:2:1", "TOML"),

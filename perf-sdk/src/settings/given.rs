@@ -1,4 +1,4 @@
-//! What was set, and settings as they hold: one field for each entry of the table.
+//! Settings as given in code, and the resolved settings: one field for each entry of the table.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -72,34 +72,34 @@ macro_rules! fields {
             changes: $changes:literal,
         }
     )*) => {
-        /// What was set in code.
+        /// The settings made in code.
         #[derive(Clone, Default)]
         #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
         pub(crate) struct Given {
             $( pub(super) $key: Option<Entry<$type>>, )*
         }
 
-        /// Settings as they hold: code, file and environment together, checked.
+        /// Resolved settings: those of code, file and environment, checked.
         #[cfg(feature = "enabled")]
         #[derive(Clone, Debug)]
-        #[allow(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+        #[allow(clippy::struct_excessive_bools, reason = "each is an independent setting")]
         pub(crate) struct Settings {
             $( pub(crate) $key: field!($kind $type), )*
-            /// Those that were made: what was asked for by name is an error where it cannot be had,
-            /// and otherwise left out.
+            /// The settings that were explicitly made. If such a setting cannot be fulfilled, that
+            /// is an error. A default that cannot be fulfilled is skipped.
             pub(super) made: Vec<Made>,
         }
 
         #[cfg(feature = "enabled")]
         impl Given {
-            /// Each that was set, with its text.
+            /// All settings that were made, with their texts.
             pub(super) fn shown(&self) -> Vec<(&'static str, String)> {
                 let mut all = Vec::new();
                 $( all.extend(self.$key.as_ref().map(|entry| (stringify!($key), entry.show()))); )*
                 all
             }
 
-            /// Each by itself.
+            /// Reads each setting independently.
             pub(super) fn read(&self, reader: &mut Reader<'_>) -> Result<Settings, Error> {
                 let mut settings = SETTINGS.iter();
                 $(

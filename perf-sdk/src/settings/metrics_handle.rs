@@ -1,8 +1,8 @@
-//! A recorder of metrics that the program installed itself.
+//! A `metrics` recorder that the program has installed itself.
 
 use std::fmt;
 
-/// A recorder that the program installed itself.
+/// A recorder that the program has installed itself.
 #[derive(Clone)]
 pub(crate) struct MetricsHandle(pub(crate) metrics_exporter_prometheus::PrometheusHandle);
 

@@ -1,12 +1,12 @@
-//! Variables that look like settings and are none.
+//! Detects environment variables that look like misspelt settings.
 
 use super::setting::SETTINGS;
 
-/// Mistakes in a name by which it is still known.
+/// The maximum number of mistakes in a recognized name.
 const MOST_MISTAKES: usize = 2;
 
-/// What to say of each variable whose name is nearly that of a setting. Others that begin with
-/// `PERF_` are not ours: Linux's `perf` has some.
+/// A warning for each variable whose name is similar to that of a setting. Other variables that
+/// begin with `PERF_` belong to other programs, such as Linux's `perf`.
 pub(crate) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
     let is_setting = |name: &str| SETTINGS.iter().any(|setting| setting.variable == name);
     let nearest = |name: &str| {
@@ -18,20 +18,20 @@ pub(crate) fn warnings(variables: impl Iterator<Item = String>) -> Vec<String> {
     misspelt.sort();
     let say = |name: String| {
         let (_, meant) = nearest(&name.to_ascii_uppercase())?;
-        Some(format!("the variable {name} is none of the settings and changes nothing; is {meant} meant?"))
+        Some(format!("the variable {name} is not a setting and has no effect; did you mean {meant}?"))
     };
     misspelt.into_iter().filter_map(say).collect()
 }
 
-/// The key that is nearly this.
+/// The key that is most similar.
 #[cfg(feature = "toml")]
 pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
     let distances = SETTINGS.iter().map(|setting| (mistakes(key, setting.key), setting.key));
     distances.min().filter(|(mistakes, _)| *mistakes <= MOST_MISTAKES).map(|(_, key)| key)
 }
 
-/// How many characters have to be added, left out, replaced or exchanged with their neighbour
-/// (optimal string alignment).
+/// The number of characters that must be inserted, deleted, replaced or exchanged with their
+/// neighbour (optimal string alignment distance).
 fn mistakes(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > MOST_MISTAKES {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_misses_are_named_with_what_was_meant() {
+    fn similar_names_are_reported_with_the_intended_setting() {
         for (name, meant) in [
             ("PERF_BUGDET", "PERF_BUDGET"),
             ("PERF_LISTN", "PERF_LISTEN"),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_and_what_is_not_ours_are_passed_over() {
+    fn settings_and_unrelated_variables_are_ignored() {
         let ours = SETTINGS.iter().map(|setting| setting.variable);
         let others = ["PATH", "PERF_EXEC_PATH", "PERF_PAGER", "PERF_BUILDID_DIR", "PERFORMANCE", "", "PERF_"];
         let all = ours.chain(others).map(str::to_owned);

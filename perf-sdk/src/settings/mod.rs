@@ -1,4 +1,4 @@
-//! Settings: in code through the builder, overridden by a file and by the environment; all are in
+//! Settings: made in code with the builder, overridden by a file and by the environment. All are in
 //! [`SETTINGS`].
 //!
 //! | file | job |

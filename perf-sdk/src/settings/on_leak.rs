@@ -1,4 +1,4 @@
-//! The program's callback.
+//! The program's callback for leak verdicts.
 
 use std::fmt;
 use std::sync::Arc;

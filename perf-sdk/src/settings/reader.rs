@@ -4,23 +4,24 @@ use super::setting::Setting;
 use super::value::{Entry, Value};
 use crate::error::Error;
 
-/// A setting that was made.
+/// A setting that was explicitly made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Made {
     pub(super) key: &'static str,
-    /// Where.
+    /// Where it was made.
     pub(super) place: String,
     pub(super) text: String,
 }
 
 /// Reads one setting after the other.
 pub(crate) struct Reader<'a> {
-    /// What was said of a setting outside of code: where, and its text.
+    /// Returns where a setting was made outside of code, and its text.
     pub(super) environment: &'a dyn Fn(&'static Setting) -> Option<(String, String)>,
     pub(super) made: Vec<Made>,
 }
 
-/// Tokens are nobody's business, and an address may hold a password where it may not.
+/// Whether a value must not be shown: tokens, and addresses that may contain a password although
+/// that is not allowed.
 pub(super) fn is_secret(key: &str, value: &str) -> bool {
     matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
 }
@@ -31,7 +32,7 @@ pub(super) fn not_allowed(setting: &Setting, place: String, text: String) -> Err
 }
 
 impl Reader<'_> {
-    /// The value of a setting; `None` if it was not made; an error if it is not allowed.
+    /// The value of a setting. `None` if it was not made; an error if it is not allowed.
     pub(super) fn read<T: Value>(
         &mut self,
         setting: &'static Setting,

@@ -1,4 +1,4 @@
-//! How code and environment become settings that hold.
+//! Resolves settings from code, a file and the environment.
 
 use super::builder::Builder;
 use super::checks::LEAK_WINDOWS;
@@ -11,7 +11,7 @@ use super::values::{CpuClock, Listen};
 use crate::error::Error;
 
 impl Builder {
-    /// Code, a file and environment together.
+    /// Combines code, file and environment.
     pub(crate) fn resolve(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, Error> {
         #[cfg(feature = "toml")]
         let lines = match self.file(&environment) {
@@ -35,7 +35,7 @@ impl Builder {
         Ok(settings)
     }
 
-    /// The file of settings, if there is one.
+    /// The path of the settings file, if there is one.
     #[cfg(feature = "toml")]
     fn file(&self, environment: impl Fn(&str) -> Option<String>) -> Option<std::path::PathBuf> {
         let setting = SETTINGS.iter().find(|setting| setting.key == "config")?;
@@ -48,12 +48,12 @@ impl Builder {
     }
 }
 
-/// The text of a variable.
+/// The text of an environment variable.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(|text| text.to_string_lossy().into_owned())
 }
 
-/// For the first call of a process that was not started.
+/// For the first call in a process in which the profiler was not started.
 pub(crate) fn cpu_clock_of_environment() -> Result<Option<CpuClock>, Error> {
     let environment = |setting: &'static Setting| {
         let said = || variable(setting.variable).filter(|text| !text.is_empty());
@@ -86,12 +86,13 @@ impl Settings {
         Given::default().read(&mut Reader { environment: &environment, made: Vec::new() })
     }
 
-    /// The first of `keys` that was set.
+    /// The first of `keys` that was made.
     pub(crate) fn named(&self, keys: &[&str]) -> Option<&'static str> {
         self.made.iter().map(|made| made.key).find(|made| keys.contains(made))
     }
 
-    /// Whether a setting has no effect by itself, or none since what it belongs to is off.
+    /// Whether a setting has no effect, either by itself or because the feature to which it belongs
+    /// is off.
     pub(super) fn is_idle(&self, key: &str) -> bool {
         match key {
             "config" => true,
@@ -105,16 +106,16 @@ impl Settings {
         }
     }
 
-    /// Defaults that rest on other settings.
+    /// Sets defaults that depend on other settings.
     fn complete(&mut self) {
-        /// What has leaked lives longer, when nothing else is said.
+        /// The default horizon of the leak detector.
         const HORIZON_WINDOWS: u32 = 120;
         if let Some(window) = self.leak_window {
             self.leak_horizon.get_or_insert(window * HORIZON_WINDOWS);
         }
     }
 
-    /// What no setting can say by itself.
+    /// Checks restrictions that involve several settings.
     fn check(&self) -> Result<(), Error> {
         if let (Some(horizon), Some(window)) = (self.leak_horizon, self.leak_window) {
             let windows = horizon.as_millis() / window.as_millis().max(1);
@@ -155,7 +156,7 @@ mod tests {
 
     #[cfg(feature = "toml")]
     #[test]
-    fn a_file_overrides_code_and_the_environment_the_file() {
+    fn a_file_overrides_code_and_the_environment_overrides_both() {
         let path = std::env::temp_dir().join(format!("perf-sdk-settings-{}.toml", std::process::id()));
         std::fs::write(&path, "budget = \"2%\"\nstacks_hz = 50\nhot = \"count\"\nmemory = \"64\"\n").unwrap();
         let builder = Builder::default().config(&path).stacks_hz(10).budget("3%").memory("32MiB");
@@ -164,17 +165,17 @@ mod tests {
         let settings = resolve(&builder, &[("PERF_MEMORY", "16MiB"), ("PERF_HOT", "rest")]).unwrap();
         assert_eq!((settings.budget.unwrap().as_percent(), settings.stacks_hz), (2.0, 50));
         assert_eq!((settings.memory.as_bytes(), settings.hot), (16 << 20, crate::settings::HotFunctions::Rest));
-        // The same said in code is the same configuration.
+        // The same settings, made in code, are the same configuration.
         let in_code = Builder::default().stacks_hz(50).budget("2%").memory("16MiB");
         assert_eq!(settings.difference(&resolve(&in_code, &[]).unwrap()), None);
-        // The variable goes before the method.
+        // The variable takes precedence over the method.
         std::fs::remove_file(&path).unwrap();
         let missing = resolve(&builder, &[("PERF_CONFIG", "/no/such/file")]).unwrap_err().to_string();
         assert!(missing.contains("/no/such/file") && missing.contains("PERF_CONFIG"), "{missing}");
     }
 
     #[test]
-    fn what_may_change_while_it_runs_is_checked_alike() {
+    fn changes_at_run_time_are_checked_in_the_same_way() {
         assert_eq!(Settings::changed("heap", "2MiB").unwrap().heap, Some("2MiB".parse().unwrap()));
         assert!(!Settings::changed("enabled", "off").unwrap().enabled);
         for (key, text, named) in [("heap", "3MiB", "power of two"), ("heap", "", "heap"), ("listen", "off", "sample")]
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn other_machines_need_a_token_or_leave() {
+    fn remote_addresses_need_a_token_or_permission() {
         let remote = Builder::default().listen("0.0.0.0:0");
         assert!(matches!(resolve(&remote, &[]), Err(Error::Unprotected { .. })));
         assert!(resolve(&remote, &[("PERF_TOKEN", "0123456789abcdef")]).is_ok());
@@ -265,17 +266,17 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_is_known() {
+    fn explicitly_made_settings_are_known() {
         let config =
             resolve(&Builder::default().budget("1%"), &[("PERF_STACKS_HZ", "99"), ("PERF_PRESSURE", "")]).unwrap();
         assert_eq!(config.named(&["stacks", "stacks_hz"]), Some("stacks_hz"));
         assert_eq!((config.named(&["budget"]), config.named(&["pressure"])), (Some("budget"), None));
-        // To have asked for what holds anyway is no other configuration.
+        // Making a setting with its default value is not a different configuration.
         let default = resolve(&Builder::default(), &[]).unwrap();
         assert_eq!(config.difference(&default), None);
         let same = resolve(&Builder::default().leak_horizon("1h"), &[("PERF_LEAK_WINDOW", "30s")]).unwrap();
         assert_eq!(same.difference(&default), None);
-        // Nor is what belongs to something that is off.
+        // Neither are settings of a feature that is off.
         let off = |builder: Builder| {
             resolve(&builder.leak_window("off").stacks("off").budget("off").push("off"), &[]).unwrap()
         };
@@ -295,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pprof_crate_is_asked_for_where_it_is() {
+    fn the_pprof_crate_is_allowed_only_with_its_feature() {
         let read = |text: &str| Option::<StackEngine>::parse(text).filter(is_stack_engine);
         assert_eq!(read("pprof").is_some(), cfg!(feature = "pprof"));
         assert_eq!(read("cpu-timer").is_some(), cfg!(feature = "stacks"));
@@ -310,14 +311,15 @@ mod tests {
         assert_eq!((all(|setting| setting.key), all(|setting| setting.variable)), (SETTINGS.len(), SETTINGS.len()));
     }
 
-    /// What the table says holds without a setting is what does.
+    /// The defaults in the table are the actual defaults.
     #[test]
     fn defaults_are_what_the_table_says() {
         let defaults = Builder::default().resolve(|_| None).unwrap();
         for setting in SETTINGS {
             let is_text = !matches!(
                 setting.key,
-                // Described, not written: it depends on the machine, or is a file that is made.
+                // These defaults are descriptions: they depend on the machine, or are a file that
+                // is created.
                 "config"
                     | "token"
                     | "token_file"
@@ -334,9 +336,9 @@ mod tests {
             );
             let needs = |key: &str, feature: bool| setting.key != key || feature;
             let is_there = needs("heap", cfg!(feature = "heap")) && needs("pressure", cfg!(feature = "pool"));
-            // Unless it is said, the default address is waited for.
+            // The default address is waited for only if it is not made explicitly.
             if is_text && is_there && setting.key != "listen" {
-                // Said as text: it must be the same as nothing.
+                // The default as a text must be the same as no setting.
                 let said = Builder::default()
                     .resolve(|variable| (variable == setting.variable).then(|| setting.default.to_owned()));
                 let difference = said.unwrap().difference(&defaults);

@@ -2,18 +2,18 @@
 
 use super::table::table;
 
-/// One line of the table of settings.
+/// One row of the table of settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// The builder's method.
+    /// The name of the builder's method.
     pub key: &'static str,
     /// The environment variable, which overrides code.
     pub variable: &'static str,
-    /// What is allowed.
+    /// The allowed values.
     pub allowed: &'static str,
-    /// What holds when nothing is set.
+    /// The default.
     pub default: &'static str,
-    /// What it does.
+    /// What the setting does.
     pub meaning: &'static str,
     /// Whether it can be changed while the profiler runs: see [`Handle::set`](crate::Handle::set).
     pub changes: bool,

@@ -1,64 +1,66 @@
-//! The table of settings: one entry is all that there is to a setting besides its use.
+//! The table of settings. An entry contains everything about a setting, except for its use.
 //!
 //! ```text
-//! /// What the builder's method says.
+//! /// The documentation of the builder's method.
 //! method KEY: TYPE = or(DEFAULT), if CHECK => { variable: …, allowed: …, default: …, meaning: …, changes: … }
 //! ```
 //!
-//! `none` in the place of `or(…)`: there is no default, and the field is an `Option`. `by_hand`:
-//! the builder's method is written in `builder.rs`, and adds to a list.
+//! `none` instead of `or(…)`: there is no default, and the field is an `Option`. `by_hand`: the
+//! builder's method is written in `builder.rs`, and adds to a list.
 //!
-//! `table!(with)` gives all entries to the macro `with`: it makes rows in `setting.rs`, fields and
-//! their reading in `given.rs`, methods in `builder.rs`.
+//! `table!(with)` passes all entries to the macro `with`, which generates rows in `setting.rs`,
+//! fields and their reading in `given.rs`, and methods in `builder.rs`.
 
 macro_rules! table {
     ($with:ident) => {
         $with! {
-            /// A file of settings: TOML, with the keys of this table, such as `listen = "off"`. It
+            /// A settings file: TOML, with the keys of this table, such as `listen = "off"`. It
             /// overrides code, and the environment overrides it.
             method config: PathBuf = none, if |_| cfg!(feature = "toml") => {
                 variable: "PERF_CONFIG",
-                allowed: "a file of TOML with the keys of this table; only with the feature toml",
+                allowed: "a TOML file with the keys of this table; only with the feature toml",
                 default: "none",
-                meaning: "a file of settings, which overrides code; the environment overrides it",
+                meaning: "a settings file, which overrides code; the environment overrides it",
                 changes: false,
             }
 
-            /// Where the endpoint listens: an address (port 0: a free one), `unix:/path`, or `off`.
-            /// An address given here that is taken is an error; the default one is waited for.
+            /// Where the endpoint listens: an address (port 0: any free port), `unix:/path`, or
+            /// `off`. If an address given here is already in use, that is an error; for the default
+            /// address, the endpoint waits.
             method listen: Listen = or(Listen::Default) => {
                 variable: "PERF_LISTEN",
-                allowed: "an address such as 127.0.0.1:9464 (port 0: a free one), unix:/path/to/socket, or off",
+                allowed: "an address such as 127.0.0.1:9464 (port 0: any free port), unix:/path/to/socket, or off",
                 default: "127.0.0.1:9464",
                 meaning: "where the endpoint listens",
                 changes: false,
             }
 
-            /// What state-changing requests, and on other than loopback addresses all requests,
-            /// must bear as `Authorization: Bearer …`. Without it one is generated.
+            /// The token that state-changing requests, and all requests to addresses other than
+            /// loopback, must send as `Authorization: Bearer …`. Without this setting, one is
+            /// generated.
             method token: Secret = none, if |token| token.has(16..=256) => {
                 variable: "PERF_TOKEN",
                 allowed: "16 to 256 printable ASCII characters without spaces",
                 default: "generated",
-                meaning: "what state-changing requests, and on other than loopback addresses all requests, must bear",
+                meaning: "the token that state-changing requests, and all requests to addresses other than loopback, must send",
                 changes: false,
             }
 
-            /// Where a generated token is kept, mode 0600.
+            /// The file in which a generated token is stored, mode 0600.
             method token_file: PathBuf = none => {
                 variable: "PERF_TOKEN_FILE",
-                allowed: "a path at which there is no file, or one that the profiler wrote",
+                allowed: "a path without a file, or with one that the profiler wrote",
                 default: "perf-sdk-PID-RANDOM.token in the runtime or temporary directory",
-                meaning: "where a generated token is kept, mode 0600; no other file is replaced or removed; a file given here that cannot be written is an error, otherwise nobody can change anything then",
+                meaning: "the file in which a generated token is stored, mode 0600; no other file is replaced or removed; if a file given here cannot be written, that is an error; if the default one cannot, state-changing requests are refused",
                 changes: false,
             }
 
-            /// Whether other than loopback addresses may be listened on without a token.
+            /// Whether the endpoint may listen on addresses other than loopback without a token.
             method allow_remote: bool = or(false) => {
                 variable: "PERF_ALLOW_REMOTE",
                 allowed: "true or false",
                 default: "false",
-                meaning: "whether other than loopback addresses may be listened on without a token",
+                meaning: "whether the endpoint may listen on addresses other than loopback without a token",
                 changes: false,
             }
 
@@ -66,20 +68,20 @@ macro_rules! table {
                 variable: "PERF_ALLOW_HOSTS",
                 allowed: "host names or addresses, separated by commas; * stands for any text, alone for any host",
                 default: "none",
-                meaning: "names by which the endpoint may be called, besides localhost, the machine's host name and every address; with * alone web pages can read the endpoint from a browser that reaches it",
+                meaning: "names by which clients may call the endpoint, besides localhost, the machine's host name and every address; with * alone, web pages can read the endpoint from a browser that reaches it",
                 changes: false,
             }
 
-            /// Which reads must bear the token on loopback addresses and Unix sockets too:
-            /// `captures`, `all` or `off`.
+            /// Which reads need the token on loopback addresses and Unix sockets too: `captures`,
+            /// `all` or `off`.
             ///
-            /// Captures take time or change how the process runs: profiles, windows of `seconds`,
-            /// symbols. Others fold what was recorded.
+            /// Captures take time or affect how the process runs: profiles, windows of `seconds`,
+            /// symbols. Other reads only fold what was recorded.
             method guard: Guard = or(Guard::Off) => {
                 variable: "PERF_GUARD",
                 allowed: "captures, all or off",
                 default: "off",
-                meaning: "which reads must bear the token on loopback addresses and Unix sockets too: captures, which take time or change how the process runs (a profile, a window of seconds, symbols), or all; off: none",
+                meaning: "which reads need the token on loopback addresses and Unix sockets too: captures, which take time or affect how the process runs (a profile, a window of seconds, symbols), or all; off: none",
                 changes: false,
             }
 
@@ -87,7 +89,7 @@ macro_rules! table {
                 variable: "PERF_BUCKETS",
                 allowed: "PATTERN=BOUNDS, several separated by semicolons: a pattern of a histogram's name with * for any text; bounds: 1 to 100 ascending numbers from 0 on separated by commas, in seconds with ns, us, ms, s, min or h, in bytes with KiB, MiB or GiB; only with the feature metrics",
                 default: "30 bounds from 1e-6 to 1e9",
-                meaning: "upper bounds of the classic buckets of the program's own histograms (metrics crate); of several patterns that fit, the last one holds",
+                meaning: "upper bounds of the classic buckets of the program's own histograms (metrics crate); if several patterns match, the last one applies",
                 changes: false,
             }
 
@@ -103,24 +105,24 @@ macro_rules! table {
             /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end
             /// the program.
             ///
-            /// One for which the program has a handler at the start, or which it ignores, is left
-            /// alone, and so is one for which it installs a handler later. A second signal ends the
-            /// program at once. On Linux only, and not in the first process of a container, whom
-            /// such signals do not end.
+            /// A signal for which the program has a handler at the start, or which it ignores, is
+            /// left unchanged. If the program installs a handler later, that one is used. A second
+            /// signal ends the program at once. On Linux only, and not in the first process of a
+            /// container, which such signals do not end.
             method report_signals: bool = or(false) => {
                 variable: "PERF_REPORT_SIGNALS",
                 allowed: "true or false",
                 default: "false",
-                meaning: "whether SIGINT and SIGTERM also end the profiler, with the report and the last window of profiles, before they end the program (Linux); one for which the program has a handler, or which it ignores, is left alone, and so is the first process of a container",
+                meaning: "whether SIGINT and SIGTERM also end the profiler, with the report and the last window of profiles, before they end the program (Linux); a signal for which the program has a handler, or which it ignores, is left unchanged, and so are all in the first process of a container",
                 changes: false,
             }
 
-            /// Whether calls are recorded from the start on.
+            /// Whether calls are recorded from the start.
             method enabled: bool = or(true) => {
                 variable: "PERF_ENABLED",
                 allowed: "true or false",
                 default: "true",
-                meaning: "whether calls are recorded from the start on; the endpoint and the handle can change it",
+                meaning: "whether calls are recorded from the start; the endpoint and the handle can change it",
                 changes: true,
             }
 
@@ -132,220 +134,220 @@ macro_rules! table {
                 changes: true,
             }
 
-            /// What measuring may cost, as a percentage of the process's CPU time such as `0.5%`;
-            /// `off`: every call is measured.
+            /// The maximum cost of measuring, as a percentage of the process's CPU time such as
+            /// `0.5%`; `off`: every call is measured.
             method budget: Option<Share> = or(Some(Share::percent(1.0))), if |share| share.is_none_or(|share| share.ratio() > 0.0 && share.ratio() <= 1.0) => {
                 variable: "PERF_BUDGET",
                 allowed: "a percentage of the process's CPU time, above 0% and up to 100%, or off",
                 default: "1%",
-                meaning: "what measuring may cost: functions called very often are then measured on a sample of their calls; off: every call is measured",
+                meaning: "the maximum cost of measuring; functions that are called very often are measured on a sample of their calls to stay within it; off: every call is measured",
                 changes: false,
             }
 
-            /// What measuring may cost in a process that does little, as a percentage of one core
-            /// such as `0.5%`. The budget is this or the share of the process's CPU time, whichever
-            /// is more.
+            /// The maximum cost of measuring in a process that does little, as a percentage of one
+            /// core such as `0.5%`. The budget is this or the share of the process's CPU time,
+            /// whichever is more.
             method budget_floor: Share = or(Share::percent(0.5)), if |share| (0.0..=1.0).contains(&share.ratio()) => {
                 variable: "PERF_BUDGET_FLOOR",
                 allowed: "a percentage of one core, from 0% to 100%",
                 default: "0.5%",
-                meaning: "what measuring may cost in a process that does little: the budget is this or its share of the process's CPU time, whichever is more",
+                meaning: "the maximum cost of measuring in a process that does little: the budget is this or its share of the process's CPU time, whichever is more",
                 changes: false,
             }
 
-            /// What is done with functions that are called so often that counting alone takes more
-            /// than the budget: `rest`, or `count`.
+            /// What happens to functions with so many calls that counting alone exceeds the budget:
+            /// `rest`, or `count`.
             method hot: HotFunctions = or(HotFunctions::Rest) => {
                 variable: "PERF_HOT",
                 allowed: "rest or count",
                 default: "rest",
-                meaning: "what is done with a function that is called so often that counting alone takes more than the budget: rest: its calls are estimated from then on; count: they are counted, whatever that takes",
+                meaning: "what happens to a function with so many calls that counting alone exceeds the budget: rest: its calls are estimated from then on; count: they are still counted",
                 changes: false,
             }
 
-            /// What the profiler may hold, as a size such as `64MiB`.
+            /// The memory limit of the profiler, as a size such as `64MiB`.
             method memory: ByteSize = or(ByteSize::mib(64)), if |size| *size >= ByteSize::mib(1) => {
                 variable: "PERF_MEMORY",
                 allowed: "a size of at least 1MiB: a number with KiB, MiB or GiB",
                 default: "64MiB",
-                meaning: "what the profiler may hold; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
+                meaning: "the memory limit of the profiler; beyond it, calls of functions that are new to a thread are counted in a record that all threads share, without their place in the call tree",
                 changes: false,
             }
 
-            /// One allocation of the live heap in so many bytes is sampled, as a size that is a
-            /// power of two such as `512KiB`; `off`: none is.
+            /// The mean number of allocated bytes for one sample of the live heap, as a size that
+            /// is a power of two such as `512KiB`; `off`: the live heap is not sampled.
             method heap: Option<ByteSize> = or(cfg!(feature = "heap").then_some(ByteSize::kib(512))), if is_heap_interval => {
                 variable: "PERF_HEAP",
                 allowed: "a size from 4KiB to 1GiB that is a power of two, or off; without the feature heap only off",
                 default: "512KiB",
-                meaning: "one live allocation in so many bytes is sampled, to tell who holds memory; up to eight times fewer where a quarter of the budget would not do; off: none is",
+                meaning: "the mean number of allocated bytes for one sample of the live heap, which attributes memory to functions; up to eight times more if sampling would exceed a quarter of the budget; off: the live heap is not sampled",
                 changes: true,
             }
 
-            /// How often what is held is looked at for leaks, such as `30s`; `off`: never.
+            /// The interval of the leak detector, such as `30s`; `off`: it does not run.
             method leak_window: Option<Duration> = or(Some(Duration::from_secs(30))), if |window| window.is_none_or(|window| LEAK_WINDOW.contains(&window)) => {
                 variable: "PERF_LEAK_WINDOW",
                 allowed: "a duration from 10ms to 1h: a whole number with ms, s, min or h; or off",
                 default: "30s",
-                meaning: "how often what is held is looked at for leaks; off: never",
+                meaning: "the interval of the leak detector; off: it does not run",
                 changes: false,
             }
 
-            /// What lives longer is leaked, such as `1h`: 40 to 480 windows.
+            /// The lifetime from which an object counts as leaked, such as `1h`: 40 to 480 windows.
             method leak_horizon: Duration = none => {
                 variable: "PERF_LEAK_HORIZON",
                 allowed: "a duration of 40 to 480 leak windows",
                 default: "120 leak windows",
-                meaning: "what lives longer counts as leaked; a twelfth of it is old",
+                meaning: "the lifetime from which an object counts as leaked; from a twelfth of it, it counts as old",
                 changes: false,
             }
 
-            /// Call paths that hold less that is old are not spoken of: a size such as `1MiB`.
+            /// Call paths with fewer old bytes are not reported: a size such as `1MiB`.
             method leak_floor: ByteSize = or(ByteSize::mib(1)) => {
                 variable: "PERF_LEAK_FLOOR",
                 allowed: "a size: a number with KiB, MiB or GiB",
                 default: "1MiB",
-                meaning: "call paths that hold less that is old are not spoken of",
+                meaning: "call paths with fewer old bytes are not reported",
                 changes: false,
             }
 
-            /// `declared`: every cache is annotated with its bound, so that what keeps all it
+            /// `declared`: every cache is annotated with its bound, so a path that keeps all it
             /// allocates leaks; `undeclared`: it may be a cache.
             method leak_caches: LeakCaches = or(LeakCaches::Undeclared) => {
                 variable: "PERF_LEAK_CACHES",
                 allowed: "declared or undeclared",
                 default: "undeclared",
-                meaning: "declared: every cache is annotated with bounded, so what keeps all that it allocates is confirmed as a leak; undeclared: it is only suspected, since a cache that fills does the same",
+                meaning: "declared: every cache is annotated with bounded, so a call path that keeps all that it allocates is confirmed as a leak; undeclared: it is only suspected, because a cache that is filling does the same",
                 changes: false,
             }
 
-            /// What the process may hold, for pressure and for the time until a leak reaches it: a
-            /// size such as `2GiB`.
+            /// The memory limit of the process, for memory pressure and for the time until a leak
+            /// reaches it: a size such as `2GiB`.
             method memory_limit: ByteSize = none, if |size| *size > ByteSize::bytes(0) => {
                 variable: "PERF_MEMORY_LIMIT",
                 allowed: "a size above 0: a number with KiB, MiB or GiB",
                 default: "the cgroup's memory limit, else the machine's memory",
-                meaning: "what the process may hold: for the time until a leak reaches it, and for pressure",
+                meaning: "the memory limit of the process: for the time until a leak reaches it, and for memory pressure",
                 changes: false,
             }
 
-            /// When memory counts as short, as percentages of its limit such as `80%,95%`; `off`:
-            /// never.
+            /// The thresholds of memory pressure, as percentages of the memory limit such as
+            /// `80%,95%`; `off`: it is not evaluated.
             method pressure: Option<Pressure> = or(cfg!(feature = "pool").then_some(PRESSURE)), if |shares| shares.is_none_or(|shares| cfg!(feature = "pool") && shares.is_allowed()) => {
                 variable: "PERF_PRESSURE",
                 allowed: "two percentages of the memory limit such as 80%,95%, the first one less; or off; without the feature pool only off",
                 default: "80%,95%",
-                meaning: "from when on pools are trimmed and unused pages given back, and from when on all of them; off: never",
+                meaning: "the thresholds of memory pressure: from the first on, pools are trimmed and long unused pages returned to the system, from the second on, all unused pages; off: it is not evaluated",
                 changes: false,
             }
 
-            /// How threads are signalled for samples of their stacks: `auto`, `perf-clock`,
-            /// `cpu-timer`, or with the feature `pprof` `pprof`; `off`: stacks are not sampled.
+            /// How threads are signalled to sample their stacks: `auto`, `perf-clock`, `cpu-timer`,
+            /// or `pprof` with the feature `pprof`; `off`: stacks are not sampled.
             method stacks: Option<StackEngine> = or(Some(StackEngine::Auto)), if is_stack_engine => {
                 variable: "PERF_STACKS",
                 allowed: "auto, perf-clock, cpu-timer, pprof or off; pprof only with the feature pprof; without the feature stacks only auto and off",
                 default: "auto",
-                meaning: "how threads are signalled for samples of their stacks: auto takes CPU timers, which cost least, and perf's clock for more samples than the kernel has ticks, and where neither works the pprof crate, if it is there; off: stacks are not sampled",
+                meaning: "how threads are signalled to sample their stacks: auto uses CPU timers, which cost least, perf's clock for more samples than the kernel has ticks, and the pprof crate, if it is available, where neither works; off: stacks are not sampled",
                 changes: false,
             }
 
-            /// Samples of stacks for each second of CPU time, at most 4,000; 0: only while a
-            /// profile is being taken.
+            /// Stack samples for each second of CPU time, at most 4,000; 0: only while a profile is
+            /// being taken.
             method stacks_hz: u32 = or(99), if |hz| *hz <= 4_000 => {
                 variable: "PERF_STACKS_HZ",
                 allowed: "a whole number from 0 to 4000",
                 default: "99",
-                meaning: "samples of stacks for each second of CPU time; 0: only while a profile is being taken, at 99",
+                meaning: "stack samples for each second of CPU time; 0: only while a profile is being taken, at 99",
                 changes: false,
             }
 
-            /// The Pyroscope server that profiles are pushed to, such as `http://pyroscope:4040`,
-            /// or `off`. Plain HTTP only: for TLS push to a Grafana Alloy beside the program, which
-            /// sends on.
+            /// The Pyroscope server to which profiles are pushed, such as `http://pyroscope:4040`,
+            /// or `off`. Plain HTTP only: for TLS, push to a Grafana Alloy on the same machine,
+            /// which forwards the profiles.
             method push: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {
                 variable: "PERF_PUSH",
-                allowed: "http://HOST, with :PORT and /PREFIX where there are any, without user and password, or off; not https: TLS is not spoken, Grafana Alloy on the same machine does that (docs/fleet.md); without the feature push only off",
+                allowed: "http://HOST, with :PORT and /PREFIX if needed, without user and password, or off; not https: TLS is not supported, Grafana Alloy on the same machine can forward by TLS (docs/fleet.md); without the feature push only off",
                 default: "off",
-                meaning: "the Pyroscope server that profiles of CPU time and of the heap are pushed to",
+                meaning: "the Pyroscope server to which profiles of CPU time and of the heap are pushed",
                 changes: false,
             }
 
-            /// How that server is spoken to: `ingest` (`POST /ingest`) or `push`
+            /// The protocol for that server: `ingest` (`POST /ingest`) or `push`
             /// (`push.v1.PusherService/Push`).
             method push_protocol: PushProtocol = or(PushProtocol::Ingest) => {
                 variable: "PERF_PUSH_PROTOCOL",
                 allowed: "ingest or push",
                 default: "ingest",
-                meaning: "how that server is spoken to: POST /ingest, or push.v1.PusherService/Push",
+                meaning: "the protocol for that server: POST /ingest, or push.v1.PusherService/Push",
                 changes: false,
             }
 
-            /// From one profile that is pushed or written to the next, such as `15s`.
+            /// The interval from one profile that is pushed or written to the next, such as `15s`.
             method push_interval: Duration = or(Duration::from_secs(15)), if |interval| PUSH_INTERVAL.contains(interval) => {
                 variable: "PERF_PUSH_INTERVAL",
                 allowed: "a duration from 1s to 1h: a whole number with ms, s, min or h",
                 default: "15s",
-                meaning: "from one profile that is pushed or written to the next",
+                meaning: "the interval from one profile that is pushed or written to the next",
                 changes: false,
             }
 
-            /// What the service is called, in what is pushed and in names of files.
+            /// The name of the service, in pushed profiles and in file names.
             method push_name: ServiceName = none => {
                 variable: "PERF_PUSH_NAME",
                 allowed: "1 to 128 letters, digits, dots, dashes, underscores and slashes",
                 default: "the executable's name",
-                meaning: "what the service is called, in what is pushed and in names of files",
+                meaning: "the name of the service, in pushed profiles and in file names",
                 changes: false,
             }
 
-            /// Labels of what is pushed, as `name=value,…`. Each combination of values is a series
-            /// of its own on the server: none that many values are given to.
+            /// Labels of pushed profiles, as `name=value,…`. Each combination of values is a series
+            /// of its own on the server, so do not use labels with many values.
             method push_labels: PushLabels = or(PushLabels::default()) => {
                 variable: "PERF_PUSH_LABELS",
                 allowed: "NAME=VALUE, up to 20 separated by commas: a name of letters, digits and underscores, not service_name, pyroscope_spy or one that begins with two underscores; a value without braces and commas",
                 default: "none",
-                meaning: "labels of what is pushed",
+                meaning: "labels of pushed profiles",
                 changes: false,
             }
 
-            /// What is sent to the server as `Authorization: Bearer …`.
+            /// The token that is sent to the server as `Authorization: Bearer …`.
             method push_token: Secret = none, if |token| token.has(1..=4_096) => {
                 variable: "PERF_PUSH_TOKEN",
                 allowed: "1 to 4096 printable ASCII characters without spaces",
                 default: "none",
-                meaning: "what is sent to the server as Authorization: Bearer",
+                meaning: "the token that is sent to the server as Authorization: Bearer",
                 changes: false,
             }
 
-            /// What is sent to the server as `X-Scope-OrgID`.
+            /// The tenant that is sent to the server as `X-Scope-OrgID`.
             method push_tenant: Tenant = none => {
                 variable: "PERF_PUSH_TENANT",
                 allowed: "1 to 150 letters, digits and !-_.*'()",
                 default: "none",
-                meaning: "what is sent to the server as X-Scope-OrgID",
+                meaning: "the tenant that is sent to the server as X-Scope-OrgID",
                 changes: false,
             }
 
-            /// A folder that profiles are written to, or `off`.
+            /// A folder to which profiles are written, or `off`.
             method profiles: Option<PathBuf> = or(None), if |folder| cfg!(feature = "push") || folder.is_none() => {
                 variable: "PERF_PROFILES",
-                allowed: "a folder that is there and can be written to, or off; without the feature push only off",
+                allowed: "an existing, writable folder, or off; without the feature push only off",
                 default: "off",
-                meaning: "where profiles are written as NAME-PID-cpu-TIME.pb.gz and NAME-PID-heap-TIME.pb.gz, mode 0600",
+                meaning: "the folder to which profiles are written as NAME-PID-cpu-TIME.pb.gz and NAME-PID-heap-TIME.pb.gz, mode 0600",
                 changes: false,
             }
 
-            /// How many of this program's profiles stay in that folder: a number such as `48`, or a
-            /// size such as `256MiB`.
+            /// How many of this program's profiles are kept in that folder: a number such as `48`,
+            /// or a size such as `256MiB`.
             method profiles_keep: ProfilesKeep = or(ProfilesKeep::Files(48)), if ProfilesKeep::is_allowed => {
                 variable: "PERF_PROFILES_KEEP",
                 allowed: "a number of files from 1 to 100000, or a size of at least 1MiB: a number with KiB, MiB or GiB",
                 default: "48",
-                meaning: "how many of this program's profiles stay in that folder; the oldest are deleted",
+                meaning: "how many of this program's profiles are kept in that folder; the oldest are deleted",
                 changes: false,
             }
 
-            /// Forces a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
+            /// Selects a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
             method cpu_clock: CpuClock = none => {
                 variable: "PERF_CPU_CLOCK",
                 allowed: "perf-time, rseq, perf-seq or syscall",

@@ -1,24 +1,24 @@
-//! What can stand in a setting, as a value or as text.
+//! Values of settings, and their text forms.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A value that can be written as text.
+/// A value with a text form.
 pub trait Value: Clone + fmt::Debug + PartialEq + Sized {
-    /// `None`: the text is not allowed.
+    /// `None` if the text is not allowed.
     fn parse(text: &str) -> Option<Self>;
 
-    /// As [`parse`](Self::parse) reads it.
+    /// The text that [`parse`](Self::parse) reads.
     fn show(&self) -> String;
 }
 
-/// What a builder's method was given.
+/// The argument of a builder's method.
 #[derive(Clone, Debug)]
 pub enum Entry<T> {
     /// A value.
     Value(T),
-    /// A text that is none. It is an error at the start, unless the environment has another one.
+    /// An invalid text. It is an error at the start, unless the environment overrides it.
     Wrong(String),
 }
 
@@ -27,7 +27,7 @@ impl<T: Value> Entry<T> {
         T::parse(text.trim()).map_or_else(|| Self::Wrong(text.to_owned()), Self::Value)
     }
 
-    /// As text.
+    /// The value as text.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
     pub(super) fn show(&self) -> String {
         match self {
@@ -37,7 +37,7 @@ impl<T: Value> Entry<T> {
     }
 }
 
-/// The value of a setting, or a text that says it as its environment variable would.
+/// The value of a setting, or its text as in the environment variable.
 ///
 /// A text that is not allowed is an error at the start, which names it.
 pub trait IntoSetting<T> {
@@ -165,7 +165,7 @@ impl Value for Duration {
 /// Units, in milliseconds.
 const DURATIONS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("min", 60_000), ("h", 3_600_000)];
 
-/// Of types that are written and read by the standard library's traits.
+/// For types that implement the standard library's traits for formatting and parsing.
 macro_rules! value_by_text {
     ($($type:ty),* $(,)?) => {$(
         impl $crate::settings::value::Value for $type {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 
 use crate::settings::value::Value;
 
-/// Most bounds of one histogram: each is a series.
+/// The maximum number of bounds of one histogram, because each is a series.
 const MOST: usize = 100;
 
-/// Units, and what a number with one is in seconds or bytes. Of two that end alike the longer one
+/// Units, and their factors to seconds or bytes. If one unit is the end of another, the longer one
 /// comes first.
 const UNITS: [(&str, f64); 10] = [
     ("ns", 1e-9),
@@ -34,7 +34,7 @@ pub(crate) struct BucketRule {
 impl FromStr for BucketRule {
     type Err = ();
 
-    /// `pattern=bound,bound,…`
+    /// Parses `pattern=bound,bound,…`.
     fn from_str(text: &str) -> Result<Self, ()> {
         let (pattern, bounds) = text.rsplit_once('=').ok_or(())?;
         let pattern = pattern.trim();
@@ -54,22 +54,23 @@ impl fmt::Display for BucketRule {
     }
 }
 
-/// A finite number, with a unit or without. Not a negative one: OpenMetrics has no sum beside such
-/// a bound.
+/// A finite number, with or without a unit. It must not be negative, because OpenMetrics has no sum
+/// beside such a bound.
 fn bound(text: &str) -> Option<f64> {
     let text = text.trim();
     let with_unit = UNITS.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)));
     let value = match with_unit {
-        // Divided where the unit is a part, so that 5ms is 0.005 and not a neighbour of it.
+        // Divided if the unit is smaller than the base unit, so that 5ms is exactly the number
+        // 0.005.
         Some((number, factor)) if *factor < 1.0 => number.trim().parse::<f64>().ok()? / (1.0 / factor).round(),
         Some((number, factor)) => number.trim().parse::<f64>().ok()? * factor,
         None => text.parse().ok()?,
     };
-    // One of 0 and one of -0 are the same.
+    // Makes -0 equal to 0.
     (value.is_finite() && value >= 0.0).then_some(value + 0.0)
 }
 
-/// Rules, separated by semicolons; of several that fit, the last one holds.
+/// Rules, separated by semicolons. If several match, the last one applies.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BucketRules(Vec<BucketRule>);
 
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_bounds_are_rejected() {
         let many: Vec<String> = (0..=MOST).map(|n| n.to_string()).collect();
         for wrong in [
             "",

@@ -18,30 +18,30 @@ const UNITS: [(&str, u32); 3] = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ByteSize(u64);
 
-/// The text is no size.
+/// The text is not a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseByteSizeError(());
 
 impl ByteSize {
-    /// So many bytes.
+    /// A number of bytes.
     #[must_use]
     pub const fn bytes(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// So many KiB, of 1,024 bytes. What no number of 64 bits can say is its greatest value.
+    /// A number of KiB, of 1,024 bytes. Saturates at the maximum of 64 bits.
     #[must_use]
     pub const fn kib(kib: u64) -> Self {
         Self(kib.saturating_mul(1 << 10))
     }
 
-    /// So many MiB, of 1,024 KiB.
+    /// A number of MiB, of 1,024 KiB.
     #[must_use]
     pub const fn mib(mib: u64) -> Self {
         Self(mib.saturating_mul(1 << 20))
     }
 
-    /// So many GiB, of 1,024 MiB.
+    /// A number of GiB, of 1,024 MiB.
     #[must_use]
     pub const fn gib(gib: u64) -> Self {
         Self(gib.saturating_mul(1 << 30))
@@ -66,7 +66,7 @@ impl FromStr for ByteSize {
     }
 }
 
-/// In the greatest unit of which it is a whole number.
+/// In the largest unit of which it is a whole number.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whole = UNITS.iter().rev().find(|(_, shift)| self.0 > 0 && self.0.trailing_zeros() >= *shift);
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_is_read_again() {
+    fn the_text_form_is_parsed_again() {
         for (text, bytes) in [("1KiB", 1 << 10), ("1023KiB", 1023 << 10), ("64MiB", 64 << 20), ("3GiB", 3 << 30)] {
             let size: ByteSize = text.parse().unwrap();
             assert_eq!((size.as_bytes(), size.to_string().as_str()), (bytes, text));

@@ -1,4 +1,4 @@
-//! Names by which the endpoint may be called.
+//! Names by which clients may call the endpoint.
 
 use crate::settings::value::Value;
 

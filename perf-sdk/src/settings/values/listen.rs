@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::settings::value::{Entry, IntoSetting, value_by_text};
 
-/// Where the endpoint listens when nothing else is said.
+/// The default address of the endpoint.
 #[cfg_attr(not(feature = "serve"), allow(dead_code))]
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 
@@ -15,23 +15,23 @@ pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:9464";
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listen {
-    /// The default address; when it is taken, serving waits for it.
+    /// The default address. If it is already in use, the endpoint waits for it.
     Default,
-    /// This address, or an error.
+    /// This address; an error if it cannot be used.
     Tcp(SocketAddr),
-    /// This Unix socket, or an error.
+    /// This Unix socket; an error if it cannot be used.
     Unix(PathBuf),
-    /// Nowhere.
+    /// The endpoint is off.
     Off,
 }
 
-/// The text is no place to listen at.
+/// The text is not an address to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseListenError(());
 
 impl fmt::Display for ParseListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no place to listen at; allowed: an address such as 127.0.0.1:9464, unix:/path, or off")
+        f.write_str("not an address to listen on; allowed: an address such as 127.0.0.1:9464, unix:/path, or off")
     }
 }
 

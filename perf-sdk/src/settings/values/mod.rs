@@ -1,4 +1,4 @@
-//! Types of settings: one file a type, or a few that are written by name.
+//! The types of settings: one file for each type, or for several types whose values have names.
 
 mod buckets;
 mod byte_size;

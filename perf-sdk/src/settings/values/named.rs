@@ -1,6 +1,6 @@
-//! Values of which there are a few, each with a name.
+//! Types with a few named values.
 
-/// An enum whose variants are written by name.
+/// Defines an enum whose variants have names.
 macro_rules! named {
     (
         $(#[$attribute:meta])*
@@ -16,7 +16,7 @@ macro_rules! named {
         }
 
         impl $type {
-            /// As it is written.
+            /// The name in a setting.
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self {
@@ -47,50 +47,51 @@ macro_rules! named {
 }
 
 named! {
-    /// Which reads must bear the token, wherever the endpoint listens.
+    /// Which reads need the token, wherever the endpoint listens.
     ///
-    /// On other than loopback addresses a token that was set guards all of them anyway.
+    /// On addresses other than loopback, a configured token guards all of them anyway.
     pub enum Guard {
-        /// None.
+        /// No read.
         Off = "off",
-        /// Those that take time or change how the process runs.
+        /// Reads that take time or affect how the process runs.
         Captures = "captures",
-        /// All.
+        /// All reads.
         All = "all",
     }
 }
 
 named! {
-    /// What is done with a function whose calls take more to count than the budget allows.
+    /// What happens to a function if counting its calls takes more than the budget allows.
     pub enum HotFunctions {
         /// It rests: its calls are estimated from then on.
         Rest = "rest",
-        /// Its calls are counted, whatever that takes.
+        /// Its calls are still counted.
         Count = "count",
     }
 }
 
 named! {
-    /// What is known of caches.
+    /// What the annotations say about caches.
     pub enum LeakCaches {
-        /// Every cache is annotated with its bound: what keeps all that it allocates leaks.
+        /// Every cache is annotated with its bound, so a call path that keeps all that it allocates
+        /// leaks.
         Declared = "declared",
-        /// What keeps all that it allocates may be a cache.
+        /// A call path that keeps all that it allocates may be a cache.
         Undeclared = "undeclared",
     }
 }
 
 named! {
-    /// How threads are signalled for samples of their stacks.
+    /// How threads are signalled to sample their stacks.
     pub enum StackEngine {
-        /// CPU timers for as many samples as the kernel has ticks, perf's clock for more, and where
-        /// neither works the pprof crate, with the feature `pprof`.
+        /// CPU timers for up to as many samples as the kernel has ticks, perf's clock for more, and
+        /// the pprof crate, with the feature `pprof`, where neither works.
         Auto = "auto",
         /// perf's clock.
         PerfClock = "perf-clock",
         /// CPU timers.
         CpuTimer = "cpu-timer",
-        /// The pprof crate, with the feature `pprof` only.
+        /// The pprof crate; only with the feature `pprof`.
         Pprof = "pprof",
     }
 }
@@ -104,15 +105,15 @@ named! {
         Rseq = "rseq",
         /// By the sequence word of a perf event's page.
         PerfSeq = "perf-seq",
-        /// The kernel is asked, for some calls only.
+        /// The kernel is asked, for a sample of the calls.
         Syscall = "syscall",
     }
 }
 
 named! {
-    /// How a Pyroscope server is spoken to.
+    /// The protocol for a Pyroscope server.
     pub enum PushProtocol {
-        /// `POST /ingest`: every Pyroscope, and what speaks like it.
+        /// `POST /ingest`: every Pyroscope, and compatible servers.
         Ingest = "ingest",
         /// `POST /push.v1.PusherService/Push`: Grafana Pyroscope from 1.0 on, and Alloy's
         /// `pyroscope.receive_http`.

@@ -1,4 +1,4 @@
-//! When memory is short.
+//! Thresholds of memory pressure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,21 +6,21 @@ use std::str::FromStr;
 use super::share::Share;
 use crate::settings::value::value_by_text;
 
-/// Shares of the memory limit from which on memory is short, and very short: `80%,95%`.
+/// Thresholds as shares of the memory limit, for high and for critical pressure: `80%,95%`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pressure {
-    /// From here on pools are trimmed and unused pages given back.
+    /// From here on, pools are trimmed and long unused pages returned to the system.
     pub high: Share,
-    /// From here on all of them.
+    /// From here on, all unused pages are returned.
     pub critical: Share,
 }
 
-/// The text is no pair of shares.
+/// The text is not a pair of shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsePressureError(());
 
 impl Pressure {
-    /// Whether the first one is less, and both are above 0 and at most the whole.
+    /// Whether the first one is lower, and both are above 0 and at most the whole.
     pub(in crate::settings) fn is_allowed(&self) -> bool {
         let [high, critical] = [self.high, self.critical].map(Share::ratio);
         0.0 < high && high < critical && critical <= 1.0

@@ -1,14 +1,14 @@
-//! How much of what is written stays.
+//! How many profile files are kept.
 
 use super::byte_size::ByteSize;
 use crate::settings::value::{Entry, IntoSetting, Value};
 
-/// How many files of a program stay: a number of them, or a size.
+/// How many files of a program are kept: a number of them, or a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProfilesKeep {
-    /// So many.
+    /// This number of files.
     Files(u32),
-    /// As many as this holds.
+    /// As many files as fit into this size.
     Size(ByteSize),
 }
 

@@ -1,13 +1,13 @@
-//! What is said of a service besides its name.
+//! Labels of a service besides its name.
 
 use crate::settings::value::Value;
 
-/// Of the 30 that Pyroscope takes; the rest is its own.
+/// The maximum number of labels. Pyroscope accepts 30, but uses some itself.
 const MOST_LABELS: usize = 20;
-/// What Pyroscope takes.
+/// The maximum length of a value that Pyroscope accepts.
 const LONGEST_VALUE: usize = 2_048;
 
-/// PushLabels of all profiles of this process, in the order that they were given.
+/// The labels of all profiles of this process, in the given order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushLabels(Vec<(String, String)>);
 
@@ -19,9 +19,9 @@ impl PushLabels {
 }
 
 impl Value for PushLabels {
-    /// `name=value,…`.
+    /// Parses `name=value,…`.
     fn parse(text: &str) -> Option<Self> {
-        /// What we or the server say ourselves.
+        /// Labels that this crate or the server sets.
         const TAKEN: [&str; 2] = ["service_name", "pyroscope_spy"];
         let mut labels: Vec<(String, String)> = Vec::new();
         for pair in text.split(',') {
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_what_the_server_takes() {
+    fn labels_are_restricted_to_those_that_the_server_accepts() {
         let labels = PushLabels::parse("env=prod, zone = eu west=1").unwrap();
         assert_eq!(labels.iter().collect::<Vec<_>>(), [("env", "prod"), ("zone", "eu west=1")]);
         let many: Vec<String> = (0..21).map(|n| format!("a{n}=b")).collect();

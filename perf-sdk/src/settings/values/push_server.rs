@@ -12,22 +12,22 @@ const HTTP_PORT: u16 = 80;
 /// `http://HOST[:PORT][/PREFIX]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushServer {
-    /// A name or an address, IPv6 without brackets.
+    /// A name or an address, without the brackets of IPv6.
     pub(crate) host: String,
     pub(crate) port: u16,
-    /// As it was written: what the header `Host` says.
+    /// As given, for the `Host` header.
     pub(crate) authority: String,
-    /// Without a slash at its end; mostly empty.
+    /// Without a trailing slash; usually empty.
     pub(crate) prefix: String,
 }
 
-/// The text is no address of a server.
+/// The text is not the address of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParsePushServerError(());
 
 impl fmt::Display for ParsePushServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no address of a server; allowed: http://HOST, with :PORT and /PREFIX where there are any, without user and password")
+        f.write_str("not the address of a server; allowed: http://HOST, with :PORT and /PREFIX if needed, without user and password")
     }
 }
 
@@ -38,7 +38,7 @@ value_by_text!(PushServer);
 impl FromStr for PushServer {
     type Err = ParsePushServerError;
 
-    /// Nothing else than plain HTTP, and no user names.
+    /// Only plain HTTP, without user names.
     fn from_str(text: &str) -> Result<Self, ParsePushServerError> {
         let rest = text.strip_prefix("http://").ok_or(ParsePushServerError(()))?;
         let (authority, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -81,7 +81,7 @@ impl FromStr for PushServer {
 
 #[cfg(any(feature = "push", test))]
 impl PushServer {
-    /// Whether it is surely on this machine.
+    /// Whether it is certainly on this machine.
     pub(crate) fn is_loopback(&self) -> bool {
         let name = self.host.trim_end_matches('.').to_ascii_lowercase();
         match name.parse::<IpAddr>() {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn this_machine_is_known() {
+    fn loopback_addresses_are_recognized() {
         let is_here = |host: &str| format!("http://{host}/x").parse::<PushServer>().unwrap().is_loopback();
         for here in [
             "127.0.0.1:4040",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_split_into_parts() {
         let parts = |text: &str| {
             let target: PushServer = text.parse().unwrap();
             assert_eq!(target.to_string(), text.trim_end_matches('/'));

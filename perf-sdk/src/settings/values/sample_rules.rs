@@ -1,4 +1,4 @@
-//! How many calls are measured, by name.
+//! Sampling rates by name.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::rate::Rate;
 use crate::settings::value::Value;
 
 /// A rate for the sites whose `module::function` matches a pattern, in which `*` stands for any
-/// text. `None`: as the attribute says.
+/// text. `None` restores the rate of the attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SampleRule {
     pub(crate) pattern: String,
@@ -14,7 +14,7 @@ pub(crate) struct SampleRule {
 }
 
 impl SampleRule {
-    /// `pattern=rate`
+    /// Parses `pattern=rate`.
     fn parse(text: &str) -> Option<Self> {
         let (pattern, rate) = text.rsplit_once('=')?;
         let pattern = pattern.trim();
@@ -35,7 +35,7 @@ impl fmt::Display for SampleRule {
     }
 }
 
-/// Rules; of several that fit, the last one holds.
+/// Rules. If several match, the last one applies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SampleRules(Vec<SampleRule>);
 

@@ -1,10 +1,10 @@
-//! What must not be seen in logs.
+//! Values that must not appear in logs.
 
 use std::fmt;
 
 use crate::settings::value::Value;
 
-/// A token: it shows in no debug form of what holds it.
+/// A token, which is hidden in debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -14,7 +14,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Whether it has so many characters.
+    /// Whether its length is in this range.
     pub(in crate::settings) fn has(&self, characters: std::ops::RangeInclusive<usize>) -> bool {
         characters.contains(&self.0.len())
     }
@@ -38,7 +38,7 @@ impl Value for Secret {
         text.bytes().all(|b| b.is_ascii_graphic()).then(|| Self(text.to_owned()))
     }
 
-    /// Not what it is.
+    /// A placeholder, not the token.
     fn show(&self) -> String {
         "a token".to_owned()
     }

@@ -1,10 +1,10 @@
-//! What a service is called.
+//! Names of services.
 
 use std::fmt;
 
 use crate::settings::value::Value;
 
-/// Of a file's name there is more than that.
+/// The maximum length. A file name has room for more.
 const LONGEST_NAME: usize = 128;
 
 /// A service's name: letters, digits and `_.-/`.
@@ -13,11 +13,11 @@ pub struct ServiceName(String);
 
 #[cfg(any(feature = "push", test))]
 impl ServiceName {
-    /// The executable's, with `_` for what a name may not have.
+    /// The name of the executable, with `_` for characters that are not allowed.
     pub(crate) fn of_executable() -> Self {
         let path = std::env::current_exe().ok();
         let file = path.as_ref().and_then(|path| path.file_name()).map(|file| file.to_string_lossy());
-        // What Linux says of an executable that was replaced.
+        // Linux appends this to the name of an executable that was replaced.
         let name = file.as_deref().unwrap_or_default().trim_end_matches(" (deleted)");
         let name: String =
             name.chars().take(LONGEST_NAME).map(|c| if is_name(c) && c != '/' { c } else { '_' }).collect();
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_what_the_server_takes() {
+    fn names_are_restricted_to_those_that_the_server_accepts() {
         assert_eq!(ServiceName::parse("shop/cart-1.x").unwrap().to_string(), "shop/cart-1.x");
         for wrong in ["", "a b", "a{b", "ö", &"a".repeat(257)] {
             assert!(ServiceName::parse(wrong).is_none(), "{wrong:?}");

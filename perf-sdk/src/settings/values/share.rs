@@ -18,24 +18,24 @@ pub struct Share {
     percent: f64,
 }
 
-/// The text is no share.
+/// The text is not a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseShareError(());
 
 impl Share {
-    /// So many hundredths. What a setting allows is checked where it is given.
+    /// A number of hundredths. The range that a setting allows is checked at the start.
     #[must_use]
     pub const fn percent(percent: f64) -> Self {
         Self { percent }
     }
 
-    /// The whole is 1.
+    /// The share as a ratio: the whole is 1.
     #[must_use]
     pub const fn ratio(self) -> f64 {
         self.percent / 100.0
     }
 
-    /// The whole is 100.
+    /// The share in percent: the whole is 100.
     #[must_use]
     pub const fn as_percent(self) -> f64 {
         self.percent

@@ -1,8 +1,8 @@
-//! A tenant of a server that has several.
+//! Tenants of a multi-tenant server.
 
 use crate::settings::value::Value;
 
-/// A tenant's name, as Pyroscope, Mimir and Loki have them.
+/// A tenant's name, with the characters that Pyroscope, Mimir and Loki allow.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant(String);
 
