@@ -1,4 +1,4 @@
-//! What is at addresses in code, by the images that are loaded.
+//! Resolves code addresses by the loaded images.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use crate::snapshot::{Address, Code, Frame, LoadedImage, SourceLine};
 use crate::stacks::{self, Image};
 
 impl Code {
-    /// These addresses, and the number of each.
+    /// Resolves these addresses. Also returns the index of each.
     pub(super) fn of(images: &[Image], addresses: impl Iterator<Item = u64>) -> (Self, HashMap<u64, u32>) {
         let all: BTreeSet<u64> = addresses.collect();
         let mut lines = stacks::resolve(images, all.iter().copied());
@@ -38,7 +38,7 @@ impl Code {
         (code, numbers)
     }
 
-    /// The number of the same address with the name of a measured function.
+    /// The index of the same address with the name of a measured function.
     pub(super) fn named(&mut self, number: u32, site: &'static Site) -> u32 {
         let frame = Frame::of(site);
         let line = SourceLine { function: frame.full_name(), file: frame.file, line: frame.line };

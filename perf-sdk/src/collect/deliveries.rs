@@ -1,12 +1,12 @@
-//! How it goes with profiles that are pushed or written, for the snapshots from now on.
+//! The state of deliveries of profiles, for snapshots.
 
 use crate::base::fork::{self, Lock};
 use crate::snapshot::Delivery;
 
-/// Of the process that delivers: a forked child has them in its memory too.
+/// With the id of the process that delivers, because a forked child inherits this memory.
 static NOW: Lock<(u32, Vec<Delivery>)> = Lock::new((0, Vec::new()));
 
-/// What the snapshots from now on say of one way to deliver.
+/// Sets the state of one way of delivery, for snapshots from now on.
 pub(crate) fn set_delivery(delivery: &Delivery) {
     let mut now = NOW.lock();
     if now.0 != fork::generation() {
@@ -18,7 +18,7 @@ pub(crate) fn set_delivery(delivery: &Delivery) {
     }
 }
 
-/// Empty where nothing is delivered.
+/// Empty if nothing is delivered.
 pub(crate) fn deliveries() -> Vec<Delivery> {
     let now = NOW.lock();
     if now.0 == fork::generation() { now.1.clone() } else { Vec::new() }

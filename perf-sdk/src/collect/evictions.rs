@@ -1,4 +1,4 @@
-//! Connections of the endpoint that had to make room for others, counted.
+//! Counts connections of the endpoint that were closed to make room for others.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -11,7 +11,7 @@ fn of(state: u64, generation: u32) -> u32 {
     if (state >> 32) as u32 == generation { state as u32 } else { 0 }
 }
 
-/// Counts one; a count that is full stays.
+/// Counts one. The count saturates.
 #[cfg(feature = "serve")]
 pub(crate) fn count_eviction() {
     let generation = fork::generation();
@@ -19,7 +19,7 @@ pub(crate) fn count_eviction() {
     let _ = COUNTED.fetch_update(Relaxed, Relaxed, next);
 }
 
-/// How many.
+/// The number of such connections.
 pub(crate) fn evictions() -> u64 {
     of(COUNTED.load(Relaxed), fork::generation()).into()
 }

@@ -1,15 +1,16 @@
-//! What belongs to a function alone, from the merged tree: sums that are not estimated together.
+//! Computes exclusive figures from the merged tree, for sums other than times.
 
 use crate::snapshot::{CallNode, ROOT, Totals};
 
-/// Sums of one merged node that only the exclusive figures need.
+/// Corrections of one merged node that only exclusive figures need.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Detour {
     pub(super) outside_parent: Totals,
     pub(super) foreign: Totals,
 }
 
-/// A node's own inclusive figures less the children's, detours put right.
+/// Sets a node's exclusive figures: its inclusive figures minus those of its children, corrected by
+/// the detours.
 pub(super) fn share_out(tree: &mut [CallNode], detours: &[Detour]) {
     for (at, detour) in detours.iter().enumerate() {
         let CallNode { parent, inclusive, .. } = tree[at];

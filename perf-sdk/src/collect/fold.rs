@@ -1,4 +1,4 @@
-//! All threads' records into one snapshot.
+//! Folds the records of all threads into one snapshot.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ptr;
@@ -18,10 +18,10 @@ use crate::snapshot::{
     ROOT, Snapshot, Sums, Totals,
 };
 
-/// Shards that are asked for before they are read.
+/// The number of shards that are prefetched before they are read.
 const AHEAD: usize = 2;
 
-/// Everything recorded up to now.
+/// A snapshot of everything recorded so far.
 pub(crate) fn take() -> Snapshot {
     memory::uncounted(|| {
         record::refresh_cost();
@@ -45,19 +45,19 @@ fn counted(site: &Site, share: f64) -> CountingCost {
 #[derive(Default)]
 struct Fold {
     cost: Cost,
-    /// By a node's address.
+    /// Keyed by the address of the node.
     estimated_calls: HashMap<usize, u64>,
     by_site: FastMap<*const Site, u32>,
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
-    /// Of each function.
+    /// One entry for each function.
     measured: Vec<Measured>,
     by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
     detours: Vec<Detour>,
     measured_calls: u64,
     passed_calls: u64,
-    /// That the CPU clock took to ask the kernel.
+    /// Ticks that the CPU clock took to ask the kernel.
     asked_ticks: u64,
 }
 
@@ -69,8 +69,8 @@ impl Fold {
         self.shards(record);
     }
 
-    /// PERF: of many functions on many threads nothing is in the caches, so it is asked for some
-    /// shards ahead: a shard, then where it is added, then the cells of both.
+    /// PERF: with many functions on many threads, nothing is in the caches. So some shards ahead,
+    /// it prefetches a shard, then the histogram to which it is added, then the cells of both.
     fn shards(&mut self, record: &'static ThreadRecord) {
         let mut reader = ShardReader::of(record);
         let mut coming = VecDeque::with_capacity(AHEAD + 1);
@@ -180,8 +180,8 @@ impl Fold {
             totals.idle_ns += ns(&future.idle);
             totals.longest_poll_ns = totals.longest_poll_ns.max(ns(&future.longest_poll));
             self.measured_calls += future.polls.get();
-            // A future may end on another thread than it began on: the difference is meant over all
-            // threads.
+            // A future may end on another thread than it began on. The difference is correct only
+            // for all threads together.
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
         }
         self.asked_ticks += shard.asked.get();
@@ -193,7 +193,7 @@ impl Fold {
         }
     }
 
-    /// Calls without a place in the tree: their time there is their caller's, or the overflow
+    /// Calls without a node in the tree. Their time in the tree is their caller's, or the overflow
     /// node's.
     fn shared(&mut self, shared: &'static SharedSite) {
         let Some(site) = shared.site() else { return };
@@ -246,7 +246,7 @@ impl Fold {
         for (function, measured) in self.functions.iter_mut().zip(self.measured) {
             measured.put_into(function);
             if function.running > u64::MAX / 2 {
-                // Read while a future moved between threads.
+                // It was read while a future moved between threads.
                 function.running = 0;
             }
         }
@@ -335,7 +335,7 @@ impl Fold {
         snapshot
     }
 
-    /// What the live allocations' scopes hold. `None` where the heap is not sampled.
+    /// The live heap by scope. `None` if the heap is not sampled.
     #[cfg(feature = "heap")]
     fn heap(&mut self) -> Option<Heap> {
         use crate::snapshot::Live;
@@ -366,7 +366,7 @@ impl Fold {
         Some(heap)
     }
 
-    /// What stacks were sampled in which function. `None` where they are not.
+    /// Stack samples by function. `None` if stacks are not sampled.
     #[cfg(feature = "stacks")]
     fn stacks(&mut self) -> Option<snapshot::StackSampling> {
         let crate::stacks::Sums { engine, totals, scopes } = crate::stacks::sums()?;
@@ -392,10 +392,10 @@ impl Fold {
         })
     }
 
-    /// Who waited for locks, and who held them.
+    /// Waits for locks, by waiter and by holder.
     fn locks(&mut self) -> Locks {
         let (waiters, holders) = record::lock_contentions();
-        // Waiting at a condvar is waiting for somebody to be ready, not for a lock.
+        // A wait at a condition variable is a wait for an event, not for a lock.
         for waiter in waiters.iter().filter(|waiter| waiter.lock.is_some_and(|lock| lock.kind != LockKind::Condvar)) {
             if let Some(function) = waiter.sites.last().and_then(|site| self.by_site.get(&ptr::from_ref(*site))) {
                 let function = &mut self.functions[*function as usize];
@@ -403,7 +403,7 @@ impl Fold {
                 function.lock_wait_ns += waiter.delay_ns;
             }
         }
-        // Each thread has paths of its own, and a lock's place may have several addresses.
+        // Each thread has its own paths, and a lock's location may have several addresses.
         Locks::of(waiters.iter().map(LockContention::of), holders.iter().map(LockContention::of))
     }
 
@@ -412,7 +412,7 @@ impl Fold {
         None
     }
 
-    /// Where a thread's node came to stand in the merged tree.
+    /// The index in the merged tree of a thread's node.
     #[cfg(feature = "heap")]
     fn place_of(&self, node: &'static Node) -> Option<u32> {
         let mut sites: Vec<&'static Site> =

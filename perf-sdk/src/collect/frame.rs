@@ -1,4 +1,4 @@
-//! Sites as frames.
+//! Converts sites to frames.
 
 use crate::scope::Site;
 use crate::snapshot::Frame;

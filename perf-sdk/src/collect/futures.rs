@@ -1,10 +1,10 @@
-//! Futures that are open.
+//! Counts open futures.
 
 use std::collections::HashMap;
 
 use crate::record;
 
-/// Futures of each function, by module and name, that were begun and have not ended.
+/// The futures of each function, by module and name, that have begun and not ended.
 ///
 /// **Cost.** A pass over all records, without their histograms.
 pub(crate) fn open_futures() -> HashMap<(String, String), u64> {
@@ -14,7 +14,8 @@ pub(crate) fn open_futures() -> HashMap<(String, String), u64> {
             if let Some(future) = shard.future() {
                 let label = shard.site.label();
                 let count = open.entry((&label.module, &label.name)).or_default();
-                // One may end on another thread than it began on: the sum is meant.
+                // A future may end on another thread than it began on. Only the sum over all
+                // threads is correct.
                 *count = count.wrapping_add(future.started.get()).wrapping_sub(future.finished.get());
             }
         }

@@ -1,19 +1,19 @@
-//! A hasher for addresses and small numbers, which nobody outside chooses: ten times faster than
-//! the standard one.
+//! A hasher for addresses and small numbers, which cannot be chosen by an attacker. It is ten times
+//! faster than the standard one.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map by addresses and small numbers.
+/// A map keyed by addresses and small numbers.
 pub(super) type FastMap<K, V> = HashMap<K, V, BuildHasherDefault<Mixer>>;
 
-/// Multiplies and rotates.
+/// The state: each step multiplies and rotates.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn finish(&self) -> u64 {
-        // The map takes its bits from both ends.
+        // The map uses bits from both ends.
         self.0 ^ self.0 >> 32
     }
 

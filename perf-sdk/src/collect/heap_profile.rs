@@ -1,4 +1,4 @@
-//! The heap over time, as it is sampled up to now.
+//! Collects the profile of the live heap over time.
 
 use crate::clock;
 use crate::memory;
@@ -6,9 +6,9 @@ use crate::record::{self, Node};
 use crate::snapshot::{Frame, HeapPath, HeapProfile};
 
 impl HeapProfile {
-    /// What was recorded up to now; `None` where the live heap is not sampled.
+    /// The profile up to now. `None` if the live heap is not sampled.
     ///
-    /// **Cost.** As a snapshot, without histograms.
+    /// **Cost.** As for a snapshot, without histograms.
     #[must_use]
     pub fn take() -> Option<Self> {
         memory::uncounted(|| {
@@ -22,7 +22,7 @@ impl HeapProfile {
                 sample_bytes,
                 paths: Vec::new(),
             };
-            // Each thread has paths of its own.
+            // Each thread has its own paths, so equal ones are added up.
             let mut known: std::collections::HashMap<Vec<Frame>, usize> = std::collections::HashMap::new();
             for (path, held, past) in past {
                 let mut frames: Vec<Frame> = std::iter::successors(Node::of(path), |node| node.parent())
@@ -38,7 +38,8 @@ impl HeapProfile {
                 path.total_bytes += held.allocated_bytes;
                 path.total_objects += held.allocated_objects;
                 path.lifetime_s += past.lived_s;
-                // Threads need not have held the most at the same time.
+                // An upper bound, because threads need not have reached their high-water marks at
+                // the same time.
                 path.max_bytes += past.most_bytes;
                 path.max_objects += past.most_objects;
                 path.peak_bytes += past.peak_bytes;

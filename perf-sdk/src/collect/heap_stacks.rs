@@ -1,4 +1,4 @@
-//! The live heap by stack, as it is sampled up to now.
+//! Collects the live heap by stack.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use crate::scope::Site;
 use crate::snapshot::{Code, Frame, HeapStack, HeapStacks, Live};
 use crate::stacks::{self, Image};
 
-/// By sites of the scope and addresses.
+/// Keyed by the sites of the scope, and by addresses.
 type Sums = HashMap<(Vec<usize>, Vec<u64>), (Vec<&'static Site>, Live)>;
 
-/// Sums at one moment.
+/// Sums at one moment, without names.
 #[derive(Clone, Debug)]
 pub(crate) struct HeapStacksNow {
     sums: Sums,
@@ -19,7 +19,7 @@ pub(crate) struct HeapStacksNow {
 }
 
 impl HeapStacksNow {
-    /// `None` where stacks or the heap are not sampled.
+    /// `None` if stacks or the heap are not sampled.
     pub(crate) fn take() -> Option<Self> {
         memory::uncounted(|| {
             memory::sample_bytes()?;
@@ -30,7 +30,7 @@ impl HeapStacksNow {
                     std::iter::successors(Node::of(at.path), |node| node.parent()).filter_map(Node::site).collect();
                 sites.reverse();
                 let key = sites.iter().map(|site| std::ptr::from_ref(*site).addr()).collect();
-                // Each thread has paths of its own.
+                // Each thread has its own paths, so equal ones are added up.
                 let (_, live) = sums.entry((key, at.frames)).or_insert_with(|| (sites, Live::default()));
                 live.bytes += at.held.bytes;
                 live.objects += at.held.objects.round() as u64;
@@ -41,7 +41,7 @@ impl HeapStacksNow {
         })
     }
 
-    /// With what is at the addresses.
+    /// Adds the functions at the addresses.
     pub(crate) fn resolve(self) -> HeapStacks {
         memory::uncounted(|| {
             let (code, numbers) =
@@ -59,21 +59,21 @@ impl HeapStacksNow {
 }
 
 impl HeapStacks {
-    /// What was recorded up to now; `None` where stacks or the live heap are not sampled.
+    /// The live heap by stack up to now. `None` if stacks or the live heap are not sampled.
     ///
-    /// **Cost.** As [`CpuProfile::take`](crate::snapshot::CpuProfile::take).
+    /// **Cost.** As for [`CpuProfile::take`](crate::snapshot::CpuProfile::take).
     #[must_use]
     pub fn take() -> Option<Self> {
         HeapStacksNow::take().map(HeapStacksNow::resolve)
     }
 }
 
-/// How many of the innermost frames are the allocator's and ours.
+/// The number of innermost frames that belong to the allocator and to this crate.
 fn allocators(code: &Code, addresses: &[u32]) -> usize {
-    /// The hooks' and jemalloc's own frames are no more.
+    /// The hooks and jemalloc have no more frames than this.
     const MOST: usize = 20;
-    // Of the function that the others are inlined into: an allocator that is inlined stands where
-    // it was called.
+    // Decided by the outermost function at an address: an allocator that was inlined is at the
+    // address of its caller.
     let is_allocator = |number: &u32| {
         let lines = code.addresses.get(*number as usize).and_then(|address| address.lines.last());
         lines.is_some_and(|line| {

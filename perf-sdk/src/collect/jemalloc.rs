@@ -1,4 +1,4 @@
-//! jemalloc's figures of itself.
+//! Reads jemalloc's own statistics.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -6,11 +6,10 @@ use std::ffi::{CStr, CString};
 use crate::memory::{self, mallctl};
 use crate::snapshot::{Allocator, ArenaUse};
 
-/// The figures now; `None` where the program's allocator is neither [`Alloc`](crate::Alloc) nor
+/// The current statistics. `None` if the global allocator is neither [`Alloc`](crate::Alloc) nor
 /// [`CountingAlloc`](crate::CountingAlloc) over jemalloc.
 ///
-/// **Cost.** jemalloc sums over its arenas, each under its lock for a moment: some ten
-/// microseconds.
+/// **Cost.** jemalloc sums over its arenas, and locks each briefly: some ten microseconds.
 pub(super) fn allocator() -> Option<Allocator> {
     if !memory::is_jemalloc() {
         return None;
@@ -18,7 +17,7 @@ pub(super) fn allocator() -> Option<Allocator> {
     mallctl::refresh().ok()?;
     let bytes = |name| read(name).unwrap_or(0);
     let page_bytes = read(c"arenas.page")?;
-    // SAFETY: by jemalloc's manual an `unsigned`.
+    // SAFETY: an `unsigned`, by jemalloc's manual.
     let arenas: u32 = unsafe { mallctl::read(c"arenas.narenas") }.unwrap_or(0);
     Some(Allocator {
         allocated_bytes: bytes(c"stats.allocated"),
@@ -31,7 +30,7 @@ pub(super) fn allocator() -> Option<Allocator> {
     })
 }
 
-/// What is allocated and not freed.
+/// Bytes allocated and not freed.
 pub(super) fn allocated_bytes() -> Option<u64> {
     if !memory::is_jemalloc() {
         return None;
@@ -40,7 +39,7 @@ pub(super) fn allocated_bytes() -> Option<u64> {
     read(c"stats.allocated")
 }
 
-/// `None` for one that was never used.
+/// `None` for an arena that was never used.
 fn arena(index: u32, page_bytes: u64) -> Option<ArenaUse> {
     let read = |figure: &str| read(&CString::new(format!("stats.arenas.{index}.{figure}")).ok()?);
     let allocated_bytes = read("small.allocated")? + read("large.allocated")?;
@@ -48,8 +47,8 @@ fn arena(index: u32, page_bytes: u64) -> Option<ArenaUse> {
     (active_bytes > 0).then_some(ArenaUse { index, allocated_bytes, active_bytes })
 }
 
-/// `name` is that of a figure of type `size_t`.
+/// `name` must be a statistic of type `size_t`.
 fn read(name: &CStr) -> Option<u64> {
-    // SAFETY: callers name such figures only, by jemalloc's manual.
+    // SAFETY: callers use only such names, by jemalloc's manual.
     unsafe { mallctl::read::<usize>(name) }.ok().map(|value| value as u64)
 }

@@ -1,4 +1,4 @@
-//! Waits for locks, as the recorder counts them.
+//! Converts recorded waits for locks.
 
 use crate::record::{Contended, LockKind};
 use crate::snapshot::{Frame, LockContention};

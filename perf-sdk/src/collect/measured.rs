@@ -3,8 +3,8 @@
 use crate::record::Parts;
 use crate::snapshot::Function;
 
-/// What was measured of one function: beside it, since it is there for each of its shards and the
-/// rest is not.
+/// Histograms of one function. Kept apart from the function, because they are accessed for each of
+/// its shards, and the rest is not.
 #[derive(Default)]
 pub(super) struct Measured {
     parts: Parts,
@@ -13,7 +13,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Adds `parts`; whether CPU times and bytes are measured where they are from.
+    /// Adds `parts`. The flags say whether CPU times and bytes are measured there.
     pub(super) fn add(&mut self, parts: &Parts, has_cpu: bool, has_bytes: bool) {
         self.parts.merge(parts);
         self.has_cpu |= has_cpu;

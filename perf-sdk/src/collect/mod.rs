@@ -1,4 +1,4 @@
-//! Everything that is recorded and sampled, read into the data of `snapshot/`.
+//! Reads everything that is recorded and sampled into the data types of `snapshot/`.
 
 #[cfg(feature = "stacks")]
 mod code;
@@ -47,8 +47,8 @@ pub(crate) use own::{ScopeTotals, own_scopes};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;
 
-/// What is allocated and not freed, by jemalloc's own figures; `None` where the program's allocator
-/// is another one.
+/// Bytes allocated and not freed, by jemalloc's own statistics. `None` if the global allocator is
+/// another one.
 #[cfg(feature = "enabled")]
 pub(crate) fn allocated_bytes() -> Option<u64> {
     #[cfg(feature = "jemalloc")]

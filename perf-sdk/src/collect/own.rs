@@ -8,20 +8,20 @@ use crate::snapshot::Totals;
 
 /// One path of callers on one thread.
 pub(crate) struct ScopeTotals {
-    /// Tells it from other paths of the same names.
+    /// Distinguishes it from other paths with the same names.
     pub(crate) node: *const Node,
-    /// Names from the outermost scope on, ` → ` in between.
+    /// Names from the outermost scope on, joined by ` → `.
     pub(crate) path: String,
-    /// Without its callees' part, of ended calls.
+    /// The sums of ended calls, excluding callees.
     pub(crate) own: Totals,
 }
 
-/// Those that the calling thread has been in so far, and whoever had its record before.
+/// The scopes of the calling thread so far, including those of earlier owners of its record.
 pub(crate) fn own_scopes() -> Vec<ScopeTotals> {
     memory::uncounted(|| {
-        // With a record from now on: one that it would take later is not empty.
+        // The thread gets its record now, because a record that it took later might not be empty.
         let Some(record) = record::current_or_new() else { return Vec::new() };
-        // Parents come first.
+        // Parents come before their children.
         let nodes = threads::read(record).nodes;
         let mut scopes: Vec<ScopeTotals> = Vec::with_capacity(nodes.len());
         let mut places: FastMap<*const Node, usize> = FastMap::default();

@@ -1,4 +1,4 @@
-//! Sampled stacks as their readers see them.
+//! Converts sampled stacks to the form of profiles.
 
 use std::collections::{HashMap, HashSet};
 use std::iter::successors;
@@ -11,7 +11,7 @@ use crate::snapshot::{Code, Frame};
 use crate::stacks::{Image, Key, Seen, Stacks};
 use crate::trace::TraceContext;
 
-/// Where a thread was.
+/// The position of a thread in a sample.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) scope: Vec<Frame>,
@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub(super) trace: Option<TraceContext>,
 }
 
-/// All places, in order, with what was seen there, and the code at their addresses.
+/// All positions, sorted, with their sums, and the code at their addresses.
 pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Seen)>) {
     let (mut code, numbers) = Code::of(images, stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
     let scopes: Vec<Vec<Frame>> =
@@ -43,7 +43,7 @@ pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Se
         is_cut: key.is_cut,
         trace,
     };
-    // What was within spans is told apart, and the rest is what remains.
+    // Samples within spans are separate entries, and the others are the remainder.
     let mut in_spans: HashMap<(&Arc<Key>, [u64; 3]), Seen> = HashMap::new();
     let mut rest = stacks.stacks.clone();
     for sample in &stacks.in_spans {
@@ -60,15 +60,15 @@ pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Se
     (code, all)
 }
 
-/// Names for measured futures where there is no debug information: what a future runs is inlined
-/// into the `poll` of what measures it then, whose name is the same for all. The scopes say which
-/// it was.
+/// Names for measured futures when there is no debug information. Then the code of a future is
+/// inlined into the `poll` of its wrapper, whose name is the same for all futures. The scopes show
+/// which one it was.
 struct Futures {
-    /// Addresses at which nothing but that is known.
+    /// Addresses of which nothing else is known.
     polls: HashSet<u32>,
-    /// Functions that return futures; asked for once.
+    /// The sites of functions that return futures; determined on first use.
     sites: Option<HashSet<*const Site>>,
-    /// The number of an address as that of a function.
+    /// The index of an address with the name of a function.
     named: HashMap<(u32, *const Site), u32>,
 }
 
@@ -81,9 +81,9 @@ impl Futures {
         Self { polls: polls.map(|(number, _)| number).collect(), sites: None, named: HashMap::new() }
     }
 
-    /// The same addresses, innermost first, where those of futures are their functions': the
-    /// innermost is that of the innermost scope. Several that were inlined into one are the
-    /// innermost of them.
+    /// The same addresses, innermost first, with those of futures renamed to their functions. The
+    /// innermost one gets the name of the innermost scope. If several were inlined into one, that
+    /// one stands for the innermost of them.
     fn name(&mut self, mut addresses: Vec<u32>, scope: &[&'static Site], code: &mut Code) -> Vec<u32> {
         if self.polls.is_empty() || !addresses.iter().any(|number| self.polls.contains(number)) {
             return addresses;
@@ -103,7 +103,7 @@ impl Futures {
     }
 }
 
-/// Whether this is the name of the function by which a measured future is polled.
+/// Whether this is the name of the function that polls a measured future.
 fn is_poll(function: &str) -> bool {
     function.starts_with("<perf_sdk::record::call::future::Profiled<") && function.ends_with(">::poll")
 }

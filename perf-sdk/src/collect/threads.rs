@@ -1,4 +1,4 @@
-//! One thread's record as read from outside, while its owner goes on.
+//! Reads one thread's record from outside, while its owner continues to run.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -7,13 +7,13 @@ use crate::clock;
 use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
 use crate::snapshot::{Basis, Totals};
 
-/// Readings taken again because a long call ended in between.
+/// The number of readings that are repeated because a long call ended meanwhile.
 const TRIES: u32 = 3;
-/// A call shorter than this may be missed for one reading.
+/// A call shorter than this may be missed in one reading.
 const SHORT_NS: u64 = 1_000_000;
-/// A shorter absence from the CPU is none yet.
+/// A shorter time off the CPU is ignored.
 const LEAST_ABSENT_NS: u64 = 5_000;
-/// Looks at one histogram before its pending calls are left for the next reading.
+/// Attempts to read one histogram, after which its pending calls are left to the next reading.
 const LOOKS: u32 = 100;
 
 /// The call tree of one thread, parents first.
@@ -24,13 +24,14 @@ pub(super) struct ThreadReading {
 pub(super) struct NodeReading {
     pub(super) node: &'static Node,
     pub(super) outcomes: [u64; 4],
-    /// Finished calls that were measured.
+    /// The number of finished calls that were measured.
     pub(super) samples: u64,
-    /// With the elapsed part of calls that are still open.
+    /// Including the elapsed part of open calls.
     pub(super) sums: Totals,
-    /// What its parent's sums do not hold, and what belongs to others than its children.
+    /// The part that is not in its parent's sums, and the part that belongs to nodes other than its
+    /// children.
     pub(super) detours: Option<Box<(Totals, Totals)>>,
-    /// Open calls.
+    /// The number of open calls.
     pub(super) running: u64,
     pub(super) basis: Basis,
     /// Calls that the node made of itself.
@@ -40,19 +41,19 @@ pub(super) struct NodeReading {
 struct OpenCall {
     depth: usize,
     node: &'static Node,
-    /// The frame below.
+    /// The node of the frame below.
     below: &'static Node,
     start: u64,
     cpu: u64,
-    /// How many calls it stands for; 0: it is counted only.
+    /// The weight of the call. 0: it is count-only.
     weight: u32,
     cpu_weight: u32,
     cpu_asked: bool,
-    /// Counted elsewhere than in its node.
+    /// Whether it is counted in a shared record, not in its node.
     is_shared: bool,
 }
 
-/// Reads the tree of `record` with the calls that are open.
+/// Reads the tree of `record`, including open calls.
 pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
     let mut tries = 1;
     loop {
@@ -63,7 +64,7 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
         let mut nodes = closed_calls(record);
         let absent_ns = cpu_now_ns.map_or(0, |cpu_ns| absent_now(record, now, offset, cpu_ns));
         let top = record.top_for_reader();
-        // Otherwise it has just been counted.
+        // Otherwise the time off the CPU was counted in the meantime.
         if record.cpu_offset() == offset
             && let Some(top) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top))
         {
@@ -112,12 +113,12 @@ fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
         .collect()
 }
 
-/// Counts the open calls that have no frame: those of the current scope that no frame stands for.
+/// Counts open calls without a frame: the nodes from the current scope up to the next frame.
 fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], mut open: &[OpenCall]) {
     let mut top = record.top_for_reader();
-    // Looked for among the nodes that were read: another one may not be complete yet.
+    // Searched among the nodes that were read, because a newer one may not be fully visible yet.
     while let Some(reading) = nodes.iter_mut().find(|reading| ptr::eq(reading.node, top)) {
-        // Frames further up ended between the two readings.
+        // Frames above this one ended between the two readings.
         if let Some(at) = open.iter().rposition(|call| ptr::eq(call.node, reading.node)) {
             top = ptr::from_ref(open[at].below);
             open = &open[..at];
@@ -129,13 +130,13 @@ fn add_passed(record: &ThreadRecord, nodes: &mut [NodeReading], mut open: &[Open
     }
 }
 
-/// How long the owner has been off the CPU since its clock was last read.
+/// For how long the owner has been off the CPU since its clock was last read.
 fn absent_now(record: &ThreadRecord, now: u64, offset: u64, cpu_ns: u64) -> u64 {
     if record.cpu_sampled() {
         return 0;
     }
     let absent_ns = record.wall.ns(now.wrapping_add(offset)).saturating_sub(cpu_ns);
-    // Two clocks that are read one after the other.
+    // The difference between two clocks that are read one after the other is ignored.
     if absent_ns < LEAST_ABSENT_NS { 0 } else { absent_ns }
 }
 
@@ -156,7 +157,8 @@ fn closed_calls(record: &'static ThreadRecord) -> Vec<NodeReading> {
     nodes
 }
 
-/// Where nothing tells when the thread leaves the CPU: what is neither CPU time nor a callee's.
+/// Estimates time off the CPU where it cannot be detected: as the time that is neither CPU time nor
+/// a callee's.
 fn estimate_absence(nodes: &mut [NodeReading]) {
     let places: HashMap<*const Node, usize> =
         nodes.iter().enumerate().map(|(at, reading)| (ptr::from_ref(reading.node), at)).collect();
@@ -173,7 +175,7 @@ fn estimate_absence(nodes: &mut [NodeReading]) {
     }
 }
 
-/// But for the times of calls that stand for themselves, which is the rest.
+/// The basis without the times of calls with weight 1, which are the remainder.
 fn basis(record: &ThreadRecord, node: &Node) -> Basis {
     let absent = record.wall.signed_ns(node.absent.get_signed()) as f64;
     let Some(spread) = node.spread() else { return Basis { absent, single: node.samples(), ..Basis::default() } };
@@ -202,7 +204,7 @@ fn totals(record: &ThreadRecord, sums: &Sums) -> Totals {
     }
 }
 
-/// Adds the elapsed part of an open call. Its allocations show when it ends.
+/// Adds the elapsed part of an open call. Its allocations are added when it ends.
 fn add_open(record: &ThreadRecord, nodes: &mut [NodeReading], call: &OpenCall, elapsed: u64, cpu_now_ns: Option<u64>) {
     let find = |nodes: &[NodeReading], wanted: &Node| nodes.iter().position(|n| ptr::eq(n.node, wanted));
     let Some(at) = find(nodes, call.node) else { return };
@@ -246,11 +248,11 @@ fn open_cpu_ns(record: &ThreadRecord, call: &OpenCall, elapsed: u64, cpu_now_ns:
     spent_ns.min(record.wall.ns(elapsed))
 }
 
-/// Reads the histograms of one thread, calls included that are not in their cells yet.
+/// Reads the histograms of one thread, including calls that are not in their cells yet.
 pub(super) struct ShardReader {
     record: &'static ThreadRecord,
     pending: Vec<Finished>,
-    /// Of the ring, when `pending` was read. `None`: it could not be.
+    /// The sequence number of the ring when `pending` was read. `None` if it could not be read.
     sequence: Option<u32>,
     parts: Parts,
 }
@@ -262,7 +264,7 @@ impl ShardReader {
         Self { record, pending, sequence, parts: Parts::new() }
     }
 
-    /// What `shard`, which is its thread's, holds now.
+    /// The current content of `shard`, which must belong to the same thread.
     pub(super) fn read(&mut self, shard: &'static SiteShard) -> &Parts {
         let Self { record, pending, sequence, parts } = self;
         let mut looks = 1;
@@ -276,7 +278,7 @@ impl ShardReader {
                 break;
             }
             if looks == LOOKS || sequence.is_none() {
-                // What is in the ring is missed this time; what is in the cells is not.
+                // The calls in the ring are missing in this reading; those in the cells are not.
                 crate::record::torn_read();
                 break;
             }
