@@ -1,29 +1,29 @@
-//! What jemalloc says of itself.
+//! jemalloc's own statistics.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// jemalloc's own figures, bytes: of the whole process, at the moment of the snapshot.
+/// jemalloc's own statistics in bytes, for the whole process at the time of the snapshot.
 ///
-/// Usable sizes, as jemalloc hands them out, where a function's bytes are requested ones: the two
-/// do not add up.
+/// These are usable sizes, as jemalloc rounds them up. A function's bytes are requested sizes, so
+/// the two do not add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Allocator {
-    /// Allocated by the program and not freed, what threads keep at hand for themselves included.
+    /// Allocated and not freed, including what jemalloc's thread caches hold.
     pub allocated_bytes: u64,
-    /// Pages that hold something allocated.
+    /// In active pages, which contain allocations.
     pub active_bytes: u64,
-    /// Physical memory that jemalloc's data and book-keeping occupy, at most.
+    /// Upper bound of the physical memory that jemalloc's data and metadata occupy.
     pub resident_bytes: u64,
     /// In active extents.
     pub mapped_bytes: u64,
-    /// Address space that is kept for later, without memory behind it.
+    /// Address space that is retained for reuse, without physical memory.
     pub retained_bytes: u64,
-    /// Book-keeping.
+    /// jemalloc's metadata.
     pub metadata_bytes: u64,
-    /// The arenas that were used, by number.
+    /// The arenas that were used, by index.
     pub arenas: Vec<ArenaUse>,
 }
 
@@ -32,24 +32,24 @@ pub struct Allocator {
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct ArenaUse {
-    /// jemalloc's number for it.
+    /// jemalloc's index of the arena.
     pub index: u32,
     /// Allocated from it and not freed.
     pub allocated_bytes: u64,
-    /// Pages that hold something allocated.
+    /// In active pages, which contain allocations.
     pub active_bytes: u64,
 }
 
 impl Allocator {
-    /// The part of the active pages in which nothing is allocated: lost to fragmentation and to
-    /// rounding up. `None` where there are none.
+    /// The share of the active pages that is not allocated, because of fragmentation and rounding.
+    /// `None` if there are none.
     #[must_use]
     pub fn fragmentation_ratio(&self) -> Option<f64> {
         let free = self.active_bytes.saturating_sub(self.allocated_bytes);
         (self.active_bytes > 0).then(|| free as f64 / self.active_bytes as f64)
     }
 
-    /// Another process's besides.
+    /// Adds another process's statistics.
     pub(super) fn add(&mut self, other: &Self) {
         self.allocated_bytes += other.allocated_bytes;
         self.active_bytes += other.active_bytes;

@@ -1,53 +1,54 @@
-//! What the times of a call-tree node are estimated from.
+//! The sums from which the times of a call-tree node are estimated.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Sums over the calls of one node, which windows subtract and threads and processes add. Times in
-/// nanoseconds.
+/// Sums over the calls of one node. They are subtracted for windows, and added for threads and
+/// processes. Times are in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[cfg_attr(feature = "enabled", serde(default))]
 pub(crate) struct Basis {
-    /// Calls that were measured and stand for themselves alone.
+    /// The number of measured calls with weight 1.
     pub(crate) single: u64,
-    /// Their CPU time, and that of calls which are still open.
+    /// Their CPU time, and that of open calls.
     pub(crate) single_cpu: f64,
-    /// Calls that were measured and stand for others too.
+    /// The number of measured calls with a higher weight.
     pub(crate) picked: u64,
-    /// How many calls these stand for.
+    /// The sum of their weights.
     pub(crate) stand_for: u64,
-    /// Their CPU time, each as often as it stands for.
+    /// Their CPU time, each multiplied by its weight.
     pub(crate) picked_cpu: f64,
-    /// Over these, which stand for w calls and took x each: Σ w (w − 1) xⁿ for n = 0, 1, 2.
+    /// Over these calls, with weight w and time x: Σ w (w − 1) xⁿ for n = 0, 1, 2.
     pub(crate) moments: [f64; 3],
-    /// Time off the CPU here and not in a callee.
+    /// Time off the CPU here, not in a callee.
     pub(crate) absent: f64,
-    /// What recording all calls of the node took.
+    /// The time that recording all calls of the node took.
     pub(crate) recorder: f64,
-    /// Of this, within the node's own time, since it calls itself.
+    /// The part of it within the node's own time, because the node calls itself.
     pub(crate) recorder_within: f64,
-    /// Times that the parent's do not hold: polled elsewhere. CPU, and off the CPU.
+    /// Times that are not in the parent's, because the future was polled elsewhere: on the CPU, and
+    /// off the CPU.
     pub(crate) outside: [f64; 2],
     /// Times that belong to nodes which are not children.
     pub(crate) foreign: [f64; 2],
 }
 
-/// A sum and how far it may be off.
+/// A sum, and its error.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Estimate {
     pub(super) ns: f64,
-    /// By chance: independent of that of other sums.
+    /// The variance by chance, independent of that of other sums.
     pub(super) variance: f64,
-    /// In the same direction as with other sums, a standard error.
+    /// A systematic standard error, with the same sign as for other sums.
     pub(super) common: f64,
 }
 
-/// What a call that stands for itself reads too much or too little, about: a processor does the end
-/// of one thing beside the beginning of another, and empty calls, by which readings are corrected,
-/// have less to hide behind.
+/// The approximate error of the reading of a call with weight 1. A processor overlaps the end of
+/// one operation with the beginning of another, and the empty calls that correct readings have less
+/// to overlap with.
 const READING_NS: f64 = 3.0;
-/// The same of one that stands for others: its code and ours are less warm.
+/// The same for a call with a higher weight, whose code and ours are less warm.
 const PICKED_READING_NS: f64 = 6.0;
 
 impl Estimate {
@@ -79,17 +80,17 @@ impl Basis {
         self.zip(other, |a, b| a + b, |a, b| a + b)
     }
 
-    /// Since an earlier moment.
+    /// The difference to an earlier basis.
     pub(super) fn since(self, earlier: Self) -> Self {
         self.zip(earlier, u64::saturating_sub, |a, b| a - b)
     }
 
-    /// CPU time of so many finished calls and of those that are open, callees and recording
-    /// included. `None`: no call was measured that could tell.
+    /// The CPU time of this number of finished calls and of open calls, including callees and
+    /// recording. `None` if no call was measured.
     ///
-    /// The mean of the calls that were picked, times the number of those that were not measured for
-    /// themselves: a ratio estimate, since both numbers are known. Its variance is that of sampling
-    /// without replacement from blocks, Σ w (w − 1) (x − mean)², times n ∕ (n − 1).
+    /// It is the mean of the sampled calls times the number of the unmeasured ones: a ratio
+    /// estimate, since both numbers are known. Its variance is that of sampling from blocks without
+    /// replacement, Σ w (w − 1) (x − mean)², times n ∕ (n − 1).
     pub(super) fn cpu(&self, calls: u64) -> Option<Estimate> {
         let single = Estimate { ns: self.single_cpu, variance: 0.0, common: READING_NS * self.single as f64 };
         let others = calls.saturating_sub(self.single) as f64;
@@ -109,7 +110,7 @@ impl Basis {
                 common: single.common + PICKED_READING_NS * others,
             })
         } else if self.picked_cpu > 0.0 {
-            // Only open ones.
+            // There are only open calls.
             let ns = single.ns + self.picked_cpu;
             Some(Estimate { ns, variance: self.picked_cpu * self.picked_cpu, ..single })
         } else if others == 0.0 {
@@ -127,7 +128,7 @@ impl Basis {
 mod tests {
     use super::*;
 
-    /// Of calls that took `values`, each of which stands for `weight`.
+    /// A basis of calls with times `values`, each with this weight.
     fn picked(values: &[f64], weight: u32) -> Basis {
         let w = f64::from(weight);
         let moment = |n: i32| values.iter().map(|x| w * (w - 1.0) * x.powi(n)).sum();
@@ -149,12 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn others_take_as_long_as_those_that_were_picked() {
+    fn unmeasured_calls_take_as_long_as_sampled_ones() {
         let basis =
             picked(&[90.0, 110.0, 100.0], 10).plus(Basis { single: 2, single_cpu: 1_000.0, ..Basis::default() });
         let estimate = basis.cpu(2 + 36).unwrap();
         assert_eq!(estimate.ns, 1_000.0 + 36.0 * 100.0);
-        // 3 of 36 drawn without replacement: 36² ∕ 3 × (1 − 3 ∕ 30) × 100.
+        // 3 of 36 sampled without replacement: 36² ∕ 3 × (1 − 3 ∕ 30) × 100.
         assert!((estimate.variance - 36.0 * 36.0 / 3.0 * 0.9 * 100.0).abs() < 1e-6, "{estimate:?}");
     }
 

@@ -1,4 +1,4 @@
-//! Addresses in code, and what is there.
+//! Code addresses, and the functions at them.
 
 /// One function at an address.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -6,9 +6,9 @@
 pub struct SourceLine {
     /// The function, demangled.
     pub function: String,
-    /// The source file; empty if that is not known.
+    /// The source file; empty if unknown.
     pub file: String,
-    /// The line; 0 if that is not known.
+    /// The line; 0 if unknown.
     pub line: u32,
 }
 
@@ -16,45 +16,45 @@ pub struct SourceLine {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Address {
-    /// Where a thread was, or an address inside of the call that it was in.
+    /// The current address of a thread, or an address inside a call.
     pub address: u64,
-    /// The image that it is in, as an index into [`Code::images`].
+    /// The image that contains it, as an index into [`Code::images`].
     pub image: Option<u32>,
-    /// What is there: the innermost of inlined calls first. Empty if nobody knows.
+    /// The functions at the address: the innermost inlined call first. Empty if unknown.
     pub lines: Vec<SourceLine>,
 }
 
-/// An executable or a library, as it was loaded.
+/// An executable or a library that was loaded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadedImage {
     /// Its file.
     pub path: String,
-    /// Its build id, hexadecimal; empty if it has none.
+    /// Its build id in hexadecimal; empty if it has none.
     pub build_id: String,
-    /// Where its code began in memory.
+    /// The start of its code in memory.
     pub start: u64,
-    /// Where its code ended in memory.
+    /// The end of its code in memory.
     pub end: u64,
-    /// Where its code begins in the file.
+    /// The offset of its code in the file.
     pub offset: u64,
-    /// Where in memory its own address 0 would lie.
+    /// The address in memory that corresponds to address 0 in the file.
     pub base: u64,
 }
 
-/// Addresses in code, and what is there.
+/// Code addresses, and the functions at them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Code {
-    /// Ascending; behind them some of them again, by the names of the measured functions that run
-    /// there, where nothing but their scope tells.
+    /// Ascending. After them, some occur again with the name of the measured function that runs
+    /// there, if only the scope shows which one it is.
     pub addresses: Vec<Address>,
-    /// Images that hold addresses, ascending.
+    /// The images that contain addresses, ascending.
     pub images: Vec<LoadedImage>,
 }
 
 impl Code {
-    /// What `address` is called where nobody knows what is there: `module+0x…`.
+    /// A name for an `address` whose function is unknown: `module+0x…`.
     #[must_use]
     pub fn place(&self, address: &Address) -> String {
         let Some(image) = address.image.and_then(|image| self.images.get(image as usize)) else {

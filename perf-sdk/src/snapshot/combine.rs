@@ -1,4 +1,4 @@
-//! Sums and differences of snapshots.
+//! Addition and subtraction of snapshots.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use super::sums::Sums;
 use super::{ArenaAccount, BumpAccount, CallNode, Function, PoolAccount, ROOT, Snapshot, Totals};
 
 impl Snapshot {
-    /// What happened since `earlier`, a snapshot of the same process: a window.
+    /// The changes since `earlier`, a snapshot of the same process: a window.
     ///
-    /// Counts, sums and histograms are differences; running calls are those of this snapshot, and
-    /// their elapsed part inside the window is in it. Functions and paths without anything in the
-    /// window are left out. A figure that would be negative, since `earlier` is not of the same
-    /// process or was read while a call ended, is 0, but for exclusive sums. What is held
-    /// (allocator, arenas, objects that are out, limits, high-water marks) is that of this
-    /// snapshot.
+    /// Counts, sums and histograms are differences. Running calls are those of this snapshot, and
+    /// the part of their elapsed time inside the window is included. Functions and paths without
+    /// any activity in the window are omitted. A difference may be negative if `earlier` is from
+    /// another process, or was read while a call ended. It is then 0, except for exclusive sums.
+    /// Current figures (allocator, arenas, objects in use, limits, high-water marks) are those of
+    /// this snapshot.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
         let before: HashMap<(&str, &str), (usize, &Function)> = earlier
@@ -80,13 +80,14 @@ impl Snapshot {
         .without_empty()
     }
 
-    /// Adds what `other` recorded: another process, or another window of the same one. Functions
-    /// are matched by module and name, call-tree nodes by their path, arenas and pools by name.
-    /// Leaks stay this one's, if there are any. The window becomes the longer one, the moment the
-    /// later one. What is held adds up, as that of two processes does; of high-water marks the
-    /// higher one stays, of what memory is short of the one that has less left.
+    /// Adds what `other` recorded: another process, or another window of the same process.
+    /// Functions are matched by module and name, call-tree nodes by their path, arenas and pools by
+    /// name. Leaks stay those of this snapshot, if it has any. The window becomes the longer one,
+    /// and the time the later one. Current figures are added, as for two processes. Of high-water
+    /// marks, the higher one is kept; of memory pressure, that of the process with less memory
+    /// left.
     pub fn merge(&mut self, other: &Self) {
-        // Not known of one: not of both.
+        // If it is unknown for one, it is unknown for both.
         self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
             (_, theirs) if self.functions.is_empty() => theirs,
             (0, _) | (_, 0) => 0,
@@ -173,7 +174,7 @@ impl Snapshot {
     }
 
     fn tree_since(&self, earlier: &Self) -> Vec<CallNode> {
-        // A path in the earlier tree: the earlier parent's index and the function's name.
+        // A path in the earlier tree: the index of the earlier parent, and the function's name.
         let name = |snapshot: &Self, node: &CallNode| {
             let function = &snapshot.functions[node.function as usize];
             (function.module.clone(), function.name.clone())
@@ -205,7 +206,7 @@ impl Snapshot {
             .collect()
     }
 
-    /// Drops nodes and functions in which nothing happened, but keeps the callers of others.
+    /// Removes nodes and functions without any activity, but keeps callers of others.
     fn without_empty(mut self) -> Self {
         let mut kept: Vec<bool> = self
             .tree
@@ -246,7 +247,7 @@ impl Snapshot {
         self
     }
 
-    /// Functions by module and name; the tree's indices follow.
+    /// Sorts functions by module and name, and updates the indices of the tree.
     pub(crate) fn sort_functions(&mut self) {
         let mut order: Vec<usize> = (0..self.functions.len()).collect();
         order.sort_by(|a, b| {
@@ -265,7 +266,7 @@ impl Snapshot {
     }
 }
 
-/// What was counted since, of each of those that there are now; what there was not before is whole.
+/// The counts since `earlier`, for each item that exists now. New items are unchanged.
 fn since_by<T: Clone>(now: &[T], earlier: &[T], name: fn(&T) -> &str, since: fn(&T, &T) -> T) -> Vec<T> {
     let window = |now: &T| match earlier.iter().find(|was| name(was) == name(now)) {
         Some(was) => since(now, was),
@@ -274,7 +275,7 @@ fn since_by<T: Clone>(now: &[T], earlier: &[T], name: fn(&T) -> &str, since: fn(
     now.iter().map(window).collect()
 }
 
-/// Adds each to the one of its name; by name afterwards.
+/// Adds each item to the one with the same name. The result is sorted by name.
 fn add_by<T: Clone>(ours: &mut Vec<T>, theirs: &[T], name: fn(&T) -> &str, add: fn(&mut T, &T)) {
     for their in theirs {
         match ours.iter_mut().find(|our| name(our) == name(their)) {
@@ -285,7 +286,7 @@ fn add_by<T: Clone>(ours: &mut Vec<T>, theirs: &[T], name: fn(&T) -> &str, add: 
     ours.sort_by(|a, b| name(a).cmp(name(b)));
 }
 
-/// Where each kept item comes to stand.
+/// The new index of each item that is kept.
 fn renumbered(kept: &[bool]) -> Vec<u32> {
     kept.iter()
         .scan(0, |next, kept| {
@@ -395,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn of_arenas_and_pools_a_window_has_what_was_counted_in_it_and_what_is_held_at_its_end() {
+    fn a_window_has_the_counts_and_the_final_figures_of_arenas_and_pools() {
         let window = holding(5).subtract(&holding(2));
         let (counted, now) = (holding(3), holding(5));
         let arena =
@@ -418,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn pools_of_one_name_are_one_in_a_sum() {
+    fn pools_of_the_same_name_are_added_up() {
         let mut sum = holding(3);
         sum.merge(&holding(4));
         let arena = ArenaAccount {
@@ -441,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_left_of_a_snapshot_less_itself() {
+    fn a_snapshot_minus_itself_is_empty() {
         let all = snapshot(vec![function("a", 3, 50)], vec![node(0, ROOT, 3, 150)]);
         let none = all.subtract(&all);
         assert!(none.functions.is_empty() && none.tree.is_empty());

@@ -1,4 +1,4 @@
-//! How it goes with profiles that are pushed or written.
+//! The state of deliveries of profiles.
 
 use std::fmt;
 
@@ -47,9 +47,9 @@ pub struct Delivery {
     pub ok: u64,
     /// Profiles that were lost.
     pub failed: u64,
-    /// Profiles that could not be delivered yet.
+    /// Profiles that wait for another attempt.
     pub waiting: u64,
-    /// What went wrong last, if nothing was delivered since; else empty.
+    /// The last error, if nothing was delivered since; otherwise empty.
     pub last_error: String,
 }
 

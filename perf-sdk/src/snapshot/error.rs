@@ -1,20 +1,20 @@
-//! What can go wrong with a file.
+//! Errors of snapshot files.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a snapshot was not written or read. The message names the file.
+/// Why a snapshot was not written or read. The message contains the file's path.
 #[non_exhaustive]
 pub enum FileError {
     /// The file could not be opened, read or written.
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// The file holds something else than a snapshot.
+    /// The file is not a snapshot.
     Format {
         /// The file.
         path: PathBuf,
@@ -28,13 +28,13 @@ impl fmt::Display for FileError {
         match self {
             Self::Io { path, source } => write!(f, "snapshot {}: {source}", path.display()),
             Self::Format { path, problem } => {
-                write!(f, "{} is not a snapshot as Snapshot::write_to writes it: {problem}", path.display())
+                write!(f, "{} is not a snapshot written by Snapshot::write_to: {problem}", path.display())
             }
         }
     }
 }
 
-/// The sentence that helps, also where `unwrap()` or `main` prints it.
+/// The same text as `Display`, so that `unwrap()` and `main` print it too.
 impl fmt::Debug for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

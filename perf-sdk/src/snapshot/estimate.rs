@@ -1,50 +1,50 @@
-//! Times of a call tree that fit each other, from what was measured of each node by itself.
+//! Reconciles the times of a call tree, which were estimated for each node independently.
 //!
-//! Each node's CPU time with callees is estimated from its own calls. Of a callee and its caller
-//! different calls are measured, so that estimates alone would contradict each other: what is
-//! called would take longer than who calls it. They are reconciled by their variances: a caller
-//! takes at least what its callees take, and where both disagree each gives way by as much as it is
-//! uncertain. Time off the CPU is exact, and is added.
+//! Each node's CPU time including callees is estimated from its own calls. Different calls of a
+//! callee and of its caller are measured, so the estimates alone would contradict each other: a
+//! callee would take longer than its caller. They are reconciled by their variances. A caller takes
+//! at least as long as its callees together. Where the two disagree, each is adjusted in proportion
+//! to its uncertainty. Time off the CPU is exact, and is added.
 
 use super::basis::{Basis, Estimate};
 use super::tree::NodeError;
 use super::{CallNode, Function, ROOT};
 
-/// What recording callees takes is known by so much of itself: empty calls cost less than calls in
+/// The relative error of the cost of recording callees, because empty calls cost less than calls in
 /// a program.
 const RECORDER_ERROR: f64 = 0.5;
-/// What recording callees does to a caller's caches and predictions, as a part of its time: in ten
-/// programs sums of callers were off by 1 to 7 %, by more than their samples let expect
-/// (docs/measurements.md). Stated, not taken off.
+/// The effect of recording callees on a caller's caches and branch predictions, as a share of its
+/// time. In ten programs, sums of callers were off by 1 to 7 %, more than expected from their
+/// samples (docs/measurements.md). It is included in the stated error, and not subtracted.
 const DISTURBANCE: f64 = 0.03;
 
-/// What is known of one node besides the tree.
+/// Intermediate results of one node.
 #[derive(Clone, Copy, Default)]
 struct Work {
-    /// CPU time with callees, recording taken off.
+    /// CPU time including callees, without recording.
     cpu: Estimate,
-    /// Of its callees.
+    /// The CPU time of its callees.
     inside: Estimate,
-    /// Recording of callees.
+    /// The time for recording callees.
     recorder: f64,
-    /// Time off the CPU with callees.
+    /// Time off the CPU, including callees.
     absent: f64,
     first_child: Option<u32>,
     sibling: Option<u32>,
 }
 
-/// Of a node's times, CPU and off it, what its caller's do not hold.
+/// The part of a node's times, on and off the CPU, that is not in its caller's.
 fn outside(node: &CallNode) -> [f64; 2] {
     if node.parent == ROOT { [0.0; 2] } else { node.basis.outside }
 }
 
-/// Sets the times of all nodes, which together took no more than what the processes spent, 0 if
-/// that is not known. Nothing changes in a tree without a basis: a snapshot of an older version.
+/// Sets the times of all nodes. Together they take at most the CPU time of the processes, 0 if that
+/// is unknown. A tree without a basis, from a snapshot of an older version, is unchanged.
 pub(crate) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
     if tree.iter().all(|node| node.basis == Basis::default()) {
         return;
     }
-    // The last one is who calls the roots.
+    // The last entry represents the caller of all roots.
     let top = tree.len();
     let mut work = vec![Work::default(); top + 1];
     // Callees come after their callers.
@@ -85,7 +85,7 @@ pub(crate) fn reconcile(tree: &mut [CallNode], process_cpu_ns: u64) {
     }
 }
 
-/// What a node took with its callees: by its own calls, and at least what these took.
+/// The time of a node including callees: by its own calls, and at least the time of its callees.
 fn whole(measured: Option<Estimate>, foreign: f64, recorder: f64, inside: Estimate) -> Estimate {
     let Some(measured) = measured else { return inside };
     let own = Estimate {
@@ -96,7 +96,7 @@ fn whole(measured: Option<Estimate>, foreign: f64, recorder: f64, inside: Estima
     if own.ns >= inside.ns {
         return own;
     }
-    // Both estimate the same then: the mean, each by how certain it is.
+    // Then both estimate the same time. The result is their mean, weighted by certainty.
     let (mine, theirs) = (own.error2(), inside.error2());
     let weight = if mine + theirs > 0.0 { theirs / (mine + theirs) } else { 1.0 };
     let mix = |own: f64, inside: f64| own * weight + inside * (1.0 - weight);
@@ -107,7 +107,7 @@ fn whole(measured: Option<Estimate>, foreign: f64, recorder: f64, inside: Estima
     }
 }
 
-/// Callees give way where they took more together than their caller. What they took in the end.
+/// Reduces the times of callees that together exceed their caller's. Returns their final sum.
 fn share_out(tree: &[CallNode], work: &mut [Work], at: usize) -> Estimate {
     let (limit, inside) = (work[at].cpu.ns, work[at].inside);
     let excess = inside.ns - limit;
@@ -132,7 +132,7 @@ fn share_out(tree: &[CallNode], work: &mut [Work], at: usize) -> Estimate {
         work[*child].cpu.ns -= (excess * share).min(part(work, *child));
         sum += part(work, *child);
     }
-    // Who had less than it was to give leaves that to the others.
+    // If a callee had less time than its share of the reduction, the others take the rest.
     let scale = if sum > 0.0 { limit / sum } else { 0.0 };
     for child in &children {
         work[*child].cpu.ns -= part(work, *child) * (1.0 - scale);
@@ -140,7 +140,7 @@ fn share_out(tree: &[CallNode], work: &mut [Work], at: usize) -> Estimate {
     Estimate { ns: limit, ..inside }
 }
 
-/// Standard errors of a function's sums, from its nodes.
+/// Standard errors of a function's sums, computed from its nodes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Errors {
     inclusive: [f64; 2],
@@ -175,7 +175,7 @@ impl Errors {
 mod tests {
     use super::*;
 
-    /// A node that was called `calls` times.
+    /// A node with `calls` calls.
     fn node(parent: u32, calls: u64, basis: Basis) -> CallNode {
         CallNode { parent, calls, basis, ..CallNode::default() }
     }
@@ -185,8 +185,7 @@ mod tests {
         Basis { single: calls, single_cpu: cpu, ..Basis::default() }
     }
 
-    /// Of calls that took `each` ± `deviation`, a hundred were measured that stand for `weight`
-    /// each.
+    /// A hundred calls with time `each` ± `deviation` were measured, each with this weight.
     fn picked(weight: u64, each: f64, deviation: f64) -> Basis {
         let spread = 100.0 * weight as f64 * (weight - 1) as f64;
         Basis {
@@ -206,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_stays() {
+    fn fully_measured_times_are_unchanged() {
         let waits = Basis { absent: 400.0, ..single(2, 3_000.0) };
         let mut tree = [node(ROOT, 1, single(1, 10_000.0)), node(0, 2, waits), node(1, 5, single(5, 1_000.0))];
         reconcile(&mut tree, 1_000_000);
@@ -215,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn who_is_uncertain_gives_way() {
-        // What is called seems to take 24,000 of the 10,000 that are known well.
+    fn the_less_certain_time_is_adjusted() {
+        // The callee seems to take 24,000 of the 10,000 that are known precisely.
         let callee = picked(8, 30.0, 100.0);
         let mut tree = [node(ROOT, 1, single(1, 10_000.0)), node(0, 800, callee)];
         reconcile(&mut tree, 0);
         let [[_, caller, _, own], [_, callee, ..]] = times(&tree)[..] else { panic!() };
         assert!((10_000..=10_200).contains(&caller) && callee == caller && own == 0, "{:?}", times(&tree));
-        // And the other way round.
+        // And with the roles exchanged.
         let mut tree = [node(ROOT, 800, picked(8, 12.0, 500.0)), node(0, 800, single(800, 20_000.0))];
         reconcile(&mut tree, 0);
         let [[_, caller, ..], [_, callee, ..]] = times(&tree)[..] else { panic!() };
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn any_tree_is_possible() {
+    fn any_tree_becomes_consistent() {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut next = |below: u64| {
             random ^= random << 13;
@@ -263,7 +262,7 @@ mod tests {
                 inside[place][1] += node.inclusive.cpu_ns;
                 assert!(node.exclusive.cpu_ns >= 0 && node.inclusive.cpu_ns <= node.inclusive.wall_ns, "{node:?}");
             }
-            // Each figure is rounded by itself.
+            // Each figure is rounded independently.
             let slack = tree.len() as i64;
             for (node, [wall, cpu]) in tree.iter().zip(&inside) {
                 let [most_wall, most_cpu] = [node.inclusive.wall_ns + slack, node.inclusive.cpu_ns + slack];
@@ -274,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_of_an_older_version_stays_as_it_is() {
+    fn a_tree_of_an_older_version_is_unchanged() {
         let old = CallNode { parent: ROOT, calls: 3, ..CallNode::default() };
         let mut tree =
             [CallNode { inclusive: crate::snapshot::Totals { wall_ns: 7, cpu_ns: 5, ..old.inclusive }, ..old }];

@@ -1,11 +1,11 @@
-//! Traces that calls ran in: at most one a classic bucket, the newest.
+//! Exemplars: traces in which calls ran, at most one for each classic bucket, the latest.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
 use crate::histogram::SECONDS_LE;
 
-/// A trace that one call ran in.
+/// A trace in which one call ran.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! Snapshots in files.
+//! Snapshot files.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Write};
@@ -13,7 +13,7 @@ use struson::writer::{JsonStreamWriter, JsonWriter as _};
 use super::{FileError, ROOT, Snapshot};
 use crate::base::new_file::NewFile;
 
-/// Why something was not read as a snapshot, wherever it comes from.
+/// Why something could not be read as a snapshot, from any source.
 #[derive(Debug)]
 pub(crate) enum Unread {
     Io(io::Error),
@@ -21,9 +21,9 @@ pub(crate) enum Unread {
 }
 
 impl Snapshot {
-    /// Writes it as JSON, the same as at `/snapshot`. A file that exists is replaced, all at once:
-    /// whoever reads `path` meanwhile finds the old one or the new one, however many write to it.
-    /// Only this user can read it.
+    /// Writes the snapshot as JSON, in the same form as `/snapshot`. An existing file is replaced
+    /// atomically: a reader of `path` finds either the old or the new one, however many processes
+    /// write it. Only this user can read it.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("perf-sdk-doc-{}.json", std::process::id()));
@@ -35,7 +35,7 @@ impl Snapshot {
     /// ```
     ///
     /// # Errors
-    /// [`FileError::Io`]; then a file at `path` is as it was.
+    /// [`FileError::Io`]; then a file at `path` is unchanged.
     pub fn write_to(&self, path: impl AsRef<Path>) -> Result<(), FileError> {
         let path = path.as_ref();
         self.write_file(path).map_err(|source| FileError::Io { path: path.to_owned(), source })
@@ -47,7 +47,7 @@ impl Snapshot {
         file.into_inner()?.replace(path)
     }
 
-    /// Reads what [`write_to`](Self::write_to) or `/snapshot` wrote.
+    /// Reads a file that [`write_to`](Self::write_to) or `/snapshot` wrote.
     ///
     /// # Errors
     /// [`FileError::Io`]; [`FileError::Format`] for other contents.
@@ -62,7 +62,7 @@ impl Snapshot {
         })
     }
 
-    /// What is written as JSON.
+    /// Reads the JSON form.
     pub(crate) fn of_json(from: impl io::Read) -> Result<Self, Unread> {
         let snapshot: Self = read_json(from).map_err(|error| match error {
             DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => Unread::Io(error),
@@ -72,11 +72,14 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Whether indices point where the types' documentation says.
+    /// Checks that indices are valid, as documented for the types.
     fn check(&self) -> Result<(), String> {
         for (node, at) in self.tree.iter().zip(0_u32..) {
             if node.function as usize >= self.functions.len() {
-                return Err(format!("node {at} of the tree is of function {}, which there is not", node.function));
+                return Err(format!(
+                    "node {at} of the tree refers to function {}, which does not exist",
+                    node.function
+                ));
             }
             if node.parent != ROOT && node.parent >= at {
                 return Err(format!("node {at} of the tree comes before its parent {}", node.parent));
@@ -86,8 +89,8 @@ impl Snapshot {
     }
 }
 
-/// One JSON document and the end of the line. Without `serde_json`, whose comparisons with
-/// primitives break type inference in programs that merely have it in their tree.
+/// Writes one JSON document and a line end. It does not use `serde_json`, whose comparisons with
+/// primitives break type inference in programs that only have it in their dependency tree.
 pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
     let mut writer = JsonStreamWriter::new(&mut *to);
     writer.serialize_value(value).map_err(|error| match error {
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read() {
+    fn a_written_snapshot_is_read_again() {
         let (path, snapshot) = (path("roundtrip.json"), snapshot());
         for expected in [Snapshot::default(), snapshot] {
             expected.write_to(&path).unwrap();
@@ -200,7 +203,7 @@ mod tests {
         });
     }
 
-    /// Set: this process is one of the writers.
+    /// If set, this process is one of the writers.
     const WRITER: &str = "PERF_SDK_TEST_SNAPSHOT_WRITER";
 
     #[cfg(not(miri))]
@@ -225,7 +228,7 @@ mod tests {
         let mut processes = [process(), process()];
         let mut reads = 0;
         while processes.iter_mut().any(|process| process.try_wait().unwrap().is_none()) {
-            // Whole, or this is an error.
+            // It is complete, or this is an error.
             Snapshot::read_from(&path).unwrap();
             reads += 1;
         }

@@ -1,9 +1,9 @@
-//! A profiled function on a path.
+//! Frames of profiled functions.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// One function on a path.
+/// One profiled function in a call path.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -12,9 +12,9 @@ pub struct Frame {
     pub name: String,
     /// Its module.
     pub module: String,
-    /// Where it is annotated.
+    /// The source file of its annotation.
     pub file: String,
-    /// And in which line; 0 if that is not known.
+    /// The line of its annotation; 0 if unknown.
     pub line: u32,
 }
 

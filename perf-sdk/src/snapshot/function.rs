@@ -1,4 +1,4 @@
-//! One function's figures.
+//! The figures of one function.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use super::exemplars::{self, Exemplar};
 use super::{Live, Totals};
 use crate::histogram::Histogram;
 
-/// Finished calls by outcome: exact counts, but for [`Function::estimated_calls`].
+/// Finished calls by outcome. Exact counts, except for [`Function::estimated_calls`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -39,16 +39,18 @@ impl Calls {
     }
 }
 
-/// What only futures have.
+/// Figures of futures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct FutureTotals {
-    /// Times `poll` was called.
+    /// The number of calls of `poll`.
     pub polls: u64,
-    /// Time inside `poll`; of calls within calls of the same function only the outermost counts.
+    /// Time inside `poll`. For calls within calls of the same function, only the outermost one
+    /// counts.
     pub busy_ns: u64,
-    /// Time between polls, of finished futures; likewise.
+    /// Time between polls of finished futures. For calls within calls of the same function, only
+    /// the outermost one counts.
     pub idle_ns: u64,
     /// The longest single poll. Over a window: the longest since recording began.
     pub longest_poll_ns: u64,
@@ -61,80 +63,81 @@ pub struct FutureTotals {
 pub struct Function {
     /// `function`, `Type::method`, `<Type as Trait>::method`, or the given name.
     pub name: String,
-    /// The module path, `crate::module`.
+    /// The module path: `crate::module`.
     pub module: String,
-    /// The source file as the compiler names it.
+    /// The path of the source file, as given by the compiler.
     pub file: String,
     /// The line in it, from 1; 0 if unknown.
     pub line: u32,
     /// Finished calls by outcome.
     pub calls: Calls,
-    /// Of `calls`, those that were not counted but estimated: the function was called too often to
-    /// be counted, see the setting `hot`. 0: all were counted.
+    /// The part of `calls` that was estimated, because the function was called too often to be
+    /// counted: see the setting `hot`. 0: all were counted.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub estimated_calls: u64,
     /// Whether its calls are estimated now.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub rests: bool,
-    /// Whether its return type is an iterator, a stream or an unmeasured future: what that does
-    /// later is not in its figures.
+    /// Whether its return type is an iterator, a stream or an unmeasured future, whose later work
+    /// is not in its figures.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub is_lazy: bool,
-    /// Finished calls that were measured: all but `calls` is estimated from them.
+    /// Finished calls that were measured. All figures except `calls` are estimated from them.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub samples: u64,
-    /// So many measured calls that each stand for as many would tell as much: (Σ w)² ∕ Σ w² for
-    /// measured calls that stand for w calls each.
+    /// The number of measured calls with equal weights that would be as informative: (Σ w)² ∕ Σ w²
+    /// for measured calls with weights w.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub effective_samples: u64,
-    /// How many calls a measured one stands for when the snapshot was taken; 0: none is measured.
-    /// Of several sites the largest.
+    /// The number of calls for which a measured one stood when the snapshot was taken. 0: none is
+    /// measured. The maximum, if there are several sites.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub one_in: u32,
     /// Calls running when the snapshot was taken.
     pub running: u64,
-    /// Durations of finished calls, nanoseconds; of a future from its first poll to its end.
+    /// Durations of finished calls in nanoseconds. Of a future, from its first poll to its end.
     pub wall: Histogram,
-    /// CPU times of finished calls, nanoseconds; absent with `cpu = false`.
+    /// CPU times of finished calls in nanoseconds. Absent with `cpu = false`.
     pub cpu: Option<Histogram>,
-    /// Bytes allocated by finished calls; absent without a counting allocator and with
+    /// Bytes allocated by finished calls. Absent without a counting allocator and with
     /// `alloc = false`.
     pub bytes: Option<Histogram>,
-    /// With callees; of recursive calls only the outermost counts. Holds the elapsed part of
-    /// running calls. Times are without what recording callees took, by what empty calls cost on
-    /// this machine at best; those in `wall` and `cpu` are not.
+    /// Including callees. Of recursive calls, only the outermost one counts. Includes the elapsed
+    /// part of running calls. The time for recording callees is subtracted, at the minimum cost of
+    /// empty calls on this machine. In `wall` and `cpu` it is not subtracted.
     pub inclusive: Totals,
-    /// Without profiled callees. Times are never negative.
+    /// Excluding profiled callees. Times are never negative.
     pub exclusive: Totals,
-    /// The standard error of the times in `inclusive`, nanoseconds: of the CPU time, since time off
-    /// the CPU is counted and not estimated.
+    /// The standard error of the times in `inclusive`, in nanoseconds. It is that of the CPU time,
+    /// because time off the CPU is counted, not estimated.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub inclusive_error_ns: u64,
-    /// The same of the times in `exclusive`.
+    /// The standard error of the times in `exclusive`.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub exclusive_error_ns: u64,
-    /// Held by allocations that were made here, not in profiled callees; absent where the live heap
-    /// is not sampled.
+    /// Live allocations made here, excluding profiled callees. Absent if the live heap is not
+    /// sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Option<Live>,
-    /// Samples of stacks on which this was the innermost profiled function.
+    /// Stack samples in which this was the innermost profiled function.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stack_samples: u64,
-    /// The CPU time that these stand for, nanoseconds: beside `exclusive`, which is recorded.
+    /// The CPU time for which they stand, in nanoseconds. Comparable with `exclusive`, which is
+    /// recorded.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub sampled_cpu_ns: u64,
     /// Waits for a [`Mutex`](crate::sync::Mutex) or an [`RwLock`](crate::sync::RwLock) in which
     /// this was the innermost profiled function.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub lock_contentions: u64,
-    /// How long these took, nanoseconds; part of `exclusive`.
+    /// Their total duration in nanoseconds, which is part of `exclusive`.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub lock_wait_ns: u64,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,
     /// The text of the last error, at most 256 bytes, with `error = display`.
     pub last_error: Option<String>,
-    /// At most one a classic bucket.
+    /// At most one for each classic bucket.
     pub exemplars: Vec<Exemplar>,
 }
 
@@ -218,8 +221,8 @@ impl Function {
     }
 }
 
-/// What each function is called where people read it: its name, or `module::name` where several
-/// have one name.
+/// The name of each function for display: its name, or `module::name` if several have the same
+/// name.
 pub(crate) fn telling_names(functions: &[Function]) -> Vec<String> {
     let mut of_name: HashMap<&str, u32> = HashMap::new();
     functions.iter().for_each(|function| *of_name.entry(&function.name).or_default() += 1);

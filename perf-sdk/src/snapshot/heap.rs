@@ -1,40 +1,41 @@
-//! Who holds memory now, by a sample of the live allocations.
+//! The live heap, estimated from a sample of the live allocations.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// What is allocated and not freed: an estimate from sampled allocations, in usable sizes.
+/// Live allocations: an estimate from sampled allocations, in usable sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Live {
-    /// Bytes.
+    /// Live bytes.
     pub bytes: u64,
-    /// Allocations.
+    /// Live allocations.
     pub objects: u64,
-    /// Bytes allocated since sampling began, what was freed since included.
+    /// Bytes allocated since sampling began, including those freed since.
     pub allocated_bytes: u64,
-    /// Allocations since then.
+    /// Allocations since sampling began.
     pub allocated_objects: u64,
-    /// Of the bytes, those that were allocated longer ago than [`Heap::old_ns`].
+    /// The live bytes that were allocated longer ago than [`Heap::old_ns`].
     #[cfg_attr(feature = "enabled", serde(default))]
     pub old_bytes: u64,
-    /// Bytes more than when the window began, or less; of a snapshot of everything, all of them.
+    /// The change of the live bytes since the window began. In a snapshot of the whole recording:
+    /// all of them.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub grown_bytes: i64,
 }
 
-/// The live heap as a whole, at the moment of the snapshot.
+/// The live heap as a whole, at the time of the snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Heap {
-    /// One allocation in so many bytes is sampled, in the mean.
+    /// The mean number of allocated bytes for one sample.
     pub sample_bytes: u64,
-    /// What was allocated longer ago is old: a twelfth of the leak horizon.
+    /// The age from which an allocation counts as old: a twelfth of the leak horizon.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub old_ns: u64,
-    /// What is held by allocations that were made in no profiled scope.
+    /// Live allocations made outside of all profiled scopes.
     pub unowned: Live,
 }
 
@@ -56,7 +57,7 @@ impl Live {
 }
 
 impl Heap {
-    /// Another process's besides.
+    /// Adds another process's live heap.
     pub(crate) fn add(&mut self, other: &Self) {
         self.sample_bytes = self.sample_bytes.max(other.sample_bytes);
         self.old_ns = self.old_ns.max(other.old_ns);

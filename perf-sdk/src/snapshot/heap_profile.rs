@@ -1,31 +1,31 @@
-//! Who allocated, held the most and for how long.
+//! The live heap over time: allocations, lifetimes, high-water marks.
 
 use super::Frame;
 
-/// What was allocated on one path of callers: an estimate from sampled allocations, in usable
-/// sizes.
+/// The allocations of one path of callers: an estimate from sampled allocations, in usable sizes.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct HeapPath {
-    /// From the outermost caller to the function that allocated; none where no profiled scope did.
+    /// From the outermost caller to the function that allocated. Empty outside of all profiled
+    /// scopes.
     pub frames: Vec<Frame>,
-    /// Allocated since sampling began.
+    /// Bytes allocated since sampling began.
     pub total_bytes: u64,
-    /// Likewise.
+    /// Objects allocated since sampling began.
     pub total_objects: f64,
-    /// How long these lived, seconds, summed over all of them; those that live, up to now.
+    /// The sum of the lifetimes of these objects, in seconds. Live ones count up to now.
     pub lifetime_s: f64,
-    /// The most that was held at a time.
+    /// High-water mark of the bytes held by this path.
     pub max_bytes: u64,
-    /// Likewise.
+    /// High-water mark of the objects held by this path.
     pub max_objects: f64,
-    /// Held when all paths together held the most.
+    /// Bytes held at the high-water mark of the whole heap.
     pub peak_bytes: u64,
-    /// Likewise.
+    /// Objects held at the high-water mark of the whole heap.
     pub peak_objects: f64,
-    /// Held now.
+    /// Bytes held now.
     pub live_bytes: u64,
-    /// Likewise.
+    /// Objects held now.
     pub live_objects: f64,
 }
 
@@ -33,13 +33,13 @@ pub struct HeapPath {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct HeapProfile {
-    /// Since recording began, nanoseconds.
+    /// Nanoseconds since recording began.
     pub window_ns: u64,
-    /// When all paths together held the most, since recording began. Looked for once a leak window
-    /// and at each profile only.
+    /// The time of the high-water mark of the whole heap, since recording began. It is evaluated
+    /// only once in a leak window, and for each profile.
     pub peak_at_ns: u64,
-    /// One allocation in so many bytes is sampled, in the mean.
+    /// The mean number of allocated bytes for one sample.
     pub sample_bytes: u64,
-    /// By path, each once.
+    /// One entry for each path, sorted by path.
     pub paths: Vec<HeapPath>,
 }

@@ -1,27 +1,27 @@
-//! Verdicts on what grows, as the leak detector reached them.
+//! Verdicts of the leak detector.
 
 use std::fmt;
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// What the leak detector thinks of something that is held.
+/// A verdict of the leak detector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Nothing that looks like a leak.
+    /// No sign of a leak.
     #[default]
     None,
-    /// It would look like a leak, but was declared to be bounded, and is within its bound.
+    /// It would be suspect, but it is declared to be bounded, and is within its bound.
     Bounded,
-    /// Resident memory grows while what is allocated does not: the allocator keeps it, or it is
+    /// Resident memory grows while allocated memory does not: the allocator retains it, or it is
     /// lost to fragmentation.
     Retention,
-    /// Old objects from many generations survive: a leak, or a cache that still fills.
+    /// Old objects from many generations survive: a leak, or a cache that is still filling.
     Suspect,
-    /// And old objects end so seldom that they outlive the horizon, while others of their kind do
-    /// not, or while a bound is exceeded.
+    /// In addition, old objects end so rarely that they outlive the horizon. And others of their
+    /// kind do not become old, or a bound is exceeded.
     Confirmed,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What a finding is about.
+/// The subject of a finding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -55,7 +55,7 @@ pub enum LeakSubject {
     Memory,
     /// Objects taken from a pool.
     Pool,
-    /// Futures of one function that were begun and have not ended.
+    /// Futures of one function that have begun and not ended.
     Tasks,
     /// The process's threads.
     Threads,
@@ -86,57 +86,56 @@ impl fmt::Display for LeakSubject {
     }
 }
 
-/// What of a finding is so old.
+/// The part of a finding in one range of ages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct AgeBand {
-    /// At least so old, and younger than the next band.
+    /// The lower end of the range. The upper end is that of the next band.
     pub older_than_ns: u64,
-    /// Bytes, an estimate; 0 where objects are counted.
+    /// Bytes, estimated. 0 for subjects without a size.
     pub bytes: u64,
-    /// Objects, an estimate where memory is sampled.
+    /// Objects, estimated where memory is sampled.
     pub objects: u64,
 }
 
-/// One thing that was judged, with what speaks for the verdict.
+/// A finding: one subject with its verdict and its evidence.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct LeakFinding {
-    /// What it is about.
+    /// The subject.
     pub watched: LeakSubject,
     /// The verdict.
     pub verdict: Verdict,
-    /// The function that allocated or took it; empty for what belongs to the process.
+    /// The function that allocated or took it. Empty for subjects of the whole process.
     pub function: String,
     /// Its module.
     pub module: String,
     /// The names of all callers and of the function itself, outermost first.
     pub scopes: Vec<String>,
-    /// Of what was taken from a pool: its name.
+    /// The name of the pool, for objects taken from one.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub pool: String,
-    /// Of memory: allocations of at least half and less than so many usable bytes are judged
-    /// together.
+    /// For memory: the end of the size class. Allocations of at least half and less than this
+    /// number of usable bytes are evaluated together.
     pub below_bytes: u64,
-    /// Held now, an estimate; 0 where things are counted that have no size.
+    /// Bytes held now, estimated. 0 for subjects without a size.
     pub bytes: u64,
-    /// Held now, an estimate where memory is sampled.
+    /// Objects held now, estimated where memory is sampled.
     pub objects: u64,
-    /// Of the bytes, those that are old.
+    /// The part of the bytes that is old.
     pub retained_bytes: u64,
-    /// Growth of what is old, bytes an hour: the median slope between all pairs of windows (Theil
-    /// and Sen).
+    /// Growth of old bytes per hour: the median slope between all pairs of windows (Theil and Sen).
     pub bytes_per_hour: f64,
-    /// Likewise, objects an hour.
+    /// Growth of old objects per hour, computed in the same way.
     pub objects_per_hour: f64,
-    /// Seconds until the process reaches its memory limit at this growth, the rest staying as it
-    /// is; `None` where it does not grow or there is no limit.
+    /// Seconds until the process reaches its memory limit at this growth, if everything else stays
+    /// constant. `None` if there is no growth or no limit.
     pub seconds_to_limit: Option<f64>,
-    /// Held now by age, youngest first.
+    /// Bytes and objects held now by age, youngest first.
     pub ages: Vec<AgeBand>,
-    /// What speaks for the verdict, a sentence.
+    /// The evidence for the verdict, as a sentence.
     pub evidence: String,
 }
 
@@ -145,17 +144,17 @@ pub struct LeakFinding {
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Leaks {
-    /// Between two looks.
+    /// The time between two evaluations.
     pub window_ns: u64,
-    /// What lives longer counts as leaked.
+    /// The lifetime from which an object counts as leaked.
     pub horizon_ns: u64,
-    /// Looks so far.
+    /// The number of evaluations.
     pub windows: u64,
-    /// Call paths and sizes of which enough was old to be judged; by so many the verdicts are
-    /// corrected.
+    /// The number of call paths and sizes with enough old samples for a verdict. Verdicts are
+    /// corrected for this number of tests.
     pub tested: u64,
-    /// What the memory limit is that the process grows towards, bytes.
+    /// The memory limit of the process, in bytes.
     pub limit_bytes: Option<u64>,
-    /// All verdicts but `none`, the worst and largest first.
+    /// All findings with a verdict other than `none`, the worst and largest first.
     pub findings: Vec<LeakFinding>,
 }

@@ -1,4 +1,4 @@
-//! Waits for locks.
+//! Contention of locks.
 
 use std::collections::BTreeMap;
 
@@ -7,52 +7,52 @@ use serde::{Deserialize, Serialize};
 
 use super::Frame;
 
-/// How often, and for how long, one lock was waited for by one scope, or while one scope held it.
+/// The number and the duration of waits for one lock, by one scope, or while one scope held it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct LockContention {
-    /// The profiled functions, outermost first; none outside of all.
+    /// The profiled functions, outermost first. Empty outside of all profiled functions.
     pub scope: Vec<Frame>,
-    /// `Mutex`, `RwLock` or `Condvar`; `(other)`, without a scope and a place, is what there was no
-    /// room to tell apart.
+    /// `Mutex`, `RwLock` or `Condvar`; `(other)`, without a scope and a place, is the sum of
+    /// entries for which there was no room.
     pub lock: String,
     /// The source file in which the lock was made.
     pub file: String,
-    /// The line in it, from 1. Locks that are made at the same line are one.
+    /// The line in it, from 1. Locks that are made on the same line are one entry.
     pub line: u32,
     /// Waits that have ended.
     pub contentions: u64,
-    /// How long they took together, nanoseconds.
+    /// Their total duration in nanoseconds.
     pub delay_ns: u64,
 }
 
 impl LockContention {
-    /// The lock by its place, such as `Mutex at src/store.rs:12`.
+    /// The lock, named by its place: `Mutex at src/store.rs:12`.
     #[must_use]
     pub fn lock_name(&self) -> String {
         if self.file.is_empty() { self.lock.clone() } else { format!("{} at {}:{}", self.lock, self.file, self.line) }
     }
 }
 
-/// Waits for locks of [`sync`](crate::sync), since recording began or in a window; by scope and
-/// lock, each once, sorted.
+/// Waits for locks of [`sync`](crate::sync), since recording began or in a window. There is one
+/// entry for each scope and lock, sorted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Locks {
     /// By the scope that waited.
     pub waiters: Vec<LockContention>,
-    /// The same waits by the scope that held the lock when the wait began; without those at a
-    /// condvar, which nobody holds.
+    /// The same waits by the scope that held the lock when the wait began. Waits at a condition
+    /// variable are not included, because it has no holder.
     pub holders: Vec<LockContention>,
 }
 
-/// By scope, file, line and lock.
+/// Keyed by scope, file, line and lock.
 type Sums = BTreeMap<(Vec<Frame>, String, u32, String), [u64; 2]>;
 
 impl Locks {
-    /// Equal scopes and locks among them become one.
+    /// Adds up entries with equal scope and lock.
     #[cfg(feature = "enabled")]
     pub(crate) fn of(
         waiters: impl Iterator<Item = LockContention>,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_holds_what_came_in_it_and_added_makes_the_whole() {
+    fn a_window_plus_the_time_before_is_the_whole() {
         let early = locks(&[one("a", 1, 3, 30), one("b", 1, 1, 5)]);
         let late = locks(&[one("a", 1, 5, 100), one("a", 2, 1, 7), one("b", 1, 1, 5)]);
         let window = late.since(&early);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_scopes_and_locks_are_one() {
+    fn entries_of_equal_scope_and_lock_are_added_up() {
         let mut sum = locks(&[one("b", 1, 1, 10), one("a", 1, 1, 1), one("b", 1, 2, 20)]);
         sum.add(&Locks::default());
         assert_eq!(sum, locks(&[one("a", 1, 1, 1), one("b", 1, 3, 30)]));

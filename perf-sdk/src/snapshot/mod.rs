@@ -1,5 +1,5 @@
-//! An immutable picture of everything recorded: mergeable, subtractable, serialisable. Plain data,
-//! which the crate fills elsewhere; every exporter takes only this.
+//! An immutable snapshot of everything recorded, which can be merged, subtracted and serialized. It
+//! is plain data, filled elsewhere in the crate. Every exporter takes only this.
 
 mod allocator;
 mod basis;

@@ -1,31 +1,30 @@
-//! Quantiles of durations, and how certain they are.
+//! Quantiles of durations, and their confidence intervals.
 
 use super::Function;
 
-/// A quantile of the durations of a function's calls, nanoseconds.
+/// A quantile of the durations of a function's calls, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Quantile {
     /// The best estimate.
     pub ns: f64,
-    /// With `high` the interval that holds the true one in 95 of 100 cases. Both are `ns` where
-    /// every call was measured.
+    /// The lower end of the 95 % confidence interval. Equal to `ns` if every call was measured.
     pub low: f64,
-    /// See `low`.
+    /// The upper end of the 95 % confidence interval. Equal to `ns` if every call was measured.
     pub high: f64,
 }
 
-/// Standard errors on each side of a 95 % interval.
+/// The half-width of a 95 % interval in standard errors.
 const DEVIATES: f64 = 1.96;
 
 impl Function {
-    /// The value that a share `q` of the finished calls did not exceed, within 1.1 % and the
+    /// The duration that a share `q` of the finished calls did not exceed, within 1.1 % and the
     /// interval.
     ///
-    /// The interval is that of order statistics: the ranks that lie 1.96 √(q (1 − q) ∕ n) on both
-    /// sides of `q`, for n [effective samples](Self::effective_samples). `None`: no call was
-    /// measured, or too few for this quantile; fewer than 1 ∕ (1 − q) say nothing about what is
-    /// beyond it.
+    /// The interval is that of order statistics: the ranks at a distance of 1.96 √(q (1 − q) ∕ n)
+    /// on both sides of `q`, for n [effective samples](Self::effective_samples). `None` if no call
+    /// was measured, or too few for this quantile: with fewer than 1 ∕ (1 − q) calls, none is
+    /// expected beyond it.
     ///
     /// ```
     /// let snapshot = perf_sdk::snapshot();
@@ -41,10 +40,11 @@ impl Function {
         if self.samples >= self.calls.total() {
             return Some(Quantile { ns, low: ns, high: ns });
         }
-        // An older version's file does not say.
+        // A file of an older version lacks this field.
         let n = if self.effective_samples == 0 { self.samples } else { self.effective_samples };
         let (q, n) = (q.clamp(0.0, 1.0), n as f64);
-        // As many as there must be for one to be expected beyond, to the last digit.
+        // The number of calls from which one is expected beyond the quantile, with a tolerance for
+        // rounding.
         if n * (1.0 - q) < 1.0 - 1e-9 && q > 0.5 || n * q < 1.0 - 1e-9 && q <= 0.5 {
             return None;
         }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn of_all_calls_it_is_known() {
+    fn a_quantile_of_all_calls_is_exact() {
         let median = function(1..=9, 1).quantile(0.5).unwrap();
         assert!(
             (median.ns - 5_000.0).abs() < 60.0 && median.low == median.ns && median.high == median.ns,
@@ -81,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn of_a_sample_it_lies_in_an_interval() {
+    fn a_quantile_of_a_sample_has_an_interval() {
         let median = function(1..=100, 64).quantile(0.5).unwrap();
         // 50 ± 1.96 × √(100 ∕ 4).
         assert!((median.low - 41_000.0).abs() < 1_500.0 && (median.high - 60_000.0).abs() < 1_500.0, "{median:?}");
     }
 
     #[test]
-    fn what_a_sample_cannot_tell_is_not_told() {
+    fn a_quantile_that_a_sample_is_too_small_for_is_absent() {
         let few = function(1..=99, 64);
         assert_eq!((few.quantile(0.99), few.quantile(0.001)), (None, None));
         assert!(function(1..=100, 64).quantile(0.99).is_some());

@@ -1,22 +1,22 @@
-//! Figures as they are shown: with how certain they are.
+//! Figures for display, marked if they are uncertain.
 
 use super::Function;
 
-/// A standard error of more than this part makes a figure weak.
+/// A figure is weak if its relative standard error is greater than this.
 const WEAK: f64 = 0.2;
 
-/// What `~` before a figure says.
+/// The meaning of `~` before a figure.
 pub(crate) const WEAK_SAYS: &str =
-    "may be off by more than 20 %: few calls were measured, or they are shorter than can be told";
-/// What `≈` before a number of calls says.
+    "may be off by more than 20 %: few calls were measured, or they are too short to be measured";
+/// The meaning of `≈` before a number of calls.
 pub(crate) const ESTIMATED_SAYS: &str =
     "called too often to be counted: its calls are estimated, unless PERF_HOT or the attribute says hot = count";
 
-/// A time, nanoseconds.
+/// A time in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Shown {
     pub(crate) ns: f64,
-    /// It may be off by more than a fifth.
+    /// Whether it may be off by more than a fifth.
     pub(crate) is_weak: bool,
 }
 
@@ -38,10 +38,10 @@ impl Shown {
         Self::new(function.inclusive.cpu_ns, function.inclusive_error_ns)
     }
 
-    /// `None`: too few calls were measured to tell.
+    /// `None` if too few calls were measured.
     pub(crate) fn quantile(function: &Function, q: f64) -> Option<Self> {
         let quantile = function.quantile(q)?;
-        // Half of an interval of 95 % is about two standard errors.
+        // Half of a 95 % interval is about two standard errors.
         let error = (quantile.high - quantile.low) / 4.0;
         Some(Self { ns: quantile.ns, is_weak: error > WEAK * quantile.ns })
     }

@@ -1,9 +1,10 @@
-//! A function's figures from its nodes in the tree.
+//! Computes a function's figures from its nodes in the tree.
 
 use super::estimate::Errors;
 use super::{CallNode, Function, ROOT, Totals};
 
-/// Of each function, inclusive and exclusive; what no caller of the same function holds already.
+/// The sums of each function, inclusive and exclusive. Inclusive sums are those of nodes without a
+/// caller of the same function.
 pub(crate) struct Sums {
     functions: Vec<(Totals, Totals, Errors)>,
 }
@@ -29,7 +30,8 @@ impl Sums {
         Self { functions: sums }
     }
 
-    /// Adds them to what functions have besides, such as calls without a place in the tree.
+    /// Adds them to further figures of functions, such as those of calls without a node in the
+    /// tree.
     pub(crate) fn add_to(&self, functions: &mut [Function]) {
         for (function, (inclusive, exclusive, errors)) in functions.iter_mut().zip(&self.functions) {
             function.inclusive += *inclusive;
@@ -38,19 +40,19 @@ impl Sums {
         }
     }
 
-    /// Leaves what functions have besides.
+    /// Subtracts them, which leaves the further figures of functions.
     pub(super) fn take_from(&self, functions: &mut [Function]) {
         functions.iter_mut().enumerate().for_each(|(at, function)| self.take(at, function));
     }
 
-    /// The same of one, which is `function` or holds it.
+    /// The same for one function: `function` is this function, or a sum that includes it.
     pub(super) fn take(&self, at: usize, function: &mut Function) {
         let (inclusive, exclusive, _) = &self.functions[at];
         function.inclusive -= *inclusive;
         function.exclusive -= *exclusive;
     }
 
-    /// What `function` has besides, inclusive and exclusive.
+    /// The further figures of `function`, inclusive and exclusive.
     pub(super) fn beside(&self, at: usize, function: &Function) -> (Totals, Totals) {
         let (inclusive, exclusive, _) = &self.functions[at];
         (function.inclusive - *inclusive, function.exclusive - *exclusive)

@@ -3,39 +3,40 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Summed figures. Signed, because an exclusive figure is a difference of two estimates: clamp
-/// where you show it.
+/// Sums. They are signed, because an exclusive figure is a difference of two estimates: clamp them
+/// for display.
 ///
-/// The allocation fields are meaningful only where
+/// The allocation fields are meaningful only if
 /// [`Snapshot::has_allocations`](super::Snapshot::has_allocations).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Totals {
-    /// Wall-clock time. A future's idle time is not in it.
+    /// Wall-clock time, excluding a future's idle time.
     pub wall_ns: i64,
     /// CPU time of the calling threads.
     pub cpu_ns: i64,
-    /// Bytes requested from the allocator; a realloc counts its new size.
+    /// Bytes requested from the allocator. A realloc counts its new size.
     pub allocated_bytes: i64,
-    /// Allocations, reallocations not among them.
+    /// Allocations, excluding reallocations.
     pub allocations: i64,
-    /// Bytes freed during the calls, whoever had allocated them; a realloc counts its old size.
+    /// Bytes freed during the calls, whichever function allocated them. A realloc counts its old
+    /// size.
     pub freed_bytes: i64,
-    /// Frees, reallocations not among them.
+    /// Frees, excluding reallocations.
     pub frees: i64,
     /// Reallocations.
     pub reallocations: i64,
 }
 
 impl Totals {
-    /// Wall time not spent on a CPU: blocked, sleeping or preempted.
+    /// Wall time off the CPU: blocked, sleeping or preempted.
     #[must_use]
     pub fn off_cpu_ns(&self) -> i64 {
         self.wall_ns - self.cpu_ns
     }
 
-    /// Negative figures as 0.
+    /// With negative figures replaced by 0.
     pub(super) fn clamped(self) -> Self {
         self.zip(self, |n, _| n.max(0))
     }
