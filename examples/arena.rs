@@ -1,6 +1,6 @@
-//! An arena for a subsystem: its memory lies apart, is accounted for, and has limits.
+//! An arena for a subsystem: its memory is separate, has an account, and has limits.
 //!
-//! `cargo run --release --example arena`; `-- --serve` keeps it running, with the accounts at
+//! `cargo run --release --example arena`. With `-- --serve` it keeps running, with the accounts at
 //! `http://127.0.0.1:9464/`.
 
 use allocator_api2::vec::Vec;
@@ -16,14 +16,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .hard_limit(16 << 20)
         .build()?;
 
-    // Vectors, boxes and hash maps of allocator-api2 and hashbrown take the arena as their
+    // Vectors, boxes and hash maps of allocator-api2 and hashbrown accept the arena as their
     // allocator.
     let mut refused = None;
     {
         let mut lists: std::vec::Vec<Vec<u32, &Arena>> = std::vec::Vec::new();
         for n in 0..1_000_000_u32 {
             let mut list = Vec::new_in(&index);
-            // Beyond the hard limit this is an error; `extend` alone would end the process.
+            // Beyond the hard limit this is an error; `extend` alone would abort the process.
             if let Err(error) = list.try_reserve(100) {
                 refused = Some((n, error));
                 break;
@@ -37,11 +37,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some((lists, error)) = refused {
         println!("refused after {lists} lists: {error}");
     }
-    // All at once; the borrow checker knows that no list lives.
+    // Frees everything at once. The borrow checker ensures that no list exists any more.
     index.reset()?;
     println!("empty: {} bytes, at most {}", index.account().allocated_bytes, index.account().high_water_bytes);
 
-    // One arena a request, in which allocating is adding to a pointer.
+    // One bump arena for each request, in which an allocation is an addition to a pointer.
     let requests = BumpPool::new("requests")?;
     for request in 0..10_000 {
         let arena = requests.get();

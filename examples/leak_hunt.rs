@@ -1,10 +1,10 @@
-//! Four ways to hold memory: a leak, a cache that fills, a sawtooth and a steady part. Which of
-//! them leaks?
+//! Four ways to hold memory: a leak, a cache that is filling, a sawtooth and a steady part. Which
+//! of them leaks?
 //!
-//! `cargo run --release --example leak_hunt`: after some ten seconds it prints the verdicts. In the
-//! meantime they are at `http://127.0.0.1:9464/leaks`. Windows are of a tenth of a second here, so
-//! that nobody has to wait; a service keeps the default, 30 s. So many looks cost more than the
-//! default budget, which would sample fewer allocations.
+//! `cargo run --release --example leak_hunt`: after some ten seconds it prints the verdicts. Before
+//! that, they are at `http://127.0.0.1:9464/leaks`. The leak window is a tenth of a second here, so
+//! that the example is quick; a service keeps the default, 30 s. So many evaluations cost more than
+//! the default budget, which would sample fewer allocations.
 
 use std::collections::HashMap;
 use std::thread;
@@ -29,7 +29,7 @@ struct Service {
 
 #[profiled]
 impl Service {
-    /// Sessions end after a moment, but for one in fifty, which the clean-up forgets.
+    /// Sessions end after a moment, except for one in fifty, which the clean-up misses.
     fn log_in(&mut self) {
         self.sessions.insert(self.next, vec![1; 3_000]);
         let old = self.next.wrapping_sub(40);
@@ -38,14 +38,14 @@ impl Service {
         }
     }
 
-    /// A cache that is still filling: by what it does it could be a leak, so it says what it may
-    /// hold.
+    /// A cache that is still filling. By its behaviour alone it could be a leak, so its bound is
+    /// declared.
     #[profiled(bounded = 256 << 20)]
     fn look_up(&mut self) {
         self.cache.insert(self.next, vec![2; 1_000]);
     }
 
-    /// Collected for half a second, then written all at once.
+    /// Data that is collected for half a second, then written all at once.
     fn collect(&mut self, ticks: u64) {
         self.batch.push(vec![3; 2_000]);
         if ticks.is_multiple_of(50) {
@@ -53,7 +53,7 @@ impl Service {
         }
     }
 
-    /// Work that keeps nothing.
+    /// Work that retains nothing.
     fn render(&self) -> usize {
         let parts: Vec<String> = (0..10).map(|part| part.to_string().repeat(100)).collect();
         parts.concat().len()

@@ -1,6 +1,6 @@
-//! Pools: connections and buffers that are used again, with who holds what for how long.
+//! Pools: reusable connections and buffers, with a record of who uses what for how long.
 //!
-//! `cargo run --release --example pool`; `-- --serve` keeps it running, with the accounts at
+//! `cargo run --release --example pool`. With `-- --serve` it keeps running, with the accounts at
 //! `http://127.0.0.1:9464/`.
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use perf_sdk::profiled;
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
-/// Dear to make.
+/// An object that is expensive to make.
 #[derive(Debug)]
 struct Connection {
     statements: u32,
@@ -37,7 +37,7 @@ async fn handle(connections: Pool<Connection>, buffers: BufferPool) -> Result<us
     for _ in 0..3 {
         body.extend_from_slice(&connection.query().await.to_le_bytes());
     }
-    // Handed to the server without a copy; the buffer comes back when it was sent.
+    // Passed to the server without a copy. The buffer returns to the pool when it was sent.
     Ok(body.into_bytes().len())
 }
 
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     {
         if account.taken > 0 {
             let hits = account.hit_ratio().unwrap_or(0.0) * 100.0;
-            println!("{}: {} taken, {hits:.1} % used again, {} idle", account.name, account.taken, account.idle);
+            println!("{}: {} taken, {hits:.1} % reused, {} idle", account.name, account.taken, account.idle);
         }
     }
     if std::env::args().any(|arg| arg == "--serve") {

@@ -12,7 +12,7 @@ fn greet(guests: &[&str]) -> String {
 
 #[perf_sdk::profiled]
 fn letter(guest: &str) -> String {
-    std::thread::sleep(Duration::from_millis(1)); // waits, so: wall time without CPU time
+    std::thread::sleep(Duration::from_millis(1)); // waits: wall time without CPU time
     format!("Dear {guest},")
 }
 

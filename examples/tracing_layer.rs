@@ -1,4 +1,4 @@
-//! A program that has `tracing` spans and knows nothing of perf-sdk, measured by adding one layer.
+//! A program with `tracing` spans that does not know perf-sdk, measured by adding one layer.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
-/// What was there before.
+/// The existing program.
 mod shop {
     use super::Duration;
 
-    /// An order: a span with fields, and inside it one that waits and one that works.
+    /// An order: a span with fields, and inside it one span that waits and one that computes.
     pub(crate) async fn order(number: u64) -> u64 {
         use tracing::Instrument as _;
         let price = price(number).instrument(tracing::info_span!("price", number)).await;
@@ -28,7 +28,8 @@ mod shop {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), perf_sdk::Error> {
-    tracing_subscriber::registry().with(perf_sdk::tracing_layer()).init(); // beside the layers that are there already
+    // In addition to existing layers.
+    tracing_subscriber::registry().with(perf_sdk::tracing_layer()).init();
     let perf = perf_sdk::start()?;
     if let Some(address) = perf.address() {
         println!("open http://{address}");

@@ -15,16 +15,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) corpus: Vec<PathBuf>,
 
-    /// At most so many files; more are thinned out, the workspace's own last
+    /// Maximum number of files; more are thinned out, those of the workspace last
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = whole::<1, 10_000_000>)]
     pub(crate) max_files: u64,
 
-    /// Directory of the database that makes restarts quick [default: beside the executable, in the
+    /// Directory of the database that makes restarts fast [default: beside the executable, in the
     /// target directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Address of the service; port 0 takes a free one
+    /// Address of the service; with port 0, any free port
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
@@ -41,11 +41,11 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Scenario::Steady)]
     pub(crate) scenario: Scenario,
 
-    /// Ends after so long [default: at Ctrl-C]
+    /// Ends after this many seconds [default: at Ctrl-C]
     #[arg(long, value_name = "N", value_parser = whole::<1, 31_536_000>)]
     pub(crate) seconds: Option<u64>,
 
-    /// Takes orders on stdin from a program that measures what profiling costs
+    /// Accepts commands on stdin from a program that measures the cost of profiling
     #[arg(long, conflicts_with = "seconds")]
     pub(crate) driven: bool,
 
@@ -57,20 +57,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = whole::<1, 256>)]
     pub(crate) threads: Option<u64>,
 
-    /// Questions that may wait for a thread; further ones are refused with status 503
+    /// Maximum number of questions that wait for a thread; further ones are refused with status 503
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole::<1, 1_000_000>)]
     pub(crate) queue: u64,
 
-    /// Answers kept in memory, fewer than there are different questions
+    /// Maximum number of cached answers, fewer than there are different questions
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole::<0, 10_000_000>)]
     pub(crate) cache: u64,
 
-    /// Milliseconds after which a question is given up with status 504
+    /// Milliseconds after which a question is abandoned with status 504
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = whole::<1, 600_000>)]
     pub(crate) timeout: u64,
 }
 
-/// How the number of users changes over the run, or over every half minute of a run without an end.
+/// How the number of users changes over the run, or over every half minute of an endless run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
     /// All users, all the time

@@ -1,4 +1,4 @@
-//! Answers kept in memory.
+//! A cache of answers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::page::Page;
 use crate::query::Query;
 
-/// The most useful answers, fewer than there are different questions.
+/// The most useful answers; fewer than there are different questions.
 #[derive(Debug)]
 pub(crate) struct Cache {
     pages: moka::sync::Cache<(Query, usize), Arc<Page>>,
@@ -21,7 +21,7 @@ impl Cache {
         Self { pages: moka::sync::Cache::new(capacity), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
-    /// The answer with so many results, if it is kept.
+    /// The answer with this number of results, if it is cached.
     pub(crate) fn get(&self, key: &(Query, usize)) -> Option<Arc<Page>> {
         let page = self.pages.get(key);
         let (count, result) = if page.is_some() { (&self.hits, "hit") } else { (&self.misses, "miss") };
@@ -30,13 +30,13 @@ impl Cache {
         page
     }
 
-    /// Keeps an answer, perhaps in place of a less useful one.
+    /// Caches an answer, possibly in place of a less useful one.
     pub(crate) fn put(&self, key: (Query, usize), page: Arc<Page>) {
         self.pages.insert(key, page);
         metrics::gauge!("service_cache_entries").set(self.pages.entry_count() as f64);
     }
 
-    /// The share of look-ups that were answered; `None` if there were none.
+    /// The share of look-ups that were answered from the cache. `None` if there were none.
     #[perf_sdk::profiled(skip)]
     pub(crate) fn hit_ratio(&self) -> Option<f64> {
         let (hits, misses) = (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed));

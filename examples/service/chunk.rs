@@ -1,4 +1,4 @@
-//! A source file cut into its items: what a search finds is a function, not a file.
+//! Splits a source file into its items: a search finds functions, not files.
 
 use std::ops::Range;
 
@@ -17,8 +17,8 @@ pub(crate) struct Chunk {
     pub(crate) last_line: u32,
 }
 
-/// The items of `source`, in order. Functions of an `impl` or a trait are items of their own, and
-/// its head is another; those inside function bodies belong to the function.
+/// The items of `source`, in order. Functions of an `impl` or a trait are separate items, and so is
+/// its head. Items inside function bodies belong to the function.
 #[perf_sdk::profiled]
 pub(crate) fn chunks(source: &str) -> Vec<Chunk> {
     let tokens = lexer::tokens(source);
@@ -27,7 +27,7 @@ pub(crate) fn chunks(source: &str) -> Vec<Chunk> {
     cutter.chunks
 }
 
-/// Modules nested deeper than this are passed over, so that no input can exhaust the stack.
+/// Modules nested deeper than this are skipped, so that no input can exhaust the stack.
 const MAX_DEPTH: usize = 32;
 
 struct Cutter<'a> {
@@ -35,13 +35,13 @@ struct Cutter<'a> {
     tokens: &'a [Token],
     at: usize,
     chunks: Vec<Chunk>,
-    /// The line of `line_at`, from which lines are counted on.
+    /// The line of `line_at`, from which further lines are counted.
     line: u32,
     line_at: usize,
 }
 
 impl<'a> Cutter<'a> {
-    /// Items up to the closing brace, which is consumed, or to the end.
+    /// Reads items up to the closing brace, which is consumed, or up to the end.
     fn body(&mut self, owner: Option<&str>, depth: usize) {
         let mut start = None;
         while let Some(token) = self.token(0) {
@@ -83,7 +83,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Passes over one word that only qualifies an item.
+    /// Skips one word that only qualifies an item.
     fn modifier(&mut self) -> bool {
         let qualifies = match self.word(0) {
             Some("pub" | "async" | "unsafe" | "default" | "auto" | "safe") => self.mark(1) != Some(b'!'),
@@ -107,7 +107,7 @@ impl<'a> Cutter<'a> {
         qualifies
     }
 
-    /// One item, from its keyword on.
+    /// Reads one item, from its keyword on.
     fn item(&mut self, begin: usize, owner: Option<&str>, depth: usize) {
         let keyword = self.word(0).unwrap_or_default();
         let second = self.word(1).filter(|word| *word != "mut").or_else(|| self.word(2)).unwrap_or_default();
@@ -150,8 +150,8 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Goes past the item's end: a semicolon, or, if `braces` may end it, a group of them. Stops
-    /// before a brace that closes what the item stands in.
+    /// Skips to the end of the item: a semicolon, or, if `braces` may end it, a group in braces.
+    /// Stops before a brace that closes the enclosing item.
     fn end(&mut self, braces: bool) {
         while let Some(token) = self.token(0) {
             match token.kind {
@@ -172,8 +172,8 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// Goes behind the opening brace of the item's body; false, and behind its semicolon, if it has
-    /// none.
+    /// Skips the opening brace of the item's body. If it has no body, skips its semicolon and
+    /// returns false.
     fn enter_braces(&mut self) -> bool {
         while let Some(token) = self.token(0) {
             match token.kind {
@@ -197,7 +197,7 @@ impl<'a> Cutter<'a> {
         self.group();
     }
 
-    /// Goes past a bracketed group that begins here, if one does.
+    /// Skips a bracketed group that begins here, if there is one.
     fn group(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.token(0) {
@@ -216,7 +216,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// The type that an `impl`, whose keyword is token `head` and whose body begins here, is for.
+    /// The type of an `impl` whose keyword is token `head` and whose body begins here.
     fn implementor(&self, head: usize) -> String {
         let (mut angles, mut groups, mut name) = (0_i32, 0_i32, "");
         let tokens = self.tokens.get(head + 1..self.at).unwrap_or_default();
@@ -255,7 +255,7 @@ impl<'a> Cutter<'a> {
         self.chunks.push(Chunk { kind, name, text: begin..end, first_line, last_line });
     }
 
-    /// The line of a position that is not before the last one asked for.
+    /// The line of a position, which must not be before that of the last call.
     fn line_of(&mut self, position: usize) -> u32 {
         let passed = &self.source.as_bytes()[self.line_at..position];
         self.line += passed.iter().filter(|byte| **byte == b'\n').count() as u32;

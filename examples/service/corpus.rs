@@ -1,4 +1,4 @@
-//! Which files are searched.
+//! The files that are searched.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-/// Generated tables of several megabytes tell a reader nothing.
+/// Larger files are skipped: generated tables of several megabytes are of no use to a reader.
 const MAX_FILE_BYTES: u64 = 512 << 10;
 
 /// A file of the corpus as the file system describes it.
@@ -16,7 +16,7 @@ const MAX_FILE_BYTES: u64 = 512 << 10;
 pub(crate) struct File {
     pub(crate) path: PathBuf,
     pub(crate) bytes: u64,
-    /// Since 1970; 0 if unknown.
+    /// Nanoseconds since 1970; 0 if unknown.
     pub(crate) modified_ns: i64,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct CorpusError {
 
 #[perf_sdk::profiled]
 impl Corpus {
-    /// The given directories, or by default the workspace and what it depends on.
+    /// The given directories, or by default the workspace and its dependencies.
     pub(crate) fn new(directories: &[PathBuf], max_files: usize) -> Result<Self, CorpusError> {
         let mut roots = Vec::new();
         for directory in directories {
@@ -59,9 +59,9 @@ impl Corpus {
         Ok(Self { roots, workspace: own, max_files })
     }
 
-    /// The files, by path. When there are more than allowed, each directory gives equally many as
-    /// far as it has them, but all of the workspace goes first. Which ones is up to a hash of their
-    /// paths, so that one more file changes little.
+    /// The files, ordered by path. If there are more than allowed, all of the workspace is kept,
+    /// and the other directories contribute equally, as far as they have files. Files are selected
+    /// by a hash of their paths, so that an additional file changes little.
     pub(crate) fn files(&self) -> Result<Vec<File>, CorpusError> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
@@ -86,7 +86,7 @@ impl Corpus {
         Ok(files)
     }
 
-    /// A number for this choice of files, to tell databases apart.
+    /// A number for this selection of files, which distinguishes databases.
     pub(crate) fn fingerprint(&self) -> u64 {
         hash(&(&self.roots, self.max_files))
     }
@@ -98,8 +98,8 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
     hasher.finish()
 }
 
-/// All `.rs` files below; what cannot be read below the top is passed over, and so are build
-/// directories.
+/// All `.rs` files below a directory. Build directories, and what cannot be read below the top, are
+/// skipped.
 fn walk(directory: &Path, files: &mut Vec<File>) -> io::Result<()> {
     for entry in fs::read_dir(directory)?.flatten() {
         let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
@@ -119,7 +119,7 @@ fn walk(directory: &Path, files: &mut Vec<File>) -> io::Result<()> {
     Ok(())
 }
 
-/// The workspace that this program was built from; where it is run, if it has moved.
+/// The workspace from which this program was built, or the current one if that has moved.
 fn workspace() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let package = package.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")));
@@ -127,8 +127,7 @@ fn workspace() -> PathBuf {
     locked.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// The unpacked sources of the crates in the workspace's `Cargo.lock`, as far as cargo has fetched
-/// them.
+/// The unpacked sources of the crates in the workspace's `Cargo.lock` that cargo has fetched.
 fn dependencies(workspace: &Path) -> Vec<PathBuf> {
     let lock = fs::read_to_string(workspace.join("Cargo.lock")).unwrap_or_default();
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
@@ -142,7 +141,7 @@ fn dependencies(workspace: &Path) -> Vec<PathBuf> {
     directories
 }
 
-/// `name-version` of every package that comes from a registry.
+/// The `name-version` of every package that comes from a registry.
 fn locked_packages(lock: &str) -> Vec<String> {
     let value =
         |line: &str, key: &str| Some(line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"')?.to_owned());

@@ -1,10 +1,10 @@
-//! Obeys a program that measures what profiling costs: see `tests/cost`.
+//! Executes commands of a program that measures the cost of profiling: see `tests/cost`.
 //!
-//! Orders come on stdin, one a line. `run` and `pause` are for the load. `slice on MS` and
-//! `slice off MS` switch recording, wait that long and answer `@ CPU_NS LOAD_NS REQUESTS WALL_NS`
-//! on stdout: CPU time of the process, of it the load generator's, requests answered. `account`
-//! answers `@ ALLOWED ACHIEVED FLOOR`, the budget's own account of its last look; `@ 0 0 0` without
-//! one.
+//! Commands come on stdin, one in each line. `run` and `pause` control the load. `slice on MS` and
+//! `slice off MS` switch recording, wait that long, and print `@ CPU_NS LOAD_NS REQUESTS WALL_NS`
+//! on stdout: CPU time of the process, the part of it that the load generator took, answered
+//! requests, and wall time. `account` prints `@ ALLOWED ACHIEVED FLOOR`, the budget's own account
+//! at its latest evaluation, or `@ 0 0 0` without one.
 
 use std::io::{self, BufRead as _, Write as _};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,17 +16,17 @@ use perf_sdk::Handle;
 static PAUSED: AtomicBool = AtomicBool::new(false);
 static ANSWERED: AtomicU64 = AtomicU64::new(0);
 
-/// Whether no user may ask now.
+/// Whether users must not send requests now.
 pub(crate) fn is_paused() -> bool {
     PAUSED.load(Relaxed)
 }
 
-/// One more request was answered.
+/// Counts an answered request.
 pub(crate) fn answered() {
     ANSWERED.fetch_add(1, Relaxed);
 }
 
-/// Obeys until stdin closes.
+/// Executes commands until stdin closes.
 pub(crate) fn obey(perf: &Handle) -> io::Result<()> {
     PAUSED.store(true, Relaxed);
     for line in io::stdin().lock().lines() {
@@ -36,7 +36,7 @@ pub(crate) fn obey(perf: &Handle) -> io::Result<()> {
             ["run"] => PAUSED.store(false, Relaxed),
             ["pause"] => PAUSED.store(true, Relaxed),
             ["slice", state @ ("on" | "off"), ms] => {
-                let ms = ms.parse().map_err(|_| io::Error::other(format!("{ms:?} is no number of milliseconds")))?;
+                let ms = ms.parse().map_err(|_| io::Error::other(format!("{ms:?} is not a number of milliseconds")))?;
                 perf.set_recording(*state == "on");
                 let read = || (clocks::process_ns(), clocks::load_ns(), ANSWERED.load(Relaxed));
                 let (start, before) = (Instant::now(), read());
@@ -65,13 +65,13 @@ pub(crate) fn obey(perf: &Handle) -> io::Result<()> {
 mod clocks {
     use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
 
-    /// Of the load generator's thread; 0 before it runs.
+    /// The CPU clock of the load generator's thread; 0 before it runs.
     static LOAD: AtomicI32 = AtomicI32::new(0);
 
-    /// The calling thread is the load generator's.
+    /// Marks the calling thread as the load generator's.
     pub(crate) fn note_load_thread() {
         let mut clock = 0;
-        // SAFETY: `clock` is a valid place for the answer, and the calling thread exists.
+        // SAFETY: `clock` is a valid pointer for the result, and the calling thread exists.
         if unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &raw mut clock) } == 0 {
             LOAD.store(clock, Relaxed);
         }
@@ -90,7 +90,7 @@ mod clocks {
 
     fn cpu_ns(clock: libc::clockid_t) -> u64 {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        // SAFETY: `time` is a valid place for the answer.
+        // SAFETY: `time` is a valid pointer for the result.
         unsafe { libc::clock_gettime(clock, &raw mut time) };
         time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
     }

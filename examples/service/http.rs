@@ -1,4 +1,4 @@
-//! The service's face: routes, their answers, and what can go wrong.
+//! The HTTP interface of the service: routes, their responses, and errors.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::query::{Query, QueryError};
 use crate::refresh::Desk;
 use crate::workers::Workers;
 
-/// At most so many results or completions are given.
+/// The maximum number of results or completions.
 const MAX_LIMIT: usize = 100;
 
-/// What the routes share.
+/// The state that all routes share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) index: Arc<Index>,
     pub(crate) workers: Workers<Desk>,
     pub(crate) cache: Cache,
-    /// Longer work is given up.
+    /// Longer work is abandoned.
     pub(crate) timeout: Duration,
 }
 
@@ -86,10 +86,11 @@ async fn count(request: Request, next: Next) -> Response {
         "/complete" => "/complete",
         "/healthz" => "/healthz",
         path if path.starts_with("/documents/") => "/documents",
-        _ => "other", // a fixed set: strangers must not make series
+        _ => "other", // a fixed set, so that clients cannot create series
     };
     let begin = Instant::now();
-    // Samples of stacks say the route: `go tool pprof -tagroot route …/debug/pprof/profile`.
+    // Stack samples have the route as a label:
+    // `go tool pprof -tagroot route …/debug/pprof/profile`.
     let response = next.run(request).labelled([("route", route)]).await;
     let status = response.status().as_u16().to_string();
     metrics::counter!("service_requests_total", "route" => route, "status" => status).increment(1);
@@ -131,7 +132,7 @@ async fn document(
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-/// `/complete?prefix=rea`: words that begin so. Short enough to be done right here.
+/// `/complete?prefix=rea`: words that begin with the prefix. Fast enough to be done on this thread.
 #[perf_sdk::profiled(name = "GET /complete", error = display)]
 async fn complete(
     State(service): State<Arc<Service>>,
@@ -144,7 +145,8 @@ async fn complete(
 }
 
 impl Service {
-    /// The result of `work` on a worker thread. Given up, it is not begun any more.
+    /// The result of `work` on a worker thread. If the request is abandoned before the work begins,
+    /// it is not done.
     async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Desk) -> T + Send + 'static) -> Result<T, Failure> {
         let answer = self.workers.ask(work).map_err(|_full| Failure::Busy)?;
         match tokio::time::timeout(self.timeout, answer.profiled("await worker")).await {

@@ -1,4 +1,4 @@
-//! The inverted index: for every word, the items that have it.
+//! The inverted index: for every word, the items that contain it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,39 +8,39 @@ use crate::memory::{self, List};
 use crate::postings;
 use crate::store::{self, Store};
 
-/// An item that has a word.
+/// An item that contains a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Posting {
-    /// The item's place in the index.
+    /// The item's position in the index.
     pub(crate) place: u32,
-    /// How often.
+    /// How often the item contains the word.
     pub(crate) count: u32,
 }
 
-/// What the index knows of an item; the rest is in the store, under `id`.
+/// The index's data of an item. The rest is in the store, under `id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) id: i64,
     pub(crate) kind: Kind,
-    /// In words.
+    /// The number of words.
     pub(crate) length: u32,
 }
 
-/// A part of the items, read by one thread.
+/// A part of the items, which is read by one thread.
 #[derive(Debug, Default)]
 pub(crate) struct Segment {
     items: Vec<Item>,
-    /// Word and place in this segment.
+    /// Words, with positions in this segment.
     postings: Vec<(u32, Posting)>,
 }
 
-/// All items, all words. Does not change.
+/// All items and all words. Immutable.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
     numbers: HashMap<Arc<str>, u32>,
     /// Words that occur, in alphabetical order.
     sorted: Vec<Arc<str>>,
-    /// Where each word's postings begin; one more than there are words.
+    /// The beginning of each word's postings, and the end of the last one.
     starts: Vec<u32>,
     postings: List<Posting>,
     items: Vec<Item>,
@@ -59,7 +59,8 @@ impl Segment {
         Ok(segment)
     }
 
-    #[perf_sdk::profiled(skip)] // called for every item: all of the reading would be the measuring
+    // Not measured: called for every item, it would take less time than the measurement.
+    #[perf_sdk::profiled(skip)]
     fn push(&mut self, item: Item, words: impl FnOnce(&mut dyn FnMut(u32, u32))) {
         let place = self.items.len() as u32;
         self.items.push(item);
@@ -69,7 +70,7 @@ impl Segment {
 
 #[perf_sdk::profiled]
 impl Index {
-    /// Puts segments together. Each of `words` is known by its place there.
+    /// Merges segments. A word is identified by its position in `words`.
     pub(crate) fn new(words: Vec<Arc<str>>, segments: &[Segment]) -> Self {
         let mut starts = vec![0_u32; words.len() + 1];
         for (word, _) in segments.iter().flat_map(|segment| &segment.postings) {
@@ -87,7 +88,7 @@ impl Index {
             let base = items.len() as u32;
             items.extend_from_slice(&segment.items);
             for (word, posting) in &segment.postings {
-                // A word that another process added since belongs to its items, not to ours.
+                // A word that another process has added since belongs only to that process's items.
                 if (*word as usize) < words.len() {
                     let end = &mut ends[*word as usize];
                     sorted_postings[*end as usize] = Posting { place: base + posting.place, count: posting.count };
@@ -110,7 +111,7 @@ impl Index {
         index
     }
 
-    /// All items, by place.
+    /// All items, by position.
     #[perf_sdk::profiled(skip)]
     pub(crate) fn items(&self) -> &[Item] {
         &self.items
@@ -121,14 +122,14 @@ impl Index {
         self.mean_length
     }
 
-    /// How many different words there are.
+    /// The number of different words.
     #[perf_sdk::profiled(skip)]
     pub(crate) fn word_count(&self) -> usize {
         self.sorted.len()
     }
 
-    /// The items that have `word`, by place.
-    #[perf_sdk::profiled(skip)] // nanoseconds
+    /// The items that contain `word`, by position.
+    #[perf_sdk::profiled(skip)] // not measured: it takes nanoseconds
     pub(crate) fn postings(&self, word: &str) -> &[Posting] {
         self.numbers.get(word).map_or(&[], |number| {
             let number = *number as usize;
@@ -136,7 +137,7 @@ impl Index {
         })
     }
 
-    /// Words that begin with `prefix`, those in most items first.
+    /// Words that begin with `prefix`, the most frequent ones first.
     pub(crate) fn complete(&self, prefix: &str, limit: usize) -> Vec<(Arc<str>, usize)> {
         let first = self.sorted.partition_point(|word| **word < *prefix);
         let words = self.sorted[first..].iter().take_while(|word| word.starts_with(prefix));
@@ -146,7 +147,7 @@ impl Index {
         found
     }
 
-    /// All words, those in most items first.
+    /// All words, the most frequent ones first.
     pub(crate) fn by_frequency(&self) -> Vec<Arc<str>> {
         self.complete("", usize::MAX).into_iter().map(|(word, _)| word).collect()
     }
@@ -196,7 +197,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn words_are_completed_commonest_first() {
+    fn completions_are_ordered_by_frequency() {
         let index = index_of(&["read reader", "read ready", "reader read write"]);
         let complete = |prefix, limit| -> Vec<String> {
             index.complete(prefix, limit).into_iter().map(|(word, count)| format!("{word} {count}")).collect()

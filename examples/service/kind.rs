@@ -1,9 +1,9 @@
-//! What kinds of items there are.
+//! The kinds of items.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What an item is.
+/// The kind of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -33,7 +33,7 @@ impl Kind {
         (Self::Macro, "macro"),
     ];
 
-    /// The kind with this number, as stored.
+    /// The kind with this stored number.
     pub(crate) fn from_number(number: u8) -> Option<Self> {
         Self::ALL.get(usize::from(number)).map(|(kind, _)| *kind)
     }

@@ -1,13 +1,13 @@
-//! Rust source to tokens: no more than is needed to see where items begin and end.
+//! Splits Rust source into tokens, only as far as needed to find the beginnings and ends of items.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// An identifier, a keyword, a lifetime or a number.
     Word,
-    /// A comment that documents what follows it, or says nothing of where it stands.
+    /// A comment that documents the following item, or any other comment.
     Comment,
-    /// A comment on what it stands in: `//!`, `/*!`.
+    /// A comment that documents the enclosing item: `//!`, `/*!`.
     InnerComment,
     /// A string or a character.
     Literal,
@@ -23,7 +23,7 @@ pub(crate) struct Token {
     pub(crate) end: usize,
 }
 
-/// The tokens of `source`, which need not be valid Rust: what does not end ends with the text.
+/// The tokens of `source`, which need not be valid Rust. An unterminated token ends with the text.
 #[perf_sdk::profiled]
 pub(crate) fn tokens(source: &str) -> Vec<Token> {
     let mut lexer = Lexer { bytes: source.as_bytes(), at: 0 };
@@ -56,7 +56,7 @@ impl Lexer<'_> {
                 Kind::Mark(byte)
             }
         };
-        // A broken literal may have claimed more than there is.
+        // A broken literal may extend beyond the end.
         self.at = self.at.min(self.bytes.len());
         Some(Token { kind, start, end: self.at })
     }
@@ -191,7 +191,7 @@ mod tests {
         {
             assert_eq!(marks(source), 0, "{source}");
         }
-        assert_eq!(marks("{'a}"), 2, "a lifetime is no character");
+        assert_eq!(marks("{'a}"), 2, "a lifetime is not a character");
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unfinished_ends_with_the_text() {
+    fn an_unterminated_token_ends_with_the_text() {
         for source in ["\"a", "\"a\\", "r##\"a\"#", "/* a", "'\\", "'", "r#", "br"] {
             let tokens = tokens(source);
             assert_eq!(tokens.last().unwrap().end, source.len(), "{source}");

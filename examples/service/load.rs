@@ -1,4 +1,4 @@
-//! Users: they ask real words over real connections, at times of their own.
+//! The load generator: simulated users who send real words over real connections, at random times.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use crate::question::{Question, Questions};
 use crate::random::Random;
 use crate::tally::Tally;
 
-/// Of an endless run, this long repeats.
+/// In an endless run, the scenario repeats after this time.
 const ENDLESS_PERIOD: Duration = Duration::from_secs(30);
 
-/// How many times the users a spike has.
+/// The factor by which a spike multiplies the number of users.
 const SPIKE: u32 = 4;
 
-/// Who asks, and when.
+/// The users, and the times of their questions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     address: SocketAddr,
     users: u32,
-    /// Per user and second; 0: without a pause.
+    /// Questions of each user per second; 0: without a pause.
     rate: f64,
     scenario: Scenario,
     period: Duration,
@@ -39,7 +39,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// For a service that listens on `address`.
+    /// A plan for a service that listens on `address`.
     pub(crate) fn new(args: &Args, mut address: SocketAddr) -> Self {
         match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -56,12 +56,12 @@ impl Plan {
         }
     }
 
-    /// The most users there are at any time.
+    /// The maximum number of users at any time.
     fn most(&self) -> u32 {
         if self.scenario == Scenario::Spike { self.users * SPIKE } else { self.users }
     }
 
-    /// How many users there are after `elapsed`.
+    /// The number of users after `elapsed`.
     fn active(&self, elapsed: Duration) -> u32 {
         let part = (elapsed.as_secs_f64() / self.period.as_secs_f64()).fract();
         match self.scenario {
@@ -73,8 +73,8 @@ impl Plan {
     }
 }
 
-/// Runs all users until `stop` changes; what they saw. On the calling thread, which is not the
-/// service's.
+/// Runs all users until `stop` changes, and returns what they observed. It runs on the calling
+/// thread, which is not one of the service's.
 pub(crate) fn run(plan: Plan, questions: Questions, stop: watch::Receiver<bool>) -> std::io::Result<Tally> {
     driven::note_load_thread();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -111,7 +111,7 @@ struct User {
     questions: Arc<Questions>,
     random: Random,
     connection: Option<SendRequest<Empty<Bytes>>>,
-    /// Items that the last search found.
+    /// The items found by the last search.
     last_results: Vec<i64>,
     tally: Tally,
 }
@@ -134,9 +134,9 @@ impl User {
                         sleep(Duration::from_millis(20)).await;
                         due = Instant::now();
                     }
-                    // Late, it is asked at once, and the delay counts, for a user would have felt
-                    // it. In time, it counts from now: timers are a millisecond coarse, which is
-                    // not the service's fault.
+                    // A late question is sent at once, and the delay counts, because a real user
+                    // would have noticed it. Otherwise the time counts from now: timers have a
+                    // resolution of a millisecond, for which the service is not responsible.
                     let late = due <= Instant::now();
                     sleep_until(due).await;
                     self.ask(if late { due } else { Instant::now() }).await;
@@ -145,12 +145,12 @@ impl User {
         }
     }
 
-    /// One question, and the wait for its answer since `begin`.
+    /// Sends one question, and measures the time until its answer, from `begin` on.
     async fn ask(&mut self, begin: Instant) {
         let question = self.questions.pick(&mut self.random, &self.last_results);
         let path = question.path();
         let patience = match question {
-            // Has typed on before the answer came.
+            // The user has continued typing before the answer came.
             Question::Search(_) if self.random.unit() < 0.01 => {
                 Some(Duration::from_secs_f64(self.random.unit() * 2e-3))
             }
@@ -176,14 +176,14 @@ impl User {
                 sleep(Duration::from_millis(10)).await;
             }
             Err(_) => {
-                // Half an answer may be under way on it.
+                // A part of the answer may still be in transit on it.
                 self.connection = None;
                 self.tally.abandoned();
             }
         }
     }
 
-    /// Status and body, over the user's own connection.
+    /// Sends a request over the user's own connection. Returns status and body.
     async fn request(&mut self, path: &str) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
         if self.connection.as_ref().is_none_or(SendRequest::is_closed) {
             let stream = TcpStream::connect(self.plan.address).await?;
@@ -202,7 +202,7 @@ impl User {
     }
 }
 
-/// The items in a page of results.
+/// The ids of the items in a page of results.
 fn ids(page: &[u8]) -> Vec<i64> {
     #[derive(serde::Deserialize)]
     struct Page {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn scenarios_say_how_many_users_there_are() {
+    fn scenarios_determine_the_number_of_users() {
         for (part, steady, spike, ramp) in [
             (0.0, 10, 10, 1),
             (0.05, 10, 10, 1),

@@ -1,8 +1,8 @@
-//! A small code-search service, profiled while it works.
+//! A small code-search service, profiled while it runs.
 //!
-//! It cuts Rust sources into items, keeps them in SQLite, indexes their words, and answers
-//! questions over HTTP, ranked by BM25; a load generator in the same process asks them. Annotations
-//! are where a service's author would put them.
+//! It splits Rust sources into items, stores them in SQLite, indexes their words, and answers
+//! questions over HTTP, ranked by BM25. A load generator in the same process sends the questions.
+//! Annotations are where a service's author would put them.
 
 mod args;
 mod cache;
@@ -52,27 +52,28 @@ use crate::search::Scratch;
 use crate::store::Store;
 use crate::workers::Workers;
 
-// `perf_sdk::Alloc` is the same; spelt out, it is jemalloc also where the profiler is switched off
-// at compile time.
+// This is the same as `perf_sdk::Alloc`. Written in this form, it is jemalloc even when the
+// profiler is disabled at compile time.
 #[global_allocator]
 static ALLOC: perf_sdk::CountingAlloc<Jemalloc> = perf_sdk::CountingAlloc::new(Jemalloc);
 
-/// Connections that are still busy this long after the end are cut.
+/// The time after which connections that are still busy at the end are closed.
 const GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}"); // nowhere to say that stderr is closed
+            // If stderr is closed, there is nowhere to report it.
+            let _ = writeln!(io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
-    // What a wrong argument spoils is tried first: an address that is taken should not cost an
-    // indexing.
+    // The steps in which a wrong argument fails come first: an address that is in use should not
+    // cost an indexing.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let listener = runtime.block_on(TcpListener::bind(args.listen)).map_err(|error| {
         format!("--listen {}: {error}; a free local address is allowed, port 0 takes any", args.listen)
@@ -87,7 +88,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     writeln!(out, "service     http://{address}")?;
     match perf.address() {
         Some(address) => writeln!(out, "profiler    http://{address}")?,
-        None => writeln!(out, "profiler    records, without an address (PERF_LISTEN=127.0.0.1:0 takes a free port)")?,
+        None => writeln!(out, "profiler    records, without an address (PERF_LISTEN=127.0.0.1:0 uses any free port)")?,
     }
     let until = args.seconds.map_or("until Ctrl-C".into(), |seconds| format!("for {seconds} s"));
     match args.users {
@@ -103,7 +104,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
             writeln!(out, "cache       {:.1} % of searches answered from it\n", 100.0 * ratio)?;
         }
     }
-    drop(service); // its workers too: the report has everything
+    drop(service); // stops its workers too, so that the report is complete
     drop(perf); // prints the report
     Ok(())
 }
@@ -117,7 +118,7 @@ fn pace(args: &Args) -> String {
     }
 }
 
-/// The corpus and the database, found and open.
+/// The corpus and the open database.
 struct Opened {
     files: Vec<File>,
     store: Store,
@@ -147,7 +148,7 @@ impl Opened {
     }
 }
 
-/// Brings the database up to date and loads the index.
+/// Updates the database and loads the index.
 #[perf_sdk::profiled]
 fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service, Box<dyn Error>> {
     let begin = Instant::now();
@@ -169,7 +170,7 @@ fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service,
     Ok(Service { index, workers, cache: Cache::new(args.cache), timeout: Duration::from_millis(args.timeout) })
 }
 
-/// Serves, under load, until the time is over or someone says so.
+/// Serves, under load, until the time is over or a signal arrives.
 async fn serve(
     args: &Args,
     listener: TcpListener,
@@ -206,7 +207,7 @@ async fn serve(
     Ok(tally)
 }
 
-/// Waits for the end: Ctrl-C, a termination signal, or the time.
+/// Waits for the end: Ctrl-C, a termination signal, or the time limit.
 async fn end(after: Option<Duration>) -> io::Result<()> {
     let time = async {
         match after {
@@ -227,8 +228,8 @@ async fn end(after: Option<Duration>) -> io::Result<()> {
     }
 }
 
-/// `service` in the target directory, which is two above the executable; else in the directory for
-/// temporary files.
+/// `service` in the target directory, which is two levels above the executable, or else in the
+/// temporary directory.
 fn data_directory() -> PathBuf {
     let executable = std::env::current_exe().ok();
     let target = executable.as_deref().and_then(|path| path.ancestors().nth(3));

@@ -1,8 +1,7 @@
-//! Where the service's own memory comes from: an arena for the index, so that it can be told how
-//! large that is, and buffers for the bodies of answers, which are used again.
+//! The service's own memory: an arena for the index, so that its size is known, and reusable
+//! buffers for response bodies.
 //!
-//! Built without the feature `on`, which is what `tests/cost` compares with, both are plain
-//! vectors.
+//! Built without the feature `on`, as `tests/cost` does for comparison, both are ordinary vectors.
 
 use serde::Serialize;
 
@@ -17,14 +16,14 @@ mod inside {
 
     use super::Serialize;
 
-    /// Most bodies are smaller.
+    /// Most bodies are smaller than this.
     const BODY_BYTES: usize = 16 << 10;
 
-    /// `None` where there is none to be had: the usual one serves, then.
+    /// `None` if the arena cannot be created. Then the default one is used.
     static INDEX: LazyLock<Option<Arena>> = LazyLock::new(|| Arena::new("index").ok());
     static BODIES: LazyLock<Option<BufferPool>> = LazyLock::new(|| BufferPool::new("bodies").ok());
 
-    /// A list that does not change its length.
+    /// A list of fixed length.
     #[derive(Debug)]
     pub(crate) enum List<T: 'static> {
         Own(allocator_api2::vec::Vec<T, &'static Arena>),
@@ -57,7 +56,7 @@ mod inside {
         }
     }
 
-    /// `length` times `value`, of the index.
+    /// A list of the index, with `length` times `value`.
     pub(crate) fn list<T: Clone>(value: T, length: usize) -> List<T> {
         match &*INDEX {
             Some(arena) => {

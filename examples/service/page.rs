@@ -1,4 +1,4 @@
-//! An answer as the user gets it.
+//! A page of results, as the user gets it.
 
 use std::time::Instant;
 
@@ -11,15 +11,15 @@ use crate::search::{self, Found};
 use crate::snippet::{self, Line};
 use crate::store;
 
-/// Lines shown of each result.
+/// The number of lines shown of each result.
 const LINES: usize = 3;
 
-/// Results of one question.
+/// The results of one question.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Page {
-    /// How many items have one of the words.
+    /// The number of items that contain one of the words.
     pub(crate) total: usize,
-    /// What finding them took.
+    /// The time that the search took.
     pub(crate) milliseconds: f64,
     pub(crate) results: Vec<Row>,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Row {
 
 #[perf_sdk::profiled]
 impl Page {
-    /// Searches, and reads what was found from the store.
+    /// Searches, and reads the found items from the store.
     pub(crate) fn find(index: &Index, query: &Query, limit: usize, desk: &mut Desk) -> store::Result<Self> {
         let begin = Instant::now();
         let Found { hits, total } = search::search(index, query, limit, &mut desk.scratch);
@@ -46,7 +46,7 @@ impl Page {
         let mut results = Vec::with_capacity(hits.len());
         for hit in hits {
             let id = index.items()[hit.place as usize].id;
-            // Gone: a refresh in another process has removed it since.
+            // A refresh in another process has removed it since.
             let Some(document) = desk.store.document(id)? else { continue };
             let lines = snippet::snippet(&document.text, document.first_line, &query.words, LINES);
             results.push(Row {

@@ -1,7 +1,7 @@
-//! The words of one item as bytes: how the store keeps them.
+//! The encoding of the words of one item in the store.
 
-/// Word numbers, ascending, each with how often it occurs, as the differences between numbers,
-/// seven bits a byte.
+/// Encodes word numbers, ascending, with their frequencies. Numbers are stored as differences, with
+/// seven bits in each byte.
 pub(crate) fn encode(counts: &[(u32, u32)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(counts.len() * 3);
     let mut last = 0;
@@ -13,7 +13,7 @@ pub(crate) fn encode(counts: &[(u32, u32)]) -> Vec<u8> {
     bytes
 }
 
-/// Calls `each` with what [`encode`] was given. Of damaged bytes, some prefix is read.
+/// Calls `each` with the arguments of [`encode`]. Of damaged bytes, a prefix is decoded.
 pub(crate) fn decode(mut bytes: &[u8], mut each: impl FnMut(u32, u32)) {
     let mut word = 0_u32;
     while let (Some(step), Some(count)) = (take(&mut bytes), take(&mut bytes)) {

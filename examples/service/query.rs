@@ -1,25 +1,25 @@
-//! What a user asks.
+//! Questions of users.
 
 use std::fmt;
 
 use crate::kind::Kind;
 use crate::tokenize;
 
-/// Longer questions are refused, in bytes.
+/// The maximum length of a question in bytes.
 pub(crate) const MAX_BYTES: usize = 256;
 
-/// A question, in the one form that equal questions share.
+/// A question in normal form, which is the same for equivalent questions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Query {
-    /// Sorted, each once.
+    /// Sorted, without duplicates.
     pub(crate) words: Vec<String>,
-    /// Words that a result must not have.
+    /// Words that a result must not contain.
     pub(crate) without: Vec<String>,
-    /// The only kind of item that is wanted.
+    /// The only kind of item that is requested.
     pub(crate) kind: Option<Kind>,
 }
 
-/// Why a question has no answer.
+/// Why a question is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum QueryError {
@@ -30,7 +30,8 @@ pub(crate) enum QueryError {
 
 #[perf_sdk::profiled(error = display)]
 impl Query {
-    /// `read file -async kind:fn`: words, words that must not occur, and a kind of item.
+    /// Parses a question such as `read file -async kind:fn`: words, excluded words, and a kind of
+    /// item.
     pub(crate) fn parse(text: &str) -> Result<Self, QueryError> {
         if text.len() > MAX_BYTES {
             return Err(QueryError::TooLong { bytes: text.len() });
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_without_an_answer_says_why() {
+    fn an_invalid_question_is_an_error_with_the_reason() {
         let error = Query::parse("read kind:class").unwrap_err().to_string();
         assert!(error.contains("\"class\"") && error.contains("fn, struct"), "{error}");
         for text in ["", "fn", "-file", "a b c", "kind:fn", "(){}"] {

@@ -1,4 +1,5 @@
-//! What users ask: words of the corpus, the common ones more often, and now and then a mistake.
+//! The questions of simulated users: words of the corpus, frequent ones more often, and occasional
+//! mistakes.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,15 +11,15 @@ use crate::random::{Random, Zipf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     Search(String),
-    /// An item of an earlier answer, or an old bookmark.
+    /// An item of an earlier answer, or an outdated bookmark.
     Document(i64),
     Complete(String),
 }
 
-/// Searches that are asked again and again.
+/// The number of searches that are repeated often.
 const POPULAR: usize = 2_000;
 
-/// All words that may be asked, and what is asked often.
+/// All words that may occur in questions, and the popular searches.
 #[derive(Clone, Debug)]
 pub(crate) struct Questions {
     words: Vec<Arc<str>>,
@@ -28,7 +29,7 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    /// `words`: the most frequent first.
+    /// `words` are ordered by frequency, the most frequent first.
     pub(crate) fn new(words: Vec<Arc<str>>, seed: u64) -> Self {
         let word_ranks = Zipf::new(words.len());
         let mut questions = Self { words, word_ranks, popular: Vec::new(), popular_ranks: Zipf::new(POPULAR) };
@@ -37,8 +38,8 @@ impl Questions {
         questions
     }
 
-    /// Of 100 questions 84 are searches, most of them popular, 8 read an earlier result, 5 complete
-    /// a word, 2 are mistaken, 1 reads an item that is no longer there.
+    /// Of 100 questions, 84 are searches, most of them popular, 8 read an earlier result, 5
+    /// complete a word, 2 are invalid, and 1 reads an item that no longer exists.
     pub(crate) fn pick(&self, random: &mut Random, last_results: &[i64]) -> Question {
         match random.below(100) {
             0..2 => Question::Search(self.mistake(random)),
@@ -53,7 +54,7 @@ impl Questions {
         }
     }
 
-    /// One to three words; some ask for a kind, or to leave a word out.
+    /// One to three words. Some questions restrict the kind, or exclude a word.
     fn search(&self, random: &mut Random) -> String {
         let count = 1 + random.below(3);
         let mut text: Vec<&str> = (0..count).map(|_| self.word(random)).collect();
@@ -73,7 +74,7 @@ impl Questions {
             0 => String::new(),
             1 => format!("{word} kind:class"),
             2 => format!("-{word}"),
-            _ => format!("{word} ").repeat(query::MAX_BYTES / 2), // a paste that went wrong
+            _ => format!("{word} ").repeat(query::MAX_BYTES / 2), // an accidental paste
         }
     }
 
@@ -83,7 +84,7 @@ impl Questions {
 }
 
 impl Question {
-    /// The request's path, and what follows it.
+    /// The request's path and query.
     pub(crate) fn path(&self) -> String {
         match self {
             Self::Search(text) => format!("/search?q={}", escape(text)),
@@ -93,7 +94,7 @@ impl Question {
     }
 }
 
-/// Percent-encoded, blanks as `+`.
+/// Percent-encoded, with spaces as `+`.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,4 +1,4 @@
-//! Chance, the same in every run with the same seed.
+//! Random numbers, the same in every run with the same seed.
 
 /// A generator of random numbers: SplitMix64 (Steele, Lea and Flood, 2014).
 #[derive(Clone, Debug)]
@@ -7,7 +7,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    /// Streams of different numbers under one seed are independent.
+    /// Streams with different numbers under one seed are independent.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self { state: seed };
         random.state = random.bits() ^ stream.wrapping_mul(0xd134_2543_de82_ef95);
@@ -22,31 +22,31 @@ impl Random {
         bits ^ (bits >> 31)
     }
 
-    /// From 0 up to, not including, 1.
+    /// From 0 (inclusive) to 1 (exclusive).
     pub(crate) fn unit(&mut self) -> f64 {
         (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// From 0 up to, not including, `end`, which is not 0.
+    /// From 0 (inclusive) to `end` (exclusive), which is not 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         ((self.unit() * end as f64) as usize).min(end.saturating_sub(1))
     }
 
-    /// Time to the next of events that come `rate` times a second, each on its own, in seconds.
+    /// The time in seconds to the next event of a Poisson process with `rate` events per second.
     pub(crate) fn gap(&mut self, rate: f64) -> f64 {
         -(1.0 - self.unit()).ln() / rate
     }
 }
 
-/// Zipf's law: the item of rank r comes up in proportion to 1/r, as words do in what people write.
+/// Zipf's law: an item of rank r has a probability proportional to 1/r, like words in texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Zipf {
-    /// Of each rank and all before it.
+    /// The sums of the probabilities up to each rank.
     cumulative: Vec<f64>,
 }
 
 impl Zipf {
-    /// Over `count` ranks.
+    /// A distribution over `count` ranks.
     pub(crate) fn new(count: usize) -> Self {
         let mut sum = 0.0;
         let weight = |rank| {
@@ -56,7 +56,7 @@ impl Zipf {
         Self { cumulative: (1..=count).map(weight).collect() }
     }
 
-    /// A rank, counted from 0; 0 if there are none.
+    /// A random rank, counted from 0; 0 if there are none.
     pub(crate) fn pick(&self, random: &mut Random) -> usize {
         let point = random.unit() * self.cumulative.last().copied().unwrap_or(0.0);
         self.cumulative.partition_point(|sum| *sum <= point).min(self.cumulative.len().saturating_sub(1))
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranks_come_up_as_the_law_says() {
+    fn ranks_follow_zipfs_law() {
         let (zipf, mut random) = (Zipf::new(1000), Random::new(1, 0));
         let (picks, mut counts) = (200_000, vec![0_u32; 1000]);
         for _ in 0..picks {

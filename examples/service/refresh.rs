@@ -1,5 +1,4 @@
-//! Brings the store up to date with the corpus, and reads the index from it. Both work on all
-//! threads.
+//! Updates the store from the corpus, and reads the index from it. Both run on all threads.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,30 +15,30 @@ use crate::store::{self, Known, NewDocument, Store, Writer};
 use crate::tokenize;
 use crate::workers::Workers;
 
-/// What a worker thread has of its own.
+/// The state of one worker thread.
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) store: Store,
     pub(crate) scratch: Scratch,
 }
 
-/// What a refresh did, in files.
+/// The number of files that a refresh changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
     pub(crate) unchanged: usize,
-    /// Added or changed, and read.
+    /// Files that are new or changed, and were read.
     pub(crate) indexed: usize,
     pub(crate) removed: usize,
     pub(crate) unreadable: usize,
 }
 
-/// A file cut up and counted, ready to be written.
+/// A file that was split and counted, ready to be written.
 struct Parsed {
     hash: u64,
     source: String,
-    /// Each word of the file once.
+    /// The words of the file, without duplicates.
     words: Vec<String>,
-    /// Each item with its words, by place in `words`, and how often it has them.
+    /// The items, each with its words as positions in `words`, and their frequencies.
     chunks: Vec<(Chunk, Vec<(u32, u32)>)>,
 }
 
@@ -49,7 +48,7 @@ enum Reading {
     Unreadable,
 }
 
-/// Files found on disk, against those in the store.
+/// Compares the files on disk with those in the store, and updates the store.
 #[perf_sdk::profiled]
 pub(crate) fn refresh(store: &mut Store, workers: &Workers<Desk>, files: Vec<File>) -> store::Result<Changes> {
     store.transaction(|writer| {
@@ -71,8 +70,8 @@ pub(crate) fn refresh(store: &mut Store, workers: &Workers<Desk>, files: Vec<Fil
         }
         thread::scope(|scope| {
             let (sender, readings) = mpsc::sync_channel(64);
-            // A thread of its own hands out: this one writes, and the pipe between them is bounded
-            // at both ends.
+            // A separate thread distributes the work: this one writes, and the channels on both
+            // sides are bounded.
             scope.spawn(move || hand_out(pending, workers, &sender));
             for (file, before, reading) in readings {
                 match (reading, before) {
@@ -102,7 +101,8 @@ fn hand_out(files: Vec<(File, Option<Known>)>, workers: &Workers<Desk>, readings
         let readings = readings.clone();
         workers.give(move |_| {
             let reading = read(&file, before);
-            let _ = readings.send((file, before, reading)); // the writer has failed and says so itself
+            // The writer has failed, and reports that itself.
+            let _ = readings.send((file, before, reading));
         });
     }
 }
@@ -159,7 +159,8 @@ fn parse(hash: u64, source: String) -> Parsed {
             };
             *counts.entry(number).or_default() += 1;
         };
-        tokenize::words(&chunk.name, &mut count); // once more: a name says what the item is
+        // Counted once more, because a name says what the item is.
+        tokenize::words(&chunk.name, &mut count);
         tokenize::words(&source[chunk.text.clone()], &mut count);
         chunks.push((chunk, counts.into_iter().collect()));
     }
@@ -170,7 +171,7 @@ fn parse(hash: u64, source: String) -> Parsed {
     Parsed { hash, source, words, chunks }
 }
 
-/// Writes a file's items, with the numbers that words have in the whole store.
+/// Writes a file's items, with the numbers that its words have in the whole store.
 #[perf_sdk::profiled]
 fn write(
     writer: &mut Writer<'_>,

@@ -1,4 +1,4 @@
-//! Ranking: which items answer a question best, by BM25.
+//! Ranks the items that match a question, by BM25.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -6,35 +6,35 @@ use std::collections::BinaryHeap;
 use crate::index::Index;
 use crate::query::Query;
 
-/// How soon more occurrences of a word stop to matter.
+/// How quickly further occurrences of a word stop to count: BM25's k1.
 const SATURATION: f32 = 1.2;
 
-/// How much longer items are held back.
+/// How much longer items are penalized: BM25's b.
 const LENGTH_NORM: f32 = 0.75;
 
 /// A found item.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Hit {
-    /// The item's place in the index.
+    /// The item's position in the index.
     pub(crate) place: u32,
     pub(crate) score: f32,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Found {
     /// Best first.
     pub(crate) hits: Vec<Hit>,
-    /// How many items have one of the words.
+    /// The number of items that contain one of the words.
     pub(crate) total: usize,
 }
 
-/// A thread's buffers, kept from search to search.
+/// A thread's buffers, which are reused by all of its searches.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// By place; all zero between searches.
+    /// Indexed by position; all zero between searches.
     scores: Vec<f32>,
-    /// Places with a score.
+    /// Positions with a score.
     touched: Vec<u32>,
 }
 
@@ -72,7 +72,8 @@ pub(crate) fn search(index: &Index, query: &Query, limit: usize, scratch: &mut S
             continue;
         }
         total += 1;
-        // Positive floats sort like their bits. Among equals the first in the corpus wins.
+        // Positive floats are ordered like their bits. Among equal scores, the first item of the
+        // corpus wins.
         best.push(Reverse((score.to_bits(), Reverse(place))));
         if best.len() > limit {
             best.pop();
@@ -91,7 +92,7 @@ fn rarity(with_word: usize, all: usize) -> f32 {
     (1.0 + (all - with_word + 0.5) / (with_word + 0.5)).ln()
 }
 
-/// What `count` occurrences of a word are worth in an item of `length` words.
+/// The weight of `count` occurrences of a word in an item of `length` words.
 fn weight(count: u32, length: u32, mean_length: f32) -> f32 {
     let count = count as f32;
     let norm = 1.0 - LENGTH_NORM + LENGTH_NORM * length as f32 / mean_length;

@@ -1,4 +1,4 @@
-//! The lines of an item that show why it was found.
+//! The lines of an item that show why it matches.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::tokenize;
 
-/// Longer lines are cut, in bytes.
+/// The maximum length of a line in bytes. Longer lines are cut.
 const MAX_LINE: usize = 160;
 
 /// A line of a source file.
@@ -16,8 +16,8 @@ pub(crate) struct Line {
     pub(crate) text: String,
 }
 
-/// The `limit` lines of `text` with most of `words`, in their order; `first` is the number of the
-/// first line.
+/// The `limit` lines of `text` that contain most of `words`, in their order. `first` is the number
+/// of the first line.
 #[perf_sdk::profiled]
 pub(crate) fn snippet(text: &str, first: u32, words: &[String], limit: usize) -> Vec<Line> {
     let mut best: Vec<(usize, u32, &str)> = Vec::new();

@@ -1,4 +1,4 @@
-//! What is remembered between runs, in SQLite: files, their items, and the words of each.
+//! The persistent data in SQLite: files, their items, and the words of each.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,12 @@ use crate::kind::Kind;
 
 pub(crate) type Result<T> = rusqlite::Result<T>;
 
-/// Raised with every change of the tables or of what words are; an older database is begun anew.
+/// Increased with every change of the tables or of the word splitting. An older database is
+/// recreated.
 const VERSION: i64 = 1;
 
-// The text stands last in its table: what is read at the start does not touch its pages.
+// The text is the last column, so that reading the other ones at the start does not access its
+// pages.
 const SCHEMA: &str = "
     CREATE TABLE files (
         id INTEGER PRIMARY KEY,
@@ -44,7 +46,7 @@ pub(crate) struct Store {
     connection: Connection,
 }
 
-/// A file as remembered.
+/// A file in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) id: i64,
@@ -53,20 +55,20 @@ pub(crate) struct Known {
     pub(crate) hash: u64,
 }
 
-/// An item as it is written.
+/// An item to be written.
 #[derive(Clone, Debug)]
 pub(crate) struct NewDocument<'a> {
     pub(crate) kind: Kind,
     pub(crate) name: &'a str,
     pub(crate) lines: (u32, u32),
-    /// How many words the item has.
+    /// The number of words in the item.
     pub(crate) length: u32,
-    /// As `postings::encode` gives them.
+    /// In the form that `postings::encode` returns.
     pub(crate) words: &'a [u8],
     pub(crate) text: &'a str,
 }
 
-/// An item as it is shown.
+/// An item to be displayed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document {
     pub(crate) id: i64,
@@ -78,7 +80,7 @@ pub(crate) struct Document {
     pub(crate) text: String,
 }
 
-/// An item as the index needs it.
+/// An item for the index.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Entry<'a> {
     pub(crate) id: i64,
@@ -89,7 +91,7 @@ pub(crate) struct Entry<'a> {
 
 #[perf_sdk::profiled]
 impl Store {
-    /// Opens the database to write, making it if needed.
+    /// Opens the database for writing, and creates it if necessary.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(10))?;
@@ -106,7 +108,7 @@ impl Store {
         Ok(Self { connection })
     }
 
-    /// Opens an existing database to read.
+    /// Opens an existing database for reading.
     pub(crate) fn open_reader(path: &Path) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -115,12 +117,12 @@ impl Store {
         Ok(Self { connection })
     }
 
-    /// All words, each at the place that is its number.
+    /// All words. The position of each is its number.
     pub(crate) fn words(&self) -> Result<Vec<Arc<str>>> {
         words(&self.connection)
     }
 
-    /// Makes all changes of `write` or none. Waits for a transaction of another process.
+    /// Makes all changes of `write`, or none. Waits for transactions of other processes.
     pub(crate) fn transaction<T, E: From<rusqlite::Error>>(
         &mut self,
         write: impl FnOnce(&mut Writer<'_>) -> std::result::Result<T, E>,
@@ -128,13 +130,13 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = write(&mut Writer { connection: &transaction })?;
         transaction.commit()?;
-        // Returns the log's space to the file system; a reader elsewhere may prevent it, and then
-        // it is for the next one.
+        // Returns the log's space to the file system. If a reader elsewhere prevents it, the next
+        // transaction does it.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         Ok(done)
     }
 
-    /// The smallest and the largest number of an item.
+    /// The smallest and the largest id of an item.
     pub(crate) fn span(&self) -> Result<Option<(i64, i64)>> {
         self.connection.query_row("SELECT min(id), max(id) FROM documents", [], |row| {
             let (first, last): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
@@ -142,7 +144,7 @@ impl Store {
         })
     }
 
-    /// Calls `each` for every item with a number from `first` to `last`, in order.
+    /// Calls `each` for every item with an id from `first` to `last`, in order.
     pub(crate) fn entries(&self, first: i64, last: i64, mut each: impl FnMut(Entry<'_>)) -> Result<()> {
         let query = "SELECT id, kind, length, words FROM documents WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
         let mut statement = self.connection.prepare_cached(query)?;
@@ -154,7 +156,7 @@ impl Store {
         Ok(())
     }
 
-    /// An item, unless it is gone.
+    /// An item, unless it was removed.
     pub(crate) fn document(&self, id: i64) -> Result<Option<Document>> {
         let query = "SELECT documents.id, path, kind, name, first_line, last_line, text
             FROM documents JOIN files ON files.id = documents.file WHERE documents.id = ?1";
@@ -196,23 +198,23 @@ impl Writer<'_> {
         rows.collect()
     }
 
-    /// All words, each at the place that is its number.
+    /// All words. The position of each is its number.
     pub(crate) fn words(&self) -> Result<Vec<Arc<str>>> {
         words(self.connection)
     }
 
-    /// Forgets a file and its items.
+    /// Removes a file and its items.
     pub(crate) fn remove(&mut self, file: i64) -> Result<()> {
         self.connection.prepare_cached("DELETE FROM files WHERE id = ?1")?.execute([file]).map(drop)
     }
 
-    /// Notes that a file was touched and has the same content.
+    /// Records that a file was touched without a change of its content.
     pub(crate) fn touch(&mut self, file: i64, modified_ns: i64) -> Result<()> {
         let query = "UPDATE files SET modified_ns = ?2 WHERE id = ?1";
         self.connection.prepare_cached(query)?.execute([file, modified_ns]).map(drop)
     }
 
-    /// A new file's number.
+    /// Adds a file and returns its id.
     pub(crate) fn add_file(&mut self, file: &File, hash: u64) -> Result<i64> {
         let query = "INSERT INTO files (path, bytes, modified_ns, hash) VALUES (?1, ?2, ?3, ?4)";
         let values = params![file.path.to_string_lossy(), file.bytes as i64, file.modified_ns, hash as i64];

@@ -1,4 +1,4 @@
-//! What the load generator saw.
+//! The observations of the load generator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// Requests by how they ended, and how long the answered ones took.
+/// Requests by outcome, and the latency of the answered ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    /// In microseconds, from when the question was due.
+    /// In microseconds, from the time at which the question was due.
     latency: Histogram<u64>,
     statuses: BTreeMap<u16, u64>,
-    /// Given up by the user.
+    /// Abandoned by the user.
     abandoned: u64,
-    /// Without any answer: connection refused or broken.
+    /// Without any answer: the connection was refused or broke.
     broken: u64,
     elapsed: Duration,
 }
@@ -40,7 +40,7 @@ impl Tally {
         self.broken += 1;
     }
 
-    /// Takes over what another user saw.
+    /// Adds the observations of another user.
     pub(crate) fn add(&mut self, other: &Self) {
         self.latency.add(&other.latency).expect("all have the same bounds");
         for (status, count) in &other.statuses {
@@ -58,7 +58,7 @@ impl Tally {
         self.statuses.values().sum()
     }
 
-    /// Answered with an error, or not at all; users who left do not count.
+    /// Requests with an error or without an answer. Abandoned ones do not count.
     fn errors(&self) -> u64 {
         self.broken + self.statuses.iter().filter(|(status, _)| **status >= 400).map(|(_, count)| count).sum::<u64>()
     }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_asked_is_no_error() {
+    fn a_tally_without_requests_has_no_errors() {
         assert!(Tally::default().to_string().contains("errors      0.00 %\n"));
     }
 }

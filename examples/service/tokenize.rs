@@ -1,19 +1,19 @@
-//! Text to words. Sources and questions go through the same function, so that they meet.
+//! Splits text into words. Sources and questions use the same function, so that they match.
 
-/// Words longer than this, in bytes, are cut.
+/// The maximum length of a word in bytes. Longer words are cut.
 const MAX_WORD: usize = 32;
 
-/// In every Rust source, so that they tell nothing apart. Sorted.
+/// Words of every Rust source, which therefore distinguish nothing. Sorted.
 const NOISE: [&str; 30] = [
     "as", "async", "await", "const", "crate", "dyn", "else", "enum", "false", "fn", "for", "if", "impl", "in", "let",
     "match", "mod", "move", "mut", "pub", "ref", "return", "self", "static", "struct", "super", "true", "type", "use",
     "where",
 ];
 
-/// Calls `each` for every word of `text`, in lower case: `parse_HTTPHeader2` is `parse`, `http`,
-/// `header2`.
+/// Calls `each` for every word of `text`, in lower case: `parse_HTTPHeader2` becomes `parse`,
+/// `http`, `header2`.
 ///
-/// Words of one byte and Rust's commonest keywords are left out. Letters outside ASCII count as
+/// Words of one byte and Rust's most frequent keywords are omitted. Letters outside ASCII count as
 /// letters without case.
 pub(crate) fn words(text: &str, mut each: impl FnMut(&str)) {
     let bytes = text.as_bytes();

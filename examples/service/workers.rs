@@ -1,4 +1,4 @@
-//! Threads that compute: a bounded queue before them, and what each needs kept beside it.
+//! Worker threads for computations: they share a bounded queue, and each has a state of its own.
 
 use std::collections::VecDeque;
 use std::io;
@@ -7,19 +7,19 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use perf_sdk::Outcome;
-// As std's: who waits for the queue, and who keeps others waiting, is in `/debug/pprof/block` and
-// `mutex`.
+// Used like std's. Who waits for the queue, and who makes others wait, is in `/debug/pprof/block`
+// and `mutex`.
 use perf_sdk::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// The queue is full; the work was not taken.
+/// The queue is full, and the work was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
-/// Dedicated threads, each with a state of its own (a database connection, buffers). Dropping ends
-/// them after the work that was taken.
+/// Dedicated threads, each with a state of its own (a database connection, buffers). A drop ends
+/// them after all accepted work is done.
 #[derive(Debug)]
 pub(crate) struct Workers<S> {
     queue: Arc<Queue<S>>,
@@ -40,7 +40,7 @@ struct Waiting<S> {
 }
 
 impl<S: 'static> Workers<S> {
-    /// Starts a thread for each state.
+    /// Starts one thread for each state.
     pub(crate) fn start(states: Vec<S>, capacity: usize) -> io::Result<Self>
     where
         S: Send,
@@ -60,13 +60,14 @@ impl<S: 'static> Workers<S> {
         Ok(workers)
     }
 
-    /// How many threads there are.
+    /// The number of threads.
     pub(crate) fn count(&self) -> usize {
         self.threads.len()
     }
 
-    /// Hands `work` to a thread, unless the queue is full. The receiver gets the result; dropped
-    /// before the work begins, the work is not done; an error there says that the work panicked.
+    /// Passes `work` to a thread, unless the queue is full. The receiver gets the result. If it is
+    /// dropped before the work begins, the work is not done. An error there means that the work
+    /// panicked.
     pub(crate) fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut S) -> T + Send + 'static,
@@ -75,10 +76,10 @@ impl<S: 'static> Workers<S> {
         let asked = Instant::now();
         let job = Box::new(move |state: &mut S| {
             let outcome = if sender.is_closed() { Outcome::Cancelled } else { Outcome::Ok };
-            // Began on one thread and ended on another: no scope could hold it.
+            // The wait began on one thread and ended on another, so no scope can measure it.
             perf_sdk::record("queue wait", asked.elapsed(), outcome);
             if outcome == Outcome::Ok {
-                let _ = sender.send(work(state)); // nobody waits any more: nothing to tell
+                let _ = sender.send(work(state)); // the receiver no longer waits
             }
         });
         let mut waiting = self.queue.lock();
@@ -92,7 +93,7 @@ impl<S: 'static> Workers<S> {
         Ok(receiver)
     }
 
-    /// Hands `work` to a thread, waiting while the queue is full.
+    /// Passes `work` to a thread, and waits while the queue is full.
     pub(crate) fn give(&self, work: impl FnOnce(&mut S) + Send + 'static) {
         let mut waiting = self.queue.lock();
         while waiting.jobs.len() >= self.queue.capacity {
@@ -106,7 +107,7 @@ impl<S: 'static> Workers<S> {
 
 #[perf_sdk::profiled(name = "worker job")]
 fn run<S>(job: Job<S>, state: &mut S) {
-    // Its result is its own matter; the thread and its state live on.
+    // A panic affects only this job. The thread and its state continue.
     let _ = catch_unwind(AssertUnwindSafe(|| job(state)));
 }
 
@@ -115,7 +116,7 @@ impl<S> Queue<S> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job, waiting for one; `None` when the queue is closed and empty.
+    /// Waits for the next job. `None` if the queue is closed and empty.
     fn next(&self) -> Option<Job<S>> {
         let mut waiting = self.lock();
         loop {
