@@ -89,12 +89,15 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
         let place = &ADDRESSES[at];
         if place.load(Relaxed) == 0 && place.compare_exchange(0, CLAIMED, Acquire, Relaxed).is_ok() {
             let entry = &ENTRIES[at];
-            entry.serial.store(SERIAL.fetch_add(1, Relaxed), Relaxed);
+            // No store below may be seen before the claim.
+            fence(Release);
             entry.owner.store(sampled.owner | sampled.class << CLASS_SHIFT, Relaxed);
             entry.bytes.store(sampled.bytes, Relaxed);
             entry.parts.store(sampled.parts, Relaxed);
             entry.born.store(sampled.born, Relaxed);
             entry.stack.store(sampled.stack, Relaxed);
+            // Whoever sees it sees all of the above.
+            entry.serial.store(SERIAL.fetch_add(1, Relaxed), Release);
             place.store(address, Release);
             return true;
         }
@@ -142,11 +145,11 @@ pub(super) fn living() -> impl Iterator<Item = Sampled> {
         if address <= CLAIMED {
             return None;
         }
-        let serial = entry.serial.load(Relaxed);
+        let serial = entry.serial.load(Acquire);
         let sampled = entry.read();
         fence(Acquire);
-        // Another allocation may have taken its place meanwhile.
-        (place.load(Relaxed) == address && entry.serial.load(Relaxed) == serial).then_some(sampled)
+        // Another allocation may have taken its place in between, at the same address too.
+        (place.load(Acquire) == address && entry.serial.load(Relaxed) == serial).then_some(sampled)
     })
 }
 
