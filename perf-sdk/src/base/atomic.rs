@@ -1,4 +1,12 @@
-//! The atomics used by the small files that `tests/loom` includes. There they are replaced by
-//! loom's.
+//! The atomics of the files that `tests/loom` includes, where loom's stand in their place.
 
-pub(crate) use std::sync::atomic::{AtomicU32, Ordering, fence};
+#[allow(unused_imports, reason = "some are of features")]
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+/// The usual size; loom's models have the other one, so that they can try all orders.
+#[allow(dead_code, reason = "of features")]
+pub(crate) const fn size(usual: usize, _modelled: usize) -> usize {
+    usual
+}

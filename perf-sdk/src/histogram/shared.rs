@@ -2,12 +2,12 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use super::buckets::{Cell, SLOTS};
 use super::merged::Histogram;
 use super::scale::Scale;
 use super::shard::{Located, sum_of_differences};
+use crate::base::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 /// Cells of one octave, written by any thread. All zeros is the empty state.
 #[derive(Debug)]

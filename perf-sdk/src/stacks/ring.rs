@@ -3,15 +3,17 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::sample::{Facts, Sample};
+use crate::base::atomic::{
+    AtomicPtr, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, size,
+};
 use crate::base::footprint::{self, Part};
 use crate::base::pages::Pages;
 
-/// The maximum number of frames of a sample. Outer frames beyond it are cut.
-pub(super) const MAX_FRAMES: usize = 256;
-/// The number of words before a sample's frames.
+/// Most frames of a sample; what lies further out is cut off.
+pub(super) const MAX_FRAMES: usize = size(256, 1);
+/// Words before a sample's frames.
 const HEADER: usize = 5;
 /// The number of words after them, for a sample within a span.
 const SPAN: usize = 3;

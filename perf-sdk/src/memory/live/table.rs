@@ -4,16 +4,15 @@
 //! and published by its address. An allocation may be in one of 32 places, determined by its
 //! address. If all are in use, it is dropped and counted.
 
-use std::sync::atomic::{
-    AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
+use crate::base::atomic::{
+    AtomicU32, AtomicU64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence, size,
 };
 
-/// The maximum number of allocations at a time. With one sample in 512 KiB, that is a heap of 32
-/// GiB.
-const CAPACITY: usize = 1 << 16;
-/// The number of places for one address.
-const PLACES: usize = 32;
-/// Stored instead of an address while a place is filled in.
+/// Allocations at a time: at one in 512 KiB, a heap of 32 GiB.
+const CAPACITY: usize = size(1 << 16, 2);
+/// Places that one may have.
+const PLACES: usize = size(32, 2);
+/// In the place of an address, while it is filled in.
 const CLAIMED: usize = 1;
 
 static ADDRESSES: [AtomicUsize; CAPACITY] = [const { AtomicUsize::new(0) }; CAPACITY];

@@ -4,10 +4,10 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{
+
+use crate::base::atomic::{
     AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-
 use crate::scope::{Path, Site, callers};
 
 /// The number of slots that are probed.

@@ -1,6 +1,6 @@
 //! A counter that one thread writes and any thread reads.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use crate::base::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Written by its owner only, with a plain load and store, which is eight times cheaper than an
 /// atomic addition.

@@ -7,18 +7,17 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::counter::Counter;
 use super::sequence::Sequence;
 use super::shard::SiteShard;
+use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, size};
 
-/// The number of calls in a batch.
-const CAPACITY: usize = 64;
-/// How long a reader waits for a thread that is flushing, and may have been preempted, before it
-/// gives up.
+/// Calls in a batch.
+const CAPACITY: usize = size(64, 2);
+/// How long a reader waits for a flushing thread, which may have been preempted in the middle, before it gives up.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// One finished call. Times are in ticks.
@@ -120,13 +119,8 @@ impl Ring {
     pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
         let mut first_look = None;
         for look in 1u32.. {
-            into.clear();
-            if let Some(sequence) = self.sequence.begin() {
-                let pending = self.pending.load(Acquire) as usize;
-                into.extend(self.entries.iter().take(pending).filter_map(Entry::read));
-                if self.unchanged(sequence) {
-                    return Some(sequence);
-                }
+            if let Some(sequence) = self.read_once(into) {
+                return Some(sequence);
             }
             if look < 100 {
                 std::hint::spin_loop();
@@ -140,7 +134,16 @@ impl Ring {
         None
     }
 
-    /// Reader: whether cells and entries that were read since `sequence` are consistent.
+    /// As [`read`](Self::read), at once: `None` when the owner was flushing.
+    pub(super) fn read_once(&self, into: &mut Vec<Finished>) -> Option<u32> {
+        into.clear();
+        let sequence = self.sequence.begin()?;
+        let pending = self.pending.load(Acquire) as usize;
+        into.extend(self.entries.iter().take(pending).filter_map(Entry::read));
+        self.unchanged(sequence).then_some(sequence)
+    }
+
+    /// Reader: whether cells and entries read since `sequence` belong together.
     pub(crate) fn unchanged(&self, sequence: u32) -> bool {
         self.sequence.unchanged(sequence)
     }

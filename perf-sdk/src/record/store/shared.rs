@@ -7,9 +7,6 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{
-    AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
 
 use super::arena::Zeroed;
 use super::dropped::{self, Reason};
@@ -18,6 +15,9 @@ use super::reserve;
 use super::ring::Finished;
 use super::rules;
 use super::shard::Missed;
+use crate::base::atomic::{
+    AtomicPtr, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
 use crate::clock::Wall;
 use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
 use crate::outcome::Outcome;

@@ -3,10 +3,6 @@
 
 use std::ops::Range;
 use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-    Ordering::SeqCst,
-};
 
 use super::super::handler_times;
 use super::super::ring::{Ring, Words};
@@ -22,6 +18,10 @@ use super::registers::Registers;
 use super::registers::here;
 use super::unwind::End;
 use super::walkers;
+use crate::base::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+    Ordering::SeqCst,
+};
 use crate::clock;
 use crate::scope::{LabelSet, Scopes, Site, callers};
 
