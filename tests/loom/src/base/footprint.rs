@@ -1,0 +1,11 @@
+//! There is no limit.
+
+pub(crate) enum Part {
+    Stacks,
+}
+
+pub(crate) fn take(_: Part, _: u64) -> bool {
+    true
+}
+
+pub(crate) fn give(_: Part, _: u64) {}

@@ -1,0 +1,5 @@
+//! The live heap.
+
+pub(crate) mod models;
+#[path = "../../../../../perf-sdk/src/memory/live/table.rs"]
+mod table;

@@ -1,0 +1,5 @@
+//! Waits for locks.
+
+pub(crate) mod models;
+#[path = "../../../../../perf-sdk/src/record/locks/table.rs"]
+mod table;

@@ -1,0 +1,4 @@
+//! The recorder, as far as threads meet in it.
+
+pub(crate) mod locks;
+pub(crate) mod store;
