@@ -2,6 +2,8 @@
 //! its own.
 
 mod allocating;
+#[cfg(doctest)]
+mod guide;
 mod host;
 pub mod http;
 pub mod live;

@@ -21,6 +21,17 @@ const FEW: usize = 16;
 ///
 /// **Cost.** 16 bytes for each non-empty cell. Merging and reading are linear in their number.
 ///
+/// ```
+/// use perf_sdk::{Histogram, Scale};
+///
+/// let mut times = Histogram::new(Scale::Seconds); // integer nanoseconds
+/// (1..=1_000).for_each(|micros| times.record(micros * 1_000, 1));
+/// assert_eq!((times.count(), times.sum()), (1_000, 500_500_000));
+///
+/// let p99 = times.quantile(0.99).unwrap();
+/// assert!((p99 / 990_000.0 - 1.0).abs() < 0.011);
+/// ```
+///
 /// In a file or in JSON it is
 /// `{"unit", "sum", "zero", "cells": [[largest value in the cell, count], …]}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

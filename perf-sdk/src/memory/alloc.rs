@@ -29,7 +29,7 @@ const INNER: Inner = dhat::Alloc;
 ///
 /// See [`CountingAlloc`] for units, cost and blind spots.
 ///
-/// With the feature `dhat` it is dhat's exact allocator instead, for one run: see the README.
+/// With the feature `dhat` it is dhat's exact allocator instead, for one run: see `docs/memory.md`.
 #[derive(Debug)]
 #[cfg_attr(not(feature = "dhat"), derive(Clone, Copy))]
 pub struct Alloc {

@@ -6,6 +6,19 @@
 //! - [`Pool`], [`BufferPool`]: reusable objects and buffers.
 //! - [`on_pressure`]: a callback for when memory runs short. Pools are then trimmed, and jemalloc
 //!   returns unused pages to the system.
+//!
+//! ```
+//! # fn main() -> Result<(), perf_sdk::pool::PoolError> {
+//! let buffers = perf_sdk::pool::BufferPool::new("replies")?;
+//! let mut reply = buffers.get(1_000); // of 1 KiB, used again
+//! reply.extend_from_slice(b"Dear Ada,");
+//! drop(reply);
+//!
+//! let snapshot = perf_sdk::snapshot();
+//! assert!(snapshot.pools.iter().any(|pool| pool.name.starts_with("replies") && pool.taken == 1));
+//! # Ok(())
+//! # }
+//! ```
 
 mod arena;
 mod buffer;

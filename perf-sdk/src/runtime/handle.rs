@@ -19,6 +19,19 @@ use crate::snapshot::{Leaks, Snapshot};
 ///
 /// Recording does not depend on it: profiled calls are recorded before the start and after the end.
 ///
+/// ```
+/// # fn main() -> Result<(), perf_sdk::Error> {
+/// let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).start()?;
+/// assert!(perf.address().is_some());
+///
+/// let before = perf.snapshot();
+/// perf_sdk::measure("work", || ());
+/// let window = perf.snapshot().subtract(&before);
+/// assert_eq!(window.functions[0].calls.ok, 1);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Where the process exits while there are handles, as with [`std::process::exit`] or a handle in a
 /// static, the profiler ends then, for which the exit waits five seconds at most. At
 /// [`std::process::abort`] and at signals it does not: [`Builder::report_signals`](crate::Builder::report_signals) listens to two.
@@ -76,7 +89,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Setting`] for a key that is none of these, and for a value that is not allowed.
     ///
-    /// ```no_run
+    /// ```
     /// # fn main() -> Result<(), perf_sdk::Error> {
     /// let perf = perf_sdk::start()?;
     /// perf.set("sample", "search::*=1/64")?;

@@ -15,6 +15,17 @@ impl Snapshot {
     /// another process, or was read while a call ended. It is then 0, except for exclusive sums.
     /// Current figures (allocator, arenas, objects in use, limits, high-water marks) are those of
     /// this snapshot.
+    ///
+    /// ```
+    /// perf_sdk::measure("before", || ());
+    /// let earlier = perf_sdk::snapshot();
+    /// perf_sdk::measure("work", || ());
+    /// let window = perf_sdk::snapshot().subtract(&earlier);
+    /// let names: Vec<&str> = window.functions.iter().map(|function| function.name.as_str()).collect();
+    /// assert_eq!(names, ["work"]);
+    /// ```
+    ///
+    /// **Cost.** Linear in functions, nodes of the call tree and cells of histograms of both.
     #[must_use]
     pub fn subtract(&self, earlier: &Self) -> Self {
         let before: HashMap<(&str, &str), (usize, &Function)> = earlier
@@ -86,6 +97,20 @@ impl Snapshot {
     /// and the time the later one. Current figures are added, as for two processes. Of high-water
     /// marks, the higher one is kept; of memory pressure, that of the process with less memory
     /// left.
+    ///
+    /// ```
+    /// let start = perf_sdk::snapshot();
+    /// perf_sdk::measure("work", || ());
+    /// let middle = perf_sdk::snapshot();
+    /// perf_sdk::measure("work", || ());
+    /// let end = perf_sdk::snapshot();
+    ///
+    /// let mut both = middle.subtract(&start);
+    /// both.merge(&end.subtract(&middle));
+    /// assert_eq!(both.functions[0].calls.ok, 2);
+    /// ```
+    ///
+    /// **Cost.** As [`subtract`](Self::subtract)'s.
     pub fn merge(&mut self, other: &Self) {
         // If it is unknown for one, it is unknown for both.
         self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {

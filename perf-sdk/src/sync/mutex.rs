@@ -10,6 +10,20 @@ use crate::record::{Holder, Lock, LockKind, wait_for};
 
 /// [`std::sync::Mutex`], whose waits are recorded.
 ///
+/// ```
+/// use perf_sdk::sync::Mutex;
+///
+/// static TOTAL: Mutex<u64> = Mutex::new(0); // profiles name it by this line
+///
+/// #[perf_sdk::profiled]
+/// fn add(n: u64) {
+///     *TOTAL.lock().unwrap() += n; // a wait is charged to `add`, and to who held it
+/// }
+///
+/// std::thread::scope(|threads| (0..4).for_each(|n| drop(threads.spawn(move || add(n)))));
+/// assert_eq!(*TOTAL.lock().unwrap(), 6);
+/// ```
+///
 /// **Cost.** If it is free: that of std's, and a store of the current scope. If it is not: two
 /// counter reads and some additions. It is 16 bytes larger than std's.
 pub struct Mutex<T: ?Sized> {

@@ -1,6 +1,7 @@
 //! What the documents list is what there is. `UPDATE_DOCUMENTS=1` writes the lists anew.
 
 mod house;
+mod prose;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::{Delivery, DeliveryKind, LeakFinding};
+use perf_sdk::snapshot::{CountingCost, Delivery, DeliveryKind, LeakFinding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -34,14 +35,14 @@ fn hold(name: &str, marks: [&str; 2], expected: &str) {
 }
 
 #[test]
-fn settings_of_the_readme() {
+fn settings_of_the_table() {
     let mut table = String::from("\n| variable | method | allowed | default | |\n|---|---|---|---|---|\n");
     for s in perf_sdk::SETTINGS {
         let changes = if s.changes { "; `Handle::set` changes it" } else { "" };
         table +=
             &format!("| `{}` | `{}` | {} | {} | {}{changes} |\n", s.variable, s.key, s.allowed, s.default, s.meaning);
     }
-    hold("README.md", ["<!-- settings -->", "<!-- end of settings -->"], &table);
+    hold("docs/settings.md", ["<!-- settings -->", "<!-- end of settings -->"], &table);
 }
 
 #[test]
@@ -72,6 +73,8 @@ fn metrics_of_the_scrape() {
     let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("it was called");
     call.lock_contentions = 1;
     call.estimated_calls = 1;
+    (call.stack_samples, call.sampled_cpu_ns, call.exclusive.cpu_ns) = (100, 1, 1);
+    snapshot.profiler.counted.push(CountingCost::default());
     for by in [DeliveryKind::Push, DeliveryKind::Files] {
         let mut delivery = Delivery::default();
         delivery.by = by;

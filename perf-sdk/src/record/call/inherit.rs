@@ -58,6 +58,19 @@ impl Scope {
 
 /// [`tokio::spawn`], with the task as a callee of the current scope: see [`Scope::inherit`].
 ///
+/// ```
+/// #[perf_sdk::profiled]
+/// async fn handle() -> u32 {
+///     perf_sdk::spawn(async { 7 }).await.expect("no panic") // `handle::task`, beneath `handle`
+/// }
+///
+/// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+/// assert_eq!(runtime.block_on(handle()), 7);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// **Cost.** That of a measured future, and of looking its name up: some nanoseconds.
+///
 /// # Panics
 /// Outside of a tokio runtime.
 #[cfg(feature = "tokio")]
