@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::sampled::places;
+use super::sampled::{places, stack};
 use crate::clock;
 use crate::memory;
-use crate::snapshot::{CpuProfile, CpuStack};
+use crate::snapshot::CpuProfile;
 use crate::stacks::{self, Picture, Wanted};
 
 impl CpuProfile {
@@ -41,19 +41,7 @@ impl CpuProfile {
             threads: window.totals.threads,
             refused: window.totals.refused,
             code,
-            stacks: places
-                .into_iter()
-                .map(|(place, seen)| CpuStack {
-                    scope: place.scope,
-                    thread: place.thread,
-                    labels: place.labels,
-                    trace: place.trace,
-                    addresses: place.addresses,
-                    is_cut: place.is_cut,
-                    samples: seen.samples,
-                    cpu_ns: seen.ns,
-                })
-                .collect(),
+            stacks: places.into_iter().map(stack).collect(),
         }
     }
 }

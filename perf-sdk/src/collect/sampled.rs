@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::record;
 use crate::scope::Site;
-use crate::snapshot::{Code, Frame};
+use crate::snapshot::{Code, Frame, SampledStack};
 use crate::stacks::{Image, Key, Seen, Stacks};
 use crate::trace::TraceContext;
 
@@ -58,6 +58,21 @@ pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Se
         rest.chain(in_spans).map(|(key, trace, seen)| (place(key, trace), seen)).collect();
     all.sort_unstable();
     (code, all)
+}
+
+/// A place with what was seen there.
+pub(super) fn stack((place, seen): (Place, Seen)) -> SampledStack {
+    SampledStack {
+        scope: place.scope,
+        thread: place.thread,
+        labels: place.labels,
+        trace: place.trace,
+        addresses: place.addresses,
+        is_cut: place.is_cut,
+        samples: seen.samples,
+        time_ns: seen.ns,
+        off_cpu_ns: seen.off_ns,
+    }
 }
 
 /// Names for measured futures when there is no debug information. Then the code of a future is

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::sampled::places;
+use super::sampled::{places, stack};
 use crate::clock;
 use crate::memory;
-use crate::snapshot::{Frame, OffCpu, Snapshot, WallProfile, WallStack};
+use crate::snapshot::{Frame, OffCpu, SampledStack, Snapshot, WallProfile};
 use crate::stacks::{self, WallPicture, WallWanted, Wish};
 
 /// A stretch of time that is being looked at.
@@ -51,20 +51,8 @@ impl WallProfile {
         let (code, places) = places(&window.stacks, &window.images);
         // Other captures may look at other threads.
         let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
-        let stacks: Vec<WallStack> = places
-            .map(|(place, seen)| WallStack {
-                scope: place.scope,
-                thread: place.thread,
-                labels: place.labels,
-                trace: place.trace,
-                addresses: place.addresses,
-                is_cut: place.is_cut,
-                samples: seen.samples,
-                wall_ns: seen.ns,
-                off_cpu_ns: seen.off_ns,
-            })
-            .collect();
-        let sum = |of: fn(&WallStack) -> u64| stacks.iter().map(of).sum();
+        let stacks: Vec<SampledStack> = places.map(stack).collect();
+        let sum = |of: fn(&SampledStack) -> u64| stacks.iter().map(of).sum();
         Self {
             taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
             window_ns: clock::wall().ns(window.at),
@@ -72,7 +60,7 @@ impl WallProfile {
             threads_like: wish.threads.clone(),
             threads: window.totals.threads,
             samples: sum(|stack| stack.samples),
-            wall_ns: sum(|stack| stack.wall_ns),
+            wall_ns: sum(|stack| stack.time_ns),
             off_cpu_ns: sum(|stack| stack.off_cpu_ns),
             unanswered_ns: window.totals.pending_ns + window.totals.unasked_ns,
             lost_ns: window.totals.lost_ns,

@@ -1,30 +1,7 @@
 //! Which stacks took CPU time.
 
-use super::{Code, Frame};
+use super::{Code, SampledStack};
 use crate::trace::TraceContext;
-
-/// A stack that was seen, on threads of one name within one profiled scope, with the same labels and in one span.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CpuStack {
-    /// The profiled functions that were running, outermost first.
-    pub scope: Vec<Frame>,
-    /// The thread's name.
-    pub thread: String,
-    /// Those that the program gave with [`with_labels`](crate::with_labels), by name.
-    pub labels: Vec<(String, String)>,
-    /// The trace and span that it was in, by the [trace hook](crate::set_trace_hook) and the layer of the feature `tracing`. Of the newest 16,384 samples
-    /// within spans; older ones are with those outside of spans.
-    pub trace: Option<TraceContext>,
-    /// Indices into the [code](CpuProfile::code)'s addresses, innermost first.
-    pub addresses: Vec<u32>,
-    /// Frames are missing at the outer end.
-    pub is_cut: bool,
-    /// How often it was seen.
-    pub samples: u64,
-    /// The CPU time that these samples stand for, nanoseconds.
-    pub cpu_ns: u64,
-}
 
 /// Sampled stacks of threads that were on a CPU.
 ///
@@ -72,7 +49,7 @@ pub struct CpuProfile {
     /// Threads that could not be, for limits of the system or since they block the signal.
     pub refused: u64,
     /// By scope, thread, labels, addresses and span, each once.
-    pub stacks: Vec<CpuStack>,
+    pub stacks: Vec<SampledStack>,
     /// The code of the stacks.
     pub code: Code,
 }

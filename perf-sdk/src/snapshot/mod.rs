@@ -26,6 +26,8 @@ mod locks;
 mod picture;
 mod profiler;
 mod quantile;
+#[cfg(feature = "stacks")]
+mod sampled_stack;
 mod sampling_state;
 mod shown;
 mod stack_sampling;
@@ -42,7 +44,7 @@ pub(crate) use basis::Basis;
 #[cfg(feature = "stacks")]
 pub use code::{Address, Code, LoadedImage, SourceLine};
 #[cfg(feature = "stacks")]
-pub use cpu_profile::{CpuProfile, CpuStack};
+pub use cpu_profile::CpuProfile;
 pub use delivery::{Delivery, DeliveryKind};
 pub use error::FileError;
 #[cfg(feature = "enabled")]
@@ -65,6 +67,8 @@ pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;
 pub use profiler::{Budget, CountingCost, Dropped, ProfilerStats};
 pub use quantile::Quantile;
+#[cfg(feature = "stacks")]
+pub use sampled_stack::SampledStack;
 pub use sampling_state::SamplingState;
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
@@ -73,4 +77,4 @@ pub(crate) use sums::Sums;
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 #[cfg(feature = "stacks")]
-pub use wall_profile::{OffCpu, WallProfile, WallStack};
+pub use wall_profile::{OffCpu, WallProfile};

@@ -1,31 +1,7 @@
 //! Where threads spent their time, running or not.
 
-use super::{Code, Frame};
+use super::{Code, Frame, SampledStack};
 use crate::trace::TraceContext;
-
-/// A stack that was seen, on threads of one name within one profiled scope, with the same labels and in one span.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct WallStack {
-    /// The profiled functions that were open, outermost first.
-    pub scope: Vec<Frame>,
-    /// The thread's name.
-    pub thread: String,
-    /// Those that the program gave with [`with_labels`](crate::with_labels), by name.
-    pub labels: Vec<(String, String)>,
-    /// The trace and span that it was in: see [`CpuStack::trace`](super::CpuStack::trace).
-    pub trace: Option<TraceContext>,
-    /// Indices into the [code](WallProfile::code)'s addresses, innermost first.
-    pub addresses: Vec<u32>,
-    /// Frames are missing at the outer end.
-    pub is_cut: bool,
-    /// How often it was seen.
-    pub samples: u64,
-    /// The wall time that these samples stand for, nanoseconds.
-    pub wall_ns: u64,
-    /// What of that its threads were off the CPU, nanoseconds.
-    pub off_cpu_ns: u64,
-}
 
 /// Off-CPU time of a profiled function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,7 +47,7 @@ pub struct WallProfile {
     /// Of chosen threads that ended before they answered, nanoseconds.
     pub lost_ns: u64,
     /// By scope, thread, labels, addresses and span, each once.
-    pub stacks: Vec<WallStack>,
+    pub stacks: Vec<SampledStack>,
     /// The code of the stacks.
     pub code: Code,
     /// Beside the samples: what the recorder says of calls that ended in the window or are open, most first. Of all threads, and empty where recording is off.

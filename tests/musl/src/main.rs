@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::snapshot::{CpuProfile, CpuStack};
+use perf_sdk::snapshot::{CpuProfile, SampledStack};
 
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
@@ -49,7 +49,7 @@ fn work_until_stopped() {
 
 /// Names at each address of the stack, innermost first; those of inlined calls with a space
 /// between.
-fn names(profile: &CpuProfile, stack: &CpuStack) -> Vec<String> {
+fn names(profile: &CpuProfile, stack: &SampledStack) -> Vec<String> {
     let name = |address: &u32| {
         let address = &profile.code.addresses[*address as usize];
         let lines: Vec<&str> = address.lines.iter().map(|line| line.function.as_str()).collect();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::snapshot::{CpuProfile, CpuStack};
+use perf_sdk::snapshot::{CpuProfile, SampledStack};
 use perf_sdk::sync::Mutex;
 use perf_sdk::{Handle, profiled};
 use perf_sdk_tests::{exit_now, fork, function, switches, thread_cpu, until, wait_for};
@@ -106,12 +106,12 @@ fn tell(handle: &Handle) {
 /// Says what the busy thread used, and what its samples stand for. Only once it has ended.
 fn tell_sampled(before_ns: u64) {
     let profile = CpuProfile::take().unwrap();
-    let is_busy = |stack: &&CpuStack| {
+    let is_busy = |stack: &&SampledStack| {
         let mut lines = stack.addresses.iter().flat_map(|address| &profile.code.addresses[*address as usize].lines);
         stack.scope.last().is_some_and(|scope| scope.name == "busy") || lines.any(|line| line.function == "fleet::busy")
     };
     let busy = profile.stacks.iter().filter(is_busy);
-    let [samples, ns] = busy.fold([0, 0], |[samples, ns], stack| [samples + stack.samples, ns + stack.cpu_ns]);
+    let [samples, ns] = busy.fold([0, 0], |[samples, ns], stack| [samples + stack.samples, ns + stack.time_ns]);
     say(&format!("sampled {samples} {ns}"));
     say(&format!("used {before_ns} {}", BUSY_NS.load(Relaxed)));
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use perf_sdk::snapshot::{CpuProfile, CpuStack, WallProfile, WallStack};
+use perf_sdk::snapshot::{CpuProfile, SampledStack, WallProfile};
 use perf_sdk::{FutureExt as _, Handle, TraceContext, profiled, with_labels};
 use perf_sdk_tests::{eventually, thread_cpu, thread_id, until};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -57,8 +57,8 @@ const fn ms(ms: u64) -> Duration {
 }
 
 /// CPU time in milliseconds of samples that `is_meant`.
-fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&CpuStack) -> bool) -> f64 {
-    profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.cpu_ns).sum::<u64>() as f64 / 1e6
+fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&SampledStack) -> bool) -> f64 {
+    profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.time_ns).sum::<u64>() as f64 / 1e6
 }
 
 /// Where others take the processors some samples find no room, and the kernel lets a CPU timer's
@@ -73,7 +73,7 @@ fn unsettled_ms(before: &CpuProfile, after: &CpuProfile) -> f64 {
     late(after) - late(before) + lost
 }
 
-fn has(stack: &CpuStack, name: &str, value: &str) -> bool {
+fn has(stack: &SampledStack, name: &str, value: &str) -> bool {
     stack.labels.iter().any(|(n, v)| n == name && v == value)
 }
 
@@ -321,13 +321,13 @@ fn named<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static
 }
 
 /// Wall time, and what of it was off the CPU, in seconds.
-fn wall_of(profile: &WallProfile, is_meant: impl Fn(&WallStack) -> bool) -> (f64, f64) {
+fn wall_of(profile: &WallProfile, is_meant: impl Fn(&SampledStack) -> bool) -> (f64, f64) {
     let meant = profile.stacks.iter().filter(|stack| is_meant(stack));
-    let (wall, off) = meant.fold((0, 0), |(wall, off), stack| (wall + stack.wall_ns, off + stack.off_cpu_ns));
+    let (wall, off) = meant.fold((0, 0), |(wall, off), stack| (wall + stack.time_ns, off + stack.off_cpu_ns));
     (wall as f64 / 1e9, off as f64 / 1e9)
 }
 
-fn is_at(profile: &WallProfile, stack: &WallStack, function: &str) -> bool {
+fn is_at(profile: &WallProfile, stack: &SampledStack, function: &str) -> bool {
     let lines = stack.addresses.iter().flat_map(|address| &profile.code.addresses[*address as usize].lines);
     lines.into_iter().any(|line| line.function.ends_with(function))
 }
@@ -373,7 +373,7 @@ fn wall() {
     assert!((ran - on_cpu).abs() < 0.1 * window, "{ran} of {on_cpu} s");
     let (ran, on_cpu) = (of("both").0 - of("both").1, noted(&BOTH, from, to));
     assert!((ran - on_cpu).abs() < 0.1 * window, "both: {ran} of {on_cpu} s");
-    let waiting = |stack: &WallStack| {
+    let waiting = |stack: &SampledStack| {
         let is_labelled = stack.labels == [("tenant".to_owned(), "w".to_owned())];
         is_labelled && is_at(&profile, stack, "waits") && stack.scope.last().is_some_and(|scope| scope.name == "waits")
     };

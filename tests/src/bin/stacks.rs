@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perf_sdk::snapshot::{Address, CpuProfile, CpuStack, HeapStacks};
+use perf_sdk::snapshot::{Address, CpuProfile, HeapStacks, SampledStack};
 use perf_sdk::{Builder, Handle, profiled};
 use perf_sdk_tests::{eventually, exit_now, fork, function, process_cpu, thread_cpu, until, wait_for};
 
@@ -183,13 +183,13 @@ fn names(profile: &CpuProfile, address: u32) -> Vec<String> {
     if names.is_empty() { vec![profile.code.place(address)] } else { names }
 }
 
-fn path(profile: &CpuProfile, stack: &CpuStack) -> Vec<String> {
+fn path(profile: &CpuProfile, stack: &SampledStack) -> Vec<String> {
     stack.addresses.iter().flat_map(|address| names(profile, *address)).collect()
 }
 
 /// CPU time of stacks that `is_meant`.
 fn cpu_ns(profile: &CpuProfile, is_meant: impl Fn(&[String]) -> bool) -> u64 {
-    profile.stacks.iter().filter(|stack| is_meant(&path(profile, stack))).map(|stack| stack.cpu_ns).sum()
+    profile.stacks.iter().filter(|stack| is_meant(&path(profile, stack))).map(|stack| stack.time_ns).sum()
 }
 
 fn seconds(name: &str, otherwise: u64) -> Duration {
@@ -444,8 +444,8 @@ fn scopes() {
         thread::sleep(Duration::from_millis(400));
         let profile = CpuProfile::take().unwrap();
         let of = |name: &str| -> u64 {
-            let is_in = |stack: &&CpuStack| stack.scope.last().is_some_and(|scope| scope.name == name);
-            profile.stacks.iter().filter(is_in).map(|stack| stack.cpu_ns).sum()
+            let is_in = |stack: &&SampledStack| stack.scope.last().is_some_and(|scope| scope.name == name);
+            profile.stacks.iter().filter(is_in).map(|stack| stack.time_ns).sum()
         };
         let snapshot = handle.snapshot();
         for (at, name) in ["asynchronous", "busy"].into_iter().enumerate() {

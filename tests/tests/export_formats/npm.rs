@@ -2,7 +2,7 @@
 
 use perf_sdk::TraceContext;
 use perf_sdk::export::{self, Weight};
-use perf_sdk::snapshot::{Address, Code, CpuProfile, CpuStack, Frame, LoadedImage, SourceLine, WallProfile, WallStack};
+use perf_sdk::snapshot::{Address, Code, CpuProfile, Frame, LoadedImage, SampledStack, SourceLine, WallProfile};
 
 use super::sample;
 use super::tools::{accepts, has};
@@ -83,8 +83,8 @@ fn samples() -> CpuProfile {
     let mut scope = Frame::default();
     (scope.name, scope.module) = ("öl".into(), "shop".into());
     let stack = |addresses: &[u32], scope: Vec<Frame>, samples, cpu_ns| {
-        let mut stack = CpuStack::default();
-        (stack.addresses, stack.scope, stack.samples, stack.cpu_ns) = (addresses.to_vec(), scope, samples, cpu_ns);
+        let mut stack = SampledStack::default();
+        (stack.addresses, stack.scope, stack.samples, stack.time_ns) = (addresses.to_vec(), scope, samples, cpu_ns);
         stack.thread = "worker".into();
         stack
     };
@@ -121,8 +121,8 @@ fn pprof_format_reads_wall_time_and_labels() {
         return;
     }
     let of_cpu = samples();
-    let mut stack = WallStack::default();
-    (stack.samples, stack.wall_ns, stack.off_cpu_ns, stack.thread) = (2, 20_000_000, 15_000_000, "worker".into());
+    let mut stack = SampledStack::default();
+    (stack.samples, stack.time_ns, stack.off_cpu_ns, stack.thread) = (2, 20_000_000, 15_000_000, "worker".into());
     (stack.addresses, stack.labels) = (vec![1], vec![("tenant".into(), "acme".into())]);
     stack.trace = Some(TraceContext { trace_id: [0xab; 16], span_id: [0xcd; 8] });
     let mut profile = WallProfile::default();

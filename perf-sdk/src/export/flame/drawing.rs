@@ -8,7 +8,7 @@ use crate::base::units::time;
 use crate::export::safe;
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
-use crate::snapshot::{Code, CpuProfile, WallProfile, WallStack};
+use crate::snapshot::{Code, CpuProfile, SampledStack, WallProfile};
 
 /// The unit of a stack's weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl Drawing {
     /// Draws sampled CPU time; with `function`, only the part within that profiled function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_samples(profile: &CpuProfile, function: Option<&str>) -> Self {
-        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, stack.cpu_ns));
+        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, stack.time_ns));
         let seconds = profile.window_ns as f64 / 1e9;
         let coverage = profile.coverage() * 100.0;
         Self {
@@ -94,8 +94,8 @@ impl Drawing {
     /// function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_wall(profile: &WallProfile, weight: WallWeight, function: Option<&str>) -> Self {
-        let weigh = |stack: &WallStack| match weight {
-            WallWeight::Wall => stack.wall_ns,
+        let weigh = |stack: &SampledStack| match weight {
+            WallWeight::Wall => stack.time_ns,
             WallWeight::OffCpu => stack.off_cpu_ns,
         };
         let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, weigh(stack)));

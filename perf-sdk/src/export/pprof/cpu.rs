@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::sampled::{Sampled, Stack};
+use super::sampled::Sampled;
 use crate::snapshot::CpuProfile;
 
 /// Writes sampled stacks as a profile of two values: samples, and the CPU time that they stand for.
@@ -13,14 +13,6 @@ use crate::snapshot::CpuProfile;
 /// # Errors
 /// Those of the writer.
 pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
-    let stacks = profile.stacks.iter().map(|stack| Stack {
-        scope: &stack.scope,
-        thread: &stack.thread,
-        labels: &stack.labels,
-        trace: stack.trace,
-        addresses: &stack.addresses,
-        values: vec![stack.samples as i64, stack.cpu_ns as i64],
-    });
     let sampled = Sampled {
         types: &[("samples", "count"), ("cpu", "nanoseconds")],
         hz: profile.hz,
@@ -29,7 +21,7 @@ pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
         window_ns: profile.window_ns,
         comments: comments(profile),
     };
-    sampled.write(stacks, to)
+    sampled.write(&profile.stacks, to)
 }
 
 /// What a reader must know of the figures.
@@ -79,7 +71,7 @@ mod tests {
 
     use super::super::wire;
     use super::*;
-    use crate::snapshot::{Address, Code, CpuStack, Frame, LoadedImage, SourceLine};
+    use crate::snapshot::{Address, Code, Frame, LoadedImage, SampledStack, SourceLine};
 
     fn line(function: &str, line: u32) -> SourceLine {
         SourceLine { function: function.to_owned(), file: "a.rs".to_owned(), line }
@@ -102,7 +94,7 @@ mod tests {
             images: vec![image("/bin/program", 0x5000), image("/lib/other.so", 0x9000)],
         };
         let scope = Frame { name: "outer".to_owned(), module: "m".to_owned(), ..Frame::default() };
-        let stack = |addresses: &[u32], scope: Vec<Frame>, samples| CpuStack {
+        let stack = |addresses: &[u32], scope: Vec<Frame>, samples| SampledStack {
             scope,
             thread: "worker".to_owned(),
             labels: Vec::new(),
@@ -110,7 +102,8 @@ mod tests {
             addresses: addresses.to_vec(),
             is_cut: false,
             samples,
-            cpu_ns: samples * 10_000_000,
+            time_ns: samples * 10_000_000,
+            off_cpu_ns: 0,
         };
         CpuProfile {
             hz: 100,

@@ -4,19 +4,7 @@ use std::io::{self, Write};
 
 use super::builder::{Builder, Header, Type};
 use super::labels::labels;
-use crate::snapshot::{Code, Frame};
-use crate::trace::TraceContext;
-
-/// One stack, with a value for each of the profile's types.
-pub(super) struct Stack<'a> {
-    pub(super) scope: &'a [Frame],
-    pub(super) thread: &'a str,
-    pub(super) labels: &'a [(String, String)],
-    pub(super) trace: Option<TraceContext>,
-    /// Indices into the code's addresses, innermost first.
-    pub(super) addresses: &'a [u32],
-    pub(super) values: Vec<i64>,
-}
+use crate::snapshot::{Code, SampledStack};
 
 /// The fields of a profile besides its stacks.
 pub(super) struct Sampled<'a> {
@@ -32,13 +20,15 @@ pub(super) struct Sampled<'a> {
 }
 
 impl Sampled<'_> {
-    pub(super) fn write<'a>(self, stacks: impl Iterator<Item = Stack<'a>>, to: &mut impl Write) -> io::Result<()> {
+    /// With the samples, the time and the off-CPU time of each stack, as many as there are types.
+    pub(super) fn write(self, stacks: &[SampledStack], to: &mut impl Write) -> io::Result<()> {
         let mut builder = Builder::default();
         let locations = builder.code(self.code);
         for stack in stacks {
             let path = stack.addresses.iter().filter_map(|address| locations.get(*address as usize).copied()).collect();
-            let labels = labels(stack.scope, stack.thread, stack.labels, stack.trace);
-            builder.sample(path, stack.values, &labels.each());
+            let labels = labels(&stack.scope, &stack.thread, &stack.labels, stack.trace);
+            let values = [stack.samples, stack.time_ns, stack.off_cpu_ns].map(|value| value as i64);
+            builder.sample(path, values[..self.types.len()].to_vec(), &labels.each());
         }
         let header = Header {
             types: self.types,

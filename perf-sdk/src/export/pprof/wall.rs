@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::sampled::{Sampled, Stack};
+use super::sampled::Sampled;
 use crate::snapshot::WallProfile;
 
 /// Functions in the comments.
@@ -15,14 +15,6 @@ const RECORDED: usize = 20;
 /// # Errors
 /// Those of the writer.
 pub fn write_wall(profile: &WallProfile, to: &mut impl Write) -> io::Result<()> {
-    let stacks = profile.stacks.iter().map(|stack| Stack {
-        scope: &stack.scope,
-        thread: &stack.thread,
-        labels: &stack.labels,
-        trace: stack.trace,
-        addresses: &stack.addresses,
-        values: vec![stack.samples as i64, stack.wall_ns as i64, stack.off_cpu_ns as i64],
-    });
     let sampled = Sampled {
         types: &[("samples", "count"), ("wall", "nanoseconds"), ("offcpu", "nanoseconds")],
         hz: profile.hz,
@@ -31,7 +23,7 @@ pub fn write_wall(profile: &WallProfile, to: &mut impl Write) -> io::Result<()> 
         window_ns: profile.window_ns,
         comments: comments(profile),
     };
-    sampled.write(stacks, to)
+    sampled.write(&profile.stacks, to)
 }
 
 /// What a reader must know of the figures.
@@ -64,13 +56,13 @@ mod tests {
 
     use super::super::wire;
     use super::*;
-    use crate::snapshot::{Address, Code, Frame, OffCpu, WallStack};
+    use crate::snapshot::{Address, Code, Frame, OffCpu, SampledStack};
     use crate::trace::TraceContext;
 
     #[test]
     fn it_has_both_times_all_labels_and_what_was_recorded() {
         let scope = Frame { name: "wait".to_owned(), module: "m".to_owned(), ..Frame::default() };
-        let stack = WallStack {
+        let stack = SampledStack {
             scope: vec![scope.clone()],
             thread: "worker".to_owned(),
             labels: vec![("tenant".to_owned(), "acme".to_owned())],
@@ -78,7 +70,7 @@ mod tests {
             addresses: vec![0],
             is_cut: false,
             samples: 3,
-            wall_ns: 30_000_000,
+            time_ns: 30_000_000,
             off_cpu_ns: 20_000_000,
         };
         let profile = WallProfile {
