@@ -1,4 +1,4 @@
-//! A library with perf-sdk in it, for a host that loads it by `dlopen`: see
+//! A library that contains perf-sdk, for a host that loads it with `dlopen`: see
 //! `tests/tests/dlopen.rs`.
 
 #[cfg(target_os = "linux")]
@@ -16,7 +16,7 @@ fn handle() -> std::sync::MutexGuard<'static, Option<perf_sdk::Handle>> {
     HANDLE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts the profiler; the port that it listens on, 0 if it did not start.
+/// Starts the profiler. Returns the port of the endpoint, 0 if the start failed.
 #[unsafe(no_mangle)]
 pub extern "C" fn begin() -> u16 {
     let started = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").start();
@@ -41,7 +41,7 @@ fn busy(time: Duration) -> usize {
     held.len()
 }
 
-/// Calls a profiled function so many times, a millisecond each.
+/// Calls a profiled function this many times. Each call takes a millisecond.
 #[unsafe(no_mangle)]
 pub extern "C" fn work(calls: u32) {
     for _ in 0..calls {
@@ -49,14 +49,14 @@ pub extern "C" fn work(calls: u32) {
     }
 }
 
-/// Calls of that function up to now.
+/// The number of calls of that function so far.
 #[unsafe(no_mangle)]
 pub extern "C" fn calls() -> u64 {
     let snapshot = perf_sdk::snapshot();
     snapshot.functions.iter().find(|function| function.name == "busy").map_or(0, |function| function.calls.ok)
 }
 
-/// Bytes allocated in it, exactly counted.
+/// Bytes allocated in it, counted exactly.
 #[unsafe(no_mangle)]
 pub extern "C" fn allocated_bytes() -> u64 {
     let snapshot = perf_sdk::snapshot();
@@ -67,7 +67,7 @@ pub extern "C" fn allocated_bytes() -> u64 {
         .map_or(0, |f| f.inclusive.allocated_bytes.max(0) as u64)
 }
 
-/// Ends the profiler.
+/// Stops the profiler.
 #[unsafe(no_mangle)]
 pub extern "C" fn end() {
     drop(handle().take());

@@ -1,5 +1,5 @@
-//! The same functions for Node, by its stable C interface. It is looked up when Node loads the
-//! library: other hosts do not have it.
+//! The same functions for Node, through its stable C interface (Node-API). The interface is looked
+//! up when Node loads the library, because other hosts do not have it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -7,7 +7,7 @@ use std::ptr;
 type Value = *mut c_void;
 type Callback = unsafe extern "C" fn(env: Value, info: Value) -> Value;
 
-/// What JavaScript calls: with one number, or none, and a number is the result.
+/// A function for JavaScript: its argument is one number or none, its result a number.
 type Function = fn(u32) -> f64;
 
 const FUNCTIONS: [(&CStr, Function); 5] = [
@@ -24,20 +24,20 @@ const FUNCTIONS: [(&CStr, Function); 5] = [
     }),
 ];
 
-/// A function of Node's.
+/// Looks up a function of Node.
 fn of_node(name: &CStr) -> *mut c_void {
-    // SAFETY: a C string.
+    // SAFETY: the argument is a C string.
     let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
     assert!(!found.is_null(), "this is not Node: it has no {name:?}");
     found
 }
 
-/// Called by Node once for each of its threads that loads the library.
+/// Node calls this once for each of its threads that loads the library.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn napi_register_module_v1(env: Value, exports: Value) -> Value {
     type CreateFunction = unsafe extern "C" fn(Value, *const c_char, usize, Callback, *mut c_void, *mut Value) -> c_int;
     type SetProperty = unsafe extern "C" fn(Value, Value, *const c_char, Value) -> c_int;
-    // SAFETY: Node's functions of these names have these signatures.
+    // SAFETY: the functions of Node with these names have these signatures.
     let (create, set) = unsafe {
         (
             std::mem::transmute::<*mut c_void, CreateFunction>(of_node(c"napi_create_function")),
@@ -46,7 +46,7 @@ unsafe extern "C" fn napi_register_module_v1(env: Value, exports: Value) -> Valu
     };
     for (number, (name, _)) in FUNCTIONS.iter().enumerate() {
         let (mut function, data) = (ptr::null_mut(), ptr::without_provenance_mut(number));
-        // SAFETY: what Node handed over, and valid places for the results.
+        // SAFETY: the arguments come from Node, and the places for results are valid.
         unsafe {
             assert_eq!(create(env, name.as_ptr(), name.count_bytes(), call, data, &raw mut function), 0);
             assert_eq!(set(env, exports, name.as_ptr(), function), 0);
@@ -69,7 +69,7 @@ unsafe extern "C" fn call(env: Value, info: Value) -> Value {
         )
     };
     let (mut count, mut argument, mut data, mut number) = (1, ptr::null_mut(), ptr::null_mut(), 0);
-    // SAFETY: what Node handed over, and valid places for the results.
+    // SAFETY: the arguments come from Node, and the places for results are valid.
     unsafe {
         assert_eq!(info_of(env, info, &raw mut count, &raw mut argument, ptr::null_mut(), &raw mut data), 0);
         if count > 0 {

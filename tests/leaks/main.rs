@@ -1,5 +1,5 @@
-//! Leaks that were published, in the releases that have them and in those that do not: `leaky` and
-//! `fixed` are built of this file.
+//! Published leaks, in the releases that have them and in those that do not: `leaky` and `fixed`
+//! are built from this file.
 //!
 //! | release | leak | source |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | moka 0.9.3 | the values of a cache that is dropped | moka's issue 176 |
 //! | unicycle 0.10.1 | tasks that keep their own waker | unicycle's issue 30 |
 //!
-//! The argument says what each is expected to be: `confirmed`, or `none`. Some ten seconds; ends
-//! with an error if one is not.
+//! The argument is the expected verdict for each: `confirmed`, or `none`. It takes some ten
+//! seconds, and exits with an error if a verdict differs.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,7 +26,7 @@ use perf_sdk::snapshot::{Leaks, Verdict};
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
-/// Entries of a cache.
+/// Maximum number of entries of a cache.
 const CAPACITY: u64 = 500;
 const NAMES: [&str; 4] = ["bytes_to_vector", "moka_evicts", "moka_drops", "unicycle_keeps_a_waker"];
 
@@ -36,7 +36,7 @@ fn bytes_to_vector() {
     drop(Vec::from(Bytes::from_owner(owner)));
 }
 
-/// A cache says what it may hold; what it keeps beyond that is a leak.
+/// The bound of the cache is declared: what it holds beyond that is a leak.
 #[profiled(bounded = 512 << 10)]
 fn moka_evicts(cache: &mut moka_0_7::unsync::Cache<u64, [u64; 4]>, n: u64) {
     cache.insert(n, [n; 4]);
@@ -61,7 +61,7 @@ fn unicycle_keeps_a_waker() {
     assert!(tasks.poll_next(&mut Context::from_waker(Waker::noop())).is_pending());
 }
 
-/// The worst verdict on what a function holds.
+/// The worst verdict on the memory of a function.
 fn verdict(leaks: &Leaks, name: &str) -> Verdict {
     let findings = leaks.findings.iter().filter(|finding| finding.function == name);
     findings.map(|finding| finding.verdict).max().unwrap_or_default()
@@ -109,17 +109,17 @@ fn main() -> ExitCode {
         thread::sleep(Duration::from_millis(3));
         let leaks = perf.leaks().unwrap_or_default();
         let is_told = NAMES.iter().all(|name| verdict(&leaks, name) == Verdict::Confirmed);
-        // The releases that do not leak are looked at for as long as it takes, and half as long
+        // The fixed releases are observed for as long as a confirmation takes, and half as long
         // again.
         if (confirmed && is_told) || (!confirmed && leaks.windows > 240) || start.elapsed() > Duration::from_secs(60) {
             break leaks;
         }
     };
     let mut as_expected = true;
-    println!("after {} looks:", leaks.windows);
+    println!("after {} evaluations:", leaks.windows);
     for name in NAMES {
         let verdict = verdict(&leaks, name);
-        // What is bounded holds what it said.
+        // A bounded function stays within its declared bound.
         as_expected &= (verdict == Verdict::Confirmed) == confirmed && (confirmed || verdict <= Verdict::Bounded);
         println!("  {verdict:9} {name}");
     }

@@ -1,12 +1,13 @@
-//! What profiling costs a real service, with the default budget: CPU time a request and throughput.
-//! The load generator runs in the same process, on a thread of its own; the budget is a share of
-//! the whole.
+//! Measures the cost of profiling a real service with the default budget: CPU time per request, and
+//! throughput. The load generator runs in the same process, on its own thread. The budget is a
+//! share of the whole process.
 //!
-//! (a) One process, recording switched off and on in turn, in slices of a quarter of a second. (b)
-//! Processes with the profiler compiled in and without, in turn. Each slice with is compared with
-//! the one without that stands beside it, in random order; the interval is that of the trimmed mean
-//! of the pairs' logarithms. What (b) cannot average out is how two builds lay their code out, some
-//! percent either way.
+//! (a) One process, with recording switched off and on in turn, in slices of a quarter of a second.
+//! (b) Processes with the profiler compiled in and without, in turn. Each slice with the profiler
+//! is compared with its neighbour without, in random order. The confidence interval is that of the
+//! trimmed mean of the logarithms of the pairs' ratios. A systematic error of (b) cannot be
+//! averaged out: the code layout of two builds differs, which makes some percent of difference
+//! either way.
 
 use std::error::Error;
 use std::fmt;
@@ -15,22 +16,22 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// Pairs of slices in (a).
+/// Number of pairs of slices in (a).
 const PAIRS: usize = 1_000;
 const SLICE_MS: u32 = 250;
-/// Pairs between two questions for the budget's own account.
+/// Number of pairs between two reads of the budget's own account.
 const ACCOUNT_EVERY: usize = 10;
-/// While the budget finds its rates and caches fill.
+/// Warm-up: the budget finds its rates, and caches fill.
 const WARM_UP_MS: u32 = 8_000;
-/// Pairs of processes in (b): where things lie in memory differs from one to the next.
+/// Number of pairs of processes in (b). The memory layout differs from one process to the next.
 const PROCESSES: usize = 8;
 const PAIRS_EACH: usize = 10;
-/// After the load began again, before it is measured.
+/// Duration of load before each measurement, because the load has just resumed.
 const LEAD_MS: u32 = 150;
-/// Of the normal distribution, for 95 %.
+/// Quantile of the normal distribution for a 95 % interval.
 const Z: f64 = 1.96;
-/// The part of the pairs that is left out at either end: a neighbour on the machine makes single
-/// slices half as dear again.
+/// The share of the pairs that is trimmed at either end: other load on the machine makes single
+/// slices half as expensive again.
 const TRIMMED: f64 = 0.1;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -79,7 +80,7 @@ impl Service {
         })
     }
 
-    /// Gives an order that is answered by `N` numbers.
+    /// Sends a command, of which the answer has `N` numbers.
     fn ask<const N: usize>(&mut self, order: &str) -> Result<[f64; N]> {
         self.order(order)?;
         loop {
@@ -95,7 +96,7 @@ impl Service {
         }
     }
 
-    /// A slice of load, without any before and after.
+    /// A single slice: the load runs only during it.
     fn turn(&mut self, on: bool, ms: u32) -> Result<Slice> {
         self.order("run")?;
         self.slice(on, LEAD_MS)?;
@@ -106,7 +107,7 @@ impl Service {
 
     fn stop(mut self) -> Result<()> {
         drop(self.orders.take());
-        // Whatever it still prints.
+        // Reads the rest of the output.
         for line in self.answers.by_ref().lines() {
             line?;
         }
@@ -114,16 +115,17 @@ impl Service {
     }
 }
 
-/// Relative differences, in percent.
+/// A relative difference, in percent.
 struct Estimate {
     percent: f64,
-    /// Half the 95 % interval.
+    /// Half the width of the 95 % interval.
     within: f64,
     pairs: usize,
 }
 
 impl Estimate {
-    /// Trimmed mean; its standard error from the winsorised variance (Tukey and McLaughlin 1963).
+    /// The trimmed mean, with its standard error from the winsorised variance (Tukey and McLaughlin
+    /// 1963).
     fn of(logarithms: &[f64]) -> Self {
         let mut sorted = logarithms.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -145,7 +147,7 @@ impl fmt::Display for Estimate {
     }
 }
 
-/// Without a dependency: who goes first need not be unpredictable.
+/// A simple generator without a dependency: the order of a pair need not be unpredictable.
 struct Coin(u64);
 
 impl Coin {

@@ -1,4 +1,4 @@
-//! Functions of every kind, with annotations or, without the feature `annotated`, bare.
+//! Functions of every kind, with annotations, or without them if the feature `annotated` is off.
 
 use std::collections::HashMap;
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! Names everything that the crate offers without further features; prints how much was recorded.
+//! Uses every name that the crate offers without further features, and prints how much was
+//! recorded.
 
 use std::alloc::System;
 use std::pin::pin;
@@ -21,7 +22,7 @@ fn work() -> u64 {
 fn finished<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("nothing waits here"),
+        Poll::Pending => unreachable!("nothing here is pending"),
     }
 }
 

@@ -1,17 +1,17 @@
-//! What a snapshot says against what really happened, and against itself.
+//! Compares a snapshot with the ground truth, and checks it for contradictions.
 
 use perf_sdk::snapshot::{ROOT, Snapshot};
 
 use crate::truth::Truth;
 
-/// What is beyond what is possible by more than this part is a violation.
+/// A figure that exceeds its bound by more than this share is a violation.
 const SLACK: f64 = 0.02;
-/// Shorter sums are not judged, seconds.
+/// Shorter sums are not checked, in seconds.
 const LEAST: f64 = 0.000_1;
-/// Functions with a smaller part of the time are not compared with the truth.
+/// Functions with a smaller share of the time are not compared with the truth.
 const LEAST_SHARE: f64 = 0.01;
 
-/// Impossible figures: what and by how much.
+/// Impossible figures: which one, and by how much.
 pub fn violations(seen: &Snapshot, thread_seconds: f64) -> Vec<String> {
     let mut found = Vec::new();
     let mut at_most = |what: String, value: f64, most: f64| {
@@ -30,30 +30,30 @@ pub fn violations(seen: &Snapshot, thread_seconds: f64) -> Vec<String> {
     }
     for (node, (wall, cpu)) in seen.tree.iter().zip(inside) {
         let name = &seen.functions[node.function as usize].name;
-        at_most(format!("wall of what {name} calls"), wall, seconds(node.inclusive.wall_ns));
-        at_most(format!("CPU of what {name} calls"), cpu, seconds(node.inclusive.cpu_ns));
-        at_most(format!("CPU of {name}"), seconds(node.inclusive.cpu_ns), seconds(node.inclusive.wall_ns));
+        at_most(format!("wall time of the callees of {name}"), wall, seconds(node.inclusive.wall_ns));
+        at_most(format!("CPU time of the callees of {name}"), cpu, seconds(node.inclusive.cpu_ns));
+        at_most(format!("CPU time of {name}"), seconds(node.inclusive.cpu_ns), seconds(node.inclusive.wall_ns));
     }
     let own: f64 = seen.functions.iter().map(|function| function.exclusive.wall_ns.max(0) as f64 / 1e9).sum();
-    at_most("self of all".to_owned(), own, thread_seconds);
+    at_most("exclusive time of all functions".to_owned(), own, thread_seconds);
     for function in &seen.functions {
         let negative = function.exclusive.wall_ns.min(function.exclusive.cpu_ns).min(0) as f64 / -1e9;
-        at_most(format!("less than nothing in {}", function.name), negative, 0.0);
+        at_most(format!("negative time in {}", function.name), negative, 0.0);
     }
     found
 }
 
-/// One estimate beside the truth.
+/// One estimate and its true value.
 pub struct Compared {
     pub what: String,
     pub real: f64,
     pub seen: f64,
     pub samples: u64,
-    /// The standard error that is stated, seconds.
+    /// The stated standard error, in seconds.
     pub error: f64,
 }
 
-/// Sums of functions that are a part of the time that matters.
+/// The sums of functions with a relevant share of the time.
 pub fn compared(seen: &Snapshot, truth: &Truth, cpu_seconds: f64) -> Vec<Compared> {
     let mut all = Vec::new();
     for (name, real) in truth {
@@ -70,17 +70,17 @@ pub fn compared(seen: &Snapshot, truth: &Truth, cpu_seconds: f64) -> Vec<Compare
     all
 }
 
-/// A quantile beside the truth, seconds.
+/// A quantile and its true value, in seconds.
 pub struct ComparedQuantile {
     pub what: String,
     pub real: f64,
     pub seen: f64,
-    /// The stated interval.
+    /// The stated confidence interval.
     pub low: f64,
     pub high: f64,
 }
 
-/// Quantiles of functions whose calls the program timed itself, as far as they are told.
+/// Quantiles of functions whose calls the program also timed itself, if the snapshot has them.
 pub fn compared_quantiles(seen: &Snapshot, truth: &Truth) -> Vec<ComparedQuantile> {
     let mut all = Vec::new();
     for (name, real) in truth.iter().filter(|(_, real)| !real.durations.is_empty()) {

@@ -1,10 +1,10 @@
-//! What recording costs the programs, measured, beside what the profiler's account says.
+//! Compares the measured cost of recording the programs with the profiler's own account of it.
 //!
-//! In one process recording is switched off and on in turn, so that both halves are the same code
-//! at the same places. What that leaves out (the start, the profiler's own threads, samples of
-//! stacks and of the heap, what an annotation does to its function) is in the comparison of whole
-//! processes, with the profiler compiled in and without; how two builds lay their code out makes
-//! that one uncertain by some percent.
+//! In one process, recording is switched off and on in turn, so that both halves run the same code
+//! at the same addresses. This comparison does not contain the start, the profiler's own threads,
+//! samples of stacks and of the heap, and the effect of an annotation on the code of its function.
+//! These are in the comparison of whole processes, with the profiler compiled in and without. The
+//! uncertainty of that one is some percent, because the code layout of the two builds differs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,23 +18,24 @@ use crate::programs::{PROGRAMS, Program};
 use crate::quantile;
 use crate::truth::{only_work_for, process_cpu, work};
 
-/// Of a run in which recording is switched off and on.
+/// Duration of a run in which recording is switched off and on.
 const SWITCHED: Duration = Duration::from_secs(33);
 /// Before the first slice: the budget finds its rates.
 const WARM_UP: Duration = Duration::from_secs(3);
 const SLICE: Duration = Duration::from_millis(100);
-/// Of a whole process, and of one that does little, which is not judged by what its start takes.
+/// Duration of a whole process. It also suffices for one with little work, which is then not
+/// dominated by its start.
 const WHOLE: Duration = Duration::from_secs(3);
 const WHOLE_QUIET: Duration = Duration::from_secs(20);
-/// The part of pairs that is left out at either end: a neighbour on the machine slows single slices
-/// down.
+/// The share of the pairs that is trimmed at either end: other load on the machine slows single
+/// slices down.
 const TRIMMED: f64 = 0.1;
 
-/// What happened in one slice.
+/// The measurements of one slice.
 struct Slice {
     /// CPU seconds of the process.
     cpu: f64,
-    /// What it did with them.
+    /// Units of work in this time.
     work: f64,
 }
 
@@ -44,7 +45,7 @@ impl Slice {
     }
 }
 
-/// Switches recording while the program runs, and prints how the two halves compare.
+/// Switches recording while the program runs, and prints a comparison of the two halves.
 pub fn switched(program: &Program) {
     only_work_for(SWITCHED);
     let handle = start();
@@ -55,20 +56,20 @@ pub fn switched(program: &Program) {
             let before = account(&handle);
             let mut slices: Vec<[Slice; 2]> = Vec::new();
             while !is_over.load(Relaxed) {
-                // Off, on, on, off: what changes steadily takes as much from both.
+                // Off, on, on, off: a steady drift affects both equally.
                 let [first, second] = if slices.len().is_multiple_of(2) { [false, true] } else { [true, false] };
                 let [a, b] = [first, second].map(|on| slice(&handle, on));
                 slices.push(if first { [b, a] } else { [a, b] });
             }
-            // NOTE: not slice by slice, since what a call takes is estimated anew from time to
-            // time, for all calls that there were.
+            // NOTE: the account is read over the whole run, not for each slice, because the cost of
+            // a call is estimated anew from time to time, for all calls up to then.
             (slices, account(&handle) - before)
         });
         (program.run)(&handle);
         is_over.store(true, Relaxed);
         slices.join().expect("no panic")
     });
-    // The last one may have seen the end.
+    // The last pair may contain the end of the program.
     let slices = &slices[..slices.len().saturating_sub(1)];
     let logarithms: Vec<f64> = slices
         .iter()
@@ -94,13 +95,13 @@ fn slice(handle: &Handle, on: bool) -> Slice {
     Slice { cpu: process_cpu() - cpu, work: (work() - done) as f64 }
 }
 
-/// What counting and measuring calls took until now, as the profiler says, seconds.
+/// The cost of counting and measuring calls so far, by the profiler's account, in seconds.
 fn account(handle: &Handle) -> f64 {
     let parts = handle.snapshot().profiler.overhead_parts;
     ["counting", "measuring"].iter().filter_map(|part| parts.get(*part)).sum::<u64>() as f64 / 1e9
 }
 
-/// The mean without the ends, and half its 95 % interval (Tukey and McLaughlin 1963).
+/// The trimmed mean and half the width of its 95 % interval (Tukey and McLaughlin 1963).
 fn trimmed(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     let (n, cut) = (values.len(), (values.len() as f64 * TRIMMED) as usize);
@@ -120,8 +121,8 @@ fn whole_time(program: &Program) -> Duration {
     if program.name == "quiet" { WHOLE_QUIET } else { WHOLE }
 }
 
-/// A whole process: its work, its CPU seconds, and what of them the account says to be the
-/// profiler's.
+/// Runs a whole process. Prints its work, its CPU seconds, and the instrumentation overhead among
+/// these by the profiler's account.
 pub fn whole(program: &Program) {
     only_work_for(whole_time(program));
     let handle = start();
@@ -130,7 +131,7 @@ pub fn whole(program: &Program) {
     println!("{done}\t{cpu}\t{}", handle.snapshot().profiler.overhead_ns as f64 / 1e9);
 }
 
-/// Whole processes with the profiler compiled in and without, in turn.
+/// Compares whole processes with the profiler compiled in and without, in turn.
 pub fn compare(pairs: u32, chosen: &dyn Fn(&Program) -> bool) {
     let recorded = std::env::current_exe().expect("this program");
     let bare = build_bare();
@@ -169,7 +170,7 @@ fn run_whole(executable: &Path, program: &Program) -> [f64; 3] {
     numbers.try_into().expect("three numbers")
 }
 
-/// This program without what records.
+/// Builds this program without the recorder.
 fn build_bare() -> PathBuf {
     let this = std::env::current_exe().expect("this program");
     let target = this.parent().and_then(Path::parent).expect("a target folder").join("bare");
@@ -180,6 +181,6 @@ fn build_bare() -> PathBuf {
         .env("CARGO_TARGET_DIR", &target)
         .status()
         .expect("cargo runs");
-    assert!(built.success(), "the programs do not build without what records");
+    assert!(built.success(), "the programs do not build without the recorder");
     target.join("release/perf-sdk-estimates")
 }

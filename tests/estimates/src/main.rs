@@ -1,14 +1,14 @@
-//! How far estimates are from the truth under the default budget, and whether any figure is
-//! impossible: `perf-sdk-estimates [RUNS [PROGRAM...]]`, twenty runs of all programs unless given.
+//! Measures the errors of estimates under the default budget, and checks for impossible figures:
+//! `perf-sdk-estimates [RUNS [PROGRAM...]]`, by default twenty runs of all programs.
 //!
-//! `perf-sdk-estimates switched [PROGRAM...]` compares what recording costs, switched off and on in
-//! one process, with what the account says; `perf-sdk-estimates whole [PAIRS [PROGRAM...]]`
-//! compares whole processes with the profiler compiled in and without, five pairs of each unless
-//! given.
+//! `perf-sdk-estimates switched [PROGRAM...]` compares the cost of recording, switched off and on
+//! in one process, with the profiler's own account. `perf-sdk-estimates whole [PAIRS [PROGRAM...]]`
+//! compares whole processes with the profiler compiled in and without, by default five pairs of
+//! each.
 //!
-//! Each run is a process of its own. What is impossible (a callee longer than its caller, more time
-//! of its own than threads had, CPU time longer than wall time, less than nothing) is counted; sums
-//! are compared with what the program knows by means of its own.
+//! Each run is a separate process. Impossible figures are counted: a callee with more time than its
+//! caller, more exclusive time than the threads had, more CPU time than wall time, negative time.
+//! Sums are compared with what the program measured itself.
 
 mod checks;
 mod cost;
@@ -21,7 +21,8 @@ use std::time::Instant;
 
 use programs::{PROGRAMS, Program};
 
-/// A process of one program: its figures, what recording costs it, its whole CPU time.
+/// The argument for a process of one program: prints its figures, the cost of recording it, and its
+/// whole CPU time.
 const ONE: &str = "--one";
 const SWITCHED: &str = "--switched";
 const WHOLE: &str = "--whole";
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A run: what is found out is printed, a line each, its fields parted by tabs.
+/// One run. Prints the results, one in a line, with fields separated by tabs.
 fn one(program: &Program) {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     let (start, cpu) = (Instant::now(), truth::process_cpu());
@@ -97,13 +98,13 @@ fn one(program: &Program) {
     println!("cpu\t{}\t{}\t{}", cpu / time, budget.achieved, budget.allowed);
 }
 
-/// Whether all figures of all runs were possible.
+/// Returns whether all figures of all runs were possible.
 fn all_runs(program: &Program, runs: u32) -> bool {
     let mut violations: Vec<String> = Vec::new();
     let mut runs_with = 0;
     let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut samples: BTreeMap<String, u64> = BTreeMap::new();
-    // How many were within 1.96 standard errors, and the mean of these relative to the truth.
+    // How many were within 1.96 standard errors, and the mean standard error relative to the truth.
     let mut stated: BTreeMap<String, (u32, f64)> = BTreeMap::new();
     let mut quantiles: BTreeMap<String, Vec<[f64; 4]>> = BTreeMap::new();
     let mut shares = [Vec::new(), Vec::new(), Vec::new()];
@@ -137,7 +138,7 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     }
     let [cpu, achieved, allowed] = shares.map(|mut all| quantile(&mut all, 0.5));
     println!(
-        "{}: {cpu:.2} of a core, the profiler {:.2} % of {:.2} % that it may take; impossible figures in {runs_with} of {runs} runs",
+        "{}: {cpu:.2} of a core, the profiler {:.2} % of a budget of {:.2} %; impossible figures in {runs_with} of {runs} runs",
         program.name,
         achieved * 100.0,
         allowed * 100.0,
@@ -145,8 +146,8 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     for (what, errors) in &mut errors {
         let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
         println!(
-            "  {what}: off by {:+.1} % in the median, {:.1} % at most in half of the runs, {:.1} % in 95 %; {:.1} % \
-             stated, held in {} runs; {} measured",
+            "  {what}: error {:+.1} % in the median, at most {:.1} % in half of the runs, {:.1} % in 95 %; {:.1} % \
+             stated, which held in {} runs; {} measured",
             quantile(errors, 0.5) * 100.0,
             quantile(&mut sizes, 0.5) * 100.0,
             quantile(&mut sizes, 0.95) * 100.0,
@@ -162,10 +163,10 @@ fn all_runs(program: &Program, runs: u32) -> bool {
     violations.is_empty()
 }
 
-/// What histograms may be off by, as they say themselves.
+/// The documented relative error of histograms.
 const RESOLUTION: f64 = 0.011;
 
-/// Of each run: the truth, what was seen, and the stated interval.
+/// For each run: the truth, the estimate, and the stated interval.
 fn say_quantile(what: &str, told: &[[f64; 4]]) {
     let holds =
         |[real, _, low, high]: &&[f64; 4]| (low * (1.0 - RESOLUTION)..=high * (1.0 + RESOLUTION)).contains(real);
@@ -173,7 +174,7 @@ fn say_quantile(what: &str, told: &[[f64; 4]]) {
     let mut errors: Vec<f64> = told.iter().map(|[real, seen, ..]| (seen - real) / real).collect();
     let mut widths: Vec<f64> = told.iter().map(|[real, _, low, high]| (high - low) / real).collect();
     println!(
-        "  {what}: off by {:+.1} % in the median; an interval of {:.1} % stated, held in {held} of {} runs that told it",
+        "  {what}: error {:+.1} % in the median; stated interval {:.1} %, which held in {held} of the {} runs that stated it",
         quantile(&mut errors, 0.5) * 100.0,
         quantile(&mut widths, 0.5) * 100.0,
         told.len(),

@@ -1,4 +1,4 @@
-//! Programs of different kinds. Each works for some seconds and says what really happened.
+//! Programs of different kinds. Each works for some seconds and returns the true figures.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -15,7 +15,7 @@ use crate::truth::{
 pub struct Program {
     pub name: &'static str,
     pub run: fn(&Handle) -> Truth,
-    /// Threads that call profiled functions at once.
+    /// Number of threads that call profiled functions at the same time.
     pub threads: usize,
 }
 
@@ -54,7 +54,7 @@ fn cpu(seconds: f64) -> Real {
     Real { cpu: Some(seconds), ..Real::default() }
 }
 
-/// CPU time and, on one thread that has a processor to itself, wall time.
+/// CPU time. It is also the wall time, for one thread that has a processor to itself.
 fn both(seconds: f64) -> Real {
     Real { cpu: Some(seconds), wall: Some(seconds), ..Real::default() }
 }
@@ -108,7 +108,7 @@ fn deep(handle: &Handle) -> Truth {
     tree(handle, || ())
 }
 
-/// The same, and somebody changes the rates all the time.
+/// The same, while the sampling rates change all the time.
 fn rates(handle: &Handle) -> Truth {
     let mut at = 0_usize;
     let mut next = Instant::now();
@@ -123,7 +123,7 @@ fn rates(handle: &Handle) -> Truth {
     })
 }
 
-// Lines of characters, as a line counter looks at them.
+// Lines of characters, as a line counter processes them.
 
 const CHARACTER: u32 = 4;
 
@@ -240,7 +240,7 @@ fn preempted(handle: &Handle) -> Truth {
     [("apply", Real { cpu: real(0).cpu, ..apply }), ("frame", real(1)), ("small", real(2))].into()
 }
 
-// Items on a pool of threads.
+// Items on a thread pool.
 
 #[profiled]
 fn chunk(items: &[u32]) -> u64 {
@@ -270,7 +270,7 @@ fn parallel(handle: &Handle) -> Truth {
     [("chunk", cpu(all))].into()
 }
 
-// Requests of clients to a server of tasks.
+// Requests of clients to a server that runs tasks.
 
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
@@ -330,8 +330,8 @@ fn tasks(handle: &Handle) -> Truth {
     [("write_frame", real(0)), ("put", real(1))].into()
 }
 
-// Fifty requests a second. Between two of them their caches are anybody's, so the truth is not a
-// loop's: every other request is not recorded, and timed by the program.
+// Fifty requests a second. Between two requests their data may leave the caches, so the time of a
+// hot loop is not the truth. Instead, every other request is timed by the program and not recorded.
 
 static HANDLER: Stopwatch = Stopwatch::new("handler");
 
@@ -376,7 +376,7 @@ fn quiet(handle: &Handle) -> Truth {
     [("handler", Real { cpu: Some(spent), wall, ..Real::default() })].into()
 }
 
-// Steps of which some wait.
+// Steps, some of which wait.
 
 static WAIT: Stopwatch = Stopwatch::new("wait");
 
@@ -394,7 +394,7 @@ fn wait(laps: &mut Laps) {
     laps.time(|| thread::sleep(Duration::from_micros(500)));
 }
 
-/// Steps of four threads until `end`, and the CPU seconds that they took.
+/// Runs steps on four threads until `end`. Returns their number and the CPU seconds that they took.
 fn steps(end: Instant) -> (f64, f64) {
     let (times, spent) = (AtomicU64::new(0), AtomicU64::new(0));
     thread::scope(|scope| {
@@ -435,7 +435,7 @@ fn blocking(handle: &Handle) -> Truth {
     truth
 }
 
-// A function that calls itself.
+// A recursive function.
 
 #[profiled]
 fn root() {

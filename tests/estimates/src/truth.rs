@@ -1,4 +1,4 @@
-//! What really happened, by means of the program's own.
+//! The ground truth: measured by the program itself, without the profiler.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::Handle;
 
-/// One function over the run, in seconds; what is not known is not compared.
+/// The true figures of one function over the run, in seconds. Unknown figures are not compared.
 #[derive(Clone, Debug, Default)]
 pub struct Real {
     pub wall: Option<f64>,
@@ -20,7 +20,7 @@ pub struct Real {
 
 pub type Truth = BTreeMap<&'static str, Real>;
 
-/// How long programs work, ms.
+/// How long programs work, in milliseconds.
 static TIME_MS: AtomicU64 = AtomicU64::new(3_000);
 
 /// How long programs work.
@@ -28,7 +28,7 @@ pub fn time() -> Duration {
     Duration::from_millis(TIME_MS.load(Relaxed))
 }
 
-/// Programs work so long, and do nothing else: what is asked for is what recording costs.
+/// Programs work for this time and do nothing else, to measure the cost of recording.
 pub fn only_work_for(time: Duration) {
     TIME_MS.store(time.as_millis() as u64, Relaxed);
     IS_ONLY_WORK.store(true, Relaxed);
@@ -36,24 +36,25 @@ pub fn only_work_for(time: Duration) {
 
 static IS_ONLY_WORK: AtomicBool = AtomicBool::new(false);
 
-/// Whether nothing is calibrated, and recording is not the program's to switch off.
+/// Whether the program must not calibrate anything, nor switch recording.
 pub fn is_only_work() -> bool {
     IS_ONLY_WORK.load(Relaxed)
 }
 
 static WORK: AtomicU64 = AtomicU64::new(0);
 
-/// So much more was done, in units of the program's.
+/// Adds to the amount of work done, in units of the program.
 pub fn worked(units: u64) {
     WORK.fetch_add(units, Relaxed);
 }
 
-/// What was done so far.
+/// The amount of work done so far.
 pub fn work() -> u64 {
     WORK.load(Relaxed)
 }
 
-/// Wall time of calls that the program times itself: long ones, which that hardly changes.
+/// Wall time of calls that the program times itself. They are long, so timing them hardly changes
+/// them.
 pub struct Stopwatch {
     name: &'static str,
     ns: Mutex<Vec<u32>>,
@@ -66,19 +67,19 @@ impl Stopwatch {
         Self { name, ns: Mutex::new(Vec::new()) }
     }
 
-    /// From now on it is told.
+    /// Includes it in [`timed`] from now on.
     pub fn register(&'static self) {
         *self.ns.lock().unwrap() = Vec::with_capacity(1 << 22);
         USED.lock().unwrap().push(self);
     }
 
-    /// For the calls of one thread, which are told when it drops.
+    /// For the calls of one thread. They are added to the stopwatch when the result drops.
     pub fn of_thread(&'static self) -> Laps {
         Laps { watch: self, ns: Vec::with_capacity(1 << 21) }
     }
 }
 
-/// The calls of a thread.
+/// The calls of one thread.
 pub struct Laps {
     watch: &'static Stopwatch,
     ns: Vec<u32>,
@@ -99,7 +100,7 @@ impl Drop for Laps {
     }
 }
 
-/// What stopwatches showed.
+/// The figures of all registered stopwatches.
 pub fn timed() -> Truth {
     let real = |watch: &&Stopwatch| {
         let mut durations: Vec<f64> = watch.ns.lock().unwrap().iter().map(|ns| f64::from(*ns) / 1e9).collect();
@@ -109,7 +110,7 @@ pub fn timed() -> Truth {
     USED.lock().unwrap().iter().map(|watch| (watch.name, real(watch))).collect()
 }
 
-/// Work of so many steps, of which each takes as long as any other.
+/// Work of this many steps, all of the same duration.
 #[inline(never)]
 pub fn spin(steps: u32) -> u64 {
     let mut sum = 0_u64;
@@ -136,8 +137,8 @@ fn clock(which: libc::clockid_t) -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// CPU seconds of one call of `work`, as calls come in a loop, with recording off: measured around
-/// the run, since the machine is not equally fast all the time.
+/// CPU seconds of one call of `work` in a loop, with recording off. It is measured before and after
+/// the run, because the speed of the machine varies.
 pub fn bare(handle: &Handle, mut work: impl FnMut()) -> f64 {
     const SECONDS: f64 = 0.005;
     if is_only_work() {
@@ -161,8 +162,8 @@ pub fn bare(handle: &Handle, mut work: impl FnMut()) -> f64 {
     times[4]
 }
 
-/// As [`bare`], beside so many threads that are busy: processors that share a core slow each other
-/// down.
+/// Like [`bare`], but beside this many busy threads: hardware threads that share a core slow each
+/// other down.
 pub fn bare_beside(handle: &Handle, others: usize, work: impl FnMut()) -> f64 {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -179,7 +180,7 @@ pub fn bare_beside(handle: &Handle, others: usize, work: impl FnMut()) -> f64 {
     })
 }
 
-/// The same of `spin(steps)`.
+/// The same for `spin(steps)`.
 pub fn seconds_of(handle: &Handle, others: usize, steps: u32) -> f64 {
     const TIMES: u32 = 100;
     bare_beside(handle, others, || (0..TIMES).for_each(|_| _ = black_box(spin(black_box(steps))))) / f64::from(TIMES)

@@ -1,1 +1,1 @@
-//! Nothing of its own: the manifest names the crates.
+//! An empty library: the manifest names the crates.

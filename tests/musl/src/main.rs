@@ -1,7 +1,6 @@
-//! Samples of stacks under musl: `perf-sdk-musl whole`, or `bare` for a program without
-//! `.debug_frame`.
+//! Stack samples under musl: `perf-sdk-musl whole`, or `bare` for a program without `.debug_frame`.
 //!
-//! Ends with 1 and says why unless each stack is as it must be.
+//! Exits with 1 and prints the reason unless every stack is as expected.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -14,14 +13,15 @@ use perf_sdk::snapshot::{CpuProfile, SampledStack};
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
-/// Complete stacks of each thread that are wanted.
+/// Number of complete stacks to collect for each thread.
 const WANTED: u64 = 40;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 static STOP: AtomicBool = AtomicBool::new(false);
 static CALLS: AtomicU64 = AtomicU64::new(0);
 
-/// In Rust's code, in the C library's, in the kernel, and in the library that the kernel brings.
+/// Runs in Rust code, in the C library, in the kernel, and in the vDSO (the library that the kernel
+/// provides).
 #[inline(never)]
 fn work() {
     let start = Instant::now();
@@ -58,15 +58,14 @@ fn names(profile: &CpuProfile, stack: &SampledStack) -> Vec<String> {
     stack.addresses.iter().map(name).collect()
 }
 
-/// What is wrong with a stack of `busy`, if anything is.
+/// The fault in a stack of `busy`, if there is one.
 fn fault(names: &[String], is_cut: bool, thread: &str) -> Option<&'static str> {
     if names.iter().any(|name| name.starts_with("0x")) {
-        return Some("a frame in no code");
+        return Some("a frame outside of any code");
     }
     if is_cut {
-        // Of a function that no table describes nothing but its own frame is known. The library
-        // that the kernel brings describes itself: it leads to the function of the C library that
-        // called it.
+        // For a function without unwind information, only its own frame is known. The vDSO has
+        // unwind information: it leads to the calling function of the C library.
         let of_kernel = names.iter().take_while(|name| name.starts_with("linux-vdso")).count();
         return (names.len() > of_kernel + 1).then_some("cut off");
     }
@@ -97,7 +96,7 @@ fn main() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Looks until there are enough stacks; what is wrong with them.
+/// Takes profiles until there are enough stacks. Returns the faults.
 fn look(is_whole: bool) -> Vec<String> {
     let start = Instant::now();
     loop {

@@ -1,7 +1,7 @@
-//! Runs every peer in a process of its own, in interleaved rounds, and prints what a call takes.
+//! Runs every peer in its own process, in interleaved rounds, and prints the cost of a call.
 //!
-//! CPU time of the process, so that what a peer's own threads do counts; divided by the calls of
-//! all threads.
+//! The cost is CPU time of the process, so it includes a peer's own threads, divided by the calls
+//! of all threads.
 
 use std::error::Error;
 use std::fs;
@@ -30,9 +30,9 @@ const ROWS: &[(&str, &str)] = &[
 ];
 const THREADS: [usize; 3] = [1, 2, 8];
 const ROUNDS: usize = 15;
-/// CPU time of a round, about.
+/// Approximate CPU time of a round.
 const ROUND_NS: f64 = 20e6;
-/// Calls after which memory is looked at.
+/// Number of calls after which memory is measured.
 const MANY_CALLS: u64 = 20_000_000;
 const UNIT: &str = "two counter reads";
 
@@ -43,7 +43,7 @@ struct Peer {
     child: Child,
     orders: ChildStdin,
     answers: BufReader<ChildStdout>,
-    /// Nanoseconds a call, one list a number of threads.
+    /// Nanoseconds for each call: one list for each number of threads.
     times: Vec<Vec<f64>>,
     rss_growth_bytes: i64,
 }
@@ -74,14 +74,14 @@ impl Peer {
             if self.answers.read_line(&mut line)? == 0 {
                 return Err(format!("{} ended", self.name).into());
             }
-            // Whatever else it prints is its own.
+            // Other lines are output of the peer.
             if let Some(answer) = line.strip_prefix("@ ") {
                 return Ok(answer.trim().split(' ').map(str::parse).collect::<std::result::Result<_, _>>()?);
             }
         }
     }
 
-    /// CPU nanoseconds a call.
+    /// CPU nanoseconds for each call.
     fn round(&mut self, threads: usize, calls: u64) -> Result<f64> {
         let answer = self.ask(&format!("round {threads} {calls}"))?;
         Ok(answer[0] as f64 / (threads as u64 * calls) as f64)
@@ -95,7 +95,7 @@ fn main() -> Result<()> {
     packages.sort_unstable();
     packages.dedup();
     for package in packages {
-        // One by one: features of one would be features of all.
+        // Built one by one, because Cargo would unify the features of all.
         let built = Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--release", "--package", package, "--manifest-path"])
             .arg(manifest.join("Cargo.toml"))
@@ -111,7 +111,7 @@ fn main() -> Result<()> {
     for (at, threads) in THREADS.into_iter().enumerate() {
         let mut calls = Vec::new();
         for peer in &mut peers {
-            // The first calls of each thread find everything cold.
+            // The first calls of each thread fill the caches.
             peer.round(threads, 5_000)?;
             let ns = peer.round(threads, 20_000)?.max(0.5);
             let fitting = (ROUND_NS / ns / threads as f64) as u64;

@@ -1,5 +1,5 @@
-//! With the feature, and optimised: the recorder does not count itself. An empty call reads as
-//! nothing, and its caller is not charged for it.
+//! With the feature enabled, and optimised: the recorder does not measure itself. The duration of
+//! an empty call is about zero, and its caller is not charged for it.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -29,18 +29,19 @@ fn caller() {
     (0..CALLS).for_each(|n| _ = empty(n));
 }
 
-/// Nanoseconds of a window.
+/// Nanoseconds for each call in a window.
 #[derive(Debug)]
 struct Seen {
-    /// What the recorder shows of calls and polls in which nothing happens.
+    /// The recorded durations of calls and polls in which nothing happens.
     empty: f64,
     in_tree: f64,
     cpu: f64,
     sampled: f64,
     future: f64,
-    /// The caller's loop, a call.
+    /// The exclusive time of the caller's loop, per call.
     own: f64,
-    /// What such a call, a sampled one and a poll take by the program's own clock.
+    /// The real duration of such a call, of a sampled call and of a poll, by the program's own
+    /// clock.
     call: f64,
     sampled_call: f64,
     poll: f64,
@@ -64,22 +65,22 @@ impl Seen {
         })
     }
 
-    /// A small part of what it takes is shown: how long that is depends on the machine, the part
-    /// does not.
+    /// Only a small part of the real duration is recorded. The real duration depends on the
+    /// machine, the part does not.
     fn is_true(&self) -> bool {
         let small = |ns: f64, of: f64, part: f64| ns.abs() <= of * part;
         small(self.empty, self.call, 0.1)
             && small(self.in_tree, self.call, 0.1)
             && small(self.own, self.call, 0.2)
             && small(self.cpu, self.call, 0.3)
-            // One in 64 is measured, by the same recorder as all of the others.
+            // One call in 64 is measured, by the same recorder as all the others.
             && small(self.sampled, self.call, 0.1)
             && small(self.future, self.poll, 0.2)
             && self.sampled_call < self.call
     }
 }
 
-/// Nanoseconds of each of the calls that `work` makes.
+/// Nanoseconds for each of the calls that `work` makes.
 fn each(work: impl FnOnce()) -> f64 {
     let begin = Instant::now();
     work();
@@ -93,7 +94,7 @@ fn poll_once() {
 
 fn main() {
     let mut windows = Vec::new();
-    // What else happens on the machine makes all of it longer: the quietest of some windows tells.
+    // Other load on the machine makes everything longer, so one quiet window among many is enough.
     for _ in 0..100 {
         let before = perf_sdk::snapshot();
         let call = each(caller);

@@ -1,5 +1,5 @@
-//! One process a row: it does as many calls on as many threads as the driver says, and tells what
-//! they took.
+//! One process for each row: makes the number of calls, on the number of threads, that the driver
+//! asks for, and reports their cost.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, Write as _};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Barrier, atomic::AtomicU64, atomic::Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
 
-/// So many calls.
+/// Makes this many calls.
 pub type Work = fn(u64);
 
 /// Named workloads.
@@ -47,11 +47,11 @@ impl Team {
     }
 }
 
-/// Obeys the driver until its end of the pipe closes.
+/// Serves the driver until it closes its end of the pipe.
 ///
-/// `round THREADS CALLS`, calls a thread, is answered with `@ CPU_NS WALL_NS`: CPU time of the
-/// process since the last answer, so that what a worker of its own does later counts too. `rss` is
-/// answered with resident bytes.
+/// The command `round THREADS CALLS` (calls on each thread) is answered with `@ CPU_NS WALL_NS`.
+/// CPU time is that of the process since the last answer, so it includes later work on a peer's own
+/// threads. `rss` is answered with resident bytes.
 pub fn serve(rows: Rows) -> ! {
     let name = std::env::args().nth(1).unwrap_or_default();
     let Some((_, work)) = rows.iter().find(|(known, _)| *known == name) else { panic!("no row {name:?}") };
@@ -77,13 +77,13 @@ pub fn serve(rows: Rows) -> ! {
         let mut out = std::io::stdout().lock();
         writeln!(out, "@ {answer}").and_then(|()| out.flush()).expect("the driver reads");
     }
-    // Some peers print a report when they are torn down.
+    // Some peers would print a report in their destructors.
     std::process::exit(0);
 }
 
 fn process_cpu_ns() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for the answer.
+    // SAFETY: `time` is a valid place for the result.
     unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

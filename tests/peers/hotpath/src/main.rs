@@ -9,7 +9,7 @@ fn measured(n: u64) -> u64 {
 }
 
 fn main() {
-    // Its report would be printed into the answers.
+    // Its report would be printed among the answers.
     std::mem::forget(hotpath::HotpathGuardBuilder::new("peer").build());
     harness::serve(&[("hotpath", |calls| (0..calls).for_each(|n| _ = black_box(measured(n))))]);
 }

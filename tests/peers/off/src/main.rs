@@ -1,4 +1,4 @@
-//! This profiler, switched off at compile time.
+//! This profiler, disabled at compile time.
 
 use std::hint::black_box;
 

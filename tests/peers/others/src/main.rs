@@ -1,4 +1,4 @@
-//! Other crates, each as its documentation says.
+//! Other crates, each used as its documentation recommends.
 
 use std::hint::black_box;
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Instant;
 use fastrace::collector::{Config, SpanContext, SpanRecord};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Calls in one request, for those that work by request or by frame.
+/// Number of calls in one request, for crates that work by request or by frame.
 const REQUEST: u64 = 1_000;
 
 #[fastrace::trace]

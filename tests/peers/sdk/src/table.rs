@@ -30,7 +30,7 @@ fn ns(mut f: impl FnMut(u64)) -> f64 {
 
 fn thread_cpu() {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is a valid place for the answer.
+    // SAFETY: `time` is a valid place for the result.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
     black_box(time.tv_nsec);
 }
@@ -38,15 +38,16 @@ fn thread_cpu() {
 #[inline(never)]
 fn pair(allocator: &impl GlobalAlloc) {
     let layout = black_box(Layout::new::<[u64; 8]>());
-    // SAFETY: the layout is not empty, and the block is given back as it was taken.
+    // SAFETY: the layout is not empty, and the block is freed with the layout that it was allocated
+    // with.
     unsafe {
         let block = allocator.alloc(layout);
         allocator.dealloc(black_box(block), layout);
     }
 }
 
-/// Nanoseconds a call of many functions in turn, a megabyte of other memory in between, less that
-/// work alone.
+/// Nanoseconds for each call of many functions in turn, with accesses to a megabyte of other memory
+/// in between, minus the cost of these accesses.
 fn many(sites: &[&'static Site], work: &mut [u8]) -> f64 {
     let mut pass = |sites: &[&'static Site]| {
         let start = Instant::now();
@@ -69,7 +70,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// Counts, and keeps nothing.
+/// Counts bytes and discards them.
 struct Sink(usize);
 
 impl Write for Sink {
@@ -121,8 +122,8 @@ pub fn print() {
     let exposition = Exposition::new();
     let mut functions = 2 * MANY;
     for goal in [100, 1_000, 10_000] {
-        // The functions above are there as well; a scrape of 100 is one of a window that has no
-        // others.
+        // The functions above are also in the snapshot. The scrape of 100 functions is one of a
+        // window that has no others.
         while functions < goal {
             drop(enter(site(format!("function {functions}"), Sample::Always)));
             functions += 1;
