@@ -1,4 +1,4 @@
-//! Work that allocates the same blocks each time.
+//! A workload that allocates the same blocks each time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! What scenarios need of the operating system.
+//! Functions of the operating system for scenarios.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
@@ -7,21 +7,21 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 use std::time::Duration;
 
-/// `fork()`: 0 in the child.
+/// `fork()`: returns 0 in the child.
 ///
 /// # Panics
-/// When the system refuses.
+/// If the system refuses.
 #[must_use]
 pub fn fork() -> i32 {
-    // SAFETY: the callers' children go on with code that needs no other thread.
+    // SAFETY: the children of all callers run only code that needs no other thread.
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
     child
 }
 
-/// Ends the process at once, without destructors.
+/// Ends the process immediately, without destructors.
 pub fn exit_now(code: i32) -> ! {
-    // SAFETY: ends the process.
+    // SAFETY: it only ends the process.
     unsafe { libc::_exit(code) }
 }
 
@@ -60,7 +60,7 @@ pub fn thread_cpu() -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
-/// Computes until this thread has used so much CPU time, however busy the machine is.
+/// Computes until this thread has used this much CPU time, however loaded the machine is.
 pub fn burn(cpu: Duration) {
     let start = thread_cpu();
     while thread_cpu() - start < cpu {
@@ -68,24 +68,24 @@ pub fn burn(cpu: Duration) {
     }
 }
 
-/// How often this thread gave the processor up by itself, as for each sleep.
+/// The number of voluntary context switches of this thread, for example for each sleep.
 #[must_use]
 pub fn switches() -> u64 {
     usage(libc::RUSAGE_THREAD).ru_nvcsw as u64
 }
 
-/// The kernel's number of this thread.
+/// The kernel's id of this thread.
 #[must_use]
 pub fn thread_id() -> i32 {
-    // SAFETY: no arguments, cannot fail.
+    // SAFETY: the call has no arguments and cannot fail.
     unsafe { libc::gettid() }
 }
 
-/// Whether a thread of this process waits for something: in a system call, off the CPU.
+/// Whether a thread of this process waits: it is in a system call, off the CPU.
 #[must_use]
 pub fn is_asleep(thread: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    // The state follows the name, which may hold anything.
+    // The state follows the name, which may contain any characters.
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S'))
 }
 
@@ -116,14 +116,14 @@ pub fn at_key_destruction(f: fn()) {
             return;
         }
         let f = FUNCTION.load(Relaxed);
-        // SAFETY: stored from a `fn()` below, before the key was set.
+        // SAFETY: the pointer was stored from a `fn()` below, before the key was set.
         let f: fn() = unsafe { std::mem::transmute(f) };
         f();
     }
     static KEY: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
     static FUNCTION: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
     let mut key: libc::pthread_key_t = 0;
-    // SAFETY: `key` is a valid place for the result; `run` has the signature that is asked for.
+    // SAFETY: `key` is a valid place for the result, and `run` has the required signature.
     let made = unsafe { libc::pthread_key_create(&raw mut key, Some(run)) };
     assert_eq!(made, 0);
     KEY.store(ptr::without_provenance_mut(key as usize), Relaxed);
@@ -134,7 +134,7 @@ pub fn at_key_destruction(f: fn()) {
 
 static HANDLER: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
 
-/// Runs `f` in a signal handler every `period` of process CPU time.
+/// Runs `f` in a signal handler (SIGALRM) every `period` of wall time.
 pub fn on_timer(period: Duration, f: fn()) {
     handle(libc::SIGALRM, f);
     set_timer(period);
@@ -145,22 +145,22 @@ pub fn on_signal(f: fn()) {
     handle(libc::SIGTERM, f);
 }
 
-/// SIGINT and SIGTERM do what they do by themselves, whatever this process was started with: a
-/// shell has its background jobs ignore SIGINT.
+/// Restores the default actions of SIGINT and SIGTERM, whatever this process inherited: a shell
+/// starts background jobs with SIGINT ignored.
 pub fn default_signals() {
-    // SAFETY: sets constants.
+    // SAFETY: it only sets constants.
     unsafe {
         libc::signal(libc::SIGINT, libc::SIG_DFL);
         libc::signal(libc::SIGTERM, libc::SIG_DFL);
     }
 }
 
-/// Runs the handler of SIGTERM that there is, and then `f`.
+/// Installs a handler of SIGTERM that runs the existing handler, and then `f`.
 pub fn on_signal_before(f: fn()) {
     static BEFORE: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
     static THEN: AtomicPtr<()> = AtomicPtr::new(ptr::null_mut());
     extern "C" fn run(signal: libc::c_int) {
-        // SAFETY: what was there before is a handler, and the other was stored from a `fn()`.
+        // SAFETY: the previous action is a handler, and the other pointer was stored from a `fn()`.
         let before: extern "C" fn(libc::c_int) = unsafe { std::mem::transmute(BEFORE.load(Relaxed)) };
         // SAFETY: as above.
         let then: fn() = unsafe { std::mem::transmute(THEN.load(Relaxed)) };
@@ -172,7 +172,7 @@ pub fn on_signal_before(f: fn()) {
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(libc::SIGTERM, ptr::null(), &raw mut before);
-        assert!(before.sa_sigaction > libc::SIG_IGN, "there is a handler");
+        assert!(before.sa_sigaction > libc::SIG_IGN, "there is no previous handler");
         BEFORE.store(ptr::with_exposed_provenance_mut(before.sa_sigaction), Relaxed);
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = run as extern "C" fn(libc::c_int) as usize;
@@ -181,10 +181,10 @@ pub fn on_signal_before(f: fn()) {
     }
 }
 
-/// One function for all signals.
+/// Installs `f` as a handler. There is one function for all signals.
 fn handle(signal: libc::c_int, f: fn()) {
     extern "C" fn run(_: libc::c_int) {
-        // SAFETY: stored from a `fn()` before the handler was installed.
+        // SAFETY: the pointer was stored from a `fn()` before the handler was installed.
         let f: fn() = unsafe { std::mem::transmute(HANDLER.load(Relaxed)) };
         f();
     }
@@ -199,7 +199,7 @@ fn handle(signal: libc::c_int, f: fn()) {
     }
 }
 
-/// No more signals.
+/// Stops the signals of [`on_timer`].
 pub fn stop_timer() {
     set_timer(Duration::ZERO);
 }
@@ -207,15 +207,15 @@ pub fn stop_timer() {
 fn set_timer(period: Duration) {
     let time = libc::timeval { tv_sec: 0, tv_usec: period.as_micros() as libc::suseconds_t };
     let timer = libc::itimerval { it_interval: time, it_value: time };
-    // SAFETY: `timer` is valid; the old value is not asked for.
+    // SAFETY: `timer` is valid; the old value is not requested.
     unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) };
 }
 
-/// From now on the system has no thread for this process: `EAGAIN`, as at a limit. `false`: there
-/// are no filters here.
+/// From now on the system refuses new threads to this process, with `EAGAIN` as at a limit. Returns
+/// `false` if filters are not available.
 pub fn refuse_threads() -> bool {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    // The number of the call is the first word of what a filter sees.
+    // The number of the system call is the first word of a filter's input.
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     for call in [libc::SYS_clone, libc::SYS_clone3] {
         let is_it = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, call as u32);
@@ -224,37 +224,36 @@ pub fn refuse_threads() -> bool {
     }
     filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: a program that lives until the kernel has copied it.
+    // SAFETY: the program lives until the kernel has copied it.
     let refused = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
     };
     if refused != 0 {
-        println!("SKIPPED: no filters of system calls: {}", std::io::Error::last_os_error());
+        println!("SKIPPED: no system call filters: {}", std::io::Error::last_os_error());
     }
     refused == 0
 }
 
-/// Takes the system's lock on a file; it is held until the file is closed. `false`: somebody has
-/// it.
+/// Locks a file (`flock`) until it is closed. Returns `false` if the file is locked already.
 #[must_use]
 pub fn lock_file(file: &std::fs::File) -> bool {
-    // SAFETY: an open file's descriptor.
+    // SAFETY: the descriptor is of an open file.
     unsafe { libc::flock(std::os::fd::AsRawFd::as_raw_fd(file), libc::LOCK_EX | libc::LOCK_NB) == 0 }
 }
 
-/// Says that a test is skipped, which is a failure where everything is to be there.
+/// Prints that a test is skipped. Fails if `PERF_TEST_REQUIRE_TOOLS` is set.
 fn skip(why: &str) {
     assert!(std::env::var_os("PERF_TEST_REQUIRE_TOOLS").is_none(), "{why}");
     println!("SKIPPED: {why}");
 }
 
-/// Takes `/proc` from this process, which has one thread yet. `false`: that takes rights that it
-/// has not.
+/// Removes `/proc` from this process, which has only one thread yet. Returns `false` if it lacks
+/// the privileges.
 #[must_use]
 pub fn without_proc() -> bool {
-    // SAFETY: C strings, and null where nothing is said. The namespace is this process's alone from
-    // then on.
+    // SAFETY: the arguments are C strings, or null where allowed. From then on, only this process
+    // uses the namespace.
     let done = unsafe {
         libc::unshare(libc::CLONE_NEWNS) == 0
             && libc::mount(ptr::null(), c"/".as_ptr(), ptr::null(), libc::MS_REC | libc::MS_PRIVATE, ptr::null()) == 0
@@ -266,11 +265,11 @@ pub fn without_proc() -> bool {
     done
 }
 
-/// From now on this folder is the root of this process. `false`: that takes rights that it has not.
+/// From now on this folder is the root of this process. Returns `false` if it lacks the privileges.
 #[must_use]
 pub fn change_root(folder: &std::path::Path) -> bool {
     let path = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(folder.as_os_str())).expect("a path");
-    // SAFETY: C strings.
+    // SAFETY: the arguments are C strings.
     let done = unsafe { libc::chroot(path.as_ptr()) == 0 && libc::chdir(c"/".as_ptr()) == 0 };
     if !done {
         skip(&format!("the root cannot be changed: {}", std::io::Error::last_os_error()));

@@ -1,17 +1,17 @@
-//! A plain HTTP/1.1 client: what a test sends is what goes over the wire.
+//! A minimal HTTP/1.1 client: requests are sent unchanged.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
     /// Status line and headers.
     pub head: String,
-    /// The body, chunks joined.
+    /// The body, with chunks joined.
     pub body: Vec<u8>,
 }
 
@@ -32,19 +32,19 @@ impl Answer {
     }
 }
 
-/// Asks with GET, as this address's own host.
+/// Sends a GET request, with this address as its host.
 ///
 /// # Panics
-/// When there is no answer.
+/// If there is no response.
 #[must_use]
 pub fn get(address: SocketAddr, target: &str) -> Answer {
     request(address, &format!("GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
 }
 
-/// Sends `request` as it is.
+/// Sends `request` unchanged.
 ///
 /// # Panics
-/// When there is no answer.
+/// If there is no response.
 #[must_use]
 pub fn request(address: SocketAddr, request: &str) -> Answer {
     let stream = TcpStream::connect(address).expect("a listening endpoint");
@@ -52,10 +52,10 @@ pub fn request(address: SocketAddr, request: &str) -> Answer {
     exchange(stream, request).expect("an answer")
 }
 
-/// Sends `request` over `stream` and reads the answer to its end.
+/// Sends `request` over `stream` and reads the response to its end.
 ///
 /// # Errors
-/// Those of the stream, and an answer that is none.
+/// Errors of the stream, and an invalid response.
 pub fn exchange(mut stream: impl Read + Write, request: &str) -> io::Result<Answer> {
     stream.write_all(request.as_bytes())?;
     let mut all = Vec::new();

@@ -1,5 +1,5 @@
-//! What the whole-process tests share: looking figures up, and running one scenario in a process of
-//! its own.
+//! Helpers of the tests of whole processes: they look figures up, and run one scenario in its own
+//! process.
 
 mod allocating;
 #[cfg(doctest)]
@@ -22,17 +22,17 @@ pub use patience::{PATIENCE, eventually, until};
 
 use perf_sdk::snapshot::{CallNode, Function, ROOT, Snapshot};
 
-/// The function called `name`.
+/// The function with this name.
 ///
 /// # Panics
-/// When there is none.
+/// If there is none.
 #[must_use]
 pub fn function<'a>(snapshot: &'a Snapshot, name: &str) -> &'a Function {
     let names = || snapshot.functions.iter().map(|f| f.name.as_str()).collect::<Vec<_>>();
     snapshot.functions.iter().find(|f| f.name == name).unwrap_or_else(|| panic!("no {name} among {:?}", names()))
 }
 
-/// The call-tree node reached by `path`, names from the root down.
+/// The node of the call tree with this path of names, from the root down.
 #[must_use]
 pub fn node<'a>(snapshot: &'a Snapshot, path: &[&str]) -> Option<&'a CallNode> {
     snapshot.tree.iter().find(|node| {
@@ -47,10 +47,10 @@ pub fn node<'a>(snapshot: &'a Snapshot, path: &[&str]) -> Option<&'a CallNode> {
     })
 }
 
-/// Runs `program` with `scenario` and fails the test with all that it printed unless it ends well.
+/// Runs `program` with `scenario`. If it does not succeed, the test fails with all of its output.
 ///
 /// # Panics
-/// When it does not.
+/// If it does not succeed.
 pub fn run(program: &str, scenario: &str, environment: &[(&str, &str)]) -> Output {
     let output = Command::new(program)
         .arg(scenario)
@@ -67,14 +67,14 @@ pub fn run(program: &str, scenario: &str, environment: &[(&str, &str)]) -> Outpu
     output
 }
 
-/// Set where a missing tool shall be a failure.
+/// If this variable is set, a missing tool is a failure.
 const REQUIRE: &str = "PERF_TEST_REQUIRE_TOOLS";
 
-/// Whether `command --version` (or what `probe` says) works. If not, the test is skipped, and says
-/// so.
+/// Whether `command --version` (or `command` with the arguments `probe`) works. If not, prints that
+/// the test is skipped.
 ///
 /// # Panics
-/// If it does not and `PERF_TEST_REQUIRE_TOOLS` is set.
+/// If it does not work and `PERF_TEST_REQUIRE_TOOLS` is set.
 #[must_use]
 pub fn has(command: &str, probe: &[&str], how: &str) -> bool {
     let found = Command::new(command).args(probe).output().is_ok_and(|output| output.status.success());

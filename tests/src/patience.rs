@@ -1,13 +1,12 @@
-//! Waiting for what must happen, however slow the machine is.
+//! Waits that do not depend on the speed of the machine.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long what must happen may take: far longer than it does on a machine that is busy with
-/// others.
+/// The maximum time for something that must happen: much longer than on a loaded machine.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Waits until it is so.
+/// Waits until it is true.
 ///
 /// # Panics
 /// After [`PATIENCE`].
@@ -15,8 +14,8 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     eventually(|| if is_so() { Ok(()) } else { Err(what.to_owned()) });
 }
 
-/// Tries again until it succeeds: for what a machine that takes the processor away may disturb, and
-/// a fault disturbs each time.
+/// Repeats an attempt until it succeeds. For checks that fail sometimes on a loaded machine, and
+/// always if there is a fault.
 ///
 /// # Panics
 /// After [`PATIENCE`], with the last error.

@@ -1,4 +1,4 @@
-//! A reader of `profile.proto`, and what those who collect profiles insist on.
+//! A reader of `profile.proto`, with the requirements of programs that collect profiles.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read as _;
@@ -6,7 +6,7 @@ use std::io::Read as _;
 use flate2::read::GzDecoder;
 use prost::Message as _;
 
-/// What is read of a profile, under the numbers of `profile.proto`.
+/// The fields of a profile that are read, with their numbers in `profile.proto`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Profile {
     #[prost(message, repeated, tag = "1")]
@@ -21,10 +21,10 @@ pub struct Profile {
     functions: Vec<Function>,
     #[prost(string, repeated, tag = "6")]
     strings: Vec<String>,
-    /// When it began, nanoseconds since the Unix epoch.
+    /// The begin of the profile, in nanoseconds since the Unix epoch.
     #[prost(int64, tag = "9")]
     pub time_nanos: i64,
-    /// What it covers, nanoseconds.
+    /// The time that it covers, in nanoseconds.
     #[prost(int64, tag = "10")]
     pub duration_nanos: i64,
     #[prost(message, optional, tag = "11")]
@@ -105,7 +105,7 @@ impl Profile {
     /// Reads a gzipped profile.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is invalid.
     #[must_use]
     pub fn read(body: &[u8]) -> Self {
         let mut plain = Vec::new();
@@ -123,15 +123,14 @@ impl Profile {
         self.types.iter().map(|kind| (self.text(kind.name), self.text(kind.unit))).collect()
     }
 
-    /// Type and unit of the period, and the type that is shown first.
+    /// Type and unit of the period, and the default type for display.
     #[must_use]
     pub fn period(&self) -> (&str, &str, &str) {
         let kind = self.period_type.as_ref().expect("a period's type");
         (self.text(kind.name), self.text(kind.unit), self.text(self.default_type))
     }
 
-    /// The sum of each value over the samples that have `function` on their stack or as their
-    /// scope.
+    /// The sum of each value over the samples with `function` on their stack or as their scope.
     #[must_use]
     pub fn sums_of(&self, function: &str) -> Vec<i64> {
         let mut sums = vec![0; self.types.len()];
@@ -146,18 +145,18 @@ impl Profile {
         sums
     }
 
-    /// Fails unless Go's reader, Alloy and Parca take the profile as it is: numbers that begin with
-    /// 1 and leave none out, references to what is there, an address of its own for each location,
-    /// no nameless value, label or function. A profile without samples is one too: a window may
-    /// have had nothing to see.
+    /// Checks that Go's reader, Alloy and Parca accept the profile: ids are consecutive from 1,
+    /// references are valid, each location has a different address, and each value, label and
+    /// function has a name. A profile without samples is valid, because a window may contain no
+    /// events.
     ///
     /// # Panics
-    /// If one of these does not hold.
+    /// If one of these is not true.
     pub fn assert_collectable(&self, what: &str) {
         let in_order = |ids: &mut dyn Iterator<Item = u64>| ids.zip(1..).all(|(id, expected)| id == expected);
         assert_eq!(self.strings.first().map(String::as_str), Some(""), "{what}");
         let texts: HashSet<&String> = self.strings.iter().collect();
-        assert_eq!(texts.len(), self.strings.len(), "{what}: each text once");
+        assert_eq!(texts.len(), self.strings.len(), "{what}: each string only once");
         assert!(!self.types.is_empty(), "{what}");
         assert!(self.samples.is_empty() || !self.mappings.is_empty(), "{what}");
         let is_text = |number: i64| number > 0 && (number as usize) < self.strings.len();
@@ -185,7 +184,7 @@ impl Profile {
             assert!(sample.labels.iter().all(|label| is_text(label.key) && is_text(label.text)), "{what}");
             let labels: Vec<(i64, i64)> = sample.labels.iter().map(|label| (label.key, label.text)).collect();
             let again = seen.insert((sample.locations.clone(), labels), &sample.values);
-            assert_eq!(again, None, "{what}: one sample for a stack and its labels");
+            assert_eq!(again, None, "{what}: one sample for each stack with its labels");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Calls of one kind, or of all kinds one inside the other, for callgrind: `account KIND CALLS`.
-//! Prints the calls of each kind as `measured sampled passed`.
+//! Calls of one kind, or of all kinds nested in each other, for callgrind: `account KIND CALLS`.
+//! Prints the number of calls of each kind as `measured sampled passed`, where `passed` are the
+//! skipped ones.
 
 use std::hint::black_box;
 
@@ -11,7 +12,7 @@ const fn site(name: &'static str, sample: Sample) -> Site {
     Site::new(source, Options { sample, ..Options::DEFAULT })
 }
 
-/// Called in turn, as the budget's calibration does.
+/// Number of functions of each kind, called in turn, as in the budget's calibration.
 const MANY: usize = 8;
 
 static MEASURED: [Site; MANY] = [const { site("measured", Sample::Always) }; MANY];
@@ -21,9 +22,9 @@ static PASSED: [Site; MANY] = [const { site("passed", Sample::Never) }; MANY];
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let kind = arguments.next().unwrap_or_default();
-    let calls: u32 = arguments.next().and_then(|calls| calls.parse().ok()).expect("a number of calls");
+    let calls: u32 = arguments.next().and_then(|calls| calls.parse().ok()).expect("the number of calls");
     let _perf = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a start");
-    // What first calls build, and a whole batch.
+    // Warm-up: what first calls build, and a whole batch.
     run(&kind, 500);
     let before = counts();
     perf_sdk_tests_workload(&kind, calls);
@@ -31,7 +32,7 @@ fn main() {
     println!("{} {} {}", after[0] - before[0], after[1] - before[1], after[2] - before[2]);
 }
 
-/// Callgrind counts in here.
+/// Callgrind counts inside this function.
 #[unsafe(no_mangle)]
 #[inline(never)]
 extern "Rust" fn perf_sdk_tests_workload(kind: &str, calls: u32) {
@@ -66,7 +67,7 @@ fn call(site: &'static Site, n: u32) {
     guard.finish(Outcome::Ok);
 }
 
-/// Calls that were measured where all are, and where not all are; calls that were passed over.
+/// Calls that were measured at rate 1, calls that were measured at a lower rate, and skipped calls.
 fn counts() -> [u64; 3] {
     let mut counts = [0; 3];
     for function in perf_sdk::snapshot().functions.iter().filter(|function| function.module == "account") {

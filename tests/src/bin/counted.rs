@@ -1,5 +1,5 @@
-//! `CountingAlloc` over the system's allocator, read as dhat counts: a realloc is a new block; and
-//! the live heap under it.
+//! `CountingAlloc` over the system's allocator, compared with dhat, which counts a realloc as a new
+//! block; and the live heap with this allocator.
 
 use std::alloc::System;
 

@@ -1,4 +1,4 @@
-//! The endpoint, one scenario a process.
+//! Scenarios of the endpoint, one in each process.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -66,11 +66,11 @@ fn started() -> (Handle, SocketAddr) {
     (handle, address)
 }
 
-/// Everything that is said on stderr: a clock that is unknown, before there is a start to refuse
-/// it; an address; the report.
+/// Everything that is printed to stderr: an unknown clock, which no start could report; an address;
+/// the report.
 fn speaks() {
     work();
-    // SAFETY: no other thread is there yet.
+    // SAFETY: there is no other thread yet.
     unsafe { std::env::remove_var("PERF_CPU_CLOCK") };
     let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
     assert!(handle.address().is_some());
@@ -116,7 +116,7 @@ fn every_route_answers() {
         ("/assets/style.css", "text/css; charset=utf-8", "table"),
         ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),
     ] {
-        // Where others take the processors, a tenth of a second may hold no sample.
+        // On a loaded machine, a tenth of a second may contain no sample.
         let is_short = route.contains("seconds=");
         let answer = eventually(|| {
             let answer = get(address, route);
@@ -134,7 +134,7 @@ fn every_route_answers() {
         });
         assert!(head.body.is_empty(), "{route}: {}", head.head);
     }
-    // The page links to nothing that is not there.
+    // All links of the page must exist.
     let page = get(address, "/").text();
     for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
         if !link.contains("seconds=") {
@@ -145,13 +145,14 @@ fn every_route_answers() {
     }
 }
 
-/// As Go's own server answers: headers, parameters, refusals.
+/// Headers, parameters and errors are those of Go's own server.
 fn heap_profiles() {
-    // Without a budget, which would thin the samples out on a busy machine.
+    // Without a budget, which would reduce the number of samples on a loaded machine.
     let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
     let handle = builder.start().expect("a start");
     let address = handle.address().expect("an address");
-    // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
+    // The distance to the thread's next sample was drawn at jemalloc's initial rate. This
+    // allocation is longer than that.
     drop(std::hint::black_box(vec![1_u8; 64 << 20]));
     let held: Vec<Vec<u8>> = perf_sdk::measure("keeper", || (0..100).map(|_| vec![1_u8; 64 << 10]).collect());
     assert!(function(&handle.snapshot(), "keeper").live.is_some_and(|live| live.bytes > 6 << 20));
@@ -179,24 +180,24 @@ fn heap_profiles() {
     let dhat = get(address, "/dhat");
     assert_eq!((dhat.status, dhat.header("content-type")), (200, Some("application/json")));
     assert!(dhat.text().starts_with("{\"dhatFileVersion\":2,") && dhat.text().contains("keeper"), "{}", dhat.text());
-    let profile = perf_sdk::snapshot::HeapProfile::take().expect("it is sampled");
+    let profile = perf_sdk::snapshot::HeapProfile::take().expect("the heap is sampled");
     let path = profile.paths.iter().find(|path| path.frames.last().is_some_and(|frame| frame.name == "keeper"));
-    let path = path.expect("it holds something");
+    let path = path.expect("it holds memory");
     assert!(path.max_bytes >= path.live_bytes && path.peak_bytes >= 6 << 20 && path.lifetime_s > 0.0, "{path:?}");
     assert!(path.total_bytes >= path.max_bytes && profile.peak_at_ns > 0, "{path:?}");
     drop(held);
 }
 
 fn default_port_taken() {
-    // Whoever has it, it is taken.
+    // The port is in use, by this listener or by another process.
     let taken = TcpListener::bind("127.0.0.1:9464");
-    let handle = perf_sdk::builder().report(false).start().expect("recording starts all the same");
+    let handle = perf_sdk::builder().report(false).start().expect("recording starts without the endpoint");
     assert_eq!(handle.address(), None);
     work();
     assert_eq!(function(&handle.snapshot(), "outer").calls.ok, 1);
     if taken.is_ok() {
         drop(taken);
-        // Tests of another build may have it next.
+        // Tests of another build may bind the port next.
         until("the port to be free", || handle.address().is_some());
         let address = handle.address().expect("serving begins when the port is free");
         assert_eq!(get(address, "/healthz").status, 200);
@@ -208,13 +209,14 @@ fn explicit_port_taken() {
     let address = taken.local_addr().expect("its address");
     let error = perf_sdk::builder().listen(address).start().expect_err("the address is taken").to_string();
     assert!(error.contains(&address.to_string()), "{error}");
-    // It can be started elsewhere.
+    // The profiler can still start with another address.
     drop(started());
 }
 
 fn second_start() {
     let (first, address) = started();
-    let second = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("the same again");
+    let second =
+        perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("a second start with the same settings");
     assert_eq!(second.address(), Some(address));
     let error = perf_sdk::builder().listen("127.0.0.1:0").report(true).start().expect_err("another one").to_string();
     assert!(error.contains("report") && error.contains("false") && error.contains("true"), "{error}");
@@ -234,7 +236,7 @@ fn wrong_settings() {
 fn sampling() {
     let token = "a-token-of-some-length";
     let one_in_four = "1/4".parse().expect("a rate");
-    // Without a budget, which would thin out the live heap on a busy machine.
+    // Without a budget, which would reduce the sampling of the live heap on a loaded machine.
     let builder = perf_sdk::builder().listen("127.0.0.1:0").token(token).report(false).budget("off");
     let handle = builder.sample("*", one_in_four).sample("*::kept", perf_sdk::Rate::ALWAYS).start().expect("a start");
     let address = handle.address().expect("an address");
@@ -251,7 +253,7 @@ fn sampling() {
     calls(400);
     assert_eq!((samples("sampled"), samples("kept")), ((400, 100), (400, 400)));
     let wall = function(&handle.snapshot(), "sampling::sampled").wall.count();
-    assert_eq!(wall, 400, "a measured call stands for its block");
+    assert_eq!(wall, 400, "a measured call represents its block");
     let text = get(address, "/metrics").text();
     let line = |start: &str| {
         text.lines().find(|line| line.starts_with(start) && line.contains("::sampled\"")).map(str::to_owned)
@@ -385,13 +387,13 @@ fn hosts_and_tokens() {
         assert_eq!(change(method, "Authorization: Bearer wrong-token-of-length\r\n").status, 401);
         let allowed = change(method, &format!("Authorization: Bearer {token}\r\n")).status;
         assert_eq!(allowed, if method == "POST" { 400 } else { 405 }, "{method}");
-        // Nothing can be changed there, with a token or without.
+        // Nothing can be changed at that address, with or without a token.
         assert_eq!(ask(method, "localhost", "").status, 405, "{method}");
         assert_eq!(ask(method, "localhost", &format!("Authorization: Bearer {token}\r\n")).status, 405);
     }
     drop(handle);
 
-    // Open to other machines: reads need the token as well.
+    // On an address that other machines can reach, reads also need the token.
     let handle = perf_sdk::builder().listen("0.0.0.0:0").token(token).report(false).start().expect("a start");
     let port = handle.address().expect("an address").port();
     let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -406,7 +408,7 @@ fn hosts_and_tokens() {
     assert!(error.contains("PERF_TOKEN") && error.contains("PERF_ALLOW_REMOTE"), "{error}");
 }
 
-/// A request with `host`, which is written to this machine's own address.
+/// A request with this `Host` header, sent to a loopback address.
 fn as_host(port: u16, host: &str, more: &str) -> http::Answer {
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n");
     http::request(SocketAddr::from(([127, 0, 0, 1], port)), &request)
@@ -416,8 +418,8 @@ fn own_host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name").trim().to_owned()
 }
 
-/// A container's endpoint is called by the pod's address, by the address of a forwarder, and by the
-/// container's name.
+/// A container's endpoint is called by the pod's address, by the address of a port forwarder, and
+/// by the container's name.
 fn containers() {
     let token = "a-token-of-some-length";
     let bearer = format!("Authorization: Bearer {token}\r\n");
@@ -441,7 +443,8 @@ fn containers() {
         }
         let is_named = handle.address().is_some_and(|address| address.ip().is_loopback());
         assert_eq!(as_host(port, "cart.shop.svc:9464", more).status, if is_named { 200 } else { 403 });
-        // From a page, on loopback, nobody can tell who asks by this one.
+        // The unspecified address reaches a loopback endpoint too, and browsers do not say which
+        // page requests it.
         assert_eq!(as_host(port, "0.0.0.0", more).status, if is_named { 403 } else { 200 });
         drop(handle);
     }
@@ -454,12 +457,13 @@ fn any_host() {
         assert_eq!(as_host(address.port(), host, "").status, 200, "{host}");
     }
     let page = as_host(address.port(), "cart.shop.svc:9464", "Origin: http://evil.example\r\n");
-    assert_eq!(page.status, 403, "any host is not any page");
+    assert_eq!(page.status, 403, "any host is allowed, but not any origin");
 }
 
-/// What `?debug=1` has on the routes of Go's `net/http/pprof`, and that Go's own reader takes it.
+/// The text format of `?debug=1` on the routes of Go's `net/http/pprof`, which Go's own reader must
+/// accept.
 fn text_as_go_has_it() {
-    // Without a budget, which would thin the samples out on a busy machine.
+    // Without a budget, which would reduce the number of samples on a loaded machine.
     let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
     let handle = builder.start().expect("a start");
     let address = handle.address().expect("an address");
@@ -470,7 +474,7 @@ fn text_as_go_has_it() {
         let locked = lock.lock().expect("no panic");
         let other = std::sync::Arc::clone(&lock);
         let waits = thread::spawn(move || perf_sdk::measure("waiter", || *other.lock().expect("no panic") += 1));
-        until("the other one to wait", || {
+        until("the other thread to wait", || {
             handle.snapshot().functions.iter().any(|f| f.name == "waiter" && f.running > 0)
         });
         thread::sleep(Duration::from_millis(20));
@@ -511,13 +515,13 @@ fn text_as_go_has_it() {
                     assert!(answer.text().starts_with(begins), "{target}: {}", answer.text());
                 }
                 if go {
-                    // It reads addresses only, and asks for their names by POST.
+                    // Go's reader gets addresses only, and asks for their names by POST.
                     let url = format!("http://{address}/debug/pprof/{route}?debug=1{window}");
                     let top = std::process::Command::new("go")
                         .args(["tool", "pprof", "-top", "-cum", "-nodefraction=0", "-symbolize=remote", "-unit=MB"])
                         .args([&format!("-sample_index={type_shown}"), &url])
                         .output()
-                        .expect("it is there");
+                        .expect("the file exists");
                     let said = String::from_utf8_lossy(&top.stdout).into_owned();
                     let complained = String::from_utf8_lossy(&top.stderr).into_owned();
                     assert!(top.status.success(), "{route}: {said}\n{complained}");
@@ -530,7 +534,7 @@ fn text_as_go_has_it() {
                     };
                     assert!(said.contains(name), "{route}: {said}\n{complained}");
                     if route == "heap" {
-                        // 6.25 MiB are held.
+                        // 6.25 MiB are live.
                         let total = said.split("of ").nth(1).and_then(|rest| rest.split("MB total").next());
                         let total: f64 =
                             total.and_then(|mb| mb.trim().parse().ok()).unwrap_or_else(|| panic!("{said}"));
@@ -553,7 +557,7 @@ fn text_as_go_has_it() {
     drop(held);
 }
 
-/// What Go's server has besides profiles, and what there is instead.
+/// The other routes of Go's server, and what is offered instead.
 fn routes_of_go() {
     let (_handle, address) = started();
     work();
@@ -567,7 +571,7 @@ fn routes_of_go() {
     let probe = http::request(address, "GET /healthz HTTP/1.0\r\n\r\n");
     assert_eq!((probe.status, probe.text().as_str()), (200, "ok\n"));
     let probe = http::request(address, "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n");
-    assert_eq!(probe.status, 400, "HTTP/1.1 names a host");
+    assert_eq!(probe.status, 400, "HTTP/1.1 requires a Host header");
     let ask = |method: &str, target: &str, body: &str| {
         let length = body.len();
         let head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
@@ -595,16 +599,16 @@ fn routes_of_go() {
         let text = answer.text();
         assert!(answer.status == 200 && text.starts_with("num_symbols: 1\n") && text.contains("work"), "{text}");
     }
-    // It is told before it is sent.
+    // The declared length is refused, before the body was sent.
     let head = format!("POST /debug/pprof/symbol HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     assert_eq!(http::request(address, &format!("{head}Content-Length: 300000\r\n\r\n0x1")).status, 413);
 }
 
-/// What `Accept-Encoding` asks for, in every form; `HEAD` says the same of what it does not send.
+/// All forms of `Accept-Encoding`. `HEAD` has the same headers as `GET`, without the body.
 fn compressed() {
     use std::io::Read as _;
     let (_handle, address) = started();
-    // More than the text is made of at a time.
+    // The text is longer than the buffer in which it is written.
     for n in 0..200 {
         perf_sdk::record(format!("function {n} of many").leak(), Duration::from_micros(n), perf_sdk::Outcome::Ok);
     }
@@ -615,7 +619,7 @@ fn compressed() {
     };
     let unzipped = |answer: &http::Answer| {
         let mut plain = String::new();
-        // One member, and nothing behind it.
+        // One gzip member, with nothing after it.
         let mut reader = flate2::bufread::GzDecoder::new(answer.body.as_slice());
         reader.read_to_string(&mut plain).unwrap_or_else(|error| panic!("{error}: {}", answer.head));
         assert!(reader.into_inner().is_empty(), "{}", answer.head);
@@ -639,7 +643,7 @@ fn compressed() {
         assert_eq!((plain.status, plain.header("content-encoding")), (200, None), "{target}");
         let zipped = request("GET", target, &format!("{more}Accept-Encoding: gzip, deflate, br\r\n"));
         if plain.body.len() < 1_000 {
-            assert_eq!(zipped.header("content-encoding"), None, "{target}: not worth it");
+            assert_eq!(zipped.header("content-encoding"), None, "{target}: too small to compress");
         } else {
             assert_eq!(zipped.header("content-encoding"), Some("gzip"), "{target}: {}", zipped.head);
             assert!(
@@ -684,17 +688,17 @@ fn compressed() {
         assert_eq!((answer.status, answer.header("content-encoding")), (200, expected), "{encodings:?}");
     }
     let two = request("GET", "/metrics", "Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n");
-    assert_eq!(two.header("content-encoding"), Some("gzip"), "a list on two lines");
+    assert_eq!(two.header("content-encoding"), Some("gzip"), "a list in two header lines");
     let nothing = request("GET", "/metrics", "Accept-Encoding: br, identity;q=0\r\n");
     assert_eq!(nothing.status, 406, "{}", nothing.head);
     assert!(nothing.text().contains("gzip") && nothing.text().contains("identity"), "{}", nothing.text());
-    // However small, where it is not taken as it is.
+    // A response of any size is compressed if `identity` is not acceptable.
     let forced = request("GET", "/healthz", "Accept-Encoding: gzip, identity;q=0\r\n");
     assert_eq!((forced.header("content-encoding"), unzipped(&forced).as_str()), (Some("gzip"), "ok\n"));
-    // These are zipped already.
+    // Profiles are gzip files already.
     let profile = request("GET", "/debug/pprof/scopes", "Accept-Encoding: gzip\r\n");
     assert_eq!((profile.header("content-encoding"), &profile.body[..2]), (None, &[0x1f, 0x8b][..]));
-    // Behind a server of the program's own it is the same.
+    // The same holds for routes that are mounted in the program's own server.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
@@ -733,7 +737,7 @@ fn bad_requests() {
     }
     let large = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nX-Large: {}\r\n\r\n", "x".repeat(100_000));
     let stream = TcpStream::connect(address).expect("a connection");
-    // Refused with a status, or cut off while still sending.
+    // Refused with a status, or closed while the client still sends.
     if let Ok(answer) = exchange(stream, &large) {
         assert!((400..500).contains(&answer.status), "{}", answer.head);
     }
@@ -742,12 +746,12 @@ fn bad_requests() {
         stream.shutdown(std::net::Shutdown::Write).ok();
         let _ = exchange(stream, garbage);
     }
-    assert_eq!(get(address, "/healthz").status, 200, "it still answers");
+    assert_eq!(get(address, "/healthz").status, 200, "the endpoint still answers");
 }
 
 fn unix_socket() {
     let path = std::env::temp_dir().join(format!("perf-sdk-test-{}.sock", std::process::id()));
-    // Left over from a process that was killed.
+    // A socket file left over from a killed process.
     drop(std::os::unix::net::UnixListener::bind(&path).expect("a socket"));
     let handle = perf_sdk::builder().listen(format!("unix:{}", path.display())).report(false).start().expect("a start");
     assert_eq!(handle.address(), None);
@@ -764,8 +768,8 @@ fn unix_socket() {
 fn captures() {
     let (_handle, address) = started();
     work();
-    // Where others take the processors, a request may come when others are answered already, and a
-    // call when its window is over.
+    // On a loaded machine, a request may arrive when others are answered already, and a call after
+    // the end of its window.
     eventually(|| {
         let answers: Vec<http::Answer> = thread::scope(|scope| {
             let ask = || get(address, "/folded?seconds=2&weight=calls");
@@ -780,7 +784,7 @@ fn captures() {
         assert!(refused.iter().all(|answer| answer.text().contains("captures")));
         assert!(taken.len() >= 4, "{} taken", taken.len());
         for answer in &taken {
-            // Of an empty window it is said that there was no call.
+            // For an empty window, the answer says that there was no call.
             assert!(!answer.text().contains("inner"), "only the window: {}", answer.text());
             if !answer.text().contains("in_window 5") {
                 return Err(answer.text());
@@ -792,7 +796,7 @@ fn captures() {
 
 fn slow_clients() {
     let (_handle, address) = started();
-    // All places taken by clients that never finish their request.
+    // All places are taken by clients that never finish their request.
     let _slow: Vec<TcpStream> = (0..64)
         .map(|_| {
             let mut stream = TcpStream::connect(address).expect("a connection");
@@ -803,10 +807,10 @@ fn slow_clients() {
     thread::sleep(Duration::from_millis(300));
     let start = Instant::now();
     assert_eq!(get(address, "/healthz").status, 200);
-    assert!(start.elapsed() < PATIENCE, "they are thrown out: {:?}", start.elapsed());
+    assert!(start.elapsed() < PATIENCE, "they are closed: {:?}", start.elapsed());
 }
 
-/// Descriptors for both ends of many connections.
+/// Raises the limit of descriptors, for both ends of many connections.
 fn allow_descriptors() {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for both calls.
@@ -817,7 +821,7 @@ fn allow_descriptors() {
     }
 }
 
-/// How many of `clients` the endpoint has closed; waits until those are `least`.
+/// The number of `clients` that the endpoint has closed. Waits until there are at least `least`.
 fn closed(clients: &[TcpStream], least: usize) -> usize {
     let is_closed = |client: &TcpStream| {
         client.set_nonblocking(true).expect("a socket");
@@ -840,7 +844,7 @@ fn evicted(address: SocketAddr) -> u64 {
     line.unwrap_or_else(|| panic!("{text}")).parse().expect("a count")
 }
 
-/// A thousand connections that never ask anything: each new one makes room by the oldest of them.
+/// A thousand connections that send nothing: each new one evicts the oldest of them.
 fn idle_clients() {
     allow_descriptors();
     let (handle, address) = started();
@@ -849,14 +853,14 @@ fn idle_clients() {
     for route in ["/healthz", "/metrics"] {
         assert_eq!(get(address, route).status, 200, "{route}");
     }
-    // The timeout of ten seconds would have closed them as well, uncounted.
+    // Evicted connections are counted. Those closed by the timeout of ten seconds are not.
     let counted = evicted(address);
     assert!(counted >= 1_000 - 64, "{counted}");
     assert!(closed(&idle, 1_000 - 64) >= 1_000 - 64);
     assert!(handle.snapshot().profiler.evicted_connections >= counted);
 }
 
-/// Requests that never become complete make room, before one that is being answered does.
+/// Connections with incomplete requests are evicted before one that is being answered.
 fn slow_heads() {
     allow_descriptors();
     let (_handle, address) = started();
@@ -865,7 +869,7 @@ fn slow_heads() {
     let request =
         format!("GET /folded?weight=calls&seconds=3 HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     std::io::Write::write_all(&mut capture, request.as_bytes()).expect("a request");
-    // What came before this was read before it.
+    // Connections are accepted in order, so the one before this has been read.
     assert_eq!(get(address, "/healthz").status, 200);
     let mut again = TcpStream::connect(address).expect("a connection");
     let slow: Vec<TcpStream> = (0..300)
@@ -880,8 +884,8 @@ fn slow_heads() {
     assert!(counted >= 300 - 64, "{counted}");
     assert!(closed(&slow, 300 - 64) >= 300 - 64);
     let _ = std::io::Write::write_all(&mut again, b"GET");
-    assert_eq!(closed(&[again], 1), 1, "who had waited longest is among them");
-    assert_eq!(exchange(capture, "").expect("an answer").status, 200, "the capture is not");
+    assert_eq!(closed(&[again], 1), 1, "the one that waited longest is evicted");
+    assert_eq!(exchange(capture, "").expect("an answer").status, 200, "the capture is not evicted");
 }
 
 fn ask(address: SocketAddr, target: &str, headers: &str) -> http::Answer {
@@ -907,8 +911,8 @@ fn ambiguous_requests() {
     assert_eq!(ask(address, &format!("http://{address}/healthz"), &own).status, 200);
 }
 
-/// What a browser may run of what is served: nothing that stands in a page, and of a drawing its
-/// own script alone.
+/// Content security policies: no inline script or style of a page is allowed, and in a flame graph
+/// only its own script.
 fn policies() {
     let (_handle, address) = started();
     work();
@@ -939,7 +943,7 @@ fn policies() {
     }
 }
 
-/// Names, errors and labels that a program made of what it was sent, in the pages and in what
+/// Names, errors and labels that a program made from foreign input, in the pages and in text that
 /// people read in a terminal.
 fn hostile_names() {
     const NAMES: &[&str] = &[
@@ -982,7 +986,7 @@ fn hostile_names() {
     ] {
         let answer = get(address, route);
         let text = String::from_utf8(answer.body.clone()).expect("text");
-        // The drawing's own script is indented.
+        // The script of the flame graph is indented.
         let text = text.replace('\t', " ");
         assert!(!text.contains(is_hostile), "{route}: {:?}", text.lines().find(|line| line.contains(is_hostile)));
     }
@@ -991,8 +995,8 @@ fn hostile_names() {
         assert!(page.contains(part), "{part}: {page}");
     }
     if perf_sdk_tests::has("python3", &["--version"], "install python3") {
-        // A page is well-formed: what is opened is closed; scripts are the page's own and nothing
-        // has a handler.
+        // A page is well-formed: every opened element is closed. Scripts are the page's own, and no
+        // element has an event handler.
         const HTML: &str = "import sys\nfrom html.parser import HTMLParser\nopen_ = []\nclass P(HTMLParser):\n  def handle_starttag(self, tag, attrs):\n    assert all(not a.startswith('on') for a, _ in attrs), attrs\n    assert tag != 'script' or dict(attrs) == {'src': 'assets/sort.js'}, attrs\n    if tag not in ('meta', 'link', 'base', 'br'): open_.append(tag)\n  def handle_endtag(self, tag):\n    assert open_.pop() == tag, tag\nP().feed(sys.stdin.read())\nassert not open_, open_\nprint('fine')";
         for route in ["/", "/leaks", "/debug/pprof/"] {
             let mut python = std::process::Command::new("python3")
@@ -1017,7 +1021,7 @@ fn with_policy(address: SocketAddr, route: &str) -> (String, String) {
     (answer.text(), policy)
 }
 
-/// A browser shows the pages without a complaint, and the drawing's script runs.
+/// A browser shows the pages without an error, and the script of the flame graph runs.
 fn browser() {
     if !perf_sdk_tests::has("chromium", &["--version"], "install Debian's chromium") {
         return;
@@ -1029,7 +1033,7 @@ fn browser() {
         ("/", &["<svg class=\"bar\"", "outer"][..]),
         ("/leaks", &["leak"]),
         ("/debug/pprof/", &["allocs"]),
-        // What is searched for is found by the script; it writes that into the address.
+        // The script finds the matches of the search, and writes the search into the address.
         ("/flamegraph?weight=calls&s=inner", &["Matched: ", "rgb(230,0,230)"]),
     ] {
         let output = std::process::Command::new("chromium")
@@ -1079,7 +1083,7 @@ fn guarded_reads() {
             }
         }
         if guard == "off" {
-            // This scenario's name is an argument.
+            // The scenario's name is an argument of this process.
             let arguments = |headers: &str| ask(address, "/debug/pprof/cmdline", headers).text();
             assert!(!arguments(&host).contains("guarded_reads") && arguments(&host).contains("endpoint"));
             assert!(arguments(&bearer).contains("\0guarded_reads"), "{:?}", arguments(&bearer));
@@ -1096,7 +1100,7 @@ fn forked_child() {
         let passed = std::panic::catch_unwind(|| {
             perf_sdk::measure("in_child", || ());
             assert_eq!(perf_sdk::snapshot().functions.len(), 1);
-            // Asked, it serves; at an address of its own.
+            // If the child starts the profiler, it serves at an address of its own.
             let (handle, own) = started();
             assert_ne!(own, address);
             assert!(get(own, "/folded?weight=calls").text().contains("in_child"));
@@ -1124,17 +1128,20 @@ fn mounted() {
     let page = get(address, "/perf");
     assert_eq!(page.status, 200, "{}", page.text());
     assert!(!page.text().contains("href=\"/") && !page.text().contains("src=\"/"), "links are relative");
-    assert!(page.text().contains("<base href=\"perf/\">"), "to the folder that the page stands for");
+    assert!(page.text().contains("<base href=\"perf/\">"), "links are relative to the folder of the page");
     for route in ["/perf/metrics", "/perf/flamegraph", "/perf/assets/style.css"] {
         assert_eq!(get(address, route).status, 200, "{route}");
     }
-    // Who may ask is the server's affair, but what other pages make a browser ask is not worth a
-    // capture to anybody.
+    // Access control is up to the program's server, except that a cross-site request of a browser
+    // never starts a capture.
     let cross_site = |route| ask(address, route, "Host: whatever\r\nSec-Fetch-Site: cross-site\r\n").status;
     assert_eq!(cross_site("/perf/debug/fgprof?seconds=0.1"), 403);
     assert_eq!(cross_site("/perf/folded?weight=calls&seconds=0.1"), 403);
     assert_eq!(cross_site("/perf/folded?weight=calls"), 200);
-    assert!(!get(address, "/perf/debug/pprof/cmdline").text().contains("mounted"), "nobody bears a token");
+    assert!(
+        !get(address, "/perf/debug/pprof/cmdline").text().contains("mounted"),
+        "the command line needs a token, and there is none"
+    );
 }
 
 fn report() {
@@ -1144,7 +1151,7 @@ fn report() {
     drop(handle);
 }
 
-/// Says that it is over, whatever fails.
+/// Sets the flag when it drops, even after a panic.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -1153,7 +1160,8 @@ impl Drop for End<'_> {
     }
 }
 
-/// A function that does nothing, all the time: counting its calls takes more than the budget.
+/// A function that does nothing is called all the time: counting its calls costs more than the
+/// budget.
 fn over_budget() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").hot("count").start().expect("a start");
     let address = handle.address().expect("an address");
@@ -1169,8 +1177,8 @@ fn over_budget() {
         });
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("leave #[profiled] off nothing"));
-        until("its attribute to say more than the setting", || function(&handle.snapshot(), "may_rest").rests);
-        until("the scrape to say for what", || {
+        until("its attribute to override the setting", || function(&handle.snapshot(), "may_rest").rests);
+        until("the scrape to name the part", || {
             get(address, "/metrics").text().contains("perf_overhead_seconds_total{part=\"counting\"}")
         });
         drop(handle);
@@ -1195,7 +1203,8 @@ fn counted_all_the_same() {
     std::hint::black_box(());
 }
 
-/// A function that is called too often to be counted is estimated, until it is called less often.
+/// A function that is called too often to be counted gets estimated call counts, until it is called
+/// less often.
 fn rests() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
     let address = handle.address().expect("an address");
@@ -1222,8 +1231,8 @@ fn rests() {
         };
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("calls estimated"));
-        // From one estimate to the sixth after it: each is of many short moments, since others may
-        // take the processors in some.
+        // From one estimate to the sixth after it. Each consists of many short moments, and on a
+        // loaded machine the thread may be off the CPU in some.
         let next = |before: u64| {
             let mut latest = before;
             until("the next estimate", || {
@@ -1236,7 +1245,7 @@ fn rests() {
         let to = (0..6).fold(from, |(latest, _), _| next(latest));
         let (estimated, real) = (to.0 - from.0, to.1 - from.1);
         println!("{estimated} of {real} calls");
-        // Not optimised, counting takes longer than the recorder knows.
+        // Without optimisation, counting takes longer than the recorder's calibration says.
         assert!((real / 10..real * 3).contains(&estimated), "{estimated} of {real} calls");
         is_hot.store(false, Relaxed);
         until("it to be counted again", || !seen().1);
@@ -1276,8 +1285,8 @@ fn user_metrics() {
     }
 }
 
-/// With `PERF_BUCKETS`: by name, the last pattern that fits, in all formats; native ones beside
-/// them.
+/// With `PERF_BUCKETS`: bounds by metric name. The last matching pattern applies, in all formats.
+/// Native histograms are written in addition.
 fn user_buckets() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).buckets("other", &[7.0]).start();
     let handle = handle.expect("a start");
@@ -1288,7 +1297,7 @@ fn user_buckets() {
             metrics::histogram!(name, "route" => route, "a" => "1").record(value);
         }
     }
-    // Names and labels that are the same in a scrape are one series.
+    // Series with the same names and labels in a scrape are merged.
     metrics::histogram!("http_server_seconds", "a" => "1", "route" => "/a").record(-1.0);
     for accept in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
         let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
@@ -1298,12 +1307,12 @@ fn user_buckets() {
             let bounds = text.lines().filter_map(|line| line.strip_prefix(series.as_str()));
             bounds.map(|rest| rest.replace("\"}", "")).collect()
         };
-        // OpenMetrics writes 1.0.
+        // OpenMetrics writes integers as 1.0.
         let plain = |lines: Vec<String>| lines.iter().map(|line| line.replace(".0 ", " ")).collect::<Vec<_>>();
         assert_eq!(plain(bounds("http_server_seconds")), ["0.005 3", "0.01 3", "1 4", "+Inf 4"], "{text}");
         assert_eq!(plain(bounds("http_size_bytes")), ["1024 3", "1.048576e+06 3", "+Inf 3"]);
         assert_eq!(plain(bounds("queue_wait")), ["0.001 0", "0.25 2", "+Inf 3"]);
-        assert_eq!(bounds("other").len(), 31, "the environment overrides code as a whole");
+        assert_eq!(bounds("other").len(), 31, "the environment replaces all bounds set in code");
         let help = text.lines().find(|line| line.starts_with("# HELP http_server_seconds "));
         assert!(help.is_some_and(|help| help.contains("Time of")), "{help:?}");
         let sum = "http_server_seconds_sum{a=\"1\",route=\"/a\"} ";
@@ -1312,7 +1321,7 @@ fn user_buckets() {
     }
 }
 
-/// Memory that samples wait in, while the profiler runs and after its end, when nobody reads them.
+/// The memory of unread samples is bounded, while the profiler runs and after its end.
 fn user_histograms_are_bounded() {
     const SAMPLES: u64 = 4_000_000;
     let held = || perf_sdk::snapshot().allocator.expect("jemalloc").allocated_bytes;
@@ -1320,7 +1329,7 @@ fn user_histograms_are_bounded() {
     let histogram = metrics::histogram!("order_seconds");
     let record = || (0..SAMPLES).for_each(|n| histogram.record(n as f64));
     record();
-    // Each is counted at once.
+    // All samples are counted immediately.
     let counted = |address, samples: u64| {
         until("the samples", || {
             let text = get(address, "/metrics").text();
@@ -1336,12 +1345,12 @@ fn user_histograms_are_bounded() {
     record();
     let grown = held().saturating_sub(before);
     assert!(grown < 2 * SAMPLES, "{grown} bytes more for {SAMPLES} samples, which are 16 bytes each");
-    // Started again, all are there.
+    // After another start, all samples are counted.
     let (_handle, address) = started();
     counted(address, 2 * SAMPLES);
 }
 
-/// It is the program's to install one, later too.
+/// The program can install its own recorder later.
 fn no_endpoint_takes_no_recorder() {
     let _handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
@@ -1367,7 +1376,7 @@ fn foreign_recorder() {
     let handle = recorder.handle();
     assert!(metrics::set_global_recorder(recorder).is_ok());
     metrics::counter!("theirs_total").increment(1);
-    // Not an error, but said.
+    // A foreign recorder is not an error, but is reported.
     drop(started());
     let joined =
         perf_sdk::builder().listen("127.0.0.1:0").report(false).metrics_handle(handle).start().expect("a start");

@@ -1,4 +1,4 @@
-//! dhat's exact count of blocks and bytes.
+//! The exact count of blocks and bytes by dhat.
 
 #[global_allocator]
 static ALLOC: dhat::Alloc = dhat::Alloc;

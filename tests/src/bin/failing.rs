@@ -1,5 +1,5 @@
-//! An allocator that fails: nothing is counted that was not had, and nobody but the asker hears of
-//! it.
+//! An allocator that fails: failed allocations are not counted, and only their caller sees the
+//! error.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -9,18 +9,18 @@ struct Failing;
 static FAILS: AtomicBool = AtomicBool::new(false);
 const LARGE: usize = 1 << 16;
 
-// SAFETY: the system's allocator, but for large blocks at times.
+// SAFETY: the system's allocator, except that large blocks fail on request.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if FAILS.load(Relaxed) && layout.size() >= LARGE {
             return std::ptr::null_mut();
         }
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
+        // SAFETY: as the caller guarantees.
         unsafe { System.dealloc(block, layout) }
     }
 }

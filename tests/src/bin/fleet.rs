@@ -1,5 +1,5 @@
-//! A service of a fleet: `fleet SCENARIO`, with settings by the environment. Threads are busy, and
-//! memory is held.
+//! A service of a fleet: `fleet SCENARIO`, with settings from the environment. It has busy threads
+//! and holds memory.
 
 use std::hint::black_box;
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
 static STOP: AtomicBool = AtomicBool::new(false);
 
-/// CPU time of the thread in [`busy`], nanoseconds.
+/// CPU time of the thread in [`busy`], in nanoseconds.
 static BUSY_NS: AtomicU64 = AtomicU64::new(0);
 
 fn main() {
@@ -30,11 +30,12 @@ fn main() {
 }
 
 fn start() -> Handle {
-    // Without a budget, which would thin the samples out on a busy machine.
+    // Without a budget, which would reduce the number of samples on a loaded machine.
     let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("4KiB").budget("off");
     let handle = builder.start().unwrap();
     say(&format!("address {}", handle.address().unwrap()));
-    // The thread's way to its next sample was drawn under the rate that jemalloc starts with.
+    // The distance to the thread's next sample was drawn at jemalloc's initial rate. This
+    // allocation is longer than that.
     drop(black_box(Vec::<u8>::with_capacity(64 << 20)));
     handle
 }
@@ -64,7 +65,7 @@ fn keep() -> Vec<Vec<u8>> {
 
 static SHARED: Mutex<u64> = Mutex::new(0);
 
-/// Somebody always waits for the lock that somebody else holds.
+/// One of the two threads always waits for the lock that the other one holds.
 #[profiled]
 fn contend() {
     while !STOP.load(Relaxed) {
@@ -74,7 +75,7 @@ fn contend() {
     }
 }
 
-/// Runs `until` beside a busy thread and two that contend, and with memory held.
+/// Runs `until` beside one busy thread and two that contend, and with memory held.
 fn beside(until: impl FnOnce()) {
     let kept = keep();
     let busy = thread::spawn(busy);
@@ -90,7 +91,7 @@ fn until_told() {
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
 }
 
-/// Until standard input ends.
+/// Runs until standard input ends.
 fn serve() {
     let _handle = start();
     beside(until_told);
@@ -103,7 +104,7 @@ fn tell(handle: &Handle) {
     }
 }
 
-/// Says what the busy thread used, and what its samples stand for. Only once it has ended.
+/// Prints the CPU time of the busy thread, and that of its samples. The thread must have ended.
 fn tell_sampled(before_ns: u64) {
     let profile = CpuProfile::take().unwrap();
     let is_busy = |stack: &&SampledStack| {
@@ -116,7 +117,7 @@ fn tell_sampled(before_ns: u64) {
     say(&format!("used {before_ns} {}", BUSY_NS.load(Relaxed)));
 }
 
-/// What the busy thread had used when it was first seen in a sample.
+/// The CPU time of the busy thread when its first sample was seen.
 fn until_sampled(handle: &Handle) -> u64 {
     let samples = || {
         let seen = handle.snapshot();
@@ -127,7 +128,7 @@ fn until_sampled(handle: &Handle) -> u64 {
     BUSY_NS.load(Relaxed)
 }
 
-/// Until standard input ends; says how long the end took, and how delivering went.
+/// Runs until standard input ends. Prints how long the shutdown took, and the counts of deliveries.
 fn deliver() {
     let handle = start();
     let mut before_ns = 0;
@@ -140,8 +141,8 @@ fn deliver() {
     let ends = Instant::now();
     drop(handle);
     say(&format!("ended {}", ends.elapsed().as_millis()));
-    // The last figures, by another handle that delivers nothing.
-    // SAFETY: no other thread is there.
+    // Reads the final figures by another handle, which delivers nothing. SAFETY: there is no other
+    // thread.
     unsafe {
         std::env::remove_var("PERF_PUSH");
         std::env::remove_var("PERF_PROFILES");
@@ -151,8 +152,8 @@ fn deliver() {
     tell(&handle);
 }
 
-/// Forked children that drop their handle and end at once: what is delivered is the parent's, which
-/// goes on until it is told.
+/// Forked children that drop their handle and exit immediately. Only the parent delivers; it runs
+/// until standard input ends.
 fn forked() {
     let mut handle = Some(start());
     let mut before_ns = 0;
@@ -164,7 +165,7 @@ fn forked() {
                 let none = perf_sdk::snapshot().profiler.deliveries.is_empty();
                 let before = switches();
                 drop(handle.take());
-                // Waiting for a thread that is not there would be a sleep after the other.
+                // Waiting for a thread that does not exist would be one sleep after the other.
                 exit_now(if none && switches() - before < 20 { 0 } else { 1 });
             }
             children.push(wait_for(child));

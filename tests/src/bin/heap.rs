@@ -1,5 +1,5 @@
-//! One scenario a process, named by the argument: what memory is held, by whom, and whether it
-//! leaks.
+//! Scenarios of the heap, one in each process, named by the argument: who holds which memory, and
+//! whether it leaks.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -33,10 +33,11 @@ fn main() {
     }
 }
 
-/// What a failed assertion on allocations says: how many, how much, and in which scopes.
+/// The message of a failed assertion on allocations has their number, their bytes, and their
+/// scopes.
 fn assertions() {
     let message = |failed: Result<(), Box<dyn std::any::Any + Send>>| -> String {
-        *failed.expect_err("it had to fail").downcast::<String>().expect("a text")
+        *failed.expect_err("it must fail").downcast::<String>().expect("a text")
     };
     let nested = || {
         let outer = perf_sdk::measure("outer", || {
@@ -66,8 +67,8 @@ fn assertions() {
         said,
         "kept 10 bytes in 1 blocks on this thread: allocated 10 bytes in 1, freed 0 in 0\n  outside of profiled scopes: 1 blocks kept, 10 bytes"
     );
-    // As tests do that run in parallel: threads that end leave their records to others, with what
-    // they did.
+    // As in tests that run in parallel: a thread that ends leaves its record, with its counts, to
+    // other threads.
     let on_thread = |work: fn()| std::thread::spawn(work).join();
     let keeps = || perf_sdk::measure("keeps", || std::mem::forget(black_box(vec![0_u8; 30])));
     on_thread(|| {
@@ -81,7 +82,7 @@ fn assertions() {
     );
 }
 
-/// jemalloc's own figures follow what the program holds.
+/// jemalloc's own figures follow the memory that the program holds.
 fn allocator() {
     const BYTES: u64 = 50 << 20;
     let seen = || perf_sdk::snapshot().allocator.expect("jemalloc is this program's allocator");
@@ -99,12 +100,12 @@ fn allocator() {
     assert!(seen().allocated_bytes < during.allocated_bytes - BYTES / 2);
 }
 
-/// Where sampling takes more than its part of the budget there are fewer samples, which stand for
-/// as much; and again as many once there is room.
+/// If heap sampling exceeds its share of the budget, the rate is reduced, and each sample
+/// represents more. The rate rises again when there is room.
 fn heap_budget() {
     let builder = perf_sdk::builder().listen("off").report(false).heap("4KiB").leak_window("off");
     let handle = builder.start().expect("a start");
-    let rate = || handle.snapshot().heap.expect("it is sampled").sample_bytes;
+    let rate = || handle.snapshot().heap.expect("the heap is sampled").sample_bytes;
     let until = |what: &str, wanted: u64, work: &dyn Fn()| {
         let start = Instant::now();
         while rate() != wanted {
@@ -119,9 +120,9 @@ fn heap_budget() {
         perf_sdk::measure("held", || (0..16_000).map(|n| black_box(vec![n as u8; 16 << 10])).collect());
     let seen = handle.snapshot();
     let live = function(&seen, "held").live.expect("it is sampled").bytes as f64 / f64::from(16_000 * (16 << 10));
-    // 6,300 of the blocks are sampled, so a standard error is one percent.
+    // 6,300 of the blocks are sampled, so the standard error is one percent.
     assert!((0.95..1.05).contains(&live), "{live} of what is held");
-    // Busy with other things: a budget is a share.
+    // Work without allocations, because the budget is a share of the CPU time.
     until("more", 4 << 10, &|| {
         let start = Instant::now();
         while start.elapsed() < Duration::from_millis(500) {
@@ -144,7 +145,7 @@ fn forgets(sessions: &mut HashMap<u64, Vec<u8>>, n: u64) {
     }
 }
 
-/// A planted leak, a declared cache, a sawtooth and steady work: only the leak is named.
+/// A planted leak, a bounded cache, a sawtooth and steady work: only the leak is reported.
 fn leaks() {
     let told: Arc<Mutex<Vec<LeakFinding>>> = Arc::default();
     let hear = told.clone();
@@ -155,14 +156,14 @@ fn leaks() {
         .leak_window("20ms")
         .leak_floor("32KiB")
         .on_leak(move |finding| {
-            hear.lock().expect("nobody panics with it").push(finding.clone());
-            panic!("a callback that fails changes nothing");
+            hear.lock().expect("no panic while it is locked").push(finding.clone());
+            panic!("a callback that panics changes nothing");
         })
         .start()
         .expect("a start");
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // Planned ones are not shown.
+        // Planned panics are not printed.
         if thread::current().name() != Some("perf-sdk-leaks") {
             usual(panic);
         }
@@ -180,7 +181,8 @@ fn leaks() {
         }
         thread::sleep(Duration::from_millis(2));
         let leaks = handle.leaks().unwrap_or_default();
-        // A sawtooth in the detector's own time: far shorter than what it holds for old.
+        // A sawtooth in the detector's own time: its blocks live far shorter than the age at which
+        // the detector takes a block for old.
         if leaks.windows >= cleared + 5 {
             cleared = leaks.windows;
             batch.clear();
@@ -203,16 +205,16 @@ fn leaks() {
     assert_eq!(leak.scopes, ["forgets"]);
     assert!(leak.bytes_per_hour > 0.0 && leak.seconds_to_limit.is_some_and(|seconds| seconds > 0.0), "{leak:?}");
     assert!(leak.evidence.contains("older than") && !leak.ages.is_empty(), "{leak:?}");
-    let told = told.lock().expect("nobody panics with it");
+    let told = told.lock().expect("no panic while it is locked");
     assert!(told.iter().any(|finding| finding.verdict == Verdict::Confirmed), "{told:?}");
     assert!(told.iter().all(|finding| finding.verdict > Verdict::Bounded), "{told:?}");
     assert_eq!(handle.snapshot().leaks.map(|leaks| leaks.window_ns), Some(20_000_000));
     drop(handle);
-    assert_eq!(perf_sdk::snapshot().leaks, None, "nobody looks any more");
+    assert_eq!(perf_sdk::snapshot().leaks, None, "the detector has ended");
 }
 
-/// The user's own configuration of jemalloc is without `prof`: there is no live heap, and all else
-/// is there.
+/// The user's own configuration of jemalloc lacks `prof`: there is no live heap, but all other
+/// figures exist.
 fn not_sampled() {
     let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
     let held = perf_sdk::measure("keeps", || vec![1_u8; 10 << 20]);
@@ -230,7 +232,7 @@ fn not_sampled() {
     drop(held);
 }
 
-/// File descriptors and open futures that only become more.
+/// Numbers of file descriptors and of open futures that only grow.
 fn counts_that_grow() {
     use perf_sdk::FutureExt as _;
     use std::future::Future as _;
@@ -245,7 +247,7 @@ fn counts_that_grow() {
     };
     while found(LeakSubject::FileDescriptors).is_none() || found(LeakSubject::Tasks).is_none() {
         assert!(start.elapsed() < Duration::from_secs(60), "{:?}", handle.leaks());
-        // No more than a process may usually have.
+        // Stays below the usual limit of a process.
         if files.len() < 900 {
             files.push(std::fs::File::open("/dev/null").expect("a file"));
         }
@@ -254,7 +256,7 @@ fn counts_that_grow() {
         futures.push(future);
         thread::sleep(Duration::from_millis(20));
     }
-    let tasks = found(LeakSubject::Tasks).expect("it was there");
+    let tasks = found(LeakSubject::Tasks).expect("it was found above");
     assert_eq!((tasks.verdict, tasks.function.as_str()), (Verdict::Suspect, "waits"));
     assert!(found(LeakSubject::Threads).is_none());
 }
@@ -277,8 +279,8 @@ fn allocates() {
     drop(black_box(Box::new(1)));
 }
 
-/// A function that is called too often to be counted rests, but not while what it allocates stays:
-/// that would be its caller's.
+/// Counting stops for a function that is called too often (it rests), but not while memory that it
+/// allocated is live: that memory would be attributed to its caller.
 fn who_holds_is_counted() {
     let handle = perf_sdk::builder()
         .listen("off")
@@ -300,7 +302,7 @@ fn who_holds_is_counted() {
             kept.drain(..1_000_000);
         }
     };
-    until("what keeps nothing to rest, and only that", || {
+    until("the function that holds nothing to rest, and only that one", || {
         work();
         rests("allocates") && !rests("keeps")
     });

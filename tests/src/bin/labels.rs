@@ -1,5 +1,4 @@
-//! What the process tests of labels on samples and of wall time run, each in a process of its own:
-//! `labels NAME`.
+//! Scenarios of labels on samples and of wall time, one in each process: `labels NAME`.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -40,7 +39,7 @@ fn start() -> Handle {
     perf_sdk::builder().listen("off").report(false).budget("off").start().unwrap()
 }
 
-/// On the CPU for so long, however busy the machine is.
+/// Uses this much CPU time, however loaded the machine is.
 #[inline(never)]
 fn spin(cpu: Duration) -> u64 {
     let (start, mut sum) = (thread_cpu(), 1_u64);
@@ -61,9 +60,9 @@ fn cpu_ms(profile: &CpuProfile, is_meant: impl Fn(&SampledStack) -> bool) -> f64
     profile.stacks.iter().filter(|stack| is_meant(stack)).map(|stack| stack.time_ns).sum::<u64>() as f64 / 1e6
 }
 
-/// Where others take the processors some samples find no room, and the kernel lets a CPU timer's
-/// signal wait: what it then stands for is seen in one place. How much of either there may be since
-/// the first of two profiles.
+/// An allowance for a loaded machine, in milliseconds. There, some samples are dropped for lack of
+/// room, and the kernel delays the signal of a CPU timer: all the delayed time is attributed to one
+/// place. This is the maximum of both since the first of two profiles.
 fn unsettled_ms(before: &CpuProfile, after: &CpuProfile) -> f64 {
     let late = |profile: &CpuProfile| {
         let samples = profile.stacks.iter().map(|stack| stack.samples).sum::<u64>();
@@ -87,8 +86,9 @@ async fn task(tenant: &'static str) -> u64 {
     async { spin(ms(100)) }.labelled([("step", format!("of {tenant}"))]).await ^ sum
 }
 
-/// A first sample says where the thread's stack is, and a first profiled call or label what it is
-/// in; the sampler looks after both a moment later.
+/// Waits until the sampler knows this thread. The first sample reports where the thread's stack is,
+/// and the first profiled call or label where its scope and labels are. The sampler processes both
+/// a moment later.
 fn settle() {
     let own = thread_id().to_string();
     let known = || {
@@ -102,13 +102,14 @@ fn settle() {
     });
 }
 
-/// Samples that are due come while the thread runs.
+/// Runs and then sleeps a little, so that samples that are due arrive.
 fn come_in() {
     spin(ms(30));
     thread::sleep(ms(300));
 }
 
-/// Samples bear the labels of their scope or task, on whatever thread it runs, and none beyond.
+/// Samples have the labels of their scope or task, on whatever thread it runs, and no labels after
+/// its end.
 fn labels() {
     let _handle = start();
     settle();
@@ -125,7 +126,7 @@ fn labels() {
             task.await.unwrap();
         }
     });
-    // Looking up its names is seen by the next one.
+    // The CPU time that this profile needs to look up names appears in the next one.
     let start = thread_cpu();
     let before = CpuProfile::take().unwrap();
     with_labels([("tenant", "a")], || {
@@ -160,7 +161,8 @@ fn labels() {
             has(stack, "step", "of d") && has(stack, "tenant", "d") && is_of_task
         })
     };
-    // A tenth of a second, for which the kernel may let a timer wait on a busy machine.
+    // On a loaded machine, the kernel may delay a timer for as long as this step of a tenth of a
+    // second takes.
     eventually(|| {
         let before = steps(&CpuProfile::take().unwrap());
         let task = async { with_labels([("tenant", "d")], || perf_sdk::spawn(task("d"))).await.unwrap() };
@@ -171,7 +173,7 @@ fn labels() {
     });
 }
 
-/// However many values there are, samples have few.
+/// The number of label values of samples is bounded, however many values the program uses.
 fn many_labels() {
     let handle = start();
     settle();
@@ -203,10 +205,10 @@ fn context(n: u8) -> TraceContext {
     TraceContext { trace_id: [n; 16], span_id: [n; 8] }
 }
 
-/// Samples within a tracing span bear its ids.
+/// Samples within a tracing span have its ids.
 fn spans() {
     fn hook() -> Option<TraceContext> {
-        // It may be instrumented itself.
+        // The hook itself may be instrumented.
         tracing::info_span!("hook").in_scope(|| ());
         ASKED.fetch_add(1, Relaxed);
         let n = TRACE.get();
@@ -215,9 +217,9 @@ fn spans() {
     let _handle = start();
     perf_sdk::set_trace_hook(hook);
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(perf_sdk::tracing_layer())).unwrap();
-    // The first call of all finds out what calls cost, and ends some.
+    // The very first call calibrates the cost of calls, which opens and closes spans.
     tracing::info_span!("first").in_scope(settle);
-    // Looking up its names is seen by the next one.
+    // The CPU time that this profile needs to look up names appears in the next one.
     let start = thread_cpu();
     let before = CpuProfile::take().unwrap();
     let within = |n: u8, cpu: Duration, inner: &dyn Fn()| {
@@ -226,7 +228,7 @@ fn spans() {
         let before = ASKED.load(Relaxed);
         let entered = span.enter();
         span.in_scope(|| ());
-        // Once a span, and for the exemplar of the one within the hook.
+        // Once for each span, and once for an exemplar of the span within the hook.
         assert!((1..=2).contains(&(ASKED.load(Relaxed) - before)));
         TRACE.set(0);
         inner();
@@ -258,8 +260,8 @@ fn waits() {
     drop(GATE.1.wait_while(open, |open| !*open).unwrap());
 }
 
-/// What a thread wrote down of itself: when, nanoseconds since the Unix epoch, and a sum of
-/// nanoseconds up to then.
+/// Entries that a thread writes about itself: the time, in nanoseconds since the Unix epoch, and a
+/// running sum of nanoseconds up to then.
 type Log = Mutex<Vec<(u64, u64)>>;
 
 fn unix_ns() -> u64 {
@@ -270,15 +272,15 @@ fn note(log: &Log, sum: Duration) {
     log.lock().unwrap().push((unix_ns(), sum.as_nanos() as u64));
 }
 
-/// What came to the sum from one time to the other, in seconds.
+/// The growth of the sum between two times, in seconds.
 fn noted(log: &Log, from: u64, to: u64) -> f64 {
     let log = log.lock().unwrap();
     let at = |time: u64| log.iter().rev().find(|(when, _)| *when <= time).map_or(0, |(_, sum)| *sum);
     (at(to) - at(from)) as f64 / 1e9
 }
 
-/// CPU time of the threads `runner` and `both`, and the time that `bursts` was off the CPU while it
-/// had to compute.
+/// CPU time of the threads `runner` and `both`, and the time that `bursts` was off the CPU although
+/// it was runnable.
 static RAN: Log = Mutex::new(Vec::new());
 static BOTH: Log = Mutex::new(Vec::new());
 static HELD_UP: Log = Mutex::new(Vec::new());
@@ -305,11 +307,11 @@ fn bursts() {
 
 static INTERRUPTED: AtomicU64 = AtomicU64::new(0);
 
-/// Sleeps as somebody does who does not try again, for as long as the process lasts.
+/// Sleeps without a retry after an interruption, until the process ends.
 #[inline(never)]
 fn sleeps_in_c() {
     loop {
-        // SAFETY: no descriptors.
+        // SAFETY: no descriptors are passed.
         if unsafe { libc::poll(std::ptr::null_mut(), 0, 600_000) } < 0 {
             INTERRUPTED.fetch_add(1, Relaxed);
         }
@@ -332,8 +334,8 @@ fn is_at(profile: &WallProfile, stack: &SampledStack, function: &str) -> bool {
     lines.into_iter().any(|line| line.function.ends_with(function))
 }
 
-/// Each thread's time is all there, at its stack, whether it runs or waits; and one that waits is
-/// hardly disturbed.
+/// All time of every thread is recorded, at its stack, whether the thread runs or waits. A waiting
+/// thread is hardly ever interrupted.
 fn wall() {
     let handle = start();
     let _sleeps = named("poller", sleeps_in_c);
@@ -348,7 +350,7 @@ fn wall() {
         named("both", both),
         named("bursts", bursts),
     ];
-    // Where stacks are, and what functions are called.
+    // Warm-up: finds the stacks of the threads, and the names of functions.
     handle.wall_profile(ms(500), 99, "*").unwrap();
     INTERRUPTED.store(0, Relaxed);
     let profile = handle.wall_profile(Duration::from_secs(2), 99, "*").unwrap();
@@ -380,11 +382,11 @@ fn wall() {
     assert!(wall_of(&profile, waiting).0 > window * 0.9, "{:?}", wall_of(&profile, waiting));
     assert!(wall_of(&profile, |stack| is_at(&profile, stack, "sleeps_in_c")).0 > window * 0.9);
     let in_sleep = wall_of(&profile, |stack| stack.thread == "both" && is_at(&profile, stack, "sleep"));
-    // How long it runs, and waits for a processor, is the machine's business.
+    // How long it runs, or waits for a processor, depends on the machine.
     assert!(in_sleep.0 > 0.1 && in_sleep.1 > in_sleep.0 * 0.5, "{in_sleep:?} of {:?}", of("both"));
-    // Where its stack is was not known at first.
+    // At first, its stack was unknown, so it had to be interrupted.
     assert!(INTERRUPTED.load(Relaxed) <= 20, "{}", INTERRUPTED.load(Relaxed));
-    // Where it sleeps is where it sleeps, not where it was found to run last.
+    // A sleeping thread is recorded where it sleeps, not where it was last found running.
     let asleep = wall_of(&profile, |stack| stack.thread == "bursts" && is_at(&profile, stack, "spin"));
     println!("bursts: off {:.3}, of which spinning {:.3}", of("bursts").1, asleep.1);
     let held_up = noted(&HELD_UP, from, to);
@@ -399,7 +401,8 @@ fn wall() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Captures at a time look at their own threads, and nobody is asked when they have ended.
+/// Captures at the same time record only their own threads. After their end, no thread is
+/// interrupted.
 fn chosen() {
     let handle = start();
     let _threads = ["left", "right"].map(|name| named(name, sleeps_in_c));
@@ -419,7 +422,7 @@ fn chosen() {
         let (seen, window) = (left.wall_ns as f64, left.window_ns as f64);
         assert!((seen / window - 1.0).abs() < 0.1, "{seen} of {window}");
     });
-    // What was on its way.
+    // Waits for pending signals.
     thread::sleep(ms(300));
     let before = INTERRUPTED.load(Relaxed);
     thread::sleep(ms(300));
@@ -427,34 +430,35 @@ fn chosen() {
     assert!(handle.wall_profile(ms(100), 99, "nobody").unwrap().stacks.is_empty());
 }
 
-/// What the thread `silent` shall do.
+/// Whether the thread `silent` must block signals.
 static BLOCKS: AtomicBool = AtomicBool::new(true);
-/// When it last could be asked again, nanoseconds since the Unix epoch; 0: it cannot.
+/// When the thread last unblocked signals, in nanoseconds since the Unix epoch. 0 while it blocks
+/// them.
 static FREED: AtomicU64 = AtomicU64::new(0);
 
-/// Blocks all signals while it is told to, and finds that none comes.
+/// Blocks all signals on request, and checks that none arrives.
 fn blocks_signals() {
-    // One that the recorder knows.
+    // A first call registers the thread with the recorder.
     perf_sdk::measure("first", || ());
     while !STOP.load(Relaxed) {
-        // SAFETY: valid sets of signals.
+        // SAFETY: the sets of signals are valid.
         unsafe {
             let mut all: libc::sigset_t = std::mem::zeroed();
             libc::sigfillset(&raw mut all);
             libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, std::ptr::null_mut());
             FREED.store(0, Relaxed);
-            // It is found to block them while it runs.
+            // The sampler can find out that the thread blocks signals only while the thread runs.
             while !IS_FOUND.load(Relaxed) && !STOP.load(Relaxed) {
                 let _ = spin(ms(1));
                 thread::sleep(ms(20));
             }
-            // What was on its way.
+            // Consumes pending signals.
             let soon = libc::timespec { tv_sec: 0, tv_nsec: 0 };
             while libc::sigtimedwait(&raw const all, std::ptr::null_mut(), &raw const soon) != -1 {}
             WAITS.store(true, Relaxed);
-            // In one call: whoever waits again and again runs in between.
+            // One call waits for the signal. Repeated calls would make the thread run in between.
             let came = libc::sigwaitinfo(&raw const all, std::ptr::null_mut());
-            assert_eq!(came, libc::SIGUSR1, "a signal came");
+            assert_eq!(came, libc::SIGUSR1, "an unexpected signal arrived");
             WAITS.store(false, Relaxed);
             FREED.store(unix_ns(), Relaxed);
             libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const all, std::ptr::null_mut());
@@ -470,48 +474,48 @@ static IS_FOUND: AtomicBool = AtomicBool::new(false);
 /// Whether the thread waits for signals.
 static WAITS: AtomicBool = AtomicBool::new(false);
 
-/// A thread that blocks signals, and waits for them itself, gets none of ours, and is said to be
+/// A thread that blocks signals and waits for them itself gets none of ours, and is reported as
 /// missing.
 fn silent() {
     let handle = start();
     let thread = named("silent", blocks_signals);
     let until_waits = || {
-        until("it to be found", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= 1));
+        until("the thread to be found", || handle.snapshot().stacks.is_some_and(|stacks| stacks.refused >= 1));
         IS_FOUND.store(true, Relaxed);
-        until("it to wait", || WAITS.load(Relaxed));
+        until("the thread to wait", || WAITS.load(Relaxed));
     };
     until_waits();
     let profile = handle.wall_profile(ms(800), 99, "silent").unwrap();
     assert!(handle.snapshot().stacks.unwrap().refused >= 1);
     assert_eq!((profile.samples, profile.threads), (0, 1));
     assert!(profile.unanswered_ns as f64 > profile.window_ns as f64 * 0.9, "{profile:?}");
-    // What it did while it could not be asked is not what it does when it can.
+    // The time while the thread blocked signals is not attributed to where it is afterwards.
     eventually(|| {
         if FREED.load(Relaxed) != 0 {
             IS_FOUND.store(false, Relaxed);
             BLOCKS.store(true, Relaxed);
-            until("it to block signals", || FREED.load(Relaxed) == 0);
+            until("the thread to block signals", || FREED.load(Relaxed) == 0);
         }
         until_waits();
         let both = thread::scope(|scope| {
             let both = scope.spawn(|| handle.wall_profile(ms(1_500), 99, "silent").unwrap());
             thread::sleep(ms(500));
             BLOCKS.store(false, Relaxed);
-            // SAFETY: a thread that is not joined yet.
+            // SAFETY: the thread has not been joined yet.
             unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) };
-            until("it to let signals in", || FREED.load(Relaxed) != 0);
+            until("the thread to unblock signals", || FREED.load(Relaxed) != 0);
             both.join().unwrap()
         });
         let (ended, freed) = (both.taken_at_unix_ns, FREED.load(Relaxed));
         let began = ended - both.window_ns;
         if freed < began + 200_000_000 || ended < freed + 200_000_000 {
-            return Err("it was freed too early or too late".to_owned());
+            return Err("it unblocked signals too early or too late".to_owned());
         }
         let could = Duration::from_nanos(ended - freed);
         let seen = Duration::from_nanos(both.wall_ns);
         println!("seen for {seen:?}, could be asked for {could:?}");
         assert!(seen < could + ms(300), "{seen:?} of {could:?}");
-        // The sampler may be late to find that it can be asked.
+        // The sampler may find out late that the thread accepts signals again.
         if seen + ms(400) > could { Ok(()) } else { Err(format!("{seen:?} of {could:?}")) }
     });
     STOP.store(true, Relaxed);
@@ -524,7 +528,8 @@ extern "C" fn handle_urgent(_: i32) {
     HANDLED.fetch_add(1, Relaxed);
 }
 
-/// A program that takes the signal over in the midst of a capture has it to itself.
+/// When a program installs its own handler during a capture, the profiler stops sending this
+/// signal.
 fn taken_over() {
     let handle = start();
     let _sleeps = named("sleeper", sleeps_in_c);
@@ -533,12 +538,12 @@ fn taken_over() {
         let profile = scope.spawn(|| handle.wall_profile(Duration::from_secs(5), 99, "*"));
         thread::sleep(ms(300));
         let handler = (handle_urgent as extern "C" fn(i32) as *const ()).addr();
-        // SAFETY: a handler that adds to an atomic.
+        // SAFETY: the handler only adds to an atomic.
         unsafe { libc::signal(libc::SIGURG, handler) };
         until("the sampler to see it", || {
             handle.snapshot().profiler.stacks.to_string() == "the program took over the signal SIGURG"
         });
-        // What was on its way.
+        // Waits for pending signals.
         thread::sleep(ms(300));
         let handled = HANDLED.load(Relaxed);
         spin(ms(200));
@@ -549,7 +554,7 @@ fn taken_over() {
     assert!(profile.is_none() && handle.wall_profile(ms(10), 99, "*").is_none());
 }
 
-/// CPU time is sampled meanwhile as always.
+/// CPU time is sampled as usual during a wall profile.
 fn beside() {
     let handle = start();
     let threads = [0, 1].map(|_| {
@@ -558,7 +563,7 @@ fn beside() {
         })
     });
     until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 20));
-    // Beside others that take the processors the kernel lets CPU timers wait, now and then.
+    // On a loaded machine, the kernel sometimes delays CPU timers.
     eventually(|| {
         let (cpu, busy) = thread::scope(|scope| {
             let cpu = scope.spawn(|| handle.cpu_profile(ms(1_500), Some(250)).unwrap());
@@ -567,7 +572,7 @@ fn beside() {
             (cpu.join().unwrap(), busy / (2.0 * wall.window_ns as f64 / 1e9))
         });
         println!("coverage {:.3}, {} samples", cpu.coverage(), cpu.samples);
-        // A sample that is due may come a period and a tick later, on each thread.
+        // A sample may be late by a period and a tick of the kernel, on each thread.
         let late = 2.0 * (1.0 / 250.0 + 0.004) / (cpu.process_ns as f64 / 1e9);
         if (0.9 - late..1.1 + late).contains(&cpu.coverage()) && (busy - 1.0).abs() < 0.1 {
             Ok(())
@@ -579,7 +584,7 @@ fn beside() {
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// Prints what looking at many threads that sleep takes.
+/// Prints the cost of a wall profile of many sleeping threads.
 fn many_threads() {
     let handle = start();
     let threads: Vec<_> = (0..200).map(|_| named("idle", waits)).collect();

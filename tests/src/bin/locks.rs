@@ -1,4 +1,4 @@
-//! Locks of `perf_sdk::sync`, one scenario a process.
+//! Scenarios of locks of `perf_sdk::sync`, one in each process.
 
 use std::io::Read as _;
 use std::sync::mpsc::channel;
@@ -41,7 +41,7 @@ fn waits(store: &Mutex<u32>, is_wanted: impl FnOnce()) {
     *store.lock().expect("nobody panics") += 1;
 }
 
-/// One wait of `waits` for `holds`.
+/// Produces one wait of `waits` for `holds`.
 fn contend() {
     let store = Arc::new(Mutex::new(0));
     let ((is_held, held), (is_wanted, wanted)) = (channel(), channel());
@@ -51,8 +51,8 @@ fn contend() {
         holds(&theirs, || {
             is_held.send(()).expect("somebody waits");
             wanted.recv().expect("somebody waits");
-            // Between saying so and waiting it may be off the processor.
-            until("the other to wait", || is_asleep(waiter));
+            // The waiter may be off the CPU between its message and its wait.
+            until("the other thread to wait", || is_asleep(waiter));
         });
     });
     held.recv().expect("it is held");
@@ -61,7 +61,7 @@ fn contend() {
     assert_eq!(*store.lock().expect("nobody panics"), 2);
 }
 
-/// Waits and their time by the innermost scope, which has to be the only one.
+/// Number and time of waits. The innermost scope must be this one, in the only entry.
 fn only(entries: &[LockContention], name: &str) -> (u64, Duration) {
     assert_eq!(entries.len(), 1, "{entries:?}");
     let one = &entries[0];
@@ -94,11 +94,11 @@ fn routes() {
     assert_eq!(value("function_lock_wait_seconds_total{"), Some(delay.as_nanos() as f64 / 1e9));
     assert!(!text.lines().any(|line| line.starts_with("function_lock") && line.contains("\"holds\"")), "{text}");
 
-    // In a file and back.
+    // Written to a file and read back.
     let path = std::env::temp_dir().join(format!("perf-sdk-locks-{}.json", std::process::id()));
     seen.write_to(&path).expect("a file");
     assert_eq!(Snapshot::read_from(&path).expect("the same").locks, seen.locks);
-    std::fs::remove_file(&path).expect("it is there");
+    std::fs::remove_file(&path).expect("the file exists");
     let window = handle.snapshot().subtract(&seen);
     assert!(window.locks.waiters.is_empty() && window.locks.holders.is_empty(), "{:?}", window.locks);
 
@@ -107,7 +107,7 @@ fn routes() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/octet-stream")), "{route}");
         assert_eq!(answer.body[..2], [0x1f, 0x8b], "gzip");
     }
-    // As text, and by no other number.
+    // Text for `debug=1`, and an error for an unknown value.
     for (route, begins) in [("mutex", "--- mutex:\n"), ("block", "--- contention:\n")] {
         let answer = get(address, &format!("/debug/pprof/{route}?debug=1"));
         assert!(answer.status == 200 && answer.text().starts_with(begins), "{}", answer.text());
@@ -132,7 +132,7 @@ fn recording_off() {
     assert_eq!(only(&handle.snapshot().locks.waiters, "waits").0, 1);
 }
 
-/// A child begins from zero, and waits of its own are recorded.
+/// A forked child starts from zero, and its own waits are recorded.
 fn forked_child() {
     let handle = started();
     contend();
@@ -150,7 +150,7 @@ fn forked_child() {
     assert_eq!(only(&handle.snapshot().locks.waiters, "waits").0, 1);
 }
 
-/// Contends until its input ends.
+/// Contends until standard input ends.
 fn serve() {
     let handle = started();
     println!("{}", handle.address().expect("an address"));

@@ -1,4 +1,4 @@
-//! The live heap under `CountingAlloc` over mimalloc.
+//! The live heap with `CountingAlloc` over mimalloc.
 
 #[global_allocator]
 static ALLOC: perf_sdk::CountingAlloc<mimalloc::MiMalloc> = perf_sdk::CountingAlloc::new(mimalloc::MiMalloc);

@@ -1,4 +1,4 @@
-//! No allocator of ours: allocation figures are absent, not zero.
+//! Without an allocator of this crate: allocation figures are absent, not zero.
 
 fn main() {
     perf_sdk::measure("allocates", || drop(std::hint::black_box(vec![1u8; 100])));
@@ -12,7 +12,8 @@ fn main() {
     let refused = std::panic::catch_unwind(|| perf_sdk::assert_allocations(0, || ()));
     let said = refused.expect_err("nobody counts").downcast::<String>().expect("a text");
     assert!(said.starts_with("assert_allocations needs an allocator that counts"), "{said}");
-    // Memory is not judged; arenas are jemalloc's, beside the program's allocator.
+    // Without counted memory there are no leak findings. Arenas are jemalloc's, in addition to the
+    // program's allocator.
     let handle = perf_sdk::builder().listen("off").report(false).leak_window("10ms").start().expect("a start");
     let said = handle.snapshot().profiler.heap.to_string();
     assert!(said.contains("neither perf_sdk::Alloc nor perf_sdk::CountingAlloc"), "{said}");
@@ -24,6 +25,6 @@ fn main() {
     let numbers: allocator_api2::vec::Vec<u64, _> = allocator_api2::vec::Vec::with_capacity_in(100, &arena);
     assert_eq!(arena.account().allocated_bytes, 800);
     drop(numbers);
-    let plain = arena.scope(|| vec![1_u8; 100]).expect("it changes nothing here");
+    let plain = arena.scope(|| vec![1_u8; 100]).expect("a scope without effect");
     drop((arena, plain));
 }

@@ -1,4 +1,4 @@
-//! One scenario a process, named by the argument: arenas, pools, pressure.
+//! Scenarios of arenas, pools and memory pressure, one in each process, named by the argument.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -43,7 +43,7 @@ fn scraped(snapshot: &Snapshot) -> String {
     String::from_utf8(text).expect("text")
 }
 
-/// What is allocated, freed, resized and forgotten is in the account, and in the scrape.
+/// Allocated, freed, resized and forgotten blocks are in the arena's account, and in the scrape.
 fn arena_accounts() {
     let arena = Arena::new("index").expect("an arena");
     let bytes = || arena.account().allocated_bytes;
@@ -78,14 +78,14 @@ fn arena_accounts() {
     assert!(matches!(Arena::new(""), Err(ArenaError::Name(_))));
     drop(arena);
     assert!(perf_sdk::snapshot().arenas.is_empty());
-    assert!(Arena::new("index").is_ok(), "the name is free again");
+    assert!(Arena::new("index").is_ok(), "the name can be used again");
 }
 
 #[repr(align(4096))]
 struct Aligned([u8; 3]);
 
-/// A quota is never exceeded, and what it refuses is an error; a soft limit tells, once each time
-/// that it is crossed.
+/// A quota is never exceeded, and an allocation beyond it is an error. A soft limit calls its
+/// callback, once each time that it is crossed.
 fn arena_limits() {
     const QUOTA: usize = 16 << 20;
     let told: Arc<Mutex<Vec<u64>>> = Arc::default();
@@ -93,7 +93,7 @@ fn arena_limits() {
     let arena = Arena::builder("limited")
         .soft_limit(8 << 20, move |name, bytes| {
             assert_eq!(name, "limited");
-            hear.lock().expect("nobody panics with it").push(bytes);
+            hear.lock().expect("no panic while it is locked").push(bytes);
         })
         .hard_limit(QUOTA)
         .build()
@@ -112,11 +112,11 @@ fn arena_limits() {
             }
             block.resize(size, 1);
             blocks.push(block);
-            let mapped = arena.account().mapped_bytes.expect("with a hard limit");
+            let mapped = arena.account().mapped_bytes.expect("a figure, because there is a hard limit");
             assert!(mapped <= QUOTA as u64, "{mapped}");
         }
         let account = arena.account();
-        // Not all of it is of use: extents, slabs, sizes rounded up.
+        // Not all of the quota is usable: extents, slabs and rounded sizes take a part.
         assert!(account.allocated_bytes > QUOTA as u64 / 2, "{account:?}");
         assert_eq!((account.refused, told.lock().expect("still").len() as u64), (round, round), "{account:?}");
         drop(blocks);
@@ -132,13 +132,13 @@ fn arena_limits() {
     }
 }
 
-/// All is freed at once, what was forgotten too, and the memory is used again.
+/// A reset frees everything at once, including forgotten blocks, and the memory is reused.
 fn arena_reset() {
     let mut arena = Arena::builder("reset").hard_limit(8 << 20).build().expect("an arena");
     for _ in 0..50 {
         for n in 0..100 {
             let mut kept: ArenaVec<u8, &Arena> = ArenaVec::new_in(&arena);
-            kept.try_reserve_exact(10_000 + n).expect("the quota holds all of one round");
+            kept.try_reserve_exact(10_000 + n).expect("one round fits into the quota");
             std::mem::forget(kept);
         }
         assert!(arena.account().allocated_bytes >= 1_000_000);
@@ -151,8 +151,8 @@ fn arena_reset() {
     }
 }
 
-/// Plain code in a scope allocates from the arena; a hard limit does not end the process, and the
-/// arena cannot be emptied any more.
+/// Plain code in a scope allocates from the arena. Beyond the hard limit the process goes on. The
+/// arena cannot be reset any more.
 fn arena_scope() {
     let mut arena = Arena::builder("scoped").hard_limit(4 << 20).build().expect("an arena");
     let active = |arena: &Arena| arena.account().active_bytes;
@@ -162,16 +162,14 @@ fn arena_scope() {
     assert!(arena.account().exceeded_extents >= 1, "{arena:?}");
     let mut outside: Vec<u8> = Vec::new();
     outside.resize(8 << 20, 1);
-    assert!(active(&arena) < 12 << 20, "after the scope it is the usual arena again: {arena:?}");
+    assert!(active(&arena) < 12 << 20, "after the scope the thread uses its usual arena: {arena:?}");
     assert_eq!(arena.reset(), Err(ArenaError::Scoped));
     drop(arena);
-    assert!(
-        held.iter().all(|part| part.len() == 10_000) && beyond[5 << 20] == 1,
-        "what was allocated outlives the arena"
-    );
+    assert!(held.iter().all(|part| part.len() == 10_000) && beyond[5 << 20] == 1, "the blocks outlive the arena");
 }
 
-/// Blocks are allocated, resized and freed by threads that come and go, and freed by others.
+/// Blocks are allocated, resized and freed by threads that start and end, and freed by other
+/// threads.
 fn arena_threads() {
     let arena: &'static Arena = Box::leak(Box::new(Arena::new("threads").expect("an arena")));
     for _ in 0..20 {
@@ -197,8 +195,8 @@ fn arena_threads() {
     }
 }
 
-/// Random allocations, resizes and frees, each block filled with a pattern: nobody else writes to
-/// it.
+/// Random allocations, resizes and frees. Each block is filled with a pattern, which must stay
+/// intact.
 fn arena_oracle() {
     let arena = Arena::new("oracle").expect("an arena");
     let mut blocks: Vec<ArenaVec<u8, &Arena>> = Vec::new();
@@ -238,14 +236,13 @@ fn arena_oracle() {
     assert_eq!(arena.account().allocated_bytes, held as u64);
 }
 
-/// Pools are in the snapshot and in the scrape, with who took what for longest.
+/// Pools are in the snapshot and in the scrape, with the oldest checkout and its scope.
 fn pool_accounts() {
     let _perf = quiet().start().expect("a start");
     let connections = Pool::builder("connections", || 5_u32).min(2).build().expect("a pool");
     let buffers = BufferPool::new("bodies").expect("a pool");
     let requests = BumpPool::new("requests").expect("a pool");
-    // The clock by which checkouts are dated ticks every half a second, and when the profiler
-    // starts.
+    // The clock for the age of checkouts ticks every half a second, and when the profiler starts.
     let start = Instant::now();
     let taken = loop {
         let taken = perf_sdk::measure("handler", || perf_sdk::measure("query", || connections.get()));
@@ -264,11 +261,11 @@ fn pool_accounts() {
     };
     perf_sdk_tests::until("a second to pass", || age(&perf_sdk::snapshot()) >= Duration::from_secs(1));
     let seen = perf_sdk::snapshot();
-    // By a clock that may be a tick behind, and by another one.
+    // The pool's clock may be a tick behind, and is another one than this.
     let oldest = start.elapsed() + Duration::from_secs(1);
     assert!(age(&seen) <= oldest, "{:?} of {oldest:?}", age(&seen));
-    let pool = |name: &str| seen.pools.iter().find(|pool| pool.name == name).expect("it is listed");
-    let oldest = pool("connections").oldest.clone().expect("one is out");
+    let pool = |name: &str| seen.pools.iter().find(|pool| pool.name == name).expect("the pool is listed");
+    let oldest = pool("connections").oldest.clone().expect("one is in use");
     assert_eq!((oldest.function.as_str(), oldest.scopes), ("query", vec!["handler".to_owned(), "query".to_owned()]));
     assert_eq!((pool("connections").outstanding, pool("connections").first), (1, 2));
     assert_eq!(pool("bodies/4KiB").outstanding, 1);
@@ -286,7 +283,7 @@ fn pool_accounts() {
     drop((taken, body));
 }
 
-/// What is taken from a pool and does not come back is found as a leak.
+/// Objects that are taken from a pool and never returned are found as a leak.
 fn pool_checkouts() {
     let handle = quiet().leak_window("30ms").heap("off").start().expect("a start");
     let pool = Pool::new("leaky", || [0_u8; 64]).expect("a pool");
@@ -308,8 +305,8 @@ fn pool_checkouts() {
     assert!(finding.evidence.contains("out of the pool \"leaky\""), "{}", finding.evidence);
 }
 
-/// Where memory is short, listeners hear of it, pools are trimmed, pages given back, each in little
-/// time and on a thread of the profiler's.
+/// Under memory pressure, listeners are called, pools are trimmed and pages are released to the
+/// system. Each step is short, and runs on a thread of the profiler.
 fn pressure() {
     let pool = Pool::new("trimmed", || vec![1_u8; 100_000]).expect("a pool");
     let arena = Arena::new("purged").expect("an arena");
@@ -322,16 +319,16 @@ fn pressure() {
         assert!(used > 0 && limit > 0 && thread::current().id() != here);
         heard.fetch_add(1, Relaxed);
         worst.fetch_max(level as usize, Relaxed);
-        panic!("a listener that fails changes nothing");
+        panic!("a listener that panics changes nothing");
     });
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        // Planned ones are not shown.
+        // Planned panics are not printed.
         if thread::current().name() != Some("perf-sdk-memory") {
             usual(panic);
         }
     }));
-    // The process has more than this.
+    // The process already uses more than this.
     let handle = quiet().memory_limit("8MiB").start().expect("a start");
     let start = Instant::now();
     let account = loop {

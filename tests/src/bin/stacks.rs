@@ -1,4 +1,4 @@
-//! What the process tests of stack samples run, each in a process of its own: `stacks NAME`.
+//! Scenarios of stack samples, one in each process: `stacks NAME`.
 
 #[path = "stacks/atfork.rs"]
 mod atfork;
@@ -116,7 +116,7 @@ fn busy(time: Duration) -> u64 {
     spin(time)
 }
 
-/// Busy for so much CPU time, however busy the machine is.
+/// Calls `busy` until the process has used this much CPU time, however loaded the machine is.
 fn burn(cpu: Duration) {
     let start = process_cpu();
     while process_cpu() - start < cpu {
@@ -137,8 +137,8 @@ fn beside<T>(threads: usize, capture: impl FnOnce() -> T) -> T {
     })
 }
 
-/// Waits until the stacks of threads that are busy are known, or does `meanwhile`: the first
-/// samples of a thread say where its stack is.
+/// Waits until the stacks of busy threads are known, and calls `meanwhile` in between. The first
+/// samples of a thread report where its stack is.
 fn until_known(meanwhile: impl Fn()) {
     meanwhile();
     let Some(mut before) = CpuProfile::take().filter(|profile| profile.engine != "pprof") else { return };
@@ -154,7 +154,7 @@ fn until_known(meanwhile: impl Fn()) {
     });
 }
 
-/// Sets the flag when it drops: threads that wait for it end even where a scenario fails.
+/// Sets the flag when it drops, so that threads that wait for it end, even if a scenario fails.
 struct Stops<'a>(&'a AtomicBool, bool);
 
 impl Drop for Stops<'_> {
@@ -167,7 +167,7 @@ fn samples(handle: &Handle) -> u64 {
     handle.snapshot().stacks.map_or(0, |stacks| stacks.samples)
 }
 
-/// Runs `what` in a forked child, and expects it to be true there.
+/// Runs `what` in a forked child, and checks that it returns true there.
 fn in_child(what: impl FnOnce() -> bool) {
     let child = fork();
     if child == 0 {
@@ -187,7 +187,7 @@ fn path(profile: &CpuProfile, stack: &SampledStack) -> Vec<String> {
     stack.addresses.iter().flat_map(|address| names(profile, *address)).collect()
 }
 
-/// CPU time of stacks that `is_meant`.
+/// The CPU time of stacks that match `is_meant`.
 fn cpu_ns(profile: &CpuProfile, is_meant: impl Fn(&[String]) -> bool) -> u64 {
     profile.stacks.iter().filter(|stack| is_meant(&path(profile, stack))).map(|stack| stack.time_ns).sum()
 }
@@ -197,9 +197,9 @@ fn seconds(name: &str, otherwise: u64) -> Duration {
     Duration::from_secs(asked.unwrap_or(otherwise))
 }
 
-/// How often threads of this process were switched away from.
+/// Number of context switches of this process's threads.
 fn switches_so_far() -> u64 {
-    // SAFETY: `getrusage` writes the structure, which is of integers.
+    // SAFETY: `getrusage` writes the structure, whose fields are all integers.
     let usage: libc::rusage = unsafe {
         let mut usage = std::mem::zeroed();
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
@@ -208,13 +208,13 @@ fn switches_so_far() -> u64 {
     (usage.ru_nvcsw + usage.ru_nivcsw) as u64
 }
 
-/// Samples stand for the CPU time that was used, whatever the rate and however many threads; prints
-/// one line each.
+/// Samples represent the CPU time that was used, at any rate and for any number of threads. Prints
+/// one line for each case.
 fn coverage() {
     let handle = start();
     let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
     for (hz, threads) in rates {
-        // What the profiler itself takes counts for little in half a second of CPU time.
+        // In half a second of CPU time, the profiler's own CPU time is a small part.
         let take = || {
             let mut time = seconds("SECONDS", 1);
             let long_enough = || {
@@ -233,21 +233,21 @@ fn coverage() {
             let taken = profile.samples as f64 + 2.0 * threads as f64;
             profile.engine != "perf-clock" || taken > wanted(profile) * 0.95
         };
-        // A sample that is due may come a period and a tick later, on each thread; and the
-        // profiler's own threads are not sampled.
+        // A sample may be late by a period and a tick of the kernel, on each thread. In addition,
+        // the profiler's own threads are not sampled.
         let late =
             |profile: &CpuProfile| threads as f64 * (1.0 / f64::from(hz) + 0.004) / (profile.process_ns as f64 / 1e9);
-        // perf's clock counts 14 µs at each switch that the scheduler does not, in a virtual
-        // machine.
+        // In a virtual machine, perf's clock counts 14 µs at each context switch that the scheduler
+        // does not count.
         let of_switches = |profile: &CpuProfile, switches: u64| match profile.engine.as_str() {
             "perf-clock" => switches as f64 * 25_000.0 / profile.process_ns as f64,
             _ => 0.0,
         };
         let (mut profile, mut switches) = take();
-        // A hypervisor that takes the processor away makes one sample of several.
+        // When a hypervisor takes the processor away, several samples are merged into one.
         for _ in 0..3 {
             if !has_all(&profile) {
-                println!("{} samples of {:.0}: once more", profile.samples, wanted(&profile));
+                println!("{} samples of {:.0}: repeated", profile.samples, wanted(&profile));
                 (profile, switches) = take();
             }
         }
@@ -307,7 +307,7 @@ fn both(mut sum: u64, steps: u64) -> u64 {
 fn split() -> u64 {
     let (mut sum, mut random) = (1, 0x9e37_79b9_7f4a_7c15_u64);
     while !STOP.load(Relaxed) {
-        // Rounds of one length would go in step with the samples.
+        // Rounds of equal length would run in step with the samples.
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
@@ -316,7 +316,7 @@ fn split() -> u64 {
     sum
 }
 
-/// Of at least so much CPU time.
+/// A profile of at least this much CPU time.
 fn split_profile(least: Duration) -> CpuProfile {
     let handle = start();
     thread::scope(|scope| {
@@ -326,7 +326,7 @@ fn split_profile(least: Duration) -> CpuProfile {
         let mut time = least * 3;
         eventually(|| {
             let profile = handle.cpu_profile(time, Some(4_000)).unwrap();
-            // Where others take the processors it takes longer.
+            // On a loaded machine it takes longer.
             time *= 2;
             let used = Duration::from_nanos(profile.process_ns);
             if used > least { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
@@ -334,7 +334,7 @@ fn split_profile(least: Duration) -> CpuProfile {
     })
 }
 
-/// Two inlined callees have their shares, and the innermost function is never lost.
+/// Two inlined callees get their correct shares, and the innermost function is never missing.
 fn attribution() {
     let profile = split_profile(Duration::from_secs(1));
     let of =
@@ -345,7 +345,8 @@ fn attribution() {
         assert!(profile.samples >= 2_000, "{}", profile.samples);
     }
     let share = small / (small + large);
-    // Timers look at the kernel's ticks only, so their samples are few: four standard errors.
+    // Timers are checked only at the ticks of the kernel, so there are few samples. The tolerance
+    // is four standard errors.
     let few = 4.0 * (0.25 * 0.75 / profile.samples as f64).sqrt();
     let allowed = if profile.samples >= 2_000 { 0.03 } else { few };
     assert!((share - 0.25).abs() <= allowed, "{share}");
@@ -353,8 +354,8 @@ fn attribution() {
     assert!(outside < profile.sampled_ns as f64 * 0.1, "{outside} of {}", profile.sampled_ns);
 }
 
-/// Prints how much of the CPU time is known by the names of the functions, by any name of theirs,
-/// and by a place in a module.
+/// Prints which share of the CPU time is found by the names of the functions, and which by a place
+/// in a module.
 fn stripped() {
     let profile = split_profile(Duration::from_millis(400));
     let known = cpu_ns(&profile, |path| path.iter().any(|part| part.ends_with("three_quarters")));
@@ -373,8 +374,8 @@ async fn inner_future() -> u64 {
     spin_cpu(Duration::from_millis(400))
 }
 
-/// Prints how much of the CPU time is in futures by name, from the outer to the inner, and in what
-/// measures them.
+/// Prints which share of the CPU time is in named futures (the outer above the inner), and which is
+/// in the wrapper that measures futures.
 fn nameless_futures() {
     let handle = start();
     let profile = thread::scope(|scope| {
@@ -394,7 +395,7 @@ fn nameless_futures() {
             if used > Duration::from_millis(500) { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
         })
     });
-    // From the inside out.
+    // From the innermost frame outwards.
     let named = cpu_ns(&profile, |path| {
         let at = |name: &str| path.iter().position(|part| part == name);
         let (inner, outer) = (at("stacks::inner_future"), at("stacks::outer_future"));
@@ -405,7 +406,7 @@ fn nameless_futures() {
     println!("{:.2} {:.2}", share(named), share(nameless));
 }
 
-/// On the CPU for so long, however busy the machine is.
+/// Uses this much CPU time, however loaded the machine is.
 #[inline(never)]
 fn spin_cpu(cpu: Duration) -> u64 {
     let (start, mut sum) = (thread_cpu(), 1_u64);
@@ -422,8 +423,8 @@ async fn asynchronous() -> u64 {
     first.wrapping_add(spin_cpu(Duration::from_millis(300)))
 }
 
-/// Samples know the profiled function that they were taken in, over awaits, and agree with its
-/// exact CPU time.
+/// Samples have the profiled function in which they were taken, also across awaits. Their CPU time
+/// agrees with the exact CPU time of that function.
 fn scopes() {
     let handle = start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
@@ -436,11 +437,11 @@ fn scopes() {
         });
         burn(Duration::from_millis(800));
     };
-    // The sampler has to see threads first, which it does late where others take the processors.
+    // The sampler first has to find the threads, which takes longer on a loaded machine.
     let (mut sampled_before, mut exact_before) = ([0.0; 2], [0.0; 2]);
     eventually(|| {
         work();
-        // What is due.
+        // Waits for samples that are due.
         thread::sleep(Duration::from_millis(400));
         let profile = CpuProfile::take().unwrap();
         let of = |name: &str| -> u64 {
@@ -476,11 +477,11 @@ extern "C" fn handle_urgent(_: i32) {
 
 fn take_signal() {
     let handler = (handle_urgent as extern "C" fn(i32) as *const ()).addr();
-    // SAFETY: a handler that adds to an atomic.
+    // SAFETY: the handler only adds to an atomic.
     unsafe { libc::signal(libc::SIGURG, handler) };
 }
 
-/// A program that handles the signal goes on doing so.
+/// A program that handles the signal keeps its handler.
 fn taken_signal() {
     take_signal();
     let handle = start();
@@ -488,12 +489,13 @@ fn taken_signal() {
     assert_eq!(handle.snapshot().profiler.stacks.to_string(), "the program handles the signal SIGURG itself");
     assert!(CpuProfile::take().is_none() && handle.snapshot().stacks.is_none());
     assert_eq!(HANDLED.load(Relaxed), 0);
-    // SAFETY: to this process, which handles it.
+    // SAFETY: the signal goes to this process, which handles it.
     unsafe { libc::raise(libc::SIGURG) };
     assert_eq!(HANDLED.load(Relaxed), 1);
 }
 
-/// One that takes it later has it to itself after a look.
+/// If a program installs a handler later, the profiler stops sending this signal after its next
+/// check.
 fn taken_over() {
     let handle = start();
     until("samples", || {
@@ -513,15 +515,15 @@ fn limit(resource: libc::__rlimit_resource_t, most: u64) {
     limit_for_now(resource, most, most);
 }
 
-/// `hard` is what it may be raised to again.
+/// `hard` is the maximum to which the limit can be raised again.
 fn limit_for_now(resource: libc::__rlimit_resource_t, most: u64, hard: u64) {
     let limit = libc::rlimit { rlim_cur: most, rlim_max: hard };
-    // SAFETY: a valid limit.
+    // SAFETY: the limit is valid.
     assert_eq!(unsafe { libc::setrlimit(resource, &raw const limit) }, 0);
 }
 
-/// The first profile with so many samples: where others take the processors, a thread may hardly
-/// run while one is taken.
+/// The first profile with at least this number of samples. On a loaded machine, a thread may hardly
+/// run during a profile.
 fn sampled(mut take: impl FnMut() -> Option<CpuProfile>, samples: u64) -> CpuProfile {
     eventually(|| {
         let profile = take().expect("stacks are sampled");
@@ -529,14 +531,15 @@ fn sampled(mut take: impl FnMut() -> Option<CpuProfile>, samples: u64) -> CpuPro
     })
 }
 
-/// More threads than timers: the rest is sampled, and the figures say who is missing.
+/// More threads than timers: as many as possible are sampled, and the number of the others is
+/// reported.
 fn pending_signals() {
     limit(libc::RLIMIT_SIGPENDING, 64);
     let handle = builder().stacks("cpu-timer").start().unwrap();
     let profile = thread::scope(|scope| {
         let _stops = Stops(&STOP, true);
         for _ in 0..100 {
-            // Half a processor all together: other tests run beside this one.
+            // They use half a processor in total, because other tests run at the same time.
             scope.spawn(|| {
                 while !STOP.load(Relaxed) {
                     busy(Duration::from_millis(1));
@@ -551,7 +554,8 @@ fn pending_signals() {
     assert!(profile.threads + profile.refused > 100 && profile.coverage() < 0.9, "{}", profile.coverage());
 }
 
-/// Other processes of this user have all the timers that the limit allows, and end.
+/// At first, other processes of this user hold all timers that the limit allows. Then these
+/// processes end.
 fn no_pending_signals() {
     const ENOUGH: u64 = 10_000;
     limit_for_now(libc::RLIMIT_SIGPENDING, 0, ENOUGH);
@@ -564,7 +568,7 @@ fn no_pending_signals() {
     });
 }
 
-/// The engine of events keeps no descriptor.
+/// The perf events sampler keeps no descriptor open.
 fn descriptors() {
     limit(libc::RLIMIT_NOFILE, 256);
     let handle = start();
@@ -588,7 +592,8 @@ fn descriptors() {
     assert!(open < 64, "{open} descriptors");
 }
 
-/// A forked child is not signalled, and can have a sampler of its own; the parent's goes on.
+/// A forked child gets no signals of the parent's sampler, and can have its own sampler. The
+/// parent's sampler goes on.
 fn forked() {
     let handle = start();
     burn(Duration::from_millis(300));
@@ -609,7 +614,7 @@ fn forked() {
     drop(handle);
 }
 
-/// Started and ended again and again.
+/// The profiler can be started and stopped repeatedly.
 fn restarts() {
     for round in 0..20 {
         let handle = start();
@@ -625,7 +630,7 @@ fn restarts() {
 
 #[inline(never)]
 fn keep_small() -> Vec<Vec<u8>> {
-    // Not its last call, which would take its place on the stack.
+    // `black_box` is not a tail call here: that would replace this function's frame on the stack.
     black_box((0..500).map(|_| vec![1; 8 << 10]).collect())
 }
 
@@ -639,11 +644,11 @@ fn keep() -> [Vec<Vec<u8>>; 2] {
     [keep_small(), keep_large()]
 }
 
-/// The live heap of one profiled function, told apart by the functions within.
+/// The live heap of one profiled function, divided among the functions that it calls.
 fn heap_stacks() {
-    // Without a budget, which would thin the samples out on a busy machine.
+    // Without a budget, which would reduce the number of samples on a loaded machine.
     let handle = builder().heap("4KiB").budget("off").start().unwrap();
-    // Where this thread's stack is.
+    // Waits until this thread's stack is known.
     until_known(|| burn(Duration::from_millis(100)));
     let kept = keep();
     let stacks = HeapStacks::take().unwrap();
@@ -675,7 +680,7 @@ fn heap_stacks() {
     assert!(still < 1 << 20, "{still} of {everything:?}");
 }
 
-/// Nothing where nobody wants it.
+/// With `stacks` off there are no profiles.
 fn off() {
     let handle = builder().stacks("off").start().unwrap();
     busy(Duration::from_millis(200));
@@ -683,7 +688,7 @@ fn off() {
     assert_eq!(handle.snapshot().profiler.stacks.to_string(), "off");
 }
 
-/// An endpoint beside busy threads, until standard input ends.
+/// Serves the endpoint beside busy threads, until standard input ends.
 fn serve() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().unwrap();
     println!("{}", handle.address().unwrap());
@@ -695,7 +700,8 @@ fn descend(depth: u32, time: Duration) -> u64 {
     if depth == 0 { black_box(spin(time)) } else { black_box(descend(depth - 1, time)) }
 }
 
-/// Prints what starting takes, and what half of the handlers take less than beneath 70 frames.
+/// Prints the cost of the start, and the median cost of a signal handler with 70 frames on the
+/// stack.
 fn deep() {
     let began = Instant::now();
     let handle = start();
@@ -721,22 +727,23 @@ fn probe() {
     println!("{}", start().snapshot().profiler.stacks);
 }
 
-/// Says its thread's number before and after it computes: what a call does at its ends is neither.
+/// Prints its thread's id before and after it computes. The lines mark the time between the begin
+/// and the end of a call.
 #[profiled]
 fn marked() {
-    // SAFETY: no arguments, cannot fail.
+    // SAFETY: the call has no arguments and cannot fail.
     let thread = unsafe { libc::gettid() };
     println!("{thread}");
     spin(Duration::MAX);
     println!("{thread}");
 }
 
-/// A thread that does nothing but compute.
+/// A thread that only computes.
 fn quiet() {
     let handle = start();
     thread::scope(|scope| {
         scope.spawn(|| {
-            // The first call waits for others' and takes memory.
+            // The first call waits for the first calls of other threads, and allocates.
             busy(Duration::ZERO);
             marked();
         });
@@ -746,7 +753,7 @@ fn quiet() {
     });
 }
 
-/// What a switch from one thread to another and back costs.
+/// Prints the cost of a switch to another thread and back.
 fn switches() {
     const ROUNDS: u32 = 20_000;
     let _handle = start();

@@ -1,4 +1,4 @@
-//! Starts that lack something, and ends in odd places: one scenario a process.
+//! Starts that fail partly, and ends in unusual places: one scenario in each process.
 
 use std::cell::RefCell;
 use std::fs;
@@ -75,17 +75,17 @@ fn switch_off(address: SocketAddr, header: &str) -> Answer {
     )
 }
 
-/// What a user writes who means to keep it.
+/// A common mistake: the user means to keep the handle.
 fn dropped_at_once() {
     let _ = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
 }
 
-/// As `main() -> Result<(), Error>` ends, and `unwrap()`.
+/// Ends like `main() -> Result<(), Error>` with an error, and like `unwrap()`.
 fn main_fails() {
     let _perf = perf_sdk::builder().listen("127.0.0.1:0").start().unwrap();
 }
 
-/// There is no token: what only reads is answered all the same.
+/// There is no token: routes that only read are answered nevertheless.
 fn refuses_changes() {
     let (handle, address) = started();
     assert_eq!(get(address, "/healthz").status, 200);
@@ -97,7 +97,7 @@ fn refuses_changes() {
     assert!(handle.is_recording());
 }
 
-/// With the token of the file, or of `PERF_TOKEN`; it is shown nowhere.
+/// Changes need the token from the file or from `PERF_TOKEN`. The token is printed nowhere.
 fn allows_changes() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
     let address = handle.address().expect("an address");
@@ -123,20 +123,20 @@ fn allows_changes() {
     assert_eq!(own_files(), Vec::<PathBuf>::new());
 }
 
-/// What a name by the process's number alone would be is there already, and somebody else's.
+/// A name made from the process id alone is already taken by another user.
 fn foreign_names() {
     fs::create_dir(std::env::temp_dir().join(format!("perf-sdk-{}.token", std::process::id()))).expect("a folder");
     allows_changes();
 }
 
-/// In the temporary directory, of this process.
+/// Files of this process in the temporary directory.
 fn own_files() -> Vec<PathBuf> {
     let begin = format!("perf-sdk-{}-", std::process::id());
     let entries = fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten();
     entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&begin)).map(|entry| entry.path()).collect()
 }
 
-/// What was asked for by name is an error.
+/// A setting that was given explicitly fails the start.
 fn says_why() {
     match quiet().listen("127.0.0.1:0").start() {
         Ok(_) => panic!("it started"),
@@ -152,7 +152,7 @@ fn leaves_its_file() {
 
 fn starts() {
     let handle = quiet().listen("off").start().expect("a start");
-    // What is pushed at an orderly end would leave this machine.
+    // A regular shutdown would push to a receiver outside of this machine.
     std::mem::forget(handle);
     exit_now(0);
 }
@@ -161,7 +161,7 @@ fn refused_threads() -> u64 {
     perf_sdk::snapshot().profiler.dropped.get("threads").copied().unwrap_or(0)
 }
 
-/// The system has no thread for us.
+/// The system refuses new threads.
 fn no_threads() {
     if !refuse_threads() {
         return;
@@ -194,7 +194,7 @@ fn no_descriptors() {
     let mut held = Vec::new();
     while let Ok(file) = fs::File::open("/dev/null") {
         held.push(file);
-        assert!(held.len() < 100_000, "a limit is set");
+        assert!(held.len() < 100_000, "the limit must be set");
     }
     let handle = quiet().start().expect("a start");
     perf_sdk::measure("outer", || ());
@@ -213,7 +213,7 @@ fn count_panics() {
     }));
 }
 
-/// Waits for what must come.
+/// Waits until `is_there` is true, for at most a minute.
 fn until(what: &str, is_there: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_there() {
@@ -239,7 +239,7 @@ fn keep(handle: Handle) {
 
 fn has_ended_well(panics: u64) {
     until("an end", || ENDED.load(SeqCst));
-    // It can be started again.
+    // The profiler can be started again.
     let (handle, address) = started();
     assert_eq!(get(address, "/healthz").status, 200);
     drop(handle);
@@ -248,7 +248,7 @@ fn has_ended_well(panics: u64) {
 
 fn end_in_on_pressure() {
     count_panics();
-    // In the callback's hands before it can be called.
+    // The handle is in place before the callback can run.
     let mut slot = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let _listener = perf_sdk::pool::on_pressure(|_, _, _| end());
     *slot = Some(quiet().listen("127.0.0.1:0").memory_limit("8MiB").start().expect("a start"));
@@ -256,9 +256,9 @@ fn end_in_on_pressure() {
     has_ended_well(0);
 }
 
-/// Memory that grows, for a detector that looks often.
+/// Allocates until `done`, for a detector with short windows.
 fn leak_until(done: impl Fn() -> bool) {
-    until("a leak to be told", || {
+    until("a leak to be reported", || {
         thread::sleep(Duration::from_millis(1));
         done() || {
             perf_sdk::measure("forgets", || {
@@ -297,7 +297,7 @@ fn end_in_panic_hook() {
     has_ended_well(1);
 }
 
-/// The hook is then called on a thread of the profiler's.
+/// The hook runs on a thread of the profiler.
 fn end_in_panic_hook_of_a_callback() {
     std::panic::set_hook(Box::new(|_| {
         PANICS.fetch_add(1, SeqCst);
@@ -305,7 +305,7 @@ fn end_in_panic_hook_of_a_callback() {
     }));
     let mut slot = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     let _listener = perf_sdk::pool::on_pressure(|_, _, _| {
-        // Its end may be looked for twice.
+        // The callback may be called a second time before the end.
         if !ENDED.load(SeqCst) {
             panic!("planned");
         }
@@ -334,7 +334,7 @@ fn end_in_thread_local() {
     has_ended_well(0);
 }
 
-/// When thread locals are gone already.
+/// After the destructors of thread locals.
 fn end_after_thread_locals() {
     count_panics();
     let worker = thread::spawn(|| {
@@ -369,7 +369,7 @@ fn all() {
     drop(handle);
 }
 
-/// The first that is ever asked of the profiler.
+/// The very first use of the profiler.
 fn all_at_exit() {
     count_panics();
     at_exit(|| {
@@ -391,7 +391,7 @@ fn all_after_thread_locals() {
     has_ended_well(0);
 }
 
-/// For a lock that whoever ends the profiler has.
+/// The callback waits for a lock, which is held by the thread that stops the profiler.
 fn end_beside_a_callback_that_waits() {
     static LOCK: Mutex<()> = Mutex::new(());
     static WAITS: AtomicBool = AtomicBool::new(false);
@@ -408,8 +408,8 @@ fn end_beside_a_callback_that_waits() {
     has_ended_well(0);
 }
 
-/// Who asks for another handle while the last one ends: one that runs, or an error, but no
-/// standstill.
+/// A callback that requests another handle while the last one ends gets a running profiler or an
+/// error, but there is no deadlock.
 fn start_in_a_callback_of_the_end() {
     count_panics();
     static CALLED: AtomicBool = AtomicBool::new(false);
@@ -448,7 +448,7 @@ fn handle_in_a_static() {
     *KEPT.lock().unwrap_or_else(PoisonError::into_inner) = Some(reporting());
 }
 
-/// A child's exit ends nothing of its parent's, and does not wait.
+/// The exit of a child does not end anything of its parent, and does not wait.
 fn a_child_exits() {
     let handle = reporting();
     let child = fork();
@@ -461,7 +461,7 @@ fn a_child_exits() {
     println!("the parent goes on");
 }
 
-/// Also a child, which waits longer.
+/// The child of this process also waits, for a longer time.
 fn waits_for_signals() {
     default_signals();
     let handle = reporting();
@@ -490,7 +490,7 @@ fn handles_signals_itself() {
     }
 }
 
-/// As signal libraries do: with the handler that was there before called first.
+/// Like a signal library: the previous handler is called first.
 fn handles_signals_later() {
     default_signals();
     let handle = reporting();
@@ -499,7 +499,7 @@ fn handles_signals_later() {
     println!("ready");
     for heard in 1..=3 {
         until("the signal", || HEARD.load(SeqCst) >= heard);
-        // None of them was repeated, and the profiler goes on.
+        // No signal is repeated, and the profiler goes on.
         thread::sleep(Duration::from_millis(50));
         assert_eq!(HEARD.load(SeqCst), heard);
         assert_eq!(get(handle.address().expect("an address"), "/healthz").status, 200);

@@ -57,7 +57,7 @@ fn recursion() {
             let function = function(&seen, name);
             assert_eq!(function.calls.ok, 5);
             assert_eq!(function.wall.count(), 5);
-            // By another clock.
+            // A tolerance, because `elapsed` is from another clock.
             assert!(
                 function.inclusive.wall_ns <= elapsed + elapsed / 1_000,
                 "{name} {:?} {elapsed}",
@@ -66,9 +66,9 @@ fn recursion() {
             assert!(function.exclusive.wall_ns >= 5_000_000, "{name} {:?}", function.exclusive);
         }
         let all: i64 = seen.functions.iter().map(|f| f.exclusive.wall_ns).sum();
-        // The rest is what recording the callees took, and others that ran meanwhile.
+        // The rest is the cost of recording the callees, and other load on the machine.
         let recorder = function(&seen, "f").inclusive.wall_ns - all;
-        // Each figure is rounded by itself.
+        // Each figure is rounded on its own.
         assert!(recorder >= -20, "{recorder}");
         if recorder < most { Ok(()) } else { Err(format!("{recorder} ns of at most {most}")) }
     });
@@ -167,14 +167,14 @@ fn never_returns() {
         }
     });
     until("the loop", || perf_sdk::snapshot().functions.iter().any(|function| function.name == "request"));
-    // When it was taken lies between these.
+    // The snapshot was taken between these two times.
     let taken = || (Instant::now(), perf_sdk::snapshot(), Instant::now());
     let (first_from, first, first_to) = taken();
     thread::sleep(Duration::from_millis(200));
     let (second_from, second, second_to) = taken();
     let (before, after) = (function(&first, "server_loop"), function(&second, "server_loop"));
     assert_eq!((after.running, after.calls.total()), (1, 0));
-    // By another clock.
+    // A tolerance, because these times are from another clock.
     let [least, most] = [(second_from - first_to) * 999 / 1_000, (second_to - first_from) * 1_001 / 1_000];
     let real = least.as_nanos() as i64..=most.as_nanos() as i64;
     let grown = after.inclusive.wall_ns - before.inclusive.wall_ns;
@@ -182,8 +182,8 @@ fn never_returns() {
     let window = second.subtract(&first);
     let windowed = function(&window, "server_loop").inclusive.wall_ns;
     assert!(real.contains(&windowed), "only the part inside the window: {windowed} of {real:?}");
-    // What is read of the two is not of one moment, and the loop may be off the CPU between two
-    // requests.
+    // The figures of the two functions are not read at the same moment, and the loop may be off the
+    // CPU between two requests.
     eventually(|| {
         let seen = perf_sdk::snapshot();
         let (server, request) = (function(&seen, "server_loop"), function(&seen, "request"));
@@ -199,7 +199,8 @@ fn signal_handler() {
         perf_sdk::scope!("in_handler");
         HANDLED.fetch_add(1, Relaxed);
     }
-    // Known before the first signal, as a handler's first call ever on a thread needs memory.
+    // The handler's site is registered before the first signal, because a handler's first call ever
+    // on a thread needs memory.
     handler();
     perf_sdk_tests::on_timer(Duration::from_micros(500), handler);
     let start = Instant::now();

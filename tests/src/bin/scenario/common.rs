@@ -1,4 +1,4 @@
-//! What several themes need.
+//! Helpers for several groups of scenarios.
 
 use std::future::Future;
 use std::hint::black_box;
@@ -13,8 +13,8 @@ use perf_sdk::FutureExt as _;
 use perf_sdk::snapshot::Calls;
 use perf_sdk_tests::{function, until};
 
-/// Recording one call takes no longer, where nothing comes in between: twenty times what an empty
-/// one takes here on average.
+/// The maximum cost of recording one call if nothing interrupts it: twenty times the average cost
+/// of an empty call here.
 pub(crate) fn recorder_ns() -> i64 {
     const CALLS: u32 = 1_000;
     let empty = || {
@@ -30,7 +30,7 @@ pub(crate) fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// Pending until the flag is set; each poll spins for a while.
+/// Pending until the flag is set. Each poll spins for a while.
 pub(crate) struct Gate<'a> {
     pub open: &'a AtomicBool,
     pub spin: Duration,
@@ -61,13 +61,14 @@ pub(crate) fn quiet_panics() {
     }));
 }
 
-/// The first call of all calibrates and tests the clocks, which takes milliseconds that belong to
-/// no call.
+/// The very first call calibrates and tests the clocks. This takes milliseconds, which are
+/// attributed to no call.
 pub(crate) fn warm_up() {
     perf_sdk::measure("warm_up", || ());
 }
 
-/// Tells threads to end, also when an assertion fails: the scope waits for them.
+/// Signals threads to end when it drops, even after a failed assertion: the scope waits for the
+/// threads.
 pub(crate) struct Done<'a>(pub &'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -76,7 +77,7 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Calls of every kind on many threads, their counts checked.
+/// Makes calls of every kind on many threads, and checks their counts.
 pub(crate) fn counted() -> perf_sdk::snapshot::Snapshot {
     const THREADS: u64 = 64;
     const ROUNDS: u64 = 500;
@@ -128,14 +129,15 @@ pub(crate) fn counted() -> perf_sdk::snapshot::Snapshot {
     for function in &seen.functions {
         assert_eq!(function.running, 0, "{}", function.name);
     }
-    // A machine that takes the processor away for long has the CPU clock miss that, which costs no
-    // call.
+    // If the thread is off the CPU for long, the CPU clock may miss a reading. No call is lost by
+    // that.
     let lost = seen.profiler.dropped.iter().filter(|(reason, count)| **count > 0 && *reason != "cpu_clock_miss");
     assert_eq!(lost.count(), 0, "{:?}", seen.profiler.dropped);
     seen
 }
 
-/// A record is handed over when its thread has really ended, which joining does not wait for.
+/// Waits until the records of ended threads are free: joining a thread does not wait until the
+/// thread has really ended.
 pub(crate) fn until_threads_ended() {
     until("threads to end", || perf_sdk::snapshot().profiler.threads == 0);
 }

@@ -1,4 +1,4 @@
-//! Futures, wherever they are polled.
+//! Futures, polled by whatever thread and scope.
 
 use std::future::Future;
 use std::panic::catch_unwind;
@@ -54,15 +54,16 @@ fn future_over_threads() {
     assert!((travels.inclusive.wall_ns as u64) < total, "idle time is left out");
     assert!(node(&seen, &["first_poll", "travels"]).is_some(), "its parent is the scope of its first poll");
     assert!(node(&seen, &["travels"]).is_none());
-    // The parent gave up the time of the first poll only.
+    // Only the time of the first poll is subtracted from the parent.
     let first = function(&seen, "first_poll");
     assert!(first.inclusive.wall_ns >= 5_000_000 && first.exclusive.wall_ns >= 0, "{first:?}");
     let given_up = first.inclusive.wall_ns - first.exclusive.wall_ns;
-    // By another clock.
+    // A tolerance, because `first_took` is from another clock.
     assert!(given_up >= 5_000_000 && given_up <= first_took + first_took / 1_000, "{first:?}, {first_took}");
 }
 
-/// Ten calls of one function and twice ten of two that call each other, each within the one before.
+/// Ten nested calls of one function, and twice ten nested calls of two functions that call each
+/// other.
 fn futures_within_themselves() {
     type Boxed<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
     fn own(depth: u32, gate: Gate<'_>) -> Boxed<'_> {
@@ -95,7 +96,7 @@ fn futures_within_themselves() {
         let totals = function.future.unwrap_or_default();
         assert_eq!((function.calls.ok, totals.polls), (10, 20), "{name}");
         assert!(totals.busy_ns >= 5_000_000 && totals.idle_ns >= 10_000_000, "{name}: {totals:?}");
-        // By another clock.
+        // A tolerance, because `took` is from another clock.
         assert!(totals.busy_ns + totals.idle_ns <= took + took / 100, "{name}: {totals:?} of {took}");
     }
 }
@@ -116,7 +117,7 @@ fn future_polled_elsewhere() {
     let seen = perf_sdk::snapshot();
     let own = |name| function(&seen, name).exclusive.wall_ns;
     assert!(own("owner") >= 2_000_000 && own("stranger") >= 3_000_000 && own("moved") >= 25_000_000);
-    // Nothing is lost and nothing counted twice.
+    // The exclusive times add up to the inclusive times: nothing is missing or counted twice.
     let inclusive = |name| function(&seen, name).inclusive.wall_ns;
     let difference = own("owner") + own("stranger") + own("moved") - inclusive("owner") - inclusive("stranger");
     assert!(difference.abs() < 10, "{difference}");
@@ -147,8 +148,8 @@ fn future_outcomes() {
     assert!(seen.functions.iter().all(|f| f.name != "never_polled"));
 }
 
-/// Spawned tasks stand beneath who spawned them, with what they call and hold, though that has
-/// returned long ago.
+/// Spawned tasks, with their callees and their live memory, are children of the scope that spawned
+/// them, although it returned long ago.
 fn tasks_belong_to_their_spawner() {
     let handle = perf_sdk::builder().listen("off").report(false).budget("off").heap("4KiB").start().expect("a start");
     let runtime =
@@ -188,7 +189,7 @@ fn tasks_belong_to_their_spawner() {
     assert_eq!(inner.calls, 20);
     assert!(inner.inclusive.cpu_ns > 19_000_000, "{inner:?}");
     assert!((15 << 20..25 << 20).contains(&inner.live.bytes), "{inner:?}");
-    assert!(at(&["handler", "spawner"]).exclusive.wall_ns >= 0, "it does not pay for its tasks");
+    assert!(at(&["handler", "spawner"]).exclusive.wall_ns >= 0, "the time of its tasks is not subtracted from it");
     assert_eq!(at(&["other spawner", "task", "inner"]).calls, 1);
     assert_eq!(at(&["task"]).calls, 1);
     assert!(node(&seen, &["inner"]).is_none());

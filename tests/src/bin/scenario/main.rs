@@ -1,4 +1,5 @@
-//! One scenario a process, named by the argument; under the counted jemalloc.
+//! Scenarios of the recorder, one in each process, named by the argument, with the counting
+//! jemalloc allocator.
 
 mod calls;
 mod common;

@@ -40,7 +40,7 @@ fn cpu_agrees_with_the_kernel() {
 
 fn sleeping_is_off_cpu() {
     warm_up();
-    // The kernel's own figures: of what is called, and with what recording it takes.
+    // CPU time by the kernel: of the callee alone, and including the cost of recording.
     let timed = |sum: &mut Duration, call: &dyn Fn()| {
         let start = thread_cpu();
         call();

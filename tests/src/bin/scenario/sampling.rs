@@ -1,4 +1,4 @@
-//! Which calls are measured, and what the recorder may hold.
+//! Sampling rates, and the memory limit of the recorder.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -24,7 +24,7 @@ pub(crate) const SCENARIOS: &[(&str, fn())] = &[
     ("switched_off", switched_off),
 ];
 
-/// Whatever is measured, and while that changes.
+/// Counts are exact at any sampling rate, even while the rate changes.
 fn exact_counts_sampled() {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     let rates = ["1/3", "never", "1/64", "10%", "always", "1/4096"].map(|text| text.parse().expect("a rate"));
@@ -52,12 +52,12 @@ fn exact_counts_sampled() {
     });
 }
 
-/// Calls that are skipped, which are counted only: scope, callers, running calls, guards out of
+/// Skipped calls, which are count-only: their scope, callers, running calls, guards dropped out of
 /// order.
 fn skipped_calls() {
     let handle =
         perf_sdk::builder().listen("off").sample("*outer", Rate::NEVER).report(false).start().expect("a start");
-    // A first call decides its own fate; the next ones are passed over.
+    // The first call looks up its rate; the next ones are skipped on the fast path.
     let outer = || perf_sdk::measure("outer", || perf_sdk::measure("inner", || black_box(1)));
     (0..10).for_each(|_| _ = outer());
     perf_sdk::measure("outer", || {
@@ -72,7 +72,7 @@ fn skipped_calls() {
     assert_eq!((outer_now.calls.ok, outer_now.calls.panic, outer_now.samples), (11, 1, 0));
     assert_eq!((function(&seen, "inner").calls.ok, function(&seen, "inner").samples), (10, 10));
 
-    // The outer guard drops first, with a measured and a passed-over call above it.
+    // The outer guard drops first, with a measured and a skipped call above it.
     fn guards() -> [perf_sdk::__private::Guard; 3] {
         use perf_sdk::__private::{Options, Sample, Site, Source, enter};
         const fn site(name: &'static str, sample: Sample) -> Site {
@@ -101,7 +101,7 @@ fn skipped_calls() {
     assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
 }
 
-/// Futures that are counted only: outcomes, polls, callers, callees, polls elsewhere, guards that
+/// Count-only futures: outcomes, polls, callers, callees, polls in other scopes, guards that
 /// outlive a poll.
 fn skipped_polls() {
     quiet_panics();
@@ -109,7 +109,7 @@ fn skipped_polls() {
         perf_sdk::builder().listen("off").sample("*counted*", Rate::NEVER).report(false).start().expect("a start");
     let open = AtomicBool::new(true);
     let gate = || Gate { open: &open, spin: Duration::ZERO };
-    // A first call decides its own fate; the next ones are counted only.
+    // The first call looks up its rate; the next ones are count-only on the fast path.
     for _ in 0..3 {
         assert!(poll(pin!(gate().profiled("counted"))).is_ready());
     }
@@ -129,7 +129,7 @@ fn skipped_polls() {
             Some(1),
             "callees know their caller"
         );
-        // Polled by another scope than the first time, and at last by none.
+        // Polled in another scope than the first time, and finally outside of any scope.
         assert!(perf_sdk::measure("elsewhere", || poll(outer.as_mut())).is_pending());
         open.store(true, Relaxed);
         assert!(poll(outer.as_mut()).is_ready());
@@ -147,7 +147,7 @@ fn skipped_polls() {
         let _ = poll(pin!(async { panic!("in poll") }.profiled("counted_panics")));
     });
     assert!(panics.is_err());
-    // Guards that outlive the poll: a measured call's and one that is counted only.
+    // Guards that outlive the poll: of a measured call and of a count-only call.
     let (kept, rate) = (Cell::new(None), [Rate::ALWAYS, Rate::NEVER]);
     for (round, rate) in (1..).zip(rate) {
         use perf_sdk::__private::{Options, Sample, Site, Source, enter};
@@ -174,8 +174,8 @@ fn skipped_polls() {
     assert_eq!(node(&handle.snapshot(), &["afterwards"]).map(|n| n.calls), Some(1), "nothing is left open");
 }
 
-/// A function called millions of times a second gives way, a slow one does not, and afterwards all
-/// is as before.
+/// The rate of a function that is called millions of times a second is reduced, that of a slow one
+/// is not. Afterwards, both are as before.
 fn budget() {
     let handle = perf_sdk::builder().listen("off").report(false).hot("count").start().expect("a start");
     let (done, calls) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -200,9 +200,10 @@ fn budget() {
             thread::sleep(Duration::from_millis(100));
             let seen = handle.snapshot();
             let now = seen.profiler.budget.unwrap_or_default();
-            // Slow calls cost next to nothing, and stay measured. Where others take the processors,
-            // the budget is a share of less, and asking for CPU time after each absence from them
-            // is dear: then they give way too, and far less than the hot ones.
+            // Slow calls cost next to nothing, so all are measured. On a loaded machine, the budget
+            // is a share of less CPU time, and reading the CPU time after each absence from the CPU
+            // is expensive. Then the rate of slow calls is reduced too, but far less than that of
+            // the hot ones.
             let cores = (process_cpu() - cpu).as_secs_f64() / start.elapsed().as_secs_f64();
             let most = if cores < 1.6 { u32::MAX } else { 1 };
             let rates = [one_in(&seen, "hot"), one_in(&seen, "slow")];
@@ -212,7 +213,7 @@ fn budget() {
             assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "{now:?}, hot and slow 1 in {rates:?}");
         };
         let now = kept.profiler.budget.unwrap_or_default();
-        // At least a look of 250 ms on two threads, each on a processor for half of it.
+        // At least one evaluation of 250 ms on two threads, each on a processor for half of it.
         let used_ns = (process_cpu() - cpu).as_nanos() as f64;
         let least_ns = (now.achieved * f64::min(250e6 / 2.0, used_ns / 4.0)) as u64;
         assert!(kept.profiler.overhead_ns >= least_ns, "{} of {now:?}", kept.profiler.overhead_ns);
@@ -226,8 +227,7 @@ fn budget() {
     until("all calls to be measured again", || one_in(&handle.snapshot(), "hot") == 1);
 }
 
-/// What a server takes for a counter never shrinks from one scrape to the next, whatever happens to
-/// the rates in between.
+/// A counter never decreases from one scrape to the next, however the rates change in between.
 fn counters_only_grow() {
     use perf_sdk::export::{Exposition, Format};
     const RATES: [&str; 6] = ["100%", "1/64", "never", "10%", "1/4096", "1/2"];
@@ -281,15 +281,16 @@ fn counters_only_grow() {
     });
 }
 
-/// Beyond the limit threads share: no call is lost, and the recorder holds no more than it may.
+/// Beyond the memory limit, threads share records: no call is lost, and the recorder stays within
+/// the limit.
 fn memory_limit() {
-    // As many as have room with the sampler of stacks, which holds a megabyte.
+    // The maximum that fits beside the stack sampler, which uses a megabyte.
     const NAMES: usize = 1_200;
     const THREADS: usize = 8;
     const ROUNDS: u64 = 3;
     let handle = perf_sdk::builder().listen("off").report(false).budget("off").memory("8MiB").start().expect("a start");
     let names: Vec<&'static str> = (0..NAMES).map(|n| &*format!("function {n}").leak()).collect();
-    // All have a record before one has taken all the memory.
+    // All threads have a record before the first one has used all the memory.
     let all_here = std::sync::Barrier::new(THREADS);
     thread::scope(|threads| {
         for _ in 0..THREADS {
@@ -305,7 +306,7 @@ fn memory_limit() {
                         || perf_sdk::measure(names[NAMES - 2], || std::panic::resume_unwind(Box::new("planned")));
                     assert!(catch_unwind(panics).is_err());
                 }
-                // What is open when a scope ends in the wrong order, and what is still running.
+                // The open calls when a scope ends out of order, and running calls.
                 perf_sdk::measure(names[7], || {
                     let running: u64 = handle.snapshot().functions.iter().map(|function| function.running).sum();
                     assert!(running >= 1, "{running}");
@@ -323,7 +324,7 @@ fn memory_limit() {
         let panic = if at == NAMES - 2 { each } else { 0 };
         assert_eq!((function.calls.ok, function.calls.panic), (ok, panic), "{name}");
         assert_eq!(function.running, 0, "{name}");
-        // Of a future that is counted only there is no duration.
+        // A count-only call of a future has no duration.
         let durations = function.wall.count();
         assert!(durations == function.calls.total() || (at == NAMES - 1 && durations >= ok - each), "{function:?}");
     }
@@ -332,12 +333,12 @@ fn memory_limit() {
     assert!(outermost.bytes.as_ref().is_some_and(|bytes| bytes.sum() == each * 10), "{outermost:?}");
     assert!(seen.profiler.memory_bytes <= 8 << 20, "{}", seen.profiler.memory_bytes);
     assert!(dropped("shared") > 1_000 && dropped("memory") == 0, "{:?}", seen.profiler.dropped);
-    // The tree holds all the time there was: under nobody, what has no place is the overflow
-    // entry's.
+    // The tree contains all of the time: that of calls without a place in it is in the overflow
+    // entry.
     assert!(node(&seen, &["(other)"]).is_some_and(|other| other.inclusive.wall_ns > 0));
 }
 
-/// Names made from data end as one.
+/// Names made from data end in one overflow entry.
 fn names_without_end() {
     for n in 0..10_500 {
         perf_sdk::measure(format!("name {n}").leak(), || ());
@@ -350,8 +351,8 @@ fn names_without_end() {
     assert!(other >= 500, "{other}");
 }
 
-/// `PERF_ENABLED=0` in the environment: nothing is recorded until the handle says so; what is open
-/// then ends as it began.
+/// With `PERF_ENABLED=0` in the environment, nothing is recorded until the handle enables it. A
+/// call that is open when recording is switched ends as it began: recorded or not.
 fn switched_off() {
     let handle = perf_sdk::builder().listen("off").report(false).start().expect("a start");
     assert!(!handle.is_recording());

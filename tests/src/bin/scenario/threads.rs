@@ -1,4 +1,4 @@
-//! Threads that come, go, fork and pass things on.
+//! Threads: start, end, fork, and values passed between them.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -98,10 +98,11 @@ fn global_destructor() {
     });
 }
 
-/// Records pass from thread to thread.
+/// Records are reused from thread to thread.
 fn threads_come_and_go() {
-    // Durations would lie in other octaves on a machine that is busy with others, and take memory;
-    // how many threads the sampler of stacks meets while they live depends on the machine too.
+    // Two things depend on the load of the machine and are disabled: durations, which fall into
+    // varying octaves and need memory for them, and the number of threads that the stack sampler
+    // meets while they live.
     let _handle =
         perf_sdk::builder().listen("off").report(false).budget("off").stacks("off").sample("*", Rate::NEVER).start();
     const THREADS: u64 = 1_000;
@@ -124,8 +125,8 @@ fn threads_come_and_go() {
     let first = perf_sdk::snapshot().profiler.memory_bytes;
     (1..ROUNDS).for_each(|_| round());
     let seen = perf_sdk::snapshot();
-    // A record that sees durations in another octave for the first time may take a further chunk,
-    // of 32 KiB; a thousand would be 32 MiB.
+    // A record may need another chunk of 32 KiB when it first sees durations in another octave. A
+    // thousand new records would be 32 MiB.
     let growth = seen.profiler.memory_bytes.saturating_sub(first);
     assert!(growth <= 8 * (32 << 10), "{growth} bytes more than after the first round");
     for name in ["outer", "inner", "recorded"] {
@@ -153,7 +154,7 @@ fn threads_pass_records_on() {
     assert_eq!(function(&after, "short").calls.ok, 52 * 20, "{:?}", after.profiler);
     assert_eq!(function(&after, "short").wall.count(), 52 * 20);
     let grown = after.profiler.memory_bytes - before.profiler.memory_bytes;
-    assert!(grown <= 20 * 65_536, "records are used again: {grown} bytes more");
+    assert!(grown <= 20 * 65_536, "records are reused: {grown} bytes more");
 }
 
 fn free_on_another_thread() {

@@ -27,7 +27,7 @@ fn exemplars() {
     perf_sdk::set_trace_hook(current);
     perf_sdk::measure("untraced", || ());
     TRACE.set(7);
-    // Far from the second one, also on a machine that takes the processor away.
+    // Its duration must be far from that of the second call, also on a loaded machine.
     let traced = eventually(|| {
         static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
         let name: &'static str = format!("traced {}", ATTEMPTS.fetch_add(1, Relaxed)).leak();
@@ -43,7 +43,7 @@ fn exemplars() {
     assert!(function(&seen, "before").exemplars.is_empty());
     assert!(function(&seen, "untraced").exemplars.is_empty());
     let kept = &function(&seen, traced).exemplars;
-    assert_eq!(kept.len(), 2, "one a bucket: {kept:?}");
+    assert_eq!(kept.len(), 2, "one for each bucket: {kept:?}");
     assert!(kept.iter().all(|e| e.trace_id == "07".repeat(16) && e.span_id == "07".repeat(8)));
     assert!(kept[0].value_ns >= 20_000 && kept[1].value_ns >= 3_000_000);
     assert_eq!(function(&seen, "traced_future").exemplars.len(), 1);
@@ -66,7 +66,7 @@ fn tracing_layer() {
         let mut before = perf_sdk::snapshot();
         assert_eq!(function(&before, "outer_span").calls.ok, 3);
         assert_eq!(function(&before, "inner_span").calls.ok, 3);
-        // Between the two are the recorder, and others that ran meanwhile.
+        // The difference is the cost of recording, and other load on the machine.
         eventually(|| {
             spans();
             let now = perf_sdk::snapshot();

@@ -1,5 +1,5 @@
-//! A program with fork handlers of its own that were registered before the profiler's: in the
-//! parent they run after the profiler's own, in the child before them.
+//! A program with its own fork handlers, registered before the profiler's. In the parent they run
+//! after the profiler's, in the child before them.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering::Relaxed};
@@ -13,9 +13,9 @@ use perf_sdk_tests::{exit_now, fork, until, wait_for};
 use super::forks::{everything, start};
 use super::{Stops, in_child};
 
-/// A process that hangs is ended.
+/// Ends the process if it hangs.
 fn end_if_it_hangs() {
-    // SAFETY: only asks for a signal.
+    // SAFETY: it only requests a signal.
     unsafe { libc::alarm(150) };
 }
 
@@ -24,11 +24,11 @@ fn register(
     parent: Option<unsafe extern "C" fn()>,
     child: Option<unsafe extern "C" fn()>,
 ) {
-    // SAFETY: handlers that live as long as the process.
+    // SAFETY: the handlers live as long as the process.
     assert_eq!(unsafe { libc::pthread_atfork(before, parent, child) }, 0);
 }
 
-/// All three use the profiler; the child's starts it anew.
+/// All three handlers use the profiler. The handler in the child starts it anew.
 pub(super) fn fork_handlers() {
     static OF_CHILD: Mutex<Option<Handle>> = Mutex::new(None);
     static CALLED: AtomicU32 = AtomicU32::new(0);
@@ -49,7 +49,7 @@ pub(super) fn fork_handlers() {
     let handle = start();
     let child = fork();
     if child == 0 {
-        // What the profiler does in a child was done before, not to what the handler began.
+        // The profiler's own handler in the child must not undo what this handler started.
         let own = OF_CHILD.lock().unwrap().take().unwrap();
         let is_there = get(own.address().unwrap(), "/metrics").status == 200;
         drop(own);
@@ -60,7 +60,8 @@ pub(super) fn fork_handlers() {
     assert_eq!(get(handle.address().unwrap(), "/metrics").status, 200);
 }
 
-/// A child is whole that was made while another thread's fork waited in a handler of the program's.
+/// A child must work that was forked while the fork of another thread waited in a handler of the
+/// program.
 pub(super) fn two_forks() {
     static SLOW: AtomicI32 = AtomicI32::new(0);
     static WAITS: AtomicBool = AtomicBool::new(false);
@@ -103,15 +104,15 @@ pub(super) fn two_forks() {
     });
 }
 
-/// The handler closes all that it inherited, and opens files of its own: these stay open.
+/// The handler closes all inherited descriptors and opens its own: these must stay open.
 pub(super) fn child_s_own_descriptors() {
     const MOST: usize = 200;
     static OWN: [AtomicI32; MOST] = [const { AtomicI32::new(-1) }; MOST];
     extern "C" fn child() {
-        // SAFETY: whoever had them is not in this process.
+        // SAFETY: the owners of these descriptors do not exist in this process.
         (3..1_024).for_each(|descriptor| _ = unsafe { libc::close(descriptor) });
         for own in &OWN {
-            // SAFETY: a C string that lives.
+            // SAFETY: the C string is static.
             own.store(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY) }, Relaxed);
         }
     }
@@ -122,11 +123,11 @@ pub(super) fn child_s_own_descriptors() {
     assert_eq!(get(address, "/metrics").status, 200);
     let child = fork();
     if child == 0 {
-        // SAFETY: only asks.
+        // SAFETY: it only reads flags.
         let is_open = |own: &AtomicI32| unsafe { libc::fcntl(own.load(Relaxed), libc::F_GETFD) } >= 0;
         exit_now(OWN.iter().filter(|own| !is_open(own)).count() as i32);
     }
-    assert_eq!(wait_for(child), 0, "so many were closed");
+    assert_eq!(wait_for(child), 0, "number of closed descriptors");
     assert_eq!(get(address, "/metrics").status, 200);
     drop(clients);
 }

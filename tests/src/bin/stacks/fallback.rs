@@ -14,7 +14,7 @@ const ON: &str = "on, pprof, but only while a profile is taken";
 const HANDLED_BY_PROGRAM: &str = "the program handles the signal SIGPROF itself";
 
 fn handler() -> libc::sighandler_t {
-    // SAFETY: a valid place for the result; only asks.
+    // SAFETY: the place for the result is valid; the call changes nothing.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         assert_eq!(libc::sigaction(libc::SIGPROF, ptr::null(), &raw mut action), 0);
@@ -28,19 +28,19 @@ extern "C" fn handle(_: i32) {
 
 fn handle_it() {
     let handler = (handle as extern "C" fn(i32) as *const ()).addr();
-    // SAFETY: a handler that adds to an atomic.
+    // SAFETY: the handler only adds to an atomic.
     unsafe { libc::signal(libc::SIGPROF, handler) };
 }
 
 fn is_the_program_s() -> bool {
     let before = HANDLED.load(Relaxed);
-    // SAFETY: to this process; ignored or handled.
+    // SAFETY: the signal goes to this process, and is ignored or handled.
     unsafe { libc::raise(libc::SIGPROF) };
     HANDLED.load(Relaxed) == before + 1
 }
 
-/// Busy functions are in the profile, which says what part of the CPU time it stands for; there is
-/// nothing between two profiles.
+/// Busy functions are in the profile, and its coverage is reported. Between two profiles nothing is
+/// sampled.
 pub(super) fn pprof_crate() {
     let handle = builder().stacks("pprof").start().unwrap();
     assert_eq!(handle.snapshot().profiler.stacks.to_string(), ON);
@@ -51,7 +51,7 @@ pub(super) fn pprof_crate() {
     for (hz, threads) in [(99, 1), (99, 2), (1_000, 2)] {
         assert!([libc::SIG_DFL, libc::SIG_IGN].contains(&handler()), "no handler between two profiles");
         let before = handle.snapshot().stacks.unwrap();
-        // Where others take the processors it takes longer.
+        // On a loaded machine it takes longer.
         let mut time = seconds("SECONDS", 2) / 2;
         let take = || {
             time *= 2;
@@ -70,7 +70,7 @@ pub(super) fn pprof_crate() {
         assert_eq!(
             profile.sampled_ns,
             profile.samples * (1_000_000_000 / u64::from(hz)),
-            "a sample is a period, no more"
+            "each sample represents one period"
         );
         assert!(profile.coverage() > 0.0, "{} samples", profile.samples);
         let share = |ns: u64| ns as f64 / profile.sampled_ns as f64;
@@ -82,7 +82,7 @@ pub(super) fn pprof_crate() {
             ["perf_signal_handler", "backtrace::backtrace::", "pprof::"].iter().any(|own| name.contains(own))
         };
         assert_eq!(cpu_ns(&profile, |path| path.iter().any(is_of_the_handler)), 0);
-        // Without optimisation even adding is a call.
+        // Without optimisation, even an addition is a call.
         let near = cpu_ns(&profile, |path| path.iter().take(6).any(|name| name.ends_with("stacks::work")));
         assert!(share(near) > 0.8, "only the handler's own frames are left out: {}", share(near));
         assert!(profile.stacks.iter().all(|stack| stack.scope.is_empty()));
@@ -92,7 +92,7 @@ pub(super) fn pprof_crate() {
     let sampled = handle.snapshot().stacks.unwrap();
     burn(Duration::from_millis(100));
     assert_eq!(handle.snapshot().stacks.unwrap(), sampled, "on demand only");
-    // Two at a time see the same samples, the second one from its beginning.
+    // Two profiles at the same time share samples; the second has those since its own beginning.
     let both = || {
         thread::scope(|scope| {
             let long = scope.spawn(|| handle.cpu_profile(Duration::from_millis(2_000), Some(250)).unwrap());
@@ -116,7 +116,7 @@ pub(super) fn pprof_crate() {
     });
 }
 
-/// A handler of the program's is left alone, whenever it came.
+/// A handler of the program is never replaced, whether it was installed before or after the start.
 pub(super) fn prof_taken() {
     handle_it();
     let ours = builder().stacks("pprof").start().unwrap();
@@ -124,7 +124,7 @@ pub(super) fn prof_taken() {
     assert!(ours.cpu_profile(Duration::from_millis(50), None).is_none() && CpuProfile::take().is_none());
     assert!(is_the_program_s());
     drop(ours);
-    // SAFETY: nobody wants it any more.
+    // SAFETY: the handler is not needed any more.
     unsafe { libc::signal(libc::SIGPROF, libc::SIG_DFL) };
     let ours = builder().stacks("pprof").start().unwrap();
     assert_eq!(ours.snapshot().profiler.stacks.to_string(), ON);
@@ -134,8 +134,8 @@ pub(super) fn prof_taken() {
     assert!(is_the_program_s());
 }
 
-/// One that comes in the midst of a profile is in force after a look, and stays; no timer of ours
-/// calls it then.
+/// If the program installs a handler during a profile, the profiler stops sending the signal after
+/// its next check, and the handler stays.
 pub(super) fn prof_taken_over() {
     let ours = builder().stacks("pprof").start().unwrap();
     let profile = beside(1, || {

@@ -1,4 +1,4 @@
-//! Forked children: they can do everything, and hold nothing of the parent's.
+//! Forked children can use every feature, and keep nothing open of their parent's profiler.
 
 use std::collections::BTreeMap;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use perf_sdk_tests::{exit_now, fork, function, wait_for};
 
 use super::{Stops, busy, in_child, keep_small};
 
-/// Open descriptors, and what they are. Without the one that lists them.
+/// Open descriptors and their targets, except the one that lists them.
 fn descriptors() -> BTreeMap<i32, String> {
     let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc/self/fd").unwrap().flatten() {
@@ -30,7 +30,7 @@ pub(super) fn start() -> Handle {
     perf_sdk::builder().listen("127.0.0.1:0").report(false).heap("64KiB").leak_window("20ms").start().unwrap()
 }
 
-/// Everything that a program may want of the profiler.
+/// Uses every feature of the profiler.
 pub(super) fn everything() -> bool {
     let own = start();
     let address = own.address().unwrap();
@@ -48,7 +48,7 @@ pub(super) fn everything() -> bool {
     is_counted && all && !held.is_empty()
 }
 
-/// Forked while other threads do all that takes locks and places.
+/// Forks while other threads use everything that takes locks or limited places.
 pub(super) fn forks() {
     let before = descriptors();
     let handle = start();
@@ -60,7 +60,7 @@ pub(super) fn forks() {
             let goes_on = &goes_on;
             scope.spawn(move || {
                 while goes_on.load(Relaxed) {
-                    // As many as there are places for, or fewer.
+                    // Served or refused, depending on free places.
                     let _ = get(address, page);
                 }
             });
@@ -78,7 +78,7 @@ pub(super) fn forks() {
                 busy(Duration::from_micros(200));
             }
         });
-        // Connections that do nothing.
+        // Idle connections.
         let idle: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(address).unwrap()).collect();
         let ours: Vec<i32> = idle.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
         thread::sleep(Duration::from_millis(200));
@@ -86,18 +86,18 @@ pub(super) fn forks() {
             let mut parents = BTreeMap::new();
             in_child(|| {
                 parents = descriptors();
-                // Those of this test's own clients are this test's.
+                // Without the sockets of this test's own clients.
                 parents.retain(|number, link| {
                     !before.contains_key(number) && !ours.contains(number) && !is_client(link, address.port())
                 });
                 if !parents.is_empty() {
-                    eprintln!("{round}: left to the child: {parents:?}");
+                    eprintln!("{round}: inherited by the child: {parents:?}");
                 }
                 parents.is_empty() && (round % 5 != 0 || everything())
             });
         }
     });
-    // The port is free once the parent has ended, whoever it left behind.
+    // The port is free once the parent's profiler has ended, although a child still runs.
     let child = fork();
     if child == 0 {
         thread::sleep(Duration::from_secs(60));
@@ -109,17 +109,17 @@ pub(super) fn forks() {
         assert!(start.elapsed() < Duration::from_secs(50), "the child keeps the port");
         thread::sleep(Duration::from_millis(20));
     }
-    // SAFETY: the child made above.
+    // SAFETY: this is the child forked above.
     unsafe { libc::kill(child, libc::SIGKILL) };
     assert_eq!(wait_for(child), -libc::SIGKILL);
 }
 
-/// Whether the socket is of a connection to this port, seen from the client's side.
+/// Whether the socket belongs to the client's side of a connection to this port.
 fn is_client(link: &str, port: u16) -> bool {
     let Some(inode) = link.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']')) else { return false };
     let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
     let remote = format!(":{port:04X}");
-    // A socket that is not connected any more is in no table.
+    // A socket that is no longer connected is not in the table.
     let known = table.lines().find(|line| line.split_whitespace().nth(9) == Some(inode));
     known.is_none_or(|line| line.split_whitespace().nth(2).is_some_and(|address| address.ends_with(&remote)))
 }

@@ -1,4 +1,4 @@
-//! Threads whose stacks are not what one would think.
+//! Threads with unusual stacks.
 
 use std::arch::asm;
 use std::ffi::c_void;
@@ -13,36 +13,37 @@ use super::{builder, busy, samples, work};
 
 const PAGE: usize = 4096;
 
-/// Computes for so long without touching the stack in between.
+/// Computes without accesses to the stack.
 #[inline(always)]
 fn spin_in_registers(rounds: u64) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: counts a register down.
+    // SAFETY: it only counts a register down.
     unsafe {
         asm!("2:", "dec {n}", "jnz 2b", n = inout(reg) rounds => _, options(nomem, nostack));
     }
     #[cfg(target_arch = "aarch64")]
-    // SAFETY: counts a register down.
+    // SAFETY: it only counts a register down.
     unsafe {
         asm!("2:", "subs {n}, {n}, #1", "b.ne 2b", n = inout(reg) rounds => _, options(nomem, nostack));
     }
 }
 
-/// About 0.1 s on any machine of these years.
+/// About 0.1 s on current machines.
 const ROUNDS: u64 = 300_000_000;
 
 fn mapped(bytes: usize, protection: i32) -> *mut u8 {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a new mapping at an address of the kernel's choice.
+    // SAFETY: a new mapping, at an address that the kernel chooses.
     let place = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
     assert_ne!(place, libc::MAP_FAILED);
     place.cast()
 }
 
-/// A thread of the C library's on this stack, which Rust knows nothing of: it has no alternate
-/// signal stack.
+/// A thread of the C library on this stack. The Rust standard library does not know it, so it has
+/// no alternate signal stack.
 fn c_thread(stack: *mut u8, bytes: usize, run: extern "C" fn(*mut c_void) -> *mut c_void) -> libc::pthread_t {
-    // SAFETY: valid attributes and places; the stack lives until the thread was joined.
+    // SAFETY: the attributes and places are valid, and the stack lives until the thread has been
+    // joined.
     unsafe {
         let mut attributes = std::mem::zeroed();
         assert_eq!(libc::pthread_attr_init(&raw mut attributes), 0);
@@ -55,7 +56,7 @@ fn c_thread(stack: *mut u8, bytes: usize, run: extern "C" fn(*mut c_void) -> *mu
 }
 
 fn join(thread: libc::pthread_t) {
-    // SAFETY: a thread that nobody joined before.
+    // SAFETY: the thread has not been joined before.
     assert_eq!(unsafe { libc::pthread_join(thread, ptr::null_mut()) }, 0);
 }
 
@@ -64,7 +65,7 @@ fn here() -> usize {
     black_box(&raw const local).addr()
 }
 
-/// Calls itself until there is so much left above `low`, and computes there.
+/// Recurses until only `left` bytes are left above `low`, and computes there.
 #[inline(never)]
 fn deep(low: usize, left: usize, rounds: u64) -> usize {
     if here() - low > left + 256 {
@@ -77,7 +78,7 @@ fn deep(low: usize, left: usize, rounds: u64) -> usize {
 
 static KNOWN: AtomicBool = AtomicBool::new(false);
 
-/// Computes until [`lets_go`] was called beside it. Takes little stack.
+/// Computes until [`lets_go`] is called on another thread. Uses little stack.
 fn until_known() {
     let mut sum = 1;
     while !KNOWN.load(Relaxed) {
@@ -85,13 +86,13 @@ fn until_known() {
     }
 }
 
-/// Computes until this thread has another alternate signal stack than one of so many bytes: its
-/// first sample gives it one.
+/// Computes until this thread has an alternate signal stack of another size than this: its first
+/// sample installs one.
 fn until_alternate(bytes: usize) {
     let start = Instant::now();
     loop {
         black_box(work(1));
-        // SAFETY: only asks; a valid place for the answer.
+        // SAFETY: the place for the result is valid; the call changes nothing.
         let now = unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
             libc::sigaltstack(ptr::null(), &raw mut now);
@@ -100,11 +101,11 @@ fn until_alternate(bytes: usize) {
         if now.ss_size != bytes {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "no sample came");
+        assert!(start.elapsed() < Duration::from_secs(60), "no sample arrived");
     }
 }
 
-/// Waits until so many samples were taken, a minute at most.
+/// Waits until this number of further samples was taken, for at most a minute.
 fn lets_go(handle: &Handle, more: u64) {
     let (start, before) = (Instant::now(), samples(handle));
     while samples(handle) < before + more {
@@ -117,7 +118,7 @@ fn lets_go(handle: &Handle, more: u64) {
 static LEFT: AtomicU64 = AtomicU64::new(0);
 static PROFILED: AtomicBool = AtomicBool::new(false);
 
-/// Little of a stack is left, down to less than a signal's frame takes.
+/// Little stack is left, down to less than a signal frame needs.
 pub(super) fn little_stack() {
     const BYTES: usize = 64 << 10;
     extern "C" fn run(low: *mut c_void) -> *mut c_void {
@@ -134,7 +135,7 @@ pub(super) fn little_stack() {
         for left in [1_024, 1_536, 2_048, 3_072, 3_584, 8_192] {
             LEFT.store(left, Relaxed);
             let stack = mapped(PAGE + BYTES, libc::PROT_READ | libc::PROT_WRITE);
-            // SAFETY: the mapping made above: its first page is a guard.
+            // SAFETY: this is the mapping made above; its first page becomes a guard page.
             let low = unsafe {
                 libc::mprotect(stack.cast(), PAGE, libc::PROT_NONE);
                 stack.add(PAGE)
@@ -143,7 +144,7 @@ pub(super) fn little_stack() {
             join(c_thread(low, BYTES, run));
             println!("{left} bytes left, profiled {profiled}: {} samples", samples(&handle) - before);
             assert!(samples(&handle) > before);
-            // SAFETY: the thread on it has ended.
+            // SAFETY: the thread on this stack has ended.
             unsafe { libc::munmap(stack.cast(), PAGE + BYTES) };
         }
     }
@@ -151,7 +152,7 @@ pub(super) fn little_stack() {
 
 static HANDLED: AtomicU64 = AtomicU64::new(0);
 
-/// The program's own handler computes on an alternate stack of its own of 4 KiB.
+/// The program's own handler computes on its own alternate stack of 4 KiB.
 pub(super) fn small_alternate() {
     extern "C" fn handler(_: i32) {
         spin_in_registers(ROUNDS / 4);
@@ -161,13 +162,14 @@ pub(super) fn small_alternate() {
     let before = samples(&handle);
     std::thread::spawn(|| {
         let guarded = mapped(2 * PAGE, libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: the first page of that mapping; and the second one.
+        // SAFETY: the first page of this mapping becomes a guard page; the second one is within the
+        // mapping.
         let alternate = unsafe {
             libc::mprotect(guarded.cast(), PAGE, libc::PROT_NONE);
             guarded.add(PAGE)
         };
         let stack = libc::stack_t { ss_sp: alternate.cast(), ss_flags: 0, ss_size: PAGE };
-        // SAFETY: a stack that stays, and a handler that stays.
+        // SAFETY: the stack and the handler live as long as the process.
         unsafe {
             assert_eq!(libc::sigaltstack(&raw const stack, ptr::null_mut()), 0);
             let mut action: libc::sigaction = std::mem::zeroed();
@@ -177,7 +179,7 @@ pub(super) fn small_alternate() {
         }
         until_alternate(PAGE);
         for _ in 0..20 {
-            // SAFETY: to this thread.
+            // SAFETY: the signal goes to this thread.
             unsafe { libc::raise(libc::SIGUSR2) };
         }
     })
@@ -188,7 +190,7 @@ pub(super) fn small_alternate() {
     assert!(samples(&handle) > before + 2);
 }
 
-/// A stack overflows while it is sampled: the message of the standard library says so.
+/// A stack overflows while it is sampled: the standard library still prints its message.
 pub(super) fn overflow() {
     #[inline(never)]
     fn forever(n: u64) -> u64 {
@@ -204,21 +206,21 @@ pub(super) fn overflow() {
     unreachable!("the stack has overflowed");
 }
 
-/// A stack at the upper end of a mapping, another one at its lower end, and nothing in between any
-/// more; code that nobody can unwind, with a frame pointer into that nothing.
+/// A stack at the upper end of a mapping, another one at the lower end, and an unmapped hole in
+/// between. The code has no unwind information, and its frame pointer points into the hole.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn hole() {
     const BYTES: usize = 1 << 20;
     const UPPER: usize = 256 << 10;
     extern "C" fn run(stack: *mut c_void) -> *mut c_void {
         let low = stack.addr() + UPPER - BYTES;
-        // Until the sampler knows where the stack lies.
+        // Waits until the sampler knows where the stack is.
         until_known();
         let (hole, lower) = (low + (256 << 10), low + (128 << 10));
-        // SAFETY: nobody uses this part.
+        // SAFETY: this part is not in use.
         unsafe { libc::munmap(ptr::with_exposed_provenance_mut(hole), 256 << 10) };
         let code = nameless_code();
-        // SAFETY: the code below: switches to the stack at the lower end, computes, and comes back.
+        // SAFETY: the code below switches to the stack at the lower end, computes, and returns.
         let code: extern "C" fn(usize, usize, u64) = unsafe { std::mem::transmute(code) };
         for _ in 0..10 {
             code(lower, hole + 1024, ROUNDS / 4);
@@ -228,7 +230,7 @@ pub(super) fn hole() {
     let handle = builder().stacks_hz(99).start().unwrap();
     let mapping = mapped(BYTES, libc::PROT_READ | libc::PROT_WRITE);
     mapping.expose_provenance();
-    // SAFETY: within the mapping.
+    // SAFETY: the address is within the mapping.
     let upper = unsafe { mapping.add(BYTES - UPPER) };
     let thread = c_thread(upper, UPPER, run);
     lets_go(&handle, 8);
@@ -238,7 +240,7 @@ pub(super) fn hole() {
     assert!(samples(&handle) > before + 10);
 }
 
-/// `fn(stack, frame_pointer, rounds)`, known to no table.
+/// `fn(stack, frame_pointer, rounds)`, without unwind information.
 #[cfg(target_arch = "x86_64")]
 fn nameless_code() -> *mut u8 {
     const CODE: [u8; 26] = [
@@ -256,7 +258,7 @@ fn nameless_code() -> *mut u8 {
         0xcc, 0xcc, 0xcc, 0xcc,
     ];
     let code = mapped(PAGE, libc::PROT_READ | libc::PROT_WRITE);
-    // SAFETY: the mapping made above, which is made executable once it is written.
+    // SAFETY: this is the mapping made above. It is made executable once the code is written.
     unsafe {
         ptr::copy_nonoverlapping(CODE.as_ptr(), code, CODE.len());
         libc::mprotect(code.cast(), PAGE, libc::PROT_READ | libc::PROT_EXEC);
@@ -264,11 +266,12 @@ fn nameless_code() -> *mut u8 {
     code
 }
 
-/// Threads that wait for all signals get none of ours, if they blocked them before they could be
+/// Threads that wait for all signals get none of ours, if they block signals before they can be
 /// sampled.
 pub(super) fn waits_for_signals() {
     const THREADS: usize = 100;
-    /// A thread is sampled when it has run for so long, or is so old: the sampler's own figures.
+    /// A thread is sampled once it has used this much CPU time, or has existed for this long: the
+    /// sampler's own limits.
     const SETTLED: [Duration; 2] = [Duration::from_micros(200), Duration::from_millis(100)];
     static STRAY: AtomicU64 = AtomicU64::new(0);
     static JUDGED: AtomicU64 = AtomicU64::new(0);
@@ -278,12 +281,13 @@ pub(super) fn waits_for_signals() {
             for _ in 0..THREADS {
                 let begun = Instant::now();
                 scope.spawn(move || {
-                    // SAFETY: sets of signals, and places for results.
+                    // SAFETY: the sets of signals and the places for results are valid.
                     unsafe {
                         let mut all = std::mem::zeroed();
                         libc::sigfillset(&raw mut all);
                         libc::pthread_sigmask(libc::SIG_BLOCK, &raw const all, ptr::null_mut());
-                        // Others may have had the processor until then.
+                        // Otherwise, it may have blocked the signals too late, for example on a
+                        // loaded machine.
                         let is_judged = perf_sdk_tests::thread_cpu() < SETTLED[0] && begun.elapsed() < SETTLED[1];
                         spin_in_registers(ROUNDS / 100);
                         let wait = libc::timespec { tv_sec: 2, tv_nsec: 0 };
@@ -300,8 +304,8 @@ pub(super) fn waits_for_signals() {
     drop(handle);
 }
 
-/// The address space is used up, as under `ulimit -v`, while threads come and go: whoever needs
-/// none goes on.
+/// The address space is used up, as under `ulimit -v`, while threads start and end. Threads that
+/// need no memory go on.
 pub(super) fn no_memory() {
     const THREADS: usize = 20;
     let handle = builder().stacks_hz(1_000).leak_window("20ms").budget("1%").start().unwrap();
@@ -318,14 +322,14 @@ pub(super) fn no_memory() {
             });
         }
         begun.wait();
-        // All of it, in ever smaller pieces.
+        // Uses up all of it, in ever smaller pieces.
         let limit = libc::rlimit { rlim_cur: mapped_bytes() + (24 << 20), rlim_max: libc::RLIM_INFINITY };
-        // SAFETY: a valid limit.
+        // SAFETY: the limit is valid.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
         let mut taken = Vec::new();
         let mut bytes = 16 << 20;
         while bytes >= PAGE {
-            // SAFETY: a new mapping, or none.
+            // SAFETY: it creates a new mapping or fails.
             let place = unsafe {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
                 libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0)
@@ -334,11 +338,11 @@ pub(super) fn no_memory() {
         }
         std::thread::sleep(Duration::from_secs(3));
         for (place, bytes) in taken {
-            // SAFETY: a mapping made above.
+            // SAFETY: this mapping was made above.
             unsafe { libc::munmap(place, bytes) };
         }
         let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
-        // SAFETY: a valid limit.
+        // SAFETY: the limit is valid.
         unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
         let before = samples(&handle);
         let start = Instant::now();
@@ -349,27 +353,27 @@ pub(super) fn no_memory() {
         over.store(true, Relaxed);
     });
     let left_out = handle.snapshot().profiler.dropped["headroom"];
-    println!("{left_out} turns left out");
+    println!("{left_out} turns skipped");
     assert!(left_out > 0);
 }
 
-/// Of the address space.
+/// The size of the process's mappings.
 fn mapped_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = text.split_whitespace().next().unwrap().parse().unwrap();
     pages * PAGE as u64
 }
 
-/// What [`robust`](super::robust) does among other things: `random` below its argument.
+/// Actions of [`robust`](super::robust): `random(bound)` returns a random number below `bound`.
 pub(super) mod actions {
     use super::*;
 
-    /// A thread with `left` bytes of its stack left, wherever its first sample comes.
+    /// A thread with a random, small number of bytes left on its stack.
     pub(crate) fn little_stack(random: &mut dyn FnMut(u64) -> u64) {
         const BYTES: usize = 64 << 10;
         extern "C" fn run(low: *mut c_void) -> *mut c_void {
-            // More than any signal takes: so much must be left before the first sample, which gives
-            // the thread its alternate stack.
+            // More stack than any signal frame needs: it must be left before the first sample,
+            // which gives the thread its alternate stack.
             deep(low.addr(), 16 << 10, ROUNDS / 100);
             until_alternate(0);
             deep(low.addr(), LEFT.load(Relaxed) as usize, ROUNDS / 50);
@@ -377,17 +381,17 @@ pub(super) mod actions {
         }
         LEFT.store(1_024 + random(4_096), Relaxed);
         let stack = mapped(PAGE + BYTES, libc::PROT_READ | libc::PROT_WRITE);
-        // SAFETY: the mapping made above: its first page is a guard.
+        // SAFETY: this is the mapping made above; its first page becomes a guard page.
         let low = unsafe {
             libc::mprotect(stack.cast(), PAGE, libc::PROT_NONE);
             stack.add(PAGE)
         };
         join(c_thread(low, BYTES, run));
-        // SAFETY: the thread on it has ended.
+        // SAFETY: the thread on this stack has ended.
         unsafe { libc::munmap(stack.cast(), PAGE + BYTES) };
     }
 
-    /// A thread whose own alternate stack has 8 KiB, and a handler that runs on it.
+    /// A thread with its own alternate stack of 8 KiB, and a handler that runs on it.
     pub(crate) fn alternate(random: &mut dyn FnMut(u64) -> u64) {
         extern "C" fn handler(_: i32) {
             spin_in_registers(ROUNDS / 200);
@@ -400,7 +404,8 @@ pub(super) mod actions {
                 ss_size: 2 * PAGE,
             };
             let mut before = libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: 0, ss_size: 0 };
-            // SAFETY: a stack that stays until another one is set, and a handler that stays.
+            // SAFETY: the stack lives until another one is set, and the handler as long as the
+            // process.
             unsafe {
                 assert_eq!(libc::sigaltstack(&raw const stack, &raw mut before), 0);
                 let mut action: libc::sigaction = std::mem::zeroed();
@@ -418,15 +423,15 @@ pub(super) mod actions {
         .unwrap();
     }
 
-    /// Code that nobody can unwind, on a stack of its own, with a frame pointer to where nothing
-    /// is; and the stack goes.
+    /// Code without unwind information, on a stack of its own, with a frame pointer into an
+    /// unmapped hole. Afterwards, the stack is unmapped.
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn coroutine(random: &mut dyn FnMut(u64) -> u64) {
         const BYTES: usize = 256 << 10;
         let stack = mapped(BYTES, libc::PROT_READ | libc::PROT_WRITE);
         let code = nameless_code();
-        // SAFETY: the upper half is nobody's any more; the code switches to the lower one,
-        // computes, and comes back.
+        // SAFETY: the upper half is not in use any more. The code switches to the lower half,
+        // computes, and returns.
         unsafe {
             libc::munmap(stack.add(BYTES / 2).cast(), BYTES / 2);
             let call: extern "C" fn(usize, usize, u64) = std::mem::transmute(code);
@@ -436,7 +441,7 @@ pub(super) mod actions {
         }
     }
 
-    /// Many threads at once, which live for moments.
+    /// Many short-lived threads at the same time.
     pub(crate) fn crowd(random: &mut dyn FnMut(u64) -> u64) {
         let threads: Vec<_> = (0..200 + random(300))
             .filter_map(|_| {
@@ -449,11 +454,11 @@ pub(super) mod actions {
         }
     }
 
-    /// A thread that takes signals by waiting for them.
+    /// A thread that receives signals by waiting for them.
     pub(crate) fn waits(random: &mut dyn FnMut(u64) -> u64) {
         let turns = 1 + random(3);
         std::thread::spawn(move || {
-            // SAFETY: sets of signals.
+            // SAFETY: the sets of signals are valid.
             unsafe {
                 let mut all = std::mem::zeroed();
                 libc::sigfillset(&raw mut all);

@@ -1,4 +1,4 @@
-//! What sampling counts as held, where there is little and in a forked child.
+//! The accounted memory of the sampler, with a small limit and in a forked child.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,7 +11,7 @@ use super::{builder, start};
 
 const KIB: u64 = 1 << 10;
 
-/// The tables of the C library alone are longer than what a little memory has for them.
+/// Under a small limit there is no room even for the unwind tables of the C library.
 pub(super) fn little_memory() {
     let limit = 1 << 20;
     let handle = builder().memory("1MiB").start().expect("a start");
@@ -26,10 +26,11 @@ pub(super) fn little_memory() {
     assert!(snapshot.profiler.memory_bytes <= limit, "{}", snapshot.profiler.memory_bytes);
 }
 
-/// A child holds what it samples itself, not what its parent's threads needed.
+/// The account of a child contains its own sampler's memory only, not that for its parent's
+/// threads.
 pub(super) fn forked_account() {
     const THREADS: u64 = 40;
-    /// Of the rings of so many threads some may be in use elsewhere.
+    /// Some of the rings may still be in use.
     const LEAST_BYTES: u64 = (THREADS - 10) * 64 * KIB;
     let handle = start();
     let held = || perf_sdk::snapshot().profiler.memory_bytes;
@@ -39,9 +40,9 @@ pub(super) fn forked_account() {
             (stop, thread::spawn(move || stopped.recv()))
         })
         .unzip();
-    until("all to be sampled", || CpuProfile::take().is_some_and(|profile| profile.threads >= THREADS));
-    // A child of a moment in which somebody is at the samples leaves them where they are.
-    until("a child that starts anew", || {
+    until("all threads to be sampled", || CpuProfile::take().is_some_and(|profile| profile.threads >= THREADS));
+    // If the samples are in use at the moment of the fork, the child has to leave them allocated.
+    until("a child with new memory", || {
         let child = fork();
         if child == 0 {
             let before = held();

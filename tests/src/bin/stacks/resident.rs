@@ -1,4 +1,4 @@
-//! The memory that sampling takes.
+//! The memory use of the sampler.
 
 use std::sync::Barrier;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use super::{STOP, builder, busy, seconds, spin};
 
-/// Bytes that are resident, and the part of them that is of files or shared.
+/// Resident bytes, and the part of them that is file-backed or shared.
 pub(super) fn resident() -> [u64; 2] {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: Vec<u64> = text.split_whitespace().filter_map(|pages| pages.parse().ok()).collect();
-    // SAFETY: asks for a number.
+    // SAFETY: it only reads a number.
     let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
     [pages[1] * page, pages[2] * page]
 }
 
-/// Prints what is resident, and the part that is of files, beside `THREADS` threads, which are busy
-/// unless `IDLE` is set. Nothing is named.
+/// Prints the resident memory, and its file-backed part, beside `THREADS` threads, which are busy
+/// unless `IDLE` is set. No profile is taken, so no names are looked up.
 pub(super) fn resident_memory() {
     let threads = std::env::var("THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_usize);
     let is_idle = std::env::var("IDLE").is_ok_and(|text| !text.is_empty());

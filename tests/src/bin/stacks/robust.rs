@@ -1,4 +1,4 @@
-//! Everything at once.
+//! All hazards at the same time.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -10,12 +10,12 @@ use perf_sdk::snapshot::HeapStacks;
 use super::hazards::actions;
 use super::{Stops, builder, busy, eventually, in_child};
 
-/// Numbers that only depend on where they began.
+/// Pseudo-random numbers, which depend on the seed only.
 struct Random(u64);
 
 impl Random {
     fn of(seed: u64, thread: u64) -> Self {
-        // Neighbouring seeds far apart, and never 0.
+        // Neighbouring seeds give distant states. The state is never 0.
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(thread.wrapping_mul(0xd1b5_4a32_d192_ed03)) | 1)
     }
 
@@ -40,7 +40,7 @@ fn allocate(random: &mut Random) {
 
 fn load(random: &mut Random) {
     let library = [c"libresolv.so.2", c"libnss_files.so.2", c"libutil.so.1"][random.below(3) as usize];
-    // SAFETY: a library of the C library's own, without initialisers that matter.
+    // SAFETY: a library of the C library itself, without harmful initialisers.
     unsafe {
         let library = libc::dlopen(library.as_ptr(), libc::RTLD_NOW);
         busy(micros(random, 400));
@@ -84,7 +84,7 @@ fn start_and_end(random: &mut Random) {
 }
 
 fn little_stack(random: &mut Random) {
-    // One at a time: they share what is left.
+    // One thread at a time, because they share `LEFT`.
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     actions::little_stack(&mut |bound| random.below(bound));
@@ -126,15 +126,15 @@ const ACTIONS: [fn(&mut Random); 11] = [
     waits,
 ];
 
-/// `number` of the arguments or else the variable `name`, or else `otherwise`.
+/// The argument with this number, or else the variable `name`, or else `otherwise`.
 fn argument(number: usize, name: &str, otherwise: u64) -> u64 {
     let text = std::env::args().nth(number).or_else(|| std::env::var(name).ok());
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
 /// `robust SECONDS SEED HZ`: threads that allocate, load libraries, panic, fork, run programs,
-/// start and end, under as many signals as there can be. The seed decides what each thread does in
-/// which order, for how long and how often.
+/// start and end, at the highest possible rate of signals. The seed determines the order, the
+/// duration and the number of each thread's actions.
 pub(super) fn robust() {
     let (time, seed) = (Duration::from_secs(argument(2, "SECONDS", 6)), argument(3, "SEED", 1));
     println!("seed {seed}");
@@ -145,7 +145,7 @@ pub(super) fn robust() {
     let threads = ACTIONS.len() as u64 + Random::of(seed, 0).below(4);
     let act = |thread: u64| {
         let mut random = Random::of(seed, thread + 1);
-        // Each action at least once, and then runs of the same one.
+        // Starts with a different action on each thread, then random runs of the same action.
         let mut action = thread as usize % ACTIONS.len();
         while goes_on.load(Relaxed) {
             for _ in 0..=random.below(12) {
@@ -164,7 +164,7 @@ pub(super) fn robust() {
             let act = &act;
             scope.spawn(move || act(thread));
         }
-        // On a machine that is busy with others it takes longer until there was something to break.
+        // On a loaded machine, it takes longer until every action has run.
         eventually(|| {
             let profile = handle.cpu_profile(time, Some(argument(4, "HZ", 4_000) as u32)).unwrap();
             let is_enough = profile.samples > 20 && done.iter().all(|count| count.load(Relaxed) > 0);

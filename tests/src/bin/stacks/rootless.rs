@@ -1,4 +1,4 @@
-//! Where `/proc` is not there, or not any more.
+//! `/proc` does not exist, or disappears.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use perf_sdk_tests::{change_root, process_cpu, until, without_proc};
 
 use super::{STOP, Stops, path, samples, spin, start};
 
-/// The state does not say "on" and no more.
+/// The state is not a plain "on".
 pub(crate) fn no_proc() {
     if !without_proc() {
         return;
@@ -22,7 +22,7 @@ pub(crate) fn no_proc() {
         let _stops = Stops(&STOP, true);
         scope.spawn(|| spin(Duration::MAX));
         scope.spawn(|| spin(Duration::MAX));
-        until("a word about what is not seen", || {
+        until("a state that says what is missing", || {
             thread::sleep(Duration::from_millis(100));
             state().contains("nothing was seen for")
         });
@@ -33,7 +33,8 @@ pub(crate) fn no_proc() {
     println!("{}", state());
 }
 
-/// What is sampled after the program has changed its root has its names, and what is not is said.
+/// After the program has changed its root, samples still have names. The state says what is no
+/// longer sampled.
 pub(crate) fn changed_root() {
     let handle = start();
     thread::scope(|scope| {
@@ -53,7 +54,7 @@ pub(crate) fn changed_root() {
             of.filter(|stack| is_named(&path(profile, stack))).map(|stack| stack.samples).sum::<u64>()
         };
         let before = samples(&handle);
-        until("samples with names, and a word about new threads", || {
+        until("samples with names, and a state that mentions new threads", || {
             thread::sleep(Duration::from_millis(50));
             let is_said = handle.snapshot().profiler.stacks.to_string().contains("but new threads cannot be found");
             is_said && CpuProfile::take().is_some_and(|profile| named(&profile) >= before + 5)

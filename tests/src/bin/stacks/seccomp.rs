@@ -1,4 +1,4 @@
-//! Kernels that refuse, as containers have them do.
+//! Kernels that refuse system calls, as in containers.
 
 use std::thread;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use perf_sdk_tests::http::get;
 
 use super::{STOP, Stops, beside, builder, busy, in_child, sampled, seconds, start, until};
 
-/// From now on these calls fail with `EPERM`, on all threads of the process. `false`: there are no
-/// filters here.
+/// From now on these calls fail with `EPERM`, on all threads of the process. Returns `false` if
+/// filters are not available.
 fn refuse(calls: &[libc::c_long]) -> bool {
     filter(calls, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32)
 }
 
 fn filter(calls: &[libc::c_long], answer: u32) -> bool {
     let statement = |code: u32, k: u32| libc::sock_filter { code: code as u16, jt: 0, jf: 0, k };
-    // The number of the call is the first word of what a filter sees.
+    // The number of the system call is the first word of a filter's input.
     let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
     for call in calls {
         let is_it = statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *call as u32);
@@ -26,19 +26,19 @@ fn filter(calls: &[libc::c_long], answer: u32) -> bool {
     }
     filter.push(statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW));
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: a program that lives until the kernel has copied it.
+    // SAFETY: the program lives until the kernel has copied it.
     let refused = unsafe {
         libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
         let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_TSYNC);
         libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program)
     };
     if refused != 0 {
-        println!("SKIPPED: no filters of system calls: {}", std::io::Error::last_os_error());
+        println!("SKIPPED: no system call filters: {}", std::io::Error::last_os_error());
     }
     refused == 0
 }
 
-/// Without perf events CPU timers sample, however much is wanted.
+/// Without perf events, CPU timers are used at any rate.
 pub(super) fn seccomp_events() {
     if !refuse(&[libc::SYS_perf_event_open]) {
         return;
@@ -52,14 +52,14 @@ pub(super) fn seccomp_events() {
         let profile = beside(2, || sampled(|| handle.cpu_profile(seconds("SECONDS", 2), Some(hz)), 21));
         println!("{} at {hz}: coverage {:.3}, {} refused", profile.engine, profile.coverage(), profile.refused);
         assert_eq!((profile.engine.as_str(), profile.refused, profile.dropped), ("cpu-timer", 0, 0));
-        // A sample that is due may come a period and a tick later, on each thread.
+        // A sample may be late by a period and a tick of the kernel, on each thread.
         let late = 2.0 * (1.0 / f64::from(hz) + 0.004) / (profile.process_ns as f64 / 1e9);
         assert!((0.85 - late..1.1 + late).contains(&profile.coverage()), "{} ± {late}", profile.coverage());
         assert_eq!(handle.snapshot().stacks.unwrap().engine, "cpu-timer");
     }
 }
 
-/// Without either, our own sampler says so, and the pprof crate has to do.
+/// Without both, our own sampler reports that, and the pprof crate is used instead.
 pub(super) fn seccomp_timers() {
     if !refuse(&[libc::SYS_perf_event_open, libc::SYS_timer_create]) {
         return;
@@ -77,8 +77,8 @@ pub(super) fn seccomp_timers() {
     assert_eq!(profile.engine, "pprof");
 }
 
-/// A program that allows itself no more than it needs, once it has started: whoever calls anything
-/// else is ended with the whole process. Threads that were there go on being sampled.
+/// A program restricts itself to the system calls that it needs after its start: any other call
+/// kills the whole process. Threads that exist already are still sampled.
 pub(super) fn seccomp_kills() {
     const FORBIDDEN: [libc::c_long; 19] = [
         libc::SYS_perf_event_open,
@@ -113,7 +113,7 @@ pub(super) fn seccomp_kills() {
             }
             let before = handle.snapshot().stacks.map_or(0, |stacks| stacks.samples);
             let later = thread::spawn(|| busy(Duration::MAX));
-            // Longer than any look takes to come.
+            // Longer than the interval between two checks of the sampler.
             thread::sleep(Duration::from_secs(1));
             for page in [
                 "/debug/pprof/profile?seconds=1&hz=1000",
@@ -137,8 +137,7 @@ pub(super) fn seccomp_kills() {
             STOP.store(true, std::sync::atomic::Ordering::Relaxed);
             worker.unwrap().join().unwrap();
             later.join().unwrap();
-            // A child of a program under a filter has to do without what it does not expect as
-            // well.
+            // The filter also applies to a child, which must avoid these calls too.
             in_child(|| true);
             drop(handle);
             true
@@ -146,7 +145,8 @@ pub(super) fn seccomp_kills() {
     }
 }
 
-/// The pprof crate's calls are none that such a program expects, before and within a profile.
+/// A program with such a filter does not allow the calls of the pprof crate, so they are avoided,
+/// before and within a profile.
 pub(super) fn seccomp_kills_pprof() {
     const FORBIDDEN: [libc::c_long; 2] = [libc::SYS_setitimer, libc::SYS_rt_sigaction];
     for is_within in [false, true] {
@@ -175,8 +175,8 @@ pub(super) fn seccomp_kills_pprof() {
     }
 }
 
-/// Threads that begin after both were forbidden are not sampled, and the coverage says so; those
-/// before go on being sampled.
+/// Threads that start after both calls were forbidden are not sampled, and the coverage shows that.
+/// Earlier threads are still sampled.
 pub(super) fn seccomp_later() {
     const LATER: u64 = 20;
     let handle = start();
