@@ -1,4 +1,4 @@
-//! Without the feature `enabled` annotations cost nothing: not an instruction, not a crate.
+//! Without the feature `enabled`, annotations cost nothing: no instruction and no dependency.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,8 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// The library's assembly without what names the build, one entry a function.
+/// The assembly of the library, without text that depends on the build: one entry for each
+/// function.
 fn functions(annotated: bool) -> BTreeMap<String, String> {
     let name = if annotated { "annotated" } else { "bare" };
     let file =
@@ -44,14 +45,14 @@ fn functions(annotated: bool) -> BTreeMap<String, String> {
     functions
 }
 
-/// Without the hash that ends a symbol's name, in which every symbol of a crate differs when one
-/// flag does.
+/// Without the hash at the end of a symbol's name: if one flag differs, the hashes of all symbols
+/// of a crate differ.
 fn unnamed(line: &str) -> String {
     let mut line = line.to_owned();
     while let Some(at) = line.find("17h").filter(|at| line.get(at + 19..at + 20) == Some("E")) {
         line.replace_range(at..at + 20, "E");
     }
-    // Numbers of anonymous constants and labels.
+    // Replaces the numbers of anonymous constants and labels.
     let mut text = String::new();
     let mut rest = line.as_str();
     while let Some(at) = ["anon.", ".L"].iter().filter_map(|mark| rest.find(mark)).min() {
@@ -64,7 +65,7 @@ fn unnamed(line: &str) -> String {
 }
 
 #[test]
-fn annotated_functions_are_the_bare_instructions() {
+fn annotated_functions_compile_to_the_same_instructions() {
     let (bare, annotated) = (functions(false), functions(true));
     assert!(bare.keys().any(|name| name.contains("plain")) && bare.len() > 5, "{:?}", bare.keys());
     assert_eq!(bare.keys().collect::<Vec<_>>(), annotated.keys().collect::<Vec<_>>());
@@ -74,7 +75,7 @@ fn annotated_functions_are_the_bare_instructions() {
 }
 
 #[test]
-fn the_tree_is_the_macros_and_next_to_nothing() {
+fn the_only_dependencies_are_those_of_the_macros() {
     let tree = cargo(&["tree", "--edges", "normal", "--prefix", "none", "--format", "{p}"]);
     let mut names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
     names.sort_unstable();
@@ -94,17 +95,18 @@ fn the_tree_is_the_macros_and_next_to_nothing() {
 }
 
 #[test]
-fn an_empty_call_reads_as_nothing() {
-    // Here because it has to be optimised, callers included.
+fn an_empty_call_has_a_duration_of_about_zero() {
+    // This test is here because it needs an optimised build, including the callers.
     println!("{}", cargo(&["run", "--quiet", "--release", "--bin", "empty", "--features", "enabled"]));
 }
 
 #[test]
-fn the_program_decides_for_its_libraries() {
+fn the_program_enables_the_feature_for_its_libraries() {
     let settings = perf_sdk::SETTINGS.len();
     let off = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled"]);
     assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
-    // All names are there again, and what the library annotated is recorded too.
+    // With the feature, all names exist too, and the annotated functions of the library are
+    // recorded.
     let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled,annotated"]);
     assert_eq!(on, format!("recording true, functions 10, 10\nallocations true\nsettings {settings}\n"));
 }

@@ -1,4 +1,4 @@
-//! A library with perf-sdk in it, loaded while the host runs.
+//! A library that contains perf-sdk, loaded at run time by a host.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 use perf_sdk_tests::has;
 
-/// The example `dlopened` of this package, built as the whole workspace is.
+/// The example `dlopened` of this package, built with the rest of the workspace.
 fn library() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the target folder");
@@ -22,7 +22,7 @@ fn library() -> PathBuf {
     target.join("debug/examples/libdlopened.so")
 }
 
-/// Runs a script of the folder `dlopen`; what it printed.
+/// Runs a script of the folder `dlopen`. Returns its output.
 fn run(command: &str, script: &str, arguments: &[&Path]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dlopen").join(script);
     let output = Command::new(command).arg(&script).args(arguments).output().expect(command);
@@ -36,14 +36,14 @@ fn has_python() -> bool {
 }
 
 #[test]
-fn python_loads_it_uses_it_and_lets_go_of_it() {
+fn python_loads_uses_and_closes_the_library() {
     if !has_python() {
         return;
     }
     let library = library();
     let folder = std::env::temp_dir().join(format!("perf-sdk-test-dlopen-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder");
-    // A library under another name is another one, with everything of its own.
+    // Under another file name it is another library, with its own state.
     let others = [0, 1].map(|n| folder.join(format!("lib{n}.so")));
     for other in &others {
         fs::copy(&library, other).expect("a copy");
@@ -53,25 +53,25 @@ fn python_loads_it_uses_it_and_lets_go_of_it() {
     assert_eq!(said, "used 3\n");
 }
 
-/// What others keep of it leads to its code afterwards: the signal's handler, what is called at a
-/// fork and when a thread ends.
+/// After `dlclose`, other parties still have pointers to its code: the signal handler, the fork
+/// handlers, and the destructors of threads.
 #[test]
-fn python_lets_go_of_it_five_times() {
+fn python_closes_the_library_five_times() {
     if has_python() {
         assert_eq!(run("python3", "unload.py", &[&library(), Path::new("started")]), "let go 5\n");
     }
 }
 
-/// Calls are recorded without a start, too.
+/// Calls are also recorded without a start.
 #[test]
-fn python_lets_go_of_one_that_was_never_started() {
+fn python_closes_the_library_without_a_start() {
     if has_python() {
         assert_eq!(run("python3", "unload.py", &[&library(), Path::new("unstarted")]), "let go 5\n");
     }
 }
 
 #[test]
-fn node_loads_it_and_uses_it_five_times() {
+fn node_loads_and_uses_the_library_five_times() {
     if has("node", &["--version"], "install nodejs") {
         assert_eq!(run("node", "load.js", &[&library()]), "used 5\n");
     }

@@ -47,18 +47,18 @@ scenarios! {
 }
 
 #[test]
-fn a_recorder_of_the_programs_own_is_reported_or_joined() {
+fn the_programs_own_metrics_recorder_is_reported_or_joined() {
     let output = run(ENDPOINT, "foreign_recorder", &[]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("metrics_handle"));
 }
 
 #[test]
-fn any_host_is_allowed_where_that_is_said() {
+fn any_host_is_allowed_with_an_asterisk() {
     run(ENDPOINT, "any_host", &[("PERF_ALLOW_HOSTS", "*")]);
 }
 
 #[test]
-fn histograms_have_the_buckets_that_are_said_by_name() {
+fn histogram_buckets_are_set_by_name() {
     let buckets = "http_*=1KiB,1MiB; *=5;*_seconds=5ms,10ms,1s;queue_wait=0.001,0.25;other=";
     let said =
         String::from_utf8_lossy(&run(ENDPOINT, "wrong_settings", &[("PERF_BUCKETS", buckets)]).stdout).into_owned();
@@ -68,7 +68,7 @@ fn histograms_have_the_buckets_that_are_said_by_name() {
 }
 
 #[test]
-fn a_wrong_setting_lists_the_right_ones() {
+fn the_error_of_a_wrong_setting_lists_the_allowed_values() {
     for (variable, value, part) in [
         ("PERF_LISTEN", "nonsense", "unix:"),
         ("PERF_GUARD", "writes", "captures, all or off"),
@@ -98,22 +98,22 @@ fn the_report_is_printed_at_exit_unless_it_is_off() {
     let on = run(ENDPOINT, "report", &[]);
     let printed = String::from_utf8_lossy(&on.stderr);
     assert!(printed.contains("outer") && printed.contains("bytes/call") && printed.contains("p99"), "{printed}");
-    assert!(!printed.contains("panics"), "columns without a figure are left out: {printed}");
+    assert!(!printed.contains("panics"), "columns without figures are left out: {printed}");
     let off = run(ENDPOINT, "report", &[("PERF_REPORT", "off")]);
     assert_eq!(String::from_utf8_lossy(&off.stderr), "");
 }
 
 #[test]
-fn a_budget_that_is_not_kept_is_said_on_the_page_and_at_exit() {
+fn an_exceeded_budget_is_reported_on_the_page_and_at_exit() {
     let printed = String::from_utf8_lossy(&run(ENDPOINT, "over_budget", &[]).stderr).into_owned();
     let line = printed.lines().find(|line| line.starts_with("the profiler takes")).unwrap_or_default();
-    // Which of the two takes more is the machine's.
+    // Which of the two functions costs more depends on the machine.
     let (_, named) = line.split_once("leave #[profiled] off ").unwrap_or_default();
     assert!(named.split(", ").any(|function| function.starts_with("nothing ")), "{printed}");
 }
 
 #[test]
-fn a_function_that_is_called_too_often_to_be_counted_rests() {
+fn a_function_that_is_called_too_often_gets_estimated_counts() {
     let printed = String::from_utf8_lossy(&run(ENDPOINT, "rests", &[]).stderr).into_owned();
     assert!(
         printed.contains("counting the calls of next_to_nothing takes") && printed.contains("≈ called too"),
@@ -122,7 +122,7 @@ fn a_function_that_is_called_too_often_to_be_counted_rests() {
 }
 
 #[test]
-fn a_full_stderr_hurts_nobody() {
+fn a_full_stderr_does_not_fail_the_program() {
     let full = std::fs::File::options().write(true).open("/dev/full").expect("/dev/full");
     let status = Command::new(ENDPOINT)
         .arg("speaks")

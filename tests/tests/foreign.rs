@@ -1,5 +1,4 @@
-//! `#[profiled]` on every function of crates that nobody here wrote: their own test suites still
-//! pass.
+//! `#[profiled]` on every function of third-party crates: their own test suites still pass.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +10,7 @@ use syn::visit::{self, Visit};
 
 const ATTRIBUTE: &str = "#[::perf_sdk::profiled] ";
 
-/// Where functions begin, in one file.
+/// The positions at which functions begin, in one file.
 #[derive(Default)]
 struct Functions {
     begin: Vec<LineColumn>,
@@ -45,7 +44,7 @@ impl<'ast> Visit<'ast> for Functions {
     }
 }
 
-/// The text with the attribute before every function, and how many there are.
+/// The text with the attribute before every function, and the number of functions.
 fn annotate(text: &str) -> (String, usize) {
     let Ok(file) = syn::parse_file(text) else { return (text.to_owned(), 0) };
     let mut functions = Functions::default();
@@ -93,7 +92,7 @@ fn cargo() -> Command {
     cargo
 }
 
-/// Folders of the crates that the manifest names.
+/// The folders of the crates in the manifest.
 fn sources(root: &Path) -> Vec<(String, PathBuf)> {
     let manifest = root.join("tests/foreign/Cargo.toml");
     let output = cargo()
@@ -124,7 +123,7 @@ fn sources(root: &Path) -> Vec<(String, PathBuf)> {
 }
 
 #[test]
-fn other_peoples_test_suites_still_pass() {
+fn test_suites_of_foreign_crates_pass_with_annotations() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned();
     let work = root.join("target/foreign");
     let fetched = cargo().args(["fetch", "--manifest-path"]).arg(root.join("tests/foreign/Cargo.toml")).status();
@@ -143,9 +142,9 @@ fn other_peoples_test_suites_still_pass() {
         text.push_str(&format!(
             "\n[dependencies.perf-sdk]\npath = {sdk:?}\ndefault-features = false\nfeatures = [\"enabled\"]\n"
         ));
-        fs::write(&manifest, text).expect("its manifest, with one dependency more");
+        fs::write(&manifest, text).expect("its manifest, with one more dependency");
     }
-    // One workspace, so that what they have in common is compiled once.
+    // One workspace, so that common dependencies are compiled once.
     let members: Vec<&String> = sources.iter().map(|(name, _)| name).collect();
     let manifest = work.join("Cargo.toml");
     fs::write(&manifest, format!("[workspace]\nresolver = \"2\"\nmembers = {members:?}\n")).expect("a manifest");
@@ -159,7 +158,7 @@ fn other_peoples_test_suites_still_pass() {
         .stdout(file.try_clone().expect("its descriptor"))
         .stderr(file)
         .status();
-    let printed = fs::read_to_string(&log).expect("what cargo printed");
+    let printed = fs::read_to_string(&log).expect("the output of cargo");
     assert!(status.is_ok_and(|status| status.success()), "{printed}");
     for (name, _) in &sources {
         let passed = passed(&printed, name);
@@ -168,7 +167,8 @@ fn other_peoples_test_suites_still_pass() {
     }
 }
 
-/// How many tests of a crate passed: cargo names its library first, then its other tests.
+/// The number of passed tests of a crate. In its output, cargo names a crate's library first, then
+/// its other tests.
 fn passed(printed: &str, name: &str) -> u32 {
     let library = name.rsplit_once('-').map_or(name, |(library, _)| library).replace('-', "_");
     let mut is_its = false;

@@ -1,4 +1,4 @@
-//! Locks that tell who waited and who held.
+//! Locks that record who waited and who held the lock.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -19,7 +19,7 @@ fn nothing_is_recorded_while_recording_is_off() {
 }
 
 #[test]
-fn a_forked_child_begins_from_zero() {
+fn a_forked_child_starts_from_zero() {
     run(LOCKS, "forked_child", &[]);
 }
 
@@ -37,7 +37,7 @@ impl Served {
         Self { child, address: address.trim().to_owned() }
     }
 
-    /// What Go's own reader says of a profile that it fetches itself.
+    /// The output of Go's own reader for a profile that it fetches itself.
     fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
         let mut go = Command::new("go");
         go.args(["tool", "pprof", "-timeout=60"])
@@ -58,7 +58,7 @@ impl Drop for Served {
 }
 
 #[test]
-fn gos_pprof_reads_who_waited_and_who_held() {
+fn gos_pprof_reads_waiters_and_holders() {
     if !has("go", &["version"], "install Debian's golang-go") {
         return;
     }
@@ -67,7 +67,7 @@ fn gos_pprof_reads_who_waited_and_who_held() {
     let served = Served::start();
     for (place, meant, other) in [("mutex", "locks::holds", "locks::waits"), ("block", "locks::waits", "locks::holds")]
     {
-        // Of a window, so that something is in it whenever the process began.
+        // The profile of a window, so that it contains something, whenever the process began.
         let place = format!("{place}?seconds=1");
         let top = eventually(|| {
             let top = served.read(&folder, &["-top", "-cum"], &place);

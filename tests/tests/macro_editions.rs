@@ -1,10 +1,10 @@
-//! Annotated crates of older editions, and under linters.
+//! Annotated crates of older editions, and with linters.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// In the target folder of the foreign crates, whose dependencies are the same.
+/// Uses the target folder of the foreign crates, because the dependencies are the same.
 fn cargo(root: &Path, work: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO"));
     command.args(arguments).args(["--offline", "--manifest-path"]).arg(work.join("Cargo.toml"));
@@ -12,8 +12,8 @@ fn cargo(root: &Path, work: &Path, arguments: &[&str]) -> Output {
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").output().expect("cargo")
 }
 
-/// One crate an edition, all of the same sources. Edition 2015 has no `async`, and edition 2021 no
-/// bare trait objects.
+/// One crate for each edition, all from the same sources. Edition 2015 has no `async`, and edition
+/// 2021 no bare trait objects.
 #[test]
 fn older_editions_compile_and_measure() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
@@ -33,7 +33,7 @@ fn older_editions_compile_and_measure() {
         write(&work.join(edition).join("Cargo.toml"), manifest);
     }
     write(&work.join("Cargo.toml"), String::from("[workspace]\nresolver = \"3\"\nmembers = [\"2015\", \"2018\"]\n"));
-    // The same versions of everything as here, so that nothing is fetched.
+    // Uses the versions of this workspace, so that nothing is fetched.
     fs::copy(root.join("Cargo.lock"), work.join("Cargo.lock")).expect("the lock file");
     let output = cargo(root, &work, &["test", "--workspace", "--lib"]);
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -42,8 +42,8 @@ fn older_editions_compile_and_measure() {
     assert_eq!(printed.matches("test result: ok. 3 passed").count(), 1, "edition 2018: {printed}");
 }
 
-/// What a linter says of annotated functions is what it says without the attribute, in all of
-/// clippy's groups and in rustc's.
+/// Linters report the same for functions with and without the attribute, in all groups of clippy
+/// and of rustc.
 #[test]
 fn lints_are_the_same_with_the_attribute() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
@@ -51,7 +51,7 @@ fn lints_are_the_same_with_the_attribute() {
     let work = root.join("target/lints");
     let functions = fs::read_to_string(source.join("functions.rs")).expect("the functions");
     let with = functions.replacen("\nuse ", "\nuse perf_sdk::profiled; use ", 1);
-    // The lines stay what they are.
+    // The line numbers stay the same.
     let without = functions.replace("#[profiled]\n", "\n");
     fs::create_dir_all(work.join("src")).expect("a folder to write to");
     fs::copy(source.join("lib.rs"), work.join("src/lib.rs")).expect("the crate");
@@ -76,7 +76,7 @@ fn lints_are_the_same_with_the_attribute() {
         }
         assert!(output.status.success(), "{errors}");
         let (with, without) = (lints(&errors, "src/with.rs:"), lints(&errors, "src/without.rs:"));
-        // A `const fn` could not be measured.
+        // An annotated function cannot be a `const fn`.
         let is_apart = |lint: &(u64, String)| lint.1.contains("could be a `const fn`");
         assert!(!with.iter().any(is_apart));
         let without: Vec<_> = without.into_iter().filter(|lint| !is_apart(lint)).collect();
@@ -85,18 +85,19 @@ fn lints_are_the_same_with_the_attribute() {
         };
         let (more, less) = (only(&with, &without), only(&without, &with));
         assert!(more.is_empty() && less.is_empty(), "{linter}: with the attribute also {more:#?}, and not {less:#?}");
-        assert!(without.len() >= at_least, "{linter} said so little: {without:?}");
+        assert!(without.len() >= at_least, "{linter} reported so little: {without:?}");
     }
 }
 
-/// Line and text of each lint of one file, from lines such as `src/with.rs:3:1: warning: text`.
+/// The line and the text of each lint in one file, from lines such as
+/// `src/with.rs:3:1: warning: text`.
 fn lints(printed: &str, file: &str) -> Vec<(u64, String)> {
     let mut found: Vec<_> = printed
         .lines()
         .filter_map(|line| {
             let (line, rest) = line.strip_prefix(file)?.split_once(':')?;
             let (_, text) = rest.split_once(": ")?;
-            // The module's name is all that may differ.
+            // Only the module's name may differ.
             Some((line.parse().ok()?, text.replace("without::", "").replace("with::", "")))
         })
         .collect();

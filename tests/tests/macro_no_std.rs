@@ -1,4 +1,4 @@
-//! `#[profiled]` in a `#![no_std]` crate: there is no `::std` to name.
+//! `#[profiled]` in a `#![no_std]` crate: generated code cannot use `::std`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![allow(unreachable_pub)] // visibilities are part of what is tested

@@ -1,4 +1,4 @@
-//! One process a scenario: threads, forks, signals, destructors, clocks.
+//! One process for each scenario: threads, forks, signals, destructors, clocks.
 
 use std::process::Command;
 
@@ -134,20 +134,20 @@ fn other_allocators_that_are_counted_have_a_live_heap() {
 
 #[test]
 fn tallies_equal_dhats_blocks_and_bytes() {
-    // Not one inside the other: dhat's own bookkeeping would count.
+    // Not in the same process, because the allocator would count dhat's own allocations.
     let counted = run(COUNTED, "", &[]);
     let exact = run(DHAT, "", &[]);
     assert_eq!(String::from_utf8_lossy(&counted.stdout), String::from_utf8_lossy(&exact.stdout));
 }
 
-/// Instructions of so many calls, and how many were measured where all are, measured where not all
-/// are, and passed over.
+/// The number of instructions of this many calls, and the number of calls that were measured at
+/// rate 1, measured at a lower rate, and skipped.
 fn instructions(kind: &str, calls: u32) -> (f64, [f64; 3]) {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", "--collect-atstart=no"])
         .args(["--toggle-collect=perf_sdk_tests_workload", ACCOUNT, kind, &calls.to_string()])
         .output()
-        .expect("it was there just now");
+        .expect("valgrind, as checked before");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let counts: Vec<f64> = printed.split_whitespace().filter_map(|count| count.parse().ok()).collect();
@@ -158,10 +158,10 @@ fn instructions(kind: &str, calls: u32) -> (f64, [f64; 3]) {
     }
 }
 
-/// The budget multiplies what calls of a kind cost by themselves by how many there were. Here all
-/// kinds are mixed, and callgrind counts.
+/// The budget computes the cost as the sum over all kinds of calls: the cost of one isolated call
+/// times the number of calls. Here, callgrind counts the real cost of a mix of all kinds.
 #[test]
-fn calls_cost_what_the_account_says() {
+fn the_real_cost_of_calls_agrees_with_the_account() {
     const CALLS: u32 = 3_000;
     if !has("valgrind", &["--version"], "install Debian's valgrind") {
         return;

@@ -1,5 +1,5 @@
-//! Samples of stacks: one process a scenario, under each way to signal threads; and what readers
-//! make of their profiles.
+//! Stack samples: one process for each scenario, with each way to signal threads; and readers of
+//! the profiles.
 
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
@@ -12,7 +12,7 @@ use perf_sdk_tests::{eventually, has, run};
 const STACKS: &str = env!("CARGO_BIN_EXE_stacks");
 const LABELS: &str = env!("CARGO_BIN_EXE_labels");
 
-/// Ways to signal threads that can be forced.
+/// Ways to signal threads that can be selected.
 const ENGINES: [&str; 2] = ["cpu-timer", "perf-clock"];
 
 macro_rules! scenarios {
@@ -62,9 +62,9 @@ scenarios! {
     no_proc,
 }
 
-/// The standard library says that a stack has overflowed, however often it is sampled meanwhile.
+/// A stack overflow during sampling: the standard library still prints its message.
 #[test]
-fn an_overflow_is_said() {
+fn a_stack_overflow_is_reported() {
     for round in 0..12 {
         let output = Command::new(STACKS).arg("overflow").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -73,7 +73,8 @@ fn an_overflow_is_said() {
     }
 }
 
-/// Timers of many threads take places that the kernel counts by user: one of these at a time.
+/// Timers of many threads use a resource with a limit for each user, so these tests run one at a
+/// time.
 static CROWDED: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn alone() -> std::sync::MutexGuard<'static, ()> {
@@ -86,7 +87,7 @@ fn pending_signals() {
     print!("{}", String::from_utf8_lossy(&run(STACKS, "pending_signals", &[]).stdout));
 }
 
-/// Sampling was off for good.
+/// Regression test: sampling stayed off.
 #[test]
 fn timers_that_are_all_in_use_at_the_start() {
     run(STACKS, "no_pending_signals", &[]);
@@ -103,13 +104,13 @@ fn with_the_pprof_crate(scenario: &str) {
     in_a_folder(scenario);
 }
 
-/// The root of the process is an empty folder from then on.
+/// The root of the process becomes an empty folder.
 #[test]
 fn changed_root() {
     in_a_folder("changed_root");
 }
 
-/// With a folder of its own for temporary files.
+/// With a separate folder for temporary files.
 fn in_a_folder(scenario: &str) {
     let folder = folder(scenario);
     let output = run(STACKS, scenario, &[("TMPDIR", &folder.display().to_string())]);
@@ -118,19 +119,19 @@ fn in_a_folder(scenario: &str) {
 }
 
 #[test]
-fn the_pprof_crate_samples_in_its_place() {
+fn the_pprof_crate_replaces_the_sampler() {
     with_the_pprof_crate("pprof_crate");
     with_the_pprof_crate("seccomp_timers");
     with_the_pprof_crate("seccomp_kills_pprof");
 }
 
 #[test]
-fn the_program_s_own_sigprof_is_left_alone() {
+fn the_program_s_own_sigprof_handler_is_kept() {
     with_the_pprof_crate("prof_taken");
     with_the_pprof_crate("prof_taken_over");
 }
 
-/// Whether threads can be signalled so here: many containers and hosts forbid perf events.
+/// Whether threads can be signalled like this here: many containers and hosts forbid perf events.
 fn works(engine: &str) -> bool {
     let output = run(STACKS, "probe", &[("PERF_STACKS", engine)]);
     let state = String::from_utf8_lossy(&output.stdout);
@@ -149,30 +150,30 @@ fn under_each(scenario: &str) {
 }
 
 #[test]
-fn samples_stand_for_the_cpu_time_that_was_used() {
+fn samples_represent_the_cpu_time_that_was_used() {
     let _alone = alone();
     under_each("coverage");
 }
 
 #[test]
-fn inlined_functions_have_their_shares() {
+fn inlined_functions_get_their_shares() {
     under_each("attribution");
 }
 
 #[test]
-fn samples_know_their_scope() {
+fn samples_have_their_scope() {
     under_each("scopes");
 }
 
-/// `ld-linux-x86-64.so.2 ./program`: what the kernel runs is the loader.
+/// `ld-linux-x86-64.so.2 ./program`: the kernel executes the loader.
 #[test]
-fn a_program_that_the_loader_was_given_has_its_names() {
+fn a_program_started_through_the_loader_has_its_names() {
     let loader = std::fs::read(STACKS).map(|file| interpreter_of(&file)).unwrap().expect("a dynamic program");
     let output = Command::new(&loader).args([STACKS, "attribution"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The loader that a program names.
+/// The loader that a program requests.
 fn interpreter_of(file: &[u8]) -> Option<String> {
     let at = file.windows(7).position(|bytes| bytes == b"/ld-lin")?;
     let start = file[..at].iter().rposition(|byte| *byte == 0)? + 1;
@@ -191,7 +192,7 @@ fn nothing_breaks_under_many_signals() {
     }
 }
 
-/// Bytes that sampling adds to what is resident, beside so many busy threads.
+/// The bytes that sampling adds to the resident memory, with this many busy threads.
 fn added(threads: u64) -> i64 {
     let resident = |stacks: &str| -> i64 {
         let environment = [("PERF_STACKS", stacks), ("THREADS", &threads.to_string()), ("SECONDS", "2"), ("IDLE", "")];
@@ -201,9 +202,9 @@ fn added(threads: u64) -> i64 {
     resident("auto") - resident("off")
 }
 
-/// Before anything is named.
+/// Measured before any names are looked up.
 #[test]
-fn samples_take_little_memory() {
+fn sampling_uses_little_memory() {
     const MANY: u64 = 64;
     let (one, many) = (added(1), added(MANY));
     let each = (many - one) / (MANY as i64 - 1);
@@ -211,7 +212,7 @@ fn samples_take_little_memory() {
     assert!(each <= 256 << 10 && one <= 8 << 20, "{each} a thread, {one} with one of them");
 }
 
-/// Beside the program, so that two tests do not meet.
+/// In a folder with the process id, so that two tests do not collide.
 fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("perf-sdk-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -223,8 +224,7 @@ fn binutils(command: &str, arguments: &[&str], folder: &Path) {
     assert!(status.success(), "{command} {arguments:?}");
 }
 
-/// The share of CPU time whose function is known by name, and the share that is known as a place in
-/// the program.
+/// The share of CPU time with a function's name, and the share with a place in the program only.
 fn known(program: &Path) -> (f64, f64) {
     let output = run(&program.display().to_string(), "stripped", &[]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -233,7 +233,8 @@ fn known(program: &Path) -> (f64, f64) {
     (numbers[0], numbers[1])
 }
 
-/// Without debug information a measured future is its function, as its scope says.
+/// Without debug information, a measured future is shown as its function, which is known from the
+/// scope.
 #[test]
 fn futures_without_debug_information_have_the_names_of_their_scopes() {
     if !has("objcopy", &["--version"], "install Debian's binutils") {
@@ -246,12 +247,12 @@ fn futures_without_debug_information_have_the_names_of_their_scopes() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     std::fs::remove_dir_all(&folder).unwrap();
     let shares: Vec<f64> = said.split_whitespace().map(|number| number.parse().unwrap()).collect();
-    // The rest is in the profiler's own threads, and in turns between futures.
+    // The rest is in the profiler's own threads, and in switches between futures.
     assert!(shares[0] > 0.6 && shares[1] < 0.05, "{shares:?}");
 }
 
-/// A stripped program gives the same stacks, as places in it; with its debug file beside it, and
-/// only with its own, they have names.
+/// A stripped program has the same stacks, with places instead of names. With its own debug file
+/// beside it, it has names; another program's debug file is not used.
 #[test]
 fn a_stripped_program_has_its_names_from_its_debug_file() {
     if !has("objcopy", &["--version"], "install Debian's binutils") {
@@ -270,7 +271,7 @@ fn a_stripped_program_has_its_names_from_its_debug_file() {
     assert!(without.0 == 0.0 && without.1 > 0.9, "{without:?}");
 }
 
-/// The header of a section of a file of 64 bits: where it is in the file.
+/// The header of a section of a 64-bit file: its offset in the file.
 fn section_header(file: &[u8], name: &str) -> usize {
     let long = |at: usize| u64::from_le_bytes(file[at..at + 8].try_into().unwrap()) as usize;
     let half = |at: usize| usize::from(u16::from_le_bytes(file[at..at + 2].try_into().unwrap()));
@@ -281,8 +282,8 @@ fn section_header(file: &[u8], name: &str) -> usize {
     (0..half(60)).map(|n| table + n * 64).find(is_it).unwrap_or_else(|| panic!("no section {name}"))
 }
 
-/// What a damaged debug file costs is names: the program goes on, and its samples are places in it.
-/// One that is compressed is as good as another.
+/// A damaged debug file only costs names: the program goes on, and its samples are places in it. A
+/// compressed debug file works too.
 #[test]
 fn debug_files_that_are_damaged_cost_names_only() {
     if !has("objcopy", &["--version"], "install Debian's binutils") {
@@ -333,7 +334,7 @@ fn debug_files_that_are_damaged_cost_names_only() {
         let known = known(&program);
         println!("{what}: {known:?}");
     }
-    // Whoever opens it waits for somebody who writes.
+    // Whoever opens this FIFO would wait for a writer.
     std::fs::remove_file(&debug).unwrap();
     assert!(Command::new("mkfifo").arg(&debug).status().unwrap().success());
     let known = known(&program);
@@ -341,7 +342,7 @@ fn debug_files_that_are_damaged_cost_names_only() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Somebody cuts the debug file off and writes it again, all the time, while it is read.
+/// The debug file is truncated and rewritten all the time, while it is read.
 #[test]
 fn a_debug_file_may_be_written_to_while_it_is_read() {
     if !has("objcopy", &["--version"], "install Debian's binutils") {
@@ -364,7 +365,7 @@ fn a_debug_file_may_be_written_to_while_it_is_read() {
                 std::thread::sleep(std::time::Duration::from_millis(1));
             }
         });
-        // With names, or as a place, as it comes; it has to come to its end.
+        // Names or places: the result varies, but the run must end.
         for _ in 0..3 {
             let ended = std::panic::catch_unwind(|| known(&program));
             is_over.store(ended.is_err(), Relaxed);
@@ -375,9 +376,8 @@ fn a_debug_file_may_be_written_to_while_it_is_read() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// The handler calls nothing of the system's: in the trace of a thread that computes there is
-/// nothing but the returns from it, and once the call by which the thread gets its alternate signal
-/// stack.
+/// The handler makes no system call: the trace of a computing thread contains only returns from the
+/// handler, and once the call by which the thread gets its alternate signal stack.
 #[test]
 fn the_handler_makes_no_system_call() {
     if !has("strace", &["-V"], "install Debian's strace") {
@@ -404,7 +404,7 @@ fn the_handler_makes_no_system_call() {
     let last = own.iter().rposition(|line| line.contains("rt_sigreturn")).expect("a return");
     let is_usual = |line: &&&str| line.contains("SIGURG") || line.contains("rt_sigreturn");
     let others: Vec<&&str> = own[first..=last].iter().filter(|line| !is_usual(line)).collect();
-    // In two lines where another thread came in between.
+    // A call is split into two lines if another thread ran in between.
     let is_known = |line: &&&str| line.contains("sigaltstack");
     let calls = others.iter().filter(|line| is_known(line) && line.contains("sigaltstack(")).count();
     let others: Vec<&&&str> = others.iter().filter(|line| !is_known(line)).collect();
@@ -426,12 +426,12 @@ impl Served {
         Self { child, address: address.trim().to_owned() }
     }
 
-    /// What Go's own reader says of a profile that it fetches itself.
+    /// The output of Go's own reader for a profile that it fetches itself.
     fn read(&self, folder: &Path, arguments: &[&str], place: &str) -> String {
         let path = place.strip_prefix('/').map_or_else(|| format!("debug/pprof/{place}"), str::to_owned);
         let output = Command::new("go")
-            // Names are looked up after the window, by an unoptimised build beside other tests:
-            // longer than Go would wait.
+            // Names are looked up after the window. With an unoptimised build, beside other tests,
+            // this takes longer than Go's default timeout.
             .args(["tool", "pprof", "-timeout=60"])
             .args(arguments)
             .arg(format!("http://{}/{path}", self.address))
@@ -460,7 +460,8 @@ fn gos_pprof_fetches_every_profile() {
     let folder = folder("go");
     let served = Served::start();
     let read = |arguments: &[&str], place: &str| served.read(&folder, arguments, place);
-    // What is not named in time stands as a place, and has its name in a later profile.
+    // Addresses whose names were not found in time are shown as places, and have their names in a
+    // later profile.
     eventually(|| {
         let top = read(&["-top"], "profile?seconds=1");
         if top.contains("stacks::work") && top.contains("Type: cpu") && top.contains("coverage") {

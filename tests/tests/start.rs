@@ -1,5 +1,5 @@
-//! What was not asked for by name never fails a start; and no end of the profiler, wherever it
-//! comes, panics or stands still.
+//! A setting that was not given explicitly never fails a start. The end of the profiler, wherever
+//! it happens, never panics or hangs.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Lines};
@@ -12,7 +12,7 @@ use perf_sdk_tests::{lock_file, run};
 
 const START: &str = env!("CARGO_BIN_EXE_start");
 
-/// A folder of a test's own, gone afterwards.
+/// A temporary folder of one test, deleted afterwards.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -45,13 +45,13 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Without a runtime directory, and with this temporary one.
+/// Without a runtime directory, and with this folder for temporary files.
 fn within<'a>(folder: &'a str, more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     [("XDG_RUNTIME_DIR", ""), ("TMPDIR", folder)].into_iter().chain(more.iter().copied()).collect()
 }
 
 #[test]
-fn without_a_folder_for_the_token_nobody_may_change_anything() {
+fn without_a_folder_for_the_token_changes_are_refused() {
     let file = Folder::new("a-file-as-a-folder");
     fs::write(file.0.join("file"), "").expect("a file");
     let not_a_folder = format!("{}/file", file.path());
@@ -62,17 +62,17 @@ fn without_a_folder_for_the_token_nobody_may_change_anything() {
 }
 
 #[test]
-fn a_token_that_was_given_needs_no_folder() {
+fn an_explicit_token_needs_no_folder() {
     let given = [("PERF_TOKEN", "a-token-of-some-length")];
     let output = run(START, "allows_changes", &within("/no/such/folder", &given));
     assert!(!said(&output).contains("a-token-of-some-length"), "{}", said(&output));
 }
 
 #[test]
-fn a_file_that_was_asked_for_is_an_error() {
+fn an_explicit_token_file_that_cannot_be_created_is_an_error() {
     let folder = Folder::new("asked");
     let (theirs, empty) = (folder.0.join("theirs"), folder.0.join("empty"));
-    // As `openssl rand -hex 32` writes it.
+    // The format of `openssl rand -hex 32`.
     let secret = format!("{}\n", "0123456789abcdef".repeat(4));
     fs::write(&theirs, &secret).expect("a file");
     fs::write(&empty, "").expect("a file");
@@ -82,13 +82,14 @@ fn a_file_that_was_asked_for_is_an_error() {
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(printed.contains(path) && printed.contains("PERF_TOKEN_FILE"), "{printed}");
     }
-    assert_eq!(fs::read_to_string(&theirs).expect("it is still there"), secret);
+    assert_eq!(fs::read_to_string(&theirs).expect("the file still exists"), secret);
     assert!(empty.exists());
 }
 
-/// It is kept where stderr says, for this user alone, and shown nowhere.
+/// The token is stored at the path that stderr names, readable for this user only, and printed
+/// nowhere.
 #[test]
-fn the_token_is_told_to_nobody_but_its_file() {
+fn the_token_is_only_in_its_file() {
     let folder = Folder::new("told");
     let output = run(START, "foreign_names", &within(folder.path(), &[]));
     let token = String::from_utf8_lossy(&output.stdout).trim().to_owned();
@@ -102,7 +103,7 @@ fn the_token_is_told_to_nobody_but_its_file() {
 }
 
 #[test]
-fn files_of_processes_that_are_gone_are_removed_and_no_others() {
+fn only_files_of_ended_processes_are_removed() {
     let folder = Folder::new("left");
     let left = within(folder.path(), &[]);
     run(START, "leaves_its_file", &left);
@@ -111,8 +112,8 @@ fn files_of_processes_that_are_gone_are_removed_and_no_others() {
     let process = name.split('-').nth(2).expect("its process");
     let mode = fs::metadata(folder.0.join(name)).expect("the file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    // Of a process that lives where its number means another: in a container that shares the
-    // folder.
+    // A file of a living process whose id is another one here: it runs in a container that shares
+    // the folder.
     let held = format!("perf-sdk-{process}-00000000000000aa.token");
     let file = fs::File::create(folder.0.join(&held)).expect("a file");
     assert!(lock_file(&file));
@@ -128,13 +129,13 @@ fn files_of_processes_that_are_gone_are_removed_and_no_others() {
     run(START, "allows_changes", &left);
     let expected: Vec<String> = before.iter().filter(|there| *there != name).cloned().collect();
     assert_eq!(folder.names(), expected);
-    // Nobody has it any more.
+    // The file is not locked any more.
     drop(file);
     run(START, "allows_changes", &left);
     assert_eq!(folder.names(), expected.into_iter().filter(|there| *there != held).collect::<Vec<_>>());
 }
 
-/// As in two containers: each is number 1 to itself.
+/// As in two containers, in each of which the process has the id 1.
 #[test]
 fn many_starts_at_once_share_a_folder() {
     let folder = Folder::new("shared");
@@ -151,7 +152,7 @@ fn many_starts_at_once_share_a_folder() {
 }
 
 #[test]
-fn without_threads_there_is_less_and_one_line_says_so() {
+fn without_threads_recording_works_and_missing_parts_are_reported() {
     let output = run(START, "no_threads", &[]);
     let said = said(&output);
     if !output.stdout.is_empty() && !String::from_utf8_lossy(&output.stdout).contains("SKIPPED") {
@@ -163,7 +164,7 @@ fn without_threads_there_is_less_and_one_line_says_so() {
 }
 
 #[test]
-fn without_descriptors_there_is_less() {
+fn without_descriptors_recording_works() {
     let output =
         Command::new("sh").args(["-c", "ulimit -n 64; exec \"$0\" no_descriptors", START]).output().expect("a shell");
     assert!(output.status.success(), "{}", said(&output));
@@ -171,7 +172,7 @@ fn without_descriptors_there_is_less() {
 }
 
 #[test]
-fn a_bearer_in_plain_text_is_warned_of() {
+fn a_token_sent_in_plain_text_causes_a_warning() {
     let with = |server, token| {
         let environment =
             [("PERF_PUSH", server), ("PERF_PUSH_TOKEN", token), ("PERF_PUSH_INTERVAL", "1h"), ("PERF_STACKS", "off")];
@@ -238,7 +239,7 @@ fn an_exit_with_a_handle_ends_the_profiler() {
     assert_eq!(said(&output).matches("usual").count(), 1, "{}", said(&output));
 }
 
-/// A process that writes lines and waits for a signal.
+/// A process that prints lines and waits for a signal.
 struct Waiting {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -257,7 +258,7 @@ impl Waiting {
         self.lines.next().expect("a line").expect("a text")
     }
 
-    /// How it ended, and what it said.
+    /// Its exit status and its output.
     fn end(self) -> (ExitStatus, String) {
         let output = self.child.wait_with_output().expect("an end");
         (output.status, said(&output))
@@ -273,7 +274,7 @@ fn a_signal_that_ends_the_program_ends_the_profiler_first() {
     for (name, number) in [("-INT", 2), ("-TERM", 15)] {
         let mut waiting = Waiting::start("waits_for_signals", "true");
         let child = waiting.line();
-        // The child ends as it would have, and its parent hears nothing of it.
+        // The child ends as it would without the profiler, and its parent is not affected.
         kill(name, &child);
         assert_eq!(waiting.line(), format!("-{number}"));
         kill(name, &waiting.child.id().to_string());
@@ -283,7 +284,7 @@ fn a_signal_that_ends_the_program_ends_the_profiler_first() {
 }
 
 #[test]
-fn signals_are_left_alone_unless_asked_for_and_where_the_program_has_a_handler() {
+fn signals_are_handled_only_on_request_and_without_a_handler_of_the_program() {
     let mut waiting = Waiting::start("waits_for_signals", "false");
     kill("-TERM", &waiting.line());
     assert_eq!(waiting.line(), "-15");
@@ -306,13 +307,13 @@ fn signals_are_left_alone_unless_asked_for_and_where_the_program_has_a_handler()
 }
 
 #[test]
-fn a_handle_that_is_dropped_at_once_says_so() {
+fn a_handle_that_is_dropped_at_once_causes_a_warning() {
     let said = said(&run(START, "dropped_at_once", &[]));
     assert!(said.contains("the handle was dropped") && said.contains("let _perf = perf_sdk::start()?;"), "{said}");
 }
 
 #[test]
-fn a_misspelt_variable_is_named_with_the_nearest_right_one() {
+fn a_misspelt_variable_is_reported_with_the_nearest_known_one() {
     let said = said(&run(START, "starts", &[("PERF_BUGDET", "2%"), ("PERF_PAGER", "less")]));
     let about: Vec<&str> =
         said.lines().filter(|line| line.contains("PERF_BUGDET") || line.contains("PERF_PAGER")).collect();
@@ -320,7 +321,7 @@ fn a_misspelt_variable_is_named_with_the_nearest_right_one() {
 }
 
 #[test]
-fn an_error_that_is_unwrapped_says_what_is_allowed() {
+fn an_unwrapped_error_lists_the_allowed_values() {
     let output = Command::new(START).arg("main_fails").env("PERF_BUDGET", "lots").output().expect("a process");
     let said = said(&output);
     assert!(!output.status.success() && said.contains("PERF_BUDGET is \"lots\"; allowed: "), "{said}");

@@ -1,7 +1,8 @@
-//! Which folder of the library may import which: one direction, and no cycle between files.
+//! Checks which folder of the library imports which: in one direction only, and without cycles
+//! between files.
 //!
-//! Read from the tokens of the sources: `use` lines, and paths in code that begin with `crate`,
-//! `super` or `self`. Tests in the sources do not count.
+//! The imports are read from the tokens of the sources: `use` declarations, and paths in code that
+//! begin with `crate`, `super` or `self`. Test code in the sources is skipped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,9 +16,9 @@ type Module = Vec<String>;
 /// One file of the sources.
 struct File {
     module: Module,
-    /// What it names.
+    /// The paths that it uses.
     uses: Vec<Module>,
-    /// What it gives on under another path: the last name, and what that is.
+    /// Its re-exports: the last name of the new path, and the original path.
     reexports: BTreeMap<String, Module>,
 }
 
@@ -46,7 +47,7 @@ impl House {
         self.files.iter().find(|(_, file)| file.module == module).map(|(name, _)| name.as_str())
     }
 
-    /// The file in which what is at `path` stands, whoever gives it on.
+    /// The file that contains the item at `path`, following re-exports.
     fn resolve(&self, path: &[String], depth: usize) -> Option<&str> {
         (0..=path.len()).rev().find_map(|length| {
             let name = self.file_of(&path[..length])?;
@@ -62,13 +63,13 @@ impl House {
         })
     }
 
-    /// Which file imports which.
+    /// The files that each file imports.
     fn imports(&self) -> BTreeMap<&str, BTreeSet<&str>> {
         let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, file) in &self.files {
             let mut targets = BTreeSet::new();
             for path in &file.uses {
-                // A name that is a child of this module, else one of another crate.
+                // A relative path leads to a child of this module, or to another crate.
                 targets.extend(self.resolve(path, 0).filter(|target| target != name));
             }
             all.insert(name, targets);
@@ -117,7 +118,7 @@ fn ident(token: Option<&TokenTree>) -> Option<String> {
     }
 }
 
-/// Whether an attribute says that what follows is there in tests only.
+/// Whether an attribute restricts the next item to tests.
 fn is_for_tests(token: Option<&TokenTree>) -> bool {
     let Some(TokenTree::Group(group)) = token else { return false };
     let text: String = group.stream().to_string().split_whitespace().collect();
@@ -125,7 +126,7 @@ fn is_for_tests(token: Option<&TokenTree>) -> bool {
 }
 
 impl File {
-    /// Where a path leads that begins so, if it is in the crate.
+    /// The absolute path, if it is in the crate.
     fn absolute(&self, path: &[String]) -> Option<Module> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -158,7 +159,7 @@ impl File {
                 at = end;
                 continue;
             }
-            // Who may see it is no import.
+            // The path in a visibility is not an import.
             let is_visibility = ident(tokens.get(at)).as_deref() == Some("pub");
             if is_visibility && matches!(tokens.get(at + 1), Some(TokenTree::Group(_))) {
                 at += 2;
@@ -173,7 +174,7 @@ impl File {
                     let (path, next) = path_at(tokens, at);
                     if path.len() > 1 {
                         let known = self.absolute(&path);
-                        // A child by its name alone.
+                        // A child module by its bare name.
                         let child = || [&self.module[..], &path[..]].concat();
                         self.uses.push(known.unwrap_or_else(child));
                     }
@@ -184,7 +185,7 @@ impl File {
         }
     }
 
-    /// A tree of imports.
+    /// Adds a tree of imports.
     fn import(&mut self, tree: &[TokenTree], is_public: bool) {
         let mut leaves = Vec::new();
         leaves_of(tree, &[], &mut leaves);
@@ -199,7 +200,7 @@ impl File {
     }
 }
 
-/// Names joined by `::`, and where they end.
+/// Reads names joined by `::`. Returns them and the position after them.
 fn path_at(tokens: &[TokenTree], start: usize) -> (Module, usize) {
     let mut path: Module = ident(tokens.get(start)).into_iter().collect();
     let mut at = start + 1;
@@ -211,7 +212,7 @@ fn path_at(tokens: &[TokenTree], start: usize) -> (Module, usize) {
     (path, at)
 }
 
-/// Behind an item that begins with further attributes.
+/// The position after an item that may begin with further attributes.
 fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
     while at < tokens.len() {
         let ends = match &tokens[at] {
@@ -219,7 +220,7 @@ fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
             TokenTree::Punct(punct) => punct.as_char() == ';',
             _ => false,
         };
-        // An import's braces are not its end.
+        // The braces of an import do not end the item.
         let is_import = ident(tokens.get(at)).as_deref() == Some("use");
         if is_import {
             return at + tokens[at..].iter().take_while(|token| !is_punct(Some(token), ';')).count() + 1;
@@ -232,7 +233,7 @@ fn after_item(tokens: &[TokenTree], mut at: usize) -> usize {
     at
 }
 
-/// Each path of a tree of imports, with the name that it has here.
+/// Each path in a tree of imports, with its name in this file.
 fn leaves_of(tree: &[TokenTree], before: &[String], leaves: &mut Vec<(Module, String)>) {
     for part in tree.split(|token| is_punct(Some(token), ',')) {
         if part.is_empty() {
@@ -272,7 +273,7 @@ fn leaves_of(tree: &[TokenTree], before: &[String], leaves: &mut Vec<(Module, St
     }
 }
 
-/// Files, or folders, that import each other, each group once.
+/// Groups of files, or of folders, that import each other, each group once.
 fn cycles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a str>> {
     let reach = |from: &'a str| {
         let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
@@ -297,52 +298,53 @@ fn cycles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> Vec<Vec<&'a str
 }
 
 #[test]
-fn files_do_not_import_each_other_in_a_circle() {
+fn files_have_no_import_cycles() {
     let house = House::read();
     let found = cycles(&house.imports());
     let said: Vec<String> = found.iter().map(|group| group.join(", ")).collect();
     assert!(
         found.is_empty(),
-        "files that import each other, each line one circle:\n{}\nMove what both need into a file of its own below them, or hand it in as a value.",
+        "files that import each other, one cycle in each line:\n{}\nMove what both need into a file below them, or pass it as a value.",
         said.join("\n")
     );
 }
 
-/// Folders and files at the root of `perf-sdk/src`, from the ground up, with what each is for.
+/// Folders, and files at the root, of `perf-sdk/src`, from the lowest to the highest, with the job
+/// of each.
 const ROOMS: &[(&str, &str)] = &[
     ("outcome", "how a call ended"),
-    ("rate", "how many calls are measured"),
-    ("trace", "the trace that a call ran in"),
-    ("error", "what can go wrong when the profiler starts"),
-    ("base", "forks, threads, memory, files, texts: what every room may use"),
+    ("rate", "sampling rates: how many calls are measured"),
+    ("trace", "the trace in which a call ran"),
+    ("error", "errors at the start of the profiler"),
+    ("base", "forks, threads, memory, files, texts: every room may use it"),
     ("histogram", "bucket arithmetic, single-writer shard, merged histogram"),
     ("accounts", "figures of pools, arenas and pressure"),
     ("snapshot", "the public data: merge, subtract, files"),
     ("settings", "one table: key, type, default, variable, method, parsing"),
     ("clock", "wall ticks, thread CPU time, their self-tests"),
-    ("scope", "sites, their names, the thread's slot"),
-    ("monitor", "readings of the process and of what it may use"),
-    ("memory", "global allocators that count, per-thread tallies, the sampled live allocations"),
-    ("pool", "arenas, bump arenas, pools of objects and buffers, what is done when memory runs short"),
-    ("stacks", "samples of stacks: signals by CPU time, the handler, unwinding, symbols"),
+    ("scope", "sites, their names, the slot of a thread"),
+    ("monitor", "readings of the process and of its limits"),
+    ("memory", "counting global allocators, per-thread tallies, the sampled live heap"),
+    ("pool", "arenas, bump arenas, pools of objects and buffers, the reaction to memory pressure"),
+    ("stacks", "stack samples: signals by CPU time, the handler, unwinding, symbols"),
     ("record", "the hot path: guards, futures, thread records, the call tree, the budget"),
-    ("sync", "locks in the place of the standard library's, whose waits are recorded"),
+    ("sync", "replacements of the standard library's locks, which record waits"),
     ("collect", "the fold of all threads; captures of CPU, wall and heap profiles"),
-    ("leak", "verdicts on what is held, one file a rule, and their thread"),
+    ("leak", "verdicts on live memory, one file for each rule, and the detector's thread"),
     ("export", "data in, bytes out: metrics, flamegraphs, pprof, the report"),
     ("push", "profiles pushed to a server and written to files"),
     ("serve", "routes and access control"),
     ("assert", "assertions on allocations, for tests"),
     ("integration", "layers for tracing and OpenTelemetry"),
-    ("runtime", "the one place that knows everything: what starts, in which order, and how it ends"),
-    ("private", "the only paths that generated code names"),
-    ("fuzz", "what the fuzz targets call"),
-    ("off", "the face when the feature `enabled` is off"),
+    ("runtime", "the start and the end of all parts, and their order"),
+    ("private", "the paths that generated code uses"),
+    ("fuzz", "entry points of the fuzz targets"),
+    ("off", "the public API when the feature `enabled` is off"),
     ("lib", "the face"),
 ];
 
 #[test]
-fn folders_import_only_what_lies_below() {
+fn folders_import_only_lower_folders() {
     let house = House::read();
     let mut rooms: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut faults = Vec::new();
@@ -358,29 +360,29 @@ fn folders_import_only_what_lies_below() {
             entry.insert(to);
             match (level(from), level(to)) {
                 (Some(above), Some(below)) if above > below => {}
-                (Some(_), Some(_)) => faults.push(format!("{file} imports {target}, which lies above it")),
-                _ => faults.push(format!("{file} or {target} is in a room that is not in the table")),
+                (Some(_), Some(_)) => faults.push(format!("{file} imports {target}, which is above it")),
+                _ => faults.push(format!("{file} or {target} is in a room that is missing in the table")),
             }
         }
     }
     assert!(
         faults.is_empty(),
-        "{}\nMove what both need into a room below, or hand it in as a value; a new room is a row of ROOMS.",
+        "{}\nMove what both need into a room below, or pass it as a value. A new room needs a row in ROOMS.",
         faults.join("\n")
     );
     let mut table = String::from("\n| room | job | imports |\n|---|---|---|\n");
     for (name, job) in ROOMS {
         let imports: Vec<String> = rooms.get(name).into_iter().flatten().map(|import| format!("`{import}`")).collect();
         let shown = if house.files.keys().any(|file| file.starts_with(&format!("{name}/"))) { "/" } else { ".rs" };
-        let imports = if imports.is_empty() { "nothing of ours".to_owned() } else { imports.join(", ") };
+        let imports = if imports.is_empty() { "none".to_owned() } else { imports.join(", ") };
         table += &format!("| `{name}{shown}` | {job} | {imports} |\n");
     }
     super::hold("docs/design.md", ["<!-- rooms -->", "<!-- end of rooms -->"], &table);
 }
 
-/// The crate denies unsafe code, and these files allow it.
+/// The crate denies unsafe code, except in these files.
 #[test]
-fn unsafe_code_stands_in_the_files_that_are_listed() {
+fn unsafe_code_is_only_in_the_listed_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("perf-sdk/src");
     let mut of_room: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for path in sources(&root) {

@@ -1,4 +1,4 @@
-//! What the documents list is what there is. `UPDATE_DOCUMENTS=1` writes the lists anew.
+//! The lists in the documents agree with the code. `UPDATE_DOCUMENTS=1` rewrites the lists.
 
 mod house;
 mod prose;
@@ -21,7 +21,7 @@ fn document(name: &str) -> (PathBuf, String) {
     (path, text)
 }
 
-/// Holds the part of `document` between two marks to `expected`.
+/// Checks that the part of `document` between two marks is `expected`.
 fn hold(name: &str, marks: [&str; 2], expected: &str) {
     let (path, text) = document(name);
     let start = text.find(marks[0]).unwrap_or_else(|| panic!("{name}: no {:?}", marks[0])) + marks[0].len();
@@ -30,7 +30,7 @@ fn hold(name: &str, marks: [&str; 2], expected: &str) {
         let new = format!("{}{expected}{}", &text[..start], &text[end..]);
         fs::write(path, new).expect("a writable document");
     } else {
-        assert_eq!(&text[start..end], expected, "{name}: write it anew with UPDATE_DOCUMENTS=1");
+        assert_eq!(&text[start..end], expected, "{name}: rewrite it with UPDATE_DOCUMENTS=1");
     }
 }
 
@@ -54,10 +54,10 @@ fn program_of_the_readme() {
 
 #[test]
 fn metrics_of_the_scrape() {
-    // A family without a sample is not written: one of each. The budget is first looked at after a
-    // quarter of a second.
+    // A family without samples is not written, so there is one sample of each. The budget is first
+    // evaluated after a quarter of a second.
     let perf = perf_sdk::builder().listen("off").report(false).start().expect("a start");
-    perf_sdk_tests::until("the budget to be kept", || perf.snapshot().profiler.budget.is_some());
+    perf_sdk_tests::until("the budget to be evaluated", || perf.snapshot().profiler.budget.is_some());
     perf_sdk::measure("call", || drop(vec![0_u8; 10]));
     let future = pin!(async {}.profiled("future"));
     assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_ready());
@@ -70,7 +70,7 @@ fn metrics_of_the_scrape() {
     let taken = pool.get();
     let mut snapshot = perf_sdk::snapshot();
     drop((taken, arena));
-    let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("it was called");
+    let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("a call");
     call.lock_contentions = 1;
     call.estimated_calls = 1;
     (call.stack_samples, call.sampled_cpu_ns, call.exclusive.cpu_ns) = (100, 1, 1);

@@ -101,7 +101,7 @@ mod with {
 }
 
 #[test]
-fn what_the_last_expression_borrows_is_dropped_when_the_edition_says() {
+fn temporaries_of_the_last_expression_are_dropped_as_in_the_edition() {
     fn order<T>(call: fn() -> T) -> Vec<&'static str> {
         call();
         LOG.with(|log| log.borrow_mut().drain(..).collect())

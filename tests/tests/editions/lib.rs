@@ -1,5 +1,5 @@
-//! `#[profiled]` in crates of older editions. `macro_compile.rs` builds and tests this as one crate
-//! an edition.
+//! `#[profiled]` in crates of older editions. `macro_editions.rs` builds and tests this as one
+//! crate for each edition.
 #![allow(bare_trait_objects, unsafe_op_in_unsafe_fn)]
 
 extern crate perf_sdk;
@@ -8,7 +8,7 @@ mod blocking;
 #[cfg(feature = "futures")]
 mod futures;
 
-/// How often `name` ended as ok and as error.
+/// How often `name` ended with ok and with error.
 fn recorded(name: &str) -> (u64, u64) {
     let functions = perf_sdk::snapshot().functions;
     let function = functions.iter().find(|function| function.name == name).expect("a recorded call");

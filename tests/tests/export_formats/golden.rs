@@ -1,5 +1,5 @@
-//! Every text format against a file. `PERF_TEST_BLESS=1` writes the files anew: read the difference
-//! before committing it.
+//! Every text format, compared with a golden file. `PERF_TEST_BLESS=1` rewrites the files: review
+//! the difference before you commit it.
 
 use std::path::Path;
 

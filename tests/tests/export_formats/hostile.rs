@@ -1,5 +1,5 @@
-//! Names that a program made of what it was sent: every format holds them, and its readers read the
-//! rest.
+//! Names that a program made from foreign input: every format contains them, and its readers can
+//! read the rest.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use perf_sdk::{Histogram, Scale};
 
 use super::tools::{accepts, has};
 
-/// Each once as a function below `outer`, once as the outermost one.
+/// Each name is used once for a function below `outer`, and once for an outermost one.
 pub(crate) const NAMES: &[&str] = &[
     "start\u{1}of",
     "null\0end",
@@ -74,7 +74,7 @@ fn total_ms() -> usize {
     1 + 3 * NAMES.len()
 }
 
-/// What must be in no text that somebody reads.
+/// Checks for characters that must not be in text for people.
 fn assert_plain(what: &str, text: &str) {
     let bad = |c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{2028}' | '\u{2029}') || u32::from(c) & 0xfffe == 0xfffe
@@ -87,7 +87,7 @@ fn with_python(probe: &str, how: &str) -> bool {
 }
 
 #[test]
-fn a_drawing_is_xml_and_complete() {
+fn a_flamegraph_is_valid_xml_with_all_names() {
     let mut svg = Vec::new();
     export::flamegraph::write(&snapshot(), Weight::Wall, None, &mut svg).unwrap();
     let svg = String::from_utf8(svg).unwrap();
@@ -102,7 +102,7 @@ fn a_drawing_is_xml_and_complete() {
             assert!(titles.contains(part), "{part}: {titles}");
         }
     }
-    // A title holds a name as well.
+    // The title of the flame graph contains a name too.
     for name in NAMES.iter().filter(|name| !name.is_empty()) {
         let mut svg = Vec::new();
         export::flamegraph::write(&snapshot(), Weight::Wall, Some(name), &mut svg).unwrap();
@@ -111,7 +111,7 @@ fn a_drawing_is_xml_and_complete() {
 }
 
 #[test]
-fn folded_stacks_are_read_as_they_were_written() {
+fn folded_stacks_are_parsed_as_they_were_written() {
     let mut folded = Vec::new();
     export::folded::write(&snapshot(), Weight::Wall, None, &mut folded).unwrap();
     let folded = String::from_utf8(folded).unwrap();
@@ -131,7 +131,7 @@ fn folded_stacks_are_read_as_they_were_written() {
 }
 
 #[test]
-fn json_holds_every_name_as_it_is() {
+fn json_contains_every_name_unchanged() {
     if !with_python("", "install python3") {
         return;
     }
@@ -181,9 +181,9 @@ for family in text_string_to_metric_families(text):
 ";
 
 #[test]
-fn a_scrape_has_each_name_once_and_the_same_in_all_formats() {
+fn a_scrape_has_each_name_once_and_unchanged_in_all_formats() {
     let snapshot = snapshot();
-    // As the recorder of the user's metrics escapes.
+    // Escapes like the recorder of the user's metrics.
     let escaped = |name: &str| name.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let mut user = String::from("# HELP orders_total By\u{1b}[2J \0 whom\\n\u{85}.\n# TYPE orders_total counter\n");
     for name in NAMES {
@@ -254,7 +254,7 @@ fn gos_pprof_shows_every_scope() {
 }
 
 #[test]
-fn a_log_of_histograms_has_one_of_each() {
+fn a_histogram_log_has_one_histogram_for_each_name() {
     let mut log = Vec::new();
     export::hlog::write(&snapshot(), &mut log).unwrap();
     let log = String::from_utf8(log).unwrap();
@@ -275,7 +275,7 @@ fn a_log_of_histograms_has_one_of_each() {
 }
 
 #[test]
-fn the_report_leaves_the_terminal_alone() {
+fn the_report_contains_no_control_characters() {
     let mut report = Vec::new();
     export::table::write(&snapshot(), &mut report).unwrap();
     let report = String::from_utf8(report).unwrap();

@@ -1,4 +1,4 @@
-//! The exporters: byte for byte, and opened by readers that somebody else made.
+//! The exporters: compared byte for byte, and read by third-party readers.
 
 mod golden;
 mod hostile;

@@ -1,4 +1,4 @@
-//! Readers from npm: Datadog's `pprof-format`, and speedscope's own schema under `ajv`.
+//! Readers from npm: Datadog's `pprof-format`, and speedscope's own schema with `ajv`.
 
 use perf_sdk::TraceContext;
 use perf_sdk::export::{self, Weight};
@@ -7,10 +7,10 @@ use perf_sdk::snapshot::{Address, Code, CpuProfile, Frame, LoadedImage, SampledS
 use super::sample;
 use super::tools::{accepts, has};
 
-const HOW: &str = "npm install pprof-format speedscope ajv, and say where by NODE_PATH";
+const HOW: &str = "npm install pprof-format speedscope ajv, and set NODE_PATH to the folder";
 
-/// Prints the string table's first entry, the types, the default, the period, then every sample as
-/// `innermost<outer|values|labels`.
+/// Prints the first entry of the string table, the types, the default type and the period, then
+/// every sample as `innermost<outer|values|labels`.
 const PPROF: &str = r"
 const { Profile } = require('pprof-format');
 const { gunzipSync } = require('zlib');
@@ -36,7 +36,7 @@ const sums = profile.sampleType.map((_, at) => profile.sample.reduce((sum, sampl
 console.log(`sum ${sums.join(' ')}`);
 ";
 
-/// Says the sum of the weights, or why the document is not as the schema says.
+/// Prints the sum of the weights, or why the document does not match the schema.
 const SPEEDSCOPE: &str = r"
 const Ajv = require('ajv').default;
 const validate = new Ajv({ allErrors: true, strict: false }).compile(require('speedscope/dist/release/file-format-schema.json'));
@@ -63,7 +63,7 @@ fn line(function: &str, line: u32) -> SourceLine {
     source
 }
 
-/// A stack with an inlined call in a scope, and one that nobody has names for.
+/// A stack with an inlined call in a scope, and a stack without names.
 fn samples() -> CpuProfile {
     let address = |at, lines| {
         let mut address = Address::default();
@@ -172,7 +172,7 @@ fn pprof_format_reads_the_heap() {
 }
 
 #[test]
-fn pprof_format_reads_the_call_tree_and_what_runs() {
+fn pprof_format_reads_the_call_tree_and_running_calls() {
     if !has_package("pprof-format") {
         return;
     }
@@ -182,7 +182,7 @@ fn pprof_format_reads_the_call_tree_and_what_runs() {
     let types =
         "calls/count wall/nanoseconds cpu/nanoseconds off_cpu/nanoseconds alloc_objects/count alloc_space/bytes";
     assert!(said.starts_with(&format!("\"\"\n{types}\nwall calls/count 1\n")), "{said}");
-    // The estimate that came out slightly negative is none.
+    // An estimate that is slightly negative is written as zero.
     assert!(said.ends_with("sum 1013 9000000 4040000 5000000 34 10064\n"), "{said}");
     assert!(said.contains("|scope=shop::öl::<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h \n"), "{said}");
     file.clear();

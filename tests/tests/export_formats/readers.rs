@@ -1,4 +1,4 @@
-//! Readers that somebody else made open what the exporters write, and find the same figures.
+//! Third-party readers open the exported formats, and find the same figures.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,8 @@ fn promtool_accepts_our_metrics() {
     }
 }
 
-/// What promtool says of the user's own names is the user's affair; the document is one.
+/// Lint findings of promtool about the user's own metric names are accepted, but the document must
+/// parse.
 #[test]
 fn promtool_reads_the_users_metrics() {
     if has("promtool", &["--version"], "install Debian's prometheus") {
@@ -83,7 +84,8 @@ fn the_python_client_reads_openmetrics_with_exemplars() {
     }
 }
 
-/// The same series with the same values: a server may change the format between two scrapes.
+/// Both formats have the same series with the same values, because a server may change the format
+/// between two scrapes.
 #[test]
 fn both_text_formats_hold_the_same_series() {
     if !has_prometheus_client() {
@@ -95,8 +97,8 @@ fn both_text_formats_hold_the_same_series() {
             .map(|line| {
                 let mut fields = line.split('|').skip(1);
                 let name = format!("{}|{}", fields.next().unwrap(), fields.next().unwrap());
-                // A counter that the user named without `_total`: the reader of the old format adds
-                // it by itself.
+                // For a counter that the user named without `_total`, the reader of the old format
+                // adds this suffix itself.
                 let name = if name == "requests_total|" { "requests|".to_owned() } else { name };
                 (name, fields.next().unwrap().to_owned())
             })
@@ -142,7 +144,7 @@ fn hdr_histograms_own_reader_finds_the_same_quantiles() {
     std::fs::remove_file(&path).unwrap();
 
     let lines: Vec<Vec<&str>> = read.lines().map(|line| line.split(' ').collect()).collect();
-    assert_eq!(lines.len(), 3, "one interval a function:\n{read}");
+    assert_eq!(lines.len(), 3, "one interval for each function:\n{read}");
     assert_eq!(&lines[0][..2], ["shop::http::Server::handle", "4"]);
     assert_eq!(&lines[1][..2], ["shop::http::parse", "20000"]);
     for (q, value) in [(0.5, lines[1][2]), (0.95, lines[1][3]), (0.99, lines[1][4]), (1.0, lines[1][5])] {
@@ -152,7 +154,7 @@ fn hdr_histograms_own_reader_finds_the_same_quantiles() {
     }
 }
 
-/// What speedscope's own schema demands of a sampled profile.
+/// The requirements of speedscope's own schema for a sampled profile.
 const SPEEDSCOPE: &str = r"
 import json, sys
 file = json.load(sys.stdin)
@@ -208,7 +210,7 @@ fn totals_of_all_viewers_are_those_of_the_snapshot() {
     }
 }
 
-/// The number in the title of the frame that holds all others, in the weight's unit.
+/// The number in the title of the root frame, in the unit of the weight.
 fn drawn_total(svg: &str, weight: Weight) -> i64 {
     let (_, title) = svg.split_once("<title>all (").expect("a frame of all");
     let number: String = title.split(' ').next().unwrap_or_default().replace(',', "");
@@ -244,7 +246,7 @@ fn a_browser_draws_the_flamegraph() {
     );
     let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
     std::fs::remove_dir_all(&folder).unwrap();
-    // The script of the drawing ran: it fits texts into their frames and finds the frame of all.
+    // The script of the flame graph ran: it fits texts into their frames and finds the root frame.
     assert!(
         drawn.contains("Server::handle") && drawn.contains("Reset Zoom") && !drawn.contains("parsererror"),
         "{drawn}"
@@ -252,7 +254,7 @@ fn a_browser_draws_the_flamegraph() {
     assert!(drawn.matches("<rect").count() >= 5, "{drawn}");
 }
 
-/// Go's own reader finds each scope's bytes, in the four values, and the scopes as a tag.
+/// Go's own reader finds the bytes of each scope, in the four values, and the scopes as a tag.
 #[test]
 fn gos_pprof_reads_the_heap() {
     if !has("go", &["version"], "install Debian's golang-go") {
@@ -288,7 +290,7 @@ fn gos_pprof_reads_the_heap() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// DHAT's own viewer accepts the document, sums it up and draws the tree.
+/// DHAT's own viewer accepts the document, computes the sums and draws the tree.
 #[test]
 fn dhats_viewer_draws_the_heap() {
     const VIEWER: &str = "/usr/libexec/valgrind/dh_view.html";
@@ -322,7 +324,7 @@ fn dhats_viewer_draws_the_heap() {
     export::dhat::write(&profile, &mut json).unwrap();
     let folder = std::env::temp_dir().join(format!("perf-sdk-dhat-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
-    // As if the file had been chosen: the viewer reads it by the same calls.
+    // Simulates the choice of a file: the viewer reads the document with the same calls.
     let document = String::from_utf8(json).unwrap().replace('<', "\\u003c");
     let viewer = std::fs::read_to_string(VIEWER).unwrap().replace("dh_view.js", &format!("file://{script}"));
     let load = format!(

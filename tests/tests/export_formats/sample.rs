@@ -1,4 +1,4 @@
-//! A snapshot with something of everything, the same on every run.
+//! A snapshot with every kind of data, the same on every run.
 
 use perf_sdk::snapshot::{
     Allocator, ArenaUse, Budget, CallNode, Exemplar, Frame, Function, FutureTotals, Heap, Live, LockContention, ROOT,
@@ -6,7 +6,7 @@ use perf_sdk::snapshot::{
 };
 use perf_sdk::{Histogram, Scale};
 
-/// What a `metrics-exporter-prometheus` recorder renders.
+/// The output of a `metrics-exporter-prometheus` recorder.
 pub(crate) const USER: &str = r#"# HELP orders_total Orders "placed".
 # TYPE orders_total counter
 orders_total{shop="Käse & Co",path="C:\\a\"b"} 17
@@ -36,7 +36,7 @@ wait_seconds_sum 3.5
 wait_seconds_count 9
 "#;
 
-/// Three functions that call each other, one of them a future.
+/// Three functions that call each other. One of them is a future.
 fn live(bytes: u64, objects: u64) -> Live {
     let mut live = Live::default();
     live.bytes = bytes;
@@ -79,7 +79,7 @@ pub(crate) fn snapshot() -> Snapshot {
         node(0, ROOT, 4, totals(9_000_000, 4_000_000, 10_000, 30), totals(5_000_000, 2_500_000, 4_000, 10)),
         node(1, 0, 1_000, totals(3_000_000, 1_500_000, 6_000, 20), totals(3_000_000, 1_500_000, 6_000, 20)),
         node(2, 0, 2, totals(1_000_000, 0, 0, 0), totals(1_000_000, 0, 0, 0)),
-        // An estimate that came out slightly negative.
+        // An estimate that is slightly negative.
         node(1, ROOT, 7, totals(40_000, 40_000, 64, 1), totals(-1_500, 40_000, 64, 1)),
     ];
     snapshot.tree[1].live = live(5_242_880, 80);
@@ -146,7 +146,8 @@ fn parse() -> Function {
     function
 }
 
-/// A name that every format has to escape; measured with `cpu = false, alloc = false`.
+/// A function whose name every format must escape. It is measured with
+/// `cpu = false, alloc = false`.
 fn awkward() -> Function {
     let mut function = named("<&'a [T; 2] as \"Quoted\\Trait\">::f;g, h\n", "shop::öl");
     function.line = 0;

@@ -1,4 +1,4 @@
-//! A real Prometheus scrapes a real program.
+//! A real Prometheus server scrapes a real program.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ use perf_sdk_tests::http;
 use super::hostile::NAMES;
 use super::tools::{accepts, has};
 
-/// Long enough for a slow machine; the test ends when the answer is there.
+/// Long enough for a slow machine. The test ends when the answer has arrived.
 const PATIENCE: Duration = Duration::from_secs(60);
 const CALLS: u64 = 200;
 
@@ -28,7 +28,7 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
     metrics::describe_histogram!("order_seconds", "How long an order takes.");
     metrics::describe_histogram!("odd_values", "Of all kinds.");
     let orders = metrics::histogram!("order_seconds", "shop" => "a");
-    // A tenth of each size, from 0.02 to 20, and some of other kinds.
+    // A tenth of the values in each range, from 0.02 to 20, and some special values.
     (0..CALLS).for_each(|n| orders.record(0.02 * 10_f64.powf(n as f64 * 3.0 / (CALLS - 1) as f64)));
     let odd = metrics::histogram!("odd_values");
     [0.0, -3.0, -0.5, 1e-30, 1e30].iter().for_each(|value| odd.record(*value));
@@ -37,7 +37,7 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
     for _ in 0..CALLS {
         perf_sdk::record("scraped", Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
     }
-    // One that it cannot read would cost the whole scrape.
+    // One unreadable name would fail the whole scrape.
     for name in NAMES {
         perf_sdk::record(name, Duration::from_micros(1_500), perf_sdk::Outcome::Ok);
     }
@@ -50,7 +50,7 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
         assert_eq!(names, (1 + NAMES.len()) as f64, "native: {native}");
         assert_eq!(server.answer(r#"function_calls_total{function="start\\u{1}of",result="ok"}"#), 1.0);
         if native {
-            // 0.632 is the middle of it, by the logarithm.
+            // 0.632 is the middle value on a logarithmic scale.
             let median = server.answer("histogram_quantile(0.5, order_seconds{shop=\"a\"})");
             assert!((median / 0.632_5 - 1.0).abs() <= 0.03, "{median}");
             assert_eq!(server.answer("histogram_count(order_seconds)"), CALLS as f64);
@@ -82,8 +82,7 @@ fn prometheus_stores_native_histograms_and_answers_from_them() {
     }
 }
 
-/// Hands on what Prometheus and the endpoint say to each other, and keeps what the answers begin
-/// with.
+/// A proxy between Prometheus and the endpoint, which keeps the begin of the answers.
 struct Between {
     address: SocketAddr,
     heads: Arc<Mutex<String>>,
@@ -138,8 +137,8 @@ impl Prometheus {
              scrape_configs: [{{job_name: perf, static_configs: [{{targets: [\"{target}\"]}}]}}]\n"
         );
         std::fs::write(&config, text).unwrap();
-        // It cannot take port 0; another program may take this one in between, and then the test
-        // says so.
+        // Prometheus does not accept port 0. If another program takes this port in between, the
+        // test fails with a message.
         let address = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).unwrap();
         let process = Self::command(&config, &folder, address, native).spawn().unwrap();
         Self { process, folder, address }
@@ -159,7 +158,7 @@ impl Prometheus {
         command
     }
 
-    /// The value of the one series that `query` gives; waits for it.
+    /// Waits for the result of `query`, and returns the value of its only series.
     fn answer(&self, query: &str) -> f64 {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let request = format!(

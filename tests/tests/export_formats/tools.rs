@@ -1,11 +1,11 @@
-//! Readers that are programs of their own.
+//! Readers that are separate programs.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use perf_sdk_tests::has;
 
-/// Runs `command` with `input` and fails the test with what it says unless it ends well.
+/// Runs `command` with `input`. If it fails, the test fails with its output.
 pub(crate) fn accepts(command: &str, arguments: &[&str], input: &[u8]) -> String {
     let output = run(command, arguments, input);
     let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -31,7 +31,7 @@ pub(crate) fn run(command: &str, arguments: &[&str], input: &[u8]) -> Output {
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_owned();
     let feeder = std::thread::spawn(move || {
-        // A reader that refuses early closes the pipe; its status tells.
+        // A reader that fails early closes the pipe. Its exit status shows that.
         let _ = stdin.write_all(&input);
     });
     let output = child.wait_with_output().expect("an end");

@@ -1,5 +1,5 @@
-//! Sets of user's metrics whose names, kinds and labels look like each other's and like ours:
-//! readers take each document whole, and a name depends neither on the order in which the recorder
+//! Sets of user metrics whose names, kinds and labels resemble each other and ours. Readers must
+//! read each document completely. A name must depend neither on the order in which the recorder
 //! writes nor on the format.
 
 use std::collections::BTreeSet;
@@ -10,9 +10,9 @@ use perf_sdk::snapshot::Snapshot;
 
 use super::tools::{accepts, has, run};
 
-/// `PERF_TEST_SETS` for more; the readers take a millisecond a set.
+/// `PERF_TEST_SETS` sets another number. The readers take a millisecond for each set.
 const SETS: usize = 1_000;
-/// Of these, as many are shown to promtool, which is a process a set.
+/// The number of these sets that promtool reads, which starts one process for each set.
 const SHOWN_TO_PROMTOOL: usize = 40;
 
 const STEMS: [&str; 6] =
@@ -37,7 +37,7 @@ impl Random {
     }
 }
 
-/// Families as the recorder writes them, each of another name or kind.
+/// Families in the recorder's format, each with another name or kind.
 fn families(random: &mut Random) -> Vec<String> {
     let wanted: BTreeSet<(String, &str)> = (0..1 + random.below(8))
         .map(|_| (format!("{}{}", random.of(&STEMS), random.of(&SUFFIXES)), random.of(&KINDS)))
@@ -51,7 +51,7 @@ fn family(random: &mut Random, name: &str, kind: &str) -> String {
     for _ in 0..random.below(3) {
         let _ = write!(labels, "{}=\"{}\",", random.of(&LABELS), random.of(&VALUES));
     }
-    // The recorder puts its own label last.
+    // The recorder writes its own label last.
     let mut line = |suffix: &str, own: &str, value: u32| {
         let all = format!("{labels}{own}");
         let _ = writeln!(text, "{name}{suffix}{{{}}} {value}", all.trim_end_matches(','));
@@ -95,7 +95,7 @@ for at, document in enumerate(open(sys.argv[1], newline='').read().split('\\x1e'
 ";
 
 #[test]
-fn any_set_is_taken_whole_under_names_that_stay() {
+fn any_set_is_read_completely_and_has_stable_names() {
     let sets = std::env::var("PERF_TEST_SETS").map_or(SETS, |sets| sets.parse().expect("a number"));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let (mut texts, mut open_metrics) = (Vec::new(), Vec::new());
@@ -105,7 +105,7 @@ fn any_set_is_taken_whole_under_names_that_stay() {
         let first = scrape(&exposition, Format::Text, &families);
         let all = series(&first);
         let unique: BTreeSet<&String> = all.iter().collect();
-        assert_eq!(unique.len(), all.len(), "set {set}: a series stands there twice\n{}\n{first}", families.concat());
+        assert_eq!(unique.len(), all.len(), "set {set}: a series appears twice\n{}\n{first}", families.concat());
         for _ in 0..5 {
             let by = random.below(families.len());
             families.rotate_left(by);
@@ -115,7 +115,7 @@ fn any_set_is_taken_whole_under_names_that_stay() {
                 assert!(now.iter().eq(unique.iter().copied()), "set {set}, {format}\n{first}\n{again}");
             }
         }
-        // Another process: the same set has the same names.
+        // In another process, the same set must have the same names.
         families.reverse();
         assert_eq!(series(&scrape(&Exposition::new(), Format::Text, &families)), all, "set {set}");
         open_metrics.push(scrape(&exposition, Format::OpenMetrics, &families));
@@ -132,7 +132,7 @@ fn any_set_is_taken_whole_under_names_that_stay() {
     }
     if has("promtool", &["--version"], "install Debian's prometheus") {
         for text in texts.iter().take(SHOWN_TO_PROMTOOL) {
-            // What it says of the user's own names is the user's affair.
+            // Lint findings about the user's own names are accepted.
             let output = run("promtool", &["check", "metrics"], text.as_bytes());
             let complaints = String::from_utf8_lossy(&output.stderr);
             assert!(!complaints.contains("error while linting"), "{complaints}\n{text}");

@@ -1,5 +1,5 @@
-//! Grafana Alloy and Parca fetch each of our profiles: held to what both check before they take
-//! one.
+//! Grafana Alloy and Parca collect each of our profiles: this tests the checks that both make
+//! before they accept one.
 
 use perf_sdk_tests::eventually;
 use perf_sdk_tests::http::get;
@@ -8,9 +8,9 @@ use perf_sdk_tests::pprof::Profile;
 use super::service::{Service, until};
 
 #[test]
-fn alloy_and_parca_take_every_profile() {
+fn alloy_and_parca_accept_every_profile() {
     let service = Service::start("serve", &[]);
-    // The first samples of a thread say where its stack is.
+    // The first samples of a thread report where its stack is.
     until("samples", || {
         get(service.address, "/metrics").text().contains("function_sampled_cpu_seconds_total{function=\"busy\"")
     });
@@ -25,8 +25,8 @@ fn alloy_and_parca_take_every_profile() {
         ("alloc_space", "bytes"),
     ];
     let cpu = [("samples", "count"), ("cpu", "nanoseconds")];
-    // What is asked for, the types, the period's type and what is shown first, and who must have a
-    // part in it.
+    // The path, the sample types, the period's type and the default type, and a function that must
+    // be in the profile.
     let goroutine = [("goroutine", "count")];
     let locks = [("contentions", "count"), ("delay", "nanoseconds")];
     let wall = [("samples", "count"), ("wall", "nanoseconds"), ("offcpu", "nanoseconds")];
@@ -46,7 +46,7 @@ fn alloy_and_parca_take_every_profile() {
     ];
     for (place, types, period, function) in profiles {
         let path = if place.starts_with('/') { place.to_owned() } else { format!("/debug/pprof/{place}") };
-        // A machine that is busy with others may have nothing to see in a second.
+        // On a loaded machine, there may be no event within a second.
         let answer = eventually(|| {
             let answer = get(service.address, &path);
             assert_eq!(answer.status, 200, "{place}: {}", answer.text());
@@ -58,8 +58,8 @@ fn alloy_and_parca_take_every_profile() {
         let name = path.split('?').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
         let attachment = format!("attachment; filename=\"{name}\"");
         assert_eq!(answer.header("content-disposition"), Some(attachment.as_str()), "{place}");
-        // The body is gzip of its own accord: who unpacked it on the way would take the reader's
-        // part.
+        // The body itself is a gzip file. With `content-encoding`, a client would unpack it before
+        // the reader sees it.
         assert_eq!(answer.header("content-encoding"), None, "{place}");
         assert_eq!(answer.body[..2], [0x1f, 0x8b], "{place}");
         let profile = Profile::read(&answer.body);

@@ -1,4 +1,4 @@
-//! Profiles written to a folder, the oldest deleted.
+//! Profiles are written to a folder, and the oldest are deleted.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,7 +29,7 @@ fn start(folder: &Path, keep: &str) -> Service {
 }
 
 #[test]
-fn the_newest_profiles_stay_and_nothing_else_is_touched() {
+fn the_newest_profiles_stay_and_other_files_are_not_touched() {
     let folder = folder("keep");
     let others = ["fleet-notes.pb.gz", "fleet-1-cpu-20200101T000000Z.txt", "shop-1-cpu-20200101T000000Z.pb.gz"];
     others.iter().for_each(|name| fs::write(folder.join(name), "theirs").unwrap());
@@ -41,7 +41,7 @@ fn the_newest_profiles_stay_and_nothing_else_is_touched() {
         seen.extend(names(&folder).into_iter().filter(|name| name.contains("-cpu-") && is_new(name)));
         seen.len() >= 6
     });
-    // Those that stay at the end may be of windows after the work.
+    // The profiles that remain at the end may be of windows after the work.
     for (kind, function) in [("-cpu-", "fleet::busy"), ("-heap-", "fleet::keep")] {
         until(function, || {
             let named = names(&folder).into_iter().filter(|name| is_new(name) && name.contains(kind));
@@ -51,7 +51,7 @@ fn the_newest_profiles_stay_and_nothing_else_is_touched() {
     }
     let ended = service.end();
     let files = names(&folder);
-    // A slow machine may have no time to finish the last one.
+    // On a slow machine, there may be no time to complete the last file.
     let files: Vec<&String> = files.iter().filter(|name| !name.starts_with('.')).collect();
     let ours: Vec<&&String> = files.iter().filter(|name| !others.contains(&name.as_str())).collect();
     assert!(ours.len() == 4 && files.len() == 4 + others.len(), "{files:?}");
@@ -72,7 +72,7 @@ fn the_newest_profiles_stay_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn a_folder_that_goes_away_ends_nothing() {
+fn delivery_resumes_after_the_folder_was_removed() {
     let folder = folder("gone");
     let service = start(&folder, "1MiB");
     until("a profile", || names(&folder).iter().any(|name| name.ends_with(".pb.gz")));

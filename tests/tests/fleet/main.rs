@@ -1,4 +1,4 @@
-//! How profiles get out of a fleet: fetched by collectors, pushed to a server, written to a folder.
+//! Delivery of profiles in a fleet: fetched by collectors, pushed to a server, written to a folder.
 
 mod collectors;
 mod files;

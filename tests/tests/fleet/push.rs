@@ -1,4 +1,5 @@
-//! Profiles pushed to a server that takes them, refuses them, fails, hangs, or is not there.
+//! Profiles are pushed to a server that accepts them, refuses them, fails, hangs, or does not
+//! exist.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -13,12 +14,11 @@ use super::receiver::{Act, Receiver, Request};
 use super::service::{Ended, Service, until};
 
 const TAKE: Act = Act::Answer(200, "");
-/// A machine that is slow, or busy with others, may have no time for the last window at a program's
-/// end, and begin late with the first one: what is
-/// delivered then is not all. It is not so each time, unless the whole time for the end is used up
-/// each time.
+/// On a slow or loaded machine, there may be no time for the last window at the end of the program,
+/// and the first window may begin late. Then the deliveries are incomplete. This does not happen in
+/// every attempt, unless the program uses the whole time for its end in every attempt.
 const ATTEMPTS: u32 = 4;
-/// What a program's end has for the last window.
+/// The time limit for the delivery of the last window at the end of the program.
 const END: Duration = Duration::from_millis(1_800);
 
 fn start(url: &str, environment: &[(&str, &str)]) -> Service {
@@ -26,15 +26,15 @@ fn start(url: &str, environment: &[(&str, &str)]) -> Service {
     Service::start("deliver", &[&own[..], environment].concat())
 }
 
-/// Delivered, lost, waiting.
+/// Delivered, lost and waiting profiles.
 fn counts(ended: &Ended) -> [u64; 3] {
     let [(by, counts)] = &ended.counts[..] else { panic!("{ended:?}") };
     assert_eq!(by, "push");
     *counts
 }
 
-/// Whether all is given up, or still waits where the machine is too slow to give it up within the
-/// time for the end.
+/// Whether nothing was delivered: all profiles are lost, or still wait because the machine is too
+/// slow to give up within the time limit.
 fn is_lost(ended: &Ended) -> bool {
     let [delivered, lost, waiting] = counts(ended);
     delivered == 0 && lost + waiting > 0
@@ -47,20 +47,20 @@ fn profiles(requests: &[Request], kind: &str) -> Vec<Profile> {
         .collect()
 }
 
-/// Whether the profiles together are all that was sampled, and nothing twice; and what was sampled
-/// is what was used.
+/// Whether the profiles together contain every sample, and none twice. Also checks that the samples
+/// agree with the CPU time that was used.
 fn are_whole(profiles: &[Profile], ended: &Ended) -> bool {
     let sums = profiles.iter().map(|profile| profile.sums_of("fleet::busy"));
     let sums = sums.fold([0, 0], |[samples, ns], of| [samples + of[0], ns + of[1]]);
     assert!(sums[0] <= ended.sampled[0] && sums[1] <= ended.sampled[1], "{sums:?} twice: {ended:?}");
-    // Of two threads' timers each may be a period and a tick late.
+    // The timer of each of the two threads may be late by a period and a tick of the kernel.
     let ([before, used], sampled, late) = (ended.used, ended.sampled[1] as u64, 30_000_000);
     assert!(sampled + late >= (used - before) / 100 * 95, "{ended:?}");
     assert!(sampled <= used / 100 * 103 + late, "{ended:?}");
     sums == ended.sampled
 }
 
-/// Runs until it is so, and ends in time for all to be delivered.
+/// Repeats the run until everything was delivered before the end.
 fn whole(receiver: impl Fn() -> Receiver, run: impl Fn(&Receiver) -> Ended) -> (Receiver, Ended) {
     for attempt in 1.. {
         let receiver = receiver();
@@ -105,7 +105,7 @@ fn every_window_is_ingested_once() {
         }
         ended
     };
-    // The last window too, though it was not over when the program ended.
+    // Includes the last window, which was not complete when the program ended.
     let (receiver, ended) = whole(|| Receiver::start(|_| TAKE), run);
     let requests = receiver.requests();
     let mut ended_at = BTreeMap::new();
@@ -127,11 +127,11 @@ fn every_window_is_ingested_once() {
         assert_eq!(request.header("content-encoding"), None);
         Profile::read(&request.body).assert_collectable(&request.path);
     }
-    // What is in use stands in each profile, what was allocated in that of its window alone.
+    // Each profile contains all memory in use, but only the allocations of its own window.
     let heap = profiles(&requests, "inuse_space");
     let held = heap.iter().map(|profile| profile.sums_of("fleet::keep")).map(|of| [of[1], of[3]]);
     let kept: Vec<[i64; 2]> = held.skip_while(|sums| *sums == [0, 0]).collect();
-    // At its end the program gives it back, and how many windows that takes is nobody's.
+    // At its end, the program frees the memory. The number of windows until then varies.
     let until = kept.iter().position(|sums| *sums == [0, 0]).unwrap_or(kept.len());
     let (holding, after) = kept.split_at(until);
     assert!(holding.len() >= 2 && holding[..until - 1].iter().all(|[_, held]| *held > 5 << 20), "{kept:?}");
@@ -172,7 +172,7 @@ struct Sample {
 }
 
 #[test]
-fn the_servers_own_protocol_is_spoken_too() {
+fn the_push_protocol_delivers_each_profile_with_its_own_id() {
     let receiver = Receiver::start(|_| TAKE);
     let service = start(&receiver.url(""), &[("PERF_PUSH_PROTOCOL", "push"), ("PERF_PUSH_LABELS", "env=test")]);
     until("two windows", || receiver.requests().len() >= 4);
@@ -209,15 +209,15 @@ fn the_servers_own_protocol_is_spoken_too() {
     let all = ids.len();
     ids.sort();
     ids.dedup();
-    assert_eq!(ids.len(), all, "each has a number of its own");
+    assert_eq!(ids.len(), all, "each profile has its own id");
     assert!(["process_cpu", "memory"].iter().all(|metric| metrics.iter().any(|seen| seen == metric)), "{metrics:?}");
-    // A slow machine has no time for the last window, or to count its answer.
+    // On a slow machine, there may be no time to deliver the last window, or to count its answer.
     let ([delivered, lost, waiting], all) = (counts(&ended), all as u64);
     assert!((all - 1..=all).contains(&delivered) && lost + waiting <= 3, "{all}: {ended:?}");
 }
 
 #[test]
-fn what_a_server_that_fails_did_not_take_it_gets_later() {
+fn failed_deliveries_are_repeated() {
     let act = |number| match number {
         0 => Act::Answer(503, "no room\r\n"),
         1 => Act::Close,
@@ -232,28 +232,30 @@ fn what_a_server_that_fails_did_not_take_it_gets_later() {
     let (receiver, _) = whole(|| Receiver::start(act), run);
     let requests = receiver.requests();
     let refused = &requests[0];
-    assert_eq!(refused.path, requests[2].path, "the same again");
+    assert_eq!(refused.path, requests[2].path, "the same profile again");
     assert_eq!((refused.is_taken, &refused.body), (false, &requests[2].body));
 }
 
-/// Runs against `receiver` until its requests are so many, and gives the last error and the end.
+/// Runs against `receiver` until it got this number of requests. Returns the last error and the
+/// results.
 fn against(receiver: &Receiver, requests: usize) -> (String, Ended) {
     let service = start(&receiver.url(""), &[]);
     until("requests", || receiver.requests().len() >= requests);
     let ended = service.end();
-    // Who waited for a server that hangs would wait for as long as the test does.
+    // Without a time limit, a server that hangs would delay the end of the program by as long as
+    // the test runs.
     assert!(ended.took < PATIENCE, "{ended:?}");
     let error = ended.said.lines().last().unwrap_or_default().rsplit(" | ").next().unwrap_or_default().to_owned();
     (error, ended)
 }
 
 #[test]
-fn what_a_server_refuses_is_lost_and_not_tried_again() {
+fn refused_profiles_are_lost_and_not_repeated() {
     let receiver = Receiver::start(|_| Act::Answer(400, "name: invalid\nservice name"));
     let (error, ended) = against(&receiver, 4);
     assert_eq!(error, "answered 400: name: invalid service name");
     let requests = receiver.requests();
-    // A slow machine has no time for the last window, or to count its answer.
+    // On a slow machine, there may be no time to deliver the last window, or to count its answer.
     let ([delivered, lost, waiting], all) = (counts(&ended), requests.len() as u64);
     assert!(delivered == 0 && lost + waiting >= all && lost + waiting <= all + 2, "{all}: {ended:?}");
     let mut bodies: Vec<&Vec<u8>> = requests.iter().map(|request| &request.body).collect();
@@ -266,7 +268,7 @@ fn what_a_server_refuses_is_lost_and_not_tried_again() {
 }
 
 #[test]
-fn nonsense_is_no_answer() {
+fn an_invalid_answer_is_an_error() {
     let receiver =
         Receiver::start(|number| Act::Say(["SSH-2.0-x\r\n", "", "HTTP/1.1 two hundred\r\n\r\n"][number % 3]));
     let (error, ended) = against(&receiver, 3);
@@ -275,7 +277,7 @@ fn nonsense_is_no_answer() {
 }
 
 #[test]
-fn a_server_that_hangs_delays_nobodys_end() {
+fn a_hanging_server_does_not_delay_the_end() {
     let receiver = Receiver::start(|_| Act::Hang);
     let (error, ended) = against(&receiver, 1);
     assert!(error.contains("not in time"), "{ended:?}");
@@ -283,11 +285,11 @@ fn a_server_that_hangs_delays_nobodys_end() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said() {
+fn an_unreachable_server_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let service = start(&format!("http://{free}"), &[]);
     until("an error on the page", || get(service.address, "/").text().contains("no connection: Connection refused"));
-    until("what waits to be counted", || {
+    until("waiting profiles to be counted", || {
         let metrics = get(service.address, "/metrics").text();
         let waits = metrics.lines().find(|line| line.starts_with("perf_push_waiting{")).unwrap_or_default();
         waits.rsplit(' ').next().is_some_and(|n| n.parse::<f64>().unwrap() > 0.0)
@@ -308,6 +310,6 @@ fn a_forked_child_pushes_nothing() {
     };
     let receiver = Receiver::start(|_| TAKE);
     let ended = run(&receiver);
-    // Nothing twice.
+    // No sample is delivered twice.
     are_whole(&profiles(&receiver.requests(), "cpu"), &ended);
 }

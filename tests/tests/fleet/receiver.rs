@@ -1,5 +1,5 @@
-//! What stands for a Pyroscope server: takes requests one after the other, and answers as it is
-//! told.
+//! A replacement for a Pyroscope server: handles requests one after the other, and answers as
+//! instructed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,23 +7,23 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-/// What is done with a request.
+/// The action for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Act {
-    /// Read, and answered with this status and text.
+    /// Reads it, and answers with this status and text.
     Answer(u16, &'static str),
-    /// Read, and answered with these bytes.
+    /// Reads it, and answers with these bytes.
     Say(&'static str),
-    /// Never answered, while there is a server.
+    /// Does not answer, as long as the server exists.
     Hang,
-    /// Closed without having been read.
+    /// Closes the connection without reading.
     Close,
 }
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The first line's.
+    /// The path of the request line.
     pub(crate) path: String,
     head: String,
     pub(crate) body: Vec<u8>,
@@ -63,7 +63,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// `act` is asked with the number of each request, from 0 on.
+    /// Calls `act` with the number of each request, from 0.
     pub(crate) fn start(act: impl Fn(usize) -> Act + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -117,7 +117,7 @@ impl Drop for Receiver {
     }
 }
 
-/// `None`: the peer went away.
+/// `None` if the peer has closed the connection.
 fn serve(mut stream: TcpStream, act: Act) -> Option<Request> {
     stream.set_read_timeout(Some(perf_sdk_tests::PATIENCE)).unwrap();
     let (mut all, mut block) = (Vec::new(), [0; 4_096]);

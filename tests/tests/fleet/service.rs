@@ -1,4 +1,4 @@
-//! A service that is a process of its own.
+//! A service in its own process.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::SocketAddr;
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 pub(crate) use perf_sdk_tests::until;
 
-/// One at a time: each is busy, and is looked at for when it does what.
+/// One service at a time: each is busy, and the tests depend on its timing.
 static TURN: Mutex<()> = Mutex::new(());
 
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs until it is told to end.
+/// A service that runs until it is told to end.
 pub(crate) struct Service {
     child: Child,
     out: BufReader<ChildStdout>,
@@ -23,19 +23,19 @@ pub(crate) struct Service {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// What it said at its end.
+/// The output at its end.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// What stopping the profiler took.
+    /// The time that it took to stop the profiler.
     pub(crate) took: Duration,
-    /// CPU time of the busy thread when it was first seen in a sample, and at its end, nanoseconds.
+    /// CPU time of the busy thread when its first sample was seen, and at its end, in nanoseconds.
     pub(crate) used: [u64; 2],
-    /// All samples in the scope of the busy thread, and the CPU time that they stand for,
-    /// nanoseconds.
+    /// The number of all samples in the scope of the busy thread, and the CPU time that they
+    /// represent, in nanoseconds.
     pub(crate) sampled: [i64; 2],
-    /// Of the profiler's last word: by what, then how many were delivered, lost and wait.
+    /// The final counts: the kind of delivery, and the delivered, lost and waiting profiles.
     pub(crate) counts: Vec<(String, [u64; 3])>,
-    /// All that it said.
+    /// The whole output.
     pub(crate) said: String,
 }
 

@@ -1,4 +1,4 @@
-//! Functions of which a linter says much, each with `#[profiled]` on a line of its own.
+//! Functions with many lint findings, each with `#[profiled]` on a separate line.
 
 use std::fmt::Debug;
 use std::future::Future;

@@ -50,7 +50,7 @@ impl Account {
 struct Rows<const N: usize>;
 
 #[test]
-fn an_impl_measures_what_is_inside() {
+fn an_impl_measures_its_functions() {
     let mut account = Account::new();
     assert_eq!(account.deposit(5).unwrap().balance, 5);
     assert_eq!(account.deposit(101).err(), Some(101));
@@ -184,7 +184,7 @@ mod shop {
 }
 
 #[test]
-fn a_module_measures_everything_inside() {
+fn a_module_measures_all_of_its_functions() {
     use shop::Sells as _;
     assert_eq!((shop::price(1), shop::zero(), shop::absolute(-3)), (Ok(2), 0, 3));
     assert!(shop::price(2).is_err());
@@ -218,7 +218,7 @@ mod handed_down {
 }
 
 #[test]
-fn a_container_hands_its_options_down() {
+fn a_container_passes_its_options_to_its_functions() {
     let module = concat!(module_path!(), "::handed_down");
     assert!(handed_down::price(9).is_err());
     handed_down::cellar::wine();
@@ -227,7 +227,7 @@ fn a_container_hands_its_options_down() {
     assert_eq!(price.last_error.as_deref(), Some("no item 9"));
     assert!(price.cpu.is_none() && price.bytes.is_none());
     let wine = find(&format!("{module}::cellar"), "wine").unwrap();
-    assert_eq!(wine.wall.count(), 1, "its own `sample = always` goes first");
+    assert_eq!(wine.wall.count(), 1, "its own `sample = always` takes precedence");
     assert!(wine.cpu.is_some() && wine.bytes.is_none());
-    assert_eq!(wine.line - price.line, 6, "each function knows its own line");
+    assert_eq!(wine.line - price.line, 6, "each function has its own line");
 }

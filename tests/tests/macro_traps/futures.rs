@@ -141,7 +141,7 @@ impl Store {
 
     #[profiled]
     async unsafe fn get(&self, at: usize) -> Result<u32, ()> {
-        // SAFETY: by the caller's promise.
+        // SAFETY: as the caller guarantees.
         Ok(unsafe { *self.items.get_unchecked(at) })
     }
 }
@@ -224,7 +224,7 @@ impl Remote for Local {
     }
 }
 
-// The other order: the container's attribute above `async_trait`.
+// The other order: the attribute of the container is above `async_trait`.
 #[profiled]
 #[async_trait]
 impl Remote for Other {
@@ -242,7 +242,7 @@ fn behind_async_trait() {
     assert_eq!(block_on(Other.call_or_zero("x")), 0);
     assert_recorded!("<Local as Remote>::call", [1, 1, 0, 0]);
     let polls = crate::find(module_path!(), "<Local as Remote>::call").unwrap().future.unwrap().polls;
-    assert_eq!(polls, 3, "the future is measured, not the call that makes it");
+    assert_eq!(polls, 3, "the future is measured, not the call that creates it");
     assert_recorded!("Remote::call_or_zero", [1, 0, 0, 0]);
     assert_recorded!("<Other as Remote>::call", [0, 1, 0, 0]);
 }
@@ -271,7 +271,7 @@ fn returns_early_impl(early: bool) -> impl Future<Output = u32> + Unpin {
     ready(2)
 }
 
-#[allow(clippy::manual_async_fn)] // a future's path is what is tested
+#[allow(clippy::manual_async_fn)] // the path of a future is tested
 #[profiled]
 fn returns_std_path<'a>(text: &'a str) -> impl core::future::Future<Output = &'a str> + 'a {
     async move { text.trim() }
@@ -288,7 +288,7 @@ fn a_function_that_returns_impl_future() {
     assert_recorded!("returns_std_path", [1, 0, 0, 0]);
 }
 
-/// A future with a bound of its own: the wrapper would not have it.
+/// A trait bound that the wrapper future does not implement.
 trait Named {
     fn name(&self) -> &'static str {
         "named"
@@ -307,7 +307,7 @@ fn impl_future_with_other_bounds_keeps_them() {
     let future = more_bounds();
     assert_eq!(future.name(), "named");
     assert_eq!(block_on(future), 1);
-    // The call that makes the future was measured.
+    // The call that creates the future is measured.
     assert_recorded!("more_bounds", [1, 0, 0, 0]);
     assert!(crate::find(module_path!(), "more_bounds").unwrap().future.is_none());
 }
@@ -440,7 +440,7 @@ async fn large(bytes: [u8; 1024]) -> u8 {
     bytes[0]
 }
 
-#[allow(clippy::toplevel_ref_arg)] // as is tested
+#[allow(clippy::toplevel_ref_arg)] // this is tested
 #[profiled]
 async fn borrows_of_its_arguments(ref text: String, (ref first, _): (u8, u8)) -> usize {
     Yield::default().await;
@@ -457,8 +457,8 @@ async fn arguments_that_may_not_be_there(#[cfg(not(unix))] text: String, #[cfg(u
 
 fn is_send<T: Send>(_: &T) {}
 
-/// What is not mentioned is held all the same: whether a future may be sent is as without the
-/// attribute.
+/// Unused arguments are also part of the future, so whether the future is `Send` does not depend on
+/// the attribute.
 #[profiled]
 async fn holds_what_it_does_not_mention(_unused: &std::sync::Mutex<u32>, #[allow(unused)] other: &u32) -> u8 {
     Yield::default().await;
@@ -497,7 +497,7 @@ fn a_future_is_not_boxed_and_grows_by_64_bytes_at_most() {
     let measured =
         [size_of_val(&small()), size_of_val(&fails(String::new(), String::new())), size_of_val(&large([0; 1024]))];
     for (plain, measured) in plain.into_iter().zip(measured) {
-        // Aligned for pointers.
+        // The size is aligned for pointers.
         assert!(measured <= plain.next_multiple_of(8) + 64, "{measured} bytes, {plain} without");
     }
     assert!(measured[2] > 1024, "{measured:?} bytes: boxed");
@@ -527,9 +527,9 @@ macro_rules! levels {
 
 levels!(l0 l1 l2 l3 l4 l5 l6 l7 l8 l9 l10 l11 l12 l13 l14 l15 l16 l17 l18 l19 l20 l21 l22 l23 l24 l25 l26 l27 l28 l29);
 
-/// That it can be sent is what the compiler asks a level of each type for, up to 128 of them.
+/// For `Send`, the compiler needs one level of recursion for each nested type, with a limit of 128.
 #[test]
-fn thirty_futures_in_each_other_compile() {
+fn thirty_nested_futures_compile() {
     assert_eq!(block_on(assert_send(l0(1))), 30);
     assert_recorded!("l29", [1, 0, 0, 0]);
 }

@@ -1,4 +1,4 @@
-//! Local names that could catch what the macro writes.
+//! Local names that could be confused with names in generated code.
 #![allow(dead_code, non_camel_case_types, unused_macros, non_upper_case_globals)]
 
 mod std {}
@@ -54,7 +54,7 @@ macro_rules! panic {
     };
 }
 
-/// Methods on everything, under the names that the macro calls.
+/// Methods on every type, with the names that generated code calls.
 trait outcome {
     fn finish(&self) {}
     fn deref(&self) {}

@@ -1,4 +1,4 @@
-//! One test a kind of function.
+//! One test for each kind of function.
 
 use std::panic::{Location, catch_unwind};
 
@@ -20,7 +20,7 @@ fn a_free_function() {
 fn at_module_level() {}
 
 #[test]
-fn a_function_is_named_after_itself_and_placed_in_the_source() {
+fn a_function_has_its_own_name_and_source_location() {
     at_module_level();
     let line = line!() - 5;
     let found = crate::find(module_path!(), "at_module_level").unwrap();
@@ -153,7 +153,7 @@ fn lifetimes_named_and_elided() {
 /// `pointer` must be readable.
 #[profiled]
 unsafe fn read(pointer: *const u8) -> u8 {
-    // SAFETY: by the caller's promise.
+    // SAFETY: as the caller guarantees.
     unsafe { *pointer }
 }
 
@@ -161,7 +161,7 @@ unsafe fn read(pointer: *const u8) -> u8 {
 /// `pointer` must be readable.
 #[profiled]
 unsafe fn try_read(pointer: *const u8) -> Result<u8, ()> {
-    // SAFETY: by the caller's promise.
+    // SAFETY: as the caller guarantees.
     unsafe { Ok(*pointer) }
 }
 
@@ -218,7 +218,7 @@ fn track_caller_sees_the_caller() {
     assert_eq!((here().line(), here().file()), (line!(), file!()));
     assert_eq!(here_or_not(true), Ok(line!()));
     assert_eq!(here_or_not(false), Err(line!()));
-    // No closure around the body, so nobody sees the value.
+    // There is no closure around the body, so the result is not inspected: both calls count as ok.
     assert_recorded!("here_or_not", [2, 0, 0, 0]);
 }
 
@@ -322,7 +322,7 @@ macro_rules! functions {
 }
 
 functions! {
-    /// From fragments.
+    /// A function made from fragments.
     #[inline]
     pub(crate) fn from_fragments(text: &str) -> Result<u32, std::num::ParseIntError> {
         let number: u32 = text.parse()?;
@@ -407,7 +407,7 @@ fn makes_closures(by: u32) -> Box<dyn Fn(u32) -> u32> {
 }
 
 #[test]
-fn functions_and_closures_go_in_and_out() {
+fn functions_and_closures_as_arguments_and_results() {
     assert_eq!(higher_ranked(|text| &text[1..]), 2);
     assert_eq!(makes_closures(1)(2), 3);
     assert_recorded!("higher_ranked", [1, 0, 0, 0]);
@@ -425,7 +425,7 @@ fn with_features(value: u64) -> Result<u32, ()> {
 #[test]
 fn target_features() {
     if std::is_x86_feature_detected!("sse4.2") {
-        // SAFETY: just detected.
+        // SAFETY: the features were detected above.
         assert_eq!(unsafe { with_features(7) }, Ok(3));
         assert_recorded!("with_features", [1, 0, 0, 0]);
     }

@@ -1,4 +1,4 @@
-//! Every lint that a strict crate denies passes over what the macro writes. The clippy groups hold
+//! Generated code passes every lint that a strict crate denies. The groups of clippy are tested
 //! when clippy runs.
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unused, nonstandard_style, rust_2018_idioms, let_underscore)]
@@ -128,7 +128,7 @@ impl PartialOrd for Small {
 }
 
 trait Pairs {
-    /// A type as complex as clippy allows in a trait's `impl` only.
+    /// A type as complex as clippy allows only in the `impl` of a trait.
     #[allow(clippy::type_complexity)]
     fn pairs(&self, _lock: Vec<u32>, rest: Vec<u32>) -> Result<(usize, Vec<u32>), ((usize, Self), (usize, Vec<Self>))>
     where
@@ -187,7 +187,7 @@ impl Number {
 }
 
 #[test]
-fn strict_lints_pass_over_what_the_macro_writes() {
+fn generated_code_passes_strict_lints() {
     perf_sdk::scope!("linted scope");
     assert_eq!(single_expression() + tail_block(1) + items_first(8), 7);
     nothing_at_all();

@@ -1,6 +1,5 @@
-//! `#[profiled]` on every kind of function, in every hostile surrounding that we know of: it
-//! compiles, the function gives what it gave before, and the call is recorded under the right name
-//! with the right outcome.
+//! `#[profiled]` on every kind of function, in every known hostile context: it compiles, the
+//! function returns the same as before, and the call is recorded with the right name and outcome.
 #![allow(unreachable_pub)] // visibilities are part of what is tested
 
 mod containers;
@@ -25,7 +24,7 @@ fn find(module: &str, name: &str) -> Option<Function> {
     perf_sdk::snapshot().functions.into_iter().find(|function| function.module == module && function.name == name)
 }
 
-/// How often `name` in `module` ended as ok, error, panic, cancelled.
+/// How often `name` in `module` ended with ok, error, panic, and cancelled.
 fn outcomes(module: &str, name: &str) -> [u64; 4] {
     let function = find(module, name);
     assert!(function.is_some(), "no call of {name} was recorded in {module}, only of {:?}", names(module));
@@ -39,7 +38,7 @@ fn names(module: &str) -> Vec<String> {
     functions.filter(|function| function.module == module).map(|function| function.name).collect()
 }
 
-/// Asserts how often a function of this module ended as ok, error, panic, cancelled.
+/// Asserts how often a function of this module ended with ok, error, panic, and cancelled.
 macro_rules! assert_recorded {
     ($name:expr, $outcomes:expr) => {
         assert_eq!(crate::outcomes(module_path!(), $name), $outcomes, "{}", $name)

@@ -1,4 +1,4 @@
-//! Functions that are different are different rows, under names by which a reader finds them.
+//! Different functions have different rows, with names by which a reader finds them.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -224,7 +224,7 @@ fn outer() {
 }
 
 fn call_all() {
-    /// Of types of which nobody needs a value.
+    /// For types of which no value is needed.
     macro_rules! call {
         ($($value:expr),+ $(,)?) => { $(Named::name($value);)+ };
     }

@@ -1,4 +1,4 @@
-//! What each option does.
+//! The effect of each option.
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -153,7 +153,7 @@ impl Service for One {
     }
 }
 
-/// A bound under another name.
+/// The bound `Future` under another name.
 trait Number: Future<Output = u32> {}
 impl<F: Future<Output = u32>> Number for F {}
 
@@ -284,7 +284,7 @@ fn a_number() -> Box<u32> {
 }
 
 #[test]
-fn what_returns_its_work_is_lazy() {
+fn functions_that_return_iterators_or_unmeasured_futures_are_lazy() {
     assert_eq!(an_iterator().chain(a_boxed_iterator()).count(), 6);
     assert_eq!(crate::block_on(an_unmeasured_future()) + crate::block_on(a_measured_future()) + *a_number(), 3);
     let is_lazy = |name: &str| crate::find(module_path!(), name).unwrap().is_lazy;

@@ -3,14 +3,14 @@
 use ::perf_sdk as renamed;
 use renamed::profiled;
 
-/// A crate that passes perf-sdk on.
+/// A crate that re-exports perf-sdk.
 mod vendor {
     pub mod deep {
         pub use ::perf_sdk as perf;
     }
 }
 
-/// What `::perf_sdk` is not.
+/// `::perf_sdk` must not be confused with this.
 mod perf_sdk {}
 
 #[profiled(crate = renamed)]

@@ -1,4 +1,4 @@
-//! Functions that return a `Result`: the body runs in a closure, and nobody can tell.
+//! Functions that return a `Result`: the body runs in a closure, which must not be noticeable.
 
 use std::cell::RefCell;
 use std::error::Error;
@@ -21,7 +21,7 @@ fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
 }
 
 #[test]
-fn ok_error_and_panic_are_told_apart() {
+fn ok_error_and_panic_are_distinguished() {
     assert_eq!(parse("5"), Ok(5));
     assert_eq!(parse("0"), Ok(1));
     assert!(parse("x").is_err());
@@ -45,7 +45,7 @@ impl Shelf {
         Ok(self.items.first().ok_or("empty")?)
     }
 
-    #[allow(clippy::boxed_local)] // as is tested
+    #[allow(clippy::boxed_local)] // this is tested
     #[profiled]
     fn into_items(self: Box<Self>) -> Result<Vec<String>, ()> {
         Ok(self.items)
@@ -64,7 +64,7 @@ fn result_of_a_mutable_borrow_of_self() {
     assert_recorded!("Shelf::into_items", [1, 0, 0, 0]);
 }
 
-#[allow(clippy::needless_lifetimes)] // as is tested
+#[allow(clippy::needless_lifetimes)] // this is tested
 #[profiled]
 fn advance<'a>(mut cursor: &'a mut [u8], by: usize) -> Result<&'a mut u8, usize> {
     if by > cursor.len() {
@@ -78,7 +78,7 @@ fn advance<'a>(mut cursor: &'a mut [u8], by: usize) -> Result<&'a mut u8, usize>
 }
 
 #[test]
-fn a_reassigned_parameter_that_goes_out_again() {
+fn a_reassigned_parameter_that_is_returned() {
     let mut bytes = [1, 2, 3];
     *advance(&mut bytes, 2).unwrap() = 9;
     assert_eq!(advance(&mut bytes, 4), Err(3));
@@ -298,7 +298,7 @@ mod whole_drops {
 }
 
 #[test]
-fn parameters_of_what_becomes_a_future_are_dropped_in_the_same_order() {
+fn parameters_of_async_fns_are_dropped_in_the_same_order() {
     let order = |call: fn(Dropped, Dropped, Dropped) -> usize| {
         let log = Rc::default();
         let new = |name| Dropped(name, Rc::clone(&log));

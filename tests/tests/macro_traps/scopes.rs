@@ -1,4 +1,5 @@
-//! Measuring without the attribute: a block, a closure, any future, work timed elsewhere.
+//! Measurements without the attribute: a block, a closure, any future, work that was timed
+//! elsewhere.
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -36,7 +37,7 @@ fn scope_measures_the_rest_of_a_block() {
     assert_recorded!("panicking phase", [0, 0, 1, 0]);
 }
 
-/// The figures of a name that is unique in this program: `measure`, `profiled` and `record` name no
+/// The figures of a name that is unique in this program: `measure`, `profiled` and `record` have no
 /// module.
 fn outcomes(name: &str) -> [u64; 4] {
     let functions = perf_sdk::snapshot().functions;
