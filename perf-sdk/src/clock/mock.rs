@@ -1,9 +1,25 @@
 //! Clocks that are moved by a test: deterministic time for one thread.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::thread::ThreadCpu;
 use super::wall::Wall;
+
+thread_local! {
+    static ONLY_SIMULATED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From now on, the kernel's switches of this thread are not noticed: its time is simulated.
+pub(crate) fn ignore_real_switches() {
+    ONLY_SIMULATED.set(true);
+}
+
+/// Whether this thread ignores the kernel's switches.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(super) fn ignores_real_switches() -> bool {
+    ONLY_SIMULATED.get()
+}
 
 /// The simulated time that a mocked [`Wall`] and [`ThreadCpu`] read. A tick is a nanosecond.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use super::guard;
 use super::slow;
-use crate::clock::mock::Time;
+use crate::clock::mock::{Time, ignore_real_switches};
 use crate::outcome::Outcome;
 use crate::record::store::cost::OwnPart;
 use crate::record::store::node::Node;
@@ -171,6 +171,7 @@ fn figures(node: &'static Node) -> Figures {
 fn the_fast_and_the_slow_path_are_one_account() {
     // On a thread without a record of its own, so that nothing else uses its slot.
     let played = std::thread::spawn(|| {
+        ignore_real_switches();
         let mut calls = 0;
         for seed in 1..=SEQUENCES {
             let steps = sequence(seed);
