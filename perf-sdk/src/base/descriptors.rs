@@ -148,7 +148,8 @@ fn close_all() {
     }
 }
 
-/// A number that identifies the open file.
+/// A hash of the device and the inode of the open file: it changes when the descriptor comes to
+/// mean another file.
 #[cfg(unix)]
 fn identity(descriptor: RawFd) -> u64 {
     file(descriptor).map_or(NOTHING, |(device, inode)| (inode ^ device.rotate_left(40)).max(NOTHING + 1))

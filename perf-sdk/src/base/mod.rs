@@ -3,7 +3,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `fork`, `process`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, which process this is, what happens once, locks after a panic |
+//! | `fork`, `process_identity`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, which process this is, what happens once, locks after a panic |
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
 //! | `descriptors`, `sandbox`, `new_file` | what is open, what may still be asked of the kernel, files that are written whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
@@ -39,7 +39,7 @@ pub(crate) mod pattern;
 #[cfg(feature = "enabled")]
 pub(crate) mod prefetch;
 #[cfg(feature = "enabled")]
-pub(crate) mod process;
+pub(crate) mod process_identity;
 #[cfg(feature = "enabled")]
 pub(crate) mod sandbox;
 #[cfg(feature = "enabled")]

@@ -41,7 +41,7 @@ mod linux {
     use libc::c_int;
 
     use crate::base::os_thread::OsThread;
-    use crate::base::process::{AtomicProcess, Process};
+    use crate::base::process_identity::{AtomicProcess, Process};
 
     /// By which a user, or what supervises the process, asks it to end.
     const SIGNALS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];

@@ -15,7 +15,7 @@ use crate::base::fork::Lock;
 use crate::base::notice::say;
 #[cfg(unix)]
 use crate::base::os_thread::OsThread;
-use crate::base::process::{AtomicProcess, Process};
+use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;

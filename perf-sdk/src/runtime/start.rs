@@ -19,7 +19,7 @@ use super::without::Without;
 use crate::base::background::Background;
 use crate::base::descriptors::Held;
 use crate::base::notice::say;
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::clock;
 use crate::error::Error;
 use crate::leak::{self, LeakSettings};

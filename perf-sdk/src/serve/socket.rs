@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 
 use crate::base::os_thread::OsThread;
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::base::sandbox;
 use crate::record::OwnThread;
 

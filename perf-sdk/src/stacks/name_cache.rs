@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::base::footprint::{self, Part};
-use crate::base::process::{AtomicProcess, Process};
+use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 
 /// The maximum number of addresses.
 const MAX_KNOWN: usize = 1 << 16;
 
-/// A function, and the line in it.
+/// The source line of an address, and the function that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
     pub(crate) function: String,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering::Acquire, Ordering::Release};
 
 use super::backend::Backend;
 use super::unavailable::Unavailable;
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
 
 /// A forked child makes its own, because the parent's may be locked by a thread that does not exist

@@ -13,7 +13,8 @@ use crate::base::pages::Pages;
 
 /// Most frames of a sample; what lies further out is cut off.
 pub(super) const MAX_FRAMES: usize = size(256, 1);
-/// Words before a sample's frames.
+/// The number of 64-bit words before a sample's frames: its length with flags, time, scope, labels
+/// and weight.
 const HEADER: usize = 5;
 /// The number of words after them, for a sample within a span.
 const SPAN: usize = 3;

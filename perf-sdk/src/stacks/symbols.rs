@@ -16,7 +16,7 @@ use super::metered_reader::{Kind, Meter, Metered};
 use super::name_cache::{self, Line, Lines, NameCache};
 use super::section::{Room, Section};
 use crate::base::headroom;
-use crate::base::process::{AtomicProcess, Process};
+use crate::base::process_identity::{AtomicProcess, Process};
 use crate::monitor;
 
 /// The folder in which distributions install debug files.

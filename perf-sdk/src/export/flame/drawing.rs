@@ -27,7 +27,7 @@ pub(super) struct Frame {
     pub(super) line: u32,
 }
 
-/// The content of a flamegraph.
+/// What a flamegraph shows: its title, its stacks with their weights, and its texts.
 #[cfg_attr(not(feature = "svg"), allow(dead_code))]
 #[derive(Clone, Debug)]
 pub(super) struct Drawing {

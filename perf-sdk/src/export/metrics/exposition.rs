@@ -16,7 +16,7 @@ use super::protobuf::Protobuf;
 use super::row::Source;
 use super::user;
 use super::user_histogram::UserHistogram;
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::snapshot::Snapshot;
 

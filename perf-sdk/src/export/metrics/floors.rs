@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::histogram::Histogram;
 use crate::snapshot::{Function, Snapshot};
 

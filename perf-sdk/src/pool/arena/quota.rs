@@ -189,5 +189,5 @@ unsafe extern "C" fn destroy(
     quota.give_back(size);
 }
 
-/// The result of a hook that did not do its work.
+/// What jemalloc's extent hooks return when they refuse a request: `true`, by its manual.
 const REFUSED: bool = true;

@@ -98,7 +98,7 @@ fn extended<const N: usize, V: AsRef<str>>(
 
 /// Keeps labels in effect on this thread until it drops.
 struct InForce {
-    /// `None` if the thread has no record.
+    /// The record of the thread whose labels were set; `None` if it has none.
     thread: Option<&'static ThreadRecord>,
     before: Option<&'static LabelSet>,
 }

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
 use crate::base::descriptors::Kept;
 use crate::base::fork::Lock;
-use crate::base::process::Process;
+use crate::base::process_identity::Process;
 use crate::base::sandbox;
 
 static HELD: Lock<Files> = Lock::new(Files { program: None, maps: None });

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use pprof::{ProfilerGuard, ProfilerGuardBuilder, UnresolvedReport};
 
 use super::sigprof::Action;
-use crate::base::process::{AtomicProcess, Process};
+use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::sandbox;
 use crate::memory;
 
