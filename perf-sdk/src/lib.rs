@@ -1,5 +1,5 @@
-//! An in-process profiler for Rust services: annotate functions, and read their latency, CPU time and
-//! allocations, as a table, as flamegraphs and in Prometheus.
+//! An in-process profiler for Rust services: annotate functions, and read their latency, CPU time
+//! and allocations, as a table, as flamegraphs and in Prometheus.
 //!
 //! ```
 //! #[global_allocator]
@@ -31,35 +31,38 @@
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
-//! Beside these: [`assert_allocations`] and [`assert_no_leak`] for tests, [`pool`] for arenas and pools
-//! with accounts, [`with_labels`] for labels on samples of stacks, [`tracing_layer`] for existing spans.
+//! Beside these: [`assert_allocations`] and [`assert_no_leak`] for tests, [`pool`] for arenas and
+//! pools with accounts, [`with_labels`] for labels on samples of stacks, [`tracing_layer`] for
+//! existing spans.
 //!
 //! # What a call costs
 //!
-//! A measured call takes 1.35 times the two clock reads that any timing takes, 27 ns on a machine where
-//! these take 20.5; a call that is only counted 1.4 ns. It takes no lock and no system call, allocates
-//! nothing and queues nothing. Measuring is kept within a budget of 1 % of the process's CPU time
-//! ([`Builder::budget`]): where it would take more, functions are measured on a sample of their calls.
+//! A measured call takes 1.35 times the two clock reads that any timing takes, 27 ns on a machine
+//! where these take 20.5; a call that is only counted 1.4 ns. It takes no lock and no system call,
+//! allocates nothing and queues nothing. Measuring is kept within a budget of 1 % of the process's
+//! CPU time ([`Builder::budget`]): where it would take more, functions are measured on a sample of
+//! their calls.
 //!
 //! # How certain a figure is
 //!
 //! Calls are counted. What is estimated from a sample is unbiased, and says how certain it is:
 //! [`Function::quantile`](snapshot::Function::quantile) gives an interval,
-//! [`Function::exclusive_error_ns`](snapshot::Function::exclusive_error_ns) a standard error. Times are
-//! integer nanoseconds and sizes bytes throughout; the exported metrics are in seconds and bytes.
+//! [`Function::exclusive_error_ns`](snapshot::Function::exclusive_error_ns) a standard error. Times
+//! are integer nanoseconds and sizes bytes throughout; the exported metrics are in seconds and
+//! bytes.
 //!
 //! # Off at compile time
 //!
-//! Without the feature `enabled`, which is on by default, all of this compiles to nothing. `#[profiled]`
-//! leaves the function as it stands, the allocators are the plain ones, `start()` starts nothing, a
-//! snapshot is empty, and exporters write nothing of it. The crate then depends on its macros and on
-//! `pin-project-lite` only. So a library can annotate with `default-features = false`, and the program
-//! that it is built into decides.
+//! Without the feature `enabled`, which is on by default, all of this compiles to nothing.
+//! `#[profiled]` leaves the function as it stands, the allocators are the plain ones, `start()`
+//! starts nothing, a snapshot is empty, and exporters write nothing of it. The crate then depends
+//! on its macros and on `pin-project-lite` only. So a library can annotate with `default-features =
+//! false`, and the program that it is built into decides.
 //!
-//! Every other feature turns `enabled` on. What has types of other crates in its signature is there with
-//! its feature only: [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
-//! [`Builder::metrics_handle`], [`Histogram::to_hdr`](histogram::Histogram::to_hdr), and serde's traits
-//! on a snapshot.
+//! Every other feature turns `enabled` on. What has types of other crates in its signature is there
+//! with its feature only: [`router`], [`spawn`], [`pool`], [`tracing_layer`],
+//! [`opentelemetry_trace`], [`Builder::metrics_handle`],
+//! [`Histogram::to_hdr`](histogram::Histogram::to_hdr), and serde's traits on a snapshot.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(feature = "enabled"), allow(dead_code))]
@@ -165,8 +168,8 @@ pub use std::sync;
 /// # assert_eq!(handle("a,b"), 2);
 /// ```
 ///
-/// A statement: the scope ends with the block. It must not be held across an `.await`: its guard is not `Send`, so most
-/// executors refuse it at compile time; use [`FutureExt::profiled`] there.
+/// A statement: the scope ends with the block. It must not be held across an `.await`: its guard is
+/// not `Send`, so most executors refuse it at compile time; use [`FutureExt::profiled`] there.
 #[cfg(feature = "enabled")]
 #[macro_export]
 macro_rules! scope {
@@ -199,8 +202,9 @@ macro_rules! scope {
 
 /// Starts the profiler with default settings and those of the environment: see [`SETTINGS`].
 ///
-/// Profiled calls are recorded with or without it. It serves the endpoint, keeps the budget, samples
-/// stacks and the live heap, and judges leaks. When the last [`Handle`] drops, it prints the report.
+/// Profiled calls are recorded with or without it. It serves the endpoint, keeps the budget,
+/// samples stacks and the live heap, and judges leaks. When the last [`Handle`] drops, it prints
+/// the report.
 ///
 /// ```
 /// # fn main() -> Result<(), perf_sdk::Error> {
@@ -213,10 +217,11 @@ macro_rules! scope {
 /// ```
 ///
 /// # Errors
-/// A setting that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
+/// A setting that is not allowed, an explicit address that is taken or unprotected, a second start
+/// with other settings.
 ///
-/// **Cost.** Some 10 ms, once: clocks are calibrated, and a few threads are made, which sleep most of
-/// the time.
+/// **Cost.** Some 10 ms, once: clocks are calibrated, and a few threads are made, which sleep most
+/// of the time.
 pub fn start() -> Result<Handle, Error> {
     builder().start()
 }
@@ -242,7 +247,8 @@ pub fn builder() -> Builder {
 /// assert_eq!(snapshot.functions[0].calls.ok, 1);
 /// ```
 ///
-/// **Cost.** A pass over all records: some microseconds a thread and site, on the calling thread only.
+/// **Cost.** A pass over all records: some microseconds a thread and site, on the calling thread
+/// only.
 #[must_use]
 pub fn snapshot() -> snapshot::Snapshot {
     #[cfg(feature = "enabled")]

@@ -1,11 +1,13 @@
-//! What a fork asks of the profiler: one table of hooks, moments that it waits for, and locks that a forked child finds free.
+//! What a fork asks of the profiler: one table of hooks, moments that it waits for, and locks that
+//! a forked child finds free.
 //!
-//! In a forked child there is only the thread that forked. Whatever another thread was in the midst of stays as it was: a lock
-//! that it held stays locked, a place that it took stays taken. So each file that has such state registers a [`Hook`] for it,
-//! whoever needs a static lock uses a [`Lock`], and what else must be whole in a child is done in a [`Moment`].
+//! In a forked child there is only the thread that forked. Whatever another thread was in the midst
+//! of stays as it was: a lock that it held stays locked, a place that it took stays taken. So each
+//! file that has such state registers a [`Hook`] for it, whoever needs a static lock uses a
+//! [`Lock`], and what else must be whole in a child is done in a [`Moment`].
 //!
-//! A fork closes a gate for moments that would begin, and waits until those that had begun are over. It takes no lock: then
-//! nobody holds one.
+//! A fork closes a gate for moments that would begin, and waits until those that had begun are
+//! over. It takes no lock: then nobody holds one.
 #![allow(unsafe_code)]
 #![cfg_attr(not(unix), allow(dead_code))]
 
@@ -35,7 +37,8 @@ const MAX_HOOKS: usize = 8;
 const MAX_LOCKS: usize = 32;
 /// A fork waits so long at most for all that others are in the midst of.
 const FORK_PATIENCE: Duration = Duration::from_millis(200);
-/// A moment that would begin waits so long at most for forks: a handler of the program's may wait for this very thread.
+/// A moment that would begin waits so long at most for forks: a handler of the program's may wait
+/// for this very thread.
 const MOMENT_PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_micros(50);
 
@@ -56,7 +59,8 @@ struct Own {
     moments: Cell<u32>,
     /// Forks of its own that go on.
     forks: Cell<u32>,
-    /// Of the latest: in which process, when nobody waited at the gate, and whether somebody may be in a moment all the same.
+    /// Of the latest: in which process, when nobody waited at the gate, and whether somebody may be
+    /// in a moment all the same.
     process: Cell<u32>,
     closed: Cell<Option<Instant>>,
     is_torn: Cell<bool>,
@@ -80,7 +84,8 @@ pub(crate) fn generation() -> u32 {
     GENERATION.load(Acquire)
 }
 
-/// From now on it is called at each fork, in the order in which hooks were registered. Again is the same as once.
+/// From now on it is called at each fork, in the order in which hooks were registered. Again is the
+/// same as once.
 pub(crate) fn register(hook: &'static Hook) {
     watch();
     let new = std::ptr::from_ref(hook).cast_mut();
@@ -149,7 +154,8 @@ fn end_fork(own: &Own) {
     }
 }
 
-/// In the child, once: when the profiler is first asked for something, which a handler of the program's may do early.
+/// In the child, once: when the profiler is first asked for something, which a handler of the
+/// program's may do early.
 fn begin_child(own: &Own) {
     let process = std::process::id();
     let is_done = own.forks.replace(0) == 0 && own.process.get() == process;
@@ -161,7 +167,8 @@ fn begin_child(own: &Own) {
     FORKS.store(0, SeqCst);
     WAITING.store(0, SeqCst);
     INSIDE.store(u32::from(own.moments.get() > 0), SeqCst);
-    // Memory is not copied at one moment, so nothing in it tells whether somebody lost his patience meanwhile; the time does.
+    // Memory is not copied at one moment, so nothing in it tells whether somebody lost his patience
+    // meanwhile; the time does.
     let is_late = own.closed.get().is_none_or(|closed| closed.elapsed() >= MOMENT_PATIENCE);
     if (own.is_torn.get() || is_late) && own.moments.get() == 0 {
         locks().for_each(Forkable::reset);
@@ -190,7 +197,8 @@ impl Moment {
         Self(PhantomData)
     }
 
-    /// `None` while another thread forks, and in a child in which nothing was done yet: recording goes on with what it has.
+    /// `None` while another thread forks, and in a child in which nothing was done yet: recording
+    /// goes on with what it has.
     fn try_begin() -> Option<Self> {
         OWN.with(|own| {
             let may_pass = !is_early_child(own) && may_pass(own);
@@ -216,7 +224,8 @@ fn is_early_child(own: &Own) -> bool {
     own.forks.get() > 0 && own.process.get() != std::process::id()
 }
 
-/// Into a moment, or further into one. A thread does not wait for its own fork, in whose handlers it may be.
+/// Into a moment, or further into one. A thread does not wait for its own fork, in whose handlers
+/// it may be.
 fn may_pass(own: &Own) -> bool {
     if own.moments.get() > 0 {
         return true;
@@ -243,10 +252,12 @@ fn wait_at_gate(own: &Own) {
     WAITING.fetch_sub(1, SeqCst);
 }
 
-/// A static lock that a forked child finds free. It is held in a [`Moment`], so that its content is whole there.
+/// A static lock that a forked child finds free. It is held in a [`Moment`], so that its content is
+/// whole there.
 ///
-/// In the child of a fork that lost its patience, or took so long that others lost theirs, its content may be half written.
-/// There it is what `Default` makes; what it was is neither read nor dropped.
+/// In the child of a fork that lost its patience, or took so long that others lost theirs, its
+/// content may be half written. There it is what `Default` makes; what it was is neither read nor
+/// dropped.
 #[derive(Debug)]
 pub(crate) struct Lock<T: 'static> {
     inner: UnsafeCell<Mutex<T>>,
@@ -305,7 +316,8 @@ impl<T: Send + Default> Lock<T> {
     }
 
     fn mutex(&'static self) -> &'static Mutex<T> {
-        // SAFETY: replaced in `reset` only, by the only thread of its process while it is in no moment.
+        // SAFETY: replaced in `reset` only, by the only thread of its process while it is in no
+        // moment.
         unsafe { &*self.inner.get() }
     }
 }
@@ -318,7 +330,8 @@ trait Forkable: Sync {
 
 impl<T: Send + Default> Forkable for Lock<T> {
     fn reset(&self) {
-        // SAFETY: there is no other thread, and this one is in no moment, so nobody refers to what is replaced.
+        // SAFETY: there is no other thread, and this one is in no moment, so nobody refers to what
+        // is replaced.
         unsafe { self.inner.get().write(Mutex::new(T::default())) };
     }
 }

@@ -4,8 +4,8 @@ use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 
 /// What a lock guards, whether or not a thread panicked while it held it.
 ///
-/// The profiler's state is valid between any two statements that may panic. To refuse it afterwards, or to panic as well,
-/// would spread one fault over the program.
+/// The profiler's state is valid between any two statements that may panic. To refuse it
+/// afterwards, or to panic as well, would spread one fault over the program.
 pub(crate) trait Unpoisoned {
     type Guarded;
 

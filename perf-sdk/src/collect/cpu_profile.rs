@@ -9,9 +9,11 @@ use crate::snapshot::CpuProfile;
 use crate::stacks::{self, Picture, Wanted};
 
 impl CpuProfile {
-    /// Everything sampled since the start; `None` where stacks are not sampled, see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
+    /// Everything sampled since the start; `None` where stacks are not sampled, see
+    /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
-    /// **Cost.** The debug information of images with addresses that are new is read: tens of milliseconds, more for large programs.
+    /// **Cost.** The debug information of images with addresses that are new is read: tens of
+    /// milliseconds, more for large programs.
     #[must_use]
     pub fn take() -> Option<Self> {
         memory::uncounted(|| Some(Self::of(stacks::picture()?, None)))
@@ -55,7 +57,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// From now on, with at least so many samples per second of CPU time; `None`: as many as usual. Nothing where stacks are not sampled.
+    /// From now on, with at least so many samples per second of CPU time; `None`: as many as usual.
+    /// Nothing where stacks are not sampled.
     pub(crate) fn open(hz: Option<u32>) -> Option<Self> {
         memory::uncounted(|| {
             let wanted = stacks::want(hz)?;
@@ -68,7 +71,8 @@ impl Window {
         memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
     }
 
-    /// What was sampled since, and from now on a window of its own: nothing in between is lost, and nothing is in both.
+    /// What was sampled since, and from now on a window of its own: nothing in between is lost, and
+    /// nothing is in both.
     #[cfg(feature = "push")]
     pub(crate) fn turn(&mut self) -> Option<CpuProfile> {
         memory::uncounted(|| {

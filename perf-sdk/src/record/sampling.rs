@@ -16,7 +16,8 @@ pub(crate) fn rules() -> Vec<Rule> {
     rules::current().iter().flat_map(|rules| rules.iter()).cloned().collect()
 }
 
-/// Adds rules for all sites, those included that have not run yet. How many call sites on how many threads changed.
+/// Adds rules for all sites, those included that have not run yet. How many call sites on how many
+/// threads changed.
 pub(crate) fn add(new: &[Rule]) -> usize {
     if new.is_empty() {
         return 0;

@@ -9,7 +9,8 @@ use crate::clock::ThreadCpu;
 use crate::record::{Allowance, Governor, OwnThread};
 use crate::scope::Hot;
 
-/// Between two looks; shorter at first, when nothing is known of the load and every call is measured.
+/// Between two looks; shorter at first, when nothing is known of the load and every call is
+/// measured.
 const INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_INTERVAL: Duration = Duration::from_millis(8);
 const EARLY_INTERVAL: Duration = Duration::from_millis(250);

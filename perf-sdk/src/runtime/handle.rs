@@ -15,7 +15,8 @@ use crate::record::Rule;
 use crate::serve::Server;
 use crate::snapshot::{Leaks, Snapshot};
 
-/// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the report is printed.
+/// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the
+/// report is printed.
 ///
 /// Recording does not depend on it: profiled calls are recorded before the start and after the end.
 ///
@@ -34,7 +35,8 @@ use crate::snapshot::{Leaks, Snapshot};
 ///
 /// Where the process exits while there are handles, as with [`std::process::exit`] or a handle in a
 /// static, the profiler ends then, for which the exit waits five seconds at most. At
-/// [`std::process::abort`] and at signals it does not: [`Builder::report_signals`](crate::Builder::report_signals) listens to two.
+/// [`std::process::abort`] and at signals it does not:
+/// [`Builder::report_signals`](crate::Builder::report_signals) listens to two.
 ///
 /// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
 /// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that
@@ -47,7 +49,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket, or when it is off.
+    /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket,
+    /// or when it is off.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         #[cfg(feature = "serve")]
@@ -59,17 +62,19 @@ impl Handle {
         None
     }
 
-    /// From now on one call in so many is measured of each function whose `module::function` fits `pattern`, in which `*`
-    /// stands for any text; `None`: as its attribute says. All calls are counted all the same. Functions that have not run
-    /// yet are meant too; of several rules that fit, the latest holds.
+    /// From now on one call in so many is measured of each function whose `module::function` fits
+    /// `pattern`, in which `*` stands for any text; `None`: as its attribute says. All calls are
+    /// counted all the same. Functions that have not run yet are meant too; of several rules that
+    /// fit, the latest holds.
     ///
     /// How many annotated places changed their rate at once.
     pub fn set_sampling(&self, pattern: &str, rate: Option<Rate>) -> usize {
         crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
     }
 
-    /// Switches recording off or on again for the whole process. While it is off, calls that begin are not even counted; those
-    /// that are open end as they began. A future is left out if recording is off at its first poll.
+    /// Switches recording off or on again for the whole process. While it is off, calls that begin
+    /// are not even counted; those that are open end as they began. A future is left out if
+    /// recording is off at its first poll.
     pub fn set_recording(&self, on: bool) {
         crate::record::set_recording(on);
     }
@@ -81,8 +86,8 @@ impl Handle {
     }
 
     /// Changes a setting while the profiler runs, by its key in [`SETTINGS`](crate::SETTINGS) and a
-    /// text as its environment variable would have it: those whose [`changes`](crate::Setting::changes)
-    /// says so.
+    /// text as its environment variable would have it: those whose
+    /// [`changes`](crate::Setting::changes) says so.
     ///
     /// `sample` adds rules to those that hold, of which the latest goes first.
     ///
@@ -101,12 +106,13 @@ impl Handle {
         change::change(&[(key.to_owned(), value.to_owned())]).map(drop)
     }
 
-    /// From now on one allocation of the live heap in so many bytes is sampled, written as for `PERF_HEAP`: a size such as `2MiB`, or `off`. What was
-    /// sampled before keeps its weight, and stays until it is freed.
+    /// From now on one allocation of the live heap in so many bytes is sampled, written as for
+    /// `PERF_HEAP`: a size such as `2MiB`, or `off`. What was sampled before keeps its weight, and
+    /// stays until it is freed.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is no error: see
-    /// [`ProfilerStats::heap`](crate::snapshot::ProfilerStats::heap).
+    /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is
+    /// no error: see [`ProfilerStats::heap`](crate::snapshot::ProfilerStats::heap).
     pub fn set_heap(&self, size: &str) -> Result<(), Error> {
         self.set("heap", size)
     }
@@ -117,8 +123,9 @@ impl Handle {
         collect::leaks()
     }
 
-    /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU time, 1 to 4,000, or 99. Sleeps
-    /// meanwhile. `None` where stacks are not sampled, see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
+    /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU
+    /// time, 1 to 4,000, or 99. Sleeps meanwhile. `None` where stacks are not sampled, see
+    /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// Several at a time see the same samples; while one of them wants more of them, all have more.
     #[cfg(feature = "stacks")]
@@ -127,11 +134,13 @@ impl Handle {
         collect::Window::of(window, hz)
     }
 
-    /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`, whether they run or wait: looked at `hz` times a second, 1 to
-    /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled, see
-    /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
+    /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`,
+    /// whether they run or wait: looked at `hz` times a second, 1 to
+    /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled,
+    ///      see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
-    /// **Cost.** See [`WallProfile`](crate::snapshot::WallProfile): it interrupts system calls in which threads wait.
+    /// **Cost.** See [`WallProfile`](crate::snapshot::WallProfile): it interrupts system calls in
+    /// which threads wait.
     #[cfg(feature = "stacks")]
     #[must_use]
     pub fn wall_profile(

@@ -39,7 +39,8 @@ impl Builder {
     /// A second start with equal settings gives another handle of the same.
     ///
     /// # Errors
-    /// A value that is not allowed, an explicit address that is taken or unprotected, a second start with other settings.
+    /// A value that is not allowed, an explicit address that is taken or unprotected, a second
+    /// start with other settings.
     pub fn start(self) -> Result<Handle, Error> {
         let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
         settings::misspelt_variables(variables).iter().for_each(|warning| say(warning));

@@ -141,8 +141,8 @@ macro_rules! fields {
                 .collect()
             }
 
-            /// The first setting in which two configurations differ: key, value here, value there. Tokens are not shown.
-            /// What counts is what has an effect.
+            /// The first setting in which two configurations differ: key, value here, value there.
+            /// Tokens are not shown. What counts is what has an effect.
             pub(crate) fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
                 $(
                     let is_idle = self.is_idle(stringify!($key)) && other.is_idle(stringify!($key));

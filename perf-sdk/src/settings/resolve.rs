@@ -70,7 +70,8 @@ impl Settings {
         SETTINGS.iter().filter(|setting| setting.changes).map(|setting| setting.key)
     }
 
-    /// One setting that is changed while the profiler runs, by its text; all others as if nothing was said.
+    /// One setting that is changed while the profiler runs, by its text; all others as if nothing
+    /// was said.
     pub(crate) fn changed(key: &str, text: &str) -> Result<Self, Error> {
         let may_change = |setting: &&Setting| setting.changes && setting.key == key;
         let Some(setting) = SETTINGS.iter().find(may_change) else {

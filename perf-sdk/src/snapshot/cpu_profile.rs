@@ -5,12 +5,13 @@ use crate::trace::TraceContext;
 
 /// Sampled stacks of threads that were on a CPU.
 ///
-/// By the pprof crate (feature `pprof`) only what happened while profiles were taken, without scopes, handler times and lost samples: they are
-/// missing in [`coverage`](Self::coverage).
+/// By the pprof crate (feature `pprof`) only what happened while profiles were taken, without
+/// scopes, handler times and lost samples: they are missing in [`coverage`](Self::coverage).
 ///
-/// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than half a second without making a profiled
-/// call; frames of code that was loaded within the last half second; what runs on the stack of a coroutine, of which only the
-/// innermost frame is known. CPU time of system calls belongs to whoever called.
+/// **Blind spots.** Threads that block the signal `SIGURG`; threads that live for less than half a
+/// second without making a profiled call; frames of code that was loaded within the last half
+/// second; what runs on the stack of a coroutine, of which only the innermost frame is known. CPU
+/// time of system calls belongs to whoever called.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CpuProfile {
@@ -42,7 +43,8 @@ pub struct CpuProfile {
     pub handler_ns: u64,
     /// What half of the handlers took less than, nanoseconds; by quarters of octaves.
     pub handler_median_ns: u64,
-    /// How many samples came in each sixteenth of the kernel's tick: alike, unless the kernel looks at its ticks only.
+    /// How many samples came in each sixteenth of the kernel's tick: alike, unless the kernel looks
+    /// at its ticks only.
     pub phases: [u64; 16],
     /// Threads that are sampled.
     pub threads: u64,
@@ -61,7 +63,8 @@ impl CpuProfile {
         if self.process_ns == 0 { 0.0 } else { self.sampled_ns as f64 / self.process_ns as f64 }
     }
 
-    /// Without trace ids, and with span ids as they are: for collectors that make a series of each value of a label, as Pyroscope does of all but span ids.
+    /// Without trace ids, and with span ids as they are: for collectors that make a series of each
+    /// value of a label, as Pyroscope does of all but span ids.
     #[must_use]
     pub fn without_trace_ids(mut self) -> Self {
         self.stacks.iter_mut().for_each(|stack| stack.trace = stack.trace.map(TraceContext::without_trace_id));

@@ -34,7 +34,8 @@ impl fmt::Display for DeliveryKind {
     }
 }
 
-/// How it goes with profiles that nobody asks for: those pushed to a server, or written to a folder.
+/// How it goes with profiles that nobody asks for: those pushed to a server, or written to a
+/// folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Delivery, SamplingState};
 
-/// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`, `reentered`, `clock`.
+/// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`,
+/// `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
 /// Shares of the process's CPU time, 1 where there would be more.
@@ -17,7 +18,8 @@ pub type Dropped = BTreeMap<String, u64>;
 pub struct Budget {
     /// What recording may take: `PERF_BUDGET`, or as much as `PERF_BUDGET_FLOOR` of a core was.
     pub allowed: f64,
-    /// What it takes, with scrapes and the profiler's own threads. An estimate from calls that are timed where they happen.
+    /// What it takes, with scrapes and the profiler's own threads. An estimate from calls that are
+    /// timed where they happen.
     pub achieved: f64,
     /// Of that, what counting calls takes, which measuring fewer of them cannot save.
     pub floor: f64,
@@ -58,13 +60,16 @@ pub struct ProfilerStats {
     /// Whether stacks are sampled, and how.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stacks: SamplingState,
-    /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else by what empty calls cost.
+    /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else
+    /// by what empty calls cost.
     pub overhead_ns: u64,
-    /// Of that, by what for, nanoseconds: `counting` and `measuring` calls, `threads` of the profiler, `requests` that the
-    /// program's threads answered for it, `signals` that sample stacks, and samples of the `heap`. Empty without a budget.
+    /// Of that, by what for, nanoseconds: `counting` and `measuring` calls, `threads` of the
+    /// profiler, `requests` that the program's threads answered for it, `signals` that sample
+    /// stacks, and samples of the `heap`. Empty without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub overhead_parts: BTreeMap<String, u64>,
-    /// What the budget allows and what recording takes, between the last two looks; absent without a budget.
+    /// What the budget allows and what recording takes, between the last two looks; absent without
+    /// a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub budget: Option<Budget>,
     /// To whom most of the budget's floor is due, the dearest first; at most ten.
@@ -132,7 +137,8 @@ impl ProfilerStats {
         }
     }
 
-    /// Where the profiler takes much more than its budget allows: how much, for what, and what can be done.
+    /// Where the profiler takes much more than its budget allows: how much, for what, and what can
+    /// be done.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
     pub(crate) fn over_budget(&self) -> Option<String> {
         let budget = self.budget.filter(|budget| budget.achieved > budget.allowed * MUCH)?;

@@ -15,14 +15,17 @@ pub struct OffCpu {
 
 /// Stacks of threads by wall time, whether they ran or waited.
 ///
-/// At each tick a chosen thread is looked at; what went by since the tick before belongs to the stack at which it is found. One that has not run since is
-/// not asked again.
+/// At each tick a chosen thread is looked at; what went by since the tick before belongs to the
+/// stack at which it is found. One that has not run since is not asked again.
 ///
-/// **Cost.** While it lasts: half a microsecond a thread and tick, and a signal for each that ran. A signal interrupts the system call in which a
-/// thread waits, twice for each time that it goes to sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`, `poll`).
-/// Rust's standard library and tokio try again; other code may not. So it is taken on demand only.
+/// **Cost.** While it lasts: half a microsecond a thread and tick, and a signal for each that ran.
+/// A signal interrupts the system call in which a thread waits, twice for each time that it goes to
+/// sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`,
+/// `poll`). Rust's standard library and tokio try again; other code may not. So it is taken on
+/// demand only.
 ///
-/// **Blind spots.** Threads that block the signal `SIGURG`, and whatever else [`CpuProfile`](super::CpuProfile) does not see. Time in spans: of the newest 16,384 looks.
+/// **Blind spots.** Threads that block the signal `SIGURG`, and whatever else
+/// [`CpuProfile`](super::CpuProfile) does not see. Time in spans: of the newest 16,384 looks.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct WallProfile {
@@ -42,7 +45,8 @@ pub struct WallProfile {
     pub wall_ns: u64,
     /// What of that was off the CPU, nanoseconds.
     pub off_cpu_ns: u64,
-    /// Of threads that were asked and did not answer by the end, nanoseconds; those that block the signal are not asked, and are here too.
+    /// Of threads that were asked and did not answer by the end, nanoseconds; those that block the
+    /// signal are not asked, and are here too.
     pub unanswered_ns: u64,
     /// Of chosen threads that ended before they answered, nanoseconds.
     pub lost_ns: u64,
@@ -50,7 +54,8 @@ pub struct WallProfile {
     pub stacks: Vec<SampledStack>,
     /// The code of the stacks.
     pub code: Code,
-    /// Beside the samples: what the recorder says of calls that ended in the window or are open, most first. Of all threads, and empty where recording is off.
+    /// Beside the samples: what the recorder says of calls that ended in the window or are open,
+    /// most first. Of all threads, and empty where recording is off.
     pub recorded_off_cpu: Vec<OffCpu>,
 }
 

@@ -44,8 +44,8 @@ const PIECE: usize = 16;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// **Cost.** Linear in functions and cells of histograms: a text of 12.7 MB for 1,000 functions with
-/// full ones. A counter's highest value is kept for each function.
+/// **Cost.** Linear in functions and cells of histograms: a text of 12.7 MB for 1,000 functions
+/// with full ones. A counter's highest value is kept for each function.
 #[derive(Debug, Default)]
 pub struct Exposition {
     floors: Mutex<Floors>,

@@ -7,8 +7,9 @@ use crate::snapshot::CpuProfile;
 
 /// Writes sampled stacks as a profile of two values: samples, and the CPU time that they stand for.
 ///
-/// Each sample has the labels `scope`, the innermost profiled function, `thread`, the thread's name, those that the program gave, and within a span
-/// `trace_id` and `span_id`. The comments say how much of the process's CPU time was sampled, and what was lost.
+/// Each sample has the labels `scope`, the innermost profiled function, `thread`, the thread's
+/// name, those that the program gave, and within a span `trace_id` and `span_id`. The comments say
+/// how much of the process's CPU time was sampled, and what was lost.
 ///
 /// # Errors
 /// Those of the writer.

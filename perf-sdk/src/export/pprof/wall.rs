@@ -8,9 +8,11 @@ use crate::snapshot::WallProfile;
 /// Functions in the comments.
 const RECORDED: usize = 20;
 
-/// Writes sampled stacks as a profile of three values: looks, the wall time that they stand for, and what of it was off the CPU.
+/// Writes sampled stacks as a profile of three values: looks, the wall time that they stand for,
+/// and what of it was off the CPU.
 ///
-/// Labels are those of [`write_cpu`](super::write_cpu). The comments say what is missing, and which profiled functions were off the CPU by the recorder.
+/// Labels are those of [`write_cpu`](super::write_cpu). The comments say what is missing, and which
+/// profiled functions were off the CPU by the recorder.
 ///
 /// # Errors
 /// Those of the writer.

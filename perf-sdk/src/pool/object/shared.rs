@@ -447,8 +447,9 @@ impl<T: Send + 'static> Drop for OnUnwind<'_, T> {
 impl<T> Drop for Shared<T> {
     fn drop(&mut self) {
         for node in self.all.get_mut().unpoisoned().drain(..) {
-            // SAFETY: no object is out, since whoever has one borrows the pool or holds it; what threads keep they find by the pool's id
-            // only, which nobody else gets. The node came from a box.
+            // SAFETY: no object is out, since whoever has one borrows the pool or holds it; what
+            // threads keep they find by the pool's id only, which nobody else gets. The node came
+            // from a box.
             drop(unsafe { Box::from_raw(node.as_ptr()) });
         }
     }

@@ -17,7 +17,8 @@ use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Rel
 
 /// Calls in a batch.
 const CAPACITY: usize = size(64, 2);
-/// How long a reader waits for a flushing thread, which may have been preempted in the middle, before it gives up.
+/// How long a reader waits for a flushing thread, which may have been preempted in the middle,
+/// before it gives up.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// One finished call. Times are in ticks.

@@ -38,7 +38,8 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-/// A body that is written as fast as it is read: of a large scrape no more than a chunk is in memory.
+/// A body that is written as fast as it is read: of a large scrape no more than a chunk is in
+/// memory.
 struct Scrape {
     pieces: Pieces<Snapshot, String>,
     is_over: bool,

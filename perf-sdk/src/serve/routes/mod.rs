@@ -109,7 +109,8 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
     CAPTURES.contains(&uri.path()) || Query::parse_any(uri).is_ok_and(asks)
 }
 
-/// All routes of the profiler, to be mounted on a server of your own, behind its TLS and authentication.
+/// All routes of the profiler, to be mounted on a server of your own, behind its TLS and
+/// authentication.
 ///
 /// ```
 /// let app: axum::Router = axum::Router::new().nest("/perf", perf_sdk::router());
@@ -117,14 +118,14 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 ///
 /// Answers are compressed for readers that take them so (`Accept-Encoding: gzip`); a layer of your
 /// own that compresses leaves them as they are. The pages link relatively, so they work under any
-/// prefix. Neither the Host header nor the token is checked here: that
-/// is your server's part. Captures that a page of another origin asks for (`Sec-Fetch-Site`) are
-/// refused here too, where browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a runtime of several
-/// threads a page is made on one of its blocking threads, not beside your
-/// tasks.
+/// prefix. Neither the Host header nor the token is checked here: that is your server's part.
+/// Captures that a page of another origin asks for (`Sec-Fetch-Site`) are refused here too, where
+/// browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a
+/// runtime of several threads a page is made on one of its blocking threads, not beside your tasks.
 ///
-/// With the feature `metrics`, the program's own `metrics` are in the scrape if no recorder is installed yet when the profiler
-/// runs and the routes are mounted, whatever comes later: then one is installed.
+/// With the feature `metrics`, the program's own `metrics` are in the scrape if no recorder is
+/// installed yet when the profiler runs and the routes are mounted, whatever comes later: then one
+/// is installed.
 pub fn router() -> Router {
     #[cfg(feature = "metrics")]
     super::user_metrics::mount();
