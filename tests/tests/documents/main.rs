@@ -2,6 +2,7 @@
 
 mod house;
 mod prose;
+mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};

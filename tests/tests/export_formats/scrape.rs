@@ -172,7 +172,8 @@ impl Prometheus {
                 && let Ok(answer) = http::exchange(stream, &request)
             {
                 last = answer.text();
-                // {"status":"success","data":{"resultType":"vector","result":[{"metric":{…},"value":[time,"200"]}]}}
+                // The answer is {"status":"success","data":{"resultType":"vector",
+                // "result":[{"metric":{…},"value":[time,"200"]}]}}.
                 if let Some((_, value)) = last.split_once("\"value\":[")
                     && let Some(value) = value.split('"').nth(1)
                 {
