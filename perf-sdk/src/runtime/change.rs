@@ -1,6 +1,6 @@
 //! Settings as they hold now, and those that change while the profiler runs.
 //!
-//! A setting that changes has an arm in [`apply`], and one in [`current`].
+//! A setting that changes is a row of [`CHANGING`].
 
 #[cfg(feature = "serve")]
 use super::running;
@@ -12,6 +12,49 @@ use crate::record;
 use crate::settings::InForce;
 use crate::settings::{ByteSize, Settings};
 
+/// How a setting changes.
+struct Changing {
+    key: &'static str,
+    /// Makes the change, and says what came of it.
+    apply: fn(&Settings) -> String,
+    /// What holds now, as text.
+    #[cfg(feature = "serve")]
+    current: fn() -> String,
+}
+
+const CHANGING: [Changing; 3] = [
+    Changing {
+        key: "enabled",
+        apply: |changed| {
+            record::set_recording(changed.enabled);
+            if changed.enabled { "recording".to_owned() } else { "not recording".to_owned() }
+        },
+        #[cfg(feature = "serve")]
+        current: || (!record::is_off()).to_string(),
+    },
+    Changing {
+        key: "sample",
+        apply: |changed| {
+            let places = record::add_rules(&sample_rules(changed));
+            format!("{places} annotated places changed their rate")
+        },
+        #[cfg(feature = "serve")]
+        current: || record::rules().iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+    },
+    Changing {
+        key: "heap",
+        apply: |changed| {
+            memory::sample_heap(changed.heap.map(ByteSize::as_bytes));
+            format!("sampling of the live heap: {}", memory::heap_state())
+        },
+        #[cfg(feature = "serve")]
+        current: || {
+            let bytes = memory::wanted_sample_bytes();
+            bytes.map_or_else(|| "off".to_owned(), |bytes| ByteSize::bytes(bytes).to_string())
+        },
+    },
+];
+
 /// Makes all of these changes, each a key with a text as its environment variable would have it, or
 /// none of them. What came of it, a line each.
 ///
@@ -20,38 +63,11 @@ use crate::settings::{ByteSize, Settings};
 pub(super) fn change(changes: &[(String, String)]) -> Result<Vec<String>, Error> {
     let checked: Vec<Settings> =
         changes.iter().map(|(key, text)| Settings::changed(key, text)).collect::<Result<_, _>>()?;
-    Ok(changes.iter().zip(&checked).map(|((key, _), changed)| apply(key, changed)).collect())
-}
-
-fn apply(key: &str, changed: &Settings) -> String {
-    match key {
-        "heap" => {
-            memory::sample_heap(changed.heap.map(ByteSize::as_bytes));
-            format!("heap: sampling of the live heap: {}", memory::heap_state())
-        }
-        "enabled" => {
-            record::set_recording(changed.enabled);
-            format!("enabled: {}", if changed.enabled { "recording" } else { "not recording" })
-        }
-        _ => {
-            let places = record::add_rules(&sample_rules(changed));
-            format!("sample: {places} annotated places changed their rate")
-        }
-    }
-}
-
-/// What holds now of a setting that changes, as text.
-#[cfg(feature = "serve")]
-fn current(key: &str) -> Option<String> {
-    match key {
-        "heap" => {
-            let bytes = memory::wanted_sample_bytes();
-            Some(bytes.map_or_else(|| "off".to_owned(), |bytes| ByteSize::bytes(bytes).to_string()))
-        }
-        "enabled" => Some((!record::is_off()).to_string()),
-        "sample" => Some(record::rules().iter().map(ToString::to_string).collect::<Vec<_>>().join(",")),
-        _ => None,
-    }
+    let said = changes.iter().zip(&checked).flat_map(|((key, _), changed)| {
+        let row = CHANGING.iter().find(|row| row.key == key);
+        row.map(|row| format!("{key}: {}", (row.apply)(changed)))
+    });
+    Ok(said.collect())
 }
 
 /// Every setting as it holds now; none where no profiler runs.
@@ -59,8 +75,20 @@ fn current(key: &str) -> Option<String> {
 pub(super) fn in_force() -> Vec<InForce> {
     let Some(running) = running::latest() else { return Vec::new() };
     let mut all = running.settings.in_force();
-    for setting in all.iter_mut().filter(|setting| setting.changes) {
-        setting.value = current(setting.key).or_else(|| setting.value.take());
+    for row in &CHANGING {
+        if let Some(setting) = all.iter_mut().find(|setting| setting.key == row.key) {
+            setting.change((row.current)());
+        }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setting_that_may_change_has_its_row() {
+        assert!(CHANGING.iter().map(|row| row.key).eq(Settings::changing()));
+    }
 }

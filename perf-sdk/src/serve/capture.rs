@@ -1,6 +1,6 @@
 //! Query parameters, and captures over a window of time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::{StatusCode, Uri};
@@ -42,22 +42,18 @@ impl Query {
 
     /// Parses a query with any parameters.
     pub(super) fn parse_any(uri: &Uri) -> Result<Self, Refusal> {
-        let mut query = HashMap::new();
-        for (name, value) in Self::pairs(uri)? {
-            if query.contains_key(&name) {
-                return Err(Refusal::bad(format!("parameter {name:?} is given twice; allowed: once")));
-            }
-            query.insert(name, value);
-        }
-        Ok(Self(query))
+        Ok(Self(Self::pairs(uri)?.into_iter().collect()))
     }
 
-    /// All parameters, in their order.
+    /// All parameters, in their order, each once.
     pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
-        let pairs = axum::extract::Query::try_from_uri(uri);
-        let axum::extract::Query(pairs) =
-            pairs.map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
-        Ok(pairs)
+        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
+            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
+        let mut known = HashSet::new();
+        match pairs.0.iter().find(|(name, _)| !known.insert(name)) {
+            Some((name, _)) => Err(Refusal::bad(format!("parameter {name:?} is given twice; allowed: once"))),
+            None => Ok(pairs.0),
+        }
     }
 
     /// The value of a parameter; an empty one counts as absent.

@@ -289,6 +289,7 @@ fn sampling() {
         ("", "enabled, sample, heap"),
         ("budget=2%", "allowed: while the profiler runs: enabled, sample, heap"),
         ("enabled=off&heap=3MiB", "power of two"),
+        ("heap=1MiB&heap=2MiB", "\"heap\" is given twice"),
     ] {
         let answer = post(query, &bearer);
         assert!(answer.status == 400 && answer.text().contains(part), "{query}: {}", answer.text());
@@ -335,7 +336,7 @@ fn sampling() {
     assert_eq!(both, "heap: sampling of the live heap: off\nenabled: not recording\n");
     holds(r#"{"key":"heap","variable":"PERF_HEAP","value":"off","#);
     holds(
-        r#"{"key":"enabled","variable":"PERF_ENABLED","value":"false","default":"true","place":null,"changes":true}"#,
+        r#"{"key":"enabled","variable":"PERF_ENABLED","value":"false","default":"true","place":"changed while it runs","changes":true}"#,
     );
     holds("*::sampled=1/2");
     holds(r#"{"key":"token","variable":"PERF_TOKEN","value":"…","#);
@@ -346,6 +347,9 @@ fn sampling() {
         r#"{"key":"report","variable":"PERF_REPORT","value":"false","default":"true","place":"report()","changes":false}"#,
     );
     assert!(!settings().contains(token));
+    // Guarded as other reads are: no other page may have it.
+    let head = "GET /api/v1/settings HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    assert_eq!(http::request(address, &format!("{head}Sec-Fetch-Site: cross-site\r\n\r\n")).status, 403);
     handle.set("enabled", "on").expect("a setting that changes");
     assert!(handle.is_recording());
 }
