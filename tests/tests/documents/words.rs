@@ -10,8 +10,8 @@ const WIDTH: usize = 100;
 /// Folders whose sources are checked.
 const SOURCES: &[&str] = &["perf-sdk/src", "perf-macros/src", "examples", "tests"];
 
-/// Documents that are checked, and folders of documents. Later: `["README.md", "docs"]`.
-const DOCUMENTS: &[&str] = &[];
+/// Documents that are checked, and folders of documents.
+const DOCUMENTS: &[&str] = &["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
