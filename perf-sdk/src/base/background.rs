@@ -56,7 +56,6 @@ impl Pauses {
     }
 
     /// As [`wait`](Self::wait), but also returns when the thread is unparked.
-    #[cfg(feature = "stacks")]
     pub(crate) fn wait_or_call(&self, pause: Duration) -> bool {
         if !self.0.load(Acquire) {
             thread::park_timeout(pause);
@@ -82,7 +81,6 @@ impl Background {
     }
 
     /// The thread to unpark.
-    #[cfg(feature = "stacks")]
     pub(crate) fn thread(&self) -> &Thread {
         &self.thread
     }

@@ -13,7 +13,7 @@
 //! | `evidence` | the evidence for a verdict, as a sentence |
 //! | `detector` | one evaluation after the other; pure |
 //! | `taker` | takes the census of this process |
-//! | `watcher` | the thread that does so once for each window |
+//! | `watch` | does so once for each window |
 
 mod census;
 mod detector;
@@ -25,7 +25,7 @@ mod settings;
 mod simulated;
 mod stats;
 mod taker;
-mod watcher;
+mod watch;
 
 pub(crate) use settings::LeakSettings;
-pub(crate) use watcher::start;
+pub(crate) use watch::LeakWatch;

@@ -38,6 +38,10 @@ impl LeakSettings {
         })
     }
 
+    pub(crate) fn window(&self) -> Duration {
+        Duration::from_nanos(self.window_ns)
+    }
+
     pub(crate) fn horizon(&self) -> u32 {
         let windows = self.horizon_ns / self.window_ns.max(1);
         u32::try_from(windows).unwrap_or(u32::MAX).clamp(Self::LEAST_HORIZON, Self::MOST_HORIZON)

@@ -16,7 +16,7 @@ use super::windows::{Profile, Windows};
 use crate::base::background::{Background, PATIENCE, Pauses};
 use crate::base::headroom;
 use crate::memory;
-use crate::record::OwnThread;
+use crate::record::{OwnThread, Part};
 use crate::settings::PushProtocol;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
@@ -40,7 +40,7 @@ impl Pusher {
         // after the start.
         let windows = Windows::open();
         let thread = Background::start("perf-sdk-push", move |pauses| {
-            let _own = OwnThread::enter();
+            let _own = OwnThread::enter(Part::Push);
             memory::uncounted(|| deliver(&plan, windows, pauses));
         })?;
         Ok(Self(Some(thread)))

@@ -2,25 +2,40 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The purposes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::record) enum Part {
-    /// Counting calls, which no sampling rate can reduce.
-    Counting,
-    /// Measuring some of the calls.
-    Measuring,
-    /// The profiler's own threads: the sampler, the server, the budget, and others.
-    Threads,
-    /// Requests to the profiler that threads of the program served.
-    Requests,
-    /// Signal handlers that sample stacks.
-    Signals,
-    /// Samples of the live heap.
-    Heap,
+macro_rules! parts {
+    ($($variant:ident $name:literal $doc:literal),+ $(,)?) => {
+        /// What the profiler's CPU time is spent on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Part { $(#[doc = $doc] $variant),+ }
+
+        impl Part {
+            pub(in crate::record) const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The value of the label `part`.
+            pub(crate) const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
 }
 
-const NAMES: [&str; 6] = ["counting", "measuring", "threads", "requests", "signals", "heap"];
-static SPENT_NS: [AtomicU64; NAMES.len()] = [const { AtomicU64::new(0) }; NAMES.len()];
+parts! {
+    Counting "counting" "Counting calls, which no sampling rate can reduce.",
+    Measuring "measuring" "Measuring some of the calls.",
+    Signals "signals" "Signal handlers that sample stacks.",
+    Heap "heap" "Samples of the live heap.",
+    Stacks "stacks" "The thread that finds new threads and collects samples of stacks.",
+    Server "server" "The endpoint, and profiles that it makes.",
+    Requests "requests" "Requests to the profiler that threads of the program served.",
+    Push "push" "Profiles that are pushed or written to files.",
+    Budget "budget" "The job that keeps the budget.",
+    Pressure "pressure" "The job that evaluates how short memory is.",
+    Leaks "leaks" "The job that detects leaks.",
+    Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
+    Scheduling "scheduling" "Waking up for the jobs.",
+}
+
+static SPENT_NS: [AtomicU64; Part::ALL.len()] = [const { AtomicU64::new(0) }; Part::ALL.len()];
 
 pub(in crate::record) fn add(part: Part, ns: u64) {
     SPENT_NS[part as usize].fetch_add(ns, Relaxed);
@@ -28,7 +43,7 @@ pub(in crate::record) fn add(part: Part, ns: u64) {
 
 /// Nanoseconds by part, up to the latest evaluation of the budget. All 0 without a budget.
 pub(crate) fn account() -> impl Iterator<Item = (&'static str, u64)> {
-    NAMES.into_iter().zip(SPENT_NS.iter().map(|spent| spent.load(Relaxed)))
+    Part::ALL.into_iter().map(|part| (part.name(), SPENT_NS[part as usize].load(Relaxed)))
 }
 
 /// Called in a forked child.

@@ -37,7 +37,7 @@ pub use call::measure::{FutureExt, measure, record};
 pub(crate) use store::exemplar::hook as trace_hook;
 pub use store::exemplar::set_trace_hook;
 
-pub(crate) use account::account;
+pub(crate) use account::{Part, account};
 pub(crate) use budget::allowance::Allowance;
 pub(crate) use budget::governor::{Governor, reading as budget_reading};
 pub(crate) use budget::rest::estimated_calls;
@@ -57,7 +57,7 @@ pub(crate) use sampling::add as add_rules;
 pub(crate) use sampling::rules;
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
-pub(crate) use store::dropped::{counts as dropped_counts, refused_thread, torn_read};
+pub(crate) use store::dropped::{counts as dropped_counts, left_out_callback, refused_thread, torn_read};
 pub(crate) use store::node::{Node, Sums};
 pub(crate) use store::ring::Finished;
 pub(crate) use store::rules::Rule;

@@ -1,120 +1,153 @@
 //! The profiler's CPU time besides recording: its own threads, work that other threads do for it,
 //! and signal handlers.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::account::{self, Part};
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 
-/// The profiler's threads, by kernel id. 0: a free place.
-static OWN_THREADS: [AtomicU32; 8] = [const { AtomicU32::new(0) }; 8];
-/// CPU time of the profiler's threads that have ended.
-static ENDED_NS: AtomicU64 = AtomicU64::new(0);
-/// CPU time of other threads that work for the profiler.
-static REQUESTS_NS: AtomicU64 = AtomicU64::new(0);
-/// CPU time of the profiler's signal handlers.
-static SIGNALS_NS: AtomicU64 = AtomicU64::new(0);
+const PARTS: usize = Part::ALL.len();
+
+/// One of the profiler's threads.
+#[derive(Debug)]
+struct Place {
+    /// The kernel's id. 0: a free place.
+    thread: AtomicU32,
+    /// The part that the thread works for now, as a number.
+    part: AtomicU8,
+    /// The thread's CPU time when it began to do so.
+    since_ns: AtomicU64,
+}
+
+impl Place {
+    const fn free() -> Self {
+        Self { thread: AtomicU32::new(0), part: AtomicU8::new(0), since_ns: AtomicU64::new(0) }
+    }
+}
+
+static OWN_THREADS: [Place; 8] = [const { Place::free() }; 8];
+/// CPU time that was charged to each part: by threads of the profiler that ended or went on with
+/// another part, by other threads that work for the profiler, and by signal handlers.
+static CHARGED_NS: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
+
+fn charge(part: Part, ns: u64) {
+    CHARGED_NS[part as usize].fetch_add(ns, Relaxed);
+}
 
 /// Runs work for the profiler on another thread, and adds its CPU time to the account. Makes two
 /// system calls.
 #[cfg(feature = "serve")]
 pub(crate) fn own_work<T>(work: impl FnOnce() -> T) -> T {
     let id = clock::thread_id();
-    if OWN_THREADS.iter().any(|place| place.load(Relaxed) == id) {
+    if OWN_THREADS.iter().any(|place| place.thread.load(Relaxed) == id) {
         return work();
     }
     let start_ns = ThreadCpu::cpu_now_ns();
     let result = work();
-    REQUESTS_NS.fetch_add(ThreadCpu::cpu_now_ns().saturating_sub(start_ns), Relaxed);
+    charge(Part::Requests, ThreadCpu::cpu_now_ns().saturating_sub(start_ns));
     result
 }
 
 /// Adds the CPU time of the profiler's signal handlers.
 #[cfg(feature = "stacks")]
 pub(crate) fn add_signals_ns(ns: u64) {
-    SIGNALS_NS.fetch_add(ns, Relaxed);
+    charge(Part::Signals, ns);
 }
 
 /// The profiler's threads, by the kernel's id. 0: none. Does not allocate.
 #[cfg(feature = "stacks")]
-pub(crate) fn own_threads() -> [u32; 8] {
-    OWN_THREADS.each_ref().map(|place| place.load(Relaxed))
+pub(crate) fn own_threads() -> [u32; OWN_THREADS.len()] {
+    OWN_THREADS.each_ref().map(|place| place.thread.load(Relaxed))
 }
 
 /// While it exists, the calling thread's CPU time is the profiler's, and its allocations are not in
 /// the live heap.
 #[derive(Debug)]
 pub(crate) struct OwnThread {
-    place: Option<&'static AtomicU32>,
+    place: Option<&'static Place>,
+    part: Cell<Part>,
+    /// The thread's CPU time when it began to work for the part.
+    since_ns: Cell<u64>,
     #[expect(dead_code, reason = "for what its drop does")]
     memory: memory::Ours,
 }
 
 impl OwnThread {
-    pub(crate) fn enter() -> Self {
+    /// The thread's whole CPU time counts, from its begin: a thread that lives for milliseconds may
+    /// never be read while it lives.
+    pub(crate) fn enter(part: Part) -> Self {
         let id = clock::thread_id();
-        let free = |place: &&AtomicU32| place.compare_exchange(0, id, Relaxed, Relaxed).is_ok();
-        Self { place: if id == 0 { None } else { OWN_THREADS.iter().find(free) }, memory: memory::Ours::enter() }
+        let free = |place: &&Place| place.thread.compare_exchange(0, id, Relaxed, Relaxed).is_ok();
+        let place = if id == 0 { None } else { OWN_THREADS.iter().find(free) };
+        let own = Self { place, part: Cell::new(part), since_ns: Cell::new(0), memory: memory::Ours::enter() };
+        own.show();
+        own
+    }
+
+    /// From now on, the thread works for this part.
+    pub(crate) fn turn_to(&self, part: Part) {
+        let now_ns = ThreadCpu::cpu_now_ns();
+        charge(self.part.replace(part), now_ns.saturating_sub(self.since_ns.replace(now_ns)));
+        self.show();
+    }
+
+    fn show(&self) {
+        if let Some(place) = self.place {
+            place.part.store(self.part.get() as u8, Relaxed);
+            place.since_ns.store(self.since_ns.get(), Relaxed);
+        }
     }
 }
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        // The whole CPU time of the thread, as it was counted while the thread lived. A thread that
-        // lives for milliseconds may never have been read.
-        ENDED_NS.fetch_add(ThreadCpu::cpu_now_ns(), Relaxed);
+        charge(self.part.get(), ThreadCpu::cpu_now_ns().saturating_sub(self.since_ns.get()));
         if let Some(place) = self.place {
-            place.store(0, Relaxed);
+            place.thread.store(0, Relaxed);
         }
     }
 }
 
-/// CPU time besides recording so far, in nanoseconds.
+/// CPU time besides recording so far, in nanoseconds by part.
 #[derive(Clone, Copy, Debug, Default)]
-pub(in crate::record) struct Own {
-    threads: u64,
-    requests: u64,
-    signals: u64,
-    heap: u64,
-}
+pub(in crate::record) struct Own([u64; PARTS]);
 
 impl Own {
     pub(in crate::record) fn now() -> Self {
-        let ids = OWN_THREADS.iter().map(|place| place.load(Relaxed)).filter(|id| *id != 0);
-        let running: u64 = ids.filter_map(clock::thread_cpu_ns_of).sum();
-        Self {
-            threads: running + ENDED_NS.load(Relaxed),
-            requests: REQUESTS_NS.load(Relaxed),
-            signals: SIGNALS_NS.load(Relaxed),
-            heap: memory::sampling_ns(),
+        let mut spent = CHARGED_NS.each_ref().map(|ns| ns.load(Relaxed));
+        spent[Part::Heap as usize] = memory::sampling_ns();
+        for place in &OWN_THREADS {
+            let thread = place.thread.load(Relaxed);
+            if thread != 0
+                && let Some(cpu_ns) = clock::thread_cpu_ns_of(thread)
+            {
+                let part = usize::from(place.part.load(Relaxed));
+                spent[part] += cpu_ns.saturating_sub(place.since_ns.load(Relaxed));
+            }
         }
+        Self(spent)
     }
 
     pub(in crate::record) fn since(self, before: Self) -> Self {
-        Self {
-            threads: self.threads.saturating_sub(before.threads),
-            requests: self.requests.saturating_sub(before.requests),
-            signals: self.signals.saturating_sub(before.signals),
-            heap: self.heap.saturating_sub(before.heap),
-        }
+        let mut spent = self.0;
+        spent.iter_mut().zip(before.0).for_each(|(now, before)| *now = now.saturating_sub(before));
+        Self(spent)
     }
 
     pub(in crate::record) fn sum(self) -> u64 {
-        self.threads + self.requests + self.signals + self.heap
+        self.0.iter().sum()
     }
 
     pub(in crate::record) fn note(self) {
-        account::add(Part::Threads, self.threads);
-        account::add(Part::Requests, self.requests);
-        account::add(Part::Signals, self.signals);
-        account::add(Part::Heap, self.heap);
+        Part::ALL.into_iter().zip(self.0).for_each(|(part, ns)| account::add(part, ns));
     }
 }
 
 /// Called in a forked child: the threads are the parent's.
 pub(in crate::record) fn after_fork() {
-    OWN_THREADS.iter().for_each(|place| place.store(0, Relaxed));
+    OWN_THREADS.iter().for_each(|place| place.thread.store(0, Relaxed));
 }
 
 #[cfg(test)]
@@ -132,23 +165,24 @@ mod tests {
         // Other tests work for the profiler too, so it is repeated until a round is undisturbed.
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         let is_so = || {
-            let before = [&REQUESTS_NS, &ENDED_NS].map(|ns| ns.load(Relaxed));
+            let charged = |part: Part| CHARGED_NS[part as usize].load(Relaxed);
+            let before = [Part::Requests, Part::Server].map(charged);
             let whole = std::thread::spawn(move || {
                 own_work(spin);
                 ThreadCpu::cpu_now_ns()
             });
             let whole = whole.join().unwrap();
-            let spent = REQUESTS_NS.load(Relaxed) - before[0];
+            let spent = charged(Part::Requests) - before[0];
             assert!(spent >= 3_000_000, "{spent}");
             let ours = std::thread::spawn(move || {
-                let ours = OwnThread::enter();
+                let ours = OwnThread::enter(Part::Server);
                 own_work(spin);
                 let least = ThreadCpu::cpu_now_ns();
                 drop(ours);
                 [least, ThreadCpu::cpu_now_ns()]
             });
             let [least, most] = ours.join().unwrap();
-            let counted = ENDED_NS.load(Relaxed) - before[1];
+            let counted = charged(Part::Server) - before[1];
             assert!(counted >= least, "a thread of ours is counted as a whole: {counted} of {least}");
             spent <= whole && counted <= most
         };

@@ -1,20 +1,30 @@
-//! How short memory is: of what is nearest to its limit.
+//! The job that evaluates how short memory is, of what is nearest to its limit.
 
-use std::io;
+use std::time::Duration;
 
-use crate::base::background::Background;
+use super::scheduler::Job;
+use super::worker::Worker;
 use crate::monitor::MemoryReader;
-use crate::pool::{Thresholds, Used};
+use crate::pool::{PressureWatch, Thresholds, Used};
+use crate::record::Part;
 use crate::settings::{ByteSize, Settings};
 
-/// The thread that looks whether memory is short.
-pub(super) fn watch(settings: &Settings) -> io::Result<Background> {
+/// Callbacks and relief are the worker's. Without one, there are none.
+pub(super) fn job(settings: &Settings, worker: Option<Worker>) -> Job {
     let own_limit = settings.memory_limit.map(ByteSize::as_bytes);
     let thresholds =
         settings.pressure.map(|shares| Thresholds { high: shares.high.ratio(), critical: shares.critical.ratio() });
-    let mut reader = MemoryReader::new();
-    let enter = || -> Box<dyn std::any::Any> { Box::new(crate::record::OwnThread::enter()) };
-    crate::pool::watch_pressure(thresholds, Box::new(move || memory_used(&mut reader, own_limit)), enter)
+    Job::new(Part::Pressure, Duration::ZERO, move || {
+        let mut reader = MemoryReader::new();
+        let mut watch = PressureWatch::new(thresholds.filter(|_| worker.is_some()));
+        Box::new(move || {
+            let (pause, response) = watch.turn(|| memory_used(&mut reader, own_limit));
+            if let (Some(response), Some(worker)) = (response, &worker) {
+                worker.run(|| response.run());
+            }
+            pause
+        })
+    })
 }
 
 /// Of what is nearest to its limit, the program's own among them.

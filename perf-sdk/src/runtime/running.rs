@@ -31,7 +31,7 @@ pub(super) struct Running {
     /// A forked child inherits the memory but not the endpoint.
     pub(super) process: Process,
     pub(super) started: Instant,
-    /// The threads of the budget, of leaks, and of memory.
+    /// The scheduler, the worker, and the sampler.
     pub(super) threads: Mutex<Vec<Background>>,
     #[cfg(feature = "push")]
     pub(super) pusher: Mutex<Option<Pusher>>,

@@ -10,19 +10,21 @@ use super::change;
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
 use super::handle::Handle;
+use super::leaks;
 #[cfg(feature = "pool")]
 use super::pressure;
 use super::running::{self, Running, Start};
 use super::sample_rules::sample_rules;
+use super::scheduler::{self, Job};
 use super::without::Without;
-#[cfg(feature = "stacks")]
+use super::worker::Worker;
 use crate::base::background::Background;
 use crate::base::descriptors::Held;
 use crate::base::notice::say;
 use crate::base::process_identity::Process;
 use crate::clock;
 use crate::error::Error;
-use crate::leak::{self, LeakSettings};
+use crate::leak::LeakSettings;
 #[cfg(feature = "push")]
 use crate::push::{self, Plan, Pusher};
 use crate::record::Allowance;
@@ -31,7 +33,7 @@ use crate::scope::Hot;
 use crate::serve::{Server, SettingsHooks};
 #[cfg(feature = "stacks")]
 use crate::settings::StackEngine;
-use crate::settings::{self, Builder, ByteSize, HotFunctions, Settings};
+use crate::settings::{self, Builder, ByteSize, HotFunctions, OnLeak, Settings};
 
 impl Builder {
     /// Starts the profiler's endpoint.
@@ -60,74 +62,29 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
             };
         }
     };
-    crate::base::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
-    if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock::Engine::from)) {
-        return Err(Error::Setting {
-            place: "PERF_CPU_CLOCK".to_owned(),
-            value: unavailable.engine.to_string(),
-            allowed: unavailable.to_string(),
-        });
-    }
-    #[cfg(feature = "push")]
-    if let Some(folder) = &settings.profiles {
-        push::probe(folder).map_err(|source| Error::Profiles { folder: folder.clone(), source })?;
-    }
-    crate::record::began();
-    crate::base::footprint::set_limit_bytes(settings.memory.as_bytes());
-    crate::memory::sample_heap(settings.heap.map(ByteSize::as_bytes));
-    let leak_settings = LeakSettings::of(&settings);
-    if let Some(rules) = &leak_settings {
-        crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
-    }
-    crate::record::set_recording(settings.enabled);
-    crate::record::add_rules(&sample_rules(&settings));
+    prepare(&settings)?;
     #[cfg(feature = "serve")]
     let hooks = SettingsHooks { in_force: change::in_force, change: change::change };
     #[cfg(feature = "serve")]
     let server = Server::start(&settings, &builder, hooks)?;
     let mut without = Without::default();
     let mut threads = Vec::new();
-    if let Some(share) = settings.budget {
-        let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
-        let hot = match settings.hot {
-            HotFunctions::Rest => Hot::Rest,
-            HotFunctions::Count => Hot::Count,
-        };
-        let asked = settings.named(&["budget", "budget_floor", "hot"]);
-        threads.extend(without.unless_asked(
-            "the budget, so that all calls are measured",
-            asked,
-            budget::keep(allowance, hot),
-        )?);
+    let worker = worker(&settings, &builder, &mut without, &mut threads)?;
+    let jobs = jobs(&settings, builder.on_leak.clone(), worker);
+    if !jobs.is_empty() {
+        let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+        let what = "the budget, so that all calls are measured, the detection of leaks and of memory that runs short";
+        threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
-    #[cfg(feature = "pool")]
-    threads.extend(without.unless_asked(
-        "relief when memory is short",
-        settings.named(&["pressure"]),
-        pressure::watch(&settings),
-    )?);
     #[cfg(feature = "stacks")]
     if let Some(engine) = settings.stacks {
         let rules = crate::stacks::Rules { engine: stack_engine(engine), hz: settings.stacks_hz };
         let asked = settings.named(&["stacks", "stacks_hz"]);
         threads.extend(without.unless_asked("samples of stacks", asked, sample_stacks(rules))?.flatten());
     }
-    if let Some(rules) = leak_settings {
-        const KEYS: [&str; 4] = ["leak_window", "leak_horizon", "leak_floor", "leak_caches"];
-        let asked = settings.named(&KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
-        threads.extend(without.unless_asked("leaks", asked, leak::start(rules, builder.on_leak))?);
-    }
-    // After the sampler, whose samples it delivers. Nobody pushes or writes without having asked
-    // for it.
+    // After the sampler, whose samples it delivers.
     #[cfg(feature = "push")]
-    let plan = Plan::of(&settings);
-    #[cfg(feature = "push")]
-    let warning = plan.as_ref().and_then(|plan| plan.push.as_ref()?.warning());
-    #[cfg(feature = "push")]
-    let pusher = match plan {
-        Some(plan) => without.unless_asked("profiles", settings.named(&["push", "profiles"]), Pusher::start(plan))?,
-        None => None,
-    };
+    let pusher = pusher(&settings, &mut without)?;
     #[cfg(target_os = "linux")]
     let asked = if settings.report_signals {
         without.unless_asked("signals", settings.named(&["report_signals"]), Asked::listen(running::end_latest))?
@@ -135,10 +92,6 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         None
     };
     without.say();
-    #[cfg(feature = "push")]
-    if let Some(warning) = warning {
-        say(&warning);
-    }
     let running = Arc::new(Running {
         threads: Mutex::new(threads),
         #[cfg(feature = "push")]
@@ -158,6 +111,81 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     Ok(Handle { running })
 }
 
+/// What needs no thread.
+fn prepare(settings: &Settings) -> Result<(), Error> {
+    crate::base::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
+    if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock::Engine::from)) {
+        return Err(Error::Setting {
+            place: "PERF_CPU_CLOCK".to_owned(),
+            value: unavailable.engine.to_string(),
+            allowed: unavailable.to_string(),
+        });
+    }
+    #[cfg(feature = "push")]
+    if let Some(folder) = &settings.profiles {
+        push::probe(folder).map_err(|source| Error::Profiles { folder: folder.clone(), source })?;
+    }
+    crate::record::began();
+    crate::base::footprint::set_limit_bytes(settings.memory.as_bytes());
+    crate::memory::sample_heap(settings.heap.map(ByteSize::as_bytes));
+    if let Some(rules) = LeakSettings::of(settings) {
+        crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
+    }
+    crate::record::set_recording(settings.enabled);
+    crate::record::add_rules(&sample_rules(settings));
+    Ok(())
+}
+
+/// The settings of jobs.
+const JOB_KEYS: [&str; 8] =
+    ["budget", "budget_floor", "hot", "pressure", "leak_window", "leak_horizon", "leak_floor", "leak_caches"];
+
+/// The thread for callbacks and relief, if there can be any.
+fn worker(
+    settings: &Settings,
+    builder: &Builder,
+    without: &mut Without,
+    threads: &mut Vec<Background>,
+) -> Result<Option<Worker>, Error> {
+    let relieves = cfg!(feature = "pool") && settings.pressure.is_some();
+    if !relieves && builder.on_leak.is_none() {
+        return Ok(None);
+    }
+    let asked = settings.named(&["pressure"]).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+    let started = without.unless_asked("relief when memory is short", asked, Worker::start())?;
+    Ok(started.map(|(worker, thread)| {
+        threads.push(thread);
+        worker
+    }))
+}
+
+/// What is done at intervals, the most urgent first.
+fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) -> Vec<Job> {
+    let budget = settings.budget.map(|share| {
+        let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
+        let hot = match settings.hot {
+            HotFunctions::Rest => Hot::Rest,
+            HotFunctions::Count => Hot::Count,
+        };
+        budget::job(allowance, hot)
+    });
+    let mut jobs: Vec<Job> = budget.into_iter().collect();
+    #[cfg(feature = "pool")]
+    jobs.push(pressure::job(settings, worker.clone()));
+    jobs.extend(LeakSettings::of(settings).map(|rules| leaks::job(rules, on_leak, worker)));
+    jobs
+}
+
+/// The thread that pushes profiles and writes them to files. There is none unless it was asked for.
+#[cfg(feature = "push")]
+fn pusher(settings: &Settings, without: &mut Without) -> Result<Option<Pusher>, Error> {
+    let Some(plan) = Plan::of(settings) else { return Ok(None) };
+    if let Some(warning) = plan.push.as_ref().and_then(|push| push.warning()) {
+        say(&warning);
+    }
+    without.unless_asked("profiles", settings.named(&["push", "profiles"]), Pusher::start(plan))
+}
+
 /// The thread that samples stacks.
 #[cfg(feature = "stacks")]
 fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Background>> {
@@ -169,7 +197,7 @@ fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Backgrou
         own: record::own_threads,
         spent: record::add_signals_ns,
     };
-    crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter()))
+    crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter(record::Part::Stacks)))
 }
 
 /// `None`: whichever suits the rate.

@@ -140,7 +140,7 @@ impl LongWork {
         let take = |shared: &Mutex<Option<_>>| shared.lock().unpoisoned().take();
         let other = Arc::clone(&shared);
         let run = move || {
-            let _own = record::OwnThread::enter();
+            let _own = record::OwnThread::enter(record::Part::Server);
             if let Some((work, place)) = take(&other) {
                 let done = work();
                 drop(place);

@@ -38,7 +38,7 @@ use crate::base::fork::Moment;
 use crate::base::notice::say;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::error::Error;
-use crate::record::OwnThread;
+use crate::record::{OwnThread, Part};
 use crate::settings::{Builder, DEFAULT_ADDRESS, Listen, Settings};
 
 /// The maximum number of connections. For a further one, a connection that waits for a request is
@@ -196,7 +196,7 @@ fn begin(work: impl FnOnce(Runtime, &dyn Fn()) + Send + 'static) -> io::Result<B
         shared.1.notify_one();
     };
     let thread = Background::start("perf-sdk", move |_| {
-        let _own = OwnThread::enter();
+        let _own = OwnThread::enter(Part::Server);
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => work(runtime, &|| tell(Ok(()))),
             Err(error) => tell(Err(error)),

@@ -14,7 +14,7 @@ use tokio::net::UnixStream;
 use crate::base::os_thread::OsThread;
 use crate::base::process_identity::Process;
 use crate::base::sandbox;
-use crate::record::OwnThread;
+use crate::record::{OwnThread, Part};
 
 /// Attempts to find a name for the private folder, and to replace the socket of a dead process
 /// while others try the same.
@@ -130,7 +130,7 @@ fn remove_stale(path: &Path, private: &Private) -> io::Result<()> {
 fn is_dead(path: &Path) -> io::Result<bool> {
     let path = path.to_owned();
     let ask = move || {
-        let _own = OwnThread::enter();
+        let _own = OwnThread::enter(Part::Server);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connected = runtime.block_on(async { tokio::time::timeout(PATIENCE, UnixStream::connect(path)).await });
         Ok(matches!(connected, Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused))

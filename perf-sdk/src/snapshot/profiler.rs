@@ -63,9 +63,11 @@ pub struct ProfilerStats {
     /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else
     /// by what empty calls cost.
     pub overhead_ns: u64,
-    /// Of that, by what for, nanoseconds: `counting` and `measuring` calls, `threads` of the
-    /// profiler, `requests` that the program's threads answered for it, `signals` that sample
-    /// stacks, and samples of the `heap`. Empty without a budget.
+    /// The same by purpose, nanoseconds: `counting` and `measuring` calls, `signals` that sample
+    /// stacks, samples of the `heap`, the profiler's threads for `stacks`, for the endpoint
+    /// (`server`) and for `push`, `requests` that the program's threads answered for it, the jobs
+    /// `budget`, `pressure` and `leaks`, `scheduling` of these, and `callbacks` of the program
+    /// together with relief of memory. Empty without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub overhead_parts: BTreeMap<String, u64>,
     /// What the budget allows and what recording takes, between the last two looks; absent without
@@ -175,9 +177,9 @@ mod tests {
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.014, floor: 0.01 });
         assert_eq!(profiler.over_budget(), None, "almost");
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.05, floor: 0.01 });
-        profiler.overhead_parts = [("threads".to_owned(), 7), ("heap".to_owned(), 3)].into();
+        profiler.overhead_parts = [("server".to_owned(), 7), ("heap".to_owned(), 3)].into();
         let said = profiler.over_budget().unwrap();
-        assert!(said.contains("takes 5.0 %") && said.contains("may take 1.0 %") && said.ends_with("threads"), "{said}");
+        assert!(said.contains("takes 5.0 %") && said.contains("may take 1.0 %") && said.ends_with("server"), "{said}");
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.3, floor: 0.25 });
         profiler.counted = vec![CountingCost { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
         let said = profiler.over_budget().unwrap();

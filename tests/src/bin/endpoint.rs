@@ -1182,11 +1182,18 @@ fn over_budget() {
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("leave #[profiled] off nothing"));
         until("its attribute to override the setting", || function(&handle.snapshot(), "may_rest").rests);
-        until("the scrape to name the part", || {
-            get(address, "/metrics").text().contains("perf_overhead_seconds_total{part=\"counting\"}")
-        });
+        for part in ["counting", "budget", "server"] {
+            until("the scrape to name the part and what it took", || took(&get(address, "/metrics").text(), part));
+        }
         drop(handle);
     });
+}
+
+/// Whether a scrape says that a part took time.
+fn took(scrape: &str, part: &str) -> bool {
+    let line = format!("perf_overhead_seconds_total{{part=\"{part}\"}} ");
+    let value = scrape.lines().find_map(|found| found.strip_prefix(&line));
+    value.is_some_and(|value| value.parse::<f64>().expect("a number") > 0.0)
 }
 
 #[perf_sdk::profiled]

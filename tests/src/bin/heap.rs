@@ -164,7 +164,7 @@ fn leaks() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // Planned panics are not printed.
-        if thread::current().name() != Some("perf-sdk-leaks") {
+        if thread::current().name() != Some("perf-sdk-worker") {
             usual(panic);
         }
     }));

@@ -324,7 +324,7 @@ fn pressure() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         // Planned panics are not printed.
-        if thread::current().name() != Some("perf-sdk-memory") {
+        if thread::current().name() != Some("perf-sdk-worker") {
             usual(panic);
         }
     }));

@@ -182,7 +182,7 @@ fn no_threads() {
     let before = refused_threads();
     let handle = quiet().start().expect("a start");
     assert_eq!(handle.address(), None);
-    assert_eq!(refused_threads() - before, 5, "endpoint, budget, memory, stacks, leaks");
+    assert_eq!(refused_threads() - before, 4, "endpoint, callbacks, jobs, stacks");
     perf_sdk::measure("outer", || ());
     let calls = handle.snapshot().functions.iter().find(|f| f.name == "outer").map(|f| f.calls.ok);
     assert_eq!(calls, Some(1));

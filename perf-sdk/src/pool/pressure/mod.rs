@@ -3,8 +3,8 @@
 mod level;
 mod listeners;
 mod relief;
-mod watcher;
+mod watch;
 
 pub(crate) use level::{Thresholds, Used};
 pub use listeners::{PressureListener, on_pressure};
-pub(crate) use watcher::{account, watch};
+pub(crate) use watch::{PressureWatch, account};
