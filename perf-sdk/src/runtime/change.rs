@@ -1,6 +1,6 @@
-//! Settings as they hold now, and those that change while the profiler runs.
+//! The settings in force, and changes to them while the profiler runs.
 //!
-//! A setting that changes is a row of [`CHANGING`].
+//! Each setting that can change has a row in [`CHANGING`].
 
 #[cfg(feature = "serve")]
 use super::running;
@@ -12,12 +12,12 @@ use crate::record;
 use crate::settings::InForce;
 use crate::settings::{ByteSize, Settings};
 
-/// How a setting changes.
+/// How one setting is changed.
 struct Changing {
     key: &'static str,
-    /// Makes the change, and says what came of it.
+    /// Makes the change. Returns its effect, as text.
     apply: fn(&Settings) -> String,
-    /// What holds now, as text.
+    /// The current value, as text.
     #[cfg(feature = "serve")]
     current: fn() -> String,
 }
@@ -55,11 +55,11 @@ const CHANGING: [Changing; 3] = [
     },
 ];
 
-/// Makes all of these changes, each a key with a text as its environment variable would have it, or
-/// none of them. What came of it, a line each.
+/// Makes all of these changes or none. Each is a key and a value in the form of its environment
+/// variable. Returns the effect of each, in one line.
 ///
 /// # Errors
-/// [`Error::Setting`] for the first that may not be.
+/// [`Error::Setting`] for the first change that is not allowed.
 pub(super) fn change(changes: &[(String, String)]) -> Result<Vec<String>, Error> {
     let checked: Vec<Settings> =
         changes.iter().map(|(key, text)| Settings::changed(key, text)).collect::<Result<_, _>>()?;
@@ -70,7 +70,7 @@ pub(super) fn change(changes: &[(String, String)]) -> Result<Vec<String>, Error>
     Ok(said.collect())
 }
 
-/// Every setting as it holds now; none where no profiler runs.
+/// All settings with their current values. Empty if no profiler runs.
 #[cfg(feature = "serve")]
 pub(super) fn in_force() -> Vec<InForce> {
     let Some(running) = running::latest() else { return Vec::new() };

@@ -1,4 +1,4 @@
-//! Ends of a process other than the return of `main`: an exit, and signals that ask for one.
+//! The end of a process other than by the return of `main`: an exit, and signals that request it.
 #![cfg_attr(not(unix), allow(dead_code))]
 #![allow(unsafe_code)]
 
@@ -14,8 +14,9 @@ mod unix {
 
     static AT_EXIT: OnceLock<fn()> = OnceLock::new();
 
-    /// Has `end` run whenever this process or a forked child of it exits: at `exit`, and at the
-    /// return of `main`, after it. Once is enough; not at `_exit` and `abort`.
+    /// Registers `end`, which then runs when this process or a forked child of it exits: by `exit`,
+    /// and after the return of `main`. It does not run at `_exit` and `abort`. Further calls have
+    /// no effect.
     pub(crate) fn at_exit(end: fn()) {
         extern "C" fn run() {
             if let Some(end) = AT_EXIT.get() {
@@ -23,8 +24,8 @@ mod unix {
             }
         }
         if AT_EXIT.set(end).is_ok() {
-            // SAFETY: `run` takes nothing and does not unwind. Where there is no memory for one
-            // more, nothing happens at the exit.
+            // SAFETY: `run` takes no arguments and does not unwind. If there is no memory for one
+            // more handler, nothing runs at the exit.
             unsafe { libc::atexit(run) };
         }
     }
@@ -43,37 +44,37 @@ mod linux {
     use crate::base::os_thread::OsThread;
     use crate::base::process_identity::{AtomicProcess, Process};
 
-    /// By which a user, or what supervises the process, asks it to end.
+    /// The signals by which a user or a supervisor asks the process to end.
     const SIGNALS: [c_int; 2] = [libc::SIGINT, libc::SIGTERM];
 
-    /// Whom a handler wakes; null: nobody.
+    /// The bell that a handler rings. Null: none.
     static WAKES: AtomicPtr<Bell> = AtomicPtr::new(ptr::null_mut());
-    /// In which process that one waits.
+    /// The process in which a thread waits for it.
     static PROCESS: AtomicProcess = AtomicProcess::none();
 
-    /// What a thread waits by. Never freed: a handler may be about to ring.
+    /// A thread waits for it. Never freed, because a handler may be about to ring it.
     struct Bell {
         semaphore: UnsafeCell<libc::sem_t>,
-        /// Why it rang; 0: nobody is waited for any more.
+        /// The signal that rang it. 0: the thread ends without a signal.
         signal: AtomicI32,
     }
 
-    // SAFETY: a semaphore is made to be used by several threads, and the other part is an atomic.
+    // SAFETY: a semaphore may be used by several threads, and the other field is an atomic.
     unsafe impl Sync for Bell {}
 
     impl Bell {
         fn new() -> &'static Self {
-            // SAFETY: a semaphore of the C library's is numbers, and nobody uses it before it is
-            // initialised.
+            // SAFETY: the C library's semaphore consists of integers, and it is not used before it
+            // is initialised.
             let semaphore = UnsafeCell::new(unsafe { MaybeUninit::zeroed().assume_init() });
             let bell: &'static Self = Box::leak(Box::new(Self { semaphore, signal: AtomicI32::new(0) }));
-            // SAFETY: in the place where it stays, for the threads of this process; with a value of
-            // 0 this cannot fail.
+            // SAFETY: the semaphore does not move any more, and is used by threads of this process
+            // only. With a value of 0 the call cannot fail.
             unsafe { libc::sem_init(bell.semaphore.get(), 0, 0) };
             bell
         }
 
-        /// May be called in a handler.
+        /// Safe to call in a signal handler.
         fn ring(&self, signal: c_int) {
             self.signal.store(signal, Release);
             // SAFETY: initialised, and never destroyed.
@@ -87,24 +88,25 @@ mod linux {
         }
     }
 
-    /// What waits for the signals that ask for the end. They do nothing more when this drops.
+    /// Waits for the signals that request the end. When it drops, they have their default effect
+    /// again.
     #[derive(Debug)]
     pub(crate) struct Asked {
-        /// Taken over from the system, which would have ended the process.
+        /// The signals whose default action was replaced.
         signals: Vec<c_int>,
         _thread: OsThread,
     }
 
     impl Asked {
-        /// From now on `end` runs when SIGINT or SIGTERM arrives, on a thread of ours; afterwards
-        /// the process ends by that signal, as it would have. A second one ends it at once.
+        /// Runs `end` on a thread of the profiler when SIGINT or SIGTERM arrives. Then the process
+        /// ends by that signal, as it would have without. A second signal ends it at once.
         ///
-        /// A signal for which the program has a handler, or which it ignores, stays as it is. So
-        /// does each in the first process of a container, which the system would not end by it. A
-        /// handler that comes later and calls this one in turn is the program's as well.
+        /// A signal that the program handles or ignores is left as it is. So is every signal in
+        /// the first process of a container, which the kernel does not end by it. If the program
+        /// installs a handler later that calls this one in turn, nothing is done here.
         ///
         /// # Errors
-        /// There is no thread left.
+        /// The system provides no thread.
         pub(crate) fn listen(end: fn()) -> io::Result<Self> {
             let bell = Bell::new();
             let thread = OsThread::spawn("perf-sdk-ends", move || {
@@ -127,45 +129,44 @@ mod linux {
                 give_back(signal);
             }
             let bell = WAKES.swap(ptr::null_mut(), Release);
-            // SAFETY: null, or a bell, which lives for ever.
+            // SAFETY: null, or a bell, which is never freed.
             if let Some(bell) = unsafe { bell.as_ref() } {
-                // The thread ends, if no signal came before; nobody waits for it.
+                // The thread ends unless a signal came before. Nothing waits for its end.
                 let _ = bell.signal.compare_exchange(0, 0, Release, Acquire).map(|_| bell.ring(0));
             }
         }
     }
 
-    /// Once: the system's own way is there again when this runs, unless another handler was
-    /// installed and calls this one, for which nothing is done.
+    /// Runs once: the default action is restored when it is called. If another handler was installed
+    /// that calls this one, nothing is done.
     extern "C" fn handle(signal: c_int) {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;
         }
         let is_ours = PROCESS.load(Acquire).is_some_and(Process::is_current);
-        // SAFETY: null, or a bell, which lives for ever.
+        // SAFETY: null, or a bell, which is never freed.
         match unsafe { WAKES.load(Acquire).as_ref() } {
             Some(bell) if is_ours => bell.ring(signal),
-            // A forked child, or nobody waits: the process ends once the handler has returned.
-            // SAFETY: may be called in a handler.
+            // In a forked child, or if no thread waits, the process ends once the handler has
+            // returned. SAFETY: `raise` may be called in a signal handler.
             _ => drop(unsafe { libc::raise(signal) }),
         }
     }
 
-    /// Whether the signal would have ended the process, and is ours now.
+    /// Installs our handler if the signal had its default action. Whether it did so.
     fn take_over(signal: c_int) -> bool {
         let Some(before) = action(signal) else { return false };
-        // SAFETY: zero bytes are a valid action, in which only the fields that matter are filled
-        // in.
+        // SAFETY: zero bytes are a valid action.
         let mut ours: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
         ours.sa_sigaction = handle as *const () as libc::sighandler_t;
         ours.sa_flags = libc::SA_RESETHAND | libc::SA_RESTART | libc::SA_ONSTACK;
-        // SAFETY: `handle` makes only calls that a handler may make; both pointers are valid or
-        // null.
+        // SAFETY: `handle` makes only calls that are allowed in a handler. Both pointers are valid
+        // or null.
         before.sa_sigaction == libc::SIG_DFL
             && unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } == 0
     }
 
-    /// The system's own way again, if nobody has set another since.
+    /// Restores the default action, unless the program has set another since.
     fn give_back(signal: c_int) {
         if action(signal).is_some_and(|now| now.sa_sigaction == handle as *const () as libc::sighandler_t) {
             // SAFETY: sets a constant.
@@ -175,19 +176,19 @@ mod linux {
 
     fn action(signal: c_int) -> Option<libc::sigaction> {
         let mut now = MaybeUninit::uninit();
-        // SAFETY: only writes to `now`, which is initialised where the call succeeds.
+        // SAFETY: writes only to `now`, which is initialised if the call succeeds.
         unsafe { (libc::sigaction(signal, ptr::null(), now.as_mut_ptr()) == 0).then(|| now.assume_init()) }
     }
 
-    /// Ends the process as the signal does that was waited for, unless the program has a handler by
-    /// now. Our threads block all signals.
+    /// Ends the process by the signal, unless the program has installed a handler meanwhile. The
+    /// signal is unblocked first, because the profiler's threads block all signals.
     fn end_by(signal: c_int) {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;
         }
         let mut set = MaybeUninit::uninit();
-        // SAFETY: the set is initialised before it is read; raising a signal that ends the process
-        // is what is wanted.
+        // SAFETY: the set is initialised before it is read. The raised signal ends the process,
+        // which is the purpose.
         unsafe {
             libc::sigemptyset(set.as_mut_ptr());
             libc::sigaddset(set.as_mut_ptr(), signal);

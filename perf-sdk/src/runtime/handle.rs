@@ -1,4 +1,4 @@
-//! The running profiler, as the program holds it.
+//! The handle that keeps the profiler running.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,14 +33,15 @@ use crate::snapshot::{Leaks, Snapshot};
 /// # }
 /// ```
 ///
-/// Where the process exits while there are handles, as with [`std::process::exit`] or a handle in a
-/// static, the profiler ends then, for which the exit waits five seconds at most. At
-/// [`std::process::abort`] and at signals it does not:
-/// [`Builder::report_signals`](crate::Builder::report_signals) listens to two.
+/// If the process exits while there are handles, as with [`std::process::exit`] or a handle in a
+/// static, the profiler ends at the exit, which waits at most five seconds for it. It does not end
+/// at [`std::process::abort`] and at signals:
+/// [`Builder::report_signals`](crate::Builder::report_signals) handles two of these.
 ///
-/// It may drop anywhere: in a callback of the profiler's, in a panic hook, in a destructor of a
-/// thread local, at exit. Threads of the profiler's that do not end, such as one in a callback that
-/// waits for a lock, are waited for two seconds at most, all together, and left alone then.
+/// A handle may be dropped anywhere: in a callback of the profiler, in a panic hook, in a destructor
+/// of a thread-local, at exit. The drop waits at most two seconds for all threads of the profiler.
+/// A thread that does not end by then, such as one in a callback that waits for a lock, is left
+/// running.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
@@ -49,8 +50,8 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Where the endpoint listens now; `None` while the default address is taken, on a Unix socket,
-    /// or when it is off.
+    /// The address at which the endpoint listens. `None` while the default address is in use, on a
+    /// Unix socket, and if the endpoint is off.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
         #[cfg(feature = "serve")]
@@ -62,18 +63,18 @@ impl Handle {
         None
     }
 
-    /// From now on one call in so many is measured of each function whose `module::function` fits
-    /// `pattern`, in which `*` stands for any text; `None`: as its attribute says. All calls are
-    /// counted all the same. Functions that have not run yet are meant too; of several rules that
-    /// fit, the latest holds.
+    /// Sets the sampling rate of each function whose `module::function` matches `pattern`, in which
+    /// `*` matches any text. `None` restores the rate of the attribute. All calls are still
+    /// counted. The rule also applies to functions that have not run yet. If several rules match,
+    /// the latest applies.
     ///
-    /// How many annotated places changed their rate at once.
+    /// Returns the number of annotated places whose rate changed at once.
     pub fn set_sampling(&self, pattern: &str, rate: Option<Rate>) -> usize {
         crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
     }
 
-    /// Switches recording off or on again for the whole process. While it is off, calls that begin
-    /// are not even counted; those that are open end as they began. A future is left out if
+    /// Switches recording off or on for the whole process. While it is off, calls that begin are not
+    /// counted; calls that began before are recorded when they end. A future is not recorded if
     /// recording is off at its first poll.
     pub fn set_recording(&self, on: bool) {
         crate::record::set_recording(on);
@@ -85,14 +86,14 @@ impl Handle {
         !crate::record::is_off()
     }
 
-    /// Changes a setting while the profiler runs, by its key in [`SETTINGS`](crate::SETTINGS) and a
-    /// text as its environment variable would have it: those whose
-    /// [`changes`](crate::Setting::changes) says so.
+    /// Changes a setting while the profiler runs. `key` is its key in
+    /// [`SETTINGS`](crate::SETTINGS), and `value` has the form of its environment variable. Only
+    /// settings whose [`changes`](crate::Setting::changes) is true can be changed.
     ///
-    /// `sample` adds rules to those that hold, of which the latest goes first.
+    /// `sample` adds rules to those in force. The latest rule that matches applies.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a key that is none of these, and for a value that is not allowed.
+    /// [`Error::Setting`] for any other key, and for a value that is not allowed.
     ///
     /// ```
     /// # fn main() -> Result<(), perf_sdk::Error> {
@@ -106,38 +107,41 @@ impl Handle {
         change::change(&[(key.to_owned(), value.to_owned())]).map(drop)
     }
 
-    /// From now on one allocation of the live heap in so many bytes is sampled, written as for
-    /// `PERF_HEAP`: a size such as `2MiB`, or `off`. What was sampled before keeps its weight, and
-    /// stays until it is freed.
+    /// Sets how many allocated bytes there are between two samples of the live heap, in the form of
+    /// `PERF_HEAP`: a size such as `2MiB`, or `off`. Earlier samples keep their weight, and stay
+    /// until they are freed.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a size that is not allowed. Where the heap cannot be sampled there is
-    /// no error: see [`ProfilerStats::heap`](crate::snapshot::ProfilerStats::heap).
+    /// [`Error::Setting`] for a size that is not allowed. It is no error if the heap cannot be
+    /// sampled: see [`ProfilerStats::heap`](crate::snapshot::ProfilerStats::heap).
     pub fn set_heap(&self, size: &str) -> Result<(), Error> {
         self.set("heap", size)
     }
 
-    /// What the leak detector thinks; `None` before its first look, and where it is off.
+    /// The latest verdicts of the leak detector. `None` before its first evaluation, and if it is
+    /// off.
     #[must_use]
     pub fn leaks(&self) -> Option<Leaks> {
         collect::leaks()
     }
 
-    /// Which stacks take CPU time in the next `window`, at `hz` samples for each second of CPU
-    /// time, 1 to 4,000, or 99. Sleeps meanwhile. `None` where stacks are not sampled, see
+    /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples for
+    /// each second of CPU time, from 1 to 4,000; 99 by default. The calling thread sleeps meanwhile.
+    /// `None` if stacks are not sampled, see
     /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
-    /// Several at a time see the same samples; while one of them wants more of them, all have more.
+    /// Several profiles at a time share their samples, at the highest of their rates.
     #[cfg(feature = "stacks")]
     #[must_use]
     pub fn cpu_profile(&self, window: std::time::Duration, hz: Option<u32>) -> Option<crate::snapshot::CpuProfile> {
         collect::Window::of(window, hz)
     }
 
-    /// Where threads whose names `threads` fits, with `*` for any text, are in the next `window`,
-    /// whether they run or wait: looked at `hz` times a second, 1 to
-    /// 100. Sleeps meanwhile, and its own thread is seen to. `None` where stacks are not sampled,
-    ///      see [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
+    /// Samples the stacks of threads in the next `window`, whether they run or wait. `threads` is a
+    /// pattern for their names, in which `*` matches any text. `hz` is the number of samples a
+    /// second, from 1 to 100. The calling thread sleeps meanwhile, and is sampled too. `None` if
+    /// stacks are not sampled, see
+    /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// **Cost.** See [`WallProfile`](crate::snapshot::WallProfile): it interrupts system calls in
     /// which threads wait.

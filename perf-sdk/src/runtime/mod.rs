@@ -1,16 +1,16 @@
-//! The one place that knows everything: what starts, in which order, and how it ends.
+//! The composition root: the only room that sees all others. It starts, schedules and ends them.
 //!
 //! | file | job |
 //! |---|---|
-//! | `start` | the order in which everything starts |
-//! | `running` | what runs, and its end |
+//! | `start` | the order of the start |
+//! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
 //! | `budget`, `pressure`, `leaks` | these jobs |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
-//! | `change` | settings as they hold now, and those that change |
-//! | `ending` | exits and signals end it |
-//! | `without` | what is done without where the system gives no thread |
-//! | `handle` | the running profiler, as the program holds it |
+//! | `change` | the settings in force, and changes to them |
+//! | `ending` | the end at exits and signals |
+//! | `without` | what is missing if the system provides no thread |
+//! | `handle` | the handle that keeps the profiler running |
 
 mod budget;
 mod change;

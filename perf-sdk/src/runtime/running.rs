@@ -1,4 +1,4 @@
-//! What runs, and its end.
+//! The running profiler, and its end.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -41,14 +41,14 @@ pub(super) struct Running {
     pub(super) server: Mutex<Option<Server>>,
     #[cfg(target_os = "linux")]
     pub(super) asked: Mutex<Option<Asked>>,
-    /// All of the above has ended, or is about to.
+    /// Whether the end has begun.
     pub(super) is_over: AtomicBool,
 }
 
-/// A handle that lives so shortly, and sees nothing, was not meant to be dropped.
+/// If a handle drops within this time and nothing was recorded, the drop was probably a mistake.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// In which process a profiler runs that has not ended.
+/// The process in which a profiler runs that has not ended.
 static RUNS_IN: AtomicProcess = AtomicProcess::none();
 
 static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting: None });
@@ -57,15 +57,18 @@ static RUNNING: Lock<Latest> = Lock::new(Latest { running: Weak::new(), starting
 #[derive(Debug, Default)]
 struct Latest {
     running: Weak<Running>,
-    /// A thread of this process is about to start the next one.
+    /// The process of which a thread is starting the next one.
     starting: Option<Process>,
 }
 
-/// A start takes a while, for which no lock is held: a fork would wait for it. One at a time.
+/// A start in progress; there is one at a time. It holds no lock, because a fork would wait for it.
 pub(super) struct Start(());
 
 impl Start {
-    /// Waits for another thread's. The profiler that runs already, if any does.
+    /// Waits for a start by another thread.
+    ///
+    /// # Errors
+    /// The profiler that runs already.
     pub(super) fn begin() -> Result<Self, Arc<Running>> {
         const PAUSE: Duration = Duration::from_millis(1);
         loop {
@@ -90,7 +93,7 @@ impl Drop for Start {
     }
 }
 
-/// From now on it is the one of this process, and ends with it.
+/// Makes it the profiler of this process, which ends at the exit.
 pub(super) fn register(running: &Arc<Running>) {
     RUNNING.lock().running = Arc::downgrade(running);
     RUNS_IN.store(Some(Process::current()), Relaxed);
@@ -104,7 +107,7 @@ pub(super) fn latest() -> Option<Arc<Running>> {
     running.filter(|running| running.process.is_current())
 }
 
-/// Ends the profiler of this process, whoever has handles of it.
+/// Ends the profiler of this process, even if there are handles.
 #[cfg(unix)]
 pub(super) fn end_latest() {
     if let Some(running) = latest() {
@@ -112,8 +115,8 @@ pub(super) fn end_latest() {
     }
 }
 
-/// The process exits, maybe in the middle of what holds a lock: on a thread, which is waited for so
-/// long at most.
+/// Called when the process exits, possibly while a lock is held. So the end runs on a thread of its
+/// own, which is waited for at most five seconds.
 #[cfg(unix)]
 fn end_at_exit() {
     const AT_MOST: Duration = Duration::from_secs(5);
@@ -134,7 +137,8 @@ fn end_at_exit() {
 }
 
 impl Running {
-    /// Once: stops what runs, delivers the last window, and prints the report.
+    /// Stops all threads, delivers the last window, and prints the report. Only the first call has an
+    /// effect.
     fn end(&self) {
         if self.is_over.swap(true, Relaxed) {
             return;
@@ -143,12 +147,12 @@ impl Running {
         #[cfg(target_os = "linux")]
         drop(self.asked.lock().unpoisoned().take());
         let lived = self.started.elapsed();
-        // One for all of them.
+        // One deadline for all threads.
         let end = Instant::now() + background::PATIENCE;
-        // While the sampler is there: the last window is delivered as well.
+        // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
-        // While the budget is kept, of which the report tells.
+        // Before the budget ends, because the report contains it.
         let report = self.settings.report.then(collect::take);
         if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
             say(&format!(
@@ -169,11 +173,11 @@ impl Running {
         }
         #[cfg(feature = "dhat")]
         if let Some(exact) = self.exact.lock().unpoisoned().take() {
-            // It panics where stderr is closed.
+            // It panics if stderr is closed.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
         }
         if let Some(report) = report {
-            // Nowhere to say that stderr is closed.
+            // If stderr is closed, the error cannot be reported.
             let _ = export::table::write(&report, &mut io::stderr().lock());
         }
     }
@@ -182,8 +186,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if !self.process.is_current() {
-            // In a forked child: the parent's threads are not there to be joined, and the report is
-            // the parent's.
+            // In a forked child, the parent's threads do not exist, and the report is the parent's.
             let threads = std::mem::take(&mut *self.threads.lock().unpoisoned());
             threads.into_iter().for_each(Background::forget);
             #[cfg(feature = "push")]

@@ -16,11 +16,11 @@ const EARLY_MOST: Duration = Duration::from_millis(100);
 /// One turn of a job. Returns the pause until the next.
 pub(super) type Turn = Box<dyn FnMut() -> Duration>;
 
-/// What is done at intervals.
+/// Work that is done at intervals.
 pub(super) struct Job {
-    /// To which its CPU time is charged.
+    /// The part to which its CPU time is charged.
     part: Part,
-    /// Before the first turn.
+    /// The pause before the first turn.
     pause: Duration,
     make: Box<dyn FnOnce() -> Turn + Send>,
 }
@@ -32,8 +32,8 @@ impl Job {
     }
 }
 
-/// Runs the jobs until the result is dropped. Where several are due, the first in the list goes
-/// first. None of them may wait: what does so belongs to the [worker](super::worker).
+/// Runs the jobs until the result is dropped. If several are due, they run in the order of the
+/// list. A job must not block: work that does belongs to the [worker](super::worker).
 pub(super) fn start(jobs: Vec<Job>) -> io::Result<Background> {
     Background::start("perf-sdk-jobs", move |pauses| {
         let own = OwnThread::enter(Part::Scheduling);

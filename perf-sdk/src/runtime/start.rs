@@ -36,12 +36,12 @@ use crate::settings::StackEngine;
 use crate::settings::{self, Builder, ByteSize, HotFunctions, OnLeak, Settings};
 
 impl Builder {
-    /// Starts the profiler's endpoint.
+    /// Starts the profiler with these settings.
     ///
-    /// A second start with equal settings gives another handle of the same.
+    /// If it runs already with equal settings, this returns another handle of it.
     ///
     /// # Errors
-    /// A value that is not allowed, an explicit address that is taken or unprotected, a second
+    /// A value that is not allowed, an explicit address that is in use or unprotected, a second
     /// start with other settings.
     pub fn start(self) -> Result<Handle, Error> {
         let variables = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
@@ -51,7 +51,7 @@ impl Builder {
     }
 }
 
-/// The running profiler with an equal configuration, or a new one.
+/// Returns the running profiler if its settings are equal, or starts one.
 fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let _start = match Start::begin() {
         Ok(start) => start,
@@ -111,7 +111,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     Ok(Handle { running })
 }
 
-/// What needs no thread.
+/// Applies the settings that need no thread.
 fn prepare(settings: &Settings) -> Result<(), Error> {
     crate::base::sandbox::note_start(|descriptor| std::mem::forget(Held::new(descriptor)));
     if let Err(unavailable) = clock::init(settings.cpu_clock.map(clock::Engine::from)) {
@@ -140,7 +140,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 const JOB_KEYS: [&str; 8] =
     ["budget", "budget_floor", "hot", "pressure", "leak_window", "leak_horizon", "leak_floor", "leak_caches"];
 
-/// The thread for callbacks and relief, if there can be any.
+/// The thread for callbacks and relief. `None` if the settings allow neither.
 fn worker(
     settings: &Settings,
     builder: &Builder,
@@ -159,7 +159,7 @@ fn worker(
     }))
 }
 
-/// What is done at intervals, the most urgent first.
+/// The jobs, the most urgent first.
 fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) -> Vec<Job> {
     let budget = settings.budget.map(|share| {
         let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
@@ -200,7 +200,7 @@ fn sample_stacks(rules: crate::stacks::Rules) -> std::io::Result<Option<Backgrou
     crate::stacks::start(rules, host, || Box::new(record::OwnThread::enter(record::Part::Stacks)))
 }
 
-/// `None`: whichever suits the rate.
+/// `None`: chosen by the rate.
 #[cfg(feature = "stacks")]
 fn stack_engine(engine: StackEngine) -> Option<crate::stacks::Engine> {
     match engine {

@@ -1,11 +1,11 @@
-//! What is done without where the system gives no thread.
+//! Parts of the profiler that are missing because the system provides no thread.
 
 use std::io;
 
 use crate::base::notice::say;
 use crate::error::Error;
 
-/// What the system gave no thread for.
+/// The parts that are missing, and why.
 #[derive(Debug, Default)]
 pub(super) struct Without {
     what: Vec<&'static str>,
@@ -13,8 +13,10 @@ pub(super) struct Without {
 }
 
 impl Without {
-    /// What was started; `None` if it is done without; an error if it was asked for by the name
-    /// `asked`.
+    /// The part that was started. `None` if it is missing.
+    ///
+    /// # Errors
+    /// The part is missing, and the user asked for it by the setting `asked`.
     pub(super) fn unless_asked<T>(
         &mut self,
         what: &'static str,
@@ -36,7 +38,7 @@ impl Without {
         }
     }
 
-    /// One line, if anything is missing.
+    /// Prints one line if any part is missing.
     pub(super) fn say(&self) {
         if let Some(why) = &self.why {
             say(&format!("without {}: the system gave no thread: {why}", self.what.join(", ")));

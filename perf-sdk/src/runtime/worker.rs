@@ -1,4 +1,4 @@
-//! The thread for the program's callbacks, and for work that takes long.
+//! The thread for the program's callbacks and for work that takes long.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,7 +20,7 @@ type Task = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 struct Queue(Mutex<VecDeque<Task>>);
 
-/// The way to the thread, for those who have something for it to do.
+/// Hands tasks to the thread.
 #[derive(Clone)]
 pub(super) struct Worker {
     queue: Arc<Queue>,
