@@ -8,10 +8,9 @@ use crate::base::background::Background;
 use crate::base::notice::say;
 use crate::record::{OwnThread, Part};
 
-/// A job takes its turn early by up to this part of its pause, and by no more than this time, if
-/// the thread is awake anyway.
-const EARLY_PART: u32 = 8;
-const EARLY_MOST: Duration = Duration::from_millis(100);
+/// Turns after longer pauses are at multiples of this time since the start, so that jobs share
+/// wake-ups.
+const GRID: Duration = Duration::from_secs(1);
 
 /// One turn of a job. Returns the pause until the next.
 pub(super) type Turn = Box<dyn FnMut() -> Duration>;
@@ -37,7 +36,7 @@ impl Job {
 pub(super) fn start(jobs: Vec<Job>) -> io::Result<Background> {
     Background::start("perf-sdk-jobs", move |pauses| {
         let own = OwnThread::enter(Part::Scheduling);
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new(Instant::now());
         for Job { part, pause, make } in jobs {
             own.turn_to(part);
             if let Some(turn) = unless_panics(part, make) {
@@ -52,12 +51,6 @@ pub(super) fn start(jobs: Vec<Job>) -> io::Result<Background> {
     })
 }
 
-/// No pause is so long that the time after it cannot be told.
-fn after(now: Instant, pause: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3_600);
-    now + pause.min(YEAR)
-}
-
 /// A panic ends one job only.
 fn unless_panics<T>(part: Part, run: impl FnOnce() -> T) -> Option<T> {
     let result = catch_unwind(AssertUnwindSafe(run));
@@ -69,39 +62,56 @@ fn unless_panics<T>(part: Part, run: impl FnOnce() -> T) -> Option<T> {
 }
 
 /// The jobs and when they are due.
-#[derive(Default)]
-struct Schedule(Vec<Scheduled>);
+struct Schedule {
+    start: Instant,
+    jobs: Vec<Scheduled>,
+}
 
 struct Scheduled {
     part: Part,
     due: Instant,
-    pause: Duration,
     turn: Turn,
 }
 
 impl Schedule {
+    fn new(start: Instant) -> Self {
+        Self { start, jobs: Vec::new() }
+    }
+
     fn add(&mut self, now: Instant, part: Part, pause: Duration, turn: Turn) {
-        self.0.push(Scheduled { part, due: after(now, pause), pause, turn });
+        self.jobs.push(Scheduled { part, due: due(self.start, now, pause), turn });
     }
 
     /// The time until a job is due.
     fn pause(&self, now: Instant) -> Duration {
-        self.0.iter().map(|job| job.due.saturating_duration_since(now)).min().unwrap_or(Duration::MAX)
+        self.jobs.iter().map(|job| job.due.saturating_duration_since(now)).min().unwrap_or(Duration::MAX)
     }
 
-    /// Runs each job that is due, or nearly so. `begins` is called before each.
+    /// Runs each job that is due. `begins` is called before each.
     fn take_turns(&mut self, now: impl Fn() -> Instant, begins: impl Fn(Part)) {
-        self.0.retain_mut(|job| {
-            let early = EARLY_MOST.min(job.pause / EARLY_PART);
-            if job.due.saturating_duration_since(now()) > early {
+        let start = self.start;
+        self.jobs.retain_mut(|job| {
+            if job.due > now() {
                 return true;
             }
             begins(job.part);
             let Some(pause) = unless_panics(job.part, &mut job.turn) else { return false };
-            (job.pause, job.due) = (pause, after(now(), pause));
+            job.due = due(start, now(), pause);
             true
         });
     }
+}
+
+/// The time after a pause, or the nearest one on the grid if the pause is long enough for that.
+fn due(start: Instant, now: Instant, pause: Duration) -> Instant {
+    /// No pause is so long that the time after it could not be represented.
+    const MOST: Duration = Duration::from_secs(365 * 24 * 3_600);
+    let due = now + pause.min(MOST);
+    if pause < GRID {
+        return due;
+    }
+    let since_start = due.saturating_duration_since(start) + GRID / 2;
+    start + GRID * (since_start.as_nanos() / GRID.as_nanos()) as u32
 }
 
 #[cfg(test)]
@@ -125,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_that_are_nearly_due_share_a_wake_up() {
+    fn long_pauses_end_together_and_short_ones_as_they_are() {
         let clock = Mock(Instant::now(), Cell::default());
         let turns = Rc::new(RefCell::new(Vec::new()));
         let job = |part: Part, pause: u64| -> Turn {
@@ -135,10 +145,10 @@ mod tests {
                 ms(pause)
             })
         };
-        let mut schedule = Schedule::default();
-        schedule.add(clock.now(), Part::Budget, ms(1_000), job(Part::Budget, 1_000));
-        schedule.add(clock.now(), Part::Pressure, ms(1_080), job(Part::Pressure, 2_000));
-        schedule.add(clock.now(), Part::Leaks, ms(1_200), job(Part::Leaks, 8));
+        let mut schedule = Schedule::new(clock.now());
+        schedule.add(clock.now() + ms(300), Part::Budget, ms(1_000), job(Part::Budget, 1_000));
+        schedule.add(clock.now() + ms(700), Part::Pressure, ms(2_000), job(Part::Pressure, 2_000));
+        schedule.add(clock.now(), Part::Leaks, ms(1_990), job(Part::Leaks, 600));
         let charged = RefCell::new(Vec::new());
         let mut wake_ups = Vec::new();
         for _ in 0..4 {
@@ -146,18 +156,32 @@ mod tests {
             schedule.take_turns(|| clock.now(), |part| charged.borrow_mut().push(part));
             wake_ups.push((clock.1.get().as_millis(), turns.take()));
         }
-        let leaks = |at| (at, vec![Part::Leaks]);
-        // 80 ms early is within an eighth of the pause; 200 ms is not.
-        let first = (1_000, vec![Part::Budget, Part::Pressure]);
-        assert_eq!(wake_ups, [first, leaks(1_200), leaks(1_208), leaks(1_216)]);
-        assert_eq!(charged.take(), [Part::Budget, Part::Pressure, Part::Leaks, Part::Leaks, Part::Leaks]);
+        let (budget, pressure, leaks) = (Part::Budget, Part::Pressure, Part::Leaks);
+        let expected = [
+            (1_000, vec![budget]),
+            (2_000, vec![budget, leaks]),
+            (2_600, vec![leaks]),
+            (3_000, vec![budget, pressure]),
+        ];
+        assert_eq!(wake_ups, expected);
+        assert_eq!(charged.take(), expected.map(|(_, parts)| parts).concat());
+    }
+
+    #[test]
+    fn a_turn_that_was_late_or_took_long_is_not_made_up_for() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(due(start, at(5_400), ms(1_000)), at(6_000));
+        assert_eq!(due(start, at(5_600), ms(1_000)), at(7_000));
+        assert_eq!(due(start, at(5_600), ms(999)), at(6_599));
+        assert!(due(start, at(0), Duration::MAX) > at(300 * 24 * 3_600 * 1_000));
     }
 
     #[test]
     fn a_job_that_panics_ends_alone() {
         let now = Instant::now();
         let turns = Rc::new(Cell::new(0));
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule::new(now);
         schedule.add(now, Part::Leaks, ms(0), Box::new(|| panic!("a job that panics, on purpose")));
         let counted = Rc::clone(&turns);
         let counts = move || {
@@ -166,11 +190,11 @@ mod tests {
         };
         schedule.add(now, Part::Budget, ms(0), Box::new(counts));
         (0..3).for_each(|_| schedule.take_turns(|| now, |_| ()));
-        assert_eq!((turns.get(), schedule.0.len()), (3, 1));
+        assert_eq!((turns.get(), schedule.jobs.len()), (3, 1));
     }
 
     #[test]
     fn without_jobs_nothing_is_due() {
-        assert_eq!(Schedule::default().pause(Instant::now()), Duration::MAX);
+        assert_eq!(Schedule::new(Instant::now()).pause(Instant::now()), Duration::MAX);
     }
 }
