@@ -102,6 +102,9 @@ pub mod pool;
 mod push;
 mod rate;
 #[cfg(feature = "enabled")]
+#[allow(dead_code, unused_imports)]
+mod reading;
+#[cfg(feature = "enabled")]
 mod record;
 #[cfg(feature = "enabled")]
 mod runtime;

@@ -1,0 +1,31 @@
+//! Readings: figures that producers take at intervals, such as the process's memory or the hits of
+//! a cache.
+//!
+//! | file | job |
+//! |---|---|
+//! | `description` | what a reading is: name, help, unit, kind |
+//! | `labels` | which of several it is |
+//! | `sheet` | the readings of one producer, in memory that is used again |
+//! | `board` | the latest sheet of each producer, and why one has none |
+
+mod board;
+mod description;
+mod labels;
+mod sheet;
+
+pub(crate) use board::{Absence, latest, publish, withdraw};
+pub(crate) use description::{Description, Kind, Unit};
+pub(crate) use labels::Labels;
+pub(crate) use sheet::{Reading, Sheet};
+
+/// What takes readings.
+pub(crate) trait Producer: Send {
+    /// Identifies the producer on the board, and in the account of costs.
+    fn name(&self) -> &'static str;
+
+    /// Appends the current readings. A reading that cannot be had is absent; the reason is noted by
+    /// [`Sheet::absent`].
+    ///
+    /// Does not allocate once it has run, as long as nothing new appears.
+    fn read(&mut self, into: &mut Sheet);
+}
