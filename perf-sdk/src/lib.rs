@@ -138,6 +138,8 @@ pub use memory::Alloc;
 #[cfg(feature = "enabled")]
 pub use memory::CountingAlloc;
 #[cfg(feature = "enabled")]
+pub use monitor::ready;
+#[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
 #[cfg(feature = "tokio")]
 pub use record::spawn;
@@ -154,7 +156,7 @@ pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
     Alloc, CountingAlloc, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure,
-    record, set_trace_hook, with_labels,
+    ready, record, set_trace_hook, with_labels,
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;
@@ -258,4 +260,11 @@ pub fn snapshot() -> snapshot::Snapshot {
     return collect::take();
     #[cfg(not(feature = "enabled"))]
     snapshot::Snapshot::default()
+}
+
+/// A reading of each that a monitor may take on some machine, for the lists in the documents.
+#[doc(hidden)]
+#[cfg(feature = "enabled")]
+pub fn __readings() -> Vec<snapshot::Reading> {
+    collect::described(monitor::descriptions())
 }

@@ -372,3 +372,5 @@ fn locks() -> impl Iterator<Item = &'static dyn Forkable> {
 
 #[cfg(all(test, unix, not(miri)))]
 mod tests;
+#[cfg(all(test, unix, not(miri)))]
+pub(crate) use tests::in_child;

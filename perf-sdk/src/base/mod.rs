@@ -44,6 +44,8 @@ pub(crate) mod process_identity;
 pub(crate) mod sandbox;
 #[cfg(feature = "enabled")]
 pub(crate) mod signals;
+#[cfg(all(test, feature = "enabled"))]
+pub(crate) mod test_allocator;
 pub(crate) mod units;
 #[cfg(feature = "enabled")]
 pub(crate) mod unpoisoned;

@@ -304,6 +304,7 @@ impl Fold {
         let (pools, bumps) = crate::pool::pool_accounts();
         #[cfg(not(feature = "pool"))]
         let (pools, bumps) = (Vec::new(), Vec::new());
+        let (readings, absent_readings) = super::readings::readings();
         let mut snapshot = Snapshot {
             taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
             window_ns,
@@ -329,6 +330,8 @@ impl Fold {
             stacks,
             locks,
             leaks: super::leaks::leaks(),
+            readings,
+            absent_readings,
             profiler,
         };
         snapshot.sort_functions();

@@ -22,6 +22,7 @@ mod leaks;
 mod locks;
 mod measured;
 mod own;
+mod readings;
 #[cfg(feature = "stacks")]
 mod sampled;
 mod threads;
@@ -44,6 +45,7 @@ pub(crate) use futures::open_futures;
 pub(crate) use heap_stacks::HeapStacksNow;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use own::{ScopeTotals, own_scopes};
+pub(crate) use readings::described;
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;
 

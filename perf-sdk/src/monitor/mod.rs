@@ -1,7 +1,33 @@
-//! Readings of the process and its limits. Linux only; elsewhere they are absent.
+//! Monitors: they read the process, the host, the control group and their limits. Linux only;
+//! elsewhere most readings are absent.
+//!
+//! | file | job |
+//! |---|---|
+//! | `process`, `startup`, `system` | this process: from `/proc/self`, from system calls; when it was ready |
+//! | `host` | processors, their frequency, memory, load, disks, network |
+//! | `group` | the control group, of both versions: limits, and how often they were met |
+//! | `pressure` | the time for which threads waited for a processor, memory or a disk |
+//! | `limit` | the memory limit that is closest, for the reaction to memory pressure |
+//! | `file`, `text`, `named` | files that stay open, parsing, labels: none of them allocates once it has run |
+//!
+//! The names are those of Prometheus's clients (`process_…`), of cAdvisor (`container_…`) and of
+//! node_exporter (`node_…`), where one of them has the same figure.
 
+mod file;
+mod group;
+mod host;
 mod limit;
+mod named;
+mod pressure;
 mod process;
+#[cfg(test)]
+mod recorded;
+mod startup;
+mod system;
+mod text;
+
+use std::path::Path;
+use std::time::Duration;
 
 #[cfg(feature = "pool")]
 pub(crate) use limit::MemoryReader;
@@ -9,3 +35,34 @@ pub(crate) use limit::MemoryReader;
 pub(crate) use limit::memory_left_bytes;
 pub(crate) use limit::memory_limit_bytes;
 pub(crate) use process::{Process, read as process};
+pub use startup::ready;
+
+use crate::reading::{Description, Producer, Sheet};
+
+/// The reason under a [sandbox](crate::base::sandbox) that was installed after the start.
+const TIGHTER: &str = "a filter of system calls was installed after the start";
+
+/// All monitors, each with its interval. They have opened nothing before they are read for the
+/// first time.
+pub(crate) fn producers() -> Vec<(Duration, Box<dyn Producer>)> {
+    of(Path::new("/"))
+}
+
+fn of(root: &Path) -> Vec<(Duration, Box<dyn Producer>)> {
+    vec![
+        (Duration::from_secs(1), Box::new(process::ProcessMonitor::of(root))),
+        (Duration::from_secs(1), Box::new(group::GroupMonitor::of(root))),
+        (Duration::from_secs(1), Box::new(pressure::PressureMonitor::of(root))),
+        (Duration::from_secs(1), Box::new(host::HostMonitor::of(root))),
+        (Duration::from_secs(10), Box::new(host::FrequencyMonitor::of(root))),
+    ]
+}
+
+/// Everything that a monitor may read on some machine.
+pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
+    process::ALL.into_iter().chain(host::descriptions()).chain(group::descriptions()).chain(pressure::descriptions())
+}
+
+fn absent(descriptions: &[&Description], why: &'static str, into: &mut Sheet) {
+    descriptions.iter().for_each(|description| into.absent(description.name, why));
+}

@@ -16,4 +16,4 @@ pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
 pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::Handle;
-pub use record::{measure, record, set_trace_hook, with_labels};
+pub use record::{measure, ready, record, set_trace_hook, with_labels};

@@ -1,30 +1,24 @@
 //! What a reading is.
 
+pub(crate) use crate::snapshot::{ReadingKind as Kind, ReadingUnit as Unit};
+
 /// One metric. Readings refer to the static item, and are equal in kind if they refer to the same.
 #[derive(Debug)]
 pub(crate) struct Description {
     /// As it is scraped: with the unit, and `_total` if it only grows.
     pub(crate) name: &'static str,
+    /// A sentence.
     pub(crate) help: &'static str,
     pub(crate) unit: Unit,
     pub(crate) kind: Kind,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Seconds,
-    Bytes,
-    /// From 0 to 1.
-    Ratio,
-    Hertz,
-    /// A number of things, or of events.
-    Count,
-}
+impl Description {
+    pub(crate) const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Self {
+        Self { name, help, unit, kind: Kind::Gauge }
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// It rises and falls.
-    Gauge,
-    /// It only grows, from the start of what it counts.
-    Counter,
+    pub(crate) const fn counter(name: &'static str, unit: Unit, help: &'static str) -> Self {
+        Self { name, help, unit, kind: Kind::Counter }
+    }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 /// Names and values, in the order in which they are shown. A clone shares them, and does not
 /// allocate: a producer makes them once for each thing that it reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Labels(Option<Arc<[(&'static str, Box<str>)]>>);
+pub(crate) struct Labels(Option<Arc<[Pair]>>);
+
+type Pair = (&'static str, Box<str>);
 
 impl Labels {
     pub(crate) const NONE: Self = Self(None);

@@ -13,10 +13,10 @@ mod description;
 mod labels;
 mod sheet;
 
-pub(crate) use board::{Absence, latest, publish, withdraw};
+pub(crate) use board::{latest, publish, withdraw};
 pub(crate) use description::{Description, Kind, Unit};
 pub(crate) use labels::Labels;
-pub(crate) use sheet::{Reading, Sheet};
+pub(crate) use sheet::{Absence, Reading, Sheet};
 
 /// What takes readings.
 pub(crate) trait Producer: Send {

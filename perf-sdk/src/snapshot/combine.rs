@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::estimate;
+use super::readings;
 use super::sums::Sums;
 use super::{ArenaAccount, BumpAccount, CallNode, Function, PoolAccount, ROOT, Snapshot, Totals};
 
@@ -13,8 +14,8 @@ impl Snapshot {
     /// the part of their elapsed time inside the window is included. Functions and paths without
     /// any activity in the window are omitted. A difference may be negative if `earlier` is from
     /// another process, or was read while a call ended. It is then 0, except for exclusive sums.
-    /// Current figures (allocator, arenas, objects in use, limits, high-water marks) are those of
-    /// this snapshot.
+    /// Current figures (allocator, arenas, objects in use, limits, high-water marks, gauges among the
+    /// readings) are those of this snapshot.
     ///
     /// ```
     /// perf_sdk::measure("before", || ());
@@ -72,6 +73,8 @@ impl Snapshot {
             None => stacks.clone(),
         });
         let locks = self.locks.since(&earlier.locks);
+        let readings = readings::since(&self.readings, &earlier.readings);
+        let absent_readings = self.absent_readings.clone();
         Self {
             functions,
             tree,
@@ -83,6 +86,8 @@ impl Snapshot {
             stacks,
             locks,
             leaks,
+            readings,
+            absent_readings,
             profiler,
             window_ns,
             cpu_ns,
@@ -96,7 +101,9 @@ impl Snapshot {
     /// name. Leaks stay those of this snapshot, if it has any. The window becomes the longer one,
     /// and the time the later one. Current figures are added, as for two processes. Of high-water
     /// marks, the higher one is kept; of memory pressure, that of the process with less memory
-    /// left.
+    /// left. Of readings, counters are added and gauges are those of the later snapshot: the sum of
+    /// two ratios or of one host's memory read twice would mean nothing. So counters of the host are
+    /// added too, and of two processes on one host they are twice what the host counted.
     ///
     /// ```
     /// let start = perf_sdk::snapshot();
@@ -112,6 +119,8 @@ impl Snapshot {
     ///
     /// **Cost.** As [`subtract`](Self::subtract)'s.
     pub fn merge(&mut self, other: &Self) {
+        readings::add(&mut self.readings, &other.readings, other.taken_at_unix_ns > self.taken_at_unix_ns);
+        readings::add_absent(&mut self.absent_readings, &other.absent_readings, &self.readings);
         // If it is unknown for one, it is unknown for both.
         self.cpu_ns = match (self.cpu_ns, other.cpu_ns) {
             (_, theirs) if self.functions.is_empty() => theirs,

@@ -26,6 +26,7 @@ mod locks;
 mod picture;
 mod profiler;
 mod quantile;
+mod readings;
 #[cfg(feature = "stacks")]
 mod sampled_stack;
 mod sampling_state;
@@ -67,6 +68,9 @@ pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;
 pub use profiler::{Budget, CountingCost, Dropped, ProfilerStats};
 pub use quantile::Quantile;
+#[cfg(feature = "enabled")]
+pub(crate) use readings::sort_readings;
+pub use readings::{AbsentReading, Reading, ReadingKind, ReadingUnit};
 #[cfg(feature = "stacks")]
 pub use sampled_stack::SampledStack;
 pub use sampling_state::SamplingState;

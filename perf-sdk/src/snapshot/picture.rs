@@ -3,7 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::{Allocator, CallNode, Function, Heap, Leaks, Locks, ProfilerStats, StackSampling};
+use super::{AbsentReading, Allocator, CallNode, Function, Heap, Leaks, Locks, ProfilerStats, Reading, StackSampling};
 use crate::accounts::{ArenaAccount, BumpAccount, PoolAccount, PressureAccount};
 
 /// Everything recorded, at one moment or over one window.
@@ -60,6 +60,14 @@ pub struct Snapshot {
     /// evaluation, and if the detector is off.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,
+    /// The latest figures of the process, the host and what else is read at intervals, sorted by
+    /// name and labels; each has another name or other labels. Empty before
+    /// [`start`](crate::start).
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub readings: Vec<Reading>,
+    /// Which of these figures could not be read, and why.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub absent_readings: Vec<AbsentReading>,
     /// Figures of the profiler itself.
     pub profiler: ProfilerStats,
 }

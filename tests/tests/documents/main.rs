@@ -11,7 +11,7 @@ use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::{CountingCost, Delivery, DeliveryKind, LeakFinding};
+use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, LeakFinding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -82,6 +82,9 @@ fn metrics_of_the_scrape() {
         snapshot.profiler.deliveries.push(delivery);
     }
     snapshot.pressure.get_or_insert_default().reliefs = 1;
+    // Those of this machine are only some of them.
+    snapshot.readings = perf_sdk::__readings();
+    snapshot.absent_readings = vec![AbsentReading::default()];
     let mut finding = LeakFinding::default();
     finding.below_bytes = 64;
     snapshot.leaks.get_or_insert_default().findings.push(finding);

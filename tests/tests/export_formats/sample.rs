@@ -1,8 +1,8 @@
 //! A snapshot with every kind of data, the same on every run.
 
 use perf_sdk::snapshot::{
-    Allocator, ArenaUse, Budget, CallNode, Exemplar, Frame, Function, FutureTotals, Heap, Live, LockContention, ROOT,
-    Snapshot, Totals,
+    AbsentReading, Allocator, ArenaUse, Budget, CallNode, Exemplar, Frame, Function, FutureTotals, Heap, Live,
+    LockContention, ROOT, Reading, ReadingKind, ReadingUnit, Snapshot, Totals,
 };
 use perf_sdk::{Histogram, Scale};
 
@@ -87,6 +87,10 @@ pub(crate) fn snapshot() -> Snapshot {
     snapshot.functions[1].live = Some(live(5_767_680, 81));
     snapshot.locks.waiters = vec![contention("parse", 5, 2_500_000)];
     snapshot.locks.holders = vec![contention("Server::handle", 5, 2_500_000)];
+    snapshot.readings = readings();
+    let mut absent = AbsentReading::default();
+    (absent.what, absent.why) = ("node_pressure".into(), "the kernel does not account it".into());
+    snapshot.absent_readings = vec![absent];
     let profiler = &mut snapshot.profiler;
     profiler.heap = "on".parse().unwrap();
     profiler.sites = 3;
@@ -100,6 +104,28 @@ pub(crate) fn snapshot() -> Snapshot {
     profiler.budget = Some(budget);
     profiler.dropped = [("clock".to_owned(), 0), ("depth".to_owned(), 3)].into();
     snapshot
+}
+
+fn readings() -> Vec<Reading> {
+    let one = |name: &'static str, help: &'static str, unit, kind, value| {
+        let mut reading = Reading::default();
+        (reading.name, reading.help) = (name.into(), help.into());
+        (reading.unit, reading.kind, reading.value) = (unit, kind, value);
+        reading
+    };
+    let received = |device: &str, value| {
+        let help = "Bytes received, by interface.";
+        let name = "node_network_receive_bytes_total";
+        let mut reading = one(name, help, ReadingUnit::Bytes, ReadingKind::Counter, value);
+        reading.labels.insert("device".into(), device.into());
+        reading
+    };
+    vec![
+        one("node_load1", "Load, averaged over 1 minute.", ReadingUnit::Count, ReadingKind::Gauge, 0.25),
+        received("eth0", 9_007_199_254_740_993.0),
+        received("the \"other\"", 0.0),
+        one("process_cpu_seconds_total", "CPU time.", ReadingUnit::Seconds, ReadingKind::Counter, 1.5),
+    ]
 }
 
 fn contention(scope: &str, contentions: u64, delay_ns: u64) -> LockContention {

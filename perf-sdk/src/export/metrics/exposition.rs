@@ -122,13 +122,13 @@ pub(crate) struct Pieces<S, U> {
     names: Arc<Mutex<Names>>,
     user: Option<U>,
     histograms: Vec<UserHistogram>,
-    /// The next piece begins at this row and this function. After the last row follow the user's
-    /// metrics and the end.
+    /// The next piece begins at this row and this function. After the last row follow readings, the
+    /// user's metrics and the end.
     row: usize,
     function: usize,
     /// Whether a part of that row was written.
     is_headed: bool,
-    /// Whether the user's metrics and the end were written.
+    /// Whether readings, the user's metrics and the end were written.
     is_over: bool,
 }
 
@@ -150,8 +150,9 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
             }
             let mut families = self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default();
             families.extend(self.histograms.iter().filter_map(UserHistogram::family));
-            self.names.lock().unpoisoned().give(&mut families);
-            for family in families {
+            let mut readings = families::of_readings(self.snapshot.borrow());
+            self.names.lock().unpoisoned().give(&mut readings, &mut families);
+            for family in readings.into_iter().chain(families) {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;
             }
             encoding.end()?;

@@ -23,8 +23,11 @@ pub(super) struct Names {
     given: HashMap<(String, Kind), String>,
     /// The names of families, and of their samples, that were assigned.
     claimed: HashSet<String>,
-    /// The same for the profiler's own families, which take precedence.
+    /// The same for the profiler's own families, which take precedence: rows, and readings of all
+    /// scrapes so far.
     ours: HashSet<String>,
+    /// The names of those readings.
+    readings: HashSet<String>,
 }
 
 impl Names {
@@ -33,11 +36,14 @@ impl Names {
     /// name and kind are merged.
     ///
     /// If two new families want the same name, the one whose kind comes first in [`Kind`] gets it.
-    /// An assigned name is kept.
-    pub(super) fn give(&mut self, families: &mut Vec<Family<'_>>) {
+    /// An assigned name is kept, unless it is that of a reading which was not there before.
+    ///
+    /// Of `readings`, those whose name a row has are left out.
+    pub(super) fn give(&mut self, readings: &mut Vec<Family<'_>>, families: &mut Vec<Family<'_>>) {
         if self.ours.is_empty() {
             self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
         }
+        self.reserve(readings);
         families.sort_by(|a, b| (&a.head.name, a.head.kind).cmp(&(&b.head.name, b.head.kind)));
         families.dedup_by(|next, first| {
             let is_same = (&next.head.name, next.head.kind) == (&first.head.name, first.head.kind);
@@ -65,6 +71,22 @@ impl Names {
             }
         }
         find_stems(families);
+    }
+
+    /// Reserves the names of readings.
+    fn reserve(&mut self, readings: &mut Vec<Family<'_>>) {
+        let is_known = |known: &HashSet<String>, family: &Family<'_>| known.contains(&*family.head.name);
+        readings.retain(|family| is_known(&self.readings, family) || !is_known(&self.ours, family));
+        let new: Vec<String> = readings.iter().map(|family| family.head.name.to_string()).collect();
+        let new: Vec<String> = new.into_iter().filter(|name| !self.readings.contains(name)).take(MOST).collect();
+        if !new.is_empty() {
+            self.ours.extend(new.iter().flat_map(|name| reserved(name)));
+            self.readings.extend(new);
+            let Self { given, claimed, ours, .. } = self;
+            given.retain(|(_, kind), name| claims(name, *kind).all(|claim| !ours.contains(&claim)));
+            claimed.retain(|claim| !ours.contains(claim));
+        }
+        find_stems(readings);
     }
 
     fn free_name(&self, name: &str, kind: Kind, passing: &HashSet<String>) -> String {
@@ -136,7 +158,7 @@ mod tests {
         let mut families = parse(&text);
         let before: Vec<(String, Kind)> =
             families.iter().map(|family| (family.head.name.to_string(), family.head.kind)).collect();
-        names.give(&mut families);
+        names.give(&mut Vec::new(), &mut families);
         let place = |(name, kind): &(String, Kind)| {
             let is_it = |family: &&Family<'_>| {
                 family.head.kind == *kind
@@ -209,12 +231,31 @@ mod tests {
                 if matches!(kind, "histogram" | "summary") { format!("{name}_count") } else { name.to_owned() };
             let text = format!("# HELP {name} Mine.\n# TYPE {name} {kind}\n{sample} 1\n");
             let mut families = parse(&text);
-            Names::default().give(&mut families);
+            Names::default().give(&mut Vec::new(), &mut families);
             assert_eq!(families[0].head.name, format!("user_{name}"));
             assert_eq!(families[0].head.help, format!("Mine. (Renamed from {name}, which is taken.)"));
         }
         for name in ["function_calls_ok", "perf_site", "function", "user_function_calls"] {
             assert_eq!(names(&mut Names::default(), &[(name, "gauge")]), [name]);
+        }
+    }
+
+    #[test]
+    fn a_name_of_a_reading_is_replaced_from_then_on() {
+        let reading = |name: &'static str| Family {
+            head: Head { name: name.into(), help: "".into(), unit: "", kind: Kind::Gauge, has_stem: true },
+            metrics: Vec::new(),
+        };
+        let mut of_process = Names::default();
+        let wanted = [("process_threads", "gauge"), ("process_open_fds", "gauge")];
+        assert_eq!(names(&mut of_process, &wanted), ["process_threads", "process_open_fds"]);
+        let mut readings = vec![reading("process_threads"), reading("perf_sites")];
+        of_process.give(&mut readings, &mut Vec::new());
+        assert_eq!(readings.len(), 1, "a row has the name of the other one");
+        for _ in 0..2 {
+            assert_eq!(names(&mut of_process, &wanted), ["user_process_threads", "process_open_fds"]);
+            of_process.give(&mut readings, &mut Vec::new());
+            assert_eq!(readings.len(), 1, "it keeps its name");
         }
     }
 
@@ -234,7 +275,7 @@ mod tests {
     fn a_counter_loses_its_suffix_only_if_the_name_is_unused() {
         let stems = |text: &str| -> Vec<bool> {
             let mut families = parse(text);
-            Names::default().give(&mut families);
+            Names::default().give(&mut Vec::new(), &mut families);
             families
                 .iter()
                 .filter(|family| family.head.kind == Kind::Counter)

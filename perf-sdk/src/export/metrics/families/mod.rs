@@ -5,7 +5,10 @@ mod functions;
 mod memory;
 mod pools;
 mod profiler;
+mod readings;
 mod stacks;
+
+pub(super) use readings::families as of_readings;
 
 use super::row::Row;
 

@@ -118,6 +118,14 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| single(source.snapshot.profiler.evicted_connections as f64),
     },
     Row {
+        name: "perf_absent_readings_info",
+        help: "Figures that could not be read, and the reason.",
+        unit: "",
+        kind: Kind::Info,
+        is_per_function: false,
+        metrics: absent,
+    },
+    Row {
         name: "perf_overhead_seconds_total",
         help: "CPU time that the profiler itself took, by purpose. Without a budget, only that of recording. Estimated.",
         unit: "seconds",
@@ -126,6 +134,13 @@ pub(super) const ROWS: &[Row] = &[
         metrics: overhead,
     },
 ];
+
+fn absent(source: Source<'_>) -> Metrics<'_> {
+    Box::new(source.snapshot.absent_readings.iter().map(|absent| Metric {
+        labels: vec![("what", (&*absent.what).into()), ("why", (&*absent.why).into())],
+        value: Value::Number(1.0),
+    }))
+}
 
 fn overhead(source: Source<'_>) -> Metrics<'_> {
     let parts = &source.snapshot.profiler.overhead_parts;

@@ -1,0 +1,69 @@
+//! The latest readings of all producers, as public data.
+
+use crate::reading::{self, Description, Labels};
+use crate::snapshot::{AbsentReading, Reading, sort_readings};
+
+pub(super) fn readings() -> (Vec<Reading>, Vec<AbsentReading>) {
+    let (latest, absences) = reading::latest();
+    let mut readings: Vec<Reading> = latest.iter().map(public).collect();
+    sort_readings(&mut readings);
+    let absent = |absence: &reading::Absence| AbsentReading { what: absence.what.into(), why: absence.why.into() };
+    let mut absences: Vec<AbsentReading> = absences.iter().map(absent).collect();
+    absences.sort();
+    absences.dedup();
+    (readings, absences)
+}
+
+fn public(reading: &reading::Reading) -> Reading {
+    Reading {
+        name: reading.description.name.into(),
+        help: reading.description.help.into(),
+        labels: reading.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        unit: reading.description.unit,
+        kind: reading.description.kind,
+        value: reading.value,
+    }
+}
+
+/// A reading of each, of which the value means nothing.
+pub(crate) fn described(descriptions: impl Iterator<Item = &'static Description>) -> Vec<Reading> {
+    let of = |description| public(&reading::Reading { description, labels: Labels::NONE, value: 0.0 });
+    descriptions.map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::Sheet;
+    use crate::snapshot::{ReadingKind, ReadingUnit};
+
+    static DEPTH: Description = Description::gauge("test_queue_depth", ReadingUnit::Count, "Things that wait.");
+
+    #[test]
+    fn what_a_producer_published_is_in_the_snapshot() {
+        let depths = || {
+            let all = readings().0.into_iter().filter(|reading| reading.name == DEPTH.name);
+            all.map(|reading| (reading.labels, reading.value)).collect::<Vec<_>>()
+        };
+        let labels = |queue: &str| [("queue".to_owned(), queue.to_owned())].into();
+        let mut sheet = Sheet::default();
+        sheet.push_of(&DEPTH, &Labels::of(&[("queue", "out")]), 2.0);
+        sheet.push_of(&DEPTH, &Labels::of(&[("queue", "in")]), 3.0);
+        sheet.push_of(&DEPTH, &Labels::of(&[("queue", "full")]), f64::NAN);
+        sheet.absent("test_queue_age", "nobody knows");
+        let first = reading::publish("test queues", sheet);
+        assert!(first.readings().is_empty());
+        assert_eq!(depths(), [(labels("in"), 3.0), (labels("out"), 2.0)], "what is no number is no reading");
+        let found = readings().0.into_iter().find(|reading| reading.name == DEPTH.name).unwrap();
+        assert_eq!((&*found.help, found.unit, found.kind), (DEPTH.help, ReadingUnit::Count, ReadingKind::Gauge));
+        assert!(readings().1.iter().any(|absent| absent.what == "test_queue_age" && absent.why == "nobody knows"));
+        let former = reading::publish("test queues", first);
+        assert_eq!((former.readings().len(), former.absences().len()), (0, 0), "it comes back empty");
+        assert_eq!(depths(), []);
+        let mut sheet = former;
+        sheet.push(&DEPTH, 1.0);
+        reading::publish("test queues", sheet);
+        reading::withdraw("test queues");
+        assert_eq!(depths(), []);
+    }
+}
