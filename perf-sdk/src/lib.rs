@@ -102,7 +102,6 @@ pub mod pool;
 mod push;
 mod rate;
 #[cfg(feature = "enabled")]
-#[allow(dead_code, unused_imports)]
 mod reading;
 #[cfg(feature = "enabled")]
 mod record;

@@ -1,7 +1,7 @@
 //! Pressure stall information: the time for which threads waited for a processor, for memory or for
 //! a disk. That of the process's control group; where it has none, that of the host.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::TIGHTER;
 use super::file::{Buffer, Source};
@@ -86,40 +86,44 @@ pub(super) struct PressureMonitor {
     host: Box<Path>,
     places: Places,
     resources: Vec<Resource>,
+    is_of_host: bool,
     buffer: Buffer,
 }
 
 impl PressureMonitor {
     pub(super) fn of(root: &Path) -> Self {
         let (host, places) = (root.join("proc/pressure").into(), Places::of(root));
-        Self { host, places, resources: Vec::new(), buffer: Buffer::default() }
+        Self { host, places, resources: Vec::new(), is_of_host: true, buffer: Buffer::default() }
     }
 
     fn find(&mut self) {
-        let (folder, names) = match self.group() {
-            Some(folder) => (folder, ["cpu.pressure", "memory.pressure", "io.pressure"]),
-            None => (self.host.to_path_buf(), ["cpu", "memory", "io"]),
+        let group = self.group();
+        self.is_of_host = group.is_none();
+        let (folder, resources): (_, [(_, &Description, Option<&Description>); 3]) = match group {
+            Some(folder) => (
+                folder,
+                [
+                    ("cpu.pressure", &GROUP_CPU_WAITING, Some(&GROUP_CPU_STALLED)),
+                    ("memory.pressure", &GROUP_MEMORY_WAITING, Some(&GROUP_MEMORY_STALLED)),
+                    ("io.pressure", &GROUP_IO_WAITING, Some(&GROUP_IO_STALLED)),
+                ],
+            ),
+            None => (
+                self.host.to_path_buf(),
+                [
+                    ("cpu", &HOST_CPU_WAITING, None),
+                    ("memory", &HOST_MEMORY_WAITING, Some(&HOST_MEMORY_STALLED)),
+                    ("io", &HOST_IO_WAITING, Some(&HOST_IO_STALLED)),
+                ],
+            ),
         };
-        let descriptions: [(&Description, Option<&Description>); 3] = if *folder == *self.host {
-            [
-                (&HOST_CPU_WAITING, None),
-                (&HOST_MEMORY_WAITING, Some(&HOST_MEMORY_STALLED)),
-                (&HOST_IO_WAITING, Some(&HOST_IO_STALLED)),
-            ]
-        } else {
-            [
-                (&GROUP_CPU_WAITING, Some(&GROUP_CPU_STALLED)),
-                (&GROUP_MEMORY_WAITING, Some(&GROUP_MEMORY_STALLED)),
-                (&GROUP_IO_WAITING, Some(&GROUP_IO_STALLED)),
-            ]
-        };
-        let resource = |(name, (some, full))| Resource { source: Source::whole(&folder, name), some, full };
-        self.resources = names.into_iter().zip(descriptions).map(resource).collect();
+        let resource = |(name, some, full)| Resource { source: Source::whole(&folder, name), some, full };
+        self.resources = resources.into_iter().map(resource).collect();
     }
 
     /// The folder of the group, if pressure is accounted there. The group at the root of the whole
     /// hierarchy has no type, and is the host.
-    fn group(&self) -> Option<std::path::PathBuf> {
+    fn group(&self) -> Option<PathBuf> {
         let folder = self.places.unified().ok()?;
         (folder.join("cgroup.type").exists() && folder.join("cpu.pressure").exists()).then_some(folder)
     }
@@ -138,6 +142,10 @@ impl Producer for PressureMonitor {
         if self.places.have_changed(&mut self.buffer) {
             self.find();
         }
+        let others: &[&Description] = if self.is_of_host { &OF_GROUP } else { &OF_HOST };
+        let why =
+            if self.is_of_host { "not accounted for the control group" } else { "that of the control group is read" };
+        super::absent(others, why, into);
         for resource in &mut self.resources {
             match resource.source.read(&mut self.buffer) {
                 Ok(text) => {

@@ -3,7 +3,7 @@
 //! A line without an end is left out: a text that was cut lacks figures, and has no wrong ones.
 
 /// The reason if a file was read, and a figure is not in it as expected.
-pub(super) const NOT_UNDERSTOOD: &str = "the file has it not, or in another form";
+pub(super) const NOT_UNDERSTOOD: &str = "not in the file, or not in the expected form";
 
 /// Complete lines, without their ends.
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
