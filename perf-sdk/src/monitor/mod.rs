@@ -44,7 +44,6 @@ const TIGHTER: &str = "a filter of system calls was installed after the start";
 
 /// All monitors, each with its interval. They have opened nothing before they are read for the
 /// first time.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
 pub(crate) fn producers() -> Vec<(Duration, Box<dyn Producer>)> {
     of(Path::new("/"))
 }

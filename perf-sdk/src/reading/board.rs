@@ -34,7 +34,6 @@ static BOARD: Lock<Board> = Lock::new(Board::EMPTY);
 
 /// Shows the sheet of a producer in the place of its former one, which is given back so that its
 /// memory is used again.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
 pub(crate) fn publish(producer: &'static str, sheet: Sheet) -> Sheet {
     let mut board = BOARD.lock();
     let sheets = board.of_this_process();
@@ -52,7 +51,6 @@ pub(crate) fn publish(producer: &'static str, sheet: Sheet) -> Sheet {
 }
 
 /// The producer does not run any more.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
 pub(crate) fn withdraw(producer: &'static str) {
     BOARD.lock().of_this_process().retain(|(name, _)| *name != producer);
 }

@@ -14,7 +14,6 @@ mod labels;
 mod sheet;
 
 pub(crate) use board::latest;
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the scheduler"))]
 pub(crate) use board::{publish, withdraw};
 #[cfg_attr(not(test), expect(unused_imports, reason = "for the history and targets"))]
 pub(crate) use description::Kind;
@@ -25,13 +24,11 @@ pub(crate) use sheet::{Absence, Reading, Sheet};
 /// What takes readings.
 pub(crate) trait Producer: Send {
     /// Identifies the producer on the board, and in the account of costs.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
     fn name(&self) -> &'static str;
 
     /// Appends the current readings. A reading that cannot be had is absent; the reason is noted by
     /// [`Sheet::absent`].
     ///
     /// Does not allocate once it has run, as long as nothing new appears.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
     fn read(&mut self, into: &mut Sheet);
 }

@@ -31,6 +31,7 @@ parts! {
     Budget "budget" "The job that keeps the budget.",
     Pressure "pressure" "The job that evaluates how short memory is.",
     Leaks "leaks" "The job that detects leaks.",
+    Monitors "monitors" "The jobs that read the process, the host and the control group.",
     Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
     Scheduling "scheduling" "Waking up for the jobs.",
 }

@@ -5,7 +5,7 @@
 //! | `start` | the order of the start |
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
-//! | `budget`, `pressure`, `leaks` | these jobs |
+//! | `budget`, `pressure`, `leaks`, `readings` | these jobs |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
 //! | `ending` | the end at exits and signals |
@@ -20,6 +20,7 @@ mod handle;
 mod leaks;
 #[cfg(feature = "pool")]
 mod pressure;
+mod readings;
 mod running;
 mod sample_rules;
 mod scheduler;

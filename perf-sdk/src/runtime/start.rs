@@ -13,6 +13,7 @@ use super::handle::Handle;
 use super::leaks;
 #[cfg(feature = "pool")]
 use super::pressure;
+use super::readings;
 use super::running::{self, Running, Start};
 use super::sample_rules::sample_rules;
 use super::scheduler::{self, Job};
@@ -25,9 +26,10 @@ use crate::base::process_identity::Process;
 use crate::clock;
 use crate::error::Error;
 use crate::leak::LeakSettings;
+use crate::monitor;
 #[cfg(feature = "push")]
 use crate::push::{self, Plan, Pusher};
-use crate::record::Allowance;
+use crate::record::{Allowance, Part};
 use crate::scope::Hot;
 #[cfg(feature = "serve")]
 use crate::serve::{Server, SettingsHooks};
@@ -73,7 +75,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let jobs = jobs(&settings, builder.on_leak.clone(), worker);
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
-        let what = "the budget, so that all calls are measured, the detection of leaks and of memory that runs short";
+        let what = "the budget, so that all calls are measured, monitors, and the detection of leaks and of memory that runs short";
         threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
     #[cfg(feature = "stacks")]
@@ -137,8 +139,17 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 }
 
 /// The settings of jobs.
-const JOB_KEYS: [&str; 8] =
-    ["budget", "budget_floor", "hot", "pressure", "leak_window", "leak_horizon", "leak_floor", "leak_caches"];
+const JOB_KEYS: [&str; 9] = [
+    "budget",
+    "budget_floor",
+    "hot",
+    "pressure",
+    "leak_window",
+    "leak_horizon",
+    "leak_floor",
+    "leak_caches",
+    "monitors",
+];
 
 /// The thread for callbacks and relief. `None` if the settings allow neither.
 fn worker(
@@ -172,6 +183,10 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
     let mut jobs: Vec<Job> = budget.into_iter().collect();
     #[cfg(feature = "pool")]
     jobs.push(pressure::job(settings, worker.clone()));
+    if settings.monitors {
+        let producers = monitor::producers().into_iter();
+        jobs.extend(producers.map(|(interval, producer)| readings::job(Part::Monitors, interval, producer)));
+    }
     jobs.extend(LeakSettings::of(settings).map(|rules| leaks::job(rules, on_leak, worker)));
     jobs
 }

@@ -102,6 +102,15 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// Whether the process, the host and the control group are read once a second.
+            method monitors: bool = or(true) => {
+                variable: "PERF_MONITORS",
+                allowed: "true or false",
+                default: "true",
+                meaning: "whether the process, the host and the control group are read once a second",
+                changes: false,
+            }
+
             /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end
             /// the program.
             ///

@@ -66,7 +66,7 @@ pub struct ProfilerStats {
     /// The same by purpose, nanoseconds: `counting` and `measuring` calls, `signals` that sample
     /// stacks, samples of the `heap`, the profiler's threads for `stacks`, for the endpoint
     /// (`server`) and for `push`, `requests` that the program's threads answered for it, the jobs
-    /// `budget`, `pressure` and `leaks`, `scheduling` of these, and `callbacks` of the program
+    /// `budget`, `pressure`, `leaks` and `monitors`, `scheduling` of these, and `callbacks` of the program
     /// together with relief of memory. Empty without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub overhead_parts: BTreeMap<String, u64>,
