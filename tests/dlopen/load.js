@@ -1,5 +1,5 @@
-// Loads a library, and starts, uses, scrapes and ends the profiler in it, on this thread and beside
-// others: node load.js LIBRARY
+// Loads a library, and starts, uses, scrapes and stops its profiler, on this thread and beside
+// other threads: node load.js LIBRARY
 'use strict';
 const assert = require('assert');
 const http = require('http');

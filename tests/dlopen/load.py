@@ -1,4 +1,4 @@
-"""Loads each library given, in one process, and uses it: python3 load.py LIBRARY..."""
+"""Loads and uses each of the libraries in one process: python3 load.py LIBRARY..."""
 
 import _ctypes
 import ctypes
@@ -32,9 +32,9 @@ def use(path, before):
 
 
 loaded = [use(path, 0) for path in sys.argv[1:]]
-# Once more while it is loaded.
+# Once more, while it is still loaded.
 use(sys.argv[1], (THREADS + 1) * CALLS)
-# Threads that were in it end after the host has let go of it.
+# A thread that used the library ends after the host has closed it.
 waiting, released = threading.Barrier(2), threading.Event()
 
 

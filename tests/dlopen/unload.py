@@ -1,4 +1,4 @@
-"""Loads a library, uses it and lets go of it, five times in one process: python3 unload.py LIBRARY started|unstarted"""
+"""Loads, uses and closes a library, five times in one process: python3 unload.py LIBRARY started|unstarted"""
 
 import _ctypes
 import ctypes
@@ -14,7 +14,7 @@ waiting, released = threading.Barrier(2), threading.Event()
 
 
 def use(library, number):
-    """On a thread that ends, so that nothing of the main thread's keeps the library."""
+    """Runs on a thread that ends, so that no state of the main thread keeps the library loaded."""
     port = library.begin() if is_started else 0
     library.work(CALLS)
     if is_started:
@@ -29,7 +29,7 @@ def use(library, number):
 
 
 def stay(work):
-    """A thread that was in the library ends after the host has let go of it."""
+    """Runs on a thread that uses the library and ends after the host has closed it."""
     work(1)
     waiting.wait()
     released.wait()
@@ -47,7 +47,7 @@ for number in range(ROUNDS):
     stayed.start()
     waiting.wait()
     _ctypes.dlclose(library._handle)
-    # What the signal's handler, a fork's and a thread's end lead to.
+    # These run the signal handler, the fork handlers and the destructors of a thread.
     os.kill(os.getpid(), signal.SIGURG)
     child = os.fork()
     if child == 0:

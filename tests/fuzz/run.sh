@@ -1,15 +1,17 @@
 #!/bin/sh
-# Builds one fuzz target and runs it for some seconds: ./run.sh TARGET [SECONDS [SEED]]. Ends with 0 if nothing was found.
+# Builds one fuzz target and runs it for some seconds: ./run.sh TARGET [SECONDS [SEED]]. Exits with 0
+# if nothing was found.
 set -eu
 cd "$(dirname "$0")"
 target=$1 seconds=${2:-60} seed=${3:-1}
-# Coverage by LLVM's pass, as `cargo fuzz` asks for it, on the stable compiler; `--target` keeps it out of build scripts and macros.
+# Coverage by LLVM's pass, with the flags of `cargo fuzz`, on the stable compiler. `--target` keeps the
+# flags out of build scripts and macros.
 host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg perf_fuzz -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 ${FUZZ_RUSTFLAGS:-}"
-# Where debug information is read an overflow in it costs names, which is no fault; in a signal
-# handler, where unwind tables are read, it ends a debug build.
+# While debug information is read, an arithmetic overflow in these crates only costs names, so it is not
+# a fault. While unwind tables are read in a signal handler, it would abort a debug build.
 relaxed=
 case $target in dwarf | elf)
     relaxed="--config profile.release.package.gimli.overflow-checks=false --config profile.release.package.addr2line.overflow-checks=false"

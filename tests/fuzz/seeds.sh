@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes the first inputs of the targets that read files: object files as compilers and binutils write them. Needs rustc, gcc, objcopy and python3.
+# Makes the first inputs of the targets that read files: object files from compilers and binutils. Needs
+# rustc, gcc, objcopy and python3.
 set -eu
 cd "$(dirname "$0")"
 mkdir -p seeds/elf seeds/dwarf seeds/unwind
