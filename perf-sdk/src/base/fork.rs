@@ -1,13 +1,13 @@
-//! What a fork asks of the profiler: one table of hooks, moments that it waits for, and locks that
-//! a forked child finds free.
+//! Keeps the profiler's state consistent across `fork`: one table of hooks, moments for which a
+//! fork waits, and locks that are free in a forked child.
 //!
-//! In a forked child there is only the thread that forked. Whatever another thread was in the midst
-//! of stays as it was: a lock that it held stays locked, a place that it took stays taken. So each
-//! file that has such state registers a [`Hook`] for it, whoever needs a static lock uses a
-//! [`Lock`], and what else must be whole in a child is done in a [`Moment`].
+//! A forked child has only the thread that forked. The state that another thread was changing stays
+//! as it was: a lock that it held stays locked, and an entry that it claimed stays claimed. So each
+//! file with such state registers a [`Hook`] for it, every static lock is a [`Lock`], and other
+//! work that must be complete in a child is done in a [`Moment`].
 //!
-//! A fork closes a gate for moments that would begin, and waits until those that had begun are
-//! over. It takes no lock: then nobody holds one.
+//! A fork closes a gate for new moments and waits until the current ones have ended. It takes no
+//! lock, and then no thread holds one.
 #![allow(unsafe_code)]
 #![cfg_attr(not(unix), allow(dead_code))]
 
@@ -22,47 +22,50 @@ use std::time::{Duration, Instant};
 
 use super::unpoisoned::Unpoisoned as _;
 
-/// What is done around a fork, on the thread that forks.
+/// Functions that run around a fork, on the thread that forks.
 #[derive(Debug)]
 pub(crate) struct Hook {
-    /// Before it, when no [`Moment`] goes on. Takes no longer than moments.
+    /// Runs before the fork, when no [`Moment`] is in progress. It must not take longer than a
+    /// moment.
     pub(crate) before: Option<fn()>,
-    /// In the child. Neither allocates nor takes a lock that others may hold.
+    /// Runs in the child. It must not allocate, and must not take a lock that another thread may
+    /// hold.
     pub(crate) child: fn(),
 }
 
-/// Hooks, at most.
+/// The maximum number of hooks.
 const MAX_HOOKS: usize = 8;
-/// Locks, at most.
+/// The maximum number of locks.
 const MAX_LOCKS: usize = 32;
-/// A fork waits so long at most for all that others are in the midst of.
+/// The maximum time that a fork waits for all moments of other threads together.
 const FORK_PATIENCE: Duration = Duration::from_millis(200);
-/// A moment that would begin waits so long at most for forks: a handler of the program's may wait
-/// for this very thread.
+/// The maximum time that a new moment waits for forks. It is bounded, because a fork handler of the
+/// program may wait for this very thread.
 const MOMENT_PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_micros(50);
 
 static HOOKS: [AtomicPtr<Hook>; MAX_HOOKS] = [const { AtomicPtr::new(std::ptr::null_mut()) }; MAX_HOOKS];
 static LOCKS: [Registered; MAX_LOCKS] = [const { Registered::new() }; MAX_LOCKS];
-/// Forks between this process and the one in which the program began.
+/// The number of forks between this process and the one in which the program began.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// Forks that go on; while there are any, the gate is closed.
+/// The number of forks in progress. The gate is closed while it is not 0.
 static FORKS: AtomicU32 = AtomicU32::new(0);
-/// Threads in a moment.
+/// The number of threads in a moment.
 static INSIDE: AtomicU32 = AtomicU32::new(0);
-/// Threads at the gate.
+/// The number of threads that wait at the gate.
 static WAITING: AtomicU32 = AtomicU32::new(0);
 
-/// What a thread has to do with forks. Const and without a destructor: there at any time.
+/// One thread's state. It is const and has no destructor, so it is accessible at any time.
 struct Own {
-    /// Moments that it is in.
+    /// The number of nested moments of this thread.
     moments: Cell<u32>,
-    /// Forks of its own that go on.
+    /// The number of forks in progress on this thread.
     forks: Cell<u32>,
-    /// Of the latest: in which process, when nobody waited at the gate, and whether somebody may be
-    /// in a moment all the same.
+    /// The process that made the latest fork.
     process: Cell<u32>,
+    /// When the latest fork last checked for threads at the gate, just before it closed it.
     closed: Cell<Option<Instant>>,
+    /// Whether another thread may have been in a moment during the latest fork.
     is_torn: Cell<bool>,
 }
 
@@ -78,14 +81,14 @@ thread_local! {
     };
 }
 
-/// Tells a process from its forked children.
+/// A number that differs between a process and its forked children.
 #[cfg_attr(not(feature = "push"), allow(dead_code))]
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Acquire)
 }
 
-/// From now on it is called at each fork, in the order in which hooks were registered. Again is the
-/// same as once.
+/// Adds a hook, which is called at each fork from now on. Hooks run in the order of registration. A
+/// second registration of the same hook has no effect.
 pub(crate) fn register(hook: &'static Hook) {
     watch();
     let new = std::ptr::from_ref(hook).cast_mut();
@@ -93,7 +96,7 @@ pub(crate) fn register(hook: &'static Hook) {
         let result = place.compare_exchange(std::ptr::null_mut(), new, Release, Acquire);
         result.is_ok() || result == Err(new)
     });
-    debug_assert!(is_placed, "more hooks than places");
+    debug_assert!(is_placed, "more than MAX_HOOKS hooks");
 }
 
 fn hooks() -> impl Iterator<Item = &'static Hook> {
@@ -115,7 +118,7 @@ fn watch() {
     }
     static WATCHED: AtomicBool = AtomicBool::new(false);
     if !WATCHED.swap(true, Relaxed) {
-        // SAFETY: handlers of the signature that is asked for, which live as long as the process.
+        // SAFETY: the handlers have the required signature, and live as long as the process.
         unsafe { libc::pthread_atfork(Some(before), Some(parent), Some(child)) };
     }
 }
@@ -123,11 +126,12 @@ fn watch() {
 #[cfg(not(unix))]
 fn watch() {}
 
-/// Closes the gate, and waits for all moments but those of this thread.
+/// Closes the gate, and waits for the moments of other threads.
 fn begin_fork(own: &Own) {
     let start = Instant::now();
     let is_early = || start.elapsed() < FORK_PATIENCE;
-    // Who waits for an earlier fork goes first: nobody waits for one fork after the other.
+    // Threads that wait for an earlier fork go first, so that none waits for several forks in a
+    // row.
     let (closed, is_overtaking) = loop {
         let (now, is_overtaking) = (Instant::now(), WAITING.load(SeqCst) > 0);
         if !is_overtaking || !is_early() {
@@ -146,7 +150,7 @@ fn begin_fork(own: &Own) {
     own.is_torn.set(is_overtaking || is_other_inside());
 }
 
-/// In the parent.
+/// Opens the gate again, in the parent.
 fn end_fork(own: &Own) {
     if let Some(others) = own.forks.get().checked_sub(1) {
         own.forks.set(others);
@@ -154,8 +158,8 @@ fn end_fork(own: &Own) {
     }
 }
 
-/// In the child, once: when the profiler is first asked for something, which a handler of the
-/// program's may do early.
+/// Resets the state, once in each child: in our fork handler, or earlier, if a fork handler of the
+/// program calls the profiler before.
 fn begin_child(own: &Own) {
     let process = std::process::id();
     let is_done = own.forks.replace(0) == 0 && own.process.get() == process;
@@ -167,8 +171,8 @@ fn begin_child(own: &Own) {
     FORKS.store(0, SeqCst);
     WAITING.store(0, SeqCst);
     INSIDE.store(u32::from(own.moments.get() > 0), SeqCst);
-    // Memory is not copied at one moment, so nothing in it tells whether somebody lost his patience
-    // meanwhile; the time does.
+    // A fork does not copy all memory at the same time, so no flag in memory shows whether another
+    // thread ran out of patience meanwhile. The elapsed time does.
     let is_late = own.closed.get().is_none_or(|closed| closed.elapsed() >= MOMENT_PATIENCE);
     if (own.is_torn.get() || is_late) && own.moments.get() == 0 {
         locks().for_each(Forkable::reset);
@@ -176,14 +180,15 @@ fn begin_child(own: &Own) {
     hooks().for_each(|hook| (hook.child)());
 }
 
-/// While it lives, no other thread's fork begins; moments may be within moments.
+/// While it exists, no other thread's fork begins. Moments may be nested.
 ///
-/// **Blind spot.** A fork waits 0.2 s for all moments together, and a moment one second for forks.
+/// **Blind spot.** A fork waits at most 0.2 s for all moments together, and a moment at most one
+/// second for forks.
 #[derive(Debug)]
 pub(crate) struct Moment(PhantomData<*const ()>);
 
 impl Moment {
-    /// Waits for forks.
+    /// Begins a moment, after waiting for forks.
     pub(crate) fn begin() -> Self {
         OWN.with(|own| {
             if is_early_child(own) {
@@ -197,8 +202,8 @@ impl Moment {
         Self(PhantomData)
     }
 
-    /// `None` while another thread forks, and in a child in which nothing was done yet: recording
-    /// goes on with what it has.
+    /// `None` while another thread forks, and in a child whose state is not reset yet. It is for
+    /// recording, which continues without the moment.
     fn try_begin() -> Option<Self> {
         OWN.with(|own| {
             let may_pass = !is_early_child(own) && may_pass(own);
@@ -219,13 +224,13 @@ impl Drop for Moment {
     }
 }
 
-/// In a handler of the program's that runs in the child before ours.
+/// Whether this is a fork handler of the program that runs in the child before ours.
 fn is_early_child(own: &Own) -> bool {
     own.forks.get() > 0 && own.process.get() != std::process::id()
 }
 
-/// Into a moment, or further into one. A thread does not wait for its own fork, in whose handlers
-/// it may be.
+/// Enters a moment if the gate is open, or if the thread is in one already. A thread does not wait
+/// for its own fork, because it may be in a fork handler.
 fn may_pass(own: &Own) -> bool {
     if own.moments.get() > 0 {
         return true;
@@ -240,7 +245,7 @@ fn may_pass(own: &Own) -> bool {
 
 fn wait_at_gate(own: &Own) {
     WAITING.fetch_add(1, SeqCst);
-    // Not before it is seen to wait: see `begin_fork`.
+    // The time starts after `WAITING` has been incremented: see `begin_fork`.
     let start = Instant::now();
     while !may_pass(own) {
         if start.elapsed() >= MOMENT_PATIENCE {
@@ -252,26 +257,26 @@ fn wait_at_gate(own: &Own) {
     WAITING.fetch_sub(1, SeqCst);
 }
 
-/// A static lock that a forked child finds free. It is held in a [`Moment`], so that its content is
-/// whole there.
+/// A static lock that is free in a forked child. It is held within a [`Moment`], so its content is
+/// complete in the child.
 ///
-/// In the child of a fork that lost its patience, or took so long that others lost theirs, its
-/// content may be half written. There it is what `Default` makes; what it was is neither read nor
-/// dropped.
+/// The content may be half written in the child of a fork that ran out of patience, or that took so
+/// long that moments of other threads did. In that child it is replaced by the `Default` value, and
+/// the old content is neither read nor dropped.
 #[derive(Debug)]
 pub(crate) struct Lock<T: 'static> {
     inner: UnsafeCell<Mutex<T>>,
     is_registered: AtomicBool,
 }
 
-// SAFETY: a mutex, but for the moment in which a forked child's only thread replaces it.
+// SAFETY: a mutex, except when it is replaced by the only thread of a forked child.
 unsafe impl<T: Send> Sync for Lock<T> {}
 
-/// The lock is held until this drops.
+/// A guard that holds the lock until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<T: 'static> {
     guard: MutexGuard<'static, T>,
-    /// Ends when the guard has dropped.
+    /// Ends after the guard has been dropped.
     _moment: Moment,
 }
 
@@ -294,14 +299,14 @@ impl<T: Send + Default> Lock<T> {
         Self { inner: UnsafeCell::new(Mutex::new(content)), is_registered: AtomicBool::new(false) }
     }
 
-    /// Waits for it. What a panic left behind is taken as it is.
+    /// Waits for the lock. After a panic of a holder, the content is used as it is.
     pub(crate) fn lock(&'static self) -> Held<T> {
         let moment = Moment::begin();
         self.register();
         Held { guard: self.mutex().lock().unpoisoned(), _moment: moment }
     }
 
-    /// `None` if somebody has it, or forks.
+    /// `None` if another thread holds it or forks.
     pub(crate) fn try_lock(&'static self) -> Option<Held<T>> {
         let moment = Moment::try_begin()?;
         self.register();
@@ -316,34 +321,35 @@ impl<T: Send + Default> Lock<T> {
     }
 
     fn mutex(&'static self) -> &'static Mutex<T> {
-        // SAFETY: replaced in `reset` only, by the only thread of its process while it is in no
-        // moment.
+        // SAFETY: it is replaced only in `reset`, by the only thread of its process, while that
+        // thread is in no moment.
         unsafe { &*self.inner.get() }
     }
 }
 
-/// A lock without its type.
+/// A lock, without the type of its content.
 trait Forkable: Sync {
-    /// In a forked child, whose thread is in no moment.
+    /// Replaces the content, in a forked child whose thread is in no moment.
     fn reset(&self);
 }
 
 impl<T: Send + Default> Forkable for Lock<T> {
     fn reset(&self) {
-        // SAFETY: there is no other thread, and this one is in no moment, so nobody refers to what
-        // is replaced.
+        // SAFETY: there is no other thread, and this one is in no moment, so there is no reference
+        // to the old content.
         unsafe { self.inner.get().write(Mutex::new(T::default())) };
     }
 }
 
 struct Registered(UnsafeCell<Option<&'static dyn Forkable>>, AtomicU32);
 
-/// Of a registered lock's place.
+/// States of an entry of `LOCKS`.
 const EMPTY: u32 = 0;
 const TAKEN: u32 = 1;
 const READY: u32 = 2;
 
-// SAFETY: written by who made the number `TAKEN`, read by others once it is `READY`.
+// SAFETY: an entry is written by the thread that set its state to `TAKEN`, and read by others once
+// it is `READY`.
 unsafe impl Sync for Registered {}
 
 impl Registered {
@@ -355,18 +361,18 @@ impl Registered {
 fn register_lock(lock: &'static dyn Forkable) {
     for place in &LOCKS {
         if place.1.compare_exchange(EMPTY, TAKEN, Acquire, Relaxed).is_ok() {
-            // SAFETY: whoever made it `TAKEN` has it alone.
+            // SAFETY: the thread that set the state to `TAKEN` has exclusive access.
             unsafe { *place.0.get() = Some(lock) };
             place.1.store(READY, Release);
             return;
         }
     }
-    debug_assert!(false, "more locks than places");
+    debug_assert!(false, "more than MAX_LOCKS locks");
 }
 
 fn locks() -> impl Iterator<Item = &'static dyn Forkable> {
     let ready = LOCKS.iter().filter(|place| place.1.load(Acquire) == READY);
-    // SAFETY: written before it was `READY`, and never after.
+    // SAFETY: the entry was written before it was `READY`, and is not written after.
     ready.filter_map(|place| unsafe { *place.0.get() })
 }
 
