@@ -84,7 +84,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         if profiler.cpu_clock.is_empty() { "none" } else { &profiler.cpu_clock },
     );
     accounts::memory(page, snapshot);
-    // Samples that fail to come; what else there is to say of them stands in the snapshot.
+    // Only a restriction of sampling is shown. The rest of its state is in the snapshot.
     if let Some(but) = profiler.stacks.but() {
         let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(but));
     }

@@ -6,7 +6,7 @@ use super::html::{self, escape};
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{LeakFinding, Leaks, SamplingState, Verdict};
 
-/// `None`: nobody has looked yet, or nobody looks at all, as `state` says.
+/// `leaks` is `None` before the first evaluation, and if the detector is off.
 pub(in crate::serve) fn leaks(leaks: Option<&Leaks>, heap: &SamplingState) -> String {
     let mut page = html::begin("perf-sdk: leaks", None);
     page.push_str("<header><h1><a href=\".\">perf-sdk</a></h1>");

@@ -1,4 +1,4 @@
-//! What the pages load.
+//! Static files that the pages load.
 
 use axum::response::Response;
 

@@ -1,4 +1,4 @@
-//! `/dhat`: the heap over time, for DHAT's viewer.
+//! `/dhat`: the live heap over time, for DHAT's viewer.
 
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::Response;

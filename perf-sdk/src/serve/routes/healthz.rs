@@ -1,4 +1,4 @@
-//! `/healthz`: the endpoint answers.
+//! `/healthz`: responds if the endpoint is running.
 
 use axum::response::Response;
 

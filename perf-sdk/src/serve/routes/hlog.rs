@@ -1,4 +1,4 @@
-//! `/hlog`: HDR interval log.
+//! `/hlog`: an HDR interval log.
 
 use axum::http::Uri;
 use axum::response::Response;

@@ -8,8 +8,8 @@ use crate::serve::pages::index;
 use crate::serve::reply::{self, Refusal};
 
 pub(super) async fn page(OriginalUri(uri): OriginalUri) -> Result<Response, Refusal> {
-    // Mounted at `/prefix` and asked without a slash at the end, the page's links are relative to
-    // `prefix/`.
+    // If the routes are mounted at `/prefix` and the request has no slash at the end, links are
+    // relative to `prefix/`.
     reply::work(move || {
         let folder = uri.path().rsplit('/').next().filter(|last| !last.is_empty());
         Ok(reply::ok("text/html; charset=utf-8", index::index(&collect::take(), folder)))

@@ -1,4 +1,4 @@
-//! `/leaks`: what the leak detector thinks, as a page or as JSON.
+//! `/leaks`: the verdicts of the leak detector, as a page or as JSON.
 
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::Response;
@@ -26,7 +26,7 @@ pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refu
         let leaks = collect::leaks();
         if is_json {
             let mut body = Vec::new();
-            // Before the first look: none so far.
+            // Before the first evaluation, the list is empty.
             export::json::write(&leaks.unwrap_or_default(), &mut body)?;
             return Ok(reply::ok("application/json", body));
         }

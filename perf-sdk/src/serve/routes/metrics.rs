@@ -16,10 +16,10 @@ use crate::record;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
 
-/// Bytes of a body that are made at a time.
+/// The number of bytes of a body that are written at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// One for all listeners: what it remembers is the process's.
+/// Shared by all listeners, because its state is that of the process.
 static EXPOSITION: LazyLock<Exposition> = LazyLock::new(Exposition::new);
 
 pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
@@ -38,8 +38,8 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
     Ok(response)
 }
 
-/// A body that is written as fast as it is read: of a large scrape no more than a chunk is in
-/// memory.
+/// A body that is written at the speed at which it is read. So only one chunk of a large scrape is
+/// in memory.
 struct Scrape {
     pieces: Pieces<Snapshot, String>,
     is_over: bool,

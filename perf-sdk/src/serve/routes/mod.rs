@@ -1,4 +1,4 @@
-//! One file a route, or a family of routes that differ in a format only.
+//! Routes: one file for each, or for several that differ only in the format.
 
 mod assets;
 #[cfg(feature = "heap")]
@@ -30,19 +30,20 @@ use super::encoding;
 use super::foreign;
 use super::reply::Refusal;
 
-/// What an answer costs.
+/// What a response costs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cost {
-    /// A fold of what was recorded, milliseconds.
+    /// A fold of the records: milliseconds.
     Fold,
-    /// Time, or a change of how the process runs; a window of seconds makes a capture of any route.
+    /// Takes long, or changes how the process runs, as sampling does. A window of seconds makes any
+    /// route a capture.
     Capture,
 }
 
-/// Names of addresses, which are more than a query holds: they may be posted.
+/// The route that names addresses. They may be posted, because a query is too short for them.
 const SYMBOL: &str = "/debug/pprof/symbol";
 
-/// What is served where, and what it costs.
+/// All routes that only read, with their cost.
 fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     use Cost::Fold;
     #[cfg_attr(not(any(feature = "heap", feature = "stacks")), allow(unused_mut))]
@@ -76,7 +77,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/debug/pprof/profile", get(pprof::profile), Cost::Capture),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         (SYMBOL, get(pprof::symbol).post(pprof::symbol_posted), Cost::Capture),
-        // Names of the stacks' addresses are looked up.
+        // Looks up the names of the addresses in stacks.
         #[cfg(feature = "heap")]
         ("/debug/pprof/heap", get(pprof::heap), Cost::Capture),
         #[cfg(feature = "heap")]
@@ -92,19 +93,19 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     table
 }
 
-/// Whether nothing is changed there, whatever the method.
+/// Whether no method at this path changes anything.
 pub(super) fn only_reads(uri: &Uri) -> bool {
     static PATHS: LazyLock<Vec<&'static str>> =
         LazyLock::new(|| table().into_iter().map(|(path, _, _)| path).collect());
     PATHS.contains(&uri.path())
 }
 
-/// Whether a request takes time or changes how the process runs.
+/// Whether a request takes long or changes how the process runs.
 pub(super) fn is_capture(uri: &Uri) -> bool {
     static CAPTURES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         table().into_iter().filter(|(_, _, cost)| *cost == Cost::Capture).map(|(path, _, _)| path).collect()
     });
-    // One that cannot be read is refused where it goes, before anything is done.
+    // An invalid query is refused by its route, before anything is done.
     let asks = |query: Query| query.get("seconds").is_some() || query.get("weight").is_some_and(profile::is_sampled);
     CAPTURES.contains(&uri.path()) || Query::parse_any(uri).is_ok_and(asks)
 }
@@ -116,16 +117,17 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// let app: axum::Router = axum::Router::new().nest("/perf", perf_sdk::router());
 /// ```
 ///
-/// Answers are compressed for readers that take them so (`Accept-Encoding: gzip`); a layer of your
-/// own that compresses leaves them as they are. The pages link relatively, so they work under any
-/// prefix. Neither the Host header nor the token is checked here: that is your server's part.
-/// Captures that a page of another origin asks for (`Sec-Fetch-Site`) are refused here too, where
-/// browsers say it: on loopback and over TLS. `/debug/pprof/cmdline` names the program alone. On a
-/// runtime of several threads a page is made on one of its blocking threads, not beside your tasks.
+/// Responses are compressed for clients that accept it (`Accept-Encoding: gzip`), and are not
+/// compressed again by a layer of your own. Links on the pages are relative, so they work under any
+/// prefix. Neither the Host header nor the token is checked here: this is your server's task.
+/// Captures that a page of another origin requests (`Sec-Fetch-Site`) are refused here too, where
+/// browsers send this header: on loopback and over TLS. `/debug/pprof/cmdline` returns the name of
+/// the program only. On a multi-threaded runtime, a response is made on one of its blocking
+/// threads, not beside your tasks.
 ///
-/// With the feature `metrics`, the program's own `metrics` are in the scrape if no recorder is
-/// installed yet when the profiler runs and the routes are mounted, whatever comes later: then one
-/// is installed.
+/// With the feature `metrics`, the program's own `metrics` are in the scrape. This needs that no
+/// recorder is installed when the profiler is running and the routes are mounted, whichever comes
+/// later: then one is installed.
 pub fn router() -> Router {
     #[cfg(feature = "metrics")]
     super::user_metrics::mount();
@@ -140,7 +142,7 @@ pub(super) fn routes() -> Router {
     table().into_iter().fold(Router::new(), mount).fallback(not_found).layer(middleware::from_fn(no_foreign_captures))
 }
 
-/// With an answer to all other methods.
+/// Adds a response to all other methods.
 fn refusing(methods: MethodRouter, allowed: &'static str) -> MethodRouter {
     methods.fallback(move |method: Method, OriginalUri(uri): OriginalUri| not_allowed(allowed, method, uri))
 }
@@ -154,7 +156,7 @@ async fn no_foreign_captures(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Routes that change something: on our own endpoint only, where the token is checked.
+/// Routes that change something: only on our own endpoint, where the token is checked.
 pub(super) fn changes(hooks: SettingsHooks) -> Router {
     let methods = get(move |uri| settings::list(hooks, uri)).post(move |uri| settings::change(hooks, uri));
     Router::new().route("/api/v1/settings", refusing(methods, "GET, HEAD, POST"))
@@ -167,7 +169,7 @@ async fn not_found(uri: Uri) -> Refusal {
     #[cfg(not(any(feature = "heap", feature = "stacks")))]
     let is_there = |path: &&str| !path.starts_with("/assets/");
     let paths: Vec<&str> = table().iter().map(|(path, _, _)| *path).filter(is_there).collect();
-    Refusal::new(StatusCode::NOT_FOUND, format!("nothing is at {}; there is {}", uri.path(), paths.join(", ")))
+    Refusal::new(StatusCode::NOT_FOUND, format!("there is no route {}; allowed: {}", uri.path(), paths.join(", ")))
 }
 
 async fn not_allowed(allowed: &'static str, method: Method, uri: Uri) -> Response {

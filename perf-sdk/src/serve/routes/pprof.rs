@@ -1,4 +1,4 @@
-//! `/debug/pprof/…`: what Go's `pprof` and those who speak its protocol ask for.
+//! `/debug/pprof/…`: the protocol of Go's `net/http/pprof`.
 
 use std::io;
 
@@ -24,41 +24,41 @@ use crate::serve::pages::html;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
 
-/// What there is, and what it is.
+/// Each profile: its name, its description, and whether it may cover a window.
 const PROFILES: &[(&str, &str, bool)] = &[
     #[cfg(feature = "stacks")]
     ("profile", "CPU time by stack, sampled", true),
     #[cfg(feature = "stacks")]
-    ("fgprof", "wall time by stack, of threads that run and that wait, over 30 s", true),
+    ("fgprof", "wall time by stack, of running and waiting threads, over 30 s", true),
     #[cfg(feature = "heap")]
-    ("heap", "what is allocated and not freed, by who allocated it", true),
+    ("heap", "memory allocated and not freed, by the code that allocated it", true),
     #[cfg(feature = "heap")]
-    ("allocs", "all that was allocated since sampling began", true),
+    ("allocs", "all allocations since sampling began", true),
     (
         "scopes",
         "the exact call tree of profiled functions: calls, wall, CPU and off-CPU time, allocations, bytes",
         true,
     ),
-    ("mutex", "time that others waited for locks of perf_sdk::sync, by who held them", true),
-    ("block", "time spent waiting for locks and condvars of perf_sdk::sync, by who waited", true),
-    ("goroutine", "threads and tasks, by the profiled functions that they are in", false),
-    ("cmdline", "how the program was started; its arguments with the token", false),
+    ("mutex", "time that others waited for locks of perf_sdk::sync, by the holder", true),
+    ("block", "time spent waiting for locks and condition variables of perf_sdk::sync, by the waiter", true),
+    ("goroutine", "running calls and open futures, by profiled function", false),
+    ("cmdline", "the command line; its arguments only with the token", false),
 ];
 
-/// What there is as text too.
+/// Profiles that are also available as text.
 const HAVE_TEXT: [&str; 6] = ["profile", "heap", "allocs", "mutex", "block", "goroutine"];
 
-/// What Go has and this cannot have, and what is there instead.
+/// Profiles of Go that do not exist here: the path, and a message that names an alternative.
 pub(super) const MISSING: &[(&str, &str)] = &[
     (
         "/debug/pprof/threadcreate",
-        "there is no profile of what created threads: nothing sees them being created; /debug/pprof/goroutine has \
-         what runs, /metrics the number of threads",
+        "there is no profile of the creation of threads, because it is not recorded; /debug/pprof/goroutine has the \
+         running calls, /metrics the number of threads",
     ),
     (
         "/debug/pprof/trace",
-        "there is no execution trace: it is one of Go's scheduler, which is not here; /debug/fgprof has what threads \
-         run and wait in, /flamegraph?weight=offcpu what profiled functions wait in",
+        "there is no execution trace, which is a trace of Go's scheduler; /debug/fgprof has the stacks in which threads \
+         run and wait, /flamegraph?weight=offcpu the time that profiled functions wait",
     ),
     #[cfg(not(feature = "heap"))]
     ("/debug/pprof/heap", "there is no heap profile: the program is built without the feature heap of perf-sdk"),
@@ -75,35 +75,35 @@ pub(super) const MISSING: &[(&str, &str)] = &[
     ),
 ];
 
-/// What is not there, and why.
+/// Responds with the reason why a profile does not exist.
 pub(super) async fn missing(uri: Uri) -> Response {
     let is_it = |(path, _): &&(&str, &str)| uri.path().ends_with(path);
     let why = MISSING.iter().find(is_it).map_or("there is no such profile", |(_, why)| why);
     refuse(Refusal::new(StatusCode::NOT_IMPLEMENTED, why))
 }
 
-/// `/debug/pprof`: relative links need the slash at its end.
+/// `/debug/pprof`: redirects to the path with a slash, which relative links need.
 pub(super) async fn moved(OriginalUri(uri): OriginalUri) -> Response {
     let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
     let to = format!("/{}/{query}", uri.path().trim_start_matches('/'));
     let location = HeaderValue::from_str(&to);
-    let mut response = Refusal::new(StatusCode::MOVED_PERMANENTLY, format!("it is at {to}")).into_response();
+    let mut response = Refusal::new(StatusCode::MOVED_PERMANENTLY, format!("moved to {to}")).into_response();
     if let Ok(location) = location {
         response.headers_mut().insert(header::LOCATION, location);
     }
     response
 }
 
-/// What there is, with how to look at it.
+/// The list of profiles, with links.
 pub(super) async fn index() -> Response {
     let mut page = html::begin("perf-sdk: profiles", Some("../.."));
-    page.push_str("<header><h1>perf-sdk</h1><span class=\"facts\">profiles for <code>go tool pprof</code> and whoever reads its format</span></header><table><tbody>");
+    page.push_str("<header><h1>perf-sdk</h1><span class=\"facts\">profiles for <code>go tool pprof</code> and other readers of its format</span></header><table><tbody>");
     for (name, what, has_window) in PROFILES {
-        // As the middleware of that name has it.
+        // The path that the Go middleware fgprof uses.
         let path = if *name == "fgprof" { "debug/fgprof".to_owned() } else { format!("debug/pprof/{name}") };
         page.push_str(&format!("<tr><td><a href=\"{path}\">{name}</a></td><td class=\"words\">{what}"));
         if *has_window {
-            page.push_str(&format!("; <a href=\"{path}?seconds=30\">of the next 30 s</a>"));
+            page.push_str(&format!("; <a href=\"{path}?seconds=30\">next 30 s</a>"));
         }
         if HAVE_TEXT.contains(name) {
             page.push_str(&format!("; <a href=\"{path}?debug=1\">as text</a>"));
@@ -124,17 +124,17 @@ pub(super) async fn allocs(uri: Uri) -> Response {
     answer("allocs", allocations(&uri, Opens::Allocated).await)
 }
 
-/// Threads and tasks.
+/// Running calls and open futures.
 pub(super) async fn goroutine(uri: Uri) -> Response {
     answer("goroutine", of_snapshot(&uri, Listing::Count { name: "goroutine" }, pprof::write_running).await)
 }
 
-/// Who held locks that others waited for.
+/// Waits for locks, by the holder.
 pub(super) async fn mutex(uri: Uri) -> Response {
     answer("mutex", of_snapshot(&uri, Listing::Contention { name: "mutex" }, pprof::write_mutex).await)
 }
 
-/// Who waited for locks.
+/// Waits for locks, by the waiter.
 pub(super) async fn block(uri: Uri) -> Response {
     answer("block", of_snapshot(&uri, Listing::Contention { name: "contention" }, pprof::write_block).await)
 }
@@ -148,22 +148,22 @@ pub(super) async fn scopes(uri: Uri) -> Response {
     answer("scopes", result.await)
 }
 
-/// Sampled stacks of the next 30 seconds, or as many as the request says.
+/// Sampled stacks of the next 30 seconds, or of the window in the request.
 #[cfg(feature = "stacks")]
 pub(super) async fn profile(uri: Uri) -> Response {
     answer("profile", sampled(&uri).await)
 }
 
-/// Wall time of the next 30 seconds, or as many as the request says.
+/// Wall time of the next 30 seconds, or of the window in the request.
 #[cfg(feature = "stacks")]
 pub(super) async fn wall(uri: Uri) -> Response {
     answer("fgprof", waited(&uri).await)
 }
 
-/// The command line, its arguments separated by null bytes: they may hold secrets, so all but the
-/// program's name are for those who bear the token.
+/// The command line, its arguments separated by null bytes. Arguments may contain secrets, so
+/// without the token it is the name of the program only.
 pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) -> Response {
-    // It is text whatever is asked for.
+    // It is always text.
     let result = parse(&uri, &[], Text::Always).map(|_| {
         let most = if bore_token.is_some() { usize::MAX } else { 1 };
         let arguments: Vec<String> =
@@ -173,20 +173,20 @@ pub(super) async fn cmdline(uri: Uri, bore_token: Option<Extension<BoreToken>>) 
     result.unwrap_or_else(refuse)
 }
 
-/// Most addresses of one request for names, and most bytes of it.
+/// The maximum number of addresses in one request for names, and of its bytes.
 const MOST_ADDRESSES: usize = 10_000;
 const MOST_BYTES: usize = 20 * MOST_ADDRESSES;
 
-/// Functions at the addresses of the query, `0x…+0x…`.
+/// Names the functions at the addresses in the query, `0x…+0x…`.
 pub(super) async fn symbol(uri: Uri) -> Response {
     names(uri.query().unwrap_or_default()).await.unwrap_or_else(refuse)
 }
 
-/// Functions at the addresses of the body: so `go tool pprof` asks.
+/// Names the functions at the addresses in the body, as `go tool pprof` requests them.
 pub(super) async fn symbol_posted(body: Body) -> Response {
     let result = async {
         let too_large = || {
-            let text = format!("the addresses are more than {MOST_BYTES} bytes; allowed: {MOST_ADDRESSES} addresses");
+            let text = format!("the body has more than {MOST_BYTES} bytes; allowed: up to {MOST_ADDRESSES} addresses");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
         };
         if body.size_hint().lower() > MOST_BYTES as u64 {
@@ -205,7 +205,7 @@ async fn names(addresses: &str) -> Result<Response, Refusal> {
         .take(MOST_ADDRESSES)
         .collect();
     let work = move || {
-        // What Go says that has symbols.
+        // Any number but 0 tells Go's tools that there are symbols.
         let mut text = "num_symbols: 1\n".to_owned();
         #[cfg(feature = "stacks")]
         let code = crate::collect::names_of(&addresses);
@@ -224,17 +224,17 @@ async fn names(addresses: &str) -> Result<Response, Refusal> {
 
 const BINARY: &str = "application/octet-stream";
 
-/// What a route has to say to `debug`.
+/// How a route responds to the parameter `debug`.
 enum Text {
-    /// 1 and 2, which are the same here: the profile as text.
+    /// 1 and 2 have the same effect: the profile as text.
     As(Listing),
-    /// Nothing: text is there.
+    /// It is refused. The message names another route or parameter for text.
     Elsewhere(&'static str),
-    /// Nothing is changed by it.
+    /// It is ignored.
     Always,
 }
 
-/// The query, and the form that is asked for; `None`: the binary one.
+/// The query, and the form of text that it requests. `None` means the binary format.
 fn parse(uri: &Uri, known: &[&str], text: Text) -> Result<(Query, Option<Listing>), Refusal> {
     let query = Query::parse(uri, &[known, &["seconds", "gc", "debug", "trace_id"]].concat())?;
     if query.get("trace_id").is_some_and(|text| text != "true" && text != "false") {
@@ -244,17 +244,17 @@ fn parse(uri: &Uri, known: &[&str], text: Text) -> Result<(Query, Option<Listing
         (None | Some("0"), _) | (_, Text::Always) => None,
         (Some("1" | "2"), Text::As(listing)) => Some(listing),
         (Some(debug), Text::As(_)) => {
-            let text = format!("debug is {debug:?}; allowed: 0, 1, 2: the binary format, or text");
+            let text = format!("debug is {debug:?}; allowed: 0 for the binary format, 1 or 2 for text");
             return Err(Refusal::bad(text));
         }
         (Some(debug), Text::Elsewhere(place)) => {
-            return Err(Refusal::bad(format!("debug is {debug:?}; allowed: 0, the binary format; {place}")));
+            return Err(Refusal::bad(format!("debug is {debug:?}; allowed: 0 for the binary format; {place}")));
         }
     };
     Ok((query, listing))
 }
 
-/// A profile that was written, as it is or as text.
+/// Responds with a profile, as it is or as text.
 fn profile_as(listing: Option<Listing>, zipped: Vec<u8>) -> Result<Response, Refusal> {
     let Some(listing) = listing else { return Ok(reply::ok(BINARY, zipped)) };
     let mut text = Vec::new();
@@ -277,7 +277,7 @@ async fn of_snapshot(
     .await
 }
 
-/// `gc` is accepted, as Go does: nothing here is collected.
+/// `gc` is accepted as in Go, but has no effect: there is no garbage collector.
 #[cfg(feature = "heap")]
 async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
     let (query, listing) = parse(uri, &[], Text::As(Listing::Heap))?;
@@ -295,7 +295,7 @@ async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
     }
 }
 
-/// With stacks where they are known.
+/// Includes the stacks of allocations where they are known.
 #[cfg(all(feature = "heap", feature = "stacks"))]
 async fn allocations_at_stacks(query: Query, listing: Option<Listing>, opens: Opens) -> Result<Response, Refusal> {
     let take = || (HeapStacksNow::take(), crate::collect::take());
@@ -333,7 +333,7 @@ async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
     .await
 }
 
-/// Collectors that make a series of each value of a label say so.
+/// Requested by collectors that make one series for each value of a label.
 #[cfg(feature = "stacks")]
 fn is_without_trace_ids(query: &Query) -> bool {
     query.get("trace_id") == Some("false")
@@ -367,7 +367,7 @@ async fn waited(uri: &Uri) -> Result<Response, Refusal> {
 fn answer(name: &str, result: Result<Response, Refusal>) -> Response {
     match result {
         Ok(mut response) => {
-            // A browser shows text.
+            // Browsers display text, so it is not an attachment.
             let is_text = response.headers().get(header::CONTENT_TYPE).is_some_and(|is| is != BINARY);
             if !is_text && let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{name}\"")) {
                 response.headers_mut().insert(header::CONTENT_DISPOSITION, value);

@@ -45,8 +45,8 @@ pub(super) async fn speedscope(uri: Uri) -> Result<Response, Refusal> {
     draw(&uri, "application/json", export::speedscope::write).await
 }
 
-/// What the script of a drawing adds to its address: where it is zoomed to, and what is searched
-/// for. Loaded again, it looks the same.
+/// Parameters that the script of an SVG adds to its URL: the zoom and the search term. So a reload
+/// shows the same.
 fn own_parameters(content_type: &str) -> &'static [&'static str] {
     if content_type == "image/svg+xml" { &["x", "y", "s"] } else { &[] }
 }
@@ -63,7 +63,7 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
     let snapshot = query.snapshot().await?;
     if weight.needs_allocations() && !snapshot.has_allocations {
         let text = format!(
-            "there is no {weight} weight: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc"
+            "the weight {weight} is not available: the program's global allocator is neither perf_sdk::Alloc nor perf_sdk::CountingAlloc"
         );
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }
@@ -71,7 +71,7 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
         let state = &snapshot.profiler.heap;
         return Err(Refusal::new(
             StatusCode::NOT_FOUND,
-            format!("there is no {weight} weight: sampling of the live heap: {state}"),
+            format!("the weight {weight} is not available: sampling of the live heap: {state}"),
         ));
     }
     if let Some(function) = &function
@@ -79,17 +79,17 @@ async fn draw(uri: &Uri, content_type: &'static str, write: Write) -> Result<Res
     {
         let mut names = telling_names(&snapshot.functions);
         names.truncate(50);
-        let text = format!("function {function:?} was not called; there is {}", names.join(", "));
+        let text = format!("function {function:?} was not called; allowed: {}", names.join(", "));
         return Err(Refusal::new(StatusCode::NOT_FOUND, text));
     }
     reply::written(content_type, snapshot, move |snapshot, body| write(snapshot, weight, function.as_deref(), body))
         .await
 }
 
-/// What is drawn of stacks that were sampled, not of the calls that were recorded.
+/// The weight of CPU samples, which come from sampled stacks and not from recorded calls.
 const SAMPLES: &str = "cpu_samples";
 
-/// Whether a weight is one of samples.
+/// Whether `weight` is one of sampled stacks.
 pub(super) fn is_sampled(weight: &str) -> bool {
     [SAMPLES, "wall_samples", "offcpu_samples"].contains(&weight)
 }
@@ -100,14 +100,14 @@ type WriteSamples = (
     fn(&WallProfile, WallWeight, Option<&str>, &mut Vec<u8>) -> io::Result<()>,
 );
 
-/// `None`: the request asks for another weight.
+/// `None` if the request asks for another weight.
 #[cfg(feature = "stacks")]
 async fn draw_samples(
     uri: &Uri,
     content_type: &'static str,
     (write_cpu, write_wall): WriteSamples,
 ) -> Option<Result<Response, Refusal>> {
-    // Whatever else is in it is looked at below.
+    // Other parameters are checked below.
     let weight = Query::parse_any(uri).ok()?.get("weight")?.to_owned();
     let walls = [WallWeight::Wall, WallWeight::OffCpu];
     let wall = walls.into_iter().find(|wall| wall.name() == weight);

@@ -1,4 +1,4 @@
-//! `/api/v1/settings`: those that hold, as JSON; a `POST` changes what may change.
+//! `/api/v1/settings`: the settings in force, as JSON. A `POST` changes those that may be changed.
 
 use axum::http::Uri;
 use axum::response::Response;
@@ -9,19 +9,19 @@ use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
 use crate::settings::{InForce, Settings};
 
-/// A key and its text, as a request has them.
+/// A key and the text of its value, from a request.
 type Change = (String, String);
 
-/// Who knows the settings and changes them: the running profiler.
+/// Callbacks into the running profiler, which has the settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SettingsHooks {
-    /// Every setting as it holds now.
+    /// Returns every setting in force.
     pub(crate) in_force: fn() -> Vec<InForce>,
-    /// Makes all changes or none; a line for each.
+    /// Makes all changes or none. Returns one line for each.
     pub(crate) change: fn(&[Change]) -> Result<Vec<String>, Error>,
 }
 
-/// All that hold.
+/// Lists the settings in force.
 pub(super) async fn list(hooks: SettingsHooks, uri: Uri) -> Result<Response, Refusal> {
     Query::parse(&uri, &[])?;
     reply::work(move || {
@@ -32,12 +32,12 @@ pub(super) async fn list(hooks: SettingsHooks, uri: Uri) -> Result<Response, Ref
     .await
 }
 
-/// Changes each that the query names.
+/// Changes each setting in the query.
 pub(super) async fn change(hooks: SettingsHooks, uri: Uri) -> Result<Response, Refusal> {
     let changes = Query::pairs(&uri)?;
     if changes.is_empty() {
         let keys: Vec<&str> = Settings::changing().collect();
-        return Err(Refusal::bad(format!("there is no setting to change; allowed: {}", keys.join(", "))));
+        return Err(Refusal::bad(format!("the query names no setting to change; allowed: {}", keys.join(", "))));
     }
     reply::work(move || {
         let said = (hooks.change)(&changes).map_err(|error| Refusal::bad(error.to_string()))?;

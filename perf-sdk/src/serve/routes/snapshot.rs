@@ -1,4 +1,4 @@
-//! `/snapshot`: everything, as JSON.
+//! `/snapshot`: the whole snapshot, as JSON.
 
 use axum::http::Uri;
 use axum::response::Response;
