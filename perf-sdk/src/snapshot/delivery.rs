@@ -34,21 +34,20 @@ impl fmt::Display for DeliveryKind {
     }
 }
 
-/// How it goes with profiles that nobody asks for: those pushed to a server, or written to a
-/// folder.
+/// The state of one delivery of profiles: those pushed to a server, or written to a folder.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Where to: in JSON `push` or `files`.
+    /// The kind of delivery: in JSON `push` or `files`.
     pub by: DeliveryKind,
     /// The server's address or the folder.
     pub to: String,
-    /// Profiles that were delivered.
+    /// The number of delivered profiles.
     pub ok: u64,
-    /// Profiles that were lost.
+    /// The number of lost profiles.
     pub failed: u64,
-    /// Profiles that wait for another attempt.
+    /// The number of profiles that wait for another attempt.
     pub waiting: u64,
     /// The last error, if nothing was delivered since; otherwise empty.
     pub last_error: String,

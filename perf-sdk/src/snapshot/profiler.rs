@@ -1,4 +1,4 @@
-//! What the profiler says of itself.
+//! Statistics of the profiler itself.
 
 use std::collections::BTreeMap;
 
@@ -11,21 +11,23 @@ use super::{Delivery, SamplingState};
 /// `reentered`, `clock`.
 pub type Dropped = BTreeMap<String, u64>;
 
-/// Shares of the process's CPU time, 1 where there would be more.
+/// Shares of the process's CPU time, at most 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Budget {
-    /// What recording may take: `PERF_BUDGET`, or as much as `PERF_BUDGET_FLOOR` of a core was.
+    /// The share that recording may take: `PERF_BUDGET`, or the share that corresponds to
+    /// `PERF_BUDGET_FLOOR` of a core.
     pub allowed: f64,
-    /// What it takes, with scrapes and the profiler's own threads. An estimate from calls that are
-    /// timed where they happen.
+    /// The share that recording takes, including scrapes and the profiler's own threads. An
+    /// estimate from calls that are timed in place.
     pub achieved: f64,
-    /// Of that, what counting calls takes, which measuring fewer of them cannot save.
+    /// The part of `achieved` that counting calls takes, which measuring fewer calls cannot reduce.
     pub floor: f64,
 }
 
-/// A function whose calls are so many that counting them alone is felt: leave its annotation out.
+/// A function with so many calls that counting alone has a noticeable cost. Its annotation should
+/// be removed.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -34,63 +36,62 @@ pub struct CountingCost {
     pub name: String,
     /// Its module.
     pub module: String,
-    /// What counting its calls takes, as a share of the process's CPU time.
+    /// The cost of counting its calls, as a share of the process's CPU time.
     pub share: f64,
 }
 
-/// The profiler's own figures.
+/// Statistics of the profiler itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct ProfilerStats {
-    /// Annotated places that ran at least once.
+    /// The number of annotated places that ran at least once.
     pub sites: u64,
-    /// Threads that recorded something and live.
+    /// The number of live threads that recorded something.
     pub threads: u64,
     /// Memory held by the recorder, bytes.
     pub memory_bytes: u64,
-    /// What it may hold, bytes.
+    /// The limit of this memory, bytes.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub memory_limit_bytes: u64,
     /// The thread CPU clock in use: `perf-time`, `rseq`, `perf-seq` or `syscall`.
     pub cpu_clock: String,
-    /// Whether the live heap is sampled.
+    /// The state of sampling of the live heap.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub heap: SamplingState,
-    /// Whether stacks are sampled, and how.
+    /// The state of sampling of stacks, and its engine.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stacks: SamplingState,
-    /// Estimated time that recording itself cost, nanoseconds: with a budget by its account, else
-    /// by what empty calls cost.
+    /// The estimated time that recording took, nanoseconds: with a budget by its account, otherwise
+    /// by the cost of empty calls.
     pub overhead_ns: u64,
-    /// The same by purpose, nanoseconds: `counting` and `measuring` calls, `signals` that sample
-    /// stacks, samples of the `heap`, the profiler's threads for `stacks`, for the endpoint
-    /// (`server`) and for `push`, `requests` that the program's threads answered for it, the jobs
-    /// `budget`, `pressure`, `leaks` and `monitors`, `scheduling` of these, and `callbacks` of the program
-    /// together with relief of memory. Empty without a budget.
+    /// The parts of `overhead_ns`, nanoseconds: `counting` and `measuring` calls, `threads` of the
+    /// profiler, `requests` that the program's threads handled for it, `signals` that sample
+    /// stacks, and samples of the `heap`. Empty without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub overhead_parts: BTreeMap<String, u64>,
-    /// What the budget allows and what recording takes, between the last two looks; absent without
-    /// a budget.
+    /// The share that the budget allows and the share that recording takes, between the last two
+    /// evaluations. Absent without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub budget: Option<Budget>,
-    /// To whom most of the budget's floor is due, the dearest first; at most ten.
+    /// The functions with the largest part of the budget's floor, the most expensive first; at most
+    /// ten.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub counted: Vec<CountingCost>,
-    /// How it goes with profiles that are pushed or written; empty where none are.
+    /// The state of each delivery of profiles. Empty if profiles are neither pushed nor written.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub deliveries: Vec<Delivery>,
-    /// Connections of the endpoint that were closed to make room for others: they waited for a
-    /// request, or did not read their answer.
+    /// The number of connections of the endpoint that were closed to make room for others, because
+    /// they waited for a request or did not read their response.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub evicted_connections: u64,
-    /// What could not be recorded.
+    /// Counts of what could not be recorded.
     pub dropped: Dropped,
 }
 
-/// What is more than so many times what is allowed is said.
+/// A message is shown above this multiple of the allowed share.
 const MUCH: f64 = 1.5;
-/// Functions that are named.
+/// The maximum number of functions in the message.
 const NAMED: usize = 3;
 
 impl ProfilerStats {
@@ -139,8 +140,8 @@ impl ProfilerStats {
         }
     }
 
-    /// Where the profiler takes much more than its budget allows: how much, for what, and what can
-    /// be done.
+    /// A message if the profiler takes much more than its budget allows: how much, for what, and
+    /// what to do.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
     pub(crate) fn over_budget(&self) -> Option<String> {
         let budget = self.budget.filter(|budget| budget.achieved > budget.allowed * MUCH)?;

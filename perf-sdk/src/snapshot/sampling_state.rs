@@ -1,4 +1,4 @@
-//! Whether something is sampled, or why not.
+//! The state of sampling, or the reason why it is unavailable.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -7,29 +7,29 @@ use std::str::FromStr;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Whether something is sampled, and what the samples lack; or why it is not.
+/// The state of sampling, of the live heap or of stacks.
 ///
-/// As text, which is also its form in JSON: `on`; `on, cpu-timer, but only while a profile is
-/// taken`; `off`; `mixed`; or the reason.
+/// Its text, which is also its form in JSON: `on`; `on, cpu-timer, but only while a profile is
+/// taken`; `off`; `mixed`; or the reason why it is unavailable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(from = "String", into = "String"))]
 #[non_exhaustive]
 pub enum SamplingState {
-    /// Nobody asked, as in a snapshot that nothing was read into. Its text is empty.
+    /// The state was not read, as in an empty snapshot. Its text is empty.
     #[default]
     Unknown,
-    /// It is switched off.
+    /// Sampling is switched off.
     Off,
-    /// It is sampled.
+    /// Samples are taken.
     #[non_exhaustive]
     On {
-        /// By what, where there are several ways: `cpu-timer`, `perf-clock` or `pprof`. Else empty.
+        /// The engine, if there are several: `cpu-timer`, `perf-clock` or `pprof`. Otherwise empty.
         engine: String,
-        /// What is not seen, if anything: that no sample came while the program took 10 s of CPU
-        /// time, or that threads cannot be listed.
+        /// A restriction, if there is one: that no sample arrived while the program took 10 s of
+        /// CPU time, or that threads cannot be listed.
         but: Option<String>,
     },
-    /// It cannot be sampled, for this reason.
+    /// Sampling is unavailable, for this reason.
     Unavailable(String),
     /// Snapshots of different states were merged.
     Mixed,
@@ -42,7 +42,7 @@ impl SamplingState {
         matches!(self, Self::On { .. })
     }
 
-    /// What the samples that are taken lack, if anything.
+    /// The restriction of sampling, if there is one.
     #[must_use]
     pub fn but(&self) -> Option<&str> {
         match self {
@@ -56,7 +56,6 @@ impl SamplingState {
         Self::On { engine: String::new(), but: None }
     }
 
-    /// With what is not seen, if anything.
     #[cfg(any(test, feature = "stacks"))]
     pub(crate) fn on_with(engine: &str, but: Option<String>) -> Self {
         Self::On { engine: engine.to_owned(), but }
@@ -115,7 +114,7 @@ impl From<String> for SamplingState {
 impl FromStr for SamplingState {
     type Err = Infallible;
 
-    /// Reads its text: any other is the reason why it is unavailable.
+    /// Parses the text of a state. Any other text is the reason why sampling is unavailable.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(text.to_owned().into())
     }

@@ -1,45 +1,48 @@
-//! How well stacks are sampled.
+//! Statistics of stack sampling.
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// What the sampler of stacks did since it began, or in a window.
+/// Statistics of the stack sampler, since it began or in a window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct StackSampling {
-    /// What signals threads: `cpu-timer`, `perf-clock` or `pprof`.
+    /// The engine that signals threads: `cpu-timer`, `perf-clock` or `pprof`.
     pub engine: String,
-    /// Samples taken.
+    /// The number of samples.
     pub samples: u64,
-    /// The CPU time that they stand for, nanoseconds.
+    /// The CPU time that the samples stand for, nanoseconds.
     pub sampled_ns: u64,
-    /// CPU time of the process meanwhile, nanoseconds.
+    /// CPU time of the process in the same time, nanoseconds.
     pub process_ns: u64,
-    /// Samples that were lost as nobody read them in time.
+    /// The number of samples that were lost because they were not read in time.
     pub dropped: u64,
-    /// Samples without their outermost frames.
+    /// The number of samples without their outermost frames.
     pub cut: u64,
-    /// Samples of which only the innermost frame is known.
+    /// The number of samples of which only the innermost frame is known.
     pub leaf_only: u64,
-    /// Samples that were kept without their stack, since there were too many different ones.
+    /// The number of samples that were kept without their stack, because there were too many
+    /// different stacks.
     pub folded: u64,
-    /// What signals and their handlers took, nanoseconds.
+    /// The time that signals and their handlers took, nanoseconds.
     pub handler_ns: u64,
-    /// Threads that are sampled.
+    /// The number of threads that are sampled.
     pub threads: u64,
-    /// Threads that could not be, for limits of the system or since they block the signal.
+    /// The number of threads that cannot be sampled, because of limits of the system or because
+    /// they block the signal.
     pub refused: u64,
 }
 
 impl StackSampling {
-    /// The CPU time that the samples stand for as a share of the process's.
+    /// The CPU time that the samples stand for, as a share of the process's. `None` if the process
+    /// took no CPU time.
     #[must_use]
     pub fn coverage(&self) -> Option<f64> {
         (self.process_ns > 0).then(|| self.sampled_ns as f64 / self.process_ns as f64)
     }
 
-    /// Takes these counts together with those of another.
+    /// Combines each count with that of `other`.
     fn counts(&mut self, other: &Self, both: fn(u64, u64) -> u64) {
         let theirs = [
             other.samples,

@@ -1,4 +1,4 @@
-//! Where threads spent their time, running or not.
+//! Wall time by stack.
 
 use super::{Code, Frame, SampledStack};
 use crate::trace::TraceContext;
@@ -9,53 +9,54 @@ use crate::trace::TraceContext;
 pub struct OffCpu {
     /// The function.
     pub scope: Frame,
-    /// Its own, without that of profiled callees, nanoseconds.
+    /// Off-CPU time, excluding that of profiled callees, nanoseconds.
     pub own_ns: u64,
 }
 
-/// Stacks of threads by wall time, whether they ran or waited.
+/// Stacks of threads by wall time, running or waiting.
 ///
-/// At each tick a chosen thread is looked at; what went by since the tick before belongs to the
-/// stack at which it is found. One that has not run since is not asked again.
+/// At each tick, a chosen thread is sampled. The time since its previous tick belongs to the stack
+/// that is found. A thread that has not run since is not signalled again.
 ///
-/// **Cost.** While it lasts: half a microsecond a thread and tick, and a signal for each that ran.
-/// A signal interrupts the system call in which a thread waits, twice for each time that it goes to
-/// sleep: those that the kernel does not restart return `EINTR` (`epoll_wait`, `nanosleep`,
-/// `poll`). Rust's standard library and tokio try again; other code may not. So it is taken on
-/// demand only.
+/// **Cost.** While the profile is taken: half a microsecond for each thread and tick, and a signal
+/// for each thread that ran. A signal interrupts the system call in which a thread waits, twice for
+/// each time that it goes to sleep. System calls that the kernel does not restart return `EINTR`
+/// (`epoll_wait`, `nanosleep`, `poll`). Rust's standard library and tokio try again; other code may
+/// not. So the profile is taken on demand only.
 ///
-/// **Blind spots.** Threads that block the signal `SIGURG`, and whatever else
-/// [`CpuProfile`](super::CpuProfile) does not see. Time in spans: of the newest 16,384 looks.
+/// **Blind spots.** Threads that block the signal `SIGURG`, and the other blind spots of
+/// [`CpuProfile`](super::CpuProfile). Time in spans: only the newest 16,384 samples are included.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct WallProfile {
-    /// When it ended, nanoseconds since the Unix epoch.
+    /// The end of the profile, nanoseconds since the Unix epoch.
     pub taken_at_unix_ns: u64,
-    /// What it covers, nanoseconds.
+    /// The length of the profile, nanoseconds.
     pub window_ns: u64,
-    /// Looks per second at each thread.
+    /// Samples of each thread per second.
     pub hz: u32,
-    /// Which threads: names, with `*` for any text.
+    /// The names of the chosen threads, with `*` for any text.
     pub threads_like: String,
-    /// Threads looked at, at the end.
+    /// The number of sampled threads at the end.
     pub threads: u64,
-    /// Looks at threads.
+    /// The number of samples.
     pub samples: u64,
-    /// The wall time that they stand for, of all threads, nanoseconds.
+    /// The wall time that the samples stand for, summed over all threads, nanoseconds.
     pub wall_ns: u64,
-    /// What of that was off the CPU, nanoseconds.
+    /// The part of the wall time that was off the CPU, nanoseconds.
     pub off_cpu_ns: u64,
-    /// Of threads that were asked and did not answer by the end, nanoseconds; those that block the
-    /// signal are not asked, and are here too.
+    /// Wall time of threads that were signalled and had not responded by the end, nanoseconds.
+    /// Includes threads that block the signal, which are not signalled.
     pub unanswered_ns: u64,
-    /// Of chosen threads that ended before they answered, nanoseconds.
+    /// Wall time of chosen threads that ended before they responded, nanoseconds.
     pub lost_ns: u64,
-    /// By scope, thread, labels, addresses and span, each once.
+    /// One entry for each combination of scope, thread, labels, addresses and span.
     pub stacks: Vec<SampledStack>,
     /// The code of the stacks.
     pub code: Code,
-    /// Beside the samples: what the recorder says of calls that ended in the window or are open,
-    /// most first. Of all threads, and empty where recording is off.
+    /// Off-CPU time by the recorder, independent of the samples: of calls that ended in the window
+    /// or are open. The longest time comes first. It covers all threads, and is empty if recording
+    /// is off.
     pub recorded_off_cpu: Vec<OffCpu>,
 }
 
