@@ -1,4 +1,4 @@
-//! Captures of the stacks that take CPU time.
+//! Captures CPU time by stack.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,18 +9,18 @@ use crate::snapshot::CpuProfile;
 use crate::stacks::{self, Picture, Wanted};
 
 impl CpuProfile {
-    /// Everything sampled since the start; `None` where stacks are not sampled, see
+    /// All samples since the start. `None` if stacks are not sampled, see
     /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
-    /// **Cost.** The debug information of images with addresses that are new is read: tens of
-    /// milliseconds, more for large programs.
+    /// **Cost.** For images with new addresses, debug information is read: tens of milliseconds,
+    /// more for large programs.
     #[must_use]
     pub fn take() -> Option<Self> {
         memory::uncounted(|| Some(Self::of(stacks::picture()?, None)))
     }
 
     fn of(now: Picture, before: Option<&Picture>) -> Self {
-        // Names take their time.
+        // Read before the names, because looking them up takes time.
         let taken_at = SystemTime::now();
         let window = now.since(before);
         let (code, places) = places(&window.stacks, &window.images);
@@ -48,7 +48,7 @@ impl CpuProfile {
     }
 }
 
-/// A stretch of time that is being sampled.
+/// A window that is being sampled.
 #[derive(Debug)]
 pub(crate) struct Window {
     before: Picture,
@@ -57,8 +57,8 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// From now on, with at least so many samples per second of CPU time; `None`: as many as usual.
-    /// Nothing where stacks are not sampled.
+    /// Begins a window, with at least `hz` samples per second of CPU time. `None` for `hz` means
+    /// the usual rate. Returns `None` if stacks are not sampled.
     pub(crate) fn open(hz: Option<u32>) -> Option<Self> {
         memory::uncounted(|| {
             let wanted = stacks::want(hz)?;
@@ -66,13 +66,13 @@ impl Window {
         })
     }
 
-    /// What was sampled since.
+    /// The profile of the window.
     pub(crate) fn close(self) -> Option<CpuProfile> {
         memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
     }
 
-    /// What was sampled since, and from now on a window of its own: nothing in between is lost, and
-    /// nothing is in both.
+    /// The profile of the window, which begins anew. No sample is lost in between, and none is in
+    /// both windows.
     #[cfg(feature = "push")]
     pub(crate) fn turn(&mut self) -> Option<CpuProfile> {
         memory::uncounted(|| {
@@ -82,7 +82,7 @@ impl Window {
         })
     }
 
-    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
+    /// [`open`](Self::open) and [`close`](Self::close), with a sleep in between.
     pub(crate) fn of(length: Duration, hz: Option<u32>) -> Option<CpuProfile> {
         let window = Self::open(hz)?;
         std::thread::sleep(length);
@@ -90,7 +90,7 @@ impl Window {
     }
 }
 
-/// What lies at addresses of code; nothing of what nobody knows.
+/// The names of the functions at code addresses. Unknown addresses are omitted.
 #[cfg(feature = "serve")]
 pub(crate) fn names_of(addresses: &[u64]) -> Vec<(u64, String)> {
     memory::uncounted(|| {

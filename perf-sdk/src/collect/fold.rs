@@ -278,7 +278,7 @@ impl Fold {
             stacks: crate::stacks::state(),
             #[cfg(not(feature = "stacks"))]
             stacks: crate::snapshot::SamplingState::Off,
-            // By what empty calls cost, where nobody keeps an account.
+            // By the cost of empty calls if there is no account.
             overhead_ns: ((self.cost.of(self.measured_calls, self.passed_calls, 1) + wall.ns(self.asked_ticks) as f64)
                 as u64)
                 .max(overhead_parts.values().sum()),

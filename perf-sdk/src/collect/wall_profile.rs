@@ -1,4 +1,4 @@
-//! Captures of where threads spend their time, running or not.
+//! Captures wall time by stack, running or waiting.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,7 @@ use crate::memory;
 use crate::snapshot::{Frame, OffCpu, SampledStack, Snapshot, WallProfile};
 use crate::stacks::{self, WallPicture, WallWanted, Wish};
 
-/// A stretch of time that is being looked at.
+/// A window that is being sampled.
 #[derive(Debug)]
 pub(crate) struct WallWindow {
     wanted: WallWanted,
@@ -17,7 +17,7 @@ pub(crate) struct WallWindow {
 }
 
 impl WallWindow {
-    /// From now on. `None` where stacks are not sampled.
+    /// Begins a window. `None` if stacks are not sampled.
     pub(crate) fn open(hz: u32, threads: &str) -> Option<Self> {
         memory::uncounted(|| {
             let hz = hz.clamp(1, stacks::MAX_WALL_HZ);
@@ -26,7 +26,7 @@ impl WallWindow {
         })
     }
 
-    /// What was seen since.
+    /// The profile of the window.
     pub(crate) fn close(self) -> Option<WallProfile> {
         memory::uncounted(|| {
             self.wanted.ask();
@@ -36,7 +36,7 @@ impl WallWindow {
         })
     }
 
-    /// [`open`](Self::open) and [`close`](Self::close), with a sleep between.
+    /// [`open`](Self::open) and [`close`](Self::close), with a sleep in between.
     pub(crate) fn of(length: Duration, hz: u32, threads: &str) -> Option<WallProfile> {
         let window = Self::open(hz, threads)?;
         std::thread::sleep(length);
@@ -46,10 +46,10 @@ impl WallWindow {
 
 impl WallProfile {
     fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
-        // Names take their time.
+        // Read before the names, because looking them up takes time.
         let taken_at = SystemTime::now();
         let (code, places) = places(&window.stacks, &window.images);
-        // Other captures may look at other threads.
+        // Other captures at the same time may sample other threads.
         let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
         let stacks: Vec<SampledStack> = places.map(stack).collect();
         let sum = |of: fn(&SampledStack) -> u64| stacks.iter().map(of).sum();
@@ -71,7 +71,7 @@ impl WallProfile {
     }
 }
 
-/// Of profiled functions, most first.
+/// The off-CPU time of profiled functions, the longest first.
 fn off_cpu(recorded: &Snapshot) -> Vec<OffCpu> {
     let functions = recorded.functions.iter().filter_map(|function| {
         let own_ns = function.exclusive.off_cpu_ns().max(0) as u64;

@@ -7,12 +7,12 @@ use crate::snapshot::CpuProfile;
 
 /// Writes sampled stacks as a profile of two values: samples, and the CPU time that they stand for.
 ///
-/// Each sample has the labels `scope`, the innermost profiled function, `thread`, the thread's
-/// name, those that the program gave, and within a span `trace_id` and `span_id`. The comments say
-/// how much of the process's CPU time was sampled, and what was lost.
+/// Each sample has these labels: `scope`, the innermost profiled function; `thread`, the thread's
+/// name; the labels that the program set; and within a span, `trace_id` and `span_id`. The comments
+/// contain the sampled share of the process's CPU time, and the losses.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
     let sampled = Sampled {
         types: &[("samples", "count"), ("cpu", "nanoseconds")],
@@ -25,7 +25,7 @@ pub fn write_cpu(profile: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
     sampled.write(&profile.stacks, to)
 }
 
-/// What a reader must know of the figures.
+/// Comments that qualify the figures.
 fn comments(profile: &CpuProfile) -> Vec<String> {
     let seconds = |ns: u64| ns as f64 / 1e9;
     let mut comments = vec![
@@ -50,14 +50,17 @@ fn comments(profile: &CpuProfile) -> Vec<String> {
     ];
     if profile.engine == "pprof" {
         comments.push(
-            "the pprof crate loses samples and leaves out those in the C library: shares are of what is left; lines are of a stack's first sample"
+            "the pprof crate loses samples and omits those in the C library: shares refer to the remaining samples; lines are those of a stack's first sample"
                 .to_owned(),
         );
     } else {
         comments.push(format!("samples in each sixteenth of the kernel's tick: {:?}", profile.phases));
     }
     if profile.refused > 0 {
-        comments.push(format!("{} threads could not be sampled: limits of the system", profile.refused));
+        comments.push(format!(
+            "{} threads could not be sampled, because of limits of the system or because they block the signal",
+            profile.refused
+        ));
     }
     comments
 }
@@ -127,7 +130,8 @@ mod tests {
         wire::Profile::decode(plain.as_slice()).unwrap()
     }
 
-    /// What Parca checks before it takes a profile, and Alloy's identity of a stack: its addresses.
+    /// The checks of Parca before it accepts a profile, and the identity of a stack in Alloy: its
+    /// addresses.
     #[test]
     fn it_is_accepted_by_those_who_collect_profiles() {
         let profile = read(&profile());

@@ -20,7 +20,8 @@ pub(super) struct Sampled<'a> {
 }
 
 impl Sampled<'_> {
-    /// With the samples, the time and the off-CPU time of each stack, as many as there are types.
+    /// Writes the number of samples, the time and the off-CPU time of each stack: the first of
+    /// these, one for each type.
     pub(super) fn write(self, stacks: &[SampledStack], to: &mut impl Write) -> io::Result<()> {
         let mut builder = Builder::default();
         let locations = builder.code(self.code);

@@ -53,7 +53,7 @@ impl Text<'_> {
         match self.listing {
             // With a rate of one byte, readers scale nothing. The figures are estimates already.
             Listing::Heap => {
-                // Nor can the format represent a sum that decreased.
+                // The format cannot represent a sum that decreased.
                 let [all_objects, all_bytes, objects, bytes] = [0, 1, 2, 3].map(|at| sum(at).max(0));
                 writeln!(to, "heap profile: {objects}: {bytes} [{all_objects}: {all_bytes}] @ heap/2")?;
             }

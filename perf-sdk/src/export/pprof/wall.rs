@@ -5,17 +5,17 @@ use std::io::{self, Write};
 use super::sampled::Sampled;
 use crate::snapshot::WallProfile;
 
-/// Functions in the comments.
+/// The maximum number of functions in the comments.
 const RECORDED: usize = 20;
 
-/// Writes sampled stacks as a profile of three values: looks, the wall time that they stand for,
-/// and what of it was off the CPU.
+/// Writes sampled stacks as a profile of three values: samples, the wall time that they stand for,
+/// and the part of it that was off the CPU.
 ///
-/// Labels are those of [`write_cpu`](super::write_cpu). The comments say what is missing, and which
-/// profiled functions were off the CPU by the recorder.
+/// Labels are those of [`write_cpu`](super::write_cpu). The comments contain the missing time, and
+/// the off-CPU time of profiled functions by the recorder.
 ///
 /// # Errors
-/// Those of the writer.
+/// Any error of the writer.
 pub fn write_wall(profile: &WallProfile, to: &mut impl Write) -> io::Result<()> {
     let sampled = Sampled {
         types: &[("samples", "count"), ("wall", "nanoseconds"), ("offcpu", "nanoseconds")],
@@ -28,11 +28,11 @@ pub fn write_wall(profile: &WallProfile, to: &mut impl Write) -> io::Result<()> 
     sampled.write(&profile.stacks, to)
 }
 
-/// What a reader must know of the figures.
+/// Comments that qualify the figures.
 fn comments(profile: &WallProfile) -> Vec<String> {
     let seconds = |ns: u64| ns as f64 / 1e9;
     let mut comments = vec![format!(
-        "{} looks at {} threads ({}), {} per second each: {:.2} s, of which {:.2} s off the CPU; {:.2} s unanswered, {:.2} s of threads that ended",
+        "{} samples of {} threads ({}), {} per second each: {:.2} s, of which {:.2} s off the CPU; {:.2} s unanswered, {:.2} s of threads that ended",
         profile.samples,
         profile.threads,
         profile.threads_like,
