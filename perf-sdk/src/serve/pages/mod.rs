@@ -4,3 +4,5 @@ pub(super) mod accounts;
 pub(super) mod html;
 pub(super) mod index;
 pub(super) mod leaks;
+#[cfg(any(feature = "heap", feature = "stacks"))]
+pub(super) mod profiles;

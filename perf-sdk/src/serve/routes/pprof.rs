@@ -20,33 +20,9 @@ use crate::serve::bearer::BoreToken;
 use crate::serve::capture::Query;
 #[cfg(feature = "stacks")]
 use crate::serve::capture::USUAL;
-use crate::serve::pages::html;
+use crate::serve::pages::profiles;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
-
-/// Each profile: its name, its description, and whether it may cover a window.
-const PROFILES: &[(&str, &str, bool)] = &[
-    #[cfg(feature = "stacks")]
-    ("profile", "CPU time by stack, sampled", true),
-    #[cfg(feature = "stacks")]
-    ("fgprof", "wall time by stack, of running and waiting threads, over 30 s", true),
-    #[cfg(feature = "heap")]
-    ("heap", "memory allocated and not freed, by the code that allocated it", true),
-    #[cfg(feature = "heap")]
-    ("allocs", "all allocations since sampling began", true),
-    (
-        "scopes",
-        "the exact call tree of profiled functions: calls, wall, CPU and off-CPU time, allocations, bytes",
-        true,
-    ),
-    ("mutex", "time that others waited for locks of perf_sdk::sync, by the holder", true),
-    ("block", "time spent waiting for locks and condition variables of perf_sdk::sync, by the waiter", true),
-    ("goroutine", "running calls and open futures, by profiled function", false),
-    ("cmdline", "the command line; its arguments only with the token", false),
-];
-
-/// Profiles that are also available as text.
-const HAVE_TEXT: [&str; 6] = ["profile", "heap", "allocs", "mutex", "block", "goroutine"];
 
 /// Profiles of Go that do not exist here: the path, and a message that names an alternative.
 pub(super) const MISSING: &[(&str, &str)] = &[
@@ -94,24 +70,9 @@ pub(super) async fn moved(OriginalUri(uri): OriginalUri) -> Response {
     response
 }
 
-/// The list of profiles, with links.
+/// The page that lists the profiles.
 pub(super) async fn index() -> Response {
-    let mut page = html::begin("perf-sdk: profiles", Some("../.."));
-    page.push_str("<header><h1>perf-sdk</h1><span class=\"facts\">profiles for <code>go tool pprof</code> and other readers of its format</span></header><table><tbody>");
-    for (name, what, has_window) in PROFILES {
-        // The path that the Go middleware fgprof uses.
-        let path = if *name == "fgprof" { "debug/fgprof".to_owned() } else { format!("debug/pprof/{name}") };
-        page.push_str(&format!("<tr><td><a href=\"{path}\">{name}</a></td><td class=\"words\">{what}"));
-        if *has_window {
-            page.push_str(&format!("; <a href=\"{path}?seconds=30\">next 30 s</a>"));
-        }
-        if HAVE_TEXT.contains(name) {
-            page.push_str(&format!("; <a href=\"{path}?debug=1\">as text</a>"));
-        }
-        page.push_str("</td></tr>");
-    }
-    page.push_str("</tbody></table></body></html>");
-    reply::ok("text/html; charset=utf-8", page)
+    reply::ok("text/html; charset=utf-8", profiles::profiles())
 }
 
 #[cfg(feature = "heap")]
