@@ -137,8 +137,8 @@ mod linux {
         }
     }
 
-    /// Runs once: the default action is restored when it is called. If another handler was installed
-    /// that calls this one, nothing is done.
+    /// Runs once: the default action is restored when it is called. If another handler was
+    /// installed that calls this one, nothing is done.
     extern "C" fn handle(signal: c_int) {
         if action(signal).is_none_or(|now| now.sa_sigaction != libc::SIG_DFL) {
             return;

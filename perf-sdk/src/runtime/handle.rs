@@ -38,10 +38,10 @@ use crate::snapshot::{Leaks, Snapshot};
 /// at [`std::process::abort`] and at signals:
 /// [`Builder::report_signals`](crate::Builder::report_signals) handles two of these.
 ///
-/// A handle may be dropped anywhere: in a callback of the profiler, in a panic hook, in a destructor
-/// of a thread-local, at exit. The drop waits at most two seconds for all threads of the profiler.
-/// A thread that does not end by then, such as one in a callback that waits for a lock, is left
-/// running.
+/// A handle may be dropped anywhere: in a callback of the profiler, in a panic hook, in a
+/// destructor of a thread-local, at exit. The drop waits at most two seconds for all threads of the
+/// profiler. A thread that does not end by then, such as one in a callback that waits for a lock,
+/// is left running.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
@@ -73,8 +73,8 @@ impl Handle {
         crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
     }
 
-    /// Switches recording off or on for the whole process. While it is off, calls that begin are not
-    /// counted; calls that began before are recorded when they end. A future is not recorded if
+    /// Switches recording off or on for the whole process. While it is off, calls that begin are
+    /// not counted; calls that began before are recorded when they end. A future is not recorded if
     /// recording is off at its first poll.
     pub fn set_recording(&self, on: bool) {
         crate::record::set_recording(on);
@@ -125,9 +125,9 @@ impl Handle {
         collect::leaks()
     }
 
-    /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples for
-    /// each second of CPU time, from 1 to 4,000; 99 by default. The calling thread sleeps meanwhile.
-    /// `None` if stacks are not sampled, see
+    /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples
+    /// for each second of CPU time, from 1 to 4,000; 99 by default. The calling thread sleeps
+    /// meanwhile. `None` if stacks are not sampled, see
     /// [`ProfilerStats::stacks`](crate::snapshot::ProfilerStats::stacks).
     ///
     /// Several profiles at a time share their samples, at the highest of their rates.

@@ -137,8 +137,8 @@ fn end_at_exit() {
 }
 
 impl Running {
-    /// Stops all threads, delivers the last window, and prints the report. Only the first call has an
-    /// effect.
+    /// Stops all threads, delivers the last window, and prints the report. Only the first call has
+    /// an effect.
     fn end(&self) {
         if self.is_over.swap(true, Relaxed) {
             return;

@@ -11,8 +11,8 @@ use crate::base::background::Background;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::record::{self, OwnThread, Part};
 
-/// The maximum number of tasks that wait behind a callback that hangs. Further ones are left out and
-/// counted.
+/// The maximum number of tasks that wait behind a callback that hangs. Further ones are left out
+/// and counted.
 const MOST: usize = 64;
 
 type Task = Box<dyn FnOnce() + Send>;

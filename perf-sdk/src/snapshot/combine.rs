@@ -14,8 +14,8 @@ impl Snapshot {
     /// the part of their elapsed time inside the window is included. Functions and paths without
     /// any activity in the window are omitted. A difference may be negative if `earlier` is from
     /// another process, or was read while a call ended. It is then 0, except for exclusive sums.
-    /// Current figures (allocator, arenas, objects in use, limits, high-water marks, gauges among the
-    /// readings) are those of this snapshot.
+    /// Current figures (allocator, arenas, objects in use, limits, high-water marks, gauges among
+    /// the readings) are those of this snapshot.
     ///
     /// ```
     /// perf_sdk::measure("before", || ());
@@ -102,8 +102,8 @@ impl Snapshot {
     /// and the time the later one. Current figures are added, as for two processes. Of high-water
     /// marks, the higher one is kept; of memory pressure, that of the process with less memory
     /// left. Of readings, counters are added and gauges are those of the later snapshot: the sum of
-    /// two ratios or of one host's memory read twice would mean nothing. So counters of the host are
-    /// added too, and of two processes on one host they are twice what the host counted.
+    /// two ratios or of one host's memory read twice would mean nothing. So counters of the host
+    /// are added too, and of two processes on one host they are twice what the host counted.
     ///
     /// ```
     /// let start = perf_sdk::snapshot();
