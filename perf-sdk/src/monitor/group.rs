@@ -1,17 +1,17 @@
 //! Figures of the process's control group, of both versions: its limits, and how often it met them.
 
 mod cpu;
+mod files;
 mod memory;
 mod pids;
 mod place;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-pub(super) use place::{Places, Version};
+pub(super) use place::Places;
 
-use super::TIGHTER;
-use super::file::{Buffer, Source};
-use super::text::{number, single};
+use super::absences::{TIGHTER, absent};
+use super::file::Buffer;
 use crate::base::sandbox;
 use crate::reading::{Description, Producer, Sheet};
 
@@ -45,50 +45,26 @@ impl Producer for GroupMonitor {
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             for all in [&cpu::ALL[..], &memory::ALL, &pids::ALL] {
-                super::absent(all, TIGHTER, into);
+                absent(all, TIGHTER, into);
             }
             return;
         }
         if self.places.have_changed(&mut self.buffer) {
-            self.cpu = self.places.group("cpu").map(cpu::Cpu::of);
-            self.memory = self.places.group("memory").map(memory::Memory::of);
-            self.pids = self.places.group("pids").map(pids::Pids::of);
+            self.cpu = self.places.group("cpu").map(|group| cpu::Cpu::of(&group));
+            self.memory = self.places.group("memory").map(|group| memory::Memory::of(&group));
+            self.pids = self.places.group("pids").map(|group| pids::Pids::of(&group));
         }
         match &mut self.cpu {
             Ok(cpu) => cpu.read(&mut self.buffer, into),
-            Err(why) => super::absent(&cpu::ALL, why, into),
+            Err(why) => absent(&cpu::ALL, why, into),
         }
         match &mut self.memory {
             Ok(memory) => memory.read(&mut self.buffer, into),
-            Err(why) => super::absent(&memory::ALL, why, into),
+            Err(why) => absent(&memory::ALL, why, into),
         }
         match &mut self.pids {
             Ok(pids) => pids.read(&mut self.buffer, into),
-            Err(why) => super::absent(&pids::ALL, why, into),
+            Err(why) => absent(&pids::ALL, why, into),
         }
     }
-}
-
-/// The reason where a limit could be set.
-const UNLIMITED: &str = "no limit is set";
-
-/// A file in the folder of the group.
-fn file(folder: &Path, name: &str) -> Source {
-    Source::whole(folder, name)
-}
-
-/// A file with one number.
-fn read_number(source: &mut Source, buffer: &mut Buffer) -> Result<f64, &'static str> {
-    let word = single(source.read(buffer)?).ok_or(super::text::NOT_UNDERSTOOD)?;
-    if word == b"max" || word == b"-1" {
-        return Err(UNLIMITED);
-    }
-    number(word).map(|number| number as f64).ok_or(super::text::NOT_UNDERSTOOD)
-}
-
-/// A group of one controller: its folder, and the version of its files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
-    pub(super) version: Version,
-    pub(super) folder: PathBuf,
 }

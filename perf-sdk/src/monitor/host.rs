@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub(super) use frequency::FrequencyMonitor;
 
-use super::TIGHTER;
+use super::absences::{TIGHTER, absent};
 use super::file::Buffer;
 use crate::base::sandbox;
 use crate::reading::{Description, Producer, Sheet};
@@ -55,7 +55,7 @@ impl Producer for HostMonitor {
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             for all in [&cpu::ALL[..], &memory::ALL, &load::ALL, &disk::ALL, &network::ALL] {
-                super::absent(all, TIGHTER, into);
+                absent(all, TIGHTER, into);
             }
             return;
         }

@@ -8,11 +8,12 @@
 //! | `group` | the control group, of both versions: limits, and how often they were met |
 //! | `pressure` | the time for which threads waited for a processor, memory or a disk |
 //! | `limit` | the memory limit that is closest, for the reaction to memory pressure |
-//! | `file`, `text`, `named` | files that stay open, parsing, labels: none of them allocates once it has run |
+//! | `file`, `text`, `named`, `absences` | files that stay open, parsing, labels, reasons: none of them allocates once it has run |
 //!
 //! The names are those of Prometheus's clients (`process_…`), of cAdvisor (`container_…`) and of
 //! node_exporter (`node_…`), where one of them has the same figure.
 
+mod absences;
 mod file;
 mod group;
 mod host;
@@ -37,10 +38,7 @@ pub(crate) use limit::memory_limit_bytes;
 pub(crate) use process::{Process, read as process};
 pub use startup::ready;
 
-use crate::reading::{Description, Producer, Sheet};
-
-/// The reason under a [sandbox](crate::base::sandbox) that was installed after the start.
-const TIGHTER: &str = "a filter of system calls was installed after the start";
+use crate::reading::{Description, Producer};
 
 /// All monitors, each with its interval. They have opened nothing before they are read for the
 /// first time.
@@ -61,8 +59,4 @@ fn of(root: &Path) -> Vec<(Duration, Box<dyn Producer>)> {
 /// Everything that a monitor may read on some machine.
 pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
     process::ALL.into_iter().chain(host::descriptions()).chain(group::descriptions()).chain(pressure::descriptions())
-}
-
-fn absent(descriptions: &[&Description], why: &'static str, into: &mut Sheet) {
-    descriptions.iter().for_each(|description| into.absent(description.name, why));
 }

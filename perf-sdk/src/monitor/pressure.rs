@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::TIGHTER;
+use super::absences::{TIGHTER, absent};
 use super::file::{Buffer, Source};
 use super::group::Places;
 use super::text::{NOT_UNDERSTOOD, lines, number, words};
@@ -145,7 +145,7 @@ impl Producer for PressureMonitor {
         let others: &[&Description] = if self.is_of_host { &OF_GROUP } else { &OF_HOST };
         let why =
             if self.is_of_host { "not accounted for the control group" } else { "that of the control group is read" };
-        super::absent(others, why, into);
+        absent(others, why, into);
         for resource in &mut self.resources {
             match resource.source.read(&mut self.buffer) {
                 Ok(text) => {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::TIGHTER;
+use super::absences::{TIGHTER, absent};
 use super::file::{Buffer, Parts, Source};
 use super::startup;
 use super::system::{self, Usage};
@@ -138,7 +138,7 @@ impl ProcessMonitor {
                 into.push_of(&FAULTS, minor, usage.minor_faults as f64);
                 into.push_of(&FAULTS, major, usage.major_faults as f64);
             }
-            Err(why) => super::absent(&[&CPU, &CPU_USER, &CPU_SYSTEM, &SWITCHES, &FAULTS], why, into),
+            Err(why) => absent(&[&CPU, &CPU_USER, &CPU_SYSTEM, &SWITCHES, &FAULTS], why, into),
         }
     }
 
@@ -150,7 +150,7 @@ impl ProcessMonitor {
                 into.push_or_absent(&VIRTUAL, kibibytes(text, "VmSize:"));
                 into.push_or_absent(&THREADS, count(text, "Threads:"));
             }
-            Err(why) => super::absent(&[&RESIDENT, &RESIDENT_PEAK, &VIRTUAL, &THREADS], why, into),
+            Err(why) => absent(&[&RESIDENT, &RESIDENT_PEAK, &VIRTUAL, &THREADS], why, into),
         }
     }
 
@@ -171,7 +171,7 @@ impl ProcessMonitor {
                     }
                 }
             }
-            Err(why) => super::absent(&[&IO_BYTES, &IO_OPERATIONS, &DISK_BYTES], why, into),
+            Err(why) => absent(&[&IO_BYTES, &IO_OPERATIONS, &DISK_BYTES], why, into),
         }
     }
 
@@ -223,7 +223,7 @@ impl Producer for ProcessMonitor {
 
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
-            super::absent(&ALL, TIGHTER, into);
+            absent(&ALL, TIGHTER, into);
             return;
         }
         self.used(system::usage(), into);

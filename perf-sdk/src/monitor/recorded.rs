@@ -269,23 +269,14 @@ fn nothing_is_allocated_after_the_first_turns() {
 #[cfg(target_os = "linux")]
 #[ignore = "it prints what a turn costs on this machine"]
 fn cost_of_a_turn() {
-    fn thread_seconds() -> f64 {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-        #[allow(unsafe_code)]
-        // SAFETY: a valid pointer for the result.
-        unsafe {
-            libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
-        }
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    }
     let mut producers: Vec<_> =
         super::producers().into_iter().map(|(every, one)| (every, one, Sheet::default(), Vec::new())).collect();
     for _ in 0..100 {
         for (_, producer, sheet, turns) in &mut producers {
-            let before = thread_seconds();
+            let before = super::system::thread_seconds();
             sheet.clear();
             producer.read(sheet);
-            turns.push(thread_seconds() - before);
+            turns.push(super::system::thread_seconds() - before);
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
     }

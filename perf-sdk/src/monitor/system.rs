@@ -113,6 +113,15 @@ pub(super) fn seconds_since_boot() -> Option<f64> {
     None
 }
 
+/// CPU time of the calling thread.
+#[cfg(all(test, target_os = "linux"))]
+pub(super) fn thread_seconds() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid pointer for the result.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
 /// The unit of times in `/proc`: so many a second.
 #[cfg(unix)]
 pub(super) fn ticks_per_second() -> f64 {

@@ -1,6 +1,7 @@
 //! The limit of CPU time, and how long the group was held back by it.
 
-use super::{Group, UNLIMITED, Version, file, read_number};
+use super::files::{Group, UNLIMITED, Version, read_number};
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::{NOT_UNDERSTOOD, count, lines, number, words};
 use crate::reading::{Description, Sheet, Unit};
@@ -46,15 +47,14 @@ enum Limit {
 }
 
 impl Cpu {
-    pub(super) fn of(group: Group) -> Self {
-        let folder = &group.folder;
+    pub(super) fn of(group: &Group) -> Self {
         let limit = match group.version {
             Version::One => {
-                Limit::One { quota: file(folder, "cpu.cfs_quota_us"), period: file(folder, "cpu.cfs_period_us") }
+                Limit::One { quota: group.file("cpu.cfs_quota_us"), period: group.file("cpu.cfs_period_us") }
             }
-            Version::Two => Limit::Two(file(folder, "cpu.max")),
+            Version::Two => Limit::Two(group.file("cpu.max")),
         };
-        Self { limit, stat: file(folder, "cpu.stat") }
+        Self { limit, stat: group.file("cpu.stat") }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
@@ -79,7 +79,7 @@ impl Cpu {
                 let (name, per_second) = throttled_time;
                 into.push_or_absent(&THROTTLED_TIME, count(text, name).map(|time| time / per_second));
             }
-            Err(why) => crate::monitor::absent(&[&PERIODS, &THROTTLED, &THROTTLED_TIME], why, into),
+            Err(why) => absent(&[&PERIODS, &THROTTLED, &THROTTLED_TIME], why, into),
         }
     }
 }

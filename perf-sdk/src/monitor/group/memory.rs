@@ -1,6 +1,6 @@
 //! The memory of the control group, its limit, and how often it met it.
 
-use super::{Group, UNLIMITED, Version, file, read_number};
+use super::files::{Group, UNLIMITED, Version, read_number};
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::count;
 use crate::reading::{Description, Labels, Sheet, Unit};
@@ -42,8 +42,8 @@ enum Events {
 }
 
 impl Memory {
-    pub(super) fn of(group: Group) -> Self {
-        let file = |name| file(&group.folder, name);
+    pub(super) fn of(group: &Group) -> Self {
+        let file = |name| group.file(name);
         let (used, limit, events) = match group.version {
             Version::One => {
                 let events = Events::One { at_limit: file("memory.failcnt"), oom: file("memory.oom_control") };

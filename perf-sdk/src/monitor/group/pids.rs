@@ -1,6 +1,6 @@
 //! The threads of the control group.
 
-use super::{Group, file, read_number};
+use super::files::{Group, read_number};
 use crate::monitor::file::{Buffer, Source};
 use crate::reading::{Description, Sheet, Unit};
 
@@ -19,8 +19,8 @@ pub(super) struct Pids {
 }
 
 impl Pids {
-    pub(super) fn of(group: Group) -> Self {
-        Self { current: file(&group.folder, "pids.current"), max: file(&group.folder, "pids.max") }
+    pub(super) fn of(group: &Group) -> Self {
+        Self { current: group.file("pids.current"), max: group.file("pids.max") }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {

@@ -2,15 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::Group;
+use super::files::{Group, Version};
 use crate::monitor::file::{Buffer, Parts, Source};
 use crate::monitor::text::{lines, words};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::monitor) enum Version {
-    One,
-    Two,
-}
 
 /// The process may be moved to other groups: that is looked up again after this many turns.
 const KNOWN_FOR: u32 = 60;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::system;
 use crate::monitor::text::{NOT_UNDERSTOOD, lines, number, words};
@@ -49,7 +50,7 @@ impl Cpu {
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
         let text = match self.stat.read(buffer) {
             Ok(text) => text,
-            Err(why) => return crate::monitor::absent(&ALL, why, into),
+            Err(why) => return absent(&ALL, why, into),
         };
         let (mut is_whole, mut is_each) = (false, false);
         for (processor, ticks) in lines(text).map_while(times) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Parts, Source};
 use crate::monitor::named::Named;
 use crate::monitor::text::{lines, number, words};
@@ -43,7 +44,7 @@ impl Disk {
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
         let text = match self.stats.read(buffer) {
             Ok(text) => text,
-            Err(why) => return crate::monitor::absent(&ALL, why, into),
+            Err(why) => return absent(&ALL, why, into),
         };
         self.names.begin_turn();
         let mut is_any = false;
@@ -57,7 +58,7 @@ impl Disk {
             into.push_of(&BUSY, &labels, busy_ms as f64 / 1e3);
         }
         if !is_any {
-            crate::monitor::absent(&ALL, "no disk", into);
+            absent(&ALL, "no disk", into);
         }
     }
 }

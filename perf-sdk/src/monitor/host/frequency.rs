@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::base::sandbox;
-use crate::monitor::TIGHTER;
+use crate::monitor::absences::{TIGHTER, absent};
 use crate::monitor::file::{Buffer, Parts, Source};
 use crate::monitor::text::{decimal, lines, number, single};
 use crate::reading::{Description, Labels, Producer, Sheet, Unit};
@@ -52,7 +52,7 @@ impl Producer for FrequencyMonitor {
 
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
-            crate::monitor::absent(&ALL, TIGHTER, into);
+            absent(&ALL, TIGHTER, into);
             return;
         }
         let processors = self.processors.get_or_insert_with(|| scaled(&self.folder));

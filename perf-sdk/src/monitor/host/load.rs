@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::{NOT_UNDERSTOOD, decimal, lines, words};
 use crate::reading::{Description, Sheet, Unit};
@@ -29,7 +30,7 @@ impl Load {
                     into.push_or_absent(description, averages.next().and_then(decimal).ok_or(NOT_UNDERSTOOD));
                 }
             }
-            Err(why) => crate::monitor::absent(&ALL, why, into),
+            Err(why) => absent(&ALL, why, into),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::kibibytes;
 use crate::reading::{Description, Sheet, Unit};
@@ -37,7 +38,7 @@ impl Memory {
                     into.push_or_absent(description, kibibytes(text, field));
                 }
             }
-            Err(why) => crate::monitor::absent(&ALL, why, into),
+            Err(why) => absent(&ALL, why, into),
         }
     }
 }

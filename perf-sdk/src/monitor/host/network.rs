@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Parts, Source};
 use crate::monitor::named::Named;
 use crate::monitor::text::{NOT_UNDERSTOOD, lines, number, words};
@@ -73,10 +74,10 @@ impl Network {
                     }
                 }
                 if !is_any {
-                    crate::monitor::absent(&OF_INTERFACES, "no interface carried anything", into);
+                    absent(&OF_INTERFACES, "no interface carried anything", into);
                 }
             }
-            Err(why) => crate::monitor::absent(&OF_INTERFACES, why, into),
+            Err(why) => absent(&OF_INTERFACES, why, into),
         }
         into.push_or_absent(&TCP, self.sockets.read(buffer).and_then(|text| in_use(text, b"TCP:")));
         into.push_or_absent(&TCP6, self.sockets6.read(buffer).and_then(|text| in_use(text, b"TCP6:")));
