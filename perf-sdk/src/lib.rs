@@ -59,10 +59,14 @@
 //! on its macros and on `pin-project-lite` only. So a library can annotate with `default-features =
 //! false`, and the program that it is built into decides.
 //!
-//! Every other feature turns `enabled` on. What has types of other crates in its signature is there
-//! with its feature only: [`router`], [`spawn`], [`pool`], [`tracing_layer`],
-//! [`opentelemetry_trace`], [`Builder::metrics_handle`],
-//! [`Histogram::to_hdr`](histogram::Histogram::to_hdr), and serde's traits on a snapshot.
+//! Every other feature turns `enabled` on.
+//!
+//! What `enabled` alone provides has the same names and signatures without it, except what needs
+//! other crates: [`Histogram::to_hdr`], [`Histogram::from_hdr`], and serde's traits on a snapshot.
+//! [`Alloc`] is there too. What a further feature provides is there with that feature only:
+//! [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
+//! [`Builder::metrics_handle`], profiles of stacks and of the heap with the formats for them, and
+//! flamegraphs as SVG.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(feature = "enabled"), allow(dead_code))]

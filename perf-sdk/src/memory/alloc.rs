@@ -10,13 +10,9 @@ use super::counted::CountingAlloc;
 
 /// The allocator behind [`Alloc`].
 #[cfg(not(feature = "dhat"))]
-type Inner = Jemalloc;
-#[cfg(not(feature = "dhat"))]
-const INNER: Inner = Jemalloc;
+const INNER: CountingAlloc<Jemalloc> = CountingAlloc::new(Jemalloc);
 #[cfg(feature = "dhat")]
-type Inner = dhat::Alloc;
-#[cfg(feature = "dhat")]
-const INNER: Inner = dhat::Alloc;
+const INNER: CountingAlloc<dhat::Alloc> = CountingAlloc::new(dhat::Alloc);
 
 /// jemalloc as the global allocator, with per-thread tallies: [`CountingAlloc`] over
 /// [`tikv_jemallocator::Jemalloc`].
@@ -30,23 +26,15 @@ const INNER: Inner = dhat::Alloc;
 /// See [`CountingAlloc`] for units, cost and blind spots.
 ///
 /// With the feature `dhat` it is dhat's exact allocator instead, for one run: see `docs/memory.md`.
-#[derive(Debug)]
-#[cfg_attr(not(feature = "dhat"), derive(Clone, Copy))]
-pub struct Alloc {
-    inner: CountingAlloc<Inner>,
-}
-
-impl Default for Alloc {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+// The inner allocator is not a field: dhat's is not `Copy`, and a feature must not remove a trait.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Alloc(());
 
 impl Alloc {
     /// The allocator, for a `#[global_allocator]` static.
     #[must_use]
     pub const fn new() -> Self {
-        Self { inner: CountingAlloc::new(INNER) }
+        Self(())
     }
 }
 
@@ -55,24 +43,24 @@ unsafe impl GlobalAlloc for Alloc {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller guarantees.
-        unsafe { self.inner.alloc(layout) }
+        unsafe { INNER.alloc(layout) }
     }
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: as the caller guarantees.
-        unsafe { self.inner.dealloc(block, layout) }
+        unsafe { INNER.dealloc(block, layout) }
     }
 
     #[inline]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller guarantees.
-        unsafe { self.inner.alloc_zeroed(layout) }
+        unsafe { INNER.alloc_zeroed(layout) }
     }
 
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: as the caller guarantees.
-        unsafe { self.inner.realloc(block, layout, new_size) }
+        unsafe { INNER.realloc(block, layout, new_size) }
     }
 }

@@ -35,7 +35,7 @@ macro_rules! pass_on {
     ([$($generic:ident)?] $allocator:ty) => {
         // SAFETY: every call is passed unchanged to the inner allocator, which upholds the
         // contract.
-        unsafe impl<$($generic: GlobalAlloc)?> GlobalAlloc for $allocator {
+        unsafe impl<$($generic: GlobalAlloc + 'static)?> GlobalAlloc for $allocator {
             #[inline(always)]
             unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
                 // SAFETY: as the caller guarantees.

@@ -54,7 +54,7 @@ pub mod json {
     ///
     /// # Errors
     /// None.
-    pub fn write<T>(_value: &T, _to: &mut impl Write) -> io::Result<()> {
+    pub fn write(_value: &impl Sized, _to: &mut impl Write) -> io::Result<()> {
         Ok(())
     }
 }

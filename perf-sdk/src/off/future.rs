@@ -55,7 +55,7 @@ pin_project! {
     pub struct Profiled<F, J> {
         #[pin]
         future: F,
-        judge: PhantomData<fn() -> J>,
+        judge: PhantomData<J>,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Settings made in code.
 
 use std::fmt;
+#[cfg(not(feature = "enabled"))]
+use std::marker::PhantomData;
 use std::path::PathBuf;
 #[cfg(feature = "enabled")]
 use std::sync::Arc;
@@ -9,7 +11,6 @@ use std::time::Duration;
 use super::given::Given;
 #[cfg(feature = "metrics")]
 use super::metrics_handle::MetricsHandle;
-#[cfg(feature = "enabled")]
 use super::on_leak::OnLeak;
 #[cfg(feature = "enabled")]
 use super::reader::is_secret;
@@ -49,6 +50,9 @@ pub struct Builder {
     pub(crate) metrics_handle: Option<MetricsHandle>,
     #[cfg(feature = "enabled")]
     pub(crate) on_leak: Option<OnLeak>,
+    /// Keeps `Builder` without `UnwindSafe`, as it is with the feature.
+    #[cfg(not(feature = "enabled"))]
+    on_leak: PhantomData<OnLeak>,
 }
 
 #[cfg(feature = "enabled")]

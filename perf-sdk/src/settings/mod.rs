@@ -24,7 +24,6 @@ mod in_force;
 mod metrics_handle;
 #[cfg(feature = "enabled")]
 mod misspelt;
-#[cfg(feature = "enabled")]
 mod on_leak;
 #[cfg(feature = "enabled")]
 mod reader;
