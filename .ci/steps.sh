@@ -76,6 +76,8 @@ beside_each_other() {
 
 install_tools() {
     local missing=()
+    # Part of every toolchain of rustup's; a distribution may have it in a package of its own.
+    command -v rustdoc > /dev/null || { echo "rustdoc is missing: install it with the Rust toolchain"; return 1; }
     command -v promtool > /dev/null || missing+=(prometheus)
     command -v chromium > /dev/null || missing+=(chromium)
     command -v go > /dev/null || missing+=(golang-go)

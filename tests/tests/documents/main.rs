@@ -2,6 +2,7 @@
 
 mod house;
 mod prose;
+mod surface;
 mod words;
 
 use std::fs;
