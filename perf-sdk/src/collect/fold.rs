@@ -355,7 +355,7 @@ impl Fold {
                 allocated_bytes: held.allocated_bytes,
                 allocated_objects: held.allocated_objects.round() as u64,
             };
-            match Node::of(path).and_then(|node| self.place_of(node)) {
+            match path.and_then(|path| self.place_of(Node::at(path))) {
                 Some(at) => {
                     let node = &mut self.tree[at as usize];
                     node.live.add(&live);

@@ -25,7 +25,7 @@ impl HeapProfile {
             // Each thread has its own paths, so equal ones are added up.
             let mut known: std::collections::HashMap<Vec<Frame>, usize> = std::collections::HashMap::new();
             for (path, held, past) in past {
-                let mut frames: Vec<Frame> = std::iter::successors(Node::of(path), |node| node.parent())
+                let mut frames: Vec<Frame> = std::iter::successors(path.map(Node::at), |node| node.parent())
                     .filter_map(Node::site)
                     .map(Frame::of)
                     .collect();

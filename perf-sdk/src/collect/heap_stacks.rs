@@ -27,7 +27,7 @@ impl HeapStacksNow {
             let mut sums = Sums::new();
             for at in memory::at_stacks() {
                 let mut sites: Vec<&'static Site> =
-                    std::iter::successors(Node::of(at.path), |node| node.parent()).filter_map(Node::site).collect();
+                    std::iter::successors(at.path.map(Node::at), |node| node.parent()).filter_map(Node::site).collect();
                 sites.reverse();
                 let key = sites.iter().map(|site| std::ptr::from_ref(*site).addr()).collect();
                 // Each thread has its own paths, so equal ones are added up.

@@ -37,7 +37,7 @@ pub(crate) fn sample_heap(_: Option<u64>) {}
 
 /// Empty: the feature is off.
 #[cfg(not(feature = "heap"))]
-pub(crate) fn holding(_: std::ops::Range<std::time::Duration>) -> impl Iterator<Item = *const crate::scope::Path> {
+pub(crate) fn holding(_: std::ops::Range<std::time::Duration>) -> impl Iterator<Item = crate::scope::CallPath> {
     std::iter::empty()
 }
 

@@ -140,10 +140,11 @@ fn obtain(empty_call: EmptyCall, cpu: impl FnOnce() -> ThreadCpu) -> Option<&'st
 
 fn publish(record: &'static ThreadRecord) {
     let new = ptr::from_ref(record).cast_mut();
-    let mut newest = NEWEST.load(Relaxed);
+    let mut newest = NEWEST.load(Acquire);
     loop {
-        record.set_older(newest);
-        match NEWEST.compare_exchange_weak(newest, new, AcqRel, Relaxed) {
+        // SAFETY: null or a record, which is never freed. `Acquire` pairs with its publication.
+        record.set_older(unsafe { newest.as_ref() });
+        match NEWEST.compare_exchange_weak(newest, new, AcqRel, Acquire) {
             Ok(_) => return,
             Err(now) => newest = now,
         }

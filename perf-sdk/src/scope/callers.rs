@@ -1,35 +1,20 @@
 //! Call paths: the calling thread's current one, and a path as a list of sites.
 #![allow(unsafe_code)]
 
-use std::ptr;
-use std::sync::atomic::Ordering::Relaxed;
+use super::{CallPath, Site, Slot};
 
-use super::{Path, Site, Slot};
-
-/// The current scope of this thread, null if the thread has no record. The pointer stays valid,
-/// because paths are never freed.
+/// The current scope of this thread. `None` if the thread has no record.
 #[inline]
-pub(crate) fn current_path() -> *const Path {
+pub(crate) fn current_path() -> Option<CallPath> {
     let slot = Slot::get();
-    if !slot.is_record() {
-        return ptr::null();
-    }
     // SAFETY: the slot points to this thread's scopes, which are never freed.
-    unsafe { &*slot.as_ptr() }.top.load(Relaxed)
+    slot.is_record().then(|| unsafe { (*slot.as_ptr()).top() })
 }
 
-/// The sites of a path, outermost first. Empty for null.
-///
-/// # Safety
-/// `path` is null or a node's path, which is never freed.
-pub(crate) unsafe fn callers(path: *const Path) -> Vec<&'static Site> {
-    let mut sites = Vec::new();
-    let mut at = path;
-    // SAFETY: as the caller guarantees; a parent is a node's path too.
-    while let Some(path) = unsafe { at.as_ref() } {
-        sites.extend(path.site);
-        at = path.parent;
-    }
+/// The sites of a path, outermost first. Empty for `None`.
+pub(crate) fn callers(path: Option<CallPath>) -> Vec<&'static Site> {
+    let paths = std::iter::successors(path.map(CallPath::get), |path| path.parent.map(CallPath::get));
+    let mut sites: Vec<&'static Site> = paths.filter_map(|path| path.site).collect();
     sites.reverse();
     sites
 }

@@ -5,31 +5,14 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering::Relaxed, Ordering::Release};
 
-use super::{LabelSet, Site, SpanIds};
-
-/// One function reached by one path of callers. It is the first field of a call-tree node. It is
-/// immutable once published and never freed, so a hook or a signal handler may walk it from any
-/// thread.
-#[repr(C)]
-#[derive(Debug)]
-pub(crate) struct Path {
-    /// `None` only in the root of a tree.
-    pub(crate) site: Option<&'static Site>,
-    /// The caller; null only in the root of a tree. It is a pointer to the whole node, for which a
-    /// reference to the path would not be valid.
-    pub(crate) parent: *const Path,
-    /// The number of steps to the root.
-    pub(crate) depth: u32,
-    /// Whether one of its callers has the same site.
-    pub(crate) is_within_itself: bool,
-}
+use super::{CallPath, LabelSet, Path, SpanIds};
 
 /// The part of a thread's record that hooks read. It is the record's first field.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Scopes {
-    /// Written by the owner only.
-    pub(crate) top: AtomicPtr<Path>,
+    /// A [`CallPath`] as a pointer, never null. Written by the owner only.
+    top: AtomicPtr<Path>,
     /// The state for walking the thread's stack; null if its stack cannot be walked.
     pub(crate) walker: AtomicPtr<()>,
     /// The labels in effect; null if there are none. Written by the owner only.
@@ -54,13 +37,36 @@ pub(crate) fn set_walk(walk: Walk) {
 }
 
 impl Scopes {
-    pub(crate) fn new(top: *const Path) -> Self {
+    pub(crate) fn new(top: CallPath) -> Self {
         Self {
-            top: AtomicPtr::new(top.cast_mut()),
+            top: AtomicPtr::new(top.as_ptr().cast_mut()),
             walker: AtomicPtr::new(ptr::null_mut()),
             labels: AtomicPtr::new(ptr::null_mut()),
             span: SpanIds::new(),
         }
+    }
+
+    /// The current scope.
+    ///
+    /// # Safety
+    /// Only on the thread that owns the record, including its signal handlers. The path may not be
+    /// visible to others yet.
+    #[inline]
+    pub(crate) unsafe fn top(&self) -> CallPath {
+        // SAFETY: it was stored by `new` or `set_top`, and this thread sees what it wrote.
+        unsafe { CallPath::of(ptr::NonNull::new_unchecked(self.top.load(Relaxed))) }
+    }
+
+    /// As [`top`](Self::top), for another thread: only as an address.
+    #[inline]
+    pub(crate) fn top_for_reader(&self) -> *const Path {
+        self.top.load(Relaxed).cast_const()
+    }
+
+    /// Sets the current scope. Owner only.
+    #[inline]
+    pub(crate) fn set_top(&self, top: CallPath) {
+        self.top.store(top.as_ptr().cast_mut(), Relaxed);
     }
 
     /// The labels in effect. Owner only.

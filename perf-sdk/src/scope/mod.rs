@@ -2,6 +2,7 @@
 //! signal handlers can read.
 
 mod bounded;
+mod call_path;
 mod callers;
 mod chains;
 mod current;
@@ -16,10 +17,11 @@ mod span;
 
 #[cfg(feature = "pool")]
 pub(crate) use bounded::{MAX_NAME_BYTES, beginning};
+pub(crate) use call_path::{AtomicCallPath, CallPath, Path};
 pub(crate) use callers::{callers, current_path};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use current::set_walk;
-pub(crate) use current::{Path, Scopes, Slot};
+pub(crate) use current::{Scopes, Slot};
 pub(crate) use intern::intern;
 pub(crate) use labels::{LabelSet, MAX_LABELS, extend};
 pub(crate) use last_text::MAX_BYTES as MAX_ERROR_BYTES;

@@ -1,15 +1,18 @@
 //! Sites and paths, as far as what threads meet in asks for them.
 
 use std::cell::Cell;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
-use crate::base::atomic::{AtomicPtr, AtomicU32};
+use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+#[path = "../../../perf-sdk/src/scope/call_path.rs"]
+mod call_path;
 #[path = "../../../perf-sdk/src/scope/callers.rs"]
 mod callers;
 #[path = "../../../perf-sdk/src/scope/span.rs"]
 mod span;
 
+pub(crate) use call_path::{AtomicCallPath, CallPath, Path};
 pub(crate) use callers::callers;
 pub(crate) use span::SpanIds;
 
@@ -41,18 +44,16 @@ impl Site {
     }
 }
 
-#[derive(Debug)]
-pub(crate) struct Path {
-    pub(crate) site: Option<&'static Site>,
-    pub(crate) parent: *const Path,
+impl Path {
+    pub(crate) fn address(&'static self) -> CallPath {
+        // SAFETY: it is never freed and never changes. Nothing here takes it for a part of a node.
+        unsafe { CallPath::of(NonNull::from(self)) }
+    }
 }
-
-// SAFETY: never changed, and its parent is never freed.
-unsafe impl Sync for Path {}
 
 #[derive(Debug)]
 pub(crate) struct Scopes {
-    pub(crate) top: AtomicPtr<Path>,
+    top: AtomicPtr<Path>,
     pub(crate) walker: AtomicPtr<()>,
     pub(crate) span: SpanIds,
 }
@@ -61,8 +62,15 @@ pub(crate) struct Scopes {
 pub(crate) struct LabelSet;
 
 impl Scopes {
-    pub(crate) fn new(top: *const Path) -> Self {
-        Self { top: AtomicPtr::new(top.cast_mut()), walker: AtomicPtr::new(ptr::null_mut()), span: SpanIds::new() }
+    pub(crate) fn new(top: CallPath) -> Self {
+        Self { top: AtomicPtr::new(top.as_ptr().cast_mut()), walker: AtomicPtr::new(ptr::null_mut()), span: SpanIds::new() }
+    }
+
+    /// # Safety
+    /// As in the library.
+    pub(crate) unsafe fn top(&self) -> CallPath {
+        // SAFETY: `new` stored it.
+        unsafe { CallPath::of(NonNull::new_unchecked(self.top.load(Ordering::Relaxed))) }
     }
 
     pub(crate) fn labels(&self) -> Option<&'static LabelSet> {

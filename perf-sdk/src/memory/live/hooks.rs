@@ -7,6 +7,7 @@ use std::ffi::{c_uint, c_void};
 
 use super::sample;
 use crate::memory::mallctl;
+use crate::scope::CallPath;
 
 /// Read by jemalloc before `main`. It enables sampling, but leaves it inactive: jemalloc would not
 /// report the free of a block that it sampled before these hooks were installed.
@@ -73,7 +74,7 @@ unsafe extern "C" fn scope(frames: *mut *mut c_void, length: *mut c_uint, _most:
     let path = sample::begin();
     // SAFETY: jemalloc passes room for at least one frame, and for the number of frames.
     unsafe {
-        *frames = path.cast_mut().cast();
+        *frames = path.map_or(std::ptr::null(), CallPath::as_ptr).cast_mut().cast();
         *length = 1;
     }
 }

@@ -33,7 +33,7 @@ use crate::base::fork::Lock;
 use crate::clock;
 use crate::memory::is_jemalloc;
 use crate::memory::probe::counts_down;
-use crate::scope::Path;
+use crate::scope::CallPath;
 use crate::snapshot::SamplingState;
 use hooks::Unavailable;
 
@@ -152,14 +152,11 @@ pub(crate) fn old_bytes() -> HashMap<u32, u64> {
 
 /// The scopes with live sampled allocations of this age, once for each sample. Takes some hundred
 /// microseconds.
-pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = *const Path> {
+pub(crate) fn holding(age: Range<Duration>) -> impl Iterator<Item = CallPath> {
     let wall = clock::wall();
     let now = wall.ticks();
     let is_of_age = move |born: u64| age.contains(&Duration::from_nanos(wall.ns(now.saturating_sub(born))));
-    living()
-        .filter(move |alive| is_of_age(alive.born))
-        .map(|alive| owners::path(alive.owner))
-        .filter(|path| !path.is_null())
+    living().filter(move |alive| is_of_age(alive.born)).filter_map(|alive| owners::path(alive.owner))
 }
 
 /// Updates the high-water mark of the live heap.
@@ -169,8 +166,8 @@ pub(crate) fn look_for_peak() {
 
 /// What each scope held over time, with live allocations counted as if they ended now. Also the
 /// time of the high-water mark of the whole live heap, in ticks; it is updated only by
-/// [`look_for_peak`]. A null path stands for allocations outside of all scopes.
-pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
+/// [`look_for_peak`]. Without a path, it is for allocations outside of all scopes.
+pub(crate) fn past() -> (Vec<(Option<CallPath>, Held, Past)>, u64) {
     look_for_peak();
     let now = clock::wall().ticks();
     let mut lives: HashMap<u32, f64> = HashMap::new();
@@ -189,8 +186,8 @@ pub(crate) fn past() -> (Vec<(*const Path, Held, Past)>, u64) {
 #[cfg(feature = "stacks")]
 #[derive(Clone, Debug)]
 pub(crate) struct AtStack {
-    /// Null: no scope.
-    pub(crate) path: *const Path,
+    /// `None` outside of all scopes.
+    pub(crate) path: Option<CallPath>,
     /// Innermost first, including the allocator's own frames.
     pub(crate) frames: Vec<u64>,
     pub(crate) held: Held,

@@ -1,10 +1,9 @@
 //! Sums over the sampled allocations of one scope.
-#![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-use crate::scope::Path;
+use crate::scope::{AtomicCallPath, CallPath, Path};
 
 /// The maximum number of scopes that own allocations. Allocations of further scopes have no owner.
 const CAPACITY: usize = 1 << 14;
@@ -20,7 +19,7 @@ pub(super) const NOBODY: u32 = CAPACITY as u32;
 static OWNERS: [Owner; CAPACITY + 1] = [const { Owner::new() }; CAPACITY + 1];
 
 struct Owner {
-    path: AtomicPtr<Path>,
+    path: AtomicCallPath,
     allocated_bytes: AtomicU64,
     allocated_parts: AtomicU64,
     freed_bytes: AtomicU64,
@@ -59,7 +58,7 @@ pub(crate) struct Held {
 impl Owner {
     const fn new() -> Self {
         Self {
-            path: AtomicPtr::new(ptr::null_mut()),
+            path: AtomicCallPath::none(),
             allocated_bytes: AtomicU64::new(0),
             allocated_parts: AtomicU64::new(0),
             freed_bytes: AtomicU64::new(0),
@@ -87,33 +86,23 @@ impl Owner {
     }
 }
 
-/// The number of the scope at `path`, which is null outside of all scopes.
-pub(super) fn number(path: *const Path) -> u32 {
-    if path.is_null() {
-        return NOBODY;
-    }
-    let start = super::table::spread(path.addr());
+/// The number of the scope at `path`, which is `None` outside of all scopes.
+pub(super) fn number(path: Option<CallPath>) -> u32 {
+    let Some(path) = path else { return NOBODY };
+    let start = super::table::spread(path.as_ptr().addr());
     for probe in 0..PROBES {
         let at = start.wrapping_add(probe) % CAPACITY;
         let place = &OWNERS[at].path;
-        let there = place.load(Relaxed);
-        if ptr::eq(there, path) {
+        if place.load().unwrap_or_else(|| place.load_or_store(path)) == path {
             return at as u32;
-        }
-        if there.is_null() {
-            match place.compare_exchange(ptr::null_mut(), path.cast_mut(), AcqRel, Relaxed) {
-                Ok(_) => return at as u32,
-                Err(now) if ptr::eq(now, path) => return at as u32,
-                Err(_) => {}
-            }
         }
     }
     NOBODY
 }
 
-/// The path of an owner. Null: no scope.
-pub(super) fn path(owner: u32) -> *const Path {
-    OWNERS.get(owner as usize).map_or(ptr::null(), |owner| owner.path.load(Acquire).cast_const())
+/// The path of an owner. `None` outside of all scopes.
+pub(super) fn path(owner: u32) -> Option<CallPath> {
+    OWNERS.get(owner as usize)?.path.load()
 }
 
 /// The class of an allocation of this usable size: its log2, limited to the last class.
@@ -148,7 +137,7 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
 /// outside of all scopes, the class, and the number.
 pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
-        let path = owner.path.load(Acquire).cast_const();
+        let path = owner.path.load().map_or(ptr::null(), CallPath::as_ptr);
         let born = owner.born.iter().zip(LEAST_CLASS..).map(|(born, class)| (class, born.load(Relaxed)));
         born.filter(|(_, born)| *born > 0).map(move |(class, born)| (number, path, class, born))
     })
@@ -185,7 +174,7 @@ pub(crate) struct Past {
 }
 
 /// By number, as in [`born`]: its path, what it holds, and what it held.
-pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
+pub(super) fn past() -> impl Iterator<Item = (u32, Option<CallPath>, Held, Past)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).map(|(owner, number)| {
         let past = Past {
             lived_s: owner.lived.load(Relaxed) as f64 / PARTS / 1e6,
@@ -194,16 +183,16 @@ pub(super) fn past() -> impl Iterator<Item = (u32, *const Path, Held, Past)> {
             peak_bytes: owner.peak_bytes.load(Relaxed),
             peak_objects: owner.peak_parts.load(Relaxed) as f64 / PARTS,
         };
-        (number, owner.path.load(Acquire).cast_const(), owner.held(), past)
+        (number, owner.path.load(), owner.held(), past)
     })
 }
 
-/// What each scope holds now and allocated, by its number. A null path stands for allocations
+/// What each scope holds now and allocated, by its number. Without a path, it is for allocations
 /// outside of all scopes.
-pub(crate) fn by_owner() -> impl Iterator<Item = (u32, *const Path, Held)> {
+pub(crate) fn by_owner() -> impl Iterator<Item = (u32, Option<CallPath>, Held)> {
     OWNERS
         .iter()
         .zip(0..)
-        .map(|(owner, number)| (number, owner.path.load(Acquire).cast_const(), owner.held()))
+        .map(|(owner, number)| (number, owner.path.load(), owner.held()))
         .filter(|(_, _, held)| held.allocated_bytes > 0)
 }

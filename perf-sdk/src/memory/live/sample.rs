@@ -4,7 +4,6 @@
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
-use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::owners::{self, NOBODY, PARTS};
@@ -12,7 +11,7 @@ use super::stacks::{self, FRAMES};
 use super::table::{self, Sampled};
 use crate::clock;
 use crate::memory::tallies::Ours;
-use crate::scope::{Path, Slot};
+use crate::scope::{CallPath, Slot};
 
 /// The maximum time charged for a sample, which usually takes one or a few microseconds.
 const MOST_NS: u64 = 20_000;
@@ -69,26 +68,24 @@ pub(crate) fn sampling_ns() -> u64 {
 }
 
 /// Called when this thread's allocation is sampled: stores its place. Returns the current scope's
-/// path, null outside of all scopes.
-pub(super) fn begin() -> *const Path {
+/// path, `None` outside of all scopes.
+pub(super) fn begin() -> Option<CallPath> {
     BEGAN.with(|began| began.set(clock::wall().ticks()));
-    if Ours::is_here() { ptr::null() } else { note_place() }
+    if Ours::is_here() { None } else { note_place() }
 }
 
 /// Stores the current scope and its stack for [`take`]. Returns the scope's path.
-fn note_place() -> *const Path {
+fn note_place() -> Option<CallPath> {
     let mut place = (NOBODY, 0);
-    let mut path = ptr::null();
+    let mut path = None;
     let slot = Slot::get();
     if slot.is_record() {
         // SAFETY: the slot points to this thread's scopes, which are never freed.
         let scopes = unsafe { &*slot.as_ptr() };
-        let top = scopes.top.load(Relaxed).cast_const();
-        // SAFETY: the top is a node in an arena, which is never freed. A root has no site, and is
-        // no scope.
-        if unsafe { (*top).site }.is_some() {
-            path = top;
-        }
+        // SAFETY: as above.
+        let top = unsafe { scopes.top() };
+        // A root has no site, and is no scope.
+        path = top.get().site.is_some().then_some(top);
         let mut addresses = [0; FRAMES];
         let found = scopes.walk(&mut addresses);
         let owner = owners::number(path);

@@ -1,13 +1,11 @@
 //! One pooled object.
-#![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use crate::clock;
 use crate::pool::out::Out;
-use crate::scope::{Path, current_path};
+use crate::scope::{AtomicCallPath, current_path};
 
 /// An object of a pool: idle or in use.
 #[derive(Debug)]
@@ -17,8 +15,8 @@ pub(super) struct Node<T> {
     pub(super) value: UnsafeCell<T>,
     /// When it was taken, in coarse ticks. 0: it is idle.
     taken: AtomicU64,
-    /// The scope that took it; null outside of all scopes.
-    by: AtomicPtr<Path>,
+    /// The scope that took it.
+    by: AtomicCallPath,
     /// Its index in the list of all nodes, changed under that list's lock.
     pub(super) at: AtomicUsize,
     /// Whether it exceeds the maximum, so that it is dropped when it returns.
@@ -33,7 +31,7 @@ impl<T> Node<T> {
         Self {
             value: UnsafeCell::new(value),
             taken: AtomicU64::new(0),
-            by: AtomicPtr::new(ptr::null_mut()),
+            by: AtomicCallPath::none(),
             at: AtomicUsize::new(usize::MAX),
             is_beyond,
         }
@@ -42,7 +40,7 @@ impl<T> Node<T> {
     /// Records when and where it is taken.
     #[inline]
     pub(super) fn take(&self) {
-        self.by.store(current_path().cast_mut(), Relaxed);
+        self.by.store(current_path());
         self.taken.store(clock::coarse().max(UNTIMED), Relaxed);
     }
 
@@ -55,7 +53,7 @@ impl<T> Node<T> {
     pub(super) fn out(&self) -> Option<Out> {
         match self.taken.load(Relaxed) {
             0 => None,
-            taken => Some(Out { taken: (taken != UNTIMED).then_some(taken), by: self.by.load(Relaxed) }),
+            taken => Some(Out { taken: (taken != UNTIMED).then_some(taken), by: self.by.load() }),
         }
     }
 }

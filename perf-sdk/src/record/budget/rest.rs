@@ -429,7 +429,7 @@ fn plain_ns(cpu_ns: u64, calls: u64, call_ns: f64) -> f64 {
 /// Sites whose allocations are retained, by the samples of the live heap.
 fn holding() -> HashSet<usize> {
     let stayed = memory::holding(STAYS..TELLS);
-    stayed.filter_map(|path| Node::of(path)?.site()).map(key).collect()
+    stayed.filter_map(|path| Node::at(path).site()).map(key).collect()
 }
 
 impl Drop for Resting {

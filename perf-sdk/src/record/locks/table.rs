@@ -8,7 +8,7 @@ use std::ptr;
 use crate::base::atomic::{
     AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
 };
-use crate::scope::{Path, Site, callers};
+use crate::scope::{AtomicCallPath, CallPath, Site, callers};
 
 /// The number of slots that are probed.
 const MAX_PROBES: usize = 64;
@@ -64,7 +64,7 @@ impl Sums {
 struct Slot {
     /// Where the lock was made. Null: the slot is free. [`claimed`]: the key is being written.
     place: AtomicPtr<Location<'static>>,
-    scope: AtomicPtr<Path>,
+    scope: AtomicCallPath,
     kind: AtomicU8,
     sums: Sums,
 }
@@ -78,24 +78,24 @@ impl Slot {
     const fn new() -> Self {
         Self {
             place: AtomicPtr::new(ptr::null_mut()),
-            scope: AtomicPtr::new(ptr::null_mut()),
+            scope: AtomicCallPath::none(),
             kind: AtomicU8::new(0),
             sums: Sums::new(),
         }
     }
 
-    fn is(&self, scope: *const Path, lock: Lock) -> bool {
+    fn is(&self, scope: Option<CallPath>, lock: Lock) -> bool {
         // `Acquire` pairs with the publication in `claim`.
         ptr::eq(self.place.load(Acquire), lock.place)
-            && ptr::eq(self.scope.load(Relaxed), scope)
+            && self.scope.load() == scope
             && self.kind.load(Relaxed) == lock.kind as u8
     }
 
-    fn claim(&self, scope: *const Path, lock: Lock) -> bool {
+    fn claim(&self, scope: Option<CallPath>, lock: Lock) -> bool {
         if self.place.compare_exchange(ptr::null_mut(), claimed(), AcqRel, Relaxed).is_err() {
             return false;
         }
-        self.scope.store(scope.cast_mut(), Relaxed);
+        self.scope.store(scope);
         self.kind.store(lock.kind as u8, Relaxed);
         self.place.store(ptr::from_ref(lock.place).cast_mut(), Release);
         true
@@ -109,9 +109,10 @@ impl Slot {
         let kinds = [LockKind::Mutex, LockKind::RwLock, LockKind::Condvar];
         let kind = kinds.into_iter().find(|kind| *kind as u8 == self.kind.load(Relaxed))?;
         // SAFETY: the place is neither null nor claimed, so it is a `&'static` reference that
-        // `claim` stored. The scope was a thread's innermost one or null, and was stored before the
-        // place.
-        let (place, sites) = unsafe { (&*place, callers(self.scope.load(Relaxed))) };
+        // `claim` stored.
+        let place = unsafe { &*place };
+        // It was stored before the place.
+        let sites = callers(self.scope.load());
         self.sums.read(|contentions, delay_ns| Contended {
             sites,
             lock: Some(Lock { kind, place }),
@@ -151,8 +152,9 @@ impl<const SLOTS: usize> Table<SLOTS> {
 
     /// The sums to which waits are added, and whether they are of this scope and lock: false if
     /// there is no room.
-    pub(in crate::record) fn sums(&self, scope: *const Path, lock: Lock) -> (&Sums, bool) {
-        let first = hash(scope.addr(), ptr::from_ref(lock.place).addr(), lock.kind) % SLOTS;
+    pub(in crate::record) fn sums(&self, scope: Option<CallPath>, lock: Lock) -> (&Sums, bool) {
+        let first =
+            hash(scope.map_or(0, |scope| scope.as_ptr().addr()), ptr::from_ref(lock.place).addr(), lock.kind) % SLOTS;
         for probe in 0..MAX_PROBES.min(SLOTS) {
             let slot = &self.slots[(first + probe) % SLOTS];
             // Checked again, since another thread may have claimed it for the same key.
@@ -199,6 +201,8 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::record::store::arena::Arena;
+    use crate::record::store::node::Node;
     use crate::scope::{Options, Source};
 
     static SITE: Site = Site::new(
@@ -206,8 +210,11 @@ mod tests {
         Options::DEFAULT,
     );
 
-    fn path() -> &'static Path {
-        Box::leak(Box::new(Path { site: Some(&SITE), parent: ptr::null(), depth: 1, is_within_itself: false }))
+    /// A new node's path, with one site.
+    fn path() -> Option<CallPath> {
+        let arena = Arena::new();
+        let root = arena.zeroed::<Node>()?;
+        Node::allocate(&arena, &SITE, root, None, None).map(Node::as_path)
     }
 
     #[track_caller]
@@ -234,12 +241,9 @@ mod tests {
         let table = Table::<64>::new();
         let (scope, mutex) = (path(), lock(LockKind::Mutex));
         let at_one_place = Lock { kind: LockKind::Condvar, ..mutex };
-        for (scope, lock, delay) in [
-            (ptr::from_ref(scope), mutex, 5),
-            (scope, mutex, 7),
-            (ptr::null(), mutex, 100),
-            (ptr::null(), at_one_place, 1_000),
-        ] {
+        for (scope, lock, delay) in
+            [(scope, mutex, 5), (scope, mutex, 7), (None, mutex, 100), (None, at_one_place, 1_000)]
+        {
             let (sums, has_room) = table.sums(scope, lock);
             assert!(has_room);
             sums.add(delay);
@@ -267,7 +271,7 @@ mod tests {
         const SLOTS: usize = 16;
         let table = Table::<SLOTS>::new();
         let mutex = lock(LockKind::Mutex);
-        let paths: Vec<&Path> = (0..SLOTS + 10).map(|_| path()).collect();
+        let paths: Vec<Option<CallPath>> = (0..SLOTS + 10).map(|_| path()).collect();
         let mut refused = 0;
         for _ in 0..2 {
             for path in &paths {
@@ -289,14 +293,14 @@ mod tests {
         const ROUNDS: u64 = if cfg!(miri) { 20 } else { 20_000 };
         let table: &'static Table<64> = Box::leak(Box::new(Table::new()));
         let locks = [lock(LockKind::Mutex), lock(LockKind::RwLock), lock(LockKind::Condvar)];
-        let scope = &AtomicPtr::new(ptr::from_ref(path()).cast_mut());
+        let scope = path();
         thread::scope(|threads| {
             for n in 0..THREADS {
                 threads.spawn(move || {
                     for round in 0..ROUNDS {
                         let lock = locks[((round + n) % 3) as usize];
-                        table.sums(scope.load(Relaxed), lock).0.add(round);
-                        table.sums(ptr::null(), lock).0.add(1);
+                        table.sums(scope, lock).0.add(round);
+                        table.sums(None, lock).0.add(1);
                     }
                 });
             }

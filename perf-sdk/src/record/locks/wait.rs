@@ -1,13 +1,10 @@
 //! Records waits for locks: who waits, who holds the lock, and for how long.
 
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
-
 use super::table::{Contended, Lock, Table};
 use crate::clock;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::switch;
-use crate::scope::{Path, current_path};
+use crate::scope::{AtomicCallPath, current_path};
 
 /// The number of pairs of scope and lock in each of the two tables. It is 320 KiB of address space,
 /// of which only used pages take memory.
@@ -18,17 +15,17 @@ static HOLDERS: Table<SLOTS> = Table::new();
 
 /// The scope that took a lock last. It is the holder, if there is one.
 #[derive(Debug)]
-pub(crate) struct Holder(AtomicPtr<Path>);
+pub(crate) struct Holder(AtomicCallPath);
 
 impl Holder {
     pub(crate) const fn nobody() -> Self {
-        Self(AtomicPtr::new(ptr::null_mut()))
+        Self(AtomicCallPath::none())
     }
 
     /// Called on the thread that has taken the lock. Costs two loads and a store.
     #[inline]
     pub(crate) fn note(&self) {
-        self.0.store(current_path().cast_mut(), Relaxed);
+        self.0.store(current_path());
     }
 }
 
@@ -44,7 +41,7 @@ pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnc
     if switch::is_off() {
         return block();
     }
-    let held_by = holder.map(|holder| holder.0.load(Relaxed));
+    let held_by = holder.map(|holder| holder.0.load());
     let wall = clock::wall();
     let start = wall.ticks();
     let waiter = WAITERS.sums(current_path(), lock);

@@ -14,7 +14,7 @@ use super::shard::SiteShard;
 use super::spread::Spread;
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
-use crate::scope::{Path, Site};
+use crate::scope::{CallPath, Path, Site};
 
 /// Sums over calls. Wall time and CPU time are in clock ticks.
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ impl Node {
         site: &'static Site,
         parent: &'static Node,
         shard: Option<&'static SiteShard>,
-        older: *const Node,
+        older: Option<&'static Node>,
     ) -> Option<&'static Node> {
         Some(Self::fill(arena.zeroed_room()?, site, parent, shard, older))
     }
@@ -116,7 +116,7 @@ impl Node {
     pub(in crate::record) fn in_reserve(
         site: &'static Site,
         parent: &'static Node,
-        older: *const Node,
+        older: Option<&'static Node>,
     ) -> Option<&'static Node> {
         Some(Self::fill(reserve::zeroed_room()?, site, parent, None, older))
     }
@@ -127,11 +127,11 @@ impl Node {
         site: &'static Site,
         parent: &'static Node,
         shard: Option<&'static SiteShard>,
-        older: *const Node,
+        older: Option<&'static Node>,
     ) -> &'static Self {
         let is_within_itself = iter::successors(Some(parent), |node| node.parent()).any(|caller| caller.is(site));
         let depth = parent.path.depth + 1;
-        let path = Path { site: Some(site), parent: parent.as_path(), depth, is_within_itself };
+        let path = Path { site: Some(site), parent: Some(parent.as_path()), depth, is_within_itself };
         // SAFETY: `room` is new memory for one node, which nobody else uses and which is never
         // freed. Zero bytes are a valid node.
         let node: &'static Self = unsafe {
@@ -139,7 +139,7 @@ impl Node {
             room.as_ref()
         };
         node.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
-        node.older.store(older.cast_mut(), Relaxed);
+        node.older.store(older.map_or(ptr::null_mut(), |older| ptr::from_ref(older).cast_mut()), Relaxed);
         node
     }
 
@@ -148,17 +148,25 @@ impl Node {
         &self.path
     }
 
-    /// The path of the node, as a pointer from which [`of`](Self::of) gets the node.
+    /// The path of the node, from which [`at`](Self::at) gets the node.
     #[inline]
-    pub(crate) fn as_path(&'static self) -> *const Path {
-        ptr::from_ref(self).cast()
+    pub(crate) fn as_path(&'static self) -> CallPath {
+        // SAFETY: the path is the first field of a `repr(C)` node, and a `&'static Node` is never
+        // freed. The pointer is one to the whole node.
+        unsafe { CallPath::of(NonNull::from(self).cast()) }
     }
 
-    /// The node of a pointer from [`as_path`](Self::as_path). `None` for null.
+    /// The node of a path.
     #[inline]
+    pub(crate) fn at(path: CallPath) -> &'static Node {
+        // SAFETY: only `as_path` makes call paths, from a whole node that is never freed.
+        unsafe { &*path.as_ptr().cast::<Node>() }
+    }
+
+    /// The node of a pointer from `memory::born`. `None` for null.
+    #[cfg(feature = "heap")]
     pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
-        // SAFETY: null, or a node in an arena, which is never freed. The path is the first field of
-        // a `repr(C)` node.
+        // SAFETY: null, or the address of a call path, from which the whole node may be reached.
         unsafe { path.cast::<Node>().as_ref() }
     }
 
@@ -173,7 +181,7 @@ impl Node {
 
     #[inline]
     pub(crate) fn parent(&self) -> Option<&'static Node> {
-        Node::of(self.path.parent)
+        self.path.parent.map(Node::at)
     }
 
     #[inline]
@@ -189,7 +197,7 @@ impl Node {
 
     #[inline]
     pub(in crate::record) fn is_child_of(&self, caller: &Node) -> bool {
-        ptr::eq(self.path.parent, &raw const caller.path)
+        ptr::eq(self.path.parent.map_or(ptr::null(), CallPath::as_ptr), &raw const caller.path)
     }
 
     /// Whether `caller` may have made a call of this node: it is its parent, or the node itself in

@@ -119,11 +119,11 @@ impl SiteShard {
         arena: &Arena,
         site: &'static Site,
         counting: bool,
-        older: *const SiteShard,
+        older: Option<&'static SiteShard>,
     ) -> Option<&'static SiteShard> {
         arena.place(Self {
             site,
-            older: AtomicPtr::new(older.cast_mut()),
+            older: AtomicPtr::new(older.map_or(ptr::null_mut(), |older| ptr::from_ref(older).cast_mut())),
             both: Shard::new(),
             wall: Shard::new(),
             cpu: Shard::new(),

@@ -210,22 +210,22 @@ impl ThreadRecord {
         self.root
     }
 
-    /// The node of the innermost open call.
+    /// Owner only: the node of the innermost open call.
     #[inline]
     pub(in crate::record) fn top(&self) -> &'static Node {
-        // SAFETY: `top` always holds a pointer from `Node::as_path` to a node of this record.
-        unsafe { &*self.scopes.top.load(Relaxed).cast::<Node>() }
+        // SAFETY: the caller is the owner.
+        Node::at(unsafe { self.scopes.top() })
     }
 
     /// As [`top`](Self::top), for another thread, to which the node's fields may not be visible
     /// yet.
     pub(crate) fn top_for_reader(&self) -> *const Node {
-        self.scopes.top.load(Relaxed).cast_const().cast()
+        self.scopes.top_for_reader().cast()
     }
 
     #[inline]
     pub(in crate::record) fn set_top(&self, node: &'static Node) {
-        self.scopes.top.store(node.as_path().cast_mut(), Relaxed);
+        self.scopes.set_top(node.as_path());
     }
 
     /// Owner only: stores this record in the slot again.
@@ -303,8 +303,7 @@ impl ThreadRecord {
         }
         let shard = self.shard(site)?;
         self.nodes.reserve(&self.arena)?;
-        let newest = self.newest_node.load(Relaxed);
-        let node = Node::allocate(&self.arena, site, parent, Some(shard), newest)?;
+        let node = Node::allocate(&self.arena, site, parent, Some(shard), self.newest_node())?;
         self.nodes.insert(key, node);
         self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
         self.node_count.add(1);
@@ -317,8 +316,7 @@ impl ThreadRecord {
             return Some(shard);
         }
         self.shards.reserve(&self.arena)?;
-        let newest = self.newest_shard.load(Relaxed);
-        let shard = SiteShard::allocate(&self.arena, site, self.counting, newest)?;
+        let shard = SiteShard::allocate(&self.arena, site, self.counting, self.newest_shard())?;
         self.shards.insert(key, shard);
         self.newest_shard.store(ptr::from_ref(shard).cast_mut(), Release);
         rules::configure(site);
@@ -354,8 +352,7 @@ impl ThreadRecord {
         let key = (ptr::from_ref(self.root).addr(), ptr::from_ref(Site::other()).addr());
         self.nodes.get(key).or_else(|| {
             self.nodes.reserve(&self.arena)?;
-            let newest = self.newest_node.load(Relaxed);
-            let node = Node::in_reserve(Site::other(), self.root, newest)?;
+            let node = Node::in_reserve(Site::other(), self.root, self.newest_node())?;
             self.nodes.insert(key, node);
             self.newest_node.store(ptr::from_ref(node).cast_mut(), Release);
             Some(node)
@@ -378,8 +375,8 @@ impl ThreadRecord {
         let node = match self.rehearsal.get() {
             Some(node) => node,
             None => {
-                let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, ptr::null())?;
-                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, Some(shard), ptr::null())?;
+                let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, None)?;
+                let node = Node::allocate(&self.arena, &REHEARSAL, self.root, Some(shard), None)?;
                 node.blocks.begin(1, 0);
                 self.rehearsal.set(Some(node));
                 node
@@ -472,8 +469,8 @@ impl ThreadRecord {
         unsafe { self.older.load(Relaxed).as_ref() }
     }
 
-    pub(in crate::record) fn set_older(&self, older: *mut Self) {
-        self.older.store(older, Relaxed);
+    pub(in crate::record) fn set_older(&self, older: Option<&'static Self>) {
+        self.older.store(older.map_or(ptr::null_mut(), |older| ptr::from_ref(older).cast_mut()), Relaxed);
     }
 }
 

@@ -23,7 +23,7 @@ use crate::base::atomic::{
     Ordering::SeqCst,
 };
 use crate::clock;
-use crate::scope::{LabelSet, Scopes, Site, callers};
+use crate::scope::{CallPath, LabelSet, Scopes, Site, callers};
 
 /// The maximum number of threads that are sampled at the same time.
 pub(super) const MAX_SLOTS: usize = 1 << 10;
@@ -309,9 +309,10 @@ impl Slot {
     fn facts(&self) -> Facts {
         // SAFETY: null, or a record's first field, which is never freed.
         let Some(scopes) = (unsafe { self.scopes.load(Acquire).as_ref() }) else { return Facts::default() };
-        let top = scopes.top.load(Relaxed).cast_const();
-        // SAFETY: a node in an arena, which is never freed. A root has no site, and is no scope.
-        let scope = if unsafe { (*top).site }.is_some() { top.expose_provenance() as u64 } else { 0 };
+        // SAFETY: this is a handler or a hook on the thread that owns the record.
+        let top = unsafe { scopes.top() };
+        // A root has no site, and is no scope.
+        let scope = if top.get().site.is_some() { top.as_ptr().expose_provenance() as u64 } else { 0 };
         let labels = scopes.labels().map_or(0, |labels| ptr::from_ref(labels).expose_provenance() as u64);
         Facts { scope, labels, span: scopes.span.get(), ..Facts::default() }
     }
@@ -414,9 +415,9 @@ pub(super) fn give_all_back() {
 
 /// The profiled scopes at a sample's scope, outermost first.
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
-    // SAFETY: samples are made by `Slot::sample` only, so it is the address of a node's path, which
-    // is never freed.
-    unsafe { callers(ptr::with_exposed_provenance(scope as usize)) }
+    // SAFETY: samples are made by `Slot::sample` only, so it is 0 or the address of a call path. The
+    // ring in which it came makes the path visible.
+    callers(unsafe { CallPath::from_ptr(ptr::with_exposed_provenance(scope as usize)) })
 }
 
 /// The labels of a sample.

@@ -1,7 +1,6 @@
 //! Threads add waits for locks to one table, and a reader beside.
 
 use std::panic::Location;
-use std::ptr;
 
 use loom::thread;
 
@@ -18,7 +17,7 @@ pub(crate) const MODELS: &[Model] = &[
 ];
 
 static SITE: Site = Site::new();
-static SCOPE: Path = Path { site: Some(&SITE), parent: ptr::null() };
+static SCOPE: Path = Path { site: Some(&SITE), parent: None, depth: 1, is_within_itself: false };
 
 #[track_caller]
 fn lock(kind: LockKind) -> Lock {
@@ -38,8 +37,8 @@ fn seen<const SLOTS: usize>(table: &Table<SLOTS>) -> Vec<Seen> {
 }
 
 /// Whether there was room.
-fn wait<const SLOTS: usize>(table: &Table<SLOTS>, scope: *const Path, lock: Lock, ns: u64) -> bool {
-    let (sums, has_room) = table.sums(scope, lock);
+fn wait<const SLOTS: usize>(table: &Table<SLOTS>, scope: Option<&'static Path>, lock: Lock, ns: u64) -> bool {
+    let (sums, has_room) = table.sums(scope.map(Path::address), lock);
     sums.add(ns);
     has_room
 }
@@ -47,8 +46,8 @@ fn wait<const SLOTS: usize>(table: &Table<SLOTS>, scope: *const Path, lock: Lock
 fn one_lock() {
     let table = keep(Table::<2>::new());
     let mutex = lock(LockKind::Mutex);
-    let other = thread::spawn(move || wait(table, &SCOPE, mutex, 10));
-    assert!(wait(table, &SCOPE, mutex, 1) && other.join().unwrap(), "each has a slot at least");
+    let other = thread::spawn(move || wait(table, Some(&SCOPE), mutex, 10));
+    assert!(wait(table, Some(&SCOPE), mutex, 1) && other.join().unwrap(), "each has a slot at least");
     let seen = seen(table);
     assert!(seen.iter().all(|one| (one.0, one.1) == (1, Some((LockKind::Mutex, mutex.place.line())))), "{seen:?}");
     assert_eq!(seen.iter().fold((0, 0), |sum, one| (sum.0 + one.2, sum.1 + one.3)), (2, 11));
@@ -58,8 +57,8 @@ fn one_lock() {
 fn three_locks() {
     let table = keep(Table::<2>::new());
     let [mutex, rwlock, condvar] = [LockKind::Mutex, LockKind::RwLock, LockKind::Condvar].map(|kind| lock(kind));
-    let other = thread::spawn(move || [wait(table, &SCOPE, condvar, 1), wait(table, &SCOPE, rwlock, 10)]);
-    let third = wait(table, &SCOPE, mutex, 100);
+    let other = thread::spawn(move || [wait(table, Some(&SCOPE), condvar, 1), wait(table, Some(&SCOPE), rwlock, 10)]);
+    let third = wait(table, Some(&SCOPE), mutex, 100);
     let [first, second] = other.join().unwrap();
     let had_room = [(LockKind::Condvar, first, 1), (LockKind::RwLock, second, 10), (LockKind::Mutex, third, 100)];
     let mut expected: Vec<_> = had_room.iter().filter(|one| one.1).map(|one| (Some(one.0), 1, one.2)).collect();
@@ -74,8 +73,8 @@ fn three_locks() {
 fn no_room() {
     let table = keep(Table::<1>::new());
     let (mutex, condvar) = (lock(LockKind::Mutex), lock(LockKind::Condvar));
-    let other = thread::spawn(move || wait(table, &SCOPE, mutex, 10));
-    let had_room = [(wait(table, ptr::null(), condvar, 1), 1), (other.join().unwrap(), 10)];
+    let other = thread::spawn(move || wait(table, Some(&SCOPE), mutex, 10));
+    let had_room = [(wait(table, None, condvar, 1), 1), (other.join().unwrap(), 10)];
     assert!(had_room[0].0 != had_room[1].0, "one of them has the slot");
     for (has_slot, ns) in had_room {
         let own = seen(table).into_iter().filter(|one| one.1.is_some() == has_slot).collect::<Vec<_>>();
@@ -93,8 +92,8 @@ fn a_reader() {
         (0, None),
     ];
     let of_other_threads = [
-        thread::spawn(move || wait(table, &SCOPE, rwlock, 5)),
-        thread::spawn(move || wait(table, ptr::null(), condvar, 5)),
+        thread::spawn(move || wait(table, Some(&SCOPE), rwlock, 5)),
+        thread::spawn(move || wait(table, None, condvar, 5)),
     ];
     for one in seen(table) {
         assert!(keys.contains(&(one.0, one.1)) && one.2 == 1 && [0, 5].contains(&one.3), "{one:?}");

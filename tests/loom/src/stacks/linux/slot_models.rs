@@ -37,8 +37,8 @@ struct Tenant {
 
 impl Tenant {
     fn new(thread: Thread) -> Self {
-        let path: &Path = keep(Path { site: Some(&SITE), parent: ptr::null() });
-        let scopes = keep(Scopes::new(path));
+        let path: &'static Path = keep(Path { site: Some(&SITE), parent: None, depth: 1, is_within_itself: false });
+        let scopes = keep(Scopes::new(path.address()));
         let (words, alternate) = (Words::new(WORDS).unwrap(), Alternate(thread.stack().end));
         // SAFETY: the words are kept until the slot was given back, and for good if that fails.
         let slot = unsafe { take_slot(thread.0, &words, &alternate, false) }.unwrap();
