@@ -157,7 +157,7 @@ pub(in crate::record) fn release(record: &'static ThreadRecord) {
     record.reset_stack();
     record.borrowed.set(false);
     resting::note_end(record);
-    record.cpu().detach();
+    record.cpu_detach();
     // Before the release, so that a thread which sees a free record also sees the count.
     FREE.fetch_add(1, Relaxed);
     record.give_back();

@@ -147,7 +147,7 @@ impl Kinds {
 
 impl Drop for Calibration {
     fn drop(&mut self) {
-        self.record.cpu().detach();
+        self.record.cpu_detach();
         if let Some(mut spare) = SPARE.try_lock() {
             *spare = Some(self.record);
         }

@@ -27,7 +27,7 @@ pub(in crate::record) fn note_return(record: &'static ThreadRecord) {
 #[cold]
 #[inline(never)]
 fn anchor(record: &'static ThreadRecord, node: &'static Node) {
-    record.cpu().note_switch(record.wall);
+    record.cpu_note_switch();
     note_asked(record, node);
     note_absence(record, node, node);
 }
@@ -36,7 +36,7 @@ fn anchor(record: &'static ThreadRecord, node: &'static Node) {
 /// the part before the reading to `node`, and the part after it to `next`.
 #[inline]
 pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'static Node, next: &'static Node) {
-    let absence = record.cpu().take_absence();
+    let absence = record.cpu_take_absence();
     if absence != Absence::default() {
         node.absent.add(absence.before as u64);
         next.absent.add(absence.after as u64);
@@ -46,7 +46,7 @@ pub(in crate::record) fn note_absence(record: &'static ThreadRecord, node: &'sta
 
 /// Adds the cost of asking the kernel while a call of `node` was measured, for the budget.
 pub(in crate::record) fn note_asked(record: &'static ThreadRecord, node: &'static Node) {
-    let ticks = record.cpu().take_asked();
+    let ticks = record.cpu_take_asked();
     if ticks > 0
         && let Some(shard) = node.shard()
     {

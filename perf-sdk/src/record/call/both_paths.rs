@@ -144,7 +144,7 @@ fn play<C: Calls>(steps: &[Step]) -> (Vec<Figures>, Vec<String>) {
         })
         .collect();
     histograms.sort();
-    record.cpu().detach();
+    record.cpu_detach();
     slot.set();
     (nodes, histograms)
 }

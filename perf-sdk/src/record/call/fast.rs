@@ -35,7 +35,7 @@ pub(in crate::record) fn enter(
     // Read last, so that the work before is not included in the call's time.
     let ticks = record.wall.ticks();
     let start = ticks.wrapping_add(record.own.usual);
-    match record.cpu().offset_at(ticks) {
+    match record.cpu_offset_at(ticks) {
         Some(offset) => frame.begin(start, offset),
         None => begin_unasked(record, node, frame, start)?,
     }
@@ -70,7 +70,7 @@ pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outco
     }
     let Some(shard) = node.shard() else { return false };
     let (cpu, cpu_weight) = if frame.has_offset() {
-        let Some(offset) = record.cpu().offset_at(ticks) else { return false };
+        let Some(offset) = record.cpu_offset_at(ticks) else { return false };
         (on_cpu(wall, frame.cpu(), offset), frame.weight())
     } else if frame.is_unasked() {
         note_duration(shard, wall);

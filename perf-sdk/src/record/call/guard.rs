@@ -83,7 +83,7 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     Slot::BUSY.set();
     record.rehearsals.add(1);
     // Takes a new anchor of the CPU clock if one is due, so that both calls use the fast path.
-    let _ = record.cpu().enter(record.wall);
+    let _ = record.cpu_enter();
     absence::note_asked(record, due);
     absence::note_absence(record, top, top);
     let place = record.rehearsal().and_then(|(node, site)| fast::enter(record, top, node, site));

@@ -134,7 +134,7 @@ pub(in crate::record) fn push(
         let cpu_ns = if weight > 0 { ThreadCpu::cpu_now_ns() } else { 0 };
         frame.begin_asked(record.wall.ticks().wrapping_add(record.own.usual), cpu_ns, weight);
     } else {
-        let (ticks, offset) = record.cpu().enter(record.wall);
+        let (ticks, offset) = record.cpu_enter();
         note_asked(record, node);
         // This time was before the call began.
         note_absence(record, record.top(), record.top());
@@ -195,7 +195,7 @@ pub(in crate::record) fn pop(
         // The two CPU readings enclose the call, so at most all of its time was CPU time.
         sampled_cpu(record, frame).min(wall)
     } else {
-        on_cpu(wall, frame.cpu(), record.cpu().exit(record.wall, end))
+        on_cpu(wall, frame.cpu(), record.cpu_exit(end))
     };
     note_asked(record, node);
     note_absence(record, node, below);

@@ -32,7 +32,7 @@ impl ThreadRecord {
     /// Owner only, with this record in the slot.
     fn asked(&'static self) -> u64 {
         Slot::BUSY.set();
-        let asked = self.cpu().asked();
+        let asked = self.cpu_asked();
         self.leave_busy();
         asked
     }

@@ -21,7 +21,7 @@ use super::rules;
 use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
 use super::stack::Stack;
-use crate::clock::{self, ThreadCpu, Wall};
+use crate::clock::{self, Absence, ThreadCpu, Wall};
 use crate::scope::{LabelSet, Options, Sample, Scopes, Site, Slot, Source};
 
 /// The maximum number of nodes in one thread's tree. Further paths are not recorded.
@@ -170,21 +170,81 @@ impl ThreadRecord {
         ptr::from_ref(self).cast()
     }
 
-    /// Owner only, and never while another reference from here exists. It is used for single
-    /// statements in sibling modules.
+    /// Calls `work` with the CPU clock. Owner only, while the slot is BUSY, so that no signal
+    /// handler on the same thread comes here.
+    ///
+    /// # Safety
+    /// `work` does not use this record.
+    #[inline(always)]
+    unsafe fn with_cpu<T>(&self, work: impl FnOnce(&mut ThreadCpu) -> T) -> T {
+        // SAFETY: only the owner thread comes here, and only once at a time, as the caller
+        // guarantees. So there is no other reference.
+        work(unsafe { &mut *self.cpu.get() })
+    }
+
+    /// Owner only: the offset that converts `ticks`, just read, to CPU time. `None` if the anchor
+    /// is not valid.
+    #[inline(always)]
+    pub(in crate::record) fn cpu_offset_at(&self, ticks: u64) -> Option<u64> {
+        // SAFETY: the clock does not know the record.
+        unsafe { self.with_cpu(|cpu| cpu.offset_at(ticks)) }
+    }
+
+    /// Owner only: the ticks at the beginning of a call, and the offset that converts them.
     #[inline]
-    #[allow(clippy::mut_from_ref)]
-    pub(in crate::record) fn cpu(&self) -> &mut ThreadCpu {
-        // SAFETY: only the owner thread calls this. The slot is BUSY meanwhile, so no signal
-        // handler on the same thread does. Each caller drops the reference within the statement.
-        unsafe { &mut *self.cpu.get() }
+    pub(in crate::record) fn cpu_enter(&self) -> (u64, u64) {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|cpu| cpu.enter(self.wall)) }
+    }
+
+    /// Owner only: the offset at the end of a call, at `ticks`.
+    #[inline]
+    pub(in crate::record) fn cpu_exit(&self, ticks: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|cpu| cpu.exit(self.wall, ticks)) }
+    }
+
+    /// Owner only: takes a new anchor if the thread may have left the CPU.
+    #[inline]
+    pub(in crate::record) fn cpu_note_switch(&self) {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|cpu| cpu.note_switch(self.wall)) }
+    }
+
+    /// Owner only: ticks spent asking the kernel.
+    #[inline]
+    pub(in crate::record) fn cpu_asked(&self) -> u64 {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|cpu| cpu.asked()) }
+    }
+
+    /// Owner only: the increase of [`cpu_asked`](Self::cpu_asked) since the last call of this.
+    #[inline]
+    pub(in crate::record) fn cpu_take_asked(&self) -> u64 {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(ThreadCpu::take_asked) }
+    }
+
+    /// Owner only: the time off the CPU that was not taken yet.
+    #[inline]
+    pub(in crate::record) fn cpu_take_absence(&self) -> Absence {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(ThreadCpu::take_absence) }
+    }
+
+    /// Owner only: releases the CPU clock's resources.
+    #[inline]
+    pub(in crate::record) fn cpu_detach(&self) {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(ThreadCpu::detach) }
     }
 
     /// Owner only: replaces the CPU clock.
     pub(in crate::record) fn set_cpu(&self, cpu: ThreadCpu) {
         self.cpu_sampled.store(cpu.sampled(), Relaxed);
         self.cpu_offset.store(cpu.offset(), Relaxed);
-        *self.cpu() = cpu;
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|own| *own = cpu) };
     }
 
     /// From any thread: the offset from ticks to the owner's CPU time, valid until it leaves the
@@ -196,7 +256,9 @@ impl ThreadRecord {
     /// Owner only: called after the CPU clock may have taken a new anchor.
     #[inline]
     pub(in crate::record) fn note_cpu_offset(&self) {
-        self.cpu_offset.store(self.cpu().offset(), Relaxed);
+        // SAFETY: as above.
+        let offset = unsafe { self.with_cpu(|cpu| cpu.offset()) };
+        self.cpu_offset.store(offset, Relaxed);
     }
 
     /// Whether CPU time is measured by system call, for a sample of the calls.
@@ -410,7 +472,9 @@ impl ThreadRecord {
             });
         });
         // An engine may have been abandoned for the whole process.
-        self.cpu_sampled.store(self.cpu().sampled(), Relaxed);
+        // SAFETY: the clock does not know the record.
+        let sampled = unsafe { self.with_cpu(|cpu| cpu.sampled()) };
+        self.cpu_sampled.store(sampled, Relaxed);
     }
 
     /// Whether some calls found no cell in their histogram.
