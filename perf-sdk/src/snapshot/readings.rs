@@ -107,7 +107,7 @@ pub(crate) fn sort_readings(readings: &mut Vec<Reading>) {
 }
 
 /// The readings now, and of counters the increase since `earlier`.
-pub(super) fn since(now: &[Reading], earlier: &[Reading]) -> Vec<Reading> {
+pub(in crate::snapshot) fn since(now: &[Reading], earlier: &[Reading]) -> Vec<Reading> {
     let earlier: BTreeMap<_, f64> =
         earlier.iter().map(|reading| ((&reading.name, &reading.labels), reading.value)).collect();
     let mut window = now.to_vec();
@@ -120,7 +120,7 @@ pub(super) fn since(now: &[Reading], earlier: &[Reading]) -> Vec<Reading> {
 }
 
 /// Adds counters. Of gauges, `theirs` replace `ours` if they are later.
-pub(super) fn add(ours: &mut Vec<Reading>, theirs: &[Reading], theirs_are_later: bool) {
+pub(in crate::snapshot) fn add(ours: &mut Vec<Reading>, theirs: &[Reading], theirs_are_later: bool) {
     sort_readings(ours);
     let known = ours.len();
     for their in theirs {
@@ -135,7 +135,7 @@ pub(super) fn add(ours: &mut Vec<Reading>, theirs: &[Reading], theirs_are_later:
 }
 
 /// All reasons of both, each once. What the other has a reading of is left out.
-pub(super) fn add_absent(ours: &mut Vec<AbsentReading>, theirs: &[AbsentReading], readings: &[Reading]) {
+pub(in crate::snapshot) fn add_absent(ours: &mut Vec<AbsentReading>, theirs: &[AbsentReading], readings: &[Reading]) {
     ours.extend_from_slice(theirs);
     ours.sort();
     ours.dedup();
