@@ -39,8 +39,8 @@ pub use store::exemplar::set_trace_hook;
 
 pub(crate) use account::{Part, account};
 pub(crate) use budget::allowance::Allowance;
+pub(crate) use budget::estimate::estimated_calls;
 pub(crate) use budget::governor::{Governor, reading as budget_reading};
-pub(crate) use budget::rest::estimated_calls;
 #[cfg(feature = "tracing")]
 pub(crate) use call::future::{Call, OpenPoll};
 pub(crate) use entry::{cost, current_or_new, refresh_cost};

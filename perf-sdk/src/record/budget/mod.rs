@@ -1,5 +1,7 @@
 //! Keeps recording within its budget.
 
 pub(in crate::record) mod allowance;
+pub(in crate::record) mod estimate;
 pub(in crate::record) mod governor;
+mod moments;
 pub(in crate::record) mod rest;
