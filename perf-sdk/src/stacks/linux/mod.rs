@@ -3,6 +3,7 @@
 //! | file | job |
 //! |---|---|
 //! | `sampler` | has threads signalled, and reads their rings |
+//! | `signalling`, `sample_counts` | the engine and the period of signals; counts of samples |
 //! | `signalled_threads`, `signalled_thread` | the threads that are signalled, and one of them |
 //! | `wall_time` | stacks of running and waiting threads, on request |
 //! | `idleness` | whether another evaluation would find anything |
@@ -18,6 +19,7 @@
 //! | `first_frames`, `thread_start_probe` | the outermost frames under musl |
 //! | `cpu_timer`, `perf_event` | the engines that signal a thread |
 //! | `kernel_threads`, `main_stack`, `own_stack` | threads as the kernel lists them, and the bounds of their stacks |
+//! | `stack_search` | finds the stack of the process's first thread |
 //! | `loaded_images`, `memory_map`, `own_memory` | loaded images, mappings, and safe reads of memory |
 //! | `own_files` | the kernel's files about this process |
 
@@ -42,11 +44,14 @@ mod own_stack;
 mod perf_event;
 mod registers;
 mod retained_stacks;
+mod sample_counts;
 mod sampler;
 mod signal;
 mod signalled_thread;
 mod signalled_threads;
+mod signalling;
 mod slot;
+mod stack_search;
 mod tenant;
 #[cfg(target_env = "musl")]
 mod thread_start_probe;

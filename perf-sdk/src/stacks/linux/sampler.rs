@@ -1,7 +1,6 @@
 //! The sampler: has the threads signalled, and collects what their handlers wrote.
 
 use std::io;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::super::engine::{Engine, Rules};
@@ -15,7 +14,6 @@ use super::super::stack_table::{Resolve, Table};
 use super::super::totals::Totals;
 use super::super::unavailable::Unavailable;
 use super::super::wall_request::Wish;
-use super::cpu_timer;
 use super::handler::{self, Installed};
 use super::handler_stacks;
 use super::idleness::Idleness;
@@ -23,14 +21,15 @@ use super::kernel_threads;
 use super::loaded_images;
 #[cfg(feature = "heap")]
 use super::main_stack;
-use super::memory_map::Map;
 use super::missing_samples::MissingSamples;
 use super::own_files;
 use super::own_stack;
 use super::retained_stacks;
-use super::signalled_thread::{Signals, is_short_of_timers, is_usable};
+use super::sample_counts::SampleCounts;
 use super::signalled_threads::Threads;
+use super::signalling::Signalling;
 use super::slot::{self, Slot};
+use super::stack_search::StackSearch;
 use super::tenant;
 #[cfg(target_env = "musl")]
 use super::thread_start_probe;
@@ -51,28 +50,18 @@ const LOOK: Duration = Duration::from_millis(250);
 const QUIET_LOOK: Duration = Duration::from_millis(500);
 /// An evaluation may take one part in this many of the time until the next one.
 const LOOK_SHARE: u32 = 200;
-/// The same for readings of the memory map, whose cost grows with the number of mappings.
-const MAP_SHARE: u32 = 50;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
 
 pub(in super::super) struct Sampler {
     host: Host,
-    /// The engines that work on this machine.
-    engines: Vec<Engine>,
-    /// The current engine.
-    engine: Engine,
-    /// Samples per second that are taken continuously.
-    hz: u32,
-    /// Samples per second requested by captures in progress.
-    wanted: Vec<u32>,
-    period_ns: u64,
+    signalling: Signalling,
     threads: Threads,
     /// Whether the program has replaced the signal handler.
     is_taken: bool,
     /// Whether the program has installed a seccomp filter. Then sampling that was begun continues,
     /// and nothing new begins.
     is_sandboxed: bool,
-    map_read: Option<(Instant, Duration)>,
+    stack_search: StackSearch,
     table: Table,
     /// `Some` while wall time is requested.
     wall: Option<Wall>,
@@ -85,16 +74,7 @@ pub(in super::super) struct Sampler {
     unlisted: Option<io::Error>,
     images: Vec<Image>,
     changes: u64,
-    began: u64,
-    /// The cost of a signal besides its handler.
-    delivery_ns: u64,
-    /// The part of the handlers' time that the recorder was told.
-    told_ns: u64,
-    /// The counts of all slots when sampling began.
-    before: [u64; 3],
-    began_process_ns: u64,
-    sums: Totals,
-    tick_ns: u64,
+    counts: SampleCounts,
     sample: Sample,
 }
 
@@ -110,26 +90,16 @@ impl Sampler {
             Installed::Taken => return Err(Unavailable::Taken),
             Installed::Refused => return Err(Unavailable::Refused),
         }
-        let wanted = |engine: &Engine| rules.engine.is_none_or(|wanted| wanted == *engine);
-        let mut engines: Vec<Engine> =
-            Engine::ALL.into_iter().filter(wanted).filter(|engine| is_usable(*engine)).collect();
-        if engines.is_empty() && wanted(&Engine::Timer) && is_short_of_timers() {
-            // No engine is usable at the moment. All threads are refused until that changes.
-            engines.push(Engine::Timer);
-        }
-        let engine = *engines.first().ok_or(Unavailable::Refused)?;
+        let signalling = Signalling::new(rules)?;
         own_files::hold();
         let mut sampler = Self {
             host,
-            engines,
-            engine,
-            hz: rules.hz,
-            wanted: Vec::new(),
-            period_ns: 0,
+            counts: SampleCounts::begin(signalling.tick_ns()),
+            signalling,
             threads: Threads::new(),
             is_taken: false,
             is_sandboxed: false,
-            map_read: None,
+            stack_search: StackSearch::default(),
             table: Table::default(),
             wall: None,
             next_look: Instant::now(),
@@ -138,13 +108,6 @@ impl Sampler {
             unlisted: None,
             images: Vec::new(),
             changes: 0,
-            began: clock::wall().ticks(),
-            delivery_ns: handler::delivery_ns(),
-            told_ns: 0,
-            before: counts(),
-            began_process_ns: clock::process_cpu_ns().unwrap_or(0),
-            sums: Totals::default(),
-            tick_ns: cpu_timer::tick_ns(),
             sample: Sample::default(),
         };
         own_stack::learn();
@@ -198,7 +161,7 @@ impl Sampler {
             return pause;
         }
         self.collect();
-        self.find_stacks();
+        self.stack_search.run(self.threads.slots());
         let threads = self.threads.known(&self.table);
         self.wall.as_mut().map_or(pause, |wall| wall.turn(threads).min(pause))
     }
@@ -209,7 +172,7 @@ impl Sampler {
         let (quiet, pause) = self.quiet.as_ref()?;
         let may_have_changed = !self.is_sandboxed && (sandbox::is_tighter() || !self.is_taken && !handler::is_ours());
         let is_same = self.wall.is_none() && loaded_images::changes() == self.changes && !may_have_changed;
-        (is_same && quiet.lasts(&(self.host.own)(), self.period_ns)).then_some(*pause)
+        (is_same && quiet.lasts(&(self.host.own)(), self.signalling.period_ns())).then_some(*pause)
     }
 
     fn look(&mut self) -> Duration {
@@ -223,8 +186,8 @@ impl Sampler {
             // Our timers would call the handler that the program installed.
             self.is_taken = true;
             self.wall = None;
-            self.period_ns = 0;
-            self.threads.signal_all(self.signals());
+            self.signalling.stop();
+            self.threads.signal_all(self.signalling.signals());
         }
         self.collect();
         if !self.is_sandboxed {
@@ -232,15 +195,14 @@ impl Sampler {
                 self.load_images();
             }
             self.sweep();
-            self.find_stacks();
+            self.stack_search.run(self.threads.slots());
         }
-        self.missing_samples.note(self.sums.samples, &(self.host.own)());
-        let spent_ns = self.totals().handler_ns;
-        (self.host.spent)(spent_ns.saturating_sub(self.told_ns));
-        self.told_ns = spent_ns;
-        let fill = Duration::from_nanos(self.period_ns.saturating_mul(self.threads.ring_samples()));
-        let fill = if self.period_ns == 0 { Duration::MAX } else { fill };
-        let patience = self.threads.patience(Duration::from_nanos(2 * self.period_ns));
+        self.missing_samples.note(self.counts.samples(), &(self.host.own)());
+        (self.host.spent)(self.counts.take_handler_ns());
+        let period_ns = self.signalling.period_ns();
+        let fill = Duration::from_nanos(period_ns.saturating_mul(self.threads.ring_samples()));
+        let fill = if period_ns == 0 { Duration::MAX } else { fill };
+        let patience = self.threads.patience(Duration::from_nanos(2 * period_ns));
         self.quiet =
             (patience == Duration::MAX).then(|| (Idleness::since_now(&(self.host.own)()), QUIET_LOOK.min(fill)));
         LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
@@ -249,31 +211,28 @@ impl Sampler {
     fn keep_to_sandbox(&mut self) {
         self.is_sandboxed = true;
         self.wall = None;
-        if self.engine == Engine::Perf {
+        if self.engine() == Engine::Perf {
             // Events would continue at the rate that a capture requested. Ending one needs no
             // system call that the program would not make anyway.
-            self.period_ns = 0;
-            self.threads.signal_all(self.signals());
+            self.signalling.stop();
+            self.threads.signal_all(self.signalling.signals());
         }
-        self.engines.retain(|engine| *engine != Engine::Perf);
-        self.engine = Engine::Timer;
+        self.signalling.use_timers_only();
     }
 
     #[cfg(feature = "push")]
     pub(in super::super) fn always_hz(&self) -> u32 {
-        self.hz
+        self.signalling.always_hz()
     }
 
     /// Requests more samples than the continuous ones, until [`want_no_more`](Self::want_no_more).
     pub(in super::super) fn want(&mut self, hz: u32) {
-        self.wanted.push(hz);
+        self.signalling.want(hz);
         self.set_period();
     }
 
     pub(in super::super) fn want_no_more(&mut self, hz: u32) {
-        if let Some(at) = self.wanted.iter().position(|wanted| *wanted == hz) {
-            self.wanted.swap_remove(at);
-        }
+        self.signalling.want_no_more(hz);
         self.set_period();
     }
 
@@ -318,16 +277,15 @@ impl Sampler {
     }
 
     pub(in super::super) fn serial(&self) -> u64 {
-        self.began
+        self.counts.began()
     }
 
     pub(in super::super) fn picture(&mut self) -> Picture {
         self.collect();
-        let period_hz = 1_000_000_000_u64.checked_div(self.period_ns).unwrap_or(0);
         Picture {
             serial: self.serial(),
-            engine: self.engine,
-            hz: period_hz as u32,
+            engine: self.engine(),
+            hz: self.signalling.hz(),
             totals: self.totals(),
             stacks: self.table.copy(),
             images: self.images.clone(),
@@ -335,22 +293,12 @@ impl Sampler {
     }
 
     pub(in super::super) fn totals(&self) -> Totals {
-        let mut totals = Totals {
-            at: clock::wall().ticks().saturating_sub(self.began),
-            process_ns: clock::process_cpu_ns().unwrap_or(0).saturating_sub(self.began_process_ns),
+        Totals {
             folded: self.table.folded,
             threads: self.threads.sampled(),
             refused: self.threads.refused(),
-            ..self.sums
-        };
-        let [dropped, dropped_ns, spent] = counts();
-        totals.dropped = dropped - self.before[0];
-        totals.dropped_ns = dropped_ns - self.before[1];
-        totals.handler_ns = clock::wall().ns(spent - self.before[2]) + totals.samples * self.delivery_ns;
-        for slot in slot::slots() {
-            totals.times.iter_mut().zip(&slot.counts.times).for_each(|(sum, count)| *sum += count.load(Relaxed));
+            ..self.counts.totals()
         }
-        totals
     }
 
     #[cfg(feature = "heap")]
@@ -363,7 +311,7 @@ impl Sampler {
     }
 
     pub(in super::super) fn engine(&self) -> Engine {
-        self.engine
+        self.signalling.engine()
     }
 
     /// The number of images for whose tables there is no room.
@@ -381,7 +329,7 @@ impl Sampler {
 
     /// A warning that samples are missing, with the reason if it is known.
     pub(in super::super) fn remark(&self) -> Option<String> {
-        let unseen = self.missing_samples.remark(&(self.host.own)(), self.period_ns);
+        let unseen = self.missing_samples.remark(&(self.host.own)(), self.signalling.period_ns());
         let why = self
             .unlisted
             .as_ref()
@@ -398,23 +346,13 @@ impl Sampler {
     }
 
     fn set_period(&mut self) {
-        let hz = self.wanted.iter().copied().chain([self.hz]).max().unwrap_or(0);
-        let period_ns = 1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0);
-        if period_ns == self.period_ns || self.is_taken || self.is_sandboxed || sandbox::is_tighter() {
+        if !self.signalling.is_due() || self.is_taken || self.is_sandboxed || sandbox::is_tighter() {
             return;
         }
-        self.period_ns = period_ns;
+        self.signalling.update();
         self.quiet = None;
-        self.missing_samples = MissingSamples::since_now(self.sums.samples, &(self.host.own)());
-        // More samples than the kernel has ticks need perf events, because timers do not deliver
-        // more.
-        let best = if period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
-        self.engine = best.copied().unwrap_or(self.engine);
-        self.threads.signal_all(self.signals());
-    }
-
-    fn signals(&self) -> Signals {
-        Signals { engine: self.engine, period_ns: self.period_ns }
+        self.missing_samples = MissingSamples::since_now(self.counts.samples(), &(self.host.own)());
+        self.threads.signal_all(self.signalling.signals());
     }
 
     /// Reads what the handlers wrote.
@@ -429,12 +367,7 @@ impl Sampler {
                     }
                     continue;
                 }
-                self.sums.samples += 1;
-                self.sums.sampled_ns += facts.weight_ns;
-                self.sums.cut += u64::from(facts.is_cut);
-                self.sums.leaf_only += u64::from(facts.is_leaf_only);
-                let phase = clock::wall().ns(facts.at) % self.tick_ns * 16 / self.tick_ns;
-                self.sums.phases[phase as usize] += 1;
+                self.counts.add(facts);
                 self.table.add(&self.sample, sampled.name, Seen::once(facts.weight_ns), RESOLVE);
             }
         }
@@ -463,28 +396,13 @@ impl Sampler {
             // Reads their last samples.
             self.collect();
         }
-        let how = self.signals();
+        let how = self.signalling.signals();
         self.threads.end(&ended);
         retained_stacks::sweep(&alive);
         self.threads.retry(how);
         self.threads.begin(&alive, &mut self.table, how);
         if self.threads.wants_scopes() {
             self.threads.set_scopes((self.host.scopes)(), &mut self.table);
-        }
-    }
-
-    /// Finds the stack of the process's first thread.
-    fn find_stacks(&mut self) {
-        let unknown: Vec<&'static Slot> = self.threads.slots().filter(|slot| slot.wants_stack()).collect();
-        let is_too_early = self.map_read.is_some_and(|(at, took)| at.elapsed() < took * MAP_SHARE);
-        if unknown.is_empty() || is_too_early {
-            return;
-        }
-        let start = Instant::now();
-        let map = Map::read();
-        self.map_read = Some((start, start.elapsed()));
-        if let Some(map) = map {
-            unknown.into_iter().for_each(|slot| slot.find_main_stack(|address| map.holding(address)));
         }
     }
 
@@ -521,18 +439,4 @@ impl Drop for Sampler {
 /// handler would be called. A new seccomp filter may not expect the system call.
 fn may_signal() -> bool {
     !sandbox::is_tighter() && handler::is_ours()
-}
-
-/// Dropped samples, the time for which they stood, and ticks in handlers: of all slots, since the
-/// program began.
-fn counts() -> [u64; 3] {
-    let mut sums = [0; 3];
-    for slot in slot::slots() {
-        let counts = &slot.counts;
-        for (sum, count) in sums.iter_mut().zip([&counts.dropped, &counts.dropped_ns, &counts.spent]) {
-            *sum += count.load(Relaxed);
-        }
-    }
-    sums[0] += handler_stacks::turned_away();
-    sums
 }
