@@ -42,7 +42,6 @@ use crate::reading::{Description, Producer};
 
 /// All monitors, each with its interval: together 0.03 % of a core, see `docs/monitors.md`. They
 /// have opened nothing before they are read for the first time.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the scheduler"))]
 pub(crate) fn producers() -> Vec<(Duration, Box<dyn Producer>)> {
     of(Path::new("/"))
 }

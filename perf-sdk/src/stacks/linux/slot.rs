@@ -415,8 +415,8 @@ pub(super) fn give_all_back() {
 
 /// The profiled scopes at a sample's scope, outermost first.
 pub(super) fn sites(scope: u64) -> Vec<&'static Site> {
-    // SAFETY: samples are made by `Slot::sample` only, so it is 0 or the address of a call path. The
-    // ring in which it came makes the path visible.
+    // SAFETY: samples are made by `Slot::sample` only, so it is 0 or the address of a call path.
+    // The ring in which it came makes the path visible.
     callers(unsafe { CallPath::from_ptr(ptr::with_exposed_provenance(scope as usize)) })
 }
 
