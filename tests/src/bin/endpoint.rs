@@ -550,7 +550,7 @@ fn text_as_go_has_it() {
         });
     });
     for (target, parts) in [
-        ("/debug/pprof/heap?debug=x", &["debug", "\"x\"", "0, 1, 2"][..]),
+        ("/debug/pprof/heap?debug=x", &["debug", "\"x\"", "allowed: 0 for", "1 or 2 for text"][..]),
         ("/debug/pprof/scopes?debug=1", &["debug", "\"1\"", "allowed: 0", "/folded"]),
         ("/debug/fgprof?debug=1", &["debug", "\"1\"", "allowed: 0", "format=folded"]),
     ] {
