@@ -154,7 +154,7 @@ mod heap {
     use crate::leak::census::{Bound, Place};
     use crate::memory;
     use crate::record::Node;
-    use crate::scope::Path;
+    use crate::scope::CallPath;
     use crate::snapshot::LeakSubject;
 
     /// Places by owner number and class, whose meaning never changes.
@@ -175,8 +175,8 @@ mod heap {
         }
     }
 
-    fn place(path: *const Path, class: u32) -> Place {
-        let mut nodes: Vec<&'static Node> = std::iter::successors(Node::of(path), |node| node.parent()).collect();
+    fn place(path: Option<CallPath>, class: u32) -> Place {
+        let mut nodes: Vec<&'static Node> = std::iter::successors(path.map(Node::at), |node| node.parent()).collect();
         nodes.reverse();
         let sites: Vec<_> = nodes.into_iter().filter_map(Node::site).collect();
         let bound = sites.iter().enumerate().rev().find(|(_, site)| site.options().bounded > 0);

@@ -1,9 +1,8 @@
 //! Sums over the sampled allocations of one scope.
 
-use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-use crate::scope::{AtomicCallPath, CallPath, Path};
+use crate::scope::{AtomicCallPath, CallPath};
 
 /// The maximum number of scopes that own allocations. Allocations of further scopes have no owner.
 const CAPACITY: usize = 1 << 14;
@@ -133,11 +132,11 @@ pub(super) fn freed(owner: u32, bytes: u64, parts: u64, lived_us: u64) {
     }
 }
 
-/// The number of samples taken in each scope, by class: the scope's number, its path, which is null
-/// outside of all scopes, the class, and the number.
-pub(crate) fn born() -> impl Iterator<Item = (u32, *const Path, u32, u32)> {
+/// The number of samples taken in each scope, by class: the scope's number, its path, which is
+/// `None` outside of all scopes, the class, and the number.
+pub(crate) fn born() -> impl Iterator<Item = (u32, Option<CallPath>, u32, u32)> {
     OWNERS.iter().zip(0..).filter(|(owner, _)| owner.allocated_bytes.load(Relaxed) > 0).flat_map(|(owner, number)| {
-        let path = owner.path.load().map_or(ptr::null(), CallPath::as_ptr);
+        let path = owner.path.load();
         let born = owner.born.iter().zip(LEAST_CLASS..).map(|(born, class)| (class, born.load(Relaxed)));
         born.filter(|(_, born)| *born > 0).map(move |(class, born)| (number, path, class, born))
     })

@@ -163,13 +163,6 @@ impl Node {
         unsafe { &*path.as_ptr().cast::<Node>() }
     }
 
-    /// The node of a pointer from `memory::born`. `None` for null.
-    #[cfg(feature = "heap")]
-    pub(crate) fn of(path: *const Path) -> Option<&'static Node> {
-        // SAFETY: null, or the address of a call path, from which the whole node may be reached.
-        unsafe { path.cast::<Node>().as_ref() }
-    }
-
     #[inline]
     pub(crate) fn is(&self, site: &'static Site) -> bool {
         self.path.site.is_some_and(|mine| ptr::eq(mine, site))
