@@ -23,7 +23,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    HEAP: assertions, allocator, live_heap, estimates, heap_budget, leaks, counts_that_grow, who_holds_is_counted,
+    HEAP: assertions, allocator, live_heap, estimates, heap_budget, leaks, callback_that_hangs, counts_that_grow, who_holds_is_counted,
 }
 
 scenarios! {

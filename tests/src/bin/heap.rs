@@ -23,6 +23,7 @@ fn main() {
         ("estimates", live::estimates),
         ("heap_budget", heap_budget),
         ("leaks", leaks),
+        ("callback_that_hangs", callback_that_hangs),
         ("counts_that_grow", counts_that_grow),
         ("not_sampled", not_sampled),
         ("who_holds_is_counted", who_holds_is_counted),
@@ -31,6 +32,45 @@ fn main() {
         Some((_, scenario)) => scenario(),
         None => panic!("no scenario {name:?}"),
     }
+}
+
+/// While a callback hangs, the detector and the budget are evaluated further, and the end of the
+/// profiler waits for a limited time only.
+fn callback_that_hangs() {
+    let (say, hear) = std::sync::mpsc::channel();
+    let (_never, told) = std::sync::mpsc::channel::<()>();
+    let hangs = Mutex::new((say, told));
+    let handle = perf_sdk::builder()
+        .listen("off")
+        .report(false)
+        .heap("4KiB")
+        .leak_window("20ms")
+        .leak_floor("32KiB")
+        .on_leak(move |_| {
+            let hangs = hangs.lock().expect("no panic while it is locked");
+            let _ = hangs.0.send(());
+            let _ = hangs.1.recv();
+        })
+        .start()
+        .expect("a start");
+    let (mut sessions, mut n) = (HashMap::new(), 0);
+    let start = Instant::now();
+    while hear.try_recv().is_err() {
+        for _ in 0..20 {
+            n += 1;
+            forgets(&mut sessions, n);
+        }
+        assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "no verdict: {:?}", handle.leaks());
+        thread::sleep(Duration::from_millis(5));
+    }
+    let windows = || handle.leaks().map_or(0, |leaks| leaks.windows);
+    let account = || handle.snapshot().profiler.overhead_parts;
+    let before = (windows(), account());
+    while windows() < before.0 + 3 || account() == before.1 {
+        assert!(start.elapsed() < perf_sdk_tests::PATIENCE, "{before:?} {:?}", (windows(), account()));
+        perf_sdk::measure("works", || black_box(vec![1_u8; 100_000]).iter().map(|byte| u64::from(*byte)).sum::<u64>());
+    }
+    drop(handle);
 }
 
 /// The message of a failed assertion on allocations has their number, their bytes, and their

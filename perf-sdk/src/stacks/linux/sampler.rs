@@ -28,7 +28,7 @@ use super::retained_stacks;
 use super::sample_counts::SampleCounts;
 use super::signalled_threads::Threads;
 use super::signalling::Signalling;
-use super::slot::{self, Slot};
+use super::slot;
 use super::stack_search::StackSearch;
 use super::tenant;
 #[cfg(target_env = "musl")]
@@ -119,7 +119,7 @@ impl Sampler {
         {
             // Called once before any hook needs it.
             main_stack::least_of_main(0);
-            crate::scope::set_walk(Slot::walk_here);
+            crate::scope::set_walk(slot::Slot::walk_here);
         }
         sampler.sweep();
         Ok(sampler)
