@@ -36,7 +36,8 @@ const CHANGING: [Changing; 3] = [
         key: "sample",
         apply: |changed| {
             let places = record::add_rules(&sample_rules(changed));
-            format!("{places} annotated places changed their rate")
+            let hint = if places == 0 { "; a pattern is of module::function, such as *::parse" } else { "" };
+            format!("{places} annotated places changed their rate{hint}")
         },
         #[cfg(feature = "serve")]
         current: || record::rules().iter().map(ToString::to_string).collect::<Vec<_>>().join(","),

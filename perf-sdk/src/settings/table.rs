@@ -102,12 +102,12 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Whether the process, the host and the control group are read once a second.
+            /// Whether the process, the host and the control group are read at intervals.
             method monitors: bool = or(true) => {
                 variable: "PERF_MONITORS",
                 allowed: "true or false",
                 default: "true",
-                meaning: "whether the process, the host and the control group are read once a second",
+                meaning: "whether the process, the host and the control group are read at intervals",
                 changes: false,
             }
 
