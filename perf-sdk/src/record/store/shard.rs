@@ -149,12 +149,17 @@ impl SiteShard {
     }
 
     /// Owner only.
+    #[inline]
     pub(crate) fn future_or_new(&self, arena: &Arena) -> Option<&'static FutureShard> {
-        self.future().or_else(|| {
-            let future: &'static FutureShard = arena.zeroed()?;
-            self.future.store(ptr::from_ref(future).cast_mut(), Release);
-            Some(future)
-        })
+        self.future().or_else(|| self.new_future(arena))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_future(&self, arena: &Arena) -> Option<&'static FutureShard> {
+        let future: &'static FutureShard = arena.zeroed()?;
+        self.future.store(ptr::from_ref(future).cast_mut(), Release);
+        Some(future)
     }
 
     pub(crate) fn exemplars(&self) -> Option<&'static Exemplars> {

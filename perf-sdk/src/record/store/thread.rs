@@ -191,42 +191,42 @@ impl ThreadRecord {
     }
 
     /// Owner only: the ticks at the beginning of a call, and the offset that converts them.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_enter(&self) -> (u64, u64) {
         // SAFETY: as above.
         unsafe { self.with_cpu(|cpu| cpu.enter(self.wall)) }
     }
 
     /// Owner only: the offset at the end of a call, at `ticks`.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_exit(&self, ticks: u64) -> u64 {
         // SAFETY: as above.
         unsafe { self.with_cpu(|cpu| cpu.exit(self.wall, ticks)) }
     }
 
     /// Owner only: takes a new anchor if the thread may have left the CPU.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_note_switch(&self) {
         // SAFETY: as above.
         unsafe { self.with_cpu(|cpu| cpu.note_switch(self.wall)) }
     }
 
     /// Owner only: ticks spent asking the kernel.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_asked(&self) -> u64 {
         // SAFETY: as above.
         unsafe { self.with_cpu(|cpu| cpu.asked()) }
     }
 
     /// Owner only: the increase of [`cpu_asked`](Self::cpu_asked) since the last call of this.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_take_asked(&self) -> u64 {
         // SAFETY: as above.
         unsafe { self.with_cpu(ThreadCpu::take_asked) }
     }
 
     /// Owner only: the time off the CPU that was not taken yet.
-    #[inline]
+    #[inline(always)]
     pub(in crate::record) fn cpu_take_absence(&self) -> Absence {
         // SAFETY: as above.
         unsafe { self.with_cpu(ThreadCpu::take_absence) }
@@ -360,6 +360,12 @@ impl ThreadRecord {
         if let Some(node) = self.nodes.get(key) {
             return Some(node);
         }
+        self.new_child(parent, site, key)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn new_child(&self, parent: &'static Node, site: &'static Site, key: (usize, usize)) -> Option<&'static Node> {
         if self.node_count.get() >= MAX_NODES {
             return None;
         }
