@@ -7,9 +7,9 @@
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::quote_spanned;
 
-use crate::arguments::Arguments;
 use crate::ast::{Item, begins_with_item};
 use crate::attr::Options;
+use crate::parameters::Arguments;
 use crate::returns::{Output, Returns, without_impl};
 use crate::tokens::{boxed_tail, group, is_punct, may_return_early};
 use crate::valid::Function;

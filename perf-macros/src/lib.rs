@@ -7,12 +7,12 @@
 
 #![forbid(unsafe_code)]
 
-mod arguments;
 mod ast;
 mod attr;
 mod delegate;
 mod expand;
 mod fallback;
+mod parameters;
 mod returns;
 mod signature;
 mod site;

@@ -50,7 +50,6 @@ impl Pauses {
     }
 
     /// Whether the thread must end.
-    #[cfg(feature = "push")]
     pub(crate) fn is_over(&self) -> bool {
         self.0.load(Acquire)
     }

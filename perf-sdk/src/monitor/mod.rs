@@ -35,6 +35,8 @@ pub(crate) use limit::MemoryReader;
 #[cfg(feature = "stacks")]
 pub(crate) use limit::memory_left_bytes;
 pub(crate) use limit::memory_limit_bytes;
+#[cfg(feature = "pool")]
+pub(crate) use process::resident_bytes;
 pub(crate) use process::{Process, read as process};
 pub use startup::ready;
 

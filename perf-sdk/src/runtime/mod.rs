@@ -6,6 +6,7 @@
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
 //! | `budget`, `pressure`, `leaks`, `readings` | these jobs |
+//! | `latest` | what waits for the worker, of which only the latest matters |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
 //! | `ending` | the end at exits and signals |
@@ -17,6 +18,7 @@ mod change;
 #[cfg(unix)]
 mod ending;
 mod handle;
+mod latest;
 mod leaks;
 #[cfg(feature = "pool")]
 mod pressure;

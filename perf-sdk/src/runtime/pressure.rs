@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use super::latest::Latest;
 use super::scheduler::Job;
 use super::worker::Worker;
 use crate::monitor::MemoryReader;
-use crate::pool::{PressureWatch, Thresholds, Used};
+use crate::pool::{PressureResponse, PressureWatch, Thresholds, Used};
 use crate::record::Part;
 use crate::settings::{ByteSize, Settings};
 
@@ -17,10 +18,11 @@ pub(super) fn job(settings: &Settings, worker: Option<Worker>) -> Job {
     Job::new(Part::Pressure, Duration::ZERO, move || {
         let mut reader = MemoryReader::new();
         let mut watch = PressureWatch::new(thresholds.filter(|_| worker.is_some()));
+        let respond = worker.map(|worker| Latest::new(worker, PressureResponse::add, PressureResponse::run));
         Box::new(move || {
             let (pause, response) = watch.turn(|| memory_used(&mut reader, own_limit));
-            if let (Some(response), Some(worker)) = (response, &worker) {
-                worker.run(|| response.run());
+            if let (Some(response), Some(respond)) = (response, &respond) {
+                respond.hand_over(response);
             }
             pause
         })
@@ -29,7 +31,7 @@ pub(super) fn job(settings: &Settings, worker: Option<Worker>) -> Job {
 
 /// Of what is nearest to its limit, the program's own among them.
 fn memory_used(reader: &mut MemoryReader, own_limit: Option<u64>) -> Option<Used> {
-    let own = own_limit.and_then(|limit| Some((crate::monitor::process()?.resident_bytes, limit)));
+    let own = own_limit.and_then(|limit| Some((crate::monitor::resident_bytes()?, limit)));
     let all = own.into_iter().chain(reader.read());
     let share = |(used, limit): &(u64, u64)| *used as f64 / *limit as f64;
     let (used_bytes, limit_bytes) = all.max_by(|a, b| share(a).total_cmp(&share(b)))?;

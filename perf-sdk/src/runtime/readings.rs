@@ -1,9 +1,10 @@
 //! The jobs that take readings, one for each producer.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::scheduler::Job;
 use crate::base::headroom;
+use crate::clock::ThreadCpu;
 use crate::memory;
 use crate::reading::{self, Producer, Sheet};
 use crate::record::Part;
@@ -11,17 +12,29 @@ use crate::record::Part;
 /// Memory that a turn may need at most. Most turns allocate nothing.
 const TURN_BYTES: usize = 1 << 20;
 
-/// Takes the first readings at once, and further ones at the interval.
+/// A turn may take this part of the time until the next: of CPU time, and of time. Some files make
+/// their reader wait, and the other jobs with it.
+const CPU_SHARE: u32 = 1_000;
+const TIME_SHARE: u32 = 100;
+
+/// Takes the first readings at once, and further ones at the interval, or less often if they take
+/// long.
 pub(super) fn job(part: Part, interval: Duration, producer: Box<dyn Producer>) -> Job {
     Job::new(part, Duration::ZERO, move || {
         let mut shown = Shown { producer, next: Sheet::default() };
         Box::new(move || {
+            let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
             if headroom::is_there(TURN_BYTES) {
                 memory::uncounted(|| shown.turn());
             }
-            interval
+            let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
+            pause(interval, cpu, start.elapsed())
         })
     })
+}
+
+fn pause(interval: Duration, cpu: Duration, time: Duration) -> Duration {
+    interval.max(cpu * CPU_SHARE).max(time * TIME_SHARE)
 }
 
 /// While it exists, the latest readings of the producer are on the board.
@@ -64,6 +77,14 @@ mod tests {
             self.0 += 1.0;
             into.push(&TURNS, self.0);
         }
+    }
+
+    #[test]
+    fn readings_that_take_long_are_taken_less_often() {
+        let ms = Duration::from_millis;
+        assert_eq!(pause(ms(1_000), ms(1), ms(5)), ms(1_000));
+        assert_eq!(pause(ms(1_000), ms(100), ms(100)), ms(100_000), "a folder of 100,000 descriptors");
+        assert_eq!(pause(ms(10_000), ms(1), ms(1_300)), ms(130_000), "128 files that sleep for 10 ms");
     }
 
     #[test]

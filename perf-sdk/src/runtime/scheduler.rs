@@ -95,7 +95,11 @@ impl Schedule {
                 return true;
             }
             begins(job.part);
-            let Some(pause) = unless_panics(job.part, &mut job.turn) else { return false };
+            let Some(pause) = unless_panics(job.part, &mut job.turn) else {
+                let turn = std::mem::replace(&mut job.turn, Box::new(|| Duration::MAX));
+                let _ = unless_panics(job.part, move || drop(turn));
+                return false;
+            };
             job.due = due(start, now(), pause);
             true
         });

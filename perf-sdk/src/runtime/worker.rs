@@ -35,7 +35,7 @@ impl Worker {
         let background = Background::start("perf-sdk-worker", move |pauses| {
             let _own = OwnThread::enter(Part::Callbacks);
             loop {
-                while let Some(task) = tasks.next() {
+                while let Some(task) = tasks.next().filter(|_| !pauses.is_over()) {
                     // A panic in the program's callback must not end the thread. It was reported
                     // already; dropping its payload could panic once more.
                     let _ = catch_unwind(AssertUnwindSafe(task)).map_err(std::mem::forget);
@@ -48,13 +48,17 @@ impl Worker {
         Ok((Self { queue, thread: background.thread().clone() }, background))
     }
 
-    /// Runs `task` on the thread, after those that wait.
-    pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) {
-        if self.queue.add(Box::new(task)) {
+    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end before
+    /// its turn comes.
+    /// Returns whether there was room.
+    pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) -> bool {
+        let has_room = self.queue.add(Box::new(task));
+        if has_room {
             self.thread.unpark();
         } else {
             record::left_out_callback();
         }
+        has_room
     }
 }
 

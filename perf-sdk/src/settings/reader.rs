@@ -20,8 +20,8 @@ pub(crate) struct Reader<'a> {
     pub(super) made: Vec<Made>,
 }
 
-/// Whether a value must not be shown: tokens, and addresses that may contain a password although
-/// that is not allowed.
+/// Whether a value must be hidden: tokens, and addresses, in which a user may have put a password.
+/// Such an address is refused, and the refusal must not print it.
 pub(super) fn is_secret(key: &str, value: &str) -> bool {
     matches!(key, "token" | "push_token") || (key == "push" && value.contains('@'))
 }

@@ -118,9 +118,10 @@ pub(in super::super) fn unwatch() {
 }
 
 /// Whether the calling thread may have left the CPU since its area was armed, without reading a
-/// clock. Always true if the area was not armed.
+/// clock. Also true if this engine is in use and has not armed the area.
 ///
-/// **Blind spot.** False where another engine is in use, and where another user has armed the area.
+/// **Blind spot.** False, which then says nothing, if the process uses another engine, or if other
+/// code has armed the area.
 #[inline(always)]
 pub(crate) fn may_have_left() -> bool {
     #[cfg(test)]

@@ -36,7 +36,8 @@ impl Places {
     /// Whether the groups are others than at the call before. The first time they are.
     pub(in crate::monitor) fn have_changed(&mut self, buffer: &mut Buffer) -> bool {
         let is_first = self.turns == 0;
-        let is_due = self.turns.is_multiple_of(KNOWN_FOR);
+        // After a failure, the source itself waits for some turns.
+        let is_due = self.turns.is_multiple_of(KNOWN_FOR) || self.text.is_err();
         self.turns = self.turns.wrapping_add(1).max(1);
         if !is_due {
             return false;
@@ -51,7 +52,10 @@ impl Places {
             }
         }
         // Read anew only then: it has a line for each mount of the machine.
-        self.mounted = self.mounts.read(buffer).map(|text| lines(text).filter_map(mount).collect()).unwrap_or_default();
+        match self.mounts.read(buffer) {
+            Ok(text) => self.mounted = lines(text).filter_map(mount).collect(),
+            Err(why) => self.text = Err(why),
+        }
         self.mounts.close();
         true
     }

@@ -49,6 +49,9 @@ impl Disk {
         self.names.begin_turn();
         let mut is_any = false;
         for (name, [reads, read_sectors, writes, written_sectors, busy_ms]) in lines(text).filter_map(figures) {
+            if is_virtual(name) {
+                continue;
+            }
             let Some(labels) = self.names.labels("device", name, |name| is_disk(name, &self.block)) else { continue };
             is_any = true;
             into.push_of(&READ_BYTES, &labels, read_sectors as f64 * SECTOR_BYTES);
@@ -77,11 +80,14 @@ fn figures(line: &[u8]) -> Option<(&[u8], [u64; 5])> {
 
 /// Whether it is a whole disk: no partition, whose figures are also the disk's, and nothing that
 /// stands in for files or memory.
+/// Of these there may be hundreds, and they come first. They must not take the places of disks.
+fn is_virtual(name: &[u8]) -> bool {
+    let is_numbered =
+        |kind: &str| name.strip_prefix(kind.as_bytes()).is_some_and(|rest| rest.iter().all(u8::is_ascii_digit));
+    ["loop", "ram", "zram", "fd", "sr", "nbd"].into_iter().any(is_numbered)
+}
+
 fn is_disk(name: &str, block: &Path) -> bool {
-    let is_numbered = |kind: &str| name.strip_prefix(kind).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
-    if ["loop", "ram", "zram", "fd", "sr", "nbd"].into_iter().any(is_numbered) {
-        return false;
-    }
     if block.is_dir() {
         // Such as `cciss/c0d0`.
         return block.join(name.replace('/', "!")).exists();
@@ -113,7 +119,22 @@ mod tests {
             assert!(!is_partition(name), "{name}");
         }
         let nowhere = Path::new("/nowhere at all");
-        assert!(is_disk("dm-0", nowhere) && !is_disk("loop0", nowhere) && !is_disk("zram0", nowhere));
+        assert!(is_disk("dm-0", nowhere) && is_virtual(b"loop0") && is_virtual(b"zram0") && !is_virtual(b"sda"));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "it reads files")]
+    fn hundreds_of_loop_devices_hide_no_disk() {
+        let root = std::env::temp_dir().join(format!("perf-sdk-disks-{}", std::process::id()));
+        std::fs::create_dir_all(root.join("proc")).unwrap();
+        let line = |name: &str| format!("7 0 {name} 1 2 3 4 5 6 7 8 0 10\n");
+        let text: String = (0..300).map(|n| line(&format!("loop{n}"))).chain([line("nvme0n1")]).collect();
+        std::fs::write(root.join("proc/diskstats"), text).unwrap();
+        let mut sheet = Sheet::default();
+        Disk::of(&root).read(&mut Buffer::default(), &mut sheet);
+        std::fs::remove_dir_all(&root).unwrap();
+        let of_disk = |reading: &crate::reading::Reading| reading.labels.pairs().eq([("device", "nvme0n1")]);
+        assert!(sheet.readings().len() == ALL.len() && sheet.readings().iter().all(of_disk), "{sheet:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::base::sandbox;
 use crate::monitor::absences::{TIGHTER, absent};
@@ -19,6 +20,10 @@ pub(super) static ALL: [&Description; 1] = [&FREQUENCY];
 
 /// The processors that have a series, at most.
 const MOST: u64 = 256;
+
+/// Some kernels let the reader of each file sleep for 10 ms, and the other jobs with it. The rest of
+/// the processors is left out then.
+const LONGEST: Duration = Duration::from_millis(50);
 
 /// Reads a file for each processor: for some kernels that means an interrupt of that processor. So
 /// it is read less often than the rest, and the files are not kept open.
@@ -56,7 +61,12 @@ impl Producer for FrequencyMonitor {
             return;
         }
         let processors = self.processors.get_or_insert_with(|| scaled(&self.folder));
+        let start = Instant::now();
         for (source, labels) in processors.iter_mut() {
+            if start.elapsed() > LONGEST {
+                into.absent(FREQUENCY.name, "of some processors: reading takes too long");
+                break;
+            }
             // `None` while the processor is offline.
             let kilohertz = source.read(&mut self.buffer).ok().and_then(single).and_then(number);
             source.close();

@@ -7,4 +7,4 @@ mod watch;
 
 pub(crate) use level::{Thresholds, Used};
 pub use listeners::{PressureListener, on_pressure};
-pub(crate) use watch::{PressureWatch, account};
+pub(crate) use watch::{PressureWatch, Response, account};

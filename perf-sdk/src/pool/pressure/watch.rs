@@ -85,6 +85,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// Adds a later one: its level is the one that matters.
+    pub(crate) fn add(&mut self, later: Self) {
+        *self = Self { tells: self.tells || later.tells, relieves: self.relieves || later.relieves, ..later };
+    }
+
     pub(crate) fn run(self) {
         if self.tells {
             listeners::tell(self.level, self.used);
