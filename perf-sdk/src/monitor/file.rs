@@ -79,8 +79,10 @@ impl Source {
         self.file.as_deref().ok_or("")
     }
 
+    /// For files that are read so seldom that the next read may always try again.
     pub(super) fn close(&mut self) {
         self.file = None;
+        self.wait = 0;
     }
 }
 

@@ -48,9 +48,8 @@ impl Worker {
         Ok((Self { queue, thread: background.thread().clone() }, background))
     }
 
-    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end before
-    /// its turn comes.
-    /// Returns whether there was room.
+    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end
+    /// before its turn comes. Returns whether there was room.
     pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) -> bool {
         let has_room = self.queue.add(Box::new(task));
         if has_room {

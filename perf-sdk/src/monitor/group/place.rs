@@ -18,6 +18,7 @@ pub(in crate::monitor) struct Places {
     /// The contents of `/proc/self/cgroup`, or why it could not be read.
     text: Result<Vec<u8>, &'static str>,
     mounted: Vec<Mount>,
+    are_mounts_known: bool,
     turns: u32,
 }
 
@@ -29,6 +30,7 @@ impl Places {
             mounts: Source::new(root.join("proc/self/mountinfo"), Parts::Many),
             text: Ok(Vec::new()),
             mounted: Vec::new(),
+            are_mounts_known: false,
             turns: 0,
         }
     }
@@ -43,7 +45,7 @@ impl Places {
             return false;
         }
         match (self.groups.read(buffer), &mut self.text) {
-            (Ok(now), Ok(known)) if !is_first && now == known => return false,
+            (Ok(now), Ok(known)) if !is_first && now == known && self.are_mounts_known => return false,
             (Ok(now), known) => *known = Ok(now.to_vec()),
             (Err(why), known) => {
                 let is_new = is_first || known.is_ok();
@@ -52,10 +54,10 @@ impl Places {
             }
         }
         // Read anew only then: it has a line for each mount of the machine.
-        match self.mounts.read(buffer) {
-            Ok(text) => self.mounted = lines(text).filter_map(mount).collect(),
-            Err(why) => self.text = Err(why),
-        }
+        // Without them the usual places are taken.
+        let mounted = self.mounts.read(buffer).map(|text| lines(text).filter_map(mount).collect());
+        self.are_mounts_known = mounted.is_ok();
+        self.mounted = mounted.unwrap_or_default();
         self.mounts.close();
         true
     }

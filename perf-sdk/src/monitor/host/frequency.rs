@@ -21,8 +21,8 @@ pub(super) static ALL: [&Description; 1] = [&FREQUENCY];
 /// The processors that have a series, at most.
 const MOST: u64 = 256;
 
-/// Some kernels let the reader of each file sleep for 10 ms, and the other jobs with it. The rest of
-/// the processors is left out then.
+/// Some kernels let the reader of each file sleep for 10 ms, and the other jobs with it. The rest
+/// of the processors is left out then.
 const LONGEST: Duration = Duration::from_millis(50);
 
 /// Reads a file for each processor: for some kernels that means an interrupt of that processor. So
