@@ -36,7 +36,7 @@ pub(crate) struct Hook {
 /// The maximum number of hooks.
 const MAX_HOOKS: usize = 8;
 /// The maximum number of locks.
-const MAX_LOCKS: usize = 32;
+const MAX_LOCKS: usize = 64;
 /// The maximum time that a fork waits for all moments of other threads together.
 const FORK_PATIENCE: Duration = Duration::from_millis(200);
 /// The maximum time that a new moment waits for forks. It is bounded, because a fork handler of the

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::LazyLock;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Frame;
 
+use crate::base::fork::Lock;
+use crate::base::process_identity::Process;
 use crate::collect;
 use crate::export::{Exposition, Format, Pieces};
 use crate::record;
@@ -20,7 +22,22 @@ use crate::snapshot::Snapshot;
 const CHUNK: usize = 64 * 1024;
 
 /// Shared by all listeners, because its state is that of the process.
-static EXPOSITION: LazyLock<Exposition> = LazyLock::new(Exposition::new);
+static EXPOSITION: Lock<Option<(Process, Arc<Exposition>)>> = Lock::new(None);
+
+/// The exposition of this process. A forked child begins a new one: a thread of the parent may have
+/// held locks of the parent's when it forked.
+fn exposition() -> Arc<Exposition> {
+    let mut latest = EXPOSITION.lock();
+    if let Some((process, exposition)) = &*latest
+        && process.is_current()
+    {
+        return Arc::clone(exposition);
+    }
+    let new = Arc::new(Exposition::new());
+    // The parent's may be half written, so it is not dropped.
+    std::mem::forget(latest.replace((Process::current(), Arc::clone(&new))));
+    new
+}
 
 pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
     let accepted: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -30,7 +47,7 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
         let (user, histograms) = (crate::serve::user_metrics::render(), crate::serve::user_histograms::histograms());
         #[cfg(not(feature = "metrics"))]
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
-        let pieces = EXPOSITION.pieces(format, collect::take(), user, histograms);
+        let pieces = exposition().pieces(format, collect::take(), user, histograms);
         Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;
@@ -67,5 +84,17 @@ impl HttpBody for Scrape {
 
     fn is_end_stream(&self) -> bool {
         self.is_over
+    }
+}
+
+#[cfg(all(test, unix, not(miri)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forked_child_has_an_exposition_of_its_own() {
+        let parents = Arc::as_ptr(&exposition()).addr();
+        assert_eq!(Arc::as_ptr(&exposition()).addr(), parents);
+        assert!(crate::base::fork::in_child(|| Arc::as_ptr(&exposition()).addr() != parents));
     }
 }
