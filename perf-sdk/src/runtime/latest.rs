@@ -29,13 +29,10 @@ impl<T: Send + 'static> Latest<T> {
         *waiting = Some(value);
         drop(waiting);
         let (waiting, run) = (Arc::clone(&self.waiting), Arc::clone(&self.run));
-        let is_accepted = self.worker.run(move || {
+        self.worker.run(move || {
             let value = waiting.lock().unpoisoned().take();
             value.into_iter().for_each(|value| run(value));
         });
-        if !is_accepted {
-            *self.waiting.lock().unpoisoned() = None;
-        }
     }
 }
 

@@ -9,11 +9,7 @@ use std::time::Duration;
 
 use crate::base::background::Background;
 use crate::base::unpoisoned::Unpoisoned as _;
-use crate::record::{self, OwnThread, Part};
-
-/// The maximum number of tasks that wait behind a callback that hangs. Further ones are left out
-/// and counted.
-const MOST: usize = 64;
+use crate::record::{OwnThread, Part};
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -48,27 +44,17 @@ impl Worker {
         Ok((Self { queue, thread: background.thread().clone() }, background))
     }
 
-    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end
-    /// before its turn comes. Returns whether there was room.
-    pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) -> bool {
-        let has_room = self.queue.add(Box::new(task));
-        if has_room {
-            self.thread.unpark();
-        } else {
-            record::left_out_callback();
-        }
-        has_room
+    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end before
+    /// its turn comes. A callback may hang: callers keep [one task](super::latest) waiting at most.
+    pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) {
+        self.queue.add(Box::new(task));
+        self.thread.unpark();
     }
 }
 
 impl Queue {
-    fn add(&self, task: Task) -> bool {
-        let mut tasks = self.0.lock().unpoisoned();
-        let has_room = tasks.len() < MOST;
-        if has_room {
-            tasks.push_back(task);
-        }
-        has_room
+    fn add(&self, task: Task) {
+        self.0.lock().unpoisoned().push_back(task);
     }
 
     fn next(&self) -> Option<Task> {
@@ -95,29 +81,6 @@ mod tests {
         }
         drop(say);
         assert_eq!(hear.iter().collect::<Vec<_>>(), [0, 1, 2]);
-        drop(background);
-    }
-
-    #[test]
-    fn behind_a_callback_that_hangs_few_tasks_wait() {
-        let (worker, background) = Worker::start().unwrap();
-        let (begin, begun) = channel();
-        let (go, told) = channel::<()>();
-        let (say, hear) = channel();
-        worker.run(move || {
-            begin.send(()).unwrap();
-            let _ = told.recv();
-        });
-        begun.recv().unwrap();
-        let left_out = || record::dropped_counts().find(|(reason, _)| *reason == "callbacks").unwrap().1;
-        let before = left_out();
-        for n in 0..MOST + 3 {
-            let say = say.clone();
-            worker.run(move || say.send(n).unwrap());
-        }
-        assert_eq!(left_out() - before, 3);
-        drop((go, say));
-        assert_eq!(hear.iter().count(), MOST);
         drop(background);
     }
 }

@@ -22,7 +22,6 @@ reasons! {
     ErrorText "error_text" "Two errors at one site at the same moment, or an error whose text could not be made.",
     Locks "locks" "A wait for a lock whose scope and lock could not be told, for want of room.",
     Threads "threads" "A thread of the profiler's own that the system refused: what it was for is left out.",
-    Callbacks "callbacks" "A callback of the program, or relief of memory, that was left out because many earlier ones had not ended.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }
 
@@ -49,11 +48,6 @@ pub(in crate::record) fn reset() {
 /// The system could not provide a thread for the profiler.
 pub(crate) fn refused_thread() {
     count(Reason::Threads);
-}
-
-/// A callback of the program was left out.
-pub(crate) fn left_out_callback() {
-    count(Reason::Callbacks);
 }
 
 /// A reader gave up.
