@@ -44,8 +44,9 @@ impl Worker {
         Ok((Self { queue, thread: background.thread().clone() }, background))
     }
 
-    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end before
-    /// its turn comes. A callback may hang: callers keep [one task](super::latest) waiting at most.
+    /// Runs `task` on the thread, after those that wait. It is not run if the thread must end
+    /// before its turn comes. A callback may hang: callers keep [one task](super::latest) waiting
+    /// at most.
     pub(super) fn run(&self, task: impl FnOnce() + Send + 'static) {
         self.queue.add(Box::new(task));
         self.thread.unpark();
