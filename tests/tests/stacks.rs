@@ -41,6 +41,7 @@ scenarios! {
     taken_signal,
     taken_over,
     descriptors,
+    bursts,
     forked,
     forked_account,
     little_memory,

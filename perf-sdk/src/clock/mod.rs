@@ -38,6 +38,8 @@ pub(crate) use engine::Engine;
 pub(crate) use linux::may_have_left;
 #[cfg(all(target_os = "linux", not(miri), feature = "stacks"))]
 pub(crate) use linux::{EXCLUDE_HYPERVISOR, PerfAttributes};
+#[cfg(all(target_os = "linux", feature = "stacks"))]
+pub(crate) use syscall::process_switches;
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{Absence, DEFAULT_INTERVAL, ThreadCpu};
 pub(crate) use wall::{OWN_PART, Wall, wall};

@@ -72,10 +72,23 @@ pub(crate) fn thread_cpu_ns_of(_thread: u32) -> Option<u64> {
 /// How often the calling thread left the CPU, as counted by the kernel.
 #[cfg(target_os = "linux")]
 pub(super) fn thread_switches() -> Option<u64> {
+    switches(libc::RUSAGE_THREAD)
+}
+
+/// How often the threads of this process left the CPU, including those that have ended.
+///
+/// **Cost.** A system call that visits all threads.
+#[cfg(all(target_os = "linux", feature = "stacks"))]
+pub(crate) fn process_switches() -> Option<u64> {
+    switches(libc::RUSAGE_SELF)
+}
+
+#[cfg(target_os = "linux")]
+fn switches(of: libc::c_int) -> Option<u64> {
     // SAFETY: all fields are numbers.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: a valid pointer for the result.
-    if unsafe { libc::getrusage(libc::RUSAGE_THREAD, &raw mut usage) } != 0 {
+    if unsafe { libc::getrusage(of, &raw mut usage) } != 0 {
         return None;
     }
     Some((usage.ru_nvcsw as u64).wrapping_add(usage.ru_nivcsw as u64))

@@ -256,7 +256,7 @@ macro_rules! table {
                 variable: "PERF_STACKS",
                 allowed: "auto, perf-clock, cpu-timer, pprof or off; pprof only with the feature pprof; without the feature stacks only auto and off",
                 default: "auto",
-                meaning: "how threads are signalled to sample their stacks: auto uses CPU timers, which cost least, perf's clock for more samples than the kernel has ticks, and the pprof crate, if it is available, where neither works; off: stacks are not sampled",
+                meaning: "how threads are signalled to sample their stacks: auto uses perf's clock where threads run for a millisecond or longer between two context switches, and for more samples than the kernel has ticks, CPU timers otherwise, which cost least, and the pprof crate, if it is available, where neither works; off: stacks are not sampled",
                 changes: false,
             }
 

@@ -141,7 +141,28 @@ pub struct Function {
     pub exemplars: Vec<Exemplar>,
 }
 
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
 impl Function {
+    /// CPU time for which stack samples stand, over that which was recorded. `None` with less than
+    /// 20 samples, where it is too uncertain.
+    pub(crate) fn sampled_cpu_ratio(&self) -> Option<f64> {
+        let is_known = self.stack_samples >= 20 && self.cpu.is_some() && self.exclusive.cpu_ns > 0;
+        is_known.then(|| self.sampled_cpu_ns as f64 / self.exclusive.cpu_ns as f64)
+    }
+
+    /// That ratio, if it is off by more than a half, and by more than chance: by six standard
+    /// deviations of the number of samples, and three of the recorded time. Then the function works
+    /// in step with what signals its thread.
+    pub(crate) fn unfairly_sampled(&self) -> Option<f64> {
+        let ratio = self.sampled_cpu_ratio()?;
+        let (samples, expected) = (self.stack_samples as f64, self.stack_samples as f64 / ratio.max(f64::EPSILON));
+        let error_ns = self.sampled_cpu_ns.abs_diff(self.exclusive.cpu_ns as u64);
+        let is_off = !(2.0 / 3.0..=1.5).contains(&ratio)
+            && (samples - expected).abs() > 6.0 * samples.max(expected).sqrt()
+            && error_ns > 3 * self.exclusive_error_ns;
+        is_off.then_some(ratio)
+    }
+
     pub(super) fn since(&self, earlier: &Self, moment_unix_ns: u64) -> Self {
         let histogram = |now: &Option<Histogram>, was: &Option<Histogram>| match (now, was) {
             (Some(now), Some(was)) => Some(now.since(was)),
@@ -231,4 +252,29 @@ pub(crate) fn telling_names(functions: &[Function]) -> Vec<String> {
         if is_alone { function.name.clone() } else { function.full_name() }
     };
     functions.iter().map(telling).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_that_are_off_by_more_than_chance_are_unfair() {
+        let of = |samples: u64, exact_ms: i64, error_ms: u64| {
+            let function = Function {
+                stack_samples: samples,
+                sampled_cpu_ns: samples * 10_000_000,
+                exclusive: Totals { cpu_ns: exact_ms * 1_000_000, ..Totals::default() },
+                exclusive_error_ns: error_ms * 1_000_000,
+                cpu: Some(Histogram::default()),
+                ..Function::default()
+            };
+            function.unfairly_sampled()
+        };
+        // Twice and half the samples that are due.
+        assert_eq!((of(200, 1_000, 0), of(100, 2_000, 0)), (Some(2.0), Some(0.5)));
+        // Within a half, by chance, with too few samples, and beside a recorded time that is as
+        // uncertain.
+        assert_eq!((of(149, 1_000, 0), of(40, 200, 0), of(19, 1, 0), of(200, 1_000, 400)), (None, None, None, None));
+    }
 }

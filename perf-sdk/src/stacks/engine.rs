@@ -37,7 +37,8 @@ impl fmt::Display for Engine {
 /// The configuration of the sampler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// `None`: timers for up to as many samples as the kernel has ticks, perf for more.
+    /// `None`: perf where threads are switched rarely, and for more samples than the kernel has
+    /// ticks; otherwise timers.
     pub(crate) engine: Option<Engine>,
     /// Samples per second of CPU time. 0: only on request.
     pub(crate) hz: u32,

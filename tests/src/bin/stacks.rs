@@ -46,6 +46,7 @@ fn main() {
         ("pending_signals", pending_signals),
         ("no_pending_signals", no_pending_signals),
         ("descriptors", descriptors),
+        ("bursts", bursts),
         ("seccomp_events", seccomp::seccomp_events),
         ("seccomp_timers", seccomp::seccomp_timers),
         ("seccomp_later", seccomp::seccomp_later),
@@ -566,6 +567,48 @@ fn no_pending_signals() {
         burn(Duration::from_millis(100));
         handle.snapshot().stacks.is_some_and(|stacks| stacks.samples > 0)
     });
+}
+
+/// perf's clock samples threads that run for long between two switches, and timers those that do
+/// not. Either sees all of the CPU time.
+fn bursts() {
+    let forced = builder().stacks("perf-clock").start().unwrap();
+    if !forced.snapshot().profiler.stacks.to_string().contains("on") {
+        return println!("SKIPPED: perf events are not allowed");
+    }
+    drop(forced);
+    let handle = start();
+    let stacks = || handle.snapshot().stacks.unwrap();
+    assert_eq!(stacks().engine, "cpu-timer");
+    let for_long = || {
+        until("perf's clock", || {
+            burn(Duration::from_millis(100));
+            stacks().engine == "perf-clock"
+        });
+        let before = stacks();
+        burn(Duration::from_secs(1));
+        until("samples", || {
+            burn(Duration::from_millis(100));
+            let after = stacks();
+            let [sampled, ran] = [after.sampled_ns - before.sampled_ns, after.process_ns - before.process_ns];
+            (0.9..1.1).contains(&(sampled as f64 / ran as f64)) && after.engine == "perf-clock"
+        });
+    };
+    for_long();
+    let (send, receive) = std::sync::mpsc::sync_channel::<()>(0);
+    let (answer, answered) = std::sync::mpsc::sync_channel::<()>(0);
+    let other = thread::spawn(move || receive.iter().try_for_each(|()| answer.send(())));
+    until("timers", || {
+        let start = process_cpu();
+        while process_cpu() - start < Duration::from_millis(50) {
+            send.send(()).unwrap();
+            answered.recv().unwrap();
+        }
+        stacks().engine == "cpu-timer"
+    });
+    drop(send);
+    other.join().unwrap().unwrap();
+    for_long();
 }
 
 /// The perf events sampler keeps no descriptor open.

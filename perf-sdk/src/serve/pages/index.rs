@@ -145,6 +145,8 @@ fn table(page: &mut String, snapshot: &Snapshot) {
 
 const LAZY_SAYS: &str = "it returns an iterator, a stream or a future, whose later work is not in these figures";
 
+const UNFAIR_SAYS: &str = "it works in step with what signals its thread, so flamegraphs of CPU samples show too much or too little of it; PERF_STACKS=perf-clock is fair where perf events are allowed";
+
 /// The remarks below a function's name.
 fn remarks(function: &Function) -> Vec<String> {
     let mut all = Vec::new();
@@ -165,6 +167,9 @@ fn remarks(function: &Function) -> Vec<String> {
     if function.estimated_calls > 0 {
         let estimated = count(function.estimated_calls as f64);
         all.push(format!("<span title=\"{ESTIMATED_SAYS}\">≈ {estimated} calls estimated</span>"));
+    }
+    if let Some(ratio) = function.unfairly_sampled() {
+        all.push(format!("<span title=\"{UNFAIR_SAYS}\">samples show {ratio:.1} × its CPU time</span>"));
     }
     let calls = function.calls;
     let bad: Vec<String> = [(calls.error, "errors"), (calls.panic, "panics"), (calls.cancelled, "cancelled")]

@@ -43,15 +43,25 @@ impl Timer {
         Ok(timer)
     }
 
+    /// Changes the period. The next signal comes at this CPU time of the thread, or at the next tick
+    /// if that has passed; then it stands for all periods since.
+    pub(super) fn change(&self, next_ns: u64, period_ns: u64) -> Result<(), i32> {
+        self.set_times(libc::TIMER_ABSTIME, next_ns, period_ns)
+    }
+
     /// Changes the period from now on.
     pub(super) fn set(&self, first_ns: u64, period_ns: u64) -> Result<(), i32> {
+        self.set_times(0, first_ns, period_ns)
+    }
+
+    fn set_times(&self, flags: i32, first_ns: u64, period_ns: u64) -> Result<(), i32> {
         let time = |ns: u64| libc::timespec {
             tv_sec: (ns / 1_000_000_000) as _,
             tv_nsec: (ns % 1_000_000_000) as libc::c_long,
         };
         let times = libc::itimerspec { it_interval: time(period_ns), it_value: time(first_ns.max(1)) };
         // SAFETY: the timer exists until this drops, and the times are valid.
-        if unsafe { libc::timer_settime(self.0, 0, &raw const times, ptr::null_mut()) } != 0 {
+        if unsafe { libc::timer_settime(self.0, flags, &raw const times, ptr::null_mut()) } != 0 {
             return Err(errno());
         }
         Ok(())

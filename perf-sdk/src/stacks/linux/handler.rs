@@ -2,7 +2,7 @@
 //!
 //! It does not allocate, lock or make a system call, with two exceptions, each at the first signal
 //! of a thread. One is for a thread whose alternate signal stack is too small. The other is for a
-//! thread that never made a profiled call and is signalled by a perf event.
+//! thread that is signalled by a perf event before a timer signalled it.
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -172,7 +172,7 @@ unsafe extern "C" fn handle_with_room(info: usize, context: usize) {
                 // The signal is from a timer, or from the sampler to a thread that may be blocked
                 // in a system call.
                 let periods = (info.code == SI_TIMER).then(|| 1 + u64::from(info.overrun.max(0) as u32));
-                let weight_ns = periods.map(|periods| periods.saturating_mul(slot.period_ns()));
+                let weight_ns = periods.map(|periods| slot.timed_ns(periods));
                 set_alternate(slot, context);
                 slot.sample(&interrupted(context), weight_ns);
             },
@@ -231,9 +231,15 @@ fn own_slot() -> Option<(&'static Slot, u32)> {
     {
         return Some((slot, thread));
     }
-    // SAFETY: no arguments, cannot fail.
-    let thread = (unsafe { libc::gettid() }) as u32;
-    let slot = slots().find(|slot| slot.thread() == thread)?;
+    let slot = match Slot::of_pointer(thread_pointer()) {
+        Some(slot) => slot,
+        None => {
+            // SAFETY: no arguments, cannot fail.
+            let thread = (unsafe { libc::gettid() }) as u32;
+            slots().find(|slot| slot.thread() == thread)?
+        }
+    };
+    let thread = slot.thread();
     SLOT.set((slot.number, thread));
     Some((slot, thread))
 }

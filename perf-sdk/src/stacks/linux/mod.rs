@@ -3,7 +3,8 @@
 //! | file | job |
 //! |---|---|
 //! | `sampler` | has threads signalled, and reads their rings |
-//! | `signalling`, `sample_counts` | the engine and the period of signals; counts of samples |
+//! | `signalling`, `bursts` | the engine and the period of signals, and what the choice depends on |
+//! | `sample_counts` | counts of samples |
 //! | `signalled_threads`, `signalled_thread` | the threads that are signalled, and one of them |
 //! | `wall_time` | stacks of running and waiting threads, on request |
 //! | `idleness` | whether another evaluation would find anything |
@@ -24,6 +25,7 @@
 //! | `own_files` | the kernel's files about this process |
 
 mod alternate_stack;
+mod bursts;
 mod cpu_timer;
 mod described_code;
 mod first_frames;

@@ -196,6 +196,7 @@ impl Sampler {
             }
             self.sweep();
             self.stack_search.run(self.threads.slots());
+            self.choose_engine();
         }
         self.missing_samples.note(self.counts.samples(), &(self.host.own)());
         (self.host.spent)(self.counts.take_handler_ns());
@@ -208,9 +209,21 @@ impl Sampler {
         LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 
+    /// Uses perf's clock where it costs little.
+    fn choose_engine(&mut self) {
+        self.signalling.look_at_program(self.threads.sampled());
+        self.set_period();
+        let how = self.signalling.signals();
+        self.threads.signal_known(how);
+        self.threads.change_periods(how);
+    }
+
     fn keep_to_sandbox(&mut self) {
         self.is_sandboxed = true;
         self.wall = None;
+        if self.engine() == Engine::Perf && !self.signalling.is_raised() {
+            return;
+        }
         if self.engine() == Engine::Perf {
             // Events would continue at the rate that a capture requested. Ending one needs no
             // system call that the program would not make anyway.
@@ -359,14 +372,15 @@ impl Sampler {
     fn collect(&mut self) {
         for (thread, sampled) in self.threads.iter_mut() {
             while sampled.slot().ring.take(&mut self.sample) {
-                sampled.has_answered = true;
                 let facts = &self.sample.facts;
                 if facts.is_wall {
+                    sampled.has_answered = true;
                     if let Some(wall) = &mut self.wall {
                         wall.answer(*thread, &self.sample, RESOLVE);
                     }
                     continue;
                 }
+                sampled.note_sample();
                 self.counts.add(facts);
                 self.table.add(&self.sample, sampled.name, Seen::once(facts.weight_ns), RESOLVE);
             }

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::ptr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::super::engine::Engine;
 use super::super::stack_table::Table;
@@ -16,6 +16,9 @@ use super::tenant::Tenant;
 use crate::base::sandbox;
 use crate::clock;
 
+/// For this long an event keeps its period. A new event takes some 50 µs.
+const SAME_EVENT: Duration = Duration::from_secs(10);
+
 /// The source of a thread's signals.
 enum Source {
     Event(#[expect(dead_code, reason = "for what its drop does")] Event),
@@ -28,12 +31,17 @@ pub(super) struct Signals {
     pub(super) engine: Engine,
     /// The period in CPU time. 0: not at all.
     pub(super) period_ns: u64,
+    /// Whether an event is made only for a thread that a timer has signalled. A timer signals the
+    /// others.
+    pub(super) is_known_only: bool,
 }
 
 /// One thread that is signalled by its CPU time, until this drops.
 pub(super) struct Signalled {
     pub(super) tenant: Tenant,
     source: Option<Source>,
+    /// Whether the kernel refused an event for it.
+    is_without_event: bool,
     pub(super) began: Instant,
     /// The number of its name.
     pub(super) name: u32,
@@ -42,6 +50,9 @@ pub(super) struct Signalled {
     pub(super) is_known_to_recorder: bool,
     /// Whether it gave a sample since the last call of [`is_quiet`](Self::is_quiet).
     pub(super) has_answered: bool,
+    /// Whether it gave a sample since its period last changed, and when that was.
+    is_in_step: bool,
+    period_set: Instant,
     /// When it was last checked for blocking the signal, and its CPU time then.
     pub(super) looked_at: Option<Instant>,
     looked_at_ns: Option<u64>,
@@ -56,11 +67,14 @@ impl Signalled {
         Some(Self {
             tenant: Tenant::new(thread)?,
             source: None,
+            is_without_event: false,
             began: Instant::now(),
             name: 0,
             is_named: false,
             is_known_to_recorder: false,
             has_answered: false,
+            is_in_step: false,
+            period_set: Instant::now(),
             looked_at: None,
             looked_at_ns: None,
             is_deaf: false,
@@ -69,6 +83,30 @@ impl Signalled {
 
     pub(super) fn slot(&self) -> &'static Slot {
         self.tenant.slot
+    }
+
+    /// Notes a sample of CPU time.
+    pub(super) fn note_sample(&mut self) {
+        (self.has_answered, self.is_in_step) = (true, true);
+    }
+
+    /// Whether its samples may be in step with what it does, because the period was the same for a
+    /// while.
+    pub(super) fn may_be_in_step(&self) -> bool {
+        let is_long = matches!(self.source, Some(Source::Timer(_))) || self.period_set.elapsed() > SAME_EVENT;
+        self.is_in_step && is_long
+    }
+
+    /// Changes the period. `false` if it must be [signalled](Self::signal) anew for that.
+    pub(super) fn change(&mut self, period_ns: u64) -> bool {
+        let Some(Source::Timer(timer)) = &self.source else { return false };
+        let slot = self.slot();
+        // A signal that is just being handled is counted twice, which is rare.
+        if timer.change(slot.covered_ns().wrapping_add(period_ns), period_ns).is_ok() {
+            slot.set_period_ns(period_ns);
+        }
+        self.is_in_step = false;
+        true
     }
 
     /// Whether it ran since the last check without giving a sample, so that it may block the
@@ -107,9 +145,14 @@ impl Signalled {
     }
 
     /// Signals it from now on, the first time after `first_ns`. `false` if the system refuses.
-    pub(super) fn signal(&mut self, Signals { engine, period_ns }: Signals, first_ns: u64) -> bool {
+    pub(super) fn signal(&mut self, how: Signals, first_ns: u64) -> bool {
         let (slot, thread) = (self.slot(), self.slot().thread());
+        let Signals { period_ns, .. } = how;
+        (self.is_in_step, self.period_set) = (false, Instant::now());
+        let engine = self.engine(how);
         slot.set_period_ns(period_ns);
+        let now_ns = kernel_threads::thread_cpu_ns(thread).unwrap_or(0);
+        slot.set_covered_ns(now_ns.wrapping_add(first_ns).wrapping_sub(period_ns));
         if period_ns > 0
             && engine == Engine::Timer
             && let Some(Source::Timer(timer)) = &self.source
@@ -133,11 +176,23 @@ impl Signalled {
             }
             self.end();
         }
+        self.is_without_event = engine == Engine::Perf;
         if sandbox::is_tighter() {
             return false;
         }
         self.source = Timer::start(thread, handler::value(slot), first_ns, period_ns).ok().map(Source::Timer);
         self.source.is_some()
+    }
+
+    /// The engine for this thread.
+    fn engine(&self, how: Signals) -> Engine {
+        if how.is_known_only && !self.slot().has_pointer() { Engine::Timer } else { how.engine }
+    }
+
+    /// Whether its timer has signalled it, and an event is to do so from now on.
+    pub(super) fn awaits_event(&self, how: Signals) -> bool {
+        let has_timer = matches!(self.source, Some(Source::Timer(_)));
+        has_timer && how.is_known_only && self.engine(how) == Engine::Perf && !self.is_without_event
     }
 
     fn end(&mut self) {

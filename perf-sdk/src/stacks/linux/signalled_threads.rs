@@ -10,6 +10,7 @@ use super::kernel_threads;
 use super::signalled_thread::{Signalled, Signals};
 use super::slot::Slot;
 use super::wall_time::Thread;
+use crate::base::sandbox;
 use crate::clock;
 use crate::scope::Scopes;
 
@@ -25,6 +26,9 @@ const RETRY: Duration = Duration::from_secs(2);
 /// The number of threads that are checked each time for blocking the signal. A check takes some 30
 /// µs.
 const LOOKED_AT: usize = 16;
+
+/// The number of threads whose periods are changed each time. A change takes a microsecond.
+const CHANGED: usize = 64;
 
 /// Keyed by the kernel's ids.
 pub(super) struct Threads {
@@ -186,6 +190,33 @@ impl Threads {
         self.signalled.values().any(|signalled| !signalled.is_known_to_recorder)
     }
 
+    /// Makes events for threads that a timer has signalled meanwhile.
+    pub(super) fn signal_known(&mut self, how: Signals) {
+        let is_due = |(thread, signalled): (&u32, &Signalled)| signalled.awaits_event(how).then_some(*thread);
+        let due: Vec<u32> = self.signalled.iter().filter_map(is_due).collect();
+        due.into_iter().for_each(|thread| self.signal(thread, how));
+    }
+
+    /// Gives threads that were sampled other periods. Otherwise a thread that does the same over and
+    /// over, in a time that divides the period, would always be sampled at the same place.
+    pub(super) fn change_periods(&mut self, how: Signals) {
+        if how.period_ns == 0 {
+            return;
+        }
+        let may_be = |(thread, signalled): (&u32, &Signalled)| signalled.may_be_in_step().then_some(*thread);
+        let due: Vec<u32> = self.signalled.iter().filter_map(may_be).take(CHANGED).collect();
+        for thread in due {
+            let period_ns = self.random_near(how.period_ns);
+            if sandbox::is_tighter() {
+                return;
+            }
+            let is_changed = self.signalled.get_mut(&thread).is_none_or(|signalled| signalled.change(period_ns));
+            if !is_changed {
+                self.signal(thread, how);
+            }
+        }
+    }
+
     /// Sets the scopes of the threads that the recorder knows.
     pub(super) fn set_scopes(&mut self, scopes: Vec<(u32, *const Scopes)>, table: &mut Table) {
         for (thread, scopes) in scopes {
@@ -211,6 +242,7 @@ impl Threads {
 
     fn signal(&mut self, thread: u32, how: Signals) {
         let first_ns = self.random_below(how.period_ns);
+        let how = Signals { period_ns: self.random_near(how.period_ns), ..how };
         let Some(signalled) = self.signalled.get_mut(&thread) else { return };
         let how = if signalled.is_deaf { Signals { period_ns: 0, ..how } } else { how };
         if signalled.signal(how, first_ns) && !signalled.is_deaf {
@@ -218,6 +250,11 @@ impl Threads {
         } else {
             self.refused.insert(thread);
         }
+    }
+
+    /// A period between 31 and 33 parts in 32 of this one.
+    fn random_near(&mut self, period_ns: u64) -> u64 {
+        period_ns - period_ns / 32 + self.random_below(period_ns / 16)
     }
 
     fn random_below(&mut self, bound: u64) -> u64 {

@@ -1,9 +1,23 @@
 //! Which engine signals threads, and how often.
+//!
+//! Timers signal at the kernel's tick. Programs that work in step with the tick are not sampled
+//! fairly by them: those that wake at fixed times, and those that share the processors with others,
+//! because the kernel gives these to somebody else at a tick. perf's clock is fair, but makes each
+//! context switch dearer. So it is used where switches are rare enough.
+
+use std::num::NonZero;
+use std::thread;
 
 use super::super::engine::{Engine, Rules};
 use super::super::unavailable::Unavailable;
+use super::bursts::Bursts;
 use super::cpu_timer;
 use super::signalled_thread::{Signals, is_short_of_timers, is_usable};
+
+/// For each processor, the number of threads that perf's clock may signal continuously. Each takes
+/// 8 KiB of the memory that a user may lock for events, which is 516 KiB a processor by default
+/// (`perf_event_mlock_kb`).
+const THREADS: u64 = 16;
 
 pub(super) struct Signalling {
     /// The engines that work on this machine.
@@ -17,6 +31,11 @@ pub(super) struct Signalling {
     /// The current period, in CPU time. 0: threads are not signalled.
     period_ns: u64,
     tick_ns: u64,
+    bursts: Bursts,
+    /// The number of threads that perf's clock may signal continuously.
+    most_threads: u64,
+    /// Whether there are no more than that.
+    are_few: bool,
 }
 
 impl Signalling {
@@ -31,7 +50,17 @@ impl Signalling {
             engines.push(Engine::Timer);
         }
         let engine = *engines.first().ok_or(Unavailable::Refused)?;
-        Ok(Self { engines, engine, hz: rules.hz, wanted: Vec::new(), period_ns: 0, tick_ns: cpu_timer::tick_ns() })
+        Ok(Self {
+            engines,
+            engine,
+            hz: rules.hz,
+            wanted: Vec::new(),
+            period_ns: 0,
+            tick_ns: cpu_timer::tick_ns(),
+            bursts: Bursts::default(),
+            most_threads: THREADS * thread::available_parallelism().map_or(1, NonZero::get) as u64,
+            are_few: true,
+        })
     }
 
     /// Adds the samples per second of a capture.
@@ -52,18 +81,33 @@ impl Signalling {
         1_000_000_000_u64.checked_div(u64::from(hz)).unwrap_or(0)
     }
 
-    /// Whether the requests need another period than the current one.
+    /// Whether the requests need another period than the current one, or the program another
+    /// engine.
     pub(super) fn is_due(&self) -> bool {
-        self.wanted_period_ns() != self.period_ns
+        let period_ns = self.wanted_period_ns();
+        period_ns != self.period_ns || self.best(period_ns) != self.engine
     }
 
     /// Sets the period that satisfies all requests, and its engine.
     pub(super) fn update(&mut self) {
         self.period_ns = self.wanted_period_ns();
-        // More samples than the kernel has ticks need perf events, because timers do not deliver
-        // more.
-        let best = if self.period_ns >= self.tick_ns { self.engines.first() } else { self.engines.last() };
-        self.engine = best.copied().unwrap_or(self.engine);
+        self.engine = self.best(self.period_ns);
+    }
+
+    /// Notes how the program runs, with this number of threads.
+    pub(super) fn look_at_program(&mut self, threads: u64) {
+        if self.engines.len() > 1 {
+            self.bursts.look();
+            self.are_few = threads <= self.most_threads;
+        }
+    }
+
+    /// More samples than the kernel has ticks need perf events, because timers do not deliver more.
+    fn best(&self, period_ns: u64) -> Engine {
+        let is_more = period_ns < self.tick_ns;
+        let is_fit = self.are_few && self.bursts.are_long();
+        let best = if is_more || is_fit { self.engines.last() } else { self.engines.first() };
+        best.copied().unwrap_or(self.engine)
     }
 
     /// Sets the period to 0.
@@ -77,8 +121,16 @@ impl Signalling {
         self.engine = Engine::Timer;
     }
 
+    /// Whether more samples are requested than are taken continuously.
+    pub(super) fn is_raised(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
     pub(super) fn signals(&self) -> Signals {
-        Signals { engine: self.engine, period_ns: self.period_ns }
+        // A thread that was signalled by its timer before is known to the handler of its event
+        // without a system call. Those that were not wait until then, unless more is requested.
+        let is_known_only = self.engines.len() > 1 && !self.is_raised();
+        Signals { engine: self.engine, period_ns: self.period_ns, is_known_only }
     }
 
     pub(super) fn engine(&self) -> Engine {

@@ -77,6 +77,9 @@ pub(super) struct Slot {
     scopes: AtomicPtr<Scopes>,
     /// The CPU time for which a signal of its timer stands.
     period_ns: AtomicU64,
+    /// The CPU time of the thread up to which its timer's signals stand. Written by its handler, and
+    /// by the sampler while it sets the timer.
+    covered_ns: AtomicU64,
     /// The page to which the kernel writes the thread's event. Null: it has a timer.
     page: AtomicPtr<u8>,
     /// The count of that event at the last sample. Owner only.
@@ -99,6 +102,7 @@ impl Slot {
             has_alternate: AtomicBool::new(false),
             scopes: AtomicPtr::new(ptr::null_mut()),
             period_ns: AtomicU64::new(0),
+            covered_ns: AtomicU64::new(0),
             page: AtomicPtr::new(ptr::null_mut()),
             counted: AtomicU64::new(0),
             ring: Ring::new(),
@@ -187,6 +191,23 @@ impl Slot {
         self.period_ns.load(Relaxed)
     }
 
+    /// In the handler, within [`handle`](Self::handle): the CPU time for which this many periods of
+    /// the timer stand.
+    pub(super) fn timed_ns(&self, periods: u64) -> u64 {
+        let weight_ns = periods.saturating_mul(self.period_ns());
+        self.covered_ns.store(self.covered_ns.load(Relaxed).wrapping_add(weight_ns), Relaxed);
+        weight_ns
+    }
+
+    /// Sampler only.
+    pub(super) fn set_covered_ns(&self, covered_ns: u64) {
+        self.covered_ns.store(covered_ns, Relaxed);
+    }
+
+    pub(super) fn covered_ns(&self) -> u64 {
+        self.covered_ns.load(Relaxed)
+    }
+
     pub(super) fn has_stack(&self) -> bool {
         self.stack[1].load(Relaxed) != 0
     }
@@ -236,6 +257,16 @@ impl Slot {
             Ok(_) => true,
             Err(owner) => owner == pointer,
         }
+    }
+
+    /// The slot of a thread that has given a sample by a timer, by its thread pointer.
+    pub(super) fn of_pointer(pointer: u64) -> Option<&'static Self> {
+        slots().find(|slot| slot.pointer.load(Relaxed) == pointer)
+    }
+
+    /// Whether its thread's thread pointer is known.
+    pub(super) fn has_pointer(&self) -> bool {
+        !matches!(self.pointer.load(Relaxed), 0 | NOBODY)
     }
 
     /// In the handler: records a sample that stands for `weight_ns` of CPU time. `None`: for wall

@@ -175,12 +175,8 @@ pub(super) const ROWS: &[Row] = &[
     },
 ];
 
-/// With fewer samples the ratio is too uncertain.
-const LEAST_SAMPLES: u64 = 20;
-
 fn sampled_ratio(function: &Function, _: &Floor) -> Option<f64> {
-    let is_known = function.stack_samples >= LEAST_SAMPLES && function.cpu.is_some() && function.exclusive.cpu_ns > 0;
-    is_known.then(|| function.sampled_cpu_ns as f64 / function.exclusive.cpu_ns as f64)
+    function.sampled_cpu_ratio()
 }
 
 /// A function that never waited has no such metric; that is true of most functions.
