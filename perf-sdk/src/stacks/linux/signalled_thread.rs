@@ -16,8 +16,8 @@ use super::tenant::Tenant;
 use crate::base::sandbox;
 use crate::clock;
 
-/// For this long an event keeps its period. A new event takes some 50 µs.
-const SAME_EVENT: Duration = Duration::from_secs(10);
+/// For this long an event keeps its period. A new event takes some 50 µs, and loses half a period.
+const SAME_EVENT: Duration = Duration::from_secs(4);
 
 /// The source of a thread's signals.
 enum Source {
