@@ -90,6 +90,9 @@ pub mod export;
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
 pub mod histogram;
+#[cfg(feature = "enabled")]
+#[allow(dead_code, unused_imports)]
+mod history;
 #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
 mod integration;
 #[cfg(feature = "enabled")]

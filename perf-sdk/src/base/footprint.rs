@@ -2,7 +2,7 @@
 //!
 //! The total limit is `PERF_MEMORY`. Threads' own records take at most a half of it. Sampling takes
 //! a quarter for threads, of which copies of unwind tables take at most a half, an eighth for
-//! stacks, and an eighth for names of addresses. Shared records may use what is left, and a quarter
+//! stacks, and an eighth for names of addresses. The history takes an eighth. Shared records may use what is left, and a quarter
 //! is reserved for them: they take all calls that have no other place.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -29,9 +29,11 @@ pub(crate) enum Part {
     /// Names of addresses.
     #[cfg_attr(not(feature = "stacks"), allow(dead_code))]
     Names,
+    /// The history of readings.
+    History,
 }
 
-const PARTS: usize = 6;
+const PARTS: usize = 7;
 static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
@@ -80,7 +82,7 @@ fn fits(part: Part, more: u64) -> bool {
         Part::Threads => limit / 2,
         Part::Stacks => (limit / 4).saturating_sub(of(Part::Tables)),
         Part::Tables => (limit / 8).min((limit / 4).saturating_sub(of(Part::Stacks))),
-        Part::Samples | Part::Names => limit / 8,
+        Part::Samples | Part::Names | Part::History => limit / 8,
     };
     let kept = (limit / 4).saturating_sub(of(Part::Shared));
     own <= most && all.saturating_add(kept) <= limit

@@ -198,6 +198,22 @@ impl Histogram {
         }
     }
 
+    /// The non-empty cells as (index, count), ascending. Indices are below [`CELLS`](super::CELLS).
+    #[cfg(feature = "enabled")]
+    pub(crate) fn indexed_cells(&self) -> impl Iterator<Item = (u16, u64)> {
+        self.cells.iter().copied()
+    }
+
+    /// Adds values by their cell. The sum grows by the middle of the cell for each.
+    #[cfg(feature = "enabled")]
+    pub(crate) fn count_index(&mut self, index: u16, count: u64) {
+        if usize::from(index) < super::CELLS && count > 0 {
+            let middle = middle(self.scale, Cell::from_index(index)) as u64;
+            self.sum = self.sum.wrapping_add(middle.wrapping_mul(count));
+            self.count_cell(index, count);
+        }
+    }
+
     /// Removes all values and keeps the capacity.
     pub(crate) fn clear(&mut self) {
         (self.zero, self.sum) = (0, 0);

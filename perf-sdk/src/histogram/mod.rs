@@ -24,6 +24,10 @@ mod shard;
 mod shared;
 mod views;
 
+/// The number of cells: their indices are below it.
+#[cfg(feature = "enabled")]
+pub(crate) const CELLS: usize = scale::OCTAVES * buckets::SLOTS;
+
 pub use merged::Histogram;
 #[cfg(feature = "enabled")]
 pub(crate) use page::Page;

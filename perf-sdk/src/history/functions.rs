@@ -1,0 +1,473 @@
+//! Differences of functions' histograms, by interval.
+//!
+//! Quantiles of a window are those of the sum of its differences, which is exact in the cells of a
+//! [`Histogram`]: within 1.1 %. Each resolution has a ring of its own, and as many differences as
+//! fit into it. The coarser ones are sums of the finer ones.
+//!
+//! An entry of a ring has all functions that were called in its interval, in the order of their
+//! numbers: the number, the length (two bytes), and the cells. A length of 0 says that the function
+//! was not watched.
+
+use super::blocks::NONE;
+use super::levels::{self, TIMES_LEVELS, TIMES_POINTS, TIMES_SECONDS};
+use super::memory::BODY;
+use super::ring::Ring;
+use super::series::SeriesTable;
+use super::sparse;
+use crate::histogram::{CELLS, Histogram, Scale};
+
+/// Functions, at most.
+pub(super) const MOST_FUNCTIONS: usize = 200;
+/// Bytes of a function's name, at most.
+pub(super) const LONGEST_NAME: usize = 1_000;
+/// The shares of the levels in the memory for differences, in sixteenths.
+const SHARES: [usize; TIMES_LEVELS] = [2, 4, 4, 3, 3];
+/// Bytes of an entry, at most.
+const ENTRY: usize = 64 << 10;
+/// Bytes of a round's parts, at most: with numbers and lengths they are an entry.
+const PARTS: usize = ENTRY - 3 * MOST_FUNCTIONS;
+/// Of a baseline: the cell's number, and its count modulo 2³².
+const BASE: usize = 6;
+const BASES: usize = BODY / BASE;
+/// Blocks of a baseline, at most: it may have all cells.
+const MOST_BASE_BLOCKS: usize = CELLS.div_ceil(BASES);
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    /// The list of blocks with the name, or [`NONE`]: the place is free.
+    name: u32,
+    scale: Scale,
+    /// The list of blocks with the histogram of the latest round.
+    base: u32,
+    base_count: u64,
+    base_zero: u64,
+    /// Earlier differences with its number are another function's.
+    since: u32,
+    /// When it was in a round. 0 is not yet, or before a gap.
+    seen: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Functions {
+    slots: Vec<Slot>,
+    /// Functions that were given a number since [`take_added`](Self::take_added).
+    added: Vec<u8>,
+    rings: [Ring; TIMES_LEVELS],
+    /// The entry that is being made.
+    entry: Vec<u8>,
+    /// Where in `entry` each function's cells of this round are.
+    parts: Vec<(u32, u32)>,
+    /// The cells of one histogram.
+    cells: Vec<(u16, u64)>,
+    /// Counts by cell, all 0 between uses.
+    counts: Vec<u64>,
+    /// The place in the baseline by cell, plus 1; all 0 between uses.
+    places: Vec<u16>,
+    /// One histogram in bits.
+    written: Vec<u8>,
+}
+
+impl Functions {
+    pub(super) fn new(bytes: usize) -> Option<Self> {
+        let ring = |level: usize| Ring::new((bytes.checked_sub(Self::SCRATCH)? / 16 * SHARES[level]) & !4_095);
+        Some(Self {
+            slots: Vec::with_capacity(MOST_FUNCTIONS),
+            rings: [ring(0)?, ring(1)?, ring(2)?, ring(3)?, ring(4)?],
+            entry: Vec::with_capacity(PARTS + ENTRY),
+            parts: vec![(0, 0); MOST_FUNCTIONS],
+            added: Vec::with_capacity(MOST_FUNCTIONS),
+            cells: Vec::with_capacity(CELLS),
+            counts: vec![0; CELLS],
+            places: vec![0; CELLS],
+            written: vec![0; sparse::LONGEST],
+        })
+    }
+
+    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 9) + PARTS + ENTRY + CELLS * 26 + sparse::LONGEST;
+
+    /// All memory that it holds, but for names and baselines, which are in the blocks of the series.
+    pub(super) fn bytes(&self) -> usize {
+        Self::SCRATCH + self.rings.iter().map(Ring::bytes).sum::<usize>()
+    }
+
+    /// The numbers that have a function.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = u8> {
+        (0_u8..).zip(&self.slots).filter(|(_, slot)| slot.name != NONE).map(|(number, _)| number)
+    }
+
+    /// The numbers that were given to a function since the last call.
+    pub(super) fn take_added(&mut self, mut each: impl FnMut(&Self, u8)) {
+        while let Some(number) = self.added.pop() {
+            each(self, number);
+        }
+    }
+
+    /// Scale, since when, and name of the function with this number.
+    pub(super) fn named<'a>(
+        &self,
+        table: &'a SeriesTable,
+        number: u8,
+    ) -> Option<(Scale, u32, impl Iterator<Item = u8> + use<'a>)> {
+        let slot = self.slots.get(usize::from(number)).filter(|slot| slot.name != NONE)?;
+        Some((slot.scale, slot.since, table.blocks().stored(slot.name)))
+    }
+
+    /// The next histogram of each function is no difference.
+    pub(super) fn forget_values(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.seen = 0);
+    }
+
+    fn find(&self, table: &SeriesTable, name: &str) -> Option<usize> {
+        let has_name = |slot: &Slot| slot.name != NONE && table.blocks().holds(slot.name, name.as_bytes());
+        self.slots.iter().position(has_name)
+    }
+
+    /// Takes the histogram of a function's calls since the start.
+    pub(super) fn read(&mut self, table: &mut SeriesTable, now: u32, name: &str, times: &Histogram) {
+        let found = self.find(table, name).or_else(|| self.add(table, now, name, times.scale()));
+        let Some(at) = found.filter(|at| self.slots[*at].scale == times.scale()) else {
+            table.counts.refused_functions += 1;
+            return;
+        };
+        let Slot { seen, base_count, base_zero, .. } = self.slots[at];
+        if seen == now {
+            return;
+        }
+        let is_known = seen != 0 && now - seen <= super::series::STANDS_FOR;
+        self.slots[at].seen = now;
+        let count = times.count();
+        if is_known && count == base_count {
+            return;
+        }
+        // It began anew: all of it is new.
+        let is_reset = count < base_count;
+        let zero = times.zero_count().saturating_sub(if is_reset { 0 } else { base_zero });
+        (self.slots[at].base_count, self.slots[at].base_zero) = (count, times.zero_count());
+        if is_reset {
+            self.drop_base(table, at);
+        }
+        let is_whole = self.subtract(table, at, times);
+        if is_known && is_whole {
+            self.write_part(table, at, zero);
+        }
+        if !is_whole {
+            // There is no memory for it: the next round begins anew.
+            table.counts.dropped_times += 1;
+            self.drop_base(table, at);
+            self.slots[at].seen = 0;
+        }
+    }
+
+    /// Fills `cells` with what is new, and makes the histogram the baseline.
+    fn subtract(&mut self, table: &mut SeriesTable, at: usize, times: &Histogram) -> bool {
+        self.cells.clear();
+        let mut list = [NONE; MOST_BASE_BLOCKS];
+        let mut bases = 0;
+        for ((id, block), place) in table.blocks().list(self.slots[at].base).zip(&mut list) {
+            *place = id;
+            let used = usize::from(block.head.used).min(BASES);
+            for cell in block.body.chunks_exact(BASE).take(used) {
+                self.places[usize::from(u16::from_le_bytes([cell[0], cell[1]])).min(CELLS - 1)] = bases as u16 + 1;
+                bases += 1;
+            }
+        }
+        let mut is_whole = true;
+        for (cell, count) in times.indexed_cells() {
+            let index = usize::from(cell);
+            let place = match usize::from(self.places[index]) {
+                0 if bases < list.len() * BASES => {
+                    let (block, within) = (bases / BASES, bases % BASES);
+                    if within == 0 {
+                        let Some(new) = table.make_room().then(|| table.blocks_mut().take()).flatten() else {
+                            is_whole = false;
+                            break;
+                        };
+                        match block.checked_sub(1) {
+                            Some(before) => table.blocks_mut().get_mut(list[before]).next = new,
+                            None => self.slots[at].base = new,
+                        }
+                        list[block] = new;
+                    }
+                    let block = table.blocks_mut().get_mut(list[block]);
+                    block.head.used += 1;
+                    block.body[within * BASE..][..BASE].copy_from_slice(&[0; BASE]);
+                    block.body[within * BASE..][..2].copy_from_slice(&cell.to_le_bytes());
+                    bases += 1;
+                    bases - 1
+                }
+                0 => continue,
+                place => place - 1,
+            };
+            let body = &mut table.blocks_mut().get_mut(list[place / BASES]).body[place % BASES * BASE..][..BASE];
+            let before = u32::from_le_bytes([body[2], body[3], body[4], body[5]]);
+            // A second has fewer than 2³² calls. A sum in another order may fall by a few.
+            let new = (count as u32).wrapping_sub(before);
+            if (1..=u32::MAX / 2).contains(&new) {
+                self.cells.push((cell, new.into()));
+            }
+            body[2..].copy_from_slice(&(count as u32).to_le_bytes());
+        }
+        self.places.fill(0);
+        is_whole
+    }
+
+    fn drop_base(&mut self, table: &mut SeriesTable, at: usize) {
+        table.blocks_mut().give_list(self.slots[at].base);
+        self.slots[at].base = NONE;
+    }
+
+    /// Writes `cells` as the function's part of this round.
+    fn write_part(&mut self, table: &mut SeriesTable, at: usize, zero: u64) {
+        if zero == 0 && self.cells.is_empty() {
+            return;
+        }
+        let length = sparse::write(&mut self.written, zero, self.cells.iter().copied());
+        let Some(length) = length.filter(|length| self.entry.len() + length <= PARTS) else {
+            table.counts.dropped_times += 1;
+            return;
+        };
+        self.parts[at] = (self.entry.len() as u32, length as u32);
+        self.entry.extend_from_slice(&self.written[..length]);
+    }
+
+    /// A place for a new function: a free one, or that of who is missing for longest.
+    fn add(&mut self, table: &mut SeriesTable, now: u32, name: &str, scale: Scale) -> Option<usize> {
+        let free = self.slots.iter().position(|slot| slot.name == NONE);
+        let at = free.or_else(|| (self.slots.len() < MOST_FUNCTIONS).then_some(self.slots.len())).or_else(|| {
+            let missing = (0..self.slots.len()).filter(|at| self.slots[*at].seen + 1 < now);
+            missing.min_by_key(|at| self.slots[*at].seen)
+        })?;
+        self.define(table, at, name, scale, now).then_some(at)
+    }
+
+    /// Gives a number to a function.
+    pub(super) fn define(&mut self, table: &mut SeriesTable, at: usize, name: &str, scale: Scale, since: u32) -> bool {
+        if at >= MOST_FUNCTIONS || name.len() > LONGEST_NAME {
+            return false;
+        }
+        let unused = Slot { name: NONE, scale, base: NONE, base_count: 0, base_zero: 0, since, seen: 0 };
+        while self.slots.len() <= at {
+            self.slots.push(unused);
+        }
+        self.forget(table, at);
+        let is_there = (0..super::blocks::Blocks::needed(name.len())).all(|_| table.make_room());
+        let stored = is_there.then(|| table.blocks_mut().store(std::iter::once(name.as_bytes()))).flatten();
+        self.slots[at] = Slot { name: stored.unwrap_or(NONE), ..unused };
+        if !self.added.contains(&(at as u8)) {
+            self.added.push(at as u8);
+        }
+        stored.is_some()
+    }
+
+    fn forget(&mut self, table: &mut SeriesTable, at: usize) {
+        self.drop_base(table, at);
+        table.blocks_mut().give_list(self.slots[at].name);
+        self.slots[at].name = NONE;
+    }
+
+    /// The end of a round: its entry, and those of the intervals that are over.
+    pub(super) fn settle(&mut self, table: &mut SeriesTable, now: u32) {
+        // The parts stand in the order in which they came, and go out in that of the numbers.
+        let begin = self.entry.len();
+        for at in 0..self.slots.len() {
+            let (start, length) = std::mem::take(&mut self.parts[at]);
+            let slot = &self.slots[at];
+            if slot.name == NONE || (length == 0 && slot.seen == now) {
+                continue;
+            }
+            self.entry.push(at as u8);
+            self.entry.extend_from_slice(&(length as u16).to_le_bytes());
+            self.entry.extend_from_within(start as usize..(start + length) as usize);
+        }
+        let before = self.rings[0].end();
+        Self::push(&mut self.rings[0], table, now, &self.entry[begin..]);
+        self.entry.clear();
+        self.rings[0].expire((now + 1).saturating_sub(TIMES_POINTS[0]));
+        if before > 0 {
+            self.merge(table, 1, (before - 1) / TIMES_SECONDS[1], now / TIMES_SECONDS[1]);
+        }
+    }
+
+    fn push(ring: &mut Ring, table: &mut SeriesTable, index: u32, entry: &[u8]) {
+        match ring.push(index, entry) {
+            Some(evicted) => table.counts.evicted_times += u64::from(evicted),
+            None => table.counts.dropped_times += 1,
+        }
+    }
+
+    /// Makes the entry of a level's interval `done` if `now` is a later one; then those of the
+    /// coarser levels.
+    fn merge(&mut self, table: &mut SeriesTable, level: usize, done: u32, now: u32) {
+        if level == TIMES_LEVELS || done >= now {
+            return;
+        }
+        self.sum(table, level, done);
+        let coarser = TIMES_SECONDS.get(level + 1).map_or(1, |seconds| seconds / TIMES_SECONDS[level]);
+        self.merge(table, level + 1, done / coarser, now / coarser);
+    }
+
+    /// The entry of one interval as the sum of those of the finer level.
+    fn sum(&mut self, table: &mut SeriesTable, level: usize, index: u32) {
+        const MOST: usize = 10;
+        let ratio = TIMES_SECONDS[level] / TIMES_SECONDS[level - 1];
+        let (fine, coarse) = self.rings.split_at_mut(level);
+        let mut parts: [&[u8]; MOST] = [&[]; MOST];
+        let mut found = 0;
+        for (place, (_, entry)) in parts.iter_mut().zip(fine[level - 1].entries(index * ratio, (index + 1) * ratio)) {
+            *place = entry;
+            found += 1;
+        }
+        if found == 0 || index < coarse[0].end() {
+            return;
+        }
+        self.entry.clear();
+        for at in 0..self.slots.len() as u8 {
+            let (mut zero, mut missing) = (0_u64, 0);
+            let mut has_any = false;
+            for part in &mut parts[..found] {
+                let Some((cells, rest)) = part_of(part, at) else { continue };
+                *part = rest;
+                missing += usize::from(cells.is_empty());
+                has_any |= !cells.is_empty();
+                if !cells.is_empty() {
+                    let counts = &mut self.counts;
+                    let zeros = sparse::read(cells, |cell, count| {
+                        if let Some(place) = counts.get_mut(usize::from(cell)) {
+                            *place = place.saturating_add(count);
+                        }
+                    });
+                    zero = zero.saturating_add(zeros.unwrap_or(0));
+                }
+            }
+            let length = if has_any {
+                self.cells.clear();
+                let counted = (0_u16..).zip(&self.counts).filter(|(_, count)| **count > 0);
+                self.cells.extend(counted.map(|(cell, count)| (cell, *count)));
+                self.counts.fill(0);
+                sparse::write(&mut self.written, zero, self.cells.iter().copied())
+            } else if missing == found {
+                Some(0)
+            } else {
+                continue;
+            };
+            match length {
+                Some(length) if length < ENTRY && self.entry.len() + 3 + length <= ENTRY => {
+                    self.entry.push(at);
+                    self.entry.extend_from_slice(&(length as u16).to_le_bytes());
+                    self.entry.extend_from_slice(&self.written[..length]);
+                }
+                _ => table.counts.dropped_times += 1,
+            }
+        }
+        Self::push(&mut coarse[0], table, index, &self.entry);
+        self.entry.clear();
+        coarse[0].expire((index + 1).saturating_sub(TIMES_POINTS[level]));
+    }
+
+    /// Closes the interval of 10 seconds that goes on, since nothing more will come.
+    pub(super) fn close_all(&mut self, table: &mut SeriesTable) {
+        if let Some(last) = self.rings[0].end().checked_sub(1) {
+            self.sum(table, 1, last / TIMES_SECONDS[1]);
+        }
+    }
+
+    /// The number of the interval after the latest one of a level.
+    pub(super) fn end(&self, level: usize) -> u32 {
+        self.rings[level].end()
+    }
+
+    /// The entries of a level from an interval on, for a file.
+    pub(super) fn entries(&self, level: usize, from: u32) -> impl Iterator<Item = (u32, &[u8])> {
+        self.rings[level].entries(from, u32::MAX)
+    }
+
+    /// An entry from a file. Of 10 seconds, it is part of the coarser ones too unless these are in
+    /// the file as well.
+    pub(super) fn restore(&mut self, table: &mut SeriesTable, level: usize, index: u32, entry: &[u8], is_summed: bool) {
+        let is_valid = level < TIMES_LEVELS && is_entry(entry) && index < u32::MAX / TIMES_SECONDS[level] - 1;
+        if !is_valid {
+            table.counts.dropped_times += 1;
+            return;
+        }
+        let before = self.rings[level].end();
+        Self::push(&mut self.rings[level], table, index, entry);
+        self.rings[level].expire((index + 1).saturating_sub(TIMES_POINTS[level]));
+        if is_summed && before > 0 {
+            let ratio = TIMES_SECONDS.get(level + 1).map_or(1, |seconds| seconds / TIMES_SECONDS[level]);
+            self.merge(table, level + 1, (before - 1) / ratio, index / ratio);
+        }
+    }
+
+    /// The clock was set back: drops what is not before `now`.
+    pub(super) fn cut(&mut self, now: u32) {
+        for (ring, seconds) in self.rings.iter_mut().zip(TIMES_SECONDS) {
+            ring.cut(now / seconds);
+        }
+        for slot in &mut self.slots {
+            (slot.seen, slot.since) = (0, slot.since.min(now));
+        }
+    }
+
+    /// The intervals that overlap `[from, to)` and in which a function was watched, oldest first:
+    /// when each begins, its seconds, and the cells, of which there are none if it was not called.
+    pub(super) fn visit(
+        &self,
+        table: &SeriesTable,
+        name: &str,
+        (from, to): (u32, u32),
+        mut each: impl FnMut(u32, u32, &[u8]),
+    ) -> Option<Scale> {
+        let at = self.find(table, name)?;
+        let slot = &self.slots[at];
+        let starts = std::array::from_fn(|level| Some(self.rings[level].start()? * TIMES_SECONDS[level]));
+        let shares = levels::shares(starts, TIMES_SECONDS);
+        for level in (0..TIMES_LEVELS).rev() {
+            let seconds = TIMES_SECONDS[level];
+            let (begin, end) = (shares[level].0.max(from), shares[level].1.min(to));
+            if begin >= end {
+                continue;
+            }
+            for (index, entry) in self.rings[level].entries(begin / seconds, end.div_ceil(seconds)) {
+                let start = index * seconds;
+                let is_within = start >= shares[level].0 && start.saturating_add(seconds) <= shares[level].1;
+                let mut rest = entry;
+                let cells = part_of(&mut rest, at as u8).map(|(cells, _)| cells);
+                let is_missing = cells.is_some_and(<[u8]>::is_empty);
+                if is_within && start.saturating_add(seconds) > slot.since && !is_missing {
+                    each(start, seconds, cells.unwrap_or_default());
+                }
+            }
+        }
+        Some(slot.scale)
+    }
+}
+
+/// The cells of a function in an entry, of which `rest` begins at this function or an earlier one;
+/// and what is behind. `None` if it has none, and `rest` is at a later function.
+fn part_of<'a>(rest: &mut &'a [u8], function: u8) -> Option<(&'a [u8], &'a [u8])> {
+    while let [number, low, high, behind @ ..] = *rest {
+        if *number > function {
+            return None;
+        }
+        let (cells, behind) = behind.split_at_checked(usize::from(u16::from_le_bytes([*low, *high])))?;
+        if *number == function {
+            return Some((cells, behind));
+        }
+        *rest = behind;
+    }
+    None
+}
+
+fn is_entry(entry: &[u8]) -> bool {
+    let (mut rest, mut before) = (entry, None);
+    while let [number, low, high, behind @ ..] = rest {
+        let Some((_, behind)) = behind.split_at_checked(usize::from(u16::from_le_bytes([*low, *high]))) else {
+            return false;
+        };
+        if before.is_some_and(|before| before >= *number) {
+            return false;
+        }
+        (rest, before) = (behind, Some(*number));
+    }
+    rest.is_empty()
+}

@@ -1,0 +1,43 @@
+//! What was so a minute, an hour and a day ago: readings and functions' distributions of some time,
+//! in memory of a fixed size.
+//!
+//! | file | job |
+//! |---|---|
+//! | `store` | the face: rounds in, answers out |
+//! | `levels` | the resolutions, and which one answers for a moment |
+//! | `series` | names, latest values, sums of intervals that go on |
+//! | `lane`, `predictor`, `bits`, `grid` | points of a series in some bits each |
+//! | `blocks`, `memory` | where they are kept |
+//! | `functions`, `sparse`, `ring` | differences of histograms |
+//! | `answers`, `trend`, `columns` | what is asked of a window: pure |
+//! | `file/` | the history outlives the process |
+//! | `counts` | what was lost |
+//!
+//! Nothing here reads a clock: the time is an argument.
+
+mod answers;
+mod bits;
+mod blocks;
+mod columns;
+mod counts;
+mod file;
+mod functions;
+mod grid;
+mod lane;
+mod levels;
+mod memory;
+mod predictor;
+mod ring;
+mod series;
+mod sparse;
+mod store;
+#[cfg(test)]
+mod tests;
+mod trend;
+
+pub(crate) use answers::{Answer, Coverage};
+pub(crate) use columns::Columns;
+pub(crate) use counts::Counts;
+pub(crate) use file::{FileCounts, FileError};
+pub(crate) use series::{Point, SeriesId, SeriesInfo};
+pub(crate) use store::{DEFAULT_BYTES, FUNCTION_SERIES, FunctionReading, History, Round};

@@ -1,0 +1,401 @@
+//! The history as the rest of the crate sees it.
+
+use std::path::Path;
+
+use super::answers::{self, Answer, Coverage};
+use super::columns::{self, Columns, Steps};
+use super::counts::Counts;
+use super::file::{self, FILE_MEMORY, FileCounts, FileError, Journal, WAITED_FOR};
+use super::functions::{Functions, LONGEST_NAME};
+use super::series::{Point, SeriesId, SeriesInfo, SeriesTable};
+use super::sparse;
+use crate::base::footprint::{self, Part};
+use crate::histogram::Histogram;
+use crate::reading::{Kind, Reading, Unit};
+
+/// All memory of the history.
+pub(crate) const DEFAULT_BYTES: usize = 8 << 20;
+const LEAST_BYTES: usize = 1 << 20;
+/// Series, at most, in the memory that is the default.
+const MOST_SERIES: usize = 2_048;
+/// The share of the memory that is for histograms, in sixteenths.
+const FOR_TIMES: usize = 6;
+/// Seconds between writes.
+const WRITTEN_EVERY: u32 = 10;
+
+/// What is recorded of a function, from its start until now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FunctionReading<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) calls: u64,
+    pub(crate) errors: u64,
+    /// Exclusive wall and CPU time.
+    pub(crate) self_ns: u64,
+    pub(crate) cpu_ns: Option<u64>,
+    pub(crate) allocated_bytes: Option<u64>,
+    pub(crate) live_bytes: Option<u64>,
+    pub(crate) times: &'a Histogram,
+}
+
+/// The names of a function's series, each with the label `function`.
+pub(crate) const FUNCTION_SERIES: [(&str, Kind, Unit); 6] = [
+    ("function_calls_total", Kind::Counter, Unit::Count),
+    ("function_errors_total", Kind::Counter, Unit::Count),
+    ("function_exclusive_seconds_total", Kind::Counter, Unit::Seconds),
+    ("function_exclusive_cpu_seconds_total", Kind::Counter, Unit::Seconds),
+    ("function_allocated_bytes_total", Kind::Counter, Unit::Bytes),
+    ("function_live_bytes", Kind::Gauge, Unit::Bytes),
+];
+
+/// Readings of some time, in memory of a fixed size, and in a file if one is given.
+#[derive(Debug)]
+pub(crate) struct History {
+    table: SeriesTable,
+    functions: Functions,
+    file: Option<Journal>,
+    /// The 10 seconds of the latest write.
+    written: u32,
+    /// The clock was set back a little, and has not caught up yet.
+    is_waiting: bool,
+    reserved: Reserved,
+}
+
+/// Memory that the history may take.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    bytes: usize,
+    /// In the profiler's account.
+    is_accounted: bool,
+}
+
+impl Reserved {
+    /// Fewer bytes if the profiler's limit does not allow that many. `None` if not even the least.
+    fn up_to(bytes: usize) -> Option<Self> {
+        let mut bytes = bytes.max(LEAST_BYTES);
+        while !footprint::take(Part::History, bytes as u64) {
+            bytes /= 2;
+            if bytes < LEAST_BYTES {
+                return None;
+            }
+        }
+        Some(Self { bytes, is_accounted: true })
+    }
+
+    /// Beside the account, which has room for one history.
+    #[cfg(test)]
+    pub(super) fn beside(bytes: usize) -> Self {
+        Self { bytes, is_accounted: false }
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if self.is_accounted {
+            footprint::give(Part::History, self.bytes as u64);
+        }
+    }
+}
+
+impl History {
+    /// Takes all its memory: `bytes`, or less if the profiler's limit does not allow it. `None` if
+    /// there is none.
+    pub(crate) fn new(bytes: usize) -> Option<Self> {
+        Self::with(Reserved::up_to(bytes)?, 0)
+    }
+
+    pub(super) fn with(reserved: Reserved, for_file: usize) -> Option<Self> {
+        let bytes = reserved.bytes.checked_sub(for_file)?;
+        let functions = Functions::new(bytes / 16 * FOR_TIMES)?;
+        let series = MOST_SERIES * bytes / DEFAULT_BYTES;
+        let table = SeriesTable::new(series, bytes - functions.bytes())?;
+        Some(Self { table, functions, file: None, written: 0, is_waiting: false, reserved })
+    }
+
+    /// A history with what a file has, which goes on in that file. `Ok(None)` if there is no memory.
+    ///
+    /// A damaged part of the file is left out and counted.
+    ///
+    /// # Errors
+    /// The file is none, or not ours, or locked, or cannot be read. It is left as it is.
+    pub(crate) fn open(bytes: usize, path: &Path) -> Result<Option<Self>, FileError> {
+        Reserved::up_to(bytes).map_or(Ok(None), |reserved| Self::open_with(reserved, path))
+    }
+
+    pub(super) fn open_with(reserved: Reserved, path: &Path) -> Result<Option<Self>, FileError> {
+        let Some(mut new) = Self::with(reserved, FILE_MEMORY) else { return Ok(None) };
+        let (table, functions) = (&mut new.table, &mut new.functions);
+        let journal = Journal::open(path, |kind, payload| file::restore(kind, payload, table, functions))?;
+        table.restore_open();
+        table.forget_values();
+        functions.forget_values();
+        table.keep_closed();
+        functions.take_added(|_, _| ());
+        new.table.counts = Counts::default();
+        new.written = new.table.newest() / WRITTEN_EVERY;
+        new.file = Some(journal);
+        Ok(Some(new))
+    }
+
+    /// Takes the readings of this second, in seconds since 1970. `None` if the history has this
+    /// second already, or the clock was set back by up to a minute and has not caught up.
+    ///
+    /// If the clock was set back by more, what is later than its new time is dropped.
+    pub(crate) fn round(&mut self, now: u64) -> Option<Round<'_>> {
+        // Some hours before the end of the 32 bits, so that no interval ends behind it.
+        let now = u32::try_from(now).unwrap_or(u32::MAX).min(u32::MAX - 8_000);
+        let newest = self.table.newest();
+        if now <= newest && newest > 0 {
+            if now == newest && !self.is_waiting {
+                return None;
+            }
+            if newest - now <= WAITED_FOR {
+                if !std::mem::replace(&mut self.is_waiting, true) {
+                    self.table.counts.clock_steps_back += 1;
+                    self.table.forget_values();
+                    self.functions.forget_values();
+                }
+                return None;
+            }
+            self.table.counts.clock_steps_back += 1;
+            self.table.cut(now);
+            self.functions.cut(now);
+            self.written = now / WRITTEN_EVERY;
+        }
+        self.is_waiting = false;
+        Some(Round { history: self, now })
+    }
+
+    fn settle(&mut self, now: u32) {
+        let times_from = self.functions.end(1);
+        self.table.settle(now);
+        self.functions.settle(&mut self.table, now);
+        let index = now / WRITTEN_EVERY;
+        let Some(file) = self.file.as_mut().filter(|_| index != self.written) else { return };
+        self.written = index;
+        if !file.is_ours() {
+            return;
+        }
+        file::append(file, &mut self.table, &mut self.functions, times_from);
+        file.flush();
+        if file.is_long() {
+            file.rewrite(|file| file::checkpoint(file, &self.table, &self.functions));
+        }
+    }
+
+    /// Writes what is not in the file yet.
+    fn close(&mut self) {
+        let Some(file) = self.file.as_mut().filter(|file| file.is_ours()) else { return };
+        let times_from = self.functions.end(1);
+        self.table.close_all();
+        self.functions.close_all(&mut self.table);
+        file::append(file, &mut self.table, &mut self.functions, times_from);
+        file.flush();
+    }
+
+    /// Bits a point, by level, heads of blocks included.
+    #[cfg(test)]
+    pub(super) fn bits_by_level(&self) -> [f64; 3] {
+        std::array::from_fn(|level| {
+            let blocks = self.table.ids().flat_map(|id| self.table.lane_blocks(id, level).map(|(head, _)| head.points));
+            let (blocks, points) = blocks.fold((0.0, 0.0), |sum, points| (sum.0 + 1.0, sum.1 + f64::from(points)));
+            blocks * 1_024.0 / points
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn block_bytes(&self) -> usize {
+        self.table.blocks().held() as usize * 128
+    }
+
+    /// Hours that the histograms of each level reach back.
+    #[cfg(test)]
+    pub(super) fn times_hours(&self) -> Vec<f64> {
+        let range = |level: usize| {
+            let first = self.functions.entries(level, 0).next().map_or(0, |entry| entry.0);
+            f64::from(self.functions.end(level) - first) * f64::from(super::levels::TIMES_SECONDS[level]) / 3_600.0
+        };
+        (0..5).map(range).collect()
+    }
+
+    /// The mean bytes of an entry of each level.
+    #[cfg(test)]
+    pub(super) fn times_bytes(&self) -> Vec<usize> {
+        let mean = |level: usize| {
+            let all = self.functions.entries(level, 0).map(|entry| entry.1.len());
+            let (number, sum) = all.fold((0, 0), |sum, length| (sum.0 + 1, sum.1 + length));
+            sum / number.max(1)
+        };
+        (0..5).map(mean).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn journal(&mut self) -> &mut Journal {
+        self.file.as_mut().expect("a file")
+    }
+
+    /// All memory that it holds, of which the system has given what was used.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.functions.bytes() + self.file.as_ref().map_or(0, |_| FILE_MEMORY)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        self.table.counts
+    }
+
+    /// `None` without a file.
+    pub(crate) fn file_counts(&self) -> Option<FileCounts> {
+        self.file.as_ref().map(Journal::counts)
+    }
+
+    /// The latest second with readings, in seconds since 1970. 0 if there is none.
+    pub(crate) fn newest(&self) -> u32 {
+        self.table.newest()
+    }
+
+    /// All series.
+    pub(crate) fn series(&self) -> Vec<SeriesInfo> {
+        self.table.infos().collect()
+    }
+
+    /// The series of this name and these labels, in the order in which they were given.
+    pub(crate) fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<SeriesId> {
+        self.table.find(name, labels.iter().copied())
+    }
+
+    /// The points that overlap `[from, to)`, oldest first, each second at the finest resolution that
+    /// has it. What is missing is a gap.
+    pub(crate) fn points(&self, series: SeriesId, from: u32, to: u32) -> impl Iterator<Item = Point> {
+        self.table.points(series, from, to)
+    }
+
+    /// A gauge's mean, a counter's rate per second.
+    pub(crate) fn average(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
+        answers::average(self.points(series, from, to))
+    }
+
+    /// A gauge's highest reading, a counter's highest rate of a point.
+    pub(crate) fn peak(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
+        answers::peak(self.points(series, from, to))
+    }
+
+    /// By how much a gauge's last point exceeds the first one, or by how much a counter grew.
+    pub(crate) fn change(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
+        let is_counter = self.table.kind(series) == Some(Kind::Counter);
+        answers::change(self.points(series, from, to), is_counter)
+    }
+
+    /// By how much a second a gauge, or a counter's rate, grows: the median of all slopes.
+    pub(crate) fn trend(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
+        answers::trend(self.points(series, from, to))
+    }
+
+    /// The points at a step, for a chart.
+    pub(crate) fn columns(&self, series: SeriesId, from: u32, to: u32, step: u32) -> Columns {
+        let points: Vec<Point> = self.points(series, from, to).collect();
+        columns::columns(&points, (from, to), step)
+    }
+
+    /// The distribution of a function's calls that ended in a window.
+    pub(crate) fn times(&self, function: &str, from: u32, to: u32) -> Answer<Histogram> {
+        let mut coverage = Coverage::default();
+        let mut histogram = Histogram::default();
+        let scale = self.functions.visit(&self.table, function, (from, to), |start, seconds, cells| {
+            coverage.add(start, seconds, seconds);
+            add_cells(&mut histogram, cells);
+        });
+        match scale {
+            Some(_) if coverage.seconds > 0 && histogram.is_empty() => Answer::Empty(coverage),
+            Some(_) if coverage.seconds > 0 => Answer::Found(histogram, coverage),
+            _ => Answer::NotCovered,
+        }
+    }
+
+    /// A quantile of the times of the calls that ended in a window, in nanoseconds, within 1.1 %.
+    pub(crate) fn quantile(&self, function: &str, q: f64, from: u32, to: u32) -> Answer<f64> {
+        match self.times(function, from, to) {
+            Answer::Found(times, coverage) => match times.quantile(q) {
+                Some(value) => Answer::Found(value, coverage),
+                None => Answer::Empty(coverage),
+            },
+            Answer::Empty(coverage) => Answer::Empty(coverage),
+            Answer::NotCovered => Answer::NotCovered,
+        }
+    }
+
+    /// The distribution of a function's calls in each step of a window: `None` where it was not
+    /// watched. Returns when the first step begins, and the seconds of a step.
+    pub(crate) fn times_columns(
+        &self,
+        function: &str,
+        from: u32,
+        to: u32,
+        step: u32,
+    ) -> (u32, u32, Vec<Option<Histogram>>) {
+        let mut coarsest = 1;
+        self.functions.visit(&self.table, function, (from, to), |_, seconds, _| coarsest = coarsest.max(seconds));
+        let steps = Steps::new((from, to), step, coarsest);
+        let mut all: Vec<Option<Histogram>> = vec![None; steps.number as usize];
+        self.functions.visit(&self.table, function, (from, to), |start, _, cells| {
+            if let Some(place) = steps.place(start.max(steps.from)) {
+                add_cells(all[place].get_or_insert_default(), cells);
+            }
+        });
+        (steps.from, steps.step, all)
+    }
+}
+
+fn add_cells(histogram: &mut Histogram, cells: &[u8]) {
+    let zero = sparse::read(cells, |cell, count| histogram.count_index(cell, count));
+    histogram.record(0, zero.unwrap_or(0));
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The readings of one second. When this drops, they are in the history.
+#[derive(Debug)]
+pub(crate) struct Round<'a> {
+    history: &'a mut History,
+    now: u32,
+}
+
+impl Round<'_> {
+    pub(crate) fn reading(&mut self, reading: &Reading) {
+        let description = reading.description;
+        let form = (description.kind, description.unit);
+        self.history.table.read(self.now, form, description.name, reading.labels.pairs(), reading.value);
+    }
+
+    /// The most expensive functions come first: there are places for 200.
+    pub(crate) fn function(&mut self, function: &FunctionReading<'_>) {
+        if function.name.len() > LONGEST_NAME {
+            self.history.table.counts.refused_functions += 1;
+            return;
+        }
+        let seconds = |ns: u64| ns as f64 * 1e-9;
+        let values = [
+            Some(function.calls as f64),
+            Some(function.errors as f64),
+            Some(seconds(function.self_ns)),
+            function.cpu_ns.map(seconds),
+            function.allocated_bytes.map(|bytes| bytes as f64),
+            function.live_bytes.map(|bytes| bytes as f64),
+        ];
+        for ((name, kind, unit), value) in FUNCTION_SERIES.iter().zip(values) {
+            if let Some(value) = value {
+                let label = std::iter::once(("function", function.name));
+                self.history.table.read(self.now, (*kind, *unit), name, label, value);
+            }
+        }
+        self.history.functions.read(&mut self.history.table, self.now, function.name, function.times);
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.history.settle(self.now);
+    }
+}
