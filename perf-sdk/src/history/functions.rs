@@ -267,6 +267,9 @@ impl Functions {
 
     /// The end of a round: its entry, and those of the intervals that are over.
     pub(super) fn settle(&mut self, table: &mut SeriesTable, now: u32) {
+        if self.slots.is_empty() {
+            return;
+        }
         // The parts stand in the order in which they came, and go out in that of the numbers.
         let begin = self.entry.len();
         for at in 0..self.slots.len() {
@@ -384,7 +387,8 @@ impl Functions {
     /// An entry from a file. Of 10 seconds, it is part of the coarser ones too unless these are in
     /// the file as well.
     pub(super) fn restore(&mut self, table: &mut SeriesTable, level: usize, index: u32, entry: &[u8], is_summed: bool) {
-        let is_valid = level < TIMES_LEVELS && is_entry(entry) && index < u32::MAX / TIMES_SECONDS[level] - 1;
+        let is_valid =
+            (1..TIMES_LEVELS).contains(&level) && is_entry(entry) && index < u32::MAX / TIMES_SECONDS[level] - 1;
         if !is_valid {
             table.counts.dropped_times += 1;
             return;

@@ -435,7 +435,8 @@ mod tests {
             lane.cut(&mut blocks, from, has_peaks);
             let mut kept: Vec<_> = points.iter().copied().filter(|(index, _)| *index < from).collect();
             assert!(lane.points(&blocks, 0, has_peaks).eq(kept.iter().copied()), "cut at {from}");
-            assert_eq!(lane.append(&mut blocks, lane.end(&blocks) - 1, points[0].1, has_peaks), Err(Refused::Late));
+            let last = lane.end(&blocks) - 1;
+            assert_eq!(lane.append(&mut blocks, last, points[0].1, has_peaks), Err(Refused::Late));
             let further = sequence(&mut random, 200, has_peaks);
             let further: Vec<_> = further.iter().map(|(index, point)| (index + from, *point)).collect();
             append_all(&mut lane, &mut blocks, &further, has_peaks);

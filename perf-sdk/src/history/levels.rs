@@ -26,7 +26,9 @@ pub(super) fn shares<const N: usize>(starts: [Option<u32>; N], seconds: [u32; N]
         let Some(start) = starts[level] else { continue };
         let step = seconds.get(level + 1).copied().unwrap_or(1);
         let has_older = starts[level + 1..].iter().flatten().any(|older| *older < start / step * step);
-        let begin = if has_older { start.div_ceil(step).saturating_mul(step) } else { start };
+        let aligned = if has_older { start.div_ceil(step).saturating_mul(step) } else { start };
+        // Less than a coarser point is left for this level: all of it.
+        let begin = if aligned < end { aligned } else { start };
         if begin < end {
             shares[level] = (begin, end);
             end = begin;
@@ -50,5 +52,8 @@ mod tests {
             "up to the ends of coarser points"
         );
         assert_eq!(shares_of([None, Some(130), Some(60)]), [(0, 0), (180, u32::MAX), (60, 180)]);
+        let starts = [Some(1_207), Some(1_200), Some(1_200), Some(1_200), Some(0)];
+        let first = shares(starts, TIMES_SECONDS);
+        assert_eq!(first[..2], [(1_210, u32::MAX), (1_200, 1_210)], "beside the first points of coarser levels");
     }
 }

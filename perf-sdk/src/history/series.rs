@@ -471,7 +471,7 @@ impl SeriesTable {
     /// A block of points from a file.
     pub(super) fn restore_block(&mut self, id: u16, level: usize, head: Head, body: &[u8; BODY]) {
         let is_known = self.series.get(usize::from(id)).is_some_and(|series| series.key != NONE);
-        if !is_known || level >= LEVELS || !self.make_room() {
+        if !is_known || !(1..LEVELS).contains(&level) || !self.make_room() {
             return;
         }
         let end = u64::from(head.start) + u64::from(head.points);

@@ -318,6 +318,8 @@ const ROOMS: &[(&str, &str)] = &[
     ("error", "errors at the start of the profiler"),
     ("base", "forks, threads, memory, files, texts: every room may use it"),
     ("histogram", "bucket arithmetic, single-writer shard, merged histogram"),
+    ("reading", "readings of producers: what each is, and the latest of all"),
+    ("history", "readings and functions' distributions of some days, in fixed memory and a file"),
     ("accounts", "figures of pools, arenas and pressure"),
     ("snapshot", "the public data: merge, subtract, files"),
     ("reading", "figures taken at intervals: descriptions, labels, the latest of each producer"),

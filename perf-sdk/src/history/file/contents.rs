@@ -76,11 +76,11 @@ pub(in crate::history) fn append(
     }
 }
 
-/// Writes all that there is.
+/// Writes all that there is, but for single seconds: these would end at the checkpoint.
 pub(in crate::history) fn checkpoint(journal: &mut Journal, table: &SeriesTable, functions: &Functions) {
     for id in table.ids() {
         write_series(journal, table, id);
-        for level in 0..LEVELS {
+        for level in 1..LEVELS {
             for (head, body) in table.lane_blocks(id, level) {
                 journal.record(BLOCK, |into| {
                     into.extend_from_slice(&id.to_le_bytes());
@@ -98,7 +98,7 @@ pub(in crate::history) fn checkpoint(journal: &mut Journal, table: &SeriesTable,
         }
     }
     functions.numbers().for_each(|number| write_function(journal, table, functions, number));
-    for level in (0..TIMES_LEVELS).rev() {
+    for level in (1..TIMES_LEVELS).rev() {
         for (index, entry) in functions.entries(level, 0) {
             journal.record(ENTRY, |into| {
                 into.push(level as u8);

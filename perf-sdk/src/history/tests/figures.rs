@@ -54,7 +54,7 @@ fn bits_of_a_point() {
 #[ignore = "prints figures"]
 fn memory_of_a_service() {
     let mut history = history(DEFAULT_BYTES);
-    let mut service = Service::new();
+    let mut service = Service::new(500);
     filling().for_each(|now| service.tell(&mut history, now));
     println!("500 series: {} KiB of blocks, {} KiB in all", history.block_bytes() / 1024, history.bytes() / 1024);
 }

@@ -36,6 +36,8 @@ fn kill(times: usize, name: &str) {
     let mut random = Random(std::process::id().into());
     let program = std::env::current_exe().unwrap();
     for round in 0..times {
+        let progress = path.with_extension("progress");
+        let _ = fs::remove_file(&progress);
         let mut child = Command::new(&program)
             .args(["--exact", "history::tests::kills::writes_until_it_is_killed", "--nocapture"])
             .env(FILE, &path)
@@ -44,8 +46,6 @@ fn kill(times: usize, name: &str) {
             .unwrap();
         // So many seconds of its clock, or as many as it comes to.
         let wanted = 8 * (20 + random.below(3_000));
-        let progress = path.with_extension("progress");
-        let _ = fs::remove_file(&progress);
         let patience = Instant::now() + Duration::from_secs(50);
         while fs::metadata(&progress).map_or(0, |known| known.len()) < wanted && Instant::now() < patience {
             std::thread::sleep(Duration::from_micros(200));

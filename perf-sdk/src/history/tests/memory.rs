@@ -18,8 +18,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    pub(super) fn new() -> Self {
-        Self { random: Random(42), labels: (0..500).map(numbered).collect(), values: vec![0.0; 500] }
+    pub(super) fn new(series: usize) -> Self {
+        Self { random: Random(42), labels: (0..series).map(numbered).collect(), values: vec![0.0; series] }
     }
 
     pub(super) fn tell(&mut self, history: &mut History, now: u64) {
@@ -62,10 +62,21 @@ impl Service {
 
 #[test]
 fn the_series_of_a_service_have_seven_days_in_eight_mebibytes() {
-    let mut history = history(DEFAULT_BYTES);
-    let mut service = Service::new();
+    seven_days(50, 1 << 20);
+}
+
+/// Seven million readings.
+#[test]
+#[cfg_attr(debug_assertions, ignore = "fast in a release build only")]
+fn the_series_of_a_large_service_have_seven_days_in_eight_mebibytes() {
+    seven_days(500, DEFAULT_BYTES);
+}
+
+fn seven_days(series: usize, most: usize) {
+    let mut history = history(most);
+    let mut service = Service::new(series);
     let bytes = history.bytes();
-    assert!(bytes <= DEFAULT_BYTES, "{bytes} bytes");
+    assert!(bytes <= most, "{bytes} bytes");
     filling().for_each(|now| service.tell(&mut history, now));
     assert_eq!(history.bytes(), bytes, "what was taken at the start is all");
     assert_eq!(history.counts(), super::super::Counts::default(), "nothing went before its time");
@@ -78,9 +89,19 @@ fn the_series_of_a_service_have_seven_days_in_eight_mebibytes() {
 
 #[test]
 fn noise_that_cannot_be_compressed_loses_the_oldest_points_of_the_coarsest_level() {
-    let mut history = history(DEFAULT_BYTES);
+    noise(50, 1 << 20);
+}
+
+#[test]
+#[cfg_attr(debug_assertions, ignore = "fast in a release build only")]
+fn noise_of_500_series_loses_the_oldest_points_of_the_coarsest_level() {
+    noise(500, DEFAULT_BYTES);
+}
+
+fn noise(series: usize, most: usize) {
+    let mut history = history(most);
     let bytes = history.bytes();
-    let labels: Vec<Labels> = (0..500).map(numbered).collect();
+    let labels: Vec<Labels> = (0..series).map(numbered).collect();
     let mut random = Random(4);
     for now in filling() {
         let mut round = history.round(now).unwrap();
