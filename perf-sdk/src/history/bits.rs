@@ -139,7 +139,7 @@ mod tests {
         let end = writer.end().unwrap();
         let mut reader = BitReader::new(&bytes, 5, end);
         for n in 0..=64_u32 {
-            let expected = if n == 0 { 0 } else { u64::MAX / 3 & (u64::MAX >> (64 - n)) };
+            let expected = if n == 0 { 0 } else { (u64::MAX / 3) & (u64::MAX >> (64 - n)) };
             assert_eq!(reader.take(n), Some(expected), "{n}");
             assert_eq!(reader.take_unary(), Some(n % 64));
         }

@@ -94,8 +94,8 @@ fn from_code(code: u8) -> Option<(Kind, Unit)> {
     Some((kind, *UNITS.get(usize::from(code >> 1))?))
 }
 
-/// Name and labels of a key. `None` if it is none.
-fn parse(key: &[u8]) -> Option<(Kind, Unit, String, Vec<(String, String)>)> {
+/// What a key says. `None` if it is none.
+fn parse(id: u16, key: &[u8]) -> Option<SeriesInfo> {
     let (code, rest) = key.split_first()?;
     let (kind, unit) = from_code(*code)?;
     let mut parts = rest.split(|byte| *byte == AFTER_NAME);
@@ -106,7 +106,7 @@ fn parse(key: &[u8]) -> Option<(Kind, Unit, String, Vec<(String, String)>)> {
         let middle = part.iter().position(|byte| *byte == AFTER_LABEL)?;
         labels.push((text(&part[..middle])?, text(&part[middle + 1..])?));
     }
-    Some((kind, unit, name, labels))
+    Some(SeriesInfo { id: SeriesId(id), name, labels, kind, unit })
 }
 
 /// An interval that goes on.
@@ -223,10 +223,7 @@ impl SeriesTable {
 
     /// All series.
     pub(super) fn infos(&self) -> impl Iterator<Item = SeriesInfo> {
-        self.ids().filter_map(|id| {
-            let (kind, unit, name, labels) = parse(&self.key_of(id).collect::<Vec<_>>())?;
-            Some(SeriesInfo { id: SeriesId(id), name, labels, kind, unit })
-        })
+        self.ids().filter_map(|id| parse(id, &self.key_of(id).collect::<Vec<_>>()))
     }
 
     /// The series of this name and these labels. If its unit was changed, the latest one.
@@ -290,7 +287,7 @@ impl SeriesTable {
     /// Adds a series, at a number that a file gave it, or at a free one.
     pub(super) fn add(&mut self, key: &[u8], wanted: Option<u16>) -> Option<u16> {
         let (kind, unit) = from_code(*key.first()?)?;
-        if key.len() > LONGEST_KEY || parse(key).is_none() {
+        if key.len() > LONGEST_KEY || parse(0, key).is_none() {
             return None;
         }
         let free = self.series.iter().position(|series| series.key == NONE);
@@ -384,8 +381,8 @@ impl SeriesTable {
         let at = usize::from(id);
         let mean = self.series[at].grid.encode(amount);
         self.append(id, 0, second, Stored { covered: 1, mean, excess: 0 });
-        for level in 1..LEVELS {
-            let index = second / SECONDS[level];
+        for (level, seconds) in SECONDS.into_iter().enumerate().skip(1) {
+            let index = second / seconds;
             if self.series[at].open[level - 1].index != index {
                 self.close(id, level);
                 self.series[at].open[level - 1] = Open { index, covered: 0, sum: 0.0, peak: f64::NEG_INFINITY };
@@ -534,9 +531,9 @@ impl SeriesTable {
     /// At the end of a round: closes intervals that are over, and lets go what is too old.
     pub(super) fn settle(&mut self, now: u32) {
         let before = std::mem::replace(&mut self.newest, now);
-        for level in 1..LEVELS {
-            let index = now / SECONDS[level];
-            if before / SECONDS[level] == index {
+        for (level, seconds) in SECONDS.into_iter().enumerate().skip(1) {
+            let index = now / seconds;
+            if before / seconds == index {
                 continue;
             }
             for id in 0..self.series.len() as u16 {
@@ -576,9 +573,9 @@ impl SeriesTable {
     /// The clock was set back: drops what is not before `now`. Counters begin anew.
     pub(super) fn cut(&mut self, now: u32) {
         for series in &mut self.series {
-            for level in 0..LEVELS {
+            for (level, seconds) in SECONDS.into_iter().enumerate() {
                 let has_peaks = series.has_peaks(level);
-                let cut = series.lanes[level].cut(&mut self.blocks, now / SECONDS[level], has_peaks);
+                let cut = series.lanes[level].cut(&mut self.blocks, now / seconds, has_peaks);
                 self.counts.cut_points += u64::from(cut);
             }
             series.open = [Open::default(); LEVELS - 1];
@@ -616,9 +613,9 @@ impl SeriesTable {
                     // The last point before a finer level is whole.
                     start >= shares[level].0 && start.saturating_add(seconds) <= shares[level].1 && start < end
                 };
-                stored.take_while(move |(index, _)| index * seconds < end).filter_map(move |(index, stored)| {
-                    within(index).then(|| series.point(index * seconds, seconds, stored))
-                })
+                let reached = stored.take_while(move |(index, _)| index * seconds < end);
+                let whole = reached.filter(move |(index, _)| within(*index));
+                whole.map(move |(index, stored)| series.point(index * seconds, seconds, stored))
             });
             points.into_iter().flatten()
         })

@@ -115,13 +115,16 @@ fn record(bytes: &[u8]) -> Option<(u8, &[u8])> {
 mod tests {
     use super::*;
 
-    fn seen_of(bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, Seen) {
+    /// Kinds and payloads.
+    type Records = Vec<(u8, Vec<u8>)>;
+
+    fn seen_of(bytes: &[u8]) -> (Records, Seen) {
         let mut all = Vec::new();
         let seen = read(bytes, |kind, payload| all.push((kind, payload.to_vec()))).unwrap();
         (all, seen)
     }
 
-    fn three() -> (Vec<u8>, Vec<(u8, Vec<u8>)>, Vec<usize>) {
+    fn three() -> (Vec<u8>, Records, Vec<usize>) {
         let payloads = [vec![7; 100], Vec::new(), (0..=255).collect()];
         let (mut bytes, mut ends) = (Vec::new(), vec![0]);
         for (kind, payload) in (1..).zip(&payloads) {
