@@ -10,7 +10,7 @@
 
 use super::blocks::NONE;
 use super::levels::{self, TIMES_LEVELS, TIMES_POINTS, TIMES_SECONDS};
-use super::memory::BODY;
+use super::memory::{BODY, Block};
 use super::ring::Ring;
 use super::series::SeriesTable;
 use super::sparse;
@@ -21,7 +21,7 @@ pub(super) const MOST_FUNCTIONS: usize = 200;
 /// Bytes of a function's name, at most.
 pub(super) const LONGEST_NAME: usize = 1_000;
 /// The shares of the levels in the memory for differences, in sixteenths.
-const SHARES: [usize; TIMES_LEVELS] = [2, 4, 4, 3, 3];
+const SHARES: [usize; TIMES_LEVELS] = [2, 3, 3, 3, 2, 3];
 /// Bytes of an entry, at most.
 const ENTRY: usize = 64 << 10;
 /// Bytes of a round's parts, at most: with numbers and lengths they are an entry.
@@ -29,13 +29,12 @@ const PARTS: usize = ENTRY - 3 * MOST_FUNCTIONS;
 /// Of a baseline: the cell's number, and its count modulo 2³².
 const BASE: usize = 6;
 const BASES: usize = BODY / BASE;
-/// Blocks of a baseline, at most: it may have all cells.
-const MOST_BASE_BLOCKS: usize = CELLS.div_ceil(BASES);
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     /// The list of blocks with the name, or [`NONE`]: the place is free.
     name: u32,
+    hash: u32,
     scale: Scale,
     /// The list of blocks with the histogram of the latest round.
     base: u32,
@@ -50,6 +49,8 @@ struct Slot {
 #[derive(Debug)]
 pub(super) struct Functions {
     slots: Vec<Slot>,
+    /// Where the next function of a round is, if it has the same order as the one before.
+    guess: usize,
     /// Functions that were given a number since [`take_added`](Self::take_added).
     added: Vec<u8>,
     rings: [Ring; TIMES_LEVELS],
@@ -61,8 +62,8 @@ pub(super) struct Functions {
     cells: Vec<(u16, u64)>,
     /// Counts by cell, all 0 between uses.
     counts: Vec<u64>,
-    /// The place in the baseline by cell, plus 1; all 0 between uses.
-    places: Vec<u16>,
+    /// The end of a baseline that is being written over.
+    old: Vec<(u16, u32)>,
     /// One histogram in bits.
     written: Vec<u8>,
 }
@@ -72,18 +73,19 @@ impl Functions {
         let ring = |level: usize| Ring::new((bytes.checked_sub(Self::SCRATCH)? / 16 * SHARES[level]) & !4_095);
         Some(Self {
             slots: Vec::with_capacity(MOST_FUNCTIONS),
-            rings: [ring(0)?, ring(1)?, ring(2)?, ring(3)?, ring(4)?],
+            rings: [ring(0)?, ring(1)?, ring(2)?, ring(3)?, ring(4)?, ring(5)?],
             entry: Vec::with_capacity(PARTS + ENTRY),
             parts: vec![(0, 0); MOST_FUNCTIONS],
+            guess: 0,
             added: Vec::with_capacity(MOST_FUNCTIONS),
             cells: Vec::with_capacity(CELLS),
             counts: vec![0; CELLS],
-            places: vec![0; CELLS],
+            old: Vec::with_capacity(CELLS),
             written: vec![0; sparse::LONGEST],
         })
     }
 
-    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 9) + PARTS + ENTRY + CELLS * 26 + sparse::LONGEST;
+    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 9) + PARTS + ENTRY + CELLS * 32 + sparse::LONGEST;
 
     /// All memory that it holds, but for names and baselines, which are in the blocks of the series.
     pub(super) fn bytes(&self) -> usize {
@@ -118,8 +120,11 @@ impl Functions {
     }
 
     fn find(&self, table: &SeriesTable, name: &str) -> Option<usize> {
-        let has_name = |slot: &Slot| slot.name != NONE && table.blocks().holds(slot.name, name.as_bytes());
-        self.slots.iter().position(has_name)
+        let hash = super::series::hash(name.as_bytes());
+        let has_name =
+            |slot: &Slot| slot.hash == hash && slot.name != NONE && table.blocks().holds(slot.name, name.as_bytes());
+        let guessed = self.slots.get(self.guess).is_some_and(has_name).then_some(self.guess);
+        guessed.or_else(|| self.slots.iter().position(has_name))
     }
 
     /// Takes the histogram of a function's calls since the start.
@@ -129,6 +134,7 @@ impl Functions {
             table.counts.refused_functions += 1;
             return;
         };
+        self.guess = at + 1;
         let Slot { seen, base_count, base_zero, .. } = self.slots[at];
         if seen == now {
             return;
@@ -161,54 +167,57 @@ impl Functions {
     /// Fills `cells` with what is new, and makes the histogram the baseline.
     fn subtract(&mut self, table: &mut SeriesTable, at: usize, times: &Histogram) -> bool {
         self.cells.clear();
-        let mut list = [NONE; MOST_BASE_BLOCKS];
-        let mut bases = 0;
-        for ((id, block), place) in table.blocks().list(self.slots[at].base).zip(&mut list) {
-            *place = id;
-            let used = usize::from(block.head.used).min(BASES);
-            for cell in block.body.chunks_exact(BASE).take(used) {
-                self.places[usize::from(u16::from_le_bytes([cell[0], cell[1]])).min(CELLS - 1)] = bases as u16 + 1;
-                bases += 1;
-            }
-        }
-        let mut is_whole = true;
+        self.old.clear();
+        // Where the next cell is, and the block before.
+        let (mut before, mut id, mut within) = (NONE, self.slots[at].base, 0);
+        let (mut is_same, mut old) = (true, 0);
         for (cell, count) in times.indexed_cells() {
-            let index = usize::from(cell);
-            let place = match usize::from(self.places[index]) {
-                0 if bases < list.len() * BASES => {
-                    let (block, within) = (bases / BASES, bases % BASES);
-                    if within == 0 {
-                        let Some(new) = table.make_room().then(|| table.blocks_mut().take()).flatten() else {
-                            is_whole = false;
-                            break;
-                        };
-                        match block.checked_sub(1) {
-                            Some(before) => table.blocks_mut().get_mut(list[before]).next = new,
-                            None => self.slots[at].base = new,
-                        }
-                        list[block] = new;
-                    }
-                    let block = table.blocks_mut().get_mut(list[block]);
-                    block.head.used += 1;
-                    block.body[within * BASE..][..BASE].copy_from_slice(&[0; BASE]);
-                    block.body[within * BASE..][..2].copy_from_slice(&cell.to_le_bytes());
-                    bases += 1;
-                    bases - 1
+            if within == BASES {
+                (before, id, within) = (id, table.blocks().get(id).next, 0);
+            }
+            // PERF: a cell is new once in the life of a function; else both have the same cells.
+            if is_same && base_at(table, id, within).is_none_or(|base| base.0 != cell) {
+                is_same = false;
+                let rest = table.blocks().list(id).flat_map(|(_, block)| bases_of(block));
+                self.old.extend(rest.skip(within));
+            }
+            let known = if is_same {
+                base_at(table, id, within).map_or(0, |base| base.1)
+            } else {
+                while self.old.get(old).is_some_and(|base| base.0 < cell) {
+                    old += 1;
                 }
-                0 => continue,
-                place => place - 1,
+                self.old.get(old).filter(|base| base.0 == cell).map_or(0, |base| base.1)
             };
-            let body = &mut table.blocks_mut().get_mut(list[place / BASES]).body[place % BASES * BASE..][..BASE];
-            let before = u32::from_le_bytes([body[2], body[3], body[4], body[5]]);
-            // A second has fewer than 2³² calls. A sum in another order may fall by a few.
-            let new = (count as u32).wrapping_sub(before);
+            if id == NONE {
+                let Some(new) = table.make_room().then(|| table.blocks_mut().take()).flatten() else {
+                    return false;
+                };
+                match before {
+                    NONE => self.slots[at].base = new,
+                    before => table.blocks_mut().get_mut(before).next = new,
+                }
+                id = new;
+            }
+            let block = table.blocks_mut().get_mut(id);
+            let place = &mut block.body[within * BASE..][..BASE];
+            place[..2].copy_from_slice(&cell.to_le_bytes());
+            place[2..].copy_from_slice(&(count as u32).to_le_bytes());
+            within += 1;
+            if !is_same {
+                block.head.used = within as u16;
+            }
+            // A second has fewer than 2³¹ calls. A sum in another order may fall by a few.
+            let new = (count as u32).wrapping_sub(known);
             if (1..=u32::MAX / 2).contains(&new) {
                 self.cells.push((cell, new.into()));
             }
-            body[2..].copy_from_slice(&(count as u32).to_le_bytes());
         }
-        self.places.fill(0);
-        is_whole
+        if !is_same && id != NONE {
+            let rest = std::mem::replace(&mut table.blocks_mut().get_mut(id).next, NONE);
+            table.blocks_mut().give_list(rest);
+        }
+        true
     }
 
     fn drop_base(&mut self, table: &mut SeriesTable, at: usize) {
@@ -245,7 +254,16 @@ impl Functions {
         if at >= MOST_FUNCTIONS || name.len() > LONGEST_NAME {
             return false;
         }
-        let unused = Slot { name: NONE, scale, base: NONE, base_count: 0, base_zero: 0, since, seen: 0 };
+        let unused = Slot {
+            name: NONE,
+            hash: super::series::hash(name.as_bytes()),
+            scale,
+            base: NONE,
+            base_count: 0,
+            base_zero: 0,
+            since,
+            seen: 0,
+        };
         while self.slots.len() <= at {
             self.slots.push(unused);
         }
@@ -270,6 +288,7 @@ impl Functions {
         if self.slots.is_empty() {
             return;
         }
+        self.guess = 0;
         // The parts stand in the order in which they came, and go out in that of the numbers.
         let begin = self.entry.len();
         for at in 0..self.slots.len() {
@@ -444,6 +463,20 @@ impl Functions {
         }
         Some(slot.scale)
     }
+}
+
+/// The cells of a block of a baseline.
+fn bases_of(block: &Block) -> impl Iterator<Item = (u16, u32)> {
+    block.body.chunks_exact(BASE).take(usize::from(block.head.used)).map(base_of)
+}
+
+fn base_of(bytes: &[u8]) -> (u16, u32) {
+    (u16::from_le_bytes([bytes[0], bytes[1]]), u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]))
+}
+
+fn base_at(table: &SeriesTable, id: u32, within: usize) -> Option<(u16, u32)> {
+    let block = (id != NONE).then(|| table.blocks().get(id))?;
+    (within < usize::from(block.head.used)).then(|| base_of(&block.body[within * BASE..][..BASE]))
 }
 
 /// The cells of a function in an entry, of which `rest` begins at this function or an earlier one;

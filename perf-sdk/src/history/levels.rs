@@ -8,11 +8,11 @@ pub(super) const SECONDS: [u32; LEVELS] = [1, 10, 60];
 pub(super) const POINTS: [u32; LEVELS] = [900, 2_160, 10_080];
 
 /// Resolutions of histograms.
-pub(super) const TIMES_LEVELS: usize = 5;
+pub(super) const TIMES_LEVELS: usize = 6;
 /// Seconds that a difference of histograms stands for.
-pub(super) const TIMES_SECONDS: [u32; TIMES_LEVELS] = [1, 10, 60, 600, 3_600];
+pub(super) const TIMES_SECONDS: [u32; TIMES_LEVELS] = [1, 10, 60, 600, 3_600, 21_600];
 /// Differences, at most: 15 minutes, 6 hours, and 7 days of each coarser one. Memory may end before.
-pub(super) const TIMES_POINTS: [u32; TIMES_LEVELS] = [900, 2_160, 10_080, 1_008, 168];
+pub(super) const TIMES_POINTS: [u32; TIMES_LEVELS] = [900, 2_160, 10_080, 1_008, 168, 28];
 
 /// Which part of a window each level answers, from the finest one: `[from, to)` in seconds.
 ///
@@ -52,7 +52,7 @@ mod tests {
             "up to the ends of coarser points"
         );
         assert_eq!(shares_of([None, Some(130), Some(60)]), [(0, 0), (180, u32::MAX), (60, 180)]);
-        let starts = [Some(1_207), Some(1_200), Some(1_200), Some(1_200), Some(0)];
+        let starts = [Some(1_207), Some(1_200), Some(1_200), Some(1_200), Some(0), None];
         let first = shares(starts, TIMES_SECONDS);
         assert_eq!(first[..2], [(1_210, u32::MAX), (1_200, 1_210)], "beside the first points of coarser levels");
     }

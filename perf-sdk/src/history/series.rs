@@ -638,7 +638,7 @@ impl Series {
     }
 }
 
-fn hash(key: &[u8]) -> u32 {
+pub(super) fn hash(key: &[u8]) -> u32 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for part in key.chunks(8) {
         let mut bytes = [0; 8];

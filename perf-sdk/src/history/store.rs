@@ -214,7 +214,7 @@ impl History {
             let first = self.functions.entries(level, 0).next().map_or(0, |entry| entry.0);
             f64::from(self.functions.end(level) - first) * f64::from(super::levels::TIMES_SECONDS[level]) / 3_600.0
         };
-        (0..5).map(range).collect()
+        (0..super::levels::TIMES_LEVELS).map(range).collect()
     }
 
     /// The mean bytes of an entry of each level.
@@ -225,7 +225,7 @@ impl History {
             let (number, sum) = all.fold((0, 0), |sum, length| (sum.0 + 1, sum.1 + length));
             sum / number.max(1)
         };
-        (0..5).map(mean).collect()
+        (0..super::levels::TIMES_LEVELS).map(mean).collect()
     }
 
     #[cfg(test)]
