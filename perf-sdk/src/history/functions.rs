@@ -87,7 +87,8 @@ impl Functions {
 
     const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 9) + PARTS + ENTRY + CELLS * 32 + sparse::LONGEST;
 
-    /// All memory that it holds, but for names and baselines, which are in the blocks of the series.
+    /// All memory that it holds, but for names and baselines, which are in the blocks of the
+    /// series.
     pub(super) fn bytes(&self) -> usize {
         Self::SCRATCH + self.rings.iter().map(Ring::bytes).sum::<usize>()
     }

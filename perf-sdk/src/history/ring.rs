@@ -76,8 +76,8 @@ impl Ring {
         }
     }
 
-    /// Appends the entry of an interval. Returns how many of the oldest went for it, or `None` if it
-    /// is too long, or not later than the latest.
+    /// Appends the entry of an interval. Returns how many of the oldest went for it, or `None` if
+    /// it is too long, or not later than the latest.
     pub(super) fn push(&mut self, index: u32, entry: &[u8]) -> Option<u32> {
         if entry.len() > self.longest() || index < self.end() || index == u32::MAX {
             return None;

@@ -593,8 +593,8 @@ impl SeriesTable {
         self.series.get(usize::from(id.0)).filter(|series| series.key != NONE).map(|series| series.kind)
     }
 
-    /// The points that overlap `[from, to)`, oldest first, each second at the finest resolution that
-    /// has it.
+    /// The points that overlap `[from, to)`, oldest first, each second at the finest resolution
+    /// that has it.
     pub(super) fn points(&self, id: SeriesId, from: u32, to: u32) -> impl Iterator<Item = Point> {
         let series = self.series.get(usize::from(id.0)).filter(|series| series.key != NONE);
         let start_of = |level: usize| {

@@ -111,7 +111,8 @@ impl History {
         Some(Self { table, functions, file: None, written: 0, is_waiting: false, reserved })
     }
 
-    /// A history with what a file has, which goes on in that file. `Ok(None)` if there is no memory.
+    /// A history with what a file has, which goes on in that file. `Ok(None)` if there is no
+    /// memory.
     ///
     /// A damaged part of the file is left out and counted.
     ///
@@ -262,8 +263,8 @@ impl History {
         self.table.find(name, labels.iter().copied())
     }
 
-    /// The points that overlap `[from, to)`, oldest first, each second at the finest resolution that
-    /// has it. What is missing is a gap.
+    /// The points that overlap `[from, to)`, oldest first, each second at the finest resolution
+    /// that has it. What is missing is a gap.
     pub(crate) fn points(&self, series: SeriesId, from: u32, to: u32) -> impl Iterator<Item = Point> {
         self.table.points(series, from, to)
     }

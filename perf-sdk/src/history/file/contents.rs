@@ -16,8 +16,8 @@ const FUNCTION: u8 = 2;
 const POINTS: u8 = 3;
 /// Differences of 10 seconds: index (4), entry
 const TIMES: u8 = 4;
-/// Points of a checkpoint: number (2), level (1), start (4), points (2), run (2), used (2), mean (2),
-/// excess (2), covered (1), sizes (1), the bytes that are used
+/// Points of a checkpoint: number (2), level (1), start (4), points (2), run (2), used (2),
+/// mean (2), excess (2), covered (1), sizes (1), the bytes that are used
 const BLOCK: u8 = 5;
 /// Differences of a checkpoint: level (1), index (4), entry
 const ENTRY: u8 = 6;

@@ -25,8 +25,8 @@ pub(crate) const FILE_MEMORY: usize = BUFFER + LONGEST + 64;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FileCounts {
     pub(crate) bytes: u64,
-    /// Found at the start: whole records, damaged stretches between them and their bytes, bytes of a
-    /// damaged end, records that make no sense.
+    /// Found at the start: whole records, damaged stretches between them and their bytes, bytes of
+    /// a damaged end, records that make no sense.
     pub(crate) read_records: u64,
     pub(crate) damaged: u64,
     pub(crate) damaged_bytes: u64,
@@ -61,7 +61,8 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Opens or creates a file, and hands its records to `each`, which says whether they make sense.
+    /// Opens or creates a file, and hands its records to `each`, which says whether they make
+    /// sense.
     pub(in crate::history) fn open(path: &Path, mut each: impl FnMut(u8, &[u8]) -> bool) -> Result<Self, FileError> {
         let mut file = opened(path)?;
         let failed = |doing| move |source| FileError::System { path: path.to_owned(), doing, source };
