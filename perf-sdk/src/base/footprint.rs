@@ -2,8 +2,9 @@
 //!
 //! The total limit is `PERF_MEMORY`. Threads' own records take at most a half of it. Sampling takes
 //! a quarter for threads, of which copies of unwind tables take at most a half, an eighth for
-//! stacks, and an eighth for names of addresses. The history takes an eighth. Shared records may use
-//! what is left, and a quarter is reserved for them: they take all calls that have no other place.
+//! stacks, and an eighth for names of addresses. The history takes an eighth. Shared records may
+//! use what is left, and a quarter is reserved for them: they take all calls that have no other
+//! place.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
