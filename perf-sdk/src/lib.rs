@@ -86,6 +86,8 @@ mod clock;
 mod collect;
 mod error;
 pub mod export;
+#[allow(dead_code, unused_imports)]
+mod expression;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
@@ -125,6 +127,8 @@ pub mod snapshot;
 mod stacks;
 #[cfg(feature = "enabled")]
 pub mod sync;
+#[allow(dead_code, unused_imports)]
+pub mod target;
 mod trace;
 
 pub use error::Error;

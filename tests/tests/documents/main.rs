@@ -48,6 +48,16 @@ fn settings_of_the_table() {
 }
 
 #[test]
+fn metric_functions_of_targets() {
+    let mut table = String::from("\n| function | argument | limit | what it is | from |\n|---|---|---|---|---|\n");
+    for f in perf_sdk::target::FUNCTIONS {
+        let (argument, limit, from) = (f.argument(), f.units(), f.computed_from());
+        table += &format!("| `{}` | {argument} | {limit} | {} | {from} |\n", f.name, f.meaning);
+    }
+    hold("docs/targets.md", ["<!-- functions -->", "<!-- end of functions -->"], &table);
+}
+
+#[test]
 fn program_of_the_readme() {
     let (_, quickstart) = document("examples/quickstart.rs");
     assert!(quickstart.lines().count() < 30);

@@ -1,0 +1,47 @@
+//! Targets: what the program's figures ought to be, and whether they are.
+//!
+//! ```
+//! use perf_sdk::target::{Target, Targets};
+//! use std::time::Duration;
+//!
+//! let mut targets = Targets::parse("resident < 100MiB; rate(slow_queries) < 1/min", "code")?;
+//! let search = Target::new("p95(\"search\") < 100ms")?.name("search is fast").window(Duration::from_secs(60));
+//! targets.add(search.objective(99.9))?;
+//! assert_eq!(targets.iter().count(), 3);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | file | job |
+//! |---|---|
+//! | `definition`, `list`, `file` | targets in code, in a list, in a file of TOML |
+//! | `figures` | what is asked of the history |
+//! | `current` | the value of a metric |
+//! | `budget` | error budgets and burn rates |
+//! | `judge` | the status of a target |
+//! | `judgement`, `shown`, `table`, `samples` | the result: data, texts, a table, metrics |
+
+mod budget;
+mod current;
+mod definition;
+mod figures;
+#[cfg(feature = "toml")]
+mod file;
+mod judge;
+mod judgement;
+mod list;
+mod samples;
+mod shown;
+#[cfg(all(test, feature = "toml"))]
+mod simulated;
+mod table;
+#[cfg(all(test, feature = "toml"))]
+mod tests;
+
+pub use crate::expression::{ExpressionError, FUNCTIONS, MetricFunction};
+pub(crate) use budget::{Good, budget};
+pub(crate) use current::current;
+pub use definition::Target;
+pub(crate) use figures::{Figure, Figures, Missing, Moment, Window};
+pub use judgement::{BurnRate, BurnState, ErrorBudget, Judgement, Severity, Status, TargetState};
+pub use list::Targets;
+pub use samples::TargetSample;
