@@ -15,7 +15,6 @@ mod sheet;
 
 pub(crate) use board::latest;
 pub(crate) use board::{publish, withdraw};
-#[cfg_attr(not(test), expect(unused_imports, reason = "for the history and targets"))]
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;
