@@ -81,6 +81,7 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     let opened = Opened::new(args)?;
     let perf = perf_sdk::start()?;
+    perf_sdk::watch_runtime("main", runtime.handle());
     meters::describe();
     let mut out = io::stdout();
     let service = Arc::new(prepare(args, opened, &mut out)?);

@@ -13,6 +13,8 @@ use perf_sdk::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
+/// A job, and that it waits.
+type Queued<S> = (Job<S>, perf_sdk::QueuedTask);
 
 /// The queue is full, and the work was rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) struct Full;
 pub(crate) struct Workers<S> {
     queue: Arc<Queue<S>>,
     threads: Vec<JoinHandle<()>>,
+    /// Who waits, who works, and how well the threads are used.
+    watched: perf_sdk::Workers,
 }
 
 #[derive(Debug)]
@@ -35,7 +39,7 @@ struct Queue<S> {
 }
 
 struct Waiting<S> {
-    jobs: VecDeque<Job<S>>,
+    jobs: VecDeque<Queued<S>>,
     closed: bool,
 }
 
@@ -47,12 +51,13 @@ impl<S: 'static> Workers<S> {
     {
         let waiting = Mutex::new(Waiting { jobs: VecDeque::with_capacity(capacity.min(1024)), closed: false });
         let queue = Arc::new(Queue { waiting, capacity, arrived: Condvar::new(), left: Condvar::new() });
-        let mut workers = Self { queue, threads: Vec::new() };
+        let watched = perf_sdk::watch_workers("search", states.len());
+        let mut workers = Self { queue, threads: Vec::new(), watched };
         for (number, mut state) in states.into_iter().enumerate() {
             let queue = workers.queue.clone();
             let work = move || {
-                while let Some(job) = queue.next() {
-                    run(job, &mut state);
+                while let Some((job, queued)) = queue.next() {
+                    run(job, queued, &mut state);
                 }
             };
             workers.threads.push(thread::Builder::new().name(format!("worker-{number}")).spawn(work)?);
@@ -86,7 +91,7 @@ impl<S: 'static> Workers<S> {
         if waiting.jobs.len() >= self.queue.capacity {
             return Err(Full);
         }
-        waiting.jobs.push_back(job);
+        waiting.jobs.push_back((job, self.watched.queue()));
         metrics::gauge!("service_queue_depth").set(waiting.jobs.len() as f64);
         drop(waiting);
         self.queue.arrived.notify_one();
@@ -99,16 +104,16 @@ impl<S: 'static> Workers<S> {
         while waiting.jobs.len() >= self.queue.capacity {
             waiting = self.queue.left.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        waiting.jobs.push_back(Box::new(work));
+        waiting.jobs.push_back((Box::new(work), self.watched.queue()));
         drop(waiting);
         self.queue.arrived.notify_one();
     }
 }
 
 #[perf_sdk::profiled(name = "worker job")]
-fn run<S>(job: Job<S>, state: &mut S) {
+fn run<S>(job: Job<S>, queued: perf_sdk::QueuedTask, state: &mut S) {
     // A panic affects only this job. The thread and its state continue.
-    let _ = catch_unwind(AssertUnwindSafe(|| job(state)));
+    let _ = catch_unwind(AssertUnwindSafe(|| queued.run(|| job(state))));
 }
 
 impl<S> Queue<S> {
@@ -117,7 +122,7 @@ impl<S> Queue<S> {
     }
 
     /// Waits for the next job. `None` if the queue is closed and empty.
-    fn next(&self) -> Option<Job<S>> {
+    fn next(&self) -> Option<Queued<S>> {
         let mut waiting = self.lock();
         loop {
             if let Some(job) = waiting.jobs.pop_front() {

@@ -32,8 +32,8 @@
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! Beside these: [`assert_allocations`] and [`assert_no_leak`] for tests, [`pool`] for arenas and
-//! pools with accounts, [`with_labels`] for labels on samples of stacks, [`tracing_layer`] for
-//! existing spans.
+//! pools with accounts, [`watch_runtime`] and [`watch_workers`] for tokio runtimes and pools of
+//! threads, [`with_labels`] for labels on samples of stacks, [`tracing_layer`] for existing spans.
 //!
 //! # What a call costs
 //!
@@ -64,7 +64,7 @@
 //!
 //! What `enabled` alone provides has the same names and signatures without it, except what needs
 //! other crates: [`Histogram::to_hdr`], [`Histogram::from_hdr`], and serde's traits on a snapshot.
-//! [`Alloc`] is there too. What a further feature provides is there with that feature only:
+//! [`Alloc`] and [`watch_runtime`] are there too. What a further feature provides is there with that feature only:
 //! [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
 //! [`Builder::metrics_handle`], profiles of stacks and of the heap with the formats for them, and
 //! flamegraphs as SVG.
@@ -148,8 +148,10 @@ pub use integration::{TracingLayer, tracing_layer};
 pub use memory::Alloc;
 #[cfg(feature = "enabled")]
 pub use memory::CountingAlloc;
+#[cfg(feature = "tokio")]
+pub use monitor::watch_runtime;
 #[cfg(feature = "enabled")]
-pub use monitor::ready;
+pub use monitor::{QueuedTask, RunningTask, Workers, ready, watch_workers};
 #[cfg(feature = "enabled")]
 pub use perf_macros::profiled;
 #[cfg(feature = "tokio")]
@@ -166,8 +168,9 @@ pub use serve::router;
 pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
-    Alloc, CountingAlloc, FutureExt, Handle, Labelled, Profiled, Scope, assert_allocations, assert_no_leak, measure,
-    ready, record, set_trace_hook, with_labels,
+    Alloc, CountingAlloc, FutureExt, Handle, Labelled, Profiled, QueuedTask, RunningTask, Scope, Workers,
+    assert_allocations, assert_no_leak, measure, ready, record, set_trace_hook, watch_runtime, watch_workers,
+    with_labels,
 };
 #[cfg(not(feature = "enabled"))]
 pub use perf_macros::unprofiled as profiled;

@@ -68,6 +68,13 @@ impl Named {
     }
 }
 
+/// The name, or `name-2` and so on if it is used.
+pub(super) fn unused(name: &str, is_used: impl Fn(&str) -> bool) -> String {
+    let further = (2_u32..).map(|at| format!("{name}-{at}"));
+    let mut names = std::iter::once(name.to_owned()).chain(further);
+    names.find(|name| !is_used(name)).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

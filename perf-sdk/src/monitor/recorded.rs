@@ -104,7 +104,7 @@ fn each_kernel_is_read_as_expected() {
         if std::env::var_os("PERF_TEST_BLESS").is_some() {
             fs::write(&path, &got).unwrap();
         }
-        for description in super::descriptions().filter(|description| !OF_CALLS.contains(&description.name)) {
+        for description in super::of_files().filter(|description| !OF_CALLS.contains(&description.name)) {
             let is_said = |line: &str| line.trim_start_matches("no ").starts_with(description.name);
             assert!(got.lines().any(is_said), "{kernel}: no {}, and no reason", description.name);
         }
@@ -162,7 +162,7 @@ fn without_any_file_everything_has_a_reason() {
     let (readings, absences) = read(Tree::of("nothing", &[]).root());
     assert_eq!(readings, BTreeSet::new());
     let absent = |name: &str| absences.iter().any(|line| line.starts_with(&format!("no {name}: ")));
-    for description in super::descriptions() {
+    for description in super::of_files() {
         assert_eq!(absent(description.name), !OF_CALLS.contains(&description.name), "{}", description.name);
     }
 }

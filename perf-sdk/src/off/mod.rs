@@ -10,6 +10,7 @@ mod future;
 mod handle;
 pub mod private;
 mod record;
+mod watch;
 
 pub use alloc::{Alloc, CountingAlloc};
 pub use assert::{assert_allocations, assert_no_leak};
@@ -17,3 +18,4 @@ pub use export::{Exposition, hlog, json, speedscope};
 pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::Handle;
 pub use record::{measure, ready, record, set_trace_hook, with_labels};
+pub use watch::{QueuedTask, RunningTask, Workers, watch_runtime, watch_workers};

@@ -147,7 +147,7 @@ enum Only {
 }
 
 /// What may differ with and without the feature `enabled`, and the reason. `*` matches any text.
-const DIFFERENCES: [(Only, &str, &str); 15] = [
+const DIFFERENCES: [(Only, &str, &str); 16] = [
     (Only::With, "*: impl serde::*", "serde is no dependency without it"),
     (Only::With, "fn export::json::write(&impl serde::Serialize, *", "serde is no dependency without it"),
     (Only::Without, "fn export::json::write(&impl Sized, *", "the same function"),
@@ -160,6 +160,7 @@ const DIFFERENCES: [(Only, &str, &str); 15] = [
     (Only::With, "use sync::*", "as above"),
     (Only::With, "sync::*", "as above"),
     (Only::Without, "use sync = std::sync", "as above"),
+    (Only::Without, "*fn watch_runtime(*", "with it, it needs the feature `tokio`"),
     (Only::Without, "Handle: impl Drop", "with it, a field of the handle implements Drop"),
     (Only::With, "Profiled: impl Future {*, J: hidden::Judge<*", "without it no outcome is judged"),
     (Only::Without, "Profiled: impl Future {*", "as above"),
