@@ -185,6 +185,7 @@ async fn serve(
         let _ = server_stopped.changed().await;
     });
     let server = tokio::spawn(server.into_future());
+    perf_sdk::ready();
 
     let load = (args.users > 0).then(|| {
         let plan = load::Plan::new(args, address);
