@@ -4,6 +4,7 @@ use crate::reading::{self, Description, Labels};
 use crate::snapshot::{AbsentReading, Reading, sort_readings};
 
 pub(super) fn readings() -> (Vec<Reading>, Vec<AbsentReading>) {
+    reading::renew();
     let (latest, absences) = reading::latest();
     let mut readings: Vec<Reading> = latest.iter().map(public).collect();
     sort_readings(&mut readings);
@@ -33,8 +34,11 @@ pub(crate) fn described(descriptions: impl Iterator<Item = &'static Description>
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
     use super::*;
-    use crate::reading::Sheet;
+    use crate::reading::{Place, Renew, Sheet};
     use crate::snapshot::{ReadingKind, ReadingUnit};
 
     static DEPTH: Description = Description::gauge("test_queue_depth", ReadingUnit::Count, "Things that wait.");
@@ -51,19 +55,20 @@ mod tests {
         sheet.push_of(&DEPTH, &Labels::of(&[("queue", "in")]), 3.0);
         sheet.push_of(&DEPTH, &Labels::of(&[("queue", "full")]), f64::NAN);
         sheet.absent("test_queue_age", "nobody knows");
-        let first = reading::publish("test queues", sheet);
+        let place = Place::new("test queues", Renew(Arc::new(|| ())));
+        let first = place.publish(sheet, Duration::MAX);
         assert!(first.readings().is_empty());
         assert_eq!(depths(), [(labels("in"), 3.0), (labels("out"), 2.0)], "what is no number is no reading");
         let found = readings().0.into_iter().find(|reading| reading.name == DEPTH.name).unwrap();
         assert_eq!((&*found.help, found.unit, found.kind), (DEPTH.help, ReadingUnit::Count, ReadingKind::Gauge));
         assert!(readings().1.iter().any(|absent| absent.what == "test_queue_age" && absent.why == "nobody knows"));
-        let former = reading::publish("test queues", first);
+        let former = place.publish(first, Duration::MAX);
         assert_eq!((former.readings().len(), former.absences().len()), (0, 0), "it comes back empty");
         assert_eq!(depths(), []);
         let mut sheet = former;
         sheet.push(&DEPTH, 1.0);
-        reading::publish("test queues", sheet);
-        reading::withdraw("test queues");
+        place.publish(sheet, Duration::MAX);
+        drop(place);
         assert_eq!(depths(), []);
     }
 }

@@ -42,6 +42,10 @@ impl Producer for GroupMonitor {
         "control_group"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             for all in [&cpu::ALL[..], &memory::ALL, &pids::ALL] {

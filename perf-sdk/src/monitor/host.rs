@@ -52,6 +52,10 @@ impl Producer for HostMonitor {
         "host"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             for all in [&cpu::ALL[..], &memory::ALL, &load::ALL, &disk::ALL, &network::ALL] {

@@ -134,6 +134,10 @@ impl Producer for PressureMonitor {
         "pressure"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             descriptions().for_each(|description| into.absent(description.name, TIGHTER));

@@ -223,6 +223,10 @@ impl Producer for ProcessMonitor {
         "process"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             absent(&ALL, TIGHTER, into);

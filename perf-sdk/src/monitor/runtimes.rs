@@ -180,6 +180,10 @@ impl Producer for RuntimesMonitor {
         "tokio"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         watched::for_each(|watched| read(watched, into));
     }

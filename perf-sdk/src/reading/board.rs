@@ -1,83 +1,187 @@
 //! The latest readings of all producers.
 
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
 use super::sheet::{Absence, Reading, Sheet};
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Board {
     /// The process whose readings they are: a forked child begins without any.
     process: Option<Process>,
-    sheets: Vec<(&'static str, Sheet)>,
+    entries: Vec<Entry>,
 }
 
-impl Default for Board {
-    fn default() -> Self {
-        Self::EMPTY
+#[derive(Debug)]
+struct Entry {
+    producer: &'static str,
+    place: u64,
+    sheet: Sheet,
+    read: Instant,
+    /// The age from which the sheet is read anew for who asks.
+    old: Duration,
+    renew: Renew,
+}
+
+/// Reads a sheet anew, on the calling thread.
+#[derive(Clone)]
+pub(crate) struct Renew(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Renew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renew")
     }
 }
 
 impl Board {
-    const EMPTY: Self = Self { process: None, sheets: Vec::new() };
+    const EMPTY: Self = Self { process: None, entries: Vec::new() };
 
     /// Removes what another process published.
-    fn of_this_process(&mut self) -> &mut Vec<(&'static str, Sheet)> {
+    fn of_this_process(&mut self) -> &mut Vec<Entry> {
         let process = Some(Process::current());
         if self.process != process {
             *self = Self { process, ..Self::EMPTY };
         }
-        &mut self.sheets
+        &mut self.entries
     }
 }
 
 static BOARD: Lock<Board> = Lock::new(Board::EMPTY);
 
-/// Shows the sheet of a producer in the place of its former one, which is given back so that its
-/// memory is used again.
-pub(crate) fn publish(producer: &'static str, sheet: Sheet) -> Sheet {
-    let mut board = BOARD.lock();
-    let sheets = board.of_this_process();
-    match sheets.iter_mut().find(|(name, _)| *name == producer) {
-        Some((_, shown)) => {
-            let mut former = std::mem::replace(shown, sheet);
-            former.clear();
-            former
-        }
-        None => {
-            sheets.push((producer, sheet));
-            Sheet::default()
+/// A producer's place on the board, until it drops. A later place of the same producer takes it
+/// over: a thread that hangs past the end of a profiler does not disturb the next one.
+#[derive(Debug)]
+pub(crate) struct Place {
+    producer: &'static str,
+    number: u64,
+    renew: Renew,
+}
+
+impl Place {
+    pub(crate) fn new(producer: &'static str, renew: Renew) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self { producer, number: NEXT.fetch_add(1, Relaxed), renew }
+    }
+
+    /// Shows the sheet in the place of the former one, which is given back so that its memory is
+    /// used again.
+    pub(crate) fn publish(&self, sheet: Sheet, old: Duration) -> Sheet {
+        let mut board = BOARD.lock();
+        let entries = board.of_this_process();
+        let (place, read) = (self.number, Instant::now());
+        match entries.iter_mut().find(|entry| entry.producer == self.producer) {
+            Some(entry) if entry.place > place => emptied(sheet),
+            Some(entry) => {
+                if entry.place != place {
+                    (entry.place, entry.renew) = (place, self.renew.clone());
+                }
+                (entry.read, entry.old) = (read, old);
+                emptied(std::mem::replace(&mut entry.sheet, sheet))
+            }
+            None => {
+                let renew = self.renew.clone();
+                entries.push(Entry { producer: self.producer, place, sheet, read, old, renew });
+                Sheet::default()
+            }
         }
     }
 }
 
-/// The producer does not run any more.
-pub(crate) fn withdraw(producer: &'static str) {
-    BOARD.lock().of_this_process().retain(|(name, _)| *name != producer);
+impl Drop for Place {
+    fn drop(&mut self) {
+        BOARD.lock().of_this_process().retain(|entry| entry.place != self.number);
+    }
+}
+
+fn emptied(mut sheet: Sheet) -> Sheet {
+    sheet.clear();
+    sheet
+}
+
+/// Reads anew what is old, on the calling thread: producers are read less often while the process is
+/// idle, and whoever asks gets no older readings than otherwise.
+pub(crate) fn renew() {
+    let old: Vec<Renew> = {
+        let mut board = BOARD.lock();
+        let entries = board.of_this_process().iter();
+        entries.filter(|entry| entry.read.elapsed() >= entry.old).map(|entry| entry.renew.clone()).collect()
+    };
+    // Without the lock, which they take themselves.
+    old.iter().for_each(|renew| (renew.0)());
 }
 
 /// The latest readings of all producers.
 pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
     let mut board = BOARD.lock();
-    let sheets = board.of_this_process();
-    let readings = sheets.iter().flat_map(|(_, sheet)| sheet.readings().iter().cloned()).collect();
-    (readings, sheets.iter().flat_map(|(_, sheet)| sheet.absences().iter().copied()).collect())
+    let entries = board.of_this_process();
+    let readings = entries.iter().flat_map(|entry| entry.sheet.readings().iter().cloned()).collect();
+    (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
 }
 
-#[cfg(all(test, unix, not(miri)))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::reading::{Description, Unit};
 
     static HERE: Description = Description::gauge("test_here", Unit::Count, "It is there.");
 
-    #[test]
-    fn a_forked_child_has_no_readings_of_its_parent() {
+    fn place(producer: &'static str) -> Place {
+        Place::new(producer, Renew(Arc::new(|| ())))
+    }
+
+    fn sheet(description: &'static Description, value: f64) -> Sheet {
         let mut sheet = Sheet::default();
-        sheet.push(&HERE, 1.0);
-        publish("test fork", sheet);
-        let is_here = || latest().0.iter().any(|reading| reading.description.name == HERE.name);
-        assert!(is_here());
-        assert!(crate::base::fork::in_child(|| !is_here()));
-        withdraw("test fork");
+        sheet.push(description, value);
+        sheet
+    }
+
+    fn value_of(description: &Description) -> Option<f64> {
+        let is_it = |reading: &Reading| reading.description.name == description.name;
+        latest().0.into_iter().find(is_it).map(|reading| reading.value)
+    }
+
+    #[test]
+    #[cfg(all(unix, not(miri)))]
+    fn a_forked_child_has_no_readings_of_its_parent() {
+        let place = place("test fork");
+        place.publish(sheet(&HERE, 1.0), Duration::MAX);
+        assert!(value_of(&HERE).is_some());
+        assert!(crate::base::fork::in_child(|| value_of(&HERE).is_none()));
+    }
+
+    #[test]
+    fn a_producer_that_hangs_past_its_end_does_not_disturb_the_next_one() {
+        static OF_TWO: Description = Description::gauge("test_of_two", Unit::Count, "It is there.");
+        let hangs = place("test restart");
+        hangs.publish(sheet(&OF_TWO, 1.0), Duration::MAX);
+        let next = place("test restart");
+        next.publish(sheet(&OF_TWO, 2.0), Duration::MAX);
+        assert_eq!(value_of(&OF_TWO), Some(2.0));
+        assert!(hangs.publish(sheet(&OF_TWO, 3.0), Duration::MAX).readings().is_empty());
+        assert_eq!(value_of(&OF_TWO), Some(2.0), "what comes late is not shown");
+        drop(hangs);
+        assert_eq!(value_of(&OF_TWO), Some(2.0), "nor does it take the sheet of the next one away");
+        drop(next);
+        assert_eq!(value_of(&OF_TWO), None);
+    }
+
+    #[test]
+    fn only_what_is_old_is_read_anew() {
+        let count = Arc::new(AtomicU64::new(0));
+        let counts = Arc::clone(&count);
+        let renew = Renew(Arc::new(move || {
+            counts.fetch_add(1, Relaxed);
+        }));
+        let place = Place::new("test age", renew);
+        place.publish(Sheet::default(), Duration::from_secs(3_600));
+        super::renew();
+        assert_eq!(count.load(Relaxed), 0);
+        place.publish(Sheet::default(), Duration::ZERO);
+        super::renew();
+        assert!(count.load(Relaxed) > 0);
     }
 }

@@ -13,8 +13,7 @@ mod description;
 mod labels;
 mod sheet;
 
-pub(crate) use board::latest;
-pub(crate) use board::{publish, withdraw};
+pub(crate) use board::{Place, Renew, latest, renew};
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;
@@ -24,6 +23,13 @@ pub(crate) use sheet::{Absence, Reading, Sheet};
 pub(crate) trait Producer: Send {
     /// Identifies the producer on the board, and in the account of costs.
     fn name(&self) -> &'static str;
+
+    /// Whether any thread may take readings at any time. Code of the program may not run on the
+    /// thread of whoever asks for readings, which may hold locks that it takes: then only the
+    /// scheduler reads, always at the interval.
+    fn runs_anywhere(&self) -> bool {
+        false
+    }
 
     /// Appends the current readings. A reading that cannot be had is absent; the reason is noted by
     /// [`Sheet::absent`].

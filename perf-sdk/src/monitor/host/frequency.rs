@@ -55,6 +55,10 @@ impl Producer for FrequencyMonitor {
         "cpu_frequency"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         if sandbox::is_tighter() {
             absent(&ALL, TIGHTER, into);

@@ -39,6 +39,10 @@ impl Producer for WorkersMonitor {
         "workers"
     }
 
+    fn runs_anywhere(&self) -> bool {
+        true
+    }
+
     fn read(&mut self, into: &mut Sheet) {
         pools::for_each(|watched| read(watched, into));
     }
