@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::description::Description;
 use super::sheet::{Absence, Reading, Sheet};
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
@@ -51,6 +52,9 @@ impl Board {
 }
 
 static BOARD: Lock<Board> = Lock::new(Board::EMPTY);
+
+/// What may appear on the board, by name.
+static NAMES: Lock<Vec<&'static str>> = Lock::new(Vec::new());
 
 /// A producer's place on the board, until it drops. A later place of the same producer takes it
 /// over: a thread that hangs past the end of a profiler does not disturb the next one.
@@ -120,6 +124,21 @@ pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
     let entries = board.of_this_process();
     let readings = entries.iter().flat_map(|entry| entry.sheet.readings().iter().cloned()).collect();
     (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
+}
+
+/// Says which readings may appear from now on, so that nothing else takes their names before.
+pub(crate) fn reserve(descriptions: impl Iterator<Item = &'static Description>) {
+    let mut names = NAMES.lock();
+    for description in descriptions {
+        if !names.contains(&description.name) {
+            names.push(description.name);
+        }
+    }
+}
+
+/// The names of the readings that may appear.
+pub(crate) fn reserved() -> Vec<&'static str> {
+    NAMES.lock().clone()
 }
 
 #[cfg(test)]

@@ -13,7 +13,9 @@ mod description;
 mod labels;
 mod sheet;
 
-pub(crate) use board::{Place, Renew, latest, renew};
+#[cfg(feature = "serve")]
+pub(crate) use board::reserved;
+pub(crate) use board::{Place, Renew, latest, renew, reserve};
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;

@@ -29,6 +29,7 @@ use crate::leak::LeakSettings;
 use crate::monitor;
 #[cfg(feature = "push")]
 use crate::push::{self, Plan, Pusher};
+use crate::reading;
 use crate::record::{Allowance, Part};
 use crate::scope::Hot;
 #[cfg(feature = "serve")]
@@ -184,6 +185,7 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
     #[cfg(feature = "pool")]
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
+        reading::reserve(monitor::descriptions());
         let producers = monitor::producers().into_iter();
         jobs.extend(producers.map(|(interval, producer)| readings::job(Part::Monitors, interval, producer)));
     }

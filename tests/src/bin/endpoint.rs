@@ -1271,6 +1271,8 @@ fn user_metrics() {
     metrics::describe_counter!("orders_total", metrics::Unit::Count, "Orders taken");
     metrics::counter!("orders_total", "kind" => "a\"b").increment(3);
     metrics::gauge!("queue_length").set(7.5);
+    // The profiler has such a reading once `perf_sdk::ready()` was called.
+    metrics::gauge!("process_startup_seconds").set(5.0);
     for value in [0.1, 0.2, 3.0] {
         metrics::histogram!("order_seconds").record(value);
     }
@@ -1293,7 +1295,12 @@ fn user_metrics() {
         for part in parts {
             assert!(answer.text().contains(part), "{accept}: no {part} in\n{}", answer.text());
         }
+        assert!(answer.text().contains("user_process_startup_seconds"), "{accept}: {}", answer.text());
     }
+    perf_sdk::ready();
+    let is_read = || get(address, "/metrics").text().contains("\nprocess_startup_seconds ");
+    eventually("the time of the start is read", is_read);
+    assert!(get(address, "/metrics").text().contains("\nuser_process_startup_seconds 5\n"), "it keeps its name");
 }
 
 /// With `PERF_BUCKETS`: bounds by metric name. The last matching pattern applies, in all formats.

@@ -59,6 +59,13 @@ impl Exposition {
         Self::default()
     }
 
+    /// Reserves names of readings that may appear in later scrapes: the user's metrics do not take
+    /// them meanwhile.
+    #[cfg(feature = "serve")]
+    pub(crate) fn expect(&self, names: &[&str]) {
+        self.names.lock().unpoisoned().expect(names.iter().copied());
+    }
+
     /// Writes all metrics of `snapshot`, and those in `user`, the text of a
     /// `metrics-exporter-prometheus` recorder.
     ///

@@ -40,9 +40,7 @@ impl Names {
     ///
     /// Of `readings`, those whose name a row has are left out.
     pub(super) fn give(&mut self, readings: &mut Vec<Family<'_>>, families: &mut Vec<Family<'_>>) {
-        if self.ours.is_empty() {
-            self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
-        }
+        self.begin();
         self.reserve(readings);
         families.sort_by(|a, b| (&a.head.name, a.head.kind).cmp(&(&b.head.name, b.head.kind)));
         families.dedup_by(|next, first| {
@@ -77,8 +75,29 @@ impl Names {
     fn reserve(&mut self, readings: &mut Vec<Family<'_>>) {
         let is_known = |known: &HashSet<String>, family: &Family<'_>| known.contains(&*family.head.name);
         readings.retain(|family| is_known(&self.readings, family) || !is_known(&self.ours, family));
-        let new: Vec<String> = readings.iter().map(|family| family.head.name.to_string()).collect();
-        let new: Vec<String> = new.into_iter().filter(|name| !self.readings.contains(name)).take(MOST).collect();
+        self.reserve_names(readings.iter().map(|family| &*family.head.name));
+        find_stems(readings);
+    }
+
+    /// Reserves the names of readings that may appear later, so that no other series takes one and
+    /// is renamed then.
+    #[cfg(any(feature = "serve", test))]
+    pub(super) fn expect<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        self.begin();
+        let of_no_row: Vec<&str> =
+            names.filter(|name| self.readings.contains(*name) || !self.ours.contains(*name)).collect();
+        self.reserve_names(of_no_row.into_iter());
+    }
+
+    fn begin(&mut self) {
+        if self.ours.is_empty() {
+            self.ours = families::rows().flat_map(|row| reserved(row.name)).collect();
+        }
+    }
+
+    fn reserve_names<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
+        let new: Vec<String> =
+            names.filter(|name| !self.readings.contains(*name)).take(MOST).map(str::to_owned).collect();
         if !new.is_empty() {
             self.ours.extend(new.iter().flat_map(|name| reserved(name)));
             self.readings.extend(new);
@@ -86,7 +105,6 @@ impl Names {
             given.retain(|(_, kind), name| claims(name, *kind).all(|claim| !ours.contains(&claim)));
             claimed.retain(|claim| !ours.contains(claim));
         }
-        find_stems(readings);
     }
 
     fn free_name(&self, name: &str, kind: Kind, passing: &HashSet<String>) -> String {
@@ -257,6 +275,27 @@ mod tests {
             of_process.give(&mut readings, &mut Vec::new());
             assert_eq!(readings.len(), 1, "it keeps its name");
         }
+    }
+
+    #[test]
+    fn a_name_of_a_reading_that_is_expected_is_replaced_from_the_start() {
+        let mut of_process = Names::default();
+        // Rows have the names of some readings.
+        of_process.expect(["process_startup_seconds", "perf_sites"].into_iter());
+        let wanted = [("process_startup_seconds", "gauge"), ("process_open_fds", "gauge")];
+        assert_eq!(names(&mut of_process, &wanted), ["user_process_startup_seconds", "process_open_fds"]);
+        let head = |name: &'static str| Head {
+            name: name.into(),
+            help: "".into(),
+            unit: "",
+            kind: Kind::Gauge,
+            has_stem: true,
+        };
+        let family = |name| Family { head: head(name), metrics: Vec::new() };
+        let mut readings = vec![family("process_startup_seconds"), family("perf_sites")];
+        of_process.give(&mut readings, &mut Vec::new());
+        let left: Vec<&str> = readings.iter().map(|family| &*family.head.name).collect();
+        assert_eq!(left, ["process_startup_seconds"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 use crate::collect;
 use crate::export::{Exposition, Format, Pieces};
+use crate::reading;
 use crate::record;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
@@ -47,7 +48,9 @@ pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
         let (user, histograms) = (crate::serve::user_metrics::render(), crate::serve::user_histograms::histograms());
         #[cfg(not(feature = "metrics"))]
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
-        let pieces = exposition().pieces(format, collect::take(), user, histograms);
+        let exposition = exposition();
+        exposition.expect(&reading::reserved());
+        let pieces = exposition.pieces(format, collect::take(), user, histograms);
         Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;
