@@ -734,6 +734,12 @@ fn bad_requests() {
         ("/folded?weight=wall_samples&hz=101", 400, &["hz", "101", "from 1 to 100"]),
         ("/debug/fgprof?format=svg", 400, &["svg", "pprof, folded"]),
         ("/debug/fgprof?seconds=soon", 400, &["seconds", "soon"]),
+        ("/?sort=calls", 400, &["sort", "allowed: none"]),
+        ("/metrics?format=text", 400, &["format", "allowed: none"]),
+        ("/healthz?seconds=1", 400, &["seconds", "allowed: none"]),
+        ("/assets/style.css?v=1", 400, &["allowed: none"]),
+        ("/assets/sort.js?v=1", 400, &["allowed: none"]),
+        ("/debug/pprof/?format=text", 400, &["format", "allowed: debug"]),
     ] {
         let answer = get(address, target);
         assert_eq!(answer.status, status, "{target}: {}", answer.text());

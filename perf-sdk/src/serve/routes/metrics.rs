@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::response::Response;
 use hyper::body::Frame;
 
@@ -16,6 +16,7 @@ use crate::collect;
 use crate::export::{Exposition, Format, Pieces};
 use crate::reading;
 use crate::record;
+use crate::serve::capture::Query;
 use crate::serve::reply::{self, Refusal};
 use crate::snapshot::Snapshot;
 
@@ -40,7 +41,8 @@ fn exposition() -> Arc<Exposition> {
     new
 }
 
-pub(super) async fn metrics(headers: HeaderMap) -> Result<Response, Refusal> {
+pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+    Query::parse(&uri, &[])?;
     let accepted: Vec<&str> = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::negotiate(Some(&accepted.join(",")));
     let mut response = reply::work(move || {

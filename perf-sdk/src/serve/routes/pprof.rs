@@ -70,9 +70,10 @@ pub(super) async fn moved(OriginalUri(uri): OriginalUri) -> Response {
     response
 }
 
-/// The page that lists the profiles.
-pub(super) async fn index() -> Response {
-    reply::ok("text/html; charset=utf-8", profiles::profiles())
+/// The page that lists the profiles. `debug` is Go's, which has one form of this page only too.
+pub(super) async fn index(uri: Uri) -> Result<Response, Refusal> {
+    Query::parse(&uri, &["debug"])?;
+    Ok(reply::ok("text/html; charset=utf-8", profiles::profiles()))
 }
 
 #[cfg(feature = "heap")]
