@@ -11,14 +11,21 @@ use crate::snapshot::{Allocator, ArenaUse};
 ///
 /// **Cost.** jemalloc sums over its arenas, and locks each briefly: some ten microseconds.
 pub(super) fn allocator() -> Option<Allocator> {
+    let figures = figures()?;
+    let page_bytes = read(c"arenas.page")?;
+    // SAFETY: an `unsigned`, by jemalloc's manual.
+    let arenas: u32 = unsafe { mallctl::read(c"arenas.narenas") }.unwrap_or(0);
+    let arenas = (0..arenas).filter_map(|index| arena(index, page_bytes)).collect();
+    Some(Allocator { arenas, ..figures })
+}
+
+/// The same without the single arenas. Allocates nothing.
+pub(super) fn figures() -> Option<Allocator> {
     if !memory::is_jemalloc() {
         return None;
     }
     mallctl::refresh().ok()?;
     let bytes = |name| read(name).unwrap_or(0);
-    let page_bytes = read(c"arenas.page")?;
-    // SAFETY: an `unsigned`, by jemalloc's manual.
-    let arenas: u32 = unsafe { mallctl::read(c"arenas.narenas") }.unwrap_or(0);
     Some(Allocator {
         allocated_bytes: bytes(c"stats.allocated"),
         active_bytes: bytes(c"stats.active"),
@@ -26,7 +33,7 @@ pub(super) fn allocator() -> Option<Allocator> {
         mapped_bytes: bytes(c"stats.mapped"),
         retained_bytes: bytes(c"stats.retained"),
         metadata_bytes: bytes(c"stats.metadata"),
-        arenas: (0..arenas).filter_map(|index| arena(index, page_bytes)).collect(),
+        arenas: Vec::new(),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Reads everything that is recorded and sampled into the data types of `snapshot/`.
 
+#[cfg(feature = "jemalloc")]
+mod allocator;
 #[cfg(feature = "stacks")]
 mod code;
 #[cfg(feature = "stacks")]
@@ -29,6 +31,8 @@ mod threads;
 #[cfg(feature = "stacks")]
 mod wall_profile;
 
+#[cfg(feature = "jemalloc")]
+pub(crate) use allocator::AllocatorMonitor;
 #[cfg(feature = "stacks")]
 pub(crate) use cpu_profile::Window;
 #[cfg(all(feature = "serve", feature = "stacks"))]

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+#[cfg(feature = "jemalloc")]
+use std::time::Duration;
 use std::time::Instant;
 
 use super::budget;
@@ -24,6 +26,8 @@ use crate::base::descriptors::Held;
 use crate::base::notice::say;
 use crate::base::process_identity::Process;
 use crate::clock;
+#[cfg(feature = "jemalloc")]
+use crate::collect;
 use crate::error::Error;
 use crate::leak::LeakSettings;
 use crate::monitor;
@@ -186,7 +190,11 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
         reading::reserve(monitor::descriptions());
-        let producers = monitor::producers().into_iter();
+        #[cfg_attr(not(feature = "jemalloc"), expect(unused_mut))]
+        let mut producers = monitor::producers();
+        #[cfg(feature = "jemalloc")]
+        producers.push((Duration::from_secs(2), Box::new(collect::AllocatorMonitor)));
+        let producers = producers.into_iter();
         jobs.extend(producers.map(|(interval, producer)| readings::job(Part::Monitors, interval, producer)));
     }
     jobs.extend(LeakSettings::of(settings).map(|rules| leaks::job(rules, on_leak, worker)));
