@@ -8,6 +8,7 @@ mod place;
 
 use std::path::Path;
 
+pub(super) use files::{Group, Version};
 pub(super) use place::Places;
 
 use super::absences::{TIGHTER, absent};

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use super::file::Buffer;
+use super::group::{Group, Places, Version};
 #[cfg(any(feature = "pool", feature = "stacks"))]
 use crate::base::sandbox;
 
@@ -70,9 +72,7 @@ fn left_of(root: &Path) -> Option<u64> {
 /// The groups whose limit is below the machine's memory.
 #[cfg(any(feature = "pool", feature = "stacks"))]
 fn limited_groups(root: &Path, machine_bytes: u64) -> Vec<(PathBuf, u64)> {
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let files = groups.lines().flat_map(|line| limit_files(root, line));
-    let limited = files.filter_map(|file| number(&file).map(|limit| (file, limit)));
+    let limited = limit_files(root).into_iter().filter_map(|file| number(&file).map(|limit| (file, limit)));
     limited.filter(|(_, limit)| (1..machine_bytes).contains(limit)).collect()
 }
 
@@ -105,9 +105,7 @@ pub(crate) fn memory_limit_bytes() -> Option<u64> {
 
 /// The limit in the file system at `root`.
 fn of(root: &Path) -> Option<u64> {
-    let groups = fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
-    let files = groups.lines().flat_map(|line| limit_files(root, line));
-    let limits = files.filter_map(|file| number(&file));
+    let limits = limit_files(root).into_iter().filter_map(|file| number(&file));
     let machine = head(&root.join("proc/meminfo")).ok();
     limits.chain(machine.and_then(|text| meminfo(&text, "MemTotal:"))).min()
 }
@@ -119,20 +117,17 @@ fn head(file: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text[..read]).into_owned())
 }
 
-/// The files with the limits that apply to a line of `/proc/self/cgroup`: `id:controllers:path`. A
-/// container often sees its own group as the root.
-fn limit_files(root: &Path, line: &str) -> Vec<PathBuf> {
-    let mut parts = line.splitn(3, ':');
-    let (Some(_), Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
-        return Vec::new();
+/// The files with the limits of the process's group and of those above it.
+fn limit_files(root: &Path) -> Vec<PathBuf> {
+    let mut places = Places::of(root);
+    places.have_changed(&mut Buffer::default());
+    let file = |group: Group| {
+        group.folder.join(match group.version {
+            Version::One => "memory.limit_in_bytes",
+            Version::Two => "memory.max",
+        })
     };
-    let (top, file) = match controllers {
-        "" => ("sys/fs/cgroup", "memory.max"),
-        _ if controllers.split(',').any(|name| name == "memory") => ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-        _ => return Vec::new(),
-    };
-    let group = Path::new(path.trim_start_matches('/'));
-    group.ancestors().map(|group| root.join(top).join(group).join(file)).collect()
+    places.groups("memory").into_iter().map(file).collect()
 }
 
 /// A field of `/proc/meminfo`, in bytes.
@@ -197,6 +192,24 @@ mod tests {
     }
 
     #[test]
+    fn groups_are_found_where_they_are_mounted() {
+        let mount = "30 25 0:26 /pods /groups rw,nosuid - cgroup2 cgroup2 rw\n";
+        let root = Root::new(
+            "mounted",
+            &[
+                MACHINE,
+                ("proc/self/cgroup", "0::/pods/a/b\n"),
+                ("proc/self/mountinfo", mount),
+                ("groups/memory.max", "7000\n"),
+                ("groups/a/memory.max", "max\n"),
+                ("groups/a/b/memory.max", "7500\n"),
+                ("memory.max", "1\n"),
+            ],
+        );
+        assert_eq!(of(&root.0), Some(7000));
+    }
+
+    #[test]
     #[cfg(feature = "pool")]
     fn the_group_closest_to_its_limit_is_read() {
         let files = [
@@ -225,7 +238,10 @@ mod tests {
             ("sys/fs/cgroup/a/b/memory.current", "60000\n"),
         ];
         assert_eq!(left_of(&Root::new("left", &files).0), Some(0), "it is above its limit");
-        assert_eq!(left_of(&Root::new("left above", &files[..5]).0), Some(300_000));
+        assert_eq!(
+            left_of(&Root::new("left above", &[&files[..5], &[("sys/fs/cgroup/a/b/memory.max", "max")]].concat()).0),
+            Some(300_000)
+        );
         assert_eq!(left_of(&Root::new("left of the machine", &files[..1]).0), Some(400 * 1024));
         assert_eq!(left_of(Path::new("/nowhere at all")), None);
     }

@@ -6,7 +6,7 @@ use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::{NOT_UNDERSTOOD, number, single};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Version {
+pub(in crate::monitor) enum Version {
     One,
     Two,
 }
@@ -14,8 +14,8 @@ pub(super) enum Version {
 /// A group of one controller: its folder, and the version of its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::monitor) struct Group {
-    pub(super) version: Version,
-    pub(super) folder: PathBuf,
+    pub(in crate::monitor) version: Version,
+    pub(in crate::monitor) folder: PathBuf,
 }
 
 impl Group {

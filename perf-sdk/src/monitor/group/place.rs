@@ -64,40 +64,59 @@ impl Places {
 
     /// The group that is responsible for this controller.
     pub(in crate::monitor) fn group(&self, controller: &str) -> Result<Group, &'static str> {
-        let text = self.text.as_ref().map_err(|why| *why)?;
-        let of = |wanted: &str| {
-            let find = |line| path_of(line, wanted);
-            lines(text).find_map(find)
-        };
-        match of(controller) {
-            Some(path) => self.folder(controller, path).map(|folder| Group { version: Version::One, folder }),
-            None => self.unified().map(|folder| Group { version: Version::Two, folder }),
-        }
+        self.place(controller).map(|(version, place)| Group { version, folder: place.folder })
+    }
+
+    /// This group and those above it, as far as they are mounted, the innermost first. Their limits
+    /// apply too.
+    pub(in crate::monitor) fn groups(&self, controller: &str) -> Vec<Group> {
+        let Ok((version, Place { folder, top })) = self.place(controller) else { return Vec::new() };
+        let within = folder.ancestors().take_while(|folder| folder.starts_with(&top));
+        within.map(|folder| Group { version, folder: folder.to_owned() }).collect()
     }
 
     /// The folder of the group of version 2.
     pub(in crate::monitor) fn unified(&self) -> Result<PathBuf, &'static str> {
+        self.unified_place().map(|place| place.folder)
+    }
+
+    fn place(&self, controller: &str) -> Result<(Version, Place), &'static str> {
+        let text = self.text.as_ref().map_err(|why| *why)?;
+        match lines(text).find_map(|line| path_of(line, controller)) {
+            Some(path) => self.folder(controller, path).map(|place| (Version::One, place)),
+            None => self.unified_place().map(|place| (Version::Two, place)),
+        }
+    }
+
+    fn unified_place(&self) -> Result<Place, &'static str> {
         let text = self.text.as_ref().map_err(|why| *why)?;
         let path = lines(text).find_map(|line| path_of(line, "")).ok_or("no control group")?;
         self.folder("", path)
     }
 
     /// The folder of `path` in the hierarchy of a controller, or of version 2 if that is empty.
-    fn folder(&self, controller: &str, path: &Path) -> Result<PathBuf, &'static str> {
+    fn folder(&self, controller: &str, path: &Path) -> Result<Place, &'static str> {
         if path.components().any(|part| part == Component::ParentDir) {
             return Err("the control group is outside of its namespace");
         }
         let mounts = self.mounted.iter().filter(|mount| mount.is_of(controller));
         let below = |point: &Path, path: &Path| {
             let relative = |path: &Path| path.strip_prefix("/").unwrap_or(path).to_owned();
-            self.root.join(relative(point)).join(relative(path))
+            let top = self.root.join(relative(point));
+            Place { folder: top.join(relative(path)), top }
         };
         // A container without a namespace of groups has only its own group mounted.
         let mounted = mounts.filter_map(|mount| Some(below(&mount.point, path.strip_prefix(&mount.root).ok()?)));
         let usual = Path::new("/sys/fs/cgroup").join(controller);
         let mut candidates = mounted.chain([below(&usual, path), below(&usual, Path::new(""))]);
-        candidates.find(|folder| folder.is_dir()).ok_or("the control group is not mounted")
+        candidates.find(|place| place.folder.is_dir()).ok_or("the control group is not mounted")
     }
+}
+
+/// A group and the outermost one that is mounted.
+struct Place {
+    folder: PathBuf,
+    top: PathBuf,
 }
 
 /// The path in a line of `/proc/self/cgroup`, `id:controllers:path`, if it is about this
