@@ -4,10 +4,14 @@ use std::io::{self, Write};
 
 use crate::base::units::{bytes, count, time};
 use crate::export::safe;
-use crate::snapshot::{ESTIMATED_SAYS, Function, Shown, Snapshot, WEAK_SAYS, telling_names};
+use crate::snapshot::{
+    ESTIMATED_SAYS, Function, LeakFinding, LeakSubject, Shown, Snapshot, Verdict, WEAK_SAYS, telling_names,
+};
 
 /// The maximum number of rows.
 const ROWS: usize = 40;
+/// The maximum number of confirmed leaks.
+const LEAKS: usize = 10;
 /// The maximum length of a function's name.
 const MOST_CHARACTERS: usize = 80;
 
@@ -54,15 +58,40 @@ fn marked(shown: Shown) -> String {
     format!("{}{}", if shown.is_weak { "~" } else { "" }, time(shown.ns))
 }
 
-/// Writes the functions, those with the longest exclusive time first. Writes nothing if none was
-/// called. Columns without a figure are omitted.
+/// Writes the functions, those with the longest exclusive time first, and confirmed leaks. Writes
+/// nothing if no function was called and nothing leaks. Columns without a figure are omitted.
 ///
 /// # Errors
 /// Any error of the writer.
 pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
-    if snapshot.functions.is_empty() {
-        return Ok(());
+    if !snapshot.functions.is_empty() {
+        write_functions(snapshot, to)?;
     }
+    write_leaks(snapshot, to)
+}
+
+/// The subject and the evidence of each confirmed leak.
+fn write_leaks(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
+    let is_confirmed = |finding: &&LeakFinding| finding.verdict == Verdict::Confirmed;
+    let confirmed: Vec<&LeakFinding> =
+        snapshot.leaks.iter().flat_map(|leaks| &leaks.findings).filter(is_confirmed).collect();
+    for finding in confirmed.iter().take(LEAKS) {
+        let LeakFinding { watched, pool, function, module, evidence, .. } = finding;
+        let what = match (watched, pool.as_str(), function.as_str(), module.as_str()) {
+            (LeakSubject::Pool, pool, _, _) if !pool.is_empty() => format!("pool {pool}"),
+            (_, _, "", _) => watched.name().replace('_', " "),
+            (_, _, function, "") => format!("{} of {function}", watched.name()),
+            (_, _, function, module) => format!("{} of {module}::{function}", watched.name()),
+        };
+        writeln!(to, "confirmed leak: {}: {}", cut(&safe::line(&what)), safe::line(evidence))?;
+    }
+    if confirmed.len() > LEAKS {
+        writeln!(to, "… and {} more confirmed leaks", confirmed.len() - LEAKS)?;
+    }
+    Ok(())
+}
+
+fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     let names = telling_names(&snapshot.functions);
     let mut functions: Vec<(&Function, &String)> = snapshot.functions.iter().zip(&names).collect();
     functions.sort_by_key(|(function, _)| std::cmp::Reverse(function.exclusive.wall_ns));
@@ -113,6 +142,7 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::snapshot::Leaks;
 
     #[test]
     fn functions_of_one_name_are_told_apart() {
@@ -128,5 +158,38 @@ mod tests {
         let text = String::from_utf8(text).unwrap();
         let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
         assert_eq!(names, ["perf-sdk:", "function", "app::a::same", "app::b::same", "other"]);
+    }
+
+    #[test]
+    fn confirmed_leaks_are_named_and_others_are_not() {
+        let finding = |watched, verdict, function: &str, pool: &str| LeakFinding {
+            watched,
+            verdict,
+            function: function.to_owned(),
+            module: if function.is_empty() { String::new() } else { "app".to_owned() },
+            pool: pool.to_owned(),
+            evidence: "it grows".to_owned(),
+            ..LeakFinding::default()
+        };
+        let mut findings = vec![
+            finding(LeakSubject::Memory, Verdict::Confirmed, "remember", ""),
+            finding(LeakSubject::Pool, Verdict::Confirmed, "take", "buffers"),
+            finding(LeakSubject::FileDescriptors, Verdict::Confirmed, "", ""),
+            finding(LeakSubject::Memory, Verdict::Suspect, "cache", ""),
+        ];
+        let written = |findings: &[LeakFinding]| {
+            let leaks = Some(Leaks { findings: findings.to_vec(), ..Leaks::default() });
+            let mut text = Vec::new();
+            write(&Snapshot { leaks, ..Snapshot::default() }, &mut text).unwrap();
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(
+            written(&findings),
+            "confirmed leak: memory of app::remember: it grows\nconfirmed leak: pool buffers: it grows\n\
+             confirmed leak: file descriptors: it grows\n"
+        );
+        findings.extend((0..9).map(|_| finding(LeakSubject::Threads, Verdict::Confirmed, "", "")));
+        assert!(written(&findings).ends_with("… and 2 more confirmed leaks\n"));
+        assert_eq!(written(&[]), "");
     }
 }
