@@ -76,18 +76,15 @@ impl Drawing {
     /// Draws sampled CPU time; with `function`, only the part within that profiled function.
     #[cfg(feature = "stacks")]
     pub(super) fn of_samples(profile: &CpuProfile, function: Option<&str>) -> Self {
-        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, stack.time_ns));
-        let seconds = profile.window_ns as f64 / 1e9;
+        let rows = profile.stacks.iter().map(|stack| (stack, stack.time_ns));
+        let (drawing, samples) = Self::of_rows(&profile.code, rows, function);
+        let (all, seconds) = (profile.samples, profile.window_ns as f64 / 1e9);
         let coverage = profile.coverage() * 100.0;
-        Self {
-            weight: "cpu_samples".to_owned(),
-            title: title("CPU time", function),
-            subtitle: format!(
-                "{} samples over {seconds:.1} s, {coverage:.0} % of the process's CPU time",
-                profile.samples
-            ),
-            ..Self::of_rows(&profile.code, rows, function)
-        }
+        let subtitle = match function {
+            Some(_) => format!("{samples} of {all} samples over {seconds:.1} s"),
+            None => format!("{all} samples over {seconds:.1} s, {coverage:.0} % of the process's CPU time"),
+        };
+        Self { weight: "cpu_samples".to_owned(), title: title("CPU time", function), subtitle, ..drawing }
     }
 
     /// Draws sampled wall time or off-CPU time; with `function`, only the part within that profiled
@@ -98,27 +95,26 @@ impl Drawing {
             WallWeight::Wall => stack.time_ns,
             WallWeight::OffCpu => stack.off_cpu_ns,
         };
-        let rows = profile.stacks.iter().map(|stack| (&*stack.scope, &*stack.addresses, weigh(stack)));
+        let rows = profile.stacks.iter().map(|stack| (stack, weigh(stack)));
         let what = match weight {
             WallWeight::Wall => "Wall time",
             WallWeight::OffCpu => "Off-CPU time",
         };
-        let seconds = profile.window_ns as f64 / 1e9;
-        Self {
-            weight: weight.name().to_owned(),
-            title: title(what, function),
-            subtitle: format!("{} samples of {} threads over {seconds:.1} s", profile.samples, profile.threads),
-            ..Self::of_rows(&profile.code, rows, function)
-        }
+        let (drawing, samples) = Self::of_rows(&profile.code, rows, function);
+        let (all, seconds) = (profile.samples, profile.window_ns as f64 / 1e9);
+        let shown = function.map_or_else(|| all.to_string(), |_| format!("{samples} of {all}"));
+        let subtitle = format!("{shown} samples of {} threads over {seconds:.1} s", profile.threads);
+        Self { weight: weight.name().to_owned(), title: title(what, function), subtitle, ..drawing }
     }
 
-    /// Draws stacks with weights in nanoseconds, with the frames of each address.
+    /// Draws stacks with weights in nanoseconds, with the frames of each address, and counts their
+    /// samples.
     #[cfg(feature = "stacks")]
     fn of_rows<'a>(
         code: &Code,
-        rows: impl Iterator<Item = (&'a [crate::snapshot::Frame], &'a [u32], u64)>,
+        rows: impl Iterator<Item = (&'a SampledStack, u64)>,
         function: Option<&str>,
-    ) -> Self {
+    ) -> (Self, u64) {
         let mut numbers = std::collections::HashMap::new();
         let mut frames = Vec::new();
         // An address may stand for several frames, because of inlining. Outermost first.
@@ -143,21 +139,30 @@ impl Drawing {
         let is_in = |scope: &crate::snapshot::Frame| {
             function.is_none_or(|name| scope.name == name || scope.full_name() == name)
         };
-        let wanted = rows.filter(|(scope, _, _)| function.is_none() || scope.iter().any(is_in));
+        let wanted = rows.filter(|(stack, _)| function.is_none() || stack.scope.iter().any(is_in));
         let path = |addresses: &[u32]| -> Vec<u32> {
             let frames = addresses.iter().rev().filter_map(|address| of_address.get(*address as usize));
             frames.flatten().copied().collect()
         };
-        let stacks = wanted.map(|(_, addresses, weight)| Stack { path: path(addresses), weight });
-        Self {
+        let mut samples = 0;
+        let mut stacks = Vec::new();
+        for (stack, weight) in wanted {
+            let path = path(&stack.addresses);
+            if !path.is_empty() && weight > 0 {
+                samples += stack.samples;
+                stacks.push(Stack { path, weight });
+            }
+        }
+        let drawing = Self {
             weight: String::new(),
             title: String::new(),
             subtitle: String::new(),
             unit: Unit::Nanoseconds,
-            stacks: stacks.filter(|stack| !stack.path.is_empty() && stack.weight > 0).collect(),
+            stacks,
             frames,
             empty: "no sample was taken yet".to_owned(),
-        }
+        };
+        (drawing, samples)
     }
 
     /// Lines of the form `outer;inner weight`, sorted.
@@ -183,5 +188,34 @@ fn title(what: &str, function: Option<&str>) -> String {
     match function {
         Some(function) => format!("{what} within {function}"),
         None => format!("{what} of all threads"),
+    }
+}
+
+#[cfg(all(test, feature = "stacks"))]
+mod tests {
+    use super::*;
+    use crate::snapshot::{self, Address};
+
+    #[test]
+    fn a_part_has_the_number_of_its_own_samples() {
+        let frame = |name: &str| snapshot::Frame { name: name.to_owned(), ..snapshot::Frame::default() };
+        let stack = |scope: &str, samples: u64| SampledStack {
+            scope: vec![frame(scope)],
+            addresses: vec![0],
+            samples,
+            time_ns: samples * 1_000,
+            off_cpu_ns: if scope == "index" { samples * 1_000 } else { 0 },
+            ..SampledStack::default()
+        };
+        let stacks = vec![stack("search", 30), stack("index", 12)];
+        let code = Code { addresses: vec![Address::default()], ..Code::default() };
+        let cpu = CpuProfile { samples: 42, window_ns: 2_000_000_000, stacks, code, ..CpuProfile::default() };
+        assert!(Drawing::of_samples(&cpu, None).subtitle.starts_with("42 samples over 2.0 s, "));
+        assert_eq!(Drawing::of_samples(&cpu, Some("search")).subtitle, "30 of 42 samples over 2.0 s");
+        let CpuProfile { samples, window_ns, stacks, code, .. } = cpu;
+        let wall = WallProfile { samples, window_ns, stacks, code, threads: 3, ..WallProfile::default() };
+        let subtitle = |weight, function| Drawing::of_wall(&wall, weight, function).subtitle;
+        assert_eq!(subtitle(WallWeight::Wall, None), "42 samples of 3 threads over 2.0 s");
+        assert_eq!(subtitle(WallWeight::OffCpu, Some("index")), "12 of 42 samples of 3 threads over 2.0 s");
     }
 }
