@@ -177,7 +177,11 @@ mod tests {
 
     #[test]
     fn changes_at_run_time_are_checked_in_the_same_way() {
-        assert_eq!(Settings::changed("heap", "2MiB").unwrap().heap, Some("2MiB".parse().unwrap()));
+        let heap = Settings::changed("heap", "2MiB").map(|settings| settings.heap);
+        match cfg!(feature = "heap") {
+            true => assert_eq!(heap.unwrap(), Some("2MiB".parse().unwrap())),
+            false => assert!(heap.unwrap_err().to_string().contains("without the feature heap only off")),
+        }
         assert!(!Settings::changed("enabled", "off").unwrap().enabled);
         for (key, text, named) in [("heap", "3MiB", "power of two"), ("heap", "", "heap"), ("listen", "off", "sample")]
         {
