@@ -95,6 +95,8 @@ pub mod histogram;
 #[cfg(feature = "enabled")]
 #[allow(dead_code, unused_imports)]
 mod history;
+#[cfg(feature = "enabled")]
+pub mod instrument;
 #[cfg(any(feature = "opentelemetry", feature = "tracing"))]
 mod integration;
 #[cfg(feature = "enabled")]
@@ -140,6 +142,8 @@ pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
+#[cfg(feature = "enabled")]
+pub use instrument::watch_cache;
 #[cfg(feature = "opentelemetry")]
 pub use integration::opentelemetry_trace;
 #[cfg(feature = "tracing")]
@@ -163,6 +167,8 @@ pub use runtime::Handle;
 #[cfg(feature = "serve")]
 pub use serve::router;
 
+#[cfg(not(feature = "enabled"))]
+pub use off::instrument::{self, watch_cache};
 #[doc(hidden)]
 #[cfg(not(feature = "enabled"))]
 pub use off::private as __private;
@@ -276,9 +282,9 @@ pub fn snapshot() -> snapshot::Snapshot {
     snapshot::Snapshot::default()
 }
 
-/// A reading of each that a monitor may take on some machine, for the lists in the documents.
+/// A reading of each that a monitor or an instrument may take on some machine, for the lists in the documents.
 #[doc(hidden)]
 #[cfg(feature = "enabled")]
 pub fn __readings() -> Vec<snapshot::Reading> {
-    collect::described(monitor::descriptions())
+    collect::described(monitor::descriptions().chain(instrument::descriptions()))
 }

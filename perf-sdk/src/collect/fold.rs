@@ -243,6 +243,7 @@ impl Fold {
         #[cfg(not(feature = "stacks"))]
         let stacks: Option<snapshot::StackSampling> = None;
         let locks = self.locks();
+        self.instrument_uses();
         for (function, measured) in self.functions.iter_mut().zip(self.measured) {
             measured.put_into(function);
             if function.running > u64::MAX / 2 {
@@ -332,6 +333,7 @@ impl Fold {
             leaks: super::leaks::leaks(),
             readings,
             absent_readings,
+            distributions: super::instruments::distributions(),
             profiler,
         };
         snapshot.sort_functions();
@@ -408,6 +410,16 @@ impl Fold {
         }
         // Each thread has its own paths, and a lock's location may have several addresses.
         Locks::of(waiters.iter().map(LockContention::of), holders.iter().map(LockContention::of))
+    }
+
+    /// The use that functions made of instruments.
+    fn instrument_uses(&mut self) {
+        for used in crate::instrument::uses() {
+            if let Some(function) = used.sites.last().and_then(|site| self.by_site.get(&ptr::from_ref(*site))) {
+                let uses = &mut self.functions[*function as usize].instruments;
+                snapshot::add_uses(uses, super::instruments::public(&used));
+            }
+        }
     }
 
     #[cfg(not(feature = "heap"))]

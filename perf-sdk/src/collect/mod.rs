@@ -18,6 +18,7 @@ mod hash;
 mod heap_profile;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 mod heap_stacks;
+mod instruments;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 mod leaks;

@@ -1,11 +1,16 @@
 //! The latest readings of all producers, as public data.
 
+use crate::instrument;
 use crate::reading::{self, Description, Labels};
 use crate::snapshot::{AbsentReading, Reading, sort_readings};
 
 pub(super) fn readings() -> (Vec<Reading>, Vec<AbsentReading>) {
     reading::renew();
-    let (latest, absences) = reading::latest();
+    let (mut latest, mut absences) = reading::latest_except(instrument::NAME);
+    // Read now, so that counters are those of this moment, whether or not the profiler was started.
+    let instruments = instrument::read();
+    latest.extend_from_slice(instruments.readings());
+    absences.extend_from_slice(instruments.absences());
     let mut readings: Vec<Reading> = latest.iter().map(public).collect();
     sort_readings(&mut readings);
     let absent = |absence: &reading::Absence| AbsentReading { what: absence.what.into(), why: absence.why.into() };

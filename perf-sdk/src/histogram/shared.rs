@@ -27,6 +27,16 @@ pub(crate) struct SharedShard {
 }
 
 impl SharedPage {
+    /// An empty page.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn new() -> Self {
+        Self {
+            cells: std::array::from_fn(|_| AtomicU64::new(0)),
+            octave: AtomicU8::new(0),
+            older: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
     fn older(&self) -> Option<&'static Self> {
         // SAFETY: null, or stored by `page` from a `&'static SharedPage`. `Acquire` pairs with its
         // publication.
@@ -35,6 +45,33 @@ impl SharedPage {
 }
 
 impl SharedShard {
+    /// An empty histogram.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn new() -> Self {
+        Self { zero: AtomicU64::new(0), sum: AtomicU64::new(0), newest: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// The sum of all values.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn sum(&self) -> u64 {
+        sum_of_differences(self.sum.load(Relaxed))
+    }
+
+    /// The number of values.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn count(&self) -> u64 {
+        let cells = self.pages().flat_map(|page| &page.cells).map(|cell| cell.load(Relaxed));
+        cells.fold(self.zero.load(Relaxed), u64::saturating_add)
+    }
+
+    /// Removes all values. Called in a forked child, where no other thread records.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn reset(&self) {
+        self.zero.store(0, Relaxed);
+        self.sum.store(0, Relaxed);
+        self.pages().for_each(|page| page.cells.iter().for_each(|cell| cell.store(0, Relaxed)));
+    }
+
     /// Records `weight` calls of a located value. `pages` returns a new page, all zeros. If it
     /// cannot, nothing is recorded and the result is false.
     pub(crate) fn record(&self, at: Located, weight: u64, pages: impl Fn() -> Option<&'static SharedPage>) -> bool {

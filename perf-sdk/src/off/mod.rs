@@ -8,6 +8,7 @@ mod assert;
 mod export;
 mod future;
 mod handle;
+pub mod instrument;
 pub mod private;
 mod record;
 mod watch;

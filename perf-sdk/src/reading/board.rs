@@ -119,9 +119,16 @@ pub(crate) fn renew() {
 }
 
 /// The latest readings of all producers.
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
+    latest_except("")
+}
+
+/// The latest readings of all producers except the named one.
+pub(crate) fn latest_except(producer: &str) -> (Vec<Reading>, Vec<Absence>) {
     let mut board = BOARD.lock();
-    let entries = board.of_this_process();
+    let entries: Vec<&Entry> =
+        board.of_this_process().iter().filter(|entry| entry.producer != producer).collect();
     let readings = entries.iter().flat_map(|entry| entry.sheet.readings().iter().cloned()).collect();
     (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
 }

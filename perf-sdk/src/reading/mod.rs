@@ -13,9 +13,11 @@ mod description;
 mod labels;
 mod sheet;
 
+#[cfg_attr(not(test), allow(unused_imports))]
+pub(crate) use board::latest;
 #[cfg(feature = "serve")]
 pub(crate) use board::reserved;
-pub(crate) use board::{Place, Renew, latest, renew, reserve};
+pub(crate) use board::{Place, Renew, latest_except, renew, reserve};
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;

@@ -32,6 +32,7 @@ parts! {
     Pressure "pressure" "The job that evaluates how short memory is.",
     Leaks "leaks" "The job that detects leaks.",
     Monitors "monitors" "The jobs that read the process, the host and the control group.",
+    Instruments "instruments" "The job that reads caches, pools, queues and other instruments.",
     Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
     Scheduling "scheduling" "Waking up for the jobs.",
 }

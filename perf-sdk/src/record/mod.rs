@@ -57,7 +57,7 @@ pub(crate) use sampling::add as add_rules;
 pub(crate) use sampling::rules;
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
-pub(crate) use store::dropped::{counts as dropped_counts, refused_thread, torn_read};
+pub(crate) use store::dropped::{counts as dropped_counts, no_room_for_instrument, refused_thread, torn_read};
 pub(crate) use store::node::{Node, Sums};
 pub(crate) use store::ring::Finished;
 pub(crate) use store::rules::Rule;

@@ -2,9 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
-#[cfg(feature = "jemalloc")]
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::budget;
 #[cfg(feature = "serve")]
@@ -29,6 +27,7 @@ use crate::clock;
 #[cfg(feature = "jemalloc")]
 use crate::collect;
 use crate::error::Error;
+use crate::instrument::{self, Instruments};
 use crate::leak::LeakSettings;
 use crate::monitor;
 #[cfg(feature = "push")]
@@ -189,7 +188,8 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
     #[cfg(feature = "pool")]
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
-        reading::reserve(monitor::descriptions());
+        jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments)));
+        reading::reserve(monitor::descriptions().chain(instrument::descriptions()));
         #[cfg_attr(not(feature = "jemalloc"), expect(unused_mut))]
         let mut producers = monitor::producers();
         #[cfg(feature = "jemalloc")]

@@ -15,10 +15,11 @@ mod newcomers;
 mod site;
 mod span;
 
+pub(crate) use bounded::bounded;
 #[cfg(feature = "pool")]
 pub(crate) use bounded::{MAX_NAME_BYTES, beginning};
 pub(crate) use call_path::{AtomicCallPath, CallPath, Path};
-pub(crate) use callers::{callers, current_path};
+pub(crate) use callers::{Owner, callers, current_path, current_scope};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub(crate) use current::set_walk;
 pub(crate) use current::{Scopes, Slot};

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::exemplars::{self, Exemplar};
+use super::instrument_use::{InstrumentUse, add_uses, uses_since};
 use super::{Live, Totals};
 use crate::histogram::Histogram;
 
@@ -133,6 +134,10 @@ pub struct Function {
     /// Their total duration in nanoseconds, which is part of `exclusive`.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub lock_wait_ns: u64,
+    /// Uses of caches, pools, queues and other [instruments](crate::instrument) in which this was
+    /// the innermost profiled function, sorted by kind and name.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub instruments: Vec<InstrumentUse>,
     /// Present once a future of this name was polled.
     pub future: Option<FutureTotals>,
     /// The text of the last error, at most 256 bytes, with `error = display`.
@@ -194,6 +199,7 @@ impl Function {
             sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
             lock_contentions: self.lock_contentions.saturating_sub(earlier.lock_contentions),
             lock_wait_ns: self.lock_wait_ns.saturating_sub(earlier.lock_wait_ns),
+            instruments: uses_since(&self.instruments, &earlier.instruments),
             exemplars: self.exemplars.iter().filter(|e| e.at_unix_ns >= moment_unix_ns).cloned().collect(),
             ..self.clone()
         }
@@ -208,6 +214,7 @@ impl Function {
         self.sampled_cpu_ns += other.sampled_cpu_ns;
         self.lock_contentions += other.lock_contentions;
         self.lock_wait_ns += other.lock_wait_ns;
+        add_uses(&mut self.instruments, other.instruments.iter().cloned());
         self.one_in = self.one_in.max(other.one_in);
         self.running += other.running;
         self.wall.merge(&other.wall);

@@ -9,6 +9,7 @@ mod combine;
 #[cfg(feature = "stacks")]
 mod cpu_profile;
 mod delivery;
+mod distributions;
 mod error;
 mod estimate;
 mod exemplars;
@@ -21,6 +22,7 @@ mod heap;
 mod heap_profile;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 mod heap_stacks;
+mod instrument_use;
 mod leaks;
 mod locks;
 mod picture;
@@ -47,6 +49,9 @@ pub use code::{Address, Code, LoadedImage, SourceLine};
 #[cfg(feature = "stacks")]
 pub use cpu_profile::CpuProfile;
 pub use delivery::{Delivery, DeliveryKind};
+pub use distributions::Distribution;
+#[cfg(feature = "enabled")]
+pub(crate) use distributions::sort_distributions;
 pub use error::FileError;
 #[cfg(feature = "enabled")]
 pub(crate) use estimate::reconcile;
@@ -63,6 +68,9 @@ pub use heap::{Heap, Live};
 pub use heap_profile::{HeapPath, HeapProfile};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub use heap_stacks::{HeapStack, HeapStacks};
+pub use instrument_use::InstrumentUse;
+#[cfg(feature = "enabled")]
+pub(crate) use instrument_use::add_uses;
 pub use leaks::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;

@@ -3,7 +3,10 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-use super::{AbsentReading, Allocator, CallNode, Function, Heap, Leaks, Locks, ProfilerStats, Reading, StackSampling};
+use super::{
+    AbsentReading, Allocator, CallNode, Distribution, Function, Heap, Leaks, Locks, ProfilerStats, Reading,
+    StackSampling,
+};
 use crate::accounts::{ArenaAccount, BumpAccount, PoolAccount, PressureAccount};
 
 /// Everything recorded, at one moment or over one window.
@@ -68,6 +71,9 @@ pub struct Snapshot {
     /// Which of these figures could not be read, and why.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub absent_readings: Vec<AbsentReading>,
+    /// Histograms of [instruments](crate::instrument), sorted by name and labels.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub distributions: Vec<Distribution>,
     /// Figures of the profiler itself.
     pub profiler: ProfilerStats,
 }

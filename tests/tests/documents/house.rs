@@ -333,6 +333,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("stacks", "stack samples: signals by CPU time, the handler, unwinding, symbols"),
     ("record", "the hot path: guards, futures, thread records, the call tree, the budget"),
     ("sync", "replacements of the standard library's locks, which record waits"),
+    ("instrument", "caches, pools, queues, readers, lazy values: what they did, and for which function"),
     ("collect", "the fold of all threads; captures of CPU, wall and heap profiles"),
     ("leak", "verdicts on live memory, one file for each rule, and the detector's thread"),
     ("target", "what the figures ought to be, and whether they are: pure"),

@@ -158,6 +158,7 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
             let mut families = self.user.as_ref().map(|user| user::parse(user.as_ref())).unwrap_or_default();
             families.extend(self.histograms.iter().filter_map(UserHistogram::family));
             let mut readings = families::of_readings(self.snapshot.borrow());
+            readings.extend(families::of_distributions(self.snapshot.borrow()));
             self.names.lock().unpoisoned().give(&mut readings, &mut families);
             for family in readings.into_iter().chain(families) {
                 encoding.family(&family.head, true, &mut family.metrics.iter().cloned())?;

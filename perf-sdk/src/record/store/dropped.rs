@@ -21,6 +21,7 @@ reasons! {
     Labels "labels" "A label whose name is reserved or too long, or for which there is no room; values beyond the limit, which count as `(other)`.",
     ErrorText "error_text" "Two errors at one site at the same moment, or an error whose text could not be made.",
     Locks "locks" "A wait for a lock whose scope and lock could not be told, for want of room.",
+    Instruments "instruments" "An instrument for whose name there was no room, which counts as `(other)`; a use of one that could not be attributed to its function.",
     Threads "threads" "A thread of the profiler's own that the system refused: what it was for is left out.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }
@@ -48,6 +49,11 @@ pub(in crate::record) fn reset() {
 /// The system could not provide a thread for the profiler.
 pub(crate) fn refused_thread() {
     count(Reason::Threads);
+}
+
+/// There was no room for an instrument, or for one's use by a function.
+pub(crate) fn no_room_for_instrument() {
+    count(Reason::Instruments);
 }
 
 /// A reader gave up.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::snapshot::distributions;
 use crate::snapshot::estimate;
 use crate::snapshot::readings;
 use crate::snapshot::sums::Sums;
@@ -108,6 +109,7 @@ impl Snapshot {
             (_, None) => {}
         }
         self.locks.add(&other.locks);
+        distributions::add(&mut self.distributions, &other.distributions);
         if self.leaks.is_none() {
             self.leaks.clone_from(&other.leaks);
         }

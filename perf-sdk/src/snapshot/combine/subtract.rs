@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::snapshot::distributions;
 use crate::snapshot::estimate;
 use crate::snapshot::readings;
 use crate::snapshot::sums::Sums;
@@ -75,6 +76,7 @@ impl Snapshot {
         let locks = self.locks.since(&earlier.locks);
         let readings = readings::since(&self.readings, &earlier.readings);
         let absent_readings = self.absent_readings.clone();
+        let distributions = distributions::since(&self.distributions, &earlier.distributions);
         Self {
             functions,
             tree,
@@ -88,6 +90,7 @@ impl Snapshot {
             leaks,
             readings,
             absent_readings,
+            distributions,
             profiler,
             window_ns,
             cpu_ns,

@@ -6,7 +6,7 @@ use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::floors::Floor;
 use crate::export::metrics::row::{Metrics, Row, Source, seconds};
 use crate::histogram::Histogram;
-use crate::snapshot::{Exemplar, Function};
+use crate::snapshot::{Exemplar, Function, InstrumentUse};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -116,6 +116,30 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| per_function(source, |f, _| waits(f, seconds(f.lock_wait_ns))),
     },
     Row {
+        name: "function_instrument_operations_total",
+        help: "Lookups, checkouts, items sent and received, reads and writes of a watched cache, pool, queue or reader, excluding callees.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_instrument(source, |used| Some(used.operations as f64)),
+    },
+    Row {
+        name: "function_instrument_bytes_total",
+        help: "Bytes read from and written to a watched reader or writer, excluding callees.",
+        unit: "bytes",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_instrument(source, |used| (used.bytes > 0).then_some(used.bytes as f64)),
+    },
+    Row {
+        name: "function_instrument_wait_seconds_total",
+        help: "Time spent waiting for a watched cache, pool, queue or reader, excluding callees.",
+        unit: "seconds",
+        kind: Kind::Counter,
+        is_per_function: true,
+        metrics: |source| per_instrument(source, |used| Some(seconds(used.wait_ns))),
+    },
+    Row {
         name: "function_idle_seconds_total",
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
@@ -190,6 +214,17 @@ fn positive(n: i64) -> f64 {
 
 fn labels(function: &Function) -> Vec<(&'static str, Cow<'_, str>)> {
     vec![("function", function.name.as_str().into()), ("module", function.module.as_str().into())]
+}
+
+/// One for each function and instrument that it used.
+fn per_instrument<'a>(source: Source<'a>, value: fn(&'a InstrumentUse) -> Option<f64>) -> Metrics<'a> {
+    Box::new(source.functions().flat_map(move |(function, _)| {
+        function.instruments.iter().filter_map(move |used| {
+            let mut labels = labels(function);
+            labels.extend([("kind", used.kind.as_str().into()), ("instrument", used.name.as_str().into())]);
+            Some(Metric { labels, value: Value::Number(value(used)?) })
+        })
+    }))
 }
 
 fn per_function<'a>(source: Source<'a>, value: fn(&'a Function, &'a Floor) -> Option<f64>) -> Metrics<'a> {

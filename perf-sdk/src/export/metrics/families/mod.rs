@@ -1,6 +1,7 @@
 //! All metrics in one table, independent of the format. A new metric is a new row, in the file of
 //! its subject.
 
+mod distributions;
 mod functions;
 mod memory;
 mod pools;
@@ -8,6 +9,7 @@ mod profiler;
 mod readings;
 mod stacks;
 
+pub(super) use distributions::families as of_distributions;
 pub(super) use readings::families as of_readings;
 
 use super::row::Row;

@@ -1,0 +1,22 @@
+//! What instruments recorded, as public data.
+
+use crate::instrument::{self, Use};
+use crate::snapshot::{Distribution, InstrumentUse, sort_distributions};
+
+pub(super) fn distributions() -> Vec<Distribution> {
+    let mut all = instrument::distributions();
+    sort_distributions(&mut all);
+    all
+}
+
+/// `None` without an operation.
+pub(super) fn public(used: &Use) -> Option<InstrumentUse> {
+    let of = || InstrumentUse {
+        kind: used.kind.name().to_owned(),
+        name: used.name.to_owned(),
+        operations: used.operations,
+        bytes: used.bytes,
+        wait_ns: used.wait_ns,
+    };
+    (used.operations > 0).then(of)
+}

@@ -1,0 +1,86 @@
+//! Durations that many threads record.
+
+use super::stripes::Stripes;
+use crate::clock;
+use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
+use crate::memory;
+
+/// A histogram of durations. A page of 272 bytes for each factor of two that occurs, in each
+/// stripe, is never freed.
+#[derive(Debug)]
+pub(crate) struct Durations(Stripes<SharedShard>);
+
+impl Durations {
+    pub(crate) fn new() -> Self {
+        Self(Stripes::new(SharedShard::new))
+    }
+
+    /// **Cost.** Some 12 ns. It allocates when a duration of a new order of magnitude is recorded.
+    #[inline]
+    pub(crate) fn record(&self, ns: u64) {
+        let page = || Some(memory::uncounted(|| &*Box::leak(Box::new(SharedPage::new()))));
+        self.0.own().record(Located::new(Scale::Seconds, ns), 1, page);
+    }
+
+    /// The sum in nanoseconds.
+    pub(crate) fn sum_ns(&self) -> u64 {
+        self.0.iter().map(SharedShard::sum).sum()
+    }
+
+    pub(crate) fn read(&self) -> Histogram {
+        let mut all = Histogram::new(Scale::Seconds);
+        self.0.iter().for_each(|stripe| all.merge(&stripe.read(Scale::Seconds)));
+        all
+    }
+
+    /// The number of durations.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(SharedShard::count).sum()
+    }
+
+    pub(crate) fn reset(&self) {
+        self.0.iter().for_each(SharedShard::reset);
+    }
+}
+
+/// The time since it was made, on the profiler's clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stopwatch(u64);
+
+impl Stopwatch {
+    #[inline]
+    pub(crate) fn start() -> Self {
+        Self(clock::wall().ticks())
+    }
+
+    /// In nanoseconds.
+    #[inline]
+    pub(crate) fn elapsed_ns(self) -> u64 {
+        let wall = clock::wall();
+        wall.ns(wall.believed(self.0, wall.ticks()).max(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_of_all_threads_are_one_histogram() {
+        let durations = Durations::new();
+        let mut expected = Histogram::new(Scale::Seconds);
+        std::thread::scope(|scope| {
+            for thread in 0..5 {
+                scope.spawn({
+                    let durations = &durations;
+                    move || (0..50).for_each(|n| durations.record(n * n * thread))
+                });
+            }
+        });
+        (0..5).for_each(|thread| (0..50).for_each(|n| expected.record(n * n * thread, 1)));
+        assert_eq!(durations.read(), expected);
+        assert_eq!((durations.count(), durations.sum_ns()), (250, expected.sum()));
+        durations.reset();
+        assert_eq!((durations.count(), durations.sum_ns()), (0, 0));
+    }
+}
