@@ -143,7 +143,7 @@ pub use trace::{TraceContext, TraceHook};
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
 #[cfg(feature = "enabled")]
-pub use instrument::watch_cache;
+pub use instrument::{io, lazy, watch_cache, watch_pool, watch_queue};
 #[cfg(feature = "opentelemetry")]
 pub use integration::opentelemetry_trace;
 #[cfg(feature = "tracing")]
@@ -168,7 +168,7 @@ pub use runtime::Handle;
 pub use serve::router;
 
 #[cfg(not(feature = "enabled"))]
-pub use off::instrument::{self, watch_cache};
+pub use off::instrument::{self, io, lazy, watch_cache, watch_pool, watch_queue};
 #[doc(hidden)]
 #[cfg(not(feature = "enabled"))]
 pub use off::private as __private;
@@ -287,4 +287,16 @@ pub fn snapshot() -> snapshot::Snapshot {
 #[cfg(feature = "enabled")]
 pub fn __readings() -> Vec<snapshot::Reading> {
     collect::described(monitor::descriptions().chain(instrument::descriptions()))
+}
+
+/// A histogram of each that an instrument may record, for the lists in the documents.
+#[doc(hidden)]
+#[cfg(feature = "enabled")]
+pub fn __distributions() -> Vec<snapshot::Distribution> {
+    let of = |(name, help): (&'static str, &'static str)| snapshot::Distribution {
+        name: name.into(),
+        help: help.into(),
+        ..snapshot::Distribution::default()
+    };
+    instrument::DISTRIBUTIONS.map(of).into()
 }

@@ -1,9 +1,10 @@
 //! Caches.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
+use super::closures::{Question, question};
 use super::durations::{Durations, Stopwatch};
 use super::kind::Kind;
 use super::registry::{Entry, Measured, Registry};
@@ -41,8 +42,10 @@ events! {
 static ACCESS_SECONDS: Description =
     Description::counter("cache_access_seconds_total", Unit::Seconds, "Time of timed lookups of a cache.");
 
-static DURATIONS: (&str, &str) =
-    ("cache_access_duration_seconds", "Time of timed lookups of a cache, by their result.");
+const DURATION: (&str, &str) = ("cache_access_duration_seconds", "Time of timed lookups of a cache, by their result.");
+
+static ENTRIES: [Description; 1] = [Description::gauge("cache_entries", Unit::Count, "Entries in a cache.")];
+static BYTES: [Description; 1] = [Description::gauge("cache_bytes", Unit::Bytes, "Bytes that a cache holds.")];
 
 /// The maximum number of tiers of one cache.
 const TIERS: usize = 4;
@@ -55,6 +58,8 @@ struct Tier {
     counts: Counts<EVENTS>,
     /// The counters that were added to, as bits. Others are unknown, not zero.
     known: AtomicU32,
+    /// Whether a closure tells totals.
+    is_told: AtomicBool,
     /// Lookups that were timed: hits, and misses.
     accesses: [Durations; 2],
 }
@@ -69,7 +74,7 @@ impl Tier {
     fn new(labels: Labels) -> Self {
         let known = 1 << Event::Hit as u32 | 1 << Event::Miss as u32;
         let accesses = [Durations::new(), Durations::new()];
-        Self { labels, counts: Counts::new(), known: AtomicU32::new(known), accesses }
+        Self { labels, counts: Counts::new(), known: AtomicU32::new(known), is_told: AtomicBool::new(false), accesses }
     }
 
     fn add(&self, event: Event, n: u64) {
@@ -90,23 +95,13 @@ impl Tier {
         }
         let known = self.known.load(Relaxed);
         for (at, (description, count)) in COUNTERS.iter().zip(counts).enumerate() {
-            if known & 1 << at != 0 {
+            let is_told = count == 0 && self.is_told.load(Relaxed);
+            if known & 1 << at != 0 && !is_told {
                 into.push_of(description, &self.labels, count as f64);
             }
         }
         let ns: u64 = self.accesses.iter().map(Durations::sum_ns).sum();
         into.push_of(&ACCESS_SECONDS, &self.labels, ns as f64 / 1e9);
-    }
-
-    fn distributions(&self, into: &mut Vec<Distribution>) {
-        for (result, timed) in ["hit", "miss"].into_iter().zip(&self.accesses) {
-            let histogram = timed.read();
-            if histogram.count() > 0 {
-                let labels = self.labels.pairs().chain([("result", result)]);
-                let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-                into.push(Distribution { name: DURATIONS.0.into(), help: DURATIONS.1.into(), labels, histogram });
-            }
-        }
     }
 }
 
@@ -116,7 +111,12 @@ impl Measured for Tiers {
     }
 
     fn distributions(entry: &Entry<Self>, into: &mut Vec<Distribution>) {
-        entry.all().for_each(|tier| tier.distributions(into));
+        for (tier, number) in entry.0.iter().zip(1..).filter_map(|(tier, number)| Some((tier.get()?, number))) {
+            for (result, timed) in ["hit", "miss"].into_iter().zip(&tier.accesses) {
+                let more = [("tier", &*number.to_string()), ("result", result)];
+                into.extend(entry.distribution(DURATION, &more, timed.read()));
+            }
+        }
     }
 
     fn reset(&self) {
@@ -138,6 +138,24 @@ impl Tiers {
 pub struct Cache {
     entry: &'static Entry<Tiers>,
     tier: &'static Tier,
+    questions: Vec<Arc<Question>>,
+}
+
+/// Totals of a cache that counts itself. `None`: it does not count that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheTotals {
+    /// Lookups that found something.
+    pub hits: Option<u64>,
+    /// Lookups that found nothing.
+    pub misses: Option<u64>,
+    /// Inserted entries.
+    pub insertions: Option<u64>,
+    /// Entries that were removed to make room.
+    pub evictions: Option<u64>,
+    /// Entries that were removed because they were too old.
+    pub expirations: Option<u64>,
+    /// Entries that were removed because they were no longer valid.
+    pub invalidations: Option<u64>,
 }
 
 /// Measures a cache of any kind: its hits, misses, evictions and other events, and the time of its
@@ -166,7 +184,7 @@ pub struct Cache {
 #[must_use]
 pub fn watch_cache(name: &str) -> Cache {
     let entry = CACHES.join(name, || Tiers([const { OnceLock::new() }; TIERS]));
-    Cache { entry, tier: tier(entry, 1) }
+    Cache { entry, tier: tier(entry, 1), questions: Vec::new() }
 }
 
 fn tier(entry: &'static Entry<Tiers>, tier: u32) -> &'static Tier {
@@ -179,7 +197,52 @@ impl Cache {
     /// goes on to a slower tier is a miss of the first, and a hit or a miss of the second.
     #[must_use]
     pub fn tier(&self, number: u32) -> Self {
-        Self { entry: self.entry, tier: tier(self.entry, number) }
+        Self { entry: self.entry, tier: tier(self.entry, number), questions: self.questions.clone() }
+    }
+
+    /// Asks `entries` for the number of entries once a second, on a thread of the profiler, until the
+    /// last clone of the result drops. It replaces an earlier closure for the same.
+    ///
+    /// A closure that panics is not asked again. One that blocks delays no other, and is asked less
+    /// often. So it is for [`bytes`](Self::bytes) and [`totals`](Self::totals).
+    #[must_use = "the closure is asked until the result drops"]
+    pub fn entries(self, mut entries: impl FnMut() -> u64 + Send + 'static) -> Self {
+        self.ask(&ENTRIES, move |answers| answers[0] = entries() as f64)
+    }
+
+    /// Asks `bytes` for the bytes that the cache holds, as [`entries`](Self::entries) does.
+    #[must_use = "the closure is asked until the result drops"]
+    pub fn bytes(self, mut bytes: impl FnMut() -> u64 + Send + 'static) -> Self {
+        self.ask(&BYTES, move |answers| answers[0] = bytes() as f64)
+    }
+
+    /// Asks `totals` for what a cache counts itself, as [`entries`](Self::entries) does. It stands
+    /// in the place of calls such as [`hit`](Self::hit): use one or the other.
+    ///
+    /// ```
+    /// use perf_sdk::instrument::CacheTotals;
+    /// # fn statistics() -> (u64, u64) { (3, 1) }
+    /// let results = perf_sdk::watch_cache("results").totals(|| {
+    ///     let (hits, misses) = statistics();
+    ///     CacheTotals { hits: Some(hits), misses: Some(misses), ..CacheTotals::default() }
+    /// });
+    /// # drop(results);
+    /// ```
+    #[must_use = "the closure is asked until the result drops"]
+    pub fn totals(self, mut totals: impl FnMut() -> CacheTotals + Send + 'static) -> Self {
+        self.tier.is_told.store(true, Relaxed);
+        self.ask(&COUNTERS, move |answers| {
+            let CacheTotals { hits, misses, insertions, evictions, expirations, invalidations } = totals();
+            let told = [hits, misses, insertions, evictions, expirations, invalidations];
+            for (answer, told) in answers.iter_mut().zip(told) {
+                *answer = told.map_or(f64::NAN, |told| told as f64);
+            }
+        })
+    }
+
+    fn ask(mut self, of: &'static [Description], ask: impl FnMut(&mut [f64]) + Send + 'static) -> Self {
+        self.questions.push(question(of, self.tier.labels.clone(), ask));
+        self
     }
 
     /// Runs a lookup, and records whether it found something and how long it took.
@@ -321,21 +384,22 @@ impl Cache {
 
 /// Everything that a cache may have.
 pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
-    COUNTERS.iter().chain([&ACCESS_SECONDS])
+    COUNTERS.iter().chain([&ACCESS_SECONDS]).chain(&ENTRIES).chain(&BYTES)
 }
+
+/// The name and the help of the histogram.
+pub(super) const DISTRIBUTION: (&str, &str) = DURATION;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::collect;
+    use crate::instrument::testing::{all_of, used, value_of};
     use crate::record::measure;
     use crate::snapshot::Snapshot;
 
     fn value(seen: &Snapshot, name: &str, cache: &str, tier: &str) -> Option<f64> {
-        let is = |labels: &std::collections::BTreeMap<String, String>| {
-            labels.len() == 2 && labels["cache"] == cache && labels["tier"] == tier
-        };
-        seen.readings.iter().find(|reading| reading.name == name && is(&reading.labels)).map(|reading| reading.value)
+        value_of(seen, name, &[("cache", cache), ("tier", tier)])
     }
 
     #[test]
@@ -363,17 +427,13 @@ mod tests {
         assert!(of("cache_access_seconds_total", "1") > Some(0.0));
         assert_eq!(seen.subtract(&earlier).cache_hit_ratio("tiers"), Some(10.0 / 15.0));
         assert_eq!(seen.cache_hit_ratio("no such cache"), None);
-        let hits: Vec<_> = seen
-            .distributions
-            .iter()
-            .filter(|one| one.labels["cache"] == "tiers" && one.labels["result"] == "hit")
-            .map(|one| (&*one.name, one.labels["tier"].as_str(), one.histogram.count()))
-            .collect();
-        assert_eq!(hits, [("cache_access_duration_seconds", "1", 6), ("cache_access_duration_seconds", "2", 3)]);
-        let function = seen.functions.iter().find(|function| function.name == "asks two tiers").unwrap();
-        let [used] = &function.instruments[..] else { panic!("{:?}", function.instruments) };
-        assert_eq!((used.kind.as_str(), used.name.as_str(), used.operations, used.bytes), ("cache", "tiers", 14, 0));
-        assert!(used.wait_ns > 0 && used.wait_ns <= function.inclusive.wall_ns as u64, "{used:?}");
+        let timed = all_of(&seen, "cache_access_duration_seconds", "cache", "tiers");
+        let hits = timed.iter().filter(|one| one.labels["result"] == "hit");
+        let hits: Vec<_> = hits.map(|one| (one.labels["tier"].as_str(), one.histogram.count())).collect();
+        assert_eq!(hits, [("1", 6), ("2", 3)]);
+        let used = used(&seen, "asks two tiers", "tiers").unwrap();
+        assert_eq!((used.kind.as_str(), used.operations, used.bytes), ("cache", 14, 0));
+        assert!(used.wait_ns > 0, "{used:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::closures::{self, Asker};
 use super::kind::Kind;
 use super::uses;
 use crate::base::fork::{self, Hook};
@@ -42,8 +43,13 @@ pub(crate) const NAME: &str = "instruments";
 /// The counters and gauges of all instruments at this moment.
 pub(crate) fn read() -> Sheet {
     let mut sheet = Sheet::default();
-    all().for_each(|family| family.read(&mut sheet));
+    read_into(&mut sheet);
     sheet
+}
+
+fn read_into(sheet: &mut Sheet) {
+    all().for_each(|family| family.read(sheet));
+    closures::read(sheet);
 }
 
 /// The histograms of all instruments.
@@ -53,8 +59,9 @@ pub(crate) fn distributions() -> Vec<Distribution> {
     distributions
 }
 
-/// Shows the readings of all instruments at intervals.
-pub(crate) struct Instruments;
+/// Shows the readings of all instruments at intervals, and has the closures asked.
+#[derive(Debug, Default)]
+pub(crate) struct Instruments(Asker);
 
 impl Producer for Instruments {
     fn name(&self) -> &'static str {
@@ -62,6 +69,7 @@ impl Producer for Instruments {
     }
 
     fn read(&mut self, into: &mut Sheet) {
-        all().for_each(|family| family.read(into));
+        self.0.turn();
+        read_into(into);
     }
 }

@@ -1,17 +1,17 @@
 //! The kinds of instruments.
 
 macro_rules! kinds {
-    ($($variant:ident $name:literal $doc:literal),+ $(,)?) => {
+    ($($(#[$when:meta])? $variant:ident $name:literal $doc:literal),+ $(,)?) => {
         /// What an instrument measures.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) enum Kind { $(#[doc = $doc] $variant),+ }
+        pub(crate) enum Kind { $($(#[$when])? #[doc = $doc] $variant),+ }
 
         impl Kind {
-            pub(crate) const ALL: &[Self] = &[$(Self::$variant),+];
+            pub(crate) const ALL: &[Self] = &[$($(#[$when])? Self::$variant),+];
 
             /// In snapshots and scrapes; also the name of the label that holds an instrument's name.
             pub(crate) const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
+                match self { $($(#[$when])? Self::$variant => $name),+ }
             }
         }
     };
@@ -25,4 +25,6 @@ kinds! {
     Lazy "lazy" "A value that is made at its first use.",
     Query "database" "Statements of a database.",
     Http "server" "Requests of an HTTP server.",
+    #[cfg(test)] TestUses "test_uses" "Of the tests of uses.",
+    #[cfg(test)] TestNames "test_names" "Of the tests of names.",
 }

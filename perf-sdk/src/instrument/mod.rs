@@ -10,21 +10,35 @@
 //! Counters last as long as the process.
 
 mod cache;
+mod closures;
 mod durations;
 mod families;
+pub mod io;
 mod kind;
+pub mod lazy;
+mod pool;
+mod queue;
 mod registry;
 mod stripes;
 mod tag;
+#[cfg(test)]
+mod testing;
 mod uses;
 
-pub use cache::{Cache, watch_cache};
+pub use cache::{Cache, CacheTotals, watch_cache};
 pub(crate) use families::{Instruments, NAME, distributions, read};
+pub use pool::{ConnectionPool, PoolState, watch_pool};
+pub use queue::{Queue, Queued, Received, watch_queue};
 pub(crate) use uses::{Use, uses};
 
 use crate::reading::Description;
 
 /// Everything that an instrument may show.
 pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
-    cache::descriptions()
+    let all = cache::descriptions().chain(pool::descriptions()).chain(queue::descriptions());
+    all.chain(io::descriptions()).chain(lazy::descriptions())
 }
+
+/// The name and the help of each histogram that an instrument may show.
+pub(crate) const DISTRIBUTIONS: [(&str, &str); 4] =
+    [cache::DISTRIBUTION, pool::DISTRIBUTION, queue::DISTRIBUTION, io::DISTRIBUTION];

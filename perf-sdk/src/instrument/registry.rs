@@ -9,6 +9,7 @@ use super::kind::Kind;
 use super::tag::{MOST, OTHER, Tag};
 use super::uses;
 use crate::base::fork::Lock;
+use crate::histogram::Histogram;
 use crate::memory;
 use crate::reading::{Labels, Sheet};
 use crate::record;
@@ -41,6 +42,18 @@ impl<T> Entry<T> {
     /// Its labels and further ones.
     pub(crate) fn labels_and(&self, more: &[(&'static str, &str)]) -> Labels {
         Labels::of(&self.labels.pairs().chain(more.iter().copied()).collect::<Vec<_>>())
+    }
+
+    /// A histogram of its durations. `None` of an empty one.
+    pub(crate) fn distribution(
+        &self,
+        (name, help): (&'static str, &'static str),
+        more: &[(&str, &str)],
+        histogram: Histogram,
+    ) -> Option<Distribution> {
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let labels = self.labels.pairs().map(owned).chain(more.iter().copied().map(owned)).collect();
+        (histogram.count() > 0).then(|| Distribution { name: name.into(), help: help.into(), labels, histogram })
     }
 
     /// Charges operations, bytes and time waited to the function that this thread is in.
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_their_number_is_limited() {
-        static COUNTS: Registry<Count> = Registry::new(Kind::Lazy);
+        static COUNTS: Registry<Count> = Registry::new(Kind::TestNames);
         let add = |name: &str| COUNTS.join(name, Count::default).0.fetch_add(1, Relaxed);
         for round in 0..2 {
             for name in 0..MOST + 10 {

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn each_function_has_what_it_used_itself() {
-        let tag = Tag::new(Kind::Lazy, 40, "uses of functions");
+        let tag = Tag::new(Kind::TestUses, 40, "uses of functions");
         charge(tag, 1, 1, 1);
         measure("uses outer", || {
             charge(tag, 1, 10, 100);
@@ -186,7 +186,7 @@ mod tests {
     fn nothing_is_lost_when_threads_use_one_instrument() {
         const THREADS: u64 = 4;
         const ROUNDS: u64 = if cfg!(miri) { 20 } else { 20_000 };
-        let tag = Tag::new(Kind::Lazy, 41, "uses of threads");
+        let tag = Tag::new(Kind::TestUses, 41, "uses of threads");
         std::thread::scope(|threads| {
             for _ in 0..THREADS {
                 threads.spawn(|| {
@@ -205,7 +205,7 @@ mod tests {
     fn what_has_no_room_gets_no_slot() {
         let table = Table::<16>::new();
         let scope = measure("uses of a small table", || current_scope().expect("a scope").1);
-        let tags: Vec<Tag> = (0..30).map(|at| Tag::new(Kind::Http, 20 + at, "a small table's")).collect();
+        let tags: Vec<Tag> = (0..30).map(|at| Tag::new(Kind::TestUses, at, "a small table's")).collect();
         let placed = |tag: &&Tag| table.slot(Owner(4), scope, **tag).is_some();
         let first: Vec<&Tag> = tags.iter().filter(placed).collect();
         assert!(first.len() <= 16 && first.len() > 8, "{}", first.len());

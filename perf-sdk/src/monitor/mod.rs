@@ -43,7 +43,7 @@ pub(crate) use limit::memory_left_bytes;
 pub(crate) use limit::memory_limit_bytes;
 #[cfg(feature = "pool")]
 pub(crate) use process::resident_bytes;
-pub(crate) use process::{Process, read as process};
+pub(crate) use process::{Process, read as process, uptime_seconds};
 #[cfg(feature = "tokio")]
 pub use runtimes::watch_runtime;
 pub use startup::ready;

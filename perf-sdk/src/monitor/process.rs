@@ -251,6 +251,16 @@ fn start_ticks(text: &[u8]) -> Option<u64> {
     words(after_name).nth(22 - 3).and_then(number)
 }
 
+/// The time since the start of the process, to a hundredth of a second. `None` where there is no
+/// `/proc`, and under a [sandbox] that was installed after the start.
+pub(crate) fn uptime_seconds() -> Option<f64> {
+    if sandbox::is_tighter() {
+        return None;
+    }
+    let start = start_ticks(&std::fs::read("/proc/self/stat").ok()?)? as f64 / system::ticks_per_second();
+    Some((system::seconds_since_boot()? - start).max(0.0))
+}
+
 /// The current figures of this process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Process {

@@ -127,8 +127,7 @@ pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
 /// The latest readings of all producers except the named one.
 pub(crate) fn latest_except(producer: &str) -> (Vec<Reading>, Vec<Absence>) {
     let mut board = BOARD.lock();
-    let entries: Vec<&Entry> =
-        board.of_this_process().iter().filter(|entry| entry.producer != producer).collect();
+    let entries: Vec<&Entry> = board.of_this_process().iter().filter(|entry| entry.producer != producer).collect();
     let readings = entries.iter().flat_map(|entry| entry.sheet.readings().iter().cloned()).collect();
     (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
 }

@@ -188,7 +188,7 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
     #[cfg(feature = "pool")]
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
-        jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments)));
+        jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
         reading::reserve(monitor::descriptions().chain(instrument::descriptions()));
         #[cfg_attr(not(feature = "jemalloc"), expect(unused_mut))]
         let mut producers = monitor::producers();

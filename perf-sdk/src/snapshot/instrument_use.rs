@@ -5,6 +5,8 @@ use std::cmp::Ordering;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::base::units;
+
 /// The use that one function made of one cache, pool, queue, reader or other
 /// [instrument](crate::instrument), excluding its profiled callees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,13 @@ pub struct InstrumentUse {
 }
 
 impl InstrumentUse {
+    /// The figures, in words.
+    pub(crate) fn said(&self) -> String {
+        let bytes = if self.bytes > 0 { format!(", {}", units::bytes(self.bytes as f64)) } else { String::new() };
+        let (operations, wait) = (units::count(self.operations as f64), units::time(self.wait_ns as f64));
+        format!("{operations} operations{bytes}, {wait} waited")
+    }
+
     fn order(&self, other: &Self) -> Ordering {
         (&self.kind, &self.name).cmp(&(&other.kind, &other.name))
     }

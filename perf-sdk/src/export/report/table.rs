@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use crate::base::units::{bytes, count, time};
 use crate::export::safe;
 use crate::snapshot::{
-    ESTIMATED_SAYS, Function, LeakFinding, LeakSubject, Shown, Snapshot, Verdict, WEAK_SAYS, telling_names,
+    ESTIMATED_SAYS, Function, InstrumentUse, LeakFinding, LeakSubject, Shown, Snapshot, Verdict, WEAK_SAYS,
+    telling_names,
 };
 
 /// The maximum number of rows.
@@ -122,6 +123,7 @@ fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if snapshot.functions.len() > ROWS {
         writeln!(to, "… and {} more", snapshot.functions.len() - ROWS)?;
     }
+    write_instruments(&shown, &names, to)?;
     if shown.iter().any(|function| function.estimated_calls > 0) {
         writeln!(to, "≈ {ESTIMATED_SAYS}")?;
     }
@@ -135,6 +137,29 @@ fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
         snapshot.profiler.dropped.iter().filter(|(_, n)| **n > 0).map(|(reason, n)| format!("{reason} {n}")).collect();
     if !dropped.is_empty() {
         writeln!(to, "not recorded: {}", dropped.join(", "))?;
+    }
+    Ok(())
+}
+
+/// The maximum number of lines on instruments.
+const INSTRUMENTS: usize = 10;
+
+/// Writes for which caches, pools, queues and readers the functions waited longest.
+fn write_instruments(functions: &[&Function], names: &[&String], to: &mut impl Write) -> io::Result<()> {
+    let of = |(function, name): (&&Function, &&String)| {
+        let uses = function.instruments.clone();
+        let name = (*name).clone();
+        uses.into_iter().map(move |used| (used, name.clone())).collect::<Vec<_>>()
+    };
+    let mut all: Vec<(InstrumentUse, String)> = functions.iter().zip(names).flat_map(of).collect();
+    all.sort_by_key(|(used, _)| std::cmp::Reverse(used.wait_ns));
+    let more = all.len().saturating_sub(INSTRUMENTS);
+    for (used, name) in all.into_iter().take(INSTRUMENTS) {
+        let (function, instrument) = (cut(&safe::line(&name)), cut(&safe::line(&used.name)));
+        writeln!(to, "{function} used {} {instrument}: {}", safe::line(&used.kind), used.said())?;
+    }
+    if more > 0 {
+        writeln!(to, "… and {more} more uses")?;
     }
     Ok(())
 }
@@ -191,5 +216,27 @@ mod tests {
         findings.extend((0..9).map(|_| finding(LeakSubject::Threads, Verdict::Confirmed, "", "")));
         assert!(written(&findings).ends_with("… and 2 more confirmed leaks\n"));
         assert_eq!(written(&[]), "");
+    }
+
+    #[test]
+    fn what_functions_waited_for_is_listed() {
+        let used = |name: &str, wait_ns: u64| InstrumentUse {
+            kind: "cache".to_owned(),
+            name: name.to_owned(),
+            operations: 1_234,
+            bytes: 0,
+            wait_ns,
+        };
+        let mut function = Function::default();
+        function.name = "search".to_owned();
+        function.instruments = (0..11).map(|n| used(&format!("c{n}"), n * 1_000_000)).collect();
+        let snapshot = Snapshot { functions: vec![function], ..Snapshot::default() };
+        let mut text = Vec::new();
+        write(&snapshot, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let lines: Vec<&str> = text.lines().filter(|line| line.contains(" used ") || line.contains("more")).collect();
+        assert_eq!(lines.len(), INSTRUMENTS + 1, "{text}");
+        assert_eq!(lines[0], format!("search used cache c10: {}", used("c10", 10_000_000).said()));
+        assert_eq!(lines[10], "… and 1 more uses");
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::accounts;
 use super::html::{self, escape, percent};
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, Shown, Snapshot, Verdict, WEAK_SAYS};
+use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, InstrumentUse, Shown, Snapshot, Verdict, WEAK_SAYS};
 
 /// A column: its head, the number by which it is sorted, and the text of a cell.
 struct Column {
@@ -181,7 +181,24 @@ fn remarks(function: &Function) -> Vec<String> {
         let text = function.last_error.as_deref().unwrap_or("");
         all.push(format!("<span class=\"bad\" title=\"{}\">{}</span>", escape(text), bad.join(", ")));
     }
+    all.extend(instruments(function));
     all
+}
+
+/// The maximum number of instruments in a row.
+const MOST_INSTRUMENTS: usize = 4;
+
+/// The instruments that the function used, those for which it waited longest first.
+fn instruments(function: &Function) -> impl Iterator<Item = String> {
+    let mut used: Vec<&InstrumentUse> = function.instruments.iter().collect();
+    used.sort_by_key(|used| std::cmp::Reverse(used.wait_ns));
+    let more = used.len().saturating_sub(MOST_INSTRUMENTS);
+    let shown = used.into_iter().take(MOST_INSTRUMENTS).map(|used| {
+        let (kind, name, said) = (escape(&used.kind), escape(&used.name), used.said());
+        format!("<span title=\"excluding callees: {said}\">{kind} {name} {}</span>", time(used.wait_ns as f64))
+    });
+    let more = (more > 0).then(|| format!("{more} more instruments"));
+    shown.chain(more).collect::<Vec<_>>().into_iter()
 }
 
 fn row<'a>(page: &mut String, function: &Function, columns: impl Iterator<Item = &'a Column>, all_self: f64) {
