@@ -82,6 +82,7 @@ install_tools() {
     command -v chromium > /dev/null || missing+=(chromium)
     command -v go > /dev/null || missing+=(golang-go)
     command -v valgrind > /dev/null || missing+=(valgrind)
+    command -v redis-server > /dev/null || missing+=(redis-server)
     command -v strace > /dev/null || missing+=(strace)
     command -v objcopy > /dev/null || missing+=(binutils)
     command -v node > /dev/null || missing+=(nodejs)

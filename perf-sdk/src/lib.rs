@@ -31,6 +31,9 @@
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
+//! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
+//! [`watch_pool`], [`watch_queue`], [`io::Counted`], [`lazy::Watched`].
+//!
 //! Beside these: [`assert_allocations`] and [`assert_no_leak`] for tests, [`pool`] for arenas and
 //! pools with accounts, [`watch_runtime`] and [`watch_workers`] for tokio runtimes and pools of
 //! threads, [`with_labels`] for labels on samples of stacks, [`tracing_layer`] for existing spans.

@@ -44,6 +44,24 @@ pub fn boxed(n: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
     Box::pin(async move { plain(n) + later(n).await.unwrap_or(0) })
 }
 
+#[inline(never)]
+pub fn looked_up(map: &HashMap<u64, u64>, key: u64) -> Option<u64> {
+    let look_up = || map.get(&key).copied();
+    #[cfg(feature = "annotated")]
+    return perf_sdk::watch_cache("numbers").tier(2).get(look_up);
+    #[cfg(not(feature = "annotated"))]
+    look_up()
+}
+
+#[inline(never)]
+pub fn checked_out(text: &str) -> Result<u64, ParseIntError> {
+    let get = || text.parse();
+    #[cfg(feature = "annotated")]
+    return perf_sdk::watch_pool("numbers").checkout(get, |_| true);
+    #[cfg(not(feature = "annotated"))]
+    get()
+}
+
 pub struct Counter(HashMap<u64, u64>);
 
 #[cfg_attr(feature = "annotated", perf_sdk::profiled)]

@@ -26,6 +26,47 @@ fn finished<F: Future>(future: F) -> F::Output {
     }
 }
 
+fn instruments() -> Result<(), Box<dyn std::error::Error>> {
+    use perf_sdk::instrument::{Cache, CacheTotals, ConnectionPool, PoolState, Queue, Queued};
+    use perf_sdk::{io::Counted, lazy::Watched, lazy::WatchedOnce};
+    use std::io::{Read as _, Seek as _, Write as _};
+
+    let cache: Cache = perf_sdk::watch_cache("cache").entries(|| 1).bytes(|| 2).totals(CacheTotals::default);
+    let near = cache.tier(2);
+    near.hit();
+    near.miss();
+    for count in [Cache::inserted, Cache::evicted, Cache::expired, Cache::invalidated, Cache::promoted] {
+        count(&near, 1);
+    }
+    near.prefetched(1);
+    near.prefetched_used(1);
+    assert_eq!((near.get(|| Some(1)), near.try_get(|| Ok::<_, ()>(Some(2)))), (Some(1), Ok(Some(2))));
+    assert_eq!(finished(near.get_async(std::future::ready(Some(3)))), Some(3));
+    assert_eq!(finished(near.try_get_async(std::future::ready(Ok::<_, ()>(None::<u8>)))), Ok(None));
+    let pool: ConnectionPool = perf_sdk::watch_pool("pool").state(PoolState::default);
+    assert_eq!(pool.checkout(|| Ok::<_, ()>(4), |()| true), Ok(4));
+    assert_eq!(finished(pool.checkout_async(std::future::ready(Ok::<_, ()>(5)), |()| true)), Ok(5));
+    let queue: Queue = perf_sdk::watch_queue("queue").capacity(2).depth(|| 0);
+    let (sender, receiver) = std::sync::mpsc::channel::<Queued<u8>>();
+    queue.send(6, |item| sender.send(item))?;
+    assert_eq!(queue.receive(|| receiver.recv())?, 6);
+    finished(queue.send_async(7, |item| std::future::ready(sender.send(item))))?;
+    assert_eq!(finished(queue.receive_async(std::future::ready(receiver.recv().ok()))), Some(7));
+    let mut file = Counted::new("file", std::io::Cursor::new(Vec::new()));
+    file.write_all(b"abc")?;
+    file.flush()?;
+    file.rewind()?;
+    assert_eq!((file.read(&mut [0; 8])?, file.get_ref().position(), file.get_mut().get_mut().len()), (3, 3, 3));
+    drop(file.into_inner());
+    static LAZY: Watched<u8> = Watched::new("lazy", || 8);
+    static ONCE: WatchedOnce<u8> = WatchedOnce::new("once");
+    Watched::watch(&LAZY);
+    ONCE.watch();
+    assert_eq!((*LAZY, Watched::force(&LAZY), ONCE.get_or_init(|| 9), ONCE.get()), (8, &8, &9, Some(&9)));
+    assert_eq!(ONCE.set(1), Err(1));
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let rate = "10%".parse::<Rate>()?;
     let perf = perf_sdk::builder()
@@ -76,6 +117,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     assert_eq!((*guard, *READ.read()?), (1, 2));
     drop(guard);
     assert_eq!(perf.snapshot().locks.holders, []);
+    instruments()?;
     assert_eq!(perf.address(), None);
     assert_eq!(perf.leaks(), None);
     perf.set_heap("off")?;

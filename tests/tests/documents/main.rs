@@ -12,7 +12,7 @@ use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
-use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, LeakFinding};
+use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, InstrumentUse, LeakFinding};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -84,6 +84,9 @@ fn metrics_of_the_scrape() {
     drop((taken, arena));
     let call = snapshot.functions.iter_mut().find(|function| function.name == "call").expect("a call");
     call.lock_contentions = 1;
+    let mut used = InstrumentUse::default();
+    (used.operations, used.bytes) = (1, 1);
+    call.instruments.push(used);
     call.estimated_calls = 1;
     (call.stack_samples, call.sampled_cpu_ns, call.exclusive.cpu_ns) = (100, 1, 1);
     snapshot.profiler.counted.push(CountingCost::default());
@@ -95,6 +98,7 @@ fn metrics_of_the_scrape() {
     snapshot.pressure.get_or_insert_default().reliefs = 1;
     // Those of this machine are only some of them.
     snapshot.readings = perf_sdk::__readings();
+    snapshot.distributions = perf_sdk::__distributions();
     snapshot.absent_readings = vec![AbsentReading::default()];
     let mut finding = LeakFinding::default();
     finding.below_bytes = 64;
