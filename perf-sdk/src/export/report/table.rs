@@ -227,9 +227,8 @@ mod tests {
             bytes: 0,
             wait_ns,
         };
-        let mut function = Function::default();
-        function.name = "search".to_owned();
-        function.instruments = (0..11).map(|n| used(&format!("c{n}"), n * 1_000_000)).collect();
+        let instruments = (0..11).map(|n| used(&format!("c{n}"), n * 1_000_000)).collect();
+        let function = Function { name: "search".to_owned(), instruments, ..Function::default() };
         let snapshot = Snapshot { functions: vec![function], ..Snapshot::default() };
         let mut text = Vec::new();
         write(&snapshot, &mut text).unwrap();
