@@ -60,6 +60,13 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The history cannot be kept in its file.
+    History {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, or the system's error.
+        source: io::Error,
+    },
     /// The system could not provide a thread, or what it needs, for something that was explicitly
     /// configured.
     Thread {
@@ -108,6 +115,11 @@ impl fmt::Display for Error {
                 "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
                 folder.display()
             ),
+            Self::History { path, source } => write!(
+                f,
+                "cannot keep the history in {}: {source}; name a new file, or one that a history wrote (PERF_HISTORY)",
+                path.display()
+            ),
             Self::Thread { key, source } => write!(
                 f,
                 "the system could not start a thread for {key}: {source}; raise its limit (ulimit -u, pids.max of the control group), or do not set {key}: \
@@ -131,6 +143,7 @@ impl std::error::Error for Error {
             | Self::TokenFile { source, .. }
             | Self::Config { source, .. }
             | Self::Profiles { source, .. }
+            | Self::History { source, .. }
             | Self::Thread { source, .. } => Some(source),
             _ => None,
         }

@@ -12,6 +12,7 @@ mod evictions;
 mod exclusive;
 mod fold;
 mod frame;
+mod functions;
 mod futures;
 mod hash;
 #[cfg(feature = "heap")]
@@ -45,6 +46,7 @@ pub(crate) use evictions::count_eviction;
 #[cfg(all(test, feature = "serve"))]
 pub(crate) use evictions::evictions;
 pub(crate) use fold::take;
+pub(crate) use functions::FunctionFold;
 pub(crate) use futures::open_futures;
 #[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve")))]
 pub(crate) use heap_stacks::HeapStacksNow;

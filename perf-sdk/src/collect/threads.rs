@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ptr;
 
 use crate::clock;
+use crate::histogram::Histogram;
 use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
 use crate::snapshot::{Basis, Totals};
 
@@ -53,11 +54,68 @@ struct OpenCall {
     is_shared: bool,
 }
 
+impl OpenCall {
+    fn is_still_open(&self, record: &ThreadRecord) -> bool {
+        let frame = record.stack.frame(self.depth);
+        record.stack.depth_for_reader() >= self.depth
+            && frame.is_some_and(|frame| frame.start() == self.start)
+            && frame.and_then(|frame| frame.node()).is_some_and(|node| ptr::eq(node, self.node))
+    }
+}
+
+/// The elapsed parts of a thread's open calls, read before and after its ended calls. Uses its
+/// memory again for each thread.
+#[derive(Default)]
+pub(super) struct OpenParts {
+    calls: Vec<OpenCall>,
+    now: u64,
+    offset: u64,
+    /// The thread's CPU time. `None` if no call is open, or if it is unknown.
+    cpu_now_ns: Option<u64>,
+}
+
+impl OpenParts {
+    /// Before the ended calls are read.
+    pub(super) fn begin(&mut self, record: &'static ThreadRecord) {
+        open_calls(record, &mut self.calls);
+        self.now = record.wall.ticks();
+        self.offset = record.cpu_offset();
+        self.cpu_now_ns = record.owner().filter(|_| !self.calls.is_empty()).and_then(clock::thread_cpu_ns_of);
+    }
+
+    /// After that: the calls that were open all the time, each with the node below it and its time
+    /// so far, on the CPU and by the clock. A call that ended meanwhile is missing until the next
+    /// reading.
+    pub(super) fn end(
+        &self,
+        record: &'static ThreadRecord,
+        mut each: impl FnMut(&'static Node, &'static Node, [f64; 2]),
+    ) {
+        for call in self.calls.iter().filter(|call| call.is_still_open(record)) {
+            if ptr::eq(call.below, call.node) || call.weight == 0 {
+                continue;
+            }
+            let elapsed = self.now.saturating_sub(call.start);
+            let times = [open_cpu_ns(record, call, elapsed, self.cpu_now_ns), record.wall.ns(elapsed)];
+            each(call.node, call.below, times.map(|ns| ns as f64 * f64::from(call.weight)));
+        }
+    }
+
+    /// The innermost open call, and for how long it has been off the CPU now.
+    pub(super) fn absent(&self, record: &ThreadRecord) -> Option<(&'static Node, f64)> {
+        let absent_ns = absent_now(record, self.now, self.offset, self.cpu_now_ns?);
+        let top = record.top_for_reader();
+        let call = self.calls.last().filter(|call| ptr::eq(call.node, top) && record.cpu_offset() == self.offset)?;
+        Some((call.node, absent_ns as f64))
+    }
+}
+
 /// Reads the tree of `record`, including open calls.
 pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
     let mut tries = 1;
     loop {
-        let open = open_calls(record);
+        let mut open = Vec::new();
+        open_calls(record, &mut open);
         let now = record.wall.ticks();
         let offset = record.cpu_offset();
         let cpu_now_ns = record.owner().filter(|_| !open.is_empty()).and_then(clock::thread_cpu_ns_of);
@@ -74,11 +132,7 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
         let mut missed_long = false;
         for call in &open {
             let elapsed = now.saturating_sub(call.start);
-            let frame = record.stack.frame(call.depth);
-            let still_open = record.stack.depth_for_reader() >= call.depth
-                && frame.is_some_and(|frame| frame.start() == call.start)
-                && frame.and_then(|frame| frame.node()).is_some_and(|node| ptr::eq(node, call.node));
-            if still_open {
+            if call.is_still_open(record) {
                 add_open(record, &mut nodes, call, elapsed, cpu_now_ns);
             } else {
                 missed_long |= record.wall.ns(elapsed) > SHORT_NS;
@@ -94,23 +148,22 @@ pub(super) fn read(record: &'static ThreadRecord) -> ThreadReading {
     }
 }
 
-fn open_calls(record: &'static ThreadRecord) -> Vec<OpenCall> {
-    (1..=record.stack.depth_for_reader())
-        .filter_map(|depth| {
-            let frame = record.stack.frame(depth)?;
-            Some(OpenCall {
-                depth,
-                start: frame.start(),
-                cpu: frame.cpu(),
-                weight: frame.weight(),
-                cpu_weight: frame.cpu_weight(),
-                cpu_asked: frame.cpu_asked(),
-                is_shared: frame.is_shared(),
-                node: frame.node()?,
-                below: frame.below()?,
-            })
+fn open_calls(record: &'static ThreadRecord, into: &mut Vec<OpenCall>) {
+    into.clear();
+    into.extend((1..=record.stack.depth_for_reader()).filter_map(|depth| {
+        let frame = record.stack.frame(depth)?;
+        Some(OpenCall {
+            depth,
+            start: frame.start(),
+            cpu: frame.cpu(),
+            weight: frame.weight(),
+            cpu_weight: frame.cpu_weight(),
+            cpu_asked: frame.cpu_asked(),
+            is_shared: frame.is_shared(),
+            node: frame.node()?,
+            below: frame.below()?,
         })
-        .collect()
+    }));
 }
 
 /// Counts open calls without a frame: the nodes from the current scope up to the next frame.
@@ -176,7 +229,7 @@ fn estimate_absence(nodes: &mut [NodeReading]) {
 }
 
 /// The basis without the times of calls with weight 1, which are the remainder.
-fn basis(record: &ThreadRecord, node: &Node) -> Basis {
+pub(super) fn basis(record: &ThreadRecord, node: &Node) -> Basis {
     let absent = record.wall.signed_ns(node.absent.get_signed()) as f64;
     let Some(spread) = node.spread() else { return Basis { absent, single: node.samples(), ..Basis::default() } };
     let tick = record.wall.ns_a_tick();
@@ -286,5 +339,44 @@ impl ShardReader {
             *sequence = record.ring.read(pending);
         }
         parts
+    }
+}
+
+/// Reads the times of one site on one thread after the other, including calls that are not in their
+/// cells yet. Uses its memory again for each.
+#[derive(Default)]
+pub(super) struct TimesReader {
+    pending: Vec<Finished>,
+    sequence: Option<u32>,
+    times: Histogram,
+}
+
+impl TimesReader {
+    /// Goes on with another thread.
+    pub(super) fn turn_to(&mut self, record: &ThreadRecord) {
+        self.sequence = record.ring.read(&mut self.pending);
+    }
+
+    /// Adds the times of `shard`, which must belong to this thread.
+    pub(super) fn add_to(&mut self, record: &ThreadRecord, shard: &'static SiteShard, sum: &mut Histogram) {
+        let Self { pending, sequence, times } = self;
+        let mut looks = 1;
+        loop {
+            times.clear();
+            shard.fold_times_into(times);
+            if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
+                for call in pending.iter().filter(|call| ptr::eq(call.shard, shard)) {
+                    shard.add_pending_time(call, record.wall, record.is_full(), times);
+                }
+                break;
+            }
+            if looks == LOOKS || sequence.is_none() {
+                crate::record::torn_read();
+                break;
+            }
+            looks += 1;
+            *sequence = record.ring.read(pending);
+        }
+        sum.merge(times);
     }
 }

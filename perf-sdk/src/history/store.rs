@@ -193,6 +193,12 @@ impl History {
         file.flush();
     }
 
+    /// In a forked child, whose parent goes on with the file: nothing is written, and the file's
+    /// descriptor is not closed, since it is another file's by now.
+    pub(crate) fn abandon(mut self) {
+        std::mem::forget(self.file.take());
+    }
+
     /// Bits a point, by level, heads of blocks included.
     #[cfg(test)]
     pub(super) fn bits_by_level(&self) -> [f64; 3] {

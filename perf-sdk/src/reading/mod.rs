@@ -17,7 +17,7 @@ mod sheet;
 pub(crate) use board::latest;
 #[cfg(feature = "serve")]
 pub(crate) use board::reserved;
-pub(crate) use board::{Place, Renew, latest_except, renew, reserve};
+pub(crate) use board::{Place, Renew, latest_except, renew, reserve, visit};
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;

@@ -5,7 +5,7 @@
 //! | `start` | the order of the start |
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
-//! | `budget`, `pressure`, `leaks`, `readings` | these jobs |
+//! | `budget`, `pressure`, `leaks`, `readings`, `history` | these jobs |
 //! | `latest` | what waits for the worker, of which only the latest matters |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
@@ -18,6 +18,7 @@ mod change;
 #[cfg(unix)]
 mod ending;
 mod handle;
+mod history;
 mod latest;
 mod leaks;
 #[cfg(feature = "pool")]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
+use super::history;
 use crate::base::background::{self, Background};
 use crate::base::fork::Lock;
 use crate::base::notice::say;
@@ -167,6 +168,7 @@ impl Running {
         #[cfg(feature = "serve")]
         server.iter_mut().for_each(Server::stop);
         threads.into_iter().for_each(|thread| thread.end_by(end));
+        history::close();
         #[cfg(feature = "serve")]
         if let Some(server) = server {
             server.end_by(end);

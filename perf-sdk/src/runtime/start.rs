@@ -10,6 +10,7 @@ use super::change;
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
 use super::handle::Handle;
+use super::history;
 use super::leaks;
 #[cfg(feature = "pool")]
 use super::pressure;
@@ -76,10 +77,11 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
-    let jobs = jobs(&settings, builder.on_leak.clone(), worker);
+    let has_history = history::open(&settings)?;
+    let jobs = jobs(&settings, builder.on_leak.clone(), worker, has_history);
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
-        let what = "the budget, so that all calls are measured, monitors, and the detection of leaks and of memory that runs short";
+        let what = "the budget, so that all calls are measured, monitors, the history, and the detection of leaks and of memory that runs short";
         threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
     #[cfg(feature = "stacks")]
@@ -143,7 +145,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 }
 
 /// The settings of jobs.
-const JOB_KEYS: [&str; 9] = [
+const JOB_KEYS: [&str; 10] = [
     "budget",
     "budget_floor",
     "hot",
@@ -153,6 +155,7 @@ const JOB_KEYS: [&str; 9] = [
     "leak_floor",
     "leak_caches",
     "monitors",
+    "history",
 ];
 
 /// The thread for callbacks and relief. `None` if the settings allow neither.
@@ -175,7 +178,7 @@ fn worker(
 }
 
 /// The jobs, the most urgent first.
-fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) -> Vec<Job> {
+fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>, has_history: bool) -> Vec<Job> {
     let budget = settings.budget.map(|share| {
         let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
         let hot = match settings.hot {
@@ -198,6 +201,8 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>) ->
         jobs.extend(producers.map(|(interval, producer)| readings::job(Part::Monitors, interval, producer)));
     }
     jobs.extend(LeakSettings::of(settings).map(|rules| leaks::job(rules, on_leak, worker)));
+    // After the readings of the same second.
+    jobs.extend(has_history.then(history::job));
     jobs
 }
 

@@ -17,8 +17,8 @@ use super::reader::is_secret;
 use super::table::table;
 use super::value::{Entry, IntoSetting, Value};
 use super::values::{
-    BucketRule, ByteSize, CpuClock, Guard, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep, PushLabels,
-    PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
+    BucketRule, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep,
+    PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
 };
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;

@@ -18,8 +18,8 @@ use super::value::Entry;
 #[cfg(feature = "enabled")]
 use super::value::Value;
 use super::values::{
-    BucketRules, ByteSize, CpuClock, Guard, Hosts, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep,
-    PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine, Tenant,
+    BucketRules, ByteSize, CpuClock, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches, Listen, Pressure,
+    ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine, Tenant,
 };
 #[cfg(feature = "enabled")]
 use crate::error::Error;

@@ -85,6 +85,11 @@ impl Basis {
         self.zip(earlier, u64::saturating_sub, |a, b| a - b)
     }
 
+    /// The mean of [`cpu`](Self::cpu) in nanoseconds, without an error. 0 if no call was measured.
+    pub(crate) fn cpu_ns(&self, calls: u64) -> f64 {
+        self.cpu(calls).map_or(0.0, |cpu| cpu.ns)
+    }
+
     /// The CPU time of this number of finished calls and of open calls, including callees and
     /// recording. `None` if no call was measured.
     ///

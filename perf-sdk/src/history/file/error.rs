@@ -2,63 +2,44 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use super::record::VERSION;
 
-/// The file is left as it is, and the history is in memory only.
+/// What is wrong with the file, which is left as it is. The text is without the path.
 #[derive(Debug)]
-#[non_exhaustive]
 pub(crate) enum FileError {
     /// It is a folder, a device, a socket.
-    NotAFile { path: PathBuf },
+    NotAFile,
     /// It begins otherwise than a history.
-    Foreign { path: PathBuf },
+    Foreign,
     /// Another version of this crate wrote it.
-    Version { path: PathBuf, found: u32 },
+    Version { found: u32 },
     /// Another process writes it.
-    Locked { path: PathBuf },
+    Locked,
     /// The system refused something.
-    System { path: PathBuf, doing: &'static str, source: io::Error },
+    System { doing: &'static str, source: io::Error },
 }
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAFile { path } => {
-                write!(
-                    f,
-                    "the history cannot be kept in {}: it is no regular file; name a file, which may be new",
-                    path.display()
-                )
-            }
-            Self::Foreign { path } => write!(
-                f,
-                "the history cannot be kept in {}: the file has other contents, and is left as it is; name another file",
-                path.display()
-            ),
-            Self::Version { path, found } => write!(
-                f,
-                "the history in {} has version {found}, and this program reads version {VERSION}; name another file, or remove it",
-                path.display()
-            ),
-            Self::Locked { path } => write!(
-                f,
-                "the history in {} is written by another process; give each process a file of its own",
-                path.display()
-            ),
-            Self::System { path, doing, source } => {
-                write!(f, "the history cannot be kept in {}: {doing} failed: {source}", path.display())
-            }
+            Self::NotAFile => f.write_str("it is no regular file"),
+            Self::Foreign => f.write_str("the file has other contents, and is left as it is"),
+            Self::Version { found } => write!(f, "it has version {found}, and this program reads version {VERSION}"),
+            Self::Locked => f.write_str("another process writes it, and each process needs a file of its own"),
+            Self::System { doing, source } => write!(f, "{doing} failed: {source}"),
         }
     }
 }
 
-impl std::error::Error for FileError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::System { source, .. } => Some(source),
-            _ => None,
-        }
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        let kind = match &error {
+            FileError::NotAFile => io::ErrorKind::InvalidInput,
+            FileError::Foreign | FileError::Version { .. } => io::ErrorKind::InvalidData,
+            FileError::Locked => io::ErrorKind::WouldBlock,
+            FileError::System { source, .. } => source.kind(),
+        };
+        Self::new(kind, error.to_string())
     }
 }

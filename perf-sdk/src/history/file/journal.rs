@@ -65,7 +65,7 @@ impl Journal {
     /// sense.
     pub(in crate::history) fn open(path: &Path, mut each: impl FnMut(u8, &[u8]) -> bool) -> Result<Self, FileError> {
         let mut file = opened(path)?;
-        let failed = |doing| move |source| FileError::System { path: path.to_owned(), doing, source };
+        let failed = |doing| move |source| FileError::System { doing, source };
         let mut counts = FileCounts::default();
         let mut header = Vec::with_capacity(HEADER);
         Read::by_ref(&mut *file).take(HEADER as u64).read_to_end(&mut header).map_err(failed("reading"))?;
@@ -78,11 +78,11 @@ impl Journal {
             HEADER as u64
         } else {
             let Some(rest) = header.strip_prefix(MAGIC) else {
-                return Err(FileError::Foreign { path: path.to_owned() });
+                return Err(FileError::Foreign);
             };
             let version = rest.first_chunk().map_or(0, |version| u32::from_le_bytes(*version));
             if version != VERSION {
-                return Err(FileError::Version { path: path.to_owned(), found: version });
+                return Err(FileError::Version { found: version });
             }
             let seen = record::read(&mut *file, |kind, payload| {
                 counts.senseless_records += u64::from(!each(kind, payload));
@@ -240,11 +240,11 @@ fn beside(path: &Path) -> PathBuf {
 
 /// The file, locked.
 fn opened(path: &Path) -> Result<Kept<File>, FileError> {
-    let failed = |doing| move |source| FileError::System { path: path.to_owned(), doing, source };
+    let failed = |doing| move |source| FileError::System { doing, source };
     loop {
         // A pipe would wait for who writes it.
         match fs::metadata(path) {
-            Ok(known) if !known.is_file() => return Err(FileError::NotAFile { path: path.to_owned() }),
+            Ok(known) if !known.is_file() => return Err(FileError::NotAFile),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(failed("looking at it")(error)),
@@ -257,7 +257,7 @@ fn opened(path: &Path) -> Result<Kept<File>, FileError> {
         match lock(&file) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(FileError::Locked { path: path.to_owned() });
+                return Err(FileError::Locked);
             }
             Err(error) => return Err(failed("locking")(error)),
         }

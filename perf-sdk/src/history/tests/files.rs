@@ -190,12 +190,12 @@ fn what_is_no_history_is_named_and_left_alone() {
     let path = folder.0.join("history");
     let said = |result: Result<History, FileError>| result.err().map(|error| (error.to_string(), error)).unwrap();
     let (text, error) = said(open(&folder.0));
-    assert!(matches!(error, FileError::NotAFile { .. }) && text.contains("no regular file"), "{text}");
+    assert!(matches!(error, FileError::NotAFile) && text.contains("no regular file"), "{text}");
     for contents in ["x", "perf-sdk hisTory!!!!!!!!!!!!!!!!", "perf-sdk history"] {
         fs::write(&path, contents).unwrap();
         match open(&path) {
             Err(error) => {
-                assert!(matches!(error, FileError::Foreign { .. }));
+                assert!(matches!(error, FileError::Foreign));
                 assert_eq!(fs::read_to_string(&path).unwrap(), contents);
             }
             Ok(history) => {
@@ -206,14 +206,14 @@ fn what_is_no_history_is_named_and_left_alone() {
     }
     fs::write(&path, b"perf-sdk history\x07\0\0\0\0\0\0\0rest").unwrap();
     let (text, error) = said(open(&path));
-    assert!(matches!(error, FileError::Version { found: 7, .. }) && text.contains("version 7"), "{text}");
+    assert!(matches!(error, FileError::Version { found: 7 }) && text.contains("version 7"), "{text}");
     let (text, error) = said(open(&folder.0.join("none").join("history")));
     assert!(matches!(error, FileError::System { .. }) && text.contains("opening failed"), "{text}");
     fs::remove_file(&path).unwrap();
     let first = open(&path).unwrap();
     if cfg!(unix) {
         let (text, error) = said(open(&path));
-        assert!(matches!(error, FileError::Locked { .. }) && text.contains("another process"), "{text}");
+        assert!(matches!(error, FileError::Locked) && text.contains("another process"), "{text}");
     }
     drop(first);
     assert!(open(&path).is_ok());
@@ -226,7 +226,7 @@ fn a_pipe_is_not_waited_for_and_the_file_is_this_users() {
     let folder = Folder::new("pipe");
     let path = folder.0.join("history");
     drop(std::os::unix::net::UnixListener::bind(folder.0.join("socket")).unwrap());
-    assert!(matches!(open(&folder.0.join("socket")), Err(FileError::NotAFile { .. })));
+    assert!(matches!(open(&folder.0.join("socket")), Err(FileError::NotAFile)));
     drop(open(&path).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
 }

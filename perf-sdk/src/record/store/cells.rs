@@ -88,4 +88,13 @@ impl SiteShard {
             add(&mut parts.bytes, &self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight);
         }
     }
+
+    /// As [`add_pending`](Self::add_pending), of the wall time only.
+    pub(crate) fn add_pending_time(&self, finished: &Finished, clock: &Wall, full: bool, times: &mut Histogram) {
+        let at = Located::of_difference(Scale::Seconds, clock.signed_ns(finished.wall));
+        let shard = if self.on_cpu(finished) { &self.both } else { &self.wall };
+        if !full || shard.has_cell(at) {
+            times.record(at.clamped(), u64::from(finished.weight));
+        }
+    }
 }

@@ -189,6 +189,12 @@ impl SiteShard {
         self.bytes.fold_into(&mut parts.bytes);
     }
 
+    /// As [`fold_into`](Self::fold_into), of wall times only.
+    pub(crate) fn fold_times_into(&self, times: &mut Histogram) {
+        self.both.fold_into(times);
+        self.wall.fold_into(times);
+    }
+
     /// Owner only, `syscall` CPU clock: the duration of calls determines how many are measured.
     #[inline]
     pub(crate) fn note_duration(&self, ticks: i64) {

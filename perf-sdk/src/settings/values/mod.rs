@@ -2,6 +2,7 @@
 
 mod buckets;
 mod byte_size;
+mod history_store;
 mod hosts;
 mod listen;
 mod named;
@@ -17,6 +18,7 @@ mod tenant;
 
 pub(crate) use buckets::{BucketRule, BucketRules};
 pub use byte_size::{ByteSize, ParseByteSizeError};
+pub use history_store::HistoryStore;
 pub(super) use hosts::Hosts;
 #[cfg(feature = "serve")]
 pub(crate) use listen::DEFAULT_ADDRESS;
