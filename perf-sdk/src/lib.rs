@@ -96,7 +96,6 @@ mod expression;
 pub mod fuzz;
 pub mod histogram;
 #[cfg(feature = "enabled")]
-#[allow(dead_code, unused_imports)]
 mod history;
 #[cfg(feature = "enabled")]
 pub mod instrument;
@@ -285,11 +284,12 @@ pub fn snapshot() -> snapshot::Snapshot {
     snapshot::Snapshot::default()
 }
 
-/// A reading of each that a monitor or an instrument may take on some machine, for the lists in the documents.
+/// A reading of each that a monitor, an instrument or the history may take on some machine, for the
+/// lists in the documents.
 #[doc(hidden)]
 #[cfg(feature = "enabled")]
 pub fn __readings() -> Vec<snapshot::Reading> {
-    collect::described(monitor::descriptions().chain(instrument::descriptions()))
+    collect::described(monitor::descriptions().chain(instrument::descriptions()).chain(history::descriptions()))
 }
 
 /// A histogram of each that an instrument may record, for the lists in the documents.

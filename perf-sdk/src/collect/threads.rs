@@ -349,6 +349,7 @@ pub(super) struct TimesReader {
     pending: Vec<Finished>,
     sequence: Option<u32>,
     times: Histogram,
+    spare: Vec<(u16, u64)>,
 }
 
 impl TimesReader {
@@ -359,7 +360,7 @@ impl TimesReader {
 
     /// Adds the times of `shard`, which must belong to this thread.
     pub(super) fn add_to(&mut self, record: &ThreadRecord, shard: &'static SiteShard, sum: &mut Histogram) {
-        let Self { pending, sequence, times } = self;
+        let Self { pending, sequence, times, spare } = self;
         let mut looks = 1;
         loop {
             times.clear();
@@ -377,6 +378,6 @@ impl TimesReader {
             looks += 1;
             *sequence = record.ring.read(pending);
         }
-        sum.merge(times);
+        sum.add_using(times, spare);
     }
 }

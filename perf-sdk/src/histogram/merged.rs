@@ -231,6 +231,13 @@ impl Histogram {
 
     /// As `merge`, for two histograms that are known to have the same scale.
     fn add(&mut self, other: &Self) {
+        self.add_using(other, &mut Vec::new());
+    }
+
+    /// As `merge`, for the same scale. Does not allocate if `spare`, which is changed, is large
+    /// enough.
+    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    pub(crate) fn add_using(&mut self, other: &Self, spare: &mut Vec<(u16, u64)>) {
         debug_assert_eq!(self.scale, other.scale);
         if other.cells.len() <= FEW {
             return self.add_parts(other.zero, other.sum, other.cells.iter().copied());
@@ -241,7 +248,9 @@ impl Histogram {
             self.cells.clone_from(&other.cells);
             return;
         }
-        let mut merged = Vec::with_capacity(self.cells.len().max(other.cells.len()) + 8);
+        let merged = spare;
+        merged.clear();
+        merged.reserve(self.cells.len().max(other.cells.len()) + 8);
         let (mut a, mut b) = (self.cells.iter().copied().peekable(), other.cells.iter().copied().peekable());
         while let (Some(x), Some(y)) = (a.peek().copied(), b.peek().copied()) {
             merged.push(match x.0.cmp(&y.0) {
@@ -253,7 +262,7 @@ impl Histogram {
             b.next_if(|y| y.0 <= x.0);
         }
         merged.extend(a.chain(b));
-        self.cells = merged;
+        std::mem::swap(&mut self.cells, merged);
     }
 
     /// What was recorded since `earlier`, an older reading of the same histogram. Saturates cell by

@@ -1,4 +1,5 @@
 //! Questions about a window, answered from points.
+#![allow(dead_code, reason = "for targets")]
 
 use super::series::Point;
 use super::trend::theil_sen;

@@ -21,11 +21,13 @@ impl Blocks {
         Some(Self { slab: Slab::new(bytes)?, free: NONE, fresh: 0, held: 0 })
     }
 
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.slab.bytes()
     }
 
     /// Blocks that are given out.
+    #[cfg(test)]
     pub(super) fn held(&self) -> u32 {
         self.held
     }

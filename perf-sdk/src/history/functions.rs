@@ -7,12 +7,15 @@
 //! An entry of a ring has all functions that were called in its interval, in the order of their
 //! numbers: the number, the length (two bytes), and the cells. A length of 0 says that the function
 //! was not watched.
+//!
+//! Some functions are read every 10 seconds. They have no part in the entries of single seconds, and
+//! their differences are added to the entry of 10 seconds when it is made.
 
 use super::blocks::NONE;
 use super::levels::{self, TIMES_LEVELS, TIMES_POINTS, TIMES_SECONDS};
 use super::memory::{BODY, Block};
 use super::ring::Ring;
-use super::series::SeriesTable;
+use super::series::{STANDS_FOR, SeriesTable, TEN_STANDS_FOR};
 use super::sparse;
 use crate::histogram::{CELLS, Histogram, Scale};
 
@@ -29,6 +32,16 @@ const PARTS: usize = ENTRY - 3 * MOST_FUNCTIONS;
 /// Of a baseline: the cell's number, and its count modulo 2³².
 const BASE: usize = 6;
 const BASES: usize = BODY / BASE;
+/// Of a function that is read every 10 seconds.
+const NEVER: u32 = u32::MAX;
+
+/// How often a function is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Second,
+    /// Once in 10 seconds, in the rounds of which `is_of_ten` is true.
+    Ten,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -44,6 +57,8 @@ struct Slot {
     since: u32,
     /// When it was in a round. 0 is not yet, or before a gap.
     seen: u32,
+    /// The first second that it has a part in, or [`NEVER`].
+    fine_since: u32,
 }
 
 #[derive(Debug)]
@@ -58,6 +73,11 @@ pub(super) struct Functions {
     entry: Vec<u8>,
     /// Where in `entry` each function's cells of this round are.
     parts: Vec<(u32, u32)>,
+    /// The same of those that are read every 10 seconds, in bytes of their own. `None`: not watched.
+    ten: Vec<u8>,
+    ten_parts: Vec<Option<(u32, u32)>>,
+    /// The interval of 10 seconds to which these belong.
+    ten_index: u32,
     /// The cells of one histogram.
     cells: Vec<(u16, u64)>,
     /// Counts by cell, all 0 between uses.
@@ -76,6 +96,9 @@ impl Functions {
             rings: [ring(0)?, ring(1)?, ring(2)?, ring(3)?, ring(4)?, ring(5)?],
             entry: Vec::with_capacity(PARTS + ENTRY),
             parts: vec![(0, 0); MOST_FUNCTIONS],
+            ten: Vec::with_capacity(PARTS),
+            ten_parts: vec![None; MOST_FUNCTIONS],
+            ten_index: 0,
             guess: 0,
             added: Vec::with_capacity(MOST_FUNCTIONS),
             cells: Vec::with_capacity(CELLS),
@@ -85,7 +108,7 @@ impl Functions {
         })
     }
 
-    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 9) + PARTS + ENTRY + CELLS * 32 + sparse::LONGEST;
+    const SCRATCH: usize = MOST_FUNCTIONS * (size_of::<Slot>() + 21) + 2 * PARTS + ENTRY + CELLS * 32 + sparse::LONGEST;
 
     /// All memory that it holds, but for names and baselines, which are in the blocks of the
     /// series.
@@ -128,23 +151,60 @@ impl Functions {
         guessed.or_else(|| self.slots.iter().position(has_name))
     }
 
-    /// Takes the histogram of a function's calls since the start.
-    pub(super) fn read(&mut self, table: &mut SeriesTable, now: u32, name: &str, times: &Histogram) {
-        let found = self.find(table, name).or_else(|| self.add(table, now, name, times.scale()));
+    /// Differences of functions that are read every 10 seconds are those of this interval.
+    pub(super) fn begin_ten(&mut self, index: u32) {
+        self.ten_index = index;
+        self.ten.clear();
+        self.ten_parts.fill(None);
+    }
+
+    /// Takes the histogram of a function's calls since the start. Returns whether its pace was
+    /// another one until now: then the reading still counts as one of that.
+    ///
+    /// `before`: a function that is new had no calls at that time.
+    pub(super) fn read(
+        &mut self,
+        table: &mut SeriesTable,
+        now: u32,
+        name: &str,
+        times: &Histogram,
+        (pace, before): (Pace, Option<u32>),
+    ) -> Option<Pace> {
+        let found = self.find(table, name).or_else(|| {
+            let at = self.add(table, now, name, times.scale())?;
+            self.slots[at].fine_since = if pace == Pace::Ten { NEVER } else { now };
+            Some(at)
+        });
         let Some(at) = found.filter(|at| self.slots[*at].scale == times.scale()) else {
             table.counts.refused_functions += 1;
-            return;
+            return None;
         };
         self.guess = at + 1;
-        let Slot { seen, base_count, base_zero, .. } = self.slots[at];
-        if seen == now {
-            return;
+        if let Some(before) = before.filter(|_| self.slots[at].seen == 0) {
+            self.drop_base(table, at);
+            let slot = &mut self.slots[at];
+            (slot.seen, slot.base_count, slot.base_zero) = (before, 0, 0);
         }
-        let is_known = seen != 0 && now - seen <= super::series::STANDS_FOR;
+        let Slot { seen, base_count, base_zero, fine_since, .. } = self.slots[at];
+        if seen == now {
+            return None;
+        }
+        let former = if fine_since == NEVER { Pace::Ten } else { Pace::Second };
+        self.slots[at].fine_since = match pace {
+            Pace::Ten => NEVER,
+            Pace::Second if former == Pace::Ten => now + 1,
+            Pace::Second => fine_since,
+        };
+        let changed = (former != pace).then_some(former);
+        let stands_for = if former == Pace::Ten { TEN_STANDS_FOR } else { STANDS_FOR };
+        let is_known = seen != 0 && now - seen <= stands_for;
         self.slots[at].seen = now;
+        if (former == Pace::Ten || pace == Pace::Ten) && is_known {
+            self.ten_parts[at] = Some((0, 0));
+        }
         let count = times.count();
         if is_known && count == base_count {
-            return;
+            return changed;
         }
         // It began anew: all of it is new.
         let is_reset = count < base_count;
@@ -155,7 +215,7 @@ impl Functions {
         }
         let is_whole = self.subtract(table, at, times);
         if is_known && is_whole {
-            self.write_part(table, at, zero);
+            self.write_part(table, at, zero, former);
         }
         if !is_whole {
             // There is no memory for it: the next round begins anew.
@@ -163,6 +223,7 @@ impl Functions {
             self.drop_base(table, at);
             self.slots[at].seen = 0;
         }
+        changed
     }
 
     /// Fills `cells` with what is new, and makes the histogram the baseline.
@@ -227,17 +288,22 @@ impl Functions {
     }
 
     /// Writes `cells` as the function's part of this round.
-    fn write_part(&mut self, table: &mut SeriesTable, at: usize, zero: u64) {
+    fn write_part(&mut self, table: &mut SeriesTable, at: usize, zero: u64, pace: Pace) {
         if zero == 0 && self.cells.is_empty() {
             return;
         }
         let length = sparse::write(&mut self.written, zero, self.cells.iter().copied());
-        let Some(length) = length.filter(|length| self.entry.len() + length <= PARTS) else {
+        let into = if pace == Pace::Ten { &mut self.ten } else { &mut self.entry };
+        let Some(length) = length.filter(|length| into.len() + length <= PARTS) else {
             table.counts.dropped_times += 1;
             return;
         };
-        self.parts[at] = (self.entry.len() as u32, length as u32);
-        self.entry.extend_from_slice(&self.written[..length]);
+        let part = (into.len() as u32, length as u32);
+        into.extend_from_slice(&self.written[..length]);
+        match pace {
+            Pace::Ten => self.ten_parts[at] = Some(part),
+            Pace::Second => self.parts[at] = part,
+        }
     }
 
     /// A place for a new function: a free one, or that of who is missing for longest.
@@ -264,6 +330,7 @@ impl Functions {
             base_zero: 0,
             since,
             seen: 0,
+            fine_since: NEVER,
         };
         while self.slots.len() <= at {
             self.slots.push(unused);
@@ -295,7 +362,7 @@ impl Functions {
         for at in 0..self.slots.len() {
             let (start, length) = std::mem::take(&mut self.parts[at]);
             let slot = &self.slots[at];
-            if slot.name == NONE || (length == 0 && slot.seen == now) {
+            if slot.name == NONE || (length == 0 && (slot.seen == now || slot.fine_since > now)) {
                 continue;
             }
             self.entry.push(at as u8);
@@ -344,23 +411,39 @@ impl Functions {
             return;
         }
         self.entry.clear();
+        let has_ten = level == 1 && self.ten_index == index;
         for at in 0..self.slots.len() as u8 {
             let (mut zero, mut missing) = (0_u64, 0);
             let mut has_any = false;
+            let mut add = |cells: &[u8]| {
+                let counts = &mut self.counts;
+                let zeros = sparse::read(cells, |cell, count| {
+                    if let Some(place) = counts.get_mut(usize::from(cell)) {
+                        *place = place.saturating_add(count);
+                    }
+                });
+                zero = zero.saturating_add(zeros.unwrap_or(0));
+                has_any = true;
+            };
             for part in &mut parts[..found] {
                 let Some((cells, rest)) = part_of(part, at) else { continue };
                 *part = rest;
-                missing += usize::from(cells.is_empty());
-                has_any |= !cells.is_empty();
-                if !cells.is_empty() {
-                    let counts = &mut self.counts;
-                    let zeros = sparse::read(cells, |cell, count| {
-                        if let Some(place) = counts.get_mut(usize::from(cell)) {
-                            *place = place.saturating_add(count);
-                        }
-                    });
-                    zero = zero.saturating_add(zeros.unwrap_or(0));
+                if cells.is_empty() {
+                    missing += 1;
+                } else {
+                    add(cells);
                 }
+            }
+            let ten = self.ten_parts[usize::from(at)].filter(|_| has_ten);
+            match ten {
+                Some((start, length)) if length > 0 => add(&self.ten[start as usize..][..length as usize]),
+                _ => {}
+            }
+            // It was to be read in this interval, and was not.
+            let slot = &self.slots[usize::from(at)];
+            let end = (index + 1) * TIMES_SECONDS[1];
+            if level == 1 && ten.is_none() && slot.name != NONE && slot.fine_since > end {
+                missing = found;
             }
             let length = if has_any {
                 self.cells.clear();
@@ -424,11 +507,15 @@ impl Functions {
 
     /// The clock was set back: drops what is not before `now`.
     pub(super) fn cut(&mut self, now: u32) {
+        self.ten_parts.fill(None);
         for (ring, seconds) in self.rings.iter_mut().zip(TIMES_SECONDS) {
             ring.cut(now / seconds);
         }
         for slot in &mut self.slots {
             (slot.seen, slot.since) = (0, slot.since.min(now));
+            if slot.fine_since != NEVER {
+                slot.fine_since = slot.fine_since.min(now);
+            }
         }
     }
 
@@ -443,7 +530,14 @@ impl Functions {
     ) -> Option<Scale> {
         let at = self.find(table, name)?;
         let slot = &self.slots[at];
-        let starts = std::array::from_fn(|level| Some(self.rings[level].start()? * TIMES_SECONDS[level]));
+        let starts = std::array::from_fn(|level| {
+            let start = self.rings[level].start()? * TIMES_SECONDS[level];
+            match level {
+                0 if slot.fine_since == NEVER => None,
+                0 => Some(start.max(slot.fine_since)),
+                _ => Some(start),
+            }
+        });
         let shares = levels::shares(starts, TIMES_SECONDS);
         for level in (0..TIMES_LEVELS).rev() {
             let seconds = TIMES_SECONDS[level];

@@ -12,6 +12,9 @@
 //! | `answers`, `trend`, `columns` | what is asked of a window: pure |
 //! | `file/` | the history outlives the process |
 //! | `counts` | what was lost |
+//! | `query` | series by name, for users |
+//! | `own` | readings of the history itself |
+//! | `of_process` | the one history of this process |
 //!
 //! Nothing here reads a clock: the time is an argument.
 
@@ -26,7 +29,10 @@ mod grid;
 mod lane;
 mod levels;
 mod memory;
+mod of_process;
+mod own;
 mod predictor;
+mod query;
 mod ring;
 mod series;
 mod sparse;
@@ -35,9 +41,15 @@ mod store;
 mod tests;
 mod trend;
 
+#[allow(unused_imports, reason = "for targets")]
 pub(crate) use answers::{Answer, Coverage};
-pub(crate) use columns::Columns;
-pub(crate) use counts::Counts;
-pub(crate) use file::{FileCounts, FileError};
+pub(crate) use file::FileCounts;
+pub(crate) use functions::Pace;
+pub(crate) use of_process::{ask, close, fill, keep};
+pub(crate) use own::{OwnReadings, descriptions};
+pub(crate) use query::{columns as columns_of, list};
+#[allow(unused_imports, reason = "for targets")]
 pub(crate) use series::{Point, SeriesId, SeriesInfo};
-pub(crate) use store::{DEFAULT_BYTES, FUNCTION_SERIES, FunctionReading, History, Round};
+#[allow(unused_imports, reason = "for targets")]
+pub(crate) use store::FUNCTION_SERIES;
+pub(crate) use store::{DEFAULT_BYTES, FunctionReading, History};

@@ -13,6 +13,8 @@ pub(super) const LONGEST_KEY: usize = 1_000;
 /// A reading stands for the time since the one before, if that is at most this many seconds: rounds
 /// are late at times.
 pub(super) const STANDS_FOR: u32 = 3;
+/// The same for readings that are taken every 10 seconds.
+pub(super) const TEN_STANDS_FOR: u32 = 15;
 /// What memory runs short of goes by this many points of a series at once.
 const EVICTED_TOGETHER: u32 = 60;
 
@@ -179,6 +181,7 @@ impl SeriesTable {
     }
 
     /// All memory that it holds.
+    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.series.capacity() * size_of::<Series>()
             + self.closed.capacity() * size_of::<Closed>()
@@ -263,17 +266,74 @@ impl SeriesTable {
         labels: impl Iterator<Item = (&'a str, &'b str)>,
         value: f64,
     ) {
+        if let Some(id) = self.series_for(form, name, labels, value) {
+            self.sample(id, now, value);
+        }
+    }
+
+    /// Takes a reading of which there is one every 10 seconds: the point of the interval `index`. A
+    /// series has either such readings or those of each second. It may change from one to the
+    /// other, and then single seconds begin anew.
+    pub(super) fn read_ten<'a, 'b>(
+        &mut self,
+        (now, index): (u32, u32),
+        form: (Kind, Unit),
+        name: &str,
+        labels: impl Iterator<Item = (&'a str, &'b str)>,
+        value: f64,
+    ) {
+        if let Some(id) = self.series_for(form, name, labels, value) {
+            self.sample_ten(id, now, index, value);
+        }
+    }
+
+    /// A counter that is new was 0 at this time.
+    pub(super) fn read_first<'a, 'b>(
+        &mut self,
+        form: (Kind, Unit),
+        name: &str,
+        labels: impl Iterator<Item = (&'a str, &'b str)>,
+        before: u32,
+    ) {
+        if let Some(id) = self.series_for(form, name, labels, 0.0) {
+            let series = &mut self.series[usize::from(id)];
+            (series.last, series.seen) = (0.0, before);
+        }
+    }
+
+    fn series_for<'a, 'b>(
+        &mut self,
+        form: (Kind, Unit),
+        name: &str,
+        labels: impl Iterator<Item = (&'a str, &'b str)>,
+        value: f64,
+    ) -> Option<u16> {
         if !value.is_finite() {
             self.counts.refused_values += 1;
-            return;
+            return None;
         }
         let mut key = std::mem::replace(&mut self.key, Key(Vec::new()));
         let id = if key.set(form, name, labels) { self.id_of(&key.0) } else { None };
         self.key = key;
-        match id {
-            Some(id) => self.sample(id, now, value),
-            None => self.counts.refused_readings += 1,
+        self.counts.refused_readings += u64::from(id.is_none());
+        id
+    }
+
+    /// Single seconds of a series end: from now on there is a reading every 10 seconds.
+    pub(super) fn end_seconds<'a, 'b>(
+        &mut self,
+        form: (Kind, Unit),
+        name: &str,
+        labels: impl Iterator<Item = (&'a str, &'b str)>,
+    ) {
+        let mut key = std::mem::replace(&mut self.key, Key(Vec::new()));
+        if key.set(form, name, labels)
+            && let Ok(id) = self.place_of(&key.0, hash(&key.0))
+        {
+            let lane = &mut self.series[usize::from(id)].lanes[0];
+            self.blocks.give_list(std::mem::replace(lane, Lane::EMPTY).first_block());
         }
+        self.key = key;
     }
 
     /// The series with this key, which is added if there is none.
@@ -375,6 +435,45 @@ impl SeriesTable {
             };
             self.put(id, now - (seconds - 1 - done), part);
         }
+    }
+
+    fn sample_ten(&mut self, id: u16, now: u32, index: u32, value: f64) {
+        let series = &mut self.series[usize::from(id)];
+        let (before, since) = (series.last, series.seen);
+        (series.last, series.seen) = (value, now);
+        let elapsed = now.saturating_sub(since);
+        let is_known = since != 0 && elapsed > 0;
+        let is_counter = series.kind == Kind::Counter;
+        // Beyond, it is a gap, and only the last 10 seconds are known.
+        let share = if elapsed <= TEN_STANDS_FOR { 1.0 } else { f64::from(SECONDS[1]) / f64::from(elapsed) };
+        // Seconds of this interval that were read one by one.
+        let single = match series.open[0] {
+            open if open.index == index => std::mem::take(&mut series.open[0]),
+            _ => Open::default(),
+        };
+        let covered = SECONDS[1].saturating_sub(single.covered);
+        let amount = match () {
+            () if !is_counter => value * f64::from(covered),
+            () if !is_known => return,
+            // A counter that fell began anew at 0.
+            () if value < before => value * share,
+            () => (value - before) * share,
+        };
+        self.close(id, 1);
+        let peak = if single.covered > 0 { single.peak.max(value) } else { value };
+        let whole = Open { index, covered: SECONDS[1], sum: single.sum + amount, peak };
+        self.series[usize::from(id)].open[0] = whole;
+        self.close(id, 1);
+        let coarse = index / (SECONDS[2] / SECONDS[1]);
+        if self.series[usize::from(id)].open[1].index != coarse {
+            self.close(id, 2);
+            self.series[usize::from(id)].open[1] =
+                Open { index: coarse, covered: 0, sum: 0.0, peak: f64::NEG_INFINITY };
+        }
+        let open = &mut self.series[usize::from(id)].open[1];
+        open.covered += covered;
+        open.sum += amount;
+        open.peak = open.peak.max(peak);
     }
 
     fn put(&mut self, id: u16, second: u32, amount: f64) {

@@ -1,4 +1,5 @@
 //! The slope of a series.
+#![allow(dead_code, reason = "for targets")]
 
 /// Points between which slopes are computed, at most: 19,900 slopes.
 const MOST_POINTS: usize = 200;

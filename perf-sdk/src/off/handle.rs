@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use crate::error::Error;
 use crate::rate::Rate;
 use crate::settings::Builder;
-use crate::snapshot::{Leaks, Snapshot};
+use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapshot};
 
 impl Builder {
     /// Starts nothing.
@@ -69,6 +69,20 @@ impl Handle {
     #[must_use]
     pub fn leaks(&self) -> Option<Leaks> {
         None
+    }
+
+    /// Always `None`.
+    ///
+    /// # Errors
+    /// None.
+    pub fn history(&self, _query: &HistoryQuery) -> Result<Option<HistoryColumns>, Error> {
+        Ok(None)
+    }
+
+    /// Always empty.
+    #[must_use]
+    pub fn history_series(&self) -> Vec<HistorySeries> {
+        Vec::new()
     }
 
     /// An empty snapshot.

@@ -15,12 +15,16 @@ struct Board {
     /// The process whose readings they are: a forked child begins without any.
     process: Option<Process>,
     entries: Vec<Entry>,
+    /// Counts what was published.
+    version: u64,
 }
 
 #[derive(Debug)]
 struct Entry {
     producer: &'static str,
     place: u64,
+    /// The number of the sheet among all that were published.
+    version: u64,
     sheet: Sheet,
     read: Instant,
     /// The age from which the sheet is read anew for who asks.
@@ -39,15 +43,15 @@ impl fmt::Debug for Renew {
 }
 
 impl Board {
-    const EMPTY: Self = Self { process: None, entries: Vec::new() };
+    const EMPTY: Self = Self { process: None, entries: Vec::new(), version: 0 };
 
     /// Removes what another process published.
-    fn of_this_process(&mut self) -> &mut Vec<Entry> {
+    fn of_this_process(&mut self) -> &mut Self {
         let process = Some(Process::current());
         if self.process != process {
             *self = Self { process, ..Self::EMPTY };
         }
-        &mut self.entries
+        self
     }
 }
 
@@ -75,20 +79,21 @@ impl Place {
     /// used again.
     pub(crate) fn publish(&self, sheet: Sheet, old: Duration) -> Sheet {
         let mut board = BOARD.lock();
-        let entries = board.of_this_process();
-        let (place, read) = (self.number, Instant::now());
-        match entries.iter_mut().find(|entry| entry.producer == self.producer) {
+        let board = board.of_this_process();
+        board.version += 1;
+        let (place, read, version) = (self.number, Instant::now(), board.version);
+        match board.entries.iter_mut().find(|entry| entry.producer == self.producer) {
             Some(entry) if entry.place > place => emptied(sheet),
             Some(entry) => {
                 if entry.place != place {
                     (entry.place, entry.renew) = (place, self.renew.clone());
                 }
-                (entry.read, entry.old) = (read, old);
+                (entry.read, entry.old, entry.version) = (read, old, version);
                 emptied(std::mem::replace(&mut entry.sheet, sheet))
             }
             None => {
                 let renew = self.renew.clone();
-                entries.push(Entry { producer: self.producer, place, sheet, read, old, renew });
+                board.entries.push(Entry { producer: self.producer, place, version, sheet, read, old, renew });
                 Sheet::default()
             }
         }
@@ -97,7 +102,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        BOARD.lock().of_this_process().retain(|entry| entry.place != self.number);
+        BOARD.lock().of_this_process().entries.retain(|entry| entry.place != self.number);
     }
 }
 
@@ -111,16 +116,19 @@ fn emptied(mut sheet: Sheet) -> Sheet {
 pub(crate) fn renew() {
     let old: Vec<Renew> = {
         let mut board = BOARD.lock();
-        let entries = board.of_this_process().iter();
+        let entries = board.of_this_process().entries.iter();
         entries.filter(|entry| entry.read.elapsed() >= entry.old).map(|entry| entry.renew.clone()).collect()
     };
     // Without the lock, which they take themselves.
     old.iter().for_each(|renew| (renew.0)());
 }
 
-/// Hands the latest readings of all producers to `each`, which must not take long.
-pub(crate) fn visit(each: impl FnMut(&Reading)) {
-    BOARD.lock().of_this_process().iter().flat_map(|entry| entry.sheet.readings()).for_each(each);
+/// Hands the latest readings of each producer to `each`, with a number that is another one for newer
+/// readings. It must not take long.
+pub(crate) fn visit(mut each: impl FnMut(&'static str, u64, &[Reading])) {
+    for Entry { producer, version, sheet, .. } in &BOARD.lock().of_this_process().entries {
+        each(producer, *version, sheet.readings());
+    }
 }
 
 /// The latest readings of all producers.
@@ -132,7 +140,8 @@ pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
 /// The latest readings of all producers except the named one.
 pub(crate) fn latest_except(producer: &str) -> (Vec<Reading>, Vec<Absence>) {
     let mut board = BOARD.lock();
-    let entries: Vec<&Entry> = board.of_this_process().iter().filter(|entry| entry.producer != producer).collect();
+    let entries: Vec<&Entry> =
+        board.of_this_process().entries.iter().filter(|entry| entry.producer != producer).collect();
     let readings = entries.iter().flat_map(|entry| entry.sheet.readings().iter().cloned()).collect();
     (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
 }

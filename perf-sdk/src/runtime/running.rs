@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
-use super::history;
 use crate::base::background::{self, Background};
 use crate::base::fork::Lock;
 use crate::base::notice::say;
@@ -20,6 +19,7 @@ use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
+use crate::history;
 #[cfg(feature = "push")]
 use crate::push::Pusher;
 #[cfg(feature = "serve")]

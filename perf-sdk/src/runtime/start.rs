@@ -70,6 +70,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         }
     };
     prepare(&settings)?;
+    let history = history::open(&settings)?;
     #[cfg(feature = "serve")]
     let hooks = SettingsHooks { in_force: change::in_force, change: change::change };
     #[cfg(feature = "serve")]
@@ -77,8 +78,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
-    let has_history = history::open(&settings)?;
-    let jobs = jobs(&settings, builder.on_leak.clone(), worker, has_history);
+    let jobs = jobs(&settings, builder.on_leak.clone(), worker, history.is_there());
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
         let what = "the budget, so that all calls are measured, monitors, the history, and the detection of leaks and of memory that runs short";
@@ -115,6 +115,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         asked: Mutex::new(asked),
         is_over: AtomicBool::new(false),
     });
+    history.stay();
     running::register(&running);
     Ok(Handle { running })
 }

@@ -22,6 +22,7 @@ mod heap;
 mod heap_profile;
 #[cfg(all(feature = "heap", feature = "stacks"))]
 mod heap_stacks;
+mod history;
 mod instrument_use;
 mod leaks;
 mod locks;
@@ -68,6 +69,7 @@ pub use heap::{Heap, Live};
 pub use heap_profile::{HeapPath, HeapProfile};
 #[cfg(all(feature = "heap", feature = "stacks"))]
 pub use heap_stacks::{HeapStack, HeapStacks};
+pub use history::{HistoryColumns, HistoryQuery, HistorySeries};
 pub use instrument_use::InstrumentUse;
 #[cfg(feature = "enabled")]
 pub(crate) use instrument_use::add_uses;

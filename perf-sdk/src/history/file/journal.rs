@@ -23,6 +23,7 @@ pub(crate) const FILE_MEMORY: usize = BUFFER + LONGEST + 64;
 
 /// What happened to the file since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(dead_code, reason = "for tests")]
 pub(crate) struct FileCounts {
     pub(crate) bytes: u64,
     /// Found at the start: whole records, damaged stretches between them and their bytes, bytes of

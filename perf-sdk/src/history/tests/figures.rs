@@ -1,5 +1,6 @@
 //! The figures of docs/history.md.
 
+use super::super::functions::Pace;
 use super::super::store::{DEFAULT_BYTES, FunctionReading};
 use super::memory::{Service, filling};
 use super::*;
@@ -63,7 +64,9 @@ fn memory_of_a_service() {
 #[test]
 #[ignore = "prints figures"]
 fn range_of_histograms() {
-    for (functions, busiest) in [(200, 2_000.0), (200, 100.0), (50, 2_000.0), (20, 200.0)] {
+    for (functions, busiest, often) in
+        [(200, 2_000.0, 50), (200, 100.0, 50), (200, 2_000.0, 200), (50, 2_000.0, 50), (20, 200.0, 20)]
+    {
         let mut history = history(DEFAULT_BYTES);
         let mut random = Random(12);
         let names: Vec<String> = (0..functions).map(|number| format!("service::part::function_{number}")).collect();
@@ -87,8 +90,8 @@ fn range_of_histograms() {
             }
             let start = std::time::Instant::now();
             let mut round = history.round(now).unwrap();
-            for (name, times) in names.iter().zip(&all) {
-                round.function(&FunctionReading {
+            for (number, (name, times)) in names.iter().zip(&all).enumerate() {
+                let reading = FunctionReading {
                     name,
                     calls: times.count(),
                     errors: times.count() / 1_000,
@@ -97,13 +100,18 @@ fn range_of_histograms() {
                     allocated_bytes: Some(times.count() * 1_000),
                     live_bytes: Some(1 << 20),
                     times,
-                });
+                    is_new: false,
+                };
+                let is_often = number < often;
+                if is_often || round.is_of_ten() {
+                    round.function(&reading, if is_often { Pace::Second } else { Pace::Ten });
+                }
             }
             drop(round);
             told += start.elapsed();
         }
         println!(
-            "{functions} functions, busiest {busiest}/s: hours kept by level {:.2?}, bytes an entry {:?}, {:.0} µs a round, blocks {} KiB, {:?} evicted, {:.0?}",
+            "{functions} functions of which {often} every second, busiest {busiest}/s: hours kept by level {:.2?}, bytes an entry {:?}, {:.0} µs a round, blocks {} KiB, {:?} evicted, {:.0?}",
             history.times_hours(),
             history.times_bytes(),
             told.as_secs_f64() * 1e6 / seconds as f64,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::file::FileError;
+use super::super::functions::Pace;
 use super::super::store::FunctionReading;
 use super::*;
 use crate::histogram::{Histogram, Scale};
@@ -48,7 +49,7 @@ pub(super) fn tell(history: &mut History, now: u64, times: &mut Histogram) {
     times.record(time_at(now), 2);
     round.reading(&reading(&LEVEL, &Labels::NONE, level_at(now)));
     round.reading(&reading(&EVENTS, &numbered(1), events_at(now)));
-    round.function(&FunctionReading {
+    let reading = FunctionReading {
         name: "work",
         calls: times.count(),
         errors: 0,
@@ -57,7 +58,9 @@ pub(super) fn tell(history: &mut History, now: u64, times: &mut Histogram) {
         allocated_bytes: Some(0),
         live_bytes: None,
         times,
-    });
+        is_new: false,
+    };
+    round.function(&reading, Pace::Second);
 }
 
 /// All that is in the history is true. Returns the seconds that it has.

@@ -79,7 +79,7 @@ fn seven_days(series: usize, most: usize) {
     assert!(bytes <= most, "{bytes} bytes");
     filling().for_each(|now| service.tell(&mut history, now));
     assert_eq!(history.bytes(), bytes, "what was taken at the start is all");
-    assert_eq!(history.counts(), super::super::Counts::default(), "nothing went before its time");
+    assert_eq!(history.counts(), super::super::counts::Counts::default(), "nothing went before its time");
     let now = history.newest();
     for info in history.series() {
         let oldest = history.points(info.id, 0, u32::MAX).next().unwrap();

@@ -5,6 +5,7 @@ mod files;
 mod kills;
 mod memory;
 mod oracle;
+mod paces;
 mod quantiles;
 
 use super::store::{History, Reserved};

@@ -115,7 +115,7 @@ fn windows_are_those_of_a_list() {
         }
     }
     assert!(asked > 200, "{asked} windows");
-    assert_eq!(history.counts(), super::super::Counts::default(), "nothing was lost");
+    assert_eq!(history.counts(), super::super::counts::Counts::default(), "nothing was lost");
     assert_eq!(history.find("test_level", &[("of", "these")]), None);
     assert_eq!(history.series().len(), 3);
     assert_eq!(history.series()[0].labels[1], ("and".to_owned(), "those".to_owned()));

@@ -1,6 +1,7 @@
 //! Quantiles of any window are those of a sorted list.
 
 use super::super::answers::Answer;
+use super::super::functions::Pace;
 use super::super::store::FunctionReading;
 use super::*;
 use crate::histogram::{Histogram, Scale};
@@ -16,7 +17,7 @@ struct Function {
 fn tell(history: &mut History, now: u64, functions: &[Function]) {
     let Some(mut round) = history.round(now) else { return };
     for function in functions {
-        round.function(&FunctionReading {
+        let reading = FunctionReading {
             name: &function.name,
             calls: function.calls.len() as u64,
             errors: 0,
@@ -25,7 +26,9 @@ fn tell(history: &mut History, now: u64, functions: &[Function]) {
             allocated_bytes: None,
             live_bytes: Some(1 << 20),
             times: &function.times,
-        });
+            is_new: false,
+        };
+        round.function(&reading, Pace::Second);
     }
 }
 

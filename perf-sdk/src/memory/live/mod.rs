@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-pub(crate) use owners::{Held, Past, born, by_owner};
+pub(crate) use owners::{Held, Past, born, by_owner, held_bytes};
 pub(crate) use sample::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 #[cfg(feature = "stacks")]
 pub(crate) use stacks::lost as lost_stacks;

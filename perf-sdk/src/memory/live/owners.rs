@@ -186,6 +186,11 @@ pub(super) fn past() -> impl Iterator<Item = (u32, Option<CallPath>, Held, Past)
     })
 }
 
+/// The bytes that one scope holds.
+pub(crate) fn held_bytes(owner: u32) -> u64 {
+    OWNERS.get(owner as usize).map_or(0, |owner| owner.held().bytes)
+}
+
 /// What each scope holds now and allocated, by its number. Without a path, it is for allocations
 /// outside of all scopes.
 pub(crate) fn by_owner() -> impl Iterator<Item = (u32, Option<CallPath>, Held)> {

@@ -4,6 +4,7 @@ mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
 mod healthz;
+mod history;
 mod hlog;
 mod index;
 mod leaks;
@@ -57,6 +58,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/snapshot", get(snapshot::json), Fold),
         ("/hlog", get(hlog::hlog), Fold),
         ("/leaks", get(leaks::leaks), Fold),
+        ("/api/v1/history", get(history::history), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]

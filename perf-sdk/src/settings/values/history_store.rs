@@ -17,6 +17,17 @@ pub enum HistoryStore {
     File(PathBuf),
 }
 
+impl HistoryStore {
+    /// The file, if there is one.
+    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Off | Self::Memory => None,
+        }
+    }
+}
+
 impl From<bool> for HistoryStore {
     fn from(is_on: bool) -> Self {
         if is_on { Self::Memory } else { Self::Off }

@@ -1,0 +1,185 @@
+//! Programs with a history in the file that `PERF_HISTORY` names: one scenario in each process.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use perf_sdk::Handle;
+use perf_sdk::snapshot::{HistoryColumns, HistoryQuery};
+use perf_sdk_tests::http::get;
+use perf_sdk_tests::{eventually, exit_now, fork, until, wait_for};
+
+fn main() {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let scenarios: &[(&str, fn())] = &[
+        ("fills", fills),
+        ("stops", stops),
+        ("reads", reads),
+        ("starts", starts),
+        ("forks", forks),
+        ("answers", answers),
+    ];
+    match scenarios.iter().find(|(known, _)| *known == name) {
+        Some((_, scenario)) => scenario(),
+        None => panic!("no scenario {name:?}"),
+    }
+}
+
+fn start() -> Handle {
+    perf_sdk::builder().listen("off").report(false).start().expect("a start")
+}
+
+fn work() {
+    perf_sdk::measure("work", || std::thread::sleep(Duration::from_millis(2)));
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs()
+}
+
+/// The calls of `work` that the history knows, by the second.
+fn calls(handle: &Handle) -> Option<HistoryColumns> {
+    let query = HistoryQuery::new(r#"function_calls_total{function="work"}"#).last(Duration::from_secs(3_600));
+    // It is not a series before the first round.
+    handle.history(&query.step(Duration::from_secs(1))).ok().flatten()
+}
+
+/// The number of steps that have a value.
+fn known(columns: &HistoryColumns) -> usize {
+    columns.series.iter().flat_map(|series| &series.mean).flatten().count()
+}
+
+fn file() -> String {
+    std::env::var("PERF_HISTORY").expect("a file")
+}
+
+fn bytes() -> u64 {
+    std::fs::metadata(file()).map_or(0, |file| file.len())
+}
+
+/// Works until it is killed. Says so when two intervals of 10 seconds are in the file.
+fn fills() {
+    let handle = start();
+    let begin = bytes();
+    let mut last = begin;
+    let mut grown = 0;
+    loop {
+        work();
+        let size = bytes();
+        grown += u32::from(size > last);
+        last = size;
+        if grown == 2 {
+            grown += 1;
+            println!("filled {}", now());
+        }
+        std::hint::black_box(&handle);
+    }
+}
+
+/// Works for some seconds and ends in order, with what is not 10 seconds old.
+fn stops() {
+    let handle = start();
+    until("some seconds are known", || {
+        work();
+        calls(&handle).is_some_and(|columns| known(&columns) >= 3)
+    });
+    println!("stopped {}", now());
+}
+
+/// Says of how many seconds before the start of this process the calls are known, and when the
+/// latest of them was.
+fn reads() {
+    let start_at = now();
+    let handle = start();
+    let columns = calls(&handle).expect("the series is there");
+    let mean = &columns.series[0].mean;
+    let before = columns.times.iter().zip(mean).filter(|(at, mean)| u64::from(**at) < start_at && mean.is_some());
+    let latest = before.clone().map(|(at, _)| *at).max().unwrap_or(0);
+    let rates = before.clone().filter_map(|(_, mean)| *mean);
+    assert!(rates.clone().all(|rate| (0.0..=500.0).contains(&rate)), "a call takes 2 ms at least");
+    assert!(rates.sum::<f64>() > 0.0, "there were calls");
+    let quantile = HistoryQuery::new(r#"function_p50_seconds{function="work"}"#).last(Duration::from_secs(3_600));
+    let quantile = handle.history(&quantile).expect("a question").expect("a history");
+    let values: Vec<f64> = quantile.series[0].mean.iter().flatten().copied().collect();
+    assert!(!values.is_empty() && values.iter().all(|median| *median >= 0.001_9), "{values:?}");
+    println!("known {} {latest}", before.count() * columns.step as usize);
+}
+
+/// Starts, or fails with the error.
+fn starts() {
+    match perf_sdk::builder().listen("off").report(false).start() {
+        Ok(handle) => println!("{}", handle.history_series().len()),
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(3);
+        }
+    }
+}
+
+/// A child has no history, writes nothing to the parent's file, and may have one of its own.
+fn forks() {
+    let file = std::env::var("FILE_OF_THE_PARENT").expect("a file");
+    let builder = || perf_sdk::builder().listen("off").report(false);
+    let bytes = || std::fs::metadata(&file).map_or(0, |file| file.len());
+    let handle = builder().history(file.as_str()).start().expect("a start");
+    let is_in_the_child = |handle: &Handle| {
+        let series = handle.history_series();
+        series.iter().any(|series| series.labels.get("function").is_some_and(|name| name == "in the child"))
+    };
+    until("the parent has a history", || {
+        work();
+        calls(&handle).is_some_and(|columns| known(&columns) > 0)
+    });
+    let child = fork();
+    if child == 0 {
+        let is_so = std::panic::catch_unwind(move || {
+            assert!(handle.history_series().is_empty());
+            assert!(handle.history(&HistoryQuery::new("*")).expect("a question").is_none());
+            drop(handle);
+            let own = builder().history(true).start().expect("a start");
+            until("the child has a history of its own", || {
+                perf_sdk::measure("in the child", || ());
+                is_in_the_child(&own)
+            });
+        });
+        exit_now(i32::from(is_so.is_err()));
+    }
+    assert_eq!(wait_for(child), 0);
+    let size = bytes();
+    until("the parent goes on with its file", || {
+        work();
+        bytes() > size
+    });
+    assert!(!is_in_the_child(&handle));
+}
+
+/// The route answers what the handle does, and says what is allowed.
+fn answers() {
+    let handle = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("a start");
+    let address = handle.address().expect("an address");
+    let say = |what: &str, target: &str| {
+        let answer = get(address, target);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        println!("{what} {}", answer.text());
+    };
+    eventually(|| {
+        work();
+        let calls = calls(&handle).filter(|columns| known(columns) >= 2);
+        calls.map(drop).ok_or_else(|| "two seconds are not known yet".to_owned())
+    });
+    say("list", "/api/v1/history");
+    say("columns", "/api/v1/history?names=function_*%7Bfunction%3D%22work%22%7D,process_*&from=-1m&to=now&step=1");
+    for (query, said) in [
+        ("names=no_such_series", "no_such_series"),
+        ("names=a%7B", "names is \"a{\""),
+        ("names=process_*&from=tomorrow", "from is \"tomorrow\""),
+        ("names=process_*&from=-1m&to=-2m", "a time before to"),
+        ("names=process_*&step=0", "step is \"0\""),
+        ("names=*&from=-7d&step=1&limit=3", "allowed: names, from, to, step"),
+    ] {
+        let answer = get(address, &format!("/api/v1/history?{query}"));
+        assert!(
+            answer.status == 400 && answer.text().contains(said) && answer.text().contains("allowed"),
+            "{query}: {}",
+            answer.text()
+        );
+    }
+}
