@@ -1,5 +1,6 @@
 //! The job that fills the history.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -58,6 +59,8 @@ impl Drop for Opened {
     }
 }
 
+const NO_MEMORY: &str = "it takes an eighth of PERF_MEMORY, at least 1 MiB, which is not there";
+
 /// Whose readings those of the history are.
 const PRODUCER: &str = "history";
 
@@ -72,12 +75,16 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, Error> {
         HistoryStore::File(path) => {
             // A former history of this process may have it open.
             history::close();
-            History::open(DEFAULT_BYTES, path)
-                .map_err(|error| Error::History { path: path.clone(), source: error.into() })
+            let error = |source: io::Error| Error::History { path: path.clone(), source };
+            match History::open(DEFAULT_BYTES, path) {
+                Ok(Some(history)) => Ok(Some(history)),
+                Ok(None) => Err(error(io::Error::new(io::ErrorKind::OutOfMemory, NO_MEMORY))),
+                Err(why) => Err(error(why.into())),
+            }
         }
     })?;
     if new.is_none() && settings.history != HistoryStore::Off {
-        say("without a history: its memory is not allowed or not there (PERF_MEMORY)");
+        say(&format!("without a history: {NO_MEMORY}"));
     }
     if let Some(path) = settings.history.file()
         && let Some(damage) = new.as_ref().and_then(History::file_counts).and_then(damage)
