@@ -26,7 +26,6 @@ descriptions! {
     BYTES, "test_bytes", Bytes, Gauge;
     SHARE, "test_ratio", Ratio, Gauge;
     EVENTS, "test_events_total", Count, Counter;
-    TIME, "test_seconds_total", Seconds, Counter;
 }
 
 fn history(bytes: usize) -> History {
