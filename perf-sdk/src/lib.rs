@@ -32,7 +32,8 @@
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
-//! [`watch_pool`], [`watch_queue`], [`io::Counted`], [`lazy::Watched`].
+//! [`watch_query`], [`watch_pool`], [`watch_queue`], [`io::Counted`], [`lazy::Watched`]; with the
+//! feature `tower` [`watch_http`].
 //!
 //! Beside these: [`assert_allocations`] and [`assert_no_leak`] for tests, [`pool`] for arenas and
 //! pools with accounts, [`watch_runtime`] and [`watch_workers`] for tokio runtimes and pools of
@@ -144,8 +145,10 @@ pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
+#[cfg(feature = "tower")]
+pub use instrument::watch_http;
 #[cfg(feature = "enabled")]
-pub use instrument::{io, lazy, watch_cache, watch_pool, watch_queue};
+pub use instrument::{io, lazy, watch_cache, watch_pool, watch_query, watch_queue};
 #[cfg(feature = "opentelemetry")]
 pub use integration::opentelemetry_trace;
 #[cfg(feature = "tracing")]
@@ -170,7 +173,7 @@ pub use runtime::Handle;
 pub use serve::router;
 
 #[cfg(not(feature = "enabled"))]
-pub use off::instrument::{self, io, lazy, watch_cache, watch_pool, watch_queue};
+pub use off::instrument::{self, io, lazy, watch_cache, watch_pool, watch_query, watch_queue};
 #[doc(hidden)]
 #[cfg(not(feature = "enabled"))]
 pub use off::private as __private;
@@ -301,5 +304,5 @@ pub fn __distributions() -> Vec<snapshot::Distribution> {
         help: help.into(),
         ..snapshot::Distribution::default()
     };
-    instrument::DISTRIBUTIONS.map(of).into()
+    instrument::DISTRIBUTIONS.iter().copied().map(of).collect()
 }

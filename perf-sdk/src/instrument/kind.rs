@@ -23,7 +23,7 @@ kinds! {
     Queue "queue" "A channel or a queue.",
     Io "io" "A reader or a writer.",
     Lazy "lazy" "A value that is made at its first use.",
-    Query "database" "Statements of a database.",
+    Query "db" "Statements of a database.",
     Http "server" "Requests of an HTTP server.",
     #[cfg(test)] TestUses "test_uses" "Of the tests of uses.",
     #[cfg(test)] TestNames "test_names" "Of the tests of names.",

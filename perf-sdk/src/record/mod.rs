@@ -8,6 +8,7 @@
 //! | `own`, `account` | the profiler's own threads, and their cost |
 //! | `registry` | all thread records, and how a thread gets one |
 //! | `call/` | the begin and the end of calls: `fast` for most calls, `slow` for all cases |
+//! | `running` | which call runs on this thread |
 //! | `entry`, `switch`, `sampling` | the interface for other modules; on and off; rates by name |
 //! | `budget/` | keeps recording within its budget |
 
@@ -19,6 +20,7 @@ mod entry;
 mod locks;
 mod own;
 mod registry;
+mod running;
 mod sampling;
 mod store;
 mod switch;
@@ -52,6 +54,7 @@ pub(crate) use own::own_work;
 #[cfg(feature = "stacks")]
 pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, records};
+pub(crate) use running::running_call;
 pub(crate) use sampling::add as add_rules;
 #[cfg(feature = "serve")]
 pub(crate) use sampling::rules;

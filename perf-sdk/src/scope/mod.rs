@@ -15,9 +15,9 @@ mod newcomers;
 mod site;
 mod span;
 
-pub(crate) use bounded::bounded;
 #[cfg(feature = "pool")]
-pub(crate) use bounded::{MAX_NAME_BYTES, beginning};
+pub(crate) use bounded::MAX_NAME_BYTES;
+pub(crate) use bounded::{beginning, bounded};
 pub(crate) use call_path::{AtomicCallPath, CallPath, Path};
 pub(crate) use callers::{Owner, callers, current_path, current_scope};
 #[cfg(all(feature = "heap", feature = "stacks"))]

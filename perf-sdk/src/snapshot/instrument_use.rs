@@ -13,7 +13,7 @@ use crate::base::units;
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct InstrumentUse {
-    /// `cache`, `pool`, `queue`, `io`, `lazy`, `database` or `server`.
+    /// `cache`, `pool`, `queue`, `io`, `lazy`, `db` or `server`.
     pub kind: String,
     /// The name that was given to the instrument.
     pub name: String,

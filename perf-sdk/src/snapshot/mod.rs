@@ -35,6 +35,7 @@ mod sampled_stack;
 mod sampling_state;
 mod shown;
 mod stack_sampling;
+mod statement_figures;
 mod sums;
 mod totals;
 mod tree;
@@ -86,6 +87,7 @@ pub use sampled_stack::SampledStack;
 pub use sampling_state::SamplingState;
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
+pub use statement_figures::StatementFigures;
 #[cfg(feature = "enabled")]
 pub(crate) use sums::Sums;
 pub use totals::Totals;

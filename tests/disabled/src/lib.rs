@@ -32,6 +32,31 @@ pub fn generic_used(values: &mut [i16]) -> Option<i16> {
     generic(values)
 }
 
+/// Stands for a statement of a database.
+#[inline(never)]
+pub fn asked(id: u64) -> Result<u64, ParseIntError> {
+    id.to_string().parse()
+}
+
+#[inline(never)]
+pub fn statements(ids: &[u64]) -> Result<u64, ParseIntError> {
+    let mut sum = 0;
+    for id in ids {
+        #[cfg(feature = "annotated")]
+        {
+            let statement = perf_sdk::watch_query("db").statement("SELECT a FROM t WHERE id = ?");
+            sum += statement.values(id).run(|| asked(*id))?;
+            statement.rows(1);
+            statement.explain(|| Some(id.to_string()));
+        }
+        #[cfg(not(feature = "annotated"))]
+        {
+            sum += asked(*id)?;
+        }
+    }
+    Ok(sum)
+}
+
 #[cfg_attr(feature = "annotated", perf_sdk::profiled)]
 pub async fn later(n: u64) -> Result<u64, ParseIntError> {
     let text = n.to_string();

@@ -19,6 +19,29 @@ fn work() -> u64 {
     perf_sdk_disabled::plain(10)
 }
 
+/// Everything that a database offers.
+fn statements() -> Result<(), Box<dyn std::error::Error>> {
+    use perf_sdk::instrument::{Dialect, Query, Statement};
+    let db: Query = perf_sdk::watch_query("db").slow(Duration::from_secs(1)).n_plus_one(3).through(1);
+    let db = db.dialect(Dialect::Standard);
+    db.run("SELECT 1", || Ok::<_, std::fmt::Error>(()))?;
+    finished(db.run_async("SELECT 1", std::future::ready(Ok::<_, std::fmt::Error>(()))))?;
+    let statement: Statement = db.statement("SELECT ?").values(&7);
+    statement.run(|| Ok::<_, std::fmt::Error>(()))?;
+    finished(statement.run_async(std::future::ready(Ok::<_, std::fmt::Error>(()))))?;
+    statement.record(Duration::ZERO, Outcome::Ok);
+    statement.rows(1);
+    statement.full_scan();
+    statement.explain(|| None);
+    if statement.wants_plan() {
+        statement.set_plan("SCAN t");
+    }
+    db.transaction(true);
+    assert_eq!(db.statements().len() + db.unexplained().len(), usize::from(cfg!(feature = "enabled")));
+    assert_eq!(perf_sdk_disabled::statements(&[1, 2])?, 3);
+    Ok(())
+}
+
 fn finished<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
@@ -102,6 +125,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     perf_sdk::set_trace_hook(|| None);
     work();
     perf_sdk::measure("measured", || ());
+    statements()?;
     perf_sdk::record("recorded", Duration::from_millis(1), Outcome::Ok);
     finished(async { 1 }.profiled("future"));
     perf_sdk::with_labels([("tenant", "acme"), ("route", "/")], work);

@@ -4,6 +4,9 @@ use std::future::Future;
 
 pub mod io;
 pub mod lazy;
+mod query;
+
+pub use query::{Dialect, Query, Statement, watch_query};
 
 /// A cache that is not measured.
 #[derive(Clone, Debug)]

@@ -276,6 +276,7 @@ impl Call {
             self.share();
             return None;
         };
+        let address = ptr::from_ref(self).addr();
         Slot::BUSY.set();
         let open = self.place(record).and_then(|started| {
             let node = started.node;
@@ -292,7 +293,7 @@ impl Call {
                 dropped::count(Reason::Memory);
                 None
             })?;
-            let start = slow::note_poll(record, place);
+            let start = slow::note_poll(record, place, address, (!is_first).then_some(started.began));
             if is_first {
                 started.began = start;
             }

@@ -367,11 +367,21 @@ impl Measured {
     }
 }
 
-/// Marks a frame as one poll of a future. Returns its start in ticks.
-pub(in crate::record) fn note_poll(record: &'static ThreadRecord, place: Place) -> u64 {
+/// Marks a frame as one poll of a future at this address, whose first poll began at `began`; `None`
+/// if this is the first one. Returns its start in ticks.
+pub(in crate::record) fn note_poll(
+    record: &'static ThreadRecord,
+    place: Place,
+    address: usize,
+    began: Option<u64>,
+) -> u64 {
     record.stack.frame(place.depth()).map_or(0, |frame| {
-        frame.note_poll();
-        frame.start()
+        let start = frame.start();
+        // Futures that live at the same time have different addresses; those that had one address
+        // after each other began at different times. A count-only call has no time.
+        let began = began.unwrap_or(start);
+        frame.note_poll(if began == 0 { 0 } else { began.rotate_left(20) ^ address as u64 });
+        start
     })
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Frame {
     tallies: Cell<Tallies>,
     /// Owner only.
     flags: Cell<u32>,
+    /// Of a poll: identifies its future's call. Valid only with [`POLL`]. Owner only.
+    future_call: Cell<u64>,
     /// The shared record in which the call is counted, if it is not counted in its node. Valid only
     /// with [`SHARED`]. Owner only.
     shared: Cell<Option<&'static SharedSite>>,
@@ -66,6 +68,7 @@ impl Frame {
             serial: Cell::new(0),
             tallies: Cell::new(Tallies::NONE),
             flags: Cell::new(0),
+            future_call: Cell::new(0),
             shared: Cell::new(None),
         }
     }
@@ -122,9 +125,16 @@ impl Frame {
         self.flags.get() & PANICKING != 0
     }
 
-    /// Owner only: marks it as one poll of a future, which is counted elsewhere.
-    pub(crate) fn note_poll(&self) {
+    /// Owner only: marks it as one poll of a future, which is counted elsewhere. `call` is the same
+    /// for all polls of the future, and 0 if it is unknown.
+    pub(crate) fn note_poll(&self, call: u64) {
         self.flags.set(self.flags.get() | POLL);
+        self.future_call.set(call);
+    }
+
+    /// Owner only: what identifies the future's call, if this is a poll.
+    pub(in crate::record) fn future_call(&self) -> Option<u64> {
+        self.is_poll().then(|| self.future_call.get())
     }
 
     /// Owner only.
