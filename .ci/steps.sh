@@ -87,6 +87,8 @@ install_tools() {
     command -v objcopy > /dev/null || missing+=(binutils)
     command -v node > /dev/null || missing+=(nodejs)
     command -v npm > /dev/null || missing+=(npm)
+    # Its server is in a folder that is not in the path.
+    command -v initdb > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/initdb" > /dev/null || missing+=(postgresql)
     if [ "${#missing[@]}" -gt 0 ]; then
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
@@ -158,6 +160,11 @@ run_exact() {
     (cd "$folder" && "$TARGET/debug/examples/quickstart" < /dev/null)
     grep -q '"dhatFileVersion": 2' "$folder/dhat-heap.json"
     rm -r "$folder"
+}
+
+# Planted programs for SQLite and PostgreSQL. SQLite is compiled with them, not optimised.
+run_databases() {
+    cargo test --quiet --manifest-path tests/databases/Cargo.toml --target-dir "${CARGO_TARGET_DIR:-$TARGET}"
 }
 
 # Another C library: stacks of a program as it is built, and of one without what only its file has.
