@@ -8,12 +8,16 @@ mod containers {}
 mod figures {}
 #[doc = include_str!("../../docs/guide/grafana.md")]
 mod grafana {}
+#[doc = include_str!("../../docs/guide/http-layer.md")]
+mod http_layer {}
 #[doc = include_str!("../../docs/guide/leak.md")]
 mod leak {}
 #[doc = include_str!("../../docs/guide/library.md")]
 mod library {}
 #[doc = include_str!("../../docs/guide/off.md")]
 mod off {}
+#[doc = include_str!("../../docs/guide/queries.md")]
+mod queries {}
 #[doc = include_str!("../../docs/guide/servers.md")]
 mod servers {}
 #[doc = include_str!("../../docs/guide/tests.md")]
