@@ -24,8 +24,7 @@ pub(super) struct Parents([Set; SETS]);
 
 impl Parents {
     pub(super) const fn new() -> Self {
-        const EMPTY: Set = Set { entries: [const { AtomicU64::new(0) }; WAYS], hand: AtomicU32::new(0) };
-        Self([EMPTY; SETS])
+        Self([const { Set { entries: [const { AtomicU64::new(0) }; WAYS], hand: AtomicU32::new(0) } }; SETS])
     }
 
     /// Counts one, and returns the number with it.

@@ -1,8 +1,9 @@
 //! Planted programs and their mended twins: see `tests/`.
 //!
-//! There are 500 orders of 10 items each. The planted program asks for the items of each of 10 orders
-//! by a statement of its own, where no index helps, and for those of one order twice; then it runs a
-//! statement until it was slow. The mended one asks for all of them at once, with an index.
+//! There are 500 orders of 10 items each. The planted program asks for the items of each of 10
+//! orders by a statement of its own, where no index helps, and for those of one order twice; then
+//! it runs a statement until it was slow. The mended one asks for all of them at once, with an
+//! index.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::snapshot::Distribution;
 /// The maximum number of routes of one server. Requests of further ones are those of [`OTHER`].
 const MAX_ROUTES: usize = 128;
 const OTHER: &str = "(other)";
-/// The route of requests that match none, or whose route nobody knows. It is one, so that a path
+/// The route of requests that match none, or whose route is unknown. It is one, so that a path
 /// never becomes a label.
 const UNKNOWN: &str = "(unknown)";
 
@@ -217,7 +217,7 @@ impl Route {
         ] {
             into.push_of(description, &self.labels, of(sum));
         }
-        // Without a layer before the compression nobody knows.
+        // Unknown without a layer before the compression.
         if sums[Sum::Uncompressed as usize] > 0 {
             into.push_of(&UNCOMPRESSED, &self.labels, of(Sum::Uncompressed));
             into.push_of(&COMPRESSED, &self.labels, of(Sum::Compressed));

@@ -224,8 +224,8 @@ impl Query {
         self
     }
 
-    /// From so many statements of one shape beneath one call on they are N+1: 5 by default, at least
-    /// 2.
+    /// From so many statements of one shape beneath one call on they are N+1: 5 by default, at
+    /// least 2.
     #[must_use]
     pub fn n_plus_one(self, statements: u32) -> Self {
         self.entry.n_plus_one.store(statements.max(2), Relaxed);
