@@ -386,19 +386,32 @@ fn the_handler_makes_no_system_call() {
     }
     let folder = folder("strace");
     let trace = folder.join("trace");
-    let output = Command::new("strace")
-        .args(["--quiet=all", "-f", "-o"])
-        .arg(&trace)
-        .args([STACKS, "quiet"])
+    let mut program = Command::new(STACKS)
+        .arg("quiet")
         .env("PERF_STACKS", "cpu-timer")
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let thread = said.lines().next().expect("its number");
+    let mut thread = String::new();
+    let mut said = BufReader::new(program.stdout.take().unwrap());
+    said.read_line(&mut thread).unwrap();
+    // This thread only. Calibration on other threads makes a million calls, each of which would stop
+    // for the tracer.
+    let strace = Command::new("strace")
+        .args(["--quiet=all", "-p", thread.trim(), "-o"])
+        .arg(&trace)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::copy(&mut said, &mut std::io::sink()).unwrap();
+    let [output, strace] = [program, strace].map(|child| child.wait_with_output().unwrap());
+    for output in [&output, &strace] {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
     let text = std::fs::read_to_string(&trace).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
-    let own: Vec<&str> = text.lines().filter(|line| line.split_whitespace().next() == Some(thread)).collect();
+    let own: Vec<&str> = text.lines().collect();
     let says = |line: &&str| line.contains("write(1,");
     let own = &own[own.iter().position(says).unwrap() + 1..own.iter().rposition(says).unwrap()];
     let first = own.iter().position(|line| line.contains("SIGURG")).expect("a signal");

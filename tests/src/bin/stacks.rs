@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use perf_sdk::snapshot::{Address, CpuProfile, HeapStacks, SampledStack};
 use perf_sdk::{Builder, Handle, profiled};
-use perf_sdk_tests::{eventually, exit_now, fork, function, process_cpu, thread_cpu, until, wait_for};
+use perf_sdk_tests::{eventually, exit_now, fork, function, process_cpu, thread_cpu, thread_id, until, wait_for};
 
 #[global_allocator]
 static ALLOCATOR: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -774,23 +774,39 @@ fn probe() {
 /// and the end of a call.
 #[profiled]
 fn marked() {
-    // SAFETY: the call has no arguments and cannot fail.
-    let thread = unsafe { libc::gettid() };
+    let thread = thread_id();
     println!("{thread}");
     spin(Duration::MAX);
     println!("{thread}");
 }
 
-/// A thread that only computes.
+/// Whether a tracer is attached to this thread of the process.
+fn is_traced(thread: i32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/status")).unwrap();
+    text.lines().find_map(|line| line.strip_prefix("TracerPid:")).is_some_and(|tracer| tracer.trim() != "0")
+}
+
+/// A thread that only computes. It prints its id, and begins when a tracer is attached to it.
 fn quiet() {
+    // SAFETY: it only allows other processes to trace this one, where they have to be its parents.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::c_ulong::MAX) };
     let handle = start();
     thread::scope(|scope| {
-        scope.spawn(|| {
+        let (tell, told) = std::sync::mpsc::channel();
+        let (go_on, goes_on) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
             // The first call waits for the first calls of other threads, and allocates.
             busy(Duration::ZERO);
-            marked();
+            tell.send(thread_id()).unwrap();
+            if goes_on.recv().is_ok() {
+                marked();
+            }
         });
         let _stops = Stops(&STOP, true);
+        let thread: i32 = told.recv().unwrap();
+        println!("{thread}");
+        until("a tracer", || is_traced(thread));
+        go_on.send(()).unwrap();
         until("samples", || handle.snapshot().stacks.is_some_and(|stacks| stacks.samples >= 40));
         sampled(|| handle.cpu_profile(Duration::from_millis(700), None), 1);
     });
