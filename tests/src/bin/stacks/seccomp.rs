@@ -116,7 +116,7 @@ pub(super) fn seccomp_kills() {
             // Longer than the interval between two checks of the sampler.
             thread::sleep(Duration::from_secs(1));
             for page in [
-                "/debug/pprof/profile?seconds=1&hz=1000",
+                "/debug/pprof/profile?seconds=0.3&hz=1000",
                 "/metrics",
                 "/",
                 "/debug/fgprof?seconds=0.2",
