@@ -68,8 +68,8 @@
 //!
 //! What `enabled` alone provides has the same names and signatures without it, except what needs
 //! other crates: [`Histogram::to_hdr`], [`Histogram::from_hdr`], and serde's traits on a snapshot.
-//! [`Alloc`] and [`watch_runtime`] are there too. What a further feature provides is there with that feature only:
-//! [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
+//! [`Alloc`] and [`watch_runtime`] are there too. What a further feature provides is there with
+//! that feature only: [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
 //! [`Builder::metrics_handle`], profiles of stacks and of the heap with the formats for them, and
 //! flamegraphs as SVG.
 

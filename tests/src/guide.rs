@@ -22,3 +22,5 @@ mod queries {}
 mod servers {}
 #[doc = include_str!("../../docs/guide/tests.md")]
 mod tests {}
+#[doc = include_str!("../../docs/guide/workers.md")]
+mod workers {}

@@ -1,17 +1,19 @@
 //! tokio runtimes.
 
-mod watched;
-
+mod figures;
 #[cfg(test)]
 mod tests;
 #[cfg(tokio_unstable)]
 mod unstable;
+mod watched;
 
 use tokio::runtime::Handle;
 
+pub(super) use figures::ALL;
+use figures::{ALIVE_TASKS, BUSY, BUSY_RATIO, GLOBAL_QUEUE_DEPTH, PARKS, WORKERS, push_of_workers};
 use watched::Watched;
 
-use crate::reading::{Description, Labels, Producer, Sheet, Unit};
+use crate::reading::{Producer, Sheet};
 
 /// Watches a tokio runtime until it is shut down. Its figures are in scrapes and snapshots, with
 /// the label `runtime`:
@@ -40,8 +42,8 @@ use crate::reading::{Description, Labels, Producer, Sheet, Unit};
 ///
 /// **How the end is noticed.** A handle keeps what the threads of a runtime share, with some file
 /// descriptors, after the runtime was shut down. So a task that never ends waits in the runtime:
-/// the shutdown drops it, and then the handle is dropped as well. `tokio_alive_tasks` does not count
-/// this task.
+/// the shutdown drops it, and then the handle is dropped as well. `tokio_alive_tasks` does not
+/// count this task.
 ///
 /// **Cost.** One task that is polled once. A reading takes some atomic loads for each worker.
 ///
@@ -50,125 +52,6 @@ use crate::reading::{Description, Labels, Producer, Sheet, Unit};
 /// forked child does not show the runtimes of its parent. Of runtimes, 64 are shown.
 pub fn watch_runtime(name: &str, handle: &Handle) {
     watched::watch(name, handle);
-}
-
-static WORKERS: Description = Description::gauge("tokio_workers", Unit::Count, "Worker threads of a tokio runtime.");
-static ALIVE_TASKS: Description =
-    Description::gauge("tokio_alive_tasks", Unit::Count, "Tasks of a tokio runtime that have not ended.");
-static GLOBAL_QUEUE_DEPTH: Description = Description::gauge(
-    "tokio_global_queue_depth",
-    Unit::Count,
-    "Tasks that wait in the queue of all workers of a tokio runtime.",
-);
-static BUSY: Description = Description::counter(
-    "tokio_worker_busy_seconds_total",
-    Unit::Seconds,
-    "Time for which a worker of a tokio runtime was not parked.",
-);
-static PARKS: Description =
-    Description::counter("tokio_worker_parks_total", Unit::Count, "How often a worker of a tokio runtime parked.");
-static BUSY_RATIO: Description = Description::gauge(
-    "tokio_busy_ratio",
-    Unit::Ratio,
-    "Busy time of a tokio runtime ÷ (time that passed × workers), between two readings.",
-);
-
-static BLOCKING_THREADS: Description = Description::gauge(
-    "tokio_blocking_threads",
-    Unit::Count,
-    "Threads of a tokio runtime for blocking calls. With tokio_unstable only.",
-);
-static IDLE_BLOCKING_THREADS: Description = Description::gauge(
-    "tokio_idle_blocking_threads",
-    Unit::Count,
-    "Those of tokio_blocking_threads that wait for work. With tokio_unstable only.",
-);
-static BLOCKING_QUEUE_DEPTH: Description = Description::gauge(
-    "tokio_blocking_queue_depth",
-    Unit::Count,
-    "Blocking calls that wait for a thread of a tokio runtime. With tokio_unstable only.",
-);
-static SPAWNED_TASKS: Description = Description::counter(
-    "tokio_spawned_tasks_total",
-    Unit::Count,
-    "Tasks that were spawned on a tokio runtime. With tokio_unstable only.",
-);
-static REMOTE_SCHEDULES: Description = Description::counter(
-    "tokio_remote_schedules_total",
-    Unit::Count,
-    "Tasks that were scheduled from outside of a tokio runtime. With tokio_unstable only.",
-);
-static FORCED_YIELDS: Description = Description::counter(
-    "tokio_budget_forced_yields_total",
-    Unit::Count,
-    "Tasks that tokio made yield because their budget was used up. With tokio_unstable only.",
-);
-static STEALS: Description = Description::counter(
-    "tokio_worker_steals_total",
-    Unit::Count,
-    "Tasks that a worker of a tokio runtime stole from others. With tokio_unstable only.",
-);
-static LOCAL_QUEUE_DEPTH: Description = Description::gauge(
-    "tokio_worker_local_queue_depth",
-    Unit::Count,
-    "Tasks that wait in the queue of one worker of a tokio runtime. With tokio_unstable only.",
-);
-static POLLS: Description = Description::counter(
-    "tokio_worker_polls_total",
-    Unit::Count,
-    "Polls of tasks by a worker of a tokio runtime. With tokio_unstable only.",
-);
-static POLLS_WITHIN: Description = Description::counter(
-    "tokio_polls_within_total",
-    Unit::Count,
-    "Polls of tasks of a tokio runtime that took no longer than le seconds. With tokio_unstable and \
-     Builder::enable_metrics_poll_time_histogram only.",
-);
-
-pub(super) static ALL: [&Description; 16] = [
-    &WORKERS,
-    &ALIVE_TASKS,
-    &GLOBAL_QUEUE_DEPTH,
-    &BUSY,
-    &PARKS,
-    &BUSY_RATIO,
-    &BLOCKING_THREADS,
-    &IDLE_BLOCKING_THREADS,
-    &BLOCKING_QUEUE_DEPTH,
-    &SPAWNED_TASKS,
-    &REMOTE_SCHEDULES,
-    &FORCED_YIELDS,
-    &STEALS,
-    &LOCAL_QUEUE_DEPTH,
-    &POLLS,
-    &POLLS_WITHIN,
-];
-
-/// Workers with series of their own.
-const MOST_WORKERS: usize = 64;
-
-/// A label for each worker, or for those beyond the most.
-fn worker_labels(runtime: &str, workers: usize) -> Vec<Labels> {
-    let of = |worker: &str| Labels::of(&[("runtime", runtime), ("worker", worker)]);
-    let mut labels: Vec<Labels> = (0..workers.min(MOST_WORKERS)).map(|worker| of(&worker.to_string())).collect();
-    if workers > MOST_WORKERS {
-        labels.push(of("others"));
-    }
-    labels
-}
-
-/// A figure of each worker, or of those beyond the most together.
-fn push_of_workers(
-    description: &'static Description,
-    labels: &[Labels],
-    workers: usize,
-    figure: impl Fn(usize) -> f64,
-    into: &mut Sheet,
-) {
-    for (at, labels) in labels.iter().enumerate() {
-        let value = if at < MOST_WORKERS { figure(at) } else { (at..workers).map(&figure).sum() };
-        into.push_of(description, labels, value);
-    }
 }
 
 /// Reads the runtimes.
@@ -206,7 +89,7 @@ fn read(watched: &mut Watched, into: &mut Sheet) {
         into.push_of(&BUSY_RATIO, &watched.labels, ratio);
     }
     #[cfg(tokio_unstable)]
-    unstable::read(watched, &metrics, into);
+    unstable::read(&metrics, &watched.labels, &watched.worker_labels, &watched.polls, into);
     #[cfg(not(tokio_unstable))]
     into.absent("tokio's unstable figures", "the program was built without --cfg tokio_unstable");
 }

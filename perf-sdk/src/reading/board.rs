@@ -111,8 +111,8 @@ fn emptied(mut sheet: Sheet) -> Sheet {
     sheet
 }
 
-/// Reads anew what is old, on the calling thread: producers are read less often while the process is
-/// idle, and whoever asks gets no older readings than otherwise.
+/// Reads anew what is old, on the calling thread. Producers are read less often while the process
+/// is idle, and whoever asks gets no older readings than otherwise.
 pub(crate) fn renew() {
     let old: Vec<Renew> = {
         let mut board = BOARD.lock();
@@ -157,6 +157,7 @@ pub(crate) fn reserve(descriptions: impl Iterator<Item = &'static Description>) 
 }
 
 /// The names of the readings that may appear.
+#[cfg(feature = "serve")]
 pub(crate) fn reserved() -> Vec<&'static str> {
     NAMES.lock().clone()
 }

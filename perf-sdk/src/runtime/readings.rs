@@ -58,8 +58,8 @@ struct Idleness {
 }
 
 impl Idleness {
-    /// The pause after a turn: twice that after the turn before while the process is idle, and as it
-    /// is once the process is not.
+    /// The pause after a turn: twice that after the turn before while the process is idle, and the
+    /// given one once it is not.
     fn pause(&mut self, pause: Duration, now: Instant, cpu_ns: Option<u64>) -> Duration {
         let before = std::mem::replace(&mut self.before, cpu_ns.map(|cpu_ns| (now, cpu_ns)));
         let is_idle = before.zip(cpu_ns).is_some_and(|((at, was_ns), now_ns)| {

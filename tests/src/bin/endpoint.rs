@@ -1305,7 +1305,7 @@ fn user_metrics() {
     }
     perf_sdk::ready();
     let is_read = || get(address, "/metrics").text().contains("\nprocess_startup_seconds ");
-    eventually("the time of the start is read", is_read);
+    until("the time of the start is read", is_read);
     assert!(get(address, "/metrics").text().contains("\nuser_process_startup_seconds 5\n"), "it keeps its name");
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 
+use super::figures::{MOST_WORKERS, worker_labels};
 use super::*;
+use crate::reading::Labels;
 
 /// The readings of the runtime, by name and further labels.
 fn read(name: &str) -> BTreeMap<String, f64> {

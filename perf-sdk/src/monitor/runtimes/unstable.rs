@@ -2,8 +2,7 @@
 
 use tokio::runtime::RuntimeMetrics;
 
-use super::watched::Watched;
-use super::{
+use super::figures::{
     BLOCKING_QUEUE_DEPTH, BLOCKING_THREADS, FORCED_YIELDS, IDLE_BLOCKING_THREADS, LOCAL_QUEUE_DEPTH, POLLS,
     POLLS_WITHIN, REMOTE_SCHEDULES, SPAWNED_TASKS, STEALS, push_of_workers,
 };
@@ -37,7 +36,7 @@ impl Polls {
     }
 }
 
-pub(super) fn read(watched: &Watched, metrics: &RuntimeMetrics, into: &mut Sheet) {
+pub(super) fn read(metrics: &RuntimeMetrics, labels: &Labels, of_workers: &[Labels], polls: &Polls, into: &mut Sheet) {
     let workers = metrics.num_workers();
     for (description, value) in [
         (&BLOCKING_THREADS, metrics.num_blocking_threads() as f64),
@@ -47,23 +46,19 @@ pub(super) fn read(watched: &Watched, metrics: &RuntimeMetrics, into: &mut Sheet
         (&REMOTE_SCHEDULES, metrics.remote_schedule_count() as f64),
         (&FORCED_YIELDS, metrics.budget_forced_yield_count() as f64),
     ] {
-        into.push_of(description, &watched.labels, value);
+        into.push_of(description, labels, value);
     }
-    let labels = &watched.worker_labels;
-    push_of_workers(&STEALS, labels, workers, |worker| metrics.worker_steal_count(worker) as f64, into);
-    push_of_workers(
-        &LOCAL_QUEUE_DEPTH,
-        labels,
-        workers,
-        |worker| metrics.worker_local_queue_depth(worker) as f64,
-        into,
-    );
-    push_of_workers(&POLLS, labels, workers, |worker| metrics.worker_poll_count(worker) as f64, into);
-    if watched.polls.0.is_empty() {
+    let push = |description, figure: fn(&RuntimeMetrics, usize) -> f64, into: &mut Sheet| {
+        push_of_workers(description, of_workers, workers, |worker| figure(metrics, worker), into);
+    };
+    push(&STEALS, |metrics, worker| metrics.worker_steal_count(worker) as f64, into);
+    push(&LOCAL_QUEUE_DEPTH, |metrics, worker| metrics.worker_local_queue_depth(worker) as f64, into);
+    push(&POLLS, |metrics, worker| metrics.worker_poll_count(worker) as f64, into);
+    if polls.0.is_empty() {
         into.absent(POLLS_WITHIN.name, "the runtime's builder did not enable its histogram of poll times");
     }
     let (mut sum, mut next) = (0, 0);
-    for (end, labels) in &watched.polls.0 {
+    for (end, labels) in &polls.0 {
         let bucket =
             |bucket| (0..workers).map(|worker| metrics.poll_time_histogram_bucket_count(worker, bucket)).sum::<u64>();
         sum += (next..*end).map(bucket).sum::<u64>();

@@ -6,6 +6,9 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
+use super::figures::worker_labels;
+#[cfg(tokio_unstable)]
+use super::unstable::Polls;
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 use crate::memory;
@@ -25,7 +28,7 @@ pub(super) struct Watched {
     /// When it was read last, and the busy time then.
     before: Option<(Instant, f64)>,
     #[cfg(tokio_unstable)]
-    pub(super) polls: super::unstable::Polls,
+    pub(super) polls: Polls,
 }
 
 /// The runtimes of a process.
@@ -84,10 +87,10 @@ pub(super) fn watch(name: &str, handle: &Handle) {
             handle: handle.clone(),
             is_gone,
             labels: Labels::of(&[("runtime", &name)]),
-            worker_labels: super::worker_labels(&name, workers),
+            worker_labels: worker_labels(&name, workers),
             before: None,
             #[cfg(tokio_unstable)]
-            polls: super::unstable::Polls::of(&name, &handle.metrics()),
+            polls: Polls::of(&name, &handle.metrics()),
             name,
         });
     });

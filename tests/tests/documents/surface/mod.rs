@@ -160,7 +160,7 @@ const DIFFERENCES: [(Only, &str, &str); 16] = [
     (Only::With, "use sync::*", "as above"),
     (Only::With, "sync::*", "as above"),
     (Only::Without, "use sync = std::sync", "as above"),
-    (Only::Without, "*fn watch_runtime(*", "with it, it needs the feature `tokio`"),
+    (Only::Without, "fn watch_runtime<*", "with it, it needs the feature `tokio`"),
     (Only::Without, "Handle: impl Drop", "with it, a field of the handle implements Drop"),
     (Only::With, "Profiled: impl Future {*, J: hidden::Judge<*", "without it no outcome is judged"),
     (Only::Without, "Profiled: impl Future {*", "as above"),
