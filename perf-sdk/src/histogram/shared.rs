@@ -86,6 +86,26 @@ impl SharedShard {
         true
     }
 
+    /// As [`record`](Self::record), where no other thread records: without atomic additions.
+    #[allow(dead_code, reason = "not in tests/loom")]
+    pub(crate) fn record_alone(
+        &self,
+        at: Located,
+        weight: u64,
+        pages: impl Fn() -> Option<&'static SharedPage>,
+    ) -> bool {
+        let add = |to: &AtomicU64, n: u64| to.store(to.load(Relaxed).wrapping_add(n), Relaxed);
+        if at.is_zero() {
+            add(&self.zero, weight);
+        } else {
+            let Some(page) = self.page(at.cell().octave(), pages) else { return false };
+            let Some(cell) = page.cells.get(usize::from(at.cell().slot())) else { return false };
+            add(cell, weight);
+        }
+        add(&self.sum, at.value().wrapping_mul(weight));
+        true
+    }
+
     fn page(&self, octave: u8, pages: impl Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
         let existing = || self.pages().find(|page| page.octave.load(Relaxed) == octave);
         if let Some(page) = existing() {

@@ -200,8 +200,8 @@ impl Cache {
         Self { entry: self.entry, tier: tier(self.entry, number), questions: self.questions.clone() }
     }
 
-    /// Asks `entries` for the number of entries once a second, on a thread of the profiler, until the
-    /// last clone of the result drops. It replaces an earlier closure for the same.
+    /// Asks `entries` for the number of entries once a second, on a thread of the profiler, until
+    /// the last clone of the result drops. It replaces an earlier closure for the same.
     ///
     /// A closure that panics is not asked again. One that blocks delays no other, and is asked less
     /// often. So it is for [`bytes`](Self::bytes) and [`totals`](Self::totals).

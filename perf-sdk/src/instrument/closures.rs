@@ -42,7 +42,7 @@ pub(crate) struct Question {
     state: AtomicU8,
     /// The number of forks before it was last asked.
     generation: AtomicU32,
-    /// When it was asked last, and for how long it ran then, in nanoseconds since the start; 0: never.
+    /// When it was asked last, 0 for never, and how long it took, in nanoseconds.
     asked_ns: AtomicU64,
     took_ns: AtomicU64,
     /// As bits; not a number where the closure does not know it.

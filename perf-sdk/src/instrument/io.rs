@@ -94,8 +94,8 @@ impl Measured for Transfers {
 /// **Cost.** Some 50 ns an operation: put it beneath a buffer, not above. [`Counted::new`] takes a
 /// lock and compares the name with those of all counted readers and writers.
 ///
-/// **Blind spots.** Operations that are not reads, writes or flushes. An asynchronous operation that
-/// is given up before it is ready.
+/// **Blind spots.** Operations that are not reads, writes or flushes. An asynchronous operation
+/// that is given up before it is ready.
 pub struct Counted<R> {
     entry: &'static Entry<Transfers>,
     inner: R,
@@ -221,7 +221,8 @@ mod asynchronous {
 
     use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-    use super::{Counted, READ, Stopwatch, WRITE};
+    use crate::instrument::durations::Stopwatch;
+    use crate::instrument::io::{Counted, READ, WRITE};
     use crate::record;
 
     impl<R: Unpin> Counted<R> {

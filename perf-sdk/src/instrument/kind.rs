@@ -9,7 +9,7 @@ macro_rules! kinds {
         impl Kind {
             pub(crate) const ALL: &[Self] = &[$($(#[$when])? Self::$variant),+];
 
-            /// In snapshots and scrapes; also the name of the label that holds an instrument's name.
+            /// In snapshots and scrapes; also the name of the label that has an instrument's name.
             pub(crate) const fn name(self) -> &'static str {
                 match self { $($(#[$when])? Self::$variant => $name),+ }
             }

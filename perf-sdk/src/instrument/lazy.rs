@@ -187,8 +187,8 @@ impl<T: fmt::Debug, F> fmt::Debug for Watched<T, F> {
 ///
 /// **Cost.** That of a [`OnceLock`]; making the value takes a lock and some 100 ns more.
 ///
-/// **Blind spots.** As those of [`Watched`]. A value that was [set](Self::set) is counted as made in
-/// no time.
+/// **Blind spots.** As those of [`Watched`]. A value that was [set](Self::set) counts as made in no
+/// time.
 pub struct WatchedOnce<T> {
     name: Name,
     inner: OnceLock<T>,

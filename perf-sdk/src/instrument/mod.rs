@@ -1,5 +1,5 @@
-//! Instruments: they measure caches, databases, pools of connections, queues, readers, writers, and values that
-//! are made at their first use.
+//! Instruments: they measure caches, databases, pools of connections, queues, readers, writers, and
+//! values that are made at their first use.
 //!
 //! What an instrument counts is among the [readings](crate::snapshot::Snapshot::readings), with the
 //! instrument's name as a label, and so in scrapes, in the history and in targets. What a function

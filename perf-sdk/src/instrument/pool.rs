@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::closures::{Question, question};
 use super::durations::{Durations, Stopwatch};
@@ -41,14 +41,14 @@ const DURATION: (&str, &str) =
 
 const TIMED_OUT: usize = 0;
 const FAILED: usize = 1;
+const WAITING_COUNT: usize = 2;
 
 /// What is counted of a pool.
 #[derive(Debug)]
 pub(crate) struct Waits {
-    failures: Counts<2>,
+    /// Also the callers in `checkout` now: those that came, less those that left.
+    counts: Counts<3>,
     waits: Durations,
-    /// Callers in `checkout` now.
-    waiting: AtomicI64,
     /// Whether a closure tells the state.
     is_told: AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Measured for Waits {
     fn read(entry: &Entry<Self>, into: &mut Sheet) {
         let waits = entry.waits.count();
         if waits > 0 {
-            let [timed_out, failed] = entry.failures.sums();
+            let [timed_out, failed, _] = entry.counts.sums();
             let checkouts = waits.saturating_sub(timed_out + failed);
             into.push_of(&CHECKOUTS, &entry.labels, checkouts as f64);
             into.push_of(&TIMEOUTS, &entry.labels, timed_out as f64);
@@ -76,15 +76,16 @@ impl Measured for Waits {
     }
 
     fn reset(&self) {
-        self.failures.reset();
+        self.counts.reset();
         self.waits.reset();
-        self.waiting.store(0, Relaxed);
     }
 }
 
 impl Waits {
     fn waiting(&self) -> f64 {
-        self.waiting.load(Relaxed).max(0) as f64
+        let [_, _, waiting] = self.counts.sums();
+        // It was read while one came and another one left.
+        (waiting as i64).max(0) as f64
     }
 }
 
@@ -139,12 +140,8 @@ pub struct ConnectionPool {
 /// **Cost.** A lock and a comparison with the names of all pools: keep the result.
 #[must_use]
 pub fn watch_pool(name: &str) -> ConnectionPool {
-    let entry = POOLS.join(name, || Waits {
-        failures: Counts::new(),
-        waits: Durations::new(),
-        waiting: AtomicI64::new(0),
-        is_told: AtomicBool::new(false),
-    });
+    let entry =
+        POOLS.join(name, || Waits { counts: Counts::new(), waits: Durations::new(), is_told: AtomicBool::new(false) });
     ConnectionPool { entry, question: None }
 }
 
@@ -216,7 +213,7 @@ struct Wait {
 impl Wait {
     #[inline]
     fn begin(entry: &'static Entry<Waits>) -> Self {
-        entry.waiting.fetch_add(1, Relaxed);
+        entry.counts.add(WAITING_COUNT, 1);
         Self { entry, watch: Stopwatch::start() }
     }
 
@@ -227,7 +224,7 @@ impl Wait {
             return;
         }
         if let Err(error) = got {
-            self.entry.failures.add(if is_timeout(error) { TIMED_OUT } else { FAILED }, 1);
+            self.entry.counts.add(if is_timeout(error) { TIMED_OUT } else { FAILED }, 1);
         }
         self.entry.waits.record(ns);
         self.entry.charge(1, 0, ns);
@@ -237,7 +234,8 @@ impl Wait {
 impl Drop for Wait {
     #[inline]
     fn drop(&mut self) {
-        self.entry.waiting.fetch_sub(1, Relaxed);
+        // Wraps: on another thread, perhaps, than the one on which it came.
+        self.entry.counts.add(WAITING_COUNT, u64::MAX);
     }
 }
 

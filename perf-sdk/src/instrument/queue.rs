@@ -247,8 +247,8 @@ impl Queue {
         sent
     }
 
-    /// Receives an item by `receive`, such as `|| receiver.recv()`, and unwraps it. Records how long
-    /// that took, and how long the item was in the queue.
+    /// Receives an item by `receive`, such as `|| receiver.recv()`, and unwraps it. Records how
+    /// long that took, and how long the item was in the queue.
     ///
     /// `receive` returns a `Result` or an `Option` of an item.
     ///
@@ -257,16 +257,18 @@ impl Queue {
     pub fn receive<R: Received>(&self, receive: impl FnOnce() -> R) -> R::Item {
         let since = Stopwatch::start();
         let received = receive();
-        self.note_received(since);
-        received.unwrap_item()
+        let now = Stopwatch::start();
+        self.note_received(since, now);
+        received.unwrap_item(now.ticks())
     }
 
     /// As [`receive`](Self::receive), for a future.
     pub async fn receive_async<R: Received>(&self, receive: impl Future<Output = R>) -> R::Item {
         let since = Stopwatch::start();
         let received = receive.await;
-        self.note_received(since);
-        received.unwrap_item()
+        let now = Stopwatch::start();
+        self.note_received(since, now);
+        received.unwrap_item(now.ticks())
     }
 
     #[inline]
@@ -290,11 +292,11 @@ impl Queue {
     }
 
     #[inline]
-    fn note_received(&self, since: Stopwatch) {
+    fn note_received(&self, since: Stopwatch, now: Stopwatch) {
         if record::is_off() {
             return;
         }
-        let ns = since.elapsed_ns();
+        let ns = since.until_ns(now);
         self.entry.counts.add(RECEIVE_NS, ns);
         self.entry.charge(1, 0, ns);
     }
@@ -306,15 +308,15 @@ pub trait Received: sealed::Sealed {
     type Item;
 
     #[doc(hidden)]
-    fn unwrap_item(self) -> Self::Item;
+    fn unwrap_item(self, now: u64) -> Self::Item;
 }
 
 impl<T, E> Received for Result<Queued<T>, E> {
     type Item = Result<T, E>;
 
     #[inline]
-    fn unwrap_item(self) -> Result<T, E> {
-        self.map(receive)
+    fn unwrap_item(self, now: u64) -> Result<T, E> {
+        self.map(|queued| receive(queued, now))
     }
 }
 
@@ -322,17 +324,17 @@ impl<T> Received for Option<Queued<T>> {
     type Item = Option<T>;
 
     #[inline]
-    fn unwrap_item(self) -> Option<T> {
-        self.map(receive)
+    fn unwrap_item(self, now: u64) -> Option<T> {
+        self.map(|queued| receive(queued, now))
     }
 }
 
 #[inline]
-fn receive<T>(queued: Queued<T>) -> T {
+fn receive<T>(queued: Queued<T>, now: u64) -> T {
     let Queued { item, mut in_queue } = queued;
     in_queue.was_received = true;
     if !record::is_off() {
-        in_queue.entry.waits.record(in_queue.since.elapsed_ns());
+        in_queue.entry.waits.record(in_queue.since.until_ns(Stopwatch::of_ticks(now)));
     }
     item
 }

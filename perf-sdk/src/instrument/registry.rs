@@ -90,7 +90,8 @@ impl<T: Measured> Registry<T> {
         Self { kind, entries: [const { OnceLock::new() }; MOST], number: AtomicUsize::new(0), adding: Lock::new(()) }
     }
 
-    /// The instrument of this name, which `make` makes if there is none. A name is cut to 255 bytes.
+    /// The instrument of this name, which `make` makes if there is none. A name is cut to 255
+    /// bytes.
     ///
     /// **Cost.** A lock and a comparison with all names: callers keep the result.
     pub(crate) fn join(&'static self, name: &str, make: impl FnOnce() -> T) -> &'static Entry<T> {

@@ -3,6 +3,7 @@
 
 mod allocator;
 mod basis;
+mod caches;
 #[cfg(feature = "stacks")]
 mod code;
 mod combine;

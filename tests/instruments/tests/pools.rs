@@ -1,4 +1,4 @@
-//! Pools of connections: r2d2 and deadpool, with managers that connect to nothing.
+//! Pools of connections: r2d2, deadpool and bb8, with managers that connect to nothing.
 
 mod support;
 
@@ -107,5 +107,50 @@ fn deadpool_tells_who_waits() {
     let held = runtime.block_on(pool.get()).expect("a connection");
     assert!(runtime.block_on(db.checkout_async(pool.timeout_get(&now), is_timeout)).is_err());
     assert_eq!(of("connection_pool_timeouts_total", "deadpool"), Some(1.0));
+    drop(held);
+}
+
+impl bb8::ManageConnection for Numbers {
+    type Connection = u32;
+    type Error = Infallible;
+
+    async fn connect(&self) -> Result<u32, Infallible> {
+        Ok(1)
+    }
+
+    async fn is_valid(&self, _: &mut u32) -> Result<(), Infallible> {
+        Ok(())
+    }
+
+    fn has_broken(&self, _: &mut u32) -> bool {
+        false
+    }
+}
+
+#[test]
+fn bb8_tells_its_state_and_timeouts_are_counted() {
+    let _perf = started();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let timeout = Duration::from_millis(50);
+    let pool = runtime.block_on(bb8::Pool::builder().max_size(1).connection_timeout(timeout).build(Numbers)).unwrap();
+    let of_state = pool.clone();
+    let db = perf_sdk::watch_pool("bb8").state(move || {
+        let state = of_state.state();
+        PoolState {
+            size: of_state.config().max_size.into(),
+            idle: state.idle_connections.into(),
+            in_use: (state.connections - state.idle_connections).into(),
+            waiting: Some(state.statistics.pending_gets()),
+        }
+    });
+    let is_timeout = |error: &bb8::RunError<Infallible>| matches!(error, bb8::RunError::TimedOut);
+    let held = runtime.block_on(db.checkout_async(pool.get(), is_timeout)).expect("a connection");
+    assert!(runtime.block_on(db.checkout_async(pool.get(), is_timeout)).is_err(), "it is taken");
+    assert_eq!(of("connection_pool_timeouts_total", "bb8"), Some(1.0));
+    until("the state with one in use", || {
+        ["size", "in_use", "waiting"].map(|name| of(&format!("connection_pool_{name}"), "bb8"))
+            == [1.0, 1.0, 0.0].map(Some)
+    });
     drop(held);
 }

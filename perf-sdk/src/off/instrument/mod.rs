@@ -10,13 +10,15 @@ pub use query::{Dialect, Query, Statement, watch_query};
 
 /// A cache that is not measured.
 #[derive(Clone, Debug)]
-pub struct Cache;
+pub struct Cache {
+    _private: (),
+}
 
 /// Does nothing.
 #[inline(always)]
 #[must_use]
 pub fn watch_cache(_name: &str) -> Cache {
-    Cache
+    Cache { _private: () }
 }
 
 #[allow(clippy::unused_self)]
@@ -25,7 +27,7 @@ impl Cache {
     #[inline(always)]
     #[must_use]
     pub fn tier(&self, _number: u32) -> Self {
-        Self
+        self.clone()
     }
 
     /// Drops the closure.
@@ -138,7 +140,9 @@ pub struct CacheTotals {
 
 /// A pool of connections that is not measured.
 #[derive(Clone, Debug)]
-pub struct ConnectionPool;
+pub struct ConnectionPool {
+    _private: (),
+}
 
 /// The state of a pool, which nobody asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,7 +161,7 @@ pub struct PoolState {
 #[inline(always)]
 #[must_use]
 pub fn watch_pool(_name: &str) -> ConnectionPool {
-    ConnectionPool
+    ConnectionPool { _private: () }
 }
 
 #[allow(clippy::unused_self)]
@@ -198,7 +202,9 @@ impl ConnectionPool {
 
 /// A queue that is not measured.
 #[derive(Clone, Debug)]
-pub struct Queue;
+pub struct Queue {
+    _private: (),
+}
 
 /// An item in a queue: the item itself.
 #[derive(Debug)]
@@ -216,7 +222,7 @@ impl<T> Queued<T> {
 #[inline(always)]
 #[must_use]
 pub fn watch_queue(_name: &str) -> Queue {
-    Queue
+    Queue { _private: () }
 }
 
 #[allow(clippy::unused_self)]
@@ -259,13 +265,13 @@ impl Queue {
     /// Runs `receive`.
     #[inline(always)]
     pub fn receive<R: Received>(&self, receive: impl FnOnce() -> R) -> R::Item {
-        receive().unwrap_item()
+        receive().unwrap_item(0)
     }
 
     /// Awaits `receive`.
     #[inline(always)]
     pub async fn receive_async<R: Received>(&self, receive: impl Future<Output = R>) -> R::Item {
-        receive.await.unwrap_item()
+        receive.await.unwrap_item(0)
     }
 }
 
@@ -275,14 +281,14 @@ pub trait Received: sealed::Sealed {
     type Item;
 
     #[doc(hidden)]
-    fn unwrap_item(self) -> Self::Item;
+    fn unwrap_item(self, now: u64) -> Self::Item;
 }
 
 impl<T, E> Received for Result<Queued<T>, E> {
     type Item = Result<T, E>;
 
     #[inline(always)]
-    fn unwrap_item(self) -> Result<T, E> {
+    fn unwrap_item(self, _now: u64) -> Result<T, E> {
         self.map(Queued::into_inner)
     }
 }
@@ -291,7 +297,7 @@ impl<T> Received for Option<Queued<T>> {
     type Item = Option<T>;
 
     #[inline(always)]
-    fn unwrap_item(self) -> Option<T> {
+    fn unwrap_item(self, _now: u64) -> Option<T> {
         self.map(Queued::into_inner)
     }
 }
