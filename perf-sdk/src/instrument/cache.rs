@@ -247,7 +247,7 @@ impl Cache {
 
     /// Runs a lookup, and records whether it found something and how long it took.
     ///
-    /// **Cost.** Some 45 ns. While recording is switched off, a load.
+    /// **Cost.** Some 50 ns. While recording is switched off, a load.
     #[inline]
     pub fn get<T>(&self, lookup: impl FnOnce() -> Option<T>) -> Option<T> {
         if record::is_off() {

@@ -15,7 +15,7 @@ impl Durations {
         Self(Stripes::new(SharedShard::new))
     }
 
-    /// **Cost.** Some 5 ns. It allocates when a duration of a new order of magnitude is recorded.
+    /// It allocates when a duration of a new order of magnitude is recorded.
     #[inline]
     pub(crate) fn record(&self, ns: u64) {
         let page = || Some(memory::uncounted(|| &*Box::leak(Box::new(SharedPage::new()))));
