@@ -39,12 +39,12 @@ fn plan(connection: &Connection, sql: &str) -> Option<String> {
 }
 
 fn names(connection: &Connection, sql: &str, orders: &[i64]) -> rusqlite::Result<Vec<String>> {
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare(sql)?;
     statement.query_map(rusqlite::params_from_iter(orders), |row| row.get(0))?.collect()
 }
 
 fn count(connection: &Connection, to: i64) -> rusqlite::Result<i64> {
-    connection.prepare_cached(COUNT)?.query_row([to], |row| row.get(0))
+    connection.prepare(COUNT)?.query_row([to], |row| row.get(0))
 }
 
 /// Counts ever longer, until that was slow.
