@@ -1,5 +1,5 @@
-//! The history in a file outlives its process, however that ends, and no file is damaged that is not
-//! a history.
+//! The history in a file outlives its process, however that ends, and no file is damaged that is
+//! not a history.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};

@@ -8,8 +8,8 @@
 //! numbers: the number, the length (two bytes), and the cells. A length of 0 says that the function
 //! was not watched.
 //!
-//! Some functions are read every 10 seconds. They have no part in the entries of single seconds, and
-//! their differences are added to the entry of 10 seconds when it is made.
+//! Some functions are read every 10 seconds. They have no part in the entries of single seconds,
+//! and their differences are added to the entry of 10 seconds when it is made.
 
 use super::blocks::NONE;
 use super::levels::{self, TIMES_LEVELS, TIMES_POINTS, TIMES_SECONDS};
@@ -73,7 +73,8 @@ pub(super) struct Functions {
     entry: Vec<u8>,
     /// Where in `entry` each function's cells of this round are.
     parts: Vec<(u32, u32)>,
-    /// The same of those that are read every 10 seconds, in bytes of their own. `None`: not watched.
+    /// The same of those that are read every 10 seconds, in bytes of their own. `None`: not
+    /// watched.
     ten: Vec<u8>,
     ten_parts: Vec<Option<(u32, u32)>>,
     /// The interval of 10 seconds to which these belong.

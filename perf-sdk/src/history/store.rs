@@ -43,8 +43,8 @@ pub(crate) struct FunctionReading<'a> {
 pub(crate) const FUNCTION_SERIES: [(&str, Kind, Unit); 6] = [
     ("function_calls_total", Kind::Counter, Unit::Count),
     ("function_errors_total", Kind::Counter, Unit::Count),
-    ("function_exclusive_seconds_total", Kind::Counter, Unit::Seconds),
-    ("function_exclusive_cpu_seconds_total", Kind::Counter, Unit::Seconds),
+    ("function_self_seconds_total", Kind::Counter, Unit::Seconds),
+    ("function_self_cpu_seconds_total", Kind::Counter, Unit::Seconds),
     ("function_allocated_bytes_total", Kind::Counter, Unit::Bytes),
     ("function_live_bytes", Kind::Gauge, Unit::Bytes),
 ];

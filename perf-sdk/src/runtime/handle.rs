@@ -132,8 +132,8 @@ impl Handle {
     ///
     /// **Series.** Every [`Reading`](crate::snapshot::Reading) under its name. Of each of the 200
     /// most expensive functions, with the label `function`: `function_calls_total`,
-    /// `function_errors_total`, `function_exclusive_seconds_total`,
-    /// `function_exclusive_cpu_seconds_total`, `function_allocated_bytes_total`,
+    /// `function_errors_total`, `function_self_seconds_total`,
+    /// `function_self_cpu_seconds_total`, `function_allocated_bytes_total`,
     /// `function_live_bytes`, and `function_p50_seconds`, `function_p95_seconds`,
     /// `function_p99_seconds`. [`history_series`](Self::history_series) lists them.
     ///

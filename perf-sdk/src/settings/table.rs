@@ -111,9 +111,9 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// Where the history of readings and functions is kept: a file, from which the next process
-            /// goes on, `true` for in memory only, or `false` for none. A file that cannot be used is an
-            /// error.
+            /// Where the history of readings and functions is kept: a file, from which the next
+            /// process goes on, `true` for in memory only, or `false` for none. A file that cannot
+            /// be used is an error.
             method history: HistoryStore = or(HistoryStore::Memory) => {
                 variable: "PERF_HISTORY",
                 allowed: "the path of a new file or of one that a history wrote, true or false",

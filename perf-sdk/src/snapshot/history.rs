@@ -24,8 +24,8 @@ pub struct HistoryQuery {
 
 impl HistoryQuery {
     /// Series by name, several separated by commas, such as `process_*` or
-    /// `function_p95_seconds{function="search"}`. `*` stands for any text, in names and in the values
-    /// of labels. Labels that are not named may have any value.
+    /// `function_p95_seconds{function="search"}`. `*` stands for any text, in names and in the
+    /// values of labels. Labels that are not named may have any value.
     #[must_use]
     pub fn new(names: &str) -> Self {
         Self { names: names.to_owned(), ..Self::default() }

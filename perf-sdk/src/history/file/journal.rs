@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::FileError;
 use super::lock::lock;
@@ -16,6 +17,9 @@ const REWRITTEN_AT: u64 = 28 << 20;
 /// Where that fails, nothing is written beyond this size: with a file that is being written beside
 /// it, which has less than 10 MiB, it is less than 64 MiB.
 const LARGEST: u64 = 48 << 20;
+/// How often, and with which pauses, a file is tried that another process has locked.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(20);
 /// Records that wait to be written.
 const BUFFER: usize = 64 << 10;
 /// Bytes of memory that a file takes.
@@ -242,6 +246,7 @@ fn beside(path: &Path) -> PathBuf {
 /// The file, locked.
 fn opened(path: &Path) -> Result<Kept<File>, FileError> {
     let failed = |doing| move |source| FileError::System { doing, source };
+    let mut tries = 0;
     loop {
         // A pipe would wait for who writes it.
         match fs::metadata(path) {
@@ -257,6 +262,12 @@ fn opened(path: &Path) -> Result<Kept<File>, FileError> {
         let file = Kept::open(|| options.open(path)).map_err(failed("opening"))?;
         match lock(&file) {
             Ok(()) => {}
+            // A child that is being forked has it until it has closed the parent's descriptors.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && tries < TRIES => {
+                tries += 1;
+                std::thread::sleep(PAUSE);
+                continue;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(FileError::Locked);
             }
