@@ -69,12 +69,12 @@ const PRODUCER: &str = "history";
 /// # Errors
 /// The file cannot be used.
 pub(super) fn open(settings: &Settings) -> Result<Opened, Error> {
+    // A former one may have the file open, and has the memory: also in a forked child.
+    history::close();
     let new = memory::uncounted(|| match &settings.history {
         HistoryStore::Off => Ok(None),
         HistoryStore::Memory => Ok(History::new(DEFAULT_BYTES)),
         HistoryStore::File(path) => {
-            // A former history of this process may have it open.
-            history::close();
             let error = |source: io::Error| Error::History { path: path.clone(), source };
             match History::open(DEFAULT_BYTES, path) {
                 Ok(Some(history)) => Ok(Some(history)),
