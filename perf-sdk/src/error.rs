@@ -53,6 +53,13 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The file of targets cannot be read.
+    Targets {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Profiles cannot be written to their folder.
     Profiles {
         /// The folder.
@@ -110,6 +117,13 @@ impl fmt::Display for Error {
                     path.display()
                 )
             }
+            Self::Targets { path, source } => {
+                write!(
+                    f,
+                    "cannot read the targets in {}: {source}; name a file that is there (PERF_TARGETS)",
+                    path.display()
+                )
+            }
             Self::Profiles { folder, source } => write!(
                 f,
                 "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
@@ -142,6 +156,7 @@ impl std::error::Error for Error {
             Self::Listen { source, .. }
             | Self::TokenFile { source, .. }
             | Self::Config { source, .. }
+            | Self::Targets { source, .. }
             | Self::Profiles { source, .. }
             | Self::History { source, .. }
             | Self::Thread { source, .. } => Some(source),

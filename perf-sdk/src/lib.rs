@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! # Five things
+//! # Six things
 //!
 //! | to | write | and read |
 //! |---|---|---|
@@ -29,6 +29,7 @@
 //! | count memory | [`Alloc`] or [`CountingAlloc`] as the global allocator | allocations of each call, who holds memory now, leaks |
 //! | look at it | [`start`], or [`router`] on a server of your own | the page, flamegraphs, profiles for `go tool pprof`, `/metrics` |
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
+//! | say what ought to be | [`Builder::target`], [`Target`](target::Target), `PERF_TARGETS` | what is met, at risk or missed, by [`Handle::targets`] too |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
@@ -90,8 +91,10 @@ mod clock;
 mod collect;
 mod error;
 pub mod export;
-#[allow(dead_code, unused_imports)]
+#[allow(dead_code, unused_imports, reason = "the part of the language that only alerts have")]
 mod expression;
+#[cfg(feature = "enabled")]
+mod figures;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
@@ -132,7 +135,6 @@ pub mod snapshot;
 mod stacks;
 #[cfg(feature = "enabled")]
 pub mod sync;
-#[allow(dead_code, unused_imports)]
 pub mod target;
 mod trace;
 

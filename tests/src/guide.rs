@@ -20,6 +20,8 @@ mod off {}
 mod queries {}
 #[doc = include_str!("../../docs/guide/servers.md")]
 mod servers {}
+#[doc = include_str!("../../docs/guide/targets.md")]
+mod targets {}
 #[doc = include_str!("../../docs/guide/tests.md")]
 mod tests {}
 #[doc = include_str!("../../docs/guide/workers.md")]

@@ -331,6 +331,7 @@ impl Fold {
             stacks,
             locks,
             leaks: super::leaks::leaks(),
+            targets: super::targets::targets(),
             readings,
             absent_readings,
             distributions: super::instruments::distributions(),

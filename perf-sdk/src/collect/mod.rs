@@ -29,6 +29,7 @@ mod own;
 mod readings;
 #[cfg(feature = "stacks")]
 mod sampled;
+mod targets;
 mod threads;
 #[cfg(feature = "stacks")]
 mod wall_profile;
@@ -53,6 +54,9 @@ pub(crate) use heap_stacks::HeapStacksNow;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
+pub(crate) use targets::set_targets;
+#[cfg(feature = "serve")]
+pub(crate) use targets::targets;
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;
 

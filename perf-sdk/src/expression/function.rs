@@ -74,7 +74,7 @@ pub(crate) enum CallFigure {
     SelfTime,
     /// CPU time of the function itself, in seconds per second.
     SelfCpu,
-    /// Bytes that the function itself allocated per second.
+    /// Bytes that the function and its callees allocated per second.
     Allocated,
     /// Live bytes that the function itself allocated.
     Live,
@@ -157,7 +157,7 @@ pub static FUNCTIONS: &[MetricFunction] = &[
         Parameters::Function,
         Dimension::ByteRate,
         Formula::Calls(CallFigure::Allocated),
-        "what a function itself allocates in a unit of time",
+        "what a function and those that it calls allocate in a unit of time",
     ),
     function(
         "live",
@@ -337,7 +337,7 @@ impl MetricFunction {
             Formula::Calls(CallFigure::Rate) => "finished calls".to_owned(),
             Formula::Calls(CallFigure::SelfTime) => "exclusive time".to_owned(),
             Formula::Calls(CallFigure::SelfCpu) => "exclusive CPU time".to_owned(),
-            Formula::Calls(CallFigure::Allocated) => "bytes allocated, exclusive".to_owned(),
+            Formula::Calls(CallFigure::Allocated) => "bytes allocated, callees included".to_owned(),
             Formula::Calls(CallFigure::Live) => "samples of the live heap".to_owned(),
             Formula::Rate => "finished calls, or the counter's growth".to_owned(),
             Formula::Gauge(name) => format!("`{name}`"),

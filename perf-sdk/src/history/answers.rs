@@ -1,5 +1,5 @@
 //! Questions about a window, answered from points.
-#![allow(dead_code, reason = "for targets")]
+#![allow(dead_code, reason = "trends are for alerts")]
 
 use super::series::Point;
 use super::trend::theil_sen;

@@ -41,15 +41,15 @@ mod store;
 mod tests;
 mod trend;
 
-#[allow(unused_imports, reason = "for targets")]
+#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use answers::{Answer, Coverage};
 pub(crate) use file::FileCounts;
 pub(crate) use functions::Pace;
 pub(crate) use of_process::{ask, close, fill, keep};
 pub(crate) use own::{OwnReadings, descriptions};
 pub(crate) use query::{columns as columns_of, list};
-#[allow(unused_imports, reason = "for targets")]
+#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use series::{Point, SeriesId, SeriesInfo};
-#[allow(unused_imports, reason = "for targets")]
+#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use store::FUNCTION_SERIES;
 pub(crate) use store::{DEFAULT_BYTES, FunctionReading, History};

@@ -108,6 +108,12 @@ impl History {
         Self::with(Reserved::up_to(bytes)?, 0)
     }
 
+    /// Beside the account, for tests of who asks it.
+    #[cfg(test)]
+    pub(crate) fn in_test(bytes: usize) -> Self {
+        Self::with(Reserved::beside(bytes), 0).expect("memory")
+    }
+
     pub(super) fn with(reserved: Reserved, for_file: usize) -> Option<Self> {
         let bytes = reserved.bytes.checked_sub(for_file)?;
         let functions = Functions::new(bytes / 16 * FOR_TIMES)?;
@@ -351,7 +357,7 @@ impl History {
 }
 
 /// Questions of judges.
-#[allow(dead_code, reason = "for targets")]
+#[allow(dead_code, reason = "trends are for alerts")]
 impl History {
     /// A gauge's mean, a counter's rate per second.
     pub(crate) fn average(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {

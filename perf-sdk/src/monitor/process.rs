@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread;
 
 use super::absences::{TIGHTER, absent};
 use super::file::{Buffer, Parts, Source};
@@ -20,6 +21,7 @@ static CPU_USER: Description =
     Description::counter("process_cpu_user_seconds_total", Unit::Seconds, "CPU time of the process in user mode.");
 static CPU_SYSTEM: Description =
     Description::counter("process_cpu_system_seconds_total", Unit::Seconds, "CPU time of the process in system mode.");
+static CPUS: Description = Description::gauge("process_cpus", Unit::Count, "Processors that the process may use.");
 static RESIDENT: Description =
     Description::gauge("process_resident_memory_bytes", Unit::Bytes, "Physical memory of the process.");
 static RESIDENT_PEAK: Description = Description::gauge(
@@ -66,10 +68,11 @@ static DISK_BYTES: Description = Description::counter(
     "Bytes that the process had read from disks, and that it caused to be written to them.",
 );
 
-pub(super) static ALL: [&Description; 16] = [
+pub(super) static ALL: [&Description; 17] = [
     &CPU,
     &CPU_USER,
     &CPU_SYSTEM,
+    &CPUS,
     &RESIDENT,
     &RESIDENT_PEAK,
     &VIRTUAL,
@@ -100,6 +103,8 @@ pub(super) struct ProcessMonitor {
     buffer: Buffer,
     size_is_count: Option<bool>,
     start: Option<Result<Start, &'static str>>,
+    /// Those of its affinity and of the control group's quota, asked for once.
+    cpus: Option<Result<f64, &'static str>>,
     read: Labels,
     write: Labels,
     switches: [Labels; 2],
@@ -118,6 +123,7 @@ impl ProcessMonitor {
             buffer: Buffer::default(),
             size_is_count: None,
             start: None,
+            cpus: None,
             read: Labels::of(&[("direction", "read")]),
             write: Labels::of(&[("direction", "write")]),
             switches: [kind("voluntary"), kind("involuntary")],
@@ -233,6 +239,9 @@ impl Producer for ProcessMonitor {
             return;
         }
         self.used(system::usage(), into);
+        let cpus =
+            || thread::available_parallelism().map(|cpus| cpus.get() as f64).map_err(|_| "the system does not tell");
+        into.push_or_absent(&CPUS, *self.cpus.get_or_insert_with(cpus));
         self.status(into);
         self.io(into);
         into.push_or_absent(&OPEN_FDS, self.open_descriptors());

@@ -62,10 +62,11 @@ fn tree(kernel: &str, test: &str) -> Tree {
 }
 
 /// What does not come from files.
-const OF_CALLS: [&str; 7] = [
+const OF_CALLS: [&str; 8] = [
     "process_cpu_seconds_total",
     "process_cpu_user_seconds_total",
     "process_cpu_system_seconds_total",
+    "process_cpus",
     "process_context_switches_total",
     "process_page_faults_total",
     "process_max_fds",

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::rate::Rate;
 use crate::settings::Builder;
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapshot};
+use crate::target::Judgement;
 
 impl Builder {
     /// Starts nothing.
@@ -83,6 +84,12 @@ impl Handle {
     #[must_use]
     pub fn history_series(&self) -> Vec<HistorySeries> {
         Vec::new()
+    }
+
+    /// Always `None`.
+    #[must_use]
+    pub fn targets(&self) -> Option<Judgement> {
+        None
     }
 
     /// An empty snapshot.

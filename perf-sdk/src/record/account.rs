@@ -34,6 +34,7 @@ parts! {
     Monitors "monitors" "The jobs that read the process, the host and the control group.",
     Instruments "instruments" "The job that reads caches, pools, queues and other instruments.",
     History "history" "The job that keeps the history of readings and functions.",
+    Targets "targets" "The job that judges targets.",
     Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
     Scheduling "scheduling" "Waking up for the jobs.",
 }

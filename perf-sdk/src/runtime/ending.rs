@@ -5,14 +5,84 @@
 #[cfg(target_os = "linux")]
 pub(crate) use linux::Asked;
 #[cfg(unix)]
-pub(crate) use unix::at_exit;
+pub(crate) use unix::{at_exit, exit_with_status, set_status};
 
 #[cfg(unix)]
 mod unix {
     use std::panic::catch_unwind;
-    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicI32, Ordering::Relaxed};
+    use std::sync::{Once, OnceLock};
+
+    use libc::c_int;
+
+    use crate::base::process_identity::{AtomicProcess, Process};
 
     static AT_EXIT: OnceLock<fn()> = OnceLock::new();
+
+    /// The status with which the process is to end instead of 0. 0: its own.
+    static STATUS: AtomicI32 = AtomicI32::new(0);
+    /// The process for which it holds: not a forked child.
+    static STATUS_OF: AtomicProcess = AtomicProcess::none();
+
+    /// Sets the status with which the process ends if it would end with 0. `None`: with its own.
+    pub(crate) fn set_status(status: Option<u32>) {
+        STATUS_OF.store(Some(Process::current()), Relaxed);
+        STATUS.store(status.and_then(|status| c_int::try_from(status).ok()).unwrap_or(0), Relaxed);
+    }
+
+    /// From now on, the status that [`set_status`] sets is that of the process. Further calls have
+    /// no effect.
+    pub(crate) fn exit_with_status() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(register);
+    }
+
+    /// The status that replaces `own`. Ends the profiler if it runs still, which may set one.
+    fn replacing(own: c_int) -> Option<c_int> {
+        if let Some(end) = AT_EXIT.get() {
+            let _ = catch_unwind(end);
+        }
+        let status = STATUS.load(Relaxed);
+        let is_ours = STATUS_OF.load(Relaxed).is_some_and(Process::is_current);
+        (own == 0 && status != 0 && is_ours).then_some(status)
+    }
+
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn register() {
+        use std::ffi::c_void;
+        use std::ptr;
+
+        unsafe extern "C" {
+            fn on_exit(run: extern "C" fn(c_int, *mut c_void), argument: *mut c_void) -> c_int;
+        }
+        extern "C" fn run(own: c_int, _: *mut c_void) {
+            if let Some(status) = replacing(own) {
+                // SAFETY: glibc allows it in a handler: the handlers that are left run, and the
+                // status of the last call counts.
+                unsafe { libc::exit(status) }
+            }
+        }
+        // SAFETY: `run` does not unwind. If there is no memory for one more handler, the status
+        // stays the program's own.
+        unsafe { on_exit(run, ptr::null_mut()) };
+    }
+
+    /// Other C libraries do not tell a handler the status, and do not allow it to exit. Handlers
+    /// that were registered before this one do not run if a status is set.
+    #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+    fn register() {
+        extern "C" fn run() {
+            if let Some(status) = replacing(0) {
+                // SAFETY: null stands for all streams of C. `_exit` may be called anywhere.
+                unsafe {
+                    libc::fflush(std::ptr::null_mut());
+                    libc::_exit(status);
+                }
+            }
+        }
+        // SAFETY: as in `at_exit`.
+        unsafe { libc::atexit(run) };
+    }
 
     /// Registers `end`, which then runs when this process or a forked child of it exits: by `exit`,
     /// and after the return of `main`. It does not run at `_exit` and `abort`. Further calls have

@@ -16,6 +16,7 @@ use crate::record::Rule;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapshot};
+use crate::target::Judgement;
 
 /// Keeps the profiler's endpoint alive. When the last handle drops, the endpoint closes and the
 /// report is printed.
@@ -47,7 +48,6 @@ use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapsh
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "held for what its drop does"))]
     pub(super) running: Arc<Running>,
 }
 
@@ -174,6 +174,32 @@ impl Handle {
     #[must_use]
     pub fn history_series(&self) -> Vec<HistorySeries> {
         memory::uncounted(|| history::ask(history::list).unwrap_or_default())
+    }
+
+    /// Judges the [targets](crate::target) now. `None` if there are none, and in a forked child.
+    ///
+    /// ```
+    /// use perf_sdk::target::Target;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let target = Target::new("p95(\"search\") < 100ms")?;
+    /// let perf = perf_sdk::builder().target(target).listen("127.0.0.1:0").report(false).start()?;
+    /// for _ in 0..100 {
+    ///     perf_sdk::measure("search", || ());
+    /// }
+    /// let judgement = perf.targets().expect("there is a target");
+    /// println!("{}: {}", judgement.targets[0].name, judgement.targets[0].status);
+    /// assert!(!judgement.is_missed());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** A window of the history for each target, and ten for each error budget; in the
+    /// first five minutes also a snapshot.
+    #[must_use]
+    pub fn targets(&self) -> Option<Judgement> {
+        let judge = self.running.judge.as_ref().filter(|_| self.running.process.is_current());
+        judge.map(|judge| judge.judge())
     }
 
     /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples

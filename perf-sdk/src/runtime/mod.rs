@@ -5,7 +5,7 @@
 //! | `start` | the order of the start |
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
-//! | `budget`, `pressure`, `leaks`, `readings`, `history` | these jobs |
+//! | `budget`, `pressure`, `leaks`, `readings`, `history`, `targets` | these jobs |
 //! | `latest` | what waits for the worker, of which only the latest matters |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
@@ -28,6 +28,7 @@ mod running;
 mod sample_rules;
 mod scheduler;
 mod start;
+mod targets;
 mod without;
 mod worker;
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
+use super::targets::Judge;
 use crate::base::background::{self, Background};
 use crate::base::fork::Lock;
 use crate::base::notice::say;
@@ -25,9 +26,11 @@ use crate::push::Pusher;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::settings::Settings;
+use crate::target::Judgement;
 
 #[derive(Debug)]
 pub(super) struct Running {
+    pub(super) judge: Option<Arc<Judge>>,
     pub(super) settings: Settings,
     /// A forked child inherits the memory but not the endpoint.
     pub(super) process: Process,
@@ -153,6 +156,10 @@ impl Running {
         // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
+        // While there is a history. The report contains it.
+        if let Some(judge) = &self.judge {
+            self.end_targets(&judge.judge());
+        }
         // Before the budget ends, because the report contains it.
         let report = self.settings.report.then(collect::take);
         if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
@@ -181,6 +188,22 @@ impl Running {
         if let Some(report) = report {
             // If stderr is closed, the error cannot be reported.
             let _ = export::table::write(&report, &mut io::stderr().lock());
+        }
+    }
+}
+
+impl Running {
+    /// Sets the status of the process if a target is missed, and if that was asked for.
+    fn end_targets(&self, judgement: &Judgement) {
+        let status = self.settings.targets_exit.filter(|_| judgement.is_missed());
+        #[cfg(unix)]
+        super::ending::set_status(status);
+        if let Some(status) = status {
+            let missed: Vec<&str> = judgement.missed().map(|target| target.name.as_str()).collect();
+            say(&format!(
+                "targets are missed, so the program ends with status {status} (PERF_TARGETS_EXIT): {}",
+                missed.join(", ")
+            ));
         }
     }
 }

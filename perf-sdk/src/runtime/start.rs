@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use super::budget;
 #[cfg(feature = "serve")]
 use super::change;
+#[cfg(unix)]
+use super::ending;
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
 use super::handle::Handle;
@@ -18,6 +20,7 @@ use super::readings;
 use super::running::{self, Running, Start};
 use super::sample_rules::sample_rules;
 use super::scheduler::{self, Job};
+use super::targets::{self, Judge};
 use super::without::Without;
 use super::worker::Worker;
 use crate::base::background::Background;
@@ -69,6 +72,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
             };
         }
     };
+    let judge = Judge::load(&settings)?;
     prepare(&settings)?;
     let history = history::open(&settings)?;
     #[cfg(feature = "serve")]
@@ -78,10 +82,12 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
-    let jobs = jobs(&settings, builder.on_leak.clone(), worker, history.is_there());
+    let mut jobs = jobs(&settings, builder.on_leak.clone(), worker, history.is_there());
+    // After the history's round of the same second.
+    jobs.extend(judge.clone().map(targets::job));
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
-        let what = "the budget, so that all calls are measured, monitors, the history, and the detection of leaks and of memory that runs short";
+        let what = "the budget, so that all calls are measured, monitors, the history, targets, and the detection of leaks and of memory that runs short";
         threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
     #[cfg(feature = "stacks")]
@@ -106,6 +112,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         pusher: Mutex::new(pusher),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
+        judge,
         settings,
         process: Process::current(),
         started: Instant::now(),
@@ -116,6 +123,10 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         is_over: AtomicBool::new(false),
     });
     history.stay();
+    #[cfg(unix)]
+    if running.judge.is_some() && running.settings.targets_exit.is_some() {
+        ending::exit_with_status();
+    }
     running::register(&running);
     Ok(Handle { running })
 }
@@ -146,7 +157,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 }
 
 /// The settings of jobs.
-const JOB_KEYS: [&str; 10] = [
+const JOB_KEYS: [&str; 11] = [
     "budget",
     "budget_floor",
     "hot",
@@ -157,6 +168,7 @@ const JOB_KEYS: [&str; 10] = [
     "leak_caches",
     "monitors",
     "history",
+    "targets",
 ];
 
 /// The thread for callbacks and relief. `None` if the settings allow neither.

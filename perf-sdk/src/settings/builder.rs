@@ -18,10 +18,11 @@ use super::table::table;
 use super::value::{Entry, IntoSetting, Value};
 use super::values::{
     BucketRule, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep,
-    PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
+    PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
+use crate::target::Target;
 
 /// Settings made in code: see [`SETTINGS`](crate::SETTINGS) for the meaning and the default of
 /// each. A settings file overrides them, and the environment overrides both.
@@ -125,6 +126,24 @@ impl Builder {
     /// one applies.
     pub fn sample(self, pattern: &str, rate: Rate) -> Self {
         self.with(|given| add(&mut given.sample, ',', &format!("{pattern}={rate}")))
+    }
+
+    /// Adds a target: what a figure of the program ought to be. A settings file and the environment
+    /// replace all targets made in code.
+    ///
+    /// ```
+    /// use perf_sdk::target::Target;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = perf_sdk::builder()
+    ///     .target(Target::new("p95(\"search\") < 100ms")?.name("search is fast").objective(99.9))
+    ///     .target(Target::new("resident < 1GiB")?);
+    /// # drop(builder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn target(self, target: Target) -> Self {
+        self.with(|given| given.targets = Some(TargetsFrom::with(given.targets.take(), target)))
     }
 
     /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler:

@@ -1,7 +1,7 @@
 //! Settings in a TOML file: `key = value`, with the keys of the table.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use toml_span::value::ValueInner;
 
@@ -24,12 +24,17 @@ pub(super) struct Line {
 
 /// Reads all entries of the file.
 pub(super) fn read(path: &Path) -> Result<Vec<Line>, Error> {
-    let refused = |source| Error::Config { path: path.to_owned(), source };
-    let size = fs::metadata(path).map_err(refused)?;
+    let text = text(path).map_err(|source| Error::Config { path: path.to_owned(), source })?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// The text of a file that a setting names.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    let size = fs::metadata(path)?;
     if !size.is_file() || size.len() > MOST_BYTES {
-        return Err(refused(std::io::Error::other("not a regular file of at most 1 MiB")));
+        return Err(io::Error::other("not a regular file of at most 1 MiB"));
     }
-    parse(&path.display().to_string(), &fs::read_to_string(path).map_err(refused)?)
+    fs::read_to_string(path)
 }
 
 /// All settings except the file itself.
@@ -62,7 +67,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
             return Err(Error::Setting { place: place(key.span.start), value: key.name.to_string(), allowed });
         };
         // Lists are joined with the separator of their variable.
-        let separator = if setting.key == "buckets" { ";" } else { "," };
+        let separator = if matches!(setting.key, "buckets" | "targets") { ";" } else { "," };
         let Some(text) = written(value.as_ref(), separator) else {
             let value = format!("of type {}", value.as_ref().type_str());
             return Err(Error::Setting { place: place(key.span.start), value, allowed: setting.allowed.to_owned() });

@@ -19,7 +19,8 @@ use super::value::Entry;
 use super::value::Value;
 use super::values::{
     BucketRules, ByteSize, CpuClock, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches, Listen, Pressure,
-    ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine, Tenant,
+    ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine,
+    TargetsFrom, Tenant,
 };
 #[cfg(feature = "enabled")]
 use crate::error::Error;

@@ -62,5 +62,5 @@ pub(crate) use values::SampleRule;
 pub use values::{
     ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, ParseByteSizeError, ParseListenError,
     ParsePressureError, ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels, PushProtocol,
-    PushServer, Secret, ServiceName, Share, StackEngine, Tenant,
+    PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };

@@ -1,7 +1,7 @@
 //! Reads one setting after the other.
 
 use super::setting::Setting;
-use super::value::{Entry, Value};
+use super::value::{Entry, Refusal, Value};
 use crate::error::Error;
 
 /// A setting that was explicitly made.
@@ -49,6 +49,14 @@ impl Reader<'_> {
             Entry::Value(value) if check(&value) => {
                 self.made.push(Made { key: setting.key, place, text: value.show() });
                 Ok(Some(value))
+            }
+            Entry::Refused(Refusal { at, value, allowed }) => {
+                // The place of a value in a file has line and column already.
+                let place = match at.filter(|_| !place.contains(':')) {
+                    Some((line, column)) => format!("{place}:{line}:{column}"),
+                    None => place,
+                };
+                Err(Error::Setting { place, value, allowed })
             }
             wrong => Err(not_allowed(setting, place, wrong.show())),
         }

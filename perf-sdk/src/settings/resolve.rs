@@ -92,6 +92,11 @@ impl Settings {
         self.made.iter().map(|made| made.key).find(|made| keys.contains(made))
     }
 
+    /// Where a setting was made. Its key if it was not.
+    pub(crate) fn place_of<'a>(&'a self, key: &'a str) -> &'a str {
+        self.made.iter().find(|made| made.key == key).map_or(key, |made| &made.place)
+    }
+
     /// Whether a setting has no effect, either by itself or because the feature to which it belongs
     /// is off.
     pub(super) fn is_idle(&self, key: &str) -> bool {
@@ -103,6 +108,7 @@ impl Settings {
             "leak_horizon" | "leak_floor" | "leak_caches" => self.leak_window.is_none(),
             "stacks_hz" => self.stacks.is_none(),
             "budget_floor" => self.budget.is_none(),
+            "targets_baseline" | "targets_exit" => self.targets.is_none(),
             _ => false,
         }
     }

@@ -367,6 +367,36 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// What figures of the program ought to be: [targets](crate::target), their expressions
+            /// as text, separated by semicolons, or a file of TOML, whose name ends with `.toml`.
+            /// [`target`](Self::target) adds one.
+            method targets: Option<TargetsFrom> = or(None) => {
+                variable: "PERF_TARGETS",
+                allowed: "expressions such as p95(\"search\") < 100ms, separated by semicolons; a file of them, whose name ends with .toml (only with the feature toml); or off",
+                default: "off",
+                meaning: "what figures of the program ought to be: see [targets](targets.md)",
+                changes: false,
+            }
+
+            /// A snapshot's file, to which targets `of baseline` are relative, or `off`.
+            method targets_baseline: Option<PathBuf> = or(None) => {
+                variable: "PERF_TARGETS_BASELINE",
+                allowed: "a file that Snapshot::write_to or /snapshot wrote, or off",
+                default: "off",
+                meaning: "the snapshot to which targets of baseline are relative",
+                changes: false,
+            }
+
+            /// The status with which the program ends instead of 0 if a target is missed at its
+            /// end, or `off`.
+            method targets_exit: Option<u32> = or(None), if |status| status.is_none_or(|status| cfg!(unix) && (1..=255).contains(&status)) => {
+                variable: "PERF_TARGETS_EXIT",
+                allowed: "a number from 1 to 255, or off; only off on Windows",
+                default: "off",
+                meaning: "the status with which the program ends instead of 0 if a target is missed at its end",
+                changes: false,
+            }
+
             /// Selects a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
             method cpu_clock: CpuClock = none => {
                 variable: "PERF_CPU_CLOCK",

@@ -11,6 +11,11 @@ pub trait Value: Clone + fmt::Debug + PartialEq + Sized {
 
     /// The text that [`parse`](Self::parse) reads.
     fn show(&self) -> String;
+
+    /// As [`parse`](Self::parse), with what is wrong in the text where that is known.
+    fn read(text: &str) -> Entry<Self> {
+        Self::parse(text).map_or_else(|| Entry::Wrong(text.to_owned()), Entry::Value)
+    }
 }
 
 /// The argument of a builder's method.
@@ -20,11 +25,26 @@ pub enum Entry<T> {
     Value(T),
     /// An invalid text. It is an error at the start, unless the environment overrides it.
     Wrong(String),
+    /// The same, where it is known what is wrong.
+    Refused(Refusal),
+}
+
+/// The part of a text that is not allowed.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Line and column in the text, if it has some.
+    pub(super) at: Option<(usize, usize)>,
+    pub(super) value: String,
+    pub(super) allowed: String,
 }
 
 impl<T: Value> Entry<T> {
     pub(super) fn of_text(text: &str) -> Self {
-        T::parse(text.trim()).map_or_else(|| Self::Wrong(text.to_owned()), Self::Value)
+        match T::read(text.trim()) {
+            // As it was given.
+            Self::Wrong(_) => Self::Wrong(text.to_owned()),
+            entry => entry,
+        }
     }
 
     /// The value as text.
@@ -33,6 +53,7 @@ impl<T: Value> Entry<T> {
         match self {
             Self::Value(value) => value.show(),
             Self::Wrong(text) => text.clone(),
+            Self::Refused(refusal) => refusal.value.clone(),
         }
     }
 }
@@ -110,6 +131,17 @@ impl<T: Value> Value for Option<T> {
 
     fn show(&self) -> String {
         self.as_ref().map_or_else(|| "off".to_owned(), T::show)
+    }
+
+    fn read(text: &str) -> Entry<Self> {
+        if text == "off" {
+            return Entry::Value(None);
+        }
+        match T::read(text) {
+            Entry::Value(value) => Entry::Value(Some(value)),
+            Entry::Wrong(text) => Entry::Wrong(text),
+            Entry::Refused(refusal) => Entry::Refused(refusal),
+        }
     }
 }
 

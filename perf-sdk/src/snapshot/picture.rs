@@ -8,6 +8,7 @@ use super::{
     StackSampling,
 };
 use crate::accounts::{ArenaAccount, BumpAccount, PoolAccount, PressureAccount};
+use crate::target::Judgement;
 
 /// Everything recorded, at one moment or over one window.
 ///
@@ -63,6 +64,10 @@ pub struct Snapshot {
     /// evaluation, and if the detector is off.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub leaks: Option<Leaks>,
+    /// The latest judgement of the targets; of a window, that at its end. Absent if there are no
+    /// targets, and before the first judgement.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub targets: Option<Judgement>,
     /// The latest figures of the process, the host and what else is read at intervals, sorted by
     /// name and labels; each has another name or other labels. Empty before
     /// [`start`](crate::start).

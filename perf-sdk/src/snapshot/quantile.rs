@@ -40,9 +40,7 @@ impl Function {
         if self.samples >= self.calls.total() {
             return Some(Quantile { ns, low: ns, high: ns });
         }
-        // A file of an older version lacks this field.
-        let n = if self.effective_samples == 0 { self.samples } else { self.effective_samples };
-        let (q, n) = (q.clamp(0.0, 1.0), n as f64);
+        let (q, n) = (q.clamp(0.0, 1.0), self.informative_samples() as f64);
         // The number of calls from which one is expected beyond the quantile, with a tolerance for
         // rounding.
         if n * (1.0 - q) < 1.0 - 1e-9 && q > 0.5 || n * q < 1.0 - 1e-9 && q <= 0.5 {
@@ -51,6 +49,16 @@ impl Function {
         let apart = DEVIATES * (q * (1.0 - q) / n).sqrt();
         let [low, high] = [q - apart, q + apart].map(|q| self.wall.quantile(q).unwrap_or(ns));
         Some(Quantile { ns, low, high })
+    }
+
+    /// How many measured calls of equal weight would say as much as those that there are.
+    pub(crate) fn informative_samples(&self) -> u64 {
+        match self.effective_samples {
+            // A file of an older version lacks this field.
+            0 => self.samples,
+            _ if self.samples >= self.calls.total() => self.samples,
+            effective => effective,
+        }
     }
 }
 

@@ -170,10 +170,38 @@ impl Judgement {
         self.targets.iter().filter(|target| target.status == status).count()
     }
 
+    /// How many have each status that one has: `5 met, 1 missed`.
+    pub(crate) fn summary(&self) -> String {
+        let counts = Status::ALL.map(|status| (self.count(status), status));
+        let shown = counts.iter().filter(|(count, _)| *count > 0).map(|(count, status)| format!("{count} {status}"));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Those that are missed.
+    pub fn missed(&self) -> impl Iterator<Item = &TargetState> {
+        self.targets.iter().filter(|target| target.status == Status::Missed)
+    }
+
     /// Whether one is missed.
     #[must_use]
     pub fn is_missed(&self) -> bool {
         self.count(Status::Missed) > 0
+    }
+}
+
+impl BurnRate {
+    #[cfg(all(test, feature = "serve"))]
+    pub(crate) fn quiet() -> Self {
+        Self {
+            factor: 14.4,
+            long_seconds: 3_600.0,
+            short_seconds: 300.0,
+            long_rate: None,
+            short_rate: None,
+            severity: Severity::Page,
+            state: BurnState::Quiet,
+            reason: String::new(),
+        }
     }
 }
 

@@ -18,7 +18,7 @@
 //! | `current` | the value of a metric |
 //! | `budget` | error budgets and burn rates |
 //! | `judge` | the status of a target |
-//! | `judgement`, `shown`, `table`, `samples` | the result: data, texts, a table, metrics |
+//! | `judgement`, `shown`, `table` | the result: data, texts, a table |
 
 mod budget;
 mod current;
@@ -29,7 +29,6 @@ mod file;
 mod judge;
 mod judgement;
 mod list;
-mod samples;
 mod shown;
 #[cfg(all(test, feature = "toml"))]
 mod simulated;
@@ -38,10 +37,10 @@ mod table;
 mod tests;
 
 pub use crate::expression::{ExpressionError, FUNCTIONS, MetricFunction};
-pub(crate) use budget::{Good, budget};
-pub(crate) use current::current;
 pub use definition::Target;
+#[cfg(feature = "enabled")]
 pub(crate) use figures::{Figure, Figures, Missing, Moment, Window};
 pub use judgement::{BurnRate, BurnState, ErrorBudget, Judgement, Severity, Status, TargetState};
 pub use list::Targets;
-pub use samples::TargetSample;
+#[cfg(feature = "serve")]
+pub(crate) use shown::{duration, percent};

@@ -21,7 +21,7 @@ pub(super) fn value(value: f64, dimension: Dimension) -> String {
     }
 }
 
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     let decimals = if percent != 0.0 && percent.abs() < 1.0 { 3 } else { 1 };
     format!("{percent:.decimals$}%")
@@ -32,7 +32,7 @@ fn number(value: f64) -> String {
 }
 
 /// In the largest unit of the language of which it has at least one, rounded: `5m`, `1.5h`.
-pub(super) fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     let units = [("d", 86_400.0), ("h", 3_600.0), ("m", 60.0), ("s", 1.0)];
     match units.into_iter().find(|(_, length)| seconds >= *length) {

@@ -468,24 +468,16 @@ fn a_judgement_is_json_and_is_read_again() {
 }
 
 #[test]
-fn a_judgement_is_metrics() {
+fn a_judgement_has_counts_and_ratios() {
     let judgement = three();
     assert_eq!((judgement.count(Status::Met), judgement.count(Status::Missed)), (2, 1));
     assert!(judgement.is_missed());
-    let samples = judgement.samples();
-    for target in &judgement.targets {
-        let states: Vec<&TargetSample> = samples
-            .iter()
-            .filter(|sample| sample.name == "target_status" && sample.labels[0].1 == target.name)
-            .collect();
-        assert_eq!((states.len(), states.iter().map(|sample| sample.value).sum::<f64>()), (5, 1.0));
-        let one = states.iter().find(|sample| sample.value == 1.0).unwrap();
-        assert_eq!(one.labels[1], ("status", target.status.name().to_owned()));
-    }
-    let ratios: Vec<(&str, &str, f64)> = samples
+    let ratios: Vec<(&str, &str, f64)> = judgement
+        .targets
         .iter()
-        .filter(|sample| sample.name == "target_ratio")
-        .map(|sample| (sample.labels[0].1.as_str(), sample.labels[1].1.as_str(), (sample.value * 1_000.0).round()))
+        .flat_map(|target| {
+            target.ratios().map(|(bound, ratio)| (target.name.as_str(), bound, (ratio * 1_000.0).round()))
+        })
         .collect();
     let expected = [
         ("p95(\"GET /search\") < 100ms", "max", 475.0),
@@ -494,6 +486,7 @@ fn a_judgement_is_metrics() {
         ("compression", "max", 875.0),
     ];
     assert_eq!(ratios, expected);
+    assert_eq!(judgement.summary(), "2 met, 1 missed, 1 no data");
     let names: BTreeSet<&str> = Status::ALL.into_iter().map(Status::name).collect();
     assert_eq!(names.len(), 5);
 }

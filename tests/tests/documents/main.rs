@@ -13,6 +13,7 @@ use std::task::{Context, Waker};
 use perf_sdk::FutureExt as _;
 use perf_sdk::pool::{Arena, BumpPool, Pool};
 use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, InstrumentUse, LeakFinding};
+use perf_sdk::target::{ErrorBudget, TargetState};
 
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
@@ -103,6 +104,10 @@ fn metrics_of_the_scrape() {
     let mut finding = LeakFinding::default();
     finding.below_bytes = 64;
     snapshot.leaks.get_or_insert_default().findings.push(finding);
+    let (mut target, mut budget) = (TargetState::default(), ErrorBudget::default());
+    budget.remaining = Some(1.0);
+    (target.current, target.upper, target.budget) = (Some(1.0), Some(1.0), Some(budget));
+    snapshot.targets.get_or_insert_default().targets.push(target);
     exposition.write(perf_sdk::export::Format::Text, &snapshot, None, &mut text).expect("a scrape into memory");
     let text = String::from_utf8(text).expect("text");
     let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");

@@ -59,8 +59,9 @@ fn marked(shown: Shown) -> String {
     format!("{}{}", if shown.is_weak { "~" } else { "" }, time(shown.ns))
 }
 
-/// Writes the functions, those with the longest exclusive time first, and confirmed leaks. Writes
-/// nothing if no function was called and nothing leaks. Columns without a figure are omitted.
+/// Writes the functions, those with the longest exclusive time first, confirmed leaks, and the
+/// [targets](crate::target). Writes nothing if no function was called, nothing leaks and there are no
+/// targets. Columns without a figure are omitted.
 ///
 /// # Errors
 /// Any error of the writer.
@@ -68,7 +69,8 @@ pub fn write(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     if !snapshot.functions.is_empty() {
         write_functions(snapshot, to)?;
     }
-    write_leaks(snapshot, to)
+    write_leaks(snapshot, to)?;
+    write_targets(snapshot, to)
 }
 
 /// The subject and the evidence of each confirmed leak.
@@ -90,6 +92,19 @@ fn write_leaks(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
         writeln!(to, "… and {} more confirmed leaks", confirmed.len() - LEAKS)?;
     }
     Ok(())
+}
+
+/// The targets with their status.
+fn write_targets(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
+    match &snapshot.targets {
+        Some(targets) if !targets.targets.is_empty() => {
+            writeln!(to, "\nperf-sdk: targets: {}", targets.summary())?;
+            let mut table = Vec::new();
+            targets.write_table(&mut table)?;
+            String::from_utf8_lossy(&table).lines().try_for_each(|line| writeln!(to, "{}", safe::line(line)))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {

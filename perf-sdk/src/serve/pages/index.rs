@@ -6,6 +6,7 @@ use super::accounts;
 use super::html::{self, escape, percent};
 use crate::base::units::{bytes, count, time};
 use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, InstrumentUse, Shown, Snapshot, Verdict, WEAK_SAYS};
+use crate::target::Status;
 
 /// A column: its head, the number by which it is sorted, and the text of a cell.
 struct Column {
@@ -110,6 +111,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
         page.push_str("<a href=\"debug/pprof/\">pprof</a>");
     }
     leaks(page, snapshot);
+    targets(page, snapshot);
     page.push_str("</nav>");
 }
 
@@ -124,6 +126,18 @@ fn leaks(page: &mut String, snapshot: &Snapshot) {
         }
         None => write!(page, "<a href=\"leaks\">leaks</a>"),
     };
+}
+
+/// A link to the page of targets, with how many are missed or at risk.
+fn targets(page: &mut String, snapshot: &Snapshot) {
+    let Some(judgement) = &snapshot.targets else { return };
+    page.push_str("<a href=\"targets\">targets</a>");
+    for (status, class) in [(Status::Missed, "bad"), (Status::AtRisk, "warn")] {
+        let count = judgement.count(status);
+        if count > 0 {
+            let _ = write!(page, "<span class=\"{class}\">{count} {status}</span>");
+        }
+    }
 }
 
 fn table(page: &mut String, snapshot: &Snapshot) {

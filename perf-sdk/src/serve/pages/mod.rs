@@ -6,3 +6,4 @@ pub(super) mod index;
 pub(super) mod leaks;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 pub(super) mod profiles;
+pub(super) mod targets;

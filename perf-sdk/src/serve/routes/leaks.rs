@@ -1,8 +1,9 @@
 //! `/leaks`: the verdicts of the leak detector, as a page or as JSON.
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
+use super::format::wants_json;
 use crate::collect;
 use crate::export;
 use crate::memory;
@@ -12,16 +13,7 @@ use crate::serve::reply::{self, Refusal};
 
 pub(super) async fn leaks(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
     let query = Query::parse(&uri, &["format"])?;
-    let accepts_json = || {
-        let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-        accepted.is_some_and(|accepted| accepted.trim_start().starts_with("application/json"))
-    };
-    let is_json = match query.get("format") {
-        None => accepts_json(),
-        Some("html") => false,
-        Some("json") => true,
-        Some(other) => return Err(Refusal::bad(format!("format is {other:?}; allowed: html, json"))),
-    };
+    let is_json = wants_json(&query, &headers)?;
     reply::work(move || {
         let leaks = collect::leaks();
         if is_json {

@@ -3,6 +3,7 @@
 mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
+mod format;
 mod healthz;
 mod history;
 mod hlog;
@@ -14,6 +15,7 @@ mod pprof;
 mod profile;
 mod settings;
 mod snapshot;
+mod targets;
 
 use std::sync::LazyLock;
 
@@ -59,6 +61,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/hlog", get(hlog::hlog), Fold),
         ("/leaks", get(leaks::leaks), Fold),
         ("/api/v1/history", get(history::history), Fold),
+        ("/targets", get(targets::targets), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]

@@ -14,6 +14,7 @@ mod sample_rules;
 mod secret;
 mod service_name;
 mod share;
+mod targets_from;
 mod tenant;
 
 pub(crate) use buckets::{BucketRule, BucketRules};
@@ -34,4 +35,5 @@ pub(crate) use sample_rules::SampleRules;
 pub use secret::Secret;
 pub use service_name::ServiceName;
 pub use share::{ParseShareError, Share};
+pub use targets_from::TargetsFrom;
 pub use tenant::Tenant;

@@ -32,6 +32,9 @@ impl Snapshot {
     ///
     /// **Cost.** As [`subtract`](Self::subtract)'s.
     pub fn merge(&mut self, other: &Self) {
+        if self.targets.is_none() || (other.targets.is_some() && other.taken_at_unix_ns > self.taken_at_unix_ns) {
+            self.targets.clone_from(&other.targets);
+        }
         readings::add(&mut self.readings, &other.readings, other.taken_at_unix_ns > self.taken_at_unix_ns);
         readings::add_absent(&mut self.absent_readings, &other.absent_readings, &self.readings);
         // If it is unknown for one, it is unknown for both.

@@ -68,7 +68,7 @@ impl Snapshot {
             Some(was) => now.since(was),
             None => now.clone(),
         });
-        let leaks = self.leaks.clone();
+        let (leaks, targets) = (self.leaks.clone(), self.targets.clone());
         let stacks = self.stacks.as_ref().map(|stacks| match &earlier.stacks {
             Some(earlier) => stacks.since(earlier),
             None => stacks.clone(),
@@ -88,6 +88,7 @@ impl Snapshot {
             stacks,
             locks,
             leaks,
+            targets,
             readings,
             absent_readings,
             distributions,

@@ -8,6 +8,7 @@ mod pools;
 mod profiler;
 mod readings;
 mod stacks;
+mod targets;
 
 pub(super) use distributions::families as of_distributions;
 pub(super) use readings::families as of_readings;
@@ -15,7 +16,7 @@ pub(super) use readings::families as of_readings;
 use super::row::Row;
 
 /// All of the profiler's metrics, in the order in which they are written.
-const TABLES: [&[Row]; 5] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, profiler::ROWS];
+const TABLES: [&[Row]; 6] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, targets::ROWS, profiler::ROWS];
 
 /// The row with this index. `None` beyond the last.
 pub(super) fn row(mut at: usize) -> Option<&'static Row> {

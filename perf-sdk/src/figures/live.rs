@@ -1,0 +1,197 @@
+//! The figures of this process.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use super::past::Past;
+use super::whole::{Whole, telling, unavailable};
+use crate::expression::{Aggregate, CallFigure};
+use crate::history::History;
+use crate::reading::{Absence, Kind, Reading};
+use crate::target::{Figure, Figures, Missing, Window};
+
+/// So long a program is young: then the second that the history lacks does not matter any more.
+pub(crate) const YOUNG: Duration = Duration::from_secs(300);
+
+/// What is known besides the history.
+pub(crate) struct Now<'a> {
+    /// The latest readings, and what cannot be read.
+    pub(crate) readings: &'a (Vec<Reading>, Vec<Absence>),
+    /// Readings at the start, and how long ago that was. Absent before the first ones.
+    pub(crate) first: Option<(&'a [Reading], Duration)>,
+    /// All since the start. It is there while the program is young, since the history lacks its
+    /// first second; and if a name is asked for that the history does not have.
+    pub(crate) whole: Option<&'a Whole>,
+    pub(crate) is_young: bool,
+    pub(crate) baseline: Option<&'a Whole>,
+}
+
+/// Figures of the history. A window in which the process started is answered by all since the
+/// start, unless the history has what was before.
+pub(crate) struct Live<'a> {
+    past: Option<Past<'a>>,
+    now: Now<'a>,
+    lacks_whole: Cell<bool>,
+}
+
+impl<'a> Live<'a> {
+    pub(crate) fn new(history: Option<&'a History>, now: Now<'a>) -> Self {
+        Self { past: history.map(Past::new), now, lacks_whole: Cell::new(false) }
+    }
+
+    /// The latest second of the history, and how many calls ended after `second`: `None` if there
+    /// is no function. `None` without a history.
+    pub(crate) fn calls_after(&self, second: u32) -> Option<(u32, Option<f64>)> {
+        self.past.as_ref().map(|past| (past.newest(), past.calls_after(second)))
+    }
+
+    /// Whether an answer is not certain without all since the start, which was not there.
+    pub(crate) fn lacks_whole(&self) -> bool {
+        self.lacks_whole.get()
+    }
+
+    /// All since the start, for a name that the history does not have.
+    fn whole(&self) -> Option<&Whole> {
+        self.lacks_whole.set(self.now.whole.is_none());
+        self.now.whole
+    }
+
+    /// The latest readings with these labels.
+    fn latest(&self, name: &str, labels: &[(String, String)]) -> Vec<&Reading> {
+        let has = |reading: &Reading, (key, wanted): &(String, String)| {
+            reading.labels.pairs().any(|(name, value)| name == key && value == wanted)
+        };
+        let is_meant =
+            |reading: &&Reading| reading.description.name == name && labels.iter().all(|label| has(reading, label));
+        self.now.readings.0.iter().filter(is_meant).collect()
+    }
+
+    /// By how much counters grew since the start.
+    fn grown(&self, readings: &[&Reading]) -> Option<Figure> {
+        let (first, covered) = self.now.first?;
+        let grown = |reading: &&Reading| {
+            let is_same = |known: &&Reading| {
+                std::ptr::eq(known.description, reading.description) && known.labels == reading.labels
+            };
+            // A counter that was not there yet began at 0, and so did one that fell.
+            let before = first.iter().find(is_same).map_or(0.0, |known| known.value);
+            let value = self.now.whole.and_then(|whole| whole.value_of(reading)).unwrap_or(reading.value);
+            if value >= before { value - before } else { value }
+        };
+        Some(Figure { value: readings.iter().map(grown).sum(), events: 1, covered })
+    }
+
+    fn without_history(&self) -> Missing {
+        unavailable("there is no history of this window: PERF_HISTORY is off")
+    }
+}
+
+/// The one that is of more time.
+fn longer(past: Result<Figure, Missing>, whole: Result<Figure, Missing>) -> Result<Figure, Missing> {
+    match (past, whole) {
+        (Ok(past), Ok(whole)) => Ok(if past.covered > whole.covered + Duration::from_secs(2) { past } else { whole }),
+        (Ok(figure), Err(_)) | (Err(_), Ok(figure)) => Ok(figure),
+        (Err(missing @ Missing::NotCovered { .. }), Err(_)) => Err(missing),
+        (Err(_), Err(missing)) => Err(missing),
+    }
+}
+
+impl Figures for Live<'_> {
+    fn calls(&self, function: &str, figure: CallFigure, window: Window) -> Result<Figure, Missing> {
+        let past = match &self.past {
+            Some(past) => past.calls(function, figure, window),
+            None => Err(self.without_history()),
+        };
+        let young = self.now.whole.filter(|whole| self.now.is_young && whole.length() <= window.length);
+        match past {
+            Err(Missing::NotCovered { .. }) => past,
+            past if young.is_some() => {
+                young.map_or(Err(Missing::Unknown), |young| longer(past, young.calls(function, figure, window)))
+            }
+            Err(Missing::Unknown) => match self.whole().is_some_and(|whole| whole.has_function(function)) {
+                true if self.now.is_young => Err(Missing::NoData),
+                true => Err(unavailable("it is not among the functions of which the history is kept")),
+                false => past,
+            },
+            _ => past,
+        }
+    }
+
+    fn reading(
+        &self,
+        name: &str,
+        labels: &[(String, String)],
+        how: Aggregate,
+        window: Window,
+    ) -> Result<Figure, Missing> {
+        let latest = self.latest(name, labels);
+        let past = match &self.past {
+            Some(past) => past.reading(name, labels, how, window),
+            None if latest.is_empty() => Err(Missing::Unknown),
+            None => Err(self.without_history()),
+        };
+        let Some(first) = latest.first() else {
+            // It may have ended, so the history may have it.
+            let absent = self.now.readings.1.iter().find(|absent| absent.what == name);
+            return match (past, absent) {
+                (Err(Missing::Unknown | Missing::NoData), Some(absent)) => Err(unavailable(absent.why)),
+                // What is new may be in a snapshot before it was read for the history.
+                (Err(Missing::Unknown), None) if self.now.is_young => match self.now.whole {
+                    Some(young) => young.reading(name, labels, how, window),
+                    None => Err(Missing::Unknown),
+                },
+                (past, _) => past,
+            };
+        };
+        if how == Aggregate::Growth && first.description.kind == Kind::Counter {
+            let is_young = self.now.first.is_some_and(|(_, age)| self.now.is_young && age <= window.length);
+            return match self.grown(&latest).filter(|_| is_young) {
+                Some(_) if matches!(past, Err(Missing::NotCovered { .. })) => past,
+                Some(grown) => longer(past, Ok(grown)),
+                None if past == Err(Missing::Unknown) => Err(Missing::NoData),
+                None => past,
+            };
+        }
+        let covered = match &past {
+            Ok(figure) => figure.covered,
+            Err(_) => Duration::ZERO,
+        };
+        let one = match latest.as_slice() {
+            [one] => one,
+            several => {
+                let sets: Vec<Vec<(String, String)>> = several
+                    .iter()
+                    .map(|reading| {
+                        reading.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+                    })
+                    .collect();
+                let sets = sets.iter().map(|set| set.iter().map(|(name, value)| (name, value)));
+                return Err(Missing::Ambiguous { labels: telling(sets.collect()) });
+            }
+        };
+        match past {
+            // As it was read, not as the history rounds it.
+            _ if how == Aggregate::Latest => {
+                Ok(Figure { value: one.value, events: 1, covered: covered.max(Duration::from_secs(1)) })
+            }
+            Err(Missing::Unknown | Missing::NoData) if how != Aggregate::Growth => {
+                Ok(Figure { value: one.value, events: 1, covered: Duration::from_secs(1) })
+            }
+            past => past,
+        }
+    }
+
+    fn baseline(&self) -> Option<&dyn Figures> {
+        self.now.baseline.map(|baseline| baseline as &dyn Figures)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names = self.whole().map(Whole::names).unwrap_or_default();
+        names.extend(self.now.readings.0.iter().map(|reading| reading.description.name.to_owned()));
+        for info in self.past.iter().flat_map(Past::series) {
+            names.push(info.name.clone());
+            names.extend(info.labels.iter().map(|(_, value)| value.clone()));
+        }
+        names
+    }
+}

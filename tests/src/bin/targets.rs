@@ -1,0 +1,155 @@
+//! Programs with targets: one scenario in each process, named by the argument.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use perf_sdk::Handle;
+use perf_sdk::snapshot::Snapshot;
+use perf_sdk::target::{Status, Target, Targets};
+use perf_sdk_tests::http::get;
+use perf_sdk_tests::{fork, until, wait_for};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let argument = |at: usize| arguments.get(at).map_or("", String::as_str);
+    match argument(1) {
+        "returns" => {
+            drop(worked(&start()));
+            return ExitCode::from(argument(2).parse::<u8>().unwrap_or(0));
+        }
+        "exits" => {
+            let perf = start();
+            worked(&perf);
+            std::process::exit(0)
+        }
+        "ends_early" => {
+            drop(worked(&start()));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        "child" => child(),
+        "starts" => match perf_sdk::builder().listen("off").start() {
+            Ok(perf) => drop(perf),
+            Err(error) => {
+                println!("{error}");
+                return ExitCode::FAILURE;
+            }
+        },
+        "code" => code(),
+        "serves" => serves(),
+        "without" => without(),
+        "saves" => worked(&start()).write_to(argument(2)).expect("a file"),
+        other => panic!("no scenario {other:?}"),
+    }
+    ExitCode::SUCCESS
+}
+
+/// All calls are measured, so quantiles rest on all of them.
+fn start() -> Handle {
+    perf_sdk::builder().listen("127.0.0.1:0").budget("off").start().unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// 60 calls that take no time, and 60 that sleep.
+fn worked(perf: &Handle) -> Snapshot {
+    for _ in 0..60 {
+        perf_sdk::measure("quick", || ());
+        perf_sdk::measure("slow", || std::thread::sleep(Duration::from_millis(1)));
+    }
+    perf.snapshot()
+}
+
+/// The child of a program that misses its targets has a status of its own.
+fn child() {
+    let perf = start();
+    worked(&perf);
+    assert!(perf.targets().expect("targets").is_missed());
+    let child = fork();
+    if child == 0 {
+        let is_none = perf.targets().is_none() && perf.snapshot().targets.is_none();
+        std::process::exit(if is_none { 0 } else { 9 })
+    }
+    assert_eq!(wait_for(child), 0, "the child's own status");
+}
+
+/// Targets made in code, and judged in code.
+fn code() {
+    let target = |text: &str| Target::new(text).unwrap_or_else(|error| panic!("{error}"));
+    let quick = target("p95(quick) < 1h").name("quick").objective(99.0);
+    let builder = perf_sdk::builder().listen("off").report(false).budget("off");
+    let perf = builder.target(quick).target(target("p95(slow) < 1ns")).target(target("rate(never) > 1/s")).start();
+    let perf = perf.unwrap_or_else(|error| panic!("{error}"));
+    worked(&perf);
+    let judgement = perf.targets().expect("targets");
+    let found: Vec<(&str, Status)> =
+        judgement.targets.iter().map(|state| (state.name.as_str(), state.status)).collect();
+    let expected =
+        [("quick", Status::Met), ("p95(\"slow\") < 1ns", Status::Missed), ("rate(\"never\") > 1/s", Status::NoData)];
+    assert_eq!(found, expected, "{judgement:?}");
+    assert_eq!(judgement.targets[0].events, 60);
+    assert!(judgement.targets[2].reason.contains("nothing of this name"), "{:?}", judgement.targets[2]);
+    assert_eq!(perf.snapshot().targets.map(|judgement| judgement.targets.len()), Some(3));
+    drop(perf);
+
+    // Twice the same name, an objective of what has none, a file beside targets.
+    let named = |text: &str| target(text).name("one");
+    for (builder, said) in [
+        (perf_sdk::builder().target(named("cpu < 5%")).target(named("cpu < 6%")), "a name that no other target has"),
+        (perf_sdk::builder().target(target("cpu < 5%").objective(99.0)), "which has an error budget"),
+        (perf_sdk::builder().targets("a.toml").target(target("cpu < 5%")), "not both"),
+        (perf_sdk::builder().targets("cpu < 5ms"), "targets():1:7 is \"5ms\""),
+    ] {
+        let error = builder.listen("off").start().map(drop).expect_err(said).to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let all = Targets::parse("cpu < 500%; resident < 1GB", "here").expect("targets");
+    let perf = perf_sdk::builder().listen("off").report(false).targets(all).start().expect("a start");
+    assert_eq!(perf.targets().expect("targets").targets.len(), 2);
+}
+
+fn text(address: SocketAddr, path: &str) -> String {
+    let answer = get(address, path);
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.text()
+}
+
+/// Page, JSON, metrics and snapshot have the judgement of the job.
+fn serves() {
+    let perf = start();
+    let address = perf.address().expect("an address");
+    worked(&perf);
+    until("the job to judge", || text(address, "/targets?format=json").contains("\"status\":\"missed\""));
+    let json = text(address, "/targets?format=json");
+    for part in ["\"metric\":\"p95(\\\"quick\\\")\"", "\"status\":\"met\"", "\"reason\"", "\"burn_rates\":["] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    let page = text(address, "/targets");
+    assert!(page.contains("<span class=\"bad\">missed</span>") && page.contains("p95(&quot;slow&quot;)"), "{page}");
+    let index = text(address, "/");
+    assert!(index.contains("<a href=\"targets\">targets</a><span class=\"bad\">1 missed</span>"), "{index}");
+    let scrape = text(address, "/metrics");
+    for line in [
+        "target_status{target=\"p95(\\\"slow\\\") < 1ns\",status=\"missed\"} 1",
+        "target_status{target=\"p95(\\\"slow\\\") < 1ns\",status=\"met\"} 0",
+        "target_ratio{target=\"p95(\\\"quick\\\") < 1h\",bound=\"max\"} ",
+    ] {
+        assert!(scrape.contains(line), "{line}: {scrape}");
+    }
+    assert!(text(address, "/snapshot").contains("\"targets\":{"));
+    let wrong = get(address, "/targets?format=xml");
+    assert!(wrong.status == 400 && wrong.text().contains("html, json"), "{}", wrong.text());
+}
+
+/// Nothing is judged where there are no targets.
+fn without() {
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
+    let address = perf.address().expect("an address");
+    until("the budget to be evaluated", || perf.snapshot().profiler.budget.is_some());
+    assert!(perf.targets().is_none() && perf.snapshot().targets.is_none());
+    assert_eq!(text(address, "/targets?format=json").trim(), "{\"at_unix_ns\":0,\"targets\":[]}");
+    assert!(text(address, "/targets").contains("PERF_TARGETS="));
+    assert!(!text(address, "/").contains("href=\"targets\""));
+    let scrape = text(address, "/metrics");
+    assert!(!scrape.contains("target_status"), "{scrape}");
+    let spent = scrape.lines().find(|line| line.starts_with("perf_overhead_seconds_total{part=\"targets\"}"));
+    assert!(spent.is_none_or(|line| line.ends_with(" 0")), "{spent:?}");
+}
