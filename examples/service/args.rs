@@ -68,6 +68,11 @@ pub(crate) struct Args {
     /// Milliseconds after which a question is abandoned with status 504
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = whole::<1, 600_000>)]
     pub(crate) timeout: u64,
+
+    /// Looks, for one in eight items that are read, for its name in all items: misses the target of
+    /// reading items
+    #[arg(long)]
+    pub(crate) slow_query: bool,
 }
 
 /// How the number of users changes over the run, or over every half minute of an endless run.

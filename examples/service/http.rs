@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -32,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) cache: Cache,
     /// Longer work is abandoned.
     pub(crate) timeout: Duration,
+    /// With `--slow-query`: how many items were asked for, of which one in eight is slow.
+    pub(crate) slow_queries: Option<AtomicU64>,
 }
 
 /// Why there is no answer.
@@ -126,7 +129,15 @@ async fn document(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<Response, Failure> {
     let Path(id) = id.map_err(|rejection| Failure::Parameters(rejection.body_text()))?;
-    let document = service.ask(move |desk| desk.store.document(id)).await?.map_err(Failure::Store)?;
+    let is_slow = service.slow_queries.as_ref().is_some_and(|asked| asked.fetch_add(1, Relaxed) % 8 == 0);
+    let read = move |desk: &mut Desk| {
+        let document = desk.store.document(id)?;
+        if let Some(document) = document.as_ref().filter(|_| is_slow) {
+            desk.store.mentions(&document.name)?;
+        }
+        Ok(document)
+    };
+    let document = service.ask(read).await?.map_err(Failure::Store)?;
     let document = document.ok_or(Failure::Missing(id))?;
     let text = format!("// {}:{}\n{}\n", document.path, document.first_line, document.text);
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())

@@ -57,6 +57,9 @@ use crate::workers::Workers;
 #[global_allocator]
 static ALLOC: perf_sdk::CountingAlloc<Jemalloc> = perf_sdk::CountingAlloc::new(Jemalloc);
 
+/// What the service's figures ought to be.
+const TARGETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/targets.toml");
+
 /// The time after which connections that are still busy at the end are closed.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -80,7 +83,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     })?;
     let address = listener.local_addr()?;
     let opened = Opened::new(args)?;
-    let perf = perf_sdk::start()?;
+    // `PERF_TARGETS=off` runs without them.
+    let perf = perf_sdk::builder().targets(TARGETS).start()?;
     perf_sdk::watch_runtime("main", runtime.handle());
     meters::describe();
     let mut out = io::stdout();
@@ -168,7 +172,9 @@ fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service,
     }
     writeln!(out, ", in {:.1} s", begin.elapsed().as_secs_f64())?;
     metrics::gauge!("service_items").set(items as f64);
-    Ok(Service { index, workers, cache: Cache::new(args.cache), timeout: Duration::from_millis(args.timeout) })
+    let (cache, timeout) = (Cache::new(args.cache), Duration::from_millis(args.timeout));
+    let slow_queries = args.slow_query.then(Default::default);
+    Ok(Service { index, workers, cache, timeout, slow_queries })
 }
 
 /// Serves, under load, until the time is over or a signal arrives.
