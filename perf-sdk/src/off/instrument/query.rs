@@ -20,17 +20,17 @@ pub enum Dialect {
 
 /// A database that is not measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Query;
+pub struct Query(());
 
 /// A statement that is not measured.
 #[derive(Clone, Copy, Debug)]
-pub struct Statement;
+pub struct Statement(());
 
 /// Does nothing.
 #[inline(always)]
 #[must_use]
 pub fn watch_query(_name: &str) -> Query {
-    Query
+    Query(())
 }
 
 #[allow(clippy::unused_self)]
@@ -84,7 +84,7 @@ impl Query {
     #[inline(always)]
     #[must_use]
     pub fn statement(&self, _sql: &str) -> Statement {
-        Statement
+        Statement(())
     }
 
     /// Does nothing.
