@@ -249,8 +249,8 @@ impl Query {
 
     /// Runs a statement, and records its duration and whether it returned an error.
     ///
-    /// **Cost.** Two clock reads and some counters, if a statement with this text ran before: no lock,
-    /// no allocation. While recording is switched off, a load.
+    /// **Cost.** Two clock reads and some counters, if a statement with this text ran before: no
+    /// lock, no allocation. While recording is switched off, a load.
     ///
     /// # Errors
     /// That of `run`.
