@@ -176,7 +176,7 @@ impl Store {
     }
 
     /// How many items have this text in them: reads all of them.
-    pub(crate) fn mentions(&self, text: &str) -> Result<u64> {
+    pub(crate) fn mentions(&self, text: &str) -> Result<i64> {
         let query = "SELECT count(*) FROM documents WHERE instr(lower(text), lower(?1)) > 0";
         self.connection.prepare_cached(query)?.query_row([text], |row| row.get(0))
     }

@@ -123,8 +123,8 @@ pub(crate) fn renew() {
     old.iter().for_each(|renew| (renew.0)());
 }
 
-/// Hands the latest readings of each producer to `each`, with a number that is another one for newer
-/// readings. It must not take long.
+/// Hands the latest readings of each producer to `each`, with a number that is another one for
+/// newer readings. It must not take long.
 pub(crate) fn visit(mut each: impl FnMut(&'static str, u64, &[Reading])) {
     for Entry { producer, version, sheet, .. } in &BOARD.lock().of_this_process().entries {
         each(producer, *version, sheet.readings());

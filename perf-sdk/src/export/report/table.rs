@@ -60,8 +60,8 @@ fn marked(shown: Shown) -> String {
 }
 
 /// Writes the functions, those with the longest exclusive time first, confirmed leaks, and the
-/// [targets](crate::target). Writes nothing if no function was called, nothing leaks and there are no
-/// targets. Columns without a figure are omitted.
+/// [targets](crate::target). Writes nothing if no function was called, nothing leaks and there are
+/// no targets. Columns without a figure are omitted.
 ///
 /// # Errors
 /// Any error of the writer.

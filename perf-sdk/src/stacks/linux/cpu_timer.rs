@@ -43,8 +43,8 @@ impl Timer {
         Ok(timer)
     }
 
-    /// Changes the period. The next signal comes at this CPU time of the thread, or at the next tick
-    /// if that has passed; then it stands for all periods since.
+    /// Changes the period. The next signal comes at this CPU time of the thread, or at the next
+    /// tick if that has passed; then it stands for all periods since.
     pub(super) fn change(&self, next_ns: u64, period_ns: u64) -> Result<(), i32> {
         self.set_times(libc::TIMER_ABSTIME, next_ns, period_ns)
     }

@@ -197,8 +197,8 @@ impl Threads {
         due.into_iter().for_each(|thread| self.signal(thread, how));
     }
 
-    /// Gives threads that were sampled other periods. Otherwise a thread that does the same over and
-    /// over, in a time that divides the period, would always be sampled at the same place.
+    /// Gives threads that were sampled other periods. Otherwise a thread that does the same over
+    /// and over, in a time that divides the period, would always be sampled at the same place.
     pub(super) fn change_periods(&mut self, how: Signals) {
         if how.period_ns == 0 {
             return;
