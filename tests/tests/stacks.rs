@@ -396,8 +396,8 @@ fn the_handler_makes_no_system_call() {
     let mut thread = String::new();
     let mut said = BufReader::new(program.stdout.take().unwrap());
     said.read_line(&mut thread).unwrap();
-    // This thread only. Calibration on other threads makes a million calls, each of which would stop
-    // for the tracer.
+    // This thread only: another one reads a clock a million times, and would stop for the tracer
+    // each time.
     let strace = Command::new("strace")
         .args(["--quiet=all", "-p", thread.trim(), "-o"])
         .arg(&trace)

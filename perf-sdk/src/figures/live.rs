@@ -66,6 +66,12 @@ impl<'a> Live<'a> {
         self.now.readings.0.iter().filter(is_meant).collect()
     }
 
+    /// Whether a reading has this name, with or without `_total`.
+    fn is_reading(&self, name: &str) -> bool {
+        let has = |known: &str| known == name || known.strip_suffix("_total") == Some(name);
+        self.now.readings.0.iter().any(|reading| has(reading.description.name))
+    }
+
     /// By how much counters grew since the start.
     fn grown(&self, readings: &[&Reading]) -> Option<Figure> {
         let (first, covered) = self.now.first?;
@@ -108,6 +114,8 @@ impl Figures for Live<'_> {
             past if young.is_some() => {
                 young.map_or(Err(Missing::Unknown), |young| longer(past, young.calls(function, figure, window)))
             }
+            // `rate` takes functions and counters.
+            Err(Missing::Unknown) if self.is_reading(function) => past,
             Err(Missing::Unknown) => match self.whole().is_some_and(|whole| whole.has_function(function)) {
                 true if self.now.is_young => Err(Missing::NoData),
                 true => Err(unavailable("it is not among the functions of which the history is kept")),

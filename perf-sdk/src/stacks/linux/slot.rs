@@ -77,8 +77,8 @@ pub(super) struct Slot {
     scopes: AtomicPtr<Scopes>,
     /// The CPU time for which a signal of its timer stands.
     period_ns: AtomicU64,
-    /// The CPU time of the thread up to which its timer's signals stand. Written by its handler, and
-    /// by the sampler while it sets the timer.
+    /// The CPU time of the thread up to which its timer's signals stand. Written by its handler,
+    /// and by the sampler while it sets the timer.
     covered_ns: AtomicU64,
     /// The page to which the kernel writes the thread's event. Null: it has a timer.
     page: AtomicPtr<u8>,
