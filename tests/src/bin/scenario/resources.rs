@@ -46,30 +46,41 @@ fn sleeping_is_off_cpu() {
         call();
         *sum += thread_cpu() - start;
     };
-    let (slept, worked) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
-    let within = |name: &'static str, sum: &Cell<Duration>, call: &dyn Fn()| {
-        perf_sdk::measure(name, || {
-            let mut inner = sum.get();
-            timed(&mut inner, call);
-            sum.set(inner);
-        });
+    let attempt = || {
+        let before = perf_sdk::snapshot();
+        let (slept, worked) = (Cell::new(Duration::ZERO), Cell::new(Duration::ZERO));
+        let within = |name: &'static str, sum: &Cell<Duration>, call: &dyn Fn()| {
+            perf_sdk::measure(name, || {
+                let mut inner = sum.get();
+                timed(&mut inner, call);
+                sum.set(inner);
+            });
+        };
+        let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..20 {
+            let before = all;
+            timed(&mut all, &|| within("sleeps", &slept, &|| thread::sleep(Duration::from_millis(5))));
+            longest = longest.max(all - before);
+            timed(&mut all, &|| within("works", &worked, &|| burn(Duration::from_millis(5))));
+        }
+        let [slept, worked, all, longest] =
+            [slept.get(), worked.get(), all, longest].map(|time| time.as_nanos() as i64);
+        let seen = perf_sdk::snapshot().subtract(&before);
+        let (sleeps, works) = (function(&seen, "sleeps").inclusive, function(&seen, "works").inclusive);
+        assert!(sleeps.wall_ns >= 100_000_000 && works.wall_ns >= 100_000_000, "{sleeps:?} {works:?}");
+        let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
+        let (found, used) = (works.cpu_ns + sleeps.cpu_ns, worked + slept);
+        let checks = [
+            (sleeps.cpu_ns <= all - worked, format!("{sleeps:?} of {slept}")),
+            (works.cpu_ns <= works.wall_ns + works.wall_ns / 500, format!("{works:?}")),
+            (found >= used - used / 50, format!("{found} of {used}, {all} with recording")),
+            (found <= all + all / 50, format!("{found} of {all} with recording")),
+            (cpu <= longest as f64 * 1.05, format!("median CPU of a sleep: {cpu} ns, at most {longest}")),
+        ];
+        checks.into_iter().find(|(holds, _)| !holds).map_or(Ok(()), |(_, wrong)| Err(wrong))
     };
-    let (mut all, mut longest) = (Duration::ZERO, Duration::ZERO);
-    for _ in 0..20 {
-        let before = all;
-        timed(&mut all, &|| within("sleeps", &slept, &|| thread::sleep(Duration::from_millis(5))));
-        longest = longest.max(all - before);
-        timed(&mut all, &|| within("works", &worked, &|| burn(Duration::from_millis(5))));
-    }
-    let [slept, worked, all, longest] = [slept.get(), worked.get(), all, longest].map(|time| time.as_nanos() as i64);
-    let seen = perf_sdk::snapshot();
-    let (sleeps, works) = (function(&seen, "sleeps").inclusive, function(&seen, "works").inclusive);
-    assert!(sleeps.wall_ns >= 100_000_000 && sleeps.cpu_ns <= all - worked, "{sleeps:?} of {slept}");
-    assert!(works.wall_ns >= 100_000_000 && works.cpu_ns <= works.wall_ns + works.wall_ns / 500, "{works:?}");
-    let (found, used) = (works.cpu_ns + sleeps.cpu_ns, worked + slept);
-    assert!(found >= used - used / 50 && found <= all + all / 50, "{found} of {used}, {all} with recording");
-    let cpu = function(&seen, "sleeps").cpu.as_ref().and_then(|cpu| cpu.quantile(0.5)).unwrap_or(f64::MAX);
-    assert!(cpu <= longest as f64 * 1.05, "median CPU of a sleep: {cpu} ns, at most {longest}");
+    // On a loaded machine some milliseconds were once missing of a hundred.
+    perf_sdk_tests::eventually(attempt);
 }
 
 fn allocations() {
