@@ -153,7 +153,8 @@ fn heap_budget() {
             work();
         }
     };
-    assert_eq!(rate(), 4 << 10);
+    // The start itself may have taken more than its share.
+    until("the rate that was asked for", 4 << 10, &|| std::thread::sleep(Duration::from_millis(10)));
     let churn = || (0..2_000).for_each(|n| drop(perf_sdk::measure("churn", || black_box(vec![n as u8; 16 << 10]))));
     until("fewer", 32 << 10, &churn);
     let held: Vec<Vec<u8>> =
