@@ -2,7 +2,7 @@
 //!
 //! | file | job |
 //! |---|---|
-//! | `dialect`, `shape` | the shape of a statement, by a small tokenizer |
+//! | `dialect`, `token`, `shape` | the shape of a statement, by a small tokenizer |
 //! | `statements` | the statements of one database, found by text and by shape |
 //! | `plan`, `details` | plans and what they say, callers |
 
@@ -11,6 +11,7 @@ mod dialect;
 mod plan;
 mod shape;
 mod statements;
+mod token;
 
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
