@@ -15,7 +15,9 @@ use crate::reading::{Kind, Reading, Unit};
 
 /// All memory of the history.
 pub(crate) const DEFAULT_BYTES: usize = 8 << 20;
-const LEAST_BYTES: usize = 1 << 20;
+/// With less there is none. So where the limit of the profiler's memory is below 16 MiB, of which
+/// an eighth may be the history's, all of it is for records.
+const LEAST_BYTES: usize = 2 << 20;
 /// Series, at most, in the memory that is the default.
 const MOST_SERIES: usize = 2_048;
 /// The share of the memory that is for histograms, in sixteenths.
