@@ -69,10 +69,18 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = whole::<1, 600_000>)]
     pub(crate) timeout: u64,
 
-    /// Looks, for one in eight items that are read, for its name in all items: misses the target of
-    /// reading items
+    /// Looks, for one in eight items that are read, for its name in all items: misses the targets of
+    /// reading items and of slow statements
     #[arg(long)]
     pub(crate) slow_query: bool,
+
+    /// Gives the cache room for one answer: misses the targets of the cache
+    #[arg(long)]
+    pub(crate) cache_thrash: bool,
+
+    /// Takes three of four database connections and never uses them: misses the target of the pool
+    #[arg(long)]
+    pub(crate) hog: bool,
 }
 
 /// How the number of users changes over the run, or over every half minute of an endless run.
@@ -94,6 +102,11 @@ impl Args {
     pub(crate) fn thread_count(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.threads.map_or_else(cores, |threads| threads as usize)
+    }
+
+    /// Four for each thread that uses them.
+    pub(crate) fn connection_count(&self) -> u32 {
+        4 * self.thread_count() as u32
     }
 }
 

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+#[cfg(feature = "on")]
+use axum::extract::MatchedPath;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query as Parameters, Request, State};
+use axum::extract::{Path, Query as Parameters, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::{Router, routing};
 use perf_sdk::FutureExt as _;
@@ -19,6 +20,7 @@ use crate::index::Index;
 use crate::memory;
 use crate::page::Page;
 use crate::query::{Query, QueryError};
+use crate::readers;
 use crate::refresh::Desk;
 use crate::workers::Workers;
 
@@ -46,7 +48,7 @@ enum Failure {
     Missing(i64),
     Busy,
     TimedOut(Duration),
-    Store(rusqlite::Error),
+    Store(readers::Error),
     Crashed,
 }
 
@@ -71,38 +73,30 @@ struct Completion<'a> {
 
 /// The service's routes.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/", routing::get(async || Html(include_str!("page.html"))))
         .route("/search", routing::get(search))
         .route("/documents/{id}", routing::get(document))
         .route("/complete", routing::get(complete))
         .route("/healthz", routing::get(async || "ok\n"))
-        .layer(middleware::from_fn(count))
-        .with_state(service)
+        .with_state(service);
+    measured(router)
 }
 
-/// Counts and times a request under its route.
-async fn count(request: Request, next: Next) -> Response {
-    let route = match request.uri().path() {
-        "/" => "/",
-        "/search" => "/search",
-        "/complete" => "/complete",
-        "/healthz" => "/healthz",
-        path if path.starts_with("/documents/") => "/documents",
-        _ => "other", // a fixed set, so that clients cannot create series
-    };
-    let begin = Instant::now();
-    // Stack samples have the route as a label:
-    // `go tool pprof -tagroot route …/debug/pprof/profile`.
-    let response = next.run(request).labelled([("route", route)]).await;
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("service_requests_total", "route" => route, "status" => status).increment(1);
-    metrics::histogram!("service_request_seconds", "route" => route).record(begin.elapsed().as_secs_f64());
-    response
+/// Measures each request under its route, which is a function on the profiler's page.
+#[cfg(feature = "on")]
+fn measured(router: Router) -> Router {
+    let measured = perf_sdk::watch_http("service");
+    router.layer(measured.route(|extensions| extensions.get::<MatchedPath>().map(MatchedPath::as_str)))
+}
+
+#[cfg(not(feature = "on"))]
+fn measured(router: Router) -> Router {
+    router
 }
 
 /// `/search?q=read+file&limit=10`
-#[perf_sdk::profiled(name = "GET /search", error = display)]
+#[perf_sdk::profiled(error = display)]
 async fn search(
     State(service): State<Arc<Service>>,
     parameters: Result<Parameters<SearchParameters>, QueryRejection>,
@@ -123,7 +117,7 @@ async fn search(
 }
 
 /// `/documents/17`: the text of an item.
-#[perf_sdk::profiled(name = "GET /documents", error = display)]
+#[perf_sdk::profiled(error = display)]
 async fn document(
     State(service): State<Arc<Service>>,
     id: Result<Path<i64>, PathRejection>,
@@ -131,9 +125,10 @@ async fn document(
     let Path(id) = id.map_err(|rejection| Failure::Parameters(rejection.body_text()))?;
     let is_slow = service.slow_queries.as_ref().is_some_and(|asked| asked.fetch_add(1, Relaxed) % 8 == 0);
     let read = move |desk: &mut Desk| {
-        let document = desk.store.document(id)?;
+        let reader = desk.readers.take()?;
+        let document = reader.documents(&[id])?.pop();
         if let Some(document) = document.as_ref().filter(|_| is_slow) {
-            desk.store.mentions(&document.name)?;
+            reader.mentions(&document.name)?;
         }
         Ok(document)
     };
@@ -144,7 +139,7 @@ async fn document(
 }
 
 /// `/complete?prefix=rea`: words that begin with the prefix. Fast enough to be done on this thread.
-#[perf_sdk::profiled(name = "GET /complete", error = display)]
+#[perf_sdk::profiled(error = display)]
 async fn complete(
     State(service): State<Arc<Service>>,
     parameters: Result<Parameters<CompleteParameters>, QueryRejection>,

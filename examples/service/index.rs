@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::kind::Kind;
 use crate::memory::{self, List};
 use crate::postings;
-use crate::store::{self, Store};
+use crate::store::{self, Reader};
 
 /// An item that contains a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,9 +50,9 @@ pub(crate) struct Index {
 #[perf_sdk::profiled]
 impl Segment {
     /// Reads the items with numbers from `first` to `last`.
-    pub(crate) fn read(store: &Store, first: i64, last: i64) -> store::Result<Self> {
+    pub(crate) fn read(reader: &Reader, first: i64, last: i64) -> store::Result<Self> {
         let mut segment = Self::default();
-        store.entries(first, last, |entry| {
+        reader.entries(first, last, |entry| {
             let item = Item { id: entry.id, kind: entry.kind, length: entry.length };
             segment.push(item, |each| postings::decode(entry.words, each));
         })?;

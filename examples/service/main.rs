@@ -21,6 +21,7 @@ mod postings;
 mod query;
 mod question;
 mod random;
+mod readers;
 mod refresh;
 mod search;
 mod snippet;
@@ -47,6 +48,7 @@ use crate::cache::Cache;
 use crate::corpus::{Corpus, File};
 use crate::http::Service;
 use crate::question::Questions;
+use crate::readers::Readers;
 use crate::refresh::Desk;
 use crate::search::Scratch;
 use crate::store::Store;
@@ -88,6 +90,9 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     perf_sdk::watch_runtime("main", runtime.handle());
     meters::describe();
     let mut out = io::stdout();
+    // All connections but those that the workers use at a time.
+    let useless = if args.hog { args.connection_count() - args.thread_count() as u32 } else { 0 };
+    let hogged = (0..useless).map(|_| opened.readers.take()).collect::<Result<Vec<_>, _>>()?;
     let service = Arc::new(prepare(args, opened, &mut out)?);
 
     writeln!(out, "service     http://{address}")?;
@@ -105,10 +110,11 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     runtime.shutdown_timeout(GRACE);
     if args.users > 0 {
         write!(out, "{tally}")?;
-        if let Some(ratio) = service.cache.hit_ratio() {
+        if let Some(ratio) = perf.snapshot().cache_hit_ratio("answers") {
             writeln!(out, "cache       {:.1} % of searches answered from it\n", 100.0 * ratio)?;
         }
     }
+    drop(hogged);
     drop(service); // stops its workers too, so that the report is complete
     drop(perf); // prints the report
     Ok(())
@@ -127,6 +133,7 @@ fn pace(args: &Args) -> String {
 struct Opened {
     files: Vec<File>,
     store: Store,
+    readers: Readers,
     desks: Vec<Desk>,
 }
 
@@ -144,12 +151,12 @@ impl Opened {
         let store = Store::open(&database).map_err(|error| {
             format!("{}: {error}; delete it or give another directory by --data", database.display())
         })?;
+        let readers = Readers::open(&database, args.connection_count()).map_err(|error| failed(&error))?;
         let mut desks = Vec::new();
         for _ in 0..args.thread_count() {
-            let store = Store::open_reader(&database).map_err(|error| failed(&error))?;
-            desks.push(Desk { store, scratch: Scratch::default() });
+            desks.push(Desk { readers: readers.clone(), scratch: Scratch::default() });
         }
-        Ok(Self { files, store, desks })
+        Ok(Self { files, store, readers, desks })
     }
 }
 
@@ -157,7 +164,7 @@ impl Opened {
 #[perf_sdk::profiled]
 fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service, Box<dyn Error>> {
     let begin = Instant::now();
-    let Opened { files, mut store, desks } = opened;
+    let Opened { files, mut store, readers: _, desks } = opened;
     let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum::<u64>());
     let workers = Workers::start(desks, args.queue as usize)?;
     let changes = refresh::refresh(&mut store, &workers, files)?;
@@ -172,7 +179,8 @@ fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service,
     }
     writeln!(out, ", in {:.1} s", begin.elapsed().as_secs_f64())?;
     metrics::gauge!("service_items").set(items as f64);
-    let (cache, timeout) = (Cache::new(args.cache), Duration::from_millis(args.timeout));
+    let capacity = if args.cache_thrash { 1 } else { args.cache };
+    let (cache, timeout) = (Cache::new(capacity), Duration::from_millis(args.timeout));
     let slow_queries = args.slow_query.then(Default::default);
     Ok(Service { index, workers, cache, timeout, slow_queries })
 }

@@ -9,9 +9,8 @@ pub(crate) use inside::{List, body, list};
 
 #[cfg(feature = "on")]
 mod inside {
-    use std::sync::LazyLock;
-
     use axum::body::Body;
+    use perf_sdk::lazy::Watched;
     use perf_sdk::pool::{Arena, BufferPool};
 
     use super::Serialize;
@@ -20,8 +19,8 @@ mod inside {
     const BODY_BYTES: usize = 16 << 10;
 
     /// `None` if the arena cannot be created. Then the default one is used.
-    static INDEX: LazyLock<Option<Arena>> = LazyLock::new(|| Arena::new("index").ok());
-    static BODIES: LazyLock<Option<BufferPool>> = LazyLock::new(|| BufferPool::new("bodies").ok());
+    static INDEX: Watched<Option<Arena>> = Watched::new("index", || Arena::new("index").ok());
+    static BODIES: Watched<Option<BufferPool>> = Watched::new("bodies", || BufferPool::new("bodies").ok());
 
     /// A list of fixed length.
     #[derive(Debug)]

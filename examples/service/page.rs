@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use crate::index::Index;
 use crate::query::Query;
+use crate::readers;
 use crate::refresh::Desk;
 use crate::search::{self, Found};
 use crate::snippet::{self, Line};
-use crate::store;
 
 /// The number of lines shown of each result.
 const LINES: usize = 3;
@@ -39,19 +39,19 @@ pub(crate) struct Row {
 #[perf_sdk::profiled]
 impl Page {
     /// Searches, and reads the found items from the store.
-    pub(crate) fn find(index: &Index, query: &Query, limit: usize, desk: &mut Desk) -> store::Result<Self> {
+    pub(crate) fn find(index: &Index, query: &Query, limit: usize, desk: &mut Desk) -> Result<Self, readers::Error> {
         let begin = Instant::now();
         let Found { hits, total } = search::search(index, query, limit, &mut desk.scratch);
         metrics::histogram!("service_items_matched").record(total as f64);
+        let ids: Vec<i64> = hits.iter().map(|hit| index.items()[hit.place as usize].id).collect();
         let mut results = Vec::with_capacity(hits.len());
-        for hit in hits {
-            let id = index.items()[hit.place as usize].id;
-            // A refresh in another process has removed it since.
-            let Some(document) = desk.store.document(id)? else { continue };
+        // Without those that a refresh in another process has removed since.
+        for document in desk.readers.take()?.documents(&ids)? {
+            let Some(place) = ids.iter().position(|id| *id == document.id) else { continue };
             let lines = snippet::snippet(&document.text, document.first_line, &query.words, LINES);
             results.push(Row {
-                id,
-                score: hit.score,
+                id: document.id,
+                score: hits[place].score,
                 kind: document.kind.to_string(),
                 name: document.name,
                 path: document.path,

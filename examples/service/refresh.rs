@@ -3,22 +3,30 @@
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Read as _;
 use std::sync::{Arc, mpsc};
 use std::thread;
+
+use perf_sdk::instrument::{Queue, Queued};
+use perf_sdk::io::Counted;
 
 use crate::chunk::{self, Chunk};
 use crate::corpus::File;
 use crate::index::{Index, Segment};
 use crate::postings;
+use crate::readers::{self, Readers};
 use crate::search::Scratch;
 use crate::store::{self, Known, NewDocument, Store, Writer};
 use crate::tokenize;
 use crate::workers::Workers;
 
+/// Files that were read and wait for the writer.
+const MOST_READINGS: usize = 64;
+
 /// The state of one worker thread.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    pub(crate) store: Store,
+    pub(crate) readers: Readers,
     pub(crate) scratch: Scratch,
 }
 
@@ -69,11 +77,13 @@ pub(crate) fn refresh(store: &mut Store, workers: &Workers<Desk>, files: Vec<Fil
             changes.removed += 1;
         }
         thread::scope(|scope| {
-            let (sender, readings) = mpsc::sync_channel(64);
+            let queue = perf_sdk::watch_queue("files to write").capacity(MOST_READINGS as u64);
+            let (sender, readings) = mpsc::sync_channel(MOST_READINGS);
             // A separate thread distributes the work: this one writes, and the channels on both
             // sides are bounded.
-            scope.spawn(move || hand_out(pending, workers, &sender));
-            for (file, before, reading) in readings {
+            let to_send = queue.clone();
+            scope.spawn(move || hand_out(pending, workers, &to_send, &sender));
+            while let Ok((file, before, reading)) = queue.receive(|| readings.recv()) {
                 match (reading, before) {
                     (Reading::Parsed(parsed), before) => {
                         if let Some(before) = before {
@@ -96,20 +106,25 @@ pub(crate) fn refresh(store: &mut Store, workers: &Workers<Desk>, files: Vec<Fil
 
 type Read = (File, Option<Known>, Reading);
 
-fn hand_out(files: Vec<(File, Option<Known>)>, workers: &Workers<Desk>, readings: &mpsc::SyncSender<Read>) {
+fn hand_out(
+    files: Vec<(File, Option<Known>)>,
+    workers: &Workers<Desk>,
+    queue: &Queue,
+    readings: &mpsc::SyncSender<Queued<Read>>,
+) {
     for (file, before) in files {
-        let readings = readings.clone();
+        let (queue, readings) = (queue.clone(), readings.clone());
         workers.give(move |_| {
             let reading = read(&file, before);
             // The writer has failed, and reports that itself.
-            let _ = readings.send((file, before, reading));
+            let _ = queue.send((file, before, reading), |read| readings.send(read));
         });
     }
 }
 
 /// The index of everything in the store.
 #[perf_sdk::profiled]
-pub(crate) fn load(store: &Store, workers: &Workers<Desk>) -> store::Result<Index> {
+pub(crate) fn load(store: &Store, workers: &Workers<Desk>) -> Result<Index, readers::Error> {
     let words = store.words()?;
     let Some((first, last)) = store.span()? else { return Ok(Index::new(words, &[])) };
     let step = (last - first) / (4 * workers.count() as i64) + 1;
@@ -117,7 +132,8 @@ pub(crate) fn load(store: &Store, workers: &Workers<Desk>) -> store::Result<Inde
     for (order, begin) in (first..=last).step_by(step as usize).enumerate() {
         let sender = sender.clone();
         workers.give(move |desk| {
-            let segment = Segment::read(&desk.store, begin, (begin + step - 1).min(last));
+            let last = (begin + step - 1).min(last);
+            let segment = desk.readers.take().and_then(|reader| Ok(Segment::read(&reader, begin, last)?));
             let _ = sender.send((order, segment)); // another part has failed
         });
     }
@@ -133,7 +149,11 @@ pub(crate) fn load(store: &Store, workers: &Workers<Desk>) -> store::Result<Inde
 
 #[perf_sdk::profiled]
 fn read(file: &File, before: Option<Known>) -> Reading {
-    let Ok(bytes) = fs::read(&file.path) else { return Reading::Unreadable };
+    let mut bytes = Vec::with_capacity(file.bytes as usize);
+    let opened = fs::File::open(&file.path).map(|file| Counted::new("corpus", file));
+    if opened.and_then(|mut file| file.read_to_end(&mut bytes)).is_err() {
+        return Reading::Unreadable;
+    }
     let mut hasher = DefaultHasher::new();
     bytes.hash(&mut hasher);
     let hash = hasher.finish();
@@ -237,15 +257,16 @@ mod tests {
         }
     }
 
-    fn refreshed(place: &Path) -> (Changes, Index, Store) {
+    fn refreshed(place: &Path) -> (Changes, Index, Readers) {
         let database = place.join("service.sqlite");
         let mut store = Store::open(&database).unwrap();
-        let desk = || Desk { store: Store::open_reader(&database).unwrap(), scratch: Scratch::default() };
+        let readers = Readers::open(&database, 4).unwrap();
+        let desk = || Desk { readers: readers.clone(), scratch: Scratch::default() };
         let workers = Workers::start(vec![desk(), desk()], 4).unwrap();
         let files = Corpus::new(&[place.join("src")], 1000).unwrap().files().unwrap();
         let changes = refresh(&mut store, &workers, files).unwrap();
         let index = load(&store, &workers).unwrap();
-        (changes, index, store)
+        (changes, index, readers)
     }
 
     #[test]
@@ -266,16 +287,16 @@ mod tests {
         fs::remove_file(place.0.join("src/file4.rs")).unwrap();
         let touched = fs::File::options().append(true).open(place.0.join("src/file5.rs")).unwrap();
         touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
-        let (changes, index, store) = refreshed(&place.0);
+        let (changes, index, readers) = refreshed(&place.0);
         assert_eq!(changes, Changes { unchanged: 18, indexed: 1, removed: 1, unreadable: 0 });
         assert_eq!((index.postings("beta").len(), index.postings("alpha4").len()), (18, 0));
         let [posting] = index.postings("delta") else { panic!("delta is in one item") };
         assert_eq!(posting.count, 2, "in the name and in the text");
-        let document = store.document(index.items()[posting.place as usize].id).unwrap().unwrap();
+        let found = readers.take().unwrap().documents(&[i64::MAX, index.items()[posting.place as usize].id]).unwrap();
+        let [document] = found.as_slice() else { panic!("one of the two exists") };
         assert_eq!(
             (document.name.as_str(), document.first_line, document.text.as_str()),
             ("delta", 2, "fn delta() {}")
         );
-        assert_eq!(store.document(i64::MAX).unwrap(), None);
     }
 }

@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, TransactionBehavior, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
 
 use crate::corpus::File;
 use crate::kind::Kind;
 
 pub(crate) type Result<T> = rusqlite::Result<T>;
+
+/// What requests ask of the database. Each function of [`Reader`] runs one statement, so that who
+/// runs too many of them is one of its callers.
+static ASKED: LazyLock<perf_sdk::instrument::Query> =
+    LazyLock::new(|| perf_sdk::watch_query("store").slow(Duration::from_millis(20)).through(1));
 
 /// Increased with every change of the tables or of the word splitting. An older database is
 /// recreated.
@@ -40,11 +45,15 @@ const SCHEMA: &str = "
     CREATE INDEX documents_by_file ON documents (file);
     CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE) STRICT;";
 
-/// A connection to the database.
+/// The connection that writes.
 #[derive(Debug)]
 pub(crate) struct Store {
     connection: Connection,
 }
+
+/// A connection that reads.
+#[derive(Debug)]
+pub(crate) struct Reader(pub(crate) Connection);
 
 /// A file in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,15 +117,6 @@ impl Store {
         Ok(Self { connection })
     }
 
-    /// Opens an existing database for reading.
-    pub(crate) fn open_reader(path: &Path) -> Result<Self> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.set_prepared_statement_cache_capacity(8);
-        Ok(Self { connection })
-    }
-
     /// All words. The position of each is its number.
     pub(crate) fn words(&self) -> Result<Vec<Arc<str>>> {
         words(&self.connection)
@@ -130,6 +130,7 @@ impl Store {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = write(&mut Writer { connection: &transaction })?;
         transaction.commit()?;
+        ASKED.transaction(true);
         // Returns the log's space to the file system. If a reader elsewhere prevents it, the next
         // transaction does it.
         let _ = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -143,11 +144,14 @@ impl Store {
             Ok(first.zip(last))
         })
     }
+}
 
+#[perf_sdk::profiled]
+impl Reader {
     /// Calls `each` for every item with an id from `first` to `last`, in order.
     pub(crate) fn entries(&self, first: i64, last: i64, mut each: impl FnMut(Entry<'_>)) -> Result<()> {
         let query = "SELECT id, kind, length, words FROM documents WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
-        let mut statement = self.connection.prepare_cached(query)?;
+        let mut statement = self.0.prepare_cached(query)?;
         let mut rows = statement.query([first, last])?;
         while let Some(row) = rows.next()? {
             let words = row.get_ref(3)?.as_blob()?;
@@ -156,30 +160,49 @@ impl Store {
         Ok(())
     }
 
-    /// An item, unless it was removed.
-    pub(crate) fn document(&self, id: i64) -> Result<Option<Document>> {
-        let query = "SELECT documents.id, path, kind, name, first_line, last_line, text
-            FROM documents JOIN files ON files.id = documents.file WHERE documents.id = ?1";
-        let mut statement = self.connection.prepare_cached(query)?;
-        let read = |row: &Row<'_>| {
-            Ok(Document {
-                id: row.get(0)?,
-                path: row.get(1)?,
-                kind: kind(row, 2)?,
-                name: row.get(3)?,
-                first_line: row.get(4)?,
-                last_line: row.get(5)?,
-                text: row.get(6)?,
-            })
-        };
-        statement.query_row([id], read).optional()
+    /// The items with these ids that were not removed, in this order.
+    pub(crate) fn documents(&self, ids: &[i64]) -> Result<Vec<Document>> {
+        // `CROSS JOIN` keeps the order of the tables, and with it that of the ids.
+        const QUERY: &str = "SELECT documents.id, files.path, kind, name, first_line, last_line, text
+            FROM json_each(?1) AS wanted CROSS JOIN documents ON documents.id = wanted.value
+            CROSS JOIN files ON files.id = documents.file";
+        let wanted = serde_json::Value::from(ids).to_string();
+        let asked = ASKED.statement(QUERY).values(&wanted);
+        let found = asked
+            .run(|| self.0.prepare_cached(QUERY)?.query_map([&wanted], document)?.collect::<Result<Vec<Document>>>())?;
+        asked.rows(found.len() as u64);
+        asked.explain(|| self.plan(QUERY, &wanted));
+        Ok(found)
     }
 
     /// How many items have this text in them: reads all of them.
     pub(crate) fn mentions(&self, text: &str) -> Result<i64> {
-        let query = "SELECT count(*) FROM documents WHERE instr(lower(text), lower(?1)) > 0";
-        self.connection.prepare_cached(query)?.query_row([text], |row| row.get(0))
+        const QUERY: &str = "SELECT count(*) FROM documents WHERE instr(lower(text), lower(?1)) > 0";
+        let asked = ASKED.statement(QUERY).values(&text);
+        let count = asked.run(|| self.0.prepare_cached(QUERY)?.query_row([text], |row| row.get(0)))?;
+        asked.rows(1);
+        asked.explain(|| self.plan(QUERY, text));
+        Ok(count)
     }
+
+    /// How SQLite runs a statement with one parameter. `None` if it does not say.
+    fn plan(&self, query: &str, value: &str) -> Option<String> {
+        let mut statement = self.0.prepare(&format!("EXPLAIN QUERY PLAN {query}")).ok()?;
+        let lines = statement.query_map([value], |row| row.get("detail")).ok()?;
+        Some(lines.collect::<Result<Vec<String>>>().ok()?.join("\n"))
+    }
+}
+
+fn document(row: &Row<'_>) -> Result<Document> {
+    Ok(Document {
+        id: row.get(0)?,
+        path: row.get(1)?,
+        kind: kind(row, 2)?,
+        name: row.get(3)?,
+        first_line: row.get(4)?,
+        last_line: row.get(5)?,
+        text: row.get(6)?,
+    })
 }
 
 /// The changes of one transaction.

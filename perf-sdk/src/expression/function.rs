@@ -184,8 +184,8 @@ pub static FUNCTIONS: &[MetricFunction] = &[
         "access_time",
         Parameters::Thing("cache"),
         Dimension::Time,
-        Formula::Quotient { part: &["cache_access_seconds_total"], whole: HITS_AND_MISSES },
-        "the mean time of a cache's lookups",
+        Formula::Quotient { part: &["cache_access_seconds_total"], whole: &["cache_timed_lookups_total"] },
+        "the mean time of a cache's lookups, of those that are timed",
     ),
     function(
         "prefetch_ratio",

@@ -41,6 +41,12 @@ events! {
 
 static ACCESS_SECONDS: Description =
     Description::counter("cache_access_seconds_total", Unit::Seconds, "Time of timed lookups of a cache.");
+/// Of which [`ACCESS_SECONDS`] is the time.
+static TIMED: Description = Description::counter(
+    "cache_timed_lookups_total",
+    Unit::Count,
+    "Lookups of a cache of which the time was measured.",
+);
 
 const DURATION: (&str, &str) = ("cache_access_duration_seconds", "Time of timed lookups of a cache, by their result.");
 
@@ -101,7 +107,12 @@ impl Tier {
             }
         }
         let ns: u64 = self.accesses.iter().map(Durations::sum_ns).sum();
-        into.push_of(&ACCESS_SECONDS, &self.labels, ns as f64 / 1e9);
+        let timed: u64 = self.accesses.iter().map(Durations::count).sum();
+        // A cache whose lookups are only counted is not one that answers in no time.
+        if timed > 0 {
+            into.push_of(&ACCESS_SECONDS, &self.labels, ns as f64 / 1e9);
+            into.push_of(&TIMED, &self.labels, timed as f64);
+        }
     }
 }
 
@@ -384,7 +395,7 @@ impl Cache {
 
 /// Everything that a cache may have.
 pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
-    COUNTERS.iter().chain([&ACCESS_SECONDS]).chain(&ENTRIES).chain(&BYTES)
+    COUNTERS.iter().chain([&ACCESS_SECONDS, &TIMED]).chain(&ENTRIES).chain(&BYTES)
 }
 
 /// The name and the help of the histogram.
@@ -425,6 +436,8 @@ mod tests {
         assert_eq!((of("cache_promotions_total", "1"), of("cache_promotions_total", "2")), (Some(3.0), None));
         assert_eq!((of("cache_evictions_total", "1"), of("cache_evictions_total", "2")), (None, Some(0.0)));
         assert!(of("cache_access_seconds_total", "1") > Some(0.0));
+        let timed = ["1", "2"].map(|tier| of("cache_timed_lookups_total", tier));
+        assert_eq!(timed, [Some(10.0), Some(4.0)], "without the hit that was only counted");
         assert_eq!(seen.subtract(&earlier).cache_hit_ratio("tiers"), Some(10.0 / 15.0));
         assert_eq!(seen.cache_hit_ratio("no such cache"), None);
         let timed = all_of(&seen, "cache_access_duration_seconds", "cache", "tiers");
@@ -440,7 +453,9 @@ mod tests {
     fn a_second_cache_of_a_name_is_the_first() {
         watch_cache("joined").hit();
         watch_cache("joined").hit();
-        assert_eq!(value(&collect::take(), "cache_hits_total", "joined", "1"), Some(2.0));
+        let seen = collect::take();
+        assert_eq!(value(&seen, "cache_hits_total", "joined", "1"), Some(2.0));
+        assert_eq!(value(&seen, "cache_access_seconds_total", "joined", "1"), None, "no lookup has a time");
         assert_eq!(collect::take().cache_hit_ratio("joined"), Some(1.0));
     }
 }

@@ -57,7 +57,7 @@ impl Target {
     ) -> (Status, String) {
         let dimension = self.that.metric.dimension();
         state.current = Some(figure.value);
-        state.shown = shown::value(figure.value, dimension);
+        state.shown = shown::value(figure.value, dimension, &state.target);
         state.events = figure.events;
         state.covered_seconds = figure.covered.as_secs_f64();
         if figure.events < state.min_events {

@@ -5,13 +5,16 @@ use std::time::Duration;
 use crate::base::units;
 use crate::expression::Dimension;
 
-/// With three significant digits or so, and a unit.
-pub(super) fn value(value: f64, dimension: Dimension) -> String {
+/// With three significant digits or so, and a unit. A rate has that of its limit, which is text such
+/// as `< 3/min`, or else the one in which it is a number of some size.
+pub(super) fn value(value: f64, dimension: Dimension, limit: &str) -> String {
     match dimension {
         Dimension::Time => units::time(value * 1e9),
         Dimension::Bytes => units::bytes(value),
         Dimension::Ratio => percent(value),
         Dimension::Count => number(value),
+        Dimension::Rate if limit.contains("/min") => format!("{}/min", number(value * 60.0)),
+        Dimension::Rate if limit.contains("/h") => format!("{}/h", number(value * 3_600.0)),
         Dimension::Rate => match value.abs() {
             size if size == 0.0 || size >= 1.0 => format!("{}/s", number(value)),
             size if size * 60.0 >= 1.0 => format!("{}/min", number(value * 60.0)),
@@ -61,8 +64,10 @@ mod tests {
             (0.001, Dimension::Rate, "3.60/h"),
             (1_048_576.0, Dimension::ByteRate, "1.0 MiB/s"),
         ] {
-            assert_eq!(value(number, dimension), shown);
+            assert_eq!(value(number, dimension, "< 7"), shown);
         }
+        assert_eq!(value(3.755, Dimension::Rate, "< 3/min"), "225.30/min");
+        assert_eq!(value(3.0, Dimension::Rate, "> 1/h"), "10 800/h");
         for (seconds, shown) in
             [(300.0, "5m"), (5_400.0, "1.5h"), (2_592_000.0, "30d"), (70.0, "1.2m"), (0.5, "500 ms")]
         {

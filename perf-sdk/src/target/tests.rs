@@ -32,7 +32,8 @@ fn program(is_good: bool) -> Program {
             .counter("cache_hits_total", &labels, hits)
             .counter("cache_misses_total", &labels, 100.0 - hits)
             .counter("cache_evictions_total", &labels, pick(1.0, 9.0))
-            .counter("cache_access_seconds_total", &labels, pick(0.2, 2.0));
+            .counter("cache_access_seconds_total", &labels, pick(0.2, 2.0))
+            .counter("cache_timed_lookups_total", &labels, 100.0);
     }
     program
         .reading("process_resident_memory_bytes", &[], |second| {
