@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::durations::Stopwatch;
 use super::kind::Kind;
@@ -105,26 +105,24 @@ impl Name {
 /// assert_eq!(WORDS.len(), 3);
 /// ```
 ///
-/// **Cost.** A load more than a [`LazyLock`]; the first use takes a lock and some 100 ns more.
+/// **Cost.** That of a [`LazyLock`]; the first use takes two locks and some 100 ns more.
 ///
 /// **Blind spots.** One that is neither used nor watched by [`watch`](Self::watch) is not known.
-/// The time is that of the thread that came first.
+/// The time is that of the thread that makes the value, which is also charged for it: others that
+/// wait for it are not.
+///
+/// [`LazyLock`]: std::sync::LazyLock
 pub struct Watched<T, F = fn() -> T> {
     name: Name,
-    /// [`NEW`], [`BEGUN`] or [`MADE`].
-    state: AtomicU8,
-    inner: LazyLock<T, F>,
+    /// Until the first use. The lock is held to take it only.
+    make: Mutex<Option<F>>,
+    made: OnceLock<T>,
 }
-
-const NEW: u8 = 0;
-/// A thread uses it for the first time.
-const BEGUN: u8 = 1;
-const MADE: u8 = 2;
 
 impl<T, F: FnOnce() -> T> Watched<T, F> {
     /// A value that `make` makes at its first use.
     pub const fn new(name: &'static str, make: F) -> Self {
-        Self { name: Name::new(name), state: AtomicU8::new(NEW), inner: LazyLock::new(make) }
+        Self { name: Name::new(name), make: Mutex::new(Some(make)), made: OnceLock::new() }
     }
 
     /// Makes it known, so that it shows as not used until it is.
@@ -135,25 +133,19 @@ impl<T, F: FnOnce() -> T> Watched<T, F> {
     /// The value, which is made if this is its first use.
     ///
     /// # Panics
-    /// If making it panics, now or earlier, as [`LazyLock`] does.
+    /// If making it panics, now or earlier. May panic or never return if making it uses this value.
     #[inline]
     pub fn force(this: &Self) -> &T {
-        if this.state.load(Relaxed) == MADE { &this.inner } else { Self::first(this) }
+        this.made.get().unwrap_or_else(|| Self::first(this))
     }
 
     #[cold]
     fn first(this: &Self) -> &T {
-        if this.state.compare_exchange(NEW, BEGUN, Relaxed, Relaxed).is_err() {
-            // Another thread was first, or making the value panicked.
-            return &this.inner;
-        }
-        let value = if record::is_off() {
-            LazyLock::force(&this.inner)
-        } else {
-            this.name.time(|| LazyLock::force(&this.inner))
-        };
-        this.state.store(MADE, Relaxed);
-        value
+        this.made.get_or_init(|| {
+            let make = this.make.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let Some(make) = make else { panic!("making the lazy value \"{}\" panicked earlier", this.name.name) };
+            if record::is_off() { make() } else { this.name.time(make) }
+        })
     }
 }
 
@@ -168,7 +160,7 @@ impl<T, F: FnOnce() -> T> Deref for Watched<T, F> {
 
 impl<T: fmt::Debug, F> fmt::Debug for Watched<T, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("name", &self.name.name).field("inner", &self.inner).finish_non_exhaustive()
+        f.debug_struct("Watched").field("name", &self.name.name).field("value", &self.made).finish_non_exhaustive()
     }
 }
 
@@ -287,9 +279,9 @@ mod tests {
     #[test]
     fn a_lazy_value_that_panics_is_not_made() {
         let panics: Watched<u8, _> = Watched::new("panics", || panic!("on purpose"));
-        for _ in 0..2 {
-            assert!(catch_unwind(AssertUnwindSafe(|| *panics)).is_err());
-        }
+        let message = || *catch_unwind(AssertUnwindSafe(|| *panics)).unwrap_err().downcast::<String>().unwrap();
+        assert!(catch_unwind(AssertUnwindSafe(|| *panics)).is_err());
+        assert_eq!(message(), "making the lazy value \"panics\" panicked earlier");
         assert_eq!(of("panics"), [Some(1.0), Some(0.0)]);
     }
 
