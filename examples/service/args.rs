@@ -69,8 +69,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS", default_value_t = 100, value_parser = whole::<1, 600_000>)]
     pub(crate) timeout: u64,
 
-    /// Looks, for one in eight items that are read, for its name in all items: misses the targets of
-    /// reading items and of slow statements
+    /// Looks, for one in eight items that are read, for its name in all items: misses the targets
+    /// of reading items and of slow statements
     #[arg(long)]
     pub(crate) slow_query: bool,
 

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `fork`, `process_identity`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, which process this is, what happens once, locks after a panic |
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
-//! | `descriptors`, `sandbox`, `new_file` | what is open, what may still be asked of the kernel, files that are written whole |
+//! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
 //! | `pattern`, `units`, `notice` | texts |
 //! | `loaded` | keeps a library that contains the profiler loaded |
@@ -44,6 +44,8 @@ pub(crate) mod process_identity;
 pub(crate) mod sandbox;
 #[cfg(feature = "enabled")]
 pub(crate) mod signals;
+#[cfg(feature = "enabled")]
+pub(crate) mod small_file;
 #[cfg(all(test, feature = "enabled"))]
 pub(crate) mod test_allocator;
 pub(crate) mod units;

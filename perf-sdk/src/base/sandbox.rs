@@ -64,6 +64,7 @@ pub(crate) fn is_tighter() -> bool {
 #[cfg(target_os = "linux")]
 fn open_status(hold: fn(i32)) {
     use std::os::fd::IntoRawFd as _;
+    let _moment = crate::base::fork::Moment::begin();
     if STATUS.load(Relaxed) < 0
         && let Ok(file) = std::fs::File::open("/proc/self/status")
     {

@@ -10,6 +10,8 @@ use super::continuity::Continuity;
 #[cfg(test)]
 use super::mock;
 use super::scale::{self, Scale};
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+use crate::base::fork::Moment;
 use crate::base::once::Once;
 
 /// A pair of readings that are further apart than this is discarded.
@@ -314,6 +316,7 @@ fn reads_counter() -> bool {
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn counter_is_trusted() -> bool {
     use std::io::Read;
+    let _moment = Moment::begin();
     let mut name = [0; 32];
     let read = std::fs::File::open("/sys/devices/system/clocksource/clocksource0/current_clocksource")
         .and_then(|mut file| file.read(&mut name));

@@ -1,13 +1,15 @@
 //! The memory limits of the process.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::file::Buffer;
 use super::group::{Group, Places, Version};
 #[cfg(any(feature = "pool", feature = "stacks"))]
+use crate::base::fork::Moment;
 use crate::base::sandbox;
+use crate::base::small_file;
 
 /// Control groups and their limits are looked up again after this many readings.
 #[cfg(feature = "pool")]
@@ -77,14 +79,14 @@ fn limited_groups(root: &Path, machine_bytes: u64) -> Vec<(PathBuf, u64)> {
 }
 
 fn number(file: &Path) -> Option<u64> {
-    fs::read_to_string(file).ok()?.trim().parse::<u64>().ok()
+    small_file::read_to_string(file).ok()?.trim().parse::<u64>().ok()
 }
 
 #[cfg(any(feature = "pool", feature = "stacks"))]
 fn used_of_group(limit: &Path) -> Option<u64> {
     let is_second = limit.file_name()? == "memory.max";
     let used = number(&limit.with_file_name(if is_second { "memory.current" } else { "memory.usage_in_bytes" }))?;
-    let stat = fs::read_to_string(limit.with_file_name("memory.stat")).unwrap_or_default();
+    let stat = small_file::read_to_string(limit.with_file_name("memory.stat")).unwrap_or_default();
     let name = if is_second { "inactive_file " } else { "total_inactive_file " };
     let droppable = stat.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
     Some(used.saturating_sub(droppable.unwrap_or(0)))
@@ -113,6 +115,7 @@ fn of(root: &Path) -> Option<u64> {
 /// The beginning of a file whose length is unknown, in one read.
 fn head(file: &Path) -> io::Result<String> {
     let mut text = [0; 1024];
+    let _moment = Moment::begin();
     let read = File::open(file)?.read(&mut text)?;
     Ok(String::from_utf8_lossy(&text[..read]).into_owned())
 }

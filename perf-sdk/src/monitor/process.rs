@@ -1,6 +1,5 @@
 //! Figures of this process.
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 
@@ -10,6 +9,7 @@ use super::startup;
 use super::system::{self, Usage};
 use super::text::{NOT_UNDERSTOOD, count, field, kibibytes, lines, number, words};
 use crate::base::sandbox;
+use crate::base::small_file;
 use crate::reading::{Description, Labels, Producer, Sheet, Unit};
 
 static CPU: Description = Description::counter(
@@ -266,7 +266,7 @@ pub(crate) fn uptime_seconds() -> Option<f64> {
     if sandbox::is_tighter() {
         return None;
     }
-    let start = start_ticks(&std::fs::read("/proc/self/stat").ok()?)? as f64 / system::ticks_per_second();
+    let start = start_ticks(&small_file::read("/proc/self/stat").ok()?)? as f64 / system::ticks_per_second();
     Some((system::seconds_since_boot()? - start).max(0.0))
 }
 
@@ -285,9 +285,9 @@ pub(crate) fn read() -> Option<Process> {
     if sandbox::is_tighter() {
         return None;
     }
-    let (resident_bytes, threads) = of_status(&fs::read("/proc/self/status").ok()?)?;
+    let (resident_bytes, threads) = of_status(&small_file::read("/proc/self/status").ok()?)?;
     // Minus the one that reads them.
-    let file_descriptors = (fs::read_dir("/proc/self/fd").ok()?.count() as u64).saturating_sub(1);
+    let file_descriptors = (small_file::entries("/proc/self/fd", Iterator::count).ok()? as u64).saturating_sub(1);
     Some(Process { resident_bytes, threads, file_descriptors })
 }
 
@@ -297,7 +297,7 @@ pub(crate) fn resident_bytes() -> Option<u64> {
     if sandbox::is_tighter() {
         return None;
     }
-    Some(of_status(&fs::read("/proc/self/status").ok()?)?.0)
+    Some(of_status(&small_file::read("/proc/self/status").ok()?)?.0)
 }
 
 fn of_status(status: &[u8]) -> Option<(u64, u64)> {

@@ -10,6 +10,7 @@ use super::plan::Files;
 use super::stamp::{self, Stamp};
 use super::windows::Profile;
 use crate::base::new_file::NewFile;
+use crate::base::small_file;
 use crate::settings::ProfilesKeep;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
@@ -98,8 +99,10 @@ impl Folder {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
         let now = Stamp::of_unix_ns(now).to_string();
         let mut files: Vec<(bool, String, PathBuf, u64)> = Vec::new();
-        for entry in fs::read_dir(&self.folder)?.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
+        let names = |entries: fs::ReadDir| entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+        for name in small_file::entries(&self.folder, names)? {
+            let Ok(name) = name.into_string() else { continue };
+            let path = self.folder.join(&name);
             let stamp = self.stamp_of(&name);
             let partial = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL));
             let is_partial =
@@ -107,17 +110,17 @@ impl Folder {
             if stamp.is_none() && !is_partial {
                 continue;
             }
-            let Ok(metadata) = entry.metadata() else { continue };
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             if !metadata.is_file() {
                 continue;
             }
             match stamp {
                 Some(stamp) => {
                     let is_believed = *stamp <= *now || new.contains(&name);
-                    files.push((is_believed, format!("{stamp}{name}"), entry.path(), metadata.len()));
+                    files.push((is_believed, format!("{stamp}{name}"), path, metadata.len()));
                 }
                 None if metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED)) => {
-                    let _ = fs::remove_file(entry.path());
+                    let _ = fs::remove_file(path);
                 }
                 None => {}
             }

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use crate::base::fork::Moment;
+
 /// The prefix of a generated token, which distinguishes it from other secrets in a file.
 const PREFIX: &str = "perf-sdk-";
 /// The random bytes of a generated token, each of which is written as two digits.
@@ -13,6 +15,7 @@ pub(super) const LENGTH: usize = PREFIX.len() + 2 * SECRET_BYTES;
 /// Generates a token.
 pub(super) fn generate() -> io::Result<String> {
     let mut bytes = [0u8; SECRET_BYTES];
+    let _moment = Moment::begin();
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{PREFIX}{digits}"))

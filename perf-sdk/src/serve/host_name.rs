@@ -1,7 +1,7 @@
 //! The host name of this machine or container.
 #![allow(unsafe_code)]
 
-use std::fs;
+use crate::base::small_file;
 
 /// The host name, and its full names in `/etc/hosts`. Lower case.
 ///
@@ -9,7 +9,7 @@ use std::fs;
 /// network, whose DNS answers for names in them.
 pub(super) fn own() -> Vec<String> {
     let Some(name) = system() else { return Vec::new() };
-    with_domains(&name, &fs::read_to_string("/etc/hosts").unwrap_or_default())
+    with_domains(&name, &small_file::read_to_string("/etc/hosts").unwrap_or_default())
 }
 
 fn with_domains(name: &str, hosts: &str) -> Vec<String> {
@@ -62,7 +62,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn the_system_s_name_is_found() {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         assert!(own().contains(&name.trim().to_ascii_lowercase()), "{name} {:?}", own());
     }
 }

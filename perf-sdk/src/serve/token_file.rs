@@ -5,6 +5,7 @@
 //! of the same user removes it, unless it is locked: the process may be in another container, where
 //! process ids differ.
 
+use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::process;
 use super::{flock, generated_token};
 use crate::base::descriptors::Kept;
 use crate::base::new_file;
-use crate::base::sandbox;
+use crate::base::{sandbox, small_file};
 
 const PREFIX: &str = "perf-sdk-";
 const SUFFIX: &str = ".token";
@@ -125,9 +126,12 @@ impl TokenFile {
         use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
         let Ok(user) = self.file.metadata().map(|own| own.uid()) else { return };
         let is_ours = |file: fs::Metadata| file.is_file() && file.uid() == user;
-        for entry in fs::read_dir(folder).into_iter().flatten().take(MOST_ENTRIES).flatten() {
-            let Some(process) = entry.file_name().to_str().and_then(process_of) else { continue };
-            let path = entry.path();
+        let names =
+            |entries: fs::ReadDir| entries.take(MOST_ENTRIES).flatten().map(|entry| entry.file_name()).collect();
+        let names: Vec<OsString> = small_file::entries(folder, names).unwrap_or_default();
+        for name in names {
+            let Some(process) = name.to_str().and_then(process_of) else { continue };
+            let path = folder.join(name);
             // A file with our own process id was left by an earlier process with that id: in a
             // container, each start has process id 1.
             let may_be_left = process == process::id() || flock::is_dead(process);

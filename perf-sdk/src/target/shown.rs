@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(value(number, dimension, "< 7"), shown);
         }
         assert_eq!(value(3.755, Dimension::Rate, "< 3/min"), "225.30/min");
-        assert_eq!(value(3.0, Dimension::Rate, "> 1/h"), "10 800/h");
+        assert_eq!(value(0.1, Dimension::Rate, "> 1/h"), "360/h");
         for (seconds, shown) in
             [(300.0, "5m"), (5_400.0, "1.5h"), (2_592_000.0, "30d"), (70.0, "1.2m"), (0.5, "500 ms")]
         {

@@ -1,10 +1,12 @@
 //! The frequencies of processors.
 
-use std::fs;
+use std::ffi::OsString;
+use std::fs::ReadDir;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::base::sandbox;
+use crate::base::small_file;
 use crate::monitor::absences::{TIGHTER, absent};
 use crate::monitor::file::{Buffer, Parts, Source};
 use crate::monitor::text::{decimal, lines, number, single};
@@ -93,9 +95,9 @@ impl Producer for FrequencyMonitor {
 
 /// The processors with frequency scaling.
 fn scaled(folder: &Path) -> Vec<(Source, Labels)> {
-    let names = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
-    let mut processors: Vec<u64> =
-        names.filter_map(|name| number(name.to_str()?.strip_prefix("cpu")?.as_bytes())).collect();
+    let number_of = |name: OsString| number(name.to_str()?.strip_prefix("cpu")?.as_bytes());
+    let numbers = |entries: ReadDir| entries.flatten().filter_map(|entry| number_of(entry.file_name())).collect();
+    let mut processors: Vec<u64> = small_file::entries(folder, numbers).unwrap_or_default();
     processors.sort_unstable();
     let file = |cpu: &u64| folder.join(format!("cpu{cpu}/cpufreq/scaling_cur_freq"));
     let scaled = processors.into_iter().filter(|cpu| *cpu < MOST).filter(|cpu| file(cpu).exists());

@@ -2,10 +2,15 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::{LazyLock, OnceLock};
 
 /// A [`LazyLock`].
 pub struct Watched<T, F = fn() -> T>(LazyLock<T, F>);
+
+// Whatever `F` is, as with `enabled`, where it is in a lock.
+impl<T: UnwindSafe, F> UnwindSafe for Watched<T, F> {}
+impl<T: RefUnwindSafe + UnwindSafe, F> RefUnwindSafe for Watched<T, F> {}
 
 impl<T, F: FnOnce() -> T> Watched<T, F> {
     /// A value that `make` makes at its first use.

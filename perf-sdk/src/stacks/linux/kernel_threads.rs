@@ -1,22 +1,24 @@
 //! The process's threads, as the kernel lists them.
 
-use std::fs;
 use std::io;
 
 use super::signal::SIGNAL;
+use crate::base::small_file;
 
 /// The kernel's ids of all threads. One may be missing if others end meanwhile.
 pub(super) fn threads() -> io::Result<Vec<u32>> {
-    let mut threads = Vec::new();
-    for entry in fs::read_dir("/proc/self/task")? {
-        threads.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
-    }
-    Ok(threads)
+    small_file::entries("/proc/self/task", |entries| {
+        let mut threads = Vec::new();
+        for entry in entries {
+            threads.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()));
+        }
+        Ok(threads)
+    })?
 }
 
 /// Empty if it has ended.
 pub(super) fn thread_name(thread: u32) -> String {
-    let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
+    let name = small_file::read_to_string(format!("/proc/self/task/{thread}/comm")).unwrap_or_default();
     name.trim_end().to_owned()
 }
 
@@ -45,7 +47,7 @@ pub(super) fn has_ended(thread: u32) -> bool {
 /// **Cost.** Reads small files of the kernel three times, some 40 µs. **Blind spot.** A thread that
 /// waits for signals repeatedly may be read between two waits. It then receives one of ours.
 pub(super) fn blocks_signal(thread: u32) -> bool {
-    let read = |file: &str| fs::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
+    let read = |file: &str| small_file::read_to_string(format!("/proc/self/task/{thread}/{file}")).unwrap_or_default();
     // While a thread waits for signals, the kernel does not list those as blocked. So the state is
     // read before and after. A thread that was woken and waits for a CPU counts as running, which
     // cannot be distinguished here.

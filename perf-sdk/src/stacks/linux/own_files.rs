@@ -4,7 +4,7 @@
 //! the parent. NOTE: no folder is kept open, such as the one that lists threads. Otherwise an
 //! attacker in a program that confined itself by `chroot` could escape through it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
@@ -12,6 +12,7 @@ use crate::base::descriptors::Kept;
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 use crate::base::sandbox;
+use crate::base::small_file;
 
 static HELD: Lock<Files> = Lock::new(Files { program: None, maps: None });
 
@@ -78,7 +79,7 @@ pub(super) fn maps() -> io::Result<String> {
     let held = HELD.lock();
     let Some(maps) = held.maps.as_ref().filter(|maps| maps.is_ours()) else {
         drop(held);
-        return fs::read_to_string("/proc/self/maps");
+        return small_file::read_to_string("/proc/self/maps");
     };
     let mut text = String::new();
     From(&maps.open, 0).read_to_string(&mut text)?;
