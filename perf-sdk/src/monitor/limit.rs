@@ -142,6 +142,8 @@ fn meminfo(text: &str, field: &str) -> Option<u64> {
 #[cfg(test)]
 #[cfg(not(miri))]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Root(PathBuf);
