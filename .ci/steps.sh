@@ -193,14 +193,20 @@ with_built_jemalloc() {
     env -u JEMALLOC_OVERRIDE ${archive:+JEMALLOC_OVERRIDE="$archive"} "$@"
 }
 
+# An example as the README runs it, but for its dependencies, which are hardly optimised: to compile
+# SQLite and the others would take longer than all that follows.
+run_example() {
+    with_built_jemalloc cargo run --quiet --release --config 'profile.release.package."*".opt-level=1' --example "$@"
+}
+
 # The examples that end by themselves, and what they must say.
 run_examples() {
     local said
-    said=$(with_built_jemalloc cargo run --quiet --release --example leak_hunt)
+    said=$(run_example leak_hunt)
     echo "$said"
     # Of four ways to hold memory only the leak is named, besides the cache that said what it may hold.
     grep -q "^  confirmed Service::request → Service::log_in" <<< "$said"
     [[ $(grep -c "^  \(confirmed\|suspect\)" <<< "$said") == 1 ]]
-    with_built_jemalloc cargo run --quiet --release --example arena
-    with_built_jemalloc cargo run --quiet --release --example pool
+    run_example arena
+    run_example pool
 }

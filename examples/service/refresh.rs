@@ -51,7 +51,7 @@ struct Parsed {
 }
 
 enum Reading {
-    Parsed(Parsed),
+    Parsed(Box<Parsed>),
     SameContent,
     Unreadable,
 }
@@ -162,7 +162,7 @@ fn read(file: &File, before: Option<Known>) -> Reading {
     }
     let source =
         String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-    Reading::Parsed(parse(hash, source))
+    Reading::Parsed(Box::new(parse(hash, source)))
 }
 
 #[perf_sdk::profiled]

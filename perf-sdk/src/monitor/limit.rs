@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::file::Buffer;
 use super::group::{Group, Places, Version};
-#[cfg(any(feature = "pool", feature = "stacks"))]
 use crate::base::fork::Moment;
+#[cfg(any(feature = "pool", feature = "stacks"))]
 use crate::base::sandbox;
 use crate::base::small_file;
 

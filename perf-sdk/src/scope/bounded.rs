@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_stay_different() {
-        let long = |last: char| format!("{}{last}", "ö".repeat(50_000));
+        let long = |last: char| format!("{}{last}", "ö".repeat(if cfg!(miri) { 500 } else { 50_000 }));
         let [a, b] = ['a', 'b'].map(|last| bounded(&long(last)).into_owned());
         assert!(a.len() <= MAX_NAME_BYTES && a.len() > MAX_NAME_BYTES - 4 && a.starts_with("öö"), "{a}");
         assert_ne!(a, b);
