@@ -91,6 +91,10 @@ pub struct ProfilerStats {
     pub dropped: Dropped,
 }
 
+/// In a shorter time, what the start took is most of what the profiler takes.
+#[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+const SETTLED_NS: u64 = 2_000_000_000;
+
 /// A message is shown above this multiple of the allowed share.
 const MUCH: f64 = 1.5;
 /// The maximum number of functions in the message.
@@ -143,10 +147,11 @@ impl ProfilerStats {
     }
 
     /// A message if the profiler takes much more than its budget allows: how much, for what, and
-    /// what to do.
+    /// what to do. None before the budget could settle.
     #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
-    pub(crate) fn over_budget(&self) -> Option<String> {
-        let budget = self.budget.filter(|budget| budget.achieved > budget.allowed * MUCH)?;
+    pub(crate) fn over_budget(&self, window_ns: u64) -> Option<String> {
+        let budget =
+            self.budget.filter(|_| window_ns >= SETTLED_NS).filter(|budget| budget.achieved > budget.allowed * MUCH)?;
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         let mut said = format!(
             "the profiler takes {} of the CPU time, and may take {}",
@@ -176,16 +181,17 @@ mod tests {
     #[test]
     fn a_budget_that_is_not_kept_is_said_and_by_whom_it_is_used() {
         let mut profiler = ProfilerStats::default();
-        assert_eq!(profiler.over_budget(), None);
+        assert_eq!(profiler.over_budget(SETTLED_NS), None);
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.014, floor: 0.01 });
-        assert_eq!(profiler.over_budget(), None, "almost");
+        assert_eq!(profiler.over_budget(SETTLED_NS), None, "almost");
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.05, floor: 0.01 });
         profiler.overhead_parts = [("server".to_owned(), 7), ("heap".to_owned(), 3)].into();
-        let said = profiler.over_budget().unwrap();
+        assert_eq!(profiler.over_budget(SETTLED_NS - 1), None, "too early");
+        let said = profiler.over_budget(SETTLED_NS).unwrap();
         assert!(said.contains("takes 5.0 %") && said.contains("may take 1.0 %") && said.ends_with("server"), "{said}");
         profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.3, floor: 0.25 });
         profiler.counted = vec![CountingCost { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
-        let said = profiler.over_budget().unwrap();
+        let said = profiler.over_budget(SETTLED_NS).unwrap();
         assert!(said.ends_with("counting calls takes 25.0 %: leave #[profiled] off parse_quote 24.0 %"), "{said}");
     }
 }

@@ -261,7 +261,7 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         bytes(profiler.memory_bytes as f64),
         time(profiler.overhead_ns as f64),
     );
-    if let Some(said) = profiler.over_budget() {
+    if let Some(said) = profiler.over_budget(snapshot.window_ns) {
         let _ = write!(page, " · <span class=\"bad\">{}</span>", escape(&said));
     }
     for (reason, n) in profiler.dropped.iter().filter(|(_, n)| **n > 0) {
