@@ -59,7 +59,7 @@ impl Drop for Opened {
     }
 }
 
-const NO_MEMORY: &str = "it takes an eighth of PERF_MEMORY, at least 1 MiB, which is not there";
+const NO_MEMORY: &str = "it takes an eighth of PERF_MEMORY, at least 2 MiB, which is not there";
 
 /// Whose readings those of the history are.
 const PRODUCER: &str = "history";
