@@ -193,8 +193,8 @@ with_built_jemalloc() {
     env -u JEMALLOC_OVERRIDE ${archive:+JEMALLOC_OVERRIDE="$archive"} "$@"
 }
 
-# An example as the README runs it, but for its dependencies, which are hardly optimised: to compile
-# SQLite and the others would take longer than all that follows.
+# An example as the README runs it, but for its dependencies, of which SQLite is one: they are hardly
+# optimised, since they are compiled for this alone.
 run_example() {
     with_built_jemalloc cargo run --quiet --release --config 'profile.release.package."*".opt-level=1' --example "$@"
 }

@@ -56,10 +56,12 @@ pub(crate) struct Readers {
 pub(crate) type Taken = PooledConnection<Database>;
 
 impl Readers {
-    /// Opens `size` connections to an existing database.
+    /// A pool of `size` connections at most to an existing database.
     pub(crate) fn open(path: &Path, size: u32) -> Result<Self, Error> {
         let database = Database(path.to_owned());
-        let pool = Pool::builder().max_size(size).connection_timeout(PATIENCE).test_on_check_out(false);
+        // Each holds descriptors, so those that nobody takes are not opened.
+        let pool = Pool::builder().max_size(size).min_idle(Some(1)).connection_timeout(PATIENCE);
+        let pool = pool.test_on_check_out(false);
         let pool = pool.build(database)?;
         let told = pool.clone();
         let watched = perf_sdk::watch_pool("readers").state(move || {

@@ -15,6 +15,8 @@ pub(super) fn value(value: f64, dimension: Dimension, limit: &str) -> String {
         Dimension::Count => number(value),
         Dimension::Rate if limit.contains("/min") => format!("{}/min", number(value * 60.0)),
         Dimension::Rate if limit.contains("/h") => format!("{}/h", number(value * 3_600.0)),
+        Dimension::ByteRate if limit.contains("/min") => format!("{}/min", units::bytes(value * 60.0)),
+        Dimension::ByteRate if limit.contains("/h") => format!("{}/h", units::bytes(value * 3_600.0)),
         Dimension::Rate => match value.abs() {
             size if size == 0.0 || size >= 1.0 => format!("{}/s", number(value)),
             size if size * 60.0 >= 1.0 => format!("{}/min", number(value * 60.0)),
@@ -68,6 +70,7 @@ mod tests {
         }
         assert_eq!(value(3.755, Dimension::Rate, "< 3/min"), "225.30/min");
         assert_eq!(value(0.1, Dimension::Rate, "> 1/h"), "360/h");
+        assert_eq!(value(1_048_576.0, Dimension::ByteRate, "< 9MiB/min"), "60.0 MiB/min");
         for (seconds, shown) in
             [(300.0, "5m"), (5_400.0, "1.5h"), (2_592_000.0, "30d"), (70.0, "1.2m"), (0.5, "500 ms")]
         {

@@ -328,6 +328,7 @@ mod tests {
             ("SELECT 'never ends FROM t", "SELECT ?"),
             ("SELECT \"never ends = 'secret'", "SELECT ?"),
             ("SELECT `never ends = 'secret'", "SELECT ?"),
+            ("SELECT \"never ends = 'secret' \"\"", "SELECT ?"),
             ("SELECT [never ends = 'secret'", "SELECT ?"),
             ("", ""),
             ("   -- only a comment", ""),

@@ -51,10 +51,10 @@ pub(super) fn next(rest: &str, dialect: Dialect, last: Last) -> Option<(Token<'_
         '\'' => literal(quoted(rest, b'\'', dialect == Dialect::MySql)),
         '"' if dialect == Dialect::MySql => literal(quoted(rest, b'"', true)),
         '"' | '`' => {
-            let (name, after) = split(quoted(rest, bytes[0], false));
             // One that does not end may have literals in it.
-            let is_ended = name.len() > 1 && name.as_bytes().last() == bytes.first();
-            Some((if is_ended { Token::Name(name) } else { Token::Literal(name) }, after))
+            let Some(length) = ended(rest, bytes[0], false) else { return literal(rest.len()) };
+            let (name, after) = split(length);
+            Some((Token::Name(name), after))
         }
         // A name of SQLite's in brackets; elsewhere an index such as `a[1]` follows a name at once.
         '[' if last == Last::Operator && second.is_ascii_alphabetic() => {
@@ -144,17 +144,22 @@ fn comment(text: &str) -> usize {
 
 /// The length of the text in quotes at the beginning; that of the whole text if it does not end.
 fn quoted(text: &str, quote: u8, escapes: bool) -> usize {
+    ended(text, quote, escapes).unwrap_or(text.len())
+}
+
+/// The length of the text in quotes at the beginning, if it ends.
+fn ended(text: &str, quote: u8, escapes: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 1;
     while at < bytes.len() {
         match bytes[at] {
             b'\\' if escapes => at += 2,
             byte if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
-            byte if byte == quote => return at + 1,
+            byte if byte == quote => return Some(at + 1),
             _ => at += 1,
         }
     }
-    text.len()
+    None
 }
 
 /// The length of a text between `$tag$`.
