@@ -103,10 +103,10 @@ fn an_empty_call_has_a_duration_of_about_zero() {
 #[test]
 fn the_program_enables_the_feature_for_its_libraries() {
     let settings = perf_sdk::SETTINGS.len();
-    let off = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled"]);
+    let off = cargo(&["run", "--quiet", "--release", "--bin", "perf-sdk-disabled"]);
     assert_eq!(off, format!("recording false, functions 0, 0\nallocations false\nsettings {settings}\n"));
     // With the feature, all names exist too, and the annotated functions of the library are
     // recorded.
-    let on = cargo(&["run", "--quiet", "--bin", "perf-sdk-disabled", "--features", "enabled,annotated"]);
+    let on = cargo(&["run", "--quiet", "--release", "--bin", "perf-sdk-disabled", "--features", "enabled,annotated"]);
     assert_eq!(on, format!("recording true, functions 10, 10\nallocations true\nsettings {settings}\n"));
 }

@@ -492,7 +492,8 @@ fn text_as_go_has_it() {
             scope.spawn(|| {
                 perf_sdk::measure("busy", || {
                     while !ends.load(Relaxed) {
-                        perf_sdk_tests::burn(Duration::from_millis(1));
+                        perf_sdk_tests::burn(Duration::from_millis(2));
+                        thread::sleep(Duration::from_millis(6));
                     }
                 });
             });

@@ -50,10 +50,15 @@ fn say(line: &str) {
 fn busy() -> u64 {
     let mut sum = 1_u64;
     while !STOP.load(Relaxed) {
-        for n in 0..2_000_u64 {
-            sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+        // Some of the time, since tests that wait run beside each other.
+        let start = thread_cpu();
+        while thread_cpu() - start < Duration::from_millis(3) {
+            for n in 0..2_000_u64 {
+                sum = black_box(sum.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(n));
+            }
+            BUSY_NS.store(thread_cpu().as_nanos() as u64, Relaxed);
         }
-        BUSY_NS.store(thread_cpu().as_nanos() as u64, Relaxed);
+        thread::sleep(Duration::from_millis(7));
     }
     sum
 }

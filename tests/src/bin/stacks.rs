@@ -138,14 +138,28 @@ fn beside<T>(threads: usize, capture: impl FnOnce() -> T) -> T {
     })
 }
 
+/// As [`beside`], but the threads are busy for `time` only: names are looked up without them.
+fn beside_for<T>(threads: usize, time: Duration, capture: impl FnOnce() -> T) -> T {
+    beside(threads, || {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(time + Duration::from_millis(200));
+                STOP.store(true, Relaxed);
+            });
+            capture()
+        })
+    })
+}
+
 /// Waits until the stacks of busy threads are known, and calls `meanwhile` in between. The first
 /// samples of a thread report where its stack is.
 fn until_known(meanwhile: impl Fn()) {
     meanwhile();
-    let Some(mut before) = CpuProfile::take().filter(|profile| profile.engine != "pprof") else { return };
+    let stacks = || perf_sdk::snapshot().stacks;
+    let Some(mut before) = stacks().filter(|stacks| stacks.engine != "pprof") else { return };
     until("stacks of threads to be known", || {
         meanwhile();
-        let Some(now) = CpuProfile::take() else { return true };
+        let Some(now) = stacks() else { return true };
         let (samples, leaves) = (now.samples - before.samples, now.leaf_only - before.leaf_only);
         if samples < 10 {
             return false;
@@ -218,16 +232,17 @@ fn coverage() {
         // In half a second of CPU time, the profiler's own CPU time is a small part.
         let take = || {
             let mut time = seconds("SECONDS", 1);
-            let long_enough = || {
-                let before = switches_so_far();
-                let profile = handle.cpu_profile(time, Some(hz)).unwrap();
-                let switches = switches_so_far() - before;
+            eventually(|| {
+                let (profile, switches) = beside_for(threads, time, || {
+                    let before = switches_so_far();
+                    let profile = handle.cpu_profile(time, Some(hz)).unwrap();
+                    (profile, switches_so_far() - before)
+                });
                 time *= 2;
                 let used = Duration::from_nanos(profile.process_ns);
                 let is_enough = used >= Duration::from_millis(500);
                 if is_enough { Ok((profile, switches)) } else { Err(format!("{used:?} of CPU time")) }
-            };
-            beside(threads, || eventually(long_enough))
+            })
         };
         let wanted = |profile: &CpuProfile| profile.process_ns as f64 / 1e9 * f64::from(hz);
         let has_all = |profile: &CpuProfile| {
@@ -320,18 +335,24 @@ fn split() -> u64 {
 /// A profile of at least this much CPU time.
 fn split_profile(least: Duration) -> CpuProfile {
     let handle = start();
-    thread::scope(|scope| {
-        let _stops = Stops(&STOP, true);
-        scope.spawn(|| black_box(split()));
-        until_known(|| thread::sleep(Duration::from_millis(100)));
-        let mut time = least * 5 / 4;
-        eventually(|| {
-            let profile = handle.cpu_profile(time, Some(4_000)).unwrap();
-            // On a loaded machine it takes longer.
-            time *= 2;
-            let used = Duration::from_nanos(profile.process_ns);
-            if used > least { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
-        })
+    let mut time = least * 5 / 4;
+    eventually(|| {
+        STOP.store(false, Relaxed);
+        let profile = thread::scope(|scope| {
+            let _stops = Stops(&STOP, true);
+            scope.spawn(|| black_box(split()));
+            until_known(|| thread::sleep(Duration::from_millis(100)));
+            // Names are looked up without it.
+            scope.spawn(|| {
+                thread::sleep(time + Duration::from_millis(200));
+                STOP.store(true, Relaxed);
+            });
+            handle.cpu_profile(time, Some(4_000)).unwrap()
+        });
+        // On a loaded machine it takes longer.
+        time *= 2;
+        let used = Duration::from_nanos(profile.process_ns);
+        if used > least { Ok(profile) } else { Err(format!("{used:?} of CPU time")) }
     })
 }
 

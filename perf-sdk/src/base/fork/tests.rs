@@ -2,6 +2,7 @@ use super::*;
 
 /// Runs `what` in a forked child, and expects it to be true there. A child that hangs is ended.
 pub(crate) fn in_child(what: impl FnOnce() -> bool) -> bool {
+    super::watch();
     // SAFETY: the child calls what it is given, and ends at once.
     let child = unsafe { libc::fork() };
     if child == 0 {
