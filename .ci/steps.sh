@@ -185,28 +185,17 @@ run_musl() {
     "$folder/bare/$program" bare
 }
 
-# jemalloc as the tests' build made it, for what is built afterwards: compiling it takes 150 s of
-# processor time. Its symbols keep their prefix; where it is not built yet, it is compiled.
-with_built_jemalloc() {
-    local archive
-    archive=$(find "$TARGET/debug/build" -path '*/tikv-jemalloc-sys-*/out/lib/libjemalloc_pic.a' 2> /dev/null | head -n 1)
-    env -u JEMALLOC_OVERRIDE ${archive:+JEMALLOC_OVERRIDE="$archive"} "$@"
-}
-
-# An example as the README runs it, but for its dependencies, of which SQLite is one: they are hardly
-# optimised, since they are compiled for this alone.
-run_example() {
-    with_built_jemalloc cargo run --quiet --release --config 'profile.release.package."*".opt-level=1' --example "$@"
-}
-
-# The examples that end by themselves, and what they must say.
+# The examples, of which the tests built most parts. The README runs them optimised, which would
+# compile all that they depend on once more.
 run_examples() {
-    local said
-    said=$(run_example leak_hunt)
+    local folder=$TARGET/debug/examples said
+    cargo build --workspace --example service --example leak_hunt --example arena --example pool
+    "$folder/service" --seconds 3
+    said=$("$folder/leak_hunt")
     echo "$said"
     # Of four ways to hold memory only the leak is named, besides the cache that said what it may hold.
     grep -q "^  confirmed Service::request → Service::log_in" <<< "$said"
     [[ $(grep -c "^  \(confirmed\|suspect\)" <<< "$said") == 1 ]]
-    run_example arena
-    run_example pool
+    "$folder/arena"
+    "$folder/pool"
 }

@@ -7,6 +7,7 @@
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
+//! | `hash` | a hasher for addresses |
 //! | `pattern`, `units`, `notice` | texts |
 //! | `loaded` | keeps a library that contains the profiler loaded |
 
@@ -20,6 +21,8 @@ pub(crate) mod descriptors;
 pub(crate) mod footprint;
 #[cfg(feature = "enabled")]
 pub(crate) mod fork;
+#[cfg(feature = "enabled")]
+pub(crate) mod hash;
 #[cfg(feature = "enabled")]
 pub(crate) mod headroom;
 #[cfg(feature = "enabled")]

@@ -5,9 +5,9 @@ use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::exclusive::{self, Detour};
-use super::hash::FastMap;
 use super::measured::Measured;
 use super::threads::{self, NodeReading, ShardReader, ThreadReading};
+use crate::base::hash::FastMap;
 use crate::base::prefetch::prefetch;
 use crate::clock;
 use crate::memory;

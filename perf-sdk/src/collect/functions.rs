@@ -11,8 +11,8 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use super::hash::FastMap;
 use super::threads::{OpenParts, TimesReader, basis};
+use crate::base::hash::FastMap;
 use crate::clock;
 use crate::histogram::Histogram;
 use crate::memory;

@@ -14,7 +14,6 @@ mod fold;
 mod frame;
 mod functions;
 mod futures;
-mod hash;
 #[cfg(feature = "heap")]
 mod heap_profile;
 #[cfg(all(feature = "heap", feature = "stacks"))]

@@ -1,7 +1,7 @@
 //! The calling thread's own scopes.
 
-use super::hash::FastMap;
 use super::threads;
+use crate::base::hash::FastMap;
 use crate::memory;
 use crate::record::{self, Node};
 use crate::snapshot::Totals;

@@ -65,8 +65,8 @@ pub(crate) fn producers() -> Vec<(Duration, Box<dyn Producer>)> {
 fn of(root: &Path) -> Vec<(Duration, Box<dyn Producer>)> {
     vec![
         (Duration::from_secs(1), Box::new(process::ProcessMonitor::of(root))),
-        (Duration::from_secs(1), Box::new(group::GroupMonitor::of(root))),
-        (Duration::from_secs(1), Box::new(pressure::PressureMonitor::of(root))),
+        (Duration::from_secs(2), Box::new(group::GroupMonitor::of(root))),
+        (Duration::from_secs(2), Box::new(pressure::PressureMonitor::of(root))),
         (Duration::from_secs(2), Box::new(host::HostMonitor::of(root))),
         (Duration::from_secs(10), Box::new(host::FrequencyMonitor::of(root))),
     ]

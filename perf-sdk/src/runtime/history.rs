@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::idleness::Idleness;
 use super::scheduler::Job;
 use crate::base::headroom;
 use crate::base::notice::say;
@@ -29,9 +30,12 @@ const TURN_CPU_SHARE: u32 = 100;
 const TURN_TIME_SHARE: u32 = 100;
 /// By how many functions more may be read every second, once there is room.
 const MORE: usize = 5;
-/// A reading that was not taken anew is repeated after this many turns, since a longer time without
-/// one is a gap.
-const REPEATED_AFTER: u32 = 3;
+/// A reading that was not taken anew is repeated after this many seconds, since three seconds
+/// without one are a gap.
+const REPEATED_AFTER: u64 = 2;
+/// Pauses of an idle process are longer by this factor: rounds that are two seconds apart leave no
+/// gap.
+const IDLE_FACTOR: u32 = 2;
 
 /// The history of a profiler that starts. It is closed again if the start fails.
 #[derive(Debug)]
@@ -111,7 +115,7 @@ fn damage(counts: FileCounts) -> Option<String> {
 /// Takes the readings and the functions of each second.
 pub(super) fn job() -> Job {
     Job::new(Part::History, INTERVAL, || {
-        let mut filling = Filling::default();
+        let (mut filling, mut idleness) = (Filling::default(), Idleness::new(IDLE_FACTOR));
         Box::new(move || {
             let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -120,7 +124,7 @@ pub(super) fn job() -> Job {
             }
             let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
             filling.spend(cpu);
-            INTERVAL.max(cpu * TURN_CPU_SHARE).max(start.elapsed() * TURN_TIME_SHARE)
+            idleness.pause_now(INTERVAL).max(cpu * TURN_CPU_SHARE).max(start.elapsed() * TURN_TIME_SHARE)
         })
     })
 }
@@ -129,8 +133,8 @@ pub(super) fn job() -> Job {
 #[derive(Default)]
 struct Filling {
     fold: FunctionFold,
-    /// Of each sheet of readings, its version and the turns since it was read.
-    sheets: Vec<(&'static str, u64, u32)>,
+    /// Of each sheet of readings, its version and when it was read.
+    sheets: Vec<(&'static str, u64, u64)>,
     own: OwnReadings,
     /// Where the readings of the history are shown, from the first ones on.
     place: Option<Place>,
@@ -149,13 +153,12 @@ impl Filling {
         reading::visit(|producer, version, readings| {
             let known = self.sheets.iter().position(|sheet| sheet.0 == producer);
             let at = known.unwrap_or_else(|| {
-                self.sheets.push((producer, u64::MAX, 0));
+                self.sheets.push((producer, u64::MAX, now));
                 self.sheets.len() - 1
             });
-            let (_, seen, turns) = &mut self.sheets[at];
-            *turns += 1;
-            if *seen != version || *turns >= REPEATED_AFTER {
-                (*seen, *turns) = (version, 0);
+            let (_, seen, read) = &mut self.sheets[at];
+            if *seen != version || now.abs_diff(*read) >= REPEATED_AFTER {
+                (*seen, *read) = (version, now);
                 readings.iter().for_each(|reading| round.reading(reading));
             }
         });

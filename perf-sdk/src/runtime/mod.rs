@@ -6,6 +6,7 @@
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
 //! | `budget`, `pressure`, `leaks`, `readings`, `history`, `targets` | these jobs |
+//! | `idleness` | longer pauses of these jobs while the process does next to nothing |
 //! | `latest` | what waits for the worker, of which only the latest matters |
 //! | `worker` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
@@ -19,6 +20,7 @@ mod change;
 mod ending;
 mod handle;
 mod history;
+mod idleness;
 mod latest;
 mod leaks;
 #[cfg(feature = "pool")]

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use super::idleness::Idleness;
 use super::scheduler::Job;
 use crate::base::headroom;
 use crate::base::unpoisoned::Unpoisoned as _;
-use crate::clock::{self, ThreadCpu};
+use crate::clock::ThreadCpu;
 use crate::memory;
 use crate::reading::{Place, Producer, Renew, Sheet};
 use crate::record::Part;
@@ -16,12 +17,12 @@ use crate::record::Part;
 const TURN_BYTES: usize = 1 << 20;
 
 /// A turn may take this part of the time until the next: of CPU time, and of time. Some files make
-/// their reader wait, and the other jobs with it.
+/// their reader wait, and the other jobs with it. What the program asked for may take more than
+/// monitors, which nobody asked for by name.
 const CPU_SHARE: u32 = 1_000;
+const MONITOR_CPU_SHARE: u32 = 5_000;
 const TIME_SHARE: u32 = 100;
 
-/// A process is idle while it takes less than this part of a core.
-const IDLE_SHARE: u64 = 200;
 /// Pauses of an idle process are longer by this factor at most.
 const IDLE_FACTOR: u32 = 4;
 
@@ -33,47 +34,28 @@ const IDLE_FACTOR: u32 = 4;
 /// [`reading::renew`](crate::reading::renew).
 pub(super) fn job(part: Part, interval: Duration, producer: Box<dyn Producer>) -> Job {
     Job::new(part, Duration::ZERO, move || {
-        let mut idleness = producer.runs_anywhere().then(Idleness::default);
-        let shown = Shown::shared(interval, producer);
+        let mut idleness = producer.runs_anywhere().then(|| Idleness::new(IDLE_FACTOR));
+        let share = if part == Part::Monitors { MONITOR_CPU_SHARE } else { CPU_SHARE };
+        let shown = Shown::shared(interval, share, producer);
         Box::new(move || {
             let pause = shown.lock().unpoisoned().turn();
             match &mut idleness {
-                Some(idleness) => idleness.pause(pause, Instant::now(), clock::process_cpu_ns()),
+                Some(idleness) => idleness.pause_now(pause),
                 None => pause,
             }
         })
     })
 }
 
-fn pause(interval: Duration, cpu: Duration, time: Duration) -> Duration {
-    interval.max(cpu * CPU_SHARE).max(time * TIME_SHARE)
-}
-
-/// Whether the process does anything.
-#[derive(Debug, Default)]
-struct Idleness {
-    /// The time and the process's CPU time at the turn before.
-    before: Option<(Instant, u64)>,
-    factor: u32,
-}
-
-impl Idleness {
-    /// The pause after a turn: twice that after the turn before while the process is idle, and the
-    /// given one once it is not.
-    fn pause(&mut self, pause: Duration, now: Instant, cpu_ns: Option<u64>) -> Duration {
-        let before = std::mem::replace(&mut self.before, cpu_ns.map(|cpu_ns| (now, cpu_ns)));
-        let is_idle = before.zip(cpu_ns).is_some_and(|((at, was_ns), now_ns)| {
-            let time_ns = now.duration_since(at).as_nanos() as u64;
-            now_ns.saturating_sub(was_ns) < time_ns / IDLE_SHARE
-        });
-        self.factor = if is_idle { (self.factor * 2).clamp(2, IDLE_FACTOR) } else { 1 };
-        pause.saturating_mul(self.factor)
-    }
+fn pause(interval: Duration, share: u32, cpu: Duration, time: Duration) -> Duration {
+    interval.max(cpu * share).max(time * TIME_SHARE)
 }
 
 /// While it exists, the latest readings of the producer are on the board.
 struct Shown {
     interval: Duration,
+    /// A turn may take this part of the CPU time until the next.
+    share: u32,
     producer: Box<dyn Producer>,
     place: Place,
     /// The sheet that is filled next.
@@ -84,11 +66,11 @@ struct Shown {
 }
 
 impl Shown {
-    fn shared(interval: Duration, producer: Box<dyn Producer>) -> Arc<Mutex<Self>> {
+    fn shared(interval: Duration, share: u32, producer: Box<dyn Producer>) -> Arc<Mutex<Self>> {
         Arc::new_cyclic(|shown: &Weak<Mutex<Self>>| {
             let shown = Weak::clone(shown);
             let place = Place::new(producer.name(), Renew(Arc::new(move || renew(&shown))));
-            Mutex::new(Self { interval, producer, place, next: Sheet::default(), pause: interval, read: None })
+            Mutex::new(Self { interval, share, producer, place, next: Sheet::default(), pause: interval, read: None })
         })
     }
 
@@ -103,7 +85,7 @@ impl Shown {
             });
         }
         let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
-        self.pause = pause(self.interval, cpu, start.elapsed());
+        self.pause = pause(self.interval, self.share, cpu, start.elapsed());
         self.read = Some(start);
         self.pause
     }
@@ -163,14 +145,15 @@ mod tests {
     #[test]
     fn readings_that_take_long_are_taken_less_often() {
         let ms = Duration::from_millis;
-        assert_eq!(pause(ms(1_000), ms(1), ms(5)), ms(1_000));
-        assert_eq!(pause(ms(1_000), ms(100), ms(100)), ms(100_000), "a folder of 100,000 descriptors");
-        assert_eq!(pause(ms(10_000), ms(1), ms(1_300)), ms(130_000), "128 files that sleep for 10 ms");
+        assert_eq!(pause(ms(1_000), CPU_SHARE, ms(1), ms(5)), ms(1_000));
+        assert_eq!(pause(ms(1_000), CPU_SHARE, ms(100), ms(100)), ms(100_000), "a folder of 100,000 descriptors");
+        assert_eq!(pause(ms(10_000), CPU_SHARE, ms(1), ms(1_300)), ms(130_000), "128 files that sleep for 10 ms");
     }
 
     #[test]
     fn the_latest_readings_are_on_the_board_until_the_job_ends() {
-        let shown = Shown::shared(Duration::from_secs(3_600), Box::new(Counts("test turns", &TURNS, 0.0, false)));
+        let shown =
+            Shown::shared(Duration::from_secs(3_600), CPU_SHARE, Box::new(Counts("test turns", &TURNS, 0.0, false)));
         for turn in [1.0, 2.0, 3.0] {
             shown.lock().unwrap().turn();
             assert_eq!(value_of(&TURNS), Some(turn));
@@ -182,7 +165,7 @@ mod tests {
     #[test]
     fn who_asks_gets_no_old_readings() {
         let hour = Duration::from_secs(3_600);
-        let shown = Shown::shared(hour, Box::new(Counts("test renewed", &RENEWED, 0.0, true)));
+        let shown = Shown::shared(hour, CPU_SHARE, Box::new(Counts("test renewed", &RENEWED, 0.0, true)));
         let turn = |pause| {
             let mut shown = shown.lock().unwrap();
             shown.interval = pause;
@@ -208,27 +191,10 @@ mod tests {
     #[test]
     fn what_calls_the_program_is_only_read_by_the_scheduler() {
         static CALLS: Description = Description::counter("test_calls_total", Unit::Count, "Turns.");
-        let shown = Shown::shared(Duration::ZERO, Box::new(Counts("test calls", &CALLS, 0.0, false)));
+        let shown = Shown::shared(Duration::ZERO, CPU_SHARE, Box::new(Counts("test calls", &CALLS, 0.0, false)));
         shown.lock().unwrap().turn();
         assert_eq!(shown.lock().unwrap().old(), Duration::MAX);
         reading::renew();
         assert_eq!(value_of(&CALLS), Some(1.0));
-    }
-
-    #[test]
-    fn an_idle_process_is_read_less_often() {
-        let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut idleness = Idleness::default();
-        let mut pauses = |turns: &[(u64, u64)]| -> Vec<u64> {
-            let pause = |(at_ms, cpu_ms): &(u64, u64)| {
-                let now = start + Duration::from_millis(*at_ms);
-                idleness.pause(second, now, Some(cpu_ms * 1_000_000)).as_secs()
-            };
-            turns.iter().map(pause).collect()
-        };
-        let idle = [(0, 900), (1_000, 904), (3_000, 905), (7_000, 906), (11_000, 920)];
-        assert_eq!(pauses(&idle), [1, 2, 4, 4, 4]);
-        assert_eq!(pauses(&[(15_000, 960), (16_000, 965), (17_000, 966)]), [1, 1, 2], "it works, and is idle again");
-        assert_eq!(idleness.pause(second, start + second * 20, None), second, "nobody knows");
     }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use crate::base::background::Background;
+use crate::base::headroom;
 use crate::base::notice::say;
 use crate::record::{OwnThread, Part};
 
@@ -45,7 +46,7 @@ pub(super) fn start(jobs: Vec<Job>) -> io::Result<Background> {
         }
         own.turn_to(Part::Scheduling);
         while pauses.wait(schedule.pause(Instant::now())) {
-            schedule.take_turns(Instant::now, |part| own.turn_to(part));
+            headroom::once(|| schedule.take_turns(Instant::now, |part| own.turn_to(part)));
             own.turn_to(Part::Scheduling);
         }
     })

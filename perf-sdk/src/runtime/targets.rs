@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::idleness::Idleness;
 use super::scheduler::Job;
 use crate::base::headroom;
 use crate::base::unpoisoned::Unpoisoned as _;
@@ -22,6 +23,8 @@ use crate::target::{Judgement, Moment, Targets};
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The time from the start to the second judgement, the first one that has figures.
 const FIRST: Duration = Duration::from_secs(2);
+/// The time between two judgements of an idle process is longer by this factor.
+const IDLE_FACTOR: u32 = 2;
 /// Memory that a turn may need at most.
 const TURN_BYTES: usize = 4 << 20;
 /// A turn may take this part of the time until the next: of CPU time, and of time.
@@ -122,14 +125,15 @@ pub(super) fn job(judge: Arc<Judge>) -> Job {
     // At once, for the first readings.
     Job::new(Part::Targets, Duration::ZERO, move || {
         let shown = Shown(judge);
-        let mut pause = FIRST;
+        let (mut pause, mut idleness) = (FIRST, Idleness::new(IDLE_FACTOR));
         Box::new(move || {
             let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
             if headroom::is_there(TURN_BYTES) {
                 memory::uncounted(|| drop(shown.0.judge()));
             }
             let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
-            std::mem::replace(&mut pause, INTERVAL).max(cpu * CPU_SHARE).max(start.elapsed() * TIME_SHARE)
+            let pause = idleness.pause_now(std::mem::replace(&mut pause, INTERVAL));
+            pause.max(cpu * CPU_SHARE).max(start.elapsed() * TIME_SHARE)
         })
     })
 }

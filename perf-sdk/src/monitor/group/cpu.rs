@@ -1,6 +1,6 @@
 //! The limit of CPU time, and how long the group was held back by it.
 
-use super::files::{Group, UNLIMITED, Version, read_number};
+use super::files::{Found, Group, Limit, Limits, UNLIMITED, Version, read_number};
 use crate::monitor::absences::absent;
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::{NOT_UNDERSTOOD, count, lines, number, words};
@@ -36,37 +36,43 @@ pub(super) static ALL: [&Description; 5] = [&QUOTA, &PERIOD, &PERIODS, &THROTTLE
 
 #[derive(Debug)]
 pub(super) struct Cpu {
-    limit: Limit,
+    limit: Quota,
     stat: Source,
 }
 
 #[derive(Debug)]
-enum Limit {
-    One { quota: Source, period: Source },
-    Two(Source),
+enum Quota {
+    One {
+        quota: Limit,
+        period: Limit,
+    },
+    /// The quota and its period.
+    Two(Limits<(Found, Found)>),
 }
 
 impl Cpu {
     pub(super) fn of(group: &Group) -> Self {
         let limit = match group.version {
             Version::One => {
-                Limit::One { quota: group.file("cpu.cfs_quota_us"), period: group.file("cpu.cfs_period_us") }
+                let limit = |name| Limit::of(group.file(name));
+                Quota::One { quota: limit("cpu.cfs_quota_us"), period: limit("cpu.cfs_period_us") }
             }
-            Version::Two => Limit::Two(group.file("cpu.max")),
+            Version::Two => Quota::Two(Limits::of(group.file("cpu.max"))),
         };
         Self { limit, stat: group.file("cpu.stat") }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
         let (quota, period, throttled_time) = match &mut self.limit {
-            Limit::One { quota, period } => {
-                (read_number(quota, buffer), read_number(period, buffer), ("throttled_time", 1e9))
+            Quota::One { quota, period } => {
+                let (quota, period) = (quota.read(buffer, read_number), period.read(buffer, read_number));
+                (quota, period, ("throttled_time", 1e9))
             }
-            Limit::Two(max) => {
-                let (quota, period) = match max.read(buffer) {
+            Quota::Two(max) => {
+                let (quota, period) = max.read(buffer, |source, buffer| match source.read(buffer) {
                     Ok(text) => quota_and_period(text),
                     Err(why) => (Err(why), Err(why)),
-                };
+                });
                 (quota, period, ("throttled_usec", 1e6))
             }
         };
@@ -85,7 +91,7 @@ impl Cpu {
 }
 
 /// The contents of `cpu.max`: `max 100000`, or `50000 100000`.
-fn quota_and_period(text: &[u8]) -> (Result<f64, &'static str>, Result<f64, &'static str>) {
+fn quota_and_period(text: &[u8]) -> (Found, Found) {
     let mut words = words(lines(text).next().unwrap_or_default());
     let mut next = || match words.next() {
         Some(b"max") => Err(UNLIMITED),

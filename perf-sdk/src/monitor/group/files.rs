@@ -24,11 +24,43 @@ impl Group {
     }
 }
 
+/// A limit is read every so many turns, since it hardly ever changes.
+const EVERY: u32 = 10;
+
+/// What a file with limits says.
+#[derive(Debug)]
+pub(super) struct Limits<T> {
+    source: Source,
+    /// What was read last, and the turns for which it counts.
+    known: Option<(T, u32)>,
+}
+
+impl<T: Copy> Limits<T> {
+    pub(super) fn of(source: Source) -> Self {
+        Self { source, known: None }
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut Buffer, read: impl FnOnce(&mut Source, &mut Buffer) -> T) -> T {
+        let (limits, turns) = match self.known {
+            Some((limits, turns)) if turns > 0 => (limits, turns - 1),
+            _ => (read(&mut self.source, buffer), EVERY - 1),
+        };
+        self.known = Some((limits, turns));
+        limits
+    }
+}
+
+/// A number, or why there is none.
+pub(super) type Found = Result<f64, &'static str>;
+
+/// A limit that is the only number in its file.
+pub(super) type Limit = Limits<Found>;
+
 /// The reason where a limit could be set.
 pub(super) const UNLIMITED: &str = "no limit is set";
 
 /// A file with one number.
-pub(super) fn read_number(source: &mut Source, buffer: &mut Buffer) -> Result<f64, &'static str> {
+pub(super) fn read_number(source: &mut Source, buffer: &mut Buffer) -> Found {
     let word = single(source.read(buffer)?).ok_or(NOT_UNDERSTOOD)?;
     if word == b"max" || word == b"-1" {
         return Err(UNLIMITED);

@@ -1,6 +1,6 @@
 //! The memory of the control group, its limit, and how often it met it.
 
-use super::files::{Group, UNLIMITED, Version, read_number};
+use super::files::{Group, Limit, UNLIMITED, Version, read_number};
 use crate::monitor::file::{Buffer, Source};
 use crate::monitor::text::count;
 use crate::reading::{Description, Labels, Sheet, Unit};
@@ -30,7 +30,7 @@ const EVENT_NAMES: [&str; 4] = ["high", "max", "oom", "oom_kill"];
 #[derive(Debug)]
 pub(super) struct Memory {
     used: Source,
-    limit: Source,
+    limit: Limit,
     events: Events,
     names: [Labels; 4],
 }
@@ -51,12 +51,13 @@ impl Memory {
             }
             Version::Two => (file("memory.current"), file("memory.max"), Events::Two(file("memory.events"))),
         };
+        let limit = Limit::of(limit);
         Self { used, limit, events, names: EVENT_NAMES.map(|name| Labels::of(&[("event", name)])) }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
         into.push_or_absent(&USED, read_number(&mut self.used, buffer));
-        let limit = read_number(&mut self.limit, buffer);
+        let limit = self.limit.read(buffer, read_number);
         into.push_or_absent(&LIMIT, limit.and_then(|limit| if limit < NO_LIMIT { Ok(limit) } else { Err(UNLIMITED) }));
         let [_, max, _, oom_kill] = &self.names;
         let mut event = |labels: &Labels, count: Result<f64, &'static str>| match count {

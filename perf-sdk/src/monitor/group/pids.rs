@@ -1,6 +1,6 @@
 //! The threads of the control group.
 
-use super::files::{Group, read_number};
+use super::files::{Group, Limit, read_number};
 use crate::monitor::file::{Buffer, Source};
 use crate::reading::{Description, Sheet, Unit};
 
@@ -15,16 +15,16 @@ pub(super) static ALL: [&Description; 2] = [&THREADS, &MOST];
 #[derive(Debug)]
 pub(super) struct Pids {
     current: Source,
-    max: Source,
+    max: Limit,
 }
 
 impl Pids {
     pub(super) fn of(group: &Group) -> Self {
-        Self { current: group.file("pids.current"), max: group.file("pids.max") }
+        Self { current: group.file("pids.current"), max: Limit::of(group.file("pids.max")) }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
         into.push_or_absent(&THREADS, read_number(&mut self.current, buffer));
-        into.push_or_absent(&MOST, read_number(&mut self.max, buffer));
+        into.push_or_absent(&MOST, self.max.read(buffer, read_number));
     }
 }

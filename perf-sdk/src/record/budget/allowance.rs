@@ -66,12 +66,13 @@ impl Default for Allowed {
 
 /// The maximum cost of a site that keeps the total within `budget_ns`. Sites below it are measured
 /// fully, so the most expensive sites are reduced first. Infinite if the budget suffices for all.
-pub(in crate::record) fn level(loads: &[Load], budget_ns: f64) -> f64 {
-    let mut costs: Vec<f64> = loads.iter().map(|load| load.full_ns).collect();
+///
+/// `costs` are those of the sites if they were measured fully, in nanoseconds. They are sorted.
+pub(in crate::record) fn level(costs: &mut [f64], budget_ns: f64) -> f64 {
     if costs.iter().sum::<f64>() <= budget_ns {
         return f64::INFINITY;
     }
-    costs.sort_by(f64::total_cmp);
+    costs.sort_unstable_by(f64::total_cmp);
     let mut left = budget_ns;
     for (at, cost) in costs.iter().enumerate() {
         let share = left / (costs.len() - at) as f64;
@@ -108,6 +109,10 @@ mod tests {
         costs.iter().map(|full_ns| Load { full_ns: *full_ns, ..Load::default() }).collect()
     }
 
+    fn costs_of(loads: &[Load]) -> Vec<f64> {
+        loads.iter().map(|load| load.full_ns).collect()
+    }
+
     fn spent(loads: &[Load], allowed: &[Allowed]) -> f64 {
         loads.iter().zip(allowed).map(|(load, allowed)| load.full_ns / f64::from(allowed.one_in)).sum()
     }
@@ -115,7 +120,7 @@ mod tests {
     #[test]
     fn whoever_costs_most_gives_way_first() {
         let loads = loads(&[10.0, 1_000_000.0, 400.0, 50_000.0]);
-        let level = level(&loads, 2_000.0);
+        let level = level(&mut costs_of(&loads), 2_000.0);
         let allowed: Vec<Allowed> = loads.iter().map(|load| Allowed::default().after(*load, level)).collect();
         assert_eq!(allowed.iter().map(|a| a.one_in).collect::<Vec<_>>(), [1, 2048, 1, 64]);
         assert!(spent(&loads, &allowed) <= 2_000.0);
@@ -123,15 +128,15 @@ mod tests {
 
     #[test]
     fn enough_for_all_is_enough() {
-        assert_eq!(level(&loads(&[1.0, 2.0]), 3.0), f64::INFINITY);
-        assert_eq!(level(&[], 0.0), f64::INFINITY);
+        assert_eq!(level(&mut [1.0, 2.0], 3.0), f64::INFINITY);
+        assert_eq!(level(&mut [], 0.0), f64::INFINITY);
         assert_eq!(Allowed::default().after(Load { full_ns: 1e12, ..Load::default() }, f64::INFINITY).one_in, 1);
     }
 
     #[test]
     fn no_budget_is_the_lowest_rate() {
         let loads = loads(&[5.0]);
-        let level = level(&loads, 0.0);
+        let level = level(&mut costs_of(&loads), 0.0);
         assert_eq!(Allowed::default().after(loads[0], level).one_in, Rate::MAX);
     }
 
@@ -149,7 +154,7 @@ mod tests {
             let costs: Vec<f64> = (0..count).map(|_| (next() >> (40 + next() % 24)) as f64).collect();
             let loads = loads(&costs);
             let budget = (next() >> 45) as f64;
-            let level = level(&loads, budget);
+            let level = level(&mut costs_of(&loads), budget);
             let allowed: Vec<Allowed> = loads.iter().map(|load| Allowed::default().after(*load, level)).collect();
             let bounded =
                 loads.iter().zip(&allowed).all(|(load, a)| a.one_in < Rate::MAX || load.full_ns / level <= 4096.0);

@@ -1,11 +1,11 @@
 //! Keeps the cost of recording within the budget.
 
-use std::collections::HashMap;
 use std::ptr;
 
 use super::allowance::{self, Allowance, Allowed, Load};
 use super::rest::{Limits, Resting};
 use crate::base::fork::Lock;
+use crate::base::hash::FastMap;
 use crate::clock;
 use crate::memory;
 use crate::record::account::{self, Part};
@@ -70,7 +70,9 @@ pub(crate) struct Governor {
     in_place: Recent,
     calibration: Option<(Calibration, WorkingSet)>,
     looks: u32,
-    sites: HashMap<usize, Seen>,
+    sites: Sites,
+    /// Memory that each evaluation uses again.
+    scratch: Scratch,
     own: Own,
     heap: Allowed,
     /// The total time spent on sampling the heap.
@@ -80,11 +82,44 @@ pub(crate) struct Governor {
     at: Moment,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// All sites that have a node, keyed by their address.
+type Sites = FastMap<usize, Seen>;
+
+#[derive(Clone, Copy, Debug)]
 struct Seen {
+    site: &'static Site,
     now: Counts,
     before: Counts,
     allowed: Allowed,
+    /// Whether its current blocks are to be abandoned.
+    begins_anew: bool,
+}
+
+impl Seen {
+    fn new(site: &'static Site) -> Self {
+        let none = Counts::default();
+        Self { site, now: none, before: none, allowed: Allowed::default(), begins_anew: false }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Sites whose rate is set, and how often each could be measured.
+    governed: Vec<(&'static Site, Load)>,
+    /// The cost of each.
+    costs: Vec<f64>,
+    /// Sites, and what counting their calls took.
+    floor: Vec<(&'static Site, f64)>,
+    counting: Vec<(&'static Site, f64)>,
+}
+
+impl Scratch {
+    fn clear(&mut self) {
+        self.governed.clear();
+        self.costs.clear();
+        self.floor.clear();
+        self.counting.clear();
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -111,9 +146,6 @@ impl Counts {
     }
 }
 
-/// Keyed by the address of the site.
-struct Totals(HashMap<usize, (&'static Site, Counts)>);
-
 impl Governor {
     /// Calibrates the cost of calls on this machine, which takes a few milliseconds. All methods
     /// must be called on one thread.
@@ -125,7 +157,8 @@ impl Governor {
             in_place: Recent::default(),
             calibration,
             looks: 0,
-            sites: HashMap::new(),
+            sites: Sites::default(),
+            scratch: Scratch::default(),
             own: Own::default(),
             heap: Allowed::default(),
             heap_ns: memory::sampling_ns(),
@@ -148,18 +181,17 @@ impl Governor {
         }
     }
 
-    /// The number of calls since the last evaluation, at least one.
-    fn calls_since(&self, totals: &Totals) -> f64 {
-        let before = |site: &usize| self.sites.get(site).map_or(0, |seen| seen.now.calls);
-        let since = |(site, (_, now)): (&usize, &(&'static Site, Counts))| now.calls.saturating_sub(before(site));
-        (totals.0.iter().map(since).sum::<u64>() as f64).max(1.0)
-    }
-
-    /// Whether the process, including the profiler's own threads, did so little since the last
-    /// evaluation that another one would not be worthwhile.
+    /// Whether the process did so little since the last evaluation that another one would not be
+    /// worthwhile: nearly nothing at all, or for some seconds nearly nothing but the profiler's own
+    /// work, which would then be in the account late.
     pub(crate) fn is_idle(&self) -> bool {
         const LITTLE_NS: u64 = 1_000_000;
-        Moment::now().is_none_or(|now| now.since(self.at).cpu_ns < LITTLE_NS)
+        const LATE_NS: u64 = 5_000_000_000;
+        let Some(now) = Moment::now() else { return true };
+        let passed = now.since(self.at);
+        let is_late = || clock::wall().ns(passed.ticks) >= LATE_NS;
+        let of_program = || passed.cpu_ns.saturating_sub(Own::now().since(self.own).sum());
+        passed.cpu_ns < LITTLE_NS || (!is_late() && of_program() < LITTLE_NS)
     }
 
     /// Evaluates the time since the last evaluation, as far as recording was on, and sets the
@@ -189,23 +221,19 @@ impl Governor {
         let mut in_place = in_place_timing::Totals::default();
         records().for_each(|record| in_place.add(&record.in_place()));
         self.in_place.note(in_place);
-        let totals = Totals::read();
-        let cost = self.in_place.over(self.calibrated).dense(spent_ns / self.calls_since(&totals), entry::cost());
+        count(&mut self.sites);
+        let calls = self.sites.values().map(|seen| seen.now.calls.saturating_sub(seen.before.calls)).sum::<u64>();
+        let cost = self.in_place.over(self.calibrated).dense(spent_ns / (calls as f64).max(1.0), entry::cost());
         let (mut floor_ns, mut measured_ns, mut pinned_ns) = (0.0, 0.0, 0.0);
-        let mut governed: Vec<(&'static Site, Load)> = Vec::new();
-        let mut floor_sites: Vec<(&'static Site, f64)> = Vec::new();
-        let mut changed: Vec<usize> = Vec::new();
-        for (address, (site, now)) in totals.0 {
-            let seen = self.sites.entry(address).or_default();
-            seen.before = seen.now;
-            seen.now = now;
-            let tallied = now.since(&seen.before, site.rate());
+        self.scratch.clear();
+        let Scratch { governed, costs, floor, counting } = &mut self.scratch;
+        for seen in self.sites.values_mut() {
+            let Seen { site, now, before, .. } = *seen;
+            let tallied = now.since(&before, site.rate());
             let counting_ns = cost.counting(&tallied);
             floor_ns += counting_ns;
-            floor_sites.push((site, counting_ns));
-            if block_is_old(&tallied, now.paths) {
-                changed.push(address);
-            }
+            floor.push((site, counting_ns));
+            seen.begins_anew = block_is_old(&tallied, now.paths);
             let (spent_ns, full_ns) = cost.beyond_counting(&tallied);
             measured_ns += spent_ns;
             if site.is_pinned() {
@@ -217,36 +245,36 @@ impl Governor {
         }
         let budget_ns = self.allowance.ns(spent_ns, wall_ns);
         let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
-        let loads: Vec<Load> = governed.iter().map(|(_, load)| *load).collect();
-        let level = allowance::level(&loads, left_ns);
+        costs.extend(governed.iter().map(|(_, load)| load.full_ns));
+        let level = allowance::level(costs, left_ns);
         for (site, load) in governed {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
-            seen.allowed = seen.allowed.after(load, level);
+            seen.allowed = seen.allowed.after(*load, level);
             if seen.allowed.one_in != before {
                 site.allow(seen.allowed.one_in);
-                changed.push(key(site));
+                seen.begins_anew = true;
             }
         }
-        begin_anew(&changed);
+        begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
         // takes too much by the most favourable calibration.
         let may_rest = |(site, _): &&(&'static Site, f64)| site.may_rest(self.hot);
-        let counting: Vec<(&'static Site, f64)> =
-            floor_sites.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)).collect();
+        counting.extend(floor.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)));
         let may_take_ns = budget_ns * (1.0 - LEAST_PART);
         let limits = Limits { allowed_ns: may_take_ns, spent_ns, call_ns: cost.passed / UNCERTAINTY, is_early };
-        self.resting.look(&counting, &limits);
+        self.resting.look(counting, &limits);
+        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
+        let floor_sites = dearest(floor, of_spent);
         self.thin_out_heap(budget_ns * HEAP_PART);
         account::add(Part::Counting, floor_ns as u64);
         account::add(Part::Measuring, measured_ns as u64);
         ours.note();
-        let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let reading = Reading {
             budget: of_spent(budget_ns),
             achieved: of_spent(floor_ns + measured_ns + ours_ns),
             floor: of_spent(floor_ns),
-            floor_sites: dearest(floor_sites, of_spent),
+            floor_sites,
         };
         *READING.lock() = Some(reading);
     }
@@ -292,46 +320,49 @@ impl Drop for Governor {
     /// Without a governor, every call is measured.
     fn drop(&mut self) {
         memory::thin_out_heap(1);
-        let totals = Totals::read();
-        totals.0.values().for_each(|(site, _)| site.allow(1));
-        begin_anew(&totals.0.keys().copied().collect::<Vec<_>>());
+        count(&mut self.sites);
+        for seen in self.sites.values_mut() {
+            seen.site.allow(1);
+            seen.begins_anew = true;
+        }
+        begin_anew(&self.sites);
         *READING.lock() = None;
     }
 }
 
-impl Totals {
-    fn read() -> Self {
-        let mut totals: HashMap<usize, (&'static Site, Counts)> = HashMap::new();
-        for record in records() {
-            for node in std::iter::successors(record.newest_node(), |node| node.older()) {
-                let Some(site) = node.site() else { continue };
-                let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
-                counts.calls += node.outcomes().iter().sum::<u64>();
-                counts.measured += node.samples();
-                counts.paths += 1;
-            }
-            for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
-                if let Some((_, counts)) = totals.get_mut(&key(shard.site)) {
-                    counts.polls += shard.future().map_or(0, |future| future.polls.get());
-                    counts.asked += shard.asked.get();
-                }
+/// Reads what was counted since the last evaluation. Sites are never removed, since no node is.
+fn count(sites: &mut Sites) {
+    for seen in sites.values_mut() {
+        seen.before = std::mem::take(&mut seen.now);
+    }
+    for record in records() {
+        for node in std::iter::successors(record.newest_node(), |node| node.older()) {
+            let Some(site) = node.site() else { continue };
+            let counts = &mut sites.entry(key(site)).or_insert_with(|| Seen::new(site)).now;
+            counts.calls += node.outcomes().iter().sum::<u64>();
+            counts.measured += node.samples();
+            counts.paths += 1;
+        }
+        for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
+            if let Some(seen) = sites.get_mut(&key(shard.site)) {
+                seen.now.polls += shard.future().map_or(0, |future| future.polls.get());
+                seen.now.asked += shard.asked.get();
             }
         }
-        for shared in shared_sites() {
-            let Some(site) = shared.site() else { continue };
-            let (outcomes, samples, _) = shared.calls();
-            let (_, counts) = totals.entry(key(site)).or_insert((site, Counts::default()));
-            counts.calls += outcomes.iter().sum::<u64>();
-            counts.measured += samples;
-        }
-        Self(totals)
+    }
+    for shared in shared_sites() {
+        let Some(site) = shared.site() else { continue };
+        let (outcomes, samples, _) = shared.calls();
+        let counts = &mut sites.entry(key(site)).or_insert_with(|| Seen::new(site)).now;
+        counts.calls += outcomes.iter().sum::<u64>();
+        counts.measured += samples;
     }
 }
 
 /// The sites whose share is large enough to report them, the most expensive first.
-fn dearest(mut sites: Vec<(&'static Site, f64)>, share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
-    sites.iter_mut().for_each(|(_, part)| *part = share(*part));
-    sites.retain(|(_, share)| *share >= NAMED_SHARE);
+fn dearest(sites: &[(&'static Site, f64)], share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
+    let shares = sites.iter().map(|(site, part)| (*site, share(*part)));
+    let mut sites: Vec<(&'static Site, f64)> = shares.filter(|(_, share)| *share >= NAMED_SHARE).collect();
     sites.sort_by(|a, b| b.1.total_cmp(&a.1));
     sites.truncate(NAMED_SITES);
     sites
@@ -344,14 +375,15 @@ fn block_is_old(calls: &Tallied, paths: u64) -> bool {
     calls.rate > 1 && calls.calls > 0.0 && calls.calls < f64::from(calls.rate) * paths as f64
 }
 
-/// Abandons the current blocks of these sites, so that the new rate applies at once.
-fn begin_anew(changed: &[usize]) {
-    if changed.is_empty() {
+/// Abandons the current blocks of sites that begin anew, so that the new rate applies at once.
+fn begin_anew(sites: &Sites) {
+    if !sites.values().any(|seen| seen.begins_anew) {
         return;
     }
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
-            if node.site().is_some_and(|site| changed.contains(&key(site))) {
+            let seen = node.site().and_then(|site| sites.get(&key(site)));
+            if seen.is_some_and(|seen| seen.begins_anew) {
                 node.blocks.abandon();
             }
         }

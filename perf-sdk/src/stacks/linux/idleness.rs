@@ -16,13 +16,22 @@ const LONGEST: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Idleness {
     at: Instant,
+    /// Since when evaluations found next to nothing.
+    since: Instant,
     program_ns: Option<u64>,
 }
 
 impl Idleness {
-    /// The current time; `own` are the profiler's threads.
-    pub(super) fn since_now(own: &[u32]) -> Self {
-        Self { at: Instant::now(), program_ns: program_ns(own) }
+    /// The current time, after an earlier evaluation; `own` are the profiler's threads.
+    pub(super) fn after(before: Option<Self>, own: &[u32], period_ns: u64) -> Self {
+        let (at, program_ns) = (Instant::now(), program_ns(own));
+        let idle = before.filter(|before| is_little(before.program_ns, program_ns, period_ns));
+        Self { at, since: idle.map_or(at, |before| before.since), program_ns }
+    }
+
+    /// How long the program was idle before this evaluation.
+    pub(super) fn lasted(&self) -> Duration {
+        self.at.duration_since(self.since)
     }
 
     /// Whether the program is still idle, for samples with this period.
@@ -89,11 +98,20 @@ mod tests {
 
     #[test]
     fn what_ran_is_seen() {
-        let quiet = Idleness::since_now(&[]);
+        let quiet = Idleness::after(None, &[], 0);
         let before = clock::process_cpu_ns();
         while is_little(before, clock::process_cpu_ns(), 0) {
             std::hint::spin_loop();
         }
         assert!(!quiet.lasts(&[], 0));
+        assert_eq!(Idleness::after(Some(quiet), &[], 0).lasted(), Duration::ZERO);
+    }
+
+    #[test]
+    fn it_lasts_until_something_runs() {
+        let at = Instant::now() - Duration::from_secs(20);
+        let quiet = Idleness { at, since: at, program_ns: program_ns(&[]).map(|now| now + (1 << 40)) };
+        let later = Idleness::after(Some(quiet), &[], 0);
+        assert!(later.lasted() >= Duration::from_secs(20), "{later:?}");
     }
 }

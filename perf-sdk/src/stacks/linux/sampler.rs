@@ -48,6 +48,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// The interval while the last evaluation found next to nothing. Waking up is most of the cost of
 /// an idle process's sampler.
 const QUIET_LOOK: Duration = Duration::from_millis(500);
+/// The interval once next to nothing was found for so long.
+const LONG_QUIET_LOOK: Duration = Duration::from_secs(1);
+const LONG_QUIET: Duration = Duration::from_secs(10);
 /// An evaluation may take one part in this many of the time until the next one.
 const LOOK_SHARE: u32 = 200;
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
@@ -204,8 +207,14 @@ impl Sampler {
         let fill = Duration::from_nanos(period_ns.saturating_mul(self.threads.ring_samples()));
         let fill = if period_ns == 0 { Duration::MAX } else { fill };
         let patience = self.threads.patience(Duration::from_nanos(2 * period_ns));
-        self.quiet =
-            (patience == Duration::MAX).then(|| (Idleness::since_now(&(self.host.own)()), QUIET_LOOK.min(fill)));
+        let before = self.quiet.take();
+        self.quiet = (patience == Duration::MAX).then(|| {
+            let idleness = Idleness::after(before.map(|(before, _)| before), &(self.host.own)(), period_ns);
+            // Rings are half full after `fill`, and hold a second of usual stacks at the default rate.
+            let is_long = idleness.lasted() >= LONG_QUIET;
+            let pause = if is_long { LONG_QUIET_LOOK.min(fill.saturating_mul(5) / 3) } else { QUIET_LOOK.min(fill) };
+            (idleness, pause)
+        });
         LOOK.min(fill).min(patience).max(LEAST_LOOK).max((start.elapsed() * LOOK_SHARE).min(LOOK))
     }
 

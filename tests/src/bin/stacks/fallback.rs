@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use perf_sdk::snapshot::CpuProfile;
 
 use super::resident::resident;
-use super::{HANDLED, beside, builder, burn, busy, cpu_ns, eventually, in_child, sampled, seconds, until};
+use super::{HANDLED, beside, beside_for, builder, burn, busy, cpu_ns, eventually, in_child, sampled, seconds, until};
 
 const ON: &str = "on, pprof, but only while a profile is taken";
 const HANDLED_BY_PROGRAM: &str = "the program handles the signal SIGPROF itself";
@@ -55,9 +55,9 @@ pub(super) fn pprof_crate() {
         let mut time = seconds("SECONDS", 2) / 2;
         let take = || {
             time *= 2;
-            handle.cpu_profile(time, Some(hz))
+            beside_for(threads, time, || handle.cpu_profile(time, Some(hz)))
         };
-        let profile = beside(threads, || sampled(take, 100));
+        let profile = sampled(take, 100);
         println!(
             "{} at {hz} × {threads}: coverage {:.3}, {} samples, {} stacks, cut {}",
             profile.engine,

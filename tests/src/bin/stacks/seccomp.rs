@@ -7,7 +7,7 @@ use perf_sdk::snapshot::CpuProfile;
 
 use perf_sdk_tests::http::get;
 
-use super::{STOP, Stops, beside, builder, busy, in_child, sampled, seconds, start, until};
+use super::{STOP, Stops, beside, beside_for, builder, busy, in_child, sampled, seconds, start, until};
 
 /// From now on these calls fail with `EPERM`, on all threads of the process. Returns `false` if
 /// filters are not available.
@@ -49,7 +49,8 @@ pub(super) fn seccomp_events() {
     let handle = start();
     assert_eq!(handle.snapshot().profiler.stacks.to_string(), "on, cpu-timer");
     for hz in [99, 1_000] {
-        let profile = beside(2, || sampled(|| handle.cpu_profile(seconds("SECONDS", 2), Some(hz)), 21));
+        let time = seconds("SECONDS", 2);
+        let profile = sampled(|| beside_for(2, time, || handle.cpu_profile(time, Some(hz))), 21);
         println!("{} at {hz}: coverage {:.3}, {} refused", profile.engine, profile.coverage(), profile.refused);
         assert_eq!((profile.engine.as_str(), profile.refused, profile.dropped), ("cpu-timer", 0, 0));
         // A sample may be late by a period and a tick of the kernel, on each thread.
