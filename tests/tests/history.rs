@@ -175,3 +175,8 @@ fn without_a_history_there_is_none() {
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "0");
     }
 }
+
+#[test]
+fn once_it_runs_hardly_anything_is_allocated() {
+    print!("{}", String::from_utf8_lossy(&run(HISTORY, "allocates", &[]).stdout));
+}

@@ -93,7 +93,8 @@ impl PlainFile {
 
 /// Zeroed bytes. `None` if there is no memory for them.
 pub(super) fn zeros(length: usize) -> Option<Vec<u8>> {
-    // PERF: `resize` is a loop over single bytes where the standard library's code is not optimised.
+    // PERF: `resize` is a loop over single bytes where the standard library's code is not
+    // optimised.
     static ZEROS: [u8; 4096] = [0; 4096];
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(length).ok()?;

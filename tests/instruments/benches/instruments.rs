@@ -4,16 +4,25 @@
 //! affects all rows alike; where it does not, compare minima. `--count ROW` runs one row of fixed
 //! length, for counts of instructions by callgrind.
 
+use std::convert::Infallible;
+use std::future::{Future, Ready, ready};
 use std::hint::black_box;
 use std::io::Read;
+use std::pin::{Pin, pin};
 use std::sync::LazyLock;
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
 use moka::sync::Cache;
 use perf_sdk::instrument::{self, Queued};
 use perf_sdk::io::Counted;
 use perf_sdk::lazy::Watched;
+use tower_layer::Layer as _;
+use tower_service::Service;
 
 const OPERATIONS: u64 = 20_000;
 const ROUNDS: usize = 101;
@@ -29,6 +38,59 @@ struct Bench {
     bare: (mpsc::SyncSender<u64>, mpsc::Receiver<u64>),
     wrapped: (mpsc::SyncSender<Queued<u64>>, mpsc::Receiver<Queued<u64>>),
     counted: Counted<std::io::Repeat>,
+    statement: instrument::Statement,
+    workers: perf_sdk::Workers,
+    service: Plain,
+    measured: instrument::HttpService<Plain>,
+}
+
+/// A service that answers at once.
+#[derive(Clone, Copy)]
+struct Plain;
+
+/// A body of one piece.
+struct Once(Option<Bytes>);
+
+impl Service<Request<u64>> for Plain {
+    type Response = Response<Once>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Once>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<u64>) -> Self::Future {
+        black_box(request.body());
+        ready(Ok(Response::new(Once(Some(Bytes::from_static(b"ok"))))))
+    }
+}
+
+impl Body for Once {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|piece| Ok(Frame::data(piece))))
+    }
+}
+
+/// Asks the service, and reads the answer to its end.
+fn ask<S, B>(service: &mut S, n: u64) -> u64
+where
+    S: Service<Request<u64>, Response = Response<B>>,
+    B: Body<Data = Bytes>,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    let mut request = Request::new(n);
+    request.extensions_mut().insert("/items/{id}");
+    let answer = pin!(service.call(request));
+    let Poll::Ready(Ok(answer)) = answer.poll(&mut context) else { return 0 };
+    let (mut body, mut bytes) = (pin!(answer.into_body()), 0);
+    while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut context) {
+        bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+    }
+    bytes
 }
 
 type Row = fn(&mut Bench, u64) -> u64;
@@ -55,6 +117,12 @@ const ROWS: &[(&str, u64, Row)] = &[
     ("read of 64 bytes, counted", 1, |bench, n| read(&mut bench.counted, n)),
     ("lazy value", 1, |_, n| *BARE + n),
     ("lazy value, watched", 1, |_, n| *WATCHED + n),
+    ("statement", 1, |_, n| black_box(Ok::<u64, ()>(n)).unwrap_or(0)),
+    ("statement, watched", 1, |bench, n| bench.statement.run(|| black_box(Ok::<u64, ()>(n))).unwrap_or(0)),
+    ("task", 1, |_, n| black_box(n)),
+    ("task, watched", 1, |bench, n| bench.workers.run(|| black_box(n))),
+    ("request", 1, |bench, n| ask(&mut bench.service, n)),
+    ("request, watched", 1, |bench, n| ask(&mut bench.measured, n)),
 ];
 
 fn read(from: &mut impl Read, n: u64) -> u64 {
@@ -76,6 +144,9 @@ fn counted(bench: &mut Bench, operations: u64, row: Row) -> u64 {
 fn main() {
     let cache = Cache::new(1_000);
     (0..512).for_each(|key| cache.insert(key, key));
+    // Millions of equal statements beneath one call are no fault here.
+    let db = perf_sdk::watch_query("bench").n_plus_one(u32::MAX).slow(std::time::Duration::from_secs(600));
+    let layer = perf_sdk::watch_http("bench").route(|extensions| extensions.get::<&str>().copied());
     let mut bench = Bench {
         cache,
         watched: perf_sdk::watch_cache("bench"),
@@ -84,6 +155,10 @@ fn main() {
         bare: mpsc::sync_channel(8),
         wrapped: mpsc::sync_channel(8),
         counted: Counted::new("bench", std::io::repeat(1)),
+        statement: db.statement("SELECT name FROM items WHERE id = ?"),
+        workers: perf_sdk::watch_workers("bench", 1),
+        service: Plain,
+        measured: layer.layer(Plain),
     };
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--count") {

@@ -210,7 +210,8 @@ impl Sampler {
         let before = self.quiet.take();
         self.quiet = (patience == Duration::MAX).then(|| {
             let idleness = Idleness::after(before.map(|(before, _)| before), &(self.host.own)(), period_ns);
-            // Rings are half full after `fill`, and hold a second of usual stacks at the default rate.
+            // Rings are half full after `fill`, and hold a second of usual stacks at the default
+            // rate.
             let is_long = idleness.lasted() >= LONG_QUIET;
             let pause = if is_long { LONG_QUIET_LOOK.min(fill.saturating_mul(5) / 3) } else { QUIET_LOOK.min(fill) };
             (idleness, pause)
