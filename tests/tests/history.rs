@@ -177,6 +177,6 @@ fn without_a_history_there_is_none() {
 }
 
 #[test]
-fn once_it_runs_hardly_anything_is_allocated() {
+fn once_it_runs_nothing_is_allocated() {
     print!("{}", String::from_utf8_lossy(&run(HISTORY, "allocates", &[]).stdout));
 }

@@ -6,7 +6,7 @@
 //! falls: a lower estimate is replaced by the one before.
 //!
 //! The most expensive functions are read every second, the others every 10 seconds. Once in 10
-//! seconds it is chosen which these are.
+//! seconds it is chosen which these are. Functions that are wanted by name come before all others.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -57,6 +57,7 @@ struct Function {
     name: &'static str,
     has_cpu: bool,
     has_bytes: bool,
+    is_wanted: bool,
     now: Now,
     /// The measured calls of which the histogram is. `None`: it has to be read.
     read_samples: Option<u64>,
@@ -123,6 +124,8 @@ impl Function {
 pub(crate) struct FunctionFold {
     by_site: FastMap<*const Site, u32>,
     by_name: HashMap<&'static str, u32>,
+    /// The names of functions that come before all others.
+    wanted: Vec<String>,
     functions: Vec<Function>,
     /// Those that are read, each with the histogram of its calls.
     chosen: Vec<(u32, Histogram)>,
@@ -148,6 +151,7 @@ impl Default for FunctionFold {
         Self {
             by_site: FastMap::default(),
             by_name: HashMap::new(),
+            wanted: Vec::new(),
             functions: Vec::new(),
             chosen: Vec::with_capacity(MOST),
             often: 0,
@@ -165,6 +169,11 @@ impl Default for FunctionFold {
 }
 
 impl FunctionFold {
+    /// Functions with these names come before all others, whatever they cost.
+    pub(crate) fn preferring(wanted: Vec<String>) -> Self {
+        Self { wanted, ..Self::default() }
+    }
+
     /// How many functions may be read every second, from the next choice on.
     pub(crate) fn set_most_often(&mut self, most: usize) {
         self.most_often = most.min(MOST_OFTEN);
@@ -228,6 +237,7 @@ impl FunctionFold {
                 name,
                 has_cpu: options.cpu,
                 has_bytes,
+                is_wanted: self.wanted.iter().any(|wanted| wanted == name),
                 now: Now::default(),
                 read_samples: None,
                 self_ns: 0,
@@ -398,7 +408,11 @@ impl FunctionFold {
 
     fn rank(&mut self, factor: impl Fn(&Function) -> f64) {
         self.ranking.clear();
-        let weights = self.functions.iter().map(|function| (function.weight + 1.0) * factor(function));
+        let weight = |function: &Function| match function.is_wanted {
+            true => f64::MAX,
+            false => (function.weight + 1.0) * factor(function),
+        };
+        let weights = self.functions.iter().map(weight);
         self.ranking.extend(weights.zip(0..));
         self.ranking.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     }
@@ -564,6 +578,33 @@ mod tests {
         let mut read = Vec::new();
         fold.read(false, |sums| read.push(sums.name));
         assert_eq!(read.len(), 3, "{read:?}");
+    }
+
+    #[test]
+    fn who_is_wanted_has_a_place_whatever_it_costs() {
+        let mut fold = FunctionFold::preferring(vec!["fold wanted".to_owned()]);
+        fold.set_most_often(2);
+        let dear: Vec<&Site> = (0..250).map(|number| site(format!("fold before {number}").leak())).collect();
+        let call_all = || {
+            for site in &dear {
+                let _guard = enter(site);
+                spin(50_000);
+            }
+        };
+        call_all();
+        assert!(read(&mut fold, "fold wanted").is_none());
+        drop(enter(site("fold wanted")));
+        for _ in 0..3 {
+            call_all();
+            fold.read(true, |_| ());
+        }
+        let mut is_often = None;
+        fold.read(false, |sums| {
+            if sums.name == "fold wanted" {
+                is_often = Some(sums.is_often);
+            }
+        });
+        assert_eq!(is_often, Some(true));
     }
 
     #[test]

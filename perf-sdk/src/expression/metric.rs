@@ -41,6 +41,15 @@ impl Metric {
         }
     }
 
+    /// The function of the program of whose calls it is. A rate may also be of a counter with this
+    /// name.
+    pub(crate) fn profiled_function(&self) -> Option<&str> {
+        match self.function?.formula {
+            Formula::Calls(_) | Formula::Rate => self.subject(),
+            _ => None,
+        }
+    }
+
     /// The function of the program and its figure, if it is one.
     pub(crate) fn calls(&self) -> Option<(&str, CallFigure)> {
         match self.function?.formula {

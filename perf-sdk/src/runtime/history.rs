@@ -112,10 +112,11 @@ fn damage(counts: FileCounts) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
-/// Takes the readings and the functions of each second.
-pub(super) fn job() -> Job {
+/// Takes the readings and the functions of each second, those with these names before all others.
+pub(super) fn job(wanted: Vec<String>) -> Job {
     Job::new(Part::History, INTERVAL, || {
-        let (mut filling, mut idleness) = (Filling::default(), Idleness::new(IDLE_FACTOR));
+        let fold = FunctionFold::preferring(wanted);
+        let (mut filling, mut idleness) = (Filling { fold, ..Filling::default() }, Idleness::new(IDLE_FACTOR));
         Box::new(move || {
             let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());

@@ -82,7 +82,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
-    let mut jobs = jobs(&settings, builder.on_leak.clone(), worker, history.is_there());
+    let wanted = history.is_there().then(|| judge.as_ref().map(|judge| judge.functions()).unwrap_or_default());
+    let mut jobs = jobs(&settings, builder.on_leak.clone(), worker, wanted);
     // After the history's round of the same second.
     jobs.extend(judge.clone().map(targets::job));
     if !jobs.is_empty() {
@@ -190,8 +191,13 @@ fn worker(
     }))
 }
 
-/// The jobs, the most urgent first.
-fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>, has_history: bool) -> Vec<Job> {
+/// The jobs, the most urgent first. `history`: the functions that it should have, if there is one.
+fn jobs(
+    settings: &Settings,
+    on_leak: Option<OnLeak>,
+    worker: Option<Worker>,
+    history: Option<Vec<String>>,
+) -> Vec<Job> {
     let budget = settings.budget.map(|share| {
         let allowance = Allowance { share: share.ratio(), floor: settings.budget_floor.ratio() };
         let hot = match settings.hot {
@@ -215,7 +221,7 @@ fn jobs(settings: &Settings, on_leak: Option<OnLeak>, worker: Option<Worker>, ha
     }
     jobs.extend(LeakSettings::of(settings).map(|rules| leaks::job(rules, on_leak, worker)));
     // After the readings of the same second.
-    jobs.extend(has_history.then(history::job));
+    jobs.extend(history.map(history::job));
     jobs
 }
 

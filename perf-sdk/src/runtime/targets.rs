@@ -73,6 +73,11 @@ impl Judge {
         Ok(Some(Arc::new(Self { targets, baseline: baseline.transpose()?, seen: Mutex::new(seen) })))
     }
 
+    /// The functions that the targets are about, which the history should have.
+    pub(super) fn functions(&self) -> Vec<String> {
+        self.targets.functions().map(str::to_owned).collect()
+    }
+
     /// Judges now, and shows the result in snapshots.
     pub(super) fn judge(&self) -> Judgement {
         let judgement = self.judged();

@@ -81,6 +81,12 @@ impl Targets {
         self.all.iter()
     }
 
+    /// The functions of the program that they are about.
+    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    pub(crate) fn functions(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter_map(|target| target.that.metric.profiled_function())
+    }
+
     /// Adds a target, or says what is allowed.
     pub(super) fn push(&mut self, target: Target) -> Result<(), &'static str> {
         if self.all.len() == MOST {

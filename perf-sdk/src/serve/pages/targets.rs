@@ -90,7 +90,8 @@ fn basis(target: &TargetState) -> String {
         if target.covered_seconds < target.window_seconds * 0.95 {
             let _ = write!(basis, ", with data of {}", seconds(target.covered_seconds));
         }
-        let _ = write!(basis, ", {} events", count(target.events as f64));
+        let events = if target.events == 1 { "event" } else { "events" };
+        let _ = write!(basis, ", {} {events}", count(target.events as f64));
     }
     basis
 }
