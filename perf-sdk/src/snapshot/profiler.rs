@@ -164,10 +164,12 @@ impl ProfilerStats {
             .take(NAMED)
             .map(|counted| format!("{} {}", counted.name, percent(counted.share)))
             .collect();
-        if budget.floor > budget.achieved / 2.0 && !named.is_empty() {
+        let most = self.overhead_parts.iter().max_by_key(|(_, ns)| **ns).map(|(part, _)| part.as_str());
+        let is_counting = budget.floor > budget.achieved / 2.0 || most == Some("counting");
+        if is_counting && !named.is_empty() {
             let counting = percent(budget.floor);
             said.push_str(&format!("; counting calls takes {counting}: leave #[profiled] off {}", named.join(", ")));
-        } else if let Some((part, _)) = self.overhead_parts.iter().max_by_key(|(_, ns)| **ns) {
+        } else if let Some(part) = most {
             said.push_str(&format!("; most of it so far was for {part}"));
         }
         Some(said)
@@ -193,5 +195,10 @@ mod tests {
         profiler.counted = vec![CountingCost { name: "parse_quote".to_owned(), module: "m".to_owned(), share: 0.24 }];
         let said = profiler.over_budget(SETTLED_NS).unwrap();
         assert!(said.ends_with("counting calls takes 25.0 %: leave #[profiled] off parse_quote 24.0 %"), "{said}");
+        profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.6, floor: 0.25 });
+        assert!(profiler.over_budget(SETTLED_NS).unwrap().ends_with("most of it so far was for server"));
+        profiler.overhead_parts.insert("counting".to_owned(), 8);
+        let said = profiler.over_budget(SETTLED_NS).unwrap();
+        assert!(said.ends_with("leave #[profiled] off parse_quote 24.0 %"), "the largest part so far: {said}");
     }
 }

@@ -230,8 +230,8 @@ fn coverage() {
     let rates = [(99, 2), (1_000, 1), (1_000, 2), (250, 8), (1_000, 8)];
     for (hz, threads) in rates {
         // In half a second of CPU time, the profiler's own CPU time is a small part.
-        let take = || {
-            let mut time = seconds("SECONDS", 1);
+        let mut time = seconds("SECONDS", 1);
+        let mut take = || {
             eventually(|| {
                 let (profile, switches) = beside_for(threads, time, || {
                     let before = switches_so_far();
@@ -265,7 +265,8 @@ fn coverage() {
         };
         let (mut profile, mut switches) = take();
         // When a hypervisor takes the processor away, several samples are merged into one. Where others
-        // take it, the kernel lets CPU timers wait, also beyond the end of the profile.
+        // take it, the kernel lets CPU timers wait, also beyond the end of the profile. Each attempt
+        // takes twice as long, so that this is a smaller part of it.
         for _ in 0..5 {
             if !has_all(&profile) || !stands_for_all(&profile, switches) {
                 let (of, coverage) = (wanted(&profile), profile.coverage());
