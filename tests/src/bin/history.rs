@@ -57,7 +57,8 @@ unsafe impl GlobalAlloc for Counts {
 /// functions are called. Each call takes the same time: one that is new to its function needs
 /// memory.
 fn allocates() {
-    // The budget, leaks and memory pressure have jobs on the same thread, which make lists and texts.
+    // The budget, leaks and memory pressure have jobs on the same thread, which make lists and
+    // texts.
     let builder = perf_sdk::builder().listen("off").report(false).stacks("off").budget("off");
     let builder = builder.leak_window("off").pressure("off");
     let handle = builder.start().expect("a start");

@@ -264,9 +264,9 @@ fn coverage() {
             (0.95 - late..1.03 + late + more).contains(&profile.coverage())
         };
         let (mut profile, mut switches) = take();
-        // When a hypervisor takes the processor away, several samples are merged into one. Where others
-        // take it, the kernel lets CPU timers wait, also beyond the end of the profile. Each attempt
-        // takes twice as long, so that this is a smaller part of it.
+        // When a hypervisor takes the processor away, several samples are merged into one. Where
+        // others take it, the kernel lets CPU timers wait, also beyond the end of the profile. Each
+        // attempt takes twice as long, so that this is a smaller part of it.
         for _ in 0..5 {
             if !has_all(&profile) || !stands_for_all(&profile, switches) {
                 let (of, coverage) = (wanted(&profile), profile.coverage());
