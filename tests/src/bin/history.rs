@@ -79,7 +79,8 @@ fn allocates() {
     });
     let query = HistoryQuery::new(r#"function_calls_total{function="function 7"}"#).last(Duration::from_secs(21));
     let seen = handle.history(&query.step(Duration::from_secs(1))).expect("a query").expect("a history");
-    assert!(known(&seen) >= 5, "{seen:?}");
+    // It may be among the functions that are read every 10 seconds.
+    assert!(known(&seen) >= 1, "{seen:?}");
 }
 
 fn start() -> Handle {
