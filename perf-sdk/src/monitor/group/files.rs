@@ -67,3 +67,16 @@ pub(super) fn read_number(source: &mut Source, buffer: &mut Buffer) -> Found {
     }
     number(word).map(|number| number as f64).ok_or(NOT_UNDERSTOOD)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_changes_is_known_after_ten_turns() {
+        let mut limit = Limits::of(Source::whole(&PathBuf::new(), "unused"));
+        let mut buffer = Buffer::default();
+        let seen: Vec<u32> = (0..21).map(|turn| limit.read(&mut buffer, |_, _| turn)).collect();
+        assert_eq!(seen, [[0; 10], [10; 10]].concat().into_iter().chain([20]).collect::<Vec<_>>());
+    }
+}

@@ -104,12 +104,13 @@ impl Seen {
 
 #[derive(Debug, Default)]
 struct Scratch {
-    /// Sites whose rate is set, and how often each could be measured.
+    /// Sites whose rate the budget sets.
     governed: Vec<(&'static Site, Load)>,
     /// The cost of each.
     costs: Vec<f64>,
     /// Sites, and what counting their calls took.
     floor: Vec<(&'static Site, f64)>,
+    /// Those of them that may rest, and the least that it took.
     counting: Vec<(&'static Site, f64)>,
 }
 
