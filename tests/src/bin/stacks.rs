@@ -274,8 +274,8 @@ fn coverage() {
                 (profile, switches) = take();
             }
         }
-        // Where others take it, the kernel lets CPU timers wait, also beyond the end of the profile.
-        // Each attempt takes twice as long, so that this is a smaller part of it.
+        // Where others take it, the kernel lets CPU timers wait, also beyond the end of the
+        // profile. Each attempt takes twice as long, so that this is a smaller part of it.
         for _ in 0..4 {
             if profile.engine == "cpu-timer" && !stands_for_all(&profile, switches) {
                 println!("coverage {}: repeated", profile.coverage());
