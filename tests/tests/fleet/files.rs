@@ -79,7 +79,7 @@ fn delivery_resumes_after_the_folder_was_removed() {
     fs::remove_dir_all(&folder).unwrap();
     until("the loss to be shown", || {
         let page = perf_sdk_tests::http::get(service.address, "/").text();
-        page.contains(" lost: cannot ") && page.contains("No such file")
+        page.contains(" lost: cannot write a profile: No such file")
     });
     fs::create_dir(&folder).unwrap();
     until("another profile", || !names(&folder).is_empty());

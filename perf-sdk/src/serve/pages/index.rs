@@ -270,12 +270,11 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
     for delivery in &profiler.deliveries {
         let way = if delivery.by == DeliveryKind::Push { "pushed" } else { "written" };
         let _ = write!(page, " · {} profiles {way} to {}", delivery.ok, escape(&delivery.to));
-        if delivery.failed > 0 || !delivery.last_error.is_empty() {
-            let _ = write!(page, ", <span class=\"bad\">{} lost", delivery.failed);
-            if !delivery.last_error.is_empty() {
-                let _ = write!(page, ": {}", escape(&delivery.last_error));
-            }
-            page.push_str("</span>");
+        let lost = (delivery.failed > 0).then(|| format!("{} lost", delivery.failed));
+        let error = Some(escape(&delivery.last_error).to_string()).filter(|error| !error.is_empty());
+        let said: Vec<String> = lost.into_iter().chain(error).collect();
+        if !said.is_empty() {
+            let _ = write!(page, ", <span class=\"bad\">{}</span>", said.join(": "));
         }
     }
     page.push_str("</footer>");
