@@ -51,7 +51,7 @@ impl Folder {
         if profiles.is_empty() && !missing.is_empty() {
             self.account.error(missing.join("; "));
         }
-        let mut new = Vec::new();
+        let (mut new, mut failure) = (Vec::new(), None);
         for profile in profiles {
             match self.write_one(profile) {
                 Ok(name) => {
@@ -60,12 +60,14 @@ impl Folder {
                 }
                 Err(error) => {
                     self.account.failed(1);
-                    self.account.error(format!("cannot write a profile: {error}"));
+                    failure = Some(format!("cannot write a profile: {error}"));
                 }
             }
         }
-        if let Err(error) = self.tidy(&new) {
-            self.account.error(format!("cannot delete old profiles: {error}"));
+        let untidy = self.tidy(&new).err().map(|error| format!("cannot delete old profiles: {error}"));
+        // A loss is said rather than what also failed.
+        if let Some(error) = failure.or(untidy) {
+            self.account.error(error);
         }
         self.account.publish();
     }
@@ -263,7 +265,8 @@ mod tests {
         fs::remove_dir_all(&path).unwrap();
         files.write(&[profile(0, 1)], &[]);
         let delivery = files.account.now();
-        assert!(delivery.failed >= 1 && delivery.last_error.contains("No such file"), "{delivery:?}");
+        let is_said = delivery.last_error.starts_with("cannot write a profile: No such file");
+        assert!(delivery.failed >= 1 && is_said, "{delivery:?}");
         assert_eq!(probe(&path).unwrap_err().kind(), io::ErrorKind::NotFound);
         fs::create_dir(&path).unwrap();
         files.write(&[profile(0, 1)], &[]);
