@@ -484,6 +484,10 @@ fn gos_pprof_fetches_every_profile() {
             Err(top)
         }
     });
+    let unnamed = read(&["-top", "-symbolize=none"], "profile?seconds=1&names=off");
+    assert!(unnamed.contains("[stacks]") && !unnamed.contains("stacks::work"), "{unnamed}");
+    let named_by_its_reader = read(&["-top", "-symbolize=remote"], "profile?seconds=1&names=off");
+    assert!(named_by_its_reader.contains("stacks::work"), "{named_by_its_reader}");
     let raw = read(&["-raw"], "profile?seconds=1&hz=250");
     assert!(raw.contains("PeriodType: cpu nanoseconds") && raw.contains("Period: 4000000"), "{raw}");
     assert!(raw.contains("scope:[stacks::busy]") && raw.contains("thread:[stacks]"), "{raw}");

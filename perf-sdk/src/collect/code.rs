@@ -6,12 +6,29 @@ use crate::scope::Site;
 use crate::snapshot::{Address, Code, Frame, LoadedImage, SourceLine};
 use crate::stacks::{self, Image};
 
+/// Whether a profile has the names of functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Names {
+    LookedUp,
+    /// Its reader looks them up by address and build id.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "only requests leave them out"))]
+    LeftOut,
+}
+
 impl Code {
-    /// Resolves these addresses. Also returns the index of each.
-    pub(super) fn of(images: &[Image], addresses: impl Iterator<Item = u64>) -> (Self, HashMap<u64, u32>) {
+    /// These addresses, and the index of each.
+    pub(super) fn of(
+        images: &[Image],
+        addresses: impl Iterator<Item = u64>,
+        names: Names,
+    ) -> (Self, HashMap<u64, u32>) {
         let all: BTreeSet<u64> = addresses.collect();
-        let mut lines = stacks::resolve(images, all.iter().copied());
-        let (mut code, mut numbers) = (Self::default(), HashMap::new());
+        let mut lines = match names {
+            Names::LookedUp => stacks::resolve(images, all.iter().copied()),
+            Names::LeftOut => HashMap::new(),
+        };
+        let mut code = Self { is_unnamed: names == Names::LeftOut, ..Self::default() };
+        let mut numbers = HashMap::new();
         for address in all {
             let image = stacks::holding(images, address).map(|image| {
                 if code.images.last().is_none_or(|last| last.start != image.code.start) {
@@ -28,8 +45,8 @@ impl Code {
             });
             let lines = lines.remove(&address).unwrap_or_default();
             let lines = lines.iter().map(|line| SourceLine {
-                function: line.function.clone(),
-                file: line.file.clone(),
+                function: (*line.function).to_owned(),
+                file: (*line.file).to_owned(),
                 line: line.line,
             });
             numbers.insert(address, code.addresses.len() as u32);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::code::Names;
 use super::sampled::{places, stack};
 use crate::clock;
 use crate::memory;
@@ -16,14 +17,14 @@ impl CpuProfile {
     /// more for large programs.
     #[must_use]
     pub fn take() -> Option<Self> {
-        memory::uncounted(|| Some(Self::of(stacks::picture()?, None)))
+        memory::uncounted(|| Some(Self::of(stacks::picture()?, None, Names::LookedUp)))
     }
 
-    fn of(now: Picture, before: Option<&Picture>) -> Self {
+    fn of(now: Picture, before: Option<&Picture>, names: Names) -> Self {
         // Read before the names, because looking them up takes time.
         let taken_at = SystemTime::now();
         let window = now.since(before);
-        let (code, places) = places(&window.stacks, &window.images);
+        let (code, places) = places(&window.stacks, &window.images, names);
         Self {
             taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
             window_ns: clock::wall().ns(window.totals.at),
@@ -67,8 +68,8 @@ impl Window {
     }
 
     /// The profile of the window.
-    pub(crate) fn close(self) -> Option<CpuProfile> {
-        memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before))))
+    pub(crate) fn close(self, names: Names) -> Option<CpuProfile> {
+        memory::uncounted(|| Some(CpuProfile::of(stacks::picture()?, Some(&self.before), names)))
     }
 
     /// The profile of the window, which begins anew. No sample is lost in between, and none is in
@@ -78,7 +79,7 @@ impl Window {
         memory::uncounted(|| {
             let now = stacks::picture()?;
             let before = std::mem::replace(&mut self.before, now.clone());
-            Some(CpuProfile::of(now, Some(&before)))
+            Some(CpuProfile::of(now, Some(&before), Names::LookedUp))
         })
     }
 
@@ -86,7 +87,7 @@ impl Window {
     pub(crate) fn of(length: Duration, hz: Option<u32>) -> Option<CpuProfile> {
         let window = Self::open(hz)?;
         std::thread::sleep(length);
-        window.close()
+        window.close(Names::LookedUp)
     }
 }
 
@@ -96,7 +97,7 @@ pub(crate) fn names_of(addresses: &[u64]) -> Vec<(u64, String)> {
     memory::uncounted(|| {
         let Some(picture) = stacks::picture() else { return Vec::new() };
         let lines = stacks::resolve(&picture.images, addresses.iter().copied());
-        let name = |address: &u64| Some((*address, lines.get(address)?.last()?.function.clone()));
+        let name = |address: &u64| Some((*address, (*lines.get(address)?.last()?.function).to_owned()));
         addresses.iter().filter_map(name).collect()
     })
 }

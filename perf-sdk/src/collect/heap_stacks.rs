@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::code::Names;
 use crate::memory;
 use crate::record::Node;
 use crate::scope::Site;
@@ -41,11 +42,11 @@ impl HeapStacksNow {
         })
     }
 
-    /// Adds the functions at the addresses.
-    pub(crate) fn resolve(self) -> HeapStacks {
+    /// Adds the functions at the addresses, or the addresses only.
+    pub(crate) fn resolve(self, names: Names) -> HeapStacks {
         memory::uncounted(|| {
-            let (code, numbers) =
-                Code::of(&self.images, self.sums.keys().flat_map(|(_, frames)| frames.iter().copied()));
+            let addresses = self.sums.keys().flat_map(|(_, frames)| frames.iter().copied());
+            let (code, numbers) = Code::of(&self.images, addresses, names);
             let stacks = self.sums.into_iter().map(|((_, frames), (sites, live))| {
                 let mut addresses: Vec<u32> = frames.iter().filter_map(|frame| numbers.get(frame).copied()).collect();
                 addresses.drain(..allocators(&code, &addresses));
@@ -64,7 +65,7 @@ impl HeapStacks {
     /// **Cost.** As for [`CpuProfile::take`](crate::snapshot::CpuProfile::take).
     #[must_use]
     pub fn take() -> Option<Self> {
-        HeapStacksNow::take().map(HeapStacksNow::resolve)
+        HeapStacksNow::take().map(|now| now.resolve(Names::LookedUp))
     }
 }
 

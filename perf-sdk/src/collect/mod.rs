@@ -35,6 +35,8 @@ mod wall_profile;
 
 #[cfg(feature = "jemalloc")]
 pub(crate) use allocator::AllocatorMonitor;
+#[cfg(all(feature = "stacks", any(feature = "push", feature = "serve")))]
+pub(crate) use code::Names;
 #[cfg(feature = "stacks")]
 pub(crate) use cpu_profile::Window;
 #[cfg(all(feature = "serve", feature = "stacks"))]

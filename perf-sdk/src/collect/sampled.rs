@@ -5,6 +5,7 @@ use std::iter::successors;
 use std::ptr;
 use std::sync::Arc;
 
+use super::code::Names;
 use crate::record;
 use crate::scope::Site;
 use crate::snapshot::{Code, Frame, SampledStack};
@@ -23,8 +24,8 @@ pub(super) struct Place {
 }
 
 /// All positions, sorted, with their sums, and the code at their addresses.
-pub(super) fn places(stacks: &Stacks, images: &[Image]) -> (Code, Vec<(Place, Seen)>) {
-    let (mut code, numbers) = Code::of(images, stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()));
+pub(super) fn places(stacks: &Stacks, images: &[Image], names: Names) -> (Code, Vec<(Place, Seen)>) {
+    let (mut code, numbers) = Code::of(images, stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()), names);
     let scopes: Vec<Vec<Frame>> =
         stacks.scopes.iter().map(|sites| sites.iter().map(|site| Frame::of(site)).collect()).collect();
     let texts = |labels: &&[(&str, &str)]| -> Vec<(String, String)> {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::code::Names;
 use super::sampled::{places, stack};
 use crate::clock;
 use crate::memory;
@@ -27,12 +28,12 @@ impl WallWindow {
     }
 
     /// The profile of the window.
-    pub(crate) fn close(self) -> Option<WallProfile> {
+    pub(crate) fn close(self, names: Names) -> Option<WallProfile> {
         memory::uncounted(|| {
             self.wanted.ask();
             let window = self.wanted.picture()?.since(&self.before);
             let recorded = super::take().subtract(&self.recorded);
-            Some(WallProfile::of(&window, self.wanted.wish(), &recorded))
+            Some(WallProfile::of(&window, self.wanted.wish(), &recorded, names))
         })
     }
 
@@ -40,15 +41,15 @@ impl WallWindow {
     pub(crate) fn of(length: Duration, hz: u32, threads: &str) -> Option<WallProfile> {
         let window = Self::open(hz, threads)?;
         std::thread::sleep(length);
-        window.close()
+        window.close(Names::LookedUp)
     }
 }
 
 impl WallProfile {
-    fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot) -> Self {
+    fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot, names: Names) -> Self {
         // Read before the names, because looking them up takes time.
         let taken_at = SystemTime::now();
-        let (code, places) = places(&window.stacks, &window.images);
+        let (code, places) = places(&window.stacks, &window.images, names);
         // Other captures at the same time may sample other threads.
         let places = places.into_iter().filter(|(place, _)| wish.means(&place.thread));
         let stacks: Vec<SampledStack> = places.map(stack).collect();

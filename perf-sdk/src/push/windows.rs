@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-#[cfg(feature = "heap")]
-use crate::collect::HeapStacksNow;
 use crate::collect::Window;
+#[cfg(feature = "heap")]
+use crate::collect::{HeapStacksNow, Names};
 use crate::export::pprof;
 #[cfg(feature = "heap")]
 use crate::export::pprof::Allocated;
@@ -114,7 +114,7 @@ fn heap() -> Option<(Snapshot, Option<HeapStacks>)> {
     let stacks = HeapStacksNow::take();
     let snapshot = crate::collect::take();
     snapshot.heap.as_ref()?;
-    Some((snapshot, stacks.map(HeapStacksNow::resolve)))
+    Some((snapshot, stacks.map(|stacks| stacks.resolve(Names::LookedUp))))
 }
 
 fn now() -> u64 {

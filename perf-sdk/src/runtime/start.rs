@@ -148,6 +148,8 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
     }
     crate::record::began();
     crate::base::footprint::set_limit_bytes(settings.memory.as_bytes());
+    #[cfg(feature = "stacks")]
+    crate::stacks::read_debug_files(settings.debug_files);
     crate::memory::sample_heap(settings.heap.map(ByteSize::as_bytes));
     if let Some(rules) = LeakSettings::of(settings) {
         crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);

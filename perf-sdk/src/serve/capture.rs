@@ -9,7 +9,7 @@ use super::concurrency_limit::{Place, Places};
 use super::reply::{self, Refusal};
 use crate::collect;
 #[cfg(feature = "stacks")]
-use crate::collect::{WallWindow, Window};
+use crate::collect::{Names, WallWindow, Window};
 use crate::snapshot::Snapshot;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
@@ -76,14 +76,14 @@ impl Query {
     #[cfg(feature = "stacks")]
     pub(super) async fn cpu_profile(&self, otherwise: Option<Duration>) -> Result<CpuProfile, Refusal> {
         let nothing = || not_sampled("CPU time");
-        let hz = self.hz(crate::stacks::MAX_HZ)?;
+        let (hz, names) = (self.hz(crate::stacks::MAX_HZ)?, self.names()?);
         let Some(time) = self.positive_seconds()?.or(otherwise) else {
             return reply::long_work(move || CpuProfile::take().ok_or_else(nothing)).await;
         };
         let place = capture(&STACK_CAPTURES)?;
         let window = reply::work(move || Window::open(hz).ok_or_else(nothing)).await?;
         tokio::time::sleep(time).await;
-        close(place, move || window.close().ok_or_else(nothing)).await
+        close(place, move || window.close(names).ok_or_else(nothing)).await
     }
 
     /// Wall time of the next `seconds`, 30 by default, of the matching `threads`, all by default.
@@ -92,11 +92,21 @@ impl Query {
         let nothing = || not_sampled("wall time");
         let hz = self.hz(crate::stacks::MAX_WALL_HZ)?.unwrap_or(crate::stacks::USUAL_HZ);
         let time = self.positive_seconds()?.unwrap_or(USUAL);
-        let threads = self.get("threads").unwrap_or("*").to_owned();
+        let (threads, names) = (self.get("threads").unwrap_or("*").to_owned(), self.names()?);
         let place = capture(&STACK_CAPTURES)?;
         let window = reply::work(move || WallWindow::open(hz, &threads).ok_or_else(nothing)).await?;
         tokio::time::sleep(time).await;
-        close(place, move || window.close().ok_or_else(nothing)).await
+        close(place, move || window.close(names).ok_or_else(nothing)).await
+    }
+
+    /// `names`: `off` for a profile with addresses and build ids only.
+    #[cfg(feature = "stacks")]
+    pub(super) fn names(&self) -> Result<Names, Refusal> {
+        match self.get("names") {
+            None | Some("on") => Ok(Names::LookedUp),
+            Some("off") => Ok(Names::LeftOut),
+            Some(other) => Err(Refusal::bad(format!("names is {other:?}; allowed: on, off"))),
+        }
     }
 
     /// As [`seconds`](Self::seconds); `None` for 0 or less, as in Go.

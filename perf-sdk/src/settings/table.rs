@@ -281,6 +281,16 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// Whether the lines and inlined calls of libraries are read from debug files that the
+            /// system installed. Without that, these files name functions only.
+            method debug_files: bool = or(false), if |on| cfg!(feature = "stacks") || !on => {
+                variable: "PERF_DEBUG_FILES",
+                allowed: "true or false; without the feature stacks only false",
+                default: "false",
+                meaning: "whether profiles have lines and inlined calls of libraries whose debug information the system installed in /usr/lib/debug, which takes longer; false: names of functions only",
+                changes: false,
+            }
+
             /// The Pyroscope server to which profiles are pushed, such as `http://pyroscope:4040`,
             /// or `off`. Plain HTTP only: for TLS, push to a Grafana Alloy on the same machine,
             /// which forwards the profiles.

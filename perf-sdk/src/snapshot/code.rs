@@ -51,6 +51,8 @@ pub struct Code {
     pub addresses: Vec<Address>,
     /// The images that contain addresses, ascending.
     pub images: Vec<LoadedImage>,
+    /// Whether names were not looked up, because the reader does that.
+    pub is_unnamed: bool,
 }
 
 impl Code {

@@ -1,5 +1,6 @@
 //! Fuzzing of the parsers of object files.
 
+use super::debug_information;
 use super::elf::{self, Elf};
 use super::image::Image;
 use super::plain_file::PlainFile;
@@ -34,9 +35,9 @@ pub fn elf(bytes: &[u8]) {
 }
 
 /// Parses debug information. The input consists of sections, each preceded by its length, in the
-/// order of [`symbols::NEEDED`].
+/// order of [`debug_information::NEEDED`].
 pub fn dwarf(bytes: &[u8]) {
-    let (names, mut rest) = (symbols::NEEDED, bytes);
+    let (names, mut rest) = (debug_information::NEEDED, bytes);
     let mut sections = Vec::new();
     for id in names {
         let Some((length, after)) = rest.split_first_chunk() else { break };
@@ -46,7 +47,7 @@ pub fn dwarf(bytes: &[u8]) {
     }
     let file = Elf::of(PlainFile::of_bytes(&elf::object_file(&sections))).expect("a file that is made here");
     let addresses: Vec<u64> = (0..64).map(|n| 0x1000 + n * 0x20).chain([0, 1, 1 << 40, u64::MAX]).collect();
-    if let Some(lines) = symbols::from_debug_information(&file, &addresses, symbols::MOST_BYTES) {
+    if let Some(lines) = debug_information::lines_of(&file, &addresses, symbols::MOST_BYTES) {
         assert_eq!(lines.len(), addresses.len());
     }
 }

@@ -16,7 +16,8 @@
 //! | `totals`, `picture`, `handler_times` | sums; all results at one moment; durations of handlers |
 //! | `image` | loaded executables and libraries |
 //! | `unwind_tables`, `debug_frame` | their unwind tables; those that are in the file only |
-//! | `symbols`, `function_name`, `name_cache` | from addresses to functions; cached names |
+//! | `symbols`, `debug_information` | from addresses to functions; inlined calls and lines |
+//! | `function_name`, `name_cache` | names as they are shown; cached names |
 //! | `elf`, `section`, `plain_file` | object files, read piece by piece |
 //! | `metered_reader` | debug information, read within limits |
 //! | `fuzz` | parsers that the fuzz targets call |
@@ -36,6 +37,7 @@ mod linux;
 
 mod backend;
 mod debug_frame;
+mod debug_information;
 mod demand;
 mod elf;
 mod engine;
@@ -83,5 +85,5 @@ pub(crate) use readings::{Sums, picture, state, sums};
 pub(crate) use recorder_hooks::Host;
 pub(crate) use sampling_thread::start;
 pub(crate) use stack_counts::{Key, Seen, Stacks};
-pub(crate) use symbols::resolve;
+pub(crate) use symbols::{read_debug_files, resolve};
 pub(crate) use wall_request::Wish;

@@ -1,24 +1,30 @@
 //! A cache of names of code addresses, in bounded memory.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::image::Image;
 use crate::base::footprint::{self, Part};
 use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 
 /// The maximum number of addresses.
 const MAX_KNOWN: usize = 1 << 16;
+/// The maximum number of images.
+const MAX_IMAGES: usize = 1 << 10;
+/// The entry of a hash table, with the slots that are free and the counts of an `Arc`.
+const fn entry_bytes<T>() -> usize {
+    2 * size_of::<T>() + 16
+}
 
 /// The source line of an address, and the function that it is in.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Line {
-    pub(crate) function: String,
-    pub(crate) file: String,
+    pub(crate) function: Arc<str>,
+    pub(crate) file: Arc<str>,
     /// 0 if unknown.
     pub(crate) line: u32,
 }
@@ -26,70 +32,98 @@ pub(crate) struct Line {
 /// The functions at an address, the innermost inlined call first. Empty if unknown.
 pub(crate) type Lines = Arc<[Line]>;
 
-/// Keyed by image and address within it, so that an entry is valid wherever the image is loaded.
-static KNOWN: Mutex<Option<NameCache<Place>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<NameCache>> = Mutex::new(None);
 /// The process in which it was locked last.
 static KNOWN_BY: AtomicProcess = AtomicProcess::none();
 /// Reading debug information may take others that long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Names of addresses outside of all known images, from another source.
-static ELSEWHERE: Mutex<Option<NameCache<u64>>> = Mutex::new(None);
+static ELSEWHERE: Mutex<Option<NameCache>> = Mutex::new(None);
 
-/// Build id and path of an image, and an address within it.
-pub(super) type Place = (Vec<u8>, String, u64);
+/// Build id and path of an image, so that what is known of it is valid wherever it is loaded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct File(Vec<u8>, String);
 
-/// A cache of names in bounded memory.
-#[derive(Debug)]
-pub(super) struct NameCache<K> {
-    lines: HashMap<K, Lines>,
+impl File {
+    pub(super) fn of(image: &Image) -> Self {
+        Self(image.build_id.clone(), image.path.clone())
+    }
+}
+
+/// Names of addresses in bounded memory. Equal texts are held once.
+#[derive(Debug, Default)]
+pub(super) struct NameCache {
+    /// By image, and address within it.
+    lines: HashMap<File, HashMap<u64, Lines>>,
+    texts: HashSet<Arc<str>>,
+    addresses: usize,
+    /// The bytes of addresses and texts.
     bytes: u64,
 }
 
-impl<K> Default for NameCache<K> {
-    fn default() -> Self {
-        Self { lines: HashMap::new(), bytes: 0 }
-    }
-}
-
-impl<K: Hash + Eq> NameCache<K> {
-    pub(super) fn get(&self, key: &K) -> Option<&Lines> {
-        self.lines.get(key)
+impl NameCache {
+    pub(super) fn lines(&self, file: &File, address: u64) -> Option<&Lines> {
+        self.lines.get(file)?.get(&address)
     }
 
-    /// Adds an entry. `key_bytes` are the bytes that the key holds on the heap. If there is no
-    /// room, all earlier entries are removed.
-    pub(super) fn insert(&mut self, key: K, key_bytes: usize, lines: Lines) {
-        let names: usize = lines.iter().map(|line| line.function.len() + line.file.len()).sum();
-        // The entry, the counts and lengths, and the free slots of a hash table.
-        let entry = 2 * (size_of::<K>() + size_of::<Lines>()) + 16;
-        let bytes = (entry + key_bytes + names + lines.len() * size_of::<Line>()) as u64;
-        if self.lines.len() == MAX_KNOWN || !footprint::take(Part::Names, bytes) {
+    /// Adds the lines of an address, and returns them. If there is no room, the lines of all
+    /// addresses are removed; if there is none then, these are not added.
+    pub(super) fn insert(&mut self, file: &File, address: u64, lines: Vec<Line>) -> Lines {
+        if self.lines.len() == MAX_IMAGES && !self.lines.contains_key(file) {
+            return lines.into();
+        }
+        if self.addresses == MAX_KNOWN || !self.has_room_for(&lines) {
             self.forget();
-            if !footprint::take(Part::Names, bytes) {
-                return;
+            if !self.has_room_for(&lines) {
+                return lines.into();
             }
         }
-        self.bytes += bytes;
-        self.lines.insert(key, lines);
+        let lines: Lines = lines.into_iter().map(|line| self.shared(line)).collect();
+        self.addresses += 1;
+        self.lines.entry(file.clone()).or_default().insert(address, Arc::clone(&lines));
+        lines
     }
-}
 
-impl<K> NameCache<K> {
+    /// Reserves the bytes of the lines of an address.
+    fn has_room_for(&mut self, lines: &[Line]) -> bool {
+        let texts: HashSet<&str> = lines.iter().flat_map(|line| [&*line.function, &*line.file]).collect();
+        let new = texts.into_iter().filter(|text| !self.texts.contains(*text));
+        let texts: usize = new.map(|text| text.len() + entry_bytes::<Arc<str>>()).sum();
+        let bytes = (entry_bytes::<(u64, Lines)>() + size_of_val(lines) + texts) as u64;
+        let has_room = footprint::take(Part::Names, bytes);
+        self.bytes += if has_room { bytes } else { 0 };
+        has_room
+    }
+
+    fn shared(&mut self, line: Line) -> Line {
+        let mut shared = |text: Arc<str>| match self.texts.get(&text) {
+            Some(known) => Arc::clone(known),
+            None => {
+                self.texts.insert(Arc::clone(&text));
+                text
+            }
+        };
+        Line { function: shared(line.function), file: shared(line.file), line: line.line }
+    }
+
+    /// Removes the lines of all addresses.
     fn forget(&mut self) {
         self.lines = HashMap::new();
+        self.texts = HashSet::new();
+        self.addresses = 0;
         footprint::give(Part::Names, std::mem::take(&mut self.bytes));
     }
 }
 
-impl<K> Drop for NameCache<K> {
+impl Drop for NameCache {
     fn drop(&mut self) {
         self.forget();
     }
 }
 
 /// Names of addresses outside of all images. `None` while another thread uses them.
-pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache<u64>>>> {
+pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache>>> {
     ELSEWHERE.try_lock().unpoisoned()
 }
 
@@ -98,14 +132,14 @@ pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache<u64>>>>
 pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     let Some(mut elsewhere) = elsewhere() else { return };
     let known = elsewhere.get_or_insert_default();
-    if known.get(&address).is_none() {
-        known.insert(address, 0, lines().into());
+    if known.lines(&File::default(), address).is_none() {
+        known.insert(&File::default(), address, lines());
     }
 }
 
 /// Locks the cache. `None` if that takes too long, or, in a forked child, if it is held by a thread
 /// that does not exist.
-pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>>> {
+pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache>>> {
     let (process, start) = (Process::current(), Instant::now());
     loop {
         // Who panicked did so while it read a file, not while it added to what is known.
@@ -124,18 +158,36 @@ pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache<Place>>
 mod tests {
     use super::*;
 
+    fn line(text: &str, line: u32) -> Line {
+        Line { function: text.into(), file: "src/lib.rs".into(), line }
+    }
+
     #[test]
     fn the_cache_stays_within_its_memory() {
-        let mut known = NameCache::default();
-        let line = |n: u64| Line { function: format!("{n:0100}"), ..Line::default() };
+        let (mut known, file) = (NameCache::default(), File::default());
         let most = footprint::limit_bytes() / 8;
         let mut peak = 0;
-        for n in 0..60_000_u64 {
-            known.insert(n, 0, [line(n)].into());
+        for n in 0..100_000_u64 {
+            let text = format!("{n:0100}");
+            let lines = known.insert(&file, n, vec![line(&text, 1), line("one", 2)]);
             assert!(known.bytes <= most);
             peak = peak.max(known.bytes);
-            assert_eq!(known.get(&n).map(|lines| lines.len()), Some(1));
+            assert_eq!(lines.len(), 2);
+            assert!(known.lines(&file, n).is_some_and(|known| Arc::ptr_eq(known, &lines)));
         }
-        assert!(known.lines.len() < 60_000 && peak > most / 4, "{} of {most}", known.lines.len());
+        assert!(known.addresses < 100_000 && peak > most / 4, "{} of {most}", known.addresses);
+    }
+
+    #[test]
+    fn equal_texts_are_held_once() {
+        let (mut known, file) = (NameCache::default(), File::default());
+        let mut add = |address| {
+            let before = known.bytes;
+            let lines = known.insert(&file, address, (0..8).map(|n| line(&format!("{n:0200}"), n)).collect());
+            (lines, known.bytes - before)
+        };
+        let [(first, first_bytes), (second, second_bytes)] = [1, 2].map(&mut add);
+        assert!(first.iter().zip(&*second).all(|(a, b)| Arc::ptr_eq(&a.function, &b.function)));
+        assert!(second_bytes + 1_600 < first_bytes, "{second_bytes} {first_bytes}");
     }
 }

@@ -1,20 +1,15 @@
 //! From addresses to functions, files and lines, including inlined calls.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{Ordering::Acquire, Ordering::Release};
+use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
-use addr2line::Context;
-use gimli::SectionId;
-
+use super::debug_information::{self, NEEDED};
 use super::elf::{Elf, Symbol};
-use super::function_name::{cut, demangled, in_module_of, without_generics};
+use super::function_name::{cut, demangled};
 use super::image::{Image, holding};
-use super::metered_reader::{Kind, Meter, Metered};
-use super::name_cache::{self, Line, Lines, NameCache};
-use super::section::{Room, Section};
+use super::name_cache::{self, File, Line, Lines, NameCache};
 use crate::base::headroom;
 use crate::base::process_identity::{AtomicProcess, Process};
 use crate::monitor;
@@ -27,19 +22,14 @@ const DEBUG_FOLDER: &str = "/usr/lib/debug";
 /// several times as much.
 pub(super) const MOST_BYTES: usize = 256 << 20;
 const PART_OF_LEFT: u64 = 8;
-/// The sections from which functions and lines are read; variables and types are not needed.
-pub(super) const NEEDED: [SectionId; 10] = [
-    SectionId::DebugAbbrev,
-    SectionId::DebugAddr,
-    SectionId::DebugAranges,
-    SectionId::DebugInfo,
-    SectionId::DebugLine,
-    SectionId::DebugLineStr,
-    SectionId::DebugRanges,
-    SectionId::DebugRngLists,
-    SectionId::DebugStr,
-    SectionId::DebugStrOffsets,
-];
+/// Whether lines of libraries are read from files in that folder.
+static READS_DEBUG_FILES: AtomicBool = AtomicBool::new(false);
+
+/// Sets whether lines and inlined calls of libraries are read from the system's debug files: these
+/// are compressed, and are inflated for each look-up.
+pub(crate) fn read_debug_files(on: bool) {
+    READS_DEBUG_FILES.store(on, Relaxed);
+}
 
 /// The process that reads a file now, which one thread does at a time; 0: none.
 static READING: AtomicProcess = AtomicProcess::none();
@@ -81,34 +71,31 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) ->
     };
     let elsewhere = name_cache::elsewhere();
     let mut found = HashMap::new();
-    let mut unknown: HashMap<u64, (&Image, Vec<u64>)> = HashMap::new();
+    let mut unknown: HashMap<u64, (&Image, File, Vec<u64>)> = HashMap::new();
     for address in addresses {
         let Some(image) = holding(images, address) else {
-            let elsewhere = elsewhere.as_ref().and_then(|known| known.as_ref()?.get(&address));
+            let elsewhere = elsewhere.as_ref().and_then(|known| known.as_ref()?.lines(&File::default(), address));
             found.extend(elsewhere.map(|lines| (address, Arc::clone(lines))));
             continue;
         };
         let own = address.wrapping_sub(image.base);
-        match known.get(&(image.build_id.clone(), image.path.clone(), own)) {
+        let (_, file, unknown) = unknown.entry(image.base).or_insert_with(|| (image, File::of(image), Vec::new()));
+        match known.lines(file, own) {
             Some(lines) => drop(found.insert(address, Arc::clone(lines))),
-            None => unknown.entry(image.base).or_insert((image, Vec::new())).1.push(own),
+            None => unknown.push(own),
         }
     }
+    unknown.retain(|_, (.., unknown)| !unknown.is_empty());
     let reading = if unknown.is_empty() { None } else { Reading::begin() };
-    for (image, mut own) in unknown.into_values().filter(|_| reading.is_some()) {
+    for (image, file, mut own) in unknown.into_values().filter(|_| reading.is_some()) {
         own.sort_unstable();
         own.dedup();
         let (lines, is_all) = look_up(image, &own);
         for (own, lines) in own.iter().zip(lines) {
-            let lines: Lines = lines.into();
-            found.insert(image.base.wrapping_add(*own), Arc::clone(&lines));
             // There may be more memory the next time.
-            if !is_all && lines.iter().all(|line| line.file.is_empty()) {
-                continue;
-            }
-            let place = (image.build_id.clone(), image.path.clone(), *own);
-            let bytes = place.0.len() + place.1.len();
-            known.insert(place, bytes, lines);
+            let is_final = is_all || lines.iter().any(|line| !line.file.is_empty());
+            let lines = if is_final { known.insert(&file, *own, lines) } else { lines.into() };
+            found.insert(image.base.wrapping_add(*own), lines);
         }
     }
     found
@@ -132,21 +119,23 @@ fn room_bytes() -> usize {
 /// Looks up addresses in the image's own file, of which at most `room` bytes are held. Also returns
 /// whether everything could be read.
 pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) -> (Vec<Vec<Line>>, bool) {
-    let separate = if has_lines(own) { None } else { debug_file(own, image) };
+    let separate = if debug_information::is_in(own) { None } else { debug_file(own, image) };
+    let has_lines = separate.as_ref().is_none_or(|(_, debug)| reads_lines(debug, image));
+    let separate = separate.map(|(file, _)| file);
     let described = separate.as_ref().unwrap_or(own);
-    let bytes = described.bytes_of(&NEEDED.map(|id| id.name()));
+    let bytes = if has_lines { described.bytes_of(&NEEDED.map(|id| id.name())) } else { 0 };
     // The sections, and as much again for their parsed form.
     let (is_all, most) = (bytes <= room, 2 * bytes.min(room));
-    let has_room = !has_lines(described) || headroom::is_there(most.max(1));
-    let lines = if has_room { from_debug_information(described, addresses, room) } else { None };
+    let has_room = bytes == 0 || headroom::is_there(most.max(1));
+    let lines = if bytes > 0 && has_room { debug_information::lines_of(described, addresses, room) } else { None };
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
         // The function that is not inlined has a symbol, which contains its path. Debug information
         // may lack the path.
         match (symbols.at(*address), lines.last_mut()) {
-            (Some(name), Some(outermost)) => outermost.function = name,
-            (Some(function), None) => lines.push(Line { function, ..Line::default() }),
+            (Some(name), Some(outermost)) => outermost.function = name.into(),
+            (Some(name), None) => lines.push(Line { function: name.into(), ..Line::default() }),
             (None, _) => lines.retain(|line| !line.function.is_empty()),
         }
     }
@@ -159,13 +148,14 @@ fn is_of(file: &Elf, image: &Image) -> bool {
     file.build_id() == image.build_id
 }
 
-fn has_lines(file: &Elf) -> bool {
-    file.has(".debug_info")
+/// Whether lines are read from a separate file, and not only the names of functions.
+fn reads_lines(debug: &Path, image: &Image) -> bool {
+    image.is_program || !debug.starts_with(DEBUG_FOLDER) || READS_DEBUG_FILES.load(Relaxed)
 }
 
-/// The separate file with debug information: by build id in the folder of distributions, or by the
-/// name in the file, in the same folder.
-fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
+/// The separate file with debug information, and its path: by build id in the folder of
+/// distributions, or by the name in the file, in the same folder.
+fn debug_file(file: &Elf, image: &Image) -> Option<(Elf, PathBuf)> {
     let mut candidates: Vec<PathBuf> = Vec::new();
     if let Some((first, rest)) = image.build_id.split_first() {
         let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -178,62 +168,8 @@ fn debug_file(file: &Elf, image: &Image) -> Option<Elf> {
         candidates.push(folder.join(".debug").join(&name));
         candidates.push(Path::new(DEBUG_FOLDER).join(folder.strip_prefix("/").unwrap_or(folder)).join(&name));
     }
-    candidates.iter().filter_map(|path| Elf::open(path)).find(|debug| has_lines(debug) && is_of(debug, image))
-}
-
-/// `None` if there is no readable debug information.
-///
-/// In a build with overflow checks, such as a debug build, some damaged files cause a panic.
-pub(super) fn from_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
-    catch_unwind(AssertUnwindSafe(|| read_debug_information(file, addresses, room))).ok().flatten()
-}
-
-fn read_debug_information(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
-    if !has_lines(file) {
-        return None;
-    }
-    let room = Room::new(room);
-    let sections = NEEDED.map(|id| (id, file.section(id.name(), &room).unwrap_or_default()));
-    let meter = Meter::new(sections.iter().map(|(_, section)| section.len() as u64).sum());
-    let empty = Section::default();
-    let reader = |id| -> Result<Metered<'_>, gimli::Error> {
-        let section = sections.iter().find(|(known, _)| *known == id).map_or(&empty, |(_, section)| section);
-        let kind = match id {
-            SectionId::DebugAbbrev => Kind::Abbreviations,
-            SectionId::DebugLine => Kind::Lines,
-            _ => Kind::Other,
-        };
-        Ok(Metered::new(section, kind, &meter))
-    };
-    let dwarf = gimli::Dwarf::load(reader).ok()?;
-    let context = Context::from_dwarf(dwarf).ok()?;
-    Some(addresses.iter().map(|address| lines_at(&context, *address).unwrap_or_default()).collect())
-}
-
-fn lines_at(context: &Context<Metered<'_>>, address: u64) -> Option<Vec<Line>> {
-    // NOTE: the look-up adds one to the address, which would overflow.
-    if address == u64::MAX {
-        return None;
-    }
-    let mut frames = context.find_frames(address).skip_all_loads().ok()?;
-    let mut lines = Vec::new();
-    while let Ok(Some(frame)) = frames.next() {
-        let location = frame.location;
-        let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-        // With line tables only, a function without inlined calls has no name here, and the others
-        // have only the last part of theirs.
-        let file = cut(location.as_ref().and_then(|location| location.file).unwrap_or_default());
-        lines.push(Line {
-            function: match name.as_deref().map(cut) {
-                None => String::new(),
-                Some(name) if name.starts_with('_') => demangled(name),
-                Some(name) => in_module_of(file, without_generics(name)),
-            },
-            file: file.to_owned(),
-            line: location.and_then(|location| location.line).unwrap_or(0),
-        });
-    }
-    (!lines.is_empty()).then_some(lines)
+    let mut files = candidates.into_iter().filter_map(|path| Some((Elf::open(&path)?, path)));
+    files.find(|(debug, _)| debug_information::is_in(debug) && is_of(debug, image))
 }
 
 /// The functions that contain the addresses, ordered by address.
@@ -278,7 +214,7 @@ mod tests {
     /// Looks up `address` in sections of debug information.
     fn by(sections: &[(&str, &[u8])], address: u64) -> Option<Vec<Line>> {
         let file = Elf::of(PlainFile::of_bytes(&object_file(sections))).unwrap();
-        from_debug_information(&file, &[address], MOST_BYTES).map(|lines| lines.into_iter().next().unwrap())
+        debug_information::lines_of(&file, &[address], MOST_BYTES).map(|lines| lines.into_iter().next().unwrap())
     }
 
     /// A unit of one function named `f`, with nested inlined calls of this depth.
@@ -301,7 +237,7 @@ mod tests {
         for depth in [0, 1, 100] {
             let (abbreviations, information) = nested(depth);
             let lines = by(&[(".debug_abbrev", &abbreviations), (".debug_info", &information)], 0x1010).unwrap();
-            let names: Vec<&str> = lines.iter().map(|line| line.function.as_str()).collect();
+            let names: Vec<&str> = lines.iter().map(|line| &*line.function).collect();
             assert_eq!(names, [vec!["g"; depth], vec!["f"]].concat());
         }
     }
@@ -311,7 +247,7 @@ mod tests {
         let (abbreviations, information) = nested(1);
         let sections: [(&str, &[u8]); 2] = [(".debug_abbrev", &abbreviations), (".debug_info", &information)];
         let file = Elf::of(PlainFile::of_bytes(&object_file(&sections))).unwrap();
-        let lines = |room| from_debug_information(&file, &[0x1010], room).map_or(0, |lines| lines[0].len());
+        let lines = |room| debug_information::lines_of(&file, &[0x1010], room).map_or(0, |lines| lines[0].len());
         let needed = abbreviations.len() + information.len();
         assert_eq!(file.bytes_of(&[".debug_abbrev", ".debug_info", ".debug_line"]), needed);
         assert_eq!((lines(needed), lines(needed - 1), lines(0)), (2, 0, 0));

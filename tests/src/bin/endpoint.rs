@@ -107,6 +107,8 @@ fn every_route_answers() {
         ("/debug/pprof/cmdline", "text/plain; charset=utf-8", "endpoint"),
         ("/debug/pprof/symbol?0x1+0x2", "text/plain; charset=utf-8", "num_symbols: 1\n"),
         ("/debug/pprof/profile?seconds=0.2", "application/octet-stream", ""),
+        ("/debug/pprof/profile?seconds=0.2&names=off", "application/octet-stream", ""),
+        ("/debug/pprof/allocs?names=off", "application/octet-stream", ""),
         ("/debug/fgprof?seconds=0.1", "application/octet-stream", ""),
         ("/debug/fgprof?seconds=0.1&format=folded&threads=endpoint*", "text/plain; charset=utf-8", ";"),
         ("/folded?weight=offcpu_samples&seconds=0.1&hz=50&threads=*", "text/plain; charset=utf-8", ";"),
@@ -554,6 +556,7 @@ fn text_as_go_has_it() {
         ("/debug/pprof/heap?debug=x", &["debug", "\"x\"", "allowed: 0 for", "1 or 2 for text"][..]),
         ("/debug/pprof/scopes?debug=1", &["debug", "\"1\"", "allowed: 0", "/folded"]),
         ("/debug/fgprof?debug=1", &["debug", "\"1\"", "allowed: 0", "format=folded"]),
+        ("/debug/pprof/heap?names=none", &["names", "\"none\"", "allowed: on, off"]),
     ] {
         let answer = get(address, target);
         assert_eq!((answer.status, answer.header("x-go-pprof")), (400, Some("1")), "{target}");

@@ -214,7 +214,8 @@ mod code {
                         let function_id = self.function(&line.function, &line.file, 0);
                         lines.push(wire::Line { function_id, line: i64::from(line.line) });
                     }
-                    if lines.is_empty() {
+                    // Readers look up only those that have no name at all.
+                    if lines.is_empty() && !code.is_unnamed {
                         let function_id = self.function(&code.place(address), "", 0);
                         lines.push(wire::Line { function_id, line: 0 });
                     }

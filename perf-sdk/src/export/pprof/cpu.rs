@@ -96,6 +96,7 @@ mod tests {
                 address(0x9040, Some(1), Vec::new()),
             ],
             images: vec![image("/bin/program", 0x5000), image("/lib/other.so", 0x9000)],
+            ..Code::default()
         };
         let scope = Frame { name: "outer".to_owned(), module: "m".to_owned(), ..Frame::default() };
         let stack = |addresses: &[u32], scope: Vec<Frame>, samples| SampledStack {

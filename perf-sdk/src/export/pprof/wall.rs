@@ -85,7 +85,7 @@ mod tests {
             stacks: vec![stack],
             code: Code {
                 addresses: vec![Address { address: 0x10, image: None, lines: Vec::new() }],
-                images: Vec::new(),
+                ..Code::default()
             },
             recorded_off_cpu: vec![OffCpu { scope, own_ns: 19_000_000 }],
             ..WallProfile::default()

@@ -242,7 +242,8 @@ async fn of_snapshot(
 /// `gc` is accepted as in Go, but has no effect: there is no garbage collector.
 #[cfg(feature = "heap")]
 async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
-    let (query, listing) = parse(uri, &[], Text::As(Listing::Heap))?;
+    let known: &[&str] = if cfg!(feature = "stacks") { &["names"] } else { &[] };
+    let (query, listing) = parse(uri, known, Text::As(Listing::Heap))?;
     #[cfg(feature = "stacks")]
     return allocations_at_stacks(query, listing, opens).await;
     #[cfg(not(feature = "stacks"))]
@@ -261,12 +262,14 @@ async fn allocations(uri: &Uri, opens: Opens) -> Result<Response, Refusal> {
 #[cfg(all(feature = "heap", feature = "stacks"))]
 async fn allocations_at_stacks(query: Query, listing: Option<Listing>, opens: Opens) -> Result<Response, Refusal> {
     let take = || (HeapStacksNow::take(), crate::collect::take());
+    let names = query.names()?;
     let (before, (stacks, now)) = query.window_of(take).await?;
     reply::long_work(move || {
         let mut body = Vec::new();
-        let stacks = stacks.map(HeapStacksNow::resolve);
+        let resolve = |stacks: HeapStacksNow| stacks.resolve(names);
+        let stacks = stacks.map(resolve);
         let (before, _place) = before.unzip();
-        let resolved = before.map(|(stacks, snapshot)| (stacks.map(HeapStacksNow::resolve), snapshot));
+        let resolved = before.map(|(stacks, snapshot)| (stacks.map(resolve), snapshot));
         let before = resolved.as_ref().map(|(stacks, snapshot)| (snapshot, stacks.as_ref()));
         match (&stacks, before) {
             (Some(stacks), None) => pprof::write_heap_stacks((&now, stacks), None, opens, &mut body)?,
@@ -282,7 +285,7 @@ async fn allocations_at_stacks(query: Query, listing: Option<Listing>, opens: Op
 
 #[cfg(feature = "stacks")]
 async fn sampled(uri: &Uri) -> Result<Response, Refusal> {
-    let (query, listing) = parse(uri, &["hz"], Text::As(Listing::Count { name: "cpu" }))?;
+    let (query, listing) = parse(uri, &["hz", "names"], Text::As(Listing::Count { name: "cpu" }))?;
     let mut profile = query.cpu_profile(Some(USUAL)).await?;
     if is_without_trace_ids(&query) {
         profile = profile.without_trace_ids();
@@ -304,7 +307,7 @@ fn is_without_trace_ids(query: &Query) -> bool {
 #[cfg(feature = "stacks")]
 async fn waited(uri: &Uri) -> Result<Response, Refusal> {
     let elsewhere = Text::Elsewhere("format=folded is text");
-    let (query, _) = parse(uri, &["hz", "threads", "format"], elsewhere)?;
+    let (query, _) = parse(uri, &["hz", "threads", "format", "names"], elsewhere)?;
     let is_folded = match query.get("format") {
         None | Some("pprof") => false,
         Some("folded") => true,

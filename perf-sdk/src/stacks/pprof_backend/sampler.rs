@@ -269,8 +269,8 @@ fn lines(frames: &Frames) -> Vec<Line> {
     let known = frames.frames.iter().flatten().filter(|symbol| symbol.name.is_some());
     known
         .map(|symbol| Line {
-            function: symbol.name(),
-            file: symbol.filename.as_ref().map_or_else(String::new, |file| file.display().to_string()),
+            function: symbol.name().into(),
+            file: symbol.filename.as_ref().map_or_else(String::new, |file| file.display().to_string()).into(),
             line: symbol.lineno(),
         })
         .collect()
