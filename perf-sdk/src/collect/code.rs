@@ -11,7 +11,7 @@ use crate::stacks::{self, Image};
 pub(crate) enum Names {
     LookedUp,
     /// Its reader looks them up by address and build id.
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "only requests leave them out"))]
+    #[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "only requests leave them out"))]
     LeftOut,
 }
 

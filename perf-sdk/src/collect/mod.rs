@@ -35,7 +35,7 @@ mod wall_profile;
 
 #[cfg(feature = "jemalloc")]
 pub(crate) use allocator::AllocatorMonitor;
-#[cfg(all(feature = "stacks", any(feature = "push", feature = "serve")))]
+#[cfg(all(feature = "stacks", any(feature = "serve", all(feature = "push", feature = "heap"))))]
 pub(crate) use code::Names;
 #[cfg(feature = "stacks")]
 pub(crate) use cpu_profile::Window;
