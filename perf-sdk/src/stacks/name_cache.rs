@@ -70,12 +70,10 @@ impl NameCache {
     /// Adds the lines of an address, and returns them. If there is no room, the lines of all
     /// addresses are removed; if there is none then, these are not added.
     pub(super) fn insert(&mut self, file: &File, address: u64, lines: Vec<Line>) -> Lines {
-        if self.lines.len() == MAX_IMAGES && !self.lines.contains_key(file) {
-            return lines.into();
-        }
-        if self.addresses == MAX_KNOWN || !self.has_room_for(&lines) {
+        let is_full = self.addresses == MAX_KNOWN || self.lines.len() == MAX_IMAGES && !self.lines.contains_key(file);
+        if is_full || !self.reserve(file, &lines) {
             self.forget();
-            if !self.has_room_for(&lines) {
+            if !self.reserve(file, &lines) {
                 return lines.into();
             }
         }
@@ -85,12 +83,16 @@ impl NameCache {
         lines
     }
 
-    /// Reserves the bytes of the lines of an address.
-    fn has_room_for(&mut self, lines: &[Line]) -> bool {
+    /// Reserves the bytes of the lines of an address. `false` if there are not as many.
+    fn reserve(&mut self, file: &File, lines: &[Line]) -> bool {
+        let image = match self.lines.contains_key(file) {
+            true => 0,
+            false => file.0.len() + file.1.len() + entry_bytes::<(File, HashMap<u64, Lines>)>(),
+        };
         let texts: HashSet<&str> = lines.iter().flat_map(|line| [&*line.function, &*line.file]).collect();
         let new = texts.into_iter().filter(|text| !self.texts.contains(*text));
         let texts: usize = new.map(|text| text.len() + entry_bytes::<Arc<str>>()).sum();
-        let bytes = (entry_bytes::<(u64, Lines)>() + size_of_val(lines) + texts) as u64;
+        let bytes = (entry_bytes::<(u64, Lines)>() + size_of_val(lines) + texts + image) as u64;
         let has_room = footprint::take(Part::Names, bytes);
         self.bytes += if has_room { bytes } else { 0 };
         has_room
@@ -176,6 +178,16 @@ mod tests {
             assert!(known.lines(&file, n).is_some_and(|known| Arc::ptr_eq(known, &lines)));
         }
         assert!(known.addresses < 100_000 && peak > most / 4, "{} of {most}", known.addresses);
+    }
+
+    #[test]
+    fn images_that_come_later_have_room_too() {
+        let mut known = NameCache::default();
+        for n in 0..2 * MAX_IMAGES as u64 {
+            let file = File(Vec::new(), format!("lib{n}.so"));
+            known.insert(&file, n, vec![line("f", 1)]);
+            assert!(known.lines(&file, n).is_some() && known.lines.len() <= MAX_IMAGES);
+        }
     }
 
     #[test]
