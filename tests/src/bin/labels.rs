@@ -412,15 +412,19 @@ fn chosen() {
         names
     };
     thread::sleep(ms(300));
-    thread::scope(|scope| {
-        let left = scope.spawn(|| handle.wall_profile(ms(800), 50, "l*t").unwrap());
-        thread::sleep(ms(200));
-        let right = handle.wall_profile(ms(300), 20, "right").unwrap();
-        assert_eq!(names(&right), ["right"]);
-        let left = left.join().unwrap();
-        assert_eq!(names(&left), ["left"]);
-        let (seen, window) = (left.wall_ns as f64, left.window_ns as f64);
-        assert!((seen / window - 1.0).abs() < 0.1, "{seen} of {window}");
+    // Where others take the processors, a thread that is asked at the end answers too late.
+    eventually(|| {
+        thread::scope(|scope| {
+            let left = scope.spawn(|| handle.wall_profile(ms(800), 50, "l*t").unwrap());
+            thread::sleep(ms(200));
+            let right = handle.wall_profile(ms(300), 20, "right").unwrap();
+            assert_eq!(names(&right), ["right"]);
+            let left = left.join().unwrap();
+            assert_eq!(names(&left), ["left"]);
+            let (seen, window) = (left.wall_ns as f64, left.window_ns as f64);
+            let is_whole = (seen / window - 1.0).abs() < 0.1;
+            if is_whole { Ok(()) } else { Err(format!("{seen} of {window}")) }
+        })
     });
     // Waits for pending signals.
     thread::sleep(ms(300));
