@@ -217,6 +217,20 @@ mod tests {
         debug_information::lines_of(&file, &[address], MOST_BYTES).map(|lines| lines.into_iter().next().unwrap())
     }
 
+    fn image(is_program: bool) -> Image {
+        Image {
+            path: String::new(),
+            base: 0,
+            code: 0..u64::MAX,
+            code_offset: 0,
+            build_id: Vec::new(),
+            tables: None,
+            debug_frame: None,
+            has_no_room: false,
+            is_program,
+        }
+    }
+
     /// A unit of one function named `f`, with nested inlined calls of this depth.
     fn nested(depth: usize) -> (Vec<u8>, Vec<u8>) {
         let abbreviations = [
@@ -243,6 +257,21 @@ mod tests {
     }
 
     #[test]
+    fn the_system_s_debug_files_give_lines_of_the_program_and_of_what_was_asked_for() {
+        let (library, program) = (image(false), image(true));
+        let [of_system, beside] = ["/usr/lib/debug/.build-id/00/01.debug", "/srv/lib/debug/libx.debug"].map(Path::new);
+        let reads = || {
+            [(of_system, &library), (beside, &library), (of_system, &program)]
+                .map(|(path, image)| reads_lines(path, image))
+        };
+        assert_eq!(reads(), [false, true, true]);
+        read_debug_files(true);
+        let asked_for = reads();
+        read_debug_files(false);
+        assert_eq!(asked_for, [true; 3]);
+    }
+
+    #[test]
     fn without_room_there_are_no_lines() {
         let (abbreviations, information) = nested(1);
         let sections: [(&str, &[u8]); 2] = [(".debug_abbrev", &abbreviations), (".debug_info", &information)];
@@ -251,18 +280,7 @@ mod tests {
         let needed = abbreviations.len() + information.len();
         assert_eq!(file.bytes_of(&[".debug_abbrev", ".debug_info", ".debug_line"]), needed);
         assert_eq!((lines(needed), lines(needed - 1), lines(0)), (2, 0, 0));
-        let image = Image {
-            path: String::new(),
-            base: 0,
-            code: 0..u64::MAX,
-            code_offset: 0,
-            build_id: Vec::new(),
-            tables: None,
-            debug_frame: None,
-            has_no_room: false,
-            is_program: false,
-        };
-        let is_all = |room| of_file(&file, &image, &[0x1010], room).1;
+        let is_all = |room| of_file(&file, &image(false), &[0x1010], room).1;
         assert!(is_all(needed) && !is_all(needed - 1) && !is_all(0));
     }
 
