@@ -1,6 +1,6 @@
 //! Resolves code addresses by the loaded images.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use crate::scope::Site;
 use crate::snapshot::{Address, Code, Frame, LoadedImage, SourceLine};
@@ -15,21 +15,38 @@ pub(crate) enum Names {
     LeftOut,
 }
 
+/// An address is worth the time to read its lines if this part of everything was seen there.
+const WORTH: u64 = 20;
+/// And if that are at least so many samples or bytes.
+const LEAST: u64 = 5;
+
 impl Code {
-    /// These addresses, and the index of each.
-    pub(super) fn of(
+    /// The addresses of these stacks, each with how much was seen there, and the index of each
+    /// address.
+    pub(super) fn of<'a>(
         images: &[Image],
-        addresses: impl Iterator<Item = u64>,
+        stacks: impl Iterator<Item = (&'a [u64], u64)>,
         names: Names,
     ) -> (Self, HashMap<u64, u32>) {
-        let all: BTreeSet<u64> = addresses.collect();
+        let mut all: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut total = 0_u64;
+        for (frames, seen) in stacks {
+            total = total.saturating_add(seen);
+            for address in frames {
+                let sum = all.entry(*address).or_default();
+                *sum = sum.saturating_add(seen);
+            }
+        }
+        let is_worth_it = |seen: u64| seen >= (total / WORTH).max(LEAST);
         let mut lines = match names {
-            Names::LookedUp => stacks::resolve(images, all.iter().copied()),
+            Names::LookedUp => {
+                stacks::resolve(images, all.iter().map(|(address, seen)| (*address, is_worth_it(*seen))))
+            }
             Names::LeftOut => HashMap::new(),
         };
         let mut code = Self { is_unnamed: names == Names::LeftOut, ..Self::default() };
         let mut numbers = HashMap::new();
-        for address in all {
+        for address in all.into_keys() {
             let image = stacks::holding(images, address).map(|image| {
                 if code.images.last().is_none_or(|last| last.start != image.code.start) {
                     code.images.push(LoadedImage {

@@ -96,7 +96,7 @@ impl Window {
 pub(crate) fn names_of(addresses: &[u64]) -> Vec<(u64, String)> {
     memory::uncounted(|| {
         let Some(picture) = stacks::picture() else { return Vec::new() };
-        let lines = stacks::resolve(&picture.images, addresses.iter().copied());
+        let lines = stacks::resolve(&picture.images, addresses.iter().map(|address| (*address, false)));
         let name = |address: &u64| Some((*address, (*lines.get(address)?.last()?.function).to_owned()));
         addresses.iter().filter_map(name).collect()
     })

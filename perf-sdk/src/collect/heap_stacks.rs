@@ -45,8 +45,8 @@ impl HeapStacksNow {
     /// Adds the functions at the addresses, or the addresses only.
     pub(crate) fn resolve(self, names: Names) -> HeapStacks {
         memory::uncounted(|| {
-            let addresses = self.sums.keys().flat_map(|(_, frames)| frames.iter().copied());
-            let (code, numbers) = Code::of(&self.images, addresses, names);
+            let all = self.sums.iter().map(|((_, frames), (_, live))| (&**frames, live.bytes));
+            let (code, numbers) = Code::of(&self.images, all, names);
             let stacks = self.sums.into_iter().map(|((_, frames), (sites, live))| {
                 let mut addresses: Vec<u32> = frames.iter().filter_map(|frame| numbers.get(frame).copied()).collect();
                 addresses.drain(..allocators(&code, &addresses));

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::code::Names;
 use super::sampled::{places, stack};
-use crate::clock;
 use crate::memory;
 use crate::snapshot::{Frame, OffCpu, SampledStack, Snapshot, WallProfile};
 use crate::stacks::{self, WallPicture, WallWanted, Wish};
@@ -31,9 +30,10 @@ impl WallWindow {
     pub(crate) fn close(self, names: Names) -> Option<WallProfile> {
         memory::uncounted(|| {
             self.wanted.ask();
-            let window = self.wanted.picture()?.since(&self.before);
+            let now = self.wanted.picture()?;
+            let (window_ns, window) = (now.ns_since(&self.before), now.since(&self.before));
             let recorded = super::take().subtract(&self.recorded);
-            Some(WallProfile::of(&window, self.wanted.wish(), &recorded, names))
+            Some(WallProfile::of(&window, window_ns, self.wanted.wish(), &recorded, names))
         })
     }
 
@@ -46,7 +46,7 @@ impl WallWindow {
 }
 
 impl WallProfile {
-    fn of(window: &WallPicture, wish: &Wish, recorded: &Snapshot, names: Names) -> Self {
+    fn of(window: &WallPicture, window_ns: u64, wish: &Wish, recorded: &Snapshot, names: Names) -> Self {
         // Read before the names, because looking them up takes time.
         let taken_at = SystemTime::now();
         let (code, places) = places(&window.stacks, &window.images, names);
@@ -56,7 +56,7 @@ impl WallProfile {
         let sum = |of: fn(&SampledStack) -> u64| stacks.iter().map(of).sum();
         Self {
             taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
-            window_ns: clock::wall().ns(window.at),
+            window_ns,
             hz: wish.hz,
             threads_like: wish.threads.clone(),
             threads: window.totals.threads,

@@ -18,6 +18,7 @@
 //! | `unwind_tables`, `debug_frame` | their unwind tables; those that are in the file only |
 //! | `symbols`, `debug_information` | from addresses to functions; inlined calls and lines |
 //! | `function_name`, `name_cache` | names as they are shown; cached names |
+//! | `allowance` | how much CPU time reading them may take |
 //! | `elf`, `section`, `plain_file` | object files, read piece by piece |
 //! | `metered_reader` | debug information, read within limits |
 //! | `fuzz` | parsers that the fuzz targets call |
@@ -35,6 +36,7 @@ pub(crate) mod linux;
 #[path = "unsupported.rs"]
 mod linux;
 
+mod allowance;
 mod backend;
 mod debug_frame;
 mod debug_information;

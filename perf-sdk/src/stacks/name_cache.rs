@@ -32,6 +32,14 @@ pub(crate) struct Line {
 /// The functions at an address, the innermost inlined call first. Empty if unknown.
 pub(crate) type Lines = Arc<[Line]>;
 
+/// What is known of an address.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) lines: Lines,
+    /// Whether there is no more to be read.
+    pub(super) is_all: bool,
+}
+
 static KNOWN: Mutex<Option<NameCache>> = Mutex::new(None);
 /// The process in which it was locked last.
 static KNOWN_BY: AtomicProcess = AtomicProcess::none();
@@ -55,7 +63,7 @@ impl File {
 #[derive(Debug, Default)]
 pub(super) struct NameCache {
     /// By image, and address within it.
-    lines: HashMap<File, HashMap<u64, Lines>>,
+    known: HashMap<File, HashMap<u64, Known>>,
     texts: HashSet<Arc<str>>,
     addresses: usize,
     /// The bytes of addresses and texts.
@@ -63,14 +71,15 @@ pub(super) struct NameCache {
 }
 
 impl NameCache {
-    pub(super) fn lines(&self, file: &File, address: u64) -> Option<&Lines> {
-        self.lines.get(file)?.get(&address)
+    pub(super) fn get(&self, file: &File, address: u64) -> Option<&Known> {
+        self.known.get(file)?.get(&address)
     }
 
-    /// Adds the lines of an address, and returns them. If there is no room, the lines of all
-    /// addresses are removed; if there is none then, these are not added.
-    pub(super) fn insert(&mut self, file: &File, address: u64, lines: Vec<Line>) -> Lines {
-        let is_full = self.addresses == MAX_KNOWN || self.lines.len() == MAX_IMAGES && !self.lines.contains_key(file);
+    /// Adds the lines of an address, in the place of those that were known, and returns them. If
+    /// there is no room, the lines of all addresses are removed; if there is none then, these are
+    /// not added.
+    pub(super) fn insert(&mut self, file: &File, address: u64, lines: Vec<Line>, is_all: bool) -> Lines {
+        let is_full = self.addresses == MAX_KNOWN || self.known.len() == MAX_IMAGES && !self.known.contains_key(file);
         if is_full || !self.reserve(file, &lines) {
             self.forget();
             if !self.reserve(file, &lines) {
@@ -78,21 +87,24 @@ impl NameCache {
             }
         }
         let lines: Lines = lines.into_iter().map(|line| self.shared(line)).collect();
-        self.addresses += 1;
-        self.lines.entry(file.clone()).or_default().insert(address, Arc::clone(&lines));
+        let known = Known { lines: Arc::clone(&lines), is_all };
+        match self.known.entry(file.clone()).or_default().insert(address, known) {
+            None => self.addresses += 1,
+            Some(before) => self.give(bytes_of(&before.lines)),
+        }
         lines
     }
 
     /// Reserves the bytes of the lines of an address. `false` if there are not as many.
     fn reserve(&mut self, file: &File, lines: &[Line]) -> bool {
-        let image = match self.lines.contains_key(file) {
+        let image = match self.known.contains_key(file) {
             true => 0,
-            false => file.0.len() + file.1.len() + entry_bytes::<(File, HashMap<u64, Lines>)>(),
+            false => file.0.len() + file.1.len() + entry_bytes::<(File, HashMap<u64, Known>)>(),
         };
         let texts: HashSet<&str> = lines.iter().flat_map(|line| [&*line.function, &*line.file]).collect();
         let new = texts.into_iter().filter(|text| !self.texts.contains(*text));
         let texts: usize = new.map(|text| text.len() + entry_bytes::<Arc<str>>()).sum();
-        let bytes = (entry_bytes::<(u64, Lines)>() + size_of_val(lines) + texts + image) as u64;
+        let bytes = bytes_of(lines) + (texts + image) as u64;
         let has_room = footprint::take(Part::Names, bytes);
         self.bytes += if has_room { bytes } else { 0 };
         has_room
@@ -111,11 +123,21 @@ impl NameCache {
 
     /// Removes the lines of all addresses.
     fn forget(&mut self) {
-        self.lines = HashMap::new();
+        self.known = HashMap::new();
         self.texts = HashSet::new();
         self.addresses = 0;
-        footprint::give(Part::Names, std::mem::take(&mut self.bytes));
+        self.give(self.bytes);
     }
+
+    fn give(&mut self, bytes: u64) {
+        self.bytes -= bytes;
+        footprint::give(Part::Names, bytes);
+    }
+}
+
+/// The bytes of an address with these lines, without their texts.
+const fn bytes_of(lines: &[Line]) -> u64 {
+    (entry_bytes::<(u64, Known)>() + size_of_val(lines)) as u64
 }
 
 impl Drop for NameCache {
@@ -134,8 +156,8 @@ pub(super) fn elsewhere() -> Option<MutexGuard<'static, Option<NameCache>>> {
 pub(super) fn learn(address: u64, lines: impl FnOnce() -> Vec<Line>) {
     let Some(mut elsewhere) = elsewhere() else { return };
     let known = elsewhere.get_or_insert_default();
-    if known.lines(&File::default(), address).is_none() {
-        known.insert(&File::default(), address, lines());
+    if known.get(&File::default(), address).is_none() {
+        known.insert(&File::default(), address, lines(), true);
     }
 }
 
@@ -171,11 +193,11 @@ mod tests {
         let mut peak = 0;
         for n in 0..100_000_u64 {
             let text = format!("{n:0100}");
-            let lines = known.insert(&file, n, vec![line(&text, 1), line("one", 2)]);
+            let lines = known.insert(&file, n, vec![line(&text, 1), line("one", 2)], true);
             assert!(known.bytes <= most);
             peak = peak.max(known.bytes);
             assert_eq!(lines.len(), 2);
-            assert!(known.lines(&file, n).is_some_and(|known| Arc::ptr_eq(known, &lines)));
+            assert!(known.get(&file, n).is_some_and(|known| Arc::ptr_eq(&known.lines, &lines)));
         }
         assert!(known.addresses < 100_000 && peak > most / 4, "{} of {most}", known.addresses);
     }
@@ -185,8 +207,8 @@ mod tests {
         let mut known = NameCache::default();
         for n in 0..2 * MAX_IMAGES as u64 {
             let file = File(Vec::new(), format!("lib{n}.so"));
-            known.insert(&file, n, vec![line("f", 1)]);
-            assert!(known.lines(&file, n).is_some() && known.lines.len() <= MAX_IMAGES);
+            known.insert(&file, n, vec![line("f", 1)], true);
+            assert!(known.get(&file, n).is_some() && known.known.len() <= MAX_IMAGES);
         }
     }
 
@@ -195,11 +217,23 @@ mod tests {
         let (mut known, file) = (NameCache::default(), File::default());
         let mut add = |address| {
             let before = known.bytes;
-            let lines = known.insert(&file, address, (0..8).map(|n| line(&format!("{n:0200}"), n)).collect());
+            let lines = known.insert(&file, address, (0..8).map(|n| line(&format!("{n:0200}"), n)).collect(), true);
             (lines, known.bytes - before)
         };
         let [(first, first_bytes), (second, second_bytes)] = [1, 2].map(&mut add);
         assert!(first.iter().zip(&*second).all(|(a, b)| Arc::ptr_eq(&a.function, &b.function)));
         assert!(second_bytes + 1_600 < first_bytes, "{second_bytes} {first_bytes}");
+    }
+
+    #[test]
+    fn what_is_known_better_takes_the_place_of_what_was_known() {
+        let (mut known, file) = (NameCache::default(), File::default());
+        let mut bytes = [false, true, true].map(|is_all| {
+            known.insert(&file, 1, vec![line("f", 1)], is_all);
+            assert!(known.get(&file, 1).is_some_and(|known| known.is_all == is_all) && known.addresses == 1);
+            known.bytes
+        });
+        bytes.sort_unstable();
+        assert_eq!(bytes[0], bytes[2], "{bytes:?}");
     }
 }

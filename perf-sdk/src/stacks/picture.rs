@@ -21,19 +21,25 @@ pub(crate) struct Picture {
 /// Wall time at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct WallPicture {
-    /// In wall ticks.
-    pub(crate) at: u64,
     pub(crate) totals: WallTotals,
     pub(crate) stacks: Stacks,
     pub(crate) images: Vec<Image>,
 }
 
 impl WallPicture {
+    /// The time since an earlier one, in nanoseconds: what a thread has in it that was there all
+    /// the while.
+    pub(crate) fn ns_since(&self, before: &Self) -> u64 {
+        let before = before.totals;
+        // What threads had not answered for is in the answers that came later.
+        let began = before.evaluated_ns.saturating_sub(before.pending_ns.checked_div(before.threads).unwrap_or(0));
+        self.totals.evaluated_ns.saturating_sub(began)
+    }
+
     /// The difference to an earlier one.
     pub(crate) fn since(self, before: &Self) -> Self {
         let (now, before_it) = (self.totals, before.totals);
         Self {
-            at: self.at.saturating_sub(before.at),
             totals: WallTotals {
                 unasked_ns: now.unasked_ns.saturating_sub(before_it.unasked_ns),
                 lost_ns: now.lost_ns.saturating_sub(before_it.lost_ns),
@@ -56,5 +62,24 @@ impl Picture {
             self.totals.folded = self.totals.folded.saturating_sub(moved);
         }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stack_counts::Stacks;
+    use super::*;
+
+    #[test]
+    fn a_window_is_as_long_as_the_time_of_a_thread_in_it() {
+        let at = |evaluated_ns, pending_ns| WallPicture {
+            totals: WallTotals { evaluated_ns, pending_ns, threads: 2, ..WallTotals::default() },
+            stacks: Stacks::default(),
+            images: Vec::new(),
+        };
+        // Both answer for 50 from before the window, and have 100 left at the end, which are said.
+        assert_eq!(at(1_000, 200).ns_since(&at(400, 100)), 650);
+        assert_eq!(at(1_000, 0).ns_since(&at(400, 0)), 600);
+        assert_eq!(at(7, 0).ns_since(&at(400, 0)), 0);
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
+use super::allowance::Allowance;
 use super::debug_information::{self, NEEDED};
 use super::elf::{Elf, Symbol};
 use super::function_name::{cut, demangled};
@@ -12,6 +13,7 @@ use super::image::{Image, holding};
 use super::name_cache::{self, File, Line, Lines, NameCache};
 use crate::base::headroom;
 use crate::base::process_identity::{AtomicProcess, Process};
+use crate::clock;
 use crate::monitor;
 
 /// The folder in which distributions install debug files.
@@ -51,8 +53,11 @@ impl Drop for Reading {
     }
 }
 
+/// What this process spent on reading debug information.
+static ALLOWANCE: Allowance = Allowance::new();
+
 /// The functions at these addresses, which are in the code of `images`, or were
-/// [learned](super::name_cache::learn).
+/// [learned](super::name_cache::learn). Each comes with whether its lines are worth any time.
 ///
 /// **Cost.** For addresses that were not looked up before, the debug information of their images is
 /// read. That takes tens of milliseconds, and as much memory as the compilation units that contain
@@ -60,52 +65,92 @@ impl Drop for Reading {
 /// has less than eight times that memory left, it uses less, and finds fewer names. One thread
 /// reads at a time. A thread that has waited long enough continues without the unknown names.
 ///
+/// In the long run reading takes a thousandth of a core. What is not read for that reason has the
+/// name of its symbol, without inlined calls and lines, until there is time again.
+///
 /// Nothing is mapped, so files may be damaged, modified or truncated at any time. Then fewer names
 /// are found.
-pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = u64>) -> HashMap<u64, Lines> {
+pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = (u64, bool)>) -> HashMap<u64, Lines> {
     let mut shared = name_cache::of_images();
     let mut own = NameCache::default();
     let known = match shared.as_deref_mut() {
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
     };
+    resolve_by(known, images, addresses, ALLOWANCE.is_open(now_ns()))
+}
+
+fn resolve_by(
+    known: &mut NameCache,
+    images: &[Image],
+    addresses: impl Iterator<Item = (u64, bool)>,
+    has_time: bool,
+) -> HashMap<u64, Lines> {
     let elsewhere = name_cache::elsewhere();
     let mut found = HashMap::new();
-    let mut unknown: HashMap<u64, (&Image, File, Vec<u64>)> = HashMap::new();
-    for address in addresses {
+    let mut unknown: HashMap<u64, (&Image, Unknown)> = HashMap::new();
+    for (address, is_worth_it) in addresses {
         let Some(image) = holding(images, address) else {
-            let elsewhere = elsewhere.as_ref().and_then(|known| known.as_ref()?.lines(&File::default(), address));
-            found.extend(elsewhere.map(|lines| (address, Arc::clone(lines))));
+            let elsewhere = elsewhere.as_ref().and_then(|known| known.as_ref()?.get(&File::default(), address));
+            found.extend(elsewhere.map(|known| (address, Arc::clone(&known.lines))));
             continue;
         };
         let own = address.wrapping_sub(image.base);
-        let (_, file, unknown) = unknown.entry(image.base).or_insert_with(|| (image, File::of(image), Vec::new()));
-        match known.lines(file, own) {
-            Some(lines) => drop(found.insert(address, Arc::clone(lines))),
-            None => unknown.push(own),
+        let (_, unknown) = unknown.entry(image.base).or_insert_with(|| (image, Unknown::of(File::of(image))));
+        let known = known.get(&unknown.file, own);
+        found.extend(known.map(|known| (address, Arc::clone(&known.lines))));
+        match known {
+            Some(known) if known.is_all => {}
+            Some(_) => unknown.named.push(own),
+            None => unknown.nameless.push(own),
         }
+        unknown.reads |= (has_time || is_worth_it) && known.is_none_or(|known| !known.is_all);
     }
-    unknown.retain(|_, (.., unknown)| !unknown.is_empty());
+    unknown.retain(|_, (_, unknown)| unknown.reads || !unknown.nameless.is_empty());
     let reading = if unknown.is_empty() { None } else { Reading::begin() };
-    for (image, file, mut own) in unknown.into_values().filter(|_| reading.is_some()) {
+    for (image, mut unknown) in unknown.into_values().filter(|_| reading.is_some()) {
+        let mut own = unknown.nameless;
+        // What has a name is only read again for its lines.
+        own.extend(unknown.named.drain(..).filter(|_| unknown.reads));
         own.sort_unstable();
         own.dedup();
-        let (lines, is_all) = look_up(image, &own);
+        let (lines, is_all) = look_up(image, &own, unknown.reads);
         for (own, lines) in own.iter().zip(lines) {
-            // There may be more memory the next time.
-            let is_final = is_all || lines.iter().any(|line| !line.file.is_empty());
-            let lines = if is_final { known.insert(&file, *own, lines) } else { lines.into() };
+            // There may be more time and memory the next time.
+            let is_all = is_all || lines.iter().any(|line| !line.file.is_empty());
+            let lines = known.insert(&unknown.file, *own, lines, is_all);
             found.insert(image.base.wrapping_add(*own), lines);
         }
     }
     found
 }
 
-/// Looks up addresses of one image. Returns the functions at each address, and whether all relevant
-/// data could be read.
-fn look_up(image: &Image, addresses: &[u64]) -> (Vec<Vec<Line>>, bool) {
+fn now_ns() -> u64 {
+    let wall = clock::wall();
+    wall.ns(wall.ticks())
+}
+
+/// Addresses of one image that are to be looked up.
+struct Unknown {
+    file: File,
+    nameless: Vec<u64>,
+    /// Those whose lines were not read.
+    named: Vec<u64>,
+    /// Whether lines are read now.
+    reads: bool,
+}
+
+impl Unknown {
+    fn of(file: File) -> Self {
+        Self { file, nameless: Vec::new(), named: Vec::new(), reads: false }
+    }
+}
+
+/// Looks up addresses of one image, with lines or without. Returns the functions at each address,
+/// and whether all relevant data was read.
+fn look_up(image: &Image, addresses: &[u64], reads: bool) -> (Vec<Vec<Line>>, bool) {
     match image.open().and_then(Elf::of).filter(|own| is_of(own, image)) {
-        Some(own) => of_file(&own, image, addresses, room_bytes()),
+        Some(own) => of_file(&own, image, addresses, if reads { room_bytes() } else { 0 }),
         None => (vec![Vec::new(); addresses.len()], true),
     }
 }
@@ -127,7 +172,7 @@ pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) 
     // The sections, and as much again for their parsed form.
     let (is_all, most) = (bytes <= room, 2 * bytes.min(room));
     let has_room = bytes == 0 || headroom::is_there(most.max(1));
-    let lines = if bytes > 0 && has_room { debug_information::lines_of(described, addresses, room) } else { None };
+    let lines = if bytes > 0 && room > 0 && has_room { read_lines(described, addresses, room) } else { None };
     let mut lines = lines.unwrap_or_else(|| vec![Vec::new(); addresses.len()]);
     let symbols = Symbols::of([separate.as_ref(), Some(own)].into_iter().flatten(), addresses);
     for (lines, address) in lines.iter_mut().zip(addresses) {
@@ -140,6 +185,16 @@ pub(super) fn of_file(own: &Elf, image: &Image, addresses: &[u64], room: usize) 
         }
     }
     (lines, is_all && has_room)
+}
+
+/// The functions at addresses by debug information, for which CPU time is spent.
+fn read_lines(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line>>> {
+    let cpu = || clock::thread_cpu_ns_of(clock::thread_id());
+    let before = cpu();
+    let lines = debug_information::lines_of(file, addresses, room);
+    let spent = cpu().zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
+    ALLOWANCE.spend(now_ns(), spent);
+    lines
 }
 
 /// Whether a file belongs to the image. A file that was replaced since it was loaded does not
@@ -282,6 +337,32 @@ mod tests {
         assert_eq!((lines(needed), lines(needed - 1), lines(0)), (2, 0, 0));
         let is_all = |room| of_file(&file, &image(false), &[0x1010], room).1;
         assert!(is_all(needed) && !is_all(needed - 1) && !is_all(0));
+    }
+
+    /// The test program has line tables.
+    #[cfg(all(target_os = "linux", not(miri)))]
+    #[test]
+    fn an_address_has_its_function_at_once_and_its_lines_when_there_is_time() {
+        let images = super::super::linux::images();
+        let address = a_symbol_ends_at_its_size as fn() as *const () as u64 + 1;
+        let mut known = NameCache::default();
+        // Another test may be reading meanwhile.
+        let mut ask = |is_worth_it, has_time| {
+            let start = Instant::now();
+            loop {
+                let found = resolve_by(&mut known, &images, [(address, is_worth_it)].into_iter(), has_time);
+                match found.get(&address).and_then(|lines| lines.last()) {
+                    Some(line) => break (line.function.to_string(), line.line > 0),
+                    None => assert!(start.elapsed() < Duration::from_secs(60)),
+                }
+            }
+        };
+        let (name, has_line) = ask(false, false);
+        assert!(name.ends_with("::a_symbol_ends_at_its_size") && !has_line, "{name}");
+        assert_eq!(ask(false, false), (name.clone(), false));
+        assert_eq!(ask(true, false), (name.clone(), true));
+        assert_eq!(ask(false, false), (name.clone(), true), "it stays");
+        assert_eq!(ask(false, true), (name, true));
     }
 
     #[test]

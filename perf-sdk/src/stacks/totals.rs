@@ -35,6 +35,8 @@ pub(crate) struct Totals {
 /// Wall time that is not attributed to a stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct WallTotals {
+    /// The time at which the threads were evaluated, in the mean, in nanoseconds of the wall clock.
+    pub(crate) evaluated_ns: u64,
     /// Time of threads that were asked and have not answered yet.
     pub(crate) pending_ns: u64,
     /// Time of threads that could not be asked, since the request began.

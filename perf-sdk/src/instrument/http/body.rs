@@ -38,7 +38,7 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(route: &'static Route) -> Self {
-        route.in_flight.fetch_add(1, Relaxed);
+        route.add(Sum::Begun, 1);
         Self { route, watch: Stopwatch::start(), ended: Ended::Cancelled, bytes: 0, uncompressed: None, ns: 0 }
     }
 

@@ -1,7 +1,7 @@
 //! The routes of one server, and what is counted of each.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicUsize, Ordering::Acquire, Ordering::Release};
 
 use crate::base::fork::Lock;
 use crate::instrument::durations::Durations;
@@ -72,6 +72,8 @@ impl Ended {
 /// What is summed up of a route.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sum {
+    /// Requests that began.
+    Begun,
     RequestBytes,
     ResponseBytes,
     Uncompressed,
@@ -81,7 +83,7 @@ pub(super) enum Sum {
     BodyErrors,
 }
 
-const SUMS: usize = 7;
+const SUMS: usize = 8;
 
 /// One route of a server.
 #[derive(Debug)]
@@ -95,7 +97,6 @@ pub(super) struct Route {
     pub(super) site: Option<&'static Site>,
     /// Of those that ended, in the order of [`ENDS`].
     durations: [OnceLock<Durations>; ENDS.len()],
-    pub(super) in_flight: AtomicI64,
     sums: Counts<SUMS>,
 }
 
@@ -181,18 +182,18 @@ impl Route {
             ended_labels: ENDS.map(ended),
             site: intern(name, entry.name, file!(), line!(), Options::DEFAULT).or(Some(Site::other())),
             durations: [const { OnceLock::new() }; ENDS.len()],
-            in_flight: AtomicI64::new(0),
             sums: Counts::new(),
         }))
     }
 
     #[inline]
     pub(super) fn add(&self, sum: Sum, n: u64) {
-        self.sums.add(sum as usize, n);
+        if n > 0 {
+            self.sums.add(sum as usize, n);
+        }
     }
 
     pub(super) fn end(&self, ended: Ended, ns: u64) {
-        self.in_flight.fetch_sub(1, Relaxed);
         let durations = &self.durations[ended.index()];
         durations.get().unwrap_or_else(|| memory::uncounted(|| durations.get_or_init(Durations::new))).record(ns);
         if ended == Ended::Status(304) {
@@ -201,14 +202,18 @@ impl Route {
     }
 
     fn read(&self, into: &mut Sheet) {
+        let mut all_ended = 0;
         for (durations, labels) in self.durations.iter().zip(&self.ended_labels) {
             if let Some(durations) = durations.get() {
-                into.push_of(&REQUESTS, labels, durations.count() as f64);
+                let ended = durations.count();
+                all_ended += ended;
+                into.push_of(&REQUESTS, labels, ended as f64);
             }
         }
-        into.push_of(&IN_FLIGHT, &self.labels, self.in_flight.load(Relaxed).max(0) as f64);
+        // Read later than those that ended, of which thus none is missing here.
         let sums = self.sums.sums();
         let of = |sum: Sum| sums[sum as usize] as f64;
+        into.push_of(&IN_FLIGHT, &self.labels, sums[Sum::Begun as usize].saturating_sub(all_ended) as f64);
         for (description, sum) in [
             (&REQUEST_BYTES, Sum::RequestBytes),
             (&RESPONSE_BYTES, Sum::ResponseBytes),
@@ -260,7 +265,6 @@ impl Measured for Server {
     fn reset(&self) {
         for route in self.all() {
             route.durations.iter().filter_map(OnceLock::get).for_each(Durations::reset);
-            route.in_flight.store(0, Relaxed);
             route.sums.reset();
         }
         self.connections.reset();

@@ -38,7 +38,6 @@ use super::walkers;
 use super::wall_time::Wall;
 use crate::base::headroom;
 use crate::base::sandbox;
-use crate::clock;
 #[cfg(feature = "heap")]
 use crate::memory;
 use crate::scope::Site;
@@ -291,12 +290,7 @@ impl Sampler {
     pub(in super::super) fn wall_picture(&mut self, wish: &Wish) -> Option<WallPicture> {
         self.collect();
         let wall = self.wall.as_ref()?;
-        Some(WallPicture {
-            at: clock::wall().ticks(),
-            totals: wall.totals(wish),
-            stacks: wall.table.copy(),
-            images: self.images.clone(),
-        })
+        Some(WallPicture { totals: wall.totals(wish), stacks: wall.table.copy(), images: self.images.clone() })
     }
 
     pub(in super::super) fn serial(&self) -> u64 {

@@ -194,11 +194,14 @@ impl Wall {
         let is_meant = |name: u32| wish.means(self.table.name(name));
         let meant = || self.threads.values().filter(|watched| watched.name.is_some_and(is_meant));
         let missed = || self.missed.iter().filter(|(name, _)| is_meant(**name)).map(|(_, missed)| missed);
+        let threads = meant().count() as u64;
+        let evaluated: u128 = meant().map(|watched| u128::from(watched.at_ns)).sum();
         WallTotals {
+            evaluated_ns: evaluated.checked_div(threads.into()).map_or_else(now_ns, |mean| mean as u64),
             pending_ns: meant().map(|watched| watched.pending.ns).sum(),
             unasked_ns: missed().map(|missed| missed.unasked_ns).sum(),
             lost_ns: missed().map(|missed| missed.lost_ns).sum(),
-            threads: meant().count() as u64,
+            threads,
         }
     }
 }

@@ -317,7 +317,8 @@ mod tests {
             assert!(sampler.images.is_empty());
             let stacks = sampler.table.copy();
             let addresses: Vec<u64> = stacks.stacks.keys().flat_map(|key| key.frames.iter().copied()).collect();
-            let lines = super::super::super::symbols::resolve(&[], addresses.into_iter());
+            let lines =
+                super::super::super::symbols::resolve(&[], addresses.into_iter().map(|address| (address, true)));
             if lines.values().flat_map(|lines| lines.iter()).any(|line| line.function.contains("spin_until")) {
                 break;
             }
