@@ -110,15 +110,19 @@ pub(super) fn insert(address: usize, sampled: Sampled) -> bool {
 /// it was dropped.
 pub(super) fn remove(address: usize) -> Option<Sampled> {
     loop {
-        let (at, sampled) = oldest(address)?;
+        let at = oldest(address)?;
         // If two threads remove it, one succeeds.
-        if ADDRESSES[at].compare_exchange(address, 0, Release, Relaxed).is_ok() {
+        if ADDRESSES[at].compare_exchange(address, CLAIMED, Acquire, Relaxed).is_ok() {
+            // Read when nobody else can write it: a newer allocation at the same address may have
+            // taken the place since. Then that one is removed.
+            let sampled = ENTRIES[at].read();
+            ADDRESSES[at].store(0, Release);
             return Some(sampled);
         }
     }
 }
 
-fn oldest(address: usize) -> Option<(usize, Sampled)> {
+fn oldest(address: usize) -> Option<usize> {
     let mut oldest: Option<(usize, u32)> = None;
     for at in places(address) {
         if ADDRESSES[at].load(Acquire) == address {
@@ -128,8 +132,7 @@ fn oldest(address: usize) -> Option<(usize, Sampled)> {
             }
         }
     }
-    let (at, _) = oldest?;
-    Some((at, ENTRIES[at].read()))
+    oldest.map(|(at, _)| at)
 }
 
 /// Whether the allocation at `address` is in the table.

@@ -13,6 +13,7 @@ pub(crate) const MODELS: &[Model] = &[
         preemptions: Some(3),
         run: the_older_one_goes,
     },
+    Model { name: "what is taken out is what was there", preemptions: Some(3), run: taken_out_is_what_was_there },
     Model { name: "a living allocation is read whole", preemptions: Some(3), run: read_whole },
 ];
 
@@ -56,6 +57,22 @@ fn the_older_one_goes() {
     assert_eq!(remove(ADDRESSES[0]), is_kept.then(|| sampled(2)));
     let lost_now = u64::from(!is_kept) + u64::from(!other.join().unwrap());
     assert_eq!(lost(), lost_now);
+}
+
+/// A block is moved, and another thread has its address before its sample has ended: that thread's
+/// sample may end in its place, but none is taken out twice.
+fn taken_out_is_what_was_there() {
+    assert!(insert(ADDRESSES[0], sampled(1)));
+    let other = thread::spawn(|| {
+        let first = remove(ADDRESSES[0]);
+        assert!(insert(ADDRESSES[0], sampled(2)));
+        [first, remove(ADDRESSES[0])]
+    });
+    let here = remove(ADDRESSES[0]);
+    let mut taken: Vec<u32> =
+        other.join().unwrap().into_iter().chain([here]).flatten().map(|taken| taken.owner).collect();
+    taken.sort_unstable();
+    assert_eq!((taken, holds(ADDRESSES[0])), (vec![1, 2], false));
 }
 
 /// The place passes to another allocation, at the same address too.
