@@ -178,6 +178,13 @@ pub(super) fn of_images() -> Option<MutexGuard<'static, Option<NameCache>>> {
     }
 }
 
+/// Serializes tests that need room for names, which the whole process shares: one of them fills it.
+#[cfg(test)]
+pub(super) fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unpoisoned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +195,7 @@ mod tests {
 
     #[test]
     fn the_cache_stays_within_its_memory() {
+        let _alone = alone();
         let (mut known, file) = (NameCache::default(), File::default());
         let most = footprint::limit_bytes() / 8;
         let mut peak = 0;
@@ -204,6 +212,7 @@ mod tests {
 
     #[test]
     fn images_that_come_later_have_room_too() {
+        let _alone = alone();
         let mut known = NameCache::default();
         for n in 0..2 * MAX_IMAGES as u64 {
             let file = File(Vec::new(), format!("lib{n}.so"));
@@ -214,6 +223,7 @@ mod tests {
 
     #[test]
     fn equal_texts_are_held_once() {
+        let _alone = alone();
         let (mut known, file) = (NameCache::default(), File::default());
         let mut add = |address| {
             let before = known.bytes;
@@ -227,6 +237,7 @@ mod tests {
 
     #[test]
     fn what_is_known_better_takes_the_place_of_what_was_known() {
+        let _alone = alone();
         let (mut known, file) = (NameCache::default(), File::default());
         let mut bytes = [false, true, true].map(|is_all| {
             known.insert(&file, 1, vec![line("f", 1)], is_all);

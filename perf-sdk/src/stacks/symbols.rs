@@ -343,6 +343,7 @@ mod tests {
     #[cfg(all(target_os = "linux", not(miri)))]
     #[test]
     fn an_address_has_its_function_at_once_and_its_lines_when_there_is_time() {
+        let _alone = name_cache::alone();
         let images = super::super::linux::images();
         let address = a_symbol_ends_at_its_size as fn() as *const () as u64 + 1;
         let mut known = NameCache::default();
