@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_thousandth_of_a_core_is_spent_in_the_long_run() {
         let (allowance, mut spent) = (Allowance::new(), 0);
-        // A profile every ten seconds, for ten hours; each of them would take a quarter of a second.
+        // For ten hours a profile every ten seconds; each would take a quarter of a second.
         for now in (0..3_600).map(|n| n * 10 * SECOND) {
             if allowance.is_open(now) {
                 allowance.spend(now, SECOND / 4);

@@ -1,13 +1,13 @@
-//! Counts the instructions of the hot path with valgrind, and compares them with those that are kept
-//! in `counts.txt`.
+//! Counts the instructions of the hot path with valgrind, and compares them with those that are
+//! kept in `counts.txt`.
 //!
 //! `cargo run --release --manifest-path tests/instructions/Cargo.toml`; with `-- --keep` the counts
 //! are written there. A change that makes a row cost more keeps the new count in the same commit.
 //!
 //! Counts depend on the compiler, so those of another one are shown only. valgrind makes time pass
 //! slowly, and a thread is switched out within more of its calls than elsewhere: of many counts the
-//! least is taken. It has no restartable sequences, so the CPU clock is `perf-seq` where perf events
-//! are allowed; with another one they are shown only, too. What other threads of the profiler do is
+//! least is taken. It has no restartable sequences, so the CPU clock is `perf-seq` where perf
+//! events are allowed; with another one they are shown only, too. What other threads of the profiler do is
 //! not counted.
 
 mod callgrind;
