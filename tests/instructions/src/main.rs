@@ -7,8 +7,8 @@
 //! Counts depend on the compiler, so those of another one are shown only. valgrind makes time pass
 //! slowly, and a thread is switched out within more of its calls than elsewhere: of many counts the
 //! least is taken. It has no restartable sequences, so the CPU clock is `perf-seq` where perf
-//! events are allowed; with another one they are shown only, too. What other threads of the profiler do is
-//! not counted.
+//! events are allowed; with another one they are shown only, too. What other threads of the
+//! profiler do is not counted.
 
 mod callgrind;
 mod rows;
