@@ -340,7 +340,12 @@ mod tests {
     }
 
     /// The test program has line tables.
-    #[cfg(all(target_os = "linux", not(miri)))]
+    #[cfg(all(
+        feature = "pprof",
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64"),
+        not(miri)
+    ))]
     #[test]
     fn an_address_has_its_function_at_once_and_its_lines_when_there_is_time() {
         let _alone = name_cache::alone();
