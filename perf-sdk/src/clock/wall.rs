@@ -104,6 +104,11 @@ impl Wall {
         scale::apply(delta_ticks, self.forward.load(Relaxed))
     }
 
+    /// The time in nanoseconds, for differences.
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.ns(self.ticks())
+    }
+
     /// As [`ns`](Self::ns), for a difference that may be slightly negative.
     #[inline]
     pub(crate) fn signed_ns(&self, delta_ticks: i64) -> i64 {

@@ -20,27 +20,35 @@ const WORTH: u64 = 20;
 /// And if that are at least so many samples or bytes.
 const LEAST: u64 = 5;
 
+/// What was seen at an address or in all, in each unit.
+type Weights<const N: usize> = [u64; N];
+
+fn add<const N: usize>(to: &mut Weights<N>, more: Weights<N>) {
+    to.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+}
+
+/// Whether enough was seen at an address, in one of the units.
+fn is_worth_it<const N: usize>(seen: Weights<N>, total: Weights<N>) -> bool {
+    seen.iter().zip(total).any(|(seen, total)| *seen >= (total / WORTH).max(LEAST))
+}
+
 impl Code {
     /// The addresses of these stacks, each with how much was seen there, and the index of each
     /// address.
-    pub(super) fn of<'a>(
+    pub(super) fn of<'a, const N: usize>(
         images: &[Image],
-        stacks: impl Iterator<Item = (&'a [u64], u64)>,
+        stacks: impl Iterator<Item = (&'a [u64], Weights<N>)>,
         names: Names,
     ) -> (Self, HashMap<u64, u32>) {
-        let mut all: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut total = 0_u64;
+        let mut all: BTreeMap<u64, Weights<N>> = BTreeMap::new();
+        let mut total = [0; N];
         for (frames, seen) in stacks {
-            total = total.saturating_add(seen);
-            for address in frames {
-                let sum = all.entry(*address).or_default();
-                *sum = sum.saturating_add(seen);
-            }
+            add(&mut total, seen);
+            frames.iter().for_each(|address| add(all.entry(*address).or_insert([0; N]), seen));
         }
-        let is_worth_it = |seen: u64| seen >= (total / WORTH).max(LEAST);
         let mut lines = match names {
             Names::LookedUp => {
-                stacks::resolve(images, all.iter().map(|(address, seen)| (*address, is_worth_it(*seen))))
+                stacks::resolve(images, all.iter().map(|(address, seen)| (*address, is_worth_it(*seen, total))))
             }
             Names::LeftOut => HashMap::new(),
         };
@@ -79,5 +87,20 @@ impl Code {
         let address = self.addresses.get(number as usize).cloned().unwrap_or_default();
         self.addresses.push(Address { lines: vec![line], ..address });
         self.addresses.len() as u32 - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_worth_it;
+
+    #[test]
+    fn what_matters_in_one_unit_is_worth_its_lines() {
+        assert!(is_worth_it([5], [100]) && !is_worth_it([4], [100]));
+        assert!(!is_worth_it([4], [4]), "too few to tell");
+        // Of the heap: all that is held, or all that was allocated and is freed again.
+        let total = [1 << 20, 1 << 40];
+        assert!(is_worth_it([0, 1 << 39], total) && is_worth_it([1 << 19, 1 << 19], total));
+        assert!(!is_worth_it([1 << 10, 1 << 30], total));
     }
 }

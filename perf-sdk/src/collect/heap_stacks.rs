@@ -45,7 +45,7 @@ impl HeapStacksNow {
     /// Adds the functions at the addresses, or the addresses only.
     pub(crate) fn resolve(self, names: Names) -> HeapStacks {
         memory::uncounted(|| {
-            let all = self.sums.iter().map(|((_, frames), (_, live))| (&**frames, live.bytes));
+            let all = self.sums.iter().map(|((_, frames), (_, live))| (&**frames, [live.bytes, live.allocated_bytes]));
             let (code, numbers) = Code::of(&self.images, all, names);
             let stacks = self.sums.into_iter().map(|((_, frames), (sites, live))| {
                 let mut addresses: Vec<u32> = frames.iter().filter_map(|frame| numbers.get(frame).copied()).collect();

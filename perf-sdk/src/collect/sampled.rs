@@ -25,7 +25,7 @@ pub(super) struct Place {
 
 /// All positions, sorted, with their sums, and the code at their addresses.
 pub(super) fn places(stacks: &Stacks, images: &[Image], names: Names) -> (Code, Vec<(Place, Seen)>) {
-    let all = stacks.stacks.iter().map(|(key, seen)| (&*key.frames, seen.samples));
+    let all = stacks.stacks.iter().map(|(key, seen)| (&*key.frames, [seen.samples]));
     let (mut code, numbers) = Code::of(images, all, names);
     let scopes: Vec<Vec<Frame>> =
         stacks.scopes.iter().map(|sites| sites.iter().map(|site| Frame::of(site)).collect()).collect();

@@ -85,8 +85,7 @@ pub(crate) fn question(
 }
 
 fn now_ns() -> u64 {
-    let wall = clock::wall();
-    wall.ns(wall.ticks()).max(1)
+    clock::wall().now_ns().max(1)
 }
 
 impl Question {

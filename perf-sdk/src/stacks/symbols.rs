@@ -77,7 +77,7 @@ pub(crate) fn resolve(images: &[Image], addresses: impl Iterator<Item = (u64, bo
         Some(known) => known.get_or_insert_default(),
         None => &mut own,
     };
-    resolve_by(known, images, addresses, ALLOWANCE.is_open(now_ns()))
+    resolve_by(known, images, addresses, ALLOWANCE.is_open(clock::wall().now_ns()))
 }
 
 fn resolve_by(
@@ -108,26 +108,23 @@ fn resolve_by(
     }
     unknown.retain(|_, (_, unknown)| unknown.reads || !unknown.nameless.is_empty());
     let reading = if unknown.is_empty() { None } else { Reading::begin() };
-    for (image, mut unknown) in unknown.into_values().filter(|_| reading.is_some()) {
-        let mut own = unknown.nameless;
+    for (image, Unknown { file, nameless, named, reads }) in unknown.into_values().filter(|_| reading.is_some()) {
+        let mut own = nameless;
         // What has a name is only read again for its lines.
-        own.extend(unknown.named.drain(..).filter(|_| unknown.reads));
+        if reads {
+            own.extend(named);
+        }
         own.sort_unstable();
         own.dedup();
-        let (lines, is_all) = look_up(image, &own, unknown.reads);
+        let (lines, is_all) = look_up(image, &own, reads);
         for (own, lines) in own.iter().zip(lines) {
             // There may be more time and memory the next time.
             let is_all = is_all || lines.iter().any(|line| !line.file.is_empty());
-            let lines = known.insert(&unknown.file, *own, lines, is_all);
+            let lines = known.insert(&file, *own, lines, is_all);
             found.insert(image.base.wrapping_add(*own), lines);
         }
     }
     found
-}
-
-fn now_ns() -> u64 {
-    let wall = clock::wall();
-    wall.ns(wall.ticks())
 }
 
 /// Addresses of one image that are to be looked up.
@@ -193,7 +190,7 @@ fn read_lines(file: &Elf, addresses: &[u64], room: usize) -> Option<Vec<Vec<Line
     let before = cpu();
     let lines = debug_information::lines_of(file, addresses, room);
     let spent = cpu().zip(before).map_or(0, |(now, before)| now.saturating_sub(before));
-    ALLOWANCE.spend(now_ns(), spent);
+    ALLOWANCE.spend(clock::wall().now_ns(), spent);
     lines
 }
 

@@ -197,7 +197,9 @@ impl Wall {
         let threads = meant().count() as u64;
         let evaluated: u128 = meant().map(|watched| u128::from(watched.at_ns)).sum();
         WallTotals {
-            evaluated_ns: evaluated.checked_div(threads.into()).map_or_else(now_ns, |mean| mean as u64),
+            evaluated_ns: evaluated
+                .checked_div(threads.into())
+                .map_or_else(|| clock::wall().now_ns(), |mean| mean as u64),
             pending_ns: meant().map(|watched| watched.pending.ns).sum(),
             unasked_ns: missed().map(|missed| missed.unasked_ns).sum(),
             lost_ns: missed().map(|missed| missed.lost_ns).sum(),
@@ -212,7 +214,7 @@ impl Watched {
             slot: thread.slot,
             number: thread.number,
             name,
-            at_ns: now_ns(),
+            at_ns: clock::wall().now_ns(),
             cpu_ns,
             settled_cpu_ns: None,
             is_asleep: false,
@@ -225,7 +227,7 @@ impl Watched {
     }
 
     fn look(&mut self, thread: u32, cpu_ns: u64, table: &mut Table) {
-        let at_ns = now_ns();
+        let at_ns = clock::wall().now_ns();
         let ns = at_ns.saturating_sub(self.at_ns);
         let ran_ns = cpu_ns.saturating_sub(self.cpu_ns).min(ns);
         let seen = Seen { samples: 1, ns, off_ns: ns - ran_ns };
@@ -265,8 +267,4 @@ impl Watched {
             .zip(cpu_ns)
             .is_some_and(|(asked, cpu_ns)| asked.was_idle && cpu_ns.saturating_sub(asked.cpu_ns) < ANSWER_NS);
     }
-}
-
-fn now_ns() -> u64 {
-    clock::wall().ns(clock::wall().ticks())
 }
