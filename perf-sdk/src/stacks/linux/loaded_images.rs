@@ -42,11 +42,12 @@ pub(in super::super) fn images() -> Vec<Image> {
     // Locked only briefly, not while the loader is called.
     let known = KNOWN.lock().clone();
     let mut images = Vec::new();
+    let mut is_first = true;
     each(|info| {
         // The first one is the program. If the kernel runs its file, the program and the kernel's
         // own library are never unloaded or changed. Others may be unloaded, or their files
         // modified, at any time.
-        images.extend(image(info, images.is_empty(), &known));
+        images.extend(image(info, std::mem::take(&mut is_first), &known));
         true
     });
     // A program that contains musl lists only itself.
