@@ -1,0 +1,1 @@
+//! Mistakes in the use of `#[profiled]`: see `tests/mistakes.rs`.
