@@ -42,7 +42,7 @@ pub(crate) use linux::{EXCLUDE_HYPERVISOR, PerfAttributes};
 pub(crate) use syscall::process_switches;
 pub(crate) use syscall::{process_cpu_ns, thread_cpu_ns_of, thread_id};
 pub(crate) use thread::{Absence, DEFAULT_INTERVAL, ThreadCpu};
-pub(crate) use wall::{OWN_PART, Wall, wall};
+pub(crate) use wall::{OWN_PART, TickLength, Wall, wall};
 
 /// Never: without restartable sequences it cannot be detected.
 #[cfg(any(miri, not(target_os = "linux")))]

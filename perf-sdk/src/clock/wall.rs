@@ -47,6 +47,18 @@ pub(crate) struct Wall {
     mock: Option<&'static mock::Time>,
 }
 
+/// The length of a tick: nanoseconds in 2⁴⁰ of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TickLength(u64);
+
+impl TickLength {
+    /// As [`Wall::signed_ns`].
+    #[inline]
+    pub(crate) fn signed_ns(self, delta_ticks: i64) -> i64 {
+        scale::apply_signed(delta_ticks, self.0)
+    }
+}
+
 static WALL: Wall = Wall::nanoseconds();
 static CALIBRATED: Once = Once::new();
 
@@ -112,7 +124,13 @@ impl Wall {
     /// As [`ns`](Self::ns), for a difference that may be slightly negative.
     #[inline]
     pub(crate) fn signed_ns(&self, delta_ticks: i64) -> i64 {
-        scale::apply_signed(delta_ticks, self.forward.load(Relaxed))
+        self.tick_length().signed_ns(delta_ticks)
+    }
+
+    /// For the conversion of many differences.
+    #[inline]
+    pub(crate) fn tick_length(&self) -> TickLength {
+        TickLength(self.forward.load(Relaxed))
     }
 
     /// Nanoseconds in a tick, for products of ticks.

@@ -16,7 +16,7 @@ use crate::record::store::stack::{Frame, on_cpu};
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Site;
 
-/// Opens a frame. `None` if the fast path does not apply; then nothing has changed.
+/// Opens a frame of a call of this weight. `None` if the fast path does not apply; then nothing has changed.
 ///
 /// It applies to frames that are not deeper than the first ones, if the thread has not left the
 /// CPU, or the kernel need not be asked for CPU time.
@@ -26,8 +26,8 @@ pub(in crate::record) fn enter(
     top: &'static Node,
     node: &'static Node,
     site: &'static Site,
+    weight: u32,
 ) -> Option<Place> {
-    let weight = node.blocks.weight()?;
     let depth = record.stack.depth() + 1;
     let frame = record.stack.near(depth)?;
     let serial = record.next_serial();

@@ -1,7 +1,6 @@
 //! A future that is measured while it is polled.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
@@ -127,6 +126,7 @@ struct Entered<'a> {
 }
 
 impl Entered<'_> {
+    #[inline]
     fn leave(mut self, outcome: Option<Outcome>) {
         self.is_over = true;
         match (self.open.take(), outcome) {
@@ -336,7 +336,10 @@ impl Call {
     fn place(&mut self, record: &'static ThreadRecord) -> Option<&mut Started> {
         if let State::New { site, under } = self.state {
             let caller = under.map_or_else(|| Some(record.top()), |under| record.same_path(under))?;
-            let node = record.child(caller, site)?;
+            let node = match caller.last_child() {
+                last if last.is(site) => last,
+                _ => record.child(caller, site)?,
+            };
             self.state = State::Started(Started::new(record, node, site));
         }
         let State::Started(started) = &mut self.state else { return None };
@@ -414,33 +417,29 @@ impl Call {
 
     /// The slot is BUSY.
     fn complete(&mut self, record: &'static ThreadRecord, node: &'static Node, end: u64, outcome: Outcome) {
-        let State::Started(call) = mem::replace(&mut self.state, State::Over) else { return };
+        let State::Started(call) = &self.state else { return };
+        // PERF: what is used of it. Moving all of it takes longer.
+        let Started { began, busy, cpu, allocated_bytes, weight, cpu_weight, is_outermost, .. } = *call;
+        self.state = State::Over;
         node.count(outcome);
         let Some(shard) = node.shard() else { return };
-        let total = if call.weight > 0 { slow::elapsed(record, call.began, end) } else { 0 };
+        let total = if weight > 0 { slow::elapsed(record, began, end) } else { 0 };
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
-            if call.is_outermost {
-                future.idle.add_signed(total.saturating_sub(call.busy).max(0), call.weight);
+            if is_outermost {
+                future.idle.add_signed(total.saturating_sub(busy).max(0), weight);
             }
         }
-        if call.weight == 0 {
+        if weight == 0 {
             return;
         }
         node.count_sample();
-        let cpu_weight = call.cpu_weight * call.weight;
-        node.count_spread(&record.arena, call.cpu, cpu_weight);
+        let cpu_weight = cpu_weight * weight;
+        node.count_spread(&record.arena, cpu, cpu_weight);
         if record.cpu_sampled() {
-            shard.note_duration(call.busy);
+            shard.note_duration(busy);
         }
-        record.finish(&Finished {
-            shard,
-            wall: total.max(call.busy),
-            cpu: call.cpu,
-            bytes: call.allocated_bytes,
-            weight: call.weight,
-            cpu_weight,
-        });
+        record.finish(&Finished { shard, wall: total.max(busy), cpu, bytes: allocated_bytes, weight, cpu_weight });
         if let Some(hook) = exemplar::hook() {
             record.leave_busy();
             slow::note_trace(record, node, total, end, hook);
@@ -476,8 +475,11 @@ impl Call {
 }
 
 impl Drop for Call {
+    #[inline]
     fn drop(&mut self) {
-        self.finish(Outcome::Cancelled);
+        if matches!(self.state, State::Started(_) | State::Shared(_)) {
+            self.finish(Outcome::Cancelled);
+        }
     }
 }
 

@@ -58,14 +58,16 @@ pub fn enter(site: &'static Site) -> Guard {
 #[inline(never)]
 fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
     if record.in_place.is_due(record.serial()) {
-        return time_beginning(record, || measure(record, top, node, site));
+        // PERF: by value, so that the arguments stay in registers.
+        return time_beginning(record, move || measure(record, top, node, site));
     }
+    let Some(weight) = node.blocks.weight() else { return begin(site) };
     // Not with the `syscall` clock: the system call takes so long that the caches do not matter.
-    if node.blocks.weight().is_some_and(|weight| weight > 1) && !record.cpu_sampled() {
+    if weight > 1 && !record.cpu_sampled() {
         rehearse(record, top, node);
     }
     Slot::BUSY.set();
-    let place = fast::enter(record, top, node, site);
+    let place = fast::enter(record, top, node, site, weight);
     record.leave_busy();
     match place {
         Some(place) => Guard::new(record, place),
@@ -86,10 +88,10 @@ fn rehearse(record: &'static ThreadRecord, top: &'static Node, due: &'static Nod
     let _ = record.cpu_enter();
     absence::note_asked(record, due);
     absence::note_absence(record, top, top);
-    let place = record.rehearsal().and_then(|(node, site)| fast::enter(record, top, node, site));
+    let place = record.rehearsal().and_then(|(node, site)| fast::enter(record, top, node, site, node.blocks.weight()?));
     record.leave_busy();
     if let Some(place) = place {
-        end(record, place, Some(Outcome::Ok));
+        end(record, place, Outcome::Ok);
     }
 }
 
@@ -115,7 +117,10 @@ fn time_end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome
         // The call ended before this work. Since its end is read again, its start is moved by the
         // same time.
         slow::delay(record, place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
-        end(record, place, outcome);
+        match outcome {
+            Some(outcome) => end(record, place, outcome),
+            None => end_panicking(record, place),
+        }
     });
     record.timed(took, if sampled { Part::EndSampled } else { Part::End });
 }
@@ -160,7 +165,7 @@ impl Guard {
         if let Some(record) = self.record.take()
             && !end_passed(record, self.place, outcome)
         {
-            end(record, self.place, Some(outcome));
+            end(record, self.place, outcome);
         }
     }
 }
@@ -168,10 +173,11 @@ impl Guard {
 impl Drop for Guard {
     #[inline]
     fn drop(&mut self) {
-        if let Some(record) = self.record.take()
-            && (thread::panicking() || !end_passed(record, self.place, Outcome::Ok))
-        {
-            end(record, self.place, None);
+        let Some(record) = self.record.take() else { return };
+        if thread::panicking() {
+            end_panicking(record, self.place);
+        } else if !end_passed(record, self.place, Outcome::Ok) {
+            end(record, self.place, Outcome::Ok);
         }
     }
 }
@@ -199,17 +205,30 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
 }
 
 #[inline(never)]
-fn end(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
+fn end(record: &'static ThreadRecord, place: Place, outcome: Outcome) {
     // Read first, so that the following work is not included in the call's time.
     let ticks = record.wall.ticks();
-    if place.is_plain() && (outcome.is_some() || !thread::panicking()) && Slot::get() == record.slot() {
+    if place.is_plain() && Slot::get() == record.slot() {
         Slot::BUSY.set();
-        let ended = fast::exit(record, place, outcome.unwrap_or(Outcome::Ok), ticks);
+        let ended = fast::exit(record, place, outcome, ticks);
         record.leave_busy();
         if ended {
             return;
         }
     }
+    end_slowly(record, place, Some(outcome), ticks);
+}
+
+/// Ends a call whose guard dropped while the thread was unwinding.
+#[cold]
+#[inline(never)]
+fn end_panicking(record: &'static ThreadRecord, place: Place) {
+    end_slowly(record, place, None, record.wall.ticks());
+}
+
+#[cold]
+#[inline(never)]
+fn end_slowly(record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
     match place.untimed() {
         Some(place) if Slot::get() == record.slot() => time_end(record, place, outcome, ticks),
         untimed => slow::end(record, untimed.unwrap_or(place), outcome, ticks),

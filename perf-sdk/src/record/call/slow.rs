@@ -114,6 +114,8 @@ pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'stat
 
 /// Opens a frame for a call of `node` with this weight. The slot is BUSY. With the `syscall` CPU
 /// clock, `cpu_weight` says whether the clock is asked; `None` leaves it to the site's blocks.
+// PERF: inlined into polls.
+#[inline(always)]
 pub(in crate::record) fn push(
     record: &'static ThreadRecord,
     node: &'static Node,
@@ -174,6 +176,8 @@ pub(in crate::record) fn next_cpu_weight(record: &'static ThreadRecord, node: &'
 /// Closes the frame at `place`, which ended at `end`, and takes its readings. Frames that are open
 /// above it are closed too, and counted as out of order. `None` if it was closed already. The slot
 /// is BUSY.
+// PERF: inlined into polls, for which what it returns need not pass through memory.
+#[inline(always)]
 pub(in crate::record) fn pop(
     record: &'static ThreadRecord,
     place: Place,
@@ -356,6 +360,7 @@ impl Measured {
 
     /// Adds the readings to `node`, unless the frame below is of the same node: in direct
     /// recursion, only the outermost call is added.
+    #[inline]
     pub(in crate::record) fn add_to(&self, record: &ThreadRecord, node: &'static Node) {
         if !ptr::eq(self.below, node) && self.weight > 0 && node.add_spread(&record.arena, self.cpu, self.cpu_weight) {
             node.sums.wall.add_signed(self.wall, self.weight);

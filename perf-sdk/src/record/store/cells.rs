@@ -3,33 +3,31 @@
 use super::arena::Arena;
 use super::ring::Finished;
 use super::shard::{Missed, Parts, SiteShard};
-use crate::clock::Wall;
+use crate::clock::{TickLength, Wall};
 use crate::histogram::{Histogram, Located, Page, Scale, Shard};
 
 impl SiteShard {
     /// Owner only: adds one finished call to the cells. Returns what is missing because there was
     /// no memory for pages.
-    #[inline]
-    pub(crate) fn record(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
-        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
-        let near = if self.on_cpu(finished) {
+    // PERF: the call is passed by value, so that it stays in registers.
+    #[inline(always)]
+    pub(crate) fn record(&self, finished: Finished, tick: TickLength, arena: &Arena) -> Option<Missed> {
+        let at = Located::of_difference(Scale::Seconds, tick.signed_ns(finished.wall));
+        let near = if self.on_cpu(&finished) {
             self.both.record_near(at, finished.weight)
         } else {
             (finished.cpu_weight == 0 || !self.has_cpu) && self.wall.record_near(at, finished.weight)
         };
         if !near {
-            return self.record_any(finished, wall, arena);
+            return self.record_any(finished, tick, arena);
         }
-        if !self.has_bytes {
-            Missed::default()
-        } else if finished.bytes == 0 {
+        if self.has_bytes {
+            if finished.bytes > 0 {
+                return self.record_bytes(finished.bytes, finished.weight, arena);
+            }
             self.bytes.count_zero(finished.weight);
-            Missed::default()
-        } else {
-            let at = Located::new(Scale::Bytes, finished.bytes);
-            let stored = self.bytes.record_near(at, finished.weight) || self.record_bytes(at, finished.weight, arena);
-            Missed { bytes: !stored, ..Missed::default() }
         }
+        None
     }
 
     /// For a thread that did not leave the CPU: one cell represents both times.
@@ -40,30 +38,32 @@ impl SiteShard {
 
     #[cold]
     #[inline(never)]
-    fn record_any(&self, finished: &Finished, wall: &Wall, arena: &Arena) -> Missed {
+    fn record_any(&self, finished: Finished, tick: TickLength, arena: &Arena) -> Option<Missed> {
         let pages = || arena.place(Page::new());
-        let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.wall));
+        let at = Located::of_difference(Scale::Seconds, tick.signed_ns(finished.wall));
         let mut missed = Missed::default();
-        if self.on_cpu(finished) {
+        if self.on_cpu(&finished) {
             missed.wall = !self.both.record_at(at, u64::from(finished.weight), &pages);
             missed.cpu = missed.wall;
         } else {
             missed.wall = !self.wall.record_at(at, u64::from(finished.weight), &pages);
             if self.has_cpu && finished.cpu_weight > 0 {
-                let at = Located::of_difference(Scale::Seconds, wall.signed_ns(finished.cpu));
+                let at = Located::of_difference(Scale::Seconds, tick.signed_ns(finished.cpu));
                 missed.cpu = !self.cpu.record_at(at, u64::from(finished.cpu_weight), &pages);
             }
         }
         if self.has_bytes {
-            missed.bytes = !self.record_bytes(Located::new(Scale::Bytes, finished.bytes), finished.weight, arena);
+            missed.bytes = self.record_bytes(finished.bytes, finished.weight, arena).is_some();
         }
-        missed
+        (missed != Missed::default()).then_some(missed)
     }
 
-    #[cold]
     #[inline(never)]
-    fn record_bytes(&self, at: Located, weight: u32, arena: &Arena) -> bool {
-        self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()))
+    fn record_bytes(&self, bytes: u64, weight: u32, arena: &Arena) -> Option<Missed> {
+        let at = Located::new(Scale::Bytes, bytes);
+        let stored = self.bytes.record_near(at, weight)
+            || self.bytes.record_at(at, u64::from(weight), &|| arena.place(Page::new()));
+        (!stored).then_some(Missed { bytes: true, ..Missed::default() })
     }
 
     /// Adds a call that is not in the cells yet. `full`: there is no memory for further cells. Then

@@ -105,12 +105,10 @@ impl Ring {
     }
 
     /// Owner only. Passes every pending call to `sink` and empties the ring.
-    pub(crate) fn flush(&self, mut sink: impl FnMut(&Finished)) {
+    pub(crate) fn flush(&self, sink: impl FnMut(Finished)) {
         self.sequence.write(|| {
             let pending = self.pending.load(Relaxed) as usize;
-            for finished in self.entries.iter().take(pending).filter_map(Entry::read) {
-                sink(&finished);
-            }
+            self.entries.iter().take(pending).filter_map(Entry::read).for_each(sink);
             self.pending.store(0, Relaxed);
         });
     }

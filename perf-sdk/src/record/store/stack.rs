@@ -333,6 +333,10 @@ fn place(depth: usize) -> Option<(usize, usize)> {
 #[inline]
 pub(in crate::record) fn on_cpu(wall: i64, offset_before: u64, offset: u64) -> i64 {
     let off = offset_before.wrapping_sub(offset) as i64;
+    // PERF: as nearly always.
+    if off == 0 {
+        return wall;
+    }
     let cpu = wall.wrapping_sub(off);
     // If it was off the CPU for longer than the call, there was no CPU time.
     if off > 0 && cpu < 0 { wall.min(0) } else { cpu }

@@ -466,14 +466,10 @@ impl ThreadRecord {
     #[inline(never)]
     pub(in crate::record) fn flush(&self) {
         self.in_place.timing_flush(self.wall, self.ring.pending(), || {
+            let tick = self.wall.tick_length();
             self.ring.flush(|finished| {
-                let missed = finished.shard.record(finished, self.wall, &self.arena);
-                if missed != Missed::default() {
-                    self.full.store(true, Relaxed);
-                    match SharedSite::of(finished.shard.site) {
-                        Some(shared) => shared.add_missed(missed, finished, self.wall),
-                        None => dropped::count(Reason::Memory),
-                    }
+                if let Some(missed) = finished.shard.record(finished, tick, &self.arena) {
+                    self.note_missed(missed, finished);
                 }
             });
         });
@@ -481,6 +477,16 @@ impl ThreadRecord {
         // SAFETY: the clock does not know the record.
         let sampled = unsafe { self.with_cpu(|cpu| cpu.sampled()) };
         self.cpu_sampled.store(sampled, Relaxed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note_missed(&self, missed: Missed, finished: Finished) {
+        self.full.store(true, Relaxed);
+        match SharedSite::of(finished.shard.site) {
+            Some(shared) => shared.add_missed(missed, &finished, self.wall),
+            None => dropped::count(Reason::Memory),
+        }
     }
 
     /// Whether some calls found no cell in their histogram.
