@@ -23,8 +23,8 @@ use rows::{CALLS, ROWS, Row};
 const TOLERANCE: f64 = 0.01;
 /// or by so many instructions, of a row of few.
 const LEAST_TOLERATED: f64 = 0.2;
-/// A row differs by up to 7 % from process to process. The least of some is compared with the highest
-/// of many, which is kept.
+/// A row differs by up to 7 % from process to process. The least of some is compared with the
+/// highest of many, which is kept.
 const PROCESSES: usize = 3;
 const PROCESSES_TO_KEEP: usize = 9;
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counts.txt");

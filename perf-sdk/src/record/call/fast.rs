@@ -16,7 +16,8 @@ use crate::record::store::stack::{Frame, on_cpu};
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Site;
 
-/// Opens a frame of a call of this weight. `None` if the fast path does not apply; then nothing has changed.
+/// Opens a frame of a call of this weight. `None` if the fast path does not apply; then nothing has
+/// changed.
 ///
 /// It applies to frames that are not deeper than the first ones, if the thread has not left the
 /// CPU, or the kernel need not be asked for CPU time.
