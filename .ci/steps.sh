@@ -146,6 +146,8 @@ run_miri() {
 
 # Leaks that were published: confirmed in the releases that have them, and none in those that do not.
 run_leaks() {
+    # With jemalloc, as the tests built it.
+    unset JEMALLOC_OVERRIDE
     cargo run --quiet --target-dir "$TARGET" --manifest-path tests/leaks/leaky/Cargo.toml -- confirmed
     cargo run --quiet --target-dir "$TARGET" --manifest-path tests/leaks/fixed/Cargo.toml -- none
 }

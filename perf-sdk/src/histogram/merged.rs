@@ -121,6 +121,17 @@ impl Histogram {
     /// clamped to 0..=1. `None` if the histogram is empty or `q` is not a number.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
+        self.at_quantile(q).map(|cell| cell.map_or(0.0, |cell| middle(self.scale, cell)))
+    }
+
+    /// The bounds of the value at that rank: those of its cell.
+    pub(crate) fn quantile_bounds(&self, q: f64) -> Option<[f64; 2]> {
+        let bounds = |cell: Cell| [cell.first(self.scale), cell.last(self.scale)].map(|bound| bound as f64);
+        self.at_quantile(q).map(|cell| cell.map_or([0.0; 2], bounds))
+    }
+
+    /// The cell of the value at that rank; `Some(None)` is the value 0.
+    fn at_quantile(&self, q: f64) -> Option<Option<Cell>> {
         let count = self.count();
         if count == 0 || q.is_nan() {
             return None;
@@ -130,15 +141,15 @@ impl Histogram {
         let rank = rank.clamp(1, count);
         let mut passed = self.zero;
         if rank <= passed {
-            return Some(0.0);
+            return Some(None);
         }
         for (cell, count) in self.iter() {
             passed = passed.saturating_add(count);
             if rank <= passed {
-                return Some(middle(self.scale, cell));
+                return Some(Some(cell));
             }
         }
-        self.iter().last().map(|(cell, _)| middle(self.scale, cell))
+        self.iter().last().map(|(cell, _)| Some(cell))
     }
 
     /// A lower bound of all values: the start of the first non-empty cell. `None` if the histogram

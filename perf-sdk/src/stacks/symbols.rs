@@ -102,8 +102,8 @@ fn resolve_by(
         found.extend(known.map(|known| (address, Arc::clone(&known.lines))));
         match known {
             Some(known) if known.is_all => {}
-            Some(known) if !known.lines.is_empty() => unknown.named.push(own),
-            _ => unknown.nameless.push(own),
+            Some(_) => unknown.named.push(own),
+            None => unknown.nameless.push(own),
         }
         unknown.reads |= (has_time || is_worth_it) && known.is_none_or(|known| !known.is_all);
     }
@@ -149,8 +149,7 @@ impl Unknown {
 fn look_up(image: &Image, addresses: &[u64], reads: bool) -> (Vec<Vec<Line>>, bool) {
     match image.open().and_then(Elf::of).filter(|own| is_of(own, image)) {
         Some(own) => of_file(&own, image, addresses, if reads { room_bytes() } else { 0 }),
-        // It may be opened the next time: descriptors or memory may be short.
-        None => (vec![Vec::new(); addresses.len()], false),
+        None => (vec![Vec::new(); addresses.len()], true),
     }
 }
 

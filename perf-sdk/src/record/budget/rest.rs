@@ -1,5 +1,10 @@
 //! Functions with too many calls to count them. They rest: their calls are counted only in short
 //! moments from time to time, and estimated otherwise.
+//!
+//! A function that rests is no node of the call tree outside of moments, and what it calls is under
+//! its caller. If it were counted in the same moments as functions that rest further down, those
+//! would be under other nodes in moments than outside of them, where nothing could be estimated. So
+//! functions with counted ones below, here called roofs, have moments of their own.
 
 use std::collections::{HashMap, HashSet};
 use std::ptr;
@@ -65,6 +70,8 @@ pub(in crate::record) struct Limits {
 pub(in crate::record) struct Resting {
     sites: HashMap<usize, Rest>,
     threads: Vec<Caller>,
+    /// Whether a site began to rest, and was not counted in a moment since.
+    is_new: bool,
     over: u8,
     noticed: HashSet<usize>,
 }
@@ -74,6 +81,8 @@ struct Rest {
     site: &'static Site,
     /// Calls estimated since the latest evaluation.
     estimated: f64,
+    /// Whether functions that are counted were seen below it.
+    is_roof: bool,
 }
 
 /// A thread that calls resting functions.
@@ -148,7 +157,8 @@ impl Resting {
 
     /// Puts a site to rest whose counting takes this share of the CPU time.
     fn rest(&mut self, site: &'static Site, share: f64) {
-        self.sites.insert(key(site), Rest { site, estimated: 0.0 });
+        self.sites.insert(key(site), Rest { site, estimated: 0.0, is_roof: false });
+        self.is_new = true;
         RESTING.lock().push(site);
         fork::register(&HOOK);
         resting::set_any(true);
@@ -180,7 +190,7 @@ impl Resting {
         }
     }
 
-    /// Finds new threads and new call paths.
+    /// Finds new threads and new call paths, and the roofs.
     fn find_threads(&mut self) {
         let mut before: HashMap<(usize, u32), Caller> = self
             .threads
@@ -190,10 +200,12 @@ impl Resting {
         if self.sites.is_empty() {
             return;
         }
+        let mut roofs = HashSet::new();
         for record in records() {
             let is_resting = |node: &&Node| node.site().is_some_and(|site| self.sites.contains_key(&key(site)));
-            let nodes: Vec<&'static Node> =
-                std::iter::successors(record.newest_node(), |node| node.older()).filter(is_resting).collect();
+            let nodes = || std::iter::successors(record.newest_node(), |node| node.older());
+            add_roofs(nodes(), |node| is_resting(&node), &mut roofs);
+            let nodes: Vec<&'static Node> = nodes().filter(is_resting).collect();
             let Some(thread) = Thread::of(record).filter(|_| !nodes.is_empty()) else { continue };
             let Some(now_ns) = thread.cpu_ns() else { continue };
             let known = before.remove(&(ptr::from_ref(record).addr(), thread.owner));
@@ -214,6 +226,7 @@ impl Resting {
             };
             self.threads.push(Caller { thread, paths: nodes.into_iter().map(path).collect() });
         }
+        self.sites.iter_mut().for_each(|(site, rest)| rest.is_roof |= roofs.contains(site));
     }
 
     /// Whether counting took too much at the latest evaluation, but not before. Then functions may
@@ -227,16 +240,29 @@ impl Resting {
         !self.sites.is_empty()
     }
 
-    /// Counts the calls of resting functions for a moment.
+    /// Counts the calls of resting functions for a moment, and those of roofs for another one.
     pub(in crate::record) fn count(&mut self) {
+        for of_roofs in [false, true] {
+            if self.sites.values().any(|rest| rest.is_roof == of_roofs) {
+                self.count_in_moment(of_roofs);
+            }
+        }
+        if std::mem::take(&mut self.is_new) {
+            // They may have got nodes under other callers.
+            memory::uncounted(|| self.find_threads());
+        }
+    }
+
+    fn count_in_moment(&mut self, of_roofs: bool) {
         let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<[u64; 2]>)> {
             let counted = |caller: &Caller| caller.paths.iter().map(Uncounted::counted).collect();
             threads.iter().map(|caller| (caller.thread.cpu_ns(), counted(caller))).collect()
         };
         let before = now(&self.threads);
-        self.sites.values().for_each(|rest| rest.site.set_rests(false));
+        let awake = || self.sites.values().filter(|rest| rest.is_roof == of_roofs);
+        awake().for_each(|rest| rest.site.set_rests(false));
         thread::sleep(MOMENT);
-        self.sites.values().for_each(|rest| rest.site.set_rests(true));
+        awake().for_each(|rest| rest.site.set_rests(true));
         let after = now(&self.threads);
         let cost = entry::cost();
         let call_ns = (cost.passed - cost.rested).max(0.0) * NOT_HIDDEN;
@@ -246,7 +272,14 @@ impl Resting {
             let since = |(before, after): (&[u64; 2], &[u64; 2])| [0, 1].map(|at| after[at].saturating_sub(before[at]));
             let counted: Vec<[u64; 2]> = before.1.iter().zip(&after.1).map(since).collect();
             let plain_ns = plain_ns(moment_ns, counted.iter().map(|[calls, _]| calls).sum(), call_ns);
+            let is_awake = |node: &Node| {
+                let rest = node.site().and_then(|site| self.sites.get(&key(site)));
+                rest.is_some_and(|rest| rest.is_roof == of_roofs)
+            };
             for (path, [calls, callers]) in caller.paths.iter_mut().zip(counted) {
+                if !is_awake(path.node) {
+                    continue;
+                }
                 path.seen.in_them_ns += moment_ns;
                 path.seen.plain_ns += plain_ns;
                 path.seen.calls += calls;
@@ -307,6 +340,27 @@ impl Resting {
     }
 }
 
+/// Adds the sites of resting nodes below which there is a counted one. `nodes` come after all nodes
+/// below them.
+fn add_roofs(
+    nodes: impl Iterator<Item = &'static Node>,
+    is_resting: impl Fn(&'static Node) -> bool,
+    roofs: &mut HashSet<usize>,
+) {
+    let mut found: HashSet<usize> = HashSet::new();
+    for node in nodes {
+        let is_counted_or_roof = !is_resting(node) || found.contains(&ptr::from_ref(node).addr());
+        if is_counted_or_roof
+            && let Some(parent) = node.parent()
+            && let Some(site) = parent.site()
+            && is_resting(parent)
+        {
+            found.insert(ptr::from_ref(parent).addr());
+            roofs.insert(key(site));
+        }
+    }
+}
+
 /// Sites whose allocations are retained, by the samples of the live heap.
 fn holding() -> HashSet<usize> {
     let stayed = memory::holding(STAYS..TELLS);
@@ -343,6 +397,38 @@ fn key(site: &'static Site) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::mock::Time;
+    use crate::record::store::cost::OwnPart;
+    use crate::record::store::thread::ThreadRecord;
+    use crate::scope::{Options, Source};
+
+    const fn site(name: &'static str) -> Site {
+        let source = Source { name: Some(name), path: || "", ident: name, module: "rest", file: file!(), line: 0 };
+        Site::new(source, Options::DEFAULT)
+    }
+
+    #[test]
+    fn roofs_are_above_what_is_counted() {
+        static SITES: [Site; 4] = [site("outer"), site("middle"), site("inner"), site("beside")];
+        let (_, wall, cpu) = Time::world();
+        let record = ThreadRecord::allocate(1, wall, OwnPart::default(), cpu, false).unwrap();
+        let [outer, middle, inner, beside] = SITES.each_ref();
+        let below = record.child(record.root(), outer).unwrap();
+        let below = record.child(below, middle).unwrap();
+        record.child(below, inner).unwrap();
+        record.child(record.root(), beside).unwrap();
+        let roofs = |resting: &[&'static Site]| {
+            let mut roofs = HashSet::new();
+            let nodes = std::iter::successors(record.newest_node(), |node| node.older());
+            add_roofs(nodes, |node| resting.iter().any(|site| node.is(site)), &mut roofs);
+            SITES.each_ref().map(|site| roofs.contains(&key(site)))
+        };
+        assert_eq!(roofs(&[]), [false; 4]);
+        assert_eq!(roofs(&[inner, beside]), [false; 4], "nothing is below them");
+        assert_eq!(roofs(&[outer, inner]), [true, false, false, false]);
+        assert_eq!(roofs(&[outer, middle]), [true, true, false, false]);
+        assert_eq!(roofs(&[outer, middle, inner]), [false; 4], "nothing is counted below them");
+    }
 
     #[test]
     fn the_dearest_rest_and_no_more_than_needed() {

@@ -13,7 +13,7 @@ use crate::record::store::thread::ThreadRecord;
 use crate::scope::{Options, Sample, Site, Slot, Source};
 
 /// Each sequence takes two records, which are never freed.
-const SEQUENCES: u64 = if cfg!(miri) { 3 } else { 24 };
+const SEQUENCES: u64 = if cfg!(miri) { 2 } else { 24 };
 const STEPS: usize = if cfg!(miri) { 60 } else { 5_000 };
 
 static SITES: [Site; 4] = [

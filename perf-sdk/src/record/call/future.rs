@@ -371,7 +371,9 @@ impl Call {
             let parent = node.parent().unwrap_or(node);
             let elsewhere = !ptr::eq(measured.below, parent) && !ptr::eq(measured.below, node);
             if elsewhere {
-                detour(record, node, &measured);
+                // PERF: a copy, which is made in this branch only. By reference, the readings would
+                // be in memory always.
+                detour(record, node, measured);
             }
             let State::Started(started) = &mut self.state else { return leave_for_good(record) };
             started.busy = started.busy.wrapping_add(measured.wall);
@@ -486,7 +488,8 @@ impl Drop for Call {
 /// Called if another scope polls than the one of the first poll: the time belongs to the polling
 /// scope, not to the parent.
 #[cold]
-fn detour(record: &'static ThreadRecord, node: &'static Node, measured: &Measured) {
+#[inline(never)]
+fn detour(record: &'static ThreadRecord, node: &'static Node, measured: Measured) {
     let add = |sums: &crate::record::store::node::Sums| {
         sums.wall.add_signed(measured.wall, measured.weight);
         sums.cpu.add_signed(measured.cpu, measured.cpu_weight);

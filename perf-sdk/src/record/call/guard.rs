@@ -65,6 +65,10 @@ fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Nod
     // Not with the `syscall` clock: the system call takes so long that the caches do not matter.
     if weight > 1 && !record.cpu_sampled() {
         rehearse(record, top, node);
+        // Its block may have been abandoned meanwhile.
+        if node.blocks.weight() != Some(weight) {
+            return begin(site);
+        }
     }
     Slot::BUSY.set();
     let place = fast::enter(record, top, node, site, weight);

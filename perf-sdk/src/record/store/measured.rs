@@ -5,6 +5,7 @@ use crate::memory::Tallies;
 
 /// The readings of a frame that ended, in ticks. Slightly negative if the call was shorter than the
 /// instrumentation overhead.
+#[derive(Clone, Copy)]
 pub(in crate::record) struct Measured {
     pub(in crate::record) wall: i64,
     pub(in crate::record) cpu: i64,

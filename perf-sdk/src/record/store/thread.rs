@@ -393,6 +393,9 @@ impl ThreadRecord {
 
     /// Owner only: the node in this record's tree with the same path as `node`, which may belong to
     /// another record.
+    // PERF: its sites take two KiB of the stack, which would be of each poll if it were inlined.
+    #[cold]
+    #[inline(never)]
     pub(in crate::record) fn same_path(&self, node: &'static Node) -> Option<&'static Node> {
         let mut sites: [Option<&'static Site>; MAX_TREE_DEPTH as usize + 1] = [None; MAX_TREE_DEPTH as usize + 1];
         let mut length = 0;
@@ -495,8 +498,8 @@ impl ThreadRecord {
     }
 
     pub(crate) fn newest_node(&self) -> Option<&'static Node> {
-        // SAFETY: null, or a node in an arena, which is never freed. `Acquire` pairs with the store
-        // in `find_child`.
+        // SAFETY: null, or a node in an arena, which is never freed. `Acquire` pairs with the
+        // stores in `new_child` and `overflow`.
         unsafe { self.newest_node.load(Acquire).as_ref() }
     }
 
