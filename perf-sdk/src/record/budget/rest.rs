@@ -253,6 +253,7 @@ impl Resting {
         }
     }
 
+    /// Wakes roofs, or all others, for a moment.
     fn count_in_moment(&mut self, of_roofs: bool) {
         let now = |threads: &[Caller]| -> Vec<(Option<u64>, Vec<[u64; 2]>)> {
             let counted = |caller: &Caller| caller.paths.iter().map(Uncounted::counted).collect();
