@@ -60,6 +60,13 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The file of alerts cannot be read.
+    Alerts {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Profiles cannot be written to their folder.
     Profiles {
         /// The folder.
@@ -121,6 +128,13 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "cannot read the targets in {}: {source}; name a file that is there (PERF_TARGETS)",
+                    path.display()
+                )
+            }
+            Self::Alerts { path, source } => {
+                write!(
+                    f,
+                    "cannot read the alerts in {}: {source}; name a file that is there (PERF_ALERTS)",
                     path.display()
                 )
             }

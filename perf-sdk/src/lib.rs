@@ -21,7 +21,7 @@
 //! }
 //! ```
 //!
-//! # Six things
+//! # Seven things
 //!
 //! | to | write | and read |
 //! |---|---|---|
@@ -30,6 +30,7 @@
 //! | look at it | [`start`], or [`router`] on a server of your own | the page, flamegraphs, profiles for `go tool pprof`, `/metrics` |
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
 //! | say what ought to be | [`Builder::target`], [`Target`](target::Target), `PERF_TARGETS` | what is met, at risk or missed, by [`Handle::targets`] too |
+//! | be told | [`Builder::alert`], [`AlertRule`](alert::AlertRule), `PERF_ALERTS` | what fires, by [`Handle::alerts`] too |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
@@ -82,6 +83,9 @@
 #[path = "private.rs"]
 pub mod __private;
 mod accounts;
+#[cfg(feature = "push")]
+mod action;
+pub mod alert;
 #[cfg(feature = "enabled")]
 mod assert;
 mod base;
@@ -89,9 +93,10 @@ mod base;
 mod clock;
 #[cfg(feature = "enabled")]
 mod collect;
+#[cfg(feature = "enabled")]
+mod detect;
 mod error;
 pub mod export;
-#[allow(dead_code, unused_imports, reason = "the part of the language that only alerts have")]
 mod expression;
 #[cfg(feature = "enabled")]
 mod figures;

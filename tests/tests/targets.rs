@@ -1,4 +1,5 @@
-//! Targets of whole programs: met and missed, given in all ways, and the status at the exit.
+//! Targets of whole programs: met and missed, given in all ways, and the status at the exit. And
+//! their alerts.
 
 use std::fs;
 use std::path::PathBuf;
@@ -178,5 +179,56 @@ fn targets_are_relative_to_a_saved_snapshot() {
                 && error.contains("Snapshot::write_to"),
             "{error}"
         );
+    }
+}
+
+#[test]
+fn an_alert_fires_is_shown_everywhere_and_is_over() {
+    let said = said(&run(TARGETS, "alarmed", &[]));
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("alert")).collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    let fired = "perf-sdk: alert (critical): many jobs: queue_depth is 9: > 5, over 1m. Start more workers.";
+    assert_eq!(lines[0], fired);
+    assert!(lines[1].starts_with("perf-sdk: alert resolved: many jobs, after "), "{said}");
+}
+
+#[test]
+fn a_program_that_is_well_has_no_alerts() {
+    let said = said(&run(TARGETS, "calm", &[]));
+    assert!(!said.contains("alert"), "{said}");
+}
+
+#[test]
+fn what_fires_outlives_the_program_beside_its_history() {
+    let folder = std::env::temp_dir().join(format!("perf-sdk-test-{}-alerts", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let history = folder.join("history.perf");
+    let history = history.to_str().expect("a plain name");
+    let environment = [("PERF_ALERTS", "process_threads > 0"), ("PERF_HISTORY", history)];
+    let since = |output: &Output| String::from_utf8_lossy(&output.stdout).trim().parse::<u64>().expect("a time");
+    let first = run(TARGETS, "fires_before_its_end", &environment);
+    assert!(said(&first).contains("alert (warning): process_threads > 0"), "{}", said(&first));
+    let second = run(TARGETS, "fires_before_its_end", &environment);
+    assert!(!said(&second).contains("alert"), "nobody is told again: {}", said(&second));
+    assert!(since(&first).abs_diff(since(&second)) <= 1, "{} and {}", since(&first), since(&second));
+    // Damaged, it is said and left out.
+    fs::write(format!("{history}.alerts"), "{\"now\":").expect("a file");
+    let third = said(&run(TARGETS, "fires_before_its_end", &environment));
+    assert!(third.contains(".alerts are left out: ") && third.contains("alert (warning)"), "{third}");
+    fs::remove_dir_all(&folder).expect("a folder");
+}
+
+#[test]
+fn mistakes_in_alerts_are_named() {
+    let file = Temporary::new("alerts.toml", "[[alert]]\nthat = \"cpu > 90\"\n");
+    for (alerts, message) in [
+        ("p99(search) > 250 for 30s", "PERF_ALERTS:1:15 is \"250\"; allowed: for p99, which is a time"),
+        ("leak(maybe)", "PERF_ALERTS:1:6 is \"maybe\"; allowed: retention, suspect, confirmed"),
+        ("/nowhere/alerts.toml", "cannot read the alerts in /nowhere/alerts.toml"),
+        (file.path(), ":2:15 is \"90\"; allowed: for cpu, which is a share"),
+    ] {
+        let output = ended(&["starts"], &[("PERF_ALERTS", alerts)]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(status(&output) == Some(1) && said.contains(message), "{message}: {said}");
     }
 }

@@ -8,13 +8,15 @@
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
 //! | `hash` | a hasher for addresses |
-//! | `pattern`, `units`, `notice` | texts |
+//! | `pattern`, `units`, `notice`, `calendar` | texts |
 //! | `loaded` | keeps a library that contains the profiler loaded |
 
 #[cfg(feature = "enabled")]
 pub(crate) mod atomic;
 #[cfg(feature = "enabled")]
 pub(crate) mod background;
+#[cfg(feature = "push")]
+pub(crate) mod calendar;
 #[cfg(feature = "enabled")]
 pub(crate) mod descriptors;
 #[cfg(feature = "enabled")]

@@ -332,9 +332,11 @@ impl Fold {
             locks,
             leaks: super::leaks::leaks(),
             targets: super::targets::targets(),
+            alerts: super::alerts::alerts(),
             readings,
             absent_readings,
             distributions: super::instruments::distributions(),
+            statements: crate::instrument::statements(),
             profiler,
         };
         snapshot.sort_functions();

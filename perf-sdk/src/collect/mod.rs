@@ -1,5 +1,6 @@
 //! Reads everything that is recorded and sampled into the data types of `snapshot/`.
 
+mod alerts;
 #[cfg(feature = "jemalloc")]
 mod allocator;
 #[cfg(feature = "stacks")]
@@ -33,6 +34,7 @@ mod threads;
 #[cfg(feature = "stacks")]
 mod wall_profile;
 
+pub(crate) use alerts::{alerts_report, note_alerts};
 #[cfg(feature = "jemalloc")]
 pub(crate) use allocator::AllocatorMonitor;
 #[cfg(all(feature = "stacks", any(feature = "serve", all(feature = "push", feature = "heap"))))]
@@ -55,9 +57,7 @@ pub(crate) use heap_stacks::HeapStacksNow;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
-pub(crate) use targets::set_targets;
-#[cfg(feature = "serve")]
-pub(crate) use targets::targets;
+pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;
 

@@ -1,7 +1,5 @@
 //! A tree to its meaning: which names there are, what their arguments are, and which units fit.
 
-use std::time::Duration;
-
 use super::condition::{Bound, Comparison, Condition, Event, Limit, Rule};
 use super::error::ExpressionError;
 use super::function::{FUNCTIONS, Formula, MetricFunction, Parameters};
@@ -13,10 +11,13 @@ use super::syntax::{Clause, Node, Operator, Side, Term, Tree};
 use super::unit::{Dimension, Quantity};
 
 /// What only alerts have.
-const EVENTS: &[&str] = &["burn", "anomaly", "leak", "every"];
+const EVENTS: &[&str] = &["burn", "anomaly", "leak", "target", "every"];
 
 /// Verdicts of which an alert can be.
 const VERDICTS: &[&str] = &["retention", "suspect", "confirmed"];
+
+/// Statuses of targets of which an alert can be.
+const STATUSES: &[&str] = &["at_risk", "missed"];
 
 const ONE_COMPARISON: &str = "one comparison, which is all that a target has; write a target for each";
 
@@ -33,18 +34,29 @@ pub(crate) fn parse_list(source: &Source<'_>) -> Result<Vec<(usize, Comparison)>
 
 /// The rule of an alert.
 pub(crate) fn parse_rule(source: &Source<'_>) -> Result<Rule, ExpressionError> {
-    let tree = parser::one(source)?;
+    rule(source, parser::one(source)?)
+}
+
+/// The rules of a list, separated by semicolons or ends of lines, each with its position.
+pub(crate) fn parse_rules(source: &Source<'_>) -> Result<Vec<(usize, Rule)>, ExpressionError> {
+    let trees = parser::list(source)?;
+    trees.into_iter().map(|tree| Ok((tree.clause.start(), rule(source, tree)?))).collect()
+}
+
+fn rule(source: &Source<'_>, tree: Tree) -> Result<Rule, ExpressionError> {
     let time = |node: Option<Node>| node.map(|node| time(source, &node)).transpose();
     Ok(Rule { condition: condition(source, tree.clause)?, hold: time(tree.hold)?, keep: time(tree.keep)? })
 }
 
 /// A percentage above 0 and below 100.
+#[cfg(feature = "toml")]
 pub(crate) fn parse_share(source: &Source<'_>) -> Result<Quantity, ExpressionError> {
     share(source, &parser::value(source)?)
 }
 
 /// A time above 0.
-pub(crate) fn parse_time(source: &Source<'_>) -> Result<Duration, ExpressionError> {
+#[cfg(feature = "toml")]
+pub(crate) fn parse_time(source: &Source<'_>) -> Result<std::time::Duration, ExpressionError> {
     let node = parser::value(source)?;
     let time = time(source, &node)?;
     time.duration().ok_or_else(|| wrong(source, &node, "a time such as 5m"))
@@ -313,13 +325,16 @@ fn event(source: &Source<'_>, node: &Node, window: Option<Node>) -> Result<Event
         ("burn", _) => Err(allowed("burn(\"checkout\", 99.9%)")),
         ("anomaly", [of]) if labels.is_empty() => metric(source, of).map(Event::Anomaly),
         ("anomaly", _) => Err(allowed("anomaly(self_cpu(\"rank\"))")),
-        ("leak", [verdict]) if labels.is_empty() => {
-            let named = has_name_only(verdict).filter(|name| VERDICTS.contains(name));
-            let listed = || wrong(source, verdict, VERDICTS.join(", "));
-            named.map(|name| Event::Leak(name.to_owned())).ok_or_else(listed)
-        }
+        ("leak", [verdict]) if labels.is_empty() => one_of(source, verdict, VERDICTS).map(Event::Leak),
         ("leak", _) => Err(allowed("leak(confirmed)")),
+        ("target", [status]) if labels.is_empty() => one_of(source, status, STATUSES).map(Event::Target),
+        ("target", _) => Err(allowed("target(missed)")),
         (_, [interval]) if labels.is_empty() => time(source, interval).map(Event::Every),
         _ => Err(allowed("every(5m)")),
     }
+}
+
+fn one_of(source: &Source<'_>, node: &Node, all: &[&str]) -> Result<String, ExpressionError> {
+    let named = has_name_only(node).filter(|name| all.contains(name));
+    named.map(str::to_owned).ok_or_else(|| wrong(source, node, all.join(", ")))
 }

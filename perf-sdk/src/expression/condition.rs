@@ -58,8 +58,23 @@ pub(crate) enum Event {
     Anomaly(Metric),
     /// A leak of this verdict or a worse one.
     Leak(String),
+    /// A target of this status or a worse one.
+    Target(String),
     /// Regularly.
     Every(Quantity),
+}
+
+impl Condition {
+    /// The functions of the program that it is about.
+    pub(crate) fn functions(&self) -> Vec<&str> {
+        match self {
+            Self::Comparison(comparison) => comparison.metric.profiled_function().into_iter().collect(),
+            Self::Event(Event::Burn { function, .. }) => vec![function],
+            Self::Event(Event::Anomaly(metric)) => metric.profiled_function().into_iter().collect(),
+            Self::Event(Event::Leak(_) | Event::Target(_) | Event::Every(_)) => Vec::new(),
+            Self::All(conditions) | Self::Any(conditions) => conditions.iter().flat_map(Self::functions).collect(),
+        }
+    }
 }
 
 impl Comparison {
@@ -110,6 +125,7 @@ impl fmt::Display for Event {
             Self::Burn { function, objective } => write!(f, "burn({}, {objective})", quoted(function)),
             Self::Anomaly(metric) => write!(f, "anomaly({metric})"),
             Self::Leak(verdict) => write!(f, "leak({verdict})"),
+            Self::Target(status) => write!(f, "target({status})"),
             Self::Every(time) => write!(f, "every({time})"),
         }
     }

@@ -51,6 +51,8 @@ pub(crate) enum Formula {
     Saved { after: &'static str, before: &'static str },
     /// The mean of a gauge ÷ the latest value of another.
     Utilization { used: &'static str, limit: &'static str },
+    /// The time until a gauge reaches another, if it goes on growing as it does.
+    TimeTo { used: &'static str, limit: &'static str },
     /// The growth of a counter per second ÷ the latest value of a gauge.
     PerCapacity { used: &'static str, capacity: &'static str },
     /// Of the argument.
@@ -89,6 +91,8 @@ pub(crate) enum Aggregate {
     Lowest,
     /// By how much a counter grew. A counter that starts anew grows from 0.
     Growth,
+    /// By how much a gauge grows in a second, beyond chance; else 0.
+    Trend,
 }
 
 const HITS_AND_MISSES: &[&str] = &["cache_hits_total", "cache_misses_total"];
@@ -247,6 +251,20 @@ pub static FUNCTIONS: &[MetricFunction] = &[
         "the share of file descriptors that is open, on average",
     ),
     function(
+        "memory",
+        Parameters::None,
+        Dimension::Ratio,
+        Formula::Utilization { used: "container_memory_usage_bytes", limit: "container_spec_memory_limit_bytes" },
+        "the share of the control group's memory limit that is in use, on average",
+    ),
+    function(
+        "memory_full_in",
+        Parameters::None,
+        Dimension::Time,
+        Formula::TimeTo { used: "container_memory_usage_bytes", limit: "container_spec_memory_limit_bytes" },
+        "the time until the control group's memory limit is reached, if memory goes on growing",
+    ),
+    function(
         "throttled",
         Parameters::None,
         Dimension::Ratio,
@@ -267,6 +285,12 @@ pub static FUNCTIONS: &[MetricFunction] = &[
     of_argument("lowest", Parameters::Gauge, Formula::Over(Aggregate::Lowest), "the lowest value of a reading"),
     of_argument("mean", Parameters::Gauge, Formula::Over(Aggregate::Mean), "the average of a reading"),
     of_argument("growth", Parameters::Counter, Formula::Over(Aggregate::Growth), "by how much a counter grew"),
+    of_argument(
+        "trend",
+        Parameters::Gauge,
+        Formula::Over(Aggregate::Trend),
+        "by how much a reading grows in a unit of time, beyond chance: Theil and Sen's slope",
+    ),
     function(
         "share",
         Parameters::Counters,
@@ -319,6 +343,7 @@ impl MetricFunction {
         match self.dimension {
             Some(dimension) => dimension.units(),
             None if self.formula == Formula::Rate => Dimension::Rate.units(),
+            None if self.formula == Formula::Over(Aggregate::Trend) => "the argument's with /s, /min or /h",
             None => "as the argument's",
         }
     }
@@ -344,6 +369,7 @@ impl MetricFunction {
             Formula::Quotient { part, whole } => format!("{} ÷ {}", sum(part), sum(whole)),
             Formula::Saved { after, before } => format!("1 − `{after}` ÷ `{before}`"),
             Formula::Utilization { used, limit } => format!("`{used}` ÷ `{limit}`"),
+            Formula::TimeTo { used, limit } => format!("(`{limit}` − `{used}`) ÷ the growth of `{used}`"),
             Formula::PerCapacity { used, capacity } => format!("`{used}` per second ÷ `{capacity}`"),
             Formula::Over(_) | Formula::OfCounters => "the argument".to_owned(),
         }

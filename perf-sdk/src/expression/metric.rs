@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::function::{CallFigure, Formula, MetricFunction, Parameters};
+use super::function::{Aggregate, CallFigure, Formula, MetricFunction, Parameters};
 use super::unit::Dimension;
 
 /// A metric function with its arguments, or a reading.
@@ -71,8 +71,37 @@ impl Metric {
                     None => Dimension::Rate,
                 }
             }
+            (None, Formula::Over(Aggregate::Trend)) => of_argument().per_time(),
             (None, _) => of_argument(),
         }
+    }
+
+    /// The reading of which it is: itself, or its argument.
+    fn reading(&self) -> &Self {
+        match (self.function, self.argument(0)) {
+            (Some(_), Some(argument)) => argument.reading(),
+            _ => self,
+        }
+    }
+
+    /// The name and the labels of the reading of which it is, if it is of one.
+    pub(crate) fn read_from(&self) -> (&str, Vec<(String, String)>) {
+        let reading = self.reading();
+        let name = match reading.function.map(|function| function.formula) {
+            Some(Formula::Gauge(name)) => name,
+            _ => &reading.name,
+        };
+        (name, reading.reading_labels())
+    }
+
+    /// The same metric of the one reading that has these labels.
+    pub(crate) fn of_labels(&self, labels: &[(String, String)]) -> Self {
+        let mut one = self.clone();
+        match one.arguments.first_mut() {
+            Some(Argument::Metric(argument)) => *argument = argument.of_labels(labels),
+            _ => one.labels = labels.to_vec(),
+        }
+        one
     }
 
     /// The labels by which its readings are found.

@@ -10,10 +10,13 @@
 //! | `metric`, `condition` | what a tree means, and its text |
 //! | `check` | a tree to its meaning: names, arguments and units |
 //! | `suggestion` | the name that was probably meant |
+//! | `file` | lists of expressions in files of TOML |
 
 mod check;
 mod condition;
 mod error;
+#[cfg(feature = "toml")]
+mod file;
 mod function;
 mod lexer;
 mod metric;
@@ -25,12 +28,18 @@ mod syntax;
 mod tests;
 mod unit;
 
-pub(crate) use check::{parse_comparison, parse_list, parse_rule, parse_share, parse_time};
-pub(crate) use condition::{Bound, Comparison, Condition, Event, Limit, Rule};
+pub(crate) use check::{parse_comparison, parse_list, parse_rule, parse_rules};
+#[cfg(feature = "toml")]
+pub(crate) use check::{parse_share, parse_time};
+pub(crate) use condition::{Bound, Comparison, Limit, Rule};
+#[cfg(feature = "enabled")]
+pub(crate) use condition::{Condition, Event};
 pub use error::ExpressionError;
+#[cfg(feature = "toml")]
+pub(crate) use file::{File, FileEntry};
 pub(crate) use function::{Aggregate, CallFigure, Formula, Parameters};
 pub use function::{FUNCTIONS, MetricFunction};
-pub(crate) use metric::{Argument, Metric};
+pub(crate) use metric::Metric;
 pub(crate) use source::{Source, error_at};
 pub(crate) use suggestion::nearest;
 pub(crate) use unit::{Dimension, Quantity};

@@ -62,6 +62,7 @@ pub(super) fn list(source: &Source<'_>) -> Result<Vec<Tree>, ExpressionError> {
 }
 
 /// A single value.
+#[cfg(feature = "toml")]
 pub(super) fn value(source: &Source<'_>) -> Result<Node, ExpressionError> {
     let mut parser = Parser { source, tokens: tokens(source, false)?, at: 0 };
     let node = parser.value(0)?;

@@ -139,20 +139,6 @@ impl Quantity {
         quantity.value().is_finite().then_some(quantity)
     }
 
-    /// A number of seconds that has a short text: whole in the largest unit in which it is.
-    pub(crate) fn of_duration(duration: Duration) -> Self {
-        let seconds = duration.as_secs_f64();
-        let times = UNITS.iter().rev().filter(|unit| unit.dimension == Dimension::Time);
-        let is_whole = |unit: &&'static Unit| {
-            let number = seconds * unit.by / unit.times;
-            number >= 1.0 && number.fract() == 0.0
-        };
-        match times.clone().find(is_whole) {
-            Some(unit) => Self { number: seconds * unit.by / unit.times, unit: Some(unit), per: None },
-            None => Self { number: seconds, unit: Unit::named("s"), per: None },
-        }
-    }
-
     /// In seconds, bytes, shares of 1, or things; or in these per second.
     pub(crate) fn value(self) -> f64 {
         let value = self.unit.map_or(self.number, |unit| self.number * unit.times / unit.by);
@@ -209,15 +195,6 @@ mod tests {
         }
         assert_eq!(Quantity::new(1e308, Unit::named("GiB"), None), None, "infinite");
         assert_eq!(Quantity::new(1.0, Unit::named("ms"), Some("s")).unwrap().dimension(), None);
-    }
-
-    #[test]
-    fn a_duration_is_printed_in_its_largest_whole_unit() {
-        for (ms, shown) in [(300_000, "5m"), (90_000, "90s"), (250, "250ms"), (86_400_000, "1d"), (5_400_000, "90m")] {
-            let quantity = Quantity::of_duration(Duration::from_millis(ms));
-            assert_eq!(quantity.to_string(), shown);
-            assert_eq!(quantity.duration(), Some(Duration::from_millis(ms)));
-        }
     }
 
     #[test]

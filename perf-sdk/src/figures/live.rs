@@ -182,7 +182,7 @@ impl Figures for Live<'_> {
             _ if how == Aggregate::Latest => {
                 Ok(Figure { value: one.value, events: 1, covered: covered.max(Duration::from_secs(1)) })
             }
-            Err(Missing::Unknown | Missing::NoData) if how != Aggregate::Growth => {
+            Err(Missing::Unknown | Missing::NoData) if !matches!(how, Aggregate::Growth | Aggregate::Trend) => {
                 Ok(Figure { value: one.value, events: 1, covered: Duration::from_secs(1) })
             }
             past => past,
@@ -191,6 +191,13 @@ impl Figures for Live<'_> {
 
     fn baseline(&self) -> Option<&dyn Figures> {
         self.now.baseline.map(|baseline| baseline as &dyn Figures)
+    }
+
+    fn label_sets(&self, name: &str, labels: &[(String, String)]) -> Vec<Vec<(String, String)>> {
+        let own = |reading: &&Reading| {
+            reading.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        self.latest(name, labels).iter().map(own).collect()
     }
 
     fn names(&self) -> Vec<String> {

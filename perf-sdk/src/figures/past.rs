@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use super::slower::share_slower;
 use super::whole::{NO_BYTES, NO_CPU, NO_HEAP, telling, unavailable};
+use crate::detect::trend;
 use crate::expression::{Aggregate, CallFigure};
-use crate::history::{Answer, Coverage, FUNCTION_SERIES, History, SeriesId, SeriesInfo};
+use crate::history::{Answer, Coverage, FUNCTION_SERIES, History, Point, SeriesId, SeriesInfo};
 use crate::reading::Kind;
 use crate::target::{Figure, Missing, Window};
 
 /// The longest window that a history covers.
 pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 86_400);
+/// The share of a window that must be known for a trend.
+const COVERED: f64 = 0.9;
 
 /// Of [`FUNCTION_SERIES`].
 const CALLS: usize = 0;
@@ -149,6 +152,13 @@ impl<'a> Past<'a> {
             Aggregate::Lowest => points().map(|point| point.mean).reduce(f64::min),
             Aggregate::Peak => self.history.peak(series, from, to).value(),
             Aggregate::Growth => self.history.change(series, from, to).value(),
+            Aggregate::Trend => {
+                // A part of the window says nothing about the whole.
+                let is_known = covered.share(from, to) >= COVERED;
+                let at = |point: Point| (f64::from(point.from) + f64::from(point.seconds) / 2.0, point.mean);
+                let found = is_known.then(|| trend(&points().map(at).collect::<Vec<_>>()));
+                found.map(Option::unwrap_or_default)
+            }
         };
         figure_of(value.ok_or(Missing::NoData)?, u64::from(covered.seconds), covered)
     }

@@ -103,6 +103,9 @@ impl Figures for Whole {
             let absent = self.0.absent_readings.iter().find(|absent| absent.what == name);
             return Err(absent.map_or(Missing::Unknown, |absent| unavailable(&absent.why)));
         };
+        if how == Aggregate::Trend {
+            return Err(unavailable("a snapshot has no trend"));
+        }
         let is_sum = how == Aggregate::Growth && first.kind == ReadingKind::Counter;
         if found.len() > 1 && !is_sum {
             let sets: Vec<_> = found.iter().map(|reading| reading.labels.iter()).collect();

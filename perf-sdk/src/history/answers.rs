@@ -1,8 +1,6 @@
 //! Questions about a window, answered from points.
-#![allow(dead_code, reason = "trends are for alerts")]
 
 use super::series::Point;
-use super::trend::theil_sen;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,6 +20,7 @@ impl<T> Answer<T> {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn coverage(&self) -> Coverage {
         match self {
             Self::Found(_, coverage) | Self::Empty(coverage) => *coverage,
@@ -86,22 +85,6 @@ pub(super) fn change(points: impl Iterator<Item = Point>, is_counter: bool) -> A
         coverage.add(point.from, point.seconds, point.covered);
     }
     found(coverage, |_| if is_counter { sum } else { last - first.unwrap_or(last) })
-}
-
-/// By how much a second the values grow; of a counter, the rates.
-pub(super) fn trend(points: impl Iterator<Item = Point>) -> Answer<f64> {
-    let mut coverage = Coverage::default();
-    let all: Vec<(f64, f64)> = points
-        .map(|point| {
-            coverage.add(point.from, point.seconds, point.covered);
-            (f64::from(point.from) + f64::from(point.seconds) / 2.0, point.mean)
-        })
-        .collect();
-    match theil_sen(&all) {
-        Some(slope) => Answer::Found(slope, coverage),
-        None if all.is_empty() => Answer::NotCovered,
-        None => Answer::Empty(coverage),
-    }
 }
 
 fn found(coverage: Coverage, value: impl FnOnce(&Coverage) -> f64) -> Answer<f64> {

@@ -9,7 +9,7 @@
 //! | `lane`, `predictor`, `bits`, `grid` | points of a series in some bits each |
 //! | `blocks`, `memory` | where they are kept |
 //! | `functions`, `sparse`, `ring` | differences of histograms |
-//! | `answers`, `trend`, `columns` | what is asked of a window: pure |
+//! | `answers`, `columns` | what is asked of a window: pure |
 //! | `file/` | the history outlives the process |
 //! | `counts` | what was lost |
 //! | `query` | series by name, for users |
@@ -39,17 +39,13 @@ mod sparse;
 mod store;
 #[cfg(test)]
 mod tests;
-mod trend;
 
-#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use answers::{Answer, Coverage};
 pub(crate) use file::FileCounts;
 pub(crate) use functions::Pace;
 pub(crate) use of_process::{ask, close, fill, keep};
 pub(crate) use own::{OwnReadings, descriptions};
 pub(crate) use query::{columns as columns_of, list};
-#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use series::{Point, SeriesId, SeriesInfo};
-#[allow(unused_imports, reason = "trends are for alerts")]
 pub(crate) use store::FUNCTION_SERIES;
 pub(crate) use store::{DEFAULT_BYTES, FunctionReading, History};

@@ -359,7 +359,6 @@ impl History {
 }
 
 /// Questions of judges.
-#[allow(dead_code, reason = "trends are for alerts")]
 impl History {
     /// A gauge's mean, a counter's rate per second.
     pub(crate) fn average(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
@@ -375,11 +374,6 @@ impl History {
     pub(crate) fn change(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
         let is_counter = self.table.kind(series) == Some(Kind::Counter);
         answers::change(self.points(series, from, to), is_counter)
-    }
-
-    /// By how much a second a gauge, or a counter's rate, grows: the median of all slopes.
-    pub(crate) fn trend(&self, series: SeriesId, from: u32, to: u32) -> Answer<f64> {
-        answers::trend(self.points(series, from, to))
     }
 
     /// The distribution of a function's calls that ended in a window.
@@ -398,6 +392,7 @@ impl History {
     }
 
     /// A quantile of the times of the calls that ended in a window, in nanoseconds, within 1.1 %.
+    #[cfg(test)]
     pub(crate) fn quantile(&self, function: &str, q: f64, from: u32, to: u32) -> Answer<f64> {
         match self.times(function, from, to) {
             Answer::Found(times, coverage) => match times.quantile(q) {

@@ -34,6 +34,7 @@ pub use self::http::{CountedBody, HttpFuture, HttpLayer, HttpService, watch_http
 pub use cache::{Cache, CacheTotals, watch_cache};
 pub(crate) use families::{Instruments, NAME, distributions, read};
 pub use pool::{ConnectionPool, PoolState, watch_pool};
+pub(crate) use query::statements;
 pub use query::{Dialect, Query, Statement, watch_query};
 pub use queue::{Queue, Queued, Received, watch_queue};
 pub(crate) use uses::{Use, uses};

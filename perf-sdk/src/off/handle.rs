@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::alert::AlertsReport;
 use crate::error::Error;
 use crate::rate::Rate;
 use crate::settings::Builder;
@@ -89,6 +90,12 @@ impl Handle {
     /// Always `None`.
     #[must_use]
     pub fn targets(&self) -> Option<Judgement> {
+        None
+    }
+
+    /// Always `None`.
+    #[must_use]
+    pub fn alerts(&self) -> Option<AlertsReport> {
         None
     }
 

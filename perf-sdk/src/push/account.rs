@@ -1,14 +1,14 @@
-//! The state of one way of delivery, as shown in snapshots.
+//! The state of one way of delivery, as shown in snapshots: of profiles, and of alerts.
 
 use crate::collect;
 use crate::snapshot::{Delivery, DeliveryKind};
 
 /// The current state of one way of delivery.
 #[derive(Debug)]
-pub(super) struct Account(Delivery);
+pub(crate) struct Account(Delivery);
 
 impl Account {
-    pub(super) fn open(by: DeliveryKind, to: String) -> Self {
+    pub(crate) fn open(by: DeliveryKind, to: String) -> Self {
         let before = collect::deliveries().into_iter().find(|delivery| delivery.by == by);
         // The counts continue when the profiler is started again, so that they never decrease.
         let (ok, failed) = before.map_or((0, 0), |before| (before.ok, before.failed));
@@ -18,18 +18,18 @@ impl Account {
     }
 
     /// Counts one delivered profile.
-    pub(super) fn ok(&mut self) {
+    pub(crate) fn ok(&mut self) {
         self.0.ok += 1;
         self.0.last_error.clear();
     }
 
     /// Counts lost profiles.
-    pub(super) fn failed(&mut self, lost: u64) {
+    pub(crate) fn failed(&mut self, lost: u64) {
         self.0.failed += lost;
     }
 
     /// Sets the last error. It does not imply that a profile is lost.
-    pub(super) fn error(&mut self, error: String) {
+    pub(crate) fn error(&mut self, error: String) {
         self.0.last_error = error;
     }
 
@@ -41,7 +41,7 @@ impl Account {
         }
     }
 
-    pub(super) fn waiting(&mut self, waiting: u64) {
+    pub(crate) fn waiting(&mut self, waiting: u64) {
         self.0.waiting = waiting;
     }
 
@@ -51,7 +51,7 @@ impl Account {
     }
 
     /// Makes the state visible in snapshots.
-    pub(super) fn publish(&self) {
+    pub(crate) fn publish(&self) {
         collect::set_delivery(&self.0);
     }
 }

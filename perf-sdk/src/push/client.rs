@@ -20,17 +20,17 @@ const SLICE: Duration = Duration::from_millis(50);
 
 /// A request.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The path within the server's prefix, and the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// In addition to the headers that each request has.
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// Why a request failed.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// No response, or one that is not HTTP. The request may be retried.
     Broken(String),
     /// The server rejected the request.
@@ -39,7 +39,7 @@ pub(super) enum Failure {
 
 impl Failure {
     /// Whether a retry may succeed.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Broken(_) => true,
             Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..),
@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
 }
 
 /// Sends `request`. `deadline` is called repeatedly, because the deadline may become earlier.
-pub(super) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
+pub(crate) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
     let broken = |what: &'static str| move |error: io::Error| Failure::Broken(format!("{what}: {error}"));
     let addresses = (target.host.as_str(), target.port).to_socket_addrs().map_err(broken("no address"))?;
     let mut stream = connect(addresses, deadline).map_err(broken("no connection"))?;

@@ -27,6 +27,8 @@ mod random;
 mod stamp;
 mod windows;
 
+pub(crate) use account::Account;
+pub(crate) use client::{Request, post};
 pub(crate) use folder::probe;
 pub(crate) use plan::Plan;
 pub(crate) use pusher::Pusher;

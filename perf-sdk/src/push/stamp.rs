@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::base::calendar::date;
+
 /// A UTC time in seconds: `YYYYmmddTHHMMSSZ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -34,21 +36,6 @@ impl fmt::Display for Stamp {
         let (year, month, day) = date(days);
         write!(f, "{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", second / 3_600, second / 60 % 60, second % 60)
     }
-}
-
-/// Year, month and day of a day number counted from 1 January 1970, by the Gregorian calendar. The
-/// computation uses years that begin in March, so that a leap day is the last day of a year.
-fn date(days: u64) -> (u64, u64, u64) {
-    // Days since 1 March 0000. 400 years have 146,097 days.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    // The lengths of months repeat as 31, 30, 31, 30, 31 days.
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ parts! {
     Instruments "instruments" "The job that reads caches, pools, queues and other instruments.",
     History "history" "The job that keeps the history of readings and functions.",
     Targets "targets" "The job that judges targets.",
+    Alerts "alerts" "The job that judges alerts.",
     Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
     Scheduling "scheduling" "Waking up for the jobs.",
 }

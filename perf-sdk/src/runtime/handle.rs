@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::change;
 use super::running::Running;
+use crate::alert::AlertsReport;
 #[cfg(feature = "serve")]
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
@@ -200,6 +201,26 @@ impl Handle {
     pub fn targets(&self) -> Option<Judgement> {
         let judge = self.running.judge.as_ref().filter(|_| self.running.process.is_current());
         judge.map(|judge| judge.judge())
+    }
+
+    /// The [alerts](crate::alert) as they were judged last, with the last 1,000 changes. `None`
+    /// without rules, before the first judgement, which comes two seconds after the start, and in a
+    /// forked child.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let perf = perf_sdk::builder().alerts("process_threads > 1000").listen("off").report(false).start()?;
+    /// if let Some(report) = perf.alerts() {
+    ///     report.events.iter().for_each(|event| println!("{} {}", event.title(), event.change));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** A copy.
+    #[must_use]
+    pub fn alerts(&self) -> Option<AlertsReport> {
+        collect::alerts_report().filter(|_| self.running.process.is_current())
     }
 
     /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples

@@ -5,16 +5,18 @@
 //! | `start` | the order of the start |
 //! | `running` | the running profiler, and the order of its end |
 //! | `scheduler` | one thread for jobs that are done at intervals |
-//! | `budget`, `pressure`, `leaks`, `readings`, `history`, `targets` | these jobs |
+//! | `budget`, `pressure`, `leaks`, `readings`, `history`, `targets`, `alerts` | these jobs |
 //! | `idleness` | longer pauses of these jobs while the process does next to nothing |
 //! | `latest` | what waits for the worker, of which only the latest matters |
-//! | `worker` | the thread for callbacks of the program, and for work that takes long |
+//! | `worker`, `callback` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
 //! | `ending` | the end at exits and signals |
 //! | `without` | what is missing if the system provides no thread |
 //! | `handle` | the handle that keeps the profiler running |
 
+mod alerts;
 mod budget;
+mod callback;
 mod change;
 #[cfg(unix)]
 mod ending;

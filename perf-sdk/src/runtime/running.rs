@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
 use super::targets::Judge;
+#[cfg(feature = "push")]
+use crate::action::Notifier;
 use crate::base::background::{self, Background};
 use crate::base::fork::Lock;
 use crate::base::notice::say;
@@ -39,6 +41,8 @@ pub(super) struct Running {
     pub(super) threads: Mutex<Vec<Background>>,
     #[cfg(feature = "push")]
     pub(super) pusher: Mutex<Option<Pusher>>,
+    #[cfg(feature = "push")]
+    pub(super) notifier: Mutex<Option<Notifier>>,
     #[cfg(feature = "dhat")]
     pub(super) exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
@@ -175,6 +179,9 @@ impl Running {
         #[cfg(feature = "serve")]
         server.iter_mut().for_each(Server::stop);
         threads.into_iter().for_each(|thread| thread.end_by(end));
+        // After the last judgement.
+        #[cfg(feature = "push")]
+        drop(self.notifier.lock().unpoisoned().take());
         history::close();
         #[cfg(feature = "serve")]
         if let Some(server) = server {
@@ -217,6 +224,10 @@ impl Drop for Running {
             #[cfg(feature = "push")]
             if let Some(pusher) = self.pusher.lock().unpoisoned().take() {
                 pusher.forget();
+            }
+            #[cfg(feature = "push")]
+            if let Some(notifier) = self.notifier.lock().unpoisoned().take() {
+                notifier.forget();
             }
             #[cfg(feature = "dhat")]
             std::mem::forget(self.exact.lock().unpoisoned().take());

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::alerts;
 use super::budget;
 #[cfg(feature = "serve")]
 use super::change;
@@ -23,6 +24,8 @@ use super::scheduler::{self, Job};
 use super::targets::{self, Judge};
 use super::without::Without;
 use super::worker::Worker;
+#[cfg(feature = "push")]
+use crate::action::{Notifier, Places, Sender};
 use crate::base::background::Background;
 use crate::base::descriptors::Held;
 use crate::base::notice::say;
@@ -41,9 +44,12 @@ use crate::record::{Allowance, Part};
 use crate::scope::Hot;
 #[cfg(feature = "serve")]
 use crate::serve::{Server, SettingsHooks};
+#[cfg(feature = "push")]
+use crate::settings::ServiceName;
 #[cfg(feature = "stacks")]
 use crate::settings::StackEngine;
-use crate::settings::{self, Builder, ByteSize, HotFunctions, OnLeak, Settings};
+use crate::settings::{self, Builder, ByteSize, Callback, HotFunctions, Settings};
+use crate::snapshot::LeakFinding;
 
 impl Builder {
     /// Starts the profiler with these settings.
@@ -72,7 +78,9 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
             };
         }
     };
-    let judge = Judge::load(&settings)?;
+    let baseline = targets::baseline(&settings)?;
+    let judge = Judge::load(&settings, baseline.clone())?;
+    let alerts = alerts::Rules::load(&settings, baseline)?;
     prepare(&settings)?;
     let history = history::open(&settings)?;
     #[cfg(feature = "serve")]
@@ -82,13 +90,34 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let mut without = Without::default();
     let mut threads = Vec::new();
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
-    let wanted = history.is_there().then(|| judge.as_ref().map(|judge| judge.functions()).unwrap_or_default());
-    let mut jobs = jobs(&settings, builder.on_leak.clone(), worker, wanted);
+    let wanted = history.is_there().then(|| {
+        let of_targets = judge.as_ref().map(|judge| judge.functions()).unwrap_or_default();
+        of_targets.into_iter().chain(alerts.as_ref().map(alerts::Rules::functions).unwrap_or_default()).collect()
+    });
+    let mut jobs = jobs(&settings, builder.on_leak.clone(), worker.clone(), wanted);
     // After the history's round of the same second.
     jobs.extend(judge.clone().map(targets::job));
+    // After the targets, of which alerts are.
+    #[cfg(feature = "push")]
+    let notifier = match &alerts {
+        Some(_) => {
+            #[cfg(feature = "serve")]
+            let url = endpoint(&server);
+            #[cfg(not(feature = "serve"))]
+            let url = None;
+            notifier(&settings, url, &mut without)?
+        }
+        None => None,
+    };
+    let told = alerts::Told {
+        callback: builder.on_alert.clone().zip(worker),
+        #[cfg(feature = "push")]
+        notifier: notifier.as_ref().map(Notifier::handed),
+    };
+    jobs.extend(alerts.map(|alerts| alerts::job(alerts, told)));
     if !jobs.is_empty() {
-        let asked = settings.named(&JOB_KEYS).or(builder.on_leak.as_ref().map(|_| "on_leak"));
-        let what = "the budget, so that all calls are measured, monitors, the history, targets, and the detection of leaks and of memory that runs short";
+        let asked = settings.named(&JOB_KEYS).or(callback_of(&builder));
+        let what = "the budget, so that all calls are measured, monitors, the history, targets, alerts, and the detection of leaks and of memory that runs short";
         threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
     #[cfg(feature = "stacks")]
@@ -111,6 +140,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         threads: Mutex::new(threads),
         #[cfg(feature = "push")]
         pusher: Mutex::new(pusher),
+        #[cfg(feature = "push")]
+        notifier: Mutex::new(notifier),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
         judge,
@@ -160,7 +191,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 }
 
 /// The settings of jobs.
-const JOB_KEYS: [&str; 11] = [
+const JOB_KEYS: [&str; 12] = [
     "budget",
     "budget_floor",
     "hot",
@@ -172,7 +203,35 @@ const JOB_KEYS: [&str; 11] = [
     "monitors",
     "history",
     "targets",
+    "alerts",
 ];
+
+/// The callback that the program gave, if there is one.
+fn callback_of(builder: &Builder) -> Option<&'static str> {
+    let alert = builder.on_alert.as_ref().map(|_| "on_alert");
+    builder.on_leak.as_ref().map(|_| "on_leak").or(alert)
+}
+
+/// The page of alerts, if the endpoint has an address.
+#[cfg(all(feature = "push", feature = "serve"))]
+fn endpoint(server: &Option<Server>) -> Option<String> {
+    server.as_ref().and_then(Server::address).map(|address| format!("http://{address}/alerts"))
+}
+
+/// The thread that tells of alerts. There is none unless it was asked for.
+#[cfg(feature = "push")]
+fn notifier(settings: &Settings, url: Option<String>, without: &mut Without) -> Result<Option<Notifier>, Error> {
+    let (webhook, alertmanager) = (settings.alert_webhook.clone(), settings.alertmanager.clone());
+    if webhook.is_none() && alertmanager.is_none() {
+        return Ok(None);
+    }
+    let service = settings.push_name.clone().unwrap_or_else(ServiceName::of_executable);
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let labels = settings.push_labels.iter().map(owned).collect();
+    let sender = Sender { service: service.as_str().to_owned(), labels, url };
+    let asked = settings.named(&["alert_webhook", "alertmanager"]);
+    without.unless_asked("alerts", asked, Notifier::start(Places { webhook, alertmanager, sender }))
+}
 
 /// The thread for callbacks and relief. `None` if the settings allow neither.
 fn worker(
@@ -182,10 +241,10 @@ fn worker(
     threads: &mut Vec<Background>,
 ) -> Result<Option<Worker>, Error> {
     let relieves = cfg!(feature = "pool") && settings.pressure.is_some();
-    if !relieves && builder.on_leak.is_none() {
+    if !relieves && callback_of(builder).is_none() {
         return Ok(None);
     }
-    let asked = settings.named(&["pressure"]).or(builder.on_leak.as_ref().map(|_| "on_leak"));
+    let asked = settings.named(&["pressure"]).or(callback_of(builder));
     let started = without.unless_asked("relief when memory is short", asked, Worker::start())?;
     Ok(started.map(|(worker, thread)| {
         threads.push(thread);
@@ -196,7 +255,7 @@ fn worker(
 /// The jobs, the most urgent first. `history`: the functions that it should have, if there is one.
 fn jobs(
     settings: &Settings,
-    on_leak: Option<OnLeak>,
+    on_leak: Option<Callback<LeakFinding>>,
     worker: Option<Worker>,
     history: Option<Vec<String>>,
 ) -> Vec<Job> {

@@ -35,8 +35,22 @@ const TIME_SHARE: u32 = 100;
 #[derive(Debug)]
 pub(super) struct Judge {
     targets: Targets,
-    baseline: Option<Whole>,
+    baseline: Option<Arc<Whole>>,
     seen: Mutex<Seen>,
+}
+
+/// The snapshot to which targets and alerts refer, if there is one.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn baseline(settings: &Settings) -> Result<Option<Arc<Whole>>, Error> {
+    let Some(path) = &settings.targets_baseline else { return Ok(None) };
+    let read = Snapshot::read_from(path).map_err(|error| Error::Setting {
+        place: settings.place_of("targets_baseline").to_owned(),
+        value: path.display().to_string(),
+        allowed: format!("a file that Snapshot::write_to or /snapshot wrote; {error}"),
+    });
+    Ok(Some(Arc::new(Whole(read?))))
 }
 
 /// What was seen since the start.
@@ -56,21 +70,14 @@ impl Judge {
     ///
     /// # Errors
     /// A mistake in the targets, a file that cannot be read.
-    pub(super) fn load(settings: &Settings) -> Result<Option<Arc<Self>>, Error> {
+    pub(super) fn load(settings: &Settings, baseline: Option<Arc<Whole>>) -> Result<Option<Arc<Self>>, Error> {
         let Some(from) = &settings.targets else { return Ok(None) };
         let targets = from.load()?;
         if targets.is_empty() {
             return Ok(None);
         }
-        let baseline = settings.targets_baseline.as_ref().map(|path| {
-            Snapshot::read_from(path).map(Whole).map_err(|error| Error::Setting {
-                place: settings.place_of("targets_baseline").to_owned(),
-                value: path.display().to_string(),
-                allowed: format!("a file that Snapshot::write_to or /snapshot wrote; {error}"),
-            })
-        });
         let seen = Seen { first: None, traffic: Duration::ZERO, until: Instant::now(), second: 0 };
-        Ok(Some(Arc::new(Self { targets, baseline: baseline.transpose()?, seen: Mutex::new(seen) })))
+        Ok(Some(Arc::new(Self { targets, baseline, seen: Mutex::new(seen) })))
     }
 
     /// The functions that the targets are about, which the history should have.
@@ -100,7 +107,7 @@ impl Judge {
                 first: seen.first.as_ref().map(|(first, at)| (first.as_slice(), at.elapsed())),
                 whole: whole.as_ref(),
                 is_young,
-                baseline: self.baseline.as_ref(),
+                baseline: self.baseline.as_deref(),
             };
             let judge = |history: Option<&History>| {
                 let live = Live::new(history, now());

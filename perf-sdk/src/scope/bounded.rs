@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::base::hash::fnv1a;
+
 /// The maximum length of the name of a function, a module, an arena or a pool, in bytes. The name
 /// is in each series, each row and each frame.
 pub(crate) const MAX_NAME_BYTES: usize = 255;
@@ -12,11 +14,7 @@ pub(crate) fn bounded(name: &str) -> Cow<'_, str> {
     if name.len() <= MAX_NAME_BYTES {
         return name.into();
     }
-    // FNV-1a, 64 bits: the same in each run.
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let end = format!("…{hash:016x}");
+    let end = format!("…{:016x}", fnv1a(name.bytes()));
     format!("{}{end}", beginning(name, MAX_NAME_BYTES - end.len())).into()
 }
 

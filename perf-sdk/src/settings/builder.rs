@@ -8,18 +8,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::callback::Callback;
 use super::given::Given;
 #[cfg(feature = "metrics")]
 use super::metrics_handle::MetricsHandle;
-use super::on_leak::OnLeak;
 #[cfg(feature = "enabled")]
 use super::reader::is_secret;
 use super::table::table;
 use super::value::{Entry, IntoSetting, Value};
 use super::values::{
-    BucketRule, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, Pressure, ProfilesKeep,
-    PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
+    AlertsFrom, BucketRule, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, Pressure,
+    ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };
+use crate::alert::{AlertEvent, AlertRule};
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
 use crate::target::Target;
@@ -50,10 +51,12 @@ pub struct Builder {
     #[cfg(feature = "metrics")]
     pub(crate) metrics_handle: Option<MetricsHandle>,
     #[cfg(feature = "enabled")]
-    pub(crate) on_leak: Option<OnLeak>,
+    pub(crate) on_leak: Option<Callback<LeakFinding>>,
+    #[cfg(feature = "enabled")]
+    pub(crate) on_alert: Option<Callback<AlertEvent>>,
     /// Keeps `Builder` without `UnwindSafe`, as it is with the feature.
     #[cfg(not(feature = "enabled"))]
-    on_leak: PhantomData<OnLeak>,
+    on_leak: PhantomData<Callback<LeakFinding>>,
 }
 
 #[cfg(feature = "enabled")]
@@ -63,7 +66,7 @@ impl fmt::Debug for Builder {
         for (key, value) in self.given.shown() {
             shown.field(key, if is_secret(key, &value) { &"…" } else { &value });
         }
-        shown.field("on_leak", &self.on_leak).finish_non_exhaustive()
+        shown.field("on_leak", &self.on_leak).field("on_alert", &self.on_alert).finish_non_exhaustive()
     }
 }
 
@@ -146,6 +149,23 @@ impl Builder {
         self.with(|given| given.targets = Some(TargetsFrom::with(given.targets.take(), target)))
     }
 
+    /// Adds an alert: what ought not to be so. A settings file and the environment replace all
+    /// alerts made in code.
+    ///
+    /// ```
+    /// use perf_sdk::alert::AlertRule;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let builder = perf_sdk::builder()
+    ///     .alert(AlertRule::new("p99(\"search\") > 250ms for 30s")?.name("search is slow"));
+    /// # drop(builder);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn alert(self, rule: AlertRule) -> Self {
+        self.with(|given| given.alerts = Some(AlertsFrom::with(given.alerts.take(), rule)))
+    }
+
     /// Calls `f` with each finding whose verdict has become worse, on a thread of the profiler:
     /// from `suspect` on, and for `retention`.
     ///
@@ -154,7 +174,30 @@ impl Builder {
     pub fn on_leak(mut self, f: impl Fn(&LeakFinding) + Send + Sync + 'static) -> Self {
         #[cfg(feature = "enabled")]
         {
-            self.on_leak = Some(OnLeak(Arc::new(f)));
+            self.on_leak = Some(Callback(Arc::new(f)));
+        }
+        self
+    }
+
+    /// Calls `f` with each change of an alert: it fires, becomes worse, or is over. On a thread of
+    /// the profiler, on which callbacks wait for each other. Changes that another alert explains
+    /// are among them ([`explained_by`](AlertEvent::explained_by)).
+    ///
+    /// ```
+    /// let builder = perf_sdk::builder().on_alert(|event| {
+    ///     if event.rule == "memory" {
+    ///         // Drop caches.
+    ///     }
+    /// });
+    /// # drop(builder);
+    /// ```
+    ///
+    /// A panic in `f` is caught.
+    #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
+    pub fn on_alert(mut self, f: impl Fn(&AlertEvent) + Send + Sync + 'static) -> Self {
+        #[cfg(feature = "enabled")]
+        {
+            self.on_alert = Some(Callback(Arc::new(f)));
         }
         self
     }

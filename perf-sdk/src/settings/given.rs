@@ -18,8 +18,8 @@ use super::value::Entry;
 #[cfg(feature = "enabled")]
 use super::value::Value;
 use super::values::{
-    BucketRules, ByteSize, CpuClock, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches, Listen, Pressure,
-    ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine,
+    AlertsFrom, BucketRules, ByteSize, CpuClock, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches, Listen,
+    Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine,
     TargetsFrom, Tenant,
 };
 #[cfg(feature = "enabled")]

@@ -13,6 +13,7 @@
 //! | `misspelt` | variables that look like settings and are none |
 
 mod builder;
+mod callback;
 #[cfg(feature = "enabled")]
 mod checks;
 #[cfg(feature = "toml")]
@@ -24,7 +25,6 @@ mod in_force;
 mod metrics_handle;
 #[cfg(feature = "enabled")]
 mod misspelt;
-mod on_leak;
 #[cfg(feature = "enabled")]
 mod reader;
 #[cfg(feature = "enabled")]
@@ -36,6 +36,8 @@ mod values;
 
 pub use builder::Builder;
 #[cfg(feature = "enabled")]
+pub(crate) use callback::Callback;
+#[cfg(feature = "enabled")]
 pub(crate) use checks::LEAK_WINDOWS;
 #[cfg(feature = "enabled")]
 pub(crate) use given::Settings;
@@ -45,8 +47,6 @@ pub(crate) use in_force::InForce;
 pub(crate) use metrics_handle::MetricsHandle;
 #[cfg(feature = "enabled")]
 pub(crate) use misspelt::warnings as misspelt_variables;
-#[cfg(feature = "enabled")]
-pub(crate) use on_leak::OnLeak;
 #[cfg(feature = "enabled")]
 pub(crate) use resolve::{cpu_clock_of_environment, variable};
 pub use setting::{SETTINGS, Setting};
@@ -60,7 +60,7 @@ pub(crate) use values::DEFAULT_ADDRESS;
 #[cfg(feature = "enabled")]
 pub(crate) use values::SampleRule;
 pub use values::{
-    ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, ParseByteSizeError, ParseListenError,
-    ParsePressureError, ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels, PushProtocol,
-    PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
+    AlertsFrom, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, ParseByteSizeError,
+    ParseListenError, ParsePressureError, ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels,
+    PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };

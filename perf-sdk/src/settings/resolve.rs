@@ -102,15 +102,23 @@ impl Settings {
     pub(super) fn is_idle(&self, key: &str) -> bool {
         match key {
             "config" => true,
-            "push_interval" | "push_name" => self.push.is_none() && self.profiles.is_none(),
-            "push_protocol" | "push_labels" | "push_token" | "push_tenant" => self.push.is_none(),
+            "push_interval" => self.push.is_none() && self.profiles.is_none(),
+            "push_name" => self.push.is_none() && self.profiles.is_none() && !self.tells(),
+            "push_labels" => self.push.is_none() && !self.tells(),
+            "push_protocol" | "push_token" | "push_tenant" => self.push.is_none(),
             "profiles_keep" => self.profiles.is_none(),
             "leak_horizon" | "leak_floor" | "leak_caches" => self.leak_window.is_none(),
             "stacks_hz" => self.stacks.is_none(),
             "budget_floor" => self.budget.is_none(),
-            "targets_baseline" | "targets_exit" => self.targets.is_none(),
+            "targets_exit" => self.targets.is_none(),
+            "targets_baseline" => self.targets.is_none() && self.alerts.is_none(),
             _ => false,
         }
+    }
+
+    /// Whether somebody is told of alerts.
+    fn tells(&self) -> bool {
+        self.alert_webhook.is_some() || self.alertmanager.is_some()
     }
 
     /// Sets defaults that depend on other settings.

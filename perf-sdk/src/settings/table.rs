@@ -407,6 +407,47 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// What ought not to be so: [alerts](crate::alert), their rules as text, separated by
+            /// semicolons, or a file of TOML, whose name ends with `.toml`. [`alert`](Self::alert)
+            /// adds one.
+            method alerts: Option<AlertsFrom> = or(None) => {
+                variable: "PERF_ALERTS",
+                allowed: "rules such as p99(\"search\") > 250ms for 30s, separated by semicolons; a file of them, whose name ends with .toml (only with the feature toml); or off",
+                default: "off",
+                meaning: "what ought not to be so: see [alerts](alerts.md)",
+                changes: false,
+            }
+
+            /// Whether alerts are judged that need to know nothing of the program:
+            /// [`AlertRules::shipped`](crate::alert::AlertRules::shipped).
+            method alerts_shipped: bool = or(true) => {
+                variable: "PERF_ALERTS_SHIPPED",
+                allowed: "true or false",
+                default: "true",
+                meaning: "whether alerts are judged that need to know nothing of the program",
+                changes: false,
+            }
+
+            /// Where changes of alerts are posted, in the form of Alertmanager's webhook, version
+            /// 4, or `off`.
+            method alert_webhook: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {
+                variable: "PERF_ALERT_WEBHOOK",
+                allowed: "http://HOST/PATH, with :PORT if needed, without user and password, or off; not https: TLS is not supported; without the feature push only off",
+                default: "off",
+                meaning: "where changes of alerts are posted, in the form of Alertmanager's webhook",
+                changes: false,
+            }
+
+            /// The Alertmanager that is told what fires, again every minute, and what is over, or
+            /// `off`.
+            method alertmanager: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {
+                variable: "PERF_ALERTMANAGER",
+                allowed: "http://HOST, with :PORT and /PREFIX if needed, without user and password, or off; not https: TLS is not supported; without the feature push only off",
+                default: "off",
+                meaning: "the Alertmanager that is told of alerts",
+                changes: false,
+            }
+
             /// Selects a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
             method cpu_clock: CpuClock = none => {
                 variable: "PERF_CPU_CLOCK",

@@ -1,11 +1,11 @@
-//! The state of deliveries of profiles.
+//! The state of deliveries of profiles and alerts.
 
 use std::fmt;
 
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
-/// Where profiles are delivered.
+/// Where profiles and alerts are delivered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
@@ -15,15 +15,21 @@ pub enum DeliveryKind {
     Push,
     /// Written to files in a folder.
     Files,
+    /// Alerts, posted to a webhook.
+    Webhook,
+    /// Alerts, posted to an Alertmanager.
+    Alertmanager,
 }
 
 impl DeliveryKind {
-    /// `push` or `files`.
+    /// `push`, `files`, `webhook` or `alertmanager`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Push => "push",
             Self::Files => "files",
+            Self::Webhook => "webhook",
+            Self::Alertmanager => "alertmanager",
         }
     }
 }
@@ -34,20 +40,21 @@ impl fmt::Display for DeliveryKind {
     }
 }
 
-/// The state of one delivery of profiles: those pushed to a server, or written to a folder.
+/// The state of one delivery: profiles that are pushed to a server or written to a folder, and
+/// alerts.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
 pub struct Delivery {
-    /// The kind of delivery: in JSON `push` or `files`.
+    /// The kind of delivery: in JSON its [name](DeliveryKind::name).
     pub by: DeliveryKind,
     /// The server's address or the folder.
     pub to: String,
-    /// The number of delivered profiles.
+    /// The number of delivered profiles or changes of alerts.
     pub ok: u64,
-    /// The number of lost profiles.
+    /// The number of lost ones.
     pub failed: u64,
-    /// The number of profiles that wait for another attempt.
+    /// The number of those that wait for another attempt.
     pub waiting: u64,
     /// The last error, if nothing was delivered since; otherwise empty.
     pub last_error: String,

@@ -64,7 +64,7 @@ impl Snapshot {
 
     /// Reads the JSON form.
     pub(crate) fn of_json(from: impl io::Read) -> Result<Self, Unread> {
-        let snapshot: Self = read_json(from).map_err(|error| match error {
+        let snapshot: Self = read(from).map_err(|error| match error {
             DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => Unread::Io(error),
             other => Unread::Format(other.to_string()),
         })?;
@@ -101,7 +101,12 @@ pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Res
     writeln!(to)
 }
 
-fn read_json<T: DeserializeOwned>(from: impl io::Read) -> Result<T, DeserializerError> {
+/// Reads what [`write_json`] wrote, or says why it cannot be read.
+pub(crate) fn read_json<T: DeserializeOwned>(from: impl io::Read) -> Result<T, String> {
+    read(from).map_err(|error| error.to_string())
+}
+
+fn read<T: DeserializeOwned>(from: impl io::Read) -> Result<T, DeserializerError> {
     let mut reader = JsonStreamReader::new(from);
     let value = reader.deserialize_next()?;
     reader.consume_trailing_whitespace()?;

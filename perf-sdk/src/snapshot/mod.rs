@@ -62,7 +62,7 @@ pub use exemplars::Exemplar;
 #[cfg(feature = "enabled")]
 pub(crate) use exemplars::merge as merge_exemplars;
 #[cfg(feature = "enabled")]
-pub(crate) use file::write_json;
+pub(crate) use file::{read_json, write_json};
 pub use frame::Frame;
 pub(crate) use function::telling_names;
 pub use function::{Calls, Function, FutureTotals};
@@ -89,6 +89,8 @@ pub use sampling_state::SamplingState;
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
 pub use statement_figures::StatementFigures;
+#[cfg(feature = "enabled")]
+pub(crate) use statement_figures::{MAX_CALLERS, sort_statements};
 #[cfg(feature = "enabled")]
 pub(crate) use sums::Sums;
 pub use totals::Totals;

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AbsentReading, Allocator, CallNode, Distribution, Function, Heap, Leaks, Locks, ProfilerStats, Reading,
-    StackSampling,
+    StackSampling, StatementFigures,
 };
 use crate::accounts::{ArenaAccount, BumpAccount, PoolAccount, PressureAccount};
+use crate::alert::Alerts;
 use crate::target::Judgement;
 
 /// Everything recorded, at one moment or over one window.
@@ -68,6 +69,10 @@ pub struct Snapshot {
     /// targets, and before the first judgement.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub targets: Option<Judgement>,
+    /// The rules of alerts, with what fires; of a window, those at its end. Absent if there are
+    /// none, and before the first judgement.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub alerts: Option<Alerts>,
     /// The latest figures of the process, the host and what else is read at intervals, sorted by
     /// name and labels; each has another name or other labels. Empty before
     /// [`start`](crate::start).
@@ -79,6 +84,10 @@ pub struct Snapshot {
     /// Histograms of [instruments](crate::instrument), sorted by name and labels.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub distributions: Vec<Distribution>,
+    /// The statements of [databases](crate::watch_query), the costliest first. Of a window, those
+    /// that ran in it.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub statements: Vec<StatementFigures>,
     /// Figures of the profiler itself.
     pub profiler: ProfilerStats,
 }

@@ -28,6 +28,13 @@ pub(crate) fn current(metric: &Metric, figures: &dyn Figures, window: Window) ->
             let (used, limit) = (of.one(used, Aggregate::Mean)?, of.one(limit, Aggregate::Latest)?);
             Ok(Figure { events: used.events, ..quotient(used, limit)? })
         }
+        Formula::TimeTo { used, limit } => {
+            let grows = of.one(used, Aggregate::Trend)?;
+            let (used, limit) = (of.one(used, Aggregate::Latest)?, of.one(limit, Aggregate::Latest)?);
+            let left = (limit.value - used.value).max(0.0);
+            // What does not grow never reaches it.
+            if grows.value > 0.0 { Ok(Figure { value: left / grows.value, ..grows }) } else { Err(Missing::NoData) }
+        }
         Formula::PerCapacity { used, capacity } => {
             let (used, capacity) = (of.rate(used)?, of.one(capacity, Aggregate::Latest)?);
             Ok(Figure { events: used.events, ..quotient(used, capacity)? })

@@ -182,7 +182,7 @@ impl Target {
 
 /// A quantile needs one call on its other side.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1,000")]
-fn least_events(metric: &Metric) -> u64 {
+pub(crate) fn least_events(metric: &Metric) -> u64 {
     match metric.function.map(|function| function.formula) {
         Some(Formula::Calls(CallFigure::Quantile(share))) => (1.0 / (1.0 - share)).round() as u64,
         Some(Formula::Calls(CallFigure::ErrorRatio | CallFigure::SlowerThan(_))) => LEAST_EVENTS,

@@ -76,6 +76,12 @@ pub(crate) trait Figures {
         None
     }
 
+    /// The labels that tell several readings of one name apart: for each of them those that no
+    /// other question needs.
+    fn label_sets(&self, _name: &str, _labels: &[(String, String)]) -> Vec<Vec<(String, String)>> {
+        Vec::new()
+    }
+
     /// Functions and readings that were seen, to suggest what was meant by an unknown name.
     fn names(&self) -> Vec<String> {
         Vec::new()

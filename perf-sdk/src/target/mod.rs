@@ -37,10 +37,18 @@ mod table;
 mod tests;
 
 pub use crate::expression::{ExpressionError, FUNCTIONS, MetricFunction};
+#[cfg(feature = "enabled")]
+pub(crate) use budget::{Good, budget};
+#[cfg(feature = "enabled")]
+pub(crate) use current::current;
 pub use definition::Target;
+#[cfg(feature = "enabled")]
+pub(crate) use definition::least_events;
 #[cfg(feature = "enabled")]
 pub(crate) use figures::{Figure, Figures, Missing, Moment, Window};
 pub use judgement::{BurnRate, BurnState, ErrorBudget, Judgement, Severity, Status, TargetState};
 pub use list::Targets;
 #[cfg(feature = "serve")]
-pub(crate) use shown::{duration, percent};
+pub(crate) use shown::percent;
+#[cfg(feature = "enabled")]
+pub(crate) use shown::{duration, value as shown_value};

@@ -7,7 +7,7 @@ use crate::expression::Dimension;
 
 /// With three significant digits or so, and a unit. A rate has that of its limit, which is text such
 /// as `< 3/min`, or else the one in which it is a number of some size.
-pub(super) fn value(value: f64, dimension: Dimension, limit: &str) -> String {
+pub(crate) fn value(value: f64, dimension: Dimension, limit: &str) -> String {
     match dimension {
         Dimension::Time => units::time(value * 1e9),
         Dimension::Bytes => units::bytes(value),

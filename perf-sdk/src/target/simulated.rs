@@ -148,6 +148,7 @@ impl Figures for Program {
             Aggregate::Mean => values.iter().sum::<f64>() / values.len() as f64,
             Aggregate::Peak => values.iter().copied().fold(*first_value, f64::max),
             Aggregate::Lowest => values.iter().copied().fold(*first_value, f64::min),
+            Aggregate::Trend => (*last - *first_value) / values.len() as f64,
             Aggregate::Growth => found.iter().map(|series| of(series)).map(|v| v[v.len() - 1] - v[0]).sum(),
         };
         Ok(Figure { value, events: values.len() as u64, covered })

@@ -1,10 +1,12 @@
-//! Programs with targets: one scenario in each process, named by the argument.
+//! Programs with targets and alerts: one scenario in each process, named by the argument.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use perf_sdk::Handle;
+use perf_sdk::alert::{AlertChange, AlertPhase, AlertRule, AlertSeverity};
 use perf_sdk::snapshot::Snapshot;
 use perf_sdk::target::{Status, Target, Targets};
 use perf_sdk_tests::http::get;
@@ -38,6 +40,9 @@ fn main() -> ExitCode {
         "code" => code(),
         "serves" => serves(),
         "without" => without(),
+        "alarmed" => alarmed(),
+        "calm" => calm(),
+        "fires_before_its_end" => fires_before_its_end(),
         "saves" => worked(&start()).write_to(argument(2)).expect("a file"),
         other => panic!("no scenario {other:?}"),
     }
@@ -104,6 +109,82 @@ fn code() {
     let all = Targets::parse("cpu < 500%; resident < 1GB", "here").expect("targets");
     let perf = perf_sdk::builder().listen("off").report(false).targets(all).start().expect("a start");
     assert_eq!(perf.targets().expect("targets").targets.len(), 2);
+}
+
+/// Alerts of the program, which fire and are over: page, JSON, metrics, snapshot and handle.
+fn alarmed() {
+    let rule = |text: &str| AlertRule::new(text).unwrap_or_else(|error| panic!("{error}"));
+    static DEPTH: AtomicU64 = AtomicU64::new(0);
+    let _jobs = perf_sdk::watch_queue("jobs").depth(|| DEPTH.load(Relaxed));
+    let many = rule("queue_depth > 5 keep 1s").name("many jobs").summary("Start more workers.");
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).alerts_shipped(false);
+    let perf = builder.alert(many.severity(AlertSeverity::Critical)).alert(rule("rate(nothing) > 1/s"));
+    let perf = perf.start().unwrap_or_else(|error| panic!("{error}"));
+    let address = perf.address().expect("an address");
+    let phase = || {
+        let report = perf.alerts()?;
+        let alert = report.now.rules.first()?.alerts.first()?;
+        Some(alert.phase)
+    };
+    until("the first judgement", || perf.alerts().is_some());
+    assert_eq!(phase(), None);
+    DEPTH.store(9, Relaxed);
+    until("it to fire", || phase() == Some(AlertPhase::Firing));
+    let json = text(address, "/alerts?format=json");
+    for part in ["\"name\":\"many jobs\"", "\"phase\":\"firing\"", "\"severity\":\"critical\"", "\"change\":\"fired\""]
+    {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    let page = text(address, "/alerts");
+    for part in
+        ["<span class=\"bad\">firing</span>", "queue_depth is 9: &gt; 5, over 1m", "Start more workers.", "not judged"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(text(address, "/").contains("<a href=\"alerts\">alerts</a><span class=\"bad\">1 firing</span>"));
+    let scrape = text(address, "/metrics");
+    let line = "alerts{alertname=\"many jobs\",alertstate=\"firing\",severity=\"critical\"} 1";
+    assert!(scrape.contains(line), "{line}: {scrape}");
+    assert_eq!(perf.snapshot().alerts.map(|alerts| alerts.in_phase(AlertPhase::Firing).count()), Some(1));
+
+    DEPTH.store(0, Relaxed);
+    until("it to be over", || phase().is_none());
+    let events = perf.alerts().expect("a report").events;
+    let changes: Vec<AlertChange> = events.iter().map(|event| event.change).collect();
+    assert_eq!(changes, [AlertChange::Resolved, AlertChange::Fired], "the latest comes first");
+    assert!(text(address, "/alerts").contains("resolved after"));
+
+    let child = fork();
+    if child == 0 {
+        let is_none = perf.alerts().is_none() && perf.snapshot().alerts.is_none();
+        std::process::exit(if is_none { 0 } else { 9 })
+    }
+    assert_eq!(wait_for(child), 0, "a child has no alerts");
+}
+
+/// Alerts that are shipped, in a program that is well.
+fn calm() {
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).start().expect("a start");
+    let address = perf.address().expect("an address");
+    until("the first judgement", || perf.alerts().is_some());
+    let report = perf.alerts().expect("a report");
+    assert!(report.now.rules.len() >= 9 && report.now.rules.iter().all(|rule| rule.is_shipped), "{report:?}");
+    assert!(report.events.is_empty() && report.now.rules.iter().all(|rule| rule.alerts.is_empty()), "{report:?}");
+    assert!(text(address, "/alerts").contains("0 alerts fire"));
+    drop(perf);
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).alerts_shipped(false).start().expect("a start");
+    let address = perf.address().expect("an address");
+    until("the budget to be evaluated", || perf.snapshot().profiler.budget.is_some());
+    assert!(perf.alerts().is_none() && text(address, "/alerts").contains("PERF_ALERTS="));
+    assert!(!text(address, "/").contains("href=\"alerts\""));
+}
+
+/// Ends while an alert fires. Prints since when it does.
+fn fires_before_its_end() {
+    let perf = perf_sdk::builder().listen("off").report(false).start().unwrap_or_else(|error| panic!("{error}"));
+    let firing = || perf.alerts().and_then(|report| Some(report.now.rules.first()?.alerts.first()?.clone()));
+    until("it to fire", || firing().is_some_and(|alert| alert.phase == AlertPhase::Firing));
+    println!("{}", firing().expect("an alert").since_unix_ns / 1_000_000_000);
 }
 
 fn text(address: SocketAddr, path: &str) -> String {

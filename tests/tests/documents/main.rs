@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
+use perf_sdk::alert::{AlertRuleState, AlertState};
 use perf_sdk::pool::{Arena, BumpPool, Pool};
 use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, InstrumentUse, LeakFinding};
 use perf_sdk::target::{ErrorBudget, TargetState};
@@ -59,6 +60,16 @@ fn metric_functions_of_targets() {
 }
 
 #[test]
+fn alerts_that_are_shipped() {
+    let mut table = String::from("\n| alert | rule | severity | explained by |\n|---|---|---|---|\n");
+    for rule in perf_sdk::alert::AlertRules::shipped().iter() {
+        let parent = rule.parent().unwrap_or("–");
+        table += &format!("| {} | `{rule}` | {} | {parent} |\n", rule.title(), rule.first_severity());
+    }
+    hold("docs/alerts.md", ["<!-- shipped -->", "<!-- end of shipped -->"], &table);
+}
+
+#[test]
 fn program_of_the_readme() {
     let (_, quickstart) = document("examples/quickstart.rs");
     assert!(quickstart.lines().count() < 30);
@@ -91,7 +102,7 @@ fn metrics_of_the_scrape() {
     call.estimated_calls = 1;
     (call.stack_samples, call.sampled_cpu_ns, call.exclusive.cpu_ns) = (100, 1, 1);
     snapshot.profiler.counted.push(CountingCost::default());
-    for by in [DeliveryKind::Push, DeliveryKind::Files] {
+    for by in [DeliveryKind::Push, DeliveryKind::Files, DeliveryKind::Webhook] {
         let mut delivery = Delivery::default();
         delivery.by = by;
         snapshot.profiler.deliveries.push(delivery);
@@ -108,6 +119,9 @@ fn metrics_of_the_scrape() {
     budget.remaining = Some(1.0);
     (target.current, target.upper, target.budget) = (Some(1.0), Some(1.0), Some(budget));
     snapshot.targets.get_or_insert_default().targets.push(target);
+    let mut rule = AlertRuleState::default();
+    rule.alerts.push(AlertState::default());
+    snapshot.alerts.get_or_insert_default().rules.push(rule);
     exposition.write(perf_sdk::export::Format::Text, &snapshot, None, &mut text).expect("a scrape into memory");
     let text = String::from_utf8(text).expect("text");
     let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");

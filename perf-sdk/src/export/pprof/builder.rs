@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use prost::Message as _;
 
 use super::wire;
+use crate::base::hash::fnv1a;
 use crate::export::safe;
 use crate::snapshot::{Frame, Function};
 
@@ -227,11 +228,9 @@ mod code {
 }
 
 /// The artificial address of a scope whose name is unique: derived from the name, so it is the same
-/// in every process. FNV-1a (Fowler, Noll and Vo), 64 bits.
+/// in every process.
 pub(super) fn address(name: &str) -> u64 {
-    let hash = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = fnv1a(name.bytes());
     // Leaves room to move a second scope with the same address.
     FIRST_ADDRESS + hash % (LAST_ADDRESS - FIRST_ADDRESS - (1 << 20))
 }

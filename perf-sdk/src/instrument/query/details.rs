@@ -10,11 +10,10 @@ use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 use crate::memory;
 use crate::scope::{callers, current_path};
+use crate::snapshot::MAX_CALLERS;
 
 /// A plan is asked for at most this often.
 const EXPLAINED_EVERY: Duration = Duration::from_secs(600);
-/// The maximum number of callers that are kept of one statement.
-const MAX_CALLERS: usize = 8;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Detail {

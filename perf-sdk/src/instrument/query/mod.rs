@@ -32,7 +32,7 @@ use super::stripes::Counts;
 use crate::outcome::Outcome;
 use crate::reading::{Description, Labels, Sheet, Unit};
 use crate::record;
-use crate::snapshot::{Distribution, StatementFigures};
+use crate::snapshot::{Distribution, StatementFigures, sort_statements};
 
 /// Statements of this duration are slow, unless told otherwise: Sentry's threshold.
 const SLOW: Duration = Duration::from_millis(500);
@@ -297,18 +297,31 @@ impl Query {
     /// What is known of each statement, the costliest first.
     #[must_use]
     pub fn statements(&self) -> Vec<StatementFigures> {
-        let mut all: Vec<StatementFigures> = self.entry.statements.all().map(figures).collect();
-        all.sort_by_key(|figures| (std::cmp::Reverse(figures.durations.sum()), figures.statement.clone()));
+        let mut all = known_of(self.entry);
+        sort_statements(&mut all);
         all
     }
 }
 
-fn figures(statement: &'static statements::Statement) -> StatementFigures {
+/// What is known of the statements of all databases that ran, the costliest first.
+pub(crate) fn statements() -> Vec<StatementFigures> {
+    let mut all: Vec<StatementFigures> = DATABASES.entries().flat_map(known_of).collect();
+    all.retain(|statement| statement.calls > 0);
+    sort_statements(&mut all);
+    all
+}
+
+fn known_of(entry: &'static Entry<Database>) -> Vec<StatementFigures> {
+    entry.statements.all().map(|statement| figures(entry.name, statement)).collect()
+}
+
+fn figures(database: &str, statement: &'static statements::Statement) -> StatementFigures {
     let counts = statement.counts.sums();
     let of = |counter: Counter| counts[counter as usize];
     let detail = details::of(statement);
     let durations = statement.durations.read();
     StatementFigures {
+        database: database.to_owned(),
         statement: statement.shape.to_string(),
         calls: durations.count() + of(Counter::Cancelled),
         errors: of(Counter::Errors),

@@ -4,8 +4,11 @@ use std::fmt::Write as _;
 
 use super::accounts;
 use super::html::{self, escape, percent};
+use crate::alert::AlertPhase;
 use crate::base::units::{bytes, count, time};
-use crate::snapshot::{DeliveryKind, ESTIMATED_SAYS, Function, InstrumentUse, Shown, Snapshot, Verdict, WEAK_SAYS};
+use crate::snapshot::{
+    DeliveryKind, ESTIMATED_SAYS, Function, InstrumentUse, Shown, Snapshot, StatementFigures, Verdict, WEAK_SAYS,
+};
 use crate::target::Status;
 
 /// A column: its head, the number by which it is sorted, and the text of a cell.
@@ -112,6 +115,8 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     }
     leaks(page, snapshot);
     targets(page, snapshot);
+    alerts(page, snapshot);
+    queries(page, snapshot);
     page.push_str("</nav>");
 }
 
@@ -136,6 +141,34 @@ fn targets(page: &mut String, snapshot: &Snapshot) {
         let count = judgement.count(status);
         if count > 0 {
             let _ = write!(page, "<span class=\"{class}\">{count} {status}</span>");
+        }
+    }
+}
+
+/// A link to the page of alerts, with how many fire.
+fn alerts(page: &mut String, snapshot: &Snapshot) {
+    let Some(alerts) = &snapshot.alerts else { return };
+    page.push_str("<a href=\"alerts\">alerts</a>");
+    for (phase, class) in [(AlertPhase::Firing, "bad"), (AlertPhase::Pending, "warn")] {
+        let number = alerts.in_phase(phase).count();
+        if number > 0 {
+            let _ = write!(page, "<span class=\"{class}\">{number} {phase}</span>");
+        }
+    }
+}
+
+/// A link to the page of statements, with how many of them somebody should look at.
+fn queries(page: &mut String, snapshot: &Snapshot) {
+    if snapshot.statements.is_empty() {
+        return;
+    }
+    page.push_str("<a href=\"queries\">queries</a>");
+    let number = |is_one: fn(&StatementFigures) -> bool| snapshot.statements.iter().filter(|one| is_one(one)).count();
+    let slow = number(|statement| statement.slow > 0 || statement.is_slow_on_average());
+    let repeated = number(|statement| statement.n_plus_one > 0);
+    for (number, said) in [(slow, "slow"), (repeated, "too often")] {
+        if number > 0 {
+            let _ = write!(page, "<span class=\"warn\">{number} {said}</span>");
         }
     }
 }
@@ -268,8 +301,12 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         let _ = write!(page, " · <span class=\"bad\">{n} dropped: {}</span>", escape(reason));
     }
     for delivery in &profiler.deliveries {
-        let way = if delivery.by == DeliveryKind::Push { "pushed" } else { "written" };
-        let _ = write!(page, " · {} profiles {way} to {}", delivery.ok, escape(&delivery.to));
+        let what = match delivery.by {
+            DeliveryKind::Push => "profiles pushed",
+            DeliveryKind::Files => "profiles written",
+            DeliveryKind::Webhook | DeliveryKind::Alertmanager => "changes of alerts posted",
+        };
+        let _ = write!(page, " · {} {what} to {}", delivery.ok, escape(&delivery.to));
         let lost = (delivery.failed > 0).then(|| format!("{} lost", delivery.failed));
         let error = Some(escape(&delivery.last_error).to_string()).filter(|error| !error.is_empty());
         let said: Vec<String> = lost.into_iter().chain(error).collect();

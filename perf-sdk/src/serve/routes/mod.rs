@@ -1,5 +1,6 @@
 //! Routes: one file for each, or for several that differ only in the format.
 
+mod alerts;
 mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
@@ -13,6 +14,7 @@ mod metrics;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 mod pprof;
 mod profile;
+mod queries;
 mod settings;
 mod snapshot;
 mod targets;
@@ -62,6 +64,8 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/leaks", get(leaks::leaks), Fold),
         ("/api/v1/history", get(history::history), Fold),
         ("/targets", get(targets::targets), Fold),
+        ("/alerts", get(alerts::alerts), Fold),
+        ("/queries", get(queries::queries), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]

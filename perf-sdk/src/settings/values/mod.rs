@@ -10,11 +10,11 @@ mod pressure;
 mod profiles_keep;
 mod push_labels;
 mod push_server;
+mod rules_from;
 mod sample_rules;
 mod secret;
 mod service_name;
 mod share;
-mod targets_from;
 mod tenant;
 
 pub(crate) use buckets::{BucketRule, BucketRules};
@@ -29,11 +29,11 @@ pub use pressure::{ParsePressureError, Pressure};
 pub use profiles_keep::ProfilesKeep;
 pub use push_labels::PushLabels;
 pub use push_server::{ParsePushServerError, PushServer};
+pub use rules_from::{AlertsFrom, TargetsFrom};
 #[cfg(feature = "enabled")]
 pub(crate) use sample_rules::SampleRule;
 pub(crate) use sample_rules::SampleRules;
 pub use secret::Secret;
 pub use service_name::ServiceName;
 pub use share::{ParseShareError, Share};
-pub use targets_from::TargetsFrom;
 pub use tenant::Tenant;

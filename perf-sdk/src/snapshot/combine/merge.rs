@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::snapshot::distributions;
 use crate::snapshot::estimate;
 use crate::snapshot::readings;
+use crate::snapshot::statement_figures as statements;
 use crate::snapshot::sums::Sums;
 use crate::snapshot::{ArenaAccount, BumpAccount, CallNode, PoolAccount, ROOT, Snapshot};
 
@@ -34,6 +35,9 @@ impl Snapshot {
     pub fn merge(&mut self, other: &Self) {
         if self.targets.is_none() || (other.targets.is_some() && other.taken_at_unix_ns > self.taken_at_unix_ns) {
             self.targets.clone_from(&other.targets);
+        }
+        if self.alerts.is_none() || (other.alerts.is_some() && other.taken_at_unix_ns > self.taken_at_unix_ns) {
+            self.alerts.clone_from(&other.alerts);
         }
         readings::add(&mut self.readings, &other.readings, other.taken_at_unix_ns > self.taken_at_unix_ns);
         readings::add_absent(&mut self.absent_readings, &other.absent_readings, &self.readings);
@@ -113,6 +117,7 @@ impl Snapshot {
         }
         self.locks.add(&other.locks);
         distributions::add(&mut self.distributions, &other.distributions);
+        statements::add(&mut self.statements, &other.statements);
         if self.leaks.is_none() {
             self.leaks.clone_from(&other.leaks);
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::snapshot::distributions;
 use crate::snapshot::estimate;
 use crate::snapshot::readings;
+use crate::snapshot::statement_figures as statements;
 use crate::snapshot::sums::Sums;
 use crate::snapshot::{ArenaAccount, BumpAccount, CallNode, Function, PoolAccount, ROOT, Snapshot, Totals};
 
@@ -68,7 +69,7 @@ impl Snapshot {
             Some(was) => now.since(was),
             None => now.clone(),
         });
-        let (leaks, targets) = (self.leaks.clone(), self.targets.clone());
+        let (leaks, targets, alerts) = (self.leaks.clone(), self.targets.clone(), self.alerts.clone());
         let stacks = self.stacks.as_ref().map(|stacks| match &earlier.stacks {
             Some(earlier) => stacks.since(earlier),
             None => stacks.clone(),
@@ -77,6 +78,7 @@ impl Snapshot {
         let readings = readings::since(&self.readings, &earlier.readings);
         let absent_readings = self.absent_readings.clone();
         let distributions = distributions::since(&self.distributions, &earlier.distributions);
+        let statements = statements::since(&self.statements, &earlier.statements);
         Self {
             functions,
             tree,
@@ -89,9 +91,11 @@ impl Snapshot {
             locks,
             leaks,
             targets,
+            alerts,
             readings,
             absent_readings,
             distributions,
+            statements,
             profiler,
             window_ns,
             cpu_ns,

@@ -1,6 +1,7 @@
 //! All metrics in one table, independent of the format. A new metric is a new row, in the file of
 //! its subject.
 
+mod alerts;
 mod distributions;
 mod functions;
 mod memory;
@@ -16,7 +17,8 @@ pub(super) use readings::families as of_readings;
 use super::row::Row;
 
 /// All of the profiler's metrics, in the order in which they are written.
-const TABLES: [&[Row]; 6] = [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, targets::ROWS, profiler::ROWS];
+const TABLES: [&[Row]; 7] =
+    [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, targets::ROWS, alerts::ROWS, profiler::ROWS];
 
 /// The row with this index. `None` beyond the last.
 pub(super) fn row(mut at: usize) -> Option<&'static Row> {

@@ -91,7 +91,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
-        metrics: |source| delivered(source, DeliveryKind::Push),
+        metrics: |source| delivered(source, |by| by == DeliveryKind::Push),
     },
     Row {
         name: "perf_push_waiting",
@@ -99,7 +99,7 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Gauge,
         is_per_function: false,
-        metrics: waiting,
+        metrics: |source| waiting(source, |by| by == DeliveryKind::Push),
     },
     Row {
         name: "perf_profile_files_total",
@@ -107,7 +107,23 @@ pub(super) const ROWS: &[Row] = &[
         unit: "",
         kind: Kind::Counter,
         is_per_function: false,
-        metrics: |source| delivered(source, DeliveryKind::Files),
+        metrics: |source| delivered(source, |by| by == DeliveryKind::Files),
+    },
+    Row {
+        name: "alert_notifications_total",
+        help: "Changes of alerts posted to a webhook or an Alertmanager: ok, or failed and lost.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: |source| delivered(source, is_of_alerts),
+    },
+    Row {
+        name: "alert_notifications_waiting",
+        help: "Changes of alerts that wait for another attempt to post them.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: |source| waiting(source, is_of_alerts),
     },
     Row {
         name: "perf_evicted_connections_total",
@@ -160,8 +176,12 @@ fn dropped(source: Source<'_>) -> Metrics<'_> {
     }))
 }
 
-fn delivered<'a>(source: Source<'a>, by: DeliveryKind) -> Metrics<'a> {
-    let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| delivery.by == by);
+fn is_of_alerts(by: DeliveryKind) -> bool {
+    matches!(by, DeliveryKind::Webhook | DeliveryKind::Alertmanager)
+}
+
+fn delivered(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<'_> {
+    let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| is_meant(delivery.by));
     Box::new(deliveries.flat_map(|delivery| {
         [("ok", delivery.ok), ("failed", delivery.failed)].map(|(result, count)| Metric {
             labels: vec![("result", result.into()), ("to", delivery.to.as_str().into())],
@@ -170,8 +190,8 @@ fn delivered<'a>(source: Source<'a>, by: DeliveryKind) -> Metrics<'a> {
     }))
 }
 
-fn waiting(source: Source<'_>) -> Metrics<'_> {
-    let deliveries = source.snapshot.profiler.deliveries.iter().filter(|delivery| delivery.by == DeliveryKind::Push);
+fn waiting(source: Source<'_>, is_meant: fn(DeliveryKind) -> bool) -> Metrics<'_> {
+    let deliveries = source.snapshot.profiler.deliveries.iter().filter(move |delivery| is_meant(delivery.by));
     Box::new(deliveries.map(|delivery| Metric {
         labels: vec![("to", delivery.to.as_str().into())],
         value: Value::Number(delivery.waiting as f64),

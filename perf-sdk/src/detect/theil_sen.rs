@@ -1,5 +1,4 @@
 //! The slope of a series.
-#![allow(dead_code, reason = "trends are for alerts")]
 
 /// Points between which slopes are computed, at most: 19,900 slopes.
 const MOST_POINTS: usize = 200;

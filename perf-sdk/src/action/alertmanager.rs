@@ -1,0 +1,99 @@
+//! The body for an Alertmanager: `POST /api/v2/alerts`.
+//!
+//! <https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::message::{Pairs, Sender, annotations};
+use crate::alert::{AlertEvent, AlertPhase, Alerts};
+use crate::base::calendar::rfc3339;
+
+/// What fires is told again after this time.
+pub(super) const AGAIN: Duration = Duration::from_secs(60);
+/// What is not told again in this time is over: that is how an Alertmanager learns that the program
+/// ended.
+const LASTS_NS: u64 = 4 * 60 * 1_000_000_000;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Alert<'a> {
+    labels: BTreeMap<String, String>,
+    annotations: Pairs,
+    starts_at: String,
+    ends_at: String,
+    #[serde(rename = "generatorURL", skip_serializing_if = "Option::is_none")]
+    generator_url: Option<&'a str>,
+}
+
+/// What fires now, and what was over since it was told last.
+///
+/// An alert that became critical is another one to an Alertmanager, since its severity is a label:
+/// the former one ends when it is not told again.
+pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender) -> Vec<Alert<'a>> {
+    let url = sender.url.as_deref();
+    let active = [AlertPhase::Firing, AlertPhase::CoolingDown].into_iter().flat_map(|phase| now.in_phase(phase));
+    let firing = active.filter(|(_, alert)| alert.explained_by.is_empty()).map(|(rule, alert)| Alert {
+        labels: sender.labels(&rule.name, &alert.subject, alert.severity),
+        annotations: annotations(&rule.summary, &alert.evidence),
+        starts_at: rfc3339(alert.since_unix_ns),
+        ends_at: rfc3339(now.at_unix_ns.saturating_add(LASTS_NS)),
+        generator_url: url,
+    });
+    let over = over.iter().map(|event| Alert {
+        labels: sender.labels(&event.rule, &event.subject, event.severity),
+        annotations: annotations(&event.summary, &event.evidence),
+        starts_at: rfc3339(event.at_unix_ns.saturating_sub((event.fired_seconds * 1e9) as u64)),
+        ends_at: rfc3339(event.at_unix_ns),
+        generator_url: url,
+    });
+    firing.chain(over).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{AlertChange, AlertRuleState, AlertSeverity, AlertState};
+
+    #[test]
+    fn what_fires_lasts_and_what_is_over_has_its_end() {
+        let alert = |phase, explained_by: &str| AlertState {
+            phase,
+            severity: AlertSeverity::Warning,
+            since_unix_ns: 1_000_000_000,
+            explained_by: explained_by.into(),
+            ..AlertState::default()
+        };
+        let alerts = vec![
+            alert(AlertPhase::Pending, ""),
+            alert(AlertPhase::Firing, ""),
+            alert(AlertPhase::Firing, "parent"),
+            alert(AlertPhase::CoolingDown, ""),
+        ];
+        let rule = AlertRuleState { name: "cpu".into(), alerts, ..AlertRuleState::default() };
+        let now = Alerts { at_unix_ns: 11_000_000_000, rules: vec![rule] };
+        let over = AlertEvent {
+            at_unix_ns: 9_000_000_000,
+            rule: "leak".into(),
+            subject: "a".into(),
+            fingerprint: String::new(),
+            change: AlertChange::Resolved,
+            severity: AlertSeverity::Critical,
+            evidence: "e".into(),
+            summary: "s".into(),
+            fired_seconds: 2.0,
+            explained_by: String::new(),
+        };
+        let sender = Sender { service: "shop".into(), labels: Vec::new(), url: None };
+        let over = [over];
+        let body = body(&now, &over, &sender);
+        let shown: Vec<(&str, &str, &str)> = body
+            .iter()
+            .map(|alert| (alert.labels["alertname"].as_str(), alert.starts_at.as_str(), alert.ends_at.as_str()))
+            .collect();
+        let lasts = ("cpu", "1970-01-01T00:00:01.000000000Z", "1970-01-01T00:04:11.000000000Z");
+        assert_eq!(shown, [lasts, lasts, ("leak", "1970-01-01T00:00:07.000000000Z", "1970-01-01T00:00:09.000000000Z")]);
+    }
+}

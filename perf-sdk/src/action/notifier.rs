@@ -1,0 +1,301 @@
+//! The thread that posts.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::alertmanager;
+use super::message::Sender;
+use super::retry::Retry;
+use super::webhook;
+use crate::alert::{AlertChange, AlertEvent, AlertPhase, Alerts};
+use crate::base::background::{Background, Pauses};
+use crate::base::headroom;
+use crate::base::unpoisoned::Unpoisoned as _;
+use crate::memory;
+use crate::push::{Account, Request, post};
+use crate::record::{OwnThread, Part};
+use crate::settings::PushServer;
+use crate::snapshot::{DeliveryKind, write_json};
+
+/// The number of changes that wait while a server does not answer.
+const MOST_WAITING: usize = 1_000;
+/// The timeout of a request.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// How long the end of the program waits for what is not delivered.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Where alerts are posted, and as whose.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    pub(crate) webhook: Option<PushServer>,
+    pub(crate) alertmanager: Option<PushServer>,
+    pub(crate) sender: Sender,
+}
+
+/// What was not posted yet.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// For the webhook, the oldest first.
+    events: VecDeque<AlertEvent>,
+    /// For the Alertmanager: what is over.
+    over: VecDeque<AlertEvent>,
+    now: Alerts,
+    /// Something changed.
+    is_new: bool,
+    /// Changes that found no room.
+    lost: [u64; 2],
+}
+
+/// Hands alerts over to the thread.
+#[derive(Clone, Debug)]
+pub(crate) struct Handed {
+    waiting: Arc<Mutex<Waiting>>,
+    thread: Thread,
+}
+
+impl Handed {
+    /// What is so now, and what happened. What is explained by other alerts is left out.
+    pub(crate) fn hand_over(&self, now: &Alerts, events: &[AlertEvent]) {
+        let mut waiting = self.waiting.lock().unpoisoned();
+        waiting.now.clone_from(now);
+        let told = || events.iter().filter(|event| event.explained_by.is_empty());
+        waiting.is_new |= told().next().is_some();
+        waiting.events.extend(told().cloned());
+        waiting.over.extend(told().filter(|event| event.change == AlertChange::Resolved).cloned());
+        let Waiting { events, over, lost, .. } = &mut *waiting;
+        for (queue, lost) in [events, over].into_iter().zip(lost) {
+            let beyond = queue.len().saturating_sub(MOST_WAITING);
+            queue.drain(..beyond);
+            *lost += beyond as u64;
+        }
+        let is_new = waiting.is_new;
+        drop(waiting);
+        if is_new {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// Posts until it is dropped, which takes a second at most.
+#[derive(Debug)]
+pub(crate) struct Notifier {
+    thread: Option<Background>,
+    handed: Handed,
+}
+
+impl Notifier {
+    pub(crate) fn start(places: Places) -> io::Result<Self> {
+        let waiting: Arc<Mutex<Waiting>> = Arc::default();
+        let ours = Arc::clone(&waiting);
+        let thread = Background::start("perf-sdk-alerts", move |pauses| {
+            let _own = OwnThread::enter(Part::Alerts);
+            memory::uncounted(|| Posting::new(places, ours).run(pauses));
+        })?;
+        let handed = Handed { waiting, thread: thread.thread().clone() };
+        Ok(Self { thread: Some(thread), handed })
+    }
+
+    pub(crate) fn handed(&self) -> Handed {
+        self.handed.clone()
+    }
+
+    /// Called in a forked child, where the thread does not exist.
+    pub(crate) fn forget(mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.forget();
+        }
+    }
+}
+
+impl Drop for Notifier {
+    fn drop(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            thread.end_within(LAST + Duration::from_millis(100));
+        }
+    }
+}
+
+/// One place.
+#[derive(Debug)]
+struct Place {
+    server: PushServer,
+    path: &'static str,
+    retry: Retry,
+    account: Account,
+}
+
+impl Place {
+    fn new(server: PushServer, path: &'static str, by: DeliveryKind) -> Self {
+        let account = Account::open(by, format!("{server}{path}"));
+        Self { server, path, retry: Retry::default(), account }
+    }
+
+    /// Posts a body that stands for some changes. Whether these are done with: delivered, or
+    /// refused for good.
+    fn post(&mut self, body: &impl Serialize, changes: u64, deadline: &dyn Fn() -> Instant) -> bool {
+        let mut bytes = Vec::new();
+        if write_json(body, &mut bytes).is_err() {
+            return true;
+        }
+        let headers = vec![("Content-Type", "application/json".to_owned())];
+        let request = Request { path: self.path.to_owned(), headers, body: bytes };
+        match post(&self.server, &request, deadline) {
+            Ok(()) => {
+                (0..changes).for_each(|_| self.account.ok());
+                self.retry.succeeded();
+                true
+            }
+            Err(failure) => {
+                let is_passing = failure.is_passing();
+                self.account.error(failure.to_string());
+                if is_passing {
+                    self.retry.failed(Instant::now());
+                } else {
+                    self.account.failed(changes);
+                    self.retry.succeeded();
+                }
+                !is_passing
+            }
+        }
+    }
+}
+
+struct Posting {
+    waiting: Arc<Mutex<Waiting>>,
+    sender: Sender,
+    webhook: Option<Place>,
+    alertmanager: Option<Place>,
+    /// When the Alertmanager was told last.
+    told: Option<Instant>,
+}
+
+impl Posting {
+    fn new(places: Places, waiting: Arc<Mutex<Waiting>>) -> Self {
+        let Places { webhook, alertmanager, sender } = places;
+        Self {
+            waiting,
+            sender,
+            webhook: webhook.map(|server| Place::new(server, "", DeliveryKind::Webhook)),
+            alertmanager: alertmanager.map(|server| Place::new(server, "/api/v2/alerts", DeliveryKind::Alertmanager)),
+            told: None,
+        }
+    }
+
+    fn run(&mut self, pauses: &Pauses) {
+        let end = Cell::new(None);
+        let begin = Cell::new(Instant::now());
+        // Once the program ends, there is little time.
+        let deadline = || {
+            if pauses.is_over() && end.get().is_none() {
+                end.set(Some(Instant::now() + LAST));
+            }
+            let usual = begin.get() + REQUEST_TIME;
+            end.get().map_or(usual, |end: Instant| end.min(usual))
+        };
+        loop {
+            begin.set(Instant::now());
+            if headroom::is_there(headroom::TURN_BYTES) {
+                self.post_events(&deadline);
+                begin.set(Instant::now());
+                self.tell(&deadline);
+            }
+            if pauses.is_over() {
+                break;
+            }
+            let pause = self.pause();
+            pauses.wait_or_call(pause);
+        }
+    }
+
+    /// The time until there is something to do, unless something happens.
+    fn pause(&self) -> Duration {
+        let now = Instant::now();
+        let waiting = self.waiting.lock().unpoisoned();
+        let mut pause = alertmanager::AGAIN;
+        if let Some(webhook) = self.webhook.as_ref().filter(|_| !waiting.events.is_empty()) {
+            pause = pause.min(webhook.retry.pause(now));
+        }
+        if let Some(place) = &self.alertmanager {
+            let again =
+                self.told.map_or(Duration::ZERO, |told| (told + alertmanager::AGAIN).saturating_duration_since(now));
+            let is_due = waiting.is_new || !waiting.over.is_empty();
+            let due = if is_due { Duration::ZERO } else { again.max(Duration::from_secs(1)) };
+            pause = pause.min(due.max(place.retry.pause(now)));
+        }
+        pause.max(Duration::from_millis(10))
+    }
+
+    /// All that wait for the webhook, as long as it answers.
+    fn post_events(&mut self, deadline: &dyn Fn() -> Instant) {
+        let Some(place) = &mut self.webhook else {
+            self.waiting.lock().unpoisoned().events.clear();
+            return;
+        };
+        while place.retry.is_due(Instant::now()) && deadline() > Instant::now() {
+            let events: Vec<AlertEvent> = {
+                let mut waiting = self.waiting.lock().unpoisoned();
+                place.account.failed(std::mem::take(&mut waiting.lost[0]));
+                place.account.waiting(waiting.events.len() as u64);
+                let number = webhook::together(waiting.events.iter());
+                waiting.events.iter().take(number).cloned().collect()
+            };
+            let Some(body) = webhook::body(&events, &self.sender) else { break };
+            if !place.post(&body, events.len() as u64, deadline) {
+                break;
+            }
+            let mut waiting = self.waiting.lock().unpoisoned();
+            // Others may have found no room meanwhile: then these are gone.
+            let lost = waiting.lost[0] as usize;
+            let done = events.len().saturating_sub(lost);
+            waiting.events.drain(..done);
+            place.account.waiting(waiting.events.len() as u64);
+        }
+        place.account.publish();
+    }
+
+    /// Tells the Alertmanager what fires and what is over, if it is time.
+    fn tell(&mut self, deadline: &dyn Fn() -> Instant) {
+        let Some(place) = &mut self.alertmanager else {
+            let mut waiting = self.waiting.lock().unpoisoned();
+            waiting.over.clear();
+            waiting.is_new = false;
+            return;
+        };
+        if !place.retry.is_due(Instant::now()) {
+            return;
+        }
+        let (now, over, was_new) = {
+            let mut waiting = self.waiting.lock().unpoisoned();
+            let fires = [AlertPhase::Firing, AlertPhase::CoolingDown]
+                .into_iter()
+                .any(|phase| waiting.now.in_phase(phase).next().is_some());
+            let is_again = fires && self.told.is_none_or(|told| told.elapsed() >= alertmanager::AGAIN);
+            if !waiting.is_new && waiting.over.is_empty() && !is_again {
+                return;
+            }
+            place.account.failed(std::mem::take(&mut waiting.lost[1]));
+            let over: Vec<AlertEvent> = waiting.over.iter().cloned().collect();
+            (waiting.now.clone(), over, std::mem::take(&mut waiting.is_new))
+        };
+        let body = alertmanager::body(&now, &over, &self.sender);
+        let is_done = body.is_empty() || place.post(&body, u64::from(was_new || !over.is_empty()), deadline);
+        let mut waiting = self.waiting.lock().unpoisoned();
+        if is_done {
+            let lost = waiting.lost[1] as usize;
+            let done = over.len().saturating_sub(lost);
+            waiting.over.drain(..done);
+            self.told = Some(Instant::now());
+        } else {
+            waiting.is_new |= was_new;
+        }
+        place.account.waiting(waiting.over.len() as u64);
+        drop(waiting);
+        place.account.publish();
+    }
+}

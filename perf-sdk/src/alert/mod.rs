@@ -1,0 +1,48 @@
+//! Alerts: what ought not to be so, judged within the second in the process that has the evidence.
+//!
+//! ```
+//! use perf_sdk::alert::{AlertRule, AlertSeverity};
+//!
+//! let builder = perf_sdk::builder().alert(
+//!     AlertRule::new("p99(\"search\") > 250ms for 30s keep 2m")?
+//!         .name("search is slow")
+//!         .severity(AlertSeverity::Critical),
+//! );
+//! # drop(builder);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | file | job |
+//! |---|---|
+//! | `definition`, `list`, `file` | rules in code, in a list, in a file of TOML |
+//! | `shipped` | rules that need to know nothing of a program |
+//! | `condition`, `samples` | whether what a rule says is so |
+//! | `machine` | the states of one alert |
+//! | `watch` | all rules, and the alerts of each |
+//! | `state` | the result: data |
+
+#[cfg(feature = "enabled")]
+mod condition;
+mod definition;
+#[cfg(feature = "toml")]
+mod file;
+mod list;
+#[cfg(feature = "enabled")]
+mod machine;
+#[cfg(feature = "enabled")]
+mod samples;
+mod shipped;
+mod state;
+#[cfg(all(test, feature = "toml"))]
+mod tests;
+#[cfg(feature = "enabled")]
+mod watch;
+
+pub use crate::expression::ExpressionError;
+#[cfg(feature = "enabled")]
+pub(crate) use condition::{Facts, Leaking};
+pub use definition::AlertRule;
+pub use list::AlertRules;
+pub use state::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, Alerts, AlertsReport};
+#[cfg(feature = "enabled")]
+pub(crate) use watch::{Moment, Watch};

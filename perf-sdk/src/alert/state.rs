@@ -1,0 +1,229 @@
+//! What came of judging alerts: data.
+
+use std::fmt;
+
+#[cfg(feature = "enabled")]
+use serde::{Deserialize, Serialize};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum AlertSeverity {
+    /// Good to know.
+    Info,
+    /// Somebody should look at it in working hours.
+    #[default]
+    Warning,
+    /// Somebody should look at it now.
+    Critical,
+}
+
+impl AlertSeverity {
+    /// `info`, `warning` or `critical`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+
+    #[cfg(feature = "toml")]
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Info, Self::Warning, Self::Critical].into_iter().find(|severity| severity.name() == name)
+    }
+}
+
+impl fmt::Display for AlertSeverity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where an alert is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum AlertPhase {
+    /// It is not so.
+    #[default]
+    Inactive,
+    /// It is so, but not yet for as long as its rule says.
+    Pending,
+    /// It is so.
+    Firing,
+    /// It was so a moment ago, and may be so again.
+    CoolingDown,
+}
+
+impl AlertPhase {
+    /// `inactive`, `pending`, `firing` or `cooling_down`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Pending => "pending",
+            Self::Firing => "firing",
+            Self::CoolingDown => "cooling_down",
+        }
+    }
+
+    /// Whether people were told of it, and not yet that it is over.
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Firing | Self::CoolingDown)
+    }
+}
+
+/// In words: `cooling down`.
+impl fmt::Display for AlertPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
+}
+
+/// All rules at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Alerts {
+    /// Nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+    /// Those of the program in the order in which they were added, then those that are shipped.
+    pub rules: Vec<AlertRuleState>,
+}
+
+/// One rule at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertRuleState {
+    /// Its name, or its expression.
+    pub name: String,
+    /// The expression.
+    pub rule: String,
+    /// What it means, for people.
+    pub summary: String,
+    /// How bad its alerts are at first.
+    pub severity: AlertSeverity,
+    /// Whether it is there by default.
+    pub is_shipped: bool,
+    /// Why it cannot be judged now: nothing happened, no such name, no history. Empty if it can.
+    pub reason: String,
+    /// Its alerts that are not inactive: one, or one for each leak, target, pool or function.
+    pub alerts: Vec<AlertState>,
+}
+
+/// One alert at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertState {
+    /// Which of several alerts of its rule it is: a leak's place, a target's name, labels. Empty
+    /// if there is only one.
+    pub subject: String,
+    /// 16 hexadecimal digits that are the same for the same rule and subject, in each process.
+    pub fingerprint: String,
+    /// Its phase.
+    pub phase: AlertPhase,
+    /// It becomes worse when it fires for an hour.
+    pub severity: AlertSeverity,
+    /// The values that made it so, as text: `p99("search") is 312 ms, above 250ms`.
+    pub evidence: String,
+    /// Since when it is pending or fires, in nanoseconds since the Unix epoch.
+    pub since_unix_ns: u64,
+    /// The rule that fires and explains this one, so that nobody is told of it. Empty if there is
+    /// none.
+    pub explained_by: String,
+}
+
+/// What is so, and what happened.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertsReport {
+    /// All rules now.
+    pub now: Alerts,
+    /// The last 1,000 changes, the latest first.
+    pub events: Vec<AlertEvent>,
+}
+
+/// What happened to an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum AlertChange {
+    /// It fires.
+    Fired,
+    /// It fires for so long that it is worse.
+    Escalated,
+    /// It is over.
+    Resolved,
+}
+
+impl AlertChange {
+    /// `fired`, `escalated` or `resolved`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fired => "fired",
+            Self::Escalated => "escalated",
+            Self::Resolved => "resolved",
+        }
+    }
+}
+
+impl fmt::Display for AlertChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An alert that changed.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertEvent {
+    /// Nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+    /// The name of the rule.
+    pub rule: String,
+    /// As [`AlertState::subject`].
+    pub subject: String,
+    /// As [`AlertState::fingerprint`].
+    pub fingerprint: String,
+    /// What happened.
+    pub change: AlertChange,
+    /// How bad it is since.
+    pub severity: AlertSeverity,
+    /// As [`AlertState::evidence`]: of an alert that is over, what it was last.
+    pub evidence: String,
+    /// What the rule means, for people.
+    pub summary: String,
+    /// For how long it fired.
+    pub fired_seconds: f64,
+    /// As [`AlertState::explained_by`].
+    pub explained_by: String,
+}
+
+impl AlertEvent {
+    /// The name of the rule, and the subject if there is one.
+    #[must_use]
+    pub fn title(&self) -> String {
+        title(&self.rule, &self.subject)
+    }
+}
+
+pub(crate) fn title(rule: &str, subject: &str) -> String {
+    if subject.is_empty() { rule.to_owned() } else { format!("{rule}: {subject}") }
+}
+
+impl Alerts {
+    /// All alerts in this phase, each with its rule.
+    pub fn in_phase(&self, phase: AlertPhase) -> impl Iterator<Item = (&AlertRuleState, &AlertState)> {
+        let all = self.rules.iter().flat_map(|rule| rule.alerts.iter().map(move |alert| (rule, alert)));
+        all.filter(move |(_, alert)| alert.phase == phase)
+    }
+}

@@ -1,0 +1,231 @@
+//! The job that judges alerts.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::callback::Telling;
+use super::idleness::Idleness;
+use super::scheduler::Job;
+use super::worker::Worker;
+#[cfg(feature = "push")]
+use crate::action::Handed;
+use crate::alert::{AlertChange, AlertEvent, AlertRules, AlertSeverity, AlertsReport, Facts, Leaking, Moment, Watch};
+use crate::base::headroom;
+use crate::base::new_file::NewFile;
+use crate::base::notice::say;
+use crate::clock::ThreadCpu;
+use crate::collect;
+use crate::error::Error;
+use crate::figures::{Live, Now, Whole};
+use crate::history::{self, History};
+use crate::memory;
+use crate::reading;
+use crate::record::Part;
+use crate::settings::{Callback, HistoryStore, Settings};
+use crate::snapshot::{LeakFinding, Leaks, read_json, write_json};
+
+/// The time between the start and the first judgement: one round of the history.
+const FIRST: Duration = Duration::from_secs(2);
+/// The time between two judgements of an idle process is longer by this factor.
+const IDLE_FACTOR: u32 = 2;
+/// Memory that a turn may need at most.
+const TURN_BYTES: usize = 4 << 20;
+/// A turn may take this part of the time until the next: of CPU time, and of time.
+const CPU_SHARE: u32 = 1_000;
+const TIME_SHARE: u32 = 100;
+/// A file of alerts has some hundred KiB.
+const MOST_FILE_BYTES: u64 = 16 << 20;
+
+/// What is judged.
+#[derive(Debug)]
+pub(super) struct Rules {
+    rules: AlertRules,
+    baseline: Option<Arc<Whole>>,
+    /// Where alerts that fire outlive the process.
+    file: Option<PathBuf>,
+}
+
+impl Rules {
+    /// `None` without rules.
+    ///
+    /// # Errors
+    /// A mistake in the rules, a file that cannot be read.
+    pub(super) fn load(settings: &Settings, baseline: Option<Arc<Whole>>) -> Result<Option<Self>, Error> {
+        let own = settings.alerts.as_ref().map(|from| from.load()).transpose()?.unwrap_or_default();
+        let rules = if settings.alerts_shipped { own.with(AlertRules::shipped()) } else { own };
+        let file = match &settings.history {
+            HistoryStore::File(path) => Some(beside(path)),
+            _ => None,
+        };
+        Ok((!rules.is_empty()).then_some(Self { rules, baseline, file }))
+    }
+
+    /// The functions that the rules are about, which the history should have.
+    pub(super) fn functions(&self) -> Vec<String> {
+        self.rules.functions().map(str::to_owned).collect()
+    }
+}
+
+/// `history.perf` has `history.perf.alerts` beside it.
+fn beside(history: &Path) -> PathBuf {
+    let mut name = history.as_os_str().to_owned();
+    name.push(".alerts");
+    name.into()
+}
+
+/// Who is told.
+pub(super) struct Told {
+    pub(super) callback: Option<(Callback<AlertEvent>, Worker)>,
+    #[cfg(feature = "push")]
+    pub(super) notifier: Option<Handed>,
+}
+
+pub(super) fn job(rules: Rules, told: Told) -> Job {
+    Job::new(Part::Alerts, FIRST, move || {
+        let mut judging = Judging::new(rules, told);
+        let mut idleness = Idleness::new(IDLE_FACTOR);
+        Box::new(move || {
+            let (start, cpu_ns) = (Instant::now(), ThreadCpu::cpu_now_ns());
+            if headroom::is_there(TURN_BYTES) {
+                memory::uncounted(|| judging.turn());
+            }
+            let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
+            let pause = Duration::from_secs(judging.watch.pause(judging.moment().second));
+            idleness.pause_now(pause).max(cpu * CPU_SHARE).max(start.elapsed() * TIME_SHARE)
+        })
+    })
+}
+
+/// `None` if there is no file.
+fn read(path: &Path) -> Result<Option<AlertsReport>, String> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    read_json(BufReader::new(file.take(MOST_FILE_BYTES))).map(Some)
+}
+
+/// A reader finds either the old or the new file.
+fn write(path: &Path, report: &AlertsReport) -> io::Result<()> {
+    let mut file = BufWriter::new(NewFile::beside(path, ".", ".tmp")?);
+    write_json(report, &mut file)?;
+    file.into_inner()?.replace(path)
+}
+
+fn leaking(leaks: Leaks) -> Vec<Leaking> {
+    let of = |finding: LeakFinding| {
+        let scopes = finding.scopes.join(" > ");
+        let place = if scopes.is_empty() { finding.watched.to_string() } else { scopes };
+        Leaking { verdict: finding.verdict.name(), place, evidence: finding.evidence }
+    };
+    leaks.findings.into_iter().map(of).collect()
+}
+
+/// While it exists, alerts are in snapshots.
+struct Judging {
+    watch: Watch,
+    baseline: Option<Arc<Whole>>,
+    file: Option<PathBuf>,
+    begin: Instant,
+    callback: Option<Telling<AlertEvent>>,
+    #[cfg(feature = "push")]
+    notifier: Option<Handed>,
+}
+
+impl Judging {
+    fn new(rules: Rules, told: Told) -> Self {
+        let Rules { rules, baseline, file } = rules;
+        let mut judging = Self {
+            watch: Watch::new(&rules),
+            baseline,
+            file,
+            begin: Instant::now(),
+            callback: told.callback.map(|(callback, worker)| Telling::new(callback, worker)),
+            #[cfg(feature = "push")]
+            notifier: told.notifier,
+        };
+        if let Some(path) = &judging.file {
+            match read(path) {
+                Ok(Some(before)) => {
+                    let moment = judging.moment();
+                    judging.watch.restore(&before.now, moment);
+                    let events: Vec<AlertEvent> = before.events.into_iter().rev().collect();
+                    collect::note_alerts(Some(judging.watch.alerts(moment)), &events);
+                }
+                Ok(None) => {}
+                Err(why) => say(&format!("the alerts in {} are left out: {why}", path.display())),
+            }
+        }
+        judging
+    }
+
+    fn moment(&self) -> Moment {
+        let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        // So far from 0 that alerts may have fired before.
+        const BEFORE: u64 = 1 << 40;
+        Moment { at_unix_ns, second: BEFORE + self.begin.elapsed().as_secs() }
+    }
+
+    fn turn(&mut self) {
+        let moment = self.moment();
+        let readings = reading::latest();
+        let (leaks, targets) = (collect::leaks().map(leaking), collect::targets());
+        let baseline = self.baseline.as_deref();
+        let watch = &mut self.watch;
+        let mut judge = |history: Option<&History>| {
+            let now = Now { readings: &readings, first: None, whole: None, is_young: false, baseline };
+            let figures = Live::new(history, now);
+            watch.turn(Facts { figures: &figures, leaks: leaks.as_deref(), targets: targets.as_ref() }, moment)
+        };
+        let events = match history::ask(|history| judge(Some(history))) {
+            Some(events) => events,
+            None => judge(None),
+        };
+        let now = self.watch.alerts(moment);
+        #[cfg(feature = "push")]
+        if let Some(notifier) = &self.notifier {
+            notifier.hand_over(&now, &events);
+        }
+        collect::note_alerts(Some(now), &events);
+        events.iter().filter(|event| event.explained_by.is_empty()).for_each(log);
+        if !events.is_empty() {
+            self.keep();
+        }
+        if let Some(callback) = &self.callback {
+            callback.hand_over(events);
+        }
+    }
+
+    /// Writes what fires to the file.
+    fn keep(&mut self) {
+        let Some(path) = &self.file else { return };
+        let Some(report) = collect::alerts_report() else { return };
+        if let Err(why) = write(path, &report) {
+            say(&format!("alerts cannot be kept in {}: {why}; they are lost when the program ends", path.display()));
+            self.file = None;
+        }
+    }
+}
+
+impl Drop for Judging {
+    fn drop(&mut self) {
+        self.keep();
+        collect::note_alerts(None, &[]);
+    }
+}
+
+/// One line.
+fn log(event: &AlertEvent) {
+    let (title, severity, evidence) = (event.title(), event.severity, &event.evidence);
+    let said = match event.change {
+        AlertChange::Fired => format!("alert ({severity}): {title}: {evidence}. {}", event.summary),
+        AlertChange::Escalated => format!("alert ({severity}): {title} still fires: {evidence}. {}", event.summary),
+        AlertChange::Resolved if severity == AlertSeverity::Info && event.fired_seconds < 2.0 => return,
+        AlertChange::Resolved => format!("alert resolved: {title}, after {:.0} s", event.fired_seconds),
+    };
+    say(said.trim_end());
+}

@@ -1,0 +1,29 @@
+//! The program's callbacks, on the worker.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::latest::Latest;
+use super::worker::Worker;
+use crate::settings::Callback;
+
+/// Hands values over to a callback, in their order.
+pub(super) struct Telling<T>(Latest<Vec<T>>);
+
+impl<T: Send + 'static> Telling<T> {
+    pub(super) fn new(callback: Callback<T>, worker: Worker) -> Self {
+        Self(Latest::new(worker, Vec::extend, move |values: Vec<T>| tell(&callback, &values)))
+    }
+
+    pub(super) fn hand_over(&self, values: Vec<T>) {
+        if !values.is_empty() {
+            self.0.hand_over(values);
+        }
+    }
+}
+
+fn tell<T>(callback: &Callback<T>, values: &[T]) {
+    for value in values {
+        // A panic in the callback must not keep it from the other values.
+        let _ = catch_unwind(AssertUnwindSafe(|| (callback.0)(value))).map_err(std::mem::forget);
+    }
+}
