@@ -79,6 +79,7 @@ install_tools() {
     # Part of every toolchain of rustup's; a distribution may have it in a package of its own.
     command -v rustdoc > /dev/null || { echo "rustdoc is missing: install it with the Rust toolchain"; return 1; }
     command -v promtool > /dev/null || missing+=(prometheus)
+    command -v prometheus-alertmanager > /dev/null || missing+=(prometheus-alertmanager)
     command -v chromium > /dev/null || missing+=(chromium)
     command -v go > /dev/null || missing+=(golang-go)
     command -v valgrind > /dev/null || missing+=(valgrind)

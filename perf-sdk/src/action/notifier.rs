@@ -136,6 +136,11 @@ impl Place {
         Self { server, path, retry: Retry::default(), account }
     }
 
+    /// The next attempt is due at once.
+    fn hurry(&mut self) {
+        self.retry.succeeded();
+    }
+
     /// Posts a body that stands for some changes. Whether these are done with: delivered, or
     /// refused for good.
     fn post(&mut self, body: &impl Serialize, changes: u64, deadline: &dyn Fn() -> Instant) -> bool {
@@ -200,6 +205,10 @@ impl Posting {
         };
         loop {
             begin.set(Instant::now());
+            if pauses.is_over() {
+                // The last attempt does not wait for its turn.
+                [&mut self.webhook, &mut self.alertmanager].into_iter().flatten().for_each(Place::hurry);
+            }
             if headroom::is_there(headroom::TURN_BYTES) {
                 self.post_events(&deadline);
                 begin.set(Instant::now());

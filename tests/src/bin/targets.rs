@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         "without" => without(),
         "alarmed" => alarmed(),
         "calm" => calm(),
+        "notifies" => notifies(),
         "fires_before_its_end" => fires_before_its_end(),
         "saves" => worked(&start()).write_to(argument(2)).expect("a file"),
         other => panic!("no scenario {other:?}"),
@@ -160,6 +161,36 @@ fn alarmed() {
         std::process::exit(if is_none { 0 } else { 9 })
     }
     assert_eq!(wait_for(child), 0, "a child has no alerts");
+}
+
+/// Tells of an alert that fires, and of its end, and waits for both to be delivered. Asks the
+/// Alertmanager, if there is one, what it knows meanwhile. Prints the counts.
+fn notifies() {
+    static DEPTH: AtomicU64 = AtomicU64::new(0);
+    let _jobs = perf_sdk::watch_queue("jobs").depth(|| DEPTH.load(Relaxed));
+    let many = AlertRule::new("queue_depth > 5 keep 1s").unwrap_or_else(|error| panic!("{error}"));
+    let many = many.name("many jobs").summary("Start more workers.").severity(AlertSeverity::Critical);
+    let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).alerts_shipped(false);
+    let perf = builder.alert(many).start().unwrap_or_else(|error| panic!("{error}"));
+    let counts = || {
+        let deliveries = perf.snapshot().profiler.deliveries;
+        deliveries.first().map(|one| (one.ok, one.failed, one.waiting, one.clone()))
+    };
+    let done = |number: u64| counts().is_some_and(|(ok, failed, waiting, _)| ok + failed >= number && waiting == 0);
+    until("the first judgement", || perf.alerts().is_some());
+    DEPTH.store(9, Relaxed);
+    until("what fires to be delivered", || done(1));
+    if let Some(server) =
+        std::env::var("PERF_ALERTMANAGER").ok().and_then(|url| url.strip_prefix("http://").map(str::to_owned))
+    {
+        let alertmanager = server.parse().expect("an address");
+        until("the Alertmanager to know it", || text(alertmanager, "/api/v2/alerts").contains("many jobs"));
+        println!("{}", text(alertmanager, "/api/v2/alerts").trim());
+    }
+    DEPTH.store(0, Relaxed);
+    until("its end to be delivered", || done(2));
+    let (ok, failed, waiting, one) = counts().expect("a delivery");
+    println!("{}", format!("{} {ok} {failed} {waiting} {}", one.by, one.last_error).trim());
 }
 
 /// Alerts that are shipped, in a program that is well.

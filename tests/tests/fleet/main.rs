@@ -1,5 +1,7 @@
-//! Delivery of profiles in a fleet: fetched by collectors, pushed to a server, written to a folder.
+//! Delivery in a fleet: profiles are fetched by collectors, pushed to a server, written to a
+//! folder; alerts are posted.
 
+mod alerts;
 mod collectors;
 mod files;
 mod push;
