@@ -100,6 +100,7 @@ pub mod export;
 mod expression;
 #[cfg(feature = "enabled")]
 mod figures;
+pub mod finding;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;

@@ -187,7 +187,7 @@ fn an_alert_fires_is_shown_everywhere_and_is_over() {
     let said = said(&run(TARGETS, "alarmed", &[]));
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("alert")).collect();
     assert_eq!(lines.len(), 2, "{said}");
-    let fired = "perf-sdk: alert (critical): many jobs: queue_depth is 9: > 5, over 1m. Start more workers.";
+    let fired = "perf-sdk: alert (critical): many jobs: queue_depth is 9 over 1m, which is > 5. Start more workers.";
     assert_eq!(lines[0], fired);
     assert!(lines[1].starts_with("perf-sdk: alert resolved: many jobs, after "), "{said}");
 }

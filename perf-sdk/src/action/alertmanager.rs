@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::message::{Pairs, Sender, annotations};
-use crate::alert::{AlertEvent, AlertPhase, Alerts};
+use crate::alert::{AlertEvent, Alerts};
 use crate::base::calendar::rfc3339;
 
 /// What fires is told again after this time.
@@ -34,8 +34,7 @@ pub(super) struct Alert<'a> {
 /// the former one ends when it is not told again.
 pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender) -> Vec<Alert<'a>> {
     let url = sender.url.as_deref();
-    let active = [AlertPhase::Firing, AlertPhase::CoolingDown].into_iter().flat_map(|phase| now.in_phase(phase));
-    let firing = active.filter(|(_, alert)| alert.explained_by.is_empty()).map(|(rule, alert)| Alert {
+    let firing = now.active().filter(|(_, alert)| alert.explained_by.is_empty()).map(|(rule, alert)| Alert {
         labels: sender.labels(&rule.name, &alert.subject, alert.severity),
         annotations: annotations(&rule.summary, &alert.evidence),
         starts_at: rfc3339(alert.since_unix_ns),
@@ -55,7 +54,7 @@ pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertChange, AlertRuleState, AlertSeverity, AlertState};
+    use crate::alert::{AlertChange, AlertPhase, AlertRuleState, AlertSeverity, AlertState};
 
     #[test]
     fn what_fires_lasts_and_what_is_over_has_its_end() {

@@ -13,7 +13,7 @@ use super::alertmanager;
 use super::message::Sender;
 use super::retry::Retry;
 use super::webhook;
-use crate::alert::{AlertChange, AlertEvent, AlertPhase, Alerts};
+use crate::alert::{AlertChange, AlertEvent, Alerts};
 use crate::base::background::{Background, Pauses};
 use crate::base::headroom;
 use crate::base::unpoisoned::Unpoisoned as _;
@@ -152,7 +152,7 @@ impl Place {
         let request = Request { path: self.path.to_owned(), headers, body: bytes };
         match post(&self.server, &request, deadline) {
             Ok(()) => {
-                (0..changes).for_each(|_| self.account.ok());
+                self.account.ok(changes);
                 self.retry.succeeded();
                 true
             }
@@ -281,9 +281,7 @@ impl Posting {
         }
         let (now, over, was_new) = {
             let mut waiting = self.waiting.lock().unpoisoned();
-            let fires = [AlertPhase::Firing, AlertPhase::CoolingDown]
-                .into_iter()
-                .any(|phase| waiting.now.in_phase(phase).next().is_some());
+            let fires = waiting.now.active().next().is_some();
             let is_again = fires && self.told.is_none_or(|told| told.elapsed() >= alertmanager::AGAIN);
             if !waiting.is_new && waiting.over.is_empty() && !is_again {
                 return;

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::definition::WINDOW;
 use super::samples::{EVERY, Samples};
 use super::state::AlertSeverity;
 use crate::detect::is_seasonal;
-use crate::expression::{Bound, CallFigure, Comparison, Condition, Event, Limit, Metric, Quantity};
+use crate::expression::{Bound, CallFigure, Comparison, Condition, Event, LEAK_VERDICTS, Limit, Metric, Quantity};
 use crate::target::{
     BurnState, Figure, Figures, Good, Judgement, Missing, Severity, Status, Window, budget, current, duration,
     least_events, shown_value,
 };
 
-/// The time over which a metric is taken, if the rule has no `over`.
-const WINDOW: Duration = Duration::from_secs(60);
 /// While an alert fires, its limits are nearer by this share, so that a value at a limit does not
 /// flap.
 const HYSTERESIS: f64 = 0.05;
@@ -45,9 +44,6 @@ pub(crate) struct Leaking {
     pub(crate) place: String,
     pub(crate) evidence: String,
 }
-
-/// The verdicts of which an alert can be, the worst last.
-const VERDICTS: [&str; 3] = ["retention", "suspect", "confirmed"];
 
 /// Whether a condition holds.
 #[derive(Debug, PartialEq)]
@@ -271,7 +267,7 @@ fn beyond(
     }
     let limits = comparison.limits();
     let shown = shown_value(value, metric.dimension(), &limits);
-    Ok(Some(format!("{metric} is {shown}: {limits}, over {}", duration(window.length))))
+    Ok(Some(format!("{metric} is {shown} over {}, which is {limits}", duration(window.length))))
 }
 
 /// Why there is no value.
@@ -309,7 +305,7 @@ fn burnt(function: &str, objective: Quantity, figures: &dyn Figures, at_unix_ns:
 
 fn leaks(verdict: &str, leaks: Option<&[Leaking]>) -> Truth {
     let Some(leaks) = leaks else { return Truth::Unknown("there was no evaluation of leaks yet".to_owned()) };
-    let rank = |verdict: &str| VERDICTS.iter().position(|known| *known == verdict);
+    let rank = |verdict: &str| LEAK_VERDICTS.iter().position(|known| *known == verdict);
     let found = leaks.iter().filter(|leak| rank(leak.verdict) >= rank(verdict)).map(|leak| Sighting {
         subject: leak.place.clone(),
         evidence: leak.evidence.clone(),

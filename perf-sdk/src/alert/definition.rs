@@ -12,6 +12,8 @@ const MOST_SUMMARY: usize = 1_000;
 
 /// How long an alert fires before it becomes worse.
 const WORSE_AFTER: Duration = Duration::from_secs(3_600);
+/// The time over which a metric is taken, if the rule has no `over`.
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 /// How long an alert goes on after its condition ended, if its rule has no `keep`.
 const KEEP: Duration = Duration::from_secs(60);
 
@@ -76,7 +78,8 @@ impl AlertRule {
         Self { name: Some(name.into()), ..self }
     }
 
-    /// How bad its alerts are. One that fires for an hour becomes `critical`, unless it is `info`.
+    /// How bad its alerts are. A warning that fires for an hour becomes critical. `burn` says by
+    /// itself how bad it is.
     #[must_use]
     pub fn severity(self, severity: AlertSeverity) -> Self {
         Self { severity, ..self }

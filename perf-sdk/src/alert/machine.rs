@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::state::{AlertChange, AlertPhase};
 use crate::detect::Recent;
 
-/// In the time that a condition must hold, it may be untrue, or unknown, in so many of the moments.
+/// The share of the moments of `for` in which the condition must hold.
 const MOST_OF_THE_TIME: f64 = 0.8;
 
 /// The times of a rule.

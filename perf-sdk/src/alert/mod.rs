@@ -15,6 +15,7 @@
 //! | file | job |
 //! |---|---|
 //! | `definition`, `list`, `file` | rules in code, in a list, in a file of TOML |
+//! | `prometheus` | the same rules for a Prometheus server |
 //! | `shipped` | rules that need to know nothing of a program |
 //! | `condition`, `samples` | whether what a rule says is so |
 //! | `machine` | the states of one alert |
@@ -29,6 +30,7 @@ mod file;
 mod list;
 #[cfg(feature = "enabled")]
 mod machine;
+mod prometheus;
 #[cfg(feature = "enabled")]
 mod samples;
 mod shipped;

@@ -8,6 +8,8 @@ use crate::detect::{Shift, Usual, shift};
 pub(super) const EVERY: u64 = 10;
 /// Those in which a shift is looked for: five minutes.
 const LOOKED_AT: usize = 30;
+/// So much must be known: ten minutes of what is usual, and those in which to look.
+const NEEDED_MINUTES: u64 = 15;
 /// Those that are usual: an hour.
 const USUAL: usize = 360;
 
@@ -36,16 +38,18 @@ impl Samples {
         self.latest = Some(second);
     }
 
-    /// Whether the latest ones left what is usual. Not known before ten minutes of values, and 5
-    /// more in which to look.
+    /// Whether the latest ones left what is usual. An error says why it is not known.
     pub(super) fn shift(&self) -> Result<Option<Shift>, String> {
         let all: Vec<f64> = self.all.iter().copied().collect();
         let (usual, recent) = all.split_at(all.len().saturating_sub(LOOKED_AT));
         match Usual::of(usual) {
             Some(usual) => Ok(shift(&usual, recent)),
             None => {
-                let known = usual.iter().filter(|value| value.is_finite()).count() as u64 * EVERY / 60;
-                Err(format!("what is usual is not known: {known} of 10 minutes, or it is mostly 0"))
+                let known = all.iter().filter(|value| value.is_finite()).count() as u64 * EVERY / 60;
+                Err(match known < NEEDED_MINUTES {
+                    true => format!("what is usual is not known: {known} of {NEEDED_MINUTES} minutes"),
+                    false => "what is usual is not known: it is 0 most of the time, or values are missing".to_owned(),
+                })
             }
         }
     }

@@ -102,8 +102,8 @@ pub struct Alerts {
 pub struct AlertRuleState {
     /// Its name, or its expression.
     pub name: String,
-    /// The expression.
-    pub rule: String,
+    /// Its expression.
+    pub expression: String,
     /// What it means, for people.
     pub summary: String,
     /// How bad its alerts are at first.
@@ -128,9 +128,9 @@ pub struct AlertState {
     pub fingerprint: String,
     /// Its phase.
     pub phase: AlertPhase,
-    /// It becomes worse when it fires for an hour.
+    /// A warning becomes critical after it has fired for an hour.
     pub severity: AlertSeverity,
-    /// The values that made it so, as text: `p99("search") is 312 ms, above 250ms`.
+    /// The values that made it so, as text: `p99("search") is 312 ms over 1m, which is > 250ms`.
     pub evidence: String,
     /// Since when it is pending or fires, in nanoseconds since the Unix epoch.
     pub since_unix_ns: u64,
@@ -221,9 +221,17 @@ pub(crate) fn title(rule: &str, subject: &str) -> String {
 }
 
 impl Alerts {
+    /// All alerts that fire or cool down, each with its rule: what people were told of.
+    pub fn active(&self) -> impl Iterator<Item = (&AlertRuleState, &AlertState)> {
+        self.all().filter(|(_, alert)| alert.phase.is_active())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&AlertRuleState, &AlertState)> {
+        self.rules.iter().flat_map(|rule| rule.alerts.iter().map(move |alert| (rule, alert)))
+    }
+
     /// All alerts in this phase, each with its rule.
     pub fn in_phase(&self, phase: AlertPhase) -> impl Iterator<Item = (&AlertRuleState, &AlertState)> {
-        let all = self.rules.iter().flat_map(|rule| rule.alerts.iter().map(move |alert| (rule, alert)));
-        all.filter(move |(_, alert)| alert.phase == phase)
+        self.all().filter(move |(_, alert)| alert.phase == phase)
     }
 }

@@ -135,13 +135,13 @@ fn evidence_says_the_value_the_limit_and_the_window() {
         (
             "p99(\"search\") > 250ms over 30s",
             Set { p99: Some(0.312), calls: 500, ..Set::default() },
-            "p99(\"search\") is 312 ms: > 250 ms, over 30s",
+            "p99(\"search\") is 312 ms over 30s, which is > 250 ms",
         ),
-        ("process_threads < 3", Set::gauge(2.0), "process_threads is 2: < 3, over 1m"),
+        ("process_threads < 3", Set::gauge(2.0), "process_threads is 2 over 1m, which is < 3"),
         (
             "process_threads > 3 AND error_ratio(search) > 1%",
             Set { error_ratio: 0.25, calls: 400, ..Set::gauge(7.0) },
-            "process_threads is 7: > 3, over 1m and error_ratio(\"search\") is 25.0%: > 1%, over 1m",
+            "process_threads is 7 over 1m, which is > 3 and error_ratio(\"search\") is 25.0% over 1m, which is > 1%",
         ),
     ] {
         let mut play = Play::of(rule);
@@ -160,7 +160,7 @@ fn what_cannot_be_judged_says_why_and_does_not_fire() {
         ("process_threads > 50% of baseline", Set::gauge(1.0), "there is no baseline"),
         ("leak(confirmed)", Set::default(), "there was no evaluation of leaks yet"),
         ("target(missed)", Set::default(), "there are no targets"),
-        ("anomaly(process_threads)", Set::gauge(7.0), "what is usual is not known: 0 of 10 minutes, or it is mostly 0"),
+        ("anomaly(process_threads)", Set::gauge(7.0), "what is usual is not known: 0 of 15 minutes"),
         ("burn(search, 99.9%)", Set { calls: 3, ..Set::default() }, "3 of 20 calls in 1h"),
     ] {
         let mut play = Play::of(rule);
@@ -185,7 +185,7 @@ fn a_reading_with_several_labels_is_an_alert_for_each() {
     assert_eq!(play.turns(2, &pools(0.0, 2.0)), ["1 lowest(connection_pool_waiting) > 0 keep 1s: pool search fired"]);
     let fired = play.turn(&pools(1.0, 2.0));
     assert_eq!((fired[0].subject.as_str(), fired.len()), ("pool db", 1));
-    assert_eq!(fired[0].evidence, "lowest(connection_pool_waiting{pool=\"db\"}) is 1: > 0, over 1m");
+    assert_eq!(fired[0].evidence, "lowest(connection_pool_waiting{pool=\"db\"}) is 1 over 1m, which is > 0");
     assert_eq!(play.turns(1, &pools(1.0, 0.0)).len(), 1, "the other one is over");
     assert_eq!(play.phases(), [("pool db".to_owned(), AlertPhase::Firing)]);
     let only = Play::of("lowest(connection_pool_waiting{pool=db}) > 0").turn(&pools(1.0, 2.0));

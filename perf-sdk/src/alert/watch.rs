@@ -92,19 +92,20 @@ impl Watch {
             rule.due = moment.second + if rule.rule.is_shipped { SHIPPED_INTERVAL } else { INTERVAL };
             changes.extend(rule.turn(facts, moment).into_iter().map(|change| (at, change)));
         }
-        let firing: Vec<&str> = self.rules.iter().filter(|rule| rule.fires()).map(|rule| rule.title.as_str()).collect();
-        let explained = |at: usize| {
-            let parent = self.rules[at].rule.parent.as_deref();
-            parent.filter(|parent| firing.contains(parent)).unwrap_or_default().to_owned()
-        };
+        let explained = |at: usize| self.explained_by(&self.rules[at]).to_owned();
         changes.into_iter().map(|(at, event)| AlertEvent { explained_by: explained(at), ..event }).collect()
+    }
+
+    /// The rule that fires and explains this one. Empty if there is none.
+    fn explained_by<'a>(&self, rule: &'a Watched) -> &'a str {
+        let fires = |parent: &&str| self.rules.iter().any(|other| other.title == **parent && other.fires());
+        rule.rule.parent.as_deref().filter(fires).unwrap_or_default()
     }
 
     /// All of it now.
     pub(crate) fn alerts(&self, moment: Moment) -> Alerts {
-        let firing: Vec<&str> = self.rules.iter().filter(|rule| rule.fires()).map(|rule| rule.title.as_str()).collect();
         let of = |rule: &Watched| {
-            let explained = rule.rule.parent.as_deref().filter(|parent| firing.contains(parent)).unwrap_or_default();
+            let explained = self.explained_by(rule);
             let state = |(subject, alert): (&String, &Alert)| AlertState {
                 subject: subject.clone(),
                 fingerprint: alert.fingerprint.clone(),
@@ -116,7 +117,7 @@ impl Watch {
             };
             AlertRuleState {
                 name: rule.title.clone(),
-                rule: rule.rule.to_string(),
+                expression: rule.rule.to_string(),
                 summary: rule.rule.summary.clone(),
                 severity: rule.rule.severity,
                 is_shipped: rule.rule.is_shipped,

@@ -6,7 +6,7 @@
 //! | `usual` | what is usual for a series |
 //! | `shift` | whether a series left what is usual for it: CUSUM |
 //! | `season` | whether it is so at this hour of other days too |
-//! | `trend`, `theil_sen` | whether a series grows |
+//! | `trend` | whether a series grows |
 //! | `recent` | k of the last n |
 //!
 //! All of them were tuned on `simulated`, whose series were there before.
@@ -17,7 +17,6 @@ mod season;
 mod shift;
 #[cfg(test)]
 mod simulated;
-mod theil_sen;
 mod trend;
 mod usual;
 

@@ -2,51 +2,69 @@
 
 use std::collections::VecDeque;
 
-/// The maximum number that is remembered.
-const MOST: usize = 4_096;
+/// The number of parts in which a time is remembered: one of several hours is not remembered
+/// moment by moment.
+const PARTS: u64 = 256;
 
 /// What was so at the latest moments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Recent {
-    /// The latest comes last. Each with its moment.
-    all: VecDeque<(u64, bool)>,
+    /// The latest comes last.
+    parts: VecDeque<Part>,
+    /// The latest moment, and whether it was so.
+    latest: Option<(u64, bool)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    begin: u64,
+    moments: u32,
+    /// Those at which it was so.
+    so: u32,
+}
+
+/// The length of a part.
+fn width(length: u64) -> u64 {
+    (length / PARTS).max(1)
 }
 
 impl Recent {
-    /// Adds a moment, and forgets those of `length` and more before it, but for the first of them,
+    /// Adds a moment, and forgets those of more than `length` before it, but for the last of them,
     /// which tells that the whole length is known.
     pub(crate) fn add(&mut self, moment: u64, is_so: bool, length: u64) {
-        self.all.push_back((moment, is_so));
+        match self.parts.back_mut().filter(|part| moment < part.begin + width(length)) {
+            Some(part) => (part.moments, part.so) = (part.moments + 1, part.so + u32::from(is_so)),
+            None => self.parts.push_back(Part { begin: moment, moments: 1, so: u32::from(is_so) }),
+        }
+        self.latest = Some((moment, is_so));
         let begin = moment.saturating_sub(length);
-        while self.all.get(1).is_some_and(|(second, _)| *second <= begin) || self.all.len() > MOST {
-            self.all.pop_front();
+        while self.parts.get(1).is_some_and(|part| part.begin <= begin) {
+            self.parts.pop_front();
         }
     }
 
-    /// Forgets all of it, as when a clock jumps.
+    /// Forgets all of it.
     pub(crate) fn clear(&mut self) {
-        self.all.clear();
+        *self = Self::default();
     }
 
     /// Whether it was so at one of the moments.
     pub(crate) fn any(&self) -> bool {
-        self.all.iter().any(|(_, is_so)| *is_so)
+        self.parts.iter().any(|part| part.so > 0)
     }
 
     /// Whether it was so at the latest moment, and at this share of those of the last `length`, all
     /// of which is known.
     pub(crate) fn holds(&self, length: u64, share: f64) -> bool {
-        let (Some((first, _)), Some((last, true))) = (self.all.front(), self.all.back()) else { return false };
-        if last - first < length {
+        let (Some(first), Some((last, true))) = (self.parts.front(), self.latest) else { return false };
+        if last - first.begin < length {
             return false;
         }
         let begin = last - length;
-        let (mut so, mut all) = (0.0, 0.0);
-        for (_, is_so) in self.all.iter().filter(|(moment, _)| *moment >= begin) {
-            so += f64::from(u8::from(*is_so));
-            all += 1.0;
-        }
-        so >= share * all
+        let within = self.parts.iter().filter(|part| part.begin + width(length) > begin);
+        let (so, moments) =
+            within.fold((0.0, 0.0), |(so, moments), part| (so + f64::from(part.so), moments + f64::from(part.moments)));
+        so >= share * moments
     }
 }
 
@@ -78,13 +96,34 @@ mod tests {
     }
 
     #[test]
-    fn it_is_bounded() {
+    fn moments_may_be_rare() {
         let mut recent = Recent::default();
-        (0..10_000).for_each(|moment| recent.add(moment, true, 100));
-        assert!(recent.all.len() <= 102, "{}", recent.all.len());
-        (10_000..30_000).for_each(|moment| recent.add(moment, true, u64::MAX));
-        assert_eq!(recent.all.len(), MOST);
+        for (moment, is_so, holds) in [
+            (0, true, false),
+            (7, true, false),
+            (14, true, true),
+            (21, false, false),
+            (28, true, false),
+            (60, true, true),
+        ] {
+            recent.add(moment, is_so, 10);
+            assert_eq!(recent.holds(10, 0.8), holds, "{moment}");
+        }
+    }
+
+    #[test]
+    fn days_are_remembered_in_some_parts() {
+        const DAYS: u64 = 3 * 86_400;
+        let mut recent = Recent::default();
+        for moment in 0..2 * DAYS {
+            // A tenth of the time it is not so.
+            recent.add(moment, moment % 10 != 9, DAYS);
+            assert_eq!(recent.holds(DAYS, 0.8), moment >= DAYS && moment % 10 != 9, "{moment}");
+        }
+        assert!(recent.parts.len() <= PARTS as usize + 2, "{}", recent.parts.len());
+        assert!(!recent.holds(DAYS, 0.95));
+        recent.add(u64::MAX / 2, true, u64::MAX / 4);
         recent.clear();
-        assert!(!recent.holds(0, 0.0));
+        assert!(!recent.holds(0, 0.0) && !recent.any());
     }
 }

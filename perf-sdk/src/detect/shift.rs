@@ -26,9 +26,10 @@ pub(crate) struct Shift {
 /// two-sided cumulative sum of Page (1954) with an allowance of 1.5 and a threshold of 10 standard
 /// deviations. Missing samples are skipped.
 ///
-/// An allowance of 1 and a threshold of 8 have no more false alarms where samples are independent;
-/// where neighbours hang together, as those of programs do, they have several in 10,000 samples.
-/// Figures for what is usual of 120 samples: see `simulated`.
+/// With an allowance of 1 and a threshold of 8, of what is new about each sample after the
+/// correlation of neighbours is taken off, 71 % of steps of three standard deviations in correlated
+/// noise were found within 12 samples instead of 88 %, and there were 10 false alarms in 60,000
+/// samples of independent noise of 25 %.
 pub(crate) fn shift(usual: &Usual, samples: &[f64]) -> Option<Shift> {
     let [mut up, mut down] = [Sum::default(); 2];
     let mut last = None;

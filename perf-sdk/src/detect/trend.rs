@@ -1,6 +1,6 @@
 //! Whether a series grows.
 
-use super::theil_sen::theil_sen;
+use super::robust::median;
 
 /// Means of neighbouring samples between which slopes are computed, at most. Longer means are
 /// nearer to a normal distribution, and hang together less.
@@ -22,7 +22,12 @@ pub(crate) fn trend(points: &[(f64, f64)]) -> Option<f64> {
     if means.len() < LEAST_POINTS || certainty(&means) < CERTAIN {
         return None;
     }
-    theil_sen(&means)
+    let mut slopes: Vec<f64> = Vec::with_capacity(means.len() * (means.len() - 1) / 2);
+    for (at, (time, value)) in means.iter().enumerate() {
+        let earlier = means[..at].iter().filter(|earlier| earlier.0 < *time);
+        slopes.extend(earlier.map(|earlier| (value - earlier.1) / (time - earlier.0)));
+    }
+    (!slopes.is_empty()).then(|| median(&mut slopes))
 }
 
 fn mean(points: &[(f64, f64)]) -> (f64, f64) {

@@ -27,7 +27,7 @@ pub(crate) struct Usual {
     /// That of logarithms.
     log_deviation: f64,
     /// By how much larger the deviation is taken to be, since neighbours hang together.
-    wandering: f64,
+    autocorrelation_factor: f64,
 }
 
 impl Usual {
@@ -63,7 +63,7 @@ impl Usual {
             value,
             deviation: deviation(&mut linear, 0.0).max(LEAST_DEVIATION),
             log_deviation: deviation(&mut logs, 0.0).max(LEAST_DEVIATION),
-            wandering: ((1.0 + correlation) / (1.0 - correlation) / USUAL_VARIANCE).sqrt().max(1.0),
+            autocorrelation_factor: ((1.0 + correlation) / (1.0 - correlation) / USUAL_VARIANCE).sqrt().max(1.0),
         })
     }
 
@@ -77,7 +77,7 @@ impl Usual {
         let log = logarithm(value, self.value) / self.log_deviation;
         let linear = (value / self.value - 1.0) / self.deviation;
         let distance = if log >= 0.0 { log } else { -(log * linear).max(0.0).sqrt() };
-        distance / self.wandering
+        distance / self.autocorrelation_factor
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(Usual::of(&[0.0; 100]), None);
         assert_eq!(Usual::of(&[f64::NAN; 100]), None);
         let quiet = Usual::of(&[2.0; 60]).unwrap();
-        assert_eq!((quiet.value, quiet.log_deviation, quiet.wandering), (2.0, LEAST_DEVIATION, 1.0));
+        assert_eq!((quiet.value, quiet.log_deviation, quiet.autocorrelation_factor), (2.0, LEAST_DEVIATION, 1.0));
         assert_eq!(quiet.distance(2.0), 0.0);
         assert!(quiet.distance(0.0).is_finite() && quiet.distance(0.0) < -20.0);
     }
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn noise_is_known_and_how_neighbours_hang_together() {
         let mut random = Random::new(7);
-        for (correlation, wandering) in [(0.0, 1.0), (0.5, 1.0), (0.8, 3.0_f64.sqrt())] {
+        for (correlation, factor) in [(0.0, 1.0), (0.5, 1.0), (0.8, 3.0_f64.sqrt())] {
             let samples: Vec<f64> = noise(&mut random, correlation, 0.2).take(50_000).map(f64::exp).collect();
             let usual = Usual::of(&samples).unwrap();
             assert!((usual.log_deviation - 0.2).abs() < 0.02, "{correlation}: {usual:?}");
-            assert!((usual.wandering - wandering).abs() < 0.2, "{correlation}: {usual:?}");
+            assert!((usual.autocorrelation_factor - factor).abs() < 0.2, "{correlation}: {usual:?}");
         }
     }
 

@@ -13,8 +13,8 @@ use super::unit::{Dimension, Quantity};
 /// What only alerts have.
 const EVENTS: &[&str] = &["burn", "anomaly", "leak", "target", "every"];
 
-/// Verdicts of which an alert can be.
-const VERDICTS: &[&str] = &["retention", "suspect", "confirmed"];
+/// Verdicts of which an alert can be, the worst last.
+pub(crate) const LEAK_VERDICTS: &[&str] = &["retention", "suspect", "confirmed"];
 
 /// Statuses of targets of which an alert can be.
 const STATUSES: &[&str] = &["at_risk", "missed"];
@@ -325,7 +325,7 @@ fn event(source: &Source<'_>, node: &Node, window: Option<Node>) -> Result<Event
         ("burn", _) => Err(allowed("burn(\"checkout\", 99.9%)")),
         ("anomaly", [of]) if labels.is_empty() => metric(source, of).map(Event::Anomaly),
         ("anomaly", _) => Err(allowed("anomaly(self_cpu(\"rank\"))")),
-        ("leak", [verdict]) if labels.is_empty() => one_of(source, verdict, VERDICTS).map(Event::Leak),
+        ("leak", [verdict]) if labels.is_empty() => one_of(source, verdict, LEAK_VERDICTS).map(Event::Leak),
         ("leak", _) => Err(allowed("leak(confirmed)")),
         ("target", [status]) if labels.is_empty() => one_of(source, status, STATUSES).map(Event::Target),
         ("target", _) => Err(allowed("target(missed)")),

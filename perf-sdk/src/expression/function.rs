@@ -262,7 +262,7 @@ pub static FUNCTIONS: &[MetricFunction] = &[
         Parameters::None,
         Dimension::Time,
         Formula::TimeTo { used: "container_memory_usage_bytes", limit: "container_spec_memory_limit_bytes" },
-        "the time until the control group's memory limit is reached, if memory goes on growing",
+        "the time until the control group's memory limit is reached, if memory goes on growing; 30 days at most",
     ),
     function(
         "throttled",

@@ -28,12 +28,10 @@ mod syntax;
 mod tests;
 mod unit;
 
-pub(crate) use check::{parse_comparison, parse_list, parse_rule, parse_rules};
+pub(crate) use check::{LEAK_VERDICTS, parse_comparison, parse_list, parse_rule, parse_rules};
 #[cfg(feature = "toml")]
 pub(crate) use check::{parse_share, parse_time};
-pub(crate) use condition::{Bound, Comparison, Limit, Rule};
-#[cfg(feature = "enabled")]
-pub(crate) use condition::{Condition, Event};
+pub(crate) use condition::{Bound, Comparison, Condition, Event, Limit, Rule};
 pub use error::ExpressionError;
 #[cfg(feature = "toml")]
 pub(crate) use file::{File, FileEntry};

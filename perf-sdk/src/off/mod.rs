@@ -6,6 +6,7 @@
 mod alloc;
 mod assert;
 mod export;
+mod finding;
 mod future;
 mod handle;
 pub mod instrument;
@@ -16,6 +17,7 @@ mod watch;
 pub use alloc::{Alloc, CountingAlloc};
 pub use assert::{assert_allocations, assert_no_leak};
 pub use export::{Exposition, hlog, json, speedscope};
+pub use finding::of as findings_of;
 pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::Handle;
 pub use record::{measure, ready, record, set_trace_hook, with_labels};

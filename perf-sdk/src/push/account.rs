@@ -17,13 +17,13 @@ impl Account {
         account
     }
 
-    /// Counts one delivered profile.
-    pub(crate) fn ok(&mut self) {
-        self.0.ok += 1;
+    /// Counts what was delivered.
+    pub(crate) fn ok(&mut self, number: u64) {
+        self.0.ok += number;
         self.0.last_error.clear();
     }
 
-    /// Counts lost profiles.
+    /// Counts what was lost.
     pub(crate) fn failed(&mut self, lost: u64) {
         self.0.failed += lost;
     }

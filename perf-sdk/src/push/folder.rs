@@ -56,7 +56,7 @@ impl Folder {
             match self.write_one(profile) {
                 Ok(name) => {
                     new.push(name);
-                    self.account.ok();
+                    self.account.ok(1);
                 }
                 Err(error) => {
                     self.account.failed(1);

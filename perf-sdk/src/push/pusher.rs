@@ -160,7 +160,7 @@ impl<'a> Sender<'a> {
             let result = client::post(&self.push.target, &request, &deadline);
             let goes_on = match result {
                 Ok(()) => {
-                    self.account.ok();
+                    self.account.ok(1);
                     self.backlog.pop();
                     true
                 }

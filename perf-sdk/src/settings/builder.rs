@@ -150,7 +150,8 @@ impl Builder {
     }
 
     /// Adds an alert: what ought not to be so. A settings file and the environment replace all
-    /// alerts made in code.
+    /// alerts made in code. A name that is given twice, or that is too long, is an error at the
+    /// start.
     ///
     /// ```
     /// use perf_sdk::alert::AlertRule;
@@ -192,7 +193,8 @@ impl Builder {
     /// # drop(builder);
     /// ```
     ///
-    /// A panic in `f` is caught.
+    /// A panic in `f` is caught. While `f` hangs, changes wait in memory, and so do other callbacks
+    /// and relief when memory is short.
     #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
     pub fn on_alert(mut self, f: impl Fn(&AlertEvent) + Send + Sync + 'static) -> Self {
         #[cfg(feature = "enabled")]

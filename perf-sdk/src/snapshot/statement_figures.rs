@@ -1,6 +1,6 @@
 //! What is known of a statement of a database.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::time::Duration;
 
 #[cfg(feature = "enabled")]
@@ -64,11 +64,11 @@ impl StatementFigures {
 
     /// The costliest comes first.
     fn order(&self, other: &Self) -> Ordering {
-        let key = |one: &Self| (Reverse(one.durations.sum()), one.database.clone(), one.statement.clone());
-        key(self).cmp(&key(other))
+        let by_cost = other.durations.sum().cmp(&self.durations.sum());
+        by_cost.then_with(|| (&self.database, &self.statement).cmp(&(&other.database, &other.statement)))
     }
 
-    fn counts(&mut self) -> [&mut u64; 7] {
+    fn counts(&mut self) -> [&mut u64; 8] {
         [
             &mut self.calls,
             &mut self.errors,
@@ -77,6 +77,7 @@ impl StatementFigures {
             &mut self.slow,
             &mut self.n_plus_one,
             &mut self.duplicates,
+            &mut self.full_scans,
         ]
     }
 
@@ -87,7 +88,6 @@ impl StatementFigures {
         for (our, their) in self.counts().into_iter().zip(theirs.counts()) {
             *our = our.saturating_add(*their);
         }
-        self.full_scans = self.full_scans.saturating_add(other.full_scans);
         self.slowest = self.slowest.max(other.slowest);
         if self.plan.is_none() {
             self.plan.clone_from(&other.plan);
@@ -106,7 +106,6 @@ impl StatementFigures {
         for (now, was) in now.counts().into_iter().zip(was.counts()) {
             *now = now.saturating_sub(*was);
         }
-        now.full_scans = self.full_scans.saturating_sub(earlier.full_scans);
         now
     }
 }
@@ -147,7 +146,6 @@ mod tests {
         runs.iter().for_each(|ns| figures.durations.record(*ns, 1));
         let number = runs.len() as u64;
         figures.counts().into_iter().for_each(|count| *count = number);
-        figures.full_scans = number;
         figures
     }
 

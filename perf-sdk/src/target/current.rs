@@ -1,7 +1,12 @@
 //! The value of a metric over a window.
 
+use std::time::Duration;
+
 use super::figures::{Figure, Figures, Missing, Window};
 use crate::expression::{Aggregate, CallFigure, Formula, Metric};
+
+/// A limit that is not reached in this time is not reached.
+const FAR: Duration = Duration::from_secs(30 * 86_400);
 
 /// The value, in seconds, bytes, shares of 1, things, or these per second.
 pub(crate) fn current(metric: &Metric, figures: &dyn Figures, window: Window) -> Result<Figure, Missing> {
@@ -32,8 +37,9 @@ pub(crate) fn current(metric: &Metric, figures: &dyn Figures, window: Window) ->
             let grows = of.one(used, Aggregate::Trend)?;
             let (used, limit) = (of.one(used, Aggregate::Latest)?, of.one(limit, Aggregate::Latest)?);
             let left = (limit.value - used.value).max(0.0);
-            // What does not grow never reaches it.
-            if grows.value > 0.0 { Ok(Figure { value: left / grows.value, ..grows }) } else { Err(Missing::NoData) }
+            // What does not grow is far from it.
+            let seconds = if grows.value > 0.0 { left / grows.value } else { f64::INFINITY };
+            Ok(Figure { value: seconds.min(FAR.as_secs_f64()), ..grows })
         }
         Formula::PerCapacity { used, capacity } => {
             let (used, capacity) = (of.rate(used)?, of.one(capacity, Aggregate::Latest)?);

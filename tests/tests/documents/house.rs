@@ -324,6 +324,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("histogram", "bucket arithmetic, single-writer shard, merged histogram"),
     ("accounts", "figures of pools, arenas and pressure"),
     ("snapshot", "the public data: merge, subtract, files"),
+    ("finding", "what a snapshot says that somebody should do, one file a rule: pure"),
     ("reading", "figures taken at intervals: descriptions, labels, the latest of each producer"),
     ("history", "readings and functions' distributions of some days, in fixed memory and a file"),
     ("figures", "the history and snapshots, as judges ask for their figures"),

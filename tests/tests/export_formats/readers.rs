@@ -1,7 +1,9 @@
 //! Third-party readers open the exported formats, and find the same figures.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
+use perf_sdk::alert::{AlertRule, AlertRules};
 use perf_sdk::export::{self, Exposition, Format, Weight};
 use perf_sdk::snapshot::{Frame, HeapPath, HeapProfile};
 use perf_sdk::{Histogram, Scale};
@@ -20,6 +22,34 @@ fn promtool_accepts_our_metrics() {
     if has("promtool", &["--version"], "install Debian's prometheus") {
         accepts("promtool", &["check", "metrics"], &scrape(Format::Text, None));
     }
+}
+
+/// Rules with all metric functions and events, and those that are shipped.
+#[test]
+fn promtool_accepts_our_rules() {
+    if !has("promtool", &["--version"], "install Debian's prometheus") {
+        return;
+    }
+    let limits = ["1", "1ms", "1KiB", "1%", "1/s", "1KiB/s"];
+    let of_functions = perf_sdk::target::FUNCTIONS.iter().map(|function| {
+        let rule = |limit: &&str| AlertRule::new(&format!("{} > {limit} over 2m", function.example())).ok();
+        limits.iter().find_map(rule).unwrap_or_else(|| panic!("no limit fits {}", function.name))
+    });
+    let others =
+        ["burn(\"a \\\"b\\\"\", 99.9%)", "leak(suspect)", "target(at_risk)", "cpu > 1% AND (memory > 2% OR every(5m))"];
+    let others = others.iter().map(|rule| AlertRule::new(rule).expect("a rule"));
+    let mut all = AlertRules::shipped();
+    of_functions.chain(others).for_each(|rule| all.add(rule).expect("a name of its own"));
+    let mut file = Vec::new();
+    all.write_prometheus(&mut file).expect("a file in memory");
+    let path = std::env::temp_dir().join(format!("perf-sdk-rules-{}.yml", std::process::id()));
+    std::fs::write(&path, &file).expect("a file");
+    let output = Command::new("promtool").args(["check", "rules"]).arg(&path).output().expect("promtool runs");
+    std::fs::remove_file(&path).expect("the file");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&file));
+    let number = all.iter().count() - 1;
+    assert!(said.contains(&format!("{number} rules found")), "{said}");
 }
 
 /// Lint findings of promtool about the user's own metric names are accepted, but the document must

@@ -37,7 +37,7 @@ fn a_webhook_is_told_in_the_form_of_alertmanager() {
             "\"version\":\"4\"",
             &format!("\"status\":\"{status}\",\"receiver\":\"perf-sdk\""),
             "\"labels\":{\"alertname\":\"many jobs\",\"service\":\"shop\",\"severity\":\"critical\",\"version\":\"1.2\"}",
-            "\"annotations\":{\"evidence\":\"queue_depth is 9: > 5, over 1m\",\"summary\":\"Start more workers.\"}",
+            "\"annotations\":{\"evidence\":\"queue_depth is 9 over 1m, which is > 5\",\"summary\":\"Start more workers.\"}",
             "\"generatorURL\":\"http://127.0.0.1:",
         ] {
             assert!(body.contains(part), "{part}: {body}");
@@ -113,7 +113,7 @@ fn an_alertmanager_has_what_fires_and_lets_it_go_when_it_is_over() {
     let (told, counts) = said.split_once("\nalertmanager ").unwrap_or_else(|| panic!("{said}"));
     for part in [
         "\"labels\":{\"alertname\":\"many jobs\",\"service\":\"shop\",\"severity\":\"critical\",\"version\":\"1.2\"}",
-        "\"evidence\":\"queue_depth is 9: \\u003e 5, over 1m\"",
+        "\"evidence\":\"queue_depth is 9 over 1m, which is \\u003e 5\"",
         "\"state\":\"active\"",
     ] {
         assert!(told.contains(part), "{part}: {told}");

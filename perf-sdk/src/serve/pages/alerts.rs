@@ -27,7 +27,7 @@ pub(in crate::serve) fn alerts(report: Option<&AlertsReport>) -> String {
     let number = |phase| report.now.in_phase(phase).count();
     let _ = write!(
         page,
-        "<span class=\"facts\">{} alerts fire, {} are pending, {} cool down · {} rules</span></header>\
+        "<span class=\"facts\">firing: {}, pending: {}, cooling down: {} · {} rules</span></header>\
          <nav><b>also</b><a href=\"alerts?format=json\">json</a><a href=\"targets\">targets</a><a href=\"leaks\">leaks</a></nav>",
         number(AlertPhase::Firing),
         number(AlertPhase::Pending),
@@ -72,7 +72,7 @@ fn row(page: &mut String, rule: &AlertRuleState, alert: Option<&AlertState>, now
     let name = escape(&rule.name);
     let subject = alert.map(|alert| escape(&alert.subject)).filter(|subject| !subject.is_empty());
     let subject = subject.map(|subject| format!(": {subject}")).unwrap_or_default();
-    let expression = if rule.name == rule.rule { String::new() } else { escape(&rule.rule).to_string() };
+    let expression = if rule.name == rule.expression { String::new() } else { escape(&rule.expression).to_string() };
     let _ = write!(page, "<tr><td data-v=\"{name}\">{name}{subject}<small>{expression}</small></td>");
     let Some(alert) = alert else {
         let (class, said) = if rule.reason.is_empty() { ("ok", "inactive") } else { ("soft", "not judged") };
@@ -179,7 +179,7 @@ mod tests {
         };
         let rule = AlertRuleState {
             name: name.into(),
-            rule: "cpu > 95%".into(),
+            expression: "cpu > 95%".into(),
             summary: name.into(),
             alerts: vec![alert],
             ..AlertRuleState::default()
@@ -211,7 +211,7 @@ mod tests {
     fn what_fires_comes_first_with_its_evidence_and_what_happened_below() {
         let page = alerts(Some(&report("busy")));
         for part in [
-            "1 alerts fire, 0 are pending, 0 cool down · 2 rules",
+            "firing: 1, pending: 0, cooling down: 0 · 2 rules",
             "busy: busy<small>cpu &gt; 95%</small>",
             "<span class=\"bad\">firing</span><small>busy · explained by busy · busy</small>",
             "<span class=\"bad\">critical</span></td><td data-v=\"60000000000\">1m</td>",

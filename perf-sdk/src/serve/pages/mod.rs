@@ -2,6 +2,7 @@
 
 pub(super) mod accounts;
 pub(super) mod alerts;
+pub(super) mod findings;
 pub(super) mod html;
 pub(super) mod index;
 pub(super) mod leaks;

@@ -4,6 +4,7 @@ mod alerts;
 mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
+mod findings;
 mod format;
 mod healthz;
 mod history;
@@ -65,6 +66,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/api/v1/history", get(history::history), Fold),
         ("/targets", get(targets::targets), Fold),
         ("/alerts", get(alerts::alerts), Fold),
+        ("/findings", get(findings::findings), Fold),
         ("/queries", get(queries::queries), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),

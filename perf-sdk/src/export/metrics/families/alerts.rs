@@ -5,15 +5,15 @@ use crate::export::metrics::row::{Metrics, Row, Source};
 
 pub(super) const ROWS: &[Row] = &[Row {
     name: "alerts",
-    help: "1 for each alert that is pending, fires or cools down.",
+    help: "1 for each alert that is pending or fires.",
     unit: "",
     kind: Kind::Gauge,
     is_per_function: false,
     metrics: alerts,
 }];
 
-/// As `ALERTS` of a Prometheus server. A snapshot may come from a file, so a name may be there
-/// twice.
+/// As `ALERTS` of a Prometheus server: one that cools down fires. A snapshot may come from a file,
+/// so a name may be there twice.
 fn alerts(source: Source<'_>) -> Metrics<'_> {
     let rules = source.snapshot.alerts.as_ref().map_or(&[][..], |alerts| &alerts.rules);
     let first = |at: usize| rules[..at].iter().all(|other| other.name != rules[at].name);
@@ -28,7 +28,7 @@ fn alerts(source: Source<'_>) -> Metrics<'_> {
             let labels = [
                 ("alertname", rule.name.as_str()),
                 ("subject", alert.subject.as_str()),
-                ("alertstate", alert.phase.name()),
+                ("alertstate", if alert.phase.is_active() { "firing" } else { alert.phase.name() }),
                 ("severity", alert.severity.name()),
             ];
             let labels = labels.into_iter().filter(|(_, value)| !value.is_empty());

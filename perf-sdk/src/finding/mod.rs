@@ -1,0 +1,32 @@
+//! Findings: what a snapshot says that somebody should do, ranked by what could be won back.
+//!
+//! ```
+//! let perf = perf_sdk::builder().listen("off").report(false).start()?;
+//! // Work. Then, of a window or of all since the start:
+//! for finding in perf_sdk::finding::of(&perf.snapshot()).findings {
+//!     println!("{}: {}. {}", finding.rule, finding.claim, finding.next_step);
+//! }
+//! # Ok::<(), perf_sdk::Error>(())
+//! ```
+//!
+//! | file | job |
+//! |---|---|
+//! | `rules/` | one file a rule: a pure function of the facts |
+//! | `facts` | the snapshot, as rules ask for it |
+//! | `rank` | which finding comes first |
+//! | `state`, `text` | the result: data, text |
+
+#[cfg(feature = "enabled")]
+mod facts;
+#[cfg(feature = "enabled")]
+mod rank;
+#[cfg(feature = "enabled")]
+mod rules;
+mod state;
+mod text;
+
+#[cfg(not(feature = "enabled"))]
+pub use crate::off::findings_of as of;
+#[cfg(feature = "enabled")]
+pub use rank::of;
+pub use state::{Confidence, Finding, Findings, Gain};

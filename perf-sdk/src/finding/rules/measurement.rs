@@ -1,0 +1,55 @@
+//! Doubts about the measurement itself.
+
+use crate::base::units::count;
+use crate::finding::facts::Facts;
+use crate::finding::state::{Confidence, Finding};
+
+/// Of the calls that were dropped, this share matters.
+const DROPPED: f64 = 0.01;
+
+pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
+    let profiler = &facts.snapshot.profiler;
+    let mut found = Vec::new();
+    if let Some(said) = profiler.over_budget(facts.snapshot.window_ns) {
+        found.push(Finding {
+            subject: "budget".into(),
+            claim: "The profiler takes more than its budget".into(),
+            evidence: said,
+            confidence: Confidence::High,
+            next_step: "Leave the attribute off the functions that are named, or let them rest (PERF_HOT=rest).".into(),
+            refuted_by: "PERF_BUDGET=off, and the program takes as much CPU time as before.".into(),
+            ..Finding::default()
+        });
+    }
+    let calls: u64 = facts.functions().map(|function| function.calls.total()).sum();
+    let dropped: u64 = profiler.dropped.values().sum();
+    if dropped as f64 > DROPPED * (calls + dropped) as f64 {
+        let reasons: Vec<String> = profiler
+            .dropped
+            .iter()
+            .filter(|(_, number)| **number > 0)
+            .map(|(reason, number)| format!("{} by {reason}", count(*number as f64)))
+            .collect();
+        found.push(Finding {
+            subject: "dropped".into(),
+            claim: "Much of what happened is not in the figures".into(),
+            evidence: format!("dropped: {}; {} calls were recorded", reasons.join(", "), count(calls as f64)),
+            confidence: Confidence::High,
+            next_step: "Raise PERF_MEMORY, or annotate fewer functions.".into(),
+            refuted_by: "perf_dropped_total stays as it is.".into(),
+            ..Finding::default()
+        });
+    }
+    if let Some(but) = profiler.stacks.but() {
+        found.push(Finding {
+            subject: "stacks".into(),
+            claim: "Samples of stacks are restricted".into(),
+            evidence: but.to_owned(),
+            confidence: Confidence::High,
+            next_step: "Choose another engine: PERF_STACKS.".into(),
+            refuted_by: "stack_coverage_ratio is near 1.".into(),
+            ..Finding::default()
+        });
+    }
+    found
+}

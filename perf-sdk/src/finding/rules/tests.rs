@@ -1,0 +1,209 @@
+use std::time::Duration;
+
+use crate::finding::{Finding, of};
+use crate::snapshot::{
+    Allocator, Function, FutureTotals, LeakFinding, Leaks, LockContention, Reading, Snapshot, StatementFigures, Totals,
+    Verdict,
+};
+
+const SECOND: u64 = 1_000_000_000;
+
+fn function(name: &str, calls: u64, cpu_seconds: f64) -> Function {
+    let ns = (cpu_seconds * 1e9) as i64;
+    let totals = Totals { wall_ns: ns, cpu_ns: ns, ..Totals::default() };
+    let mut function = Function { name: name.into(), inclusive: totals, exclusive: totals, ..Function::default() };
+    function.calls.ok = calls;
+    function.cpu = Some(crate::histogram::Histogram::default());
+    function
+}
+
+fn reading(name: &'static str, labels: &[(&str, &str)], value: f64) -> Reading {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    Reading { name: name.into(), labels: labels.iter().map(owned).collect(), value, ..Reading::default() }
+}
+
+/// A service that takes a core, as it should be.
+fn healthy() -> Snapshot {
+    let mut handler = function("handler", 1_000, 4.0);
+    handler.exclusive.allocations = 20_000;
+    handler.future =
+        Some(FutureTotals { polls: 3_000, busy_ns: 4 * SECOND, longest_poll_ns: 4_000_000, ..Default::default() });
+    handler.calls.cancelled = 10;
+    handler.calls.error = 30;
+    let mut statement = StatementFigures {
+        database: "db".into(),
+        statement: "SELECT a FROM t WHERE b = ?".into(),
+        calls: 1_000,
+        ..StatementFigures::default()
+    };
+    statement.durations.record(1_000_000, 1_000);
+    let readings = vec![
+        reading("cache_hits_total", &[("cache", "results"), ("tier", "1")], 9_000.0),
+        reading("cache_misses_total", &[("cache", "results"), ("tier", "1")], 1_000.0),
+        reading("cache_insertions_total", &[("cache", "results"), ("tier", "1")], 1_000.0),
+        reading("connection_pool_checkouts_total", &[("pool", "db")], 1_000.0),
+        reading("connection_pool_wait_seconds_total", &[("pool", "db")], 0.01),
+        reading("container_cpu_cfs_periods_total", &[], 100.0),
+        reading("container_cpu_cfs_throttled_periods_total", &[], 2.0),
+        reading("process_max_fds", &[], 1_024.0),
+        reading("process_open_fds", &[], 40.0),
+        reading("process_resident_memory_bytes", &[], 2e8),
+        reading("process_startup_seconds", &[], 0.4),
+        reading("tokio_worker_busy_seconds_total", &[("runtime", "main"), ("worker", "0")], 4.0),
+        reading("tokio_worker_busy_seconds_total", &[("runtime", "main"), ("worker", "1")], 5.0),
+    ];
+    Snapshot {
+        window_ns: 10 * SECOND,
+        cpu_ns: 10 * SECOND,
+        has_allocations: true,
+        functions: vec![handler, function("rank", 1_000, 3.0), function("render", 1_000, 2.0)],
+        allocator: Some(Allocator { allocated_bytes: 90 << 20, active_bytes: 100 << 20, ..Allocator::default() }),
+        statements: vec![statement],
+        readings,
+        ..Snapshot::default()
+    }
+}
+
+fn set(snapshot: &mut Snapshot, name: &str, value: f64) {
+    let reading = snapshot.readings.iter_mut().find(|reading| reading.name == name).unwrap();
+    reading.value = value;
+}
+
+fn leak(verdict: Verdict) -> Leaks {
+    let finding = LeakFinding {
+        scopes: vec!["main".into(), "store".into()],
+        verdict,
+        bytes: 90 << 20,
+        retained_bytes: 80 << 20,
+        evidence: "it grows".into(),
+        ..LeakFinding::default()
+    };
+    Leaks { findings: vec![finding], ..Leaks::default() }
+}
+
+/// The rule that should find it, its subject, and what makes a healthy program ill.
+type Illness = (&'static str, &'static str, fn(&mut Snapshot));
+
+fn illnesses() -> Vec<Illness> {
+    vec![
+        ("measurement", "dropped", |snapshot| {
+            snapshot.profiler.dropped.insert("memory".into(), 1_000);
+        }),
+        ("hot_function", "rank", |snapshot| snapshot.functions[1] = function("rank", 1_000, 8.0)),
+        ("allocations", "render", |snapshot| snapshot.functions[2].exclusive.allocations = 20_000_000),
+        ("reallocations", "render", |snapshot| snapshot.functions[2].exclusive.reallocations = 10_000_000),
+        ("blocking_poll", "handler", |snapshot| {
+            let handler = &mut snapshot.functions[0];
+            handler.exclusive.wall_ns += 6 * SECOND as i64;
+            handler.future.as_mut().unwrap().longest_poll_ns = 20_000_000;
+        }),
+        ("long_poll", "handler", |snapshot| {
+            let future = snapshot.functions[0].future.as_mut().unwrap();
+            (future.polls, future.longest_poll_ns) = (50, 120_000_000);
+        }),
+        ("lock_contention", "Mutex at src/store.rs:12 held by code outside of profiled functions", |snapshot| {
+            snapshot.locks.holders.push(LockContention {
+                lock: "Mutex".into(),
+                file: "src/store.rs".into(),
+                line: 12,
+                contentions: 4_000,
+                delay_ns: 6 * SECOND,
+                ..LockContention::default()
+            });
+        }),
+        ("n_plus_one", "db: SELECT a FROM t WHERE b = ?", |snapshot| {
+            snapshot.statements[0].n_plus_one = 90;
+            snapshot.statements[0].callers.push("handler".into());
+        }),
+        ("slow_statement", "db: SELECT a FROM t WHERE b = ?", |snapshot| {
+            snapshot.statements[0].slow = 3;
+            snapshot.statements[0].slowest = Duration::from_millis(900);
+            snapshot.statements[0].plan = Some("SEARCH t USING INDEX\nmore".into());
+        }),
+        ("full_scan", "db: SELECT a FROM t WHERE b = ?", |snapshot| {
+            let statement = &mut snapshot.statements[0];
+            (statement.full_scans, statement.slow) = (1_000, 5);
+            statement.scanned_tables.push("t".into());
+        }),
+        ("cache_misses", "results", |snapshot| {
+            set(snapshot, "cache_hits_total", 400.0);
+            snapshot.readings.push(reading("cache_evictions_total", &[("cache", "results")], 990.0));
+        }),
+        ("pool_waits", "db", |snapshot| set(snapshot, "connection_pool_wait_seconds_total", 5.0)),
+        ("leak", "main > store", |snapshot| snapshot.leaks = Some(leak(Verdict::Confirmed))),
+        ("retention", "main > store", |snapshot| snapshot.leaks = Some(leak(Verdict::Retention))),
+        ("fragmentation", "", |snapshot| snapshot.allocator.as_mut().unwrap().active_bytes = 300 << 20),
+        ("throttling", "", |snapshot| set(snapshot, "container_cpu_cfs_throttled_periods_total", 40.0)),
+        ("descriptors", "", |snapshot| set(snapshot, "process_open_fds", 900.0)),
+        ("uneven_workers", "main", |snapshot| {
+            let busy = snapshot.readings.iter_mut().filter(|reading| reading.name == "tokio_worker_busy_seconds_total");
+            busy.zip([9.5, 0.5]).for_each(|(reading, seconds)| reading.value = seconds);
+        }),
+        ("cancellations", "handler", |snapshot| snapshot.functions[0].calls.cancelled = 400),
+        ("panics", "handler", |snapshot| snapshot.functions[0].calls.panic = 100),
+        ("startup", "", |snapshot| set(snapshot, "process_startup_seconds", 9.0)),
+    ]
+}
+
+#[test]
+fn a_healthy_program_has_no_findings() {
+    let found = of(&healthy()).findings;
+    assert!(found.is_empty(), "{found:?}");
+    assert!(of(&Snapshot::default()).findings.is_empty());
+    let mut short = healthy();
+    short.window_ns = SECOND;
+    short.profiler.dropped.insert("memory".into(), 1_000);
+    assert!(of(&short).findings.is_empty(), "too short to say anything");
+}
+
+#[test]
+fn each_illness_is_found_by_its_rule_and_by_no_other() {
+    let all = illnesses();
+    for (rule, _) in super::ALL {
+        assert!(all.iter().any(|(named, _, _)| named == rule), "{rule} has no planted program");
+    }
+    for (rule, subject, plant) in all {
+        let mut snapshot = healthy();
+        plant(&mut snapshot);
+        let findings = of(&snapshot).findings;
+        let found: Vec<(&str, &str)> =
+            findings.iter().map(|finding| (finding.rule.as_str(), finding.subject.as_str())).collect();
+        assert_eq!(found, [(rule, subject)], "{findings:?}");
+        let Finding { claim, evidence, next_step, refuted_by, fingerprint, .. } = &findings[0];
+        for text in [claim, evidence, next_step, refuted_by] {
+            assert!(!text.is_empty() && !text.contains("  "), "{rule}: {text:?}");
+        }
+        assert!(!claim.ends_with('.') && next_step.ends_with('.') && refuted_by.ends_with('.'), "{rule}");
+        assert_eq!(fingerprint.len(), 16);
+        assert_eq!(of(&snapshot).findings[0].fingerprint, *fingerprint, "the same each time");
+    }
+}
+
+#[test]
+fn doubts_come_first_and_then_what_wins_most() {
+    let mut snapshot = healthy();
+    for (rule, _, plant) in illnesses() {
+        if ["measurement", "n_plus_one", "allocations", "lock_contention"].contains(&rule) {
+            plant(&mut snapshot);
+        }
+    }
+    let found = of(&snapshot).findings;
+    let rules: Vec<&str> = found.iter().map(|finding| finding.rule.as_str()).collect();
+    // 1 s of CPU time, 6 s of waiting and 1 s of waiting in 10 s.
+    assert_eq!(rules, ["measurement", "lock_contention", "allocations", "n_plus_one"]);
+}
+
+#[test]
+fn of_one_rule_the_worst_are_shown() {
+    let mut snapshot = healthy();
+    snapshot.functions = (0..20)
+        .map(|at| {
+            let mut function = function(&format!("f{at}"), 1_000, 0.5);
+            function.calls.cancelled = 200 + at;
+            function
+        })
+        .collect();
+    let found = of(&snapshot).findings;
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[0].subject, "f19");
+}
