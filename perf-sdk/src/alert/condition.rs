@@ -7,7 +7,9 @@ use super::definition::WINDOW;
 use super::samples::{EVERY, Samples};
 use super::state::AlertSeverity;
 use crate::detect::is_seasonal;
-use crate::expression::{Bound, CallFigure, Comparison, Condition, Event, LEAK_VERDICTS, Limit, Metric, Quantity};
+use crate::expression::{
+    Bound, CallFigure, Comparison, Condition, Dimension, Event, LEAK_VERDICTS, Limit, Metric, Quantity,
+};
 use crate::target::{
     BurnState, Figure, Figures, Good, Judgement, Missing, Severity, Status, Window, budget, current, duration,
     least_events, shown_value,
@@ -22,6 +24,15 @@ const PERIOD: Duration = Duration::from_secs(30 * 86_400);
 const LEAST_CALLS: u64 = 20;
 /// The number of alerts of one rule.
 pub(super) const MOST_SUBJECTS: usize = 100;
+
+/// A burst of errors: in this time, against that time before, of which so much must be known.
+const BURST: Duration = Duration::from_secs(60);
+const BURST_USUAL: Duration = Duration::from_secs(3_600);
+const BURST_KNOWN: Duration = Duration::from_secs(600);
+/// So many errors, this share of the calls, and so many times the usual share.
+const LEAST_ERRORS: f64 = 5.0;
+const LEAST_ERROR_SHARE: f64 = 0.05;
+const BURST_FACTOR: f64 = 4.0;
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// The time that is compared with that of other days.
@@ -105,6 +116,7 @@ impl Memory {
         match event {
             Event::Burn { function, objective } => burnt(function, *objective, facts.figures, when.at_unix_ns),
             Event::Anomaly(metric) => self.anomaly(metric, facts.figures, when),
+            Event::ErrorBurst => bursts(facts.figures, when),
             Event::Leak(verdict) => leaks(verdict, facts.leaks),
             Event::Target(status) => targets(status, facts.targets),
             Event::Every(interval) => self.every(*interval, when.second),
@@ -301,6 +313,30 @@ fn burnt(function: &str, objective: Quantity, figures: &dyn Figures, at_unix_ns:
         true => Truth::Not,
         false => Truth::Unknown(budget.burn_rates.first().map(|rate| rate.reason.clone()).unwrap_or_default()),
     }
+}
+
+/// Functions whose calls fail far more often than in the hour before.
+fn bursts(figures: &dyn Figures, when: When) -> Truth {
+    let minute = Window { at_unix_ns: when.at_unix_ns, length: BURST };
+    let hour = Window { at_unix_ns: when.at_unix_ns.saturating_sub(BURST.as_nanos() as u64), length: BURST_USUAL };
+    let of = |function: String| {
+        let now = figures.calls(&function, CallFigure::ErrorRatio, minute).ok()?;
+        let errors = now.value * now.events as f64;
+        if errors < LEAST_ERRORS || now.value < LEAST_ERROR_SHARE {
+            return None;
+        }
+        let usual = figures.calls(&function, CallFigure::ErrorRatio, hour).ok()?;
+        let is_known = usual.covered >= BURST_KNOWN && usual.events >= LEAST_CALLS;
+        let is_burst = now.value > BURST_FACTOR * usual.value && now.value > usual.value + LEAST_ERROR_SHARE;
+        (is_known && is_burst).then(|| {
+            let shown = |share| shown_value(share, Dimension::Ratio, "");
+            let (now, usual, length) = (shown(now.value), shown(usual.value), duration(BURST));
+            let evidence =
+                format!("{now} of its calls failed in {length}, {errors:.0} of them, after {usual} in the hour before");
+            Sighting { subject: function, evidence, severity: None }
+        })
+    };
+    of_all(figures.functions().into_iter().filter_map(of).collect())
 }
 
 fn leaks(verdict: &str, leaks: Option<&[Leaking]>) -> Truth {

@@ -52,7 +52,7 @@ pub(super) struct Fault {
 }
 
 impl AlertRule {
-    /// A rule that has an expression, and defaults: `warning`, without a name.
+    /// A rule that has an expression, and defaults: a warning without a name; `every` is an info.
     ///
     /// # Errors
     /// A mistake in the expression.
@@ -61,14 +61,9 @@ impl AlertRule {
     }
 
     pub(super) fn of(rule: Rule) -> Self {
-        Self {
-            rule,
-            name: None,
-            severity: AlertSeverity::default(),
-            summary: String::new(),
-            parent: None,
-            is_shipped: false,
-        }
+        // What happens regularly is no fault.
+        let severity = if rule.condition.is_moment() { AlertSeverity::Info } else { AlertSeverity::default() };
+        Self { rule, name: None, severity, summary: String::new(), parent: None, is_shipped: false }
     }
 
     /// Its name, which no other rule has: at most 200 characters. By default the expression. One

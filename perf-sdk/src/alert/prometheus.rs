@@ -94,6 +94,16 @@ fn happened(event: &Event) -> Option<String> {
                     .join(" or "),
             )
         }
+        Event::ErrorBurst => {
+            let share = |window: &str, offset: &str| {
+                let calls = |more: &str| {
+                    format!("sum by (instance, job, function) (rate(function_calls_total{more}[{window}]{offset}))")
+                };
+                format!("({} / {})", calls("{result=~\"error|panic\"}"), calls(""))
+            };
+            let (now, usual) = (share("1m", ""), share("1h", " offset 1m"));
+            Some(format!("({now} > 4 * {usual}) and ({now} > 0.05 + {usual})"))
+        }
         Event::Leak(verdict) => {
             let from = LEAK_VERDICTS.iter().position(|known| known == verdict)?;
             let verdicts = LEAK_VERDICTS[from..].join("|");

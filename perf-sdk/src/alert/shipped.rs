@@ -48,6 +48,13 @@ const RULES: &[Shipped] = &[
         "",
         "The process can open hardly any more files and connections. Look for some that are not closed.",
     ),
+    (
+        "errors",
+        "errors(burst)",
+        Warning,
+        "",
+        "A function fails far more often than it did in the hour before. Its page has the text of its last error.",
+    ),
     ("leak", "leak(confirmed)", Critical, "", "Objects are allocated and never freed. /leaks has the places."),
     ("target", "target(missed) for 1m", Warning, "", "A figure is not what it ought to be. /targets has all of them."),
     (

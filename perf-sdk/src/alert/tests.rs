@@ -14,6 +14,9 @@ struct Set {
     p99: Option<f64>,
     error_ratio: f64,
     calls: u64,
+    /// Of the hour before.
+    usual_error_ratio: f64,
+    usual_seconds: u64,
 }
 
 impl Set {
@@ -33,6 +36,10 @@ impl Figures for Set {
         let value = match figure {
             _ if function != "search" => return Err(Missing::Unknown),
             CallFigure::Quantile(_) => self.p99.ok_or(Missing::NoData)?,
+            CallFigure::ErrorRatio if window.length == Duration::from_secs(3_600) => {
+                let covered = Duration::from_secs(self.usual_seconds);
+                return Ok(Figure { value: self.usual_error_ratio, events: 60 * self.calls, covered });
+            }
             CallFigure::ErrorRatio => self.error_ratio,
             _ => self.calls as f64,
         };
@@ -58,6 +65,10 @@ impl Figures for Set {
             }
             _ => Err(Missing::Ambiguous { labels: "pool".to_owned() }),
         }
+    }
+
+    fn functions(&self) -> Vec<String> {
+        vec!["idle".to_owned(), "search".to_owned()]
     }
 
     fn label_sets(&self, name: &str, labels: &[(String, String)]) -> Vec<Labels> {
@@ -161,7 +172,7 @@ fn what_cannot_be_judged_says_why_and_does_not_fire() {
         ("leak(confirmed)", Set::default(), "there was no evaluation of leaks yet"),
         ("target(missed)", Set::default(), "there are no targets"),
         ("anomaly(process_threads)", Set::gauge(7.0), "what is usual is not known: 0 of 15 minutes"),
-        ("burn(search, 99.9%)", Set { calls: 3, ..Set::default() }, "3 of 20 calls in 1h"),
+        ("burn(search, 99.9%)", Set { usual_seconds: 60, ..Set::default() }, "history covers 1m of 1h"),
     ] {
         let mut play = Play::of(rule);
         assert!(play.turn(&figures).is_empty(), "{rule}");
@@ -229,6 +240,27 @@ fn each_leak_and_each_target_is_an_alert_of_its_own() {
     );
     let evidence = play.watch.alerts(play.moment()).rules[1].alerts[0].evidence.clone();
     assert_eq!(evidence, "cpu is 97%, and ought to be < 75%");
+}
+
+#[test]
+fn a_burst_of_errors_is_far_more_than_before() {
+    for (calls, now, usual, seconds, is_burst) in [
+        (100, 0.25, 0.01, 3_600, true),
+        (100, 0.25, 0.01, 500, false),
+        (100, 0.25, 0.07, 3_600, false),
+        (100, 0.04, 0.0, 3_600, false),
+        (10, 0.4, 0.0, 3_600, false),
+    ] {
+        let figures =
+            Set { calls, error_ratio: now, usual_error_ratio: usual, usual_seconds: seconds, ..Set::default() };
+        let found = Play::of("errors(burst)").turn(&figures);
+        assert_eq!(found.len(), usize::from(is_burst), "{calls} {now} {usual} {seconds}");
+        if is_burst {
+            assert_eq!(found[0].subject, "search");
+            let evidence = "25.0% of its calls failed in 1m, 25 of them, after 1.0% in the hour before";
+            assert_eq!(found[0].evidence, evidence);
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,6 @@ use super::list::AlertRules;
 use super::machine::{Machine, Times};
 use super::state::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, Alerts};
 use crate::base::hash::fnv1a;
-use crate::expression::{Condition, Event};
 
 /// The time between two judgements of a rule: within the second for those of the program.
 const INTERVAL: u64 = 1;
@@ -64,7 +63,7 @@ impl Watch {
             times: Times {
                 hold: rule.hold(),
                 // What happens at a moment is over at once.
-                keep: if is_moment(&rule.rule.condition) { Duration::ZERO } else { rule.keep() },
+                keep: if rule.rule.condition.is_moment() { Duration::ZERO } else { rule.keep() },
                 worse: AlertRule::worse_after(rule.severity),
             },
             rule: rule.clone(),
@@ -210,16 +209,6 @@ impl Watched {
             alert.machine.phase() != AlertPhase::Inactive
         });
         events
-    }
-}
-
-/// Whether a condition is so at a moment only.
-fn is_moment(condition: &Condition) -> bool {
-    match condition {
-        Condition::Event(Event::Every(_)) => true,
-        Condition::All(all) => all.iter().any(is_moment),
-        Condition::Any(all) => all.iter().all(is_moment),
-        _ => false,
     }
 }
 

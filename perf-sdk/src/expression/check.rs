@@ -11,7 +11,7 @@ use super::syntax::{Clause, Node, Operator, Side, Term, Tree};
 use super::unit::{Dimension, Quantity};
 
 /// What only alerts have.
-const EVENTS: &[&str] = &["burn", "anomaly", "leak", "target", "every"];
+const EVENTS: &[&str] = &["burn", "anomaly", "errors", "leak", "target", "every"];
 
 /// Verdicts of which an alert can be, the worst last.
 pub(crate) const LEAK_VERDICTS: &[&str] = &["retention", "suspect", "confirmed"];
@@ -325,6 +325,8 @@ fn event(source: &Source<'_>, node: &Node, window: Option<Node>) -> Result<Event
         ("burn", _) => Err(allowed("burn(\"checkout\", 99.9%)")),
         ("anomaly", [of]) if labels.is_empty() => metric(source, of).map(Event::Anomaly),
         ("anomaly", _) => Err(allowed("anomaly(self_cpu(\"rank\"))")),
+        ("errors", [what]) if labels.is_empty() => one_of(source, what, &["burst"]).map(|_| Event::ErrorBurst),
+        ("errors", _) => Err(allowed("errors(burst)")),
         ("leak", [verdict]) if labels.is_empty() => one_of(source, verdict, LEAK_VERDICTS).map(Event::Leak),
         ("leak", _) => Err(allowed("leak(confirmed)")),
         ("target", [status]) if labels.is_empty() => one_of(source, status, STATUSES).map(Event::Target),

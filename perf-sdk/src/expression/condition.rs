@@ -56,6 +56,8 @@ pub(crate) enum Event {
     Burn { function: String, objective: Quantity },
     /// A metric is unlike itself.
     Anomaly(Metric),
+    /// A function whose calls fail far more often than they did.
+    ErrorBurst,
     /// A leak of this verdict or a worse one.
     Leak(String),
     /// A target of this status or a worse one.
@@ -65,13 +67,23 @@ pub(crate) enum Event {
 }
 
 impl Condition {
+    /// Whether it is so at a moment only.
+    pub(crate) fn is_moment(&self) -> bool {
+        match self {
+            Self::Event(Event::Every(_)) => true,
+            Self::All(all) => all.iter().any(Self::is_moment),
+            Self::Any(all) => all.iter().all(Self::is_moment),
+            _ => false,
+        }
+    }
+
     /// The functions of the program that it is about.
     pub(crate) fn functions(&self) -> Vec<&str> {
         match self {
             Self::Comparison(comparison) => comparison.metric.profiled_function().into_iter().collect(),
             Self::Event(Event::Burn { function, .. }) => vec![function],
             Self::Event(Event::Anomaly(metric)) => metric.profiled_function().into_iter().collect(),
-            Self::Event(Event::Leak(_) | Event::Target(_) | Event::Every(_)) => Vec::new(),
+            Self::Event(Event::ErrorBurst | Event::Leak(_) | Event::Target(_) | Event::Every(_)) => Vec::new(),
             Self::All(conditions) | Self::Any(conditions) => conditions.iter().flat_map(Self::functions).collect(),
         }
     }
@@ -124,6 +136,7 @@ impl fmt::Display for Event {
         match self {
             Self::Burn { function, objective } => write!(f, "burn({}, {objective})", quoted(function)),
             Self::Anomaly(metric) => write!(f, "anomaly({metric})"),
+            Self::ErrorBurst => f.write_str("errors(burst)"),
             Self::Leak(verdict) => write!(f, "leak({verdict})"),
             Self::Target(status) => write!(f, "target({status})"),
             Self::Every(time) => write!(f, "every({time})"),

@@ -193,6 +193,10 @@ impl Figures for Live<'_> {
         self.now.baseline.map(|baseline| baseline as &dyn Figures)
     }
 
+    fn functions(&self) -> Vec<String> {
+        self.past.as_ref().map(Past::functions).unwrap_or_default()
+    }
+
     fn label_sets(&self, name: &str, labels: &[(String, String)]) -> Vec<Vec<(String, String)>> {
         let own = |reading: &&Reading| {
             reading.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()

@@ -170,6 +170,10 @@ impl<'a> Past<'a> {
         counted.map(grown).reduce(|sum, grown| sum + grown)
     }
 
+    pub(super) fn functions(&self) -> Vec<String> {
+        self.history.functions().collect()
+    }
+
     pub(super) fn newest(&self) -> u32 {
         self.history.newest()
     }

@@ -224,7 +224,8 @@ fn log(event: &AlertEvent) {
     let said = match event.change {
         AlertChange::Fired => format!("alert ({severity}): {title}: {evidence}. {}", event.summary),
         AlertChange::Escalated => format!("alert ({severity}): {title} still fires: {evidence}. {}", event.summary),
-        AlertChange::Resolved if severity == AlertSeverity::Info && event.fired_seconds < 2.0 => return,
+        // As of what happens regularly.
+        AlertChange::Resolved if severity == AlertSeverity::Info => return,
         AlertChange::Resolved => format!("alert resolved: {title}, after {:.0} s", event.fired_seconds),
     };
     say(said.trim_end());

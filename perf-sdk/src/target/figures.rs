@@ -76,6 +76,11 @@ pub(crate) trait Figures {
         None
     }
 
+    /// The functions of which there is a history.
+    fn functions(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The labels that tell several readings of one name apart: for each of them those that no
     /// other question needs.
     fn label_sets(&self, _name: &str, _labels: &[(String, String)]) -> Vec<Vec<(String, String)>> {

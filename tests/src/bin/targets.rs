@@ -202,7 +202,7 @@ fn calm() {
     let address = perf.address().expect("an address");
     until("the first judgement", || perf.alerts().is_some());
     let report = perf.alerts().expect("a report");
-    assert!(report.now.rules.len() >= 9 && report.now.rules.iter().all(|rule| rule.is_shipped), "{report:?}");
+    assert!(report.now.rules.len() >= 10 && report.now.rules.iter().all(|rule| rule.is_shipped), "{report:?}");
     assert!(report.events.is_empty() && report.now.rules.iter().all(|rule| rule.alerts.is_empty()), "{report:?}");
     assert!(text(address, "/alerts").contains("firing: 0"));
     drop(perf);

@@ -35,8 +35,13 @@ fn promtool_accepts_our_rules() {
         let rule = |limit: &&str| AlertRule::new(&format!("{} > {limit} over 2m", function.example())).ok();
         limits.iter().find_map(rule).unwrap_or_else(|| panic!("no limit fits {}", function.name))
     });
-    let others =
-        ["burn(\"a \\\"b\\\"\", 99.9%)", "leak(suspect)", "target(at_risk)", "cpu > 1% AND (memory > 2% OR every(5m))"];
+    let others = [
+        "burn(\"a \\\"b\\\"\", 99.9%)",
+        "leak(suspect)",
+        "errors(burst)",
+        "target(at_risk)",
+        "cpu > 1% AND (memory > 2% OR every(5m))",
+    ];
     let others = others.iter().map(|rule| AlertRule::new(rule).expect("a rule"));
     let mut all = AlertRules::shipped();
     of_functions.chain(others).for_each(|rule| all.add(rule).expect("a name of its own"));

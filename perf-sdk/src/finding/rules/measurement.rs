@@ -16,7 +16,7 @@ pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
             claim: "The profiler takes more than its budget".into(),
             evidence: said,
             confidence: Confidence::High,
-            next_step: "Leave the attribute off the functions that are named, or let them rest (PERF_HOT=rest).".into(),
+            next_step: "See what it was for: annotate fewer functions, sample stacks less often (PERF_STACKS_HZ), push less often.".into(),
             refuted_by: "PERF_BUDGET=off, and the program takes as much CPU time as before.".into(),
             ..Finding::default()
         });

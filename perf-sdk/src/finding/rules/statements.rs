@@ -7,6 +7,8 @@ use crate::snapshot::StatementFigures;
 
 /// Statements that are shorter in all do not matter.
 const LEAST_SECONDS: f64 = 0.05;
+/// A run that is slow among hundreds that are not is chance.
+const SLOW: f64 = 0.01;
 /// N+1 must happen so often: Sentry's rule has one, of 50 ms.
 const LEAST_REPEATS: u64 = 1;
 
@@ -50,7 +52,7 @@ pub(super) fn repeated(facts: &Facts<'_>) -> Vec<Finding> {
 
 pub(super) fn slow(facts: &Facts<'_>) -> Vec<Finding> {
     let of = |statement: &StatementFigures| {
-        let is_slow = statement.slow > 0 || statement.is_slow_on_average();
+        let is_slow = statement.slow as f64 > SLOW * statement.calls as f64 || statement.is_slow_on_average();
         (is_slow && statement.full_scans == 0).then(|| {
             let plan = statement.plan.as_ref().map(|plan| format!("; its plan: {}", plan.lines().next().unwrap_or("")));
             let evidence = format!(

@@ -116,7 +116,7 @@ fn illnesses() -> Vec<Illness> {
             snapshot.statements[0].callers.push("handler".into());
         }),
         ("slow_statement", "db: SELECT a FROM t WHERE b = ?", |snapshot| {
-            snapshot.statements[0].slow = 3;
+            snapshot.statements[0].slow = 30;
             snapshot.statements[0].slowest = Duration::from_millis(900);
             snapshot.statements[0].plan = Some("SEARCH t USING INDEX\nmore".into());
         }),

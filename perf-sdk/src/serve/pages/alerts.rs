@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::html::{self, escape};
-use crate::alert::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, AlertsReport};
+use crate::alert::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertState, AlertsReport};
 use crate::base::units::count;
 use crate::target::duration;
 
@@ -53,7 +53,7 @@ fn class(phase: AlertPhase) -> (&'static str, u8) {
 fn rules(page: &mut String, report: &AlertsReport) {
     page.push_str(
         "<div class=\"scroll\"><table class=\"targets\"><thead><tr><th>alert</th><th class=\"words\">state</th>\
-         <th>severity</th><th>since</th></tr></thead><tbody>",
+         <th>since</th></tr></thead><tbody>",
     );
     let mut rows: Vec<(&AlertRuleState, Option<&AlertState>)> = Vec::new();
     for rule in &report.now.rules {
@@ -79,10 +79,8 @@ fn row(page: &mut String, rule: &AlertRuleState, alert: Option<&AlertState>, now
         let _ = write!(
             page,
             "<td class=\"words\" data-v=\"0\"><span class=\"{class}\">{said}</span><small>{}</small></td>\
-             <td data-v=\"{}\">{}</td><td data-v=\"-1\">–</td></tr>",
+             <td data-v=\"-1\">–</td></tr>",
             escape(&rule.reason),
-            rule.severity as u8,
-            rule.severity,
         );
         return;
     };
@@ -91,24 +89,20 @@ fn row(page: &mut String, rule: &AlertRuleState, alert: Option<&AlertState>, now
     if !alert.explained_by.is_empty() {
         let _ = write!(said, " · explained by {}", escape(&alert.explained_by));
     }
-    if alert.phase == AlertPhase::Firing {
+    if alert.phase == AlertPhase::Firing && !rule.summary.is_empty() {
         let _ = write!(said, " · {}", escape(&rule.summary));
     }
     let since = now_unix_ns.saturating_sub(alert.since_unix_ns);
+    // The worse comes first among those of one phase.
+    let rank = rank * 4 + alert.severity as u8;
     let _ = write!(
         page,
-        "<td class=\"words\" data-v=\"{rank}\"><span class=\"{class}\">{}</span><small>{said}</small></td>\
-         <td data-v=\"{}\">{}</td><td data-v=\"{since}\">{}</td></tr>",
+        "<td class=\"words\" data-v=\"{rank}\"><span class=\"{class}\">{}</span> {}<small>{said}</small></td>\
+         <td data-v=\"{since}\">{}</td></tr>",
         alert.phase,
-        alert.severity as u8,
-        severity(alert.severity),
+        alert.severity,
         seconds(since as f64 * 1e-9),
     );
-}
-
-fn severity(severity: AlertSeverity) -> String {
-    let class = if severity == AlertSeverity::Critical { " class=\"bad\"" } else { "" };
-    format!("<span{class}>{severity}</span>")
 }
 
 fn seconds(seconds: f64) -> String {
@@ -165,7 +159,7 @@ fn event(page: &mut String, event: &AlertEvent, now_unix_ns: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::Alerts;
+    use crate::alert::{AlertSeverity, Alerts};
 
     fn report(name: &str) -> AlertsReport {
         let alert = AlertState {
@@ -213,8 +207,7 @@ mod tests {
         for part in [
             "firing: 1, pending: 0, cooling down: 0 · 2 rules",
             "busy: busy<small>cpu &gt; 95%</small>",
-            "<span class=\"bad\">firing</span><small>busy · explained by busy · busy</small>",
-            "<span class=\"bad\">critical</span></td><td data-v=\"60000000000\">1m</td>",
+            "<span class=\"bad\">firing</span> critical<small>busy · explained by busy · busy</small></td><td data-v=\"60000000000\">1m</td>",
             "<span class=\"soft\">not judged</span><small>busy</small>",
             "<span class=\"ok\">resolved after 1.5m</span></td><td data-v=\"60000000000\">1m</td>",
         ] {
