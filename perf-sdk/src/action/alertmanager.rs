@@ -28,27 +28,32 @@ pub(super) struct Alert<'a> {
     generator_url: Option<&'a str>,
 }
 
-/// What fires now, and what was over since it was told last.
+/// What was over since it was told last, and what fires now.
 ///
-/// An alert that became critical is another one to an Alertmanager, since its severity is a label:
-/// the former one ends when it is not told again.
-pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender) -> Vec<Alert<'a>> {
+/// What is over comes first, and not at all if it fires again: of two entries for one alert, the
+/// later one would hold. An alert that became critical is another one to an Alertmanager, since its
+/// severity is a label: the former one ends when it is not told again.
+pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender, at_unix_ns: u64) -> Vec<Alert<'a>> {
     let url = sender.url.as_deref();
     let firing = now.active().filter(|(_, alert)| alert.explained_by.is_empty()).map(|(rule, alert)| Alert {
         labels: sender.labels(&rule.name, &alert.subject, alert.severity),
         annotations: annotations(&rule.summary, &alert.evidence),
         starts_at: rfc3339(alert.since_unix_ns),
-        ends_at: rfc3339(now.at_unix_ns.saturating_add(LASTS_NS)),
+        ends_at: rfc3339(at_unix_ns.saturating_add(LASTS_NS)),
         generator_url: url,
     });
+    let firing: Vec<Alert<'a>> = firing.collect();
     let over = over.iter().map(|event| Alert {
         labels: sender.labels(&event.rule, &event.subject, event.severity),
         annotations: annotations(&event.summary, &event.evidence),
-        starts_at: rfc3339(event.at_unix_ns.saturating_sub((event.fired_seconds * 1e9) as u64)),
+        starts_at: rfc3339(event.since_unix_ns),
         ends_at: rfc3339(event.at_unix_ns),
         generator_url: url,
     });
-    firing.chain(over).collect()
+    let is_over = |alert: &Alert<'_>| firing.iter().all(|one| one.labels != alert.labels);
+    let mut all: Vec<Alert<'a>> = over.filter(is_over).collect();
+    all.extend(firing);
+    all
 }
 
 #[cfg(test)]
@@ -82,17 +87,21 @@ mod tests {
             severity: AlertSeverity::Critical,
             evidence: "e".into(),
             summary: "s".into(),
+            since_unix_ns: 7_000_000_000,
             fired_seconds: 2.0,
             explained_by: String::new(),
         };
+        let again =
+            AlertEvent { rule: "cpu".into(), subject: String::new(), severity: AlertSeverity::Warning, ..over.clone() };
         let sender = Sender { service: "shop".into(), labels: Vec::new(), url: None };
-        let over = [over];
-        let body = body(&now, &over, &sender);
+        let over = [over, again];
+        let body = body(&now, &over, &sender, 11_000_000_000);
         let shown: Vec<(&str, &str, &str)> = body
             .iter()
             .map(|alert| (alert.labels["alertname"].as_str(), alert.starts_at.as_str(), alert.ends_at.as_str()))
             .collect();
         let lasts = ("cpu", "1970-01-01T00:00:01.000000000Z", "1970-01-01T00:04:11.000000000Z");
-        assert_eq!(shown, [lasts, lasts, ("leak", "1970-01-01T00:00:07.000000000Z", "1970-01-01T00:00:09.000000000Z")]);
+        let over = ("leak", "1970-01-01T00:00:07.000000000Z", "1970-01-01T00:00:09.000000000Z");
+        assert_eq!(shown, [over, lasts, lasts], "what fires again is not over");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -29,6 +29,8 @@ const MOST_WAITING: usize = 1_000;
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 /// How long the end of the program waits for what is not delivered.
 const LAST: Duration = Duration::from_secs(1);
+/// The pause when there is no memory for a turn.
+const WITHOUT_MEMORY: Duration = Duration::from_secs(1);
 
 /// Where alerts are posted, and as whose.
 #[derive(Clone, Debug)]
@@ -171,6 +173,10 @@ impl Place {
     }
 }
 
+fn unix_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
 struct Posting {
     waiting: Arc<Mutex<Waiting>>,
     sender: Sender,
@@ -186,7 +192,11 @@ impl Posting {
         Self {
             waiting,
             sender,
-            webhook: webhook.map(|server| Place::new(server, "", DeliveryKind::Webhook)),
+            webhook: webhook.map(|server| {
+                // A request line has a path.
+                let path = if server.prefix.is_empty() { "/" } else { "" };
+                Place::new(server, path, DeliveryKind::Webhook)
+            }),
             alertmanager: alertmanager.map(|server| Place::new(server, "/api/v2/alerts", DeliveryKind::Alertmanager)),
             told: None,
         }
@@ -209,7 +219,8 @@ impl Posting {
                 // The last attempt does not wait for its turn.
                 [&mut self.webhook, &mut self.alertmanager].into_iter().flatten().for_each(Place::hurry);
             }
-            if headroom::is_there(headroom::TURN_BYTES) {
+            let has_memory = headroom::is_there(headroom::TURN_BYTES);
+            if has_memory {
                 self.post_events(&deadline);
                 begin.set(Instant::now());
                 self.tell(&deadline);
@@ -217,7 +228,7 @@ impl Posting {
             if pauses.is_over() {
                 break;
             }
-            let pause = self.pause();
+            let pause = if has_memory { self.pause() } else { WITHOUT_MEMORY };
             pauses.wait_or_call(pause);
         }
     }
@@ -231,10 +242,12 @@ impl Posting {
             pause = pause.min(webhook.retry.pause(now));
         }
         if let Some(place) = &self.alertmanager {
+            let fires = waiting.now.active().next().is_some();
+            let told = self.told.filter(|_| fires);
             let again =
-                self.told.map_or(Duration::ZERO, |told| (told + alertmanager::AGAIN).saturating_duration_since(now));
+                told.map_or(alertmanager::AGAIN, |told| (told + alertmanager::AGAIN).saturating_duration_since(now));
             let is_due = waiting.is_new || !waiting.over.is_empty();
-            let due = if is_due { Duration::ZERO } else { again.max(Duration::from_secs(1)) };
+            let due = if is_due { Duration::ZERO } else { again };
             pause = pause.min(due.max(place.retry.pause(now)));
         }
         pause.max(Duration::from_millis(10))
@@ -290,7 +303,7 @@ impl Posting {
             let over: Vec<AlertEvent> = waiting.over.iter().cloned().collect();
             (waiting.now.clone(), over, std::mem::take(&mut waiting.is_new))
         };
-        let body = alertmanager::body(&now, &over, &self.sender);
+        let body = alertmanager::body(&now, &over, &self.sender, unix_ns());
         let is_done = body.is_empty() || place.post(&body, u64::from(was_new || !over.is_empty()), deadline);
         let mut waiting = self.waiting.lock().unpoisoned();
         if is_done {

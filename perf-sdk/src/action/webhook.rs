@@ -22,7 +22,7 @@ pub(super) struct Body<'a> {
     status: &'static str,
     receiver: &'static str,
     group_labels: Pairs,
-    common_labels: Pairs,
+    common_labels: BTreeMap<String, String>,
     common_annotations: Pairs,
     #[serde(rename = "externalURL")]
     external_url: &'a str,
@@ -57,31 +57,37 @@ pub(super) fn body<'a>(events: &'a [AlertEvent], sender: &'a Sender) -> Option<B
     let first = events.first()?;
     let url = sender.url.as_deref().unwrap_or_default();
     let alert = |event: &'a AlertEvent| {
-        let began = event.at_unix_ns.saturating_sub((event.fired_seconds * 1e9) as u64);
         let is_over = event.change == AlertChange::Resolved;
         Alert {
             status: status(event),
             labels: sender.labels(&event.rule, &event.subject, event.severity),
             annotations: annotations(&event.summary, &event.evidence),
-            starts_at: rfc3339(began),
+            starts_at: rfc3339(event.since_unix_ns),
             ends_at: if is_over { rfc3339(event.at_unix_ns) } else { NEVER.to_owned() },
             generator_url: url,
             fingerprint: &event.fingerprint,
         }
     };
-    let group_labels = sender.group_labels(&first.rule);
+    let alerts: Vec<Alert<'a>> = events.iter().map(alert).collect();
     Some(Body {
         version: "4",
         group_key: format!("{{}}:{{alertname={:?}, service={:?}}}", first.rule, sender.service),
         truncated_alerts: 0,
         status: status(first),
         receiver: "perf-sdk",
-        common_labels: group_labels.clone(),
-        common_annotations: annotations(&first.summary, ""),
-        group_labels,
+        group_labels: sender.group_labels(&first.rule),
+        common_labels: common(alerts.iter().map(|alert| &alert.labels)),
+        common_annotations: common(alerts.iter().map(|alert| &alert.annotations)),
         external_url: url,
-        alerts: events.iter().map(alert).collect(),
+        alerts,
     })
+}
+
+/// What all of them have.
+fn common<'a, K: Ord + Clone + 'a>(mut all: impl Iterator<Item = &'a BTreeMap<K, String>>) -> BTreeMap<K, String> {
+    let mut common = all.next().cloned().unwrap_or_default();
+    all.for_each(|one| common.retain(|name, value| one.get(name) == Some(value)));
+    common
 }
 
 #[cfg(test)]
@@ -100,6 +106,7 @@ mod tests {
             severity: AlertSeverity::Critical,
             evidence: "it is 7".into(),
             summary: "Look.".into(),
+            since_unix_ns: 1_500_000_000,
             fired_seconds: 60.0,
             explained_by: String::new(),
         }
@@ -118,7 +125,8 @@ mod tests {
         let expected = concat!(
             r#"{"version":"4","groupKey":"{}:{alertname=\"leak\", service=\"shop\"}","truncatedAlerts":0,"#,
             r#""status":"resolved","receiver":"perf-sdk","groupLabels":{"alertname":"leak","service":"shop"},"#,
-            r#""commonLabels":{"alertname":"leak","service":"shop"},"commonAnnotations":{"summary":"Look."},"#,
+            r#""commonLabels":{"alertname":"leak","service":"shop","severity":"critical","subject":"main > a","version":"1.2"},"#,
+            r#""commonAnnotations":{"evidence":"it is 7","summary":"Look."},"#,
             r#""externalURL":"http://127.0.0.1:9464/alerts","alerts":[{"status":"resolved","#,
             r#""labels":{"alertname":"leak","service":"shop","severity":"critical","subject":"main > a","version":"1.2"},"#,
             r#""annotations":{"evidence":"it is 7","summary":"Look."},"#,
@@ -128,6 +136,9 @@ mod tests {
         );
         assert_eq!(String::from_utf8(text).unwrap(), expected);
         assert!(body(&[], &sender).is_none());
+        let two = [event("leak", "a", AlertChange::Fired), event("leak", "b", AlertChange::Fired)];
+        let common = body(&two, &sender).unwrap().common_labels;
+        assert!(!common.contains_key("subject") && common["severity"] == "critical", "{common:?}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ use crate::target::{
 /// While an alert fires, its limits are nearer by this share, so that a value at a limit does not
 /// flap.
 const HYSTERESIS: f64 = 0.05;
+/// The share of a window of which something must be known.
+const LEAST_COVERED: f64 = 0.5;
 /// The period of `burn`, to which Sloth's windows belong.
 const PERIOD: Duration = Duration::from_secs(30 * 86_400);
 /// The number of calls below which `burn` says nothing.
@@ -87,16 +89,16 @@ pub(super) struct Memory {
 
 /// When a rule is judged.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct When {
+pub(super) struct When<'a> {
     pub(super) at_unix_ns: u64,
     /// Of a clock that never goes back.
     pub(super) second: u64,
-    /// Whether an alert of the rule fires.
-    pub(super) is_firing: bool,
+    /// The subjects of the rule's alerts that fire.
+    pub(super) active: &'a [&'a str],
 }
 
 impl Memory {
-    pub(super) fn judge(&mut self, condition: &Condition, facts: Facts<'_>, when: When) -> Truth {
+    pub(super) fn judge(&mut self, condition: &Condition, facts: Facts<'_>, when: When<'_>) -> Truth {
         match condition {
             Condition::Comparison(comparison) => compared(comparison, facts.figures, when),
             Condition::Event(event) => self.event(event, facts, when),
@@ -112,7 +114,7 @@ impl Memory {
         }
     }
 
-    fn event(&mut self, event: &Event, facts: Facts<'_>, when: When) -> Truth {
+    fn event(&mut self, event: &Event, facts: Facts<'_>, when: When<'_>) -> Truth {
         match event {
             Event::Burn { function, objective } => burnt(function, *objective, facts.figures, when.at_unix_ns),
             Event::Anomaly(metric) => self.anomaly(metric, facts.figures, when),
@@ -133,7 +135,7 @@ impl Memory {
         Truth::Holds(vec![Sighting { subject: String::new(), evidence: format!("{interval} passed"), severity: None }])
     }
 
-    fn anomaly(&mut self, metric: &Metric, figures: &dyn Figures, when: When) -> Truth {
+    fn anomaly(&mut self, metric: &Metric, figures: &dyn Figures, when: When<'_>) -> Truth {
         let name = metric.to_string();
         let samples = self.samples.entry(name.clone()).or_default();
         let of = |at_unix_ns: u64, length: Duration| current(metric, figures, Window { at_unix_ns, length });
@@ -208,17 +210,13 @@ fn together(all: impl Iterator<Item = Sighting>, between: &str) -> Sighting {
 }
 
 /// A metric with its limits: for each set of labels if it has several.
-fn compared(comparison: &Comparison, figures: &dyn Figures, when: When) -> Truth {
+fn compared(comparison: &Comparison, figures: &dyn Figures, when: When<'_>) -> Truth {
     let length = comparison.window.and_then(Quantity::duration).unwrap_or(WINDOW);
     let window = Window { at_unix_ns: when.at_unix_ns, length };
     let metric = &comparison.metric;
-    let one = |metric: &Metric, figure: Figure| beyond(comparison, metric, figure, figures, window, when.is_firing);
     match current(metric, figures, window) {
-        Ok(figure) if figure.events < least_events(metric) => {
-            Truth::Unknown(format!("{} of {} events in {}", figure.events, least_events(metric), duration(length)))
-        }
-        Ok(figure) => match one(metric, figure) {
-            Ok(Some(evidence)) => Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: None }]),
+        Ok(figure) => match compared_one(comparison, metric, "", figure, figures, window, when) {
+            Ok(Some(sighting)) => Truth::Holds(vec![sighting]),
             Ok(None) => Truth::Not,
             Err(reason) => Truth::Unknown(reason),
         },
@@ -228,31 +226,47 @@ fn compared(comparison: &Comparison, figures: &dyn Figures, when: When) -> Truth
             if sets.is_empty() {
                 return Truth::Unknown(said(&Missing::Ambiguous { labels }, metric, length));
             }
-            let holds = sets.iter().take(MOST_SUBJECTS).filter_map(|labels| {
+            let (mut holds, mut reason) = (Vec::new(), None);
+            for labels in sets.iter().take(MOST_SUBJECTS) {
                 let metric = metric.of_labels(labels);
-                let figure = current(&metric, figures, window).ok()?;
-                let evidence = one(&metric, figure).ok()??;
                 let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name} {value}")).collect();
-                Some(Sighting { subject: pairs.join(", "), evidence, severity: None })
-            });
-            let holds: Vec<Sighting> = holds.collect();
-            if holds.is_empty() { Truth::Not } else { Truth::Holds(holds) }
+                let subject = pairs.join(", ");
+                let found = current(&metric, figures, window).map_err(|missing| said(&missing, &metric, length));
+                match found
+                    .and_then(|figure| compared_one(comparison, &metric, &subject, figure, figures, window, when))
+                {
+                    Ok(sighting) => holds.extend(sighting),
+                    Err(why) => reason = reason.or(Some(why)),
+                }
+            }
+            match (holds.is_empty(), reason) {
+                (true, Some(reason)) => Truth::Unknown(reason),
+                (true, None) => Truth::Not,
+                (false, _) => Truth::Holds(holds),
+            }
         }
         Err(missing) => Truth::Unknown(said(&missing, metric, length)),
     }
 }
 
-/// The evidence, if the value is as the rule says.
-fn beyond(
+/// What is seen, if the value is as the rule says. An error says why that is not known.
+fn compared_one(
     comparison: &Comparison,
     metric: &Metric,
+    subject: &str,
     figure: Figure,
     figures: &dyn Figures,
     window: Window,
-    is_firing: bool,
-) -> Result<Option<String>, String> {
-    let nearer = if is_firing { HYSTERESIS } else { 0.0 };
-    let limit = |bound: Option<Bound>| -> Result<Option<(f64, Bound)>, String> {
+    when: When<'_>,
+) -> Result<Option<Sighting>, String> {
+    if figure.events < least_events(metric) {
+        return Err(format!("{} of {} events in {}", figure.events, least_events(metric), duration(window.length)));
+    }
+    // The first minute of a program is not an hour.
+    if metric.is_of_a_window() && figure.covered < window.length.mul_f64(LEAST_COVERED) {
+        return Err(format!("history covers {} of {}", duration(figure.covered), duration(window.length)));
+    }
+    let limit = |bound: Option<Bound>| -> Result<Option<(f64, bool)>, String> {
         let Some(bound) = bound else { return Ok(None) };
         let value = match bound.limit {
             Limit::Fixed(quantity) => quantity.value(),
@@ -262,24 +276,30 @@ fn beyond(
                 found.map_err(|_| format!("the baseline has no {metric}"))?.value * share.value()
             }
         };
-        Ok(Some((value, bound)))
+        Ok(Some((value, bound.is_inclusive)))
     };
-    let value = figure.value;
     let (above, below) = (limit(comparison.above)?, limit(comparison.below)?);
-    let is_above = above.is_none_or(|(low, bound)| {
-        let low = low - low.abs() * nearer;
-        value > low || (bound.is_inclusive && value >= low)
-    });
-    let is_below = below.is_none_or(|(high, bound)| {
-        let high = high + high.abs() * nearer;
-        value < high || (bound.is_inclusive && value <= high)
-    });
-    if !is_above || !is_below {
-        return Ok(None);
-    }
+    let is_within = |nearer: f64| {
+        let value = figure.value;
+        let is_above = above.is_none_or(|(low, is_inclusive)| {
+            let low = low - low.abs() * nearer;
+            value > low || (is_inclusive && value >= low)
+        });
+        let is_below = below.is_none_or(|(high, is_inclusive)| {
+            let high = high + high.abs() * nearer;
+            value < high || (is_inclusive && value <= high)
+        });
+        is_above && is_below
+    };
     let limits = comparison.limits();
-    let shown = shown_value(value, metric.dimension(), &limits);
-    Ok(Some(format!("{metric} is {shown} over {}, which is {limits}", duration(window.length))))
+    let relation = match is_within(0.0) {
+        true => "which is",
+        false if when.active.contains(&subject) && is_within(HYSTERESIS) => "which is still near",
+        false => return Ok(None),
+    };
+    let shown = shown_value(figure.value, metric.dimension(), &limits);
+    let evidence = format!("{metric} is {shown} over {}, {relation} {limits}", duration(window.length));
+    Ok(Some(Sighting { subject: subject.to_owned(), evidence, severity: None }))
 }
 
 /// Why there is no value.
@@ -316,7 +336,7 @@ fn burnt(function: &str, objective: Quantity, figures: &dyn Figures, at_unix_ns:
 }
 
 /// Functions whose calls fail far more often than in the hour before.
-fn bursts(figures: &dyn Figures, when: When) -> Truth {
+fn bursts(figures: &dyn Figures, when: When<'_>) -> Truth {
     let minute = Window { at_unix_ns: when.at_unix_ns, length: BURST };
     let hour = Window { at_unix_ns: when.at_unix_ns.saturating_sub(BURST.as_nanos() as u64), length: BURST_USUAL };
     let of = |function: String| {

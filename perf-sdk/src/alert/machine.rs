@@ -8,6 +8,10 @@ use crate::detect::Recent;
 /// The share of the moments of `for` in which the condition must hold.
 const MOST_OF_THE_TIME: f64 = 0.8;
 
+/// What fires and is not known any more, such as a quantile of too few calls, or after a restart,
+/// goes on for this time: "over" would be a guess.
+const UNKNOWN_FOR: u64 = 900;
+
 /// The times of a rule.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -52,12 +56,14 @@ impl Machine {
         self.is_worse
     }
 
-    /// The next moment. A condition of which nothing is known does not hold.
-    pub(super) fn turn(&mut self, now: u64, is_so: bool, times: Times) -> Option<AlertChange> {
+    /// The next moment. A condition of which nothing is known (`None`) does not make it fire, and
+    /// does not soon end it.
+    pub(super) fn turn(&mut self, now: u64, is_so: Option<bool>, times: Times) -> Option<AlertChange> {
         let hold = times.hold.as_secs();
         if self.phase.is_active() {
             return self.go_on(now, is_so, times);
         }
+        let is_so = is_so == Some(true);
         self.recent.add(now, is_so, hold);
         if !is_so && !self.recent.any() {
             self.phase = AlertPhase::Inactive;
@@ -76,8 +82,8 @@ impl Machine {
     }
 
     /// While it fires, or cools down.
-    fn go_on(&mut self, now: u64, is_so: bool, times: Times) -> Option<AlertChange> {
-        if is_so {
+    fn go_on(&mut self, now: u64, is_so: Option<bool>, times: Times) -> Option<AlertChange> {
+        if is_so == Some(true) {
             (self.phase, self.so_at) = (AlertPhase::Firing, now);
             let is_worse = times.worse.is_some_and(|worse| now - self.fired_at >= worse.as_secs());
             let is_new = is_worse && !self.is_worse;
@@ -85,7 +91,8 @@ impl Machine {
             return is_new.then_some(AlertChange::Escalated);
         }
         self.phase = AlertPhase::CoolingDown;
-        if now - self.so_at < times.keep.as_secs() {
+        let keep = times.keep.as_secs();
+        if now - self.so_at < if is_so.is_none() { keep.max(UNKNOWN_FOR) } else { keep } {
             return None;
         }
         self.phase = AlertPhase::Inactive;
@@ -102,12 +109,17 @@ mod tests {
         Times { hold, keep, worse: worse.map(Duration::from_secs) }
     }
 
-    /// One letter a second: `x` if it is so. Returns the phases, and the changes.
+    /// `x`: it is so, `?`: nobody knows.
+    fn is_so(letter: u8) -> Option<bool> {
+        (letter != b'?').then_some(letter == b'x')
+    }
+
+    /// One letter a second. Returns the phases, and the changes.
     fn play(said: &str, times: Times) -> (String, Vec<(usize, AlertChange)>) {
         let mut machine = Machine::default();
         let (mut phases, mut changes) = (String::new(), Vec::new());
         for (at, letter) in said.bytes().enumerate() {
-            changes.extend(machine.turn(1_000 + at as u64, letter == b'x', times).map(|change| (at, change)));
+            changes.extend(machine.turn(1_000 + at as u64, is_so(letter), times).map(|change| (at, change)));
             phases.push(match machine.phase() {
                 AlertPhase::Inactive => '.',
                 AlertPhase::Pending => 'p',
@@ -129,6 +141,8 @@ mod tests {
             ("xx......", "pppppp..", times(4, 3, None), vec![]),
             ("x.x.x.x.x", "FcFcFcFcF", times(0, 9, None), vec![(0, Fired)]),
             ("xxxxxx", "FFFFFF", times(0, 1, Some(3)), vec![(0, Fired), (3, Escalated)]),
+            ("x?????.", "Fccccc.", times(0, 2, None), vec![(0, Fired), (6, Resolved)]),
+            ("??xx??", "..pppp", times(4, 2, None), vec![]),
             ("x..x...", "FccFcc.", times(0, 3, None), vec![(0, Fired), (6, Resolved)]),
         ] {
             let (played, found) = play(said, times);
@@ -140,10 +154,12 @@ mod tests {
     fn one_that_fired_before_a_restart_goes_on_or_is_over() {
         let mut machine = Machine::restored(5_000, 600, false);
         assert_eq!((machine.phase(), machine.since()), (AlertPhase::CoolingDown, 4_400));
-        assert_eq!(machine.turn(5_001, true, times(30, 60, None)), None, "nobody is told again");
+        assert_eq!(machine.turn(5_001, Some(true), times(30, 60, None)), None, "nobody is told again");
         assert_eq!(machine.phase(), AlertPhase::Firing);
         let mut machine = Machine::restored(5_000, 600, true);
-        assert_eq!(machine.turn(5_059, false, times(30, 60, None)), None);
-        assert_eq!(machine.turn(5_060, false, times(30, 60, None)), Some(AlertChange::Resolved));
+        assert_eq!(machine.turn(5_070, None, times(30, 60, None)), None, "nobody knows yet");
+        let mut machine = Machine::restored(5_000, 600, true);
+        assert_eq!(machine.turn(5_059, Some(false), times(30, 60, None)), None);
+        assert_eq!(machine.turn(5_060, Some(false), times(30, 60, None)), Some(AlertChange::Resolved));
     }
 }

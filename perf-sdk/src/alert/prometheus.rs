@@ -261,7 +261,7 @@ mod tests {
             ),
             (
                 "60% < memory < 80%",
-                "avg_over_time(container_memory_usage_bytes[60000ms]) / container_spec_memory_limit_bytes > 0.6 < 0.8",
+                "avg_over_time(container_memory_working_set_bytes[60000ms]) / container_spec_memory_limit_bytes > 0.6 < 0.8",
             ),
             (
                 "lowest(connection_pool_waiting{pool=db}) > 0",

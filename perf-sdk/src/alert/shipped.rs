@@ -7,13 +7,13 @@ use super::state::AlertSeverity;
 /// Name, expression, severity, the rule that explains it, and what it means.
 type Shipped = (&'static str, &'static str, AlertSeverity, &'static str, &'static str);
 
-use AlertSeverity::{Critical, Warning};
+use AlertSeverity::{Critical, Info, Warning};
 
 const RULES: &[Shipped] = &[
     (
         "cpu",
         "cpu > 95% over 5m for 5m",
-        Warning,
+        Info,
         "",
         "The process takes all of the processors that it may use. /flamegraph?weight=cpu says for what.",
     ),
@@ -30,7 +30,8 @@ const RULES: &[Shipped] = &[
         "memory > 95% over 1m for 1m",
         Critical,
         "",
-        "The control group's memory is nearly used up: the kernel ends the process at its limit. \
+        "The control group's memory, without what it caches of files, is nearly used up: \
+         the kernel ends the process at its limit. \
          /flamegraph?weight=live says who holds it.",
     ),
     (
@@ -61,7 +62,7 @@ const RULES: &[Shipped] = &[
         "runtime",
         "mean(tokio_busy_ratio) > 95% over 1m for 1m",
         Warning,
-        "cpu",
+        "",
         "The workers of the tokio runtime are always busy, so that tasks wait for them. \
          Something may block them.",
     ),

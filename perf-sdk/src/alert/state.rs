@@ -134,8 +134,8 @@ pub struct AlertState {
     pub evidence: String,
     /// Since when it is pending or fires, in nanoseconds since the Unix epoch.
     pub since_unix_ns: u64,
-    /// The rule that fires and explains this one, so that nobody is told of it. Empty if there is
-    /// none.
+    /// The rule that fires and explains this one, so that nobody was told of it. Empty if people
+    /// were.
     pub explained_by: String,
 }
 
@@ -202,9 +202,11 @@ pub struct AlertEvent {
     pub evidence: String,
     /// What the rule means, for people.
     pub summary: String,
+    /// When it fired, in nanoseconds since the Unix epoch.
+    pub since_unix_ns: u64,
     /// For how long it fired.
     pub fired_seconds: f64,
-    /// As [`AlertState::explained_by`].
+    /// The rule that explains it, so that nobody is told. Empty if people are.
     pub explained_by: String,
 }
 

@@ -17,6 +17,8 @@ struct Set {
     /// Of the hour before.
     usual_error_ratio: f64,
     usual_seconds: u64,
+    /// Of readings; all of a window by default.
+    covers: Option<Duration>,
 }
 
 impl Set {
@@ -61,7 +63,7 @@ impl Figures for Set {
             [] => Err(Missing::Unknown),
             [one] => {
                 let value = self.readings[&(name.to_owned(), one.clone())];
-                Ok(Figure { value, events: 1, covered: window.length })
+                Ok(Figure { value, events: 1, covered: self.covers.unwrap_or(window.length) })
             }
             _ => Err(Missing::Ambiguous { labels: "pool".to_owned() }),
         }
@@ -299,12 +301,97 @@ fn a_warning_that_fires_for_an_hour_is_critical() {
 }
 
 #[test]
-fn every_fires_at_its_times_and_is_over_at_once() {
-    let mut play = Play::of("every(10s)");
+fn every_fires_at_its_times_and_has_no_end() {
+    let mut play = Play::of("every(10s); every(1s)");
     let events = play.turns(35, &Set::default());
-    let fired: Vec<&String> = events.iter().filter(|event| event.ends_with("fired")).collect();
+    let fired: Vec<&String> = events.iter().filter(|event| event.ends_with("every(10s) fired")).collect();
     assert_eq!(fired, ["10 every(10s) fired", "20 every(10s) fired", "30 every(10s) fired"]);
-    assert_eq!(events.len(), 6, "{events:?}");
+    assert_eq!(events.len(), 3 + 34, "{events:?}");
+    assert_eq!(play.phases(), []);
+    let rule = AlertRule::new("every(10s)").unwrap();
+    assert_eq!(rule.first_severity(), AlertSeverity::Info);
+}
+
+/// Whether people are told, of each event.
+fn told(events: &[AlertEvent]) -> Vec<(String, AlertChange, bool)> {
+    events.iter().map(|event| (event.rule.clone(), event.change, event.explained_by.is_empty())).collect()
+}
+
+#[test]
+fn who_was_told_of_an_alert_is_told_of_its_end_and_nobody_else() {
+    use AlertChange::{Fired, Resolved};
+    let rules = r#"
+        [[alert]]
+        name = "parent"
+        that = "process_threads > 100 keep 1s"
+        [[alert]]
+        name = "child"
+        that = "process_open_fds > 50 keep 1s"
+        explained_by = "parent"
+    "#;
+    let new = || Play { watch: Watch::new(&AlertRules::parse_toml(rules, "test").unwrap()), second: BEGIN };
+    let set = |threads: f64, fds: f64| Set::gauge(threads).with("process_open_fds", &[], fds);
+    let mut play = new();
+    let of = |rule: &str, change, is_told| (rule.to_owned(), change, is_told);
+    // The child fires first, and ends while its parent fires.
+    assert_eq!(told(&play.turn(&set(0.0, 70.0))), [of("child", Fired, true)]);
+    assert_eq!(told(&play.turn(&set(200.0, 70.0))), [of("parent", Fired, true)]);
+    let alerts = play.watch.alerts(play.moment());
+    assert_eq!(alerts.active().filter(|(_, alert)| alert.explained_by.is_empty()).count(), 2);
+    assert_eq!(told(&play.turn(&set(200.0, 0.0))), [of("child", Resolved, true)]);
+    // The child fires while its parent fires, and goes on after it.
+    let mut play = new();
+    assert_eq!(told(&play.turn(&set(200.0, 70.0))), [of("parent", Fired, true), of("child", Fired, false)]);
+    assert_eq!(told(&play.turn(&set(200.0, 70.0))), []);
+    let later = play.turn(&set(0.0, 70.0));
+    assert_eq!(told(&later), [of("parent", Resolved, true), of("child", Fired, true)]);
+    assert_eq!(later[1].since_unix_ns, (BEGIN + 1) * 1_000_000_000, "since it fired");
+    assert_eq!(told(&play.turn(&set(0.0, 0.0))), [of("child", Resolved, true)]);
+    // Nobody was told of it.
+    let mut play = new();
+    play.turn(&set(200.0, 70.0));
+    assert_eq!(told(&play.turn(&set(200.0, 0.0))), [of("child", Resolved, false)]);
+}
+
+#[test]
+fn one_that_becomes_worse_is_told_again_and_its_end_is_as_bad_as_was_told() {
+    let mut rules = AlertRules::new();
+    rules.add(AlertRule::new("burn(search, 99%)").unwrap()).unwrap();
+    let mut play = Play { watch: Watch::new(&rules), second: BEGIN };
+    // 4 % is 4 times what may be, and 50 % is 50 times.
+    let failing = |error_ratio| Set {
+        error_ratio,
+        usual_error_ratio: error_ratio,
+        usual_seconds: 3_600,
+        calls: 10_000,
+        ..Set::default()
+    };
+    let of = |events: Vec<AlertEvent>| -> Vec<(AlertChange, AlertSeverity)> {
+        events.into_iter().map(|event| (event.change, event.severity)).collect()
+    };
+    assert_eq!(of(play.turn(&failing(0.04))), [(AlertChange::Fired, AlertSeverity::Warning)]);
+    assert_eq!(of(play.turn(&failing(0.5))), [(AlertChange::Escalated, AlertSeverity::Critical)]);
+    assert_eq!(of(play.turn(&failing(0.04))), []);
+    let ended: Vec<_> = (0..70).flat_map(|_| of(play.turn(&failing(0.0)))).collect();
+    assert_eq!(ended, [(AlertChange::Resolved, AlertSeverity::Critical)]);
+}
+
+#[test]
+fn the_first_seconds_are_not_the_window_and_one_subject_does_not_help_another() {
+    let mut play = Play::of("mean(process_threads) > 3 over 5m");
+    let young = Set { covers: Some(Duration::from_secs(12)), ..Set::gauge(7.0) };
+    assert!(play.turn(&young).is_empty());
+    assert_eq!(play.reasons(), ["history covers 12s of 5m"]);
+    let pools = |a: f64, b: f64| {
+        let of = |set: Set, pool: &str, value| set.with("connection_pool_waiting", &[("pool", pool)], value);
+        of(of(Set::default(), "a", a), "b", b)
+    };
+    let mut play = Play::of("lowest(connection_pool_waiting) > 100");
+    assert_eq!(play.turn(&pools(103.0, 97.0)).len(), 1);
+    assert!(play.turn(&pools(97.0, 97.0)).is_empty(), "the one goes on, the other does not begin");
+    assert_eq!(play.phases(), [("pool a".to_owned(), AlertPhase::Firing)]);
+    let evidence = play.watch.alerts(play.moment()).rules[0].alerts[0].evidence.clone();
+    assert!(evidence.ends_with("is 97 over 1m, which is still near > 100"), "{evidence}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! All rules, and the alerts of each: pure.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::condition::{Facts, MOST_SUBJECTS, Memory, Sighting, Truth, When};
 use super::definition::AlertRule;
@@ -46,13 +45,72 @@ struct Alert {
     machine: Machine,
     sighting: Sighting,
     fingerprint: String,
+    /// When it became pending, or fired: as people were told, whatever the clock does since.
+    since_unix_ns: u64,
+    /// How bad people were told that it is. `None` if nobody was told.
+    told: Option<AlertSeverity>,
+    /// The rule that explained it, if nobody was told for that.
+    explained_by: String,
 }
 
 impl Alert {
+    fn new(rule: &str, sighting: Sighting, moment: Moment) -> Self {
+        Self {
+            machine: Machine::default(),
+            fingerprint: fingerprint(rule, &sighting.subject),
+            sighting,
+            since_unix_ns: moment.at_unix_ns,
+            told: None,
+            explained_by: String::new(),
+        }
+    }
+
     /// Of a rule's severity, what was found, and the time that it fires.
     fn severity(&self, rule: &AlertRule) -> AlertSeverity {
         let found = self.sighting.severity.unwrap_or(rule.severity);
         if self.machine.is_worse() { AlertSeverity::Critical } else { found }
+    }
+
+    /// What is to be said of it now, if something is.
+    fn event(&mut self, watched: &AlertRule, title: &str, explained_by: &str, moment: Moment) -> Option<AlertEvent> {
+        let severity = self.severity(watched);
+        let (change, severity) = match (self.machine.phase(), self.told) {
+            (AlertPhase::Pending, _) => return None,
+            (AlertPhase::Inactive, told) => {
+                // Nobody was told of its end if nobody was told of it.
+                if told.is_none() && self.explained_by.is_empty() {
+                    return None;
+                }
+                (AlertChange::Resolved, told.unwrap_or(severity))
+            }
+            (_, Some(told)) if severity > told => (AlertChange::Escalated, severity),
+            (_, Some(_)) => return None,
+            (_, None) if explained_by.is_empty() => (AlertChange::Fired, severity),
+            // It is noted once.
+            (_, None) if self.explained_by == explained_by => return None,
+            (_, None) => (AlertChange::Fired, severity),
+        };
+        if change != AlertChange::Resolved {
+            self.explained_by = explained_by.to_owned();
+            if explained_by.is_empty() || self.told.is_some() {
+                self.told = Some(severity);
+                self.explained_by.clear();
+            }
+        }
+        let fired_seconds = moment.second.saturating_sub(self.machine.since()) as f64;
+        Some(AlertEvent {
+            at_unix_ns: moment.at_unix_ns,
+            rule: title.to_owned(),
+            subject: self.sighting.subject.clone(),
+            fingerprint: self.fingerprint.clone(),
+            change,
+            severity,
+            evidence: self.sighting.evidence.clone(),
+            summary: watched.summary.clone(),
+            since_unix_ns: self.since_unix_ns,
+            fired_seconds: if change == AlertChange::Fired { 0.0 } else { fired_seconds },
+            explained_by: self.explained_by.clone(),
+        })
     }
 }
 
@@ -60,12 +118,7 @@ impl Watch {
     pub(crate) fn new(rules: &AlertRules) -> Self {
         let watched = |rule: &AlertRule| Watched {
             title: rule.title(),
-            times: Times {
-                hold: rule.hold(),
-                // What happens at a moment is over at once.
-                keep: if rule.rule.condition.is_moment() { Duration::ZERO } else { rule.keep() },
-                worse: AlertRule::worse_after(rule.severity),
-            },
+            times: Times { hold: rule.hold(), keep: rule.keep(), worse: AlertRule::worse_after(rule.severity) },
             rule: rule.clone(),
             due: 0,
             memory: Memory::default(),
@@ -82,17 +135,25 @@ impl Watch {
 
     /// Judges the rules that are due. Returns what changed.
     pub(crate) fn turn(&mut self, facts: Facts<'_>, moment: Moment) -> Vec<AlertEvent> {
-        let mut changes = Vec::new();
-        for (at, rule) in self.rules.iter_mut().enumerate() {
+        let mut events = Vec::new();
+        for rule in &mut self.rules {
             // The clock of a suspended machine may stand still, but never goes back.
             if rule.due > moment.second && rule.due - moment.second <= SHIPPED_INTERVAL {
                 continue;
             }
             rule.due = moment.second + if rule.rule.is_shipped { SHIPPED_INTERVAL } else { INTERVAL };
-            changes.extend(rule.turn(facts, moment).into_iter().map(|change| (at, change)));
+            events.extend(rule.turn(facts, moment));
         }
-        let explained = |at: usize| self.explained_by(&self.rules[at]).to_owned();
-        changes.into_iter().map(|(at, event)| AlertEvent { explained_by: explained(at), ..event }).collect()
+        // Of all rules: one may be explained by another no more.
+        for at in 0..self.rules.len() {
+            let explained_by = self.explained_by(&self.rules[at]).to_owned();
+            let Watched { rule, title, alerts, .. } = &mut self.rules[at];
+            alerts.retain(|_, alert| {
+                events.extend(alert.event(rule, title, &explained_by, moment));
+                alert.machine.phase() != AlertPhase::Inactive
+            });
+        }
+        events
     }
 
     /// The rule that fires and explains this one. Empty if there is none.
@@ -104,15 +165,14 @@ impl Watch {
     /// All of it now.
     pub(crate) fn alerts(&self, moment: Moment) -> Alerts {
         let of = |rule: &Watched| {
-            let explained = self.explained_by(rule);
             let state = |(subject, alert): (&String, &Alert)| AlertState {
                 subject: subject.clone(),
                 fingerprint: alert.fingerprint.clone(),
                 phase: alert.machine.phase(),
                 severity: alert.severity(&rule.rule),
                 evidence: alert.sighting.evidence.clone(),
-                since_unix_ns: unix_ns(moment, alert.machine.since()),
-                explained_by: explained.to_owned(),
+                since_unix_ns: alert.since_unix_ns,
+                explained_by: alert.explained_by.clone(),
             };
             AlertRuleState {
                 name: rule.title.clone(),
@@ -133,16 +193,23 @@ impl Watch {
         for rule in &mut self.rules {
             let Some(known) = before.rules.iter().find(|known| known.name == rule.title) else { continue };
             for alert in known.alerts.iter().filter(|alert| alert.phase.is_active()).take(MOST_SUBJECTS) {
-                let fired_for = moment.at_unix_ns.saturating_sub(alert.since_unix_ns) / 1_000_000_000;
-                let is_worse = alert.severity == AlertSeverity::Critical && rule.rule.severity != alert.severity;
-                let sighting =
-                    Sighting { subject: alert.subject.clone(), evidence: alert.evidence.clone(), severity: None };
-                let alert = Alert {
-                    machine: Machine::restored(moment.second, fired_for, is_worse),
-                    fingerprint: fingerprint(&rule.title, &alert.subject),
-                    sighting,
+                // The time in which the program did not run does not count.
+                let fired_for = before.at_unix_ns.saturating_sub(alert.since_unix_ns) / 1_000_000_000;
+                let is_found = rule.rule.rule.condition.is_burn();
+                let is_worse = !is_found && alert.severity > rule.rule.severity;
+                let sighting = Sighting {
+                    subject: alert.subject.clone(),
+                    evidence: alert.evidence.clone(),
+                    severity: is_found.then_some(alert.severity),
                 };
-                rule.alerts.insert(alert.sighting.subject.clone(), alert);
+                let restored = Alert {
+                    machine: Machine::restored(moment.second, fired_for, is_worse),
+                    since_unix_ns: alert.since_unix_ns,
+                    told: alert.explained_by.is_empty().then_some(alert.severity),
+                    explained_by: alert.explained_by.clone(),
+                    ..Alert::new(&rule.title, sighting, moment)
+                };
+                rule.alerts.insert(alert.subject.clone(), restored);
             }
         }
     }
@@ -153,22 +220,28 @@ impl Watched {
         self.alerts.values().any(|alert| alert.machine.phase() == AlertPhase::Firing)
     }
 
-    fn turn(&mut self, facts: Facts<'_>, moment: Moment) -> Vec<AlertEvent> {
-        let when = When {
-            at_unix_ns: moment.at_unix_ns,
-            second: moment.second,
-            is_firing: self.alerts.values().any(|alert| alert.machine.phase().is_active()),
-        };
+    /// Judges the rule. Only what happens at a moment is an event at once.
+    fn turn(&mut self, facts: Facts<'_>, moment: Moment) -> Option<AlertEvent> {
+        let active: Vec<&str> = self
+            .alerts
+            .iter()
+            .filter(|(_, alert)| alert.machine.phase().is_active())
+            .map(|(subject, _)| subject.as_str())
+            .collect();
+        let when = When { at_unix_ns: moment.at_unix_ns, second: moment.second, active: &active };
         let truth = self.memory.judge(&self.rule.rule.condition, facts, when);
         self.reason.clear();
-        let found = match truth {
-            Truth::Holds(found) => found,
-            Truth::Not => Vec::new(),
+        let (found, is_known) = match truth {
+            Truth::Holds(found) => (found, true),
+            Truth::Not => (Vec::new(), true),
             Truth::Unknown(reason) => {
                 self.reason = reason;
-                Vec::new()
+                (Vec::new(), false)
             }
         };
+        if self.rule.rule.condition.is_moment() {
+            return found.into_iter().next().map(|sighting| self.moment(sighting, moment));
+        }
         let mut seen = Vec::with_capacity(found.len());
         for sighting in found {
             seen.push(sighting.subject.clone());
@@ -177,43 +250,41 @@ impl Watched {
                 Some(alert) => alert.sighting = sighting,
                 None if is_full => {}
                 None => {
-                    let fingerprint = fingerprint(&self.title, &sighting.subject);
-                    let alert = Alert { machine: Machine::default(), fingerprint, sighting };
+                    let alert = Alert::new(&self.title, sighting, moment);
                     self.alerts.insert(alert.sighting.subject.clone(), alert);
                 }
             }
         }
-        let mut events = Vec::new();
-        let (rule, title, times) = (&self.rule, &self.title, self.times);
-        self.alerts.retain(|subject, alert| {
-            let fired_at = alert.machine.since();
-            let before = alert.severity(rule);
-            let change = alert.machine.turn(moment.second, seen.contains(subject), times);
-            // What is critical already cannot become worse.
-            let change = change.filter(|change| *change != AlertChange::Escalated || alert.severity(rule) > before);
-            events.extend(change.map(|change| AlertEvent {
-                at_unix_ns: moment.at_unix_ns,
-                rule: title.clone(),
-                subject: subject.clone(),
-                fingerprint: alert.fingerprint.clone(),
-                change,
-                severity: alert.severity(rule),
-                evidence: alert.sighting.evidence.clone(),
-                summary: rule.summary.clone(),
-                fired_seconds: match change {
-                    AlertChange::Fired => 0.0,
-                    AlertChange::Escalated | AlertChange::Resolved => moment.second.saturating_sub(fired_at) as f64,
-                },
-                explained_by: String::new(),
-            }));
-            alert.machine.phase() != AlertPhase::Inactive
+        let times = self.times;
+        for (subject, alert) in &mut self.alerts {
+            let is_so = is_known.then(|| seen.contains(subject));
+            if alert.machine.turn(moment.second, is_so, times) == Some(AlertChange::Fired) {
+                alert.since_unix_ns = moment.at_unix_ns;
+            }
+        }
+        // What was pending, and is not so any more, is nothing that happened.
+        self.alerts.retain(|_, alert| {
+            alert.machine.phase() != AlertPhase::Inactive || alert.told.is_some() || !alert.explained_by.is_empty()
         });
-        events
+        None
     }
-}
 
-fn unix_ns(moment: Moment, second: u64) -> u64 {
-    moment.at_unix_ns.saturating_sub(moment.second.saturating_sub(second).saturating_mul(1_000_000_000))
+    /// What happens at a moment, and has no end.
+    fn moment(&self, sighting: Sighting, moment: Moment) -> AlertEvent {
+        AlertEvent {
+            at_unix_ns: moment.at_unix_ns,
+            rule: self.title.clone(),
+            fingerprint: fingerprint(&self.title, &sighting.subject),
+            subject: sighting.subject,
+            change: AlertChange::Fired,
+            severity: self.rule.severity,
+            evidence: sighting.evidence,
+            summary: self.rule.summary.clone(),
+            since_unix_ns: moment.at_unix_ns,
+            fired_seconds: 0.0,
+            explained_by: String::new(),
+        }
+    }
 }
 
 /// The same for the same rule and subject in each process.

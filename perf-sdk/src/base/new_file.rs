@@ -49,6 +49,12 @@ impl NewFile {
         fs::rename(&self.temporary, goal)
     }
 
+    /// As [`replace`](Self::replace), but its contents may not be on the disk yet: a power failure
+    /// may lose them.
+    pub(crate) fn replace_soon(self, goal: &Path) -> io::Result<()> {
+        fs::rename(&self.temporary, goal)
+    }
+
     /// Gives it the name `goal`, unless that exists: then [`io::ErrorKind::AlreadyExists`], and
     /// another name can be tried. Its contents may not be on the disk yet.
     #[cfg(feature = "push")]

@@ -67,6 +67,15 @@ pub(crate) enum Event {
 }
 
 impl Condition {
+    /// Whether what is found says how bad it is.
+    pub(crate) fn is_burn(&self) -> bool {
+        match self {
+            Self::Event(Event::Burn { .. }) => true,
+            Self::All(all) | Self::Any(all) => all.iter().any(Self::is_burn),
+            _ => false,
+        }
+    }
+
     /// Whether it is so at a moment only.
     pub(crate) fn is_moment(&self) -> bool {
         match self {

@@ -254,14 +254,14 @@ pub static FUNCTIONS: &[MetricFunction] = &[
         "memory",
         Parameters::None,
         Dimension::Ratio,
-        Formula::Utilization { used: "container_memory_usage_bytes", limit: "container_spec_memory_limit_bytes" },
+        Formula::Utilization { used: "container_memory_working_set_bytes", limit: "container_spec_memory_limit_bytes" },
         "the share of the control group's memory limit that is in use, on average",
     ),
     function(
         "memory_full_in",
         Parameters::None,
         Dimension::Time,
-        Formula::TimeTo { used: "container_memory_usage_bytes", limit: "container_spec_memory_limit_bytes" },
+        Formula::TimeTo { used: "container_memory_working_set_bytes", limit: "container_spec_memory_limit_bytes" },
         "the time until the control group's memory limit is reached, if memory goes on growing; 30 days at most",
     ),
     function(

@@ -76,6 +76,11 @@ impl Metric {
         }
     }
 
+    /// Whether its value is that of a time, not the latest one.
+    pub(crate) fn is_of_a_window(&self) -> bool {
+        !matches!(self.function.map(|function| function.formula), None | Some(Formula::Gauge(_)))
+    }
+
     /// The reading of which it is: itself, or its argument.
     fn reading(&self) -> &Self {
         match (self.function, self.argument(0)) {

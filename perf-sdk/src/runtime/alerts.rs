@@ -36,6 +36,8 @@ const TURN_BYTES: usize = 4 << 20;
 /// A turn may take this part of the time until the next: of CPU time, and of time.
 const CPU_SHARE: u32 = 1_000;
 const TIME_SHARE: u32 = 100;
+/// A turn that took long delays the next one by this at most.
+const MOST_PAUSE: Duration = Duration::from_secs(30);
 /// A file of alerts has some hundred KiB.
 const MOST_FILE_BYTES: u64 = 16 << 20;
 
@@ -94,7 +96,8 @@ pub(super) fn job(rules: Rules, told: Told) -> Job {
             }
             let cpu = Duration::from_nanos(ThreadCpu::cpu_now_ns().saturating_sub(cpu_ns));
             let pause = Duration::from_secs(judging.watch.pause(judging.moment().second));
-            idleness.pause_now(pause).max(cpu * CPU_SHARE).max(start.elapsed() * TIME_SHARE)
+            // A disk or a machine that stood still is no reason to look away for long.
+            idleness.pause_now(pause).max((cpu * CPU_SHARE).max(start.elapsed() * TIME_SHARE).min(MOST_PAUSE))
         })
     })
 }
@@ -109,11 +112,12 @@ fn read(path: &Path) -> Result<Option<AlertsReport>, String> {
     read_json(BufReader::new(file.take(MOST_FILE_BYTES))).map(Some)
 }
 
-/// A reader finds either the old or the new file.
+/// A reader finds either the old or the new file. It is not waited for the disk: this is the thread
+/// of all jobs.
 fn write(path: &Path, report: &AlertsReport) -> io::Result<()> {
     let mut file = BufWriter::new(NewFile::beside(path, ".", ".tmp")?);
     write_json(report, &mut file)?;
-    file.into_inner()?.replace(path)
+    file.into_inner()?.replace_soon(path)
 }
 
 fn leaking(leaks: Leaks) -> Vec<Leaking> {

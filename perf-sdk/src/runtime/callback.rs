@@ -6,12 +6,15 @@ use super::latest::Latest;
 use super::worker::Worker;
 use crate::settings::Callback;
 
+/// The number of values that wait for a callback.
+const MOST_WAITING: usize = 1_000;
+
 /// Hands values over to a callback, in their order.
 pub(super) struct Telling<T>(Latest<Vec<T>>);
 
 impl<T: Send + 'static> Telling<T> {
     pub(super) fn new(callback: Callback<T>, worker: Worker) -> Self {
-        Self(Latest::new(worker, Vec::extend, move |values: Vec<T>| tell(&callback, &values)))
+        Self(Latest::new(worker, add, move |values: Vec<T>| tell(&callback, &values)))
     }
 
     pub(super) fn hand_over(&self, values: Vec<T>) {
@@ -19,6 +22,12 @@ impl<T: Send + 'static> Telling<T> {
             self.0.hand_over(values);
         }
     }
+}
+
+/// Behind a callback that hangs, the oldest are lost.
+fn add<T>(waiting: &mut Vec<T>, more: Vec<T>) {
+    waiting.extend(more);
+    waiting.drain(..waiting.len().saturating_sub(MOST_WAITING));
 }
 
 fn tell<T>(callback: &Callback<T>, values: &[T]) {

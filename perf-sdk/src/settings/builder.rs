@@ -193,8 +193,8 @@ impl Builder {
     /// # drop(builder);
     /// ```
     ///
-    /// A panic in `f` is caught. While `f` hangs, changes wait in memory, and so do other callbacks
-    /// and relief when memory is short.
+    /// A panic in `f` is caught. While `f` hangs, up to 1,000 changes wait, and so do other
+    /// callbacks and relief when memory is short.
     #[cfg_attr(not(feature = "enabled"), allow(unused_mut, unused_variables))]
     pub fn on_alert(mut self, f: impl Fn(&AlertEvent) + Send + Sync + 'static) -> Self {
         #[cfg(feature = "enabled")]

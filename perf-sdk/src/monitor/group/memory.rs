@@ -10,6 +10,11 @@ static USED: Description = Description::gauge(
     Unit::Bytes,
     "Memory of the control group, with what it caches of files.",
 );
+static WORKING_SET: Description = Description::gauge(
+    "container_memory_working_set_bytes",
+    Unit::Bytes,
+    "The same without files that were not used for a while, which the kernel drops first.",
+);
 static LIMIT: Description = Description::gauge(
     "container_spec_memory_limit_bytes",
     Unit::Bytes,
@@ -21,7 +26,7 @@ static EVENTS: Description = Description::counter(
     "Events of the control group's memory: high, above the level from which it is slowed down; max, at the limit; oom, nothing could be freed there; oom_kill, processes killed.",
 );
 
-pub(super) static ALL: [&Description; 3] = [&USED, &LIMIT, &EVENTS];
+pub(super) static ALL: [&Description; 4] = [&USED, &WORKING_SET, &LIMIT, &EVENTS];
 
 /// Version 1 has no limit where this is exceeded: the largest multiple of the size of a page.
 const NO_LIMIT: f64 = (1_u64 << 62) as f64;
@@ -30,6 +35,9 @@ const EVENT_NAMES: [&str; 4] = ["high", "max", "oom", "oom_kill"];
 #[derive(Debug)]
 pub(super) struct Memory {
     used: Source,
+    stat: Source,
+    /// In that file.
+    inactive: &'static str,
     limit: Limit,
     events: Events,
     names: [Labels; 4],
@@ -52,11 +60,23 @@ impl Memory {
             Version::Two => (file("memory.current"), file("memory.max"), Events::Two(file("memory.events"))),
         };
         let limit = Limit::of(limit);
-        Self { used, limit, events, names: EVENT_NAMES.map(|name| Labels::of(&[("event", name)])) }
+        let inactive = if group.version == Version::One { "total_inactive_file" } else { "inactive_file" };
+        Self {
+            used,
+            stat: file("memory.stat"),
+            inactive,
+            limit,
+            events,
+            names: EVENT_NAMES.map(|name| Labels::of(&[("event", name)])),
+        }
     }
 
     pub(super) fn read(&mut self, buffer: &mut Buffer, into: &mut Sheet) {
-        into.push_or_absent(&USED, read_number(&mut self.used, buffer));
+        let used = read_number(&mut self.used, buffer);
+        into.push_or_absent(&USED, used);
+        let inactive = self.stat.read(buffer).and_then(|text| count(text, self.inactive));
+        let working_set = used.and_then(|used| inactive.map(|inactive| (used - inactive).max(0.0)));
+        into.push_or_absent(&WORKING_SET, working_set);
         let limit = self.limit.read(buffer, read_number);
         into.push_or_absent(&LIMIT, limit.and_then(|limit| if limit < NO_LIMIT { Ok(limit) } else { Err(UNLIMITED) }));
         let [_, max, _, oom_kill] = &self.names;

@@ -188,6 +188,7 @@ mod tests {
             severity: AlertSeverity::Warning,
             evidence: name.into(),
             summary: name.into(),
+            since_unix_ns: 1,
             fired_seconds: 90.0,
             explained_by: name.into(),
         };
