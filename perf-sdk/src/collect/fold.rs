@@ -336,7 +336,7 @@ impl Fold {
             readings,
             absent_readings,
             distributions: super::instruments::distributions(),
-            statements: crate::instrument::statements(),
+            statements: super::instruments::statements(),
             profiler,
         };
         snapshot.sort_functions();

@@ -1,12 +1,17 @@
 //! What instruments recorded, as public data.
 
 use crate::instrument::{self, Use};
-use crate::snapshot::{Distribution, InstrumentUse, sort_distributions};
+use crate::snapshot::{Distribution, InstrumentUse, StatementFigures, sort_distributions};
 
 pub(super) fn distributions() -> Vec<Distribution> {
     let mut all = instrument::distributions();
     sort_distributions(&mut all);
     all
+}
+
+/// The statements of all databases that ran, the costliest first.
+pub(crate) fn statements() -> Vec<StatementFigures> {
+    instrument::statements()
 }
 
 /// `None` without an operation.

@@ -54,6 +54,8 @@ pub(crate) use functions::FunctionFold;
 pub(crate) use futures::open_futures;
 #[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve")))]
 pub(crate) use heap_stacks::HeapStacksNow;
+#[cfg(feature = "serve")]
+pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;

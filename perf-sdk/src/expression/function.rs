@@ -370,7 +370,9 @@ impl MetricFunction {
             Formula::Saved { after, before } => format!("1 − `{after}` ÷ `{before}`"),
             Formula::Utilization { used, limit } => format!("`{used}` ÷ `{limit}`"),
             Formula::TimeTo { used, limit } => format!("(`{limit}` − `{used}`) ÷ the growth of `{used}`"),
-            Formula::PerCapacity { used, capacity } => format!("`{used}` per second ÷ `{capacity}`"),
+            Formula::PerCapacity { used, capacity } => {
+                format!("`{used}` per second ÷ `{capacity}`, or the control group's quota")
+            }
             Formula::Over(_) | Formula::OfCounters => "the argument".to_owned(),
         }
     }

@@ -43,7 +43,10 @@ pub(crate) fn current(metric: &Metric, figures: &dyn Figures, window: Window) ->
         }
         Formula::PerCapacity { used, capacity } => {
             let (used, capacity) = (of.rate(used)?, of.one(capacity, Aggregate::Latest)?);
-            Ok(Figure { events: used.events, ..quotient(used, capacity)? })
+            let of_group = |name| of.one(name, Aggregate::Latest).ok().map(|figure| figure.value);
+            let quota = of_group("container_spec_cpu_quota").zip(of_group("container_spec_cpu_period"));
+            let value = processors(capacity.value, quota.map(|(quota, period)| quota / period));
+            Ok(Figure { events: used.events, ..quotient(used, Figure { value, ..capacity })? })
         }
         Formula::Over(aggregate) => {
             let Some(argument) = metric.argument(0) else { return Err(Missing::Unknown) };
@@ -64,6 +67,12 @@ pub(crate) fn current(metric: &Metric, figures: &dyn Figures, window: Window) ->
         }
     }?;
     if figure.value.is_finite() { Ok(figure) } else { Err(Missing::NoData) }
+}
+
+/// The processors that a process may use. The standard library counts whole ones of a quota, at
+/// least one: where that is what limits it, the quota itself counts.
+fn processors(whole: f64, quota: Option<f64>) -> f64 {
+    quota.filter(|quota| *quota > 0.0 && quota.floor().max(1.0) == whole).unwrap_or(whole)
 }
 
 /// Readings with these labels.
@@ -120,4 +129,22 @@ fn quotient(part: Figure, whole: Figure) -> Result<Figure, Missing> {
     }
     let covered = part.covered.min(whole.covered);
     Ok(Figure { value: part.value / whole.value, events: whole.value as u64, covered })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_quota_its_parts_of_a_processor_count() {
+        for (whole, quota, found) in [
+            (4.0, None, 4.0),
+            (1.0, Some(1.9), 1.9),
+            (1.0, Some(0.25), 0.25),
+            (2.0, Some(8.0), 2.0),
+            (3.0, Some(3.0), 3.0),
+        ] {
+            assert_eq!(processors(whole, quota), found, "{whole} {quota:?}");
+        }
+    }
 }

@@ -57,10 +57,10 @@ unsafe impl GlobalAlloc for Counts {
 /// functions are called. Each call takes the same time: one that is new to its function needs
 /// memory.
 fn allocates() {
-    // The budget, leaks and memory pressure have jobs on the same thread, which make lists and
-    // texts.
+    // The budget, leaks, alerts and memory pressure have jobs on the same thread, which make lists
+    // and texts.
     let builder = perf_sdk::builder().listen("off").report(false).stacks("off").budget("off");
-    let builder = builder.leak_window("off").pressure("off");
+    let builder = builder.leak_window("off").pressure("off").alerts_shipped(false);
     let handle = builder.start().expect("a start");
     let names: Vec<&str> = (0..60).map(|number| &*format!("function {number}").leak()).collect();
     let mut rounds = 0;

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use perf_sdk::Handle;
 use perf_sdk::alert::{AlertChange, AlertPhase, AlertRule, AlertSeverity};
 use perf_sdk::snapshot::Snapshot;
 use perf_sdk::target::{Status, Target, Targets};
+use perf_sdk::{Handle, Outcome};
 use perf_sdk_tests::http::get;
 use perf_sdk_tests::{fork, until, wait_for};
 
@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         "alarmed" => alarmed(),
         "calm" => calm(),
         "notifies" => notifies(),
+        "errs" => errs(),
         "fires_before_its_end" => fires_before_its_end(),
         "saves" => worked(&start()).write_to(argument(2)).expect("a file"),
         other => panic!("no scenario {other:?}"),
@@ -194,6 +195,27 @@ fn notifies() {
     until("its end to be delivered", || done(2));
     let (ok, failed, waiting, one) = counts().expect("a delivery");
     println!("{}", format!("{} {ok} {failed} {waiting} {}", one.by, one.last_error).trim());
+}
+
+/// A function of which each second call fails, until the input ends. Prints the address, and at the
+/// end the alerts that fire, one in a line.
+fn errs() {
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).alerts_shipped(false).start();
+    let perf = perf.unwrap_or_else(|error| panic!("{error}"));
+    println!("address {}", perf.address().expect("an address"));
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().lines().count();
+        IS_OVER.store(true, Relaxed);
+    });
+    while !IS_OVER.load(Relaxed) {
+        for outcome in [Outcome::Ok, Outcome::Error] {
+            perf_sdk::record("asked", Duration::from_millis(1), outcome);
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let report = perf.alerts().expect("a report");
+    report.now.active().for_each(|(rule, _)| println!("{}", rule.name));
 }
 
 /// Alerts that are shipped, in a program that is well.

@@ -3,25 +3,12 @@
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::format::wants_json;
+use super::format::page_or_json;
 use crate::collect;
-use crate::export;
-use crate::serve::capture::Query;
 use crate::serve::pages::alerts;
-use crate::serve::reply::{self, Refusal};
+use crate::serve::reply::Refusal;
 
+/// Without rules, and before the first judgement, the lists are empty.
 pub(super) async fn alerts(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
-    let query = Query::parse(&uri, &["format"])?;
-    let is_json = wants_json(&query, &headers)?;
-    reply::work(move || {
-        let report = collect::alerts_report();
-        if is_json {
-            let mut body = Vec::new();
-            // Without rules, and before the first judgement, the lists are empty.
-            export::json::write(&report.unwrap_or_default(), &mut body)?;
-            return Ok(reply::ok("application/json", body));
-        }
-        Ok(reply::ok("text/html; charset=utf-8", alerts::alerts(report.as_ref())))
-    })
-    .await
+    page_or_json(uri, headers, collect::alerts_report, alerts::alerts).await
 }

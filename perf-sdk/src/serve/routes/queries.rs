@@ -3,24 +3,12 @@
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::format::wants_json;
-use crate::export;
-use crate::instrument;
-use crate::serve::capture::Query;
+use super::format::page_or_json;
+use crate::collect;
 use crate::serve::pages::queries;
-use crate::serve::reply::{self, Refusal};
+use crate::serve::reply::Refusal;
 
 pub(super) async fn queries(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
-    let query = Query::parse(&uri, &["format"])?;
-    let is_json = wants_json(&query, &headers)?;
-    reply::work(move || {
-        let statements = instrument::statements();
-        if is_json {
-            let mut body = Vec::new();
-            export::json::write(&statements, &mut body)?;
-            return Ok(reply::ok("application/json", body));
-        }
-        Ok(reply::ok("text/html; charset=utf-8", queries::queries(&statements)))
-    })
-    .await
+    let page = |statements: Option<&Vec<_>>| queries::queries(statements.map_or(&[], Vec::as_slice));
+    page_or_json(uri, headers, || Some(collect::statements()), page).await
 }

@@ -3,25 +3,12 @@
 use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 
-use super::format::wants_json;
+use super::format::page_or_json;
 use crate::collect;
-use crate::export;
-use crate::serve::capture::Query;
 use crate::serve::pages::targets;
-use crate::serve::reply::{self, Refusal};
+use crate::serve::reply::Refusal;
 
+/// Without targets, and before the first judgement, the list is empty.
 pub(super) async fn targets(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
-    let query = Query::parse(&uri, &["format"])?;
-    let is_json = wants_json(&query, &headers)?;
-    reply::work(move || {
-        let judgement = collect::targets();
-        if is_json {
-            let mut body = Vec::new();
-            // Without targets, and before the first judgement, the list is empty.
-            export::json::write(&judgement.unwrap_or_default(), &mut body)?;
-            return Ok(reply::ok("application/json", body));
-        }
-        Ok(reply::ok("text/html; charset=utf-8", targets::targets(judgement.as_ref())))
-    })
-    .await
+    page_or_json(uri, headers, collect::targets, targets::targets).await
 }
