@@ -59,7 +59,7 @@ pub(crate) struct Leaking {
 }
 
 /// Whether a condition holds.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Truth {
     /// It does, for each of these.
     Holds(Vec<Sighting>),
@@ -81,8 +81,8 @@ pub(super) struct Sighting {
 /// What a rule remembers between two turns.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
-    /// Of each anomaly's metric.
-    samples: BTreeMap<String, Samples>,
+    /// Of each anomaly's metric, with what the latest sample says.
+    samples: BTreeMap<String, (Samples, Option<Truth>)>,
     /// Of `every`: which of its turns was the last one.
     turn: Option<u64>,
 }
@@ -137,34 +137,43 @@ impl Memory {
 
     fn anomaly(&mut self, metric: &Metric, figures: &dyn Figures, when: When<'_>) -> Truth {
         let name = metric.to_string();
-        let samples = self.samples.entry(name.clone()).or_default();
-        let of = |at_unix_ns: u64, length: Duration| current(metric, figures, Window { at_unix_ns, length });
-        if samples.is_due(when.second) {
-            let value = of(when.at_unix_ns, Duration::from_secs(EVERY));
-            if let Err(missing @ (Missing::Unknown | Missing::Ambiguous { .. } | Missing::Unavailable { .. })) = value {
-                return Truth::Unknown(said(&missing, metric, WINDOW));
-            }
-            samples.add(when.second, value.ok().map(|figure| figure.value));
+        let (samples, latest) = self.samples.entry(name.clone()).or_default();
+        if let Some(truth) = latest.as_ref().filter(|_| !samples.is_due(when.second)) {
+            return truth.clone();
         }
-        let shift = match samples.shift() {
-            Ok(Some(shift)) => shift,
-            Ok(None) => return Truth::Not,
-            Err(reason) => return Truth::Unknown(reason),
-        };
-        let Ok(now) = of(when.at_unix_ns, SEASON) else { return Truth::Not };
-        let before = |day: u32| {
-            let at_unix_ns = when.at_unix_ns.checked_sub((DAY * day).as_nanos() as u64)?;
-            of(at_unix_ns, SEASON).ok().filter(|figure| figure.covered >= SEASON / 2).map(|figure| figure.value)
-        };
-        let days: Vec<f64> = (1..=7).filter_map(before).collect();
-        if is_seasonal(now.value, &days) == Some(true) {
-            return Truth::Not;
+        let length = Duration::from_secs(EVERY);
+        let value = current(metric, figures, Window { at_unix_ns: when.at_unix_ns, length });
+        if let Err(missing @ (Missing::Unknown | Missing::Ambiguous { .. } | Missing::Unavailable { .. })) = value {
+            return Truth::Unknown(said(&missing, metric, WINDOW));
         }
-        let since = duration(Duration::from_secs(shift.samples as u64 * EVERY));
-        let times = format!("{:.1} times what is usual", shift.factor);
-        let evidence = format!("{name} is {times} since {since}, {:+.0} standard deviations", shift.distance);
-        Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: None }])
+        samples.add(when.second, value.ok().map(|figure| figure.value));
+        let truth = shifted(&name, metric, samples, figures, when);
+        *latest = Some(truth.clone());
+        truth
     }
+}
+
+/// What the samples of a metric say.
+fn shifted(name: &str, metric: &Metric, samples: &Samples, figures: &dyn Figures, when: When<'_>) -> Truth {
+    let of = |at_unix_ns: u64, length: Duration| current(metric, figures, Window { at_unix_ns, length });
+    let shift = match samples.shift() {
+        Ok(Some(shift)) => shift,
+        Ok(None) => return Truth::Not,
+        Err(reason) => return Truth::Unknown(reason),
+    };
+    let Ok(now) = of(when.at_unix_ns, SEASON) else { return Truth::Not };
+    let before = |day: u32| {
+        let at_unix_ns = when.at_unix_ns.checked_sub((DAY * day).as_nanos() as u64)?;
+        of(at_unix_ns, SEASON).ok().filter(|figure| figure.covered >= SEASON / 2).map(|figure| figure.value)
+    };
+    let days: Vec<f64> = (1..=7).filter_map(before).collect();
+    if is_seasonal(now.value, &days) == Some(true) {
+        return Truth::Not;
+    }
+    let since = duration(Duration::from_secs(shift.samples as u64 * EVERY));
+    let times = format!("{:.1} times what is usual", shift.factor);
+    let evidence = format!("{name} is {times} since {since}, {:+.0} standard deviations", shift.distance);
+    Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: None }])
 }
 
 fn all_of(all: Vec<Truth>) -> Truth {

@@ -1,10 +1,10 @@
 //! Rules together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::definition::AlertRule;
 use crate::error::Error;
-use crate::expression::{ExpressionError, Source, error_at, parse_rules};
+use crate::expression::{ExpressionError, Source, error_at, nearest, parse_rules};
 
 /// Rules, each of another name, in the order in which they were added.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -83,6 +83,35 @@ impl AlertRules {
             let _ = self.push(rule);
         }
         self
+    }
+
+    /// Each rule that is said to explain another one is there, and none explains itself through
+    /// others: nobody would be told of any of them.
+    ///
+    /// # Errors
+    /// [`Error::Setting`], with the names that are allowed.
+    #[cfg_attr(not(feature = "enabled"), allow(dead_code))]
+    pub(crate) fn check_parents(&self) -> Result<(), Error> {
+        let parents: HashMap<String, Option<&str>> =
+            self.all.iter().map(|rule| (rule.title(), rule.parent.as_deref())).collect();
+        for rule in &self.all {
+            let Some(parent) = rule.parent.as_deref() else { continue };
+            let wrong = |allowed: String| {
+                let place = format!("explained_by of the alert {}", rule.title());
+                Err(Error::Setting { place, value: parent.to_owned(), allowed })
+            };
+            if !parents.contains_key(parent) {
+                let names: Vec<String> = self.all.iter().map(AlertRule::title).collect();
+                let meant = nearest(parent, names.iter().map(String::as_str));
+                let hint = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_default();
+                return wrong(format!("the name of another alert: {}{hint}", names.join(", ")));
+            }
+            let above = std::iter::successors(Some(parent), |name| parents.get(*name).copied().flatten());
+            if above.take(self.all.len()).any(|name| name == rule.title()) {
+                return wrong("an alert that this one does not explain".to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Adds a rule, or says what is allowed.

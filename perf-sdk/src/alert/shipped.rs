@@ -54,7 +54,7 @@ const RULES: &[Shipped] = &[
         "errors(burst)",
         Warning,
         "",
-        "A function fails far more often than it did in the hour before. Its page has the text of its last error.",
+        "A function fails far more often than it did in the hour before. The first page has the text of its last error, where the attribute says error = display.",
     ),
     ("leak", "leak(confirmed)", Critical, "", "Objects are allocated and never freed. /leaks has the places."),
     ("target", "target(missed) for 1m", Warning, "", "A figure is not what it ought to be. /targets has all of them."),

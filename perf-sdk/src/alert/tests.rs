@@ -446,6 +446,25 @@ fn a_thousand_rules_and_subjects_are_bounded() {
 }
 
 #[test]
+fn who_explains_whom_must_be_there_and_go_one_way() {
+    let rules = |parents: &[(&str, &str)]| {
+        let mut all = AlertRules::new();
+        for (at, (name, parent)) in parents.iter().enumerate() {
+            let rule = AlertRule::new(&format!("process_threads > {at}")).unwrap().name(*name);
+            all.add(if parent.is_empty() { rule } else { rule.explained_by(*parent) }).unwrap();
+        }
+        all.check_parents().map_err(|error| error.to_string())
+    };
+    assert_eq!(rules(&[("a", ""), ("b", "a"), ("c", "b"), ("d", "a")]), Ok(()));
+    assert_eq!(AlertRules::shipped().check_parents().map_err(|error| error.to_string()), Ok(()));
+    let unknown = rules(&[("memory", ""), ("b", "memroy")]).unwrap_err();
+    assert!(unknown.contains("memroy") && unknown.contains("did you mean \"memory\"?"), "{unknown}");
+    for round in [&[("a", "b"), ("b", "a")][..], &[("a", "c"), ("b", "a"), ("c", "b")]] {
+        assert!(rules(round).unwrap_err().contains("does not explain"), "{round:?}");
+    }
+}
+
+#[test]
 fn mistakes_are_named_with_their_place() {
     let toml = |text: &str| AlertRules::parse_toml(text, "a.toml").unwrap_err().to_string();
     for (text, message) in [

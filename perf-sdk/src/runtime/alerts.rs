@@ -12,7 +12,7 @@ use super::scheduler::Job;
 use super::worker::Worker;
 #[cfg(feature = "push")]
 use crate::action::Handed;
-use crate::alert::{AlertChange, AlertEvent, AlertRules, AlertSeverity, AlertsReport, Facts, Leaking, Moment, Watch};
+use crate::alert::{AlertChange, AlertEvent, AlertRules, AlertsReport, Facts, Leaking, Moment, Watch};
 use crate::base::headroom;
 use crate::base::new_file::NewFile;
 use crate::base::notice::say;
@@ -58,6 +58,7 @@ impl Rules {
     pub(super) fn load(settings: &Settings, baseline: Option<Arc<Whole>>) -> Result<Option<Self>, Error> {
         let own = settings.alerts.as_ref().map(|from| from.load()).transpose()?.unwrap_or_default();
         let rules = if settings.alerts_shipped { own.with(AlertRules::shipped()) } else { own };
+        rules.check_parents()?;
         let file = match &settings.history {
             HistoryStore::File(path) => Some(beside(path)),
             _ => None,
@@ -195,7 +196,7 @@ impl Judging {
             notifier.hand_over(&now, &events);
         }
         collect::note_alerts(Some(now), &events);
-        events.iter().filter(|event| event.explained_by.is_empty()).for_each(log);
+        events.iter().filter(|event| event.explained_by.is_empty()).for_each(|event| say(&line(event)));
         if !events.is_empty() {
             self.keep();
         }
@@ -223,14 +224,41 @@ impl Drop for Judging {
 }
 
 /// One line.
-fn log(event: &AlertEvent) {
+fn line(event: &AlertEvent) -> String {
     let (title, severity, evidence) = (event.title(), event.severity, &event.evidence);
     let said = match event.change {
         AlertChange::Fired => format!("alert ({severity}): {title}: {evidence}. {}", event.summary),
         AlertChange::Escalated => format!("alert ({severity}): {title} still fires: {evidence}. {}", event.summary),
-        // As of what happens regularly.
-        AlertChange::Resolved if severity == AlertSeverity::Info => return,
         AlertChange::Resolved => format!("alert resolved: {title}, after {:.0} s", event.fired_seconds),
     };
-    say(said.trim_end());
+    said.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::AlertSeverity;
+
+    #[test]
+    fn each_change_is_said_whatever_its_severity() {
+        for severity in [AlertSeverity::Info, AlertSeverity::Warning, AlertSeverity::Critical] {
+            let event = |change| AlertEvent {
+                at_unix_ns: 1,
+                rule: "cpu".into(),
+                subject: String::new(),
+                fingerprint: String::new(),
+                change,
+                severity,
+                evidence: "it is 97%".into(),
+                summary: String::new(),
+                since_unix_ns: 1,
+                fired_seconds: 61.4,
+                explained_by: String::new(),
+            };
+            assert_eq!(line(&event(AlertChange::Fired)), format!("alert ({severity}): cpu: it is 97%."));
+            let worse = format!("alert ({severity}): cpu still fires: it is 97%.");
+            assert_eq!(line(&event(AlertChange::Escalated)), worse);
+            assert_eq!(line(&event(AlertChange::Resolved)), "alert resolved: cpu, after 61 s");
+        }
+    }
 }
