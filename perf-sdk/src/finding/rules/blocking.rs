@@ -8,6 +8,8 @@ use crate::finding::state::{Confidence, Finding, Gain};
 const LONG_NS: u64 = 50_000_000;
 /// Of the time inside polls.
 const BLOCKED: f64 = 0.5;
+/// In a poll, on average.
+const BLOCKED_SECONDS: f64 = 1e-3;
 /// Of the recorded time.
 const MUCH: f64 = 0.05;
 
@@ -19,8 +21,8 @@ pub(super) fn in_polls(facts: &Facts<'_>) -> Vec<Finding> {
         let own = function.exclusive;
         let off = seconds(own.off_cpu_ns());
         let is_much = off > BLOCKED * seconds(own.wall_ns) && off > MUCH * facts.seconds;
-        // What preemption takes is not the function's doing.
-        let is_long = future.longest_poll_ns >= 1_000_000;
+        // What preemption takes is not the function's doing. It is short on average.
+        let is_long = off >= BLOCKED_SECONDS * future.polls as f64;
         (is_much && is_long).then(|| Finding {
             subject: function.name.clone(),
             claim: format!("{} blocks its thread inside of polls", function.name),

@@ -157,6 +157,16 @@ fn a_healthy_program_has_no_findings() {
 }
 
 #[test]
+fn threads_that_are_preempted_do_not_block() {
+    let mut snapshot = healthy();
+    let handler = &mut snapshot.functions[0];
+    handler.exclusive.wall_ns += 6 * SECOND as i64;
+    let future = handler.future.as_mut().unwrap();
+    (future.polls, future.longest_poll_ns) = (50_000, 9_000_000);
+    assert!(of(&snapshot).findings.is_empty());
+}
+
+#[test]
 fn each_illness_is_found_by_its_rule_and_by_no_other() {
     let all = illnesses();
     for (rule, _) in super::ALL {
