@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::Buf as _;
-use http::{Extensions, HeaderMap, header};
+use http::{Extensions, Response, header};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -15,7 +15,7 @@ use crate::instrument::durations::Stopwatch;
 
 /// What the layer before a compression tells the one behind it, in the response's extensions.
 #[derive(Clone, Debug, Default)]
-struct Uncompressed(Arc<Shared>);
+pub(super) struct Uncompressed(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -31,6 +31,8 @@ pub(super) struct Running {
     watch: Stopwatch,
     ended: Ended,
     bytes: u64,
+    /// Bytes that are to come, if it is known.
+    declared: Option<u64>,
     /// Of a response that was compressed, and whose layer before that tells its size.
     uncompressed: Option<Uncompressed>,
     ns: u64,
@@ -39,7 +41,15 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn new(route: &'static Route) -> Self {
         route.add(Sum::Begun, 1);
-        Self { route, watch: Stopwatch::start(), ended: Ended::Cancelled, bytes: 0, uncompressed: None, ns: 0 }
+        Self {
+            route,
+            watch: Stopwatch::start(),
+            ended: Ended::Cancelled,
+            bytes: 0,
+            declared: None,
+            uncompressed: None,
+            ns: 0,
+        }
     }
 
     pub(super) fn end_as(&mut self, ended: Ended) {
@@ -62,12 +72,35 @@ impl Drop for Running {
 
 /// What is done with the parts of a body.
 #[derive(Debug)]
-enum Counting {
+pub(super) enum Counting {
     Nothing,
     /// The response's status, which counts once the body has ended.
     Request(Running, u16),
     /// Before a compression.
     Size(Uncompressed),
+}
+
+impl Counting {
+    pub(super) fn of_request<B: Body>(mut running: Running, is_head: bool, response: &Response<B>) -> Self {
+        let (status, headers, body) = (response.status().as_u16(), response.headers(), response.body());
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            running.uncompressed = response.extensions().get::<Uncompressed>().cloned();
+        }
+        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        running.declared = length.or_else(|| body.size_hint().exact());
+        // The server does not ask for a body that the answer does not have.
+        if is_head || matches!(status, 204 | 304) || body.is_end_stream() {
+            running.end_as(Ended::Status(status));
+        }
+        Self::Request(running, status)
+    }
+
+    /// Of a response that is about to be compressed.
+    pub(super) fn of_size(extensions: &mut Extensions) -> Self {
+        let uncompressed = Uncompressed::default();
+        extensions.insert(uncompressed.clone());
+        Self::Size(uncompressed)
+    }
 }
 
 pin_project! {
@@ -77,42 +110,12 @@ pin_project! {
         #[pin]
         inner: B,
         counting: Counting,
-        // Bytes that are to come, if it is known.
-        declared: Option<u64>,
     }
 }
 
 impl<B: Body> CountedBody<B> {
-    pub(super) fn nothing(inner: B) -> Self {
-        Self { inner, counting: Counting::Nothing, declared: None }
-    }
-
-    /// Of a response with this head.
-    pub(super) fn of_request(
-        inner: B,
-        mut running: Running,
-        status: u16,
-        is_without_body: bool,
-        headers: &HeaderMap,
-        extensions: &Extensions,
-    ) -> Self {
-        if headers.contains_key(header::CONTENT_ENCODING) {
-            running.uncompressed = extensions.get::<Uncompressed>().cloned();
-        }
-        let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let declared = length.or_else(|| inner.size_hint().exact());
-        // The server does not ask for a body that the answer does not have.
-        if is_without_body || inner.is_end_stream() {
-            running.end_as(Ended::Status(status));
-        }
-        Self { inner, counting: Counting::Request(running, status), declared }
-    }
-
-    /// Before a compression.
-    pub(super) fn of_size(inner: B, extensions: &mut Extensions) -> Self {
-        let uncompressed = Uncompressed::default();
-        extensions.insert(uncompressed.clone());
-        Self { inner, counting: Counting::Size(uncompressed), declared: None }
+    pub(super) fn new(inner: B, counting: Counting) -> Self {
+        Self { inner, counting }
     }
 }
 
@@ -145,7 +148,7 @@ impl<B: Body> Body for CountedBody<B> {
                     Poll::Ready(Some(Ok(frame))) => {
                         running.bytes += data(frame);
                         // Servers do not ask again after the last byte.
-                        is_over = this.inner.is_end_stream() || *this.declared == Some(running.bytes);
+                        is_over = this.inner.is_end_stream() || running.declared == Some(running.bytes);
                     }
                     Poll::Ready(Some(Err(_))) => {
                         running.route.add(Sum::BodyErrors, 1);

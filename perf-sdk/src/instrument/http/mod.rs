@@ -22,7 +22,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use body::CountedBody;
-use body::Running;
+use body::{Counting, Running};
 pub(super) use routes::DISTRIBUTION;
 use routes::{Ended, Server, Sum};
 
@@ -31,6 +31,7 @@ use super::registry::Entry;
 use crate::outcome::Outcome;
 use crate::reading::Description;
 use crate::record::{self, Judge, Profiled};
+use crate::scope::Site;
 
 type RouteOf = dyn for<'a> Fn(&'a Extensions) -> Option<&'a str> + Send + Sync;
 type ConnectionOf = dyn Fn(&Extensions) -> Option<u64> + Send + Sync;
@@ -168,20 +169,26 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> HttpFuture<S::Future> {
-        let Some(server) = self.layer.server else {
-            return HttpFuture { inner: Profiled::new(None, self.inner.call(request), Status), kind: Kind::Size };
+        let (site, kind) = match self.layer.server {
+            None => (None, Kind::Size),
+            Some(_) if record::is_off() => (None, Kind::Nothing),
+            Some(server) => self.layer.begin(server, &request),
         };
-        if record::is_off() {
-            return HttpFuture { inner: Profiled::new(None, self.inner.call(request), Status), kind: Kind::Nothing };
-        }
-        let template = self.layer.route.as_ref().and_then(|route| route(request.extensions()));
+        // PERF: one place makes it, since futures are large.
+        HttpFuture { inner: Profiled::new(site, self.inner.call(request), Status), kind }
+    }
+}
+
+impl HttpLayer {
+    fn begin<A: Body>(&self, server: &'static Entry<Server>, request: &Request<A>) -> (Option<&'static Site>, Kind) {
+        let template = self.route.as_ref().and_then(|route| route(request.extensions()));
         let route = Server::route(server, request.method().as_str(), template);
-        if let Some(connection) = self.layer.connection.as_ref().and_then(|of| of(request.extensions())) {
+        if let Some(connection) = self.connection.as_ref().and_then(|of| of(request.extensions())) {
             server.note_connection(CONNECTIONS.count(connection) > 1);
         }
         route.add(Sum::RequestBytes, request.body().size_hint().exact().unwrap_or(0));
         let kind = Kind::Request { running: Running::new(route), is_head: request.method() == Method::HEAD };
-        HttpFuture { inner: Profiled::new(route.site, self.inner.call(request), Status), kind }
+        (route.site, kind)
     }
 }
 
@@ -226,29 +233,17 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.inner.poll(context));
-        Poll::Ready(match (result, std::mem::replace(this.kind, Kind::Nothing)) {
-            (Ok(response), Kind::Request { running, is_head }) => {
-                let (head, body) = response.into_parts();
-                let status = head.status.as_u16();
-                let is_without_body = is_head || matches!(status, 204 | 304);
-                let body =
-                    CountedBody::of_request(body, running, status, is_without_body, &head.headers, &head.extensions);
-                Ok(Response::from_parts(head, body))
+        let mut result = ready!(this.inner.poll(context));
+        let counting = match (&mut result, std::mem::replace(this.kind, Kind::Nothing)) {
+            (Ok(response), Kind::Request { running, is_head }) => Counting::of_request(running, is_head, response),
+            (Ok(response), Kind::Size) => Counting::of_size(response.extensions_mut()),
+            (Err(_), Kind::Request { mut running, .. }) => {
+                running.end_as(Ended::Failed);
+                Counting::Nothing
             }
-            (Ok(response), Kind::Size) => {
-                let (mut head, body) = response.into_parts();
-                let body = CountedBody::of_size(body, &mut head.extensions);
-                Ok(Response::from_parts(head, body))
-            }
-            (Ok(response), _) => Ok(response.map(CountedBody::nothing)),
-            (Err(error), kind) => {
-                if let Kind::Request { mut running, .. } = kind {
-                    running.end_as(Ended::Failed);
-                }
-                Err(error)
-            }
-        })
+            _ => Counting::Nothing,
+        };
+        Poll::Ready(result.map(|response| response.map(|body| CountedBody::new(body, counting))))
     }
 }
 
