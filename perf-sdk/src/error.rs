@@ -67,6 +67,13 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// Bundles of evidence cannot be written to their folder.
+    Evidence {
+        /// The folder.
+        folder: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Profiles cannot be written to their folder.
     Profiles {
         /// The folder.
@@ -138,6 +145,11 @@ impl fmt::Display for Error {
                     path.display()
                 )
             }
+            Self::Evidence { folder, source } => write!(
+                f,
+                "cannot write evidence to {}: {source}; make the folder, or choose another (PERF_EVIDENCE)",
+                folder.display()
+            ),
             Self::Profiles { folder, source } => write!(
                 f,
                 "cannot write profiles to {}: {source}; make the folder, or choose another (PERF_PROFILES)",
@@ -171,6 +183,7 @@ impl std::error::Error for Error {
             | Self::TokenFile { source, .. }
             | Self::Config { source, .. }
             | Self::Targets { source, .. }
+            | Self::Evidence { source, .. }
             | Self::Profiles { source, .. }
             | Self::History { source, .. }
             | Self::Thread { source, .. } => Some(source),

@@ -101,6 +101,8 @@ mod expression;
 #[cfg(feature = "enabled")]
 mod figures;
 pub mod finding;
+#[cfg(feature = "flight")]
+mod flight;
 #[doc(hidden)]
 #[cfg(any(perf_fuzz, all(test, feature = "enabled")))]
 pub mod fuzz;
@@ -153,6 +155,8 @@ pub use trace::{TraceContext, TraceHook};
 
 #[cfg(feature = "enabled")]
 pub use assert::{assert_allocations, assert_no_leak};
+#[cfg(feature = "flight")]
+pub use flight::Bundle;
 #[cfg(feature = "tower")]
 pub use instrument::watch_http;
 #[cfg(feature = "enabled")]

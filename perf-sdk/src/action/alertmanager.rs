@@ -37,7 +37,7 @@ pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender, at
     let url = sender.url.as_deref();
     let firing = now.active().filter(|(_, alert)| alert.explained_by.is_empty()).map(|(rule, alert)| Alert {
         labels: sender.labels(&rule.name, &alert.subject, alert.severity),
-        annotations: annotations(&rule.summary, &alert.evidence),
+        annotations: annotations(&rule.summary, &alert.evidence, &alert.bundle),
         starts_at: rfc3339(alert.since_unix_ns),
         ends_at: rfc3339(at_unix_ns.saturating_add(LASTS_NS)),
         generator_url: url,
@@ -45,7 +45,7 @@ pub(super) fn body<'a>(now: &Alerts, over: &[AlertEvent], sender: &'a Sender, at
     let firing: Vec<Alert<'a>> = firing.collect();
     let over = over.iter().map(|event| Alert {
         labels: sender.labels(&event.rule, &event.subject, event.severity),
-        annotations: annotations(&event.summary, &event.evidence),
+        annotations: annotations(&event.summary, &event.evidence, &event.bundle),
         starts_at: rfc3339(event.since_unix_ns),
         ends_at: rfc3339(event.at_unix_ns),
         generator_url: url,
@@ -90,6 +90,7 @@ mod tests {
             since_unix_ns: 7_000_000_000,
             fired_seconds: 2.0,
             explained_by: String::new(),
+            bundle: String::new(),
         };
         let again =
             AlertEvent { rule: "cpu".into(), subject: String::new(), severity: AlertSeverity::Warning, ..over.clone() };

@@ -37,7 +37,7 @@ impl Sender {
     }
 }
 
-pub(super) fn annotations(summary: &str, evidence: &str) -> Pairs {
-    let all = [("summary", summary), ("evidence", evidence)];
+pub(super) fn annotations(summary: &str, evidence: &str, bundle: &str) -> Pairs {
+    let all = [("summary", summary), ("evidence", evidence), ("bundle", bundle)];
     all.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.to_owned())).collect()
 }

@@ -61,7 +61,7 @@ pub(super) fn body<'a>(events: &'a [AlertEvent], sender: &'a Sender) -> Option<B
         Alert {
             status: status(event),
             labels: sender.labels(&event.rule, &event.subject, event.severity),
-            annotations: annotations(&event.summary, &event.evidence),
+            annotations: annotations(&event.summary, &event.evidence, &event.bundle),
             starts_at: rfc3339(event.since_unix_ns),
             ends_at: if is_over { rfc3339(event.at_unix_ns) } else { NEVER.to_owned() },
             generator_url: url,
@@ -109,6 +109,7 @@ mod tests {
             since_unix_ns: 1_500_000_000,
             fired_seconds: 60.0,
             explained_by: String::new(),
+            bundle: String::new(),
         }
     }
 

@@ -40,6 +40,7 @@ pub struct AlertRule {
     pub(super) severity: AlertSeverity,
     pub(super) summary: String,
     pub(super) parent: Option<String>,
+    pub(super) evidence: bool,
     pub(super) is_shipped: bool,
 }
 
@@ -63,7 +64,7 @@ impl AlertRule {
     pub(super) fn of(rule: Rule) -> Self {
         // What happens regularly is no fault.
         let severity = if rule.condition.is_moment() { AlertSeverity::Info } else { AlertSeverity::default() };
-        Self { rule, name: None, severity, summary: String::new(), parent: None, is_shipped: false }
+        Self { rule, name: None, severity, summary: String::new(), parent: None, evidence: true, is_shipped: false }
     }
 
     /// Its name, which no other rule has: at most 200 characters. By default the expression. One
@@ -90,6 +91,12 @@ impl AlertRule {
     #[must_use]
     pub fn explained_by(self, rule: impl Into<String>) -> Self {
         Self { parent: Some(rule.into()), ..self }
+    }
+
+    /// Whether a bundle of evidence is made when it fires, which is so by default.
+    #[must_use]
+    pub fn evidence(self, evidence: bool) -> Self {
+        Self { evidence, ..self }
     }
 
     /// Its name, or its expression.

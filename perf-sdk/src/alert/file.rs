@@ -8,7 +8,7 @@ use super::list::AlertRules;
 use super::state::AlertSeverity;
 use crate::expression::{ExpressionError, File, FileEntry, parse_rule};
 
-const KEYS: [&str; 5] = ["name", "that", "severity", "summary", "explained_by"];
+const KEYS: [&str; 6] = ["name", "that", "severity", "summary", "explained_by", "evidence"];
 
 impl AlertRules {
     /// The rules of a file. Messages name `place`, with line and column.
@@ -22,6 +22,7 @@ impl AlertRules {
     ///     severity = "critical"            # info, warning or critical; warning by default
     ///     summary = "See the runbook."     # for people
     ///     explained_by = "cpu"             # while that rule fires, nobody is told of this one
+    ///     evidence = false                 # no bundle is made when it fires
     ///     "#,
     ///     "alerts.toml",
     /// )?;
@@ -59,6 +60,9 @@ fn rule(file: &File<'_>, table: &Table<'_>, span: Span) -> Result<(AlertRule, us
     if let Some(value) = table.get("severity") {
         let named = AlertSeverity::named(file.string(value, "severity")?);
         rule.severity = named.ok_or_else(|| file.error_in(value.span, "info, warning or critical"))?;
+    }
+    if let Some(value) = table.get("evidence") {
+        rule.evidence = value.as_bool().ok_or_else(|| file.error_in(value.span, "true or false"))?;
     }
     if let Some(fault) = rule.fault() {
         let at = table.get(fault.key).map_or(span, |value| value.span);

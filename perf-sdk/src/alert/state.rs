@@ -137,6 +137,9 @@ pub struct AlertState {
     /// The rule that fires and explains this one, so that nobody was told of it. Empty if people
     /// were.
     pub explained_by: String,
+    /// The bundle of evidence that was made when it fired, or that it joined. Empty if there is none.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub bundle: String,
 }
 
 /// What is so, and what happened.
@@ -208,6 +211,9 @@ pub struct AlertEvent {
     pub fired_seconds: f64,
     /// The rule that explains it, so that nobody is told. Empty if people are.
     pub explained_by: String,
+    /// The bundle of evidence that was made of it, or that it joined. Empty if there is none.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub bundle: String,
 }
 
 impl AlertEvent {

@@ -51,6 +51,8 @@ struct Alert {
     told: Option<AlertSeverity>,
     /// The rule that explained it, if nobody was told for that.
     explained_by: String,
+    /// The evidence that was kept when it fired.
+    bundle: String,
 }
 
 impl Alert {
@@ -62,6 +64,7 @@ impl Alert {
             since_unix_ns: moment.at_unix_ns,
             told: None,
             explained_by: String::new(),
+            bundle: String::new(),
         }
     }
 
@@ -110,6 +113,7 @@ impl Alert {
             since_unix_ns: self.since_unix_ns,
             fired_seconds: if change == AlertChange::Fired { 0.0 } else { fired_seconds },
             explained_by: self.explained_by.clone(),
+            bundle: self.bundle.clone(),
         })
     }
 }
@@ -126,6 +130,21 @@ impl Watch {
             reason: String::new(),
         };
         Self { rules: rules.all.iter().map(watched).collect() }
+    }
+
+    /// Whether evidence is wanted when that rule fires.
+    #[cfg(feature = "flight")]
+    pub(crate) fn wants_evidence(&self, title: &str) -> bool {
+        self.rules.iter().any(|rule| rule.title == title && rule.rule.evidence)
+    }
+
+    /// Notes the bundle of an alert that fires.
+    #[cfg(feature = "flight")]
+    pub(crate) fn set_bundle(&mut self, title: &str, subject: &str, bundle: &str) {
+        let rule = self.rules.iter_mut().find(|rule| rule.title == title);
+        if let Some(alert) = rule.and_then(|rule| rule.alerts.get_mut(subject)) {
+            bundle.clone_into(&mut alert.bundle);
+        }
     }
 
     /// In how many seconds a rule is due.
@@ -173,6 +192,7 @@ impl Watch {
                 evidence: alert.sighting.evidence.clone(),
                 since_unix_ns: alert.since_unix_ns,
                 explained_by: alert.explained_by.clone(),
+                bundle: alert.bundle.clone(),
             };
             AlertRuleState {
                 name: rule.title.clone(),
@@ -207,6 +227,7 @@ impl Watch {
                     since_unix_ns: alert.since_unix_ns,
                     told: alert.explained_by.is_empty().then_some(alert.severity),
                     explained_by: alert.explained_by.clone(),
+                    bundle: alert.bundle.clone(),
                     ..Alert::new(&rule.title, sighting, moment)
                 };
                 rule.alerts.insert(alert.subject.clone(), restored);
@@ -283,6 +304,7 @@ impl Watched {
             since_unix_ns: moment.at_unix_ns,
             fired_seconds: 0.0,
             explained_by: String::new(),
+            bundle: String::new(),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The total limit is `PERF_MEMORY`. Threads' own records take at most a half of it. Sampling takes
 //! a quarter for threads, of which copies of unwind tables take at most a half, an eighth for
-//! stacks, and an eighth for names of addresses. The history takes an eighth. Shared records may
+//! stacks, and an eighth for names of addresses. The history takes an eighth, and so
+//! does the flight recorder. Shared records may
 //! use what is left, and a quarter is reserved for them: they take all calls that have no other
 //! place.
 
@@ -32,9 +33,11 @@ pub(crate) enum Part {
     Names,
     /// The history of readings.
     History,
+    /// The samples and log lines of the last minutes, and bundles of evidence in memory.
+    Flight,
 }
 
-const PARTS: usize = 7;
+const PARTS: usize = 8;
 static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
@@ -83,7 +86,7 @@ fn fits(part: Part, more: u64) -> bool {
         Part::Threads => limit / 2,
         Part::Stacks => (limit / 4).saturating_sub(of(Part::Tables)),
         Part::Tables => (limit / 8).min((limit / 4).saturating_sub(of(Part::Stacks))),
-        Part::Samples | Part::Names | Part::History => limit / 8,
+        Part::Samples | Part::Names | Part::History | Part::Flight => limit / 8,
     };
     let kept = (limit / 4).saturating_sub(of(Part::Shared));
     own <= most && all.saturating_add(kept) <= limit

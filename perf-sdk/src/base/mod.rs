@@ -6,6 +6,7 @@
 //! | `fork`, `process_identity`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, which process this is, what happens once, locks after a panic |
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
+//! | `stamp` | times in their names |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
 //! | `hash` | a hasher for addresses |
 //! | `pattern`, `units`, `notice`, `calendar` | texts |
@@ -51,6 +52,8 @@ pub(crate) mod sandbox;
 pub(crate) mod signals;
 #[cfg(feature = "enabled")]
 pub(crate) mod small_file;
+#[cfg(any(feature = "flight", feature = "push"))]
+pub(crate) mod stamp;
 #[cfg(all(test, feature = "enabled"))]
 pub(crate) mod test_allocator;
 pub(crate) mod units;

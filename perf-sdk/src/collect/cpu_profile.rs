@@ -6,7 +6,7 @@ use super::code::Names;
 use super::sampled::{places, stack};
 use crate::clock;
 use crate::memory;
-use crate::snapshot::CpuProfile;
+use crate::snapshot::{Code, CpuProfile, SampledStack};
 use crate::stacks::{self, Picture, Wanted};
 
 impl CpuProfile {
@@ -22,11 +22,16 @@ impl CpuProfile {
 
     fn of(now: Picture, before: Option<&Picture>, names: Names) -> Self {
         // Read before the names, because looking them up takes time.
-        let taken_at = SystemTime::now();
+        let taken_at_unix_ns = unix_ns();
         let window = now.since(before);
         let (code, places) = places(&window.stacks, &window.images, names);
+        Self::new(&window, taken_at_unix_ns, code, places.into_iter().map(stack).collect())
+    }
+
+    /// Of a window that ended at that time.
+    pub(super) fn new(window: &Picture, taken_at_unix_ns: u64, code: Code, stacks: Vec<SampledStack>) -> Self {
         Self {
-            taken_at_unix_ns: taken_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64),
+            taken_at_unix_ns,
             window_ns: clock::wall().ns(window.totals.at),
             engine: window.engine.name().to_owned(),
             hz: window.hz,
@@ -44,9 +49,13 @@ impl CpuProfile {
             threads: window.totals.threads,
             refused: window.totals.refused,
             code,
-            stacks: places.into_iter().map(stack).collect(),
+            stacks,
         }
     }
+}
+
+pub(super) fn unix_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64)
 }
 
 /// A window that is being sampled.

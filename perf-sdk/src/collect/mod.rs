@@ -27,6 +27,8 @@ mod locks;
 mod measured;
 mod own;
 mod readings;
+#[cfg(all(feature = "flight", feature = "stacks"))]
+mod recorded;
 #[cfg(feature = "stacks")]
 mod sampled;
 mod targets;
@@ -37,7 +39,10 @@ mod wall_profile;
 pub(crate) use alerts::{alerts_report, note_alerts};
 #[cfg(feature = "jemalloc")]
 pub(crate) use allocator::AllocatorMonitor;
-#[cfg(all(feature = "stacks", any(feature = "serve", all(feature = "push", feature = "heap"))))]
+#[cfg(all(
+    feature = "stacks",
+    any(feature = "serve", feature = "flight", all(feature = "push", feature = "heap"))
+))]
 pub(crate) use code::Names;
 #[cfg(feature = "stacks")]
 pub(crate) use cpu_profile::Window;
@@ -52,13 +57,15 @@ pub(crate) use evictions::evictions;
 pub(crate) use fold::take;
 pub(crate) use functions::FunctionFold;
 pub(crate) use futures::open_futures;
-#[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve")))]
+#[cfg(all(feature = "heap", feature = "stacks", any(feature = "push", feature = "serve", feature = "flight")))]
 pub(crate) use heap_stacks::HeapStacksNow;
 #[cfg(feature = "serve")]
 pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
+#[cfg(all(feature = "flight", feature = "stacks"))]
+pub(crate) use recorded::{Recorded, recorded};
 pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;

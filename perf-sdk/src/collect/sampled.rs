@@ -25,6 +25,15 @@ pub(super) struct Place {
 
 /// All positions, sorted, with their sums, and the code at their addresses.
 pub(super) fn places(stacks: &Stacks, images: &[Image], names: Names) -> (Code, Vec<(Place, Seen)>) {
+    let (code, all) = keyed(stacks, images, names);
+    (code, all.into_iter().map(|(place, seen, _)| (place, seen)).collect())
+}
+
+/// A place, what was seen there, and the stack whose place it is.
+pub(super) type Keyed<'a> = (Place, Seen, &'a Arc<Key>);
+
+/// As [`places`], each with the stack whose place it is.
+pub(super) fn keyed<'a>(stacks: &'a Stacks, images: &[Image], names: Names) -> (Code, Vec<Keyed<'a>>) {
     let all = stacks.stacks.iter().map(|(key, seen)| (&*key.frames, [seen.samples]));
     let (mut code, numbers) = Code::of(images, all, names);
     let scopes: Vec<Vec<Frame>> =
@@ -54,11 +63,16 @@ pub(super) fn places(stacks: &Stacks, images: &[Image], names: Names) -> (Code, 
             in_spans.entry((&sample.key, sample.span)).or_default().add(sample.seen);
         }
     }
-    let rest = rest.iter().filter(|(_, seen)| seen.samples > 0).map(|(key, seen)| (&**key, None, *seen));
-    let in_spans = in_spans.iter().map(|((key, span), seen)| (&***key, Some(TraceContext::of_words(*span)), *seen));
-    let mut all: Vec<(Place, Seen)> =
-        rest.chain(in_spans).map(|(key, trace, seen)| (place(key, trace), seen)).collect();
-    all.sort_unstable();
+    let rest = rest.iter().filter(|(_, seen)| seen.samples > 0).map(|(key, seen)| (key, None, *seen));
+    let in_spans = in_spans.iter().map(|((key, span), seen)| (*key, Some(TraceContext::of_words(*span)), *seen));
+    let mut all: Vec<Keyed<'_>> = Vec::with_capacity(stacks.stacks.len());
+    for (key, trace, seen) in rest.chain(in_spans) {
+        // `rest` is a copy with the same keys.
+        if let Some((key, _)) = stacks.stacks.get_key_value(key) {
+            all.push((place(key, trace), seen, key));
+        }
+    }
+    all.sort_unstable_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
     (code, all)
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::account::Account;
 use super::plan::Files;
-use super::stamp::{self, Stamp};
 use super::windows::Profile;
 use crate::base::new_file::NewFile;
 use crate::base::small_file;
+use crate::base::stamp::{self, Stamp};
 use crate::settings::ProfilesKeep;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;

@@ -8,7 +8,7 @@
 //! | `backlog` | profiles that wait for another attempt |
 //! | `ingest`, `connect` | requests, in each of the server's protocols |
 //! | `client`, `answer` | HTTP/1.1: one request for each connection |
-//! | `folder`, `stamp` | files, of which the oldest are deleted, and their names |
+//! | `folder` | files, of which the oldest are deleted |
 //! | `account` | the state of delivery |
 //! | `random` | random delays, so that the programs of a fleet do not push at the same time |
 
@@ -24,7 +24,6 @@ mod ingest;
 mod plan;
 mod pusher;
 mod random;
-mod stamp;
 mod windows;
 
 pub(crate) use account::Account;

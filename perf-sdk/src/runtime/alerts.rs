@@ -20,11 +20,15 @@ use crate::clock::ThreadCpu;
 use crate::collect;
 use crate::error::Error;
 use crate::figures::{Live, Now, Whole};
+#[cfg(feature = "flight")]
+use crate::flight::{self, Trigger};
 use crate::history::{self, History};
 use crate::memory;
 use crate::reading;
 use crate::record::Part;
 use crate::settings::{Callback, HistoryStore, Settings};
+#[cfg(feature = "flight")]
+use crate::snapshot::TriggerKind;
 use crate::snapshot::{LeakFinding, Leaks, read_json, write_json};
 
 /// The time between the start and the first judgement: one round of the history.
@@ -186,10 +190,15 @@ impl Judging {
             let figures = Live::new(history, now);
             watch.turn(Facts { figures: &figures, leaks: leaks.as_deref(), targets: targets.as_ref() }, moment)
         };
-        let events = match history::ask(|history| judge(Some(history))) {
+        #[cfg_attr(not(feature = "flight"), expect(unused_mut))]
+        let mut events = match history::ask(|history| judge(Some(history))) {
             Some(events) => events,
             None => judge(None),
         };
+        #[cfg(feature = "flight")]
+        for event in &mut events {
+            keep_evidence(&mut self.watch, event);
+        }
         let now = self.watch.alerts(moment);
         #[cfg(feature = "push")]
         if let Some(notifier) = &self.notifier {
@@ -223,6 +232,25 @@ impl Drop for Judging {
     }
 }
 
+/// Asks for a bundle if the alert fires, and notes its name.
+#[cfg(feature = "flight")]
+fn keep_evidence(watch: &mut Watch, event: &mut AlertEvent) {
+    let fires = event.change == AlertChange::Fired && event.explained_by.is_empty();
+    if !fires || !watch.wants_evidence(&event.rule) {
+        return;
+    }
+    let parts = [&event.subject, &event.evidence, &event.summary].into_iter().filter(|part| !part.is_empty());
+    let parts: Vec<&str> = parts.map(String::as_str).collect();
+    let trigger = Trigger {
+        kind: TriggerKind::Alert,
+        what: event.rule.clone(),
+        evidence: parts.join(". "),
+        at_unix_ns: event.at_unix_ns,
+    };
+    event.bundle = flight::request(trigger, None).name().unwrap_or_default().to_owned();
+    watch.set_bundle(&event.rule, &event.subject, &event.bundle);
+}
+
 /// One line.
 fn line(event: &AlertEvent) -> String {
     let (title, severity, evidence) = (event.title(), event.severity, &event.evidence);
@@ -254,6 +282,7 @@ mod tests {
                 since_unix_ns: 1,
                 fired_seconds: 61.4,
                 explained_by: String::new(),
+                bundle: String::new(),
             };
             assert_eq!(line(&event(AlertChange::Fired)), format!("alert ({severity}): cpu: it is 97%."));
             let worse = format!("alert ({severity}): cpu still fires: it is 97%.");

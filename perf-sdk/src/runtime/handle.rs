@@ -177,6 +177,43 @@ impl Handle {
         memory::uncounted(|| history::ask(history::list).unwrap_or_default())
     }
 
+    /// Makes a bundle of evidence of the last time: what ran and waited, who holds memory, the
+    /// history, and what was judged. The same is at `/api/v1/flight`, and made when an alert fires.
+    ///
+    /// It goes back as far as asked for, and as samples are kept (`PERF_FLIGHT`). One of the same
+    /// length that is less than ten seconds old is returned again.
+    ///
+    /// **Cost.** A quarter of a second, in which the wall time of all threads is sampled, and some
+    /// hundred milliseconds of CPU time on a thread of the profiler, more for the first one.
+    ///
+    /// # Errors
+    /// [`PERF_FLIGHT`](crate::SETTINGS) is off, another one is being made, or there is no memory or
+    /// thread for it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// let bundle = perf.evidence(std::time::Duration::from_secs(60))?;
+    /// // It is a `.tar.gz`, whose README.md says what is in it.
+    /// std::fs::write(std::env::temp_dir().join(bundle.name()), bundle.bytes())?;
+    /// # std::fs::remove_file(std::env::temp_dir().join(bundle.name()))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "flight")]
+    pub fn evidence(&self, last: std::time::Duration) -> std::io::Result<crate::flight::Bundle> {
+        use crate::flight::{self, Answer};
+        const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+        let trigger =
+            super::evidence::trigger(crate::snapshot::TriggerKind::Request, "the program".to_owned(), String::new());
+        let made = match flight::request(trigger, Some(last)) {
+            Answer::Begun(name) | Answer::Joined(name) => flight::wait(&name, PATIENCE),
+            Answer::Refused(why) => Some(Err(why)),
+        };
+        made.unwrap_or_else(|| Err("it takes long".to_owned())).map_err(std::io::Error::other)
+    }
+
     /// Judges the [targets](crate::target) now. `None` if there are none, and in a forked child.
     ///
     /// ```

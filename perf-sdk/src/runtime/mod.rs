@@ -10,6 +10,7 @@
 //! | `latest` | what waits for the worker, of which only the latest matters |
 //! | `worker`, `callback` | the thread for callbacks of the program, and for work that takes long |
 //! | `change` | the settings in force, and changes to them |
+//! | `evidence` | bundles of evidence: settings, panics and signals that ask for one |
 //! | `ending` | the end at exits and signals |
 //! | `without` | what is missing if the system provides no thread |
 //! | `handle` | the handle that keeps the profiler running |
@@ -20,6 +21,8 @@ mod callback;
 mod change;
 #[cfg(unix)]
 mod ending;
+#[cfg(feature = "flight")]
+mod evidence;
 mod handle;
 mod history;
 mod idleness;

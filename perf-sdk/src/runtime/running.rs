@@ -22,6 +22,8 @@ use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
+#[cfg(feature = "flight")]
+use crate::flight;
 use crate::history;
 #[cfg(feature = "push")]
 use crate::push::Pusher;
@@ -160,6 +162,9 @@ impl Running {
         // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
+        // While all of its sources are there.
+        #[cfg(feature = "flight")]
+        flight::end_by(end);
         // While there is a history. The report contains it.
         if let Some(judge) = &self.judge {
             self.end_targets(&judge.judge());

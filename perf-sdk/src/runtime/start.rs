@@ -12,6 +12,8 @@ use super::change;
 use super::ending;
 #[cfg(target_os = "linux")]
 use super::ending::Asked;
+#[cfg(feature = "flight")]
+use super::evidence;
 use super::handle::Handle;
 use super::history;
 use super::leaks;
@@ -82,6 +84,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let judge = Judge::load(&settings, baseline.clone())?;
     let alerts = alerts::Rules::load(&settings, baseline)?;
     prepare(&settings)?;
+    #[cfg(feature = "flight")]
+    evidence::open(&settings)?;
     let history = history::open(&settings)?;
     #[cfg(feature = "serve")]
     let hooks = SettingsHooks { in_force: change::in_force, change: change::change };
@@ -115,6 +119,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         notifier: notifier.as_ref().map(Notifier::handed),
     };
     jobs.extend(alerts.map(|alerts| alerts::job(alerts, told)));
+    #[cfg(all(feature = "flight", target_os = "linux"))]
+    jobs.extend(evidence::job(&settings));
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(callback_of(&builder));
         let what = "the budget, so that all calls are measured, monitors, the history, targets, alerts, and the detection of leaks and of memory that runs short";
@@ -122,7 +128,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     }
     #[cfg(feature = "stacks")]
     if let Some(engine) = settings.stacks {
-        let rules = crate::stacks::Rules { engine: stack_engine(engine), hz: settings.stacks_hz };
+        let keep = settings.flight.filter(|_| cfg!(feature = "flight")).unwrap_or_default();
+        let rules = crate::stacks::Rules { engine: stack_engine(engine), hz: settings.stacks_hz, keep };
         let asked = settings.named(&["stacks", "stacks_hz"]);
         threads.extend(without.unless_asked("samples of stacks", asked, sample_stacks(rules))?.flatten());
     }
@@ -191,7 +198,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
 }
 
 /// The settings of jobs.
-const JOB_KEYS: [&str; 12] = [
+const JOB_KEYS: [&str; 13] = [
     "budget",
     "budget_floor",
     "hot",
@@ -204,6 +211,7 @@ const JOB_KEYS: [&str; 12] = [
     "history",
     "targets",
     "alerts",
+    "evidence_signal",
 ];
 
 /// The callback that the program gave, if there is one.
@@ -272,6 +280,8 @@ fn jobs(
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
         jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
+        #[cfg(feature = "flight")]
+        reading::reserve(crate::flight::descriptions());
         reading::reserve(monitor::descriptions().chain(instrument::descriptions()));
         #[cfg_attr(not(feature = "jemalloc"), expect(unused_mut))]
         let mut producers = monitor::producers();

@@ -17,8 +17,9 @@ use super::reader::is_secret;
 use super::table::table;
 use super::value::{Entry, IntoSetting, Value};
 use super::values::{
-    AlertsFrom, BucketRule, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, Pressure,
-    ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
+    AlertsFrom, BucketRule, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, HotFunctions, LeakCaches, Listen,
+    Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom,
+    Tenant,
 };
 use crate::alert::{AlertEvent, AlertRule};
 use crate::rate::Rate;

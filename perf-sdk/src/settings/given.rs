@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "enabled")]
-use super::checks::{LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, is_heap_interval, is_stack_engine};
+use super::checks::{FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, is_heap_interval, is_stack_engine};
 #[cfg(feature = "serve")]
 use super::in_force::InForce;
 #[cfg(feature = "serve")]
@@ -18,9 +18,9 @@ use super::value::Entry;
 #[cfg(feature = "enabled")]
 use super::value::Value;
 use super::values::{
-    AlertsFrom, BucketRules, ByteSize, CpuClock, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches, Listen,
-    Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share, StackEngine,
-    TargetsFrom, Tenant,
+    AlertsFrom, BucketRules, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches,
+    Listen, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share,
+    StackEngine, TargetsFrom, Tenant,
 };
 #[cfg(feature = "enabled")]
 use crate::error::Error;

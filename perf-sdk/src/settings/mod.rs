@@ -60,7 +60,7 @@ pub(crate) use values::DEFAULT_ADDRESS;
 #[cfg(feature = "enabled")]
 pub(crate) use values::SampleRule;
 pub use values::{
-    AlertsFrom, ByteSize, CpuClock, Guard, HistoryStore, HotFunctions, LeakCaches, Listen, ParseByteSizeError,
-    ParseListenError, ParsePressureError, ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels,
-    PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
+    AlertsFrom, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, HotFunctions, LeakCaches, Listen,
+    ParseByteSizeError, ParseListenError, ParsePressureError, ParsePushServerError, ParseShareError, Pressure,
+    ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };

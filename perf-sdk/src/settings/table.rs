@@ -122,6 +122,55 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// How long samples of stacks are kept one by one, for bundles of evidence: what ran
+            /// before an alert fired. `off`: none, and no bundles.
+            method flight: Option<Duration> = or(Some(Duration::from_secs(300))), if |time| time.is_none_or(|time| FLIGHT.contains(&time)) => {
+                variable: "PERF_FLIGHT",
+                allowed: "a duration from 10s to 1h: a whole number with ms, s, min or h; or off",
+                default: "5min",
+                meaning: "how long samples of stacks are kept one by one, in an eighth of PERF_MEMORY at most: what ran before an alert fired, for bundles of evidence; off: there are none",
+                changes: false,
+            }
+
+            /// The folder in which bundles of evidence are kept. Without this setting, the latest
+            /// are in memory.
+            method evidence: PathBuf = none, if |_| cfg!(feature = "flight") => {
+                variable: "PERF_EVIDENCE",
+                allowed: "a folder in which files can be created; only with the feature flight",
+                default: "none: in memory, at most 4 MiB",
+                meaning: "the folder in which bundles of evidence are kept, made when an alert fires and on request",
+                changes: false,
+            }
+
+            /// How many bytes of bundles that folder may have. The oldest of this program are
+            /// deleted, but never the latest.
+            method evidence_keep: ByteSize = or(ByteSize::mib(64)) => {
+                variable: "PERF_EVIDENCE_KEEP",
+                allowed: "a size: a number with KiB, MiB or GiB",
+                default: "64MiB",
+                meaning: "how many bytes of bundles that folder may have; the oldest of this program are deleted, but never the latest",
+                changes: false,
+            }
+
+            /// Whether a panic makes a bundle of evidence. A panic hook is installed that calls the
+            /// one before; the thread that panics waits for at most two seconds.
+            method evidence_panic: bool = or(false), if |is_on| cfg!(feature = "flight") || !is_on => {
+                variable: "PERF_EVIDENCE_PANIC",
+                allowed: "true or false; without the feature flight only false",
+                default: "false",
+                meaning: "whether a panic makes a bundle of evidence, for which its thread waits for at most two seconds; one a minute, five an hour",
+                changes: false,
+            }
+
+            /// The signal that makes a bundle of evidence, on Linux: `USR1`, `USR2` or `HUP`.
+            method evidence_signal: EvidenceSignal = none, if |_| cfg!(all(feature = "flight", target_os = "linux")) => {
+                variable: "PERF_EVIDENCE_SIGNAL",
+                allowed: "USR1, USR2 or HUP; only with the feature flight, on Linux",
+                default: "none",
+                meaning: "the signal that makes a bundle of evidence, within two seconds; one for which the program has a handler at the start, or which it ignores, is left unchanged",
+                changes: false,
+            }
+
             /// Whether SIGINT and SIGTERM also end the profiler, with the report, before they end
             /// the program.
             ///

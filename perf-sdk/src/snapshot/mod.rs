@@ -3,6 +3,7 @@
 
 mod allocator;
 mod basis;
+mod bundles;
 mod caches;
 #[cfg(feature = "stacks")]
 mod code;
@@ -38,6 +39,8 @@ mod shown;
 mod stack_sampling;
 mod statement_figures;
 mod sums;
+#[cfg(all(feature = "flight", feature = "stacks"))]
+mod timeline;
 mod totals;
 mod tree;
 #[cfg(feature = "stacks")]
@@ -47,6 +50,7 @@ pub use crate::accounts::{ArenaAccount, BumpAccount, Checkout, PoolAccount, Pres
 pub use allocator::{Allocator, ArenaUse};
 #[cfg(feature = "enabled")]
 pub(crate) use basis::Basis;
+pub use bundles::{BundleState, TriggerKind};
 #[cfg(feature = "stacks")]
 pub use code::{Address, Code, LoadedImage, SourceLine};
 #[cfg(feature = "stacks")]
@@ -93,6 +97,8 @@ pub use statement_figures::StatementFigures;
 pub(crate) use statement_figures::{MAX_CALLERS, sort_statements};
 #[cfg(feature = "enabled")]
 pub(crate) use sums::Sums;
+#[cfg(all(feature = "flight", feature = "stacks"))]
+pub(crate) use timeline::{Timeline, TimelineSample};
 pub use totals::Totals;
 pub use tree::{CallNode, ROOT};
 #[cfg(feature = "stacks")]

@@ -9,6 +9,7 @@ use super::linux::Sampler;
 use super::picture::{Picture, WallPicture};
 #[cfg(feature = "pprof")]
 use super::pprof_backend::PprofSampler;
+use super::recent::RecentPicture;
 use super::recorder_hooks::Host;
 use super::stack_counts::Seen;
 use super::totals::Totals;
@@ -153,6 +154,11 @@ impl Backend {
 
     pub(super) fn picture(&mut self) -> Picture {
         whoever!(self, sampler => sampler.picture())
+    }
+
+    /// `None` if samples are not kept one by one.
+    pub(super) fn recent(&mut self, start: u64) -> Option<RecentPicture> {
+        Some(self.own()?.recent(start))
     }
 
     pub(super) fn totals(&self) -> Totals {

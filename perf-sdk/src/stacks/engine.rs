@@ -1,6 +1,7 @@
 //! Engines that signal a thread by its CPU time.
 
 use std::fmt;
+use std::time::Duration;
 
 /// An engine that signals a thread by its CPU time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,4 +43,6 @@ pub(crate) struct Rules {
     pub(crate) engine: Option<Engine>,
     /// Samples per second of CPU time. 0: only on request.
     pub(crate) hz: u32,
+    /// For how long samples are kept one by one. Zero: they are only counted.
+    pub(crate) keep: Duration,
 }

@@ -13,6 +13,7 @@
 //! | `recorder_hooks` | callbacks into the recorder |
 //! | `ring`, `sample` | the samples that a handler writes, and their form when read |
 //! | `stack_table`, `stack_counts` | how often each stack was seen; a copy of that |
+//! | `recent` | the samples of the last minutes, one by one |
 //! | `totals`, `picture`, `handler_times` | sums; all results at one moment; durations of handlers |
 //! | `image` | loaded executables and libraries |
 //! | `unwind_tables`, `debug_frame` | their unwind tables; those that are in the file only |
@@ -57,6 +58,7 @@ mod pprof_backend;
 mod process_sampler;
 mod rates;
 mod readings;
+mod recent;
 mod recorder_hooks;
 mod ring;
 mod sample;
@@ -83,7 +85,8 @@ pub(crate) use rates::USUAL_HZ;
 pub(crate) use readings::always_hz;
 #[cfg(feature = "heap")]
 pub(crate) use readings::images;
-pub(crate) use readings::{Sums, picture, state, sums};
+pub(crate) use readings::{Sums, picture, recent, state, sums};
+pub(crate) use recent::{RecentPicture, Timed};
 pub(crate) use recorder_hooks::Host;
 pub(crate) use sampling_thread::start;
 pub(crate) use stack_counts::{Key, Seen, Stacks};

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::image::Image;
 use super::picture::Picture;
 use super::process_sampler::{ProcessSampler, process_sampler, with_sampler};
+use super::recent::RecentPicture;
 use super::stack_counts::Seen;
 use super::totals::Totals;
 use crate::scope::Site;
@@ -22,6 +23,12 @@ pub(crate) fn state() -> SamplingState {
 /// All samples so far.
 pub(crate) fn picture() -> Option<Picture> {
     with_sampler(Backend::picture)
+}
+
+/// The samples since a time in wall ticks, one by one, as far as they are kept. `None` if they are
+/// not.
+pub(crate) fn recent(start: u64) -> Option<RecentPicture> {
+    with_sampler(|sampler| sampler.recent(start)).flatten()
 }
 
 /// The loaded images. `None` if stacks are not sampled.

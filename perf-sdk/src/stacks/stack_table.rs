@@ -277,11 +277,19 @@ impl Table {
     pub(super) fn copy(&self) -> Stacks {
         Stacks {
             stacks: self.stacks.clone(),
+            in_spans: self.in_spans.iter().cloned().collect(),
+            serial: self.serial,
+            ..self.tables()
+        }
+    }
+
+    /// That to which stacks refer, without the stacks.
+    pub(super) fn tables(&self) -> Stacks {
+        Stacks {
             scopes: self.scopes.clone(),
             threads: self.threads.clone(),
             labels: self.labels.clone(),
-            in_spans: self.in_spans.iter().cloned().collect(),
-            serial: self.serial,
+            ..Stacks::default()
         }
     }
 }

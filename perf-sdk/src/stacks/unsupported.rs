@@ -9,6 +9,7 @@ use super::engine::{Engine, Rules};
 #[cfg(any(feature = "heap", feature = "pprof"))]
 use super::image::Image;
 use super::picture::{Picture, WallPicture};
+use super::recent::RecentPicture;
 use super::recorder_hooks::Host;
 use super::stack_counts::Seen;
 use super::totals::Totals;
@@ -90,6 +91,10 @@ impl Sampler {
     }
 
     pub(super) fn picture(&mut self) -> Picture {
+        match *self {}
+    }
+
+    pub(super) fn recent(&mut self, _: u64) -> RecentPicture {
         match *self {}
     }
 

@@ -1,5 +1,7 @@
 //! Flamegraphs as SVG, drawn by inferno.
 
+#[cfg(all(feature = "flight", feature = "stacks"))]
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use inferno::flamegraph::{self, Direction, Options};
@@ -46,8 +48,36 @@ pub fn write_wall(
     draw(&Drawing::of_wall(profile, weight, function), to)
 }
 
+/// Writes an interactive SVG of what takes more CPU time than before in red, and of what takes less
+/// in blue. The time before is scaled to as much CPU time.
+///
+/// # Errors
+/// Any error of the writer; [`io::ErrorKind::NotFound`] if there is no sample.
+#[cfg(all(feature = "flight", feature = "stacks"))]
+pub(crate) fn write_difference(before: &CpuProfile, after: &CpuProfile, to: &mut impl Write) -> io::Result<()> {
+    let (was, mut now) = (Drawing::of_samples(before, None), Drawing::of_samples(after, None));
+    let scale = if before.sampled_ns == 0 { 0.0 } else { after.sampled_ns as f64 / before.sampled_ns as f64 };
+    let mut stacks: BTreeMap<String, [u64; 2]> = BTreeMap::new();
+    for (at, drawing) in [&was, &now].into_iter().enumerate() {
+        for line in drawing.lines() {
+            // The weight is behind the last space.
+            let Some((stack, weight)) = line.rsplit_once(' ') else { continue };
+            let weight: u64 = weight.parse().unwrap_or(0);
+            let weight = if at == 0 { (weight as f64 * scale) as u64 } else { weight };
+            stacks.entry(stack.to_owned()).or_default()[at] += weight;
+        }
+    }
+    let lines = stacks.into_iter().map(|(stack, [was, now])| format!("{stack} {was} {now}")).collect();
+    now.title = "CPU time against the time before".to_owned();
+    now.subtitle = format!("{}; before: {}", now.subtitle, was.subtitle);
+    draw_lines(&now, lines, to)
+}
+
 fn draw(drawing: &Drawing, to: &mut impl Write) -> io::Result<()> {
-    let lines = drawing.lines();
+    draw_lines(drawing, drawing.lines(), to)
+}
+
+fn draw_lines(drawing: &Drawing, lines: Vec<String>, to: &mut impl Write) -> io::Result<()> {
     if lines.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, drawing.empty.clone()));
     }

@@ -1,5 +1,7 @@
 //! The file format of speedscope.app.
 
+#[cfg(all(feature = "flight", feature = "stacks"))]
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -8,6 +10,8 @@ use serde::Serialize;
 use super::WallWeight;
 use super::Weight;
 use super::drawing::{Drawing, Unit};
+#[cfg(all(feature = "flight", feature = "stacks"))]
+use crate::snapshot::Timeline;
 #[cfg(feature = "stacks")]
 use crate::snapshot::{CpuProfile, WallProfile};
 use crate::snapshot::{Snapshot, write_json};
@@ -19,7 +23,7 @@ struct File<'a> {
     name: String,
     exporter: &'static str,
     shared: Shared<'a>,
-    profiles: [Profile; 1],
+    profiles: Vec<Profile>,
 }
 
 #[derive(Serialize)]
@@ -79,14 +83,45 @@ pub fn write_wall(
     draw(Drawing::of_wall(profile, weight, function), to)
 }
 
+/// Writes samples in their order: a profile for each thread, in which time without samples is empty.
+///
+/// # Errors
+/// Any error of the writer.
+#[cfg(all(feature = "flight", feature = "stacks"))]
+pub(crate) fn write_timeline(profile: &CpuProfile, timeline: &Timeline, to: &mut impl Write) -> io::Result<()> {
+    let drawing = Drawing::of_samples(profile, None);
+    let start = profile.taken_at_unix_ns.saturating_sub(profile.window_ns);
+    let mut threads: BTreeMap<u32, Profile> = BTreeMap::new();
+    for sample in &timeline.samples {
+        let Some(stack) = drawing.stacks.get(sample.stack as usize) else { continue };
+        let thread = threads.entry(sample.thread_id).or_insert_with(|| {
+            let name = profile.stacks.get(sample.stack as usize).map_or("", |stack| stack.thread.as_str());
+            Profile {
+                r#type: "sampled",
+                name: format!("{name} ({})", sample.thread_id),
+                unit: "nanoseconds",
+                start_value: 0,
+                end_value: 0,
+                samples: Vec::new(),
+                weights: Vec::new(),
+            }
+        });
+        // A sample stands for the time before it.
+        let end = sample.at_unix_ns.saturating_sub(start);
+        let idle = end.saturating_sub(sample.time_ns).saturating_sub(thread.end_value);
+        let parts = [(Vec::new(), idle), (stack.path.clone(), end.saturating_sub(thread.end_value + idle))];
+        for (path, weight) in parts.into_iter().filter(|(_, weight)| *weight > 0) {
+            thread.samples.push(path);
+            thread.weights.push(weight);
+            thread.end_value += weight;
+        }
+    }
+    write_file("timeline", &drawing, threads.into_values().collect(), to)
+}
+
 fn draw(drawing: Drawing, to: &mut impl Write) -> io::Result<()> {
     let (samples, weights): (Vec<_>, Vec<_>) =
-        drawing.stacks.into_iter().map(|stack| (stack.path, stack.weight)).unzip();
-    let frames = drawing
-        .frames
-        .iter()
-        .map(|f| Frame { name: &f.name, file: &f.file, line: (f.line > 0).then_some(f.line) })
-        .collect();
+        drawing.stacks.iter().map(|stack| (stack.path.clone(), stack.weight)).unzip();
     let unit = match drawing.unit {
         Unit::Nanoseconds => "nanoseconds",
         Unit::Bytes => "bytes",
@@ -101,12 +136,18 @@ fn draw(drawing: Drawing, to: &mut impl Write) -> io::Result<()> {
         samples,
         weights,
     };
+    write_file(&drawing.weight, &drawing, vec![profile], to)
+}
+
+fn write_file(what: &str, drawing: &Drawing, profiles: Vec<Profile>, to: &mut impl Write) -> io::Result<()> {
+    let frames = drawing.frames.iter();
+    let frames = frames.map(|f| Frame { name: &f.name, file: &f.file, line: (f.line > 0).then_some(f.line) });
     let file = File {
         schema: "https://www.speedscope.app/file-format-schema.json",
-        name: format!("perf-sdk {}", drawing.weight),
+        name: format!("perf-sdk {what}"),
         exporter: concat!("perf-sdk@", env!("CARGO_PKG_VERSION")),
-        shared: Shared { frames },
-        profiles: [profile],
+        shared: Shared { frames: frames.collect() },
+        profiles,
     };
     write_json(&file, to)
 }

@@ -92,6 +92,7 @@ fn row(page: &mut String, rule: &AlertRuleState, alert: Option<&AlertState>, now
     if alert.phase == AlertPhase::Firing && !rule.summary.is_empty() {
         let _ = write!(said, " · {}", escape(&rule.summary));
     }
+    said.push_str(&evidence(&alert.bundle));
     let since = now_unix_ns.saturating_sub(alert.since_unix_ns);
     // The worse comes first among those of one phase.
     let rank = rank * 4 + alert.severity as u8;
@@ -103,6 +104,15 @@ fn row(page: &mut String, rule: &AlertRuleState, alert: Option<&AlertState>, now
         alert.severity,
         seconds(since as f64 * 1e-9),
     );
+}
+
+/// Where the bundle of an alert is. It may not be kept any more.
+fn evidence(bundle: &str) -> String {
+    if bundle.is_empty() {
+        String::new()
+    } else {
+        format!(" · <a href=\"api/v1/flight/{}\">evidence</a>", escape(bundle))
+    }
 }
 
 fn seconds(seconds: f64) -> String {
@@ -146,9 +156,10 @@ fn event(page: &mut String, event: &AlertEvent, now_unix_ns: u64) {
     } else {
         format!(" · explained by {}", escape(&event.explained_by))
     };
+    let evidence = evidence(&event.bundle);
     let _ = write!(
         page,
-        "<tr><td data-v=\"{title}\">{title}<small>{}{explained}</small></td>\
+        "<tr><td data-v=\"{title}\">{title}<small>{}{explained}{evidence}</small></td>\
          <td class=\"words\" data-v=\"{1}\"><span class=\"{class}\">{1}{after}</span></td><td data-v=\"{ago}\">{2}</td></tr>",
         escape(&event.evidence),
         event.change,
@@ -191,6 +202,7 @@ mod tests {
             since_unix_ns: 1,
             fired_seconds: 90.0,
             explained_by: name.into(),
+            bundle: String::new(),
         };
         AlertsReport { now: Alerts { at_unix_ns: 61_000_000_000, rules: vec![idle, rule] }, events: vec![event] }
     }

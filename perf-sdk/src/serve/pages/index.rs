@@ -122,6 +122,9 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     if findings > 0 {
         let _ = write!(page, "<span class=\"warn\">{findings}</span>");
     }
+    if cfg!(feature = "flight") {
+        page.push_str("<a href=\"flight\">evidence</a>");
+    }
     queries(page, snapshot);
     page.push_str("</nav>");
 }

@@ -3,6 +3,8 @@
 pub(super) mod accounts;
 pub(super) mod alerts;
 pub(super) mod findings;
+#[cfg(feature = "flight")]
+pub(super) mod flight;
 pub(super) mod html;
 pub(super) mod index;
 pub(super) mod leaks;

@@ -65,7 +65,7 @@ fn step(query: &Query) -> Result<Option<u64>, Refusal> {
 }
 
 /// A whole number with a unit.
-fn seconds(text: &str) -> Option<u64> {
+pub(super) fn seconds(text: &str) -> Option<u64> {
     let (number, unit) = UNITS.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))?;
     number.parse::<u64>().ok()?.checked_mul(*unit)
 }

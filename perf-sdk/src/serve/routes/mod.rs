@@ -5,6 +5,8 @@ mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
 mod findings;
+#[cfg(feature = "flight")]
+mod flight;
 mod format;
 mod healthz;
 mod history;
@@ -68,6 +70,12 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/alerts", get(alerts::alerts), Fold),
         ("/findings", get(findings::findings), Fold),
         ("/queries", get(queries::queries), Fold),
+        #[cfg(feature = "flight")]
+        ("/flight", get(flight::list), Fold),
+        #[cfg(feature = "flight")]
+        ("/api/v1/flight", get(flight::new), Cost::Capture),
+        #[cfg(feature = "flight")]
+        ("/api/v1/flight/{name}", get(flight::kept), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
         ("/debug/pprof/", get(pprof::index), Fold),
         #[cfg(any(feature = "heap", feature = "stacks"))]
@@ -104,11 +112,19 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     table
 }
 
+/// Whether this is the path, whose last part may be a name.
+fn is_at(path: &str, uri: &Uri) -> bool {
+    match path.strip_suffix("{name}") {
+        Some(before) => uri.path().strip_prefix(before).is_some_and(|name| !name.is_empty() && !name.contains('/')),
+        None => path == uri.path(),
+    }
+}
+
 /// Whether no method at this path changes anything.
 pub(super) fn only_reads(uri: &Uri) -> bool {
     static PATHS: LazyLock<Vec<&'static str>> =
         LazyLock::new(|| table().into_iter().map(|(path, _, _)| path).collect());
-    PATHS.contains(&uri.path())
+    PATHS.iter().any(|path| is_at(path, uri))
 }
 
 /// Whether a request takes long or changes how the process runs.
@@ -118,7 +134,7 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
     });
     // An invalid query is refused by its route, before anything is done.
     let asks = |query: Query| query.get("seconds").is_some() || query.get("weight").is_some_and(profile::is_sampled);
-    CAPTURES.contains(&uri.path()) || Query::parse_any(uri).is_ok_and(asks)
+    CAPTURES.iter().any(|path| is_at(path, uri)) || Query::parse_any(uri).is_ok_and(asks)
 }
 
 /// All routes of the profiler, to be mounted on a server of your own, behind its TLS and

@@ -24,7 +24,7 @@ pub(super) use hosts::Hosts;
 #[cfg(feature = "serve")]
 pub(crate) use listen::DEFAULT_ADDRESS;
 pub use listen::{Listen, ParseListenError};
-pub use named::{CpuClock, Guard, HotFunctions, LeakCaches, PushProtocol, StackEngine};
+pub use named::{CpuClock, EvidenceSignal, Guard, HotFunctions, LeakCaches, PushProtocol, StackEngine};
 pub use pressure::{ParsePressureError, Pressure};
 pub use profiles_keep::ProfilesKeep;
 pub use push_labels::PushLabels;

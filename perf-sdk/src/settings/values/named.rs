@@ -97,6 +97,18 @@ named! {
 }
 
 named! {
+    /// A signal that makes a bundle of evidence.
+    pub enum EvidenceSignal {
+        /// `SIGUSR1`.
+        Usr1 = "USR1",
+        /// `SIGUSR2`.
+        Usr2 = "USR2",
+        /// `SIGHUP`.
+        Hup = "HUP",
+    }
+}
+
+named! {
     /// How the CPU time of a thread is read.
     pub enum CpuClock {
         /// From the page of a perf event, without a system call.

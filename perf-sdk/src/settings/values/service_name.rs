@@ -11,7 +11,7 @@ const LONGEST_NAME: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceName(String);
 
-#[cfg(any(feature = "push", test))]
+#[cfg(any(feature = "flight", feature = "push", test))]
 impl ServiceName {
     /// The name of the executable, with `_` for characters that are not allowed.
     pub(crate) fn of_executable() -> Self {

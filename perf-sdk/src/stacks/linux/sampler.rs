@@ -7,6 +7,7 @@ use super::super::engine::{Engine, Rules};
 use super::super::image::Image;
 use super::super::picture::{Picture, WallPicture};
 use super::super::rates::LEAST_LOOK;
+use super::super::recent::{Recent, RecentPicture, Timed};
 use super::super::recorder_hooks::Host;
 use super::super::sample::Sample;
 use super::super::stack_counts::Seen;
@@ -38,6 +39,7 @@ use super::walkers;
 use super::wall_time::Wall;
 use crate::base::headroom;
 use crate::base::sandbox;
+use crate::clock;
 #[cfg(feature = "heap")]
 use crate::memory;
 use crate::scope::Site;
@@ -52,6 +54,8 @@ const LONG_QUIET_LOOK: Duration = Duration::from_secs(1);
 const LONG_QUIET: Duration = Duration::from_secs(10);
 /// An evaluation may take one part in this many of the time until the next one.
 const LOOK_SHARE: u32 = 200;
+/// The time between two bounds of windows of samples that are kept one by one.
+const BOUNDS: Duration = Duration::from_secs(1);
 const RESOLVE: Resolve = Resolve { sites: slot::sites, labels: slot::labels };
 
 pub(in super::super) struct Sampler {
@@ -65,6 +69,7 @@ pub(in super::super) struct Sampler {
     is_sandboxed: bool,
     stack_search: StackSearch,
     table: Table,
+    recent: Recent,
     /// `Some` while wall time is requested.
     wall: Option<Wall>,
     /// When the next evaluation is due, except for wall time.
@@ -78,6 +83,14 @@ pub(in super::super) struct Sampler {
     changes: u64,
     counts: SampleCounts,
     sample: Sample,
+}
+
+fn totals(table: &Table, threads: &Threads, counts: &SampleCounts) -> Totals {
+    Totals { folded: table.folded, threads: threads.sampled(), refused: threads.refused(), ..counts.totals() }
+}
+
+fn ticks(time: Duration) -> u64 {
+    clock::wall().ticks_of_ns(time.as_nanos() as u64)
 }
 
 impl Sampler {
@@ -103,6 +116,7 @@ impl Sampler {
             is_sandboxed: false,
             stack_search: StackSearch::default(),
             table: Table::default(),
+            recent: Recent::new(ticks(rules.keep), ticks(BOUNDS)),
             wall: None,
             next_look: Instant::now(),
             quiet: None,
@@ -136,6 +150,7 @@ impl Sampler {
     /// is freed. Its timers and events are not, because they belong to the parent.
     pub(in super::super) fn leave(mut self) {
         self.table = Table::default();
+        self.recent = Recent::new(0, 0);
         self.wall = None;
         self.images = Vec::new();
         self.threads.leave();
@@ -310,11 +325,22 @@ impl Sampler {
     }
 
     pub(in super::super) fn totals(&self) -> Totals {
-        Totals {
-            folded: self.table.folded,
-            threads: self.threads.sampled(),
-            refused: self.threads.refused(),
-            ..self.counts.totals()
+        totals(&self.table, &self.threads, &self.counts)
+    }
+
+    /// The samples since a time in ticks, one by one, as far as they are kept.
+    pub(in super::super) fn recent(&mut self, start: u64) -> RecentPicture {
+        self.collect();
+        let (samples, totals, missing_until) = self.recent.since(start);
+        RecentPicture {
+            serial: self.serial(),
+            engine: self.engine(),
+            hz: self.signalling.hz(),
+            images: self.images.clone(),
+            tables: self.table.tables(),
+            samples,
+            totals,
+            missing_until,
         }
     }
 
@@ -386,9 +412,15 @@ impl Sampler {
                 }
                 sampled.note_sample();
                 self.counts.add(facts);
-                self.table.add(&self.sample, sampled.name, Seen::once(facts.weight_ns), RESOLVE);
+                let (at, ns) = (facts.at, u32::try_from(facts.weight_ns).unwrap_or(u32::MAX));
+                let key = self.table.add(&self.sample, sampled.name, Seen::once(facts.weight_ns), RESOLVE);
+                self.recent.add(Timed { at, thread: *thread, ns, key });
             }
         }
+        // After the samples: a bound is later than all that are before it.
+        let now = clock::wall().ticks();
+        let (table, threads, counts) = (&self.table, &self.threads, &self.counts);
+        self.recent.note(now, || totals(table, threads, counts));
     }
 
     /// Begins to sample new threads, and stops sampling ended ones.
@@ -433,6 +465,7 @@ impl Sampler {
             if !stays {
                 // Other code may be loaded at the same addresses later.
                 self.table.forget(&gone.code);
+                self.recent.forget(|key| key.frames.iter().any(|frame| gone.code.contains(frame)));
                 #[cfg(feature = "heap")]
                 memory::note_unloaded(&gone.code);
                 if let Some(wall) = &mut self.wall {

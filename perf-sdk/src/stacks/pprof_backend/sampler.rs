@@ -306,7 +306,8 @@ mod tests {
     /// As on a system where loaded images are unknown.
     #[test]
     fn the_crate_names_addresses_outside_of_all_images() {
-        let mut sampler = PprofSampler::new(Rules { engine: Some(Engine::Pprof), hz: 0 }).unwrap();
+        let mut sampler =
+            PprofSampler::new(Rules { engine: Some(Engine::Pprof), hz: 0, keep: Duration::ZERO }).unwrap();
         assert!(sampler.want(500));
         let cpu_ns = || clock::thread_cpu_ns_of(clock::thread_id()).unwrap();
         let end = Instant::now() + Duration::from_secs(60);

@@ -6,24 +6,24 @@ use crate::base::calendar::date;
 
 /// A UTC time in seconds: `YYYYmmddTHHMMSSZ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     unix_s: u64,
 }
 
 /// The length of its text.
-pub(super) const LENGTH: usize = 16;
+pub(crate) const LENGTH: usize = 16;
 
 impl Stamp {
-    pub(super) fn of_unix_ns(ns: u64) -> Self {
+    pub(crate) fn of_unix_ns(ns: u64) -> Self {
         Self { unix_s: ns / 1_000_000_000 }
     }
 
-    pub(super) fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self { unix_s: self.unix_s + 1 }
     }
 
     /// Whether `text` has this form.
-    pub(super) fn is(text: &str) -> bool {
+    pub(crate) fn is(text: &str) -> bool {
         let form = b"ddddddddTddddddZ";
         text.len() == LENGTH
             && text.bytes().zip(form).all(|(b, form)| if *form == b'd' { b.is_ascii_digit() } else { b == *form })

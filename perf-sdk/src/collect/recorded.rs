@@ -1,0 +1,68 @@
+//! CPU samples of the last minutes, one by one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::code::Names;
+use super::cpu_profile::unix_ns;
+use super::sampled::{keyed, stack};
+use crate::clock;
+use crate::memory;
+use crate::snapshot::{CpuProfile, Timeline, TimelineSample};
+use crate::stacks::{self, Key, RecentPicture, Timed};
+
+/// What ran in the last minutes.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    /// The latest part: as long as asked for, if so much is kept.
+    pub(crate) last: CpuProfile,
+    /// Everything that is kept of the time before that.
+    pub(crate) before: Option<CpuProfile>,
+    /// The samples of the latest part, in their order.
+    pub(crate) timeline: Timeline,
+    /// Whether older samples of that part were lost, because memory had no room.
+    pub(crate) is_incomplete: bool,
+}
+
+/// The time before the latest part must be of some length to be compared with it.
+const LEAST_BEFORE: Duration = Duration::from_secs(5);
+
+/// The last samples. `None` if they are not kept one by one.
+pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
+    memory::uncounted(|| {
+        let wall = clock::wall();
+        let recent = stacks::recent(0)?;
+        let (now, now_unix_ns) = (wall.ticks(), unix_ns());
+        let unix_of = |ticks: u64| now_unix_ns.saturating_sub(wall.ns(now.saturating_sub(ticks)));
+        let end = recent.end()?;
+        let from = recent.bound(end.saturating_sub(wall.ticks_of_ns(last.as_nanos() as u64)))?;
+        let before = recent.bound(0).filter(|first| wall.ns(from - first) >= LEAST_BEFORE.as_nanos() as u64);
+        let before = before.and_then(|first| Some(profile(&recent, (first, from), unix_of(from))?.0));
+        let (last, numbers) = profile(&recent, (from, end), unix_of(end))?;
+        let sample = |sample: &Timed| {
+            Some(TimelineSample {
+                at_unix_ns: unix_of(sample.at),
+                thread_id: sample.thread,
+                stack: *numbers.get(&sample.key)?,
+                time_ns: sample.ns.into(),
+            })
+        };
+        let samples = recent.samples(from, end).iter().filter_map(sample).collect();
+        let is_incomplete = recent.misses(from);
+        Some(Recorded { last, before, timeline: Timeline { samples }, is_incomplete })
+    })
+}
+
+/// The profile between two bounds, and the number of each of its stacks.
+fn profile(
+    recent: &RecentPicture,
+    (from, until): (u64, u64),
+    until_unix_ns: u64,
+) -> Option<(CpuProfile, HashMap<Arc<Key>, u32>)> {
+    let window = recent.window(from, until)?;
+    let (code, places) = keyed(&window.stacks, &window.images, Names::LookedUp);
+    let numbers = (0..).zip(&places).map(|(number, (_, _, key))| (Arc::clone(key), number)).collect();
+    let stacks = places.into_iter().map(|(place, seen, _)| stack((place, seen))).collect();
+    Some((CpuProfile::new(&window, until_unix_ns, code, stacks), numbers))
+}

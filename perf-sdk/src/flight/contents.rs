@@ -1,0 +1,180 @@
+//! The files of a bundle.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::archive::File;
+#[cfg(feature = "stacks")]
+use super::changes;
+use crate::collect;
+use crate::export;
+use crate::finding::{self, Findings};
+use crate::history;
+use crate::snapshot::{HistoryQuery, Snapshot};
+
+#[cfg(feature = "stacks")]
+use crate::collect::{Recorded, WallWindow};
+
+/// The step of the history, of which there is so much for the last quarter of an hour.
+const STEP: Duration = Duration::from_secs(1);
+/// How long wall time is sampled, of all threads: what they wait for just then.
+#[cfg(feature = "stacks")]
+const WALL: Duration = Duration::from_millis(250);
+#[cfg(feature = "stacks")]
+const WALL_HZ: u32 = 99;
+
+/// The files, and what could not be had.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) files: Vec<File>,
+    /// The name of a file and the reason.
+    pub(super) missing: Vec<(&'static str, String)>,
+    /// What the files say, in short.
+    pub(super) summary: Vec<String>,
+    pub(super) findings: Findings,
+}
+
+impl Contents {
+    /// Everything that is known of the last minutes.
+    ///
+    /// **Cost.** Some hundred milliseconds of CPU time, most of it for the names of new addresses.
+    pub(super) fn gather(last: Duration) -> Self {
+        let mut contents = Self::default();
+        #[cfg(feature = "stacks")]
+        let wall = WallWindow::open(WALL_HZ, "*").map(|window| (window, std::time::Instant::now()));
+        let snapshot = collect::take();
+        contents.add("history.json", |to| {
+            let answer =
+                history::ask(|history| history::columns_of(history, &HistoryQuery::new("*").last(last).step(STEP)));
+            match answer {
+                Some(Ok(columns)) => export::json::write(&columns, to).map_err(|error| error.to_string()),
+                Some(Err(error)) => Err(error.to_string()),
+                None => Err("PERF_HISTORY is false".to_owned()),
+            }
+        });
+        contents.recorded(last);
+        #[cfg(feature = "stacks")]
+        contents.waits(wall);
+        contents.heap(&snapshot);
+        contents.snapshot(&snapshot);
+        contents
+    }
+
+    /// Adds the file, or why there is none.
+    fn add(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) {
+        let mut body = Vec::new();
+        match write(&mut body) {
+            Ok(()) => self.files.push((name, body)),
+            Err(why) => self.missing.push((name, why)),
+        }
+    }
+
+    /// What ran.
+    #[cfg(feature = "stacks")]
+    fn recorded(&mut self, last: Duration) {
+        let Some(recorded) = collect::recorded(last) else {
+            let why = format!("stacks are not sampled one by one: {}", crate::stacks::state());
+            self.missing.push(("cpu.pb.gz", why));
+            return;
+        };
+        let Recorded { last, before, timeline, is_incomplete } = &recorded;
+        self.summary.push(format!(
+            "{:.0} s of CPU samples: {}, which stand for {:.2} s of CPU time, {:.0} % of the process's.",
+            last.window_ns as f64 / 1e9,
+            last.samples,
+            last.sampled_ns as f64 / 1e9,
+            last.coverage() * 100.0,
+        ));
+        if *is_incomplete {
+            self.summary.push("The oldest of them are missing, because memory had no room (PERF_MEMORY).".to_owned());
+        }
+        self.summary.extend(changes::lines(last, before.as_ref()));
+        self.add("cpu.pb.gz", |to| export::pprof::write_cpu(last, to).map_err(|error| error.to_string()));
+        self.add("timeline.speedscope.json", |to| {
+            export::speedscope::write_timeline(last, timeline, to).map_err(|error| error.to_string())
+        });
+        #[cfg(feature = "svg")]
+        {
+            self.add("cpu.svg", |to| export::flamegraph::write_cpu(last, None, to).map_err(|error| error.to_string()));
+            self.add("cpu-difference.svg", |to| match before {
+                Some(before) => {
+                    export::flamegraph::write_difference(before, last, to).map_err(|error| error.to_string())
+                }
+                None => Err("nothing is kept of the time before".to_owned()),
+            });
+        }
+    }
+
+    #[cfg(not(feature = "stacks"))]
+    fn recorded(&mut self, _: Duration) {
+        self.missing.push(("cpu.pb.gz", "the program is built without the feature stacks".to_owned()));
+    }
+
+    /// What threads wait for.
+    #[cfg(feature = "stacks")]
+    fn waits(&mut self, window: Option<(WallWindow, std::time::Instant)>) {
+        let Some((window, began)) = window else {
+            self.missing.push(("wall.pb.gz", format!("wall time is not sampled: {}", crate::stacks::state())));
+            return;
+        };
+        std::thread::sleep(WALL.saturating_sub(began.elapsed()));
+        let Some(profile) = window.close(collect::Names::LookedUp) else {
+            self.missing.push(("wall.pb.gz", "sampling ended meanwhile".to_owned()));
+            return;
+        };
+        self.add("wall.pb.gz", |to| export::pprof::write_wall(&profile, to).map_err(|error| error.to_string()));
+        #[cfg(feature = "svg")]
+        self.add("wall.svg", |to| {
+            export::flamegraph::write_wall(&profile, export::WallWeight::Wall, None, to)
+                .map_err(|error| error.to_string())
+        });
+    }
+
+    /// Who holds memory.
+    #[cfg(feature = "heap")]
+    fn heap(&mut self, snapshot: &Snapshot) {
+        use crate::export::pprof::{self, Opens};
+
+        if snapshot.heap.is_none() {
+            self.missing.push(("heap.pb.gz", format!("the live heap is not sampled: {}", snapshot.profiler.heap)));
+            return;
+        }
+        #[cfg(feature = "stacks")]
+        if let Some(stacks) = collect::HeapStacksNow::take() {
+            let stacks = stacks.resolve(collect::Names::LookedUp);
+            self.add("heap.pb.gz", |to| {
+                pprof::write_heap_stacks((snapshot, &stacks), None, Opens::InUse, to).map_err(|error| error.to_string())
+            });
+            return;
+        }
+        self.add("heap.pb.gz", |to| {
+            pprof::write_heap(snapshot, None, Opens::InUse, to).map_err(|error| error.to_string())
+        });
+    }
+
+    #[cfg(not(feature = "heap"))]
+    fn heap(&mut self, _: &Snapshot) {
+        self.missing.push(("heap.pb.gz", "the program is built without the feature heap".to_owned()));
+    }
+
+    /// What was recorded since the start, and how it was judged.
+    fn snapshot(&mut self, snapshot: &Snapshot) {
+        self.add("snapshot.json", |to| export::json::write(snapshot, to).map_err(|error| error.to_string()));
+        self.add("functions.txt", |to| export::table::write(snapshot, to).map_err(|error| error.to_string()));
+        self.findings = finding::of(snapshot);
+        let findings = &self.findings;
+        let mut text = Vec::new();
+        // Writing to memory does not fail.
+        let _ = findings.write_text(&mut text);
+        if text.is_empty() {
+            let _ = writeln!(text, "Nothing that somebody should do.");
+        }
+        self.files.push(("findings.txt", text));
+        if let Some(report) = collect::alerts_report() {
+            self.add("alerts.json", |to| export::json::write(&report, to).map_err(|error| error.to_string()));
+        }
+        if let Some(judgement) = collect::targets() {
+            self.add("targets.json", |to| export::json::write(&judgement, to).map_err(|error| error.to_string()));
+        }
+    }
+}

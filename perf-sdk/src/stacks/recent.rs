@@ -1,0 +1,277 @@
+//! The samples of the last minutes, one by one: what ran before something happened.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::image::Image;
+use super::picture::Picture;
+use super::stack_counts::{Key, Seen, Stacks};
+use super::totals::Totals;
+use crate::base::footprint::{self, Part};
+
+/// The number of samples for which memory is taken at a time.
+const SOME: usize = 1 << 10;
+/// The number of totals that are kept at most, of which the oldest go.
+const MOST_TOTALS: usize = 1 << 12;
+
+/// One sample of CPU time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Timed {
+    /// In wall ticks.
+    pub(crate) at: u64,
+    /// The thread's number.
+    pub(crate) thread: u32,
+    /// The CPU time for which it stands, nanoseconds.
+    pub(crate) ns: u32,
+    pub(crate) key: Arc<Key>,
+}
+
+/// Samples in the order in which they were read, for a time and in bounded memory.
+#[derive(Debug)]
+pub(super) struct Recent {
+    /// In ticks. 0: nothing is kept.
+    length: u64,
+    /// The time between two totals, in ticks.
+    step: u64,
+    samples: VecDeque<Timed>,
+    /// Sums at moments in ticks, oldest first.
+    totals: VecDeque<(u64, Totals)>,
+    /// The time up to which samples are missing, since there was no memory for all of them.
+    missing_until: u64,
+}
+
+/// A copy of what is kept since a time.
+#[derive(Clone, Debug)]
+pub(crate) struct RecentPicture {
+    pub(super) serial: u64,
+    pub(super) engine: Engine,
+    pub(super) hz: u32,
+    pub(super) images: Vec<Image>,
+    /// Without stacks: scopes, threads and labels.
+    pub(super) tables: Stacks,
+    /// Sorted by time.
+    pub(super) samples: Vec<Timed>,
+    /// The bounds of windows.
+    pub(super) totals: Vec<(u64, Totals)>,
+    /// The time up to which samples are missing.
+    pub(super) missing_until: u64,
+}
+
+impl Recent {
+    pub(super) fn new(length: u64, step: u64) -> Self {
+        Self { length, step, samples: VecDeque::new(), totals: VecDeque::new(), missing_until: 0 }
+    }
+
+    pub(super) fn add(&mut self, sample: Timed) {
+        if self.length == 0 {
+            return;
+        }
+        if self.samples.len() == self.samples.capacity() && !self.grow() {
+            // If there is no memory for a single one, none can be removed.
+            let Some(oldest) = self.samples.pop_front() else { return };
+            self.missing_until = self.missing_until.max(oldest.at);
+        }
+        self.samples.push_back(sample);
+    }
+
+    /// Whether there is memory for more.
+    fn grow(&mut self) -> bool {
+        if !footprint::take(Part::Flight, (SOME * size_of::<Timed>()) as u64) {
+            return false;
+        }
+        self.samples.reserve_exact(SOME);
+        true
+    }
+
+    /// Notes the sums, and forgets what is too old. The first time, nothing is older than this.
+    pub(super) fn note(&mut self, now: u64, totals: impl FnOnce() -> Totals) {
+        if self.length == 0 || self.totals.back().is_some_and(|(at, _)| now.saturating_sub(*at) < self.step) {
+            return;
+        }
+        let start = now.saturating_sub(self.length);
+        // One that is older bounds the window.
+        while self.totals.len() == MOST_TOTALS || self.totals.get(1).is_some_and(|(at, _)| *at < start) {
+            self.totals.pop_front();
+        }
+        self.totals.push_back((now, totals()));
+        let start = self.totals.front().map_or(start, |(at, _)| *at);
+        while self.samples.front().is_some_and(|sample| sample.at < start) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// Code was unloaded: stacks within it lose their frames.
+    pub(super) fn forget(&mut self, is_gone: impl Fn(&Key) -> bool) {
+        let mut known: HashMap<*const Key, Option<Arc<Key>>> = HashMap::new();
+        for sample in &mut self.samples {
+            let replaced = known
+                .entry(Arc::as_ptr(&sample.key))
+                .or_insert_with(|| is_gone(&sample.key).then(|| Arc::new(sample.key.without_frames())));
+            if let Some(key) = replaced {
+                sample.key = Arc::clone(key);
+            }
+        }
+    }
+
+    /// The samples and the bounds since a time, sorted.
+    pub(super) fn since(&self, start: u64) -> (Vec<Timed>, Vec<(u64, Totals)>, u64) {
+        let first = self.totals.iter().rposition(|(at, _)| *at <= start).unwrap_or(0);
+        let totals: Vec<(u64, Totals)> = self.totals.iter().skip(first).copied().collect();
+        let start = totals.first().map_or(u64::MAX, |(at, _)| *at);
+        // Samples of different threads were read one thread after the other.
+        let mut samples: Vec<Timed> = self.samples.iter().filter(|sample| sample.at >= start).cloned().collect();
+        samples.sort_by_key(|sample| sample.at);
+        (samples, totals, self.missing_until)
+    }
+}
+
+impl Drop for Recent {
+    fn drop(&mut self) {
+        footprint::give(Part::Flight, (self.samples.capacity() * size_of::<Timed>()) as u64);
+    }
+}
+
+impl RecentPicture {
+    /// The bound at which a window that begins at `start` begins: no later than that, if so much is
+    /// kept.
+    pub(crate) fn bound(&self, start: u64) -> Option<u64> {
+        let known = self.totals.iter().rev().find(|(at, _)| *at <= start).or(self.totals.first());
+        known.map(|(at, _)| *at)
+    }
+
+    /// The end of the last window.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.totals.last().map(|(at, _)| *at)
+    }
+
+    /// Whether samples since that time are missing.
+    pub(crate) fn misses(&self, start: u64) -> bool {
+        self.missing_until >= start
+    }
+
+    /// The samples from one bound to another.
+    pub(crate) fn samples(&self, from: u64, until: u64) -> &[Timed] {
+        let at = |bound: u64| self.samples.partition_point(|sample| sample.at < bound);
+        &self.samples[at(from)..at(until).max(at(from))]
+    }
+
+    /// The sums of a window between two bounds. `None` if these are none.
+    pub(crate) fn window(&self, from: u64, until: u64) -> Option<Picture> {
+        let of = |bound: u64| self.totals.iter().find(|(at, _)| *at == bound).map(|(_, totals)| *totals);
+        let (before, after) = (of(from)?, of(until)?);
+        let mut stacks = self.tables.clone();
+        for sample in self.samples(from, until) {
+            stacks.stacks.entry(Arc::clone(&sample.key)).or_default().add(Seen::once(sample.ns.into()));
+        }
+        let totals = after.since(&before);
+        Some(Picture {
+            serial: self.serial,
+            engine: self.engine,
+            hz: self.hz,
+            totals: Totals { samples: stacks.stacks.values().map(|seen| seen.samples).sum(), ..totals },
+            stacks,
+            images: self.images.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(frame: u64) -> Arc<Key> {
+        Arc::new(Key { frames: Box::new([frame]), ..Key::nowhere() })
+    }
+
+    fn timed(at: u64) -> Timed {
+        Timed { at, thread: 1, ns: 10, key: key(at % 2) }
+    }
+
+    fn sums(samples: u64) -> Totals {
+        Totals { at: samples, process_ns: samples * 100, samples, ..Totals::default() }
+    }
+
+    fn picture(recent: &Recent, start: u64) -> RecentPicture {
+        let (samples, totals, missing_until) = recent.since(start);
+        RecentPicture {
+            serial: 1,
+            engine: Engine::Timer,
+            hz: 99,
+            images: Vec::new(),
+            tables: Stacks::default(),
+            samples,
+            totals,
+            missing_until,
+        }
+    }
+
+    #[test]
+    fn a_window_is_at_least_as_long_as_asked_for_and_has_its_own_samples_only() {
+        let mut recent = Recent::new(100, 10);
+        recent.note(0, || sums(0));
+        for at in 1..=300 {
+            recent.add(timed(at));
+            recent.note(at, || sums(at));
+        }
+        let all = picture(&recent, 0);
+        // One more than the length, which bounds it.
+        assert_eq!((all.totals.len(), all.totals[0].0, all.end()), (12, 190, Some(300)));
+        let from = all.bound(295).unwrap();
+        assert_eq!(from, 290);
+        let window = all.window(from, 300).unwrap();
+        assert_eq!((window.totals.samples, window.totals.process_ns), (10, 1_000));
+        assert_eq!(window.stacks.stacks.values().map(|seen| seen.ns).sum::<u64>(), 100);
+        assert_eq!(window.stacks.stacks.len(), 2);
+        // What is asked for is not kept any more: what is kept.
+        assert_eq!((all.bound(3), all.misses(200)), (Some(190), false));
+        assert!(all.window(291, 300).is_none());
+        assert_eq!(all.samples(190, 200).len(), 10);
+    }
+
+    #[test]
+    fn samples_of_several_threads_are_in_the_order_of_time() {
+        let mut recent = Recent::new(100, 10);
+        recent.note(0, || sums(0));
+        [5, 9, 2, 7].into_iter().for_each(|at| recent.add(timed(at)));
+        recent.note(10, || sums(4));
+        let at: Vec<u64> = picture(&recent, 0).samples.iter().map(|sample| sample.at).collect();
+        assert_eq!(at, [2, 5, 7, 9]);
+    }
+
+    #[test]
+    fn nothing_is_kept_where_that_is_off() {
+        let mut recent = Recent::new(0, 10);
+        recent.note(0, || sums(0));
+        recent.add(timed(1));
+        let none = picture(&recent, 0);
+        assert!(none.samples.is_empty() && none.bound(0).is_none() && recent.samples.capacity() == 0);
+    }
+
+    #[test]
+    fn stacks_in_unloaded_code_lose_their_frames() {
+        let mut recent = Recent::new(100, 10);
+        recent.note(0, || sums(0));
+        (1..=4).for_each(|at| recent.add(timed(at)));
+        recent.forget(|key| key.frames[..] == [1]);
+        let frames: Vec<usize> = picture(&recent, 0).samples.iter().map(|sample| sample.key.frames.len()).collect();
+        assert_eq!(frames, [0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn without_memory_the_oldest_go_and_that_is_said() {
+        let mut recent = Recent::new(u64::MAX, 10);
+        recent.note(0, || sums(0));
+        let mut at = 0;
+        // Other tests of this process may hold some of it.
+        while recent.missing_until == 0 {
+            at += 1;
+            recent.add(timed(at));
+            assert!(at < 1_000_000, "the limit was never reached");
+        }
+        let held = recent.samples.len();
+        recent.add(timed(at + 1));
+        assert_eq!((recent.samples.len(), recent.missing_until), (held, 2));
+        assert!(picture(&recent, 0).misses(2) && !picture(&recent, 0).misses(3));
+    }
+}

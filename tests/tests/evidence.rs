@@ -1,0 +1,130 @@
+//! Evidence of what happened: made by alerts, panics, signals and requests, kept in a folder and in
+//! memory, and opened by tar.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use perf_sdk_tests::pprof::Profile;
+use perf_sdk_tests::run;
+
+const EVIDENCE: &str = env!("CARGO_BIN_EXE_evidence");
+
+/// A folder of one test, deleted afterwards.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("perf-sdk-test-evidence-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("a plain name")
+    }
+
+    /// The only file in it.
+    fn file(&self) -> PathBuf {
+        let mut files: Vec<PathBuf> =
+            fs::read_dir(&self.0).expect("it").map(|entry| entry.expect("one").path()).collect();
+        let file = files.pop().expect("a file");
+        assert!(files.is_empty(), "{files:?} {file:?}");
+        file
+    }
+
+    /// Unpacks a bundle into this folder by tar. Returns the folder of its files.
+    fn unpack(&self, bundle: &Path) -> PathBuf {
+        let status = Command::new("tar").arg("-xzf").arg(bundle).arg("-C").arg(&self.0).status().expect("tar");
+        assert!(status.success());
+        self.file()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn text(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+#[test]
+fn an_alert_keeps_what_ran_before_it() {
+    let (kept, unpacked) = (Folder::new("alert"), Folder::new("alert-unpacked"));
+    let output = run(EVIDENCE, "alarmed", &[("PERF_EVIDENCE", kept.path()), ("PERF_STACKS_HZ", "199")]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (name, length) = said.trim().split_once(' ').expect("a name and a length");
+    let file = kept.file();
+    assert_eq!(file.file_name().and_then(|file| file.to_str()), Some(name));
+    assert_eq!(fs::metadata(&file).expect("it").len().to_string(), length);
+    let folder = unpacked.unpack(&file);
+    let readme = text(&folder, "README.md");
+    for part in
+        ["alert: many jobs: queue_depth is 9 over 1m, which is > 5", "`evidence::burns`: ", "`cpu.pb.gz`: CPU time"]
+    {
+        assert!(readme.contains(part), "{part}: {readme}");
+    }
+    let profile = Profile::read(&fs::read(folder.join("cpu.pb.gz")).expect("a profile"));
+    assert!(profile.sums_of("evidence::burns")[1] > 50_000_000, "{:?}", profile.sums_of("evidence::burns"));
+    let wall = Profile::read(&fs::read(folder.join("wall.pb.gz")).expect("a profile"));
+    assert!(wall.sums_of("evidence::burns")[1] > 0);
+    let timeline = text(&folder, "timeline.speedscope.json");
+    assert!(timeline.contains("\"name\":\"burner (") && timeline.contains("evidence::burns"), "{timeline}");
+    assert!(text(&folder, "history.json").contains("process_cpu_seconds_total"));
+    assert!(text(&folder, "snapshot.json").contains("\"functions\""));
+    assert!(text(&folder, "alerts.json").contains("many jobs"));
+    assert!(text(&folder, "findings.txt").ends_with('\n'));
+}
+
+#[test]
+fn who_asks_gets_a_bundle_and_a_mistake_is_named() {
+    let (file, unpacked) = (Folder::new("asks"), Folder::new("asks-unpacked"));
+    let path = file.0.join("bundle.tar.gz");
+    let output = Command::new(EVIDENCE).arg("asks").arg(&path).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let readme = text(&unpacked.unpack(&path), "README.md");
+    assert!(readme.contains(" UTC, request: HTTP\n"), "{readme}");
+}
+
+#[test]
+fn a_panic_keeps_evidence_and_calls_the_hook_of_before() {
+    run(EVIDENCE, "panics", &[("PERF_EVIDENCE_PANIC", "true")]);
+}
+
+#[test]
+fn a_signal_keeps_evidence() {
+    run(EVIDENCE, "signalled", &[("PERF_EVIDENCE_SIGNAL", "USR2")]);
+}
+
+#[test]
+fn what_the_folder_does_not_take_is_in_memory() {
+    let folder = Folder::new("gone");
+    let output = run(EVIDENCE, "loses_its_folder", &[("PERF_EVIDENCE", folder.path())]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("evidence of alert \"many jobs\"") && said.contains("cannot be written: "), "{said}");
+}
+
+#[test]
+fn a_bundle_is_complete_when_the_program_has_ended() {
+    let (kept, unpacked) = (Folder::new("ends"), Folder::new("ends-unpacked"));
+    run(EVIDENCE, "ends", &[("PERF_EVIDENCE", kept.path())]);
+    assert!(text(&unpacked.unpack(&kept.file()), "README.md").contains("many jobs"));
+}
+
+#[test]
+fn off_is_off_and_a_folder_that_cannot_be_used_is_an_error() {
+    run(EVIDENCE, "off", &[("PERF_FLIGHT", "off")]);
+    for (variable, value, said) in [
+        ("PERF_EVIDENCE", "/nowhere/at/all", "cannot write evidence to /nowhere/at/all: "),
+        ("PERF_FLIGHT", "1s", "PERF_FLIGHT is \"1s\"; allowed: a duration from 10s to 1h"),
+        ("PERF_EVIDENCE_SIGNAL", "KILL", "PERF_EVIDENCE_SIGNAL is \"KILL\"; allowed: USR1, USR2 or HUP"),
+    ] {
+        let output = Command::new(EVIDENCE).arg("starts").env(variable, value).output().expect("the program runs");
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success() && out.contains(said), "{variable}={value}: {out}");
+    }
+}
