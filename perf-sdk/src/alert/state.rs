@@ -137,7 +137,8 @@ pub struct AlertState {
     /// The rule that fires and explains this one, so that nobody was told of it. Empty if people
     /// were.
     pub explained_by: String,
-    /// The bundle of evidence that was made when it fired, or that it joined. Empty if there is none.
+    /// The bundle of evidence that was made when it fired, or that it joined. Empty if there is
+    /// none.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub bundle: String,
 }

@@ -42,6 +42,12 @@ impl HeapStacksNow {
         })
     }
 
+    /// The addresses of all stacks.
+    #[cfg(feature = "flight")]
+    pub(super) fn frames(&self) -> impl Iterator<Item = &[u64]> {
+        self.sums.keys().map(|(_, frames)| frames.as_slice())
+    }
+
     /// Adds the functions at the addresses, or the addresses only.
     pub(crate) fn resolve(self, names: Names) -> HeapStacks {
         memory::uncounted(|| {

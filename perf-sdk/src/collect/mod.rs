@@ -25,6 +25,8 @@ mod jemalloc;
 mod leaks;
 mod locks;
 mod measured;
+#[cfg(all(feature = "flight", feature = "stacks"))]
+mod names_ahead;
 mod own;
 mod readings;
 #[cfg(all(feature = "flight", feature = "stacks"))]
@@ -62,6 +64,8 @@ pub(crate) use heap_stacks::HeapStacksNow;
 #[cfg(feature = "serve")]
 pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
+#[cfg(all(feature = "flight", feature = "stacks"))]
+pub(crate) use names_ahead::look_up_names;
 pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
 #[cfg(all(feature = "flight", feature = "stacks"))]

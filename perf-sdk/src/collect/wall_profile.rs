@@ -26,6 +26,13 @@ impl WallWindow {
         })
     }
 
+    /// What was seen up to now, before the window too.
+    #[cfg(feature = "flight")]
+    pub(super) fn picture(&self) -> Option<WallPicture> {
+        self.wanted.ask();
+        self.wanted.picture()
+    }
+
     /// The profile of the window.
     pub(crate) fn close(self, names: Names) -> Option<WallProfile> {
         memory::uncounted(|| {

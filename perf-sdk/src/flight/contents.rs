@@ -52,9 +52,15 @@ impl Contents {
                 None => Err("PERF_HISTORY is false".to_owned()),
             }
         });
-        contents.recorded(last);
         #[cfg(feature = "stacks")]
-        contents.waits(wall);
+        {
+            if let Some((_, began)) = &wall {
+                std::thread::sleep(WALL.saturating_sub(began.elapsed()));
+            }
+            collect::look_up_names(wall.as_ref().map(|(window, _)| window));
+            contents.waits(wall.map(|(window, _)| window));
+        }
+        contents.recorded(last);
         contents.heap(&snapshot);
         contents.snapshot(&snapshot);
         contents
@@ -112,12 +118,11 @@ impl Contents {
 
     /// What threads wait for.
     #[cfg(feature = "stacks")]
-    fn waits(&mut self, window: Option<(WallWindow, std::time::Instant)>) {
-        let Some((window, began)) = window else {
+    fn waits(&mut self, window: Option<WallWindow>) {
+        let Some(window) = window else {
             self.missing.push(("wall.pb.gz", format!("wall time is not sampled: {}", crate::stacks::state())));
             return;
         };
-        std::thread::sleep(WALL.saturating_sub(began.elapsed()));
         let Some(profile) = window.close(collect::Names::LookedUp) else {
             self.missing.push(("wall.pb.gz", "sampling ended meanwhile".to_owned()));
             return;

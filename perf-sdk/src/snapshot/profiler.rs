@@ -68,8 +68,9 @@ pub struct ProfilerStats {
     /// The parts of `overhead_ns`, nanoseconds: `counting` and `measuring` calls, `signals` that
     /// sample stacks, samples of the `heap`, the profiler's threads for `stacks`, for the endpoint
     /// (`server`) and for `push`, `requests` that the program's threads handled for it, the jobs
-    /// `budget`, `pressure`, `leaks`, `monitors`, `history`, `targets` and `alerts`, `scheduling` of
-    /// these, `flight` for bundles of evidence, and `callbacks` of the program together with relief of memory. Empty without a budget.
+    /// `budget`, `pressure`, `leaks`, `monitors`, `instruments`, `history`, `targets` and `alerts`,
+    /// `scheduling` of these, bundles of evidence (`flight`), and `callbacks` of the program
+    /// together with relief of memory. Empty without a budget.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub overhead_parts: BTreeMap<String, u64>,
     /// The share that the budget allows and the share that recording takes, between the last two

@@ -145,6 +145,10 @@ impl RecentPicture {
         self.totals.last().map(|(at, _)| *at)
     }
 
+    pub(crate) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
     /// Whether samples since that time are missing.
     pub(crate) fn misses(&self, start: u64) -> bool {
         self.missing_until >= start

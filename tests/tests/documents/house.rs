@@ -341,6 +341,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("collect", "the fold of all threads; captures of CPU, wall and heap profiles"),
     ("leak", "verdicts on live memory, one file for each rule, and the detector's thread"),
     ("export", "data in, bytes out: metrics, flamegraphs, pprof, the report"),
+    ("flight", "bundles of evidence: what ran before something happened"),
     ("push", "profiles pushed to a server and written to files"),
     ("action", "what is done about alerts: people are told"),
     ("serve", "routes and access control"),

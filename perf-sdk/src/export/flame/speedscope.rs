@@ -83,7 +83,8 @@ pub fn write_wall(
     draw(Drawing::of_wall(profile, weight, function), to)
 }
 
-/// Writes samples in their order: a profile for each thread, in which time without samples is empty.
+/// Writes samples in their order: a profile for each thread, in which time without samples is
+/// empty.
 ///
 /// # Errors
 /// Any error of the writer.
