@@ -81,6 +81,18 @@ pub(crate) struct Args {
     /// Takes three of four database connections and never uses them: misses the target of the pool
     #[arg(long)]
     pub(crate) hog: bool,
+
+    /// Keeps 16 KiB of each search for ever, up to 1 GiB
+    #[arg(long)]
+    pub(crate) leak: bool,
+
+    /// Holds a lock for 4 ms in each search that the cache does not answer
+    #[arg(long)]
+    pub(crate) lock: bool,
+
+    /// Blocks a thread of the runtime for 10 ms in each search
+    #[arg(long)]
+    pub(crate) block_runtime: bool,
 }
 
 /// How the number of users changes over the run, or over every half minute of an endless run.

@@ -16,6 +16,7 @@ use perf_sdk::FutureExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::Cache;
+use crate::faults::Faults;
 use crate::index::Index;
 use crate::memory;
 use crate::page::Page;
@@ -37,6 +38,7 @@ pub(crate) struct Service {
     pub(crate) timeout: Duration,
     /// With `--slow-query`: how many items were asked for, of which one in eight is slow.
     pub(crate) slow_queries: Option<AtomicU64>,
+    pub(crate) faults: Arc<Faults>,
 }
 
 /// Why there is no answer.
@@ -103,11 +105,17 @@ async fn search(
 ) -> Result<Response, Failure> {
     let Parameters(SearchParameters { q, limit }) = parameters?;
     let key = (Query::parse(&q)?, self::limit(limit)?);
+    service.faults.block();
+    service.faults.remember();
     let page = match service.cache.get(&key) {
         Some(page) => page,
         None => {
             let (index, (query, limit)) = (service.index.clone(), key.clone());
-            let work = move |desk: &mut Desk| Page::find(&index, &query, limit, desk);
+            let faults = service.faults.clone();
+            let work = move |desk: &mut Desk| {
+                faults.hold();
+                Page::find(&index, &query, limit, desk)
+            };
             let page = Arc::new(service.ask(work).await?.map_err(Failure::Store)?);
             service.cache.put(key, page.clone());
             page

@@ -9,6 +9,7 @@ mod cache;
 mod chunk;
 mod corpus;
 mod driven;
+mod faults;
 mod http;
 mod index;
 mod kind;
@@ -46,6 +47,7 @@ use tokio::sync::watch;
 use crate::args::Args;
 use crate::cache::Cache;
 use crate::corpus::{Corpus, File};
+use crate::faults::Faults;
 use crate::http::Service;
 use crate::question::Questions;
 use crate::readers::Readers;
@@ -61,6 +63,12 @@ static ALLOC: perf_sdk::CountingAlloc<Jemalloc> = perf_sdk::CountingAlloc::new(J
 
 /// What the service's figures ought to be.
 const TARGETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/targets.toml");
+
+/// What ought not to be so.
+const ALERTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/service/alerts.toml");
+
+/// The interval of the leak detector: what lives for a minute counts as leaked.
+const LEAK_WINDOW: Duration = Duration::from_millis(500);
 
 /// The time after which connections that are still busy at the end are closed.
 const GRACE: Duration = Duration::from_secs(2);
@@ -85,8 +93,8 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     })?;
     let address = listener.local_addr()?;
     let opened = Opened::new(args)?;
-    // `PERF_TARGETS=off` runs without them.
-    let perf = perf_sdk::builder().targets(TARGETS).start()?;
+    // `PERF_TARGETS=off` runs without them, and so does `PERF_ALERTS=off`.
+    let perf = perf_sdk::builder().targets(TARGETS).alerts(ALERTS).leak_window(LEAK_WINDOW).start()?;
     perf_sdk::watch_runtime("main", runtime.handle());
     meters::describe();
     let mut out = io::stdout();
@@ -182,7 +190,8 @@ fn prepare(args: &Args, opened: Opened, out: &mut impl Write) -> Result<Service,
     let capacity = if args.cache_thrash { 1 } else { args.cache };
     let (cache, timeout) = (Cache::new(capacity), Duration::from_millis(args.timeout));
     let slow_queries = args.slow_query.then(Default::default);
-    Ok(Service { index, workers, cache, timeout, slow_queries })
+    let faults = Arc::new(Faults::new(args.leak, args.lock, args.block_runtime));
+    Ok(Service { index, workers, cache, timeout, slow_queries, faults })
 }
 
 /// Serves, under load, until the time is over or a signal arrives.

@@ -67,6 +67,13 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The file of accepted findings cannot be read.
+    Findings {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
     /// Bundles of evidence cannot be written to their folder.
     Evidence {
         /// The folder.
@@ -145,6 +152,9 @@ impl fmt::Display for Error {
                     path.display()
                 )
             }
+            Self::Findings { path, source } => {
+                write!(f, "cannot read {}: {source} (PERF_FINDINGS_ACCEPTED)", path.display())
+            }
             Self::Evidence { folder, source } => write!(
                 f,
                 "cannot write evidence to {}: {source}; make the folder, or choose another (PERF_EVIDENCE)",
@@ -183,6 +193,7 @@ impl std::error::Error for Error {
             | Self::TokenFile { source, .. }
             | Self::Config { source, .. }
             | Self::Targets { source, .. }
+            | Self::Findings { source, .. }
             | Self::Evidence { source, .. }
             | Self::Profiles { source, .. }
             | Self::History { source, .. }

@@ -91,3 +91,10 @@ fn fits(part: Part, more: u64) -> bool {
     let kept = (limit / 4).saturating_sub(of(Part::Shared));
     own <= most && all.saturating_add(kept) <= limit
 }
+/// Tests that need memory of [`Part::Flight`], or all of it, run one after the other.
+#[cfg(all(test, feature = "flight", feature = "stacks"))]
+pub(crate) fn flight_tests() -> std::sync::MutexGuard<'static, ()> {
+    use super::unpoisoned::Unpoisoned as _;
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unpoisoned()
+}

@@ -6,7 +6,7 @@
 //! | `fork`, `process_identity`, `once`, `atomic`, `unpoisoned` | what a fork asks of the profiler, which process this is, what happens once, locks after a panic |
 //! | `os_thread`, `background`, `signals` | threads of the profiler's own |
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
-//! | `stamp` | times in their names |
+//! | `kept_files`, `stamp` | files of one program, of which the oldest go; times in their names |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
 //! | `hash` | a hasher for addresses |
 //! | `pattern`, `units`, `notice`, `calendar` | texts |
@@ -29,8 +29,10 @@ pub(crate) mod hash;
 #[cfg(feature = "enabled")]
 pub(crate) mod headroom;
 #[cfg(feature = "enabled")]
-mod loaded;
+#[cfg(any(feature = "flight", feature = "push"))]
+pub(crate) mod kept_files;
 #[cfg(feature = "enabled")]
+mod loaded;
 pub(crate) mod new_file;
 #[cfg(feature = "enabled")]
 pub(crate) mod notice;

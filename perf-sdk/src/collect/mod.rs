@@ -11,6 +11,7 @@ mod cpu_profile;
 mod deliveries;
 mod evictions;
 mod exclusive;
+mod findings;
 mod fold;
 mod frame;
 mod functions;
@@ -23,6 +24,7 @@ mod instruments;
 #[cfg(feature = "jemalloc")]
 mod jemalloc;
 mod leaks;
+mod lock_waits;
 mod locks;
 mod measured;
 #[cfg(all(feature = "flight", feature = "stacks"))]
@@ -56,6 +58,7 @@ pub(crate) use deliveries::{deliveries, set_delivery};
 pub(crate) use evictions::count_eviction;
 #[cfg(all(test, feature = "serve"))]
 pub(crate) use evictions::evictions;
+pub(crate) use findings::{accept_findings, findings};
 pub(crate) use fold::take;
 pub(crate) use functions::FunctionFold;
 pub(crate) use futures::open_futures;
@@ -64,6 +67,7 @@ pub(crate) use heap_stacks::HeapStacksNow;
 #[cfg(feature = "serve")]
 pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
+pub(crate) use lock_waits::{LockMonitor, lock_descriptions};
 #[cfg(all(feature = "flight", feature = "stacks"))]
 pub(crate) use names_ahead::look_up_names;
 pub(crate) use own::{ScopeTotals, own_scopes};

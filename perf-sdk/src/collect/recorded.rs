@@ -21,7 +21,7 @@ pub(crate) struct Recorded {
     pub(crate) before: Option<CpuProfile>,
     /// The samples of the latest part, in their order.
     pub(crate) timeline: Timeline,
-    /// Whether older samples of that part were lost, because memory had no room.
+    /// Whether that part is shorter than asked for, because memory had no room for older samples.
     pub(crate) is_incomplete: bool,
 }
 
@@ -35,9 +35,10 @@ pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
         let recent = stacks::recent(0)?;
         let (now, now_unix_ns) = (wall.ticks(), unix_ns());
         let unix_of = |ticks: u64| now_unix_ns.saturating_sub(wall.ns(now.saturating_sub(ticks)));
-        let end = recent.end()?;
-        let from = recent.bound(end.saturating_sub(wall.ticks_of_ns(last.as_nanos() as u64)))?;
-        let before = recent.bound(0).filter(|first| wall.ns(from - first) >= LEAST_BEFORE.as_nanos() as u64);
+        let (first, end) = (recent.first()?, recent.end()?);
+        let wanted = recent.bound(end.saturating_sub(wall.ticks_of_ns(last.as_nanos() as u64)))?;
+        let from = wanted.max(first);
+        let before = Some(first).filter(|first| wall.ns(from - first) >= LEAST_BEFORE.as_nanos() as u64);
         let before = before.and_then(|first| Some(profile(&recent, (first, from), unix_of(from))?.0));
         let (last, numbers) = profile(&recent, (from, end), unix_of(end))?;
         let sample = |sample: &Timed| {
@@ -49,7 +50,7 @@ pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
             })
         };
         let samples = recent.samples(from, end).iter().filter_map(sample).collect();
-        let is_incomplete = recent.misses(from);
+        let is_incomplete = from > wanted;
         Some(Recorded { last, before, timeline: Timeline { samples }, is_incomplete })
     })
 }

@@ -1,6 +1,10 @@
 //! A snapshot, as rules ask for it.
 
+use std::time::Duration;
+
+use crate::expression::{Aggregate, CallFigure};
 use crate::snapshot::{Function, Reading, Snapshot};
+use crate::target::{Figure, Figures, Window};
 
 /// The time below which a snapshot says nothing about a program.
 const LEAST_SECONDS: f64 = 2.0;
@@ -11,13 +15,42 @@ pub(super) struct Facts<'a> {
     pub(super) seconds: f64,
     /// CPU time of the process in it. 0 if it is unknown.
     pub(super) cpu_seconds: f64,
+    /// What was before. Absent without a history.
+    pub(super) past: Option<Past<'a>>,
+}
+
+/// The history of a process.
+pub(super) struct Past<'a> {
+    pub(super) figures: &'a dyn Figures,
+    pub(super) at_unix_ns: u64,
+}
+
+impl Past<'_> {
+    fn window(&self, ago: Duration, length: Duration) -> Window {
+        Window { at_unix_ns: self.at_unix_ns.saturating_sub(ago.as_nanos() as u64), length }
+    }
+
+    pub(super) fn functions(&self) -> Vec<String> {
+        self.figures.functions()
+    }
+
+    /// A figure of a function's calls in a window that ended some time ago.
+    pub(super) fn calls(&self, function: &str, figure: CallFigure, ago: Duration, length: Duration) -> Option<Figure> {
+        self.figures.calls(function, figure, self.window(ago, length)).ok()
+    }
+
+    /// The mean of a reading in the window that ends now.
+    pub(super) fn mean(&self, name: &str, label: (&str, &str), length: Duration) -> Option<Figure> {
+        let labels = [(label.0.to_owned(), label.1.to_owned())];
+        self.figures.reading(name, &labels, Aggregate::Mean, self.window(Duration::ZERO, length)).ok()
+    }
 }
 
 impl<'a> Facts<'a> {
     /// `None` of a snapshot that is too short.
-    pub(super) fn of(snapshot: &'a Snapshot) -> Option<Self> {
+    pub(super) fn of(snapshot: &'a Snapshot, past: Option<Past<'a>>) -> Option<Self> {
         let seconds = snapshot.window_ns as f64 * 1e-9;
-        let facts = Self { snapshot, seconds, cpu_seconds: snapshot.cpu_ns as f64 * 1e-9 };
+        let facts = Self { snapshot, seconds, cpu_seconds: snapshot.cpu_ns as f64 * 1e-9, past };
         (seconds >= LEAST_SECONDS).then_some(facts)
     }
 

@@ -12,10 +12,13 @@
 //! | file | job |
 //! |---|---|
 //! | `rules/` | one file a rule: a pure function of the facts |
+//! | `accepted` | the file of findings that stay quiet |
 //! | `facts` | the snapshot, as rules ask for it |
 //! | `rank` | which finding comes first |
 //! | `state`, `text` | the result: data, text |
 
+#[cfg(feature = "enabled")]
+mod accepted;
 #[cfg(feature = "enabled")]
 mod facts;
 #[cfg(feature = "enabled")]
@@ -28,5 +31,9 @@ mod text;
 #[cfg(not(feature = "enabled"))]
 pub use crate::off::findings_of as of;
 #[cfg(feature = "enabled")]
+pub(crate) use accepted::accepted;
+#[cfg(feature = "enabled")]
 pub use rank::of;
+#[cfg(feature = "enabled")]
+pub(crate) use rank::of_process;
 pub use state::{Confidence, Finding, Findings, Gain};

@@ -1,10 +1,11 @@
 //! Which finding comes first.
 
-use super::facts::Facts;
+use super::facts::{Facts, Past};
 use super::rules;
 use super::state::{Finding, Findings, Gain};
 use crate::base::hash::fnv1a;
 use crate::snapshot::Snapshot;
+use crate::target::Figures;
 
 /// The maximum number of findings of one rule.
 const MOST_OF_A_RULE: usize = 5;
@@ -22,8 +23,17 @@ const MOST_OF_A_RULE: usize = 5;
 /// **Cost.** Linear in functions, statements, locks and readings.
 #[must_use]
 pub fn of(snapshot: &Snapshot) -> Findings {
+    ranked(snapshot, None)
+}
+
+/// As [`of`], with what was before: of a process that has a history.
+pub(crate) fn of_process(snapshot: &Snapshot, figures: &dyn Figures, at_unix_ns: u64) -> Findings {
+    ranked(snapshot, Some(Past { figures, at_unix_ns }))
+}
+
+fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>) -> Findings {
     let mut findings = Vec::new();
-    if let Some(facts) = Facts::of(snapshot) {
+    if let Some(facts) = Facts::of(snapshot, past) {
         for (name, rule) in rules::ALL {
             let mut found: Vec<Finding> = rule(&facts);
             found.sort_by(|a, b| weight(&b.gain, &facts).total_cmp(&weight(&a.gain, &facts)));
@@ -40,7 +50,7 @@ pub fn of(snapshot: &Snapshot) -> Findings {
             is_doubt(b).cmp(&is_doubt(a)).then(by_gain).then(b.confidence.cmp(&a.confidence))
         });
     }
-    Findings { at_unix_ns: snapshot.taken_at_unix_ns, window_ns: snapshot.window_ns, findings }
+    Findings { at_unix_ns: snapshot.taken_at_unix_ns, window_ns: snapshot.window_ns, findings, accepted: 0 }
 }
 
 fn weight(gain: &Gain, facts: &Facts<'_>) -> f64 {

@@ -94,4 +94,8 @@ pub struct Findings {
     pub window_ns: u64,
     /// What matters most comes first.
     pub findings: Vec<Finding>,
+    /// The number of those that are left out because they were accepted
+    /// (`PERF_FINDINGS_ACCEPTED`).
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub accepted: u64,
 }

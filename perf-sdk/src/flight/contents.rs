@@ -8,15 +8,15 @@ use super::archive::File;
 use super::changes;
 use crate::collect;
 use crate::export;
-use crate::finding::{self, Findings};
+use crate::finding::Findings;
 use crate::history;
 use crate::snapshot::{HistoryQuery, Snapshot};
 
 #[cfg(feature = "stacks")]
 use crate::collect::{Recorded, WallWindow};
 
-/// The step of the history, of which there is so much for the last quarter of an hour.
-const STEP: Duration = Duration::from_secs(1);
+/// The number of steps of the history, for all of its series.
+const STEPS: u64 = 300;
 /// How long wall time is sampled, of all threads: what they wait for just then.
 #[cfg(feature = "stacks")]
 const WALL: Duration = Duration::from_millis(250);
@@ -43,9 +43,10 @@ impl Contents {
         #[cfg(feature = "stacks")]
         let wall = WallWindow::open(WALL_HZ, "*").map(|window| (window, std::time::Instant::now()));
         let snapshot = collect::take();
+        let step = Duration::from_secs(last.as_secs().div_ceil(STEPS).max(1));
         contents.add("history.json", |to| {
             let answer =
-                history::ask(|history| history::columns_of(history, &HistoryQuery::new("*").last(last).step(STEP)));
+                history::ask(|history| history::columns_of(history, &HistoryQuery::new("*").last(last).step(step)));
             match answer {
                 Some(Ok(columns)) => export::json::write(&columns, to).map_err(|error| error.to_string()),
                 Some(Err(error)) => Err(error.to_string()),
@@ -166,7 +167,7 @@ impl Contents {
     fn snapshot(&mut self, snapshot: &Snapshot) {
         self.add("snapshot.json", |to| export::json::write(snapshot, to).map_err(|error| error.to_string()));
         self.add("functions.txt", |to| export::table::write(snapshot, to).map_err(|error| error.to_string()));
-        self.findings = finding::of(snapshot);
+        self.findings = collect::findings(snapshot);
         let findings = &self.findings;
         let mut text = Vec::new();
         // Writing to memory does not fail.

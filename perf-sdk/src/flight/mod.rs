@@ -24,5 +24,5 @@ mod trigger;
 
 pub(crate) use readings::descriptions;
 pub use recorder::Bundle;
-pub(crate) use recorder::{Answer, Plan, bundles, end_by, fetch, open, request, wait};
+pub(crate) use recorder::{Answer, Opened, Plan, bundles, fetch, request, wait};
 pub(crate) use trigger::Trigger;

@@ -14,7 +14,7 @@ static BUNDLES: Description = Description::counter(
 static KEPT: Description = Description::gauge(
     "evidence_kept_bytes",
     Unit::Bytes,
-    "Bundles of evidence that this process made and that are kept.",
+    "Bundles of evidence that are kept, when the latest one was made: of this program in the folder, or of this process in memory.",
 );
 
 /// All of them.
@@ -29,7 +29,8 @@ pub(super) struct Counts {
     pub(super) joined: u64,
     pub(super) refused: u64,
     pub(super) failed: u64,
-    pub(super) kept_bytes: u64,
+    pub(super) in_folder_bytes: u64,
+    pub(super) in_memory_bytes: u64,
 }
 
 /// While it exists, the counts are in scrapes.
@@ -51,7 +52,7 @@ impl Shown {
         for (labels, value) in self.labels.iter().zip(values) {
             sheet.push_of(&BUNDLES, labels, value as f64);
         }
-        sheet.push(&KEPT, counts.kept_bytes as f64);
+        sheet.push(&KEPT, (counts.in_folder_bytes + counts.in_memory_bytes) as f64);
         self.place.publish(sheet, Duration::MAX);
     }
 }

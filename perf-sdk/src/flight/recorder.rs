@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ use crate::snapshot::BundleState;
 const APART: Duration = Duration::from_secs(60);
 /// What somebody waits for joins one of the same length that is not older.
 const SAME: Duration = Duration::from_secs(10);
+/// No bundle goes back further.
+const LONGEST: Duration = Duration::from_secs(3_600);
 /// The number of bundles in an hour of one alert, one panic, one signal.
 const MOST_AN_HOUR: usize = 5;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -93,12 +96,23 @@ impl Answer {
 #[derive(Debug)]
 struct Making {
     name: String,
+    /// The time in its name.
+    stamp: Stamp,
     last: Duration,
     trigger: Trigger,
     began: Instant,
     joined: Mutex<Vec<Trigger>>,
-    result: Mutex<Option<Result<Arc<[u8]>, String>>>,
+    result: Mutex<Option<Made>>,
     is_over: Condvar,
+}
+
+/// What became of a bundle. One that is kept is read where it is.
+#[derive(Clone, Debug)]
+enum Made {
+    Kept,
+    /// There is no place for it. Who waits gets it nevertheless.
+    NotKept(Arc<[u8]>),
+    Failed(String),
 }
 
 impl Making {
@@ -106,20 +120,35 @@ impl Making {
         self.result.lock().unpoisoned().is_some()
     }
 
-    fn end(&self, result: Result<Arc<[u8]>, String>) {
-        *self.result.lock().unpoisoned() = Some(result);
+    fn has_failed(&self) -> bool {
+        matches!(&*self.result.lock().unpoisoned(), Some(Made::Failed(_)))
+    }
+
+    fn end(&self, made: Made) {
+        *self.result.lock().unpoisoned() = Some(made);
         self.is_over.notify_all();
     }
 
     /// `None` if it is not over by then.
-    fn wait(&self, time: Duration) -> Option<Result<Arc<[u8]>, String>> {
+    fn wait(&self, time: Duration) -> Option<Made> {
         let result = self.result.lock().unpoisoned();
         let (result, _) = self.is_over.wait_timeout_while(result, time, |result| result.is_none()).unpoisoned();
         result.clone()
     }
+
+    /// Nobody waits any more for one that is not kept.
+    fn forget(&self) {
+        let mut result = self.result.lock().unpoisoned();
+        if matches!(&*result, Some(Made::NotKept(_))) {
+            *result = Some(Made::Failed("it is not kept".to_owned()));
+        }
+    }
 }
 
+#[derive(Debug)]
 struct Recorder {
+    /// Tells it from one that was started later.
+    number: u64,
     process: Process,
     /// How far a bundle that nobody asked for goes back.
     last: Duration,
@@ -139,65 +168,110 @@ struct Recorder {
 
 static RECORDER: Lock<Option<Recorder>> = Lock::new(None);
 
-/// Bundles can be made from now on.
-///
-/// # Errors
-/// The folder cannot be written to.
-pub(crate) fn open(plan: Plan) -> io::Result<()> {
-    let names = Names::new(&plan.service);
-    let folder = plan.folder.map(|(folder, most)| Folder::new(names.clone(), folder, most));
-    if let Some(folder) = &folder {
-        folder.probe()?;
-    }
-    let recorder = Recorder {
-        process: Process::current(),
-        names,
-        last: plan.last,
-        folder,
-        memory: Memory::default(),
-        latest: None,
-        thread: None,
-        recent: BTreeMap::new(),
-        states: VecDeque::new(),
-        counts: Counts::default(),
-        shown: Shown::new(),
-    };
-    recorder.shown.publish(recorder.counts);
-    *RECORDER.lock() = Some(recorder);
-    Ok(())
+/// While it exists, bundles can be made.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    number: u64,
 }
 
-/// Waits until then at most for the bundle that is being made; then there are none.
-pub(crate) fn end_by(end: Instant) {
-    let latest = RECORDER.lock().as_ref().and_then(|recorder| recorder.latest.clone());
-    if let Some(latest) = latest {
-        latest.wait(end.saturating_duration_since(Instant::now()));
+impl Opened {
+    /// Takes the place of an earlier one.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub(crate) fn new(plan: Plan) -> io::Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let names = Names::new(&plan.service);
+        let folder = plan.folder.map(|(folder, most)| Folder::new(names.clone(), folder, most));
+        if let Some(folder) = &folder {
+            folder.probe()?;
+        }
+        let number = NEXT.fetch_add(1, Relaxed);
+        let recorder = Recorder {
+            number,
+            process: Process::current(),
+            names,
+            last: plan.last,
+            folder,
+            memory: Memory::default(),
+            latest: None,
+            thread: None,
+            recent: BTreeMap::new(),
+            states: VecDeque::new(),
+            counts: Counts::default(),
+            shown: Shown::new(),
+        };
+        recorder.shown.publish(recorder.counts);
+        let former = RECORDER.lock().replace(recorder);
+        close(former, Duration::ZERO);
+        Ok(Self { number })
     }
-    let ended = RECORDER.lock().take();
-    // Its thread is waited for without the lock.
-    drop(ended);
+
+    /// Waits so long at most for the bundle that is being made; then there are none.
+    pub(crate) fn end_within(self, time: Duration) {
+        let is_it = |recorder: &&Recorder| recorder.number == self.number;
+        let latest = RECORDER.lock().as_ref().filter(is_it).and_then(|recorder| recorder.latest.clone());
+        if let Some(latest) = latest {
+            latest.wait(time);
+        }
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let mut recorder = RECORDER.lock();
+        let own = if recorder.as_ref().is_some_and(|recorder| recorder.number == self.number) {
+            recorder.take()
+        } else {
+            None
+        };
+        drop(recorder);
+        close(own, Duration::ZERO);
+    }
+}
+
+/// Drops a recorder, without the lock, which its thread may need. A thread that is not done by then
+/// is left running.
+fn close(recorder: Option<Recorder>, patience: Duration) {
+    let Some(mut recorder) = recorder else { return };
+    if let Some(thread) = recorder.thread.take() {
+        if recorder.process.is_current() {
+            thread.end_by(Instant::now() + patience);
+        } else {
+            thread.forget();
+        }
+    }
 }
 
 /// Asks for a bundle of the last time, by default as the settings say. Returns at once.
 pub(crate) fn request(trigger: Trigger, last: Option<Duration>) -> Answer {
     let mut recorder = RECORDER.lock();
-    match recorder.as_mut().filter(|recorder| recorder.process.is_current()) {
+    let (answer, former) = match recorder.as_mut().filter(|recorder| recorder.process.is_current()) {
         Some(recorder) => {
             let answer = recorder.request(trigger, last);
             recorder.shown.publish(recorder.counts);
             answer
         }
-        None => Answer::Refused("the profiler does not run, or PERF_FLIGHT is off".to_owned()),
-    }
+        None => (Answer::Refused("the profiler does not run, or PERF_FLIGHT is off".to_owned()), None),
+    };
+    drop(recorder);
+    // It has made its bundle, and is about to end.
+    drop(former);
+    answer
 }
 
 /// Waits for a bundle that is being made. `None` if it is not ready by then.
 pub(crate) fn wait(name: &str, time: Duration) -> Option<Result<Bundle, String>> {
     let latest = RECORDER.lock().as_ref().and_then(|recorder| recorder.latest.clone());
-    let Some(making) = latest.filter(|making| making.name == name) else {
-        return Some(fetch(name).map_err(|error| error.to_string()));
+    let made = match latest.filter(|making| making.name == name) {
+        Some(making) => making.wait(time)?,
+        None => Made::Kept,
     };
-    Some(making.wait(time)?.map(|bytes| Bundle { name: name.to_owned(), bytes }))
+    Some(match made {
+        Made::Kept => fetch(name).map_err(|error| error.to_string()),
+        Made::NotKept(bytes) => Ok(Bundle { name: name.to_owned(), bytes }),
+        Made::Failed(why) => Err(why),
+    })
 }
 
 /// A bundle that is kept.
@@ -236,22 +310,31 @@ pub(crate) fn bundles() -> Vec<BundleState> {
 }
 
 impl Recorder {
-    fn request(&mut self, trigger: Trigger, last: Option<Duration>) -> Answer {
-        let last = last.unwrap_or(self.last);
+    /// Also returns the thread of the bundle before, which is to be dropped without the lock.
+    fn request(&mut self, trigger: Trigger, last: Option<Duration>) -> (Answer, Option<Background>) {
+        let last = last.unwrap_or(self.last).min(LONGEST);
+        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.began.elapsed() >= SAME) {
+            latest.forget();
+        }
         if let Some(name) = self.join(&trigger, last) {
             self.counts.joined += 1;
-            return Answer::Joined(name);
+            return (Answer::Joined(name), None);
         }
-        if !trigger.is_asked_for() && !self.may_have_one(&trigger) {
+        let key = (trigger.kind.name(), trigger.what.clone());
+        if !trigger.is_asked_for() && self.number_of_recent(&key) >= MOST_AN_HOUR {
             self.counts.refused += 1;
             let (kind, what) = (trigger.kind, trigger.what);
-            return Answer::Refused(format!("{kind} {what:?} had {MOST_AN_HOUR} bundles within an hour"));
+            let why = format!("{kind} {what:?} had {MOST_AN_HOUR} bundles within an hour");
+            return (Answer::Refused(why), None);
         }
         match self.begin(trigger, last) {
-            Ok(name) => Answer::Begun(name),
+            Ok((name, former)) => {
+                self.recent.entry(key).or_default().push_back(Instant::now());
+                (Answer::Begun(name), former)
+            }
             Err(why) => {
                 self.counts.failed += 1;
-                Answer::Refused(why)
+                (Answer::Refused(why), None)
             }
         }
     }
@@ -259,16 +342,13 @@ impl Recorder {
     /// The bundle that has what is asked for, or was just made.
     fn join(&mut self, trigger: &Trigger, last: Duration) -> Option<String> {
         let latest = self.latest.as_ref()?;
-        let age = latest.began.elapsed();
-        let is_over = latest.is_over();
-        let is_same = latest.last == last && age < SAME;
-        // A bundle that failed is no evidence.
-        let failed = || matches!(&*latest.result.lock().unpoisoned(), Some(Err(_)));
+        let (age, is_over) = (latest.began.elapsed(), latest.is_over());
         let joins = match trigger.is_asked_for() {
-            true => is_same,
-            false => age < APART,
+            true => latest.last == last && (!is_over || age < SAME),
+            // What somebody asked for before is not of this.
+            false => latest.last >= last && age < APART && !(is_over && latest.trigger.is_asked_for()),
         };
-        if !joins || (is_over && failed()) {
+        if !joins || latest.has_failed() {
             return None;
         }
         if !is_over {
@@ -283,22 +363,16 @@ impl Recorder {
         Some(name)
     }
 
-    /// Counts it too.
-    fn may_have_one(&mut self, trigger: &Trigger) -> bool {
-        let is_old = |at: &Instant| at.elapsed() > HOUR;
+    fn number_of_recent(&mut self, key: &(&'static str, String)) -> usize {
         self.recent.retain(|_, times| {
-            times.retain(|at| !is_old(at));
+            times.retain(|at| at.elapsed() <= HOUR);
             !times.is_empty()
         });
-        let times = self.recent.entry((trigger.kind.name(), trigger.what.clone())).or_default();
-        let may = times.len() < MOST_AN_HOUR;
-        if may {
-            times.push_back(Instant::now());
-        }
-        may
+        self.recent.get(key).map_or(0, VecDeque::len)
     }
 
-    fn begin(&mut self, trigger: Trigger, last: Duration) -> Result<String, String> {
+    /// Returns the name of the bundle, and the thread of the one before.
+    fn begin(&mut self, trigger: Trigger, last: Duration) -> Result<(String, Option<Background>), String> {
         if self.latest.as_ref().is_some_and(|latest| !latest.is_over()) {
             return Err("another one is being made, of another length".to_owned());
         }
@@ -307,12 +381,13 @@ impl Recorder {
         }
         let mut stamp = Stamp::of_unix_ns(trigger.at_unix_ns);
         // Of two in one second, or if the clock was set back.
-        while self.states.iter().any(|state| state.name == self.names.of(stamp)) {
+        while self.is_taken(&self.names.of(stamp)) {
             stamp = stamp.next();
         }
         let name = self.names.of(stamp);
         let making = Arc::new(Making {
             name: name.clone(),
+            stamp,
             last,
             trigger: trigger.clone(),
             began: Instant::now(),
@@ -325,8 +400,8 @@ impl Recorder {
             let _own = OwnThread::enter(Part::Flight);
             memory::uncounted(|| make(&made));
         });
-        // The one before has ended.
-        self.thread = Some(thread.map_err(|error| format!("no thread can be started: {error}"))?);
+        let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
+        let former = self.thread.replace(thread);
         self.latest = Some(making);
         self.states.truncate(MOST_STATES - 1);
         self.states.push_front(BundleState {
@@ -337,7 +412,12 @@ impl Recorder {
             evidence: trigger.evidence,
             ..BundleState::default()
         });
-        Ok(name)
+        Ok((name, former))
+    }
+
+    fn is_taken(&self, name: &str) -> bool {
+        let is_file = || self.folder.as_ref().is_some_and(|folder| folder.path(name).exists());
+        self.states.iter().any(|state| state.name == name) || is_file()
     }
 }
 
@@ -348,8 +428,9 @@ fn make(making: &Making) {
     impl Drop for Ends<'_> {
         fn drop(&mut self) {
             if !self.0.is_over() {
-                self.0.end(Err("making it panicked".to_owned()));
-                note(self.0, Err("making it panicked".to_owned()));
+                let why = "making it panicked".to_owned();
+                note(self.0, &Err(why.clone()), None);
+                self.0.end(Made::Failed(why));
             }
         }
     }
@@ -361,40 +442,74 @@ fn make(making: &Making) {
     let mut files = contents.files;
     files.insert(0, ("README.md", text.into_bytes()));
     let packed = archive::pack(folder, &files, making.trigger.at_unix_ns / 1_000_000_000);
-    let result = packed.map(Arc::from).map_err(|error| format!("it cannot be packed: {error}"));
-    note(making, result.clone());
-    making.end(result);
+    let packed = packed.map(Arc::from).map_err(|error| format!("it cannot be packed: {error}"));
+    // The disk may stand still: not under the lock, for which alerts wait.
+    let written = packed.as_ref().ok().and_then(|bytes| write(making, bytes));
+    let is_kept = note(making, &packed, written);
+    making.end(match packed {
+        Ok(_) if is_kept => Made::Kept,
+        Ok(bytes) => Made::NotKept(bytes),
+        Err(why) => Made::Failed(why),
+    });
     drop(ends);
 }
 
-/// Keeps it, and notes what became of it.
-fn note(making: &Making, result: Result<Arc<[u8]>, String>) {
-    // The disk may stand still: not under the lock, for which alerts wait.
-    let folder = RECORDER.lock().as_ref().and_then(|recorder| recorder.folder.clone());
-    let written = folder.zip(result.as_ref().ok()).map(|(folder, bytes)| {
-        folder.write(&making.name, bytes)?;
-        Ok((folder.path(&making.name).display().to_string(), folder.tidy(&making.name).err()))
-    });
-    let mut recorder = RECORDER.lock();
-    let Some(recorder) = recorder.as_mut() else { return };
-    let (bytes, kept, error) = match (result, written) {
-        (Err(why), _) => (0, String::new(), why),
-        (Ok(bytes), Some(Ok((path, untidy)))) => (bytes.len() as u64, path, untidy.unwrap_or_default()),
-        (Ok(bytes), written) => {
-            let has_room = recorder.memory.keep(&making.name, &bytes);
-            let why = written.and_then(Result::err);
-            let too_large = || format!("memory has no room for its {} bytes", bytes.len());
-            let kept = if has_room { MEMORY } else { "" };
-            let whys = why.into_iter().chain((!has_room).then(too_large));
-            (bytes.len() as u64, kept.to_owned(), whys.collect::<Vec<_>>().join("; "))
+/// A file that was written: its path, and the bytes of all bundles in the folder.
+struct Written {
+    path: String,
+    all_bytes: Result<u64, String>,
+}
+
+/// `None` without a folder.
+fn write(making: &Making, bytes: &[u8]) -> Option<Result<Written, String>> {
+    let folder = RECORDER.lock().as_ref()?.folder.clone()?;
+    let path = folder.path(&making.name).display().to_string();
+    Some(match folder.write(making.stamp, bytes) {
+        Err(error) => Err(format!("{path} cannot be written: {error}")),
+        Ok(name) => {
+            let all_bytes = folder.tidy(&name).map_err(|error| format!("old bundles cannot be deleted: {error}"));
+            Ok(Written { path, all_bytes })
         }
+    })
+}
+
+/// Notes what became of it, and keeps it in memory if it is in no file. Returns whether it is kept.
+fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Result<Written, String>>) -> bool {
+    let (kept, error) = {
+        let mut recorder = RECORDER.lock();
+        let Some(recorder) = recorder.as_mut() else { return false };
+        let mut in_folder = None;
+        let (kept, error) = match (packed, written) {
+            (Err(why), _) => (String::new(), why.clone()),
+            (Ok(_), Some(Ok(Written { path, all_bytes }))) => {
+                in_folder = all_bytes.as_ref().ok().copied();
+                (path, all_bytes.err().unwrap_or_default())
+            }
+            (Ok(bytes), written) => {
+                let has_room = recorder.memory.keep(&making.name, bytes);
+                let why = written.and_then(Result::err);
+                let too_large = || format!("memory has no room for its {} bytes", bytes.len());
+                let whys: Vec<String> = why.into_iter().chain((!has_room).then(too_large)).collect();
+                (if has_room { MEMORY.to_owned() } else { String::new() }, whys.join("; "))
+            }
+        };
+        let counts = &mut recorder.counts;
+        if kept.is_empty() {
+            counts.failed += 1;
+        } else {
+            counts.made += 1;
+        }
+        counts.in_folder_bytes = in_folder.unwrap_or(counts.in_folder_bytes);
+        counts.in_memory_bytes = recorder.memory.bytes();
+        if let Some(state) = recorder.states.iter_mut().find(|state| state.name == making.name) {
+            state.bytes = packed.as_ref().map_or(0, |bytes| bytes.len() as u64);
+            (state.kept, state.error) = (kept.clone(), error.clone());
+            state.took_seconds = making.began.elapsed().as_secs_f64();
+        }
+        recorder.shown.publish(recorder.counts);
+        (kept, error)
     };
-    let counts = &mut recorder.counts;
-    if kept.is_empty() {
-        counts.failed += 1;
-    } else {
-        counts.made += 1;
-    }
+    // Without the lock: who reads it may not do so.
     let Trigger { kind, what, .. } = &making.trigger;
     if !error.is_empty() {
         say(&format!("evidence of {kind} {what:?}, {}: {error}", making.name));
@@ -402,10 +517,5 @@ fn note(making: &Making, result: Result<Arc<[u8]>, String>) {
         let place = if kept == MEMORY { &making.name } else { &kept };
         say(&format!("evidence of {kind} {what:?}: {place}"));
     }
-    if let Some(state) = recorder.states.iter_mut().find(|state| state.name == making.name) {
-        (state.bytes, state.kept, state.error) = (bytes, kept, error);
-        state.took_seconds = making.began.elapsed().as_secs_f64();
-    }
-    counts.kept_bytes = recorder.states.iter().filter(|state| !state.kept.is_empty()).map(|state| state.bytes).sum();
-    recorder.shown.publish(recorder.counts);
+    !kept.is_empty()
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::alert::AlertsReport;
 use crate::error::Error;
+use crate::finding::Findings;
 use crate::rate::Rate;
 use crate::settings::Builder;
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapshot};
@@ -85,6 +86,12 @@ impl Handle {
     #[must_use]
     pub fn history_series(&self) -> Vec<HistorySeries> {
         Vec::new()
+    }
+
+    /// Always without findings.
+    #[must_use]
+    pub fn findings(&self) -> Findings {
+        Findings::default()
     }
 
     /// Always `None`.

@@ -1,34 +1,18 @@
 //! Profiles as files. A file is written completely or not at all, and the oldest ones are deleted.
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::io;
+use std::path::PathBuf;
 
 use super::account::Account;
 use super::plan::Files;
 use super::windows::Profile;
-use crate::base::new_file::NewFile;
-use crate::base::small_file;
+use crate::base::kept_files::{KeptFiles, Limit};
 use crate::base::stamp::{self, Stamp};
 use crate::settings::ProfilesKeep;
 use crate::settings::ServiceName;
 use crate::snapshot::DeliveryKind;
 
 const END: &str = ".pb.gz";
-/// The suffix of a file that is being written. Its name is hidden, and readers of profiles do not
-/// open it.
-const PARTIAL: &str = ".partial";
-/// The age from which another process's unfinished file counts as abandoned.
-const ABANDONED: Duration = Duration::from_secs(3_600);
-
-/// Fails if files cannot be created in `folder`.
-pub(crate) fn probe(folder: &Path) -> io::Result<()> {
-    if !fs::metadata(folder)?.is_dir() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    NewFile::beside(&folder.join("perf-sdk"), ".", PARTIAL).map(drop)
-}
 
 /// The folder of one program's profiles.
 #[derive(Debug)]
@@ -74,80 +58,23 @@ impl Folder {
 
     /// Writes a file and returns its name.
     fn write_one(&self, profile: &Profile) -> io::Result<String> {
-        let of = |stamp: Stamp| {
+        let name = |stamp: Stamp| {
             let (kind, process) = (profile.kind.name(), std::process::id());
             format!("{}-{process}-{kind}-{stamp}{END}", self.name)
         };
-        let mut stamp = Stamp::of_unix_ns(profile.from_unix_ns);
-        let mut file = NewFile::beside(&self.folder.join(of(stamp)), ".", PARTIAL)?;
-        file.write_all(&profile.body)?;
-        // If the clock was set back, the name may exist already.
-        loop {
-            let name = of(stamp);
-            match file.link(&self.folder.join(&name)) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => stamp = stamp.next(),
-                result => return result.map(|()| name),
-            }
-        }
+        self.with_files(|files| files.write(name, Stamp::of_unix_ns(profile.from_unix_ns), &profile.body))
     }
 
-    /// Deletes the oldest of this program's files beyond the limits, whichever process wrote them,
-    /// except those in `new`. Files with a time in the future, written while the clock was ahead,
-    /// count as the oldest.
-    ///
-    /// # Errors
-    /// The last error. Other files are deleted nevertheless.
     fn tidy(&self, new: &[String]) -> io::Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos() as u64);
-        let now = Stamp::of_unix_ns(now).to_string();
-        let mut files: Vec<(bool, String, PathBuf, u64)> = Vec::new();
-        let names = |entries: fs::ReadDir| entries.flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
-        for name in small_file::entries(&self.folder, names)? {
-            let Ok(name) = name.into_string() else { continue };
-            let path = self.folder.join(&name);
-            let stamp = self.stamp_of(&name);
-            let partial = name.strip_prefix('.').and_then(|name| name.strip_suffix(PARTIAL));
-            let is_partial =
-                partial.and_then(|name| name.rsplit_once('-')).is_some_and(|(of, _)| self.stamp_of(of).is_some());
-            if stamp.is_none() && !is_partial {
-                continue;
-            }
-            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            if !metadata.is_file() {
-                continue;
-            }
-            match stamp {
-                Some(stamp) => {
-                    let is_believed = *stamp <= *now || new.contains(&name);
-                    files.push((is_believed, format!("{stamp}{name}"), path, metadata.len()));
-                }
-                None if metadata.modified().is_ok_and(|at| at.elapsed().is_ok_and(|age| age > ABANDONED)) => {
-                    let _ = fs::remove_file(path);
-                }
-                None => {}
-            }
-        }
-        let is_new = |path: &Path| new.iter().any(|name| path.file_name().is_some_and(|file| *file == **name));
-        files.sort_unstable_by(|a, b| (is_new(&b.2), b.0, &b.1).cmp(&(is_new(&a.2), a.0, &a.1)));
-        let mut bytes = 0_u64;
-        let stay = files.iter().enumerate().take_while(|(at, (_, _, path, length))| {
-            bytes = bytes.saturating_add(*length);
-            *at == 0
-                || is_new(path)
-                || match self.keep {
-                    ProfilesKeep::Files(most) => *at < most as usize,
-                    ProfilesKeep::Size(most) => bytes <= most.as_bytes(),
-                }
-        });
-        let stay = stay.count();
-        let mut result = Ok(());
-        for (_, _, path, _) in &files[stay..] {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => result = Err(error),
-                _ => {}
-            }
-        }
-        result
+        self.with_files(|files| files.tidy(new)).map(drop)
+    }
+
+    fn with_files<T>(&self, work: impl FnOnce(KeptFiles<'_>) -> T) -> T {
+        let limit = match self.keep {
+            ProfilesKeep::Files(most) => Limit::Files(most as usize),
+            ProfilesKeep::Size(most) => Limit::Bytes(most.as_bytes()),
+        };
+        work(KeptFiles { folder: &self.folder, stamp_of: &|name| self.stamp_of(name).map(str::to_owned), limit })
     }
 
     /// The start time in the name of one of this program's files: `NAME-PID-KIND-STAMP.pb.gz`.
@@ -166,8 +93,13 @@ impl Folder {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
     use super::super::windows::Kind;
     use super::*;
+    use crate::base::kept_files::probe;
     use crate::settings::ByteSize;
     use crate::settings::Value as _;
 
@@ -234,7 +166,7 @@ mod tests {
         // Another process's partial file is deleted if it is old, and kept if it is new.
         let partial = |n: u32| path.join(format!(".a_shop-1-cpu-20231114T22132{n}Z.pb.gz-00000000000000aa.partial"));
         (1..=2).for_each(|n| fs::write(partial(n), "half").unwrap());
-        let old = SystemTime::now() - 2 * ABANDONED;
+        let old = SystemTime::now() - Duration::from_secs(2 * 3_600);
         fs::File::options().write(true).open(partial(1)).unwrap().set_modified(old).unwrap();
         files.write(&[profile(3, 3)], &[]);
         assert!(!partial(1).exists() && partial(2).exists());

@@ -26,8 +26,8 @@ mod pusher;
 mod random;
 mod windows;
 
+pub(crate) use crate::base::kept_files::probe;
 pub(crate) use account::Account;
 pub(crate) use client::{Request, post};
-pub(crate) use folder::probe;
 pub(crate) use plan::Plan;
 pub(crate) use pusher::Pusher;

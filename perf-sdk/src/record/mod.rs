@@ -47,7 +47,7 @@ pub(crate) use budget::governor::{Governor, reading as budget_reading};
 pub(crate) use call::future::{Call, OpenPoll};
 pub(crate) use entry::{cost, current_or_new, refresh_cost};
 pub(crate) use locks::table::{Contended, Lock, LockKind};
-pub(crate) use locks::wait::{Holder, lock_contentions, wait_for};
+pub(crate) use locks::wait::{Holder, lock_contentions, lock_waits, wait_for};
 pub(crate) use own::OwnThread;
 #[cfg(feature = "serve")]
 pub(crate) use own::own_work;

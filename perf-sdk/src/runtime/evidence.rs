@@ -2,12 +2,13 @@
 
 use std::panic;
 use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 #[cfg(target_os = "linux")]
 use super::scheduler::Job;
 use crate::error::Error;
-use crate::flight::{self, Plan, Trigger};
+use crate::flight::{self, Opened, Plan, Trigger};
 #[cfg(target_os = "linux")]
 use crate::record::Part;
 use crate::settings::{ServiceName, Settings};
@@ -22,12 +23,15 @@ const PANIC_PATIENCE: Duration = Duration::from_secs(2);
 #[cfg(target_os = "linux")]
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Bundles can be made from now on, unless that is off.
+/// Whether panics make bundles. The hook stays when the profiler ends.
+static PANICS: AtomicBool = AtomicBool::new(false);
+
+/// While the result exists, bundles can be made. `None` if that is off.
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub(super) fn open(settings: &Settings) -> Result<(), Error> {
-    let Some(length) = settings.flight else { return Ok(()) };
+pub(super) fn open(settings: &Settings) -> Result<Option<Opened>, Error> {
+    let Some(length) = settings.flight else { return Ok(None) };
     let service = settings.push_name.clone().unwrap_or_else(ServiceName::of_executable);
     let keep = settings.evidence_keep.as_bytes();
     let plan = Plan {
@@ -35,12 +39,13 @@ pub(super) fn open(settings: &Settings) -> Result<(), Error> {
         last: LAST.min(length / 2),
         folder: settings.evidence.clone().map(|folder| (folder, keep)),
     };
-    flight::open(plan)
+    let opened = Opened::new(plan)
         .map_err(|source| Error::Evidence { folder: settings.evidence.clone().unwrap_or_default(), source })?;
+    PANICS.store(settings.evidence_panic, Relaxed);
     if settings.evidence_panic {
         hook();
     }
-    Ok(())
+    Ok(Some(opened))
 }
 
 /// A trigger that is now.
@@ -56,6 +61,9 @@ fn hook() {
         let before = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
             before(info);
+            if !PANICS.load(Relaxed) {
+                return;
+            }
             let place = info.location().map(ToString::to_string).unwrap_or_default();
             let payload = info.payload();
             let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -108,7 +116,11 @@ mod signal {
 
     use libc::c_int;
 
+    use crate::base::process_identity::{AtomicProcess, Process};
+
     static CAME: AtomicBool = AtomicBool::new(false);
+    /// The process in which it is noted.
+    static PROCESS: AtomicProcess = AtomicProcess::none();
 
     /// Notes that the signal came, until this drops. Then it has its default effect again.
     pub(super) struct Came(c_int);
@@ -116,15 +128,18 @@ mod signal {
     impl Came {
         /// `None` if the signal does not have its default action.
         pub(super) fn listen(signal: c_int) -> Option<Self> {
-            let is_default = action(signal)?.sa_sigaction == libc::SIG_DFL;
+            let now = action(signal)?.sa_sigaction;
+            // A forked child has the parent's.
+            let is_default = now == libc::SIG_DFL || now == note as *const () as libc::sighandler_t;
             // SAFETY: zero bytes are a valid action.
             let mut ours: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
             ours.sa_sigaction = note as *const () as libc::sighandler_t;
             ours.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-            // SAFETY: `note` only stores to an atomic, which is allowed in a handler. Both pointers
-            // are valid or null.
+            // SAFETY: `note` makes only calls that are allowed in a handler. Both pointers are valid
+            // or null.
             let is_set = is_default && unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } == 0;
             CAME.store(false, Relaxed);
+            PROCESS.store(Some(Process::current()), Relaxed);
             is_set.then_some(Self(signal))
         }
 
@@ -143,8 +158,17 @@ mod signal {
         }
     }
 
-    extern "C" fn note(_: c_int) {
-        CAME.store(true, Relaxed);
+    extern "C" fn note(signal: c_int) {
+        if PROCESS.load(Relaxed).is_some_and(Process::is_current) {
+            CAME.store(true, Relaxed);
+            return;
+        }
+        // In a forked child it has its default effect, once this has returned. SAFETY: both may be
+        // called in a handler.
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+            libc::raise(signal);
+        }
     }
 
     fn action(signal: c_int) -> Option<libc::sigaction> {

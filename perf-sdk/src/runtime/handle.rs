@@ -44,7 +44,7 @@ use crate::target::Judgement;
 ///
 /// A handle may be dropped anywhere: in a callback of the profiler, in a panic hook, in a
 /// destructor of a thread-local, at exit. The drop waits at most two seconds for all threads of the
-/// profiler. A thread that does not end by then, such as one in a callback that waits for a lock,
+/// profiler, and two more for a bundle of evidence that is being made. A thread that does not end by then, such as one in a callback that waits for a lock,
 /// is left running.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
@@ -212,6 +212,26 @@ impl Handle {
             Answer::Refused(why) => Some(Err(why)),
         };
         made.unwrap_or_else(|| Err("it takes long".to_owned())).map_err(std::io::Error::other)
+    }
+
+    /// What somebody should do, ranked by what could be won back: that of
+    /// [`finding::of`](crate::finding::of) of a snapshot of now, and what the history says beyond
+    /// it, such as functions that are slower than before. The same is at `/findings`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// for finding in perf.findings().findings {
+    ///     println!("{}: {}", finding.claim, finding.next_step);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** That of a snapshot, and four windows of the history for each function in it.
+    #[must_use]
+    pub fn findings(&self) -> crate::finding::Findings {
+        memory::uncounted(|| collect::findings(&collect::take()))
     }
 
     /// Judges the [targets](crate::target) now. `None` if there are none, and in a forked child.

@@ -23,7 +23,7 @@ use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
 #[cfg(feature = "flight")]
-use crate::flight;
+use crate::flight::Opened;
 use crate::history;
 #[cfg(feature = "push")]
 use crate::push::Pusher;
@@ -45,6 +45,8 @@ pub(super) struct Running {
     pub(super) pusher: Mutex<Option<Pusher>>,
     #[cfg(feature = "push")]
     pub(super) notifier: Mutex<Option<Notifier>>,
+    #[cfg(feature = "flight")]
+    pub(super) flight: Mutex<Option<Opened>>,
     #[cfg(feature = "dhat")]
     pub(super) exact: Mutex<Option<dhat::Profiler>>,
     #[cfg(feature = "serve")]
@@ -157,14 +159,16 @@ impl Running {
         #[cfg(target_os = "linux")]
         drop(self.asked.lock().unpoisoned().take());
         let lived = self.started.elapsed();
-        // One deadline for all threads.
-        let end = Instant::now() + background::PATIENCE;
         // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
         // While all of its sources are there.
         #[cfg(feature = "flight")]
-        flight::end_by(end);
+        if let Some(flight) = self.flight.lock().unpoisoned().take() {
+            flight.end_within(background::PATIENCE);
+        }
+        // One deadline for all threads.
+        let end = Instant::now() + background::PATIENCE;
         // While there is a history. The report contains it.
         if let Some(judge) = &self.judge {
             self.end_targets(&judge.judge());

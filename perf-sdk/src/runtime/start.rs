@@ -1,5 +1,6 @@
 //! The order in which everything starts.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -33,9 +34,9 @@ use crate::base::descriptors::Held;
 use crate::base::notice::say;
 use crate::base::process_identity::Process;
 use crate::clock;
-#[cfg(feature = "jemalloc")]
 use crate::collect;
 use crate::error::Error;
+use crate::finding;
 use crate::instrument::{self, Instruments};
 use crate::leak::LeakSettings;
 use crate::monitor;
@@ -85,7 +86,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let alerts = alerts::Rules::load(&settings, baseline)?;
     prepare(&settings)?;
     #[cfg(feature = "flight")]
-    evidence::open(&settings)?;
+    let flight = evidence::open(&settings)?;
     let history = history::open(&settings)?;
     #[cfg(feature = "serve")]
     let hooks = SettingsHooks { in_force: change::in_force, change: change::change };
@@ -149,6 +150,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         pusher: Mutex::new(pusher),
         #[cfg(feature = "push")]
         notifier: Mutex::new(notifier),
+        #[cfg(feature = "flight")]
+        flight: Mutex::new(flight),
         #[cfg(feature = "dhat")]
         exact: Mutex::new(crate::memory::exact()),
         judge,
@@ -184,6 +187,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
     if let Some(folder) = &settings.profiles {
         push::probe(folder).map_err(|source| Error::Profiles { folder: folder.clone(), source })?;
     }
+    accept_findings(settings)?;
     crate::record::began();
     crate::base::footprint::set_limit_bytes(settings.memory.as_bytes());
     #[cfg(feature = "stacks")]
@@ -194,6 +198,22 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
     }
     crate::record::set_recording(settings.enabled);
     crate::record::add_rules(&sample_rules(settings));
+    Ok(())
+}
+
+/// Reads the file of findings that stay quiet.
+fn accept_findings(settings: &Settings) -> Result<(), Error> {
+    let Some(path) = &settings.findings_accepted else {
+        collect::accept_findings(BTreeSet::new());
+        return Ok(());
+    };
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Findings { path: path.clone(), source })?;
+    let accepted = finding::accepted(&text).map_err(|(line, value)| Error::Setting {
+        place: format!("{}:{line}", path.display()),
+        value,
+        allowed: "a fingerprint of 16 hexadecimal digits, as /findings shows it".to_owned(),
+    })?;
+    collect::accept_findings(accepted);
     Ok(())
 }
 
@@ -283,8 +303,9 @@ fn jobs(
         #[cfg(feature = "flight")]
         reading::reserve(crate::flight::descriptions());
         reading::reserve(monitor::descriptions().chain(instrument::descriptions()));
-        #[cfg_attr(not(feature = "jemalloc"), expect(unused_mut))]
         let mut producers = monitor::producers();
+        producers.push((Duration::from_secs(2), Box::new(collect::LockMonitor)));
+        reading::reserve(collect::lock_descriptions());
         #[cfg(feature = "jemalloc")]
         producers.push((Duration::from_secs(2), Box::new(collect::AllocatorMonitor)));
         let producers = producers.into_iter();

@@ -122,6 +122,16 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// A file of findings that are accepted and stay quiet: a fingerprint in each line, as
+            /// `/findings` shows it.
+            method findings_accepted: PathBuf = none => {
+                variable: "PERF_FINDINGS_ACCEPTED",
+                allowed: "a file with a fingerprint in each line: 16 hexadecimal digits, and behind them what you like; # begins a comment",
+                default: "none",
+                meaning: "a file of findings that are accepted and stay quiet",
+                changes: false,
+            }
+
             /// How long samples of stacks are kept one by one, for bundles of evidence: what ran
             /// before an alert fired. `off`: none, and no bundles.
             method flight: Option<Duration> = or(Some(Duration::from_secs(300))), if |time| time.is_none_or(|time| FLIGHT.contains(&time)) => {

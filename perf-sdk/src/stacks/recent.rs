@@ -12,8 +12,10 @@ use crate::base::footprint::{self, Part};
 
 /// The number of samples for which memory is taken at a time.
 const SOME: usize = 1 << 10;
-/// The number of totals that are kept at most, of which the oldest go.
+/// The number of totals that are kept at most, of which the oldest go: some 600 bytes each.
 const MOST_TOTALS: usize = 1 << 12;
+/// Of the profiler's memory, what samples may take.
+const PART_OF_MEMORY: u64 = 16;
 
 /// One sample of CPU time.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,22 +79,45 @@ impl Recent {
 
     /// Whether there is memory for more.
     fn grow(&mut self) -> bool {
-        if !footprint::take(Part::Flight, (SOME * size_of::<Timed>()) as u64) {
+        // Half of what the flight recorder may have: bundles in memory need the other.
+        let most = footprint::limit_bytes() / PART_OF_MEMORY;
+        let more = (SOME * size_of::<Timed>()) as u64;
+        let held = (self.samples.capacity() * size_of::<Timed>()) as u64;
+        if held + more > most || !footprint::take(Part::Flight, more) {
             return false;
         }
         self.samples.reserve_exact(SOME);
         true
     }
 
+    fn grow_totals(&mut self) -> bool {
+        const SOME: usize = 64;
+        let has_room = footprint::take(Part::Flight, (SOME * size_of::<(u64, Totals)>()) as u64);
+        if has_room {
+            self.totals.reserve_exact(SOME);
+        }
+        has_room
+    }
+
     /// Notes the sums, and forgets what is too old. The first time, nothing is older than this.
     pub(super) fn note(&mut self, now: u64, totals: impl FnOnce() -> Totals) {
-        if self.length == 0 || self.totals.back().is_some_and(|(at, _)| now.saturating_sub(*at) < self.step) {
+        if self.length > 0 && self.totals.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= self.step) {
+            self.bound(now, totals);
+        }
+    }
+
+    /// As [`note`](Self::note), at once: a window can end now.
+    pub(super) fn bound(&mut self, now: u64, totals: impl FnOnce() -> Totals) {
+        if self.length == 0 || self.totals.back().is_some_and(|(at, _)| *at >= now) {
             return;
         }
         let start = now.saturating_sub(self.length);
         // One that is older bounds the window.
         while self.totals.len() == MOST_TOTALS || self.totals.get(1).is_some_and(|(at, _)| *at < start) {
             self.totals.pop_front();
+        }
+        if self.totals.len() == self.totals.capacity() && !self.grow_totals() && self.totals.pop_front().is_none() {
+            return;
         }
         self.totals.push_back((now, totals()));
         let start = self.totals.front().map_or(start, |(at, _)| *at);
@@ -128,7 +153,8 @@ impl Recent {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        footprint::give(Part::Flight, (self.samples.capacity() * size_of::<Timed>()) as u64);
+        let totals = self.totals.capacity() * size_of::<(u64, Totals)>();
+        footprint::give(Part::Flight, (self.samples.capacity() * size_of::<Timed>() + totals) as u64);
     }
 }
 
@@ -149,9 +175,9 @@ impl RecentPicture {
         &self.images
     }
 
-    /// Whether samples since that time are missing.
-    pub(crate) fn misses(&self, start: u64) -> bool {
-        self.missing_until >= start
+    /// The first bound since which no sample is missing.
+    pub(crate) fn first(&self) -> Option<u64> {
+        self.totals.iter().map(|(at, _)| *at).find(|at| *at > self.missing_until || self.missing_until == 0)
     }
 
     /// The samples from one bound to another.
@@ -169,11 +195,12 @@ impl RecentPicture {
             stacks.stacks.entry(Arc::clone(&sample.key)).or_default().add(Seen::once(sample.ns.into()));
         }
         let totals = after.since(&before);
+        let sum = |of: fn(&Seen) -> u64| stacks.stacks.values().map(of).sum();
         Some(Picture {
             serial: self.serial,
             engine: self.engine,
             hz: self.hz,
-            totals: Totals { samples: stacks.stacks.values().map(|seen| seen.samples).sum(), ..totals },
+            totals: Totals { samples: sum(|seen| seen.samples), sampled_ns: sum(|seen| seen.ns), ..totals },
             stacks,
             images: self.images.clone(),
         })
@@ -228,9 +255,21 @@ mod tests {
         assert_eq!(window.stacks.stacks.values().map(|seen| seen.ns).sum::<u64>(), 100);
         assert_eq!(window.stacks.stacks.len(), 2);
         // What is asked for is not kept any more: what is kept.
-        assert_eq!((all.bound(3), all.misses(200)), (Some(190), false));
+        assert_eq!((all.bound(3), all.first()), (Some(190), Some(190)));
         assert!(all.window(291, 300).is_none());
         assert_eq!(all.samples(190, 200).len(), 10);
+    }
+
+    #[test]
+    fn a_window_can_end_now() {
+        let mut recent = Recent::new(100, 10);
+        recent.note(0, || sums(0));
+        (1..=5).for_each(|at| recent.add(timed(at)));
+        recent.note(5, || sums(5));
+        assert_eq!(picture(&recent, 0).end(), Some(0));
+        recent.bound(6, || sums(5));
+        let all = picture(&recent, 0);
+        assert_eq!((all.end(), all.samples(0, 6).len()), (Some(6), 5));
     }
 
     #[test]
@@ -264,10 +303,10 @@ mod tests {
 
     #[test]
     fn without_memory_the_oldest_go_and_that_is_said() {
+        let _alone = footprint::flight_tests();
         let mut recent = Recent::new(u64::MAX, 10);
         recent.note(0, || sums(0));
         let mut at = 0;
-        // Other tests of this process may hold some of it.
         while recent.missing_until == 0 {
             at += 1;
             recent.add(timed(at));
@@ -276,6 +315,9 @@ mod tests {
         let held = recent.samples.len();
         recent.add(timed(at + 1));
         assert_eq!((recent.samples.len(), recent.missing_until), (held, 2));
-        assert!(picture(&recent, 0).misses(2) && !picture(&recent, 0).misses(3));
+        assert_eq!(picture(&recent, 0).first(), None, "none is later than what is missing");
+        recent.bound(2, || sums(2));
+        recent.bound(3, || sums(3));
+        assert_eq!(picture(&recent, 0).first(), Some(3));
     }
 }

@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         "signalled" => signalled(),
         "loses_its_folder" => loses_its_folder(),
         "ends" => ends(),
+        "forks" => forks(),
         "off" => off(),
         other => panic!("no scenario {other:?}"),
     }
@@ -138,8 +139,7 @@ fn panics() {
     let address = perf.address().expect("an address");
     for n in 0..2 {
         let _ = panic::catch_unwind(|| panic!("nothing works, number {n}"));
-        // It was waited for.
-        let list = bundles(address);
+        let list = until_kept(address);
         assert!(list.contains("\"kept\":\"memory\"") && list.contains("nothing works, number 0"), "{list}");
     }
     let list = bundles(address);
@@ -191,6 +191,23 @@ fn ends() {
     DEPTH.store(9, Relaxed);
     let fired = || perf.alerts().is_some_and(|report| report.events.iter().any(|event| !event.bundle.is_empty()));
     until("it to fire", fired);
+}
+
+/// A child of a program that makes bundles makes its own.
+fn forks() {
+    let perf = start();
+    perf.evidence(Duration::from_secs(10)).expect("a bundle");
+    let child = fork();
+    if child == 0 {
+        let none = perf.evidence(Duration::from_secs(10)).expect_err("it does not run here");
+        drop(perf);
+        let own = start();
+        let bundle = own.evidence(Duration::MAX).expect("a bundle of its own");
+        let is_own = bundle.name().contains(&format!("-{}-", std::process::id()));
+        exit_now(if none.to_string().contains("does not run") && is_own { 0 } else { 9 });
+    }
+    assert_eq!(wait_for(child), 0, "the child's bundle");
+    perf.evidence(Duration::from_secs(20)).expect("the parent's goes on");
 }
 
 /// With `PERF_FLIGHT=off`.

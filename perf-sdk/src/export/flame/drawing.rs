@@ -115,39 +115,15 @@ impl Drawing {
         rows: impl Iterator<Item = (&'a SampledStack, u64)>,
         function: Option<&str>,
     ) -> (Self, u64) {
-        let mut numbers = std::collections::HashMap::new();
-        let mut frames = Vec::new();
-        // An address may stand for several frames, because of inlining. Outermost first.
-        let of_address: Vec<Vec<u32>> = code
-            .addresses
-            .iter()
-            .map(|address| {
-                let mut lines: Vec<(String, String)> =
-                    address.lines.iter().rev().map(|line| (line.function.clone(), line.file.clone())).collect();
-                if lines.is_empty() {
-                    lines.push((code.place(address), String::new()));
-                }
-                let number = |(name, file): (String, String)| {
-                    *numbers.entry((name, file)).or_insert_with_key(|(name, file)| {
-                        frames.push(Frame { name: name.clone(), file: file.clone(), line: 0 });
-                        frames.len() as u32 - 1
-                    })
-                };
-                lines.into_iter().map(number).collect()
-            })
-            .collect();
+        let (frames, of_address) = frames_of(code);
         let is_in = |scope: &crate::snapshot::Frame| {
             function.is_none_or(|name| scope.name == name || scope.full_name() == name)
         };
         let wanted = rows.filter(|(stack, _)| function.is_none() || stack.scope.iter().any(is_in));
-        let path = |addresses: &[u32]| -> Vec<u32> {
-            let frames = addresses.iter().rev().filter_map(|address| of_address.get(*address as usize));
-            frames.flatten().copied().collect()
-        };
         let mut samples = 0;
         let mut stacks = Vec::new();
         for (stack, weight) in wanted {
-            let path = path(&stack.addresses);
+            let path = path_of(&stack.addresses, &of_address);
             if !path.is_empty() && weight > 0 {
                 samples += stack.samples;
                 stacks.push(Stack { path, weight });
@@ -181,6 +157,36 @@ impl Drawing {
         lines.sort_unstable();
         lines
     }
+}
+
+/// The frames of all code, and the numbers of those of each address, outermost first: an address
+/// may stand for several, because of inlining.
+#[cfg(feature = "stacks")]
+pub(super) fn frames_of(code: &Code) -> (Vec<Frame>, Vec<Vec<u32>>) {
+    let mut numbers = std::collections::HashMap::new();
+    let mut frames = Vec::new();
+    let of_address = code.addresses.iter().map(|address| {
+        let mut lines: Vec<(String, String)> =
+            address.lines.iter().rev().map(|line| (line.function.clone(), line.file.clone())).collect();
+        if lines.is_empty() {
+            lines.push((code.place(address), String::new()));
+        }
+        let number = |(name, file): (String, String)| {
+            *numbers.entry((name, file)).or_insert_with_key(|(name, file)| {
+                frames.push(Frame { name: name.clone(), file: file.clone(), line: 0 });
+                frames.len() as u32 - 1
+            })
+        };
+        lines.into_iter().map(number).collect()
+    });
+    let of_address = of_address.collect();
+    (frames, of_address)
+}
+
+/// The frames of a stack whose addresses are innermost first: outermost first.
+#[cfg(feature = "stacks")]
+pub(super) fn path_of(addresses: &[u32], of_address: &[Vec<u32>]) -> Vec<u32> {
+    addresses.iter().rev().filter_map(|address| of_address.get(*address as usize)).flatten().copied().collect()
 }
 
 #[cfg(feature = "stacks")]

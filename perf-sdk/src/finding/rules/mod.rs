@@ -11,6 +11,7 @@ mod locks;
 mod measurement;
 mod outcomes;
 mod pools;
+mod slower;
 mod startup;
 mod statements;
 #[cfg(test)]
@@ -40,6 +41,8 @@ pub(super) const ALL: &[(&str, Rule)] = &[
     ("full_scan", statements::scanning),
     ("cache_misses", caches::missing),
     ("pool_waits", pools::waited_for),
+    ("pool_full", pools::full),
+    ("slower", slower::than_before),
     ("leak", leaks::verdicts),
     ("retention", leaks::retained),
     ("fragmentation", fragmentation::of_jemalloc),

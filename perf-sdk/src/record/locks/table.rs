@@ -38,7 +38,7 @@ pub(in crate::record) struct Sums {
 }
 
 impl Sums {
-    const fn new() -> Self {
+    pub(in crate::record) const fn new() -> Self {
         Self { contentions: AtomicU64::new(0), delay_ns: AtomicU64::new(0) }
     }
 
@@ -47,13 +47,13 @@ impl Sums {
         self.delay_ns.fetch_add(delay_ns, Relaxed);
     }
 
-    fn reset(&self) {
+    pub(in crate::record) fn reset(&self) {
         self.contentions.store(0, Relaxed);
         self.delay_ns.store(0, Relaxed);
     }
 
     /// `None` if there was no wait.
-    fn read<T>(&self, of: impl FnOnce(u64, u64) -> T) -> Option<T> {
+    pub(in crate::record) fn read<T>(&self, of: impl FnOnce(u64, u64) -> T) -> Option<T> {
         let contentions = self.contentions.load(Relaxed);
         (contentions > 0).then(|| of(contentions, self.delay_ns.load(Relaxed)))
     }

@@ -1,6 +1,6 @@
 //! Records waits for locks: who waits, who holds the lock, and for how long.
 
-use super::table::{Contended, Lock, Table};
+use super::table::{Contended, Lock, Sums, Table};
 use crate::clock;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::switch;
@@ -12,6 +12,8 @@ const SLOTS: usize = 1 << 13;
 
 static WAITERS: Table<SLOTS> = Table::new();
 static HOLDERS: Table<SLOTS> = Table::new();
+/// Of all locks that have a holder.
+static ALL: Sums = Sums::new();
 
 /// The scope that took a lock last. It is the holder, if there is one.
 #[derive(Debug)]
@@ -51,6 +53,7 @@ pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnc
     waiter.0.add(delay_ns);
     if let Some((sums, _)) = holder {
         sums.add(delay_ns);
+        ALL.add(delay_ns);
     }
     if !waiter.1 || holder.is_some_and(|(_, has_room)| !has_room) {
         dropped::count(Reason::Locks);
@@ -63,8 +66,14 @@ pub(crate) fn lock_contentions() -> (Vec<Contended>, Vec<Contended>) {
     (WAITERS.read(), HOLDERS.read())
 }
 
+/// The number of waits for locks that somebody held, and nanoseconds of them.
+pub(crate) fn lock_waits() -> (u64, u64) {
+    ALL.read(|contentions, delay_ns| (contentions, delay_ns)).unwrap_or_default()
+}
+
 /// Called in a forked child.
 pub(in crate::record) fn after_fork() {
     WAITERS.reset();
     HOLDERS.reset();
+    ALL.reset();
 }

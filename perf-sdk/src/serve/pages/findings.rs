@@ -8,9 +8,13 @@ use crate::finding::{Confidence, Finding, Findings};
 
 pub(in crate::serve) fn findings(all: &Findings) -> String {
     let mut page = html::begin("perf-sdk: findings", None);
+    let accepted = match all.accepted {
+        0 => String::new(),
+        number => format!(", {number} more accepted"),
+    };
     let _ = write!(
         page,
-        "<header><h1><a href=\".\">perf-sdk</a></h1><span class=\"facts\">{} findings in {} of recorded time</span></header>\
+        "<header><h1><a href=\".\">perf-sdk</a></h1><span class=\"facts\">{} findings in {} of recorded time{accepted}</span></header>\
          <nav><b>also</b><a href=\"findings?format=json\">json</a><a href=\"findings?format=text\">text</a></nav>",
         all.findings.len(),
         time(all.window_ns as f64),
@@ -80,9 +84,10 @@ mod tests {
         let mut finding = Finding { claim: "a reads all of t".into(), link: "queries".into(), ..Finding::default() };
         let gain = Gain { wait_seconds: 1.5, ..Gain::default() };
         (finding.gain, finding.next_step, finding.confidence) = (gain, "Add an index.".into(), Confidence::High);
-        let page = findings(&Findings { findings: vec![finding], window_ns: 10_000_000_000, ..Findings::default() });
+        let all = Findings { findings: vec![finding], window_ns: 10_000_000_000, accepted: 2, ..Findings::default() };
+        let page = findings(&all);
         for part in [
-            "1 findings in 10.0 s of recorded time",
+            "1 findings in 10.0 s of recorded time, 2 more accepted",
             "<span class=\"bad\">a reads all of t</span>",
             "<dd>1.50 s of waiting</dd>",
             "<dd>Add an index. <a href=\"queries\">queries</a></dd>",

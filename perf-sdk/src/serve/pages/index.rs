@@ -6,7 +6,7 @@ use super::accounts;
 use super::html::{self, escape, percent};
 use crate::alert::AlertPhase;
 use crate::base::units::{bytes, count, time};
-use crate::finding;
+use crate::collect;
 use crate::snapshot::{
     DeliveryKind, ESTIMATED_SAYS, Function, InstrumentUse, Shown, Snapshot, StatementFigures, Verdict, WEAK_SAYS,
 };
@@ -117,7 +117,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     leaks(page, snapshot);
     targets(page, snapshot);
     alerts(page, snapshot);
-    let findings = finding::of(snapshot).findings.len();
+    let findings = collect::findings(snapshot).findings.len();
     page.push_str("<a href=\"findings\">findings</a>");
     if findings > 0 {
         let _ = write!(page, "<span class=\"warn\">{findings}</span>");

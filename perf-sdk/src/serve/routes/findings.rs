@@ -6,7 +6,6 @@ use axum::response::Response;
 use super::format::wants_json;
 use crate::collect;
 use crate::export;
-use crate::finding;
 use crate::serve::capture::Query;
 use crate::serve::pages::findings;
 use crate::serve::reply::{self, Refusal};
@@ -20,7 +19,7 @@ pub(super) async fn findings(uri: Uri, headers: HeaderMap) -> Result<Response, R
     };
     let is_json = !is_text && wants_json(&query, &headers)?;
     reply::work(move || {
-        let findings = finding::of(&collect::take());
+        let findings = collect::findings(&collect::take());
         let mut body = Vec::new();
         if is_json {
             export::json::write(&findings, &mut body)?;

@@ -331,6 +331,9 @@ impl Sampler {
     /// The samples since a time in ticks, one by one, as far as they are kept.
     pub(in super::super) fn recent(&mut self, start: u64) -> RecentPicture {
         self.collect();
+        let now = clock::wall().ticks();
+        let (table, threads, counts) = (&self.table, &self.threads, &self.counts);
+        self.recent.bound(now, || totals(table, threads, counts));
         let (samples, totals, missing_until) = self.recent.since(start);
         RecentPicture {
             serial: self.serial(),

@@ -1,0 +1,40 @@
+//! Findings of this process: with its history.
+
+use std::collections::BTreeSet;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::base::fork::Lock;
+use crate::figures::{Live, Now};
+use crate::finding::{self, Findings};
+use crate::history;
+use crate::reading;
+use crate::snapshot::Snapshot;
+
+/// Fingerprints of findings that are accepted.
+static ACCEPTED: Lock<BTreeSet<String>> = Lock::new(BTreeSet::new());
+
+/// From now on, these are left out.
+pub(crate) fn accept_findings(fingerprints: BTreeSet<String>) {
+    *ACCEPTED.lock() = fingerprints;
+}
+
+/// What somebody should do, by the snapshot and by what was before, without what is accepted.
+pub(crate) fn findings(snapshot: &Snapshot) -> Findings {
+    let mut findings = all(snapshot);
+    let accepted = ACCEPTED.lock();
+    let number = findings.findings.len();
+    findings.findings.retain(|finding| !accepted.contains(&finding.fingerprint));
+    findings.accepted = (number - findings.findings.len()) as u64;
+    findings
+}
+
+fn all(snapshot: &Snapshot) -> Findings {
+    let readings = reading::latest();
+    let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+    let now = || Now { readings: &readings, first: None, whole: None, is_young: false, baseline: None };
+    let found = history::ask(|history| {
+        let figures = Live::new(Some(history), now());
+        finding::of_process(snapshot, &figures, at_unix_ns)
+    });
+    found.unwrap_or_else(|| finding::of(snapshot))
+}
