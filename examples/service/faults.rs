@@ -1,4 +1,5 @@
-//! What the service does wrong if it is asked to, so that alerts, findings and evidence can be seen.
+//! What the service does wrong if it is asked to, so that alerts, findings and evidence can be
+//! seen.
 
 use std::thread;
 use std::time::Duration;

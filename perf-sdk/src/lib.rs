@@ -31,6 +31,7 @@
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
 //! | say what ought to be | [`Builder::target`], [`Target`](target::Target), `PERF_TARGETS` | what is met, at risk or missed, by [`Handle::targets`] too |
 //! | be told | [`Builder::alert`], [`AlertRule`](alert::AlertRule), `PERF_ALERTS` | what fires, by [`Handle::alerts`] too |
+//! | do less meanwhile | [`flag!`], [`AlertRule::flag`](alert::AlertRule::flag) | what the code decides |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
@@ -101,6 +102,8 @@ mod expression;
 #[cfg(feature = "enabled")]
 mod figures;
 pub mod finding;
+#[cfg(feature = "enabled")]
+mod flag;
 #[cfg(feature = "flight")]
 mod flight;
 #[doc(hidden)]
@@ -240,6 +243,40 @@ macro_rules! scope {
     ($name:expr $(,)?) => {
         const _: $crate::__private::Name = $name;
     };
+}
+
+/// Whether a flag is on: code that can do less when it must.
+///
+/// ```
+/// fn answers(all: &[u32]) -> &[u32] {
+///     // While an alert with flag = "short answers" fires, or after Handle::set_flag.
+///     if perf_sdk::flag!("short answers") { &all[..all.len().min(3)] } else { all }
+/// }
+/// # assert_eq!(answers(&[1, 2, 3, 4]).len(), 4);
+/// ```
+///
+/// The name is a literal. Places with one name are one flag, which is off at first. Scrapes have
+/// `flag_on` for each that was read while the profiler runs.
+///
+/// **Cost.** A load and a branch, while it is off. The first time that a place is read takes a lock
+/// and allocates.
+#[cfg(feature = "enabled")]
+#[macro_export]
+macro_rules! flag {
+    ($name:literal $(,)?) => {{
+        static FLAG: $crate::__private::Flag = $crate::__private::Flag::new($name);
+        FLAG.is_on()
+    }};
+}
+
+/// `false`: the feature `enabled` is off.
+#[cfg(not(feature = "enabled"))]
+#[macro_export]
+macro_rules! flag {
+    ($name:literal $(,)?) => {{
+        const _: $crate::__private::Name = $name;
+        false
+    }};
 }
 
 /// Starts the profiler with default settings and those of the environment: see [`SETTINGS`].

@@ -11,6 +11,7 @@ pub use perf_macros::profiled;
 pub use std::boxed::Box;
 
 use crate::clock::{self, ThreadCpu, Wall};
+pub use crate::flag::Flag;
 use crate::histogram::{Located, Page, Scale, Shard};
 pub use crate::outcome::Outcome;
 use crate::record::note_error;

@@ -91,6 +91,21 @@ fn who_asks_gets_a_bundle_and_a_mistake_is_named() {
 }
 
 #[test]
+fn warnings_and_errors_of_the_program_are_in_a_bundle() {
+    let (file, unpacked) = (Folder::new("logs"), Folder::new("logs-unpacked"));
+    let path = file.0.join("bundle.tar.gz");
+    let output = Command::new(EVIDENCE).arg("logs").arg(&path).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = unpacked.unpack(&path);
+    let log = text(&folder, "log.txt");
+    let lines: Vec<&str> = log.lines().collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines[0].ends_with(" WARN evidence [main] checkout: the bank is slow attempt=3"), "{log}");
+    assert!(lines[1].ends_with(" ERROR evidence [main] : no bank"), "{log}");
+    assert!(text(&folder, "README.md").contains("The program logged 1 errors and 1 warnings."));
+}
+
+#[test]
 fn a_panic_keeps_evidence_and_calls_the_hook_of_before() {
     run(EVIDENCE, "panics", &[("PERF_EVIDENCE_PANIC", "true")]);
 }

@@ -185,7 +185,7 @@ fn targets_are_relative_to_a_saved_snapshot() {
 #[test]
 fn an_alert_fires_is_shown_everywhere_and_is_over() {
     let said = said(&run(TARGETS, "alarmed", &[]));
-    let lines: Vec<&str> = said.lines().filter(|line| line.contains("alert")).collect();
+    let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("perf-sdk: alert")).collect();
     assert_eq!(lines.len(), 2, "{said}");
     let fired = "perf-sdk: alert (critical): many jobs: queue_depth is 9 over 1m, which is > 5. Start more workers.";
     assert_eq!(lines[0], fired);

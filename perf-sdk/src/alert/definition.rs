@@ -41,6 +41,7 @@ pub struct AlertRule {
     pub(super) summary: String,
     pub(super) parent: Option<String>,
     pub(super) evidence: bool,
+    pub(super) flag: Option<String>,
     pub(super) is_shipped: bool,
 }
 
@@ -64,7 +65,16 @@ impl AlertRule {
     pub(super) fn of(rule: Rule) -> Self {
         // What happens regularly is no fault.
         let severity = if rule.condition.is_moment() { AlertSeverity::Info } else { AlertSeverity::default() };
-        Self { rule, name: None, severity, summary: String::new(), parent: None, evidence: true, is_shipped: false }
+        Self {
+            rule,
+            name: None,
+            severity,
+            summary: String::new(),
+            parent: None,
+            evidence: true,
+            flag: None,
+            is_shipped: false,
+        }
     }
 
     /// Its name, which no other rule has: at most 200 characters. By default the expression. One
@@ -97,6 +107,12 @@ impl AlertRule {
     #[must_use]
     pub fn evidence(self, evidence: bool) -> Self {
         Self { evidence, ..self }
+    }
+
+    /// The [flag](crate::flag) that is on while it fires and cools down.
+    #[must_use]
+    pub fn flag(self, flag: impl Into<String>) -> Self {
+        Self { flag: Some(flag.into()), ..self }
     }
 
     /// Its name, or its expression.
@@ -133,7 +149,7 @@ impl AlertRule {
 
     pub(super) fn fault(&self) -> Option<Fault> {
         let is_plain = |text: &str| !text.trim().is_empty() && !text.chars().any(char::is_control);
-        let names = [("name", &self.name), ("explained_by", &self.parent)];
+        let names = [("name", &self.name), ("explained_by", &self.parent), ("flag", &self.flag)];
         for (key, name) in names.into_iter().filter_map(|(key, name)| Some((key, name.as_ref()?))) {
             if !is_plain(name) || name.chars().count() > MOST_NAME {
                 return Some(Fault {

@@ -8,7 +8,7 @@ use super::list::AlertRules;
 use super::state::AlertSeverity;
 use crate::expression::{ExpressionError, File, FileEntry, parse_rule};
 
-const KEYS: [&str; 6] = ["name", "that", "severity", "summary", "explained_by", "evidence"];
+const KEYS: [&str; 7] = ["name", "that", "severity", "summary", "explained_by", "evidence", "flag"];
 
 impl AlertRules {
     /// The rules of a file. Messages name `place`, with line and column.
@@ -23,6 +23,7 @@ impl AlertRules {
     ///     summary = "See the runbook."     # for people
     ///     explained_by = "cpu"             # while that rule fires, nobody is told of this one
     ///     evidence = false                 # no bundle is made when it fires
+    ///     flag = "degrade"                 # flag!("degrade") is true while it fires
     ///     "#,
     ///     "alerts.toml",
     /// )?;
@@ -56,6 +57,7 @@ fn rule(file: &File<'_>, table: &Table<'_>, span: Span) -> Result<(AlertRule, us
     let mut rule = AlertRule::of(file.read(that, "that", parse_rule)?);
     rule.name = file.text_of(table, "name")?;
     rule.parent = file.text_of(table, "explained_by")?;
+    rule.flag = file.text_of(table, "flag")?;
     rule.summary = file.text_of(table, "summary")?.unwrap_or_default();
     if let Some(value) = table.get("severity") {
         let named = AlertSeverity::named(file.string(value, "severity")?);

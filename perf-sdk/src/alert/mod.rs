@@ -27,6 +27,8 @@ mod condition;
 mod definition;
 #[cfg(feature = "toml")]
 mod file;
+#[cfg(test)]
+mod healthy;
 mod list;
 #[cfg(feature = "enabled")]
 mod machine;

@@ -36,7 +36,7 @@ const RULES: &[Shipped] = &[
     ),
     (
         "memory will be full",
-        "memory_full_in < 1h over 30m for 5m",
+        "memory_full_in < 1h over 30m AND memory_full_in < 1h over 15m for 5m",
         Warning,
         "memory",
         "Memory has grown for half an hour in a way that reaches the control group's limit within one. \

@@ -482,7 +482,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             "[[alert]]\nthat = \"cpu > 9%\"\nsumary = \"x\"",
-            "a.toml:3:1 is \"sumary\"; allowed: name, that, severity, summary, explained_by, evidence; did you mean summary?",
+            "a.toml:3:1 is \"sumary\"; allowed: name, that, severity, summary, explained_by, evidence, flag; did you mean summary?",
         ),
         ("[[alert]]\nname = \"x\"", "a.toml:1:1 is \"without that\"; allowed: that = 'cpu > 90% for 5m'"),
         ("[[target]]\nthat = \"cpu > 9%\"", "a.toml:1:3 is \"target\"; allowed: tables [[alert]]"),

@@ -1,6 +1,6 @@
 //! All rules, and the alerts of each: pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Facts, MOST_SUBJECTS, Memory, Sighting, Truth, When};
 use super::definition::AlertRule;
@@ -145,6 +145,18 @@ impl Watch {
         if let Some(alert) = rule.and_then(|rule| rule.alerts.get_mut(subject)) {
             bundle.clone_into(&mut alert.bundle);
         }
+    }
+
+    /// Each rule's name, and why it is not judged.
+    #[cfg(test)]
+    pub(super) fn rules(&self) -> impl Iterator<Item = (String, String)> {
+        self.rules.iter().map(|rule| (rule.title.clone(), rule.reason.clone()))
+    }
+
+    /// The flags of rules whose alerts fire or cool down.
+    pub(crate) fn flags(&self) -> BTreeSet<String> {
+        let is_active = |rule: &&Watched| rule.alerts.values().any(|alert| alert.machine.phase().is_active());
+        self.rules.iter().filter(is_active).filter_map(|rule| rule.rule.flag.clone()).collect()
     }
 
     /// In how many seconds a rule is due.

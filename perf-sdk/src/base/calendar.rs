@@ -16,11 +16,21 @@ pub(crate) fn date(days: u64) -> (u64, u64, u64) {
 }
 
 /// A time in UTC as RFC 3339 has it: `2026-11-29T14:00:00.000000001Z`.
+#[cfg(feature = "push")]
 pub(crate) fn rfc3339(unix_ns: u64) -> String {
     let (seconds, ns) = (unix_ns / 1_000_000_000, unix_ns % 1_000_000_000);
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ns:09}Z")
+}
+
+/// A time in UTC, with milliseconds.
+#[cfg(feature = "flight")]
+pub(crate) fn time_of(unix_ns: u64) -> String {
+    let (seconds, ms) = (unix_ns / 1_000_000_000, unix_ns / 1_000_000 % 1_000);
+    let ((year, month, day), second) = (date(seconds / 86_400), seconds % 86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{ms:03}")
 }
 
 #[cfg(test)]

@@ -33,7 +33,8 @@ pub(crate) enum Part {
     Names,
     /// The history of readings.
     History,
-    /// The samples and log lines of the last minutes, and bundles of evidence in memory.
+    /// The samples of the last minutes, and bundles of evidence in memory.
+    #[cfg_attr(not(any(feature = "flight", feature = "stacks")), allow(dead_code))]
     Flight,
 }
 
@@ -71,6 +72,12 @@ pub(crate) fn take(part: Part, bytes: u64) -> bool {
     false
 }
 
+/// Whether so many more bytes of a part could be reserved now.
+#[cfg(feature = "flight")]
+pub(crate) fn could_take(part: Part, bytes: u64) -> bool {
+    fits(part, bytes)
+}
+
 /// Releases bytes of a part.
 pub(crate) fn give(part: Part, bytes: u64) {
     HELD[part as usize].fetch_sub(bytes, Relaxed);
@@ -92,7 +99,7 @@ fn fits(part: Part, more: u64) -> bool {
     own <= most && all.saturating_add(kept) <= limit
 }
 /// Tests that need memory of [`Part::Flight`], or all of it, run one after the other.
-#[cfg(all(test, feature = "flight", feature = "stacks"))]
+#[cfg(all(test, any(feature = "flight", feature = "stacks")))]
 pub(crate) fn flight_tests() -> std::sync::MutexGuard<'static, ()> {
     use super::unpoisoned::Unpoisoned as _;
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());

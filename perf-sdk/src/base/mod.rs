@@ -16,7 +16,7 @@
 pub(crate) mod atomic;
 #[cfg(feature = "enabled")]
 pub(crate) mod background;
-#[cfg(feature = "push")]
+#[cfg(any(feature = "flight", feature = "push"))]
 pub(crate) mod calendar;
 #[cfg(feature = "enabled")]
 pub(crate) mod descriptors;
@@ -28,11 +28,11 @@ pub(crate) mod fork;
 pub(crate) mod hash;
 #[cfg(feature = "enabled")]
 pub(crate) mod headroom;
-#[cfg(feature = "enabled")]
 #[cfg(any(feature = "flight", feature = "push"))]
 pub(crate) mod kept_files;
 #[cfg(feature = "enabled")]
 mod loaded;
+#[cfg(feature = "enabled")]
 pub(crate) mod new_file;
 #[cfg(feature = "enabled")]
 pub(crate) mod notice;

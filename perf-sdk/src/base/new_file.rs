@@ -57,7 +57,7 @@ impl NewFile {
 
     /// Gives it the name `goal`, unless that exists: then [`io::ErrorKind::AlreadyExists`], and
     /// another name can be tried. Its contents may not be on the disk yet.
-    #[cfg(feature = "push")]
+    #[cfg(any(feature = "flight", feature = "push"))]
     pub(crate) fn link(&self, goal: &Path) -> io::Result<()> {
         match fs::hard_link(&self.temporary, goal) {
             // The file system has no hard links.

@@ -20,21 +20,20 @@ pub(crate) fn accept_findings(fingerprints: BTreeSet<String>) {
 
 /// What somebody should do, by the snapshot and by what was before, without what is accepted.
 pub(crate) fn findings(snapshot: &Snapshot) -> Findings {
-    let mut findings = all(snapshot);
-    let accepted = ACCEPTED.lock();
-    let number = findings.findings.len();
-    findings.findings.retain(|finding| !accepted.contains(&finding.fingerprint));
-    findings.accepted = (number - findings.findings.len()) as u64;
-    findings
-}
-
-fn all(snapshot: &Snapshot) -> Findings {
+    let accepted = ACCEPTED.lock().clone();
     let readings = reading::latest();
     let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
     let now = || Now { readings: &readings, first: None, whole: None, is_young: false, baseline: None };
     let found = history::ask(|history| {
         let figures = Live::new(Some(history), now());
-        finding::of_process(snapshot, &figures, at_unix_ns)
+        finding::of_process(snapshot, Some((&figures, at_unix_ns)), &accepted)
     });
-    found.unwrap_or_else(|| finding::of(snapshot))
+    found.unwrap_or_else(|| finding::of_process(snapshot, None, &accepted))
+}
+
+/// Their number, without asking the history.
+#[cfg(feature = "serve")]
+pub(crate) fn number_of_findings(snapshot: &Snapshot) -> usize {
+    let accepted = ACCEPTED.lock().clone();
+    finding::of_process(snapshot, None, &accepted).findings.len()
 }

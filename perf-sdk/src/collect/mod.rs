@@ -58,6 +58,8 @@ pub(crate) use deliveries::{deliveries, set_delivery};
 pub(crate) use evictions::count_eviction;
 #[cfg(all(test, feature = "serve"))]
 pub(crate) use evictions::evictions;
+#[cfg(feature = "serve")]
+pub(crate) use findings::number_of_findings;
 pub(crate) use findings::{accept_findings, findings};
 pub(crate) use fold::take;
 pub(crate) use functions::FunctionFold;

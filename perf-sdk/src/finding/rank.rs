@@ -1,5 +1,7 @@
 //! Which finding comes first.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Facts, Past};
 use super::rules;
 use super::state::{Finding, Findings, Gain};
@@ -23,19 +25,28 @@ const MOST_OF_A_RULE: usize = 5;
 /// **Cost.** Linear in functions, statements, locks and readings.
 #[must_use]
 pub fn of(snapshot: &Snapshot) -> Findings {
-    ranked(snapshot, None)
+    ranked(snapshot, None, &BTreeSet::new())
 }
 
-/// As [`of`], with what was before: of a process that has a history.
-pub(crate) fn of_process(snapshot: &Snapshot, figures: &dyn Figures, at_unix_ns: u64) -> Findings {
-    ranked(snapshot, Some(Past { figures, at_unix_ns }))
+/// As [`of`], with what was before, if the process has a history that is asked, and without what is
+/// accepted.
+pub(crate) fn of_process(
+    snapshot: &Snapshot,
+    past: Option<(&dyn Figures, u64)>,
+    accepted: &BTreeSet<String>,
+) -> Findings {
+    ranked(snapshot, past.map(|(figures, at_unix_ns)| Past { figures, at_unix_ns }), accepted)
 }
 
-fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>) -> Findings {
+fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>, accepted: &BTreeSet<String>) -> Findings {
     let mut findings = Vec::new();
+    let mut number_accepted = 0;
     if let Some(facts) = Facts::of(snapshot, past) {
         for (name, rule) in rules::ALL {
             let mut found: Vec<Finding> = rule(&facts);
+            let all = found.len();
+            found.retain(|finding| !accepted.contains(&fingerprint(name, &finding.subject)));
+            number_accepted += (all - found.len()) as u64;
             found.sort_by(|a, b| weight(&b.gain, &facts).total_cmp(&weight(&a.gain, &facts)));
             found.truncate(MOST_OF_A_RULE);
             findings.extend(found.into_iter().map(|finding| Finding {
@@ -50,7 +61,12 @@ fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>) -> Findings {
             is_doubt(b).cmp(&is_doubt(a)).then(by_gain).then(b.confidence.cmp(&a.confidence))
         });
     }
-    Findings { at_unix_ns: snapshot.taken_at_unix_ns, window_ns: snapshot.window_ns, findings, accepted: 0 }
+    Findings {
+        at_unix_ns: snapshot.taken_at_unix_ns,
+        window_ns: snapshot.window_ns,
+        findings,
+        accepted: number_accepted,
+    }
 }
 
 fn weight(gain: &Gain, facts: &Facts<'_>) -> f64 {

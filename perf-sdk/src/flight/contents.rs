@@ -6,8 +6,14 @@ use std::time::Duration;
 use super::archive::File;
 #[cfg(feature = "stacks")]
 use super::changes;
+#[cfg(feature = "tracing")]
+use super::log::{self, LogLine};
+#[cfg(feature = "tracing")]
+use crate::base::calendar::time_of;
 use crate::collect;
 use crate::export;
+#[cfg(feature = "tracing")]
+use crate::export::safe;
 use crate::finding::Findings;
 use crate::history;
 use crate::snapshot::{HistoryQuery, Snapshot};
@@ -63,6 +69,8 @@ impl Contents {
         }
         contents.recorded(last);
         contents.heap(&snapshot);
+        #[cfg(feature = "tracing")]
+        contents.log(last);
         contents.snapshot(&snapshot);
         contents
     }
@@ -134,6 +142,25 @@ impl Contents {
             export::flamegraph::write_wall(&profile, export::WallWeight::Wall, None, to)
                 .map_err(|error| error.to_string())
         });
+    }
+
+    /// What the program said. Absent if it said nothing.
+    #[cfg(feature = "tracing")]
+    fn log(&mut self, last: Duration) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let lines = log::since(now.saturating_sub(last).as_nanos() as u64);
+        if lines.is_empty() {
+            return;
+        }
+        let errors = lines.iter().filter(|line| line.level == "ERROR").count();
+        self.summary.push(format!("The program logged {errors} errors and {} warnings.", lines.len() - errors));
+        let mut text = Vec::new();
+        for LogLine { at_unix_ns, level, target, thread, scope, text: said } in lines {
+            let (at, said) = (time_of(at_unix_ns), safe::line(&said).into_owned());
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "{at} {level} {target} [{thread}] {scope}: {said}");
+        }
+        self.files.push(("log.txt", text));
     }
 
     /// Who holds memory.

@@ -7,6 +7,7 @@
 //! | `recorder` | the one way to a bundle: who joins which, quotas, the thread that makes it |
 //! | `contents` | the files of a bundle |
 //! | `changes` | which functions take CPU time, and how much before |
+//! | `log` | warnings and errors that the program logged through `tracing` |
 //! | `readme` | what they say, in words |
 //! | `archive` | files as one `.tar.gz` |
 //! | `readings` | what became of requests, as readings |
@@ -16,13 +17,19 @@ mod archive;
 #[cfg(feature = "stacks")]
 mod changes;
 mod contents;
+#[cfg(feature = "tracing")]
+mod log;
 mod readings;
 mod readme;
 mod recorder;
 mod shelf;
 mod trigger;
 
+#[cfg(feature = "tracing")]
+pub(crate) use log::{LogLine, note as note_log};
 pub(crate) use readings::descriptions;
 pub use recorder::Bundle;
-pub(crate) use recorder::{Answer, Opened, Plan, bundles, fetch, request, wait};
+pub(crate) use recorder::{Answer, Opened, Plan, request, wait, wait_until_over};
+#[cfg(feature = "serve")]
+pub(crate) use recorder::{bundles, fetch};
 pub(crate) use trigger::Trigger;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::contents::Contents;
 use super::trigger::Trigger;
-use crate::base::calendar::date;
+use crate::base::calendar::time_of;
 
 /// What each file is, and what opens it.
 const FILES: &[(&str, &str)] = &[
@@ -17,6 +17,7 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("wall.pb.gz", "what all threads did and waited for in a quarter of a second, just after it was asked for"),
     ("wall.svg", "the same as a flamegraph"),
+    ("log.txt", "warnings and errors that the program logged through `tracing`"),
     ("heap.pb.gz", "who holds memory: `go tool pprof -sample_index=inuse_space heap.pb.gz`"),
     ("history.json", "readings and functions of that time, second by second, in columns"),
     ("snapshot.json", "everything that was recorded since the start: `perf_sdk::Snapshot::read_json`"),
@@ -61,14 +62,7 @@ pub(super) fn write(name: &str, trigger: &Trigger, joined: &[Trigger], contents:
 /// When and why.
 fn sentence(trigger: &Trigger) -> String {
     let Trigger { kind, what, evidence, at_unix_ns } = trigger;
-    let (seconds, ms) = (at_unix_ns / 1_000_000_000, at_unix_ns / 1_000_000 % 1_000);
-    let ((year, month, day), second) = (date(seconds / 86_400), seconds % 86_400);
-    let mut text = format!(
-        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{ms:03} UTC, {kind}",
-        second / 3_600,
-        second / 60 % 60,
-        second % 60,
-    );
+    let mut text = format!("{} UTC, {kind}", time_of(*at_unix_ns));
     for part in [what, evidence].into_iter().filter(|part| !part.is_empty()) {
         let _ = write!(text, ": {}", part.replace('\n', " "));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -95,6 +95,9 @@ impl Answer {
 /// A bundle that is being made, or the latest one.
 #[derive(Debug)]
 struct Making {
+    /// The recorder's.
+    number: u64,
+    folder: Option<Folder>,
     name: String,
     /// The time in its name.
     stamp: Stamp,
@@ -118,6 +121,10 @@ enum Made {
 impl Making {
     fn is_over(&self) -> bool {
         self.result.lock().unpoisoned().is_some()
+    }
+
+    fn is_not_kept(&self) -> bool {
+        matches!(&*self.result.lock().unpoisoned(), Some(Made::NotKept(_)))
     }
 
     fn has_failed(&self) -> bool {
@@ -274,24 +281,36 @@ pub(crate) fn wait(name: &str, time: Duration) -> Option<Result<Bundle, String>>
     })
 }
 
+/// Waits until a bundle is no more being made.
+pub(crate) fn wait_until_over(name: &str, time: Duration) {
+    let latest = RECORDER.lock().as_ref().and_then(|recorder| recorder.latest.clone());
+    if let Some(making) = latest.filter(|making| making.name == name) {
+        making.wait(time);
+    }
+}
+
 /// A bundle that is kept.
 pub(crate) fn fetch(name: &str) -> io::Result<Bundle> {
-    let (bytes, folder) = {
+    let (bytes, folder, file) = {
         let recorder = RECORDER.lock();
         let Some(recorder) = recorder.as_ref() else { return Err(io::ErrorKind::NotFound.into()) };
-        (recorder.memory.read(name), recorder.folder.clone())
+        let state = recorder.states.iter().find(|state| state.name == name && state.kept != MEMORY);
+        // Another process may have taken the name in the folder.
+        let file = state.and_then(|state| Some(Path::new(&state.kept).file_name()?.to_str()?.to_owned()));
+        (recorder.memory.read(name), recorder.folder.clone(), file)
     };
     let bytes = match (bytes, folder) {
         (Some(bytes), _) => bytes,
-        (None, Some(folder)) => folder.read(name)?.into(),
+        (None, Some(folder)) => folder.read(file.as_deref().unwrap_or(name))?.into(),
         (None, None) => return Err(io::ErrorKind::NotFound.into()),
     };
     Ok(Bundle { name: name.to_owned(), bytes })
 }
 
 /// All bundles, the latest first.
+#[cfg(feature = "serve")]
 pub(crate) fn bundles() -> Vec<BundleState> {
-    let (mut states, folder) = {
+    let mut states: Vec<BundleState> = {
         let recorder = RECORDER.lock();
         let Some(recorder) = recorder.as_ref() else { return Vec::new() };
         let is_gone = |state: &BundleState| state.kept == MEMORY && recorder.memory.read(&state.name).is_none();
@@ -299,10 +318,10 @@ pub(crate) fn bundles() -> Vec<BundleState> {
             let kept = if is_gone(state) { String::new() } else { state.kept.clone() };
             BundleState { kept, ..state.clone() }
         };
-        (recorder.states.iter().map(shown).collect::<Vec<_>>(), recorder.folder.clone())
+        recorder.states.iter().map(shown).collect()
     };
     for state in states.iter_mut().filter(|state| !state.kept.is_empty() && state.kept != MEMORY) {
-        if folder.as_ref().is_none_or(|folder| !folder.path(&state.name).exists()) {
+        if !Path::new(&state.kept).exists() {
             state.kept.clear();
         }
     }
@@ -313,15 +332,12 @@ impl Recorder {
     /// Also returns the thread of the bundle before, which is to be dropped without the lock.
     fn request(&mut self, trigger: Trigger, last: Option<Duration>) -> (Answer, Option<Background>) {
         let last = last.unwrap_or(self.last).min(LONGEST);
-        if let Some(latest) = self.latest.as_ref().filter(|latest| latest.began.elapsed() >= SAME) {
-            latest.forget();
-        }
         if let Some(name) = self.join(&trigger, last) {
             self.counts.joined += 1;
             return (Answer::Joined(name), None);
         }
-        let key = (trigger.kind.name(), trigger.what.clone());
-        if !trigger.is_asked_for() && self.number_of_recent(&key) >= MOST_AN_HOUR {
+        let (key, is_asked_for) = ((trigger.kind.name(), trigger.what.clone()), trigger.is_asked_for());
+        if !is_asked_for && self.number_of_recent(&key) >= MOST_AN_HOUR {
             self.counts.refused += 1;
             let (kind, what) = (trigger.kind, trigger.what);
             let why = format!("{kind} {what:?} had {MOST_AN_HOUR} bundles within an hour");
@@ -329,7 +345,9 @@ impl Recorder {
         }
         match self.begin(trigger, last) {
             Ok((name, former)) => {
-                self.recent.entry(key).or_default().push_back(Instant::now());
+                if !is_asked_for {
+                    self.recent.entry(key).or_default().push_back(Instant::now());
+                }
                 (Answer::Begun(name), former)
             }
             Err(why) => {
@@ -345,8 +363,9 @@ impl Recorder {
         let (age, is_over) = (latest.began.elapsed(), latest.is_over());
         let joins = match trigger.is_asked_for() {
             true => latest.last == last && (!is_over || age < SAME),
-            // What somebody asked for before is not of this.
-            false => latest.last >= last && age < APART && !(is_over && latest.trigger.is_asked_for()),
+            // What somebody asked for before is not of this. One that is being made is, if a shorter
+            // one.
+            false => !is_over || (latest.last >= last && age < APART && !latest.trigger.is_asked_for()),
         };
         if !joins || latest.has_failed() {
             return None;
@@ -381,11 +400,13 @@ impl Recorder {
         }
         let mut stamp = Stamp::of_unix_ns(trigger.at_unix_ns);
         // Of two in one second, or if the clock was set back.
-        while self.is_taken(&self.names.of(stamp)) {
+        while self.states.iter().any(|state| state.name == self.names.of(stamp)) {
             stamp = stamp.next();
         }
         let name = self.names.of(stamp);
         let making = Arc::new(Making {
+            number: self.number,
+            folder: self.folder.clone(),
             name: name.clone(),
             stamp,
             last,
@@ -396,9 +417,14 @@ impl Recorder {
             is_over: Condvar::new(),
         });
         let made = Arc::clone(&making);
-        let thread = Background::start("perf-sdk-flight", move |_| {
+        let thread = Background::start("perf-sdk-flight", move |pauses| {
             let _own = OwnThread::enter(Part::Flight);
             memory::uncounted(|| make(&made));
+            if made.is_not_kept() {
+                // Who waits gets it, and then nobody.
+                pauses.wait(SAME);
+                made.forget();
+            }
         });
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
         let former = self.thread.replace(thread);
@@ -413,11 +439,6 @@ impl Recorder {
             ..BundleState::default()
         });
         Ok((name, former))
-    }
-
-    fn is_taken(&self, name: &str) -> bool {
-        let is_file = || self.folder.as_ref().is_some_and(|folder| folder.path(name).exists());
-        self.states.iter().any(|state| state.name == name) || is_file()
     }
 }
 
@@ -462,11 +483,11 @@ struct Written {
 
 /// `None` without a folder.
 fn write(making: &Making, bytes: &[u8]) -> Option<Result<Written, String>> {
-    let folder = RECORDER.lock().as_ref()?.folder.clone()?;
-    let path = folder.path(&making.name).display().to_string();
+    let folder = making.folder.as_ref()?;
     Some(match folder.write(making.stamp, bytes) {
-        Err(error) => Err(format!("{path} cannot be written: {error}")),
+        Err(error) => Err(format!("{} cannot be written: {error}", folder.path(&making.name).display())),
         Ok(name) => {
+            let path = folder.path(&name).display().to_string();
             let all_bytes = folder.tidy(&name).map_err(|error| format!("old bundles cannot be deleted: {error}"));
             Ok(Written { path, all_bytes })
         }
@@ -477,7 +498,16 @@ fn write(making: &Making, bytes: &[u8]) -> Option<Result<Written, String>> {
 fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Result<Written, String>>) -> bool {
     let (kept, error) = {
         let mut recorder = RECORDER.lock();
-        let Some(recorder) = recorder.as_mut() else { return false };
+        let Some(recorder) = recorder.as_mut().filter(|recorder| recorder.number == making.number) else {
+            drop(recorder);
+            let Trigger { kind, what, .. } = &making.trigger;
+            let place = match &written {
+                Some(Ok(Written { path, .. })) => path,
+                _ => "none, since the profiler ended",
+            };
+            say(&format!("evidence of {kind} {what:?}: {place}"));
+            return false;
+        };
         let mut in_folder = None;
         let (kept, error) = match (packed, written) {
             (Err(why), _) => (String::new(), why.clone()),

@@ -99,7 +99,8 @@ impl Memory {
     pub(super) fn keep(&mut self, name: &str, bytes: &Arc<[u8]>) -> bool {
         let length = bytes.len() as u64;
         let most = MOST_BYTES.min(footprint::limit_bytes() / PART_OF_MEMORY);
-        if length > most {
+        // Otherwise all others would go, for nothing.
+        if length > most || !footprint::could_take(Part::Flight, length.saturating_sub(self.bytes())) {
             return false;
         }
         while self.bytes() + length > most || !footprint::take(Part::Flight, length) {

@@ -1,19 +1,31 @@
 //! Measures existing `tracing` spans as scopes.
 
 use std::cell::{Cell, RefCell};
+#[cfg(feature = "flight")]
+use std::fmt::{self, Write as _};
 use std::sync::Mutex;
+#[cfg(feature = "flight")]
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing_core::Subscriber;
+#[cfg(feature = "flight")]
+use tracing_core::field::{Field, Visit};
 use tracing_core::span::{Attributes, Id};
+#[cfg(feature = "flight")]
+use tracing_core::{Event, Level};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::base::unpoisoned::Unpoisoned as _;
+#[cfg(feature = "flight")]
+use crate::flight::{LogLine, note_log};
 use crate::memory;
 use crate::outcome::Outcome;
 use crate::record::{Call, OpenPoll, set_span, trace_hook};
 use crate::scope::{Options, intern};
+#[cfg(feature = "flight")]
+use crate::scope::{callers, current_path};
 use crate::trace::TraceContext;
 
 /// A [`tracing_subscriber`] layer that measures every span as a call, without a change to the
@@ -30,6 +42,9 @@ use crate::trace::TraceContext;
 /// is busy time, and the time in between is idle time. The call begins when the span is first
 /// entered, and ends when it closes. Its outcome is ok, or panic if it closes while its thread
 /// unwinds.
+///
+/// With the feature `flight`, warnings and errors that the program logs are kept for bundles of
+/// evidence: the latest 1,000, at most 500 characters of each.
 ///
 /// With a [trace hook](crate::set_trace_hook), which is called when a span is first entered, stack
 /// samples within the span have its trace id and span id.
@@ -145,9 +160,63 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for TracingLayer {
         }
     }
 
+    /// Warnings and errors are kept for bundles of evidence.
+    #[cfg(feature = "flight")]
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() > Level::WARN {
+            return;
+        }
+        memory::uncounted(|| {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+            note_log(LogLine {
+                at_unix_ns: at,
+                level: if *metadata.level() == Level::ERROR { "ERROR" } else { "WARN" },
+                target: metadata.target().to_owned(),
+                thread: std::thread::current().name().unwrap_or_default().to_owned(),
+                scope: callers(current_path()).last().map(|site| site.label().name.clone()).unwrap_or_default(),
+                text: fields.text(),
+            });
+        });
+    }
+
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Ok };
         with_inner(&id, &context, |inner| inner.call.finish(outcome));
+    }
+}
+
+/// The fields of an event as text.
+#[cfg(feature = "flight")]
+#[derive(Debug, Default)]
+struct Fields {
+    message: String,
+    others: String,
+}
+
+#[cfg(feature = "flight")]
+impl Fields {
+    fn text(self) -> String {
+        [self.message, self.others].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(feature = "flight")]
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let to = if field.name() == "message" { &mut self.message } else { &mut self.others };
+        // What is longer is cut off anyway.
+        if to.len() > 4_096 {
+            return;
+        }
+        if field.name() == "message" {
+            let _ = write!(to, "{value:?}");
+        } else {
+            let space = if to.is_empty() { "" } else { " " };
+            let _ = write!(to, "{space}{}={value:?}", field.name());
+        }
     }
 }
 

@@ -46,6 +46,9 @@ impl Handle {
     /// Does nothing.
     pub fn set_recording(&self, _on: bool) {}
 
+    /// Does nothing: flags are off.
+    pub fn set_flag(&self, _name: &str, _on: bool) {}
+
     /// Always `false`.
     #[must_use]
     pub fn is_recording(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The job that judges alerts.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::clock::ThreadCpu;
 use crate::collect;
 use crate::error::Error;
 use crate::figures::{Live, Now, Whole};
+use crate::flag;
 #[cfg(feature = "flight")]
 use crate::flight::{self, Trigger};
 use crate::history::{self, History};
@@ -199,6 +201,7 @@ impl Judging {
         for event in &mut events {
             keep_evidence(&mut self.watch, event);
         }
+        flag::set_by_alerts(self.watch.flags());
         let now = self.watch.alerts(moment);
         #[cfg(feature = "push")]
         if let Some(notifier) = &self.notifier {
@@ -228,6 +231,7 @@ impl Judging {
 impl Drop for Judging {
     fn drop(&mut self) {
         self.keep();
+        flag::set_by_alerts(BTreeSet::new());
         collect::note_alerts(None, &[]);
     }
 }

@@ -70,7 +70,7 @@ fn hook() {
             let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
             if let Some(name) = flight::request(trigger(TriggerKind::Panic, place, message), None).name() {
                 // The process may be about to end.
-                let _ = flight::wait(name, PANIC_PATIENCE);
+                flight::wait_until_over(name, PANIC_PATIENCE);
             }
         }));
     });
@@ -135,8 +135,8 @@ mod signal {
             let mut ours: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
             ours.sa_sigaction = note as *const () as libc::sighandler_t;
             ours.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
-            // SAFETY: `note` makes only calls that are allowed in a handler. Both pointers are valid
-            // or null.
+            // SAFETY: `note` makes only calls that are allowed in a handler. Both pointers are
+            // valid or null.
             let is_set = is_default && unsafe { libc::sigaction(signal, &raw const ours, ptr::null_mut()) } == 0;
             CAME.store(false, Relaxed);
             PROCESS.store(Some(Process::current()), Relaxed);

@@ -44,8 +44,8 @@ use crate::target::Judgement;
 ///
 /// A handle may be dropped anywhere: in a callback of the profiler, in a panic hook, in a
 /// destructor of a thread-local, at exit. The drop waits at most two seconds for all threads of the
-/// profiler, and two more for a bundle of evidence that is being made. A thread that does not end by then, such as one in a callback that waits for a lock,
-/// is left running.
+/// profiler, and two more for a bundle of evidence that is being made. A thread that does not end
+/// by then, such as one in a callback that waits for a lock, is left running.
 #[derive(Clone, Debug)]
 #[must_use = "the endpoint closes when the handle drops"]
 pub struct Handle {
@@ -81,6 +81,24 @@ impl Handle {
     /// recording is off at its first poll.
     pub fn set_recording(&self, on: bool) {
         crate::record::set_recording(on);
+    }
+
+    /// Switches a [`flag!`](crate::flag) on or off, wherever it is read and whenever that begins.
+    /// It is on as well while an alert fires that has this flag.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// let is_short = || perf_sdk::flag!("short answers");
+    /// assert!(!is_short());
+    /// perf.set_flag("short answers", true);
+    /// assert!(is_short());
+    /// # perf.set_flag("short answers", false);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_flag(&self, name: &str, on: bool) {
+        memory::uncounted(|| crate::flag::set_by_hand(name, on));
     }
 
     /// Whether calls that begin now are recorded.
@@ -228,7 +246,8 @@ impl Handle {
     /// # }
     /// ```
     ///
-    /// **Cost.** That of a snapshot, and four windows of the history for each function in it.
+    /// **Cost.** That of a snapshot, and up to six windows of the history for each function that takes
+    /// a millisecond and more; the profiler's next readings wait meanwhile.
     #[must_use]
     pub fn findings(&self) -> crate::finding::Findings {
         memory::uncounted(|| collect::findings(&collect::take()))

@@ -22,6 +22,7 @@ use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::export;
+use crate::flag;
 #[cfg(feature = "flight")]
 use crate::flight::Opened;
 use crate::history;
@@ -159,16 +160,19 @@ impl Running {
         #[cfg(target_os = "linux")]
         drop(self.asked.lock().unpoisoned().take());
         let lived = self.started.elapsed();
+        // One deadline for all threads.
+        #[cfg_attr(not(feature = "flight"), expect(unused_mut))]
+        let mut end = Instant::now() + background::PATIENCE;
         // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
         // While all of its sources are there.
         #[cfg(feature = "flight")]
         if let Some(flight) = self.flight.lock().unpoisoned().take() {
+            let began = Instant::now();
             flight.end_within(background::PATIENCE);
+            end += began.elapsed();
         }
-        // One deadline for all threads.
-        let end = Instant::now() + background::PATIENCE;
         // While there is a history. The report contains it.
         if let Some(judge) = &self.judge {
             self.end_targets(&judge.judge());
@@ -192,6 +196,7 @@ impl Running {
         #[cfg(feature = "push")]
         drop(self.notifier.lock().unpoisoned().take());
         history::close();
+        flag::show(false);
         #[cfg(feature = "serve")]
         if let Some(server) = server {
             server.end_by(end);

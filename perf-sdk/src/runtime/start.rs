@@ -37,6 +37,7 @@ use crate::clock;
 use crate::collect;
 use crate::error::Error;
 use crate::finding;
+use crate::flag;
 use crate::instrument::{self, Instruments};
 use crate::leak::LeakSettings;
 use crate::monitor;
@@ -165,6 +166,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         is_over: AtomicBool::new(false),
     });
     history.stay();
+    flag::show(true);
     #[cfg(unix)]
     if running.judge.is_some() && running.settings.targets_exit.is_some() {
         ending::exit_with_status();
@@ -300,6 +302,7 @@ fn jobs(
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
         jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
+        reading::reserve(crate::flag::descriptions());
         #[cfg(feature = "flight")]
         reading::reserve(crate::flight::descriptions());
         reading::reserve(monitor::descriptions().chain(instrument::descriptions()));

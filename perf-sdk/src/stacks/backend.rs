@@ -9,6 +9,7 @@ use super::linux::Sampler;
 use super::picture::{Picture, WallPicture};
 #[cfg(feature = "pprof")]
 use super::pprof_backend::PprofSampler;
+#[cfg(feature = "flight")]
 use super::recent::RecentPicture;
 use super::recorder_hooks::Host;
 use super::stack_counts::Seen;
@@ -157,6 +158,7 @@ impl Backend {
     }
 
     /// `None` if samples are not kept one by one.
+    #[cfg(feature = "flight")]
     pub(super) fn recent(&mut self, start: u64) -> Option<RecentPicture> {
         Some(self.own()?.recent(start))
     }

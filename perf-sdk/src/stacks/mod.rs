@@ -58,6 +58,7 @@ mod pprof_backend;
 mod process_sampler;
 mod rates;
 mod readings;
+#[cfg_attr(not(feature = "flight"), allow(dead_code))]
 mod recent;
 mod recorder_hooks;
 mod ring;
@@ -85,7 +86,10 @@ pub(crate) use rates::USUAL_HZ;
 pub(crate) use readings::always_hz;
 #[cfg(feature = "heap")]
 pub(crate) use readings::images;
-pub(crate) use readings::{Sums, picture, recent, state, sums};
+#[cfg(feature = "flight")]
+pub(crate) use readings::recent;
+pub(crate) use readings::{Sums, picture, state, sums};
+#[cfg(feature = "flight")]
 pub(crate) use recent::{RecentPicture, Timed};
 pub(crate) use recorder_hooks::Host;
 pub(crate) use sampling_thread::start;

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::image::Image;
 use super::picture::Picture;
 use super::process_sampler::{ProcessSampler, process_sampler, with_sampler};
+#[cfg(feature = "flight")]
 use super::recent::RecentPicture;
 use super::stack_counts::Seen;
 use super::totals::Totals;
@@ -27,6 +28,7 @@ pub(crate) fn picture() -> Option<Picture> {
 
 /// The samples since a time in wall ticks, one by one, as far as they are kept. `None` if they are
 /// not.
+#[cfg(feature = "flight")]
 pub(crate) fn recent(start: u64) -> Option<RecentPicture> {
     with_sampler(|sampler| sampler.recent(start)).flatten()
 }

@@ -82,12 +82,18 @@ impl Recent {
         // Half of what the flight recorder may have: bundles in memory need the other.
         let most = footprint::limit_bytes() / PART_OF_MEMORY;
         let more = (SOME * size_of::<Timed>()) as u64;
-        let held = (self.samples.capacity() * size_of::<Timed>()) as u64;
+        let held = self.held();
         if held + more > most || !footprint::take(Part::Flight, more) {
             return false;
         }
         self.samples.reserve_exact(SOME);
         true
+    }
+
+    /// The bytes that it has taken.
+    fn held(&self) -> u64 {
+        let totals = self.totals.capacity() * size_of::<(u64, Totals)>();
+        (self.samples.capacity() * size_of::<Timed>() + totals) as u64
     }
 
     fn grow_totals(&mut self) -> bool {
@@ -116,8 +122,10 @@ impl Recent {
         while self.totals.len() == MOST_TOTALS || self.totals.get(1).is_some_and(|(at, _)| *at < start) {
             self.totals.pop_front();
         }
-        if self.totals.len() == self.totals.capacity() && !self.grow_totals() && self.totals.pop_front().is_none() {
-            return;
+        if self.totals.len() == self.totals.capacity() && !self.grow_totals() {
+            // If there is no memory for a single one, none can be removed.
+            let Some((oldest, _)) = self.totals.pop_front() else { return };
+            self.missing_until = self.missing_until.max(oldest);
         }
         self.totals.push_back((now, totals()));
         let start = self.totals.front().map_or(start, |(at, _)| *at);
@@ -153,8 +161,7 @@ impl Recent {
 
 impl Drop for Recent {
     fn drop(&mut self) {
-        let totals = self.totals.capacity() * size_of::<(u64, Totals)>();
-        footprint::give(Part::Flight, (self.samples.capacity() * size_of::<Timed>() + totals) as u64);
+        footprint::give(Part::Flight, self.held());
     }
 }
 

@@ -9,6 +9,7 @@ use super::engine::{Engine, Rules};
 #[cfg(any(feature = "heap", feature = "pprof"))]
 use super::image::Image;
 use super::picture::{Picture, WallPicture};
+#[cfg(feature = "flight")]
 use super::recent::RecentPicture;
 use super::recorder_hooks::Host;
 use super::stack_counts::Seen;
@@ -94,6 +95,7 @@ impl Sampler {
         match *self {}
     }
 
+    #[cfg(feature = "flight")]
     pub(super) fn recent(&mut self, _: u64) -> RecentPicture {
         match *self {}
     }

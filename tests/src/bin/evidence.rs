@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         "loses_its_folder" => loses_its_folder(),
         "ends" => ends(),
         "forks" => forks(),
+        "logs" => logs(),
         "off" => off(),
         other => panic!("no scenario {other:?}"),
     }
@@ -208,6 +209,21 @@ fn forks() {
     }
     assert_eq!(wait_for(child), 0, "the child's bundle");
     perf.evidence(Duration::from_secs(20)).expect("the parent's goes on");
+}
+
+/// What the program logs through tracing is in the bundle.
+fn logs() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    let perf = start();
+    let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
+    tracing::subscriber::with_default(subscriber, || {
+        perf_sdk::measure("checkout", || tracing::warn!(attempt = 3, "the bank is slow"));
+        tracing::error!("no bank");
+        tracing::info!("nothing happened");
+    });
+    let bundle = perf.evidence(Duration::from_secs(60)).expect("a bundle");
+    std::fs::write(std::env::args().nth(2).expect("a file"), bundle.bytes()).expect("a file");
 }
 
 /// With `PERF_FLIGHT=off`.

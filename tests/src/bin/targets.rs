@@ -118,7 +118,8 @@ fn alarmed() {
     let rule = |text: &str| AlertRule::new(text).unwrap_or_else(|error| panic!("{error}"));
     static DEPTH: AtomicU64 = AtomicU64::new(0);
     let _jobs = perf_sdk::watch_queue("jobs").depth(|| DEPTH.load(Relaxed));
-    let many = rule("queue_depth > 5 keep 1s").name("many jobs").summary("Start more workers.");
+    let many = rule("queue_depth > 5 keep 1s").name("many jobs").summary("Start more workers.").flag("fewer jobs");
+    let has_fewer = || perf_sdk::flag!("fewer jobs");
     let builder = perf_sdk::builder().listen("127.0.0.1:0").report(false).alerts_shipped(false);
     let perf = builder.alert(many.severity(AlertSeverity::Critical)).alert(rule("rate(nothing) > 1/s"));
     let perf = perf.start().unwrap_or_else(|error| panic!("{error}"));
@@ -130,6 +131,7 @@ fn alarmed() {
     };
     until("the first judgement", || perf.alerts().is_some());
     assert_eq!(phase(), None);
+    assert!(!has_fewer());
     DEPTH.store(9, Relaxed);
     until("it to fire", || phase() == Some(AlertPhase::Firing));
     let json = text(address, "/alerts?format=json");
@@ -150,10 +152,13 @@ fn alarmed() {
     let scrape = text(address, "/metrics");
     let line = "alerts{alertname=\"many jobs\",alertstate=\"firing\",severity=\"critical\"} 1";
     assert!(scrape.contains(line), "{line}: {scrape}");
+    assert!(has_fewer());
+    assert!(scrape.contains("flag_on{flag=\"fewer jobs\"} 1"), "{scrape}");
     assert_eq!(perf.snapshot().alerts.map(|alerts| alerts.in_phase(AlertPhase::Firing).count()), Some(1));
 
     DEPTH.store(0, Relaxed);
     until("it to be over", || phase().is_none());
+    until("the flag to be off", || !has_fewer());
     let events = perf.alerts().expect("a report").events;
     let changes: Vec<AlertChange> = events.iter().map(|event| event.change).collect();
     assert_eq!(changes, [AlertChange::Resolved, AlertChange::Fired], "the latest comes first");

@@ -34,7 +34,8 @@ pub(super) fn waited_for(facts: &Facts<'_>) -> Vec<Finding> {
     facts.subjects("connection_pool_checkouts_total", "pool").iter().filter_map(of).collect()
 }
 
-/// More than this share of a pool is in use on average, in that time, of which so much must be known.
+/// More than this share of a pool is in use on average, in that time, of which so much must be
+/// known.
 const NEARLY_ALL: f64 = 0.7;
 const LATELY: Duration = Duration::from_secs(300);
 const LEAST: Duration = Duration::from_secs(15);

@@ -17,7 +17,9 @@ const LEAST_CALLS: u64 = 200;
 /// another mix of them, is no finding.
 const FACTOR: f64 = 1.5;
 const LEAST: f64 = 0.001;
-const QUANTILES: [f64; 3] = [0.5, 0.95, 0.99];
+const HALF: f64 = 0.5;
+const MANY: f64 = 0.95;
+const MOST: f64 = 0.99;
 
 pub(super) fn than_before(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(past) = &facts.past else { return Vec::new() };
@@ -25,15 +27,16 @@ pub(super) fn than_before(facts: &Facts<'_>) -> Vec<Finding> {
         let quantile = |share: f64, (ago, length): (Duration, Duration)| {
             past.calls(&function, CallFigure::Quantile(share), ago, length)
         };
-        let both = |share: f64| Some((quantile(share, (NOW, BEFORE))?, quantile(share, (Duration::ZERO, NOW))?));
-        let all: Vec<_> = QUANTILES.into_iter().filter_map(both).collect();
-        let is_slower = all.len() == QUANTILES.len()
-            && all.iter().all(|(before, now)| {
-                let is_known = before.events.min(now.events) >= LEAST_CALLS && before.covered >= LEAST_BEFORE;
-                is_known && now.value > FACTOR * before.value && now.value > before.value + LEAST
-            });
-        let [(half_before, half), (_, _), (before, now)] = all.as_slice() else { return None };
-        is_slower.then(|| Finding {
+        // Most functions are done with the first question: those that are too short to matter.
+        let both = |share: f64| {
+            let now = quantile(share, (Duration::ZERO, NOW)).filter(|now| now.value > LEAST)?;
+            let before = quantile(share, (NOW, BEFORE)).filter(|before| before.covered >= LEAST_BEFORE)?;
+            let is_slower = now.value > FACTOR * before.value && now.value > before.value + LEAST;
+            (is_slower && measured(facts, &function, before.events.min(now.events)) >= LEAST_CALLS)
+                .then_some((before, now))
+        };
+        let [(half_before, half), _, (before, now)] = [both(HALF)?, both(MANY)?, both(MOST)?];
+        Some(Finding {
             claim: format!("{function} is slower than in the hour before"),
             evidence: format!(
                 "p50 {} before, {} in the last 5 minutes; p99 {} before, {} now; {} calls",
@@ -43,10 +46,11 @@ pub(super) fn than_before(facts: &Facts<'_>) -> Vec<Finding> {
                 time(now.value * 1e9),
                 count(now.events as f64),
             ),
-            gain: Gain::wait((half.value - half_before.value) * now.events as f64),
+            // As if it had been so all the time.
+            gain: Gain::wait((half.value - half_before.value) * now.events as f64 * facts.seconds / NOW.as_secs_f64()),
             confidence: Confidence::Medium,
-            next_step: "Compare a bundle of evidence of now with the time before: cpu-difference.svg, or functions.txt."
-                .into(),
+            next_step:
+                "Compare a bundle of evidence of now with the time before: cpu-difference.svg, or functions.txt.".into(),
             refuted_by: "It is asked for more than before: its callers changed, or its input.".into(),
             link: "flight".into(),
             subject: function,
@@ -54,4 +58,14 @@ pub(super) fn than_before(facts: &Facts<'_>) -> Vec<Finding> {
         })
     };
     past.functions().into_iter().filter_map(of).collect()
+}
+
+/// The number of these calls that were measured: the history has each with its weight.
+fn measured(facts: &Facts<'_>, name: &str, events: u64) -> u64 {
+    let function = facts.functions().find(|function| function.name == name);
+    let share = function.map_or(1.0_f64, |function| {
+        let calls = function.calls.total();
+        if calls == 0 { 1.0 } else { function.informative_samples() as f64 / calls as f64 }
+    });
+    (events as f64 * share.min(1.0)) as u64
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::expression::{Aggregate, CallFigure};
@@ -227,12 +228,29 @@ impl Figures for Past {
 const NOW: u64 = 1_700_000_000 * SECOND;
 
 #[test]
+fn accepted_findings_leave_room_for_others() {
+    let mut snapshot = healthy();
+    snapshot.functions = (0..7)
+        .map(|at| {
+            let mut function = function(&format!("f{at}"), 1_000, 0.5);
+            function.calls.cancelled = 200 + at;
+            function
+        })
+        .collect();
+    let shown = of(&snapshot).findings;
+    let accepted: BTreeSet<String> = shown.iter().map(|finding| finding.fingerprint.clone()).collect();
+    let left = of_process(&snapshot, None, &accepted);
+    let subjects: Vec<&str> = left.findings.iter().map(|finding| finding.subject.as_str()).collect();
+    assert_eq!((left.accepted, subjects), (5, vec!["f1", "f0"]));
+}
+
+#[test]
 fn what_changed_is_found_in_the_history() {
     let found = |past: &Past| -> Vec<(String, String)> {
         let mut snapshot = healthy();
         snapshot.window_ns = 60 * SECOND;
         snapshot.readings.push(reading("connection_pool_in_use", &[("pool", "db")], 2.0));
-        let found = of_process(&snapshot, past, NOW).findings;
+        let found = of_process(&snapshot, Some((past, NOW)), &BTreeSet::new()).findings;
         found.into_iter().map(|finding| (finding.rule, finding.subject)).collect()
     };
     let one = |rule: &str, subject: &str| vec![(rule.to_owned(), subject.to_owned())];

@@ -117,7 +117,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     leaks(page, snapshot);
     targets(page, snapshot);
     alerts(page, snapshot);
-    let findings = collect::findings(snapshot).findings.len();
+    let findings = collect::number_of_findings(snapshot);
     page.push_str("<a href=\"findings\">findings</a>");
     if findings > 0 {
         let _ = write!(page, "<span class=\"warn\">{findings}</span>");

@@ -7,7 +7,9 @@ use super::super::engine::{Engine, Rules};
 use super::super::image::Image;
 use super::super::picture::{Picture, WallPicture};
 use super::super::rates::LEAST_LOOK;
-use super::super::recent::{Recent, RecentPicture, Timed};
+#[cfg(feature = "flight")]
+use super::super::recent::RecentPicture;
+use super::super::recent::{Recent, Timed};
 use super::super::recorder_hooks::Host;
 use super::super::sample::Sample;
 use super::super::stack_counts::Seen;
@@ -329,6 +331,7 @@ impl Sampler {
     }
 
     /// The samples since a time in ticks, one by one, as far as they are kept.
+    #[cfg(feature = "flight")]
     pub(in super::super) fn recent(&mut self, start: u64) -> RecentPicture {
         self.collect();
         let now = clock::wall().ticks();
