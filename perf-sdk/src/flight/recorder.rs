@@ -363,8 +363,7 @@ impl Recorder {
         let (age, is_over) = (latest.began.elapsed(), latest.is_over());
         let joins = match trigger.is_asked_for() {
             true => latest.last == last && (!is_over || age < SAME),
-            // What somebody asked for before is not of this. One that is being made is, if a shorter
-            // one.
+            // What somebody asked for before is not of this, but one that is being made is.
             false => !is_over || (latest.last >= last && age < APART && !latest.trigger.is_asked_for()),
         };
         if !joins || latest.has_failed() {

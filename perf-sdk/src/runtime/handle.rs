@@ -246,8 +246,8 @@ impl Handle {
     /// # }
     /// ```
     ///
-    /// **Cost.** That of a snapshot, and up to six windows of the history for each function that takes
-    /// a millisecond and more; the profiler's next readings wait meanwhile.
+    /// **Cost.** That of a snapshot, and up to six windows of the history for each function that
+    /// takes a millisecond and more; the profiler's next readings wait meanwhile.
     #[must_use]
     pub fn findings(&self) -> crate::finding::Findings {
         memory::uncounted(|| collect::findings(&collect::take()))
