@@ -49,7 +49,6 @@ pin_project! {
 const _: () = assert!(size_of::<Profiled<(), Judged<()>>>() <= 64);
 
 impl<F, J> Profiled<F, J> {
-    #[inline(always)]
     pub(crate) fn new(site: Option<&'static Site>, future: F, judge: J) -> Self {
         Self { future, call: Call::new(site), judge }
     }
