@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::state::{Findings, Gain};
+use super::state::{Finding, Findings, Gain};
 use crate::base::units::{bytes, time};
 
 impl Findings {
@@ -15,7 +15,8 @@ impl Findings {
             if at > 0 {
                 writeln!(to)?;
             }
-            writeln!(to, "{}. {} ({}, confidence {})", at + 1, finding.claim, finding.rule, finding.confidence)?;
+            let Finding { claim, rule, confidence, fingerprint, .. } = finding;
+            writeln!(to, "{}. {claim} ({rule}, confidence {confidence}, {fingerprint})", at + 1)?;
             writeln!(to, "   evidence: {}", finding.evidence)?;
             if let Some(gain) = finding.gain.said() {
                 writeln!(to, "   could be won back: {gain}")?;
@@ -42,13 +43,14 @@ impl Gain {
 
 #[cfg(test)]
 mod tests {
-    use super::super::state::{Confidence, Finding};
+    use super::super::state::Confidence;
     use super::*;
 
     #[test]
     fn a_finding_is_a_paragraph() {
         let finding = Finding {
             rule: "full_scan".into(),
+            fingerprint: "00ff".into(),
             claim: "a statement reads all of t".into(),
             evidence: "9 of 9 runs".into(),
             gain: Gain { cpu_seconds: 1.5, wait_seconds: 0.0, bytes: 2_048.0 },
@@ -62,7 +64,7 @@ mod tests {
         findings.write_text(&mut text).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            "1. a statement reads all of t (full_scan, confidence high)\n   evidence: 9 of 9 runs\n   \
+            "1. a statement reads all of t (full_scan, confidence high, 00ff)\n   evidence: 9 of 9 runs\n   \
              could be won back: 1.50 s of CPU time and 2.0 KiB\n   next: Add an index.\n   refuted by: The table is small.\n"
         );
         let mut none = Vec::new();

@@ -199,7 +199,7 @@ impl Handle {
     /// history, and what was judged. The same is at `/api/v1/flight`, and made when an alert fires.
     ///
     /// It goes back as far as asked for, and as samples are kept (`PERF_FLIGHT`). One of the same
-    /// length that is less than ten seconds old is returned again.
+    /// length that is less than ten seconds old is returned again. It is kept nowhere else.
     ///
     /// **Cost.** A quarter of a second, in which the wall time of all threads is sampled, and some
     /// hundred milliseconds of CPU time on a thread of the profiler, more for the first one.

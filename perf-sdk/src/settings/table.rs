@@ -138,7 +138,7 @@ macro_rules! table {
                 variable: "PERF_FLIGHT",
                 allowed: "a duration from 10s to 1h: a whole number with ms, s, min or h; or off",
                 default: "5min",
-                meaning: "how long samples of stacks are kept one by one, in an eighth of PERF_MEMORY at most: what ran before an alert fired, for bundles of evidence; off: there are none",
+                meaning: "how long samples of stacks are kept one by one, in a sixteenth of PERF_MEMORY at most: what ran before an alert fired, for bundles of evidence; off: there are none",
                 changes: false,
             }
 
@@ -147,7 +147,7 @@ macro_rules! table {
             method evidence: PathBuf = none, if |_| cfg!(feature = "flight") => {
                 variable: "PERF_EVIDENCE",
                 allowed: "a folder in which files can be created; only with the feature flight",
-                default: "none: in memory, at most 4 MiB",
+                default: "none: in memory, a sixteenth of PERF_MEMORY, at most 4 MiB",
                 meaning: "the folder in which bundles of evidence are kept, made when an alert fires and on request",
                 changes: false,
             }
@@ -158,7 +158,7 @@ macro_rules! table {
                 variable: "PERF_EVIDENCE_KEEP",
                 allowed: "a size: a number with KiB, MiB or GiB",
                 default: "64MiB",
-                meaning: "how many bytes of bundles that folder may have; the oldest of this program are deleted, but never the latest",
+                meaning: "how many bytes of bundles with this service's name that folder may have; the oldest are deleted, whichever process wrote them, but never the latest",
                 changes: false,
             }
 
@@ -168,7 +168,7 @@ macro_rules! table {
                 variable: "PERF_EVIDENCE_PANIC",
                 allowed: "true or false; without the feature flight only false",
                 default: "false",
-                meaning: "whether a panic makes a bundle of evidence, for which its thread waits for at most two seconds; one a minute, five an hour",
+                meaning: "whether a panic makes a bundle of evidence, for which its thread waits for at most two seconds; at most one a minute, and five an hour for each place that panics",
                 changes: false,
             }
 

@@ -61,7 +61,7 @@ pub struct BundleState {
     pub bytes: u64,
     /// How long it took, seconds.
     pub took_seconds: f64,
-    /// Its file, or `memory`. Empty if it is not kept any more.
+    /// Its file, or `memory`. Empty if it is not kept any more, or was handed out to who asked.
     pub kept: String,
     /// Why it could not be made or kept as it should. Empty if it could.
     pub error: String,

@@ -249,6 +249,7 @@ fn what_changed_is_found_in_the_history() {
     let found = |past: &Past| -> Vec<(String, String)> {
         let mut snapshot = healthy();
         snapshot.window_ns = 60 * SECOND;
+        snapshot.functions[0].samples = snapshot.functions[0].calls.total();
         snapshot.readings.push(reading("connection_pool_in_use", &[("pool", "db")], 2.0));
         let found = of_process(&snapshot, Some((past, NOW)), &BTreeSet::new()).findings;
         found.into_iter().map(|finding| (finding.rule, finding.subject)).collect()

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::html::{self, escape};
 use crate::base::units::{bytes, time};
-use crate::snapshot::BundleState;
+use crate::snapshot::{BundleState, TriggerKind};
 
 pub(in crate::serve) fn bundles(all: &[BundleState]) -> String {
     let mut page = html::begin("perf-sdk: evidence", None);
@@ -39,6 +39,7 @@ fn row(page: &mut String, bundle: &BundleState) {
     let kept = match (bundle.kept.as_str(), bundle.bytes, bundle.error.is_empty()) {
         ("", 0, true) => "being made".to_owned(),
         ("", 0, false) => "failed".to_owned(),
+        ("", ..) if bundle.trigger == TriggerKind::Request => "handed out".to_owned(),
         ("", ..) => "not kept any more".to_owned(),
         (place, ..) => format!("in {}, made in {}", escape(place), time(bundle.took_seconds * 1e9)),
     };
@@ -84,7 +85,7 @@ mod tests {
     fn what_is_kept_can_be_downloaded() {
         let bundle =
             BundleState { name: "a.tar.gz".into(), bytes: 2_048, kept: "memory".into(), ..BundleState::default() };
-        let gone = BundleState { kept: String::new(), ..bundle.clone() };
+        let gone = BundleState { kept: String::new(), trigger: TriggerKind::Alert, ..bundle.clone() };
         assert!(bundles(&[bundle]).contains("<a href=\"api/v1/flight/a.tar.gz\">a.tar.gz</a><small>in memory"));
         let page = bundles(&[gone]);
         assert!(page.contains("not kept any more") && !page.contains("api/v1/flight/a.tar.gz"), "{page}");
