@@ -41,7 +41,8 @@ fn a_webhook_is_told_in_the_form_of_alertmanager() {
             "\"version\":\"4\"",
             &format!("\"status\":\"{status}\",\"receiver\":\"perf-sdk\""),
             "\"labels\":{\"alertname\":\"many jobs\",\"service\":\"shop\",\"severity\":\"critical\",\"version\":\"1.2\"}",
-            "\"annotations\":{\"evidence\":\"queue_depth is 9 over 1m, which is > 5\",\"summary\":\"Start more workers.\"}",
+            "\"annotations\":{\"bundle\":\"shop-evidence-",
+            ".tar.gz\",\"evidence\":\"queue_depth is 9 over 1m, which is > 5\",\"summary\":\"Start more workers.\"}",
             "\"generatorURL\":\"http://127.0.0.1:",
         ] {
             assert!(body.contains(part), "{part}: {body}");
