@@ -1,9 +1,13 @@
 //! The guide, whose Rust code `cargo test --doc` compiles and runs.
 
+#[doc = include_str!("../../docs/guide/alerts.md")]
+mod alerts {}
 #[doc = include_str!("../../docs/guide/allocator.md")]
 mod allocator {}
 #[doc = include_str!("../../docs/guide/containers.md")]
 mod containers {}
+#[doc = include_str!("../../docs/guide/evidence.md")]
+mod evidence {}
 #[doc = include_str!("../../docs/guide/figures.md")]
 mod figures {}
 #[doc = include_str!("../../docs/guide/grafana.md")]
