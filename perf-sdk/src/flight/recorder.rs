@@ -14,7 +14,7 @@ use super::readme;
 use super::shelf::{Folder, Memory, Names, folder_of};
 use super::trigger::Trigger;
 use crate::base::background::Background;
-use crate::base::fork::Lock;
+use crate::base::fork::{Held, Lock};
 use crate::base::headroom;
 use crate::base::notice::say;
 use crate::base::process_identity::Process;
@@ -22,7 +22,7 @@ use crate::base::stamp::Stamp;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::memory;
 use crate::record::{OwnThread, Part};
-use crate::snapshot::BundleState;
+use crate::snapshot::{BundleState, TriggerKind};
 
 /// What nobody waits for joins a bundle that is not older.
 const APART: Duration = Duration::from_secs(60);
@@ -210,7 +210,7 @@ impl Opened {
         };
         recorder.shown.publish(recorder.counts);
         let former = RECORDER.lock().replace(recorder);
-        close(former, Duration::ZERO);
+        close(former);
         Ok(Self { number })
     }
 
@@ -233,17 +233,17 @@ impl Drop for Opened {
             None
         };
         drop(recorder);
-        close(own, Duration::ZERO);
+        close(own);
     }
 }
 
-/// Drops a recorder, without the lock, which its thread may need. A thread that is not done by then
-/// is left running.
-fn close(recorder: Option<Recorder>, patience: Duration) {
+/// Drops a recorder, without the lock, which its thread may need. A thread that is not done is left
+/// running.
+fn close(recorder: Option<Recorder>) {
     let Some(mut recorder) = recorder else { return };
     if let Some(thread) = recorder.thread.take() {
         if recorder.process.is_current() {
-            thread.end_by(Instant::now() + patience);
+            thread.end_by(Instant::now());
         } else {
             thread.forget();
         }
@@ -252,7 +252,9 @@ fn close(recorder: Option<Recorder>, patience: Duration) {
 
 /// Asks for a bundle of the last time, by default as the settings say. Returns at once.
 pub(crate) fn request(trigger: Trigger, last: Option<Duration>) -> Answer {
-    let mut recorder = RECORDER.lock();
+    let Some(mut recorder) = lock_for(trigger.kind) else {
+        return Answer::Refused("the flight recorder is in use".to_owned());
+    };
     let (answer, former) = match recorder.as_mut().filter(|recorder| recorder.process.is_current()) {
         Some(recorder) => {
             let answer = recorder.request(trigger, last);
@@ -265,6 +267,20 @@ pub(crate) fn request(trigger: Trigger, last: Option<Duration>) -> Answer {
     // It has made its bundle, and is about to end.
     drop(former);
     answer
+}
+
+/// A panic may have happened while its own thread held the lock: then there is no bundle.
+fn lock_for(kind: TriggerKind) -> Option<Held<Option<Recorder>>> {
+    const ATTEMPTS: u32 = 100;
+    if kind != TriggerKind::Panic {
+        return Some(RECORDER.lock());
+    }
+    (0..ATTEMPTS).find_map(|attempt| {
+        if attempt > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        RECORDER.try_lock()
+    })
 }
 
 /// Waits for a bundle that is being made. `None` if it is not ready by then.
@@ -506,7 +522,9 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
                 Some(Ok(Written { path, .. })) => path,
                 _ => "none, since the profiler ended",
             };
-            say(&format!("evidence of {kind} {what:?}: {place}"));
+            if !making.trigger.is_asked_for() {
+                say(&format!("evidence of {kind} {what:?}: {place}"));
+            }
             return false;
         };
         let mut in_folder = None;
@@ -550,4 +568,16 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
         say(&format!("evidence of {kind} {what:?}: {place}"));
     }
     !kept.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_under_the_lock_does_not_wait_for_itself() {
+        let _held = RECORDER.lock();
+        let trigger = Trigger::now(TriggerKind::Panic, "here".to_owned(), String::new());
+        assert!(matches!(request(trigger, None), Answer::Refused(why) if why.contains("in use")));
+    }
 }

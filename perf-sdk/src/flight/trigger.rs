@@ -1,5 +1,7 @@
 //! Why a bundle is made.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::snapshot::TriggerKind;
 
 /// Why a bundle is made.
@@ -14,6 +16,12 @@ pub(crate) struct Trigger {
 }
 
 impl Trigger {
+    /// One that is now.
+    pub(crate) fn now(kind: TriggerKind, what: String, evidence: String) -> Self {
+        let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+        Self { kind, what, evidence, at_unix_ns }
+    }
+
     /// Whether somebody waits for it, who asked for just this.
     pub(super) fn is_asked_for(&self) -> bool {
         self.kind == TriggerKind::Request

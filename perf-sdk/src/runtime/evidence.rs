@@ -3,7 +3,7 @@
 use std::panic;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use super::scheduler::Job;
@@ -48,12 +48,6 @@ pub(super) fn open(settings: &Settings) -> Result<Option<Opened>, Error> {
     Ok(Some(opened))
 }
 
-/// A trigger that is now.
-pub(super) fn trigger(kind: TriggerKind, what: String, evidence: String) -> Trigger {
-    let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    Trigger { kind, what, evidence, at_unix_ns }
-}
-
 /// From now on, panics make bundles while a profiler runs; the hook of before is called first.
 fn hook() {
     static ONCE: Once = Once::new();
@@ -68,7 +62,7 @@ fn hook() {
             let payload = info.payload();
             let message = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let message = message.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-            if let Some(name) = flight::request(trigger(TriggerKind::Panic, place, message), None).name() {
+            if let Some(name) = flight::request(Trigger::now(TriggerKind::Panic, place, message), None).name() {
                 // The process may be about to end.
                 flight::wait_until_over(name, PANIC_PATIENCE);
             }
@@ -97,7 +91,7 @@ pub(super) fn job(settings: &Settings) -> Option<Job> {
             None => Duration::MAX,
             Some(came) => {
                 if came.take() {
-                    flight::request(trigger(TriggerKind::Signal, format!("SIG{signal}"), String::new()), None);
+                    flight::request(Trigger::now(TriggerKind::Signal, format!("SIG{signal}"), String::new()), None);
                 }
                 LOOK
             }

@@ -220,11 +220,10 @@ impl Handle {
     /// ```
     #[cfg(feature = "flight")]
     pub fn evidence(&self, last: std::time::Duration) -> std::io::Result<crate::flight::Bundle> {
-        use crate::flight::{self, Answer};
+        use crate::flight::{self, Answer, Trigger};
         const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
-        let trigger =
-            super::evidence::trigger(crate::snapshot::TriggerKind::Request, "the program".to_owned(), String::new());
+        let trigger = Trigger::now(crate::snapshot::TriggerKind::Request, "the program".to_owned(), String::new());
         let made = match flight::request(trigger, Some(last)) {
             Answer::Begun(name) | Answer::Joined(name) => flight::wait(&name, PATIENCE),
             Answer::Refused(why) => Some(Err(why)),

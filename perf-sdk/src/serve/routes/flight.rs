@@ -1,6 +1,6 @@
 //! `/flight` and `/api/v1/flight`: bundles of evidence.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
@@ -35,8 +35,7 @@ pub(super) async fn new(uri: Uri) -> Result<Response, Refusal> {
             Refusal::bad(format!("last is {text:?}; allowed: a whole number with s, min or h, such as 60s"))
         })?),
     };
-    let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let trigger = Trigger { kind: TriggerKind::Request, what: "HTTP".to_owned(), evidence: String::new(), at_unix_ns };
+    let trigger = Trigger::now(TriggerKind::Request, "HTTP".to_owned(), String::new());
     let (name, has_joined) = match reply::work(move || Ok(flight::request(trigger, last))).await? {
         Answer::Begun(name) => (name, false),
         Answer::Joined(name) => (name, true),
