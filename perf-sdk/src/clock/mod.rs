@@ -30,6 +30,13 @@ mod wall;
 mod witness;
 
 pub(crate) use anomaly::anomalies;
+#[cfg(all(
+    target_os = "linux",
+    target_endian = "little",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
+pub(crate) use arch::thread_pointer;
 pub(crate) use choice::{attach, engine, init};
 #[cfg(feature = "pool")]
 pub(crate) use coarse::{coarse, tick};

@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::linux::{self, Area, Event};
 #[cfg(test)]
 use super::mock;
-use super::wall::Wall;
+use super::wall::{OWN_PART, Wall};
 use super::witness::Witness;
 use super::{syscall, usable};
 
@@ -151,7 +151,17 @@ impl ThreadCpu {
     /// The offset that converts `ticks`, just read, to CPU time. `None` if the anchor is not valid.
     #[inline(always)]
     pub(crate) fn offset_at(&self, ticks: u64) -> Option<u64> {
-        self.witness.holds(ticks.wrapping_sub(self.anchored), self.expected).then_some(self.offset)
+        self.witness.holds(ticks.wrapping_sub(self.anchored), &self.expected).then_some(self.offset)
+    }
+
+    /// Whether a call of `duration` ticks which began with this offset, and ended at `ticks`, just
+    /// read, was on the CPU all of the time. It is at most as long as an anchor is valid, and no
+    /// further below 0 than the subtraction of instrumentation overhead can bring it. Otherwise
+    /// false.
+    #[inline(always)]
+    pub(crate) fn was_here(&self, ticks: u64, duration: i64, offset: u64) -> bool {
+        let duration = (duration as u64).wrapping_add(OWN_PART);
+        self.offset == offset && self.witness.holds_for(ticks.wrapping_sub(self.anchored), &self.expected, duration)
     }
 
     /// At the beginning of a call: its ticks, and the offset that converts them to CPU time. If a

@@ -52,6 +52,12 @@ pub(crate) struct Wall {
 pub(crate) struct TickLength(u64);
 
 impl TickLength {
+    /// As [`Wall::ns`].
+    #[inline]
+    pub(crate) fn ns(self, delta_ticks: u64) -> u64 {
+        scale::apply(delta_ticks, self.0)
+    }
+
     /// As [`Wall::signed_ns`].
     #[inline]
     pub(crate) fn signed_ns(self, delta_ticks: i64) -> i64 {
@@ -98,6 +104,26 @@ impl Wall {
     #[inline(always)]
     pub(crate) fn ticks(&self) -> u64 {
         if self.counter.load(Relaxed) { arch::counter() } else { self.os_ticks() }
+    }
+
+    /// Whether [`counter`](Self::counter) is the current time. It stays so.
+    pub(crate) fn has_counter(&self) -> bool {
+        #[cfg(test)]
+        if self.mock.is_some() {
+            return true;
+        }
+        self.counter.load(Relaxed)
+    }
+
+    /// As [`ticks`](Self::ticks), where it is known that the clock [is the
+    /// counter](Self::has_counter). Elsewhere it is a number without a meaning.
+    #[inline(always)]
+    pub(crate) fn counter(&self) -> u64 {
+        #[cfg(test)]
+        if let Some(time) = self.mock {
+            return time.ticks();
+        }
+        arch::counter()
     }
 
     #[cold]

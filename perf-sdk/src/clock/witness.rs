@@ -34,15 +34,24 @@ impl Witness {
     }
 
     /// Whether an anchor of this age, taken while the word read `expected`, is valid.
+    // PERF: by reference, so that it is read last and takes no register before.
     #[inline(always)]
-    pub(super) fn holds(&self, age: u64, expected: u64) -> bool {
+    pub(super) fn holds(&self, age: u64, expected: &u64) -> bool {
         // SAFETY: the lease is greater than `age`, so it is not 0.
-        age < self.lease.load(Relaxed) && unsafe { (*self.word).load(Relaxed) } == expected
+        age < self.lease.load(Relaxed) && unsafe { (*self.word).load(Relaxed) } == *expected
+    }
+
+    /// As [`holds`](Self::holds), and no longer than an anchor may be old is `duration`.
+    #[inline(always)]
+    pub(super) fn holds_for(&self, age: u64, expected: &u64, duration: u64) -> bool {
+        let lease = self.lease.load(Relaxed);
+        // SAFETY: as in `holds`.
+        age < lease && duration < lease && unsafe { (*self.word).load(Relaxed) } == *expected
     }
 
     /// As [`holds`](Self::holds), at any age.
     pub(super) fn unmoved(&self, expected: u64) -> bool {
-        self.holds(0, expected)
+        self.holds(0, &expected)
     }
 
     /// Whether there is a word and it is readable, which it is not in a forked child.

@@ -52,6 +52,12 @@ impl Located {
         Self { value, cell: Cell::of(scale, value), is_zero: value == 0 }
     }
 
+    /// As [`new`](Self::new), of a time in nanoseconds.
+    #[inline(always)]
+    pub(crate) fn of_time(ns: u64) -> Self {
+        Self { value: ns, cell: Cell::of_time(ns), is_zero: ns == 0 }
+    }
+
     /// The value as it is counted.
     pub(crate) fn clamped(self) -> u64 {
         if self.is_zero { 0 } else { self.value }
@@ -141,6 +147,13 @@ impl Shard {
     #[inline(always)]
     pub(crate) fn count_zero(&self, weight: u32) {
         add(&self.zero, u64::from(weight));
+    }
+
+    /// Owner only. Records a difference below 0 once.
+    #[inline(always)]
+    pub(crate) fn count_below_zero(&self, value: i64) {
+        add(&self.zero, 1);
+        add(&self.sum, value as u64);
     }
 
     #[inline(always)]

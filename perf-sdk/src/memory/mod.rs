@@ -29,7 +29,7 @@ pub(crate) use live::{
 pub(crate) use probe::exact;
 #[cfg(feature = "jemalloc")]
 pub(crate) use probe::is_global as is_jemalloc;
-pub(crate) use tallies::{Ours, Tallies, is_counting, uncounted};
+pub(crate) use tallies::{Ours, Tallies, TallyCells, is_counting, uncounted};
 
 /// Does nothing: the feature is off.
 #[cfg(not(feature = "heap"))]

@@ -43,7 +43,7 @@ pub(crate) fn running_call(levels: u32) -> Option<RunningCall> {
                 Some(frame) => match frame.future_call() {
                     Some(0) => None,
                     Some(call) => Some(mixed(call, 1)),
-                    None => Some(mixed(own, u64::from(frame.serial()) << 1 | 1)),
+                    None => Some(mixed(own, u64::from(frame.place().serial()) << 1 | 1)),
                 },
                 None if node.shard().is_none_or(|shard| shard.future().is_some()) => None,
                 // At any time one call of this node runs, since nodes belong to a thread. When it

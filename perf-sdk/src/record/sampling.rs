@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::registry::records;
 use crate::base::fork::Lock;
+use crate::record::store::block::rates_changed;
 use crate::record::store::rules::{self, Rule};
 use crate::record::store::shared::{SharedSite, shared_sites};
 use crate::scope::Site;
@@ -31,6 +32,7 @@ pub(crate) fn add(new: &[Rule]) -> usize {
     let shards = records().flat_map(|record| std::iter::successors(record.newest_shard(), |shard| shard.older()));
     let sites = shards.map(|shard| shard.site).chain(shared_sites().filter_map(SharedSite::site));
     let changed: Vec<&'static Site> = sites.filter(|site| rules::apply(&now, site)).collect();
+    rates_changed();
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
             if node.site().is_some_and(|site| changed.iter().any(|changed| std::ptr::eq(*changed, site))) {

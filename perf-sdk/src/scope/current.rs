@@ -149,6 +149,11 @@ impl Slot {
         CURRENT.with(Cell::get)
     }
 
+    /// Where the calling thread's slot is, until the thread ends.
+    pub(crate) fn cell() -> ptr::NonNull<Cell<Self>> {
+        CURRENT.with(|slot| ptr::NonNull::from(slot))
+    }
+
     #[inline]
     pub(crate) fn set(self) {
         CURRENT.with(|slot| slot.set(self));

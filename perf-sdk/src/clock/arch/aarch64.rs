@@ -27,8 +27,8 @@ pub(in super::super) fn counter() -> u64 {
 
 /// The thread pointer, to which thread-local offsets are relative.
 #[cfg(target_os = "linux")]
-#[inline]
-pub(in super::super) fn thread_pointer() -> *mut u8 {
+#[inline(always)]
+pub(crate) fn thread_pointer() -> *mut u8 {
     let pointer: *mut u8;
     // SAFETY: reads a register, in which Linux keeps the thread pointer.
     unsafe { asm!("mrs {}, tpidr_el0", out(reg) pointer, options(nomem, nostack, preserves_flags)) };

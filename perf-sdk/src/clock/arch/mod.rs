@@ -20,4 +20,11 @@ pub(super) use imp::{HAS_COUNTER, counter};
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(miri)
 ))]
-pub(super) use imp::{RSEQ_SIGNATURE, thread_pointer, thread_word};
+pub(crate) use imp::thread_pointer;
+#[cfg(all(
+    target_os = "linux",
+    target_endian = "little",
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(miri)
+))]
+pub(super) use imp::{RSEQ_SIGNATURE, thread_word};

@@ -27,8 +27,8 @@ pub(in super::super) fn counter() -> u64 {
 
 /// The thread pointer, to which thread-local offsets are relative.
 #[cfg(target_os = "linux")]
-#[inline]
-pub(in super::super) fn thread_pointer() -> *mut u8 {
+#[inline(always)]
+pub(crate) fn thread_pointer() -> *mut u8 {
     let pointer: *mut u8;
     // SAFETY: the x86-64 ABI stores the thread pointer itself at `fs:0`.
     unsafe { asm!("mov {}, fs:0", out(reg) pointer, options(nostack, preserves_flags, readonly)) };

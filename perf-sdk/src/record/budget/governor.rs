@@ -16,6 +16,7 @@ use crate::record::call::guard;
 use crate::record::entry;
 use crate::record::own::Own;
 use crate::record::registry::records;
+use crate::record::store::block::rates_changed;
 use crate::record::store::cost::{Cost, Tallied};
 use crate::record::store::in_place_timing::{self, Recent};
 use crate::record::store::shared::shared_sites;
@@ -381,6 +382,7 @@ fn begin_anew(sites: &Sites) {
     if !sites.values().any(|seen| seen.begins_anew) {
         return;
     }
+    rates_changed();
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
             let seen = node.site().and_then(|site| sites.get(&key(site)));

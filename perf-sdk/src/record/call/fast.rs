@@ -8,13 +8,145 @@ use std::ptr;
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
 use crate::record::store::exemplar;
+use crate::record::store::home::Here;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
 use crate::record::store::ring::Finished;
 use crate::record::store::shard::SiteShard;
-use crate::record::store::stack::{Frame, on_cpu};
+use crate::record::store::stack::{Frame, Kind, on_cpu};
 use crate::record::store::thread::ThreadRecord;
 use crate::scope::Site;
+
+/// Opens a frame of a call that stands for itself. `None` if this path does not apply; then nothing
+/// has changed.
+///
+/// It applies where [`enter`] does, if the kernel need not be asked for CPU time.
+#[inline(always)]
+pub(in crate::record) fn enter_plain(
+    record: &'static ThreadRecord,
+    here: Here,
+    top: &'static Node,
+    node: &'static Node,
+    kind: Kind,
+) -> Option<(Place, &'static Frame)> {
+    let depth = record.stack.depth() + 1;
+    let frame = record.stack.near(depth)?;
+    let place = Place::frame(depth, record.next_serial());
+    frame.open_plain(node, top, kind, place, here.tallies());
+    // Read last, so that the work before is not included in the call's time.
+    let ticks = record.wall.counter();
+    let offset = record.cpu_offset_at(ticks)?;
+    frame.begin(ticks.wrapping_add(record.own.usual), offset);
+    record.set_top(node);
+    record.stack.set_depth(depth);
+    Some((place, frame))
+}
+
+/// How [`exit_plain`] ended.
+#[derive(Clone, Copy)]
+pub(in crate::record) enum Exit {
+    /// This path does not apply to the call at this place, and nothing has changed.
+    Elsewhere(Place),
+    Done,
+    /// The call has ended, and the ring must be flushed.
+    Full,
+    /// A call of this node has ended in which memory was allocated or freed, after so many ticks. It
+    /// is to be [added](add_allocating).
+    Allocated(&'static Node, i64),
+}
+
+/// Closes the frame at `place`, which ended at `ticks`: of most calls.
+///
+/// It applies where [`exit`] does, to a call that stands for itself, was on the CPU all of the time
+/// and was not made by itself.
+#[inline(always)]
+pub(in crate::record) fn exit_plain(
+    record: &'static ThreadRecord,
+    here: Here,
+    place: Place,
+    outcome: Outcome,
+    ticks: u64,
+) -> Exit {
+    match close_plain(record, here, place, ticks, Kind::Call) {
+        Ok(Closed { node, wall, has_tallies }) => {
+            node.count(outcome);
+            node.count_sample();
+            if has_tallies {
+                return Exit::Allocated(node, wall);
+            }
+            if record.ring.push_plain(node.shard(), wall) { Exit::Full } else { Exit::Done }
+        }
+        Err(place) => Exit::Elsewhere(place),
+    }
+}
+
+/// A frame that was just closed.
+#[derive(Clone, Copy)]
+pub(in crate::record) struct Closed {
+    pub(in crate::record) node: &'static Node,
+    /// In ticks, all of them on the CPU.
+    pub(in crate::record) wall: i64,
+    /// Whether memory was allocated or freed. That is not added yet.
+    pub(in crate::record) has_tallies: bool,
+}
+
+/// Closes the frame at `place`, which ended at `ticks`, and adds its time to the sums of its node.
+/// Its place if this path does not apply; then nothing has changed.
+///
+/// A poll must have been made by its node's parent.
+#[inline(always)]
+pub(in crate::record) fn close_plain(
+    record: &'static ThreadRecord,
+    here: Here,
+    place: Place,
+    ticks: u64,
+    kind: Kind,
+) -> Result<Closed, Place> {
+    let frame = record.stack.near(record.stack.depth()).filter(|frame| frame.is(place)).ok_or(place)?;
+    // PERF: from here on the place is that of the frame, so that no register holds it.
+    let elsewhere = || frame.place();
+    let wall = ticks.wrapping_sub(frame.start()) as i64;
+    if !frame.is_plain(kind) || !record.cpu_was_here(ticks, wall, frame.cpu()) || exemplar::hook().is_some() {
+        return Err(elsewhere());
+    }
+    let has_tallies = frame.has_tallies(here);
+    let node = record.top();
+    let below = frame.below().ok_or_else(elsewhere)?;
+    let fits = match kind {
+        Kind::Call => !ptr::eq(below, node),
+        Kind::Poll => node.is_child_of(below),
+    };
+    if !frame.is_of(node) || !fits {
+        return Err(elsewhere());
+    }
+    // In this order, as in `exit`.
+    record.set_top(below);
+    record.stack.set_depth(record.stack.depth() - 1);
+    node.sums.wall.add(wall as u64);
+    node.sums.cpu.add(wall as u64);
+    Ok(Closed { node, wall, has_tallies })
+}
+
+/// Adds what was allocated in the call that was just [closed](close_plain) to the sums of its node.
+/// Returns the allocated bytes.
+#[inline(never)]
+pub(in crate::record) fn add_tallies(record: &'static ThreadRecord, node: &'static Node) -> u64 {
+    // It is the frame above the innermost open one.
+    let tallies = record.stack.near(record.stack.depth() + 1).and_then(Frame::tallies);
+    let Some(tallies) = tallies else { return 0 };
+    node.sums.add_tallies(&tallies, 1);
+    tallies.allocated_bytes
+}
+
+/// Adds a call in which memory was allocated or freed.
+#[inline(never)]
+pub(in crate::record) fn add_allocating(record: &'static ThreadRecord, node: &'static Node, wall: i64) {
+    let bytes = add_tallies(record, node);
+    if let Some(shard) = node.shard() {
+        record.finish(&Finished { shard, wall, cpu: wall, bytes, weight: 1, cpu_weight: 1 });
+    }
+    record.leave_busy();
+}
 
 /// Opens a frame of a call of this weight. `None` if the fast path does not apply; then nothing has
 /// changed.
@@ -31,8 +163,8 @@ pub(in crate::record) fn enter(
 ) -> Option<Place> {
     let depth = record.stack.depth() + 1;
     let frame = record.stack.near(depth)?;
-    let serial = record.next_serial();
-    frame.open(node, top, weight, serial, Tallies::now());
+    let place = Place::frame(depth, record.next_serial());
+    frame.open(node, top, weight, place, Tallies::now());
     // Read last, so that the work before is not included in the call's time.
     let ticks = record.wall.ticks();
     let start = ticks.wrapping_add(record.own.usual);
@@ -46,7 +178,7 @@ pub(in crate::record) fn enter(
         // Drawing took some time, and rarely executed code takes longer.
         frame.begin_again(record.wall.ticks().wrapping_add(record.own.drawn));
     }
-    Some(Place::frame(depth, serial))
+    Some(place)
 }
 
 /// Closes the frame at `place`, which ended at `ticks`. False if the fast path does not apply; then

@@ -1,6 +1,7 @@
 //! A future that is measured while it is polled.
 
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr;
 use std::task::{Context, Poll};
@@ -9,18 +10,22 @@ use std::thread;
 use pin_project_lite::pin_project;
 
 use super::absence;
+use super::fast::{self, Closed, Exit};
 use super::guard;
 use super::slow::{self, leave_for_good, pop, push};
 use crate::outcome::Outcome;
 use crate::record::registry;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::exemplar;
+use crate::record::store::home::Here;
 use crate::record::store::in_place_timing::Part;
 use crate::record::store::measured::Measured;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
 use crate::record::store::ring::Finished;
+use crate::record::store::shard::SiteShard;
 use crate::record::store::shared::SharedSite;
+use crate::record::store::stack::Kind;
 use crate::record::store::thread::ThreadRecord;
 use crate::record::switch;
 use crate::scope::{Site, Slot};
@@ -103,7 +108,7 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let entered = Entered { open: this.call.enter(), is_over: false, call: this.call };
+        let entered = Entered { open: this.call.enter(), call: this.call };
         let polled = this.future.poll(context);
         match &polled {
             Poll::Ready(value) => {
@@ -116,22 +121,21 @@ impl<F: Future, J: Judge<F::Output>> Future for Profiled<F, J> {
     }
 }
 
-/// A running poll.
+/// A running poll. It is dropped if it unwinds.
 struct Entered<'a> {
     /// `None` if it is not measured.
     open: Option<OpenPoll>,
-    /// Whether the poll returned. Otherwise it unwinds.
-    is_over: bool,
     call: &'a mut Call,
 }
 
 impl Entered<'_> {
+    /// The poll returned.
     #[inline]
-    fn leave(mut self, outcome: Option<Outcome>) {
-        self.is_over = true;
-        match (self.open.take(), outcome) {
-            (Some(open), outcome) => self.call.leave(open, outcome),
-            (None, Some(outcome)) => self.call.finish(outcome),
+    fn leave(self, outcome: Option<Outcome>) {
+        let mut this = ManuallyDrop::new(self);
+        match (this.open.take(), outcome) {
+            (Some(open), outcome) => this.call.leave(open, outcome),
+            (None, Some(outcome)) => this.call.finish(outcome),
             (None, None) => {}
         }
     }
@@ -139,9 +143,6 @@ impl Entered<'_> {
 
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
         match self.open.take() {
             Some(open) => self.call.leave(open, Some(Outcome::Panic)),
             None => self.call.finish(Outcome::Panic),
@@ -150,12 +151,11 @@ impl Drop for Entered<'_> {
 }
 
 /// One poll: its frame, or its caller if it is count-only.
+// PERF: two words, so that it is returned in registers.
 #[derive(Debug)]
 pub(crate) struct OpenPoll {
     record: &'static ThreadRecord,
     place: Place,
-    /// Whether ending it must be timed.
-    is_timed: bool,
 }
 
 /// One call that runs in pieces: a future's polls, or a span's entries.
@@ -198,6 +198,22 @@ struct Started {
 }
 
 impl Started {
+    /// Of a call that stands for itself.
+    #[inline(always)]
+    fn plain(record: &'static ThreadRecord, node: &'static Node) -> Self {
+        Self {
+            record,
+            node,
+            began: 0,
+            busy: 0,
+            cpu: 0,
+            allocated_bytes: 0,
+            weight: 1,
+            cpu_weight: 1,
+            is_outermost: true,
+        }
+    }
+
     // PERF: one copy of it, which is called, takes some nanoseconds more of a measured future.
     #[inline(always)]
     fn new(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> Self {
@@ -223,7 +239,69 @@ impl Call {
     }
 
     /// A piece begins on this thread.
+    // PERF: inlined, so that the slot is read by a program as a program does.
+    #[inline]
     pub(crate) fn enter(&mut self) -> Option<OpenPoll> {
+        match ThreadRecord::of(Slot::get()) {
+            Some(record) => self.enter_on(record),
+            None => self.enter_any(),
+        }
+    }
+
+    /// A piece begins on this record's thread.
+    // PERF: as the begin of a call, it calls what is rare last.
+    #[inline(never)]
+    fn enter_on(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
+        match self.enter_plain(record) {
+            Some(open) => Some(open),
+            None => self.enter_any(),
+        }
+    }
+
+    /// As [`enter_any`](Self::enter_any), of most pieces: that of a call which stands for itself.
+    /// `None` if this path does not apply; then nothing has changed.
+    #[inline(always)]
+    fn enter_plain(&mut self, record: &'static ThreadRecord) -> Option<OpenPoll> {
+        let top = record.top();
+        let (node, began) = match &self.state {
+            State::New { site, under: None } if !site.rests() && !switch::is_off() => {
+                let node = top.last_child();
+                if !node.is(site) || ptr::eq(node, top) || node.blocks.ahead() > 0 || !node.blocks.stays_at_one() {
+                    return None;
+                }
+                (node, None)
+            }
+            State::Started(started)
+                if ptr::eq(started.record, record) && started.weight == 1 && started.cpu_weight == 1 =>
+            {
+                (started.node, Some(started.began))
+            }
+            _ => return None,
+        };
+        let shard = node.shard()?;
+        let future = shard.future()?;
+        if !shard.has_cpu || record.cpu_sampled() || record.in_place.is_due(record.serial()) {
+            return None;
+        }
+        let here = record.home.here()?;
+        here.slot().set(Slot::BUSY);
+        let opened = fast::enter_plain(record, here, top, node, Kind::Poll);
+        if let Some((_, frame)) = opened {
+            let start = frame.start();
+            frame.set_future_call(slow::future_call(began.unwrap_or(start), ptr::from_ref(self).addr()));
+            if began.is_none() {
+                future.started.add(1);
+                let is_outermost = !node.path().is_within_itself;
+                let started = Started { began: start, is_outermost, ..Started::plain(record, node) };
+                self.state = State::Started(started);
+            }
+        }
+        here.slot().set(record.slot());
+        opened.map(|(place, _)| OpenPoll { record, place })
+    }
+
+    #[inline(never)]
+    fn enter_any(&mut self) -> Option<OpenPoll> {
         if let Some(record) = ThreadRecord::of(Slot::get())
             && record.in_place.is_due(record.serial())
         {
@@ -244,19 +322,18 @@ impl Call {
             return Some(open);
         }
         record.timed(took, if self.is_measured() { Part::BeginPoll } else { Part::BeginPollPassed });
-        Some(OpenPoll { is_timed: true, ..open })
+        Some(OpenPoll { place: open.place.timed(), ..open })
     }
 
     #[cold]
     #[inline(never)]
-    fn time_end(&mut self, open: OpenPoll, outcome: Option<Outcome>, ticks: u64) {
-        let record = open.record;
+    fn time_end(&mut self, record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
         let is_measured = self.is_measured();
         let (_, took) = record.time(|start| {
-            if open.place.is_plain() {
-                slow::delay(record, open.place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
+            if place.is_plain() {
+                slow::delay(record, place, start.wrapping_sub(ticks).wrapping_add(record.pair()));
             }
-            self.leave(OpenPoll { is_timed: false, ..open }, outcome);
+            self.leave(OpenPoll { record, place }, outcome);
         });
         record.timed(took, if is_measured { Part::EndPoll } else { Part::EndPollPassed });
     }
@@ -287,7 +364,7 @@ impl Call {
             if started.weight == 0 && node.is_child_of(top) && !thread::panicking() && !record.borrowed.get() {
                 absence::note_switch(record, top);
                 record.set_top(node);
-                return Some(OpenPoll { record, place: Place::passed(top), is_timed: false });
+                return Some(OpenPoll { record, place: Place::passed(top) });
             }
             let place = push(record, node, started.weight, Some(started.cpu_weight)).or_else(|| {
                 dropped::count(Reason::Memory);
@@ -297,7 +374,7 @@ impl Call {
             if is_first {
                 started.began = start;
             }
-            Some(OpenPoll { record, place, is_timed: false })
+            Some(OpenPoll { record, place })
         });
         if open.is_none() {
             self.share();
@@ -351,10 +428,81 @@ impl Call {
     }
 
     /// A piece ends. With an outcome, the whole call ends.
+    // PERF: as the end of a call, it calls what is rare last.
     pub(crate) fn leave(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
-        let OpenPoll { record, place, is_timed } = open;
+        let OpenPoll { record, place } = open;
+        let Some(here) = record.home.here().filter(|_| place.is_plain()) else {
+            return self.leave_elsewhere(record, place, outcome);
+        };
+        let ticks = record.wall.counter();
+        if here.slot().get() != record.slot() {
+            return dropped::count(Reason::Stale);
+        }
+        here.slot().set(Slot::BUSY);
+        match self.leave_plain(record, here, place, outcome, ticks) {
+            Exit::Done => here.slot().set(record.slot()),
+            Exit::Full | Exit::Allocated(..) => guard::flush(record),
+            Exit::Elsewhere(place) => self.leave_any(record, place, outcome, ticks),
+        }
+    }
+
+    /// As [`leave_any`](Self::leave_any), of most pieces. The slot is BUSY.
+    #[inline(always)]
+    fn leave_plain(
+        &mut self,
+        record: &'static ThreadRecord,
+        here: Here,
+        place: Place,
+        outcome: Option<Outcome>,
+        ticks: u64,
+    ) -> Exit {
+        let State::Started(started) = &mut self.state else { return Exit::Elsewhere(place) };
+        let Some(future) = started.node.shard().and_then(SiteShard::future) else { return Exit::Elsewhere(place) };
+        let total = ticks.wrapping_sub(started.began) as i64;
+        if outcome.is_some() && !record.wall.is_plain(total) {
+            return Exit::Elsewhere(place);
+        }
+        let Closed { node, wall, has_tallies } = match fast::close_plain(record, here, place, ticks, Kind::Poll) {
+            Ok(closed) => closed,
+            Err(place) => return Exit::Elsewhere(place),
+        };
+        if has_tallies {
+            let bytes = fast::add_tallies(record, node);
+            started.allocated_bytes = started.allocated_bytes.wrapping_add(bytes);
+        }
+        started.busy = started.busy.wrapping_add(wall);
+        started.cpu = started.cpu.wrapping_add(wall);
+        future.polls.add(1);
+        if started.is_outermost {
+            future.busy.add(wall as u64);
+        }
+        if wall > future.longest_poll.get_signed() {
+            future.longest_poll.set(wall as u64);
+        }
+        let Some(outcome) = outcome else { return Exit::Done };
+        let Started { busy, cpu, allocated_bytes, is_outermost, .. } = *started;
+        self.state = State::Over;
+        node.count(outcome);
+        node.count_sample();
+        future.finished.add(1);
+        if is_outermost {
+            // A plain total is at most a second.
+            future.idle.add(total.wrapping_sub(busy).max(0) as u64);
+        }
+        let is_full = if total <= busy && cpu == busy && allocated_bytes == 0 {
+            record.ring.push_plain(node.shard(), busy)
+        } else {
+            push_finished(record, node, total.max(busy), cpu, allocated_bytes)
+        };
+        if is_full { Exit::Full } else { Exit::Done }
+    }
+
+    /// A piece ends that is count-only, or is timed, or by the operating system's clock.
+    #[inline(never)]
+    fn leave_elsewhere(&mut self, record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>) {
+        let untimed = place.untimed();
         if let Some(below) = place.below()
-            && !is_timed
+            && untimed.is_none()
         {
             return self.leave_passed(record, below, outcome);
         }
@@ -362,10 +510,16 @@ impl Call {
         if Slot::get() != record.slot() {
             return dropped::count(Reason::Stale);
         }
-        if is_timed {
-            return self.time_end(open, outcome, ticks);
+        if let Some(place) = untimed {
+            return self.time_end(record, place, outcome, ticks);
         }
         Slot::BUSY.set();
+        self.leave_any(record, place, outcome, ticks);
+    }
+
+    /// A piece with a frame ends. The slot is BUSY.
+    #[inline(never)]
+    fn leave_any(&mut self, record: &'static ThreadRecord, place: Place, outcome: Option<Outcome>, ticks: u64) {
         if let Some((node, measured)) = pop(record, place, ticks) {
             measured.add_to(record, node);
             let parent = node.parent().unwrap_or(node);
@@ -483,6 +637,13 @@ impl Drop for Call {
             self.finish(Outcome::Cancelled);
         }
     }
+}
+
+/// As [`ThreadRecord::finish`], of a call of this node that stands for itself. True if the ring must
+/// be flushed.
+#[inline(never)]
+fn push_finished(record: &ThreadRecord, node: &'static Node, wall: i64, cpu: i64, bytes: u64) -> bool {
+    node.shard().is_some_and(|shard| record.ring.push(&Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))
 }
 
 /// Called if another scope polls than the one of the first poll: the time belongs to the polling

@@ -3,13 +3,14 @@
 use std::thread;
 
 use super::absence;
-use super::fast;
+use super::fast::{self, Exit};
 use super::slow;
 use crate::clock;
 use crate::outcome::Outcome;
 use crate::record::store::in_place_timing::Part;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
+use crate::record::store::stack::Kind;
 use crate::record::store::thread::ThreadRecord;
 use crate::record::switch;
 use crate::scope::{Site, Slot};
@@ -40,14 +41,18 @@ pub fn enter(site: &'static Site) -> Guard {
         if let Some(record) = ThreadRecord::of(slot) {
             let top = record.top();
             let node = top.last_child();
-            if node.is(site) && !clock::may_have_left() {
-                if node.blocks.skips() {
+            if node.is(site) {
+                let ahead = node.blocks.ahead();
+                if ahead == 0 {
+                    return measure(record, top, node);
+                }
+                if !clock::may_have_left() {
+                    node.blocks.pass(ahead);
                     // It is a single store, so an interrupting signal handler finds either the
                     // caller or this call, and leaves it unchanged.
                     record.set_top(node);
                     return Guard::new(record, Place::passed(top));
                 }
-                return measure(record, top, node, site);
             }
         }
     }
@@ -55,11 +60,31 @@ pub fn enter(site: &'static Site) -> Guard {
 }
 
 /// Begins a call that is measured.
+// PERF: what is rare is called last, with these arguments, so that no register is saved.
 #[inline(never)]
-fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node, site: &'static Site) -> Guard {
+fn measure(record: &'static ThreadRecord, top: &'static Node, node: &'static Node) -> Guard {
+    if node.blocks.stays_at_one()
+        && !record.in_place.is_due(record.serial())
+        && let Some(here) = record.home.here()
+    {
+        here.slot().set(Slot::BUSY);
+        let opened = fast::enter_plain(record, here, top, node, Kind::Call);
+        here.slot().set(record.slot());
+        if let Some((place, _)) = opened {
+            return Guard::new(record, place);
+        }
+    }
+    measure_any(record, node)
+}
+
+/// As [`measure`], with any weight, and for the calls whose begin is timed.
+#[inline(never)]
+fn measure_any(record: &'static ThreadRecord, node: &'static Node) -> Guard {
+    let Some(site) = node.site() else { return Guard::nothing() };
+    let top = record.top();
     if record.in_place.is_due(record.serial()) {
         // PERF: by value, so that the arguments stay in registers.
-        return time_beginning(record, move || measure(record, top, node, site));
+        return time_beginning(record, move || measure(record, top, node));
     }
     let Some(weight) = node.blocks.weight() else { return begin(site) };
     // Not with the `syscall` clock: the system call takes so long that the caches do not matter.
@@ -208,10 +233,46 @@ fn end_passed(record: &'static ThreadRecord, place: Place, outcome: Outcome) -> 
     true
 }
 
+// PERF: as in `measure`, what is rare is called last.
 #[inline(never)]
 fn end(record: &'static ThreadRecord, place: Place, outcome: Outcome) {
+    let Some(here) = record.home.here() else { return end_elsewhere(record, place, outcome) };
     // Read first, so that the following work is not included in the call's time.
-    let ticks = record.wall.ticks();
+    let ticks = record.wall.counter();
+    if here.slot().get() != record.slot() {
+        return end_any(record, place, outcome, ticks);
+    }
+    here.slot().set(Slot::BUSY);
+    let exit = fast::exit_plain(record, here, place, outcome, ticks);
+    match exit {
+        Exit::Done => here.slot().set(record.slot()),
+        Exit::Full => flush(record),
+        Exit::Allocated(node, wall) => fast::add_allocating(record, node, wall),
+        Exit::Elsewhere(place) => {
+            here.slot().set(record.slot());
+            end_any(record, place, outcome, ticks);
+        }
+    }
+}
+
+/// The slot is BUSY.
+#[cold]
+#[inline(never)]
+pub(in crate::record) fn flush(record: &'static ThreadRecord) {
+    record.flush();
+    record.leave_busy();
+}
+
+/// As [`end`], by the operating system's clock, or on another thread than the record's.
+#[cold]
+#[inline(never)]
+fn end_elsewhere(record: &'static ThreadRecord, place: Place, outcome: Outcome) {
+    end_any(record, place, outcome, record.wall.ticks());
+}
+
+/// As [`end`], of a call that is not a plain one.
+#[inline(never)]
+fn end_any(record: &'static ThreadRecord, place: Place, outcome: Outcome, ticks: u64) {
     if place.is_plain() && Slot::get() == record.slot() {
         Slot::BUSY.set();
         let ended = fast::exit(record, place, outcome, ticks);

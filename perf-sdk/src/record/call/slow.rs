@@ -104,7 +104,7 @@ pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'stat
     }
     let weight = match node.blocks.weight() {
         Some(weight) => weight,
-        None => node.blocks.begin(site.rate(), record.random()),
+        None => node.blocks.begin(|| site.rate(), record.random()),
     };
     if weight > 0 {
         node.blocks.next(site.rate(), || record.random());
@@ -124,8 +124,8 @@ pub(in crate::record) fn push(
 ) -> Option<Place> {
     let depth = record.stack.depth() + 1;
     let frame = record.stack.frame_or_new(depth, &record.arena)?;
-    let serial = record.next_serial();
-    frame.open(node, record.top(), weight, serial, Tallies::now());
+    let place = Place::frame(depth, record.next_serial());
+    frame.open(node, record.top(), weight, place, Tallies::now());
     if thread::panicking() {
         frame.note_panicking();
     }
@@ -142,9 +142,12 @@ pub(in crate::record) fn push(
         note_absence(record, record.top(), record.top());
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
+    if record.borrowed.get() {
+        frame.note_borrowed();
+    }
     record.set_top(node);
     record.stack.set_depth(depth);
-    Some(Place::frame(depth, serial))
+    Some(place)
 }
 
 /// If the call at `place` is the one that is open there, moves its start later by this many ticks.
@@ -231,7 +234,7 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     let frame = record.stack.frame(depth)?;
     close_passed(record, frame.node()?);
     let counts = !frame.is_poll();
-    let place = Place::frame(depth, frame.serial());
+    let place = frame.place();
     let (node, measured) = pop(record, place, record.wall.ticks())?;
     measured.add_to(record, node);
     if counts {
@@ -382,12 +385,18 @@ pub(in crate::record) fn note_poll(
 ) -> u64 {
     record.stack.frame(place.depth()).map_or(0, |frame| {
         let start = frame.start();
-        // Futures that live at the same time have different addresses; those that had one address
-        // after each other began at different times. A count-only call has no time.
-        let began = began.unwrap_or(start);
-        frame.note_poll(if began == 0 { 0 } else { began.rotate_left(20) ^ address as u64 });
+        frame.note_poll(future_call(began.unwrap_or(start), address));
         start
     })
+}
+
+/// Identifies the call of a future at this address, whose first poll began at `began`; 0 if that is
+/// unknown.
+#[inline(always)]
+pub(in crate::record) fn future_call(began: u64, address: usize) -> u64 {
+    // Futures that live at the same time have different addresses; those that had one address after
+    // each other began at different times. A count-only call has no time.
+    if began == 0 { 0 } else { began.rotate_left(20) ^ address as u64 }
 }
 
 /// Ends the call at `place`, at `ticks`.

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::hint;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst, fence};
 
 /// The number of calls after which a site that is never measured checks its rate again.
 const ASK_AGAIN: u32 = 1 << 16;
@@ -28,7 +28,32 @@ pub(crate) struct Blocks {
     weight: Cell<u32>,
 }
 
+/// To be called between changing rates and looking for the blocks that must be abandoned.
+pub(crate) fn rates_changed() {
+    fence(SeqCst);
+}
+
 impl Blocks {
+    /// Owner only: the number of count-only calls before the next one that is measured, or with
+    /// which a block must begin.
+    #[inline(always)]
+    pub(crate) fn ahead(&self) -> u32 {
+        self.skip.load(Relaxed)
+    }
+
+    /// Owner only: one of those [ahead](Self::ahead) begins, of which there are so many.
+    #[inline(always)]
+    pub(crate) fn pass(&self, ahead: u32) {
+        self.skip.store(ahead - 1, Relaxed);
+    }
+
+    /// Owner only, of a call that is due: whether it stands for itself, and so does the next one.
+    /// Then [`next`](Self::next) need not be asked: whoever changes the rate abandons the blocks.
+    #[inline(always)]
+    pub(crate) fn stays_at_one(&self) -> bool {
+        self.weight.get() == 1 && !self.stale.load(Relaxed)
+    }
+
     /// Owner only: whether the call that begins now is count-only.
     #[inline(always)]
     pub(crate) fn skips(&self) -> bool {
@@ -67,11 +92,14 @@ impl Blocks {
         self.draw(self.rest.get(), rate, random());
     }
 
-    /// Owner only: begins a block with the current call, at one in `rate` (0: never). Returns the
-    /// weight of the call, 0 if it is count-only.
-    pub(crate) fn begin(&self, rate: u32, random: u64) -> u32 {
+    /// Owner only: begins a block with the current call, at one in what `rate` returns (0: never).
+    /// Returns the weight of the call, 0 if it is count-only.
+    pub(crate) fn begin(&self, rate: impl FnOnce() -> u32, random: u64) -> u32 {
         self.stale.store(false, Relaxed);
-        self.draw(0, rate, random);
+        // Of a rate that changes meanwhile, either this thread sees the new one, or the other
+        // thread finds this block after it and abandons it: see `rates_changed`.
+        fence(SeqCst);
+        self.draw(0, rate(), random);
         match self.skip.load(Relaxed) {
             0 => self.weight.get(),
             skip => {
@@ -95,7 +123,8 @@ impl Blocks {
         self.weight.set(rate);
     }
 
-    /// From any thread: makes the next call begin a block.
+    /// From any thread: makes the next call begin a block. After a change of the rate,
+    /// [`rates_changed`] comes before.
     pub(crate) fn abandon(&self) {
         self.stale.store(true, Relaxed);
         if self.skip.load(Relaxed) == 0 {
@@ -133,7 +162,7 @@ mod tests {
         if blocks.skips() {
             return 0;
         }
-        let weight = blocks.weight().unwrap_or_else(|| blocks.begin(rate, random.next()));
+        let weight = blocks.weight().unwrap_or_else(|| blocks.begin(|| rate, random.next()));
         if weight > 0 {
             blocks.next(rate, || random.next());
         }

@@ -64,7 +64,8 @@ pub(crate) struct Node {
     shard: AtomicPtr<SiteShard>,
     /// The next older node of this thread.
     older: AtomicPtr<Node>,
-    /// The child that was called last, or the node itself if it recursed last. Owner only.
+    /// The child that was called last, or the node itself if it recursed last. Owner only. Never
+    /// null: each node is made by [`fill`](Self::fill) or [`root`](Self::root).
     last_child: Cell<*const Node>,
     detours: AtomicPtr<Detours>,
     /// Selects the calls that are measured.
@@ -100,6 +101,17 @@ unsafe impl Zeroed for Detours {}
 unsafe impl Zeroed for Spread {}
 
 impl Node {
+    /// A new node without a site, below all others. `None` if there is no memory.
+    pub(in crate::record) fn root(arena: &Arena) -> Option<&'static Node> {
+        let root: NonNull<Node> = arena.zeroed_room()?;
+        // SAFETY: `root` is new memory for one node, which nobody else uses and which is never
+        // freed. Zero bytes are valid in all fields but the last child, which is set before anybody
+        // reads it.
+        let root: &'static Node = unsafe { root.as_ref() };
+        root.set_last_child(root);
+        Some(root)
+    }
+
     /// A new node, not linked yet. `None` if there is no memory.
     pub(crate) fn allocate(
         arena: &Arena,
@@ -138,6 +150,7 @@ impl Node {
             (&raw mut (*room.as_ptr()).path).write(path);
             room.as_ref()
         };
+        node.set_last_child(node);
         node.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
         node.older.store(older.map_or(ptr::null_mut(), |older| ptr::from_ref(older).cast_mut()), Relaxed);
         node
@@ -168,6 +181,7 @@ impl Node {
         self.path.site.is_some_and(|mine| ptr::eq(mine, site))
     }
 
+    #[inline]
     pub(crate) fn site(&self) -> Option<&'static Site> {
         self.path.site
     }
@@ -203,8 +217,8 @@ impl Node {
     /// after direct recursion.
     #[inline]
     pub(crate) fn last_child(&'static self) -> &'static Node {
-        // SAFETY: null, or a node in an arena, which is never freed.
-        unsafe { self.last_child.get().as_ref() }.unwrap_or(self)
+        // SAFETY: a node in an arena, which is never freed; not null, as the field says.
+        unsafe { &*self.last_child.get() }
     }
 
     /// Owner only.

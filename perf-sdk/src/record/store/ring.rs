@@ -38,11 +38,15 @@ pub(crate) struct Finished {
 struct Entry {
     shard: AtomicPtr<SiteShard>,
     wall: Counter,
+    /// The weight, and from bit 32 on the weight of the CPU figure. [`PLAIN`]: the others are not
+    /// valid.
+    weights: Counter,
     cpu: Counter,
     bytes: Counter,
-    /// The weight, and from bit 32 on the weight of the CPU figure.
-    weights: Counter,
 }
+
+/// Stands for itself, was on the CPU all of the time, and allocated nothing.
+const PLAIN: u64 = 0;
 
 /// The batch of one thread.
 #[derive(Debug)]
@@ -58,29 +62,68 @@ impl Entry {
         Self {
             shard: AtomicPtr::new(ptr::null_mut()),
             wall: Counter::new(),
+            weights: Counter::new(),
             cpu: Counter::new(),
             bytes: Counter::new(),
-            weights: Counter::new(),
         }
     }
 
-    fn read(&self) -> Option<Finished> {
+    #[inline(always)]
+    fn shard(&self) -> Option<&'static SiteShard> {
         // SAFETY: null, or a shard in an arena, which is never freed.
-        let shard = unsafe { self.shard.load(Relaxed).as_ref() }?;
-        Some(Finished {
+        unsafe { self.shard.load(Relaxed).as_ref() }
+    }
+
+    /// Its time, if it is plain.
+    #[inline(always)]
+    fn plain(&self) -> Option<i64> {
+        (self.weights.get() == PLAIN).then(|| self.wall.get_signed())
+    }
+
+    #[inline]
+    fn read(&self, shard: &'static SiteShard) -> Finished {
+        let weights = self.weights.get();
+        if weights == PLAIN {
+            return Finished::plain(shard, self.wall.get_signed());
+        }
+        Finished {
             shard,
             wall: self.wall.get_signed(),
             cpu: self.cpu.get_signed(),
             bytes: self.bytes.get(),
-            weight: self.weights.get() as u32,
-            cpu_weight: (self.weights.get() >> 32) as u32,
-        })
+            weight: weights as u32,
+            cpu_weight: (weights >> 32) as u32,
+        }
+    }
+}
+
+impl Finished {
+    /// A call that stands for itself, was on the CPU all of the time, and allocated nothing.
+    #[inline]
+    pub(crate) fn plain(shard: &'static SiteShard, wall: i64) -> Self {
+        Self { shard, wall, cpu: wall, bytes: 0, weight: 1, cpu_weight: 1 }
     }
 }
 
 impl Ring {
     pub(crate) fn new() -> Self {
         Self { sequence: Sequence::new(), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
+    }
+
+    /// Owner only: as [`push`](Self::push), of [such a call](Finished::plain). Without a shard it
+    /// is passed to nobody.
+    // PERF: an `Option`, which is stored as it is. Whoever reads it asks anyway.
+    #[inline(always)]
+    #[must_use]
+    pub(crate) fn push_plain(&self, shard: Option<&'static SiteShard>, wall: i64) -> bool {
+        let at = self.pending.load(Relaxed) as usize;
+        // PERF: it is less than that, which is a power of two.
+        let entry = &self.entries[at % CAPACITY];
+        entry.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
+        entry.wall.set(wall as u64);
+        entry.weights.set(PLAIN);
+        self.pending.store(at as u32 + 1, Release);
+        at + 1 >= CAPACITY
     }
 
     /// Owner only. True if the ring is full and must be flushed.
@@ -104,11 +147,18 @@ impl Ring {
         self.pending.load(Relaxed) as usize
     }
 
-    /// Owner only. Passes every pending call to `sink` and empties the ring.
-    pub(crate) fn flush(&self, sink: impl FnMut(Finished)) {
+    /// Owner only. Passes every pending call to `sink` and empties the ring. Of a plain one only
+    /// the time is passed to `plain`; false: it goes to `sink` too.
+    #[inline(always)]
+    pub(crate) fn flush(&self, mut plain: impl FnMut(&'static SiteShard, i64) -> bool, mut sink: impl FnMut(Finished)) {
         self.sequence.write(|| {
-            let pending = self.pending.load(Relaxed) as usize;
-            self.entries.iter().take(pending).filter_map(Entry::read).for_each(sink);
+            let pending = (self.pending.load(Relaxed) as usize).min(CAPACITY);
+            for entry in &self.entries[..pending] {
+                let Some(shard) = entry.shard() else { continue };
+                if !entry.plain().is_some_and(|wall| plain(shard, wall)) {
+                    sink(entry.read(shard));
+                }
+            }
             self.pending.store(0, Relaxed);
         });
     }
@@ -138,7 +188,7 @@ impl Ring {
         into.clear();
         let sequence = self.sequence.begin()?;
         let pending = self.pending.load(Acquire) as usize;
-        into.extend(self.entries.iter().take(pending).filter_map(Entry::read));
+        into.extend(self.entries.iter().take(pending).filter_map(|entry| Some(entry.read(entry.shard()?))));
         self.unchanged(sequence).then_some(sequence)
     }
 

@@ -13,6 +13,7 @@ impl Sequence {
     }
 
     /// Writer only.
+    #[inline(always)]
     pub(crate) fn write(&self, write: impl FnOnce()) {
         let sequence = self.0.load(Relaxed);
         self.0.store(sequence.wrapping_add(1), Relaxed);

@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::arena::{Arena, Zeroed};
+use super::home::Here;
 use super::node::Node;
 use super::place::Place;
 use super::shared::SharedSite;
@@ -15,16 +16,21 @@ use crate::memory::Tallies;
 /// the one before.
 const FIRST: usize = 64;
 const SEGMENTS: usize = 20;
-/// A bit of `cpu_weight`: the CPU figure is the kernel's answer.
+/// A bit of [`Weights::cpu`]: the CPU figure is the kernel's answer.
 const ASKED: u32 = 1 << 31;
 /// Another bit of it: the call is counted in a shared record.
 const SHARED: u32 = 1 << 30;
+/// Another one: the thread borrowed its record, and returns it after its outermost call.
+const BORROWED: u32 = 1 << 29;
+/// Another one: it is one poll of a future.
+const POLL: u32 = 1 << 28;
+/// Another one: the thread was unwinding when the call began.
+const PANICKING: u32 = 1 << 27;
+const CPU_BITS: u32 = ASKED | SHARED | BORROWED | POLL | PANICKING;
+/// Those that say nothing of the CPU figure.
+const OTHER_BITS: u32 = SHARED | BORROWED | POLL | PANICKING;
 /// No thread's own stack can hold that many calls.
 const MAX_DEPTH: usize = FIRST << SEGMENTS;
-
-/// Bits of `flags`. Owner only.
-const POLL: u32 = 1;
-const PANICKING: u32 = 2;
 
 /// One open call.
 #[derive(Debug)]
@@ -35,15 +41,12 @@ pub(crate) struct Frame {
     below: AtomicPtr<Node>,
     start: AtomicU64,
     cpu: AtomicU64,
-    /// The weight of the call. 0 if it is count-only.
-    weight: AtomicU32,
-    cpu_weight: AtomicU32,
-    /// Distinguishes this call from others that used the frame. Owner only.
-    serial: Cell<u32>,
+    /// See [`Weights`].
+    weights: AtomicU64,
+    /// Of the call that is here, or was here last. Owner only.
+    place: Cell<Place>,
     /// Owner only.
     tallies: Cell<Tallies>,
-    /// Owner only.
-    flags: Cell<u32>,
     /// Of a poll: identifies its future's call. Valid only with [`POLL`]. Owner only.
     future_call: Cell<u64>,
     /// The shared record in which the call is counted, if it is not counted in its node. Valid only
@@ -56,6 +59,48 @@ unsafe impl Zeroed for Frame {}
 // SAFETY: everything that other threads read is atomic. The cells are accessed by the owner only.
 unsafe impl Sync for Frame {}
 
+/// What a frame is of.
+#[derive(Clone, Copy)]
+pub(in crate::record) enum Kind {
+    Call,
+    /// One poll of a future.
+    Poll,
+}
+
+impl Kind {
+    #[inline(always)]
+    const fn plain(self) -> u64 {
+        match self {
+            Self::Call => Weights::PLAIN,
+            Self::Poll => Weights::PLAIN_POLL,
+        }
+    }
+}
+
+/// The weight of a call, 0 if it is count-only; and that of its CPU figure, with bits beside it.
+#[derive(Clone, Copy)]
+struct Weights {
+    call: u32,
+    cpu: u32,
+}
+
+impl Weights {
+    /// Of a call that stands for itself, with an offset of the CPU clock.
+    const PLAIN: u64 = Self { call: 1, cpu: 1 }.packed();
+    const PLAIN_POLL: u64 = Self { call: 1, cpu: 1 | POLL }.packed();
+
+    /// One word.
+    // PERF: the plain ones are 1, which fits into an instruction.
+    const fn packed(self) -> u64 {
+        ((self.cpu ^ 1) as u64) << 32 | self.call as u64
+    }
+
+    #[inline]
+    const fn of(word: u64) -> Self {
+        Self { call: word as u32, cpu: (word >> 32) as u32 ^ 1 }
+    }
+}
+
 impl Frame {
     const fn new() -> Self {
         Self {
@@ -63,11 +108,9 @@ impl Frame {
             below: AtomicPtr::new(ptr::null_mut()),
             start: AtomicU64::new(0),
             cpu: AtomicU64::new(0),
-            weight: AtomicU32::new(0),
-            cpu_weight: AtomicU32::new(0),
-            serial: Cell::new(0),
+            weights: AtomicU64::new(Weights { call: 0, cpu: 0 }.packed()),
+            place: Cell::new(Place::NONE),
             tallies: Cell::new(Tallies::NONE),
-            flags: Cell::new(0),
             future_call: Cell::new(0),
             shared: Cell::new(None),
         }
@@ -89,46 +132,108 @@ impl Frame {
     /// The weight of the call. 0 if it is count-only.
     #[inline]
     pub(crate) fn weight(&self) -> u32 {
-        self.weight.load(Relaxed)
+        self.weights().call
     }
 
-    /// Owner only.
     #[inline]
-    pub(crate) fn open(&self, node: &'static Node, below: &'static Node, weight: u32, serial: u32, tallies: Tallies) {
+    fn weights(&self) -> Weights {
+        Weights::of(self.weights.load(Relaxed))
+    }
+
+    #[inline]
+    fn set_weights(&self, weights: Weights) {
+        self.weights.store(weights.packed(), Relaxed);
+    }
+
+    /// Owner only. One of the beginnings below completes it.
+    #[inline]
+    pub(in crate::record) fn open(
+        &self,
+        node: &'static Node,
+        below: &'static Node,
+        weight: u32,
+        place: Place,
+        tallies: Tallies,
+    ) {
+        self.open_as(node, below, Weights { call: weight, cpu: 1 }.packed(), place, tallies);
+    }
+
+    /// Owner only: as [`open`](Self::open), of a call or a poll of which nothing else is to be noted.
+    #[inline(always)]
+    pub(in crate::record) fn open_plain(
+        &self,
+        node: &'static Node,
+        below: &'static Node,
+        kind: Kind,
+        place: Place,
+        tallies: Tallies,
+    ) {
+        self.open_as(node, below, kind.plain(), place, tallies);
+    }
+
+    #[inline(always)]
+    fn open_as(&self, node: &'static Node, below: &'static Node, weights: u64, place: Place, tallies: Tallies) {
         self.node.store(ptr::from_ref(node).cast_mut(), Relaxed);
         self.below.store(ptr::from_ref(below).cast_mut(), Relaxed);
-        self.weight.store(weight, Relaxed);
-        self.serial.set(serial);
+        self.weights.store(weights, Relaxed);
+        self.place.set(place);
         self.tallies.set(tallies);
-        self.flags.set(0);
     }
 
     /// Owner only: whether the frame still holds the call at `place`.
     #[inline]
     pub(in crate::record) fn is(&self, place: Place) -> bool {
-        // Compares the part of the serial number that fits into a place.
-        Place::frame(0, self.serial.get()).serial() == place.serial()
+        self.place.get() == place
+    }
+
+    /// Whether it is of this kind, stands for itself, began with an offset of the CPU clock, and
+    /// nothing else is to be done at its end.
+    #[inline(always)]
+    pub(in crate::record) fn is_plain(&self, kind: Kind) -> bool {
+        self.weights.load(Relaxed) == kind.plain()
+    }
+
+    /// Whether it is a call of this node.
+    #[inline(always)]
+    pub(in crate::record) fn is_of(&self, node: &'static Node) -> bool {
+        ptr::eq(self.node.load(Relaxed), node)
     }
 
     /// Owner only.
-    pub(crate) fn serial(&self) -> u32 {
-        self.serial.get()
+    pub(in crate::record) fn place(&self) -> Place {
+        self.place.get()
+    }
+
+    /// Owner only: the thread borrowed its record when the call began.
+    pub(in crate::record) fn note_borrowed(&self) {
+        self.add_cpu_bit(BORROWED);
+    }
+
+    fn add_cpu_bit(&self, bit: u32) {
+        let weights = self.weights();
+        self.set_weights(Weights { cpu: weights.cpu | bit, ..weights });
     }
 
     /// Owner only: records that the thread was unwinding when the call began.
     pub(crate) fn note_panicking(&self) {
-        self.flags.set(self.flags.get() | PANICKING);
+        self.add_cpu_bit(PANICKING);
     }
 
     /// Owner only.
     pub(crate) fn began_panicking(&self) -> bool {
-        self.flags.get() & PANICKING != 0
+        self.weights().cpu & PANICKING != 0
     }
 
     /// Owner only: marks it as one poll of a future, which is counted elsewhere. `call` is the same
     /// for all polls of the future, and 0 if it is unknown.
     pub(crate) fn note_poll(&self, call: u64) {
-        self.flags.set(self.flags.get() | POLL);
+        self.add_cpu_bit(POLL);
+        self.set_future_call(call);
+    }
+
+    /// Owner only, of a poll: see [`note_poll`](Self::note_poll).
+    #[inline(always)]
+    pub(in crate::record) fn set_future_call(&self, call: u64) {
         self.future_call.set(call);
     }
 
@@ -139,7 +244,7 @@ impl Frame {
 
     /// Owner only.
     pub(crate) fn is_poll(&self) -> bool {
-        self.flags.get() & POLL != 0
+        self.weights().cpu & POLL != 0
     }
 
     /// Begins with an offset of the CPU clock.
@@ -162,12 +267,12 @@ impl Frame {
     /// Owner only, after the beginning: the call is counted in `shared`, not in the frame's node.
     pub(in crate::record) fn count_in(&self, shared: &'static SharedSite) {
         self.shared.set(Some(shared));
-        self.cpu_weight.store(self.cpu_weight.load(Relaxed) | SHARED, Relaxed);
+        self.add_cpu_bit(SHARED);
     }
 
     /// Whether the call is counted in a shared record.
     pub(crate) fn is_shared(&self) -> bool {
-        self.cpu_weight.load(Relaxed) & SHARED != 0
+        self.weights().cpu & SHARED != 0
     }
 
     /// Owner only: the shared record in which the call is counted, if it is not counted in its
@@ -185,7 +290,10 @@ impl Frame {
     fn set_times(&self, start: u64, cpu: u64, cpu_weight: u32) {
         self.start.store(start, Relaxed);
         self.cpu.store(cpu, Relaxed);
-        self.cpu_weight.store(cpu_weight, Relaxed);
+        if cpu_weight != 1 {
+            let weights = self.weights();
+            self.set_weights(Weights { cpu: weights.cpu & OTHER_BITS | cpu_weight, ..weights });
+        }
     }
 
     /// Begins with a clock that asks the kernel, but without asking it.
@@ -197,25 +305,25 @@ impl Frame {
     /// Whether it began with an offset.
     #[inline]
     pub(crate) fn has_offset(&self) -> bool {
-        self.cpu_weight.load(Relaxed) == 1
+        self.weights().cpu & !(OTHER_BITS ^ SHARED) == 1
     }
 
     /// Whether it began without asking the kernel.
     #[inline]
     pub(crate) fn is_unasked(&self) -> bool {
-        self.cpu_weight.load(Relaxed) == ASKED
+        self.weights().cpu & !(OTHER_BITS ^ SHARED) == ASKED
     }
 
     /// The weight of the CPU figure. 0 if none is taken.
     #[inline]
     pub(crate) fn cpu_weight(&self) -> u32 {
-        self.cpu_weight.load(Relaxed) & !(ASKED | SHARED)
+        self.weights().cpu & !CPU_BITS
     }
 
     /// Whether `cpu` is the kernel's answer in nanoseconds, not an offset.
     #[inline]
     pub(crate) fn cpu_asked(&self) -> bool {
-        self.cpu_weight.load(Relaxed) & ASKED != 0
+        self.weights().cpu & ASKED != 0
     }
 
     /// In ticks. 0 if the call is count-only.
@@ -236,6 +344,13 @@ impl Frame {
     pub(crate) fn tallies(&self) -> Option<Tallies> {
         let (start, now) = (self.tallies.get(), Tallies::now());
         now.differs(&start).then(|| now.since(&start))
+    }
+
+    /// Owner only: whether anything was allocated or freed since the call began.
+    #[inline(always)]
+    pub(in crate::record) fn has_tallies(&self, here: Here) -> bool {
+        // SAFETY: only the owner comes here, so nothing writes to the cell meanwhile.
+        here.differs(unsafe { &*self.tallies.as_ptr() })
     }
 }
 

@@ -12,6 +12,7 @@ use super::arena::Arena;
 use super::cost::OwnPart;
 use super::counter::Counter;
 use super::dropped::{self, Reason};
+use super::home::Home;
 use super::in_place_timing::InPlace;
 use super::index::Index;
 use super::node::Node;
@@ -36,6 +37,7 @@ pub(crate) struct ThreadRecord {
     /// The first field, because the thread-local slot points to it.
     scopes: Scopes,
     pub(crate) wall: &'static Wall,
+    pub(in crate::record) home: Home,
     /// The instrumentation overhead in a call's reading.
     pub(in crate::record) own: OwnPart,
     /// Owner only.
@@ -93,7 +95,7 @@ impl ThreadRecord {
         counting: bool,
     ) -> Option<&'static Self> {
         let arena = Arena::new();
-        let root: &'static Node = arena.zeroed()?;
+        let root = Node::root(&arena)?;
         let room = arena.room::<Self>()?;
         // SAFETY: `room` is new memory for one record, which nobody else uses and which is never
         // freed.
@@ -101,6 +103,7 @@ impl ThreadRecord {
             room.write(Self {
                 scopes: Scopes::new(root.as_path()),
                 wall,
+                home: Home::new(wall),
                 own,
                 cpu_sampled: AtomicBool::new(cpu.sampled()),
                 cpu_offset: AtomicU64::new(cpu.offset()),
@@ -188,6 +191,13 @@ impl ThreadRecord {
     pub(in crate::record) fn cpu_offset_at(&self, ticks: u64) -> Option<u64> {
         // SAFETY: the clock does not know the record.
         unsafe { self.with_cpu(|cpu| cpu.offset_at(ticks)) }
+    }
+
+    /// Owner only: whether a call was on the CPU all of the time. See [`ThreadCpu::was_here`].
+    #[inline(always)]
+    pub(in crate::record) fn cpu_was_here(&self, ticks: u64, duration: i64, offset: u64) -> bool {
+        // SAFETY: as above.
+        unsafe { self.with_cpu(|cpu| cpu.was_here(ticks, duration, offset)) }
     }
 
     /// Owner only: the ticks at the beginning of a call, and the offset that converts them.
@@ -448,7 +458,7 @@ impl ThreadRecord {
             None => {
                 let shard = SiteShard::allocate(&self.arena, &REHEARSAL, self.counting, None)?;
                 let node = Node::allocate(&self.arena, &REHEARSAL, self.root, Some(shard), None)?;
-                node.blocks.begin(1, 0);
+                node.blocks.begin(|| 1, 0);
                 self.rehearsal.set(Some(node));
                 node
             }
@@ -470,7 +480,8 @@ impl ThreadRecord {
     pub(in crate::record) fn flush(&self) {
         self.in_place.timing_flush(self.wall, self.ring.pending(), || {
             let tick = self.wall.tick_length();
-            self.ring.flush(|finished| {
+            let plain = |shard: &SiteShard, wall| shard.record_plain(wall, tick);
+            self.ring.flush(plain, |finished| {
                 if let Some(missed) = finished.shard.record(finished, tick, &self.arena) {
                     self.note_missed(missed, finished);
                 }
@@ -534,11 +545,16 @@ impl ThreadRecord {
 
     /// Takes a record that has no owner. Afterwards the caller is the owner.
     pub(in crate::record) fn take(&self, owner: u32) -> bool {
-        self.owner.take(owner)
+        let taken = self.owner.take(owner);
+        if taken {
+            self.home.move_in(self.wall);
+        }
+        taken
     }
 
     /// Owner only, and its last operation on the record.
     pub(in crate::record) fn give_back(&self) {
+        self.home.move_out();
         self.scopes.walker.store(ptr::null_mut(), Release);
         self.owner.give_back();
     }

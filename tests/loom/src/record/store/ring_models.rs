@@ -25,9 +25,12 @@ impl Record {
         keep(Self { ring: Ring::new(), shard: SiteShard::default() })
     }
 
-    /// The owner's `n`th call. True: the ring is full.
+    /// The owner's `n`th call; the second one is plain. True: the ring is full.
     fn call(&'static self, n: u32) -> bool {
         let times = i64::from(n);
+        if n == 2 {
+            return self.ring.push_plain(Some(&self.shard), times);
+        }
         self.ring.push(&Finished {
             shard: &self.shard,
             wall: times,
@@ -39,10 +42,15 @@ impl Record {
     }
 
     fn flush(&self) {
-        self.ring.flush(|finished| {
-            finished.shard.calls.add(1);
-            finished.shard.wall.add(finished.wall as u64);
-        });
+        let add = |shard: &SiteShard, wall: i64| {
+            shard.calls.add(1);
+            shard.wall.add(wall as u64);
+        };
+        let plain = |shard: &'static SiteShard, wall| {
+            add(shard, wall);
+            true
+        };
+        self.ring.flush(plain, |finished| add(finished.shard, finished.wall));
     }
 
     /// Calls and the sum of their times; `None`: the owner was flushing.
@@ -50,9 +58,8 @@ impl Record {
         let mut pending = Vec::new();
         let sequence = self.ring.read_once(&mut pending)?;
         for one in &pending {
-            let n = one.weight;
-            let parts = (one.wall, one.cpu, one.bytes, one.cpu_weight);
-            assert_eq!(parts, (i64::from(n), -i64::from(n), u64::from(n), 2 * n), "torn");
+            let parts = (one.wall, one.cpu, one.bytes, one.weight, one.cpu_weight);
+            assert!([(1, -1, 1, 1, 2), (2, 2, 0, 1, 1)].contains(&parts), "torn: {parts:?}");
         }
         let in_ring = pending.iter().fold((0, 0), |sum, one| (sum.0 + 1, sum.1 + one.wall as u64));
         let in_cells = (self.shard.calls.get(), self.shard.wall.get());
