@@ -137,6 +137,8 @@ mod record;
 #[cfg(feature = "enabled")]
 mod runtime;
 #[cfg(feature = "enabled")]
+mod scaling;
+#[cfg(feature = "enabled")]
 mod scope;
 #[cfg(feature = "serve")]
 mod serve;

@@ -193,6 +193,14 @@ fn an_alert_fires_is_shown_everywhere_and_is_over() {
 }
 
 #[test]
+fn scaling_is_said() {
+    run(TARGETS, "scales", &[]);
+    let output = ended(&["starts"], &[("PERF_SCALING", "cpu < 90")]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("PERF_SCALING:1:7 is \"90\"; allowed: for cpu, which is a share"), "{said}");
+}
+
+#[test]
 fn a_program_that_is_well_has_no_alerts() {
     let said = said(&run(TARGETS, "calm", &[]));
     assert!(!said.contains("alert"), "{said}");

@@ -18,8 +18,8 @@ const WAIT_NS: u32 = 300_000;
 /// The tolerance of one comparison: the reading itself, interrupts, short preemption by a
 /// hypervisor.
 const TOLERANCE_NS: u64 = 60_000;
-/// Attempts, because a run on a busy machine may be disturbed, and the first ones take what is not in
-/// the caches. Under valgrind, which translates it first, that is up to three.
+/// Attempts, because a run on a busy machine may be disturbed, and the first ones run code that is
+/// in no cache. Under valgrind, which translates it first, that is up to three.
 const TRIES: usize = 6;
 
 /// The usable engines, or only the requested one if it is usable.

@@ -35,6 +35,7 @@ mod readings;
 mod recorded;
 #[cfg(feature = "stacks")]
 mod sampled;
+mod scaling;
 mod targets;
 mod threads;
 #[cfg(feature = "stacks")]
@@ -76,6 +77,8 @@ pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 pub(crate) use recorded::{Recorded, recorded};
+#[cfg_attr(not(feature = "serve"), allow(unused_imports))]
+pub(crate) use scaling::{scaling, set_scaling};
 pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;

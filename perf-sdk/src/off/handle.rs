@@ -109,6 +109,12 @@ impl Handle {
         None
     }
 
+    /// Always `None`.
+    #[must_use]
+    pub fn scaling(&self) -> Option<crate::snapshot::Scaling> {
+        None
+    }
+
     /// An empty snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

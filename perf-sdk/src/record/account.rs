@@ -36,6 +36,7 @@ parts! {
     History "history" "The job that keeps the history of readings and functions.",
     Targets "targets" "The job that judges targets.",
     Alerts "alerts" "The job that judges alerts.",
+    Scaling "scaling" "The job that says how many processes the load needs.",
     Flight "flight" "Bundles of evidence.",
     Callbacks "callbacks" "The program's callbacks, and relief when memory is short.",
     Scheduling "scheduling" "Waking up for the jobs.",

@@ -208,9 +208,12 @@ mod exit {
             fork::register(&HOOK);
             made.then_some(key)
         });
-        if let Some(key) = key {
-            // SAFETY: the key exists, and its value is only passed to `ended`.
-            unsafe { libc::pthread_setspecific(*key, std::ptr::from_ref(record).cast()) };
+        // SAFETY: the key exists, and its value is only passed to `ended`.
+        let is_watched =
+            key.is_some_and(|key| unsafe { libc::pthread_setspecific(key, std::ptr::from_ref(record).cast()) } == 0);
+        if !is_watched {
+            // It ends unseen.
+            record.home.move_out();
         }
     }
 

@@ -35,7 +35,10 @@ pub(crate) fn add(new: &[Rule]) -> usize {
     rates_changed();
     for record in records() {
         for node in std::iter::successors(record.newest_node(), |node| node.older()) {
-            if node.site().is_some_and(|site| changed.iter().any(|changed| std::ptr::eq(*changed, site))) {
+            // A thread that ran the site for the first time meanwhile may have applied the rule.
+            let may_have_changed =
+                |site: &'static Site| site.is_pinned() || changed.iter().any(|changed| std::ptr::eq(*changed, site));
+            if node.site().is_some_and(may_have_changed) {
                 node.blocks.abandon();
             }
         }

@@ -298,6 +298,27 @@ impl Handle {
         collect::alerts_report().filter(|_| self.running.process.is_current())
     }
 
+    /// How many processes the load of this one needs, by the rules of
+    /// [`Builder::scaling`](crate::Builder::scaling), as decided in the last 15 seconds. `None`
+    /// without rules, before the first decision, and in a forked child. The same is at
+    /// `/api/v1/scaling`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::builder().scaling("30% < cpu < 80% over 2m").listen("off").report(false).start()?;
+    /// if let Some(scaling) = perf.scaling() {
+    ///     println!("{:.2} processes: {}", scaling.desired_replicas, scaling.reason);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** A copy.
+    #[must_use]
+    pub fn scaling(&self) -> Option<crate::snapshot::Scaling> {
+        collect::scaling().filter(|_| self.running.process.is_current())
+    }
+
     /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples
     /// for each second of CPU time, from 1 to 4,000; 99 by default. The calling thread sleeps
     /// meanwhile. `None` if stacks are not sampled, see

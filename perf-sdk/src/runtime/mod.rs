@@ -33,6 +33,7 @@ mod pressure;
 mod readings;
 mod running;
 mod sample_rules;
+mod scaling;
 mod scheduler;
 mod start;
 mod targets;

@@ -23,6 +23,7 @@ use super::pressure;
 use super::readings;
 use super::running::{self, Running, Start};
 use super::sample_rules::sample_rules;
+use super::scaling;
 use super::scheduler::{self, Job};
 use super::targets::{self, Judge};
 use super::without::Without;
@@ -85,6 +86,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let baseline = targets::baseline(&settings)?;
     let judge = Judge::load(&settings, baseline.clone())?;
     let alerts = alerts::Rules::load(&settings, baseline)?;
+    let scaling = scaling::Rules::load(&settings)?;
     prepare(&settings)?;
     #[cfg(feature = "flight")]
     let flight = evidence::open(&settings)?;
@@ -98,7 +100,9 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let worker = worker(&settings, &builder, &mut without, &mut threads)?;
     let wanted = history.is_there().then(|| {
         let of_targets = judge.as_ref().map(|judge| judge.functions()).unwrap_or_default();
-        of_targets.into_iter().chain(alerts.as_ref().map(alerts::Rules::functions).unwrap_or_default()).collect()
+        let of_alerts = alerts.as_ref().map(alerts::Rules::functions).unwrap_or_default();
+        let of_scaling = scaling.as_ref().map(scaling::Rules::functions).unwrap_or_default();
+        of_targets.into_iter().chain(of_alerts).chain(of_scaling).collect()
     });
     let mut jobs = jobs(&settings, builder.on_leak.clone(), worker.clone(), wanted);
     // After the history's round of the same second.
@@ -121,11 +125,12 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         notifier: notifier.as_ref().map(Notifier::handed),
     };
     jobs.extend(alerts.map(|alerts| alerts::job(alerts, told)));
+    jobs.extend(scaling.map(scaling::job));
     #[cfg(all(feature = "flight", target_os = "linux"))]
     jobs.extend(evidence::job(&settings));
     if !jobs.is_empty() {
         let asked = settings.named(&JOB_KEYS).or(callback_of(&builder));
-        let what = "the budget, so that all calls are measured, monitors, the history, targets, alerts, and the detection of leaks and of memory that runs short";
+        let what = "the budget, so that all calls are measured, monitors, the history, targets, alerts, scaling, and the detection of leaks and of memory that runs short";
         threads.extend(without.unless_asked(what, asked, scheduler::start(jobs))?);
     }
     #[cfg(feature = "stacks")]
@@ -303,6 +308,7 @@ fn jobs(
     if settings.monitors {
         jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
         reading::reserve(crate::flag::descriptions());
+        reading::reserve(crate::scaling::descriptions());
         #[cfg(feature = "flight")]
         reading::reserve(crate::flight::descriptions());
         reading::reserve(monitor::descriptions().chain(instrument::descriptions()));

@@ -67,7 +67,7 @@ fn parse(name: &str, text: &str) -> Result<Vec<Line>, Error> {
             return Err(Error::Setting { place: place(key.span.start), value: key.name.to_string(), allowed });
         };
         // Lists are joined with the separator of their variable.
-        let separator = if matches!(setting.key, "buckets" | "targets" | "alerts") { ";" } else { "," };
+        let separator = if matches!(setting.key, "buckets" | "targets" | "alerts" | "scaling") { ";" } else { "," };
         let Some(text) = written(value.as_ref(), separator) else {
             let value = format!("of type {}", value.as_ref().type_str());
             return Err(Error::Setting { place: place(key.span.start), value, allowed: setting.allowed.to_owned() });

@@ -487,6 +487,18 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// How many processes the load needs: ranges in which figures are meant to be, as
+            /// [targets](crate::target), such as `30% < cpu < 80% over 2m`, separated by semicolons,
+            /// or a file of TOML, whose name ends with `.toml`. See
+            /// [`Handle::scaling`](crate::Handle::scaling).
+            method scaling: Option<TargetsFrom> = or(None) => {
+                variable: "PERF_SCALING",
+                allowed: "ranges such as 30% < cpu < 80% over 2m, separated by semicolons; a file of them as targets, whose name ends with .toml (only with the feature toml); or off",
+                default: "off",
+                meaning: "the ranges in which figures are meant to be, by which it is said how many processes the load needs: see [scaling](scaling.md)",
+                changes: false,
+            }
+
             /// Where changes of alerts are posted, in the form of Alertmanager's webhook, version
             /// 4, or `off`.
             method alert_webhook: Option<PushServer> = or(None), if |server| cfg!(feature = "push") || server.is_none() => {

@@ -35,6 +35,7 @@ mod readings;
 #[cfg(feature = "stacks")]
 mod sampled_stack;
 mod sampling_state;
+mod scaling;
 mod shown;
 mod stack_sampling;
 mod statement_figures;
@@ -90,6 +91,7 @@ pub use readings::{AbsentReading, Reading, ReadingKind, ReadingUnit};
 #[cfg(feature = "stacks")]
 pub use sampled_stack::SampledStack;
 pub use sampling_state::SamplingState;
+pub use scaling::{Scaling, ScalingDirection, ScalingRule};
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
 pub use stack_sampling::StackSampling;
 pub use statement_figures::StatementFigures;

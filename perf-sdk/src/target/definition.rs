@@ -4,6 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+#[cfg(feature = "enabled")]
+use super::current::current;
+#[cfg(feature = "enabled")]
+use super::figures::{Figure, Figures, Missing, Window};
 use crate::expression::{
     Aggregate, CallFigure, Comparison, ExpressionError, Formula, Metric, Quantity, Source, parse_comparison,
 };
@@ -67,6 +71,12 @@ impl Target {
     /// A mistake in the expression.
     pub fn new(that: &str) -> Result<Self, ExpressionError> {
         parse_comparison(&Source::of(that, "target")).map(Self::of)
+    }
+
+    /// The value of its metric over a window.
+    #[cfg(feature = "enabled")]
+    pub(crate) fn value(&self, figures: &dyn Figures, window: Window) -> Result<Figure, Missing> {
+        current(&self.that.metric, figures, window)
     }
 
     pub(super) fn of(that: Comparison) -> Self {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use perf_sdk::alert::{AlertChange, AlertPhase, AlertRule, AlertSeverity};
-use perf_sdk::snapshot::Snapshot;
+use perf_sdk::snapshot::{ScalingDirection, Snapshot};
 use perf_sdk::target::{Status, Target, Targets};
 use perf_sdk::{Handle, Outcome};
 use perf_sdk_tests::http::get;
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         "without" => without(),
         "alarmed" => alarmed(),
         "calm" => calm(),
+        "scales" => scales(),
         "notifies" => notifies(),
         "errs" => errs(),
         "fires_before_its_end" => fires_before_its_end(),
@@ -246,6 +247,27 @@ fn fires_before_its_end() {
     let firing = || perf.alerts().and_then(|report| Some(report.now.rules.first()?.alerts.first()?.clone()));
     until("it to fire", || firing().is_some_and(|alert| alert.phase == AlertPhase::Firing));
     println!("{}", firing().expect("an alert").since_unix_ns / 1_000_000_000);
+}
+
+/// Rules of scaling: one asks for more, one has nothing to say.
+fn scales() {
+    let rules = "20% < cpu < 10000% over 1m; process_threads < 2 over 1m; mean(no_such_reading) < 3 over 1m";
+    let builder = perf_sdk::builder().scaling(rules).listen("127.0.0.1:0").report(false);
+    let perf = builder.start().unwrap_or_else(|error| panic!("{error}"));
+    let address = perf.address().expect("an address");
+    assert_eq!(get(address, "/api/v1/scaling").status, 404, "nothing is decided yet");
+    until("a decision", || perf.scaling().is_some_and(|said| said.direction == ScalingDirection::Out));
+    let said = perf.scaling().expect("a decision");
+    assert_eq!((said.desired_replicas, said.rule.as_str()), (2.0, "process_threads < 2 over 1m"));
+    assert!(said.reason.starts_with("process_threads is ") && said.reason.ends_with("above 2.000"), "{}", said.reason);
+    assert!(said.rules.iter().all(|rule| rule.forecast.is_none() && !rule.rule.contains("no_such")), "{said:?}");
+    let json = text(address, "/api/v1/scaling");
+    assert!(json.contains("\"desired_replicas\":2.0") && json.contains("\"direction\":\"out\""), "{json}");
+    let metrics = text(address, "/metrics");
+    let asked = "scaling_reason{direction=\"out\",rule=\"process_threads < 2 over 1m\"} 1";
+    let has = |line: &str| metrics.lines().any(|found| found.starts_with(line));
+    assert!(has("scaling_desired_replicas 2") && has(asked), "{metrics}");
+    assert_eq!(get(address, "/api/v1/scaling?x=1").status, 400);
 }
 
 fn text(address: SocketAddr, path: &str) -> String {

@@ -328,6 +328,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("reading", "figures taken at intervals: descriptions, labels, the latest of each producer"),
     ("history", "readings and functions' distributions of some days, in fixed memory and a file"),
     ("figures", "the history and snapshots, as judges ask for their figures"),
+    ("scaling", "how many processes the load needs, now and in half an hour: pure"),
     ("settings", "one table: key, type, default, variable, method, parsing"),
     ("clock", "wall ticks, thread CPU time, their self-tests"),
     ("scope", "sites, their names, the slot of a thread"),

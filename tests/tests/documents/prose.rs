@@ -158,6 +158,45 @@ fn promtool_reads_the_queries() {
     assert!(output.status.success(), "{}\n{rules}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// The rule file of `docs/scaling.md`, on three processes of which one asks for more.
+#[test]
+fn promtool_runs_the_rule_of_scaling() {
+    if !has("promtool", &["--version"], "install Debian's prometheus") {
+        return;
+    }
+    let text = document("docs/scaling.md").1;
+    let rules = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let rules = rules.into_iter().find(|block| block.starts_with("groups:")).expect("a file of rules");
+    let folder = std::env::temp_dir().join(format!("perf-sdk-scaling-{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a writable folder");
+    fs::write(folder.join("rules.yml"), rules).expect("a writable file");
+    let test = r#"
+rule_files: [rules.yml]
+evaluation_interval: 15s
+tests:
+- interval: 15s
+  input_series:
+  - {series: 'scaling_desired_replicas{service="search", instance="a"}', values: '1 1 1.4 1.4'}
+  - {series: 'scaling_desired_replicas{service="search", instance="b"}', values: '1 1 1 _'}
+  - {series: 'scaling_desired_replicas{service="other", instance="c"}', values: '0.5 0.5 0.5 0.5'}
+  promql_expr_test:
+  - expr: service:scaling_desired_replicas
+    eval_time: 45s
+    exp_samples:
+    - {labels: 'service:scaling_desired_replicas{service="search"}', value: 2.4}
+    - {labels: 'service:scaling_desired_replicas{service="other"}', value: 0.5}
+"#;
+    fs::write(folder.join("test.yml"), test).expect("a writable file");
+    let run = |arguments: [&str; 3]| {
+        let output = Command::new("promtool").args(arguments).current_dir(&folder).output().expect("promtool");
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    run(["check", "rules", "rules.yml"]);
+    run(["test", "rules", "test.yml"]);
+    fs::remove_dir_all(&folder).expect("its end");
+}
+
 #[test]
 fn front_pages_are_short() {
     for name in documents() {

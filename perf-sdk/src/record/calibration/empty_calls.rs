@@ -35,6 +35,7 @@ impl Calibration {
         let record = match spare {
             Some(record) => {
                 record.set_cpu(cpu);
+                record.home.move_in(record.wall);
                 record
             }
             None => ThreadRecord::allocate(1, clock::wall(), OwnPart::default(), cpu, memory::is_counting())?,
@@ -147,6 +148,7 @@ impl Kinds {
 
 impl Drop for Calibration {
     fn drop(&mut self) {
+        self.record.home.move_out();
         self.record.cpu_detach();
         if let Some(mut spare) = SPARE.try_lock() {
             *spare = Some(self.record);

@@ -50,8 +50,8 @@ pub(in crate::record) enum Exit {
     Done,
     /// The call has ended, and the ring must be flushed.
     Full,
-    /// A call of this node has ended in which memory was allocated or freed, after so many ticks. It
-    /// is to be [added](add_allocating).
+    /// A call of this node has ended after so many ticks, and memory was allocated or freed in it.
+    /// It is to be [added](add_allocating).
     Allocated(&'static Node, i64),
 }
 

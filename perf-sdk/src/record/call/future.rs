@@ -280,7 +280,7 @@ impl Call {
         };
         let shard = node.shard()?;
         let future = shard.future()?;
-        if !shard.has_cpu || record.cpu_sampled() || record.in_place.is_due(record.serial()) {
+        if !shard.has_cpu || record.in_place.is_due(record.serial()) {
             return None;
         }
         let here = record.home.here()?;
@@ -301,7 +301,7 @@ impl Call {
     }
 
     #[inline(never)]
-    fn enter_any(&mut self) -> Option<OpenPoll> {
+    pub(in crate::record) fn enter_any(&mut self) -> Option<OpenPoll> {
         if let Some(record) = ThreadRecord::of(Slot::get())
             && record.in_place.is_due(record.serial())
         {
@@ -457,6 +457,10 @@ impl Call {
         ticks: u64,
     ) -> Exit {
         let State::Started(started) = &mut self.state else { return Exit::Elsewhere(place) };
+        // A span may be open on several threads. Then the node may be another thread's.
+        if !ptr::eq(started.record, record) || started.cpu_weight != 1 {
+            return Exit::Elsewhere(place);
+        }
         let Some(future) = started.node.shard().and_then(SiteShard::future) else { return Exit::Elsewhere(place) };
         let total = ticks.wrapping_sub(started.began) as i64;
         if outcome.is_some() && !record.wall.is_plain(total) {
@@ -515,6 +519,12 @@ impl Call {
         }
         Slot::BUSY.set();
         self.leave_any(record, place, outcome, ticks);
+    }
+
+    /// As [`leave`](Self::leave), never by the path of most pieces.
+    #[cfg(test)]
+    pub(in crate::record) fn leave_by_any_clock(&mut self, open: OpenPoll, outcome: Option<Outcome>) {
+        self.leave_elsewhere(open.record, open.place, outcome);
     }
 
     /// A piece with a frame ends. The slot is BUSY.
@@ -639,8 +649,8 @@ impl Drop for Call {
     }
 }
 
-/// As [`ThreadRecord::finish`], of a call of this node that stands for itself. True if the ring must
-/// be flushed.
+/// As [`ThreadRecord::finish`], of a call of this node that stands for itself. True if the ring is
+/// full and must be flushed.
 #[inline(never)]
 fn push_finished(record: &ThreadRecord, node: &'static Node, wall: i64, cpu: i64, bytes: u64) -> bool {
     node.shard().is_some_and(|shard| record.ring.push(&Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))

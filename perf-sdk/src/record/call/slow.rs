@@ -142,9 +142,6 @@ pub(in crate::record) fn push(
         note_absence(record, record.top(), record.top());
         frame.begin(ticks.wrapping_add(record.own.usual), offset);
     }
-    if record.borrowed.get() {
-        frame.note_borrowed();
-    }
     record.set_top(node);
     record.stack.set_depth(depth);
     Some(place)

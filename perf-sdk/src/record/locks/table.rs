@@ -213,7 +213,7 @@ mod tests {
     /// A new node's path, with one site.
     fn path() -> Option<CallPath> {
         let arena = Arena::new();
-        let root = arena.zeroed::<Node>()?;
+        let root = Node::root(&arena)?;
         Node::allocate(&arena, &SITE, root, None, None).map(Node::as_path)
     }
 

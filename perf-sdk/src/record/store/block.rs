@@ -100,6 +100,11 @@ impl Blocks {
         // thread finds this block after it and abandons it: see `rates_changed`.
         fence(SeqCst);
         self.draw(0, rate(), random);
+        // Whoever abandons it sees what was drawn, or this thread sees that.
+        fence(SeqCst);
+        if self.stale.load(Relaxed) {
+            self.skip.store(0, Relaxed);
+        }
         match self.skip.load(Relaxed) {
             0 => self.weight.get(),
             skip => {
@@ -127,6 +132,7 @@ impl Blocks {
     /// [`rates_changed`] comes before.
     pub(crate) fn abandon(&self) {
         self.stale.store(true, Relaxed);
+        fence(SeqCst);
         if self.skip.load(Relaxed) == 0 {
             return;
         }

@@ -43,7 +43,8 @@ impl Home {
         home
     }
 
-    /// Owner only: from now on it is that of the calling thread, whose time this is.
+    /// Owner only: from now on it is that of the calling thread, whose time this is. It
+    /// [moves out](Self::move_out) before it ends.
     pub(in crate::record) fn move_in(&self, wall: &Wall) {
         if !wall.has_counter() {
             return;
@@ -64,7 +65,8 @@ impl Home {
         if self.thread.load(Relaxed) != thread() {
             return None;
         }
-        // SAFETY: this thread wrote both, in `move_in`, before what identifies it.
+        // SAFETY: who wrote what identifies this thread wrote both before, in `move_in`: this thread,
+        // since each one moves out of what it moved into before it ends.
         let (slot, tallies) = unsafe {
             (NonNull::new_unchecked(self.slot.load(Relaxed)), NonNull::new_unchecked(self.tallies.load(Relaxed)))
         };

@@ -25,6 +25,8 @@ const SERIAL_BITS: u32 = usize::BITS / 2;
 
 impl Place {
     pub(in crate::record) const NONE: Self = Self(ptr::null());
+    /// No frame is as deep as this.
+    pub(in crate::record) const MAX_DEPTH: usize = 1 << (usize::BITS - SERIAL_BITS - MARK_BITS);
 
     #[inline]
     pub(in crate::record) fn frame(depth: usize, serial: u32) -> Self {
@@ -52,8 +54,8 @@ impl Place {
     /// The caller of a count-only call.
     #[inline]
     pub(in crate::record) fn below(self) -> Option<&'static Node> {
-        // SAFETY: the mark shows that `passed` made this place from a `&'static Node`, whose address
-        // has no mark.
+        // SAFETY: the mark shows that `passed` made this place from a `&'static Node`, whose
+        // address has no mark.
         (self.0.addr() & PASSED != 0)
             .then(|| unsafe { &*self.0.map_addr(|address| address & !(PASSED | TIMED)).cast::<Node>() })
     }

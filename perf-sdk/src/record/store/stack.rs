@@ -20,17 +20,15 @@ const SEGMENTS: usize = 20;
 const ASKED: u32 = 1 << 31;
 /// Another bit of it: the call is counted in a shared record.
 const SHARED: u32 = 1 << 30;
-/// Another one: the thread borrowed its record, and returns it after its outermost call.
-const BORROWED: u32 = 1 << 29;
 /// Another one: it is one poll of a future.
-const POLL: u32 = 1 << 28;
+const POLL: u32 = 1 << 29;
 /// Another one: the thread was unwinding when the call began.
-const PANICKING: u32 = 1 << 27;
-const CPU_BITS: u32 = ASKED | SHARED | BORROWED | POLL | PANICKING;
-/// Those that say nothing of the CPU figure.
-const OTHER_BITS: u32 = SHARED | BORROWED | POLL | PANICKING;
-/// No thread's own stack can hold that many calls.
-const MAX_DEPTH: usize = FIRST << SEGMENTS;
+const PANICKING: u32 = 1 << 28;
+/// These say nothing of how the call is counted.
+const NOTES: u32 = POLL | PANICKING;
+const CPU_BITS: u32 = ASKED | SHARED | NOTES;
+/// No thread's own stack can hold that many calls. Where a place has less room for a depth, that many.
+const MAX_DEPTH: usize = if Place::MAX_DEPTH < FIRST << SEGMENTS { Place::MAX_DEPTH } else { FIRST << SEGMENTS };
 
 /// One open call.
 #[derive(Debug)]
@@ -158,7 +156,7 @@ impl Frame {
         self.open_as(node, below, Weights { call: weight, cpu: 1 }.packed(), place, tallies);
     }
 
-    /// Owner only: as [`open`](Self::open), of a call or a poll of which nothing else is to be noted.
+    /// Owner only: as [`open`](Self::open), of a call or a poll of which nothing else is noted.
     #[inline(always)]
     pub(in crate::record) fn open_plain(
         &self,
@@ -202,11 +200,6 @@ impl Frame {
     /// Owner only.
     pub(in crate::record) fn place(&self) -> Place {
         self.place.get()
-    }
-
-    /// Owner only: the thread borrowed its record when the call began.
-    pub(in crate::record) fn note_borrowed(&self) {
-        self.add_cpu_bit(BORROWED);
     }
 
     fn add_cpu_bit(&self, bit: u32) {
@@ -292,7 +285,7 @@ impl Frame {
         self.cpu.store(cpu, Relaxed);
         if cpu_weight != 1 {
             let weights = self.weights();
-            self.set_weights(Weights { cpu: weights.cpu & OTHER_BITS | cpu_weight, ..weights });
+            self.set_weights(Weights { cpu: weights.cpu & (SHARED | NOTES) | cpu_weight, ..weights });
         }
     }
 
@@ -305,13 +298,13 @@ impl Frame {
     /// Whether it began with an offset.
     #[inline]
     pub(crate) fn has_offset(&self) -> bool {
-        self.weights().cpu & !(OTHER_BITS ^ SHARED) == 1
+        self.weights().cpu & !NOTES == 1
     }
 
     /// Whether it began without asking the kernel.
     #[inline]
     pub(crate) fn is_unasked(&self) -> bool {
-        self.weights().cpu & !(OTHER_BITS ^ SHARED) == ASKED
+        self.weights().cpu & !NOTES == ASKED
     }
 
     /// The weight of the CPU figure. 0 if none is taken.

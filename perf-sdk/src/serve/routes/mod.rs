@@ -18,6 +18,7 @@ mod metrics;
 mod pprof;
 mod profile;
 mod queries;
+mod scaling;
 mod settings;
 mod snapshot;
 mod targets;
@@ -69,6 +70,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/targets", get(targets::targets), Fold),
         ("/alerts", get(alerts::alerts), Fold),
         ("/findings", get(findings::findings), Fold),
+        ("/api/v1/scaling", get(scaling::scaling), Fold),
         ("/queries", get(queries::queries), Fold),
         #[cfg(feature = "flight")]
         ("/flight", get(flight::list), Fold),
