@@ -19,9 +19,9 @@ impl Decider {
     /// What the loads at this second need: out if one of them is too high, in if all of them have
     /// been low for five minutes.
     ///
-    /// Out is what the highest load needs to come to its aim, in is what all of them allow; both are
-    /// at most twofold. Loads are those of one process, and shrink as others take their part. So
-    /// the sum over all processes is how many there ought to be.
+    /// Out is what the highest load needs to come to its aim, in is what all of them allow; both
+    /// are at most twofold. Loads are those of one process, and shrink as others take their part.
+    /// So the sum over all processes is how many there ought to be.
     pub(crate) fn decide(&mut self, second: u64, loads: &[Load]) -> Scaling {
         let highest = loads.iter().max_by(|a, b| a.ratio().total_cmp(&b.ratio()));
         let too_high = loads.iter().filter(|load| load.is_too_high());

@@ -488,8 +488,8 @@ macro_rules! table {
             }
 
             /// How many processes the load needs: ranges in which figures are meant to be, as
-            /// [targets](crate::target), such as `30% < cpu < 80% over 2m`, separated by semicolons,
-            /// or a file of TOML, whose name ends with `.toml`. See
+            /// [targets](crate::target), such as `30% < cpu < 80% over 2m`, separated by
+            /// semicolons, or a file of TOML, whose name ends with `.toml`. See
             /// [`Handle::scaling`](crate::Handle::scaling).
             method scaling: Option<TargetsFrom> = or(None) => {
                 variable: "PERF_SCALING",

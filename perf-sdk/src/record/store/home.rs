@@ -65,8 +65,8 @@ impl Home {
         if self.thread.load(Relaxed) != thread() {
             return None;
         }
-        // SAFETY: who wrote what identifies this thread wrote both before, in `move_in`: this thread,
-        // since each one moves out of what it moved into before it ends.
+        // SAFETY: who wrote what identifies this thread wrote both before, in `move_in`: this
+        // thread, since each one moves out of what it moved into before it ends.
         let (slot, tallies) = unsafe {
             (NonNull::new_unchecked(self.slot.load(Relaxed)), NonNull::new_unchecked(self.tallies.load(Relaxed)))
         };

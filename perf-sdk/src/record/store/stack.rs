@@ -27,7 +27,7 @@ const PANICKING: u32 = 1 << 28;
 /// These say nothing of how the call is counted.
 const NOTES: u32 = POLL | PANICKING;
 const CPU_BITS: u32 = ASKED | SHARED | NOTES;
-/// No thread's own stack can hold that many calls. Where a place has less room for a depth, that many.
+/// No thread's own stack can hold that many calls; or the depths that fit into a place.
 const MAX_DEPTH: usize = if Place::MAX_DEPTH < FIRST << SEGMENTS { Place::MAX_DEPTH } else { FIRST << SEGMENTS };
 
 /// One open call.

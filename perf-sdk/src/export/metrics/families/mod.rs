@@ -4,6 +4,7 @@
 mod alerts;
 mod distributions;
 mod functions;
+mod health;
 mod memory;
 mod pools;
 mod profiler;
@@ -17,8 +18,16 @@ pub(super) use readings::families as of_readings;
 use super::row::Row;
 
 /// All of the profiler's metrics, in the order in which they are written.
-const TABLES: [&[Row]; 7] =
-    [functions::ROWS, memory::ROWS, pools::ROWS, stacks::ROWS, targets::ROWS, alerts::ROWS, profiler::ROWS];
+const TABLES: [&[Row]; 8] = [
+    functions::ROWS,
+    memory::ROWS,
+    pools::ROWS,
+    stacks::ROWS,
+    targets::ROWS,
+    alerts::ROWS,
+    health::ROWS,
+    profiler::ROWS,
+];
 
 /// The row with this index. `None` beyond the last.
 pub(super) fn row(mut at: usize) -> Option<&'static Row> {
