@@ -198,6 +198,10 @@ fn scaling_is_said() {
     let output = ended(&["starts"], &[("PERF_SCALING", "cpu < 90")]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(said.contains("PERF_SCALING:1:7 is \"90\"; allowed: for cpu, which is a share"), "{said}");
+    for (rule, allowed) in [("hit_ratio(results) > 90%", "figures that rise"), ("0% < cpu < 80%", "limits above 0")] {
+        let said = String::from_utf8_lossy(&ended(&["starts"], &[("PERF_SCALING", rule)]).stdout).into_owned();
+        assert!(said.contains("PERF_SCALING") && said.contains(allowed), "{said}");
+    }
 }
 
 #[test]

@@ -299,7 +299,7 @@ impl Handle {
     }
 
     /// How many processes the load of this one needs, by the rules of
-    /// [`Builder::scaling`](crate::Builder::scaling), as decided in the last 15 seconds. `None`
+    /// [`Builder::scaling`](crate::Builder::scaling), as it was decided last. `None`
     /// without rules, before the first decision, and in a forked child. The same is at
     /// `/api/v1/scaling`.
     ///

@@ -85,8 +85,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     };
     let baseline = targets::baseline(&settings)?;
     let judge = Judge::load(&settings, baseline.clone())?;
-    let alerts = alerts::Rules::load(&settings, baseline)?;
-    let scaling = scaling::Rules::load(&settings)?;
+    let alerts = alerts::Rules::load(&settings, baseline.clone())?;
+    let scaling = scaling::Rules::load(&settings, baseline)?;
     prepare(&settings)?;
     #[cfg(feature = "flight")]
     let flight = evidence::open(&settings)?;

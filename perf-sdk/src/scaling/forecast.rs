@@ -5,7 +5,7 @@ pub(crate) const STEP_SECONDS: u64 = 600;
 /// Points ahead: half an hour.
 const AHEAD: usize = 3;
 const DAY: usize = 86_400 / STEP_SECONDS as usize;
-const DAYS: usize = 13;
+const DAYS: usize = 14;
 /// The days a week and two weeks ago count as so many.
 const SAME_WEEKDAY: usize = 3;
 /// A level is the mean of so many points.
@@ -117,6 +117,8 @@ fn by_trend(points: &[Option<f64>]) -> Option<f64> {
     let slope = crate::detect::trend(&known).unwrap_or(0.0);
     // The level is that of the point before the latest one.
     let ahead = AHEAD as f64 + (LEVEL / 2) as f64;
+    // Points are not negative, so the lower end is not above the upper one.
+    let now = now.max(0.0);
     Some((now + slope * ahead).clamp(now / MOST_TREND, now * MOST_TREND))
 }
 
@@ -127,7 +129,9 @@ mod tests {
     use super::super::decision::Decider;
     use super::super::load::Load;
     use super::*;
+    use crate::expression::Dimension;
     use crate::snapshot::ScalingDirection;
+    use crate::target::{Ranged, Ranging};
 
     struct Random(u64);
 
@@ -175,18 +179,20 @@ mod tests {
                     high if high < 0.3 => ScalingDirection::In,
                     _ => ScalingDirection::Hold,
                 };
-                let now = Load {
-                    rule: "cpu".to_owned(),
+                let value = points[end - 1].unwrap_or(0.0);
+                let of = Ranged {
+                    name: "cpu".to_owned(),
                     metric: "cpu".to_owned(),
-                    value: points[end - 1].unwrap_or(0.0),
+                    dimension: Dimension::Ratio,
                     low: Some(0.3),
                     high: Some(0.8),
-                    forecast,
+                    value: Ranging::Is(value),
                 };
+                let now = [Ok(Load { of, value, forecast })];
                 let mut decider = Decider::default();
-                decider.decide(0, std::slice::from_ref(&now));
+                (0..300).step_by(60).for_each(|second| _ = decider.decide(second, 0, &now));
                 decided += 1;
-                correct += u32::from(decider.decide(300, &[now]).direction == wanted);
+                correct += u32::from(decider.decide(300, 0, &now).direction == wanted);
             }
             let (of_said, of_decided) = (f64::from(right) / f64::from(said), f64::from(correct) / f64::from(decided));
             println!("seed {seed}: {said} forecasts, {of_said:.3} within 15 %, {of_decided:.3} of decisions right");
@@ -209,6 +215,8 @@ mod tests {
         gap.extend([None; 6]);
         assert_eq!(forecast(&gap), None);
         assert_eq!(forecast(&[Some(0.0); 500]), None, "of nothing no share is known");
+        let negative: Vec<Option<f64>> = (0..200).map(|step| Some(f64::from(step) - 100.0)).collect();
+        assert!(forecast(&negative).is_none_or(|said| said.value.is_finite()));
     }
 
     #[test]

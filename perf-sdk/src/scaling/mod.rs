@@ -15,6 +15,7 @@ mod past;
 mod readings;
 
 pub(crate) use decision::Decider;
-pub(crate) use load::Load;
+pub(crate) use forecast::Forecast;
+pub(crate) use load::{Absent, Load};
 pub(crate) use past::Past;
 pub(crate) use readings::{Shown, descriptions};

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use super::forecast::{Forecast, STEP_SECONDS, forecast};
 
-/// Two weeks.
-const MOST: usize = 14 * 86_400 / STEP_SECONDS as usize;
-/// Points of the time before that are asked for at once.
-const AT_ONCE: usize = 36;
+/// Two weeks, and the day before.
+const MOST: usize = 15 * 86_400 / STEP_SECONDS as usize;
+/// Points that are asked for at once.
+const AT_ONCE: usize = 12;
 
 /// The means of ten minutes each, the latest last.
 #[derive(Debug, Default)]
@@ -31,12 +31,14 @@ impl Past {
             *self = Self { next: now, ..Self::default() };
         }
         let mut is_new = false;
-        while self.next < now {
+        let mut left = AT_ONCE;
+        while self.next < now && left > 0 {
             self.points.push_back(mean(at(self.next)));
             self.next += 1;
+            left -= 1;
             is_new = true;
         }
-        for _ in 0..AT_ONCE {
+        for _ in 0..left {
             let first = self.next.saturating_sub(self.points.len() as u64);
             if self.is_complete || self.points.len() >= MOST || first == 0 {
                 break;
@@ -50,7 +52,10 @@ impl Past {
         while self.points.len() > MOST {
             self.points.pop_front();
         }
-        if is_new {
+        if self.next < now {
+            // What it knows is old.
+            self.latest = None;
+        } else if is_new {
             self.latest = forecast(self.points.make_contiguous());
         }
         self.latest

@@ -9,7 +9,7 @@ use crate::snapshot::Scaling;
 static DESIRED: Description = Description::gauge(
     "scaling_desired_replicas",
     Unit::Count,
-    "How many processes the load of this one needs: 1 if it is right. The sum over all processes is how many there ought to be.",
+    "How many processes the load of this one needs: 1 if it is right. Its mean over all processes times their number is how many there ought to be.",
 );
 static LOAD: Description =
     Description::gauge("scaling_load_ratio", Unit::Ratio, "What each rule measured, divided by what it aims at.");
@@ -52,9 +52,12 @@ impl Shown {
         }
         for rule in &scaling.rules {
             let labels = Labels::of(&[("rule", rule.rule.as_str())]);
-            sheet.push_of(&LOAD, &labels, rule.value / rule.aim);
-            if let Some(forecast) = rule.forecast {
-                sheet.push_of(&FORECAST, &labels, forecast / rule.aim);
+            let ratio = |value: Option<f64>| Some(value? / rule.aim?);
+            if let Some(load) = ratio(rule.value) {
+                sheet.push_of(&LOAD, &labels, load);
+            }
+            if let Some(forecast) = ratio(rule.forecast) {
+                sheet.push_of(&FORECAST, &labels, forecast);
             }
             if let Some(error) = rule.forecast_error {
                 sheet.push_of(&ERROR, &labels, error);

@@ -9,8 +9,10 @@ use serde::Serialize;
 #[cfg_attr(feature = "enabled", derive(Serialize))]
 #[non_exhaustive]
 pub struct Scaling {
-    /// How many processes the load of this one needs, from 0.5 to 2. The sum over all processes is
-    /// how many there ought to be.
+    /// When it was decided, in nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+    /// How many processes the load of this one needs, from 0.5 to 2. Its mean over all processes
+    /// times their number is how many there ought to be.
     pub desired_replicas: f64,
     /// Whether that is more, fewer, or what there is.
     pub direction: ScalingDirection,
@@ -18,7 +20,7 @@ pub struct Scaling {
     pub rule: String,
     /// Why, for people.
     pub reason: String,
-    /// All rules whose metric has a value.
+    /// All rules.
     pub rules: Vec<ScalingRule>,
 }
 
@@ -56,14 +58,16 @@ impl ScalingDirection {
 pub struct ScalingRule {
     /// Its text, or its name.
     pub rule: String,
-    /// What it measured.
-    pub value: f64,
+    /// What it measured. `None` if there is nothing to measure.
+    pub value: Option<f64>,
+    /// Why there is no value. Empty if there is one.
+    pub absent: String,
     /// The lower end of its range, if it has one.
     pub low: Option<f64>,
     /// The upper end of its range, if it has one.
     pub high: Option<f64>,
-    /// What it aims at within the range.
-    pub aim: f64,
+    /// What it aims at within the range. `None` without a value.
+    pub aim: Option<f64>,
     /// What it is expected to measure in half an hour. `None` with less than 100 points of ten
     /// minutes, or with less confidence than 0.8.
     pub forecast: Option<f64>,

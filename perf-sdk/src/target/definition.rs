@@ -4,10 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-#[cfg(feature = "enabled")]
-use super::current::current;
-#[cfg(feature = "enabled")]
-use super::figures::{Figure, Figures, Missing, Window};
 use crate::expression::{
     Aggregate, CallFigure, Comparison, ExpressionError, Formula, Metric, Quantity, Source, parse_comparison,
 };
@@ -73,12 +69,6 @@ impl Target {
         parse_comparison(&Source::of(that, "target")).map(Self::of)
     }
 
-    /// The value of its metric over a window.
-    #[cfg(feature = "enabled")]
-    pub(crate) fn value(&self, figures: &dyn Figures, window: Window) -> Result<Figure, Missing> {
-        current(&self.that.metric, figures, window)
-    }
-
     pub(super) fn of(that: Comparison) -> Self {
         Self { that, name: None, window: None, objective: None, period: None, min_events: None, margin: None }
     }
@@ -126,7 +116,7 @@ impl Target {
     }
 
     /// Its name, or its expression.
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         self.name.clone().unwrap_or_else(|| self.that.to_string())
     }
 

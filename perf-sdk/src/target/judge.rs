@@ -118,7 +118,7 @@ impl Target {
     }
 
     /// A limit in base units.
-    fn limit(&self, limit: Limit, figures: &dyn Figures, window: Window) -> Result<f64, String> {
+    pub(super) fn limit(&self, limit: Limit, figures: &dyn Figures, window: Window) -> Result<f64, String> {
         let share = match limit {
             Limit::Fixed(quantity) => return Ok(quantity.value()),
             Limit::OfBaseline(share) => share.value(),

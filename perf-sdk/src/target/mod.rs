@@ -18,6 +18,7 @@
 //! | `current` | the value of a metric |
 //! | `budget` | error budgets and burn rates |
 //! | `judge` | the status of a target |
+//! | `ranged` | where a metric is in its range |
 //! | `judgement`, `shown`, `table` | the result: data, texts, a table |
 
 mod budget;
@@ -29,6 +30,8 @@ mod file;
 mod judge;
 mod judgement;
 mod list;
+#[cfg(feature = "enabled")]
+mod ranged;
 mod shown;
 #[cfg(all(test, feature = "toml"))]
 mod simulated;
@@ -48,6 +51,8 @@ pub(crate) use definition::least_events;
 pub(crate) use figures::{Figure, Figures, Missing, Moment, Window};
 pub use judgement::{BurnRate, BurnState, ErrorBudget, Judgement, Severity, Status, TargetState};
 pub use list::Targets;
+#[cfg(feature = "enabled")]
+pub(crate) use ranged::{Ranged, Value as Ranging};
 #[cfg(feature = "serve")]
 pub(crate) use shown::percent;
 #[cfg(feature = "enabled")]

@@ -176,15 +176,15 @@ evaluation_interval: 15s
 tests:
 - interval: 15s
   input_series:
-  - {series: 'scaling_desired_replicas{service="search", instance="a"}', values: '1 1 1.4 1.4'}
-  - {series: 'scaling_desired_replicas{service="search", instance="b"}', values: '1 1 1 _'}
-  - {series: 'scaling_desired_replicas{service="other", instance="c"}', values: '0.5 0.5 0.5 0.5'}
+  - {series: 'scaling_desired_replicas{namespace="shop", service="search", instance="a"}', values: '1 1 1.4 1.4'}
+  - {series: 'scaling_desired_replicas{namespace="shop", service="search", instance="b"}', values: '1 1 1 _'}
+  - {series: 'scaling_desired_replicas{namespace="shop", service="other", instance="c"}', values: '0.5 0.5 0.5 0.5'}
   promql_expr_test:
   - expr: service:scaling_desired_replicas
     eval_time: 45s
     exp_samples:
-    - {labels: 'service:scaling_desired_replicas{service="search"}', value: 2.4}
-    - {labels: 'service:scaling_desired_replicas{service="other"}', value: 0.5}
+    - {labels: 'service:scaling_desired_replicas{namespace="shop", service="search"}', value: 1.2}
+    - {labels: 'service:scaling_desired_replicas{namespace="shop", service="other"}', value: 0.5}
 "#;
     fs::write(folder.join("test.yml"), test).expect("a writable file");
     let run = |arguments: [&str; 3]| {

@@ -11,7 +11,7 @@ use crate::serve::reply::{self, Refusal};
 pub(super) async fn scaling(uri: Uri) -> Result<Response, Refusal> {
     Query::parse(&uri, &[])?;
     let scaling = collect::scaling().ok_or_else(|| {
-        let text = "nothing is decided: there are no rules in PERF_SCALING, or it started less than 15 seconds ago";
+        let text = "nothing is decided: there are no rules in PERF_SCALING, or it was not looked yet, which takes 15 seconds or more";
         Refusal::new(StatusCode::NOT_FOUND, text)
     })?;
     let mut body = Vec::new();

@@ -8,7 +8,7 @@ use crate::target::Status;
 
 pub(super) const ROWS: &[Row] = &[Row {
     name: "perf_health_ratio",
-    help: "1 if all is well, by what it is of: targets, their mean, of which one at risk counts as a half and a missed one as 0; alerts, 0 if a critical one fires, 0.5 if a warning does, 0.9 if one that only informs does; all, the product of both.",
+    help: "1 if all is well, by what it is of: targets, the mean of those that can be judged, of which one at risk counts as a half and a missed one as 0; alerts, 0 if a critical one fires or cools down, 0.5 if a warning does, 0.9 if one that only informs does; all, the product of both, unless there are targets of which none can be judged.",
     unit: "ratio",
     kind: Kind::Gauge,
     is_per_function: false,
@@ -17,7 +17,9 @@ pub(super) const ROWS: &[Row] = &[Row {
 
 fn health(source: Source<'_>) -> Metrics<'_> {
     let (targets, alerts) = (of_targets(source.snapshot), of_alerts(source.snapshot));
-    let all = (targets.is_some() || alerts.is_some()).then(|| targets.unwrap_or(1.0) * alerts.unwrap_or(1.0));
+    let has_targets = source.snapshot.targets.as_ref().is_some_and(|all| !all.targets.is_empty());
+    let is_known = targets.is_some() || (alerts.is_some() && !has_targets);
+    let all = is_known.then(|| targets.unwrap_or(1.0) * alerts.unwrap_or(1.0));
     let rows = [("all", all), ("targets", targets), ("alerts", alerts)];
     Box::new(
         rows.into_iter()
@@ -73,6 +75,8 @@ mod tests {
         let targets = Some(Judgement { targets, ..Judgement::default() });
         let of_targets = Snapshot { targets, ..Snapshot::default() };
         assert_eq!(shown(&of_targets), [0.5, 0.5]);
+        let unjudged = Some(Judgement { targets: vec![target(Status::NoData)], ..Judgement::default() });
+        assert!(shown(&Snapshot { targets: unjudged, ..Snapshot::default() }).is_empty(), "nothing can be judged");
         let alert = |phase, severity| AlertState { phase, severity, ..AlertState::default() };
         let rule = |alerts| AlertRuleState { alerts, ..AlertRuleState::default() };
         let with = |alerts| Snapshot {
