@@ -193,6 +193,12 @@ fn an_alert_fires_is_shown_everywhere_and_is_over() {
 }
 
 #[test]
+fn alerts_are_logged_where_the_program_logs() {
+    let said = said(&run(TARGETS, "logs", &[]));
+    assert!(!said.contains("perf-sdk: alert"), "{said}");
+}
+
+#[test]
 fn scaling_is_said() {
     run(TARGETS, "scales", &[]);
     let output = ended(&["starts"], &[("PERF_SCALING", "cpu < 90")]);

@@ -25,6 +25,8 @@ use crate::flag;
 #[cfg(feature = "flight")]
 use crate::flight::{self, Trigger};
 use crate::history::{self, History};
+#[cfg(feature = "tracing")]
+use crate::integration;
 use crate::memory;
 use crate::reading;
 use crate::record::Part;
@@ -88,6 +90,9 @@ fn beside(history: &Path) -> PathBuf {
 /// Who is told.
 pub(super) struct Told {
     pub(super) callback: Option<(Callback<AlertEvent>, Worker)>,
+    /// On which the program's logger is called.
+    #[cfg(feature = "tracing")]
+    pub(super) logger: Option<Worker>,
     #[cfg(feature = "push")]
     pub(super) notifier: Option<Handed>,
 }
@@ -143,6 +148,8 @@ struct Judging {
     file: Option<PathBuf>,
     begin: Instant,
     callback: Option<Telling<AlertEvent>>,
+    #[cfg(feature = "tracing")]
+    logger: Option<Telling<AlertEvent>>,
     #[cfg(feature = "push")]
     notifier: Option<Handed>,
 }
@@ -156,6 +163,8 @@ impl Judging {
             file,
             begin: Instant::now(),
             callback: told.callback.map(|(callback, worker)| Telling::new(callback, worker)),
+            #[cfg(feature = "tracing")]
+            logger: told.logger.map(|worker| Telling::new(Callback(Arc::new(log)), worker)),
             #[cfg(feature = "push")]
             notifier: told.notifier,
         };
@@ -208,13 +217,23 @@ impl Judging {
             notifier.hand_over(&now, &events);
         }
         collect::note_alerts(Some(now), &events);
-        events.iter().filter(|event| event.explained_by.is_empty()).for_each(|event| say(&line(event)));
+        self.say(&events);
         if !events.is_empty() {
             self.keep();
         }
         if let Some(callback) = &self.callback {
             callback.hand_over(events);
         }
+    }
+
+    /// Through the program's logger, if it has one, and else on stderr.
+    fn say(&self, events: &[AlertEvent]) {
+        let said = events.iter().filter(|event| event.explained_by.is_empty());
+        #[cfg(feature = "tracing")]
+        if let Some(logger) = self.logger.as_ref().filter(|_| integration::logs()) {
+            return logger.hand_over(said.cloned().collect());
+        }
+        said.for_each(|event| say(&line(event)));
     }
 
     /// Writes what fires to the file.
@@ -234,6 +253,11 @@ impl Drop for Judging {
         flag::set_by_alerts(BTreeSet::new());
         collect::note_alerts(None, &[]);
     }
+}
+
+#[cfg(feature = "tracing")]
+fn log(event: &AlertEvent) {
+    integration::log_alert(event, &line(event));
 }
 
 /// Asks for a bundle if the alert fires, and notes its name.

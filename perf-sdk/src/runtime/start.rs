@@ -120,7 +120,9 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         None => None,
     };
     let told = alerts::Told {
-        callback: builder.on_alert.clone().zip(worker),
+        callback: builder.on_alert.clone().zip(worker.clone()),
+        #[cfg(feature = "tracing")]
+        logger: worker,
         #[cfg(feature = "push")]
         notifier: notifier.as_ref().map(Notifier::handed),
     };

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         "alarmed" => alarmed(),
         "calm" => calm(),
         "scales" => scales(),
+        "logs" => logs(),
         "notifies" => notifies(),
         "errs" => errs(),
         "fires_before_its_end" => fires_before_its_end(),
@@ -247,6 +249,54 @@ fn fires_before_its_end() {
     let firing = || perf.alerts().and_then(|report| Some(report.now.rules.first()?.alerts.first()?.clone()));
     until("it to fire", || firing().is_some_and(|alert| alert.phase == AlertPhase::Firing));
     println!("{}", firing().expect("an alert").since_unix_ns / 1_000_000_000);
+}
+
+/// Keeps the texts of events.
+struct Logger(Mutex<Vec<String>>);
+
+impl tracing::Subscriber for &'static Logger {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        struct Message(String);
+        impl tracing::field::Visit for Message {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!(" {}={value:?}", field.name());
+            }
+        }
+        let mut message = Message(event.metadata().level().to_string());
+        event.record(&mut message);
+        self.0.lock().expect("nobody panicked").push(message.0);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// A program that logs through `tracing` has its alerts there, and not on stderr.
+fn logs() {
+    let logger: &'static Logger = Box::leak(Box::new(Logger(Mutex::default())));
+    tracing::subscriber::set_global_default(logger).expect("the only one");
+    let builder = perf_sdk::builder().listen("off").report(false).alerts_shipped(false);
+    let rule = AlertRule::new("process_threads > 0").unwrap_or_else(|error| panic!("{error}"));
+    let rule = rule.severity(AlertSeverity::Critical).summary("There are some.");
+    let _perf = builder.alert(rule).start().unwrap_or_else(|error| panic!("{error}"));
+    let is_alert = |line: &String| {
+        line.starts_with("ERROR message=\"alert (critical): process_threads > 0: process_threads is ")
+            && line.contains("There are some.\" rule=\"process_threads > 0\" change=\"fired\" evidence=")
+    };
+    until("the alert to be logged", || logger.0.lock().expect("nobody panicked").iter().any(is_alert));
 }
 
 /// Rules of scaling: one asks for more, one has nothing to say.
