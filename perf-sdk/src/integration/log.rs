@@ -3,6 +3,7 @@
 use tracing_core::callsite::{Callsite as _, DefaultCallsite};
 use tracing_core::field::Value;
 use tracing_core::metadata::{Kind, Level, Metadata};
+use tracing_core::subscriber::NoSubscriber;
 use tracing_core::{Event, dispatcher, metadata};
 
 use crate::alert::{AlertChange, AlertEvent, AlertSeverity};
@@ -28,14 +29,15 @@ macro_rules! levels {
 
 levels! { CRITICAL CRITICAL_METADATA ERROR, WARNING WARNING_METADATA WARN, INFORMS INFORMS_METADATA INFO }
 
-/// Whether the program has a subscriber for all of its threads.
-pub(crate) fn logs() -> bool {
+/// Whether the program has a subscriber, for all of its threads or for some.
+pub(crate) fn may_log() -> bool {
     dispatcher::has_been_set()
 }
 
 /// Logs a change, with this message: of a critical alert as an error, of a warning as one, of
-/// others, and of an alert that is over, as information.
-pub(crate) fn log_alert(event: &AlertEvent, message: &str) {
+/// others, and of an alert that is over, as information. False if this thread has no subscriber, or
+/// that does not want it.
+pub(crate) fn log_alert(event: &AlertEvent, message: &str) -> bool {
     let callsite = match (event.change, event.severity) {
         (AlertChange::Resolved, _) | (_, AlertSeverity::Info) => &INFORMS,
         (_, AlertSeverity::Warning) => &WARNING,
@@ -43,7 +45,7 @@ pub(crate) fn log_alert(event: &AlertEvent, message: &str) {
     };
     let metadata = callsite.metadata();
     if callsite.register().is_never() {
-        return;
+        return false;
     }
     let change = match event.change {
         AlertChange::Fired => "fired",
@@ -54,8 +56,8 @@ pub(crate) fn log_alert(event: &AlertEvent, message: &str) {
     // What is empty is no field of the event.
     let value = |at: usize| (!texts[at].is_empty()).then_some(&texts[at] as &dyn Value);
     let fields = metadata.fields();
-    let Some(all) = FIELDS.iter().map(|name| fields.field(name)).collect::<Option<Vec<_>>>() else { return };
-    let [message, rule, subject, change, evidence, bundle] = &all[..] else { return };
+    let Some(all) = FIELDS.iter().map(|name| fields.field(name)).collect::<Option<Vec<_>>>() else { return false };
+    let [message, rule, subject, change, evidence, bundle] = &all[..] else { return false };
     let values = [
         (message, value(0)),
         (rule, value(1)),
@@ -66,10 +68,12 @@ pub(crate) fn log_alert(event: &AlertEvent, message: &str) {
     ];
     let values = fields.value_set(&values);
     dispatcher::get_default(|subscriber| {
-        if subscriber.enabled(metadata) {
+        let is_wanted = !subscriber.is::<NoSubscriber>() && subscriber.enabled(metadata);
+        if is_wanted {
             subscriber.event(&Event::new(metadata, &values));
         }
-    });
+        is_wanted
+    })
 }
 
 #[cfg(test)]
@@ -121,11 +125,18 @@ mod tests {
             bundle: String::new(),
         };
         dispatcher::with_default(&Dispatch::new(subscriber), || {
-            log_alert(&event(AlertSeverity::Critical, AlertChange::Fired), "said");
-            log_alert(&event(AlertSeverity::Warning, AlertChange::Escalated), "said");
-            log_alert(&event(AlertSeverity::Info, AlertChange::Fired), "said");
-            log_alert(&event(AlertSeverity::Critical, AlertChange::Resolved), "said");
+            for (severity, change) in [
+                (AlertSeverity::Critical, AlertChange::Fired),
+                (AlertSeverity::Warning, AlertChange::Escalated),
+                (AlertSeverity::Info, AlertChange::Fired),
+                (AlertSeverity::Critical, AlertChange::Resolved),
+            ] {
+                assert!(log_alert(&event(severity, change), "said"));
+            }
         });
+        let critical = event(AlertSeverity::Critical, AlertChange::Fired);
+        let outside = std::thread::spawn(move || log_alert(&critical, "said")).join();
+        assert!(!outside.expect("no panic"), "a thread without a subscriber");
         let line = |level: &str, change: &str| {
             format!("{level} message=\"said\" rule=\"cpu\" change=\"{change}\" evidence=\"cpu is 97%\"")
         };

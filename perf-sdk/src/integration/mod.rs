@@ -8,7 +8,7 @@ mod opentelemetry;
 mod tracing_layer;
 
 #[cfg(feature = "tracing")]
-pub(crate) use log::{log_alert, logs};
+pub(crate) use log::{log_alert, may_log};
 #[cfg(feature = "opentelemetry")]
 pub use opentelemetry::opentelemetry_trace;
 #[cfg(feature = "tracing")]

@@ -230,7 +230,7 @@ impl Judging {
     fn say(&self, events: &[AlertEvent]) {
         let said = events.iter().filter(|event| event.explained_by.is_empty());
         #[cfg(feature = "tracing")]
-        if let Some(logger) = self.logger.as_ref().filter(|_| integration::logs()) {
+        if let Some(logger) = self.logger.as_ref().filter(|_| integration::may_log()) {
             return logger.hand_over(said.cloned().collect());
         }
         said.for_each(|event| say(&line(event)));
@@ -255,9 +255,13 @@ impl Drop for Judging {
     }
 }
 
+/// On a thread that has the subscriber of all threads, if there is one.
 #[cfg(feature = "tracing")]
 fn log(event: &AlertEvent) {
-    integration::log_alert(event, &line(event));
+    let line = line(event);
+    if !integration::log_alert(event, &line) {
+        say(&line);
+    }
 }
 
 /// Asks for a bundle if the alert fires, and notes its name.
