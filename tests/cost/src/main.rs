@@ -56,6 +56,9 @@ impl Service {
             .args(["--driven", "--rate", "0", "--users", "16"])
             .env("PERF_LISTEN", "off")
             .env("PERF_REPORT", "false")
+            // Its own are found from the folder of the examples, and it is compiled elsewhere.
+            .env("PERF_TARGETS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/service/targets.toml"))
+            .env("PERF_ALERTS", concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/service/alerts.toml"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
