@@ -100,18 +100,20 @@ impl Blocks {
         // thread finds this block after it and abandons it: see `rates_changed`.
         fence(SeqCst);
         self.draw(0, rate(), random);
-        // Whoever abandons it sees what was drawn, or this thread sees that.
-        fence(SeqCst);
-        if self.stale.load(Relaxed) {
-            self.skip.store(0, Relaxed);
-        }
-        match self.skip.load(Relaxed) {
+        // This call is counted as it was drawn, also if the block is abandoned meanwhile.
+        let weight = match self.skip.load(Relaxed) {
             0 => self.weight.get(),
             skip => {
                 self.skip.store(skip - 1, Relaxed);
                 0
             }
+        };
+        // Whoever abandons it sees what was drawn, or this thread sees that.
+        fence(SeqCst);
+        if self.stale.load(Relaxed) {
+            self.skip.store(0, Relaxed);
         }
+        weight
     }
 
     fn draw(&self, rest: u32, rate: u32, random: u64) {
@@ -266,6 +268,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// The thread that changes the rate comes between the begin of a block and its position.
+    #[test]
+    fn a_block_that_is_abandoned_as_it_begins_does_not_bias() {
+        let (mut counted, mut random) = (0_u64, Random(5));
+        let calls = if cfg!(miri) { 10 } else { 200_000 };
+        for _ in 0..calls {
+            let blocks = Blocks::default();
+            let rate = || {
+                blocks.abandon();
+                64
+            };
+            counted += u64::from(blocks.begin(rate, random.next()));
+            assert!(blocks.ahead() == 0 && blocks.weight().is_none(), "the next call begins another one");
+        }
+        let mean = counted as f64 / f64::from(calls);
+        assert!(cfg!(miri) || (0.9..1.1).contains(&mean), "{mean}");
     }
 
     #[test]
