@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering::Acquire, Ordering::Relaxe
 use std::time::Duration;
 
 use crate::base::fork::{self, Lock};
+use crate::event::{self, Event, FlagChange};
 use crate::memory;
 use crate::reading::{Description, Labels, Place, Renew, Sheet, Unit};
 
@@ -103,22 +104,40 @@ impl Flags {
 /// Sets flags of a name, those that are read later too.
 pub(crate) fn set_by_hand(name: &str, on: bool) {
     let mut flags = FLAGS.lock();
-    if on {
-        flags.by_hand.insert(name.to_owned());
-    } else {
-        flags.by_hand.remove(name);
-    }
+    let is_new = if on { flags.by_hand.insert(name.to_owned()) } else { flags.by_hand.remove(name) };
     flags.apply();
+    drop(flags);
+    if is_new {
+        emit(name, on, "program");
+    }
+}
+
+/// The names of flags that code has read.
+pub(crate) fn names() -> BTreeSet<String> {
+    FLAGS.lock().places.iter().map(|place| place.name.to_owned()).collect()
+}
+
+/// Whether somebody wants the flag of a name.
+pub(crate) fn is_on(name: &str) -> bool {
+    FLAGS.lock().state_of(name) != KNOWN
+}
+
+fn emit(name: &str, on: bool, by: &str) {
+    event::emit(|| Event::Flag(FlagChange { flag: name.to_owned(), on, by: by.to_owned() }));
 }
 
 /// The flags that alerts set now: these, and no others.
 pub(crate) fn set_by_alerts(names: BTreeSet<String>) {
     let mut flags = FLAGS.lock();
     ALERTS_OF.store(fork::generation(), Release);
-    if flags.by_alerts != names {
-        flags.by_alerts = names;
-        flags.apply();
+    if flags.by_alerts == names {
+        return;
     }
+    let before = std::mem::replace(&mut flags.by_alerts, names.clone());
+    flags.apply();
+    drop(flags);
+    before.difference(&names).for_each(|name| emit(name, false, "alert"));
+    names.difference(&before).for_each(|name| emit(name, true, "alert"));
 }
 
 /// Shows flags as readings, until that is switched off.

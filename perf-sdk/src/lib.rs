@@ -30,8 +30,8 @@
 //! | look at it | [`start`], or [`router`] on a server of your own | the page, flamegraphs, profiles for `go tool pprof`, `/metrics` |
 //! | take the figures | [`snapshot()`], [`Handle::snapshot`] | a [`Snapshot`](snapshot::Snapshot) that merges, subtracts and is written by [`export`] |
 //! | say what ought to be | [`Builder::target`], [`Target`](target::Target), `PERF_TARGETS` | what is met, at risk or missed, by [`Handle::targets`] too |
-//! | be told | [`Builder::alert`], [`AlertRule`](alert::AlertRule), `PERF_ALERTS` | what fires, by [`Handle::alerts`] too |
-//! | do less meanwhile | [`flag!`], [`AlertRule::flag`](alert::AlertRule::flag) | what the code decides |
+//! | be told | [`Builder::alert`], [`AlertRule`](alert::AlertRule), `PERF_ALERTS` | what fires, by [`Handle::alerts`] too; all that happens, by [`Handle::events`] |
+//! | do something about it | [`flag!`], [`AlertRule::action`](alert::AlertRule::action), [`Handle::optimize`] | what was done, and whether it helped |
 //! | set it | [`builder`], the environment, a file; [`Handle::set`] while it runs | [`SETTINGS`]: each with its default and what is allowed |
 //!
 //! What a program has besides functions is measured by [instruments](instrument): [`watch_cache`],
@@ -84,7 +84,7 @@
 #[path = "private.rs"]
 pub mod __private;
 mod accounts;
-#[cfg(feature = "push")]
+#[cfg(feature = "enabled")]
 mod action;
 pub mod alert;
 #[cfg(feature = "enabled")]
@@ -97,6 +97,7 @@ mod collect;
 #[cfg(feature = "enabled")]
 mod detect;
 mod error;
+pub mod event;
 pub mod export;
 mod expression;
 #[cfg(feature = "enabled")]

@@ -1,5 +1,7 @@
 //! The guide, whose Rust code `cargo test --doc` compiles and runs.
 
+#[doc = include_str!("../../docs/guide/actions.md")]
+mod actions {}
 #[doc = include_str!("../../docs/guide/alerts.md")]
 mod alerts {}
 #[doc = include_str!("../../docs/guide/allocator.md")]

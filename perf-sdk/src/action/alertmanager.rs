@@ -77,7 +77,7 @@ mod tests {
             alert(AlertPhase::CoolingDown, ""),
         ];
         let rule = AlertRuleState { name: "cpu".into(), alerts, ..AlertRuleState::default() };
-        let now = Alerts { at_unix_ns: 11_000_000_000, rules: vec![rule] };
+        let now = Alerts { at_unix_ns: 11_000_000_000, rules: vec![rule], ..Alerts::default() };
         let over = AlertEvent {
             at_unix_ns: 9_000_000_000,
             rule: "leak".into(),
@@ -86,6 +86,7 @@ mod tests {
             change: AlertChange::Resolved,
             severity: AlertSeverity::Critical,
             evidence: "e".into(),
+            value: None,
             summary: "s".into(),
             since_unix_ns: 7_000_000_000,
             fired_seconds: 2.0,

@@ -319,3 +319,49 @@ impl Posting {
         place.account.publish();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::{AlertSeverity, AlertState};
+
+    fn event(number: u64) -> AlertEvent {
+        AlertEvent {
+            at_unix_ns: number,
+            rule: number.to_string(),
+            subject: String::new(),
+            fingerprint: String::new(),
+            change: if number.is_multiple_of(2) { AlertChange::Fired } else { AlertChange::Resolved },
+            severity: AlertSeverity::Warning,
+            evidence: AlertState::default().evidence,
+            value: None,
+            summary: String::new(),
+            since_unix_ns: 0,
+            fired_seconds: 0.0,
+            explained_by: String::new(),
+            bundle: String::new(),
+        }
+    }
+
+    #[test]
+    fn while_a_server_is_down_for_ten_minutes_what_fits_is_kept_and_it_is_not_asked_often() {
+        let handed = Handed { waiting: Arc::default(), thread: std::thread::current() };
+        let (mut retry, begin, mut attempts) = (Retry::default(), Instant::now(), 0);
+        for second in 0..600 {
+            // Four changes a second, of which two are ends.
+            let events: Vec<AlertEvent> = (0..4).map(|at| event(4 * second + at)).collect();
+            handed.hand_over(&Alerts::default(), &events);
+            let now = begin + Duration::from_secs(second);
+            if retry.is_due(now) {
+                attempts += 1;
+                retry.failed(now);
+            }
+        }
+        let waiting = handed.waiting.lock().unwrap();
+        let rules = |queue: &VecDeque<AlertEvent>| queue.iter().map(|event| event.at_unix_ns).collect::<Vec<_>>();
+        assert_eq!(rules(&waiting.events), (1_400..2_400).collect::<Vec<_>>(), "the latest, in their order");
+        assert_eq!(rules(&waiting.over), (401..2_400).step_by(2).collect::<Vec<_>>());
+        assert_eq!(waiting.lost, [1_400, 200]);
+        assert!((20..30).contains(&attempts), "{attempts}");
+    }
+}

@@ -24,6 +24,7 @@ impl Retry {
         self.next.map_or(Duration::ZERO, |next| next.saturating_duration_since(now))
     }
 
+    #[cfg(any(test, feature = "push"))]
     pub(super) fn succeeded(&mut self) {
         *self = Self::default();
     }

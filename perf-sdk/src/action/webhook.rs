@@ -105,6 +105,7 @@ mod tests {
             change,
             severity: AlertSeverity::Critical,
             evidence: "it is 7".into(),
+            value: None,
             summary: "Look.".into(),
             since_unix_ns: 1_500_000_000,
             fired_seconds: 60.0,

@@ -76,6 +76,8 @@ pub(super) struct Sighting {
     pub(super) evidence: String,
     /// Where what was found says how bad it is.
     pub(super) severity: Option<AlertSeverity>,
+    /// The value of a single comparison.
+    pub(super) value: Option<f64>,
 }
 
 /// What a rule remembers between two turns.
@@ -132,7 +134,12 @@ impl Memory {
         if self.turn.replace(turn).is_none_or(|before| before == turn) {
             return Truth::Not;
         }
-        Truth::Holds(vec![Sighting { subject: String::new(), evidence: format!("{interval} passed"), severity: None }])
+        Truth::Holds(vec![Sighting {
+            subject: String::new(),
+            evidence: format!("{interval} passed"),
+            severity: None,
+            value: None,
+        }])
     }
 
     fn anomaly(&mut self, metric: &Metric, figures: &dyn Figures, when: When<'_>) -> Truth {
@@ -173,7 +180,7 @@ fn shifted(name: &str, metric: &Metric, samples: &Samples, figures: &dyn Figures
     let since = duration(Duration::from_secs(shift.samples as u64 * EVERY));
     let times = format!("{:.1} times what is usual", shift.factor);
     let evidence = format!("{name} is {times} since {since}, {:+.0} standard deviations", shift.distance);
-    Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: None }])
+    Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: None, value: None }])
 }
 
 fn all_of(all: Vec<Truth>) -> Truth {
@@ -215,7 +222,7 @@ fn together(all: impl Iterator<Item = Sighting>, between: &str) -> Sighting {
         evidence.push(if subject.is_empty() { sighting.evidence } else { format!("{subject}: {}", sighting.evidence) });
         severity = severity.max(sighting.severity);
     }
-    Sighting { subject: String::new(), evidence: evidence.join(between), severity }
+    Sighting { subject: String::new(), evidence: evidence.join(between), severity, value: None }
 }
 
 /// A metric with its limits: for each set of labels if it has several.
@@ -308,7 +315,8 @@ fn compared_one(
     };
     let shown = shown_value(figure.value, metric.dimension(), &limits);
     let evidence = format!("{metric} is {shown} over {}, {relation} {limits}", duration(window.length));
-    Ok(Some(Sighting { subject: subject.to_owned(), evidence, severity: None }))
+    let value = Some(figure.value).filter(|value| value.is_finite());
+    Ok(Some(Sighting { subject: subject.to_owned(), evidence, severity: None, value }))
 }
 
 /// Why there is no value.
@@ -336,7 +344,12 @@ fn burnt(function: &str, objective: Quantity, figures: &dyn Figures, at_unix_ns:
         let evidence =
             format!("the error budget of {function} burns {times:.1} times as fast as it may, over {long} and {short}");
         let severity = if rate.severity == Severity::Page { AlertSeverity::Critical } else { AlertSeverity::Warning };
-        return Truth::Holds(vec![Sighting { subject: String::new(), evidence, severity: Some(severity) }]);
+        return Truth::Holds(vec![Sighting {
+            subject: String::new(),
+            evidence,
+            severity: Some(severity),
+            value: None,
+        }]);
     }
     match budget.burn_rates.iter().any(|rate| rate.state == BurnState::Quiet) {
         true => Truth::Not,
@@ -362,7 +375,7 @@ fn bursts(figures: &dyn Figures, when: When<'_>) -> Truth {
             let (now, usual, length) = (shown(now.value), shown(usual.value), duration(BURST));
             let evidence =
                 format!("{now} of its calls failed in {length}, {errors:.0} of them, after {usual} in the hour before");
-            Sighting { subject: function, evidence, severity: None }
+            Sighting { subject: function, evidence, severity: None, value: None }
         })
     };
     of_all(figures.functions().into_iter().filter_map(of).collect())
@@ -375,6 +388,7 @@ fn leaks(verdict: &str, leaks: Option<&[Leaking]>) -> Truth {
         subject: leak.place.clone(),
         evidence: leak.evidence.clone(),
         severity: None,
+        value: None,
     });
     of_all(found.collect())
 }
@@ -386,7 +400,7 @@ fn targets(status: &str, judgement: Option<&Judgement>) -> Truth {
         let (metric, shown, limits) = (&target.metric, &target.shown, &target.target);
         let reason = if target.reason.is_empty() { String::new() } else { format!(", {}", target.reason) };
         let evidence = format!("{metric} is {shown}, and ought to be {limits}{reason}");
-        Sighting { subject: target.name.clone(), evidence, severity: None }
+        Sighting { subject: target.name.clone(), evidence, severity: None, value: None }
     });
     of_all(found.collect())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+#[cfg(feature = "enabled")]
+use super::action::AlertCommand;
 use super::definition::AlertRule;
 use crate::error::Error;
 use crate::expression::{ExpressionError, Source, error_at, nearest, parse_rules};
@@ -112,6 +114,13 @@ impl AlertRules {
             }
         }
         Ok(())
+    }
+
+    /// Runs this command when one fires, unless its rule has a command.
+    #[cfg(feature = "enabled")]
+    pub(crate) fn or_command(&mut self, command: Option<&AlertCommand>) {
+        let Some(command) = command else { return };
+        self.all.iter_mut().for_each(|rule| rule.or_command(command));
     }
 
     /// Adds a rule, or says what is allowed.

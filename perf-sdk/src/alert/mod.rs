@@ -17,11 +17,14 @@
 //! | `definition`, `list`, `file` | rules in code, in a list, in a file of TOML |
 //! | `prometheus` | the same rules for a Prometheus server |
 //! | `shipped` | rules that need to know nothing of a program |
+//! | `action` | what is done when an alert fires |
+//! | `runs` | what was done, and whether it helped |
 //! | `condition`, `samples` | whether what a rule says is so |
 //! | `machine` | the states of one alert |
 //! | `watch` | all rules, and the alerts of each |
 //! | `state` | the result: data |
 
+mod action;
 #[cfg(feature = "enabled")]
 mod condition;
 mod definition;
@@ -34,6 +37,8 @@ mod list;
 mod machine;
 mod prometheus;
 #[cfg(feature = "enabled")]
+mod runs;
+#[cfg(feature = "enabled")]
 mod samples;
 mod shipped;
 mod state;
@@ -44,9 +49,17 @@ mod watch;
 
 pub use crate::expression::ExpressionError;
 #[cfg(feature = "enabled")]
+pub(crate) use action::Bounds;
+pub use action::{AlertAction, AlertActionKind, AlertCommand};
+#[cfg(feature = "enabled")]
 pub(crate) use condition::{Facts, Leaking};
 pub use definition::AlertRule;
 pub use list::AlertRules;
-pub use state::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, Alerts, AlertsReport};
+#[cfg(feature = "enabled")]
+pub(crate) use runs::{Ended, Runs};
+pub use state::{
+    AlertActionTotal, AlertChange, AlertEvent, AlertOutcome, AlertPhase, AlertRuleState, AlertRun, AlertSeverity,
+    AlertState, AlertTransition, Alerts, AlertsReport,
+};
 #[cfg(feature = "enabled")]
 pub(crate) use watch::{Moment, Watch};

@@ -5,6 +5,8 @@ use std::fmt;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use super::action::AlertActionKind;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "lowercase"))]
@@ -93,6 +95,9 @@ pub struct Alerts {
     pub at_unix_ns: u64,
     /// Those of the program in the order in which they were added, then those that are shipped.
     pub rules: Vec<AlertRuleState>,
+    /// How many actions came to which end, since the start of the profiler.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub actions: Vec<AlertActionTotal>,
 }
 
 /// One rule at one moment.
@@ -152,6 +157,106 @@ pub struct AlertsReport {
     pub now: Alerts,
     /// The last 1,000 changes, the latest first.
     pub events: Vec<AlertEvent>,
+    /// The last 1,000 things that were done about them, the latest first.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub runs: Vec<AlertRun>,
+}
+
+impl AlertsReport {
+    /// What was done when this happened, in the order in which it was begun.
+    pub fn runs_of(&self, event: &AlertEvent) -> impl Iterator<Item = &AlertRun> {
+        let (fingerprint, at) = (event.fingerprint.clone(), event.at_unix_ns);
+        let is_of = move |run: &&AlertRun| run.changed_at_unix_ns == at && run.fingerprint == fingerprint;
+        self.runs.iter().rev().filter(is_of)
+    }
+}
+
+/// What came of something that was done about an alert.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum AlertOutcome {
+    /// It goes on, or waits for its turn.
+    #[default]
+    Running,
+    /// It was done. A remedy is judged later; nothing else is.
+    Done,
+    /// The alert was over in the time after it.
+    Recovered,
+    /// The alert was not over by then.
+    NoEffect,
+    /// It could not be done.
+    Failed,
+    /// It was not begun: it ran too often, or there was no room or no processor for it.
+    Skipped,
+}
+
+impl AlertOutcome {
+    /// `running`, `done`, `recovered`, `no_effect`, `failed` or `skipped`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Recovered => "recovered",
+            Self::NoEffect => "no_effect",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// In words: `no effect`.
+impl fmt::Display for AlertOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
+}
+
+/// Something that was done about an alert.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertRun {
+    /// Tells it from others.
+    pub number: u64,
+    /// When it was begun, in nanoseconds since the Unix epoch.
+    pub at_unix_ns: u64,
+    /// The name of the rule.
+    pub rule: String,
+    /// As [`AlertState::subject`].
+    pub subject: String,
+    /// As [`AlertState::fingerprint`].
+    pub fingerprint: String,
+    /// The [time](AlertEvent::at_unix_ns) of the change for which it was done.
+    pub changed_at_unix_ns: u64,
+    /// What was done.
+    pub action: AlertActionKind,
+    /// What came of it.
+    pub outcome: AlertOutcome,
+    /// What exactly was done, or why it was not: the command and its exit, a flag, a bundle.
+    pub detail: String,
+    /// The first 4 KiB of what a command wrote.
+    pub output: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How long the last attempt took, in seconds.
+    pub took_seconds: f64,
+    /// When its outcome was known, in nanoseconds since the Unix epoch. 0 if it is not.
+    pub judged_at_unix_ns: u64,
+}
+
+/// How often an action came to one end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertActionTotal {
+    /// The action.
+    pub action: AlertActionKind,
+    /// The end.
+    pub outcome: AlertOutcome,
+    /// How often.
+    pub number: u64,
 }
 
 /// What happened to an alert.
@@ -204,6 +309,10 @@ pub struct AlertEvent {
     pub severity: AlertSeverity,
     /// As [`AlertState::evidence`]: of an alert that is over, what it was last.
     pub evidence: String,
+    /// The value that made it so, in bytes, seconds, shares of 1 or numbers. `None` if there is not
+    /// one value, as of leaks and of several conditions.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub value: Option<f64>,
     /// What the rule means, for people.
     pub summary: String,
     /// When it fired, in nanoseconds since the Unix epoch.
@@ -215,6 +324,25 @@ pub struct AlertEvent {
     /// The bundle of evidence that was made of it, or that it joined. Empty if there is none.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub bundle: String,
+}
+
+/// An alert that is in another phase.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct AlertTransition {
+    /// The name of the rule.
+    pub rule: String,
+    /// As [`AlertState::subject`].
+    pub subject: String,
+    /// As [`AlertState::fingerprint`].
+    pub fingerprint: String,
+    /// The phase in which it was.
+    pub from: AlertPhase,
+    /// The phase in which it is.
+    pub to: AlertPhase,
+    /// As [`AlertState::evidence`].
+    pub evidence: String,
 }
 
 impl AlertEvent {

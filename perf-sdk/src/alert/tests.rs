@@ -482,7 +482,7 @@ fn mistakes_are_named_with_their_place() {
         ),
         (
             "[[alert]]\nthat = \"cpu > 9%\"\nsumary = \"x\"",
-            "a.toml:3:1 is \"sumary\"; allowed: name, that, severity, summary, explained_by, evidence, flag; did you mean summary?",
+            "a.toml:3:1 is \"sumary\"; allowed: name, that, severity, summary, explained_by, evidence, flag, command, timeout, at_end, sampling, trim, purge, runs, judged_after; did you mean summary?",
         ),
         ("[[alert]]\nname = \"x\"", "a.toml:1:1 is \"without that\"; allowed: that = 'cpu > 90% for 5m'"),
         ("[[target]]\nthat = \"cpu > 9%\"", "a.toml:1:3 is \"target\"; allowed: tables [[alert]]"),
@@ -496,4 +496,38 @@ fn mistakes_are_named_with_their_place() {
     let hold = Duration::from_secs(30);
     let rules = AlertRules::parse("cpu > 9% for 30s", "test").unwrap();
     assert_eq!(rules.all[0].hold(), hold);
+}
+
+#[test]
+fn a_thousand_rules_fire_and_are_over_whatever_the_clock_says() {
+    use super::{AlertActionKind, AlertOutcome, Bounds, Ended, Runs};
+    let rules: Vec<String> = (0..1_000).map(|number| format!("process_threads > {number} keep 2s")).collect();
+    let mut play = Play::of(&rules.join("; "));
+    let mut runs = Runs::default();
+    let (now, year) = (BEGIN * 1_000_000_000, 365 * 86_400 * 1_000_000_000);
+    let (mut fired, mut over, mut recovered) = (0, 0, 0);
+    for (turn, at_unix_ns) in [now, now - 86_400_000_000_000, 0, now + 10 * year, u64::MAX, now].into_iter().enumerate()
+    {
+        play.second += 1;
+        let moment = Moment { at_unix_ns, second: play.second };
+        let figures = Set::gauge(if turn < 3 { 1_000.0 } else { 0.0 });
+        let events = play.watch.turn(Facts { figures: &figures, leaks: None, targets: None }, moment);
+        recovered += runs.turn(&events, moment).iter().filter(|run| run.outcome == AlertOutcome::Recovered).count();
+        for event in &events {
+            assert!((0.0..=6.0).contains(&event.fired_seconds), "{event:?}");
+            match event.change {
+                AlertChange::Fired => {
+                    fired += 1;
+                    let bounds = Bounds { runs: Some(5), judged_after: Some(60) };
+                    let number = runs.begin(event, AlertActionKind::Purge, bounds, Ok(()), moment).unwrap();
+                    runs.end(number, Ended::default(), at_unix_ns);
+                }
+                AlertChange::Resolved => over += 1,
+                AlertChange::Escalated => panic!("{event:?}"),
+            }
+        }
+    }
+    assert_eq!((fired, over, recovered), (1_000, 1_000, 1_000));
+    assert_eq!(runs.all().len(), 1_000);
+    assert_eq!(runs.recovered_ratio(), Some(1.0));
 }

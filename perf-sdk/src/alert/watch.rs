@@ -6,8 +6,11 @@ use super::condition::{Facts, MOST_SUBJECTS, Memory, Sighting, Truth, When};
 use super::definition::AlertRule;
 use super::list::AlertRules;
 use super::machine::{Machine, Times};
-use super::state::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, Alerts};
+use super::state::{
+    AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertSeverity, AlertState, AlertTransition, Alerts,
+};
 use crate::base::hash::fnv1a;
+use crate::rate::Rate;
 
 /// The time between two judgements of a rule: within the second for those of the program.
 const INTERVAL: u64 = 1;
@@ -26,6 +29,8 @@ pub(crate) struct Moment {
 #[derive(Debug)]
 pub(crate) struct Watch {
     rules: Vec<Watched>,
+    /// Of the latest turn.
+    transitions: Vec<AlertTransition>,
 }
 
 #[derive(Debug)]
@@ -38,6 +43,8 @@ struct Watched {
     /// By subject.
     alerts: BTreeMap<String, Alert>,
     reason: String,
+    /// Of the latest turn.
+    transitions: Vec<AlertTransition>,
 }
 
 #[derive(Clone, Debug)]
@@ -109,6 +116,7 @@ impl Alert {
             change,
             severity,
             evidence: self.sighting.evidence.clone(),
+            value: self.sighting.value,
             summary: watched.summary.clone(),
             since_unix_ns: self.since_unix_ns,
             fired_seconds: if change == AlertChange::Fired { 0.0 } else { fired_seconds },
@@ -128,14 +136,35 @@ impl Watch {
             memory: Memory::default(),
             alerts: BTreeMap::new(),
             reason: String::new(),
+            transitions: Vec::new(),
         };
-        Self { rules: rules.all.iter().map(watched).collect() }
+        Self { rules: rules.all.iter().map(watched).collect(), transitions: Vec::new() }
     }
 
-    /// Whether evidence is wanted when that rule fires.
-    #[cfg(feature = "flight")]
-    pub(crate) fn wants_evidence(&self, title: &str) -> bool {
-        self.rules.iter().any(|rule| rule.title == title && rule.rule.evidence)
+    /// The rule of a name.
+    pub(crate) fn rule(&self, title: &str) -> Option<&AlertRule> {
+        self.rules.iter().find(|rule| rule.title == title).map(|rule| &rule.rule)
+    }
+
+    /// Functions that are measured at rates of their own while alerts fire or cool down.
+    pub(crate) fn rates(&self) -> BTreeMap<String, Rate> {
+        let mut rates = BTreeMap::new();
+        for rule in &self.rules {
+            let Some(rate) = rule.rule.sampling() else { continue };
+            let active = rule.alerts.iter().filter(|(_, alert)| alert.machine.phase().is_active());
+            let subjects: Vec<&String> = active.map(|(subject, _)| subject).collect();
+            let functions = rule.rule.rule.condition.functions();
+            let of_rule = functions.into_iter().filter(|_| !subjects.is_empty());
+            let of_subjects = subjects.iter().map(|subject| subject.as_str()).filter(|_| rule.rule.is_of_functions());
+            for function in of_rule.chain(of_subjects) {
+                // The one that measures most.
+                let least: &mut Rate = rates.entry(function.to_owned()).or_insert(rate);
+                if rate.weight() != 0 && (least.weight() == 0 || rate.weight() < least.weight()) {
+                    *least = rate;
+                }
+            }
+        }
+        rates
     }
 
     /// Notes the bundle of an alert that fires.
@@ -167,6 +196,7 @@ impl Watch {
     /// Judges the rules that are due. Returns what changed.
     pub(crate) fn turn(&mut self, facts: Facts<'_>, moment: Moment) -> Vec<AlertEvent> {
         let mut events = Vec::new();
+        self.transitions.clear();
         for rule in &mut self.rules {
             // The clock of a suspended machine may stand still, but never goes back.
             if rule.due > moment.second && rule.due - moment.second <= SHIPPED_INTERVAL {
@@ -174,6 +204,7 @@ impl Watch {
             }
             rule.due = moment.second + if rule.rule.is_shipped { SHIPPED_INTERVAL } else { INTERVAL };
             events.extend(rule.turn(facts, moment));
+            self.transitions.append(&mut rule.transitions);
         }
         // Of all rules: one may be explained by another no more.
         for at in 0..self.rules.len() {
@@ -185,6 +216,11 @@ impl Watch {
             });
         }
         events
+    }
+
+    /// The alerts that came into another phase in the latest turn.
+    pub(crate) fn take_transitions(&mut self) -> Vec<AlertTransition> {
+        std::mem::take(&mut self.transitions)
     }
 
     /// The rule that fires and explains this one. Empty if there is none.
@@ -216,7 +252,7 @@ impl Watch {
                 alerts: rule.alerts.iter().map(state).collect(),
             }
         };
-        Alerts { at_unix_ns: moment.at_unix_ns, rules: self.rules.iter().map(of).collect() }
+        Alerts { at_unix_ns: moment.at_unix_ns, rules: self.rules.iter().map(of).collect(), ..Alerts::default() }
     }
 
     /// Takes up the alerts that fired before the program was started anew, of rules that are still
@@ -233,6 +269,7 @@ impl Watch {
                     subject: alert.subject.clone(),
                     evidence: alert.evidence.clone(),
                     severity: is_found.then_some(alert.severity),
+                    value: None,
                 };
                 let restored = Alert {
                     machine: Machine::restored(moment.second, fired_for, is_worse),
@@ -291,7 +328,19 @@ impl Watched {
         let times = self.times;
         for (subject, alert) in &mut self.alerts {
             let is_so = is_known.then(|| seen.contains(subject));
-            if alert.machine.turn(moment.second, is_so, times) == Some(AlertChange::Fired) {
+            let from = alert.machine.phase();
+            let change = alert.machine.turn(moment.second, is_so, times);
+            if alert.machine.phase() != from {
+                self.transitions.push(AlertTransition {
+                    rule: self.title.clone(),
+                    subject: subject.clone(),
+                    fingerprint: alert.fingerprint.clone(),
+                    from,
+                    to: alert.machine.phase(),
+                    evidence: alert.sighting.evidence.clone(),
+                });
+            }
+            if change == Some(AlertChange::Fired) {
                 alert.since_unix_ns = moment.at_unix_ns;
             }
         }
@@ -312,6 +361,7 @@ impl Watched {
             change: AlertChange::Fired,
             severity: self.rule.severity,
             evidence: sighting.evidence,
+            value: sighting.value,
             summary: self.rule.summary.clone(),
             since_unix_ns: moment.at_unix_ns,
             fired_seconds: 0.0,

@@ -1,6 +1,6 @@
-//! The latest judgement of alerts and what happened, for snapshots.
+//! The latest judgement of alerts, what happened and what was done, for snapshots.
 
-use crate::alert::{AlertEvent, Alerts, AlertsReport};
+use crate::alert::{AlertEvent, AlertRun, Alerts, AlertsReport, Runs};
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 
@@ -8,7 +8,14 @@ use crate::base::process_identity::Process;
 const MOST_EVENTS: usize = 1_000;
 
 /// With the process that judged: a forked child has no alerts.
-static LATEST: Lock<Option<(Process, AlertsReport)>> = Lock::new(None);
+static LATEST: Lock<Option<(Process, Latest)>> = Lock::new(None);
+
+#[derive(Debug, Default)]
+struct Latest {
+    /// Without what was done, which is in `runs`.
+    report: AlertsReport,
+    runs: Runs,
+}
 
 /// Sets the judgement for snapshots from now on, and adds what happened. `None` forgets both.
 pub(crate) fn note_alerts(now: Option<Alerts>, events: &[AlertEvent]) {
@@ -19,25 +26,41 @@ pub(crate) fn note_alerts(now: Option<Alerts>, events: &[AlertEvent]) {
     };
     let process = Process::current();
     if latest.as_ref().is_none_or(|(of, _)| *of != process) {
-        *latest = Some((process, AlertsReport::default()));
+        *latest = Some((process, Latest::default()));
     }
-    let Some((_, report)) = latest.as_mut() else { return };
+    let Some((_, Latest { report, .. })) = latest.as_mut() else { return };
     report.now = now;
     // The latest come first.
     report.events.splice(0..0, events.iter().rev().cloned());
     report.events.truncate(MOST_EVENTS);
 }
 
+/// Takes up what was done before the program was started anew.
+pub(crate) fn restore_alert_runs(before: Vec<AlertRun>) {
+    alert_runs(|runs| runs.restore(before));
+}
+
+/// What was done about alerts. `None` before the first judgement.
+pub(crate) fn alert_runs<R>(with: impl FnOnce(&mut Runs) -> R) -> Option<R> {
+    let mut latest = LATEST.lock();
+    let (_, latest) = latest.as_mut().filter(|(process, _)| process.is_current())?;
+    Some(with(&mut latest.runs))
+}
+
 /// `None` before the first judgement, and without rules.
 pub(super) fn alerts() -> Option<Alerts> {
-    with(|report| report.now.clone())
+    with(|latest| Alerts { actions: latest.runs.totals(), ..latest.report.now.clone() })
 }
 
-/// The same, with what happened.
+/// The same, with what happened and what was done.
 pub(crate) fn alerts_report() -> Option<AlertsReport> {
-    with(Clone::clone)
+    with(|latest| {
+        let mut report = latest.report.clone();
+        report.now.actions = latest.runs.totals();
+        AlertsReport { runs: latest.runs.all(), ..report }
+    })
 }
 
-fn with<R>(read: impl FnOnce(&AlertsReport) -> R) -> Option<R> {
-    LATEST.lock().as_ref().filter(|(process, _)| process.is_current()).map(|(_, report)| read(report))
+fn with<R>(read: impl FnOnce(&Latest) -> R) -> Option<R> {
+    LATEST.lock().as_ref().filter(|(process, _)| process.is_current()).map(|(_, latest)| read(latest))
 }

@@ -41,7 +41,7 @@ mod threads;
 #[cfg(feature = "stacks")]
 mod wall_profile;
 
-pub(crate) use alerts::{alerts_report, note_alerts};
+pub(crate) use alerts::{alert_runs, alerts_report, note_alerts, restore_alert_runs};
 #[cfg(feature = "jemalloc")]
 pub(crate) use allocator::AllocatorMonitor;
 #[cfg(all(

@@ -16,11 +16,13 @@
 //! | `facts` | the snapshot, as rules ask for it |
 //! | `rank` | which finding comes first |
 //! | `state`, `text` | the result: data, text |
+//! | `optimization` | what was done about findings: data |
 
 #[cfg(feature = "enabled")]
 mod accepted;
 #[cfg(feature = "enabled")]
 mod facts;
+mod optimization;
 #[cfg(feature = "enabled")]
 mod rank;
 #[cfg(feature = "enabled")]
@@ -32,8 +34,9 @@ mod text;
 pub use crate::off::findings_of as of;
 #[cfg(feature = "enabled")]
 pub(crate) use accepted::accepted;
+pub use optimization::{AppliedRemedy, NotApplied, Optimization, OptimizedFigure};
 #[cfg(feature = "enabled")]
 pub use rank::of;
 #[cfg(feature = "enabled")]
 pub(crate) use rank::of_process;
-pub use state::{Confidence, Finding, Findings, Gain};
+pub use state::{Confidence, Finding, Findings, Gain, Remedy};

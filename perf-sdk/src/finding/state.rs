@@ -56,6 +56,29 @@ impl Gain {
     }
 }
 
+/// Something that can be done about a finding, and undone: see
+/// [`Handle::optimize`](crate::Handle::optimize).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Pools are trimmed, and jemalloc returns all unused pages. What is needed again is allocated
+    /// again.
+    Purge,
+    /// Functions whose `module::function` matches the pattern are measured less often. All calls
+    /// are counted. [`Handle::set_sampling`](crate::Handle::set_sampling) with `None` undoes it.
+    #[non_exhaustive]
+    Sampling {
+        /// A pattern, as of `PERF_SAMPLE`.
+        pattern: String,
+        /// One call in so many is measured.
+        one_in: u32,
+    },
+    /// The flag of this name is switched on. [`Handle::set_flag`](crate::Handle::set_flag) undoes
+    /// it.
+    Flag(String),
+}
+
 /// Something that somebody should look at.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
@@ -77,6 +100,9 @@ pub struct Finding {
     pub next_step: String,
     /// What would show that the claim is wrong: one sentence.
     pub refuted_by: String,
+    /// What can be done about it at once, and undone. `None` if it needs a human.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub remedy: Option<Remedy>,
     /// A page of the endpoint, relative to its first one: `queries`. Empty if there is none.
     pub link: String,
     /// 16 hexadecimal digits that are the same for the same rule and subject, in each process.

@@ -20,6 +20,7 @@ use crate::base::notice::say;
 use crate::base::process_identity::Process;
 use crate::base::stamp::Stamp;
 use crate::base::unpoisoned::Unpoisoned as _;
+use crate::event::{self, Event};
 use crate::memory;
 use crate::record::{OwnThread, Part};
 use crate::snapshot::{BundleState, TriggerKind};
@@ -513,7 +514,7 @@ fn write(making: &Making, bytes: &[u8]) -> Option<Result<Written, String>> {
 
 /// Notes what became of it, and keeps it in memory if it is in no file. Returns whether it is kept.
 fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Result<Written, String>>) -> bool {
-    let (kept, error) = {
+    let (kept, error, state) = {
         let mut recorder = RECORDER.lock();
         let Some(recorder) = recorder.as_mut().filter(|recorder| recorder.number == making.number) else {
             drop(recorder);
@@ -556,9 +557,11 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
             (state.kept, state.error) = (kept.clone(), error.clone());
             state.took_seconds = making.began.elapsed().as_secs_f64();
         }
+        let state = recorder.states.iter().find(|state| state.name == making.name).cloned();
         recorder.shown.publish(recorder.counts);
-        (kept, error)
+        (kept, error, state)
     };
+    state.into_iter().for_each(|state| event::emit(|| Event::Bundle(state)));
     // Without the lock: who reads it may not do so.
     let Trigger { kind, what, .. } = &making.trigger;
     if !error.is_empty() {

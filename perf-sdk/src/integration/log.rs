@@ -118,6 +118,7 @@ mod tests {
             change,
             severity,
             evidence: "cpu is 97%".into(),
+            value: None,
             summary: String::new(),
             since_unix_ns: 1,
             fired_seconds: 0.0,

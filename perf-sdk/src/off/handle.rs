@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 
+use super::event::Events;
 use crate::alert::AlertsReport;
 use crate::error::Error;
-use crate::finding::Findings;
+use crate::finding::{Findings, Optimization};
 use crate::rate::Rate;
 use crate::settings::Builder;
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries, Leaks, Snapshot};
@@ -97,6 +98,11 @@ impl Handle {
         Findings::default()
     }
 
+    /// Does nothing.
+    pub fn optimize(&self) -> Optimization {
+        Optimization::default()
+    }
+
     /// Always `None`.
     #[must_use]
     pub fn targets(&self) -> Option<Judgement> {
@@ -107,6 +113,11 @@ impl Handle {
     #[must_use]
     pub fn alerts(&self) -> Option<AlertsReport> {
         None
+    }
+
+    /// Always without events.
+    pub fn events(&self) -> Events {
+        Events(())
     }
 
     /// Always `None`.

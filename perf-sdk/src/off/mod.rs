@@ -5,6 +5,7 @@
 
 mod alloc;
 mod assert;
+mod event;
 mod export;
 mod finding;
 mod future;
@@ -16,6 +17,7 @@ mod watch;
 
 pub use alloc::{Alloc, CountingAlloc};
 pub use assert::{assert_allocations, assert_no_leak};
+pub use event::Events;
 pub use export::{Exposition, hlog, json, speedscope};
 pub use finding::of as findings_of;
 pub use future::{FutureExt, Labelled, Profiled, Scope};

@@ -43,5 +43,7 @@ pub use bump::{BumpPool, PooledBump};
 pub use error::PoolError;
 pub use object::{Exhausted, OwnedPooled, Pool, PoolBuilder, Pooled};
 pub use pressure::{PressureListener, on_pressure};
-pub(crate) use pressure::{PressureWatch, Response as PressureResponse, Thresholds, Used, account as pressure_account};
+pub(crate) use pressure::{
+    PressureWatch, Response as PressureResponse, Thresholds, Used, account as pressure_account, relieve,
+};
 pub(crate) use registry::{accounts as pool_accounts, taken};

@@ -55,9 +55,9 @@ pub(crate) use own::own_work;
 pub(crate) use own::{add_signals_ns, own_threads};
 pub(crate) use registry::{began, records};
 pub(crate) use running::running_call;
-pub(crate) use sampling::add as add_rules;
 #[cfg(feature = "serve")]
 pub(crate) use sampling::rules;
+pub(crate) use sampling::{add as add_rules, set_rates_of_alerts};
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
 pub(crate) use store::dropped::{counts as dropped_counts, no_room_for_instrument, refused_thread, torn_read};

@@ -1,29 +1,34 @@
 //! The job that judges alerts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::actions::{self, Acting};
 use super::callback::Telling;
 use super::idleness::Idleness;
 use super::scheduler::Job;
 use super::worker::Worker;
 #[cfg(feature = "push")]
 use crate::action::Handed;
-use crate::alert::{AlertChange, AlertEvent, AlertRules, AlertsReport, Facts, Leaking, Moment, Watch};
+use crate::action::{Tasks, measure};
+#[cfg(feature = "flight")]
+use crate::alert::AlertRule;
+use crate::alert::{AlertAction, AlertChange, AlertEvent, AlertRules, AlertsReport, Facts, Leaking, Moment, Watch};
 use crate::base::headroom;
 use crate::base::new_file::NewFile;
 use crate::base::notice::say;
 use crate::clock::ThreadCpu;
 use crate::collect;
 use crate::error::Error;
+use crate::event::{self, Event};
 use crate::figures::{Live, Now, Whole};
 use crate::flag;
 #[cfg(feature = "flight")]
-use crate::flight::{self, Trigger};
+use crate::flight::{self, Answer, Trigger};
 use crate::history::{self, History};
 #[cfg(feature = "tracing")]
 use crate::integration;
@@ -65,13 +70,20 @@ impl Rules {
     /// A mistake in the rules, a file that cannot be read.
     pub(super) fn load(settings: &Settings, baseline: Option<Arc<Whole>>) -> Result<Option<Self>, Error> {
         let own = settings.alerts.as_ref().map(|from| from.load()).transpose()?.unwrap_or_default();
-        let rules = if settings.alerts_shipped { own.with(AlertRules::shipped()) } else { own };
+        let mut rules = if settings.alerts_shipped { own.with(AlertRules::shipped()) } else { own };
         rules.check_parents()?;
+        rules.or_command(settings.alert_command.as_ref());
         let file = match &settings.history {
             HistoryStore::File(path) => Some(beside(path)),
             _ => None,
         };
         Ok((!rules.is_empty()).then_some(Self { rules, baseline, file }))
+    }
+
+    /// Whether there is something to do that takes long.
+    pub(super) fn need_a_runner(&self) -> bool {
+        let takes_long = |action: &AlertAction| !matches!(action, AlertAction::Sampling(_));
+        self.rules.iter().any(|rule| rule.actions().iter().any(takes_long))
     }
 
     /// The functions that the rules are about, which the history should have.
@@ -95,6 +107,8 @@ pub(super) struct Told {
     pub(super) logger: Option<Worker>,
     #[cfg(feature = "push")]
     pub(super) notifier: Option<Handed>,
+    /// Who does what takes long.
+    pub(super) tasks: Option<Tasks>,
 }
 
 pub(super) fn job(rules: Rules, told: Told) -> Job {
@@ -147,6 +161,7 @@ struct Judging {
     baseline: Option<Arc<Whole>>,
     file: Option<PathBuf>,
     begin: Instant,
+    acting: Acting,
     callback: Option<Telling<AlertEvent>>,
     #[cfg(feature = "tracing")]
     logger: Option<Telling<AlertEvent>>,
@@ -162,6 +177,7 @@ impl Judging {
             baseline,
             file,
             begin: Instant::now(),
+            acting: Acting::new(told.tasks),
             callback: told.callback.map(|(callback, worker)| Telling::new(callback, worker)),
             #[cfg(feature = "tracing")]
             logger: told.logger.map(|worker| Telling::new(Callback(Arc::new(log)), worker)),
@@ -175,6 +191,7 @@ impl Judging {
                     judging.watch.restore(&before.now, moment);
                     let events: Vec<AlertEvent> = before.events.into_iter().rev().collect();
                     collect::note_alerts(Some(judging.watch.alerts(moment)), &events);
+                    collect::restore_alert_runs(before.runs);
                 }
                 Ok(None) => {}
                 Err(why) => say(&format!("the alerts in {} are left out: {why}", path.display())),
@@ -206,17 +223,24 @@ impl Judging {
             Some(events) => events,
             None => judge(None),
         };
+        let busy = events.iter().any(actions::fires).then(|| actions::busy(moment)).flatten();
         #[cfg(feature = "flight")]
-        for event in &mut events {
-            keep_evidence(&mut self.watch, event);
-        }
+        let captures: Vec<_> =
+            events.iter_mut().map(|event| keep_evidence(&mut self.watch, event, busy.as_deref())).collect();
+        self.emit(&events);
         flag::set_by_alerts(self.watch.flags());
+        measure(self.watch.rates());
         let now = self.watch.alerts(moment);
         #[cfg(feature = "push")]
         if let Some(notifier) = &self.notifier {
             notifier.hand_over(&now, &events);
         }
         collect::note_alerts(Some(now), &events);
+        #[cfg(feature = "flight")]
+        for (event, made) in events.iter().zip(captures) {
+            made.into_iter().for_each(|made| actions::captured(event, made, moment));
+        }
+        self.acting.turn(&self.watch, &events, busy.as_deref(), moment);
         self.say(&events);
         if !events.is_empty() {
             self.keep();
@@ -224,6 +248,15 @@ impl Judging {
         if let Some(callback) = &self.callback {
             callback.hand_over(events);
         }
+    }
+
+    /// To those who read what happens.
+    fn emit(&mut self, events: &[AlertEvent]) {
+        let transitions = self.watch.take_transitions();
+        if event::is_listened() {
+            transitions.into_iter().for_each(|transition| event::emit(|| Event::AlertPhase(transition)));
+        }
+        events.iter().for_each(|event| event::emit(|| Event::Alert(event.clone())));
     }
 
     /// Through the program's logger, if it has one, and else on stderr.
@@ -251,6 +284,7 @@ impl Drop for Judging {
     fn drop(&mut self) {
         self.keep();
         flag::set_by_alerts(BTreeSet::new());
+        measure(BTreeMap::new());
         collect::note_alerts(None, &[]);
     }
 }
@@ -264,12 +298,15 @@ fn log(event: &AlertEvent) {
     }
 }
 
-/// Asks for a bundle if the alert fires, and notes its name.
+/// Asks for a bundle if the alert fires, and notes its name. `None` if none is wanted; an error
+/// says why there is none.
 #[cfg(feature = "flight")]
-fn keep_evidence(watch: &mut Watch, event: &mut AlertEvent) {
-    let fires = event.change == AlertChange::Fired && event.explained_by.is_empty();
-    if !fires || !watch.wants_evidence(&event.rule) {
-        return;
+fn keep_evidence(watch: &mut Watch, event: &mut AlertEvent, busy: Option<&str>) -> Option<Result<String, String>> {
+    if !actions::fires(event) || !watch.rule(&event.rule).is_some_and(AlertRule::wants_evidence) {
+        return None;
+    }
+    if let Some(why) = busy {
+        return Some(Err(why.to_owned()));
     }
     let parts = [&event.subject, &event.evidence, &event.summary].into_iter().filter(|part| !part.is_empty());
     let parts: Vec<&str> = parts.map(String::as_str).collect();
@@ -279,8 +316,13 @@ fn keep_evidence(watch: &mut Watch, event: &mut AlertEvent) {
         evidence: parts.join(". "),
         at_unix_ns: event.at_unix_ns,
     };
-    event.bundle = flight::request(trigger, None).name().unwrap_or_default().to_owned();
+    let answer = flight::request(trigger, None);
+    event.bundle = answer.name().unwrap_or_default().to_owned();
     watch.set_bundle(&event.rule, &event.subject, &event.bundle);
+    Some(match answer {
+        Answer::Begun(name) | Answer::Joined(name) => Ok(name),
+        Answer::Refused(why) => Err(why),
+    })
 }
 
 /// One line.
@@ -310,6 +352,7 @@ mod tests {
                 change,
                 severity,
                 evidence: "it is 97%".into(),
+                value: None,
                 summary: String::new(),
                 since_unix_ns: 1,
                 fired_seconds: 61.4,

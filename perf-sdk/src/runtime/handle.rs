@@ -252,6 +252,38 @@ impl Handle {
         memory::uncounted(|| collect::findings(&collect::take()))
     }
 
+    /// Applies what can be done at once about the present [findings](Self::findings), and undone:
+    ///
+    /// | finding | what is done | how it is undone |
+    /// |---|---|---|
+    /// | `fragmentation` | pools are trimmed, and jemalloc returns all unused pages | by itself |
+    /// | `measurement` of the budget, if measuring takes most | the function that is measured most often is measured an eighth as often | [`set_sampling`](Self::set_sampling) with `None` |
+    /// | any, if code reads a [`flag!`](crate::flag) called as its rule, such as `"pool_waits"`, or as rule and subject, `"pool_waits: db"` | the flag is switched on | [`set_flag`](Self::set_flag) |
+    ///
+    /// Returns what was done, what was not and why, and the figures concerned before and right
+    /// after. Whether it helped is seen later: in the findings, and in readings.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// let optimization = perf.optimize();
+    /// for done in &optimization.done {
+    ///     println!("{:?}: {}", done.remedy, done.detail);
+    /// }
+    /// for not in &optimization.not_done {
+    ///     println!("{}: {}", not.rule, not.why);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** That of [`findings`](Self::findings) and of a second snapshot, on the calling
+    /// thread. A purge takes milliseconds, some hundred of them where much memory is unused, and
+    /// the next use of each returned page is a page fault.
+    pub fn optimize(&self) -> crate::finding::Optimization {
+        super::optimize::optimize()
+    }
+
     /// Judges the [targets](crate::target) now. `None` if there are none, and in a forked child.
     ///
     /// ```
@@ -278,9 +310,9 @@ impl Handle {
         judge.map(|judge| judge.judge())
     }
 
-    /// The [alerts](crate::alert) as they were judged last, with the last 1,000 changes. `None`
-    /// without rules, before the first judgement, which comes two seconds after the start, and in a
-    /// forked child.
+    /// The [alerts](crate::alert) as they were judged last, with the last 1,000 changes, and
+    /// what was done about them. `None` without rules, before the first judgement, which comes two
+    /// seconds after the start, and in a forked child.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -296,6 +328,34 @@ impl Handle {
     #[must_use]
     pub fn alerts(&self) -> Option<AlertsReport> {
         collect::alerts_report().filter(|_| self.running.process.is_current())
+    }
+
+    /// What happens from now on, as it happens: changes of alerts, verdicts on leaks, memory
+    /// pressure and what was done about it, sampling rates, bundles of evidence, flags. The same is
+    /// at `/api/v1/events`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// use perf_sdk::event::Event;
+    ///
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// let mut events = perf.events();
+    /// perf.set_flag("short answers", true);
+    /// let record = events.next().expect("the profiler runs");
+    /// assert!(matches!(record.event, Event::Flag(change) if change.flag == "short answers" && change.on));
+    /// # perf.set_flag("short answers", false);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// The last 512 events are kept for all readers together. A reader that is further behind loses
+    /// the oldest, and is told how many ([`Event::Lost`](crate::event::Event::Lost)). In a forked
+    /// child nothing comes.
+    ///
+    /// **Cost.** Nothing while nothing happens. What happens often, such as rates that the budget
+    /// changes, is made only while there is a reader.
+    pub fn events(&self) -> crate::event::Events {
+        crate::event::Events::new()
     }
 
     /// How many processes the load of this one needs, by the rules of

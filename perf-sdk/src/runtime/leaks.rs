@@ -3,6 +3,7 @@
 use super::callback::Telling;
 use super::scheduler::Job;
 use super::worker::Worker;
+use crate::event::{self, Event};
 use crate::leak::{LeakSettings, LeakWatch};
 use crate::record::Part;
 use crate::settings::Callback;
@@ -16,6 +17,7 @@ pub(super) fn job(rules: LeakSettings, on_leak: Option<Callback<LeakFinding>>, w
         let told = on_leak.zip(worker).map(|(on_leak, worker)| Telling::new(on_leak, worker));
         Box::new(move || {
             let worse = watch.turn();
+            worse.iter().for_each(|finding| event::emit(|| Event::Leak(finding.clone())));
             if let Some(told) = &told {
                 told.hand_over(worse);
             }

@@ -15,6 +15,7 @@
 //! | `without` | what is missing if the system provides no thread |
 //! | `handle` | the handle that keeps the profiler running |
 
+mod actions;
 mod alerts;
 mod budget;
 mod callback;
@@ -28,6 +29,7 @@ mod history;
 mod idleness;
 mod latest;
 mod leaks;
+mod optimize;
 #[cfg(feature = "pool")]
 mod pressure;
 mod readings;

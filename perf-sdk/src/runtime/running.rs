@@ -13,6 +13,7 @@ use super::ending::Asked;
 use super::targets::Judge;
 #[cfg(feature = "push")]
 use crate::action::Notifier;
+use crate::action::Runner;
 use crate::base::background::{self, Background};
 use crate::base::fork::Lock;
 use crate::base::notice::say;
@@ -21,6 +22,7 @@ use crate::base::os_thread::OsThread;
 use crate::base::process_identity::{AtomicProcess, Process};
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
+use crate::event;
 use crate::export;
 use crate::flag;
 #[cfg(feature = "flight")]
@@ -40,12 +42,15 @@ pub(super) struct Running {
     /// A forked child inherits the memory but not the endpoint.
     pub(super) process: Process,
     pub(super) started: Instant,
+    /// What happens is handed out as long as it is there.
+    pub(super) events: Mutex<Option<event::Opened>>,
     /// The scheduler, the worker, and the sampler.
     pub(super) threads: Mutex<Vec<Background>>,
     #[cfg(feature = "push")]
     pub(super) pusher: Mutex<Option<Pusher>>,
     #[cfg(feature = "push")]
     pub(super) notifier: Mutex<Option<Notifier>>,
+    pub(super) runner: Mutex<Option<Runner>>,
     #[cfg(feature = "flight")]
     pub(super) flight: Mutex<Option<Opened>>,
     #[cfg(feature = "dhat")]
@@ -193,10 +198,12 @@ impl Running {
         server.iter_mut().for_each(Server::stop);
         threads.into_iter().for_each(|thread| thread.end_by(end));
         // After the last judgement.
+        drop(self.runner.lock().unpoisoned().take());
         #[cfg(feature = "push")]
         drop(self.notifier.lock().unpoisoned().take());
         history::close();
         flag::show(false);
+        drop(self.events.lock().unpoisoned().take());
         #[cfg(feature = "serve")]
         if let Some(server) = server {
             server.end_by(end);
@@ -242,6 +249,9 @@ impl Drop for Running {
             #[cfg(feature = "push")]
             if let Some(notifier) = self.notifier.lock().unpoisoned().take() {
                 notifier.forget();
+            }
+            if let Some(runner) = self.runner.lock().unpoisoned().take() {
+                runner.forget();
             }
             #[cfg(feature = "dhat")]
             std::mem::forget(self.exact.lock().unpoisoned().take());

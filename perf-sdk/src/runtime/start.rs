@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::actions;
 use super::alerts;
 use super::budget;
 #[cfg(feature = "serve")]
@@ -28,6 +29,7 @@ use super::scheduler::{self, Job};
 use super::targets::{self, Judge};
 use super::without::Without;
 use super::worker::Worker;
+use crate::action::Runner;
 #[cfg(feature = "push")]
 use crate::action::{Notifier, Places, Sender};
 use crate::base::background::Background;
@@ -37,6 +39,7 @@ use crate::base::process_identity::Process;
 use crate::clock;
 use crate::collect;
 use crate::error::Error;
+use crate::event;
 use crate::finding;
 use crate::flag;
 use crate::instrument::{self, Instruments};
@@ -88,6 +91,7 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     let alerts = alerts::Rules::load(&settings, baseline.clone())?;
     let scaling = scaling::Rules::load(&settings, baseline)?;
     prepare(&settings)?;
+    let events = event::Opened::new();
     #[cfg(feature = "flight")]
     let flight = evidence::open(&settings)?;
     let history = history::open(&settings)?;
@@ -119,12 +123,17 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         }
         None => None,
     };
+    let runner = match alerts.as_ref().is_some_and(alerts::Rules::need_a_runner) {
+        true => without.unless_asked("actions of alerts", settings.named(&["alert_command"]), actions::start())?,
+        false => None,
+    };
     let told = alerts::Told {
         callback: builder.on_alert.clone().zip(worker.clone()),
         #[cfg(feature = "tracing")]
         logger: worker,
         #[cfg(feature = "push")]
         notifier: notifier.as_ref().map(Notifier::handed),
+        tasks: runner.as_ref().map(Runner::tasks),
     };
     jobs.extend(alerts.map(|alerts| alerts::job(alerts, told)));
     jobs.extend(scaling.map(scaling::job));
@@ -153,11 +162,13 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     };
     without.say();
     let running = Arc::new(Running {
+        events: Mutex::new(Some(events)),
         threads: Mutex::new(threads),
         #[cfg(feature = "push")]
         pusher: Mutex::new(pusher),
         #[cfg(feature = "push")]
         notifier: Mutex::new(notifier),
+        runner: Mutex::new(runner),
         #[cfg(feature = "flight")]
         flight: Mutex::new(flight),
         #[cfg(feature = "dhat")]
@@ -310,6 +321,7 @@ fn jobs(
     if settings.monitors {
         jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
         reading::reserve(crate::flag::descriptions());
+        reading::reserve(actions::descriptions());
         reading::reserve(crate::scaling::descriptions());
         #[cfg(feature = "flight")]
         reading::reserve(crate::flight::descriptions());

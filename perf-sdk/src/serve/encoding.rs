@@ -100,10 +100,16 @@ pub(super) async fn encode(request: Request, next: Next) -> Response {
     if response.status() != StatusCode::OK || response.headers().contains_key(header::CONTENT_ENCODING) {
         return response;
     }
+    let is_of =
+        |response: &Response, kind: &str| response.headers().get(header::CONTENT_TYPE).is_some_and(|is| is == kind);
+    // An event would wait in the encoder for further ones.
+    if is_of(&response, "text/event-stream") {
+        return response;
+    }
     let response = varying(response);
     let length = response.body().size_hint().exact();
     // Profiles for Go's pprof are compressed already.
-    let is_compressed = response.headers().get(header::CONTENT_TYPE).is_some_and(|is| is == "application/octet-stream");
+    let is_compressed = is_of(&response, "application/octet-stream");
     let is_worth_it = taken == Taken::Zipped && !is_compressed && length.is_none_or(|length| length >= LEAST_BYTES);
     if taken != Taken::ZippedOnly && !is_worth_it {
         return response;

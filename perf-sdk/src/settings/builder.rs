@@ -21,7 +21,7 @@ use super::values::{
     Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom,
     Tenant,
 };
-use crate::alert::{AlertEvent, AlertRule};
+use crate::alert::{AlertCommand, AlertEvent, AlertRule};
 use crate::rate::Rate;
 use crate::snapshot::LeakFinding;
 use crate::target::Target;

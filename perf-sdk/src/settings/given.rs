@@ -22,6 +22,7 @@ use super::values::{
     Listen, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share,
     StackEngine, TargetsFrom, Tenant,
 };
+use crate::alert::AlertCommand;
 #[cfg(feature = "enabled")]
 use crate::error::Error;
 

@@ -519,6 +519,17 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// The command that is run when an alert fires whose rule has none: a program and its
+            /// arguments, separated by spaces, or `off`. There is no shell. See
+            /// [`AlertCommand`](crate::alert::AlertCommand).
+            method alert_command: Option<AlertCommand> = or(None) => {
+                variable: "PERF_ALERT_COMMAND",
+                allowed: "a program and its arguments, separated by spaces, such as /usr/local/bin/page --now, or off",
+                default: "off",
+                meaning: "the command that is run when an alert fires whose rule has none: see [alerts](alerts.md#what-is-done)",
+                changes: false,
+            }
+
             /// Selects a thread CPU clock: `perf-time`, `rseq`, `perf-seq` or `syscall`.
             method cpu_clock: CpuClock = none => {
                 variable: "PERF_CPU_CLOCK",

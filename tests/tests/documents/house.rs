@@ -333,6 +333,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("clock", "wall ticks, thread CPU time, their self-tests"),
     ("scope", "sites, their names, the slot of a thread"),
     ("memory", "counting global allocators, per-thread tallies, the sampled live heap"),
+    ("event", "what happens, as it happens, for those who read it"),
     ("flag", "switches that code reads, and that people and alerts set"),
     ("monitor", "reads the process, the host, the control group and their limits, runtimes, pools of workers"),
     ("pool", "arenas, bump arenas, pools of objects and buffers, the reaction to memory pressure"),

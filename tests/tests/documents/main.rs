@@ -11,7 +11,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 
 use perf_sdk::FutureExt as _;
-use perf_sdk::alert::{AlertRuleState, AlertState};
+use perf_sdk::alert::{AlertActionTotal, AlertRuleState, AlertState};
 use perf_sdk::pool::{Arena, BumpPool, Pool};
 use perf_sdk::snapshot::{AbsentReading, CountingCost, Delivery, DeliveryKind, InstrumentUse, LeakFinding};
 use perf_sdk::target::{ErrorBudget, TargetState};
@@ -121,7 +121,9 @@ fn metrics_of_the_scrape() {
     snapshot.targets.get_or_insert_default().targets.push(target);
     let mut rule = AlertRuleState::default();
     rule.alerts.push(AlertState::default());
-    snapshot.alerts.get_or_insert_default().rules.push(rule);
+    let alerts = snapshot.alerts.get_or_insert_default();
+    alerts.rules.push(rule);
+    alerts.actions.push(AlertActionTotal::default());
     exposition.write(perf_sdk::export::Format::Text, &snapshot, None, &mut text).expect("a scrape into memory");
     let text = String::from_utf8(text).expect("text");
     let mut table = String::from("\n| metric | type | |\n|---|---|---|\n");

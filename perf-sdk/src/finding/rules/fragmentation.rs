@@ -2,7 +2,7 @@
 
 use crate::base::units::bytes;
 use crate::finding::facts::Facts;
-use crate::finding::state::{Confidence, Finding, Gain};
+use crate::finding::state::{Confidence, Finding, Gain, Remedy};
 
 /// Of the active pages.
 const SHARE: f64 = 0.3;
@@ -25,6 +25,7 @@ pub(super) fn of_jemalloc(facts: &Facts<'_>) -> Vec<Finding> {
         confidence: Confidence::High,
         next_step: "Allocate what lives long apart from what does not: an arena of its own (perf_sdk::pool).".into(),
         refuted_by: "The program has just freed much, and will allocate it again.".into(),
+        remedy: Some(Remedy::Purge),
         ..Finding::default()
     }]
 }

@@ -2,7 +2,9 @@
 
 use crate::base::units::count;
 use crate::finding::facts::Facts;
-use crate::finding::state::{Confidence, Finding};
+use crate::finding::state::{Confidence, Finding, Remedy};
+use crate::rate::Rate;
+use crate::snapshot::Function;
 
 /// Of the calls that were dropped, this share matters.
 const DROPPED: f64 = 0.01;
@@ -18,6 +20,7 @@ pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
             confidence: Confidence::High,
             next_step: "See what it was for: annotate fewer functions, sample stacks less often (PERF_STACKS_HZ), push less often.".into(),
             refuted_by: "PERF_BUDGET=off, and the program takes as much CPU time as before.".into(),
+            remedy: less_sampling(facts),
             ..Finding::default()
         });
     }
@@ -52,4 +55,20 @@ pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
         });
     }
     found
+}
+
+/// The function that is measured most often is measured more seldom, if measuring is what takes
+/// most.
+fn less_sampling(facts: &Facts<'_>) -> Option<Remedy> {
+    const LESS: u32 = 8;
+    let parts = &facts.snapshot.profiler.overhead_parts;
+    let (most, _) = parts.iter().max_by_key(|(_, ns)| **ns)?;
+    if most != "measuring" {
+        return None;
+    }
+    let is_measured = |function: &&Function| (1..Rate::MAX).contains(&function.one_in);
+    let function = facts.functions().filter(is_measured).max_by_key(|function| function.samples)?;
+    let path = format!("{}::{}", function.module, function.name);
+    let pattern = path.strip_prefix("::").unwrap_or(&path).to_owned();
+    Some(Remedy::Sampling { pattern, one_in: Rate::MAX.min(function.one_in * LESS) })
 }

@@ -292,3 +292,30 @@ fn of_one_rule_the_worst_are_shown() {
     assert_eq!(found.len(), 5);
     assert_eq!(found[0].subject, "f19");
 }
+
+#[test]
+fn a_fragmented_heap_and_a_profiler_beyond_its_budget_have_remedies() {
+    use crate::finding::Remedy;
+    use crate::snapshot::Budget;
+    let mut snapshot = healthy();
+    snapshot.allocator =
+        Some(Allocator { allocated_bytes: 100 << 20, active_bytes: 300 << 20, ..Allocator::default() });
+    assert_eq!(of(&snapshot).findings[0].remedy, Some(Remedy::Purge));
+    snapshot = healthy();
+    snapshot.window_ns = 1_000 * SECOND;
+    snapshot.profiler.budget = Some(Budget { allowed: 0.01, achieved: 0.2, floor: 0.001 });
+    let remedy = |snapshot: &Snapshot| {
+        let findings = of(snapshot).findings;
+        findings.into_iter().find(|finding| finding.rule == "measurement").unwrap().remedy
+    };
+    assert_eq!(remedy(&snapshot), None, "nobody knows what for");
+    snapshot.profiler.overhead_parts = [("measuring".to_owned(), 9), ("server".to_owned(), 1)].into();
+    for (function, (samples, one_in)) in snapshot.functions.iter_mut().zip([(10, 1), (90, 1_024), (95, 4_096)]) {
+        (function.samples, function.one_in) = (samples, one_in);
+    }
+    snapshot.functions[1].module = "shop".into();
+    let expected = Remedy::Sampling { pattern: "shop::rank".into(), one_in: 4_096 };
+    assert_eq!(remedy(&snapshot), Some(expected));
+    snapshot.profiler.overhead_parts.insert("server".to_owned(), 99);
+    assert_eq!(remedy(&snapshot), None, "sampling is not what takes most");
+}

@@ -7,4 +7,5 @@ mod watch;
 
 pub(crate) use level::{Thresholds, Used};
 pub use listeners::{PressureListener, on_pressure};
+pub(crate) use relief::relieve;
 pub(crate) use watch::{PressureWatch, Response, account};

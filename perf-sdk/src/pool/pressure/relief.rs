@@ -7,10 +7,10 @@ use crate::memory;
 use crate::pool::{arena, registry};
 
 #[derive(Debug, Default)]
-pub(super) struct Relief {
-    pub(super) trimmed: u64,
+pub(crate) struct Relief {
+    pub(crate) trimmed: u64,
     /// The duration of each step.
-    pub(super) pauses: Vec<Duration>,
+    pub(crate) pauses: Vec<Duration>,
 }
 
 impl Relief {
@@ -24,7 +24,7 @@ impl Relief {
 
 /// Trims pools, and has jemalloc return pages to the system, arena by arena: those that were unused
 /// for long, or all unused ones.
-pub(super) fn relieve(level: Pressure) -> Relief {
+pub(crate) fn relieve(level: Pressure) -> Relief {
     let mut relief = Relief::default();
     for pool in registry::all() {
         relief.trimmed += relief.step(|| pool.trim()) as u64;

@@ -7,6 +7,7 @@ use super::{listeners, relief};
 use crate::accounts::{Pressure, PressureAccount};
 use crate::base::fork::Lock;
 use crate::clock;
+use crate::event::{self, Event, PressureChange, Relief};
 
 /// The time between two evaluations. It is also the resolution of the age of checkouts.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -91,7 +92,10 @@ impl Response {
     }
 
     pub(crate) fn run(self) {
+        let Used { used_bytes, limit_bytes } = self.used;
+        let level = self.level;
         if self.tells {
+            event::emit(|| Event::Pressure(PressureChange { level, used_bytes, limit_bytes }));
             listeners::tell(self.level, self.used);
         }
         if self.relieves {
@@ -101,6 +105,9 @@ impl Response {
                 account.trimmed += relief.trimmed;
                 relief.pauses.iter().for_each(|pause| account.pauses.record(pause.as_nanos() as u64, 1));
             }
+            let took_seconds = relief.pauses.iter().sum::<Duration>().as_secs_f64();
+            let trimmed = relief.trimmed;
+            event::emit(|| Event::Relief(Relief { level, used_bytes, limit_bytes, trimmed, took_seconds }));
         }
     }
 }

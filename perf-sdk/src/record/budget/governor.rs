@@ -7,6 +7,7 @@ use super::rest::{Limits, Resting};
 use crate::base::fork::Lock;
 use crate::base::hash::FastMap;
 use crate::clock;
+use crate::event::{self, Event, RateChange, RateChanges};
 use crate::memory;
 use crate::record::account::{self, Part};
 use crate::record::calibration::empty_calls::{Calibration, WorkingSet};
@@ -31,6 +32,8 @@ const NEXT_TO_NOTHING_NS: u64 = 5_000_000;
 /// CPU time. The second constant is the maximum number of them.
 const NAMED_SHARE: f64 = 0.000_5;
 const NAMED_SITES: usize = 10;
+/// The number of rates that one event names.
+const MOST_TOLD: usize = 20;
 /// The share of the budget that is reserved for measuring when counting and scrapes exceed the
 /// rest.
 const LEAST_PART: f64 = 0.2;
@@ -249,6 +252,7 @@ impl Governor {
         let left_ns = (budget_ns - ours_ns - pinned_ns - floor_ns).max(budget_ns * LEAST_PART);
         costs.extend(governed.iter().map(|(_, load)| load.full_ns));
         let level = allowance::level(costs, left_ns);
+        let mut told = event::is_listened().then(RateChanges::default);
         for (site, load) in governed {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
@@ -256,8 +260,10 @@ impl Governor {
             if seen.allowed.one_in != before {
                 site.allow(seen.allowed.one_in);
                 seen.begins_anew = true;
+                told.iter_mut().for_each(|told| note(told, site, before, seen.allowed.one_in));
             }
         }
+        emit(told);
         begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
         // takes too much by the most favourable calibration.
@@ -329,6 +335,22 @@ impl Drop for Governor {
         }
         begin_anew(&self.sites);
         *READING.lock() = None;
+    }
+}
+
+/// For those who read what happens.
+fn note(told: &mut RateChanges, site: &'static Site, before: u32, now: u32) {
+    if told.changes.len() == MOST_TOLD {
+        told.further += 1;
+        return;
+    }
+    let function = site.label().name.clone();
+    told.changes.push(RateChange { function, before: Some(before), now: Some(now) });
+}
+
+fn emit(told: Option<RateChanges>) {
+    if let Some(told) = told.filter(|told| !told.changes.is_empty()) {
+        event::emit(|| Event::Rates(RateChanges { by: "budget".to_owned(), ..told }));
     }
 }
 

@@ -1,5 +1,6 @@
 //! The user's sampling rates, by pattern.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -45,14 +46,45 @@ impl fmt::Display for Rule {
 }
 
 /// A later rule takes precedence over an earlier one.
-static RULES: Lock<Option<Arc<Vec<Rule>>>> = Lock::new(None);
+static RULES: Lock<Rules> = Lock::new(None);
 /// Attempts to read the rules.
 const TRIES: u32 = 1_000;
 /// Whether there are any rules, so that they need not be read in vain.
 static ANY: AtomicBool = AtomicBool::new(false);
 
 /// All rules.
-pub(in crate::record) type Rules = Option<Arc<Vec<Rule>>>;
+pub(in crate::record) type Rules = Option<Arc<Set>>;
+
+#[derive(Clone, Debug, Default)]
+pub(in crate::record) struct Set {
+    /// The user's, the latest last.
+    pub(in crate::record) user: Vec<Rule>,
+    /// Those of alerts, by the name of a function. They take precedence.
+    pub(in crate::record) alerts: BTreeMap<String, Rate>,
+}
+
+impl Set {
+    /// Whether any rule is for a site.
+    pub(in crate::record) fn has(&self, site: &Site) -> bool {
+        self.of_alerts(site).is_some() || self.of_user(site).is_some()
+    }
+
+    /// The user's rule for a site.
+    fn of_user(&self, site: &Site) -> Option<&Rule> {
+        let label = site.label();
+        let path = format!("{}::{}", label.module, label.name);
+        let path = path.strip_prefix("::").unwrap_or(&path);
+        self.user.iter().rev().find(|rule| matches(&rule.pattern, path))
+    }
+
+    /// The rate that an alert wants for a site.
+    pub(in crate::record) fn of_alerts(&self, site: &Site) -> Option<Rate> {
+        if self.alerts.is_empty() {
+            return None;
+        }
+        self.alerts.get(&site.label().name).copied()
+    }
+}
 
 /// The current rules.
 pub(in crate::record) fn current() -> Rules {
@@ -89,9 +121,9 @@ pub(in crate::record) fn configure(site: &'static Site) {
 
 /// Applies the rules. Returns whether that changed the site's rate.
 pub(in crate::record) fn apply(rules: &Rules, site: &Site) -> bool {
-    let label = site.label();
-    let path = format!("{}::{}", label.module, label.name);
-    let path = path.strip_prefix("::").unwrap_or(&path);
-    let rule = rules.iter().flat_map(|rules| rules.iter().rev()).find(|rule| matches(&rule.pattern, path));
-    rule.is_some_and(|rule| site.pin(rule.rate))
+    let Some(rules) = rules else { return false };
+    if let Some(rate) = rules.of_alerts(site) {
+        return site.pin(Some(rate));
+    }
+    rules.of_user(site).is_some_and(|rule| site.pin(rule.rate))
 }

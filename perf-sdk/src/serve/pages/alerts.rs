@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::html::{self, escape};
-use crate::alert::{AlertChange, AlertEvent, AlertPhase, AlertRuleState, AlertState, AlertsReport};
+use crate::alert::{AlertChange, AlertEvent, AlertOutcome, AlertPhase, AlertRuleState, AlertState, AlertsReport};
 use crate::base::units::count;
 use crate::target::duration;
 
@@ -134,7 +134,7 @@ fn events(page: &mut String, report: &AlertsReport) {
          <th aria-sort=\"ascending\">ago</th></tr></thead><tbody>",
     );
     for event in report.events.iter().take(MOST_SHOWN) {
-        self::event(page, event, report.now.at_unix_ns);
+        self::event(page, report, event);
     }
     page.push_str("</tbody></table></div>");
     if report.events.len() > MOST_SHOWN {
@@ -143,7 +143,26 @@ fn events(page: &mut String, report: &AlertsReport) {
     }
 }
 
-fn event(page: &mut String, event: &AlertEvent, now_unix_ns: u64) {
+/// What was done about a change, and whether it helped.
+fn runs(report: &AlertsReport, event: &AlertEvent) -> String {
+    let mut said = String::new();
+    for run in report.runs_of(event) {
+        let class = match run.outcome {
+            AlertOutcome::Recovered => "ok",
+            AlertOutcome::NoEffect | AlertOutcome::Failed => "bad",
+            AlertOutcome::Skipped => "warn",
+            _ => "soft",
+        };
+        let _ = write!(said, "<br>{}: <span class=\"{class}\">{}</span>", run.action, run.outcome);
+        for part in [&run.detail, &run.output].into_iter().filter(|part| !part.is_empty()) {
+            let _ = write!(said, " · {}", escape(part));
+        }
+    }
+    said
+}
+
+fn event(page: &mut String, report: &AlertsReport, event: &AlertEvent) {
+    let now_unix_ns = report.now.at_unix_ns;
     let title = escape(&event.title()).to_string();
     let (class, after) = match event.change {
         AlertChange::Fired => ("bad", String::new()),
@@ -157,9 +176,10 @@ fn event(page: &mut String, event: &AlertEvent, now_unix_ns: u64) {
         format!(" · explained by {}", escape(&event.explained_by))
     };
     let evidence = evidence(&event.bundle);
+    let runs = runs(report, event);
     let _ = write!(
         page,
-        "<tr><td data-v=\"{title}\">{title}<small>{}{explained}{evidence}</small></td>\
+        "<tr><td data-v=\"{title}\">{title}<small>{}{explained}{evidence}{runs}</small></td>\
          <td class=\"words\" data-v=\"{1}\"><span class=\"{class}\">{1}{after}</span></td><td data-v=\"{ago}\">{2}</td></tr>",
         escape(&event.evidence),
         event.change,
@@ -170,7 +190,7 @@ fn event(page: &mut String, event: &AlertEvent, now_unix_ns: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertSeverity, Alerts};
+    use crate::alert::{AlertRun, AlertSeverity, Alerts};
 
     fn report(name: &str) -> AlertsReport {
         let alert = AlertState {
@@ -198,20 +218,29 @@ mod tests {
             change: AlertChange::Resolved,
             severity: AlertSeverity::Warning,
             evidence: name.into(),
+            value: None,
             summary: name.into(),
             since_unix_ns: 1,
             fired_seconds: 90.0,
             explained_by: name.into(),
             bundle: String::new(),
         };
-        AlertsReport { now: Alerts { at_unix_ns: 61_000_000_000, rules: vec![idle, rule] }, events: vec![event] }
+        let run = AlertRun {
+            changed_at_unix_ns: event.at_unix_ns,
+            outcome: AlertOutcome::Recovered,
+            detail: name.into(),
+            output: name.into(),
+            ..AlertRun::default()
+        };
+        let now = Alerts { at_unix_ns: 61_000_000_000, rules: vec![idle, rule], ..Alerts::default() };
+        AlertsReport { now, events: vec![event], runs: vec![run] }
     }
 
     #[test]
     fn names_cannot_break_out_of_the_page() {
         let page = alerts(Some(&report("<script>alert(\"1\")</script>")));
         assert!(!page.contains("<script>alert"), "{page}");
-        assert!(page.matches("&lt;script&gt;").count() >= 9, "{page}");
+        assert!(page.matches("&lt;script&gt;").count() >= 11, "{page}");
     }
 
     #[test]
@@ -222,6 +251,7 @@ mod tests {
             "busy: busy<small>cpu &gt; 95%</small>",
             "<span class=\"bad\">firing</span> critical<small>busy · explained by busy · busy</small></td><td data-v=\"60000000000\">1m</td>",
             "<span class=\"soft\">not judged</span><small>busy</small>",
+            "<br>capture: <span class=\"ok\">recovered</span> · busy · busy</small>",
             "<span class=\"ok\">resolved after 1.5m</span></td><td data-v=\"60000000000\">1m</td>",
         ] {
             assert!(page.contains(part), "{part}: {page}");

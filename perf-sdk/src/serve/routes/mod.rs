@@ -4,6 +4,7 @@ mod alerts;
 mod assets;
 #[cfg(feature = "heap")]
 mod dhat;
+mod events;
 mod findings;
 #[cfg(feature = "flight")]
 mod flight;
@@ -69,6 +70,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/api/v1/history", get(history::history), Fold),
         ("/targets", get(targets::targets), Fold),
         ("/alerts", get(alerts::alerts), Fold),
+        ("/api/v1/events", get(events::events), Fold),
         ("/findings", get(findings::findings), Fold),
         ("/api/v1/scaling", get(scaling::scaling), Fold),
         ("/queries", get(queries::queries), Fold),

@@ -1,5 +1,6 @@
 //! The types of settings: one file for each type, or for several types whose values have names.
 
+mod alert_command;
 mod buckets;
 mod byte_size;
 mod history_store;

@@ -1,16 +1,41 @@
 //! Metrics of alerts.
 
+use crate::alert::AlertActionTotal;
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::row::{Metrics, Row, Source};
 
-pub(super) const ROWS: &[Row] = &[Row {
-    name: "alerts",
-    help: "1 for each alert that is pending or fires.",
-    unit: "",
-    kind: Kind::Gauge,
-    is_per_function: false,
-    metrics: alerts,
-}];
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        name: "alerts",
+        help: "1 for each alert that is pending or fires.",
+        unit: "",
+        kind: Kind::Gauge,
+        is_per_function: false,
+        metrics: alerts,
+    },
+    Row {
+        name: "alert_actions_total",
+        help: "What was done about alerts, by what came of it: recovered, no_effect, failed, skipped; done is what is not judged.",
+        unit: "",
+        kind: Kind::Counter,
+        is_per_function: false,
+        metrics: actions,
+    },
+];
+
+fn actions(source: Source<'_>) -> Metrics<'_> {
+    let totals = source.snapshot.alerts.as_ref().map_or(&[][..], |alerts| &alerts.actions);
+    let is_first = |at: usize| {
+        let key = |total: &AlertActionTotal| (total.action, total.outcome);
+        totals[..at].iter().all(|other| key(other) != key(&totals[at]))
+    };
+    Box::new((0..totals.len()).filter(move |at| is_first(*at)).map(move |at| {
+        let total = &totals[at];
+        let labels = [("action", total.action.name()), ("outcome", total.outcome.name())];
+        let labels = labels.into_iter().map(|(name, value)| (name, value.into())).collect();
+        Metric { labels, value: Value::Number(total.number as f64) }
+    }))
+}
 
 /// As `ALERTS` of a Prometheus server: one that cools down fires. A snapshot may come from a file,
 /// so a name may be there twice.
@@ -40,7 +65,7 @@ fn alerts(source: Source<'_>) -> Metrics<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::alert::{AlertPhase, AlertRuleState, AlertState, Alerts};
+    use crate::alert::{AlertActionKind, AlertOutcome, AlertPhase, AlertRuleState, AlertState, Alerts};
     use crate::export::metrics::floors::Raised;
     use crate::snapshot::Snapshot;
 
@@ -51,7 +76,8 @@ mod tests {
             vec![alert("a", AlertPhase::Firing), alert("a", AlertPhase::Firing), alert("", AlertPhase::Pending)];
         let rule = AlertRuleState { name: "leak".into(), alerts, ..AlertRuleState::default() };
         let rules = vec![rule.clone(), AlertRuleState { name: "cpu".into(), ..AlertRuleState::default() }, rule];
-        let snapshot = Snapshot { alerts: Some(Alerts { at_unix_ns: 1, rules }), ..Snapshot::default() };
+        let snapshot =
+            Snapshot { alerts: Some(Alerts { at_unix_ns: 1, rules, ..Alerts::default() }), ..Snapshot::default() };
         let floors = Raised { overhead_ns: 0, functions: Vec::new() };
         let shown: Vec<String> = alerts_of(&snapshot, &floors);
         assert_eq!(
@@ -61,6 +87,26 @@ mod tests {
                 "alertname=leak,alertstate=pending,severity=warning"
             ]
         );
+    }
+
+    #[test]
+    fn actions_are_counted_by_what_came_of_them() {
+        let total = |outcome, number| AlertActionTotal { action: AlertActionKind::Purge, outcome, number };
+        let actions = vec![total(AlertOutcome::Recovered, 2), total(AlertOutcome::NoEffect, 1)];
+        let alerts = Alerts { actions, ..Alerts::default() };
+        let snapshot = Snapshot { alerts: Some(alerts), ..Snapshot::default() };
+        let floors = Raised { overhead_ns: 0, functions: Vec::new() };
+        let shown: Vec<String> = actions_of(&snapshot, &floors);
+        assert_eq!(shown, ["action=purge,outcome=recovered 2", "action=purge,outcome=no_effect 1"]);
+    }
+
+    fn actions_of(snapshot: &Snapshot, floors: &Raised) -> Vec<String> {
+        let text = |metric: Metric<'_>| {
+            let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let Value::Number(number) = metric.value else { panic!() };
+            format!("{} {number}", labels.join(","))
+        };
+        actions(Source { snapshot, floors, range: 0..0 }).map(text).collect()
     }
 
     fn alerts_of(snapshot: &Snapshot, floors: &Raised) -> Vec<String> {

@@ -80,7 +80,7 @@ mod tests {
         let alert = |phase, severity| AlertState { phase, severity, ..AlertState::default() };
         let rule = |alerts| AlertRuleState { alerts, ..AlertRuleState::default() };
         let with = |alerts| Snapshot {
-            alerts: Some(Alerts { at_unix_ns: 1, rules: vec![rule(alerts)] }),
+            alerts: Some(Alerts { at_unix_ns: 1, rules: vec![rule(alerts)], ..Alerts::default() }),
             ..of_targets.clone()
         };
         assert_eq!(shown(&with(vec![alert(AlertPhase::Pending, AlertSeverity::Critical)])), [0.5, 0.5, 1.0]);

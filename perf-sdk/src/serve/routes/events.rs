@@ -1,0 +1,133 @@
+//! `/api/v1/events`: what happens, as it happens, as server-sent events.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use hyper::body::Frame;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::event::{self, Event, EventRecord, Events};
+use crate::export;
+use crate::memory;
+use crate::serve::capture::Query;
+use crate::serve::concurrency_limit::{Place, Places};
+use crate::serve::reply::{self, Refusal};
+
+/// Each has a connection of its own, of which there are 64.
+static READERS: Places = Places::new(8);
+/// A line is sent at this interval even if nothing happens, so that a peer that is gone is noticed.
+const ALIVE: Duration = Duration::from_secs(15);
+/// The number of events that are sent at a time.
+const TOGETHER: usize = 32;
+/// The header in which a browser says where it was.
+const LAST: &str = "last-event-id";
+
+/// Goes on until the reader or the profiler ends.
+pub(super) async fn events(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
+    let query = Query::parse(&uri, &["last"])?;
+    let last = match query.get("last") {
+        None => 0,
+        Some(text) => text.parse().map_err(|_| {
+            Refusal::bad(format!("last is {text:?}; allowed: the number of earlier events to begin with, such as 100"))
+        })?,
+    };
+    if !event::is_open() {
+        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the profiler does not run, so nothing is told"));
+    }
+    let place = READERS.take().ok_or_else(|| {
+        let text = format!("{} readers of events are there, which is the maximum; try again later", READERS.most());
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, text)
+    })?;
+    let events = match headers.get(LAST).map(|id| id.to_str().ok().and_then(parse_id)) {
+        // What a reader had from another process is none of these.
+        Some(place) => Events::after(place.unwrap_or_default()),
+        None => Events::new().with_last(last),
+    };
+    let mut alive = interval(ALIVE);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stream = Stream { events, alive, is_over: false, _place: place };
+    Ok(reply::ok("text/event-stream", Body::new(stream)))
+}
+
+/// Of which profiler, and which of its events.
+fn parse_id(id: &str) -> Option<(u64, u64)> {
+    let (start, number) = id.trim().split_once('-')?;
+    Some((u64::from_str_radix(start, 16).ok()?, number.parse().ok()?))
+}
+
+/// The body.
+struct Stream {
+    events: Events,
+    alive: Interval,
+    is_over: bool,
+    _place: Place,
+}
+
+impl Stream {
+    /// What happened since, as far as it is sent together.
+    fn poll_events(&mut self, context: &mut Context<'_>) -> Vec<u8> {
+        let mut text = Vec::new();
+        for _ in 0..TOGETHER {
+            match self.events.poll_next(context) {
+                Poll::Ready(Some(record)) => write(&mut text, self.events.place(), &record),
+                Poll::Ready(None) => {
+                    self.is_over = true;
+                    break;
+                }
+                Poll::Pending => break,
+            }
+        }
+        text
+    }
+}
+
+/// One event. A reader that was slow is told under a name of its own.
+fn write(text: &mut Vec<u8>, (start, number): (u64, u64), record: &EventRecord) {
+    let name = if matches!(record.event, Event::Lost(_)) { "event: lost\n" } else { "" };
+    text.extend_from_slice(format!("id: {start:x}-{number}\n{name}data: ").as_bytes());
+    // It ends with the end of a line, and has none inside.
+    if export::json::write(record, text).is_err() {
+        text.extend_from_slice(b"{}\n");
+    }
+    text.push(b'\n');
+}
+
+impl HttpBody for Stream {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let mut text = memory::uncounted(|| self.poll_events(context));
+        if text.is_empty() && !self.is_over {
+            // The first time at once, so that the reader knows that it is connected.
+            match self.alive.poll_tick(context) {
+                Poll::Ready(_) => text.extend_from_slice(b":\n\n"),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready((!text.is_empty()).then(|| Ok(Frame::data(Bytes::from(text)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_says_of_which_profiler_it_is() {
+        assert_eq!(parse_id("1f-12"), Some((31, 12)));
+        for wrong in ["", "12", "x-1", "1f-", "1f--1"] {
+            assert_eq!(parse_id(wrong), None, "{wrong}");
+        }
+    }
+}
