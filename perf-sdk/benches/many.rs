@@ -1,10 +1,12 @@
-//! Many functions on many threads: the memory for each pair of them, and the cost of a scrape.
+//! Many functions on many threads: the memory for each pair of them, and the cost of a scrape, as a
+//! snapshot that is written, and over HTTP.
 //!
 //! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have its own
 //! records.
 
 use std::hint::black_box;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
@@ -47,8 +49,55 @@ fn resident_bytes() -> f64 {
     kib.map_or(0.0, |kib: f64| kib * 1024.0)
 }
 
+/// Megabytes that are allocated now, besides those of the snapshot that says so.
+fn allocated_mib() -> f64 {
+    let bytes = perf_sdk::snapshot().allocator.map_or(0, |allocator| allocator.allocated_bytes);
+    bytes as f64 / f64::from(1 << 20)
+}
+
+fn request(address: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("an endpoint");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("a request");
+    stream
+}
+
+/// Reads the rest, and returns its length.
+fn drain(mut stream: TcpStream) -> usize {
+    let (mut piece, mut bytes) = (vec![0; 1 << 16], 0);
+    loop {
+        match stream.read(&mut piece).expect("an answer") {
+            0 => return bytes,
+            read => bytes += read,
+        }
+    }
+}
+
+/// Scrapes over HTTP: how long they take, and what one takes while its reader waits after the first
+/// bytes.
+fn over_http(address: SocketAddr) {
+    let mut times = Vec::new();
+    let mut bytes = 0;
+    for _ in 0..SCRAPES {
+        let start = Instant::now();
+        bytes = drain(request(address, "/metrics"));
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    let before = allocated_mib();
+    let mut waiting = request(address, "/metrics");
+    waiting.read_exact(&mut [0; 4_096]).expect("the beginning of an answer");
+    let held = allocated_mib() - before;
+    drain(waiting);
+    println!(
+        "over HTTP: {:.1} MB in {:.0} ms, at least {:.0}; a scrape that waits for its reader holds {held:.1} MiB",
+        bytes as f64 / 1e6,
+        times[SCRAPES / 2],
+        times[0],
+    );
+}
+
 fn main() {
-    let _perf = perf_sdk::builder().listen("off").report(false).budget("off").start().expect("a profiler");
+    let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).budget("off").start().expect("a profiler");
     let sites: Vec<&'static Site> = (0..SITES).map(site).collect();
     let (ready, done) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     thread::scope(|scope| {
@@ -119,6 +168,7 @@ fn main() {
                 whole[0]
             );
         }
+        over_http(perf.address().expect("an endpoint"));
         done.wait();
     });
 }

@@ -17,6 +17,7 @@ macro_rules! scenarios {
 
 scenarios! {
     every_route_answers,
+    scrapes_are_as_snapshots,
     heap_profiles,
     default_port_taken,
     explicit_port_taken,

@@ -10,6 +10,7 @@ use super::threads::{self, NodeReading, ShardReader, ThreadReading};
 use crate::base::hash::FastMap;
 use crate::base::prefetch::prefetch;
 use crate::clock;
+use crate::histogram::{Histogram, Scale};
 use crate::memory;
 use crate::record::{self, Cost, Counter, LockKind, Node, Parts, SharedSite, SiteShard, ThreadRecord};
 use crate::scope::Site;
@@ -24,17 +25,66 @@ const AHEAD: usize = 2;
 /// A snapshot of everything recorded so far.
 pub(crate) fn take() -> Snapshot {
     memory::uncounted(|| {
-        record::refresh_cost();
-        let estimated_calls = record::estimated_calls();
-        let mut fold = Fold { cost: record::cost(), estimated_calls, ..Fold::default() };
-        let mut threads = 0;
-        for record in record::records() {
-            threads += u64::from(record.owner().is_some());
-            fold.thread(record);
-        }
-        record::shared_sites().for_each(|shared| fold.shared(shared));
-        fold.finish(threads)
+        let mut snapshot = fold(None).snapshot;
+        snapshot.sort_functions();
+        snapshot
     })
+}
+
+/// With `later`, functions have neither names nor distributions, and it says where to find these.
+pub(super) fn fold(later: Option<Later>) -> Folded {
+    record::refresh_cost();
+    let estimated_calls = record::estimated_calls();
+    let mut fold = Fold { cost: record::cost(), estimated_calls, later, ..Fold::default() };
+    let mut threads = 0;
+    for record in record::records() {
+        threads += u64::from(record.owner().is_some());
+        fold.thread(record);
+    }
+    record::shared_sites().for_each(|shared| fold.shared(shared));
+    fold.finish(threads)
+}
+
+/// What was folded. The functions are not sorted.
+pub(super) struct Folded {
+    pub(super) snapshot: Snapshot,
+    /// One site of each function.
+    #[cfg_attr(not(feature = "serve"), allow(dead_code))]
+    pub(super) sites: Vec<&'static Site>,
+    #[cfg_attr(not(feature = "serve"), allow(dead_code))]
+    pub(super) later: Option<Later>,
+}
+
+/// Where the distributions of functions are.
+#[derive(Default)]
+pub(super) struct Later {
+    pub(super) threads: Vec<&'static ThreadRecord>,
+    pub(super) shards: Vec<LaterShard>,
+    /// Each with its function.
+    pub(super) shared: Vec<(u32, &'static SharedSite)>,
+    /// Of each function, whether CPU times and bytes are measured.
+    has: Vec<[bool; 2]>,
+}
+
+/// What one thread recorded of one function.
+pub(super) struct LaterShard {
+    pub(super) shard: &'static SiteShard,
+    pub(super) function: u32,
+    /// An index into `threads`.
+    pub(super) thread: u32,
+}
+
+impl Later {
+    fn add(&mut self, shard: &'static SiteShard, function: u32, has: [bool; 2]) {
+        let thread = self.threads.len() as u32 - 1;
+        self.shards.push(LaterShard { shard, function, thread });
+        self.note(function, has);
+    }
+
+    fn note(&mut self, function: u32, [has_cpu, has_bytes]: [bool; 2]) {
+        let [cpu, bytes] = &mut self.has[function as usize];
+        (*cpu, *bytes) = (*cpu | has_cpu, *bytes | has_bytes);
+    }
 }
 
 fn counted(site: &Site, share: f64) -> CountingCost {
@@ -51,7 +101,10 @@ struct Fold {
     by_label: HashMap<(&'static str, &'static str), u32>,
     functions: Vec<Function>,
     /// One entry for each function.
+    sites: Vec<&'static Site>,
+    /// One entry for each function, if distributions are read at once.
     measured: Vec<Measured>,
+    later: Option<Later>,
     by_path: FastMap<(u32, u32), u32>,
     tree: Vec<CallNode>,
     detours: Vec<Detour>,
@@ -73,23 +126,34 @@ impl Fold {
     /// it prefetches a shard, then the histogram to which it is added, then the cells of both.
     fn shards(&mut self, record: &'static ThreadRecord) {
         let mut reader = ShardReader::of(record);
+        if let Some(later) = &mut self.later {
+            later.threads.push(record);
+        }
         let mut coming = VecDeque::with_capacity(AHEAD + 1);
         let mut last = record.newest_shard();
         loop {
             if let Some(shard) = last {
                 let index = self.function(shard.site);
-                prefetch(&self.measured[index as usize]);
+                self.measured.get(index as usize).into_iter().for_each(prefetch);
                 coming.push_back((shard, index));
                 last = shard.older();
                 last.into_iter().for_each(prefetch);
             }
-            if let Some((next, index)) = coming.get(1) {
+            if let Some((next, index)) = coming.get(1)
+                && let Some(measured) = self.measured.get(*index as usize)
+            {
                 next.prefetch_cells();
-                self.measured[*index as usize].prefetch_cells();
+                measured.prefetch_cells();
             }
             if last.is_none() || coming.len() > AHEAD {
                 let Some((shard, index)) = coming.pop_front() else { return };
-                self.shard(record, shard, index, reader.read(shard));
+                let options = shard.site.options();
+                let (has_cpu, has_bytes) = (options.cpu && clock::engine().is_some(), options.alloc && record.counting);
+                match &mut self.later {
+                    Some(later) => later.add(shard, index, [has_cpu, has_bytes]),
+                    None => self.measured[index as usize].add(reader.read(shard), has_cpu, has_bytes),
+                }
+                self.shard(record, shard, index);
             }
         }
     }
@@ -102,15 +166,21 @@ impl Fold {
         let next = self.functions.len() as u32;
         let index = *self.by_label.entry((&label.module, &label.name)).or_insert(next);
         if index == next {
-            self.functions.push(Function {
-                name: label.name.clone(),
-                module: label.module.clone(),
-                file: site.source().file.to_owned(),
-                line: site.source().line,
-                is_lazy: site.options().lazy,
-                ..Function::default()
-            });
-            self.measured.push(Measured::default());
+            self.sites.push(site);
+            if let Some(later) = &mut self.later {
+                self.functions.push(Function::default());
+                later.has.push([false; 2]);
+            } else {
+                self.functions.push(Function {
+                    name: label.name.clone(),
+                    module: label.module.clone(),
+                    file: site.source().file.to_owned(),
+                    line: site.source().line,
+                    is_lazy: site.options().lazy,
+                    ..Function::default()
+                });
+                self.measured.push(Measured::default());
+            }
         }
         self.by_site.insert(ptr::from_ref(site), index);
         index
@@ -166,10 +236,8 @@ impl Fold {
         }
     }
 
-    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, index: u32, parts: &Parts) {
-        let options = shard.site.options();
-        let measured = &mut self.measured[index as usize];
-        measured.add(parts, options.cpu && clock::engine().is_some(), options.alloc && record.counting);
+    /// Everything but the distributions.
+    fn shard(&mut self, record: &ThreadRecord, shard: &'static SiteShard, index: u32) {
         let function = &mut self.functions[index as usize];
         if let Some(future) = shard.future() {
             let totals = function.future.get_or_insert_with(FutureTotals::default);
@@ -185,6 +253,9 @@ impl Fold {
             function.running = function.running.wrapping_add(started).wrapping_sub(finished);
         }
         self.asked_ticks += shard.asked.get();
+        if self.later.is_some() {
+            return;
+        }
         if let Some(exemplars) = shard.exemplars() {
             snapshot::merge_exemplars(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));
         }
@@ -200,10 +271,8 @@ impl Fold {
         let clock = clock::wall();
         let (outcomes, samples, running) = shared.calls();
         let sums = shared.sums();
-        let [wall, cpu, bytes] = shared.histograms();
-        let index = self.function(site) as usize;
-        let function = &mut self.functions[index];
-        let measured = &mut self.measured[index];
+        let index = self.function(site);
+        let function = &mut self.functions[index as usize];
         let calls = Calls { ok: outcomes[0], error: outcomes[1], panic: outcomes[2], cancelled: outcomes[3] };
         self.measured_calls += samples;
         self.passed_calls += calls.total().saturating_sub(samples);
@@ -222,6 +291,12 @@ impl Fold {
         };
         let options = site.options();
         let (has_cpu, has_bytes) = (options.cpu && clock::engine().is_some(), options.alloc && memory::is_counting());
+        if let Some(later) = &mut self.later {
+            later.shared.push((index, shared));
+            later.note(index, [has_cpu, has_bytes]);
+            return;
+        }
+        let [wall, cpu, bytes] = shared.histograms();
         let mut parts = Parts { wall, ..Parts::new() };
         if has_cpu {
             parts.cpu = cpu;
@@ -229,10 +304,10 @@ impl Fold {
         if has_bytes {
             parts.bytes = bytes;
         }
-        measured.add(&parts, has_cpu, has_bytes);
+        self.measured[index as usize].add(&parts, has_cpu, has_bytes);
     }
 
-    fn finish(mut self, threads: u64) -> Snapshot {
+    fn finish(mut self, threads: u64) -> Folded {
         exclusive::share_out(&mut self.tree, &self.detours);
         let cpu_ns = clock::process_cpu_ns().unwrap_or(0);
         snapshot::reconcile(&mut self.tree, cpu_ns);
@@ -246,6 +321,12 @@ impl Fold {
         self.instrument_uses();
         for (function, measured) in self.functions.iter_mut().zip(self.measured) {
             measured.put_into(function);
+        }
+        for (function, [has_cpu, has_bytes]) in self.functions.iter_mut().zip(self.later.iter().flat_map(|l| &l.has)) {
+            function.cpu = has_cpu.then(Histogram::default);
+            function.bytes = has_bytes.then(|| Histogram::new(Scale::Bytes));
+        }
+        for function in &mut self.functions {
             if function.running > u64::MAX / 2 {
                 // It was read while a future moved between threads.
                 function.running = 0;
@@ -306,7 +387,7 @@ impl Fold {
         #[cfg(not(feature = "pool"))]
         let (pools, bumps) = (Vec::new(), Vec::new());
         let (readings, absent_readings) = super::readings::readings();
-        let mut snapshot = Snapshot {
+        let snapshot = Snapshot {
             taken_at_unix_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64),
             window_ns,
             cpu_ns,
@@ -339,8 +420,7 @@ impl Fold {
             statements: super::instruments::statements(),
             profiler,
         };
-        snapshot.sort_functions();
-        snapshot
+        Folded { snapshot, sites: self.sites, later: self.later }
     }
 
     /// The live heap by scope. `None` if the heap is not sampled.

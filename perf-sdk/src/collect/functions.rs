@@ -11,13 +11,14 @@
 use std::collections::HashMap;
 use std::ptr;
 
-use super::threads::{OpenParts, TimesReader, basis};
+use super::threads::{DistributionReader, OpenParts, basis};
 use crate::base::hash::FastMap;
 use crate::clock;
 use crate::histogram::Histogram;
 use crate::memory;
 use crate::record::{self, Cost, Node, Sums, ThreadRecord};
 use crate::scope::Site;
+use crate::snapshot::FunctionPart;
 
 /// Functions that are read, at most.
 const MOST: usize = 200;
@@ -134,7 +135,7 @@ pub(crate) struct FunctionFold {
     most_often: usize,
     /// All functions, the most expensive first.
     ranking: Vec<(f64, u32)>,
-    times: TimesReader,
+    times: DistributionReader,
     open: OpenParts,
     /// Keyed by the address of the node.
     estimated_calls: HashMap<usize, u64>,
@@ -157,7 +158,7 @@ impl Default for FunctionFold {
             often: 0,
             most_often: MOST_OFTEN,
             ranking: Vec::new(),
-            times: TimesReader::default(),
+            times: DistributionReader::default(),
             open: OpenParts::default(),
             estimated_calls: HashMap::new(),
             #[cfg(feature = "heap")]
@@ -462,7 +463,7 @@ impl FunctionFold {
                     if !std::mem::replace(&mut has_begun, true) {
                         times.turn_to(record);
                     }
-                    times.add_to(record, shard, &mut chosen[usize::from(place)].1);
+                    times.add_to(record, shard, FunctionPart::Wall, &mut chosen[usize::from(place)].1);
                 }
             }
         }

@@ -36,6 +36,8 @@ mod recorded;
 #[cfg(feature = "stacks")]
 mod sampled;
 mod scaling;
+#[cfg(feature = "serve")]
+mod scrape;
 mod targets;
 mod threads;
 #[cfg(feature = "stacks")]
@@ -79,6 +81,8 @@ pub(crate) use readings::described;
 pub(crate) use recorded::{Recorded, recorded};
 #[cfg_attr(not(feature = "serve"), allow(unused_imports))]
 pub(crate) use scaling::{scaling, set_scaling};
+#[cfg(feature = "serve")]
+pub(crate) use scrape::take_late;
 pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;

@@ -6,7 +6,7 @@ use std::ptr;
 use crate::clock;
 use crate::histogram::Histogram;
 use crate::record::{Finished, Node, Parts, Real, SiteShard, Sums, ThreadRecord};
-use crate::snapshot::{Basis, Totals};
+use crate::snapshot::{Basis, FunctionPart, Totals};
 
 /// The number of readings that are repeated because a long call ended meanwhile.
 const TRIES: u32 = 3;
@@ -342,32 +342,41 @@ impl ShardReader {
     }
 }
 
-/// Reads the times of one site on one thread after the other, including calls that are not in their
-/// cells yet. Uses its memory again for each.
-#[derive(Default)]
-pub(super) struct TimesReader {
+/// Reads a distribution of one site on one thread after the other, including calls that are not in
+/// their cells yet. Uses its memory again for each.
+#[derive(Debug, Default)]
+pub(super) struct DistributionReader {
     pending: Vec<Finished>,
     sequence: Option<u32>,
-    times: Histogram,
+    one: Histogram,
     spare: Vec<(u16, u64)>,
 }
 
-impl TimesReader {
+impl DistributionReader {
     /// Goes on with another thread.
     pub(super) fn turn_to(&mut self, record: &ThreadRecord) {
         self.sequence = record.ring.read(&mut self.pending);
     }
 
-    /// Adds the times of `shard`, which must belong to this thread.
-    pub(super) fn add_to(&mut self, record: &ThreadRecord, shard: &'static SiteShard, sum: &mut Histogram) {
-        let Self { pending, sequence, times, spare } = self;
+    /// Adds this part of `shard`, which must belong to this thread.
+    pub(super) fn add_to(
+        &mut self,
+        record: &ThreadRecord,
+        shard: &'static SiteShard,
+        part: FunctionPart,
+        sum: &mut Histogram,
+    ) {
+        let Self { pending, sequence, one, spare } = self;
+        if one.scale() != sum.scale() {
+            *one = Histogram::new(sum.scale());
+        }
         let mut looks = 1;
         loop {
-            times.clear();
-            shard.fold_times_into(times);
+            one.clear();
+            shard.fold_part_into(part, one);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
                 for call in pending.iter().filter(|call| ptr::eq(call.shard, shard)) {
-                    shard.add_pending_time(call, record.wall, record.is_full(), times);
+                    shard.add_pending_part(part, call, record.wall, record.is_full(), one);
                 }
                 break;
             }
@@ -378,6 +387,6 @@ impl TimesReader {
             looks += 1;
             *sequence = record.ring.read(pending);
         }
-        sum.add_using(times, spare);
+        sum.add_using(one, spare);
     }
 }

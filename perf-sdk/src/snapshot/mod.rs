@@ -26,6 +26,8 @@ mod heap_profile;
 mod heap_stacks;
 mod history;
 mod instrument_use;
+#[cfg(feature = "enabled")]
+mod late;
 mod leaks;
 mod locks;
 mod picture;
@@ -80,6 +82,8 @@ pub use history::{HistoryColumns, HistoryQuery, HistorySeries};
 pub use instrument_use::InstrumentUse;
 #[cfg(feature = "enabled")]
 pub(crate) use instrument_use::add_uses;
+#[cfg(feature = "enabled")]
+pub(crate) use late::{FunctionPart, LateFunctions};
 pub use leaks::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 pub use locks::{LockContention, Locks};
 pub use picture::Snapshot;

@@ -18,6 +18,7 @@ fn main() {
     let name = std::env::args().nth(1).unwrap_or_default();
     let scenarios: &[(&str, fn())] = &[
         ("every_route_answers", every_route_answers),
+        ("scrapes_are_as_snapshots", scrapes_are_as_snapshots),
         ("heap_profiles", heap_profiles),
         ("default_port_taken", default_port_taken),
         ("explicit_port_taken", explicit_port_taken),
@@ -81,6 +82,78 @@ fn work() {
         perf_sdk::measure("inner", || drop(std::hint::black_box(vec![0u8; 4_096])));
         thread::sleep(Duration::from_millis(1));
     });
+}
+
+/// A scrape reads functions piece by piece, a snapshot all at once: of what stands still they say
+/// the same.
+fn scrapes_are_as_snapshots() {
+    use perf_sdk::export::{Exposition, Format};
+    #[perf_sdk::profiled]
+    fn fails() -> Result<(), String> {
+        Err("no".to_owned())
+    }
+    #[perf_sdk::profiled(cpu = false, alloc = false)]
+    fn times_only() {}
+    #[perf_sdk::profiled]
+    async fn waits() -> Vec<u8> {
+        tokio::task::yield_now().await;
+        vec![1; 100]
+    }
+    fn contends(lock: &perf_sdk::sync::Mutex<u32>) {
+        perf_sdk::measure("contends", || *lock.lock().expect("no panic") += 1);
+    }
+    let (_handle, address) = started();
+    let trace = || Some(perf_sdk::TraceContext { trace_id: [7; 16], span_id: [9; 8] });
+    perf_sdk::set_trace_hook(trace);
+    let connections = perf_sdk::watch_pool("connections");
+    let lock = perf_sdk::sync::Mutex::new(0);
+    let all = || {
+        work();
+        assert!(fails().is_err());
+        times_only();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        assert_eq!(runtime.block_on(waits()).len(), 100);
+        perf_sdk::measure("checks out", || assert!(connections.checkout(|| Ok::<_, ()>(7), |()| false).is_ok()));
+        contends(&lock);
+    };
+    let held = lock.lock().expect("no panic");
+    thread::scope(|scope| {
+        (0..4).for_each(|_| drop(scope.spawn(all)));
+        until("all wait for the lock", || {
+            perf_sdk::snapshot().functions.iter().any(|f| f.name == "contends" && f.running == 4)
+        });
+        drop(held);
+    });
+    // More functions than are written in one piece.
+    for at in 0..50 {
+        perf_sdk::measure(String::leak(format!("many {at}")), || ());
+    }
+    let open_metrics = "application/openmetrics-text; version=1.0.0";
+    for (format, accept) in [(Format::Text, "text/plain"), (Format::OpenMetrics, open_metrics)] {
+        let lines = |text: &str| -> Vec<String> {
+            text.lines().filter(|line| line.starts_with("function_")).map(str::to_owned).collect()
+        };
+        let written = || {
+            let mut text = Vec::new();
+            Exposition::new().write(format, &perf_sdk::snapshot(), None, &mut text).expect("memory");
+            lines(&String::from_utf8_lossy(&text))
+        };
+        let head = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+        let scraped = eventually(|| {
+            let (before, scraped, after) = (written(), lines(&http::request(address, &head).text()), written());
+            if before == after { Ok((before, scraped)) } else { Err("it does not stand still".to_owned()) }
+        });
+        let (before, scraped) = scraped;
+        for part in ["contends", "waits", "many 49", "instrument=\"connections\"", "result=\"error\"} 4"] {
+            assert!(before.iter().any(|line| line.contains(part)), "{part}");
+        }
+        let is_traced = before.iter().any(|line| line.contains("# {trace_id=\"07070707"));
+        assert_eq!(is_traced, format == Format::OpenMetrics);
+        for (expected, line) in before.iter().zip(&scraped) {
+            assert_eq!(expected, line, "{format:?}");
+        }
+        assert_eq!(before.len(), scraped.len());
+    }
 }
 
 fn every_route_answers() {

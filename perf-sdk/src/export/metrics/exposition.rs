@@ -2,23 +2,22 @@
 
 use std::borrow::Borrow;
 use std::io::{self, Write};
-use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use super::families;
 use super::family::Encoding;
-use super::floors::{Floors, Raised};
+use super::floors::{Floor, Floors, Places};
 use super::names::Names;
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
-use super::row::Source;
+use super::row::{Of, Source};
 use super::user;
 use super::user_histogram::UserHistogram;
 use crate::base::process_identity::Process;
 use crate::base::unpoisoned::Unpoisoned as _;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Function, LateFunctions, Snapshot};
 
 /// The number of functions of one family that are written in one piece, in formats that do not need
 /// a family's length. That is some ten kilobytes of a histogram's text.
@@ -48,7 +47,7 @@ const PIECE: usize = 16;
 /// with full ones. A counter's highest value is kept for each function.
 #[derive(Debug, Default)]
 pub struct Exposition {
-    floors: Mutex<Floors>,
+    floors: Arc<Mutex<Floors>>,
     names: Arc<Mutex<Names>>,
 }
 
@@ -85,31 +84,43 @@ impl Exposition {
         user: Option<&str>,
         to: &mut impl Write,
     ) -> io::Result<()> {
-        let mut pieces = self.pieces(format, snapshot, user, Vec::new());
+        let mut pieces = self.pieces(format, snapshot, None, user, Vec::new());
         while pieces.write_next(to)? {}
         Ok(())
     }
 
     /// As [`write`](Self::write), but piece by piece as requested, and with `histograms` of the
-    /// user's.
+    /// user's. The functions are those of the snapshot, or `late` ones.
     pub(crate) fn pieces<S: Borrow<Snapshot>, U: AsRef<str>>(
         &self,
         format: Format,
         snapshot: S,
+        late: Option<Box<dyn LateFunctions>>,
         user: Option<U>,
         histograms: Vec<UserHistogram>,
     ) -> Pieces<S, U> {
-        // The lock is not held while writing, because a reader may be slow.
-        let floors = {
+        let process = Process::current();
+        let (places, overhead_ns) = {
             let mut floors = self.floors.lock().unpoisoned();
-            floors.raise(snapshot.borrow(), Process::current())
+            let places = match &late {
+                Some(late) => floors.places((0..late.count()).map(|at| late.names(at)), process),
+                None => {
+                    let functions = snapshot.borrow().functions.iter();
+                    floors.places(functions.map(|function| (&*function.module, &*function.name)), process)
+                }
+            };
+            (places, floors.raise_overhead(snapshot.borrow().profiler.overhead_ns, process))
         };
-        let names = Arc::clone(&self.names);
         Pieces {
             format,
             snapshot,
-            floors,
-            names,
+            late,
+            read: Vec::new(),
+            floors: Arc::clone(&self.floors),
+            places,
+            raised: Vec::new(),
+            overhead_ns,
+            names: Arc::clone(&self.names),
             user,
             histograms,
             row: 0,
@@ -125,7 +136,14 @@ impl Exposition {
 pub(crate) struct Pieces<S, U> {
     format: Format,
     snapshot: S,
-    floors: Raised,
+    late: Option<Box<dyn LateFunctions>>,
+    /// Late functions that were read for the latest piece.
+    read: Vec<Function>,
+    floors: Arc<Mutex<Floors>>,
+    places: Places,
+    /// The high-water marks of the latest piece.
+    raised: Vec<Floor>,
+    overhead_ns: u64,
     names: Arc<Mutex<Names>>,
     user: Option<U>,
     histograms: Vec<UserHistogram>,
@@ -166,11 +184,25 @@ impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
             encoding.end()?;
             return Ok(true);
         };
-        let snapshot = self.snapshot.borrow();
-        let all = if row.is_per_function { snapshot.functions.len() } else { 1 };
-        let end = all.min(self.function.saturating_add(most));
-        let range = Range { start: self.function, end };
-        let mut metrics = (row.metrics)(Source { snapshot, floors: &self.floors, range }).peekable();
+        let (snapshot, overhead_ns) = (self.snapshot.borrow(), self.overhead_ns);
+        let mut source = Source::of_process(snapshot, overhead_ns);
+        let (mut end, mut all) = (0, 0);
+        if let Of::Functions(part) = row.of {
+            all = self.late.as_ref().map_or(snapshot.functions.len(), |late| late.count());
+            end = all.min(self.function.saturating_add(most));
+            let range = self.function..end;
+            let functions = match &mut self.late {
+                Some(late) => {
+                    late.read(range.clone(), part, &mut self.read);
+                    &self.read
+                }
+                None => &snapshot.functions[range.clone()],
+            };
+            // The lock is not held while writing, because a reader may be slow.
+            self.floors.lock().unpoisoned().raise(&self.places, range, functions, &mut self.raised);
+            source = Source { snapshot, overhead_ns, functions, floors: &self.raised };
+        }
+        let mut metrics = (row.metrics)(source).peekable();
         if metrics.peek().is_some() {
             encoding.family(&row.head(), !self.is_headed, &mut metrics)?;
             self.is_headed = true;

@@ -1,10 +1,11 @@
 //! High-water marks below which a counter must not fall from one scrape to the next.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::base::process_identity::Process;
 use crate::histogram::Histogram;
-use crate::snapshot::{Function, Snapshot};
+use crate::snapshot::Function;
 
 /// The high-water marks.
 #[derive(Debug, Default)]
@@ -12,8 +13,9 @@ pub(super) struct Floors {
     /// The process in which they were recorded: a forked child begins at 0.
     process: Option<Process>,
     overhead_ns: u64,
-    /// By module, then name.
-    by_function: HashMap<String, HashMap<String, Floor>>,
+    /// By module, then name: the place in `functions`.
+    places: HashMap<String, HashMap<String, u32>>,
+    functions: Vec<Floor>,
 }
 
 /// The high-water marks of one function, in nanoseconds.
@@ -25,12 +27,12 @@ pub(super) struct Floor {
     pub(super) cpu_ns: u64,
 }
 
-/// The high-water marks at one snapshot.
+/// Where the high-water marks of a snapshot's functions are.
 #[derive(Debug)]
-pub(super) struct Raised {
-    pub(super) overhead_ns: u64,
+pub(super) struct Places {
+    process: Process,
     /// In the order of the snapshot's functions.
-    pub(super) functions: Vec<Floor>,
+    functions: Vec<u32>,
 }
 
 impl Floor {
@@ -53,26 +55,55 @@ impl Floor {
 }
 
 impl Floors {
-    pub(super) fn raise(&mut self, snapshot: &Snapshot, process: Process) -> Raised {
-        if self.process != Some(process) {
-            *self = Self { process: Some(process), ..Self::default() };
-        }
-        self.overhead_ns = self.overhead_ns.max(snapshot.profiler.overhead_ns);
-        let functions = snapshot.functions.iter().map(|function| {
+    /// The places of functions with these modules and names.
+    pub(super) fn places<'a>(&mut self, names: impl Iterator<Item = (&'a str, &'a str)>, process: Process) -> Places {
+        self.turn_to(process);
+        let functions = names.map(|(module, name)| {
+            if let Some(place) = self.places.get(module).and_then(|names| names.get(name)) {
+                return *place;
+            }
+            let place = self.functions.len() as u32;
+            self.functions.push(Floor::default());
+            self.places.entry(module.to_owned()).or_default().insert(name.to_owned(), place);
+            place
+        });
+        Places { process, functions: functions.collect() }
+    }
+
+    /// Raises the high-water mark of what recording took.
+    pub(super) fn raise_overhead(&mut self, overhead_ns: u64, process: Process) -> u64 {
+        self.turn_to(process);
+        self.overhead_ns = self.overhead_ns.max(overhead_ns);
+        self.overhead_ns
+    }
+
+    /// Raises those of functions, which are the ones at `range` of the snapshot with these places.
+    pub(super) fn raise(
+        &mut self,
+        places: &Places,
+        range: Range<usize>,
+        functions: &[Function],
+        into: &mut Vec<Floor>,
+    ) {
+        into.clear();
+        let are_here = self.process == Some(places.process);
+        let places = places.functions.get(range).unwrap_or_default();
+        into.extend(functions.iter().zip(places).map(|(function, place)| {
             let now = Floor::of(function);
-            match self.by_function.get_mut(&function.module).and_then(|names| names.get_mut(&function.name)) {
+            match self.functions.get_mut(*place as usize).filter(|_| are_here) {
                 Some(highest) => {
                     highest.raise(&now);
                     *highest
                 }
-                None => {
-                    self.by_function.entry(function.module.clone()).or_default().insert(function.name.clone(), now);
-                    now
-                }
+                None => now,
             }
-        });
-        let functions = functions.collect();
-        Raised { overhead_ns: self.overhead_ns, functions }
+        }));
+    }
+
+    fn turn_to(&mut self, process: Process) {
+        if self.process != Some(process) {
+            *self = Self { process: Some(process), ..Self::default() };
+        }
     }
 }
 
@@ -80,19 +111,33 @@ impl Floors {
 mod tests {
     use super::*;
 
-    fn snapshot(ns: u64) -> Snapshot {
+    fn function(ns: u64) -> Function {
         let mut function = Function { name: "f".into(), module: "m".into(), ..Function::default() };
         function.exclusive.wall_ns = ns as i64;
-        let mut snapshot = Snapshot { functions: vec![function], ..Snapshot::default() };
-        snapshot.profiler.overhead_ns = ns;
-        snapshot
+        function
+    }
+
+    fn raised(floors: &mut Floors, ns: u64, process: Process) -> [u64; 2] {
+        let (places, mut raised) = (floors.places([("m", "f")].into_iter(), process), Vec::new());
+        floors.raise(&places, 0..1, &[function(ns)], &mut raised);
+        [raised[0].self_wall_ns, floors.raise_overhead(ns, process)]
     }
 
     #[test]
     fn a_child_process_begins_at_zero() {
         let mut floors = Floors::default();
-        floors.raise(&snapshot(9), Process::other(1));
-        let raised = floors.raise(&snapshot(4), Process::other(2));
-        assert_eq!((raised.functions[0].self_wall_ns, raised.overhead_ns), (4, 4));
+        assert_eq!(raised(&mut floors, 9, Process::other(1)), [9, 9]);
+        assert_eq!(raised(&mut floors, 4, Process::other(1)), [9, 9]);
+        assert_eq!(raised(&mut floors, 4, Process::other(2)), [4, 4]);
+    }
+
+    #[test]
+    fn places_of_another_process_are_not_used() {
+        let mut floors = Floors::default();
+        let parents = floors.places([("m", "f")].into_iter(), Process::other(1));
+        raised(&mut floors, 9, Process::other(2));
+        let mut raised = Vec::new();
+        floors.raise(&parents, 0..1, &[function(5)], &mut raised);
+        assert_eq!(raised[0].self_wall_ns, 5);
     }
 }

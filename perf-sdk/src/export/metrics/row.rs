@@ -1,28 +1,41 @@
 //! One of the profiler's metrics: its description, and how its values are derived from a snapshot.
 
-use std::ops::Range;
-
 use super::family::{Head, Kind, Metric, Value};
-use super::floors::{Floor, Raised};
-use crate::snapshot::{Function, Snapshot};
+use super::floors::Floor;
+use crate::snapshot::{Function, FunctionPart, Snapshot};
 
 /// The data from which a row is computed.
 #[derive(Clone, Debug)]
 pub(super) struct Source<'a> {
+    /// It may be without functions: those are in `functions`.
     pub(super) snapshot: &'a Snapshot,
-    pub(super) floors: &'a Raised,
-    /// The range of the snapshot's functions.
-    pub(super) range: Range<usize>,
+    /// The high-water mark of the snapshot's figure.
+    pub(super) overhead_ns: u64,
+    /// The functions of which metrics are wanted.
+    pub(super) functions: &'a [Function],
+    /// One for each of them.
+    pub(super) floors: &'a [Floor],
 }
 
 impl<'a> Source<'a> {
+    pub(super) fn of_process(snapshot: &'a Snapshot, overhead_ns: u64) -> Self {
+        Self { snapshot, overhead_ns, functions: &[], floors: &[] }
+    }
+
     pub(super) fn functions(self) -> impl Iterator<Item = (&'a Function, &'a Floor)> {
-        let functions = self.snapshot.functions.iter().zip(&self.floors.functions);
-        functions.skip(self.range.start).take(self.range.len())
+        self.functions.iter().zip(self.floors)
     }
 }
 
 pub(super) type Metrics<'a> = Box<dyn Iterator<Item = Metric<'a>> + 'a>;
+
+/// What the values of a row belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    Process,
+    /// Each function, of which this part is needed.
+    Functions(FunctionPart),
+}
 
 /// One of the profiler's metrics.
 pub(super) struct Row {
@@ -30,8 +43,7 @@ pub(super) struct Row {
     pub(super) help: &'static str,
     pub(super) unit: &'static str,
     pub(super) kind: Kind,
-    /// False: it has one value for the whole process.
-    pub(super) is_per_function: bool,
+    pub(super) of: Of,
     pub(super) metrics: for<'a> fn(Source<'a>) -> Metrics<'a>,
 }
 

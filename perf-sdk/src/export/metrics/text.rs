@@ -1,6 +1,6 @@
 //! Common parts of the two text formats: sample lines, labels, numbers.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 use std::io::{self, Write};
 
 use super::family::{Metric, Value};
@@ -9,92 +9,113 @@ use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of one metric.
 pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
-    // PERF: formatted once for all lines of a histogram: `{` and the labels, without the closing
-    // brace.
-    let labels = Labels { labels: &metric.labels, extra: None }.to_string();
-    let open = labels.strip_suffix('}').unwrap_or("{");
-    let separator = if labels.is_empty() { "" } else { "," };
-    let line = |to: &mut dyn Write, suffix: &str, extra: Option<(&str, &str)>, value: &dyn Display| {
-        for part in [name, suffix] {
-            to.write_all(part.as_bytes())?;
-        }
-        match extra {
-            None => to.write_all(labels.as_bytes())?,
-            Some((name, value)) => {
-                for part in [open, separator, name, "=\"", value, "\"}"] {
-                    to.write_all(part.as_bytes())?;
-                }
-            }
-        }
-        write!(to, " {value}")
-    };
-    let classic = |to: &mut dyn Write, buckets: &[(f64, u64)], sum: f64, count: u64| {
-        for (bound, count) in buckets {
-            line(to, "_bucket", Some(("le", &bound_label(*bound))), count)?;
-            writeln!(to)?;
-        }
-        line(to, "_bucket", Some(("le", "+Inf")), &count)?;
-        writeln!(to)?;
-        line(to, "_sum", None, &Number(sum))?;
-        writeln!(to)?;
-        line(to, "_count", None, &count)?;
-        writeln!(to)
-    };
-    match &metric.value {
-        Value::Number(value) => {
-            line(to, "", None, &Number(*value))?;
-            writeln!(to)?;
-        }
-        Value::Distribution { histogram, sum, exemplars } => {
-            let per_unit = histogram.scale().per_unit() as f64;
-            let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
-            let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
-            let infinite = std::iter::once((u64::MAX, "+Inf", count));
-            let finite =
-                bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
-            for (bound, le, count) in finite.chain(infinite) {
-                line(to, "_bucket", Some(("le", le)), &count)?;
-                // Exemplars are sorted. If two are in the same bucket, the later one is written.
-                let mut newest = None;
-                while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
-                    newest = Some(exemplar);
-                }
-                if let Some(exemplar) = newest {
-                    write!(to, " # {}", Reference { exemplar, per_unit })?;
-                }
-                writeln!(to)?;
-            }
-            line(to, "_sum", None, &Number(*sum))?;
-            writeln!(to)?;
-            line(to, "_count", None, &count)?;
-            writeln!(to)?;
-        }
-        Value::Buckets { buckets, sum, count } => classic(to, buckets, *sum, *count)?,
-        Value::Measured { buckets, sum, count, .. } => classic(to, buckets, *sum, *count)?,
-        Value::Quantiles { quantiles, sum, count } => {
-            for (quantile, value) in quantiles {
-                line(to, "", Some(("quantile", &bound_label(*quantile))), &Number(*value))?;
-                writeln!(to)?;
-            }
-            line(to, "_sum", None, &Number(*sum))?;
-            writeln!(to)?;
-            line(to, "_count", None, count)?;
-            writeln!(to)?;
-        }
-    }
-    Ok(())
+    let labels = Labels(&metric.labels).to_string();
+    let mut lines = Lines { text: String::new(), name, labels, bucket: String::new() };
+    // Writing to a string does not fail.
+    let _ = lines.metric(metric, with_exemplars);
+    to.write_all(lines.text.as_bytes())
 }
 
-struct Labels<'a> {
-    labels: &'a [(&'a str, std::borrow::Cow<'a, str>)],
-    extra: Option<(&'a str, &'a str)>,
+/// The sample lines of one metric.
+// PERF: of a histogram there are dozens, so what they have in common is formatted once, and they are
+// written as one text.
+struct Lines<'a> {
+    text: String,
+    name: &'a str,
+    /// In braces, or empty.
+    labels: String,
+    /// Of a histogram: the beginning of the line of a bucket, up to its `le`.
+    bucket: String,
 }
+
+impl Lines<'_> {
+    fn metric(&mut self, metric: &Metric<'_>, with_exemplars: bool) -> fmt::Result {
+        match &metric.value {
+            Value::Number(value) => self.plain("", Number(*value)),
+            Value::Distribution { histogram, sum, exemplars } => {
+                self.begin_buckets();
+                let per_unit = histogram.scale().per_unit() as f64;
+                let mut exemplars = exemplars.iter().filter(|_| with_exemplars).peekable();
+                let (bounds, count) = (histogram.scale().classic_bounds(), histogram.count());
+                let infinite = std::iter::once((u64::MAX, "+Inf", count));
+                let finite =
+                    bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
+                for (bound, le, count) in finite.chain(infinite) {
+                    self.bucket(le, count)?;
+                    // Exemplars are sorted. If two are in the same bucket, the later one is written.
+                    let mut newest = None;
+                    while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
+                        newest = Some(exemplar);
+                    }
+                    if let Some(exemplar) = newest {
+                        write!(self.text, " # {}", Reference { exemplar, per_unit })?;
+                    }
+                    self.text.push('\n');
+                }
+                self.sum_and_count(*sum, count)
+            }
+            Value::Buckets { buckets, sum, count } => self.classic(buckets, *sum, *count),
+            Value::Measured { buckets, sum, count, .. } => self.classic(buckets, *sum, *count),
+            Value::Quantiles { quantiles, sum, count } => {
+                for (quantile, value) in quantiles {
+                    let (name, open) = (self.name, before(&self.labels, "quantile"));
+                    writeln!(self.text, "{name}{open}{}\"}} {}", bound_label(*quantile), Number(*value))?;
+                }
+                self.sum_and_count(*sum, *count)
+            }
+        }
+    }
+
+    fn classic(&mut self, buckets: &[(f64, u64)], sum: f64, count: u64) -> fmt::Result {
+        self.begin_buckets();
+        for (bound, count) in buckets {
+            self.bucket(&bound_label(*bound), *count)?;
+            self.text.push('\n');
+        }
+        self.bucket("+Inf", count)?;
+        self.text.push('\n');
+        self.sum_and_count(sum, count)
+    }
+
+    fn begin_buckets(&mut self) {
+        self.bucket = format!("{}_bucket{}", self.name, before(&self.labels, "le"));
+    }
+
+    /// Without the end of the line.
+    fn bucket(&mut self, le: &str, count: u64) -> fmt::Result {
+        self.text.push_str(&self.bucket);
+        self.text.push_str(le);
+        self.text.push_str("\"} ");
+        write!(self.text, "{count}")
+    }
+
+    fn sum_and_count(&mut self, sum: f64, count: u64) -> fmt::Result {
+        self.plain("_sum", Number(sum))?;
+        self.plain("_count", count)
+    }
+
+    fn plain(&mut self, suffix: &str, value: impl Display) -> fmt::Result {
+        for part in [self.name, suffix, &self.labels] {
+            self.text.push_str(part);
+        }
+        writeln!(self.text, " {value}")
+    }
+}
+
+/// These labels and a further one, up to its value.
+fn before(labels: &str, name: &str) -> String {
+    match labels.strip_suffix('}') {
+        Some(open) => format!("{open},{name}=\""),
+        None => format!("{{{name}=\""),
+    }
+}
+
+struct Labels<'a>(&'a [(&'a str, std::borrow::Cow<'a, str>)]);
 
 impl Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let labels = self.labels.iter().map(|(name, value)| (*name, value.as_ref()));
         let mut before = '{';
-        for (name, value) in labels.chain(self.extra) {
+        for (name, value) in self.0 {
             write!(f, "{before}{name}=\"{}\"", Escaped { text: value, quotes: true })?;
             before = ',';
         }
@@ -137,7 +158,7 @@ impl Display for Reference<'_> {
         let Exemplar { value_ns, at_unix_ns, .. } = self.exemplar;
         let labels: Vec<(&str, std::borrow::Cow<'_, str>)> =
             exemplar_labels(self.exemplar).map(|(name, value)| (name, value.into())).collect();
-        let labels = Labels { labels: &labels, extra: None }.to_string();
+        let labels = Labels(&labels).to_string();
         let labels = if labels.is_empty() { "{}" } else { &labels };
         let (seconds, ms) = (at_unix_ns / 1_000_000_000, at_unix_ns / 1_000_000 % 1_000);
         write!(f, "{labels} {} {seconds}.{ms:03}", Number(*value_ns as f64 / self.per_unit))
@@ -237,8 +258,8 @@ mod tests {
     #[test]
     fn labels_are_escaped() {
         let labels = [("a", "x\\y\"z\nü".into())];
-        assert_eq!(Labels { labels: &labels, extra: None }.to_string(), "{a=\"x\\\\y\\\"z\\nü\"}");
-        assert_eq!(Labels { labels: &[], extra: None }.to_string(), "");
+        assert_eq!(Labels(&labels).to_string(), "{a=\"x\\\\y\\\"z\\nü\"}");
+        assert_eq!(Labels(&[]).to_string(), "");
         assert_eq!(Escaped { text: "say \"\\\"\n", quotes: false }.to_string(), "say \"\\\\\"\\n");
     }
 

@@ -5,6 +5,7 @@ use super::ring::Finished;
 use super::shard::{Missed, Parts, SiteShard};
 use crate::clock::{TickLength, Wall};
 use crate::histogram::{Histogram, Located, Page, Scale, Shard};
+use crate::snapshot::FunctionPart;
 
 impl SiteShard {
     /// Owner only: adds one [plain call](Finished::plain) to the cells. False: nothing was added,
@@ -108,12 +109,29 @@ impl SiteShard {
         }
     }
 
-    /// As [`add_pending`](Self::add_pending), of the wall time only.
-    pub(crate) fn add_pending_time(&self, finished: &Finished, clock: &Wall, full: bool, times: &mut Histogram) {
-        let at = Located::of_difference(Scale::Seconds, clock.signed_ns(finished.wall));
-        let shard = if self.on_cpu(finished) { &self.both } else { &self.wall };
+    /// As [`add_pending`](Self::add_pending), of one part only.
+    pub(crate) fn add_pending_part(
+        &self,
+        part: FunctionPart,
+        finished: &Finished,
+        clock: &Wall,
+        full: bool,
+        to: &mut Histogram,
+    ) {
+        let time = |ticks: i64| Located::of_difference(Scale::Seconds, clock.signed_ns(ticks));
+        let on_cpu = self.on_cpu(finished);
+        let (shard, at, weight) = match part {
+            FunctionPart::Wall if on_cpu => (&self.both, time(finished.wall), finished.weight),
+            FunctionPart::Wall => (&self.wall, time(finished.wall), finished.weight),
+            FunctionPart::Cpu if on_cpu => (&self.both, time(finished.wall), finished.weight),
+            FunctionPart::Cpu if self.has_cpu => (&self.cpu, time(finished.cpu), finished.cpu_weight),
+            FunctionPart::Bytes if self.has_bytes => {
+                (&self.bytes, Located::new(Scale::Bytes, finished.bytes), finished.weight)
+            }
+            _ => return,
+        };
         if !full || shard.has_cell(at) {
-            times.record(at.clamped(), u64::from(finished.weight));
+            to.record(at.clamped(), u64::from(weight));
         }
     }
 }

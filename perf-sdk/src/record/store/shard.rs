@@ -11,6 +11,7 @@ use super::exemplar::Exemplars;
 use crate::clock::Wall;
 use crate::histogram::{Histogram, Scale, Shard};
 use crate::scope::Site;
+use crate::snapshot::FunctionPart;
 
 /// The goal of the `syscall` CPU clock: a call measured with two system calls of about 385 ns each
 /// should cost 1 % of the calls' duration. So one call in `CPU_COST_NS / duration` is measured.
@@ -189,10 +190,20 @@ impl SiteShard {
         self.bytes.fold_into(&mut parts.bytes);
     }
 
-    /// As [`fold_into`](Self::fold_into), of wall times only.
-    pub(crate) fn fold_times_into(&self, times: &mut Histogram) {
-        self.both.fold_into(times);
-        self.wall.fold_into(times);
+    /// As [`fold_into`](Self::fold_into), of one part only.
+    pub(crate) fn fold_part_into(&self, part: FunctionPart, to: &mut Histogram) {
+        match part {
+            FunctionPart::Figures => {}
+            FunctionPart::Wall => {
+                self.both.fold_into(to);
+                self.wall.fold_into(to);
+            }
+            FunctionPart::Cpu => {
+                self.both.fold_into(to);
+                self.cpu.fold_into(to);
+            }
+            FunctionPart::Bytes => self.bytes.fold_into(to),
+        }
     }
 
     /// Owner only, `syscall` CPU clock: the duration of calls determines how many are measured.

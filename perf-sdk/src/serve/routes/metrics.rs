@@ -52,7 +52,8 @@ pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Re
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
         let exposition = exposition();
         exposition.expect(&reading::reserved());
-        let pieces = exposition.pieces(format, collect::take(), user, histograms);
+        let (snapshot, functions) = collect::take_late();
+        let pieces = exposition.pieces(format, snapshot, Some(Box::new(functions)), user, histograms);
         Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
     })
     .await?;

@@ -2,7 +2,7 @@
 
 use crate::alert::AlertActionTotal;
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source};
+use crate::export::metrics::row::{Metrics, Of, Row, Source};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "1 for each alert that is pending or fires.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: alerts,
     },
     Row {
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "What was done about alerts, by what came of it: recovered, no_effect, failed, skipped; done is what is not judged.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: actions,
     },
 ];
@@ -66,7 +66,6 @@ fn alerts(source: Source<'_>) -> Metrics<'_> {
 mod tests {
     use super::*;
     use crate::alert::{AlertActionKind, AlertOutcome, AlertPhase, AlertRuleState, AlertState, Alerts};
-    use crate::export::metrics::floors::Raised;
     use crate::snapshot::Snapshot;
 
     #[test]
@@ -78,8 +77,7 @@ mod tests {
         let rules = vec![rule.clone(), AlertRuleState { name: "cpu".into(), ..AlertRuleState::default() }, rule];
         let snapshot =
             Snapshot { alerts: Some(Alerts { at_unix_ns: 1, rules, ..Alerts::default() }), ..Snapshot::default() };
-        let floors = Raised { overhead_ns: 0, functions: Vec::new() };
-        let shown: Vec<String> = alerts_of(&snapshot, &floors);
+        let shown: Vec<String> = alerts_of(&snapshot);
         assert_eq!(
             shown,
             [
@@ -95,7 +93,6 @@ mod tests {
         let actions = vec![total(AlertOutcome::Recovered, 2), total(AlertOutcome::NoEffect, 1)];
         let alerts = Alerts { actions, ..Alerts::default() };
         let snapshot = Snapshot { alerts: Some(alerts), ..Snapshot::default() };
-        let floors = Raised { overhead_ns: 0, functions: Vec::new() };
         let shown: Vec<String> = actions_of(&snapshot, &floors);
         assert_eq!(shown, ["action=purge,outcome=recovered 2", "action=purge,outcome=no_effect 1"]);
     }
@@ -114,6 +111,6 @@ mod tests {
             let labels = metric.labels.iter().map(|(name, value)| format!("{name}={value}"));
             labels.collect::<Vec<_>>().join(",")
         };
-        alerts(Source { snapshot, floors, range: 0..0 }).map(text).collect()
+        alerts(Source::of_process(snapshot, 0)).map(text).collect()
     }
 }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::export::metrics::family::{Kind, Metric, Value};
 use crate::export::metrics::floors::Floor;
-use crate::export::metrics::row::{Metrics, Row, Source, seconds};
+use crate::export::metrics::row::{Metrics, Of, Row, Source, seconds};
 use crate::histogram::Histogram;
-use crate::snapshot::{Exemplar, Function, InstrumentUse};
+use crate::snapshot::{Exemplar, Function, FunctionPart, InstrumentUse};
 
 pub(super) const ROWS: &[Row] = &[
     Row {
@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Finished calls by outcome. Exact, except for those in function_estimated_calls_total.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: calls,
     },
     Row {
@@ -22,7 +22,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Finished calls that were estimated, because the function is called too often to be counted.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| (f.estimated_calls > 0).then_some(f.estimated_calls as f64)),
     },
     Row {
@@ -30,7 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time of finished calls. Of a future, from its first poll to its end.",
         unit: "seconds",
         kind: Kind::Histogram,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Wall),
         metrics: |source| distributions(source, |f, floor| Some((&f.wall, seconds(floor.wall_ns))), |f| &f.exemplars),
     },
     Row {
@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time of the calling threads in finished calls.",
         unit: "seconds",
         kind: Kind::Histogram,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Cpu),
         metrics: |source| distributions(source, |f, floor| Some((f.cpu.as_ref()?, seconds(floor.cpu_ns))), |_| &[]),
     },
     Row {
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes requested from the allocator in finished calls, including callees.",
         unit: "bytes",
         kind: Kind::Histogram,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Bytes),
         metrics: |source| {
             distributions(source, |f, _| f.bytes.as_ref().map(|bytes| (bytes, bytes.sum_in_base_unit())), |_| &[])
         },
@@ -56,7 +56,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Calls running now.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| Some(f.running as f64)),
     },
     Row {
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Wall time excluding profiled callees and a future's idle time. High-water mark of the estimate.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |_, floor| Some(seconds(floor.self_wall_ns))),
     },
     Row {
@@ -72,7 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time excluding profiled callees. High-water mark of the estimate.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, floor| f.cpu.as_ref().map(|_| seconds(floor.self_cpu_ns))),
     },
     Row {
@@ -80,7 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Standard error of the wall time excluding profiled callees, where not every call is measured.",
         unit: "seconds",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| Some(seconds(f.exclusive_error_ns))),
     },
     Row {
@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time excluding profiled callees, from stack samples.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| (f.stack_samples > 0).then(|| seconds(f.sampled_cpu_ns))),
     },
     Row {
@@ -96,7 +96,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time from stack samples, divided by the recorded CPU time, both excluding profiled callees. Absent below 20 samples.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, sampled_ratio),
     },
     Row {
@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Waits for a Mutex or an RwLock of perf_sdk::sync, excluding callees.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| waits(f, f.lock_contentions as f64)),
     },
     Row {
@@ -112,7 +112,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Time spent waiting for a Mutex or an RwLock of perf_sdk::sync, excluding callees.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| waits(f, seconds(f.lock_wait_ns))),
     },
     Row {
@@ -120,7 +120,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Lookups, checkouts, items sent and received, reads and writes of a watched cache, pool, queue or reader, excluding callees.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_instrument(source, |used| Some(used.operations as f64)),
     },
     Row {
@@ -128,7 +128,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes read from and written to a watched reader or writer, excluding callees.",
         unit: "bytes",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_instrument(source, |used| (used.bytes > 0).then_some(used.bytes as f64)),
     },
     Row {
@@ -136,7 +136,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Time spent waiting for a watched cache, pool, queue or reader, excluding callees.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_instrument(source, |used| Some(seconds(used.wait_ns))),
     },
     Row {
@@ -144,7 +144,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Time that finished futures spent between polls.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| f.future.map(|future| seconds(future.idle_ns))),
     },
     Row {
@@ -152,7 +152,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Allocations during calls, including callees, excluding reallocations.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.allocations))),
     },
     Row {
@@ -160,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes freed during calls, including callees, whichever function allocated them.",
         unit: "bytes",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| f.bytes.as_ref().map(|_| positive(f.inclusive.freed_bytes))),
     },
     Row {
@@ -168,7 +168,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Finished calls that were measured. All sums except counts of calls are estimated from them.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| Some(f.samples as f64)),
     },
     Row {
@@ -176,7 +176,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of calls that are measured now.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| {
             per_function(source, |f, _| Some(if f.one_in == 0 { 0.0 } else { 1.0 / f64::from(f.one_in) }))
         },
@@ -186,7 +186,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes of live allocations that were made in the function, excluding callees. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| f.live.map(|live| live.bytes as f64)),
     },
     Row {
@@ -194,7 +194,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Live allocations that were made in the function, excluding callees. Estimated.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: true,
+        of: Of::Functions(FunctionPart::Figures),
         metrics: |source| per_function(source, |f, _| f.live.map(|live| live.objects as f64)),
     },
 ];

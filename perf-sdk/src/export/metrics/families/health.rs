@@ -2,7 +2,7 @@
 
 use crate::alert::AlertSeverity;
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source};
+use crate::export::metrics::row::{Metrics, Of, Row, Source};
 use crate::snapshot::Snapshot;
 use crate::target::Status;
 
@@ -11,7 +11,7 @@ pub(super) const ROWS: &[Row] = &[Row {
     help: "1 if all is well, by what it is of: targets, the mean of those that can be judged, of which one at risk counts as a half and a missed one as 0; alerts, 0 if a critical one fires or cools down, 0.5 if a warning does, 0.9 if one that only informs does; all, the product of both, unless there are targets of which none can be judged.",
     unit: "ratio",
     kind: Kind::Gauge,
-    is_per_function: false,
+    of: Of::Process,
     metrics: health,
 }];
 
@@ -55,16 +55,14 @@ fn of_alerts(snapshot: &Snapshot) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::alert::{AlertPhase, AlertRuleState, AlertState, Alerts};
-    use crate::export::metrics::floors::Raised;
     use crate::target::{Judgement, TargetState};
 
     fn shown(snapshot: &Snapshot) -> Vec<f64> {
-        let floors = Raised { overhead_ns: 0, functions: Vec::new() };
         let value = |metric: Metric<'_>| match metric.value {
             Value::Number(value) => value,
             _ => f64::NAN,
         };
-        health(Source { snapshot, floors: &floors, range: 0..0 }).map(value).collect()
+        health(Source::of_process(snapshot, 0)).map(value).collect()
     }
 
     #[test]

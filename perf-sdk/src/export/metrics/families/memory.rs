@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source, optional};
+use crate::export::metrics::row::{Metrics, Of, Row, Source, optional};
 use crate::snapshot::{Allocator, ArenaUse, Heap, LeakFinding, LeakSubject, SamplingState};
 
 pub(super) const ROWS: &[Row] = &[
@@ -12,7 +12,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Whether the live heap is sampled, or the reason why not.",
         unit: "",
         kind: Kind::Info,
-        is_per_function: false,
+        of: Of::Process,
         metrics: heap_state,
     },
     Row {
@@ -20,7 +20,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Mean number of allocated bytes for one sampled allocation.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| heap(source, |heap| heap.sample_bytes),
     },
     Row {
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes of live allocations that were made outside of all profiled functions. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| heap(source, |heap| heap.unowned.bytes),
     },
     Row {
@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes of old live allocations in findings of the leak detector, and of resident memory that is not allocated, by verdict. Estimated.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| {
             leaks(
                 source,
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Objects in findings of the leak detector, by verdict. Estimated for sampled memory.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| leaks(source, |finding| finding.watched != LeakSubject::Resident, |finding| finding.objects),
     },
     Row {
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Evaluations of the leak detector.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| optional(source.snapshot.leaks.as_ref().map(|leaks| leaks.windows as f64)),
     },
     Row {
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes allocated from jemalloc and not freed, as usable sizes.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.allocated_bytes as f64)),
     },
     Row {
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes in jemalloc's active pages, which contain allocations.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.active_bytes as f64)),
     },
     Row {
@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Upper bound of jemalloc's physical memory.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.resident_bytes as f64)),
     },
     Row {
@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Memory in jemalloc's active extents.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.mapped_bytes as f64)),
     },
     Row {
@@ -98,7 +98,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Address space that jemalloc retains for reuse, without physical memory.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.retained_bytes as f64)),
     },
     Row {
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "jemalloc's book-keeping.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, |allocator| Some(allocator.metadata_bytes as f64)),
     },
     Row {
@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the active pages that is not allocated.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| allocator(source, Allocator::fragmentation_ratio),
     },
     Row {
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes allocated from one of jemalloc's arenas and not freed.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| arenas(source, |arena| arena.allocated_bytes as f64),
     },
     Row {
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Bytes in the active pages of one of jemalloc's arenas.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| arenas(source, |arena| arena.active_bytes as f64),
     },
 ];

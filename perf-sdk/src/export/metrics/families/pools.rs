@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source, optional};
+use crate::export::metrics::row::{Metrics, Of, Row, Source, optional};
 use crate::snapshot::{ArenaAccount, BumpAccount, Checkout, PoolAccount, PressureAccount};
 
 const fn gauge(
@@ -12,11 +12,11 @@ const fn gauge(
     help: &'static str,
     metrics: for<'a> fn(Source<'a>) -> Metrics<'a>,
 ) -> Row {
-    Row { name, help, unit, kind: Kind::Gauge, is_per_function: false, metrics }
+    Row { name, help, unit, kind: Kind::Gauge, of: Of::Process, metrics }
 }
 
 const fn counter(name: &'static str, help: &'static str, metrics: for<'a> fn(Source<'a>) -> Metrics<'a>) -> Row {
-    Row { name, help, unit: "", kind: Kind::Counter, is_per_function: false, metrics }
+    Row { name, help, unit: "", kind: Kind::Counter, of: Of::Process, metrics }
 }
 
 pub(super) const ROWS: &[Row] = &[
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Duration of each step of memory relief, on a thread of the profiler.",
         unit: "seconds",
         kind: Kind::Histogram,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| {
             let account = source.snapshot.pressure.as_ref().filter(|account| account.reliefs > 0);
             Box::new(account.into_iter().map(|account| {

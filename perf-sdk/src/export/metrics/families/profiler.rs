@@ -1,7 +1,7 @@
 //! Metrics of the profiler itself.
 
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds, single};
+use crate::export::metrics::row::{Metrics, Of, Row, Source, optional, seconds, single};
 use crate::snapshot::{Budget, DeliveryKind};
 
 pub(super) const ROWS: &[Row] = &[
@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Annotated sites that ran at least once.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| single(source.snapshot.profiler.sites as f64),
     },
     Row {
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Live threads that recorded something.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| single(source.snapshot.profiler.threads as f64),
     },
     Row {
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Memory held by the recorder.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| single(source.snapshot.profiler.memory_bytes as f64),
     },
     Row {
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Limit of the memory held by the recorder.",
         unit: "bytes",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| single(source.snapshot.profiler.memory_limit_bytes as f64),
     },
     Row {
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Calls, samples and other data that could not be recorded, by reason.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: dropped,
     },
     Row {
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Engine that reads thread CPU time.",
         unit: "",
         kind: Kind::Info,
-        is_per_function: false,
+        of: Of::Process,
         metrics: cpu_clock,
     },
     Row {
@@ -58,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that recording may take.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| budget(source, |budget| budget.allowed),
     },
     Row {
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that recording takes, including scrapes and the profiler's own threads. Estimated.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| budget(source, |budget| budget.achieved),
     },
     Row {
@@ -74,7 +74,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that counting calls takes, which measuring fewer calls cannot reduce.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| budget(source, |budget| budget.floor),
     },
     Row {
@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of the process's CPU time that counting the function's calls takes, for the functions with the largest share.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: counting,
     },
     Row {
@@ -90,7 +90,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Profiles pushed to a server: ok, or failed and lost. One that is retried counts once.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| delivered(source, |by| by == DeliveryKind::Push),
     },
     Row {
@@ -98,7 +98,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Profiles that wait for another attempt to push them.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| waiting(source, |by| by == DeliveryKind::Push),
     },
     Row {
@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Profiles written to a folder: ok, or failed and lost.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| delivered(source, |by| by == DeliveryKind::Files),
     },
     Row {
@@ -114,7 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Changes of alerts posted to a webhook or an Alertmanager: ok, or failed and lost.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| delivered(source, is_of_alerts),
     },
     Row {
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Changes of alerts that wait for another attempt to post them.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| waiting(source, is_of_alerts),
     },
     Row {
@@ -130,7 +130,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Connections of the endpoint that were closed to make room for others.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| single(source.snapshot.profiler.evicted_connections as f64),
     },
     Row {
@@ -138,7 +138,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Figures that could not be read, and the reason.",
         unit: "",
         kind: Kind::Info,
-        is_per_function: false,
+        of: Of::Process,
         metrics: absent,
     },
     Row {
@@ -146,7 +146,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time that the profiler itself took, by purpose. Without a budget, only that of recording. Estimated.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: overhead,
     },
 ];
@@ -160,7 +160,7 @@ fn absent(source: Source<'_>) -> Metrics<'_> {
 
 fn overhead(source: Source<'_>) -> Metrics<'_> {
     let parts = &source.snapshot.profiler.overhead_parts;
-    let recording = parts.is_empty().then_some(("recording", source.floors.overhead_ns));
+    let recording = parts.is_empty().then_some(("recording", source.overhead_ns));
     let parts = parts.iter().map(|(name, ns)| (name.as_str(), *ns)).chain(recording);
     Box::new(parts.map(|(name, ns)| Metric { labels: vec![("part", name.into())], value: Value::Number(seconds(ns)) }))
 }

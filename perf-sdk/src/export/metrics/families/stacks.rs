@@ -1,7 +1,7 @@
 //! Metrics of the stack sampler.
 
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source, optional, seconds};
+use crate::export::metrics::row::{Metrics, Of, Row, Source, optional, seconds};
 use crate::snapshot::StackSampling;
 
 pub(super) const ROWS: &[Row] = &[
@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Stack samples.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| of(source, |stacks| Some(stacks.samples as f64)),
     },
     Row {
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time for which stack samples stand.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| of(source, |stacks| Some(seconds(stacks.sampled_ns))),
     },
     Row {
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time for which stack samples stand, as a share of the process's CPU time since sampling began.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| of(source, StackSampling::coverage),
     },
     Row {
@@ -34,7 +34,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "CPU time of sampling signals and their handlers.",
         unit: "seconds",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| of(source, |stacks| Some(seconds(stacks.handler_ns))),
     },
     Row {
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Stack samples without their outermost frames, with the innermost frame only, or without any frame because there was no room.",
         unit: "",
         kind: Kind::Counter,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| {
             labelled(source, "missing", |stacks| {
                 vec![("outermost", stacks.cut), ("callers", stacks.leaf_only), ("all", stacks.folded)]
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Threads whose stacks are sampled, and those that are not, because of system limits or because they block the signal.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| {
             labelled(source, "state", |stacks| vec![("sampled", stacks.threads), ("refused", stacks.refused)])
         },
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Engine that signals threads to sample their stacks.",
         unit: "",
         kind: Kind::Info,
-        is_per_function: false,
+        of: Of::Process,
         metrics: |source| {
             let engines = source.snapshot.stacks.iter().map(|stacks| Metric {
                 labels: vec![("engine", stacks.engine.as_str().into())],

@@ -1,7 +1,7 @@
 //! Metrics of targets.
 
 use crate::export::metrics::family::{Kind, Metric, Value};
-use crate::export::metrics::row::{Metrics, Row, Source};
+use crate::export::metrics::row::{Metrics, Of, Row, Source};
 use crate::target::{Status, TargetState};
 
 pub(super) const ROWS: &[Row] = &[
@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Judgement of a target: 1 for its status, 0 for the others.",
         unit: "",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: status,
     },
     Row {
@@ -18,7 +18,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Current value of a target's metric divided by its limit, by bound.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: ratio,
     },
     Row {
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
         help: "Share of a target's error budget that is left. Negative if it is overdrawn.",
         unit: "ratio",
         kind: Kind::Gauge,
-        is_per_function: false,
+        of: Of::Process,
         metrics: budget,
     },
 ];
@@ -71,7 +71,6 @@ fn budget(source: Source<'_>) -> Metrics<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::export::metrics::floors::Raised;
     use crate::snapshot::Snapshot;
     use crate::target::{ErrorBudget, Judgement};
 
@@ -88,8 +87,7 @@ mod tests {
         let silent = TargetState { name: "silent".into(), upper: Some(1.0), ..TargetState::default() };
         let targets = vec![fast.clone(), silent, fast];
         let snapshot = Snapshot { targets: Some(Judgement { at_unix_ns: 1, targets }), ..Snapshot::default() };
-        let floors = Raised { overhead_ns: 0, functions: Vec::new() };
-        let source = || Source { snapshot: &snapshot, floors: &floors, range: 0..0 };
+        let source = || Source::of_process(&snapshot, 0);
         let shown = |metrics: Metrics<'_>| -> Vec<(String, f64)> {
             let text = |metric: Metric<'_>| {
                 let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
