@@ -44,9 +44,24 @@ fn site(n: usize) -> &'static Site {
 
 /// 0 if the system does not provide it.
 fn resident_bytes() -> f64 {
+    status_bytes("VmRSS:")
+}
+
+fn status_bytes(key: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let kib = status.lines().find_map(|line| line.strip_prefix(key)?.trim().strip_suffix(" kB")?.parse().ok());
     kib.map_or(0.0, |kib: f64| kib * 1024.0)
+}
+
+/// By how much the first scrape raises the resident memory at most.
+fn peak_of_first_scrape(address: SocketAddr) {
+    let before = resident_bytes();
+    // The high-water mark begins anew.
+    if std::fs::write("/proc/self/clear_refs", "5").is_ok() {
+        drain(request(address, "/metrics"));
+        let peak = status_bytes("VmHWM:") - before;
+        println!("the first scrape made at most {:.1} MiB more resident", peak / f64::from(1 << 20));
+    }
 }
 
 /// Megabytes that are allocated now, besides those of the snapshot that says so.
@@ -128,6 +143,8 @@ fn main() {
         let before = perf_sdk::snapshot().profiler.memory_bytes;
         ready.wait();
         done.wait();
+        let address = perf.address().expect("an endpoint");
+        peak_of_first_scrape(address);
         let resident = resident_bytes();
         let seen = perf_sdk::snapshot();
         println!("a snapshot made {:.1} MiB more resident", (resident_bytes() - resident) / f64::from(1 << 20));
@@ -168,7 +185,7 @@ fn main() {
                 whole[0]
             );
         }
-        over_http(perf.address().expect("an endpoint"));
+        over_http(address);
         done.wait();
     });
 }

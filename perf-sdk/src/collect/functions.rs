@@ -457,12 +457,8 @@ impl FunctionFold {
             function.place.filter(|_| is_read(function))
         };
         for record in record::records() {
-            let mut has_begun = false;
             for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
                 if let Some(place) = place_of(shard.site) {
-                    if !std::mem::replace(&mut has_begun, true) {
-                        times.turn_to(record);
-                    }
                     times.add_to(record, shard, FunctionPart::Wall, &mut chosen[usize::from(place)].1);
                 }
             }

@@ -197,7 +197,6 @@ impl LateFold {
                 FunctionPart::Bytes => function.bytes.as_mut(),
             };
             let Some(sum) = sum else { return };
-            reader.turn_to(record);
             reader.add_to(record, shard, part, sum);
             if let Some(exemplars) = shard.exemplars().filter(|_| part == FunctionPart::Wall) {
                 snapshot::merge_exemplars(&mut function.exemplars, exemplars.read().map(|(_, exemplar)| exemplar));

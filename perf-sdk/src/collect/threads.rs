@@ -347,18 +347,12 @@ impl ShardReader {
 #[derive(Debug, Default)]
 pub(super) struct DistributionReader {
     pending: Vec<Finished>,
-    sequence: Option<u32>,
     one: Histogram,
     spare: Vec<(u16, u64)>,
 }
 
 impl DistributionReader {
-    /// Goes on with another thread.
-    pub(super) fn turn_to(&mut self, record: &ThreadRecord) {
-        self.sequence = record.ring.read(&mut self.pending);
-    }
-
-    /// Adds this part of `shard`, which must belong to this thread.
+    /// Adds this part of `shard`, which must belong to the thread of `record`.
     pub(super) fn add_to(
         &mut self,
         record: &ThreadRecord,
@@ -366,26 +360,22 @@ impl DistributionReader {
         part: FunctionPart,
         sum: &mut Histogram,
     ) {
-        let Self { pending, sequence, one, spare } = self;
+        let Self { pending, one, spare } = self;
         if one.scale() != sum.scale() {
             *one = Histogram::new(sum.scale());
         }
-        let mut looks = 1;
-        loop {
+        for look in 1.. {
+            let sequence = record.ring.read_of(shard, pending);
             one.clear();
             shard.fold_part_into(part, one);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {
-                for call in pending.iter().filter(|call| ptr::eq(call.shard, shard)) {
-                    shard.add_pending_part(part, call, record.wall, record.is_full(), one);
-                }
+                pending.iter().for_each(|call| shard.add_pending_part(part, call, record.wall, record.is_full(), one));
                 break;
             }
-            if looks == LOOKS || sequence.is_none() {
+            if look == LOOKS || sequence.is_none() {
                 crate::record::torn_read();
                 break;
             }
-            looks += 1;
-            *sequence = record.ring.read(pending);
         }
         sum.add_using(one, spare);
     }

@@ -3,16 +3,17 @@
 use std::io::{self, Write};
 
 use super::family::{Encoding, Head, Kind, Metric};
-use super::text::{Escaped, samples};
+use super::text::{Escaped, Lines};
 
 /// Text with exemplars.
 pub(super) struct OpenMetrics<'a> {
     to: &'a mut dyn Write,
+    lines: Lines,
 }
 
 impl<'a> OpenMetrics<'a> {
     pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        Self { to }
+        Self { to, lines: Lines::default() }
     }
 
     fn head(&mut self, head: &Head<'_>) -> io::Result<()> {
@@ -52,7 +53,7 @@ impl Encoding for OpenMetrics<'_> {
             self.head(head)?;
         }
         for metric in metrics {
-            samples(self.to, &head.name, &metric, head.kind == Kind::Histogram)?;
+            self.lines.write(self.to, &head.name, &metric, head.kind == Kind::Histogram)?;
         }
         Ok(())
     }

@@ -3,16 +3,17 @@
 use std::io::{self, Write};
 
 use super::family::{Encoding, Head, Kind, Metric};
-use super::text::{Escaped, samples};
+use super::text::{Escaped, Lines};
 
 /// Every server reads this format. It has no exemplars and no native histograms.
 pub(super) struct Prometheus<'a> {
     to: &'a mut dyn Write,
+    lines: Lines,
 }
 
 impl<'a> Prometheus<'a> {
     pub(super) fn new(to: &'a mut dyn Write) -> Self {
-        Self { to }
+        Self { to, lines: Lines::default() }
     }
 }
 
@@ -38,7 +39,7 @@ impl Encoding for Prometheus<'_> {
             writeln!(self.to, "# TYPE {name} {kind}")?;
         }
         for metric in metrics {
-            samples(self.to, &head.name, &metric, false)?;
+            self.lines.write(self.to, &head.name, &metric, false)?;
         }
         Ok(())
     }

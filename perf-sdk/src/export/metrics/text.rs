@@ -7,28 +7,37 @@ use super::family::{Metric, Value};
 use crate::export::safe;
 use crate::snapshot::Exemplar;
 
-/// Writes the sample lines of one metric.
-pub(super) fn samples(to: &mut dyn Write, name: &str, metric: &Metric<'_>, with_exemplars: bool) -> io::Result<()> {
-    let labels = Labels(&metric.labels).to_string();
-    let mut lines = Lines { text: String::new(), name, labels, bucket: String::new() };
-    // Writing to a string does not fail.
-    let _ = lines.metric(metric, with_exemplars);
-    to.write_all(lines.text.as_bytes())
-}
-
-/// The sample lines of one metric.
+/// Writes the sample lines of metrics.
 // PERF: of a histogram there are dozens, so what they have in common is formatted once, and they are
-// written as one text.
-struct Lines<'a> {
+// written as one text. All of these are used again for the next metric.
+#[derive(Default)]
+pub(super) struct Lines {
     text: String,
-    name: &'a str,
+    name: String,
     /// In braces, or empty.
     labels: String,
     /// Of a histogram: the beginning of the line of a bucket, up to its `le`.
     bucket: String,
 }
 
-impl Lines<'_> {
+impl Lines {
+    /// The lines of one metric.
+    pub(super) fn write(
+        &mut self,
+        to: &mut dyn Write,
+        name: &str,
+        metric: &Metric<'_>,
+        with_exemplars: bool,
+    ) -> io::Result<()> {
+        self.text.clear();
+        self.labels.clear();
+        name.clone_into(&mut self.name);
+        // Writing to a string does not fail.
+        let _ = write!(self.labels, "{}", Labels(&metric.labels));
+        let _ = self.metric(metric, with_exemplars);
+        to.write_all(self.text.as_bytes())
+    }
+
     fn metric(&mut self, metric: &Metric<'_>, with_exemplars: bool) -> fmt::Result {
         match &metric.value {
             Value::Number(value) => self.plain("", Number(*value)),
@@ -58,7 +67,7 @@ impl Lines<'_> {
             Value::Measured { buckets, sum, count, .. } => self.classic(buckets, *sum, *count),
             Value::Quantiles { quantiles, sum, count } => {
                 for (quantile, value) in quantiles {
-                    let (name, open) = (self.name, before(&self.labels, "quantile"));
+                    let (name, open) = (&self.name, before(&self.labels, "quantile"));
                     writeln!(self.text, "{name}{open}{}\"}} {}", bound_label(*quantile), Number(*value))?;
                 }
                 self.sum_and_count(*sum, *count)
@@ -78,7 +87,10 @@ impl Lines<'_> {
     }
 
     fn begin_buckets(&mut self) {
-        self.bucket = format!("{}_bucket{}", self.name, before(&self.labels, "le"));
+        self.bucket.clear();
+        for part in [&self.name, "_bucket", &before(&self.labels, "le")] {
+            self.bucket.push_str(part);
+        }
     }
 
     /// Without the end of the line.
@@ -95,7 +107,7 @@ impl Lines<'_> {
     }
 
     fn plain(&mut self, suffix: &str, value: impl Display) -> fmt::Result {
-        for part in [self.name, suffix, &self.labels] {
+        for part in [&self.name, suffix, &self.labels] {
             self.text.push_str(part);
         }
         writeln!(self.text, " {value}")

@@ -166,9 +166,18 @@ impl Ring {
     /// Reader: the pending calls, with the sequence number under which they were read. `None` if
     /// the owner was flushing all the time.
     pub(crate) fn read(&self, into: &mut Vec<Finished>) -> Option<u32> {
+        self.read_those(|_| true, into)
+    }
+
+    /// As [`read`](Self::read), of one shard only.
+    pub(crate) fn read_of(&self, shard: &SiteShard, into: &mut Vec<Finished>) -> Option<u32> {
+        self.read_those(|other| ptr::eq(other, shard), into)
+    }
+
+    fn read_those(&self, are_meant: impl Fn(&SiteShard) -> bool, into: &mut Vec<Finished>) -> Option<u32> {
         let mut first_look = None;
         for look in 1u32.. {
-            if let Some(sequence) = self.read_once(into) {
+            if let Some(sequence) = self.read_once(&are_meant, into) {
                 return Some(sequence);
             }
             if look < 100 {
@@ -184,11 +193,12 @@ impl Ring {
     }
 
     /// As [`read`](Self::read), at once: `None` when the owner was flushing.
-    pub(super) fn read_once(&self, into: &mut Vec<Finished>) -> Option<u32> {
+    pub(super) fn read_once(&self, are_meant: impl Fn(&SiteShard) -> bool, into: &mut Vec<Finished>) -> Option<u32> {
         into.clear();
         let sequence = self.sequence.begin()?;
         let pending = self.pending.load(Acquire) as usize;
-        into.extend(self.entries.iter().take(pending).filter_map(|entry| Some(entry.read(entry.shard()?))));
+        let meant = |entry: &Entry| entry.shard().filter(|shard| are_meant(shard));
+        into.extend(self.entries.iter().take(pending).filter_map(|entry| Some(entry.read(meant(entry)?))));
         self.unchanged(sequence).then_some(sequence)
     }
 

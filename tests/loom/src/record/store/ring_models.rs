@@ -56,7 +56,7 @@ impl Record {
     /// Calls and the sum of their times; `None`: the owner was flushing.
     fn read(&self) -> Option<(u64, u64)> {
         let mut pending = Vec::new();
-        let sequence = self.ring.read_once(&mut pending)?;
+        let sequence = self.ring.read_once(|_| true, &mut pending)?;
         for one in &pending {
             let parts = (one.wall, one.cpu, one.bytes, one.weight, one.cpu_weight);
             assert!([(1, -1, 1, 1, 2), (2, 2, 0, 1, 1)].contains(&parts), "torn: {parts:?}");
