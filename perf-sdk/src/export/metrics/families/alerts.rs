@@ -93,20 +93,20 @@ mod tests {
         let actions = vec![total(AlertOutcome::Recovered, 2), total(AlertOutcome::NoEffect, 1)];
         let alerts = Alerts { actions, ..Alerts::default() };
         let snapshot = Snapshot { alerts: Some(alerts), ..Snapshot::default() };
-        let shown: Vec<String> = actions_of(&snapshot, &floors);
+        let shown: Vec<String> = actions_of(&snapshot);
         assert_eq!(shown, ["action=purge,outcome=recovered 2", "action=purge,outcome=no_effect 1"]);
     }
 
-    fn actions_of(snapshot: &Snapshot, floors: &Raised) -> Vec<String> {
+    fn actions_of(snapshot: &Snapshot) -> Vec<String> {
         let text = |metric: Metric<'_>| {
             let labels: Vec<String> = metric.labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let Value::Number(number) = metric.value else { panic!() };
             format!("{} {number}", labels.join(","))
         };
-        actions(Source { snapshot, floors, range: 0..0 }).map(text).collect()
+        actions(Source::of_process(snapshot, 0)).map(text).collect()
     }
 
-    fn alerts_of(snapshot: &Snapshot, floors: &Raised) -> Vec<String> {
+    fn alerts_of(snapshot: &Snapshot) -> Vec<String> {
         let text = |metric: Metric<'_>| {
             let labels = metric.labels.iter().map(|(name, value)| format!("{name}={value}"));
             labels.collect::<Vec<_>>().join(",")
