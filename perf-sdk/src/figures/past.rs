@@ -1,6 +1,5 @@
 //! A window of the history.
 
-use std::cell::OnceCell;
 use std::time::Duration;
 
 use super::slower::share_slower;
@@ -27,16 +26,15 @@ const LIVE: usize = 5;
 /// Questions to the history at one moment.
 pub(super) struct Past<'a> {
     history: &'a History,
-    series: OnceCell<Vec<SeriesInfo>>,
 }
 
 impl<'a> Past<'a> {
     pub(super) fn new(history: &'a History) -> Self {
-        Self { history, series: OnceCell::new() }
+        Self { history }
     }
 
-    pub(super) fn series(&self) -> &[SeriesInfo] {
-        self.series.get_or_init(|| self.history.series())
+    pub(super) fn series(&self) -> Vec<SeriesInfo> {
+        self.history.series()
     }
 
     /// The window in seconds since 1970: the second after the last one is not in it. The latest
@@ -111,15 +109,15 @@ impl<'a> Past<'a> {
         how: Aggregate,
         window: Window,
     ) -> Result<Figure, Missing> {
-        let is_meant = |info: &&SeriesInfo| info.name == name && labels.iter().all(|label| info.labels.contains(label));
-        let meant: Vec<&SeriesInfo> = self.series().iter().filter(is_meant).collect();
+        let is_meant = |info: &SeriesInfo| labels.iter().all(|label| info.labels.contains(label));
+        let meant: Vec<SeriesInfo> = self.history.series_of(name).filter(is_meant).collect();
         let first = meant.first().ok_or(Missing::Unknown)?;
         let (from, to) = self.seconds(window)?;
         let is_sum = how == Aggregate::Growth && first.kind == Kind::Counter;
         if !is_sum {
             // What ended before the window does not stand beside what replaced it.
             let is_there = |info: &&SeriesInfo| self.history.points(info.id, from, to).next().is_some();
-            let there: Vec<&SeriesInfo> = meant.iter().copied().filter(is_there).collect();
+            let there: Vec<&SeriesInfo> = meant.iter().filter(is_there).collect();
             return match there.as_slice() {
                 [] => Err(Missing::NoData),
                 [one] => self.gauge(one.id, how, (from, to)),
@@ -165,8 +163,8 @@ impl<'a> Past<'a> {
 
     /// Calls that all functions finished after this second, and whether there are any functions.
     pub(super) fn calls_after(&self, second: u32) -> Option<f64> {
-        let counted = self.series().iter().filter(|info| info.name == FUNCTION_SERIES[CALLS].0);
-        let grown = |info: &SeriesInfo| self.history.change(info.id, second + 1, u32::MAX).value().unwrap_or(0.0);
+        let counted = self.history.series_of(FUNCTION_SERIES[CALLS].0);
+        let grown = |info: SeriesInfo| self.history.change(info.id, second + 1, u32::MAX).value().unwrap_or(0.0);
         counted.map(grown).reduce(|sum, grown| sum + grown)
     }
 

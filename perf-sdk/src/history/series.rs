@@ -126,6 +126,8 @@ struct Series {
     /// The list of blocks with the key, or [`NONE`]: the place is free.
     key: u32,
     hash: u32,
+    /// The hash of the name alone.
+    name: u32,
     kind: Kind,
     grid: Grid,
     /// A counter's latest value.
@@ -226,7 +228,19 @@ impl SeriesTable {
 
     /// All series.
     pub(super) fn infos(&self) -> impl Iterator<Item = SeriesInfo> {
-        self.ids().filter_map(|id| parse(id, &self.key_of(id).collect::<Vec<_>>()))
+        self.ids().filter_map(|id| self.info(id))
+    }
+
+    /// All series of this name.
+    pub(super) fn infos_of(&self, name: &str) -> impl Iterator<Item = SeriesInfo> {
+        // PERF: the keys of others are not read.
+        let wanted = hash(name.as_bytes());
+        let ids = self.ids().filter(move |id| self.series[usize::from(*id)].name == wanted);
+        ids.filter_map(|id| self.info(id)).filter(move |info| info.name == name)
+    }
+
+    fn info(&self, id: u16) -> Option<SeriesInfo> {
+        parse(id, &self.key_of(id).collect::<Vec<_>>())
     }
 
     /// The series of this name and these labels. If its unit was changed, the latest one.
@@ -360,6 +374,7 @@ impl SeriesTable {
         let new = Series {
             key: first,
             hash: hash(key),
+            name: hash(name_of(key)),
             kind,
             grid: Grid::of(kind, unit),
             last: 0.0,
@@ -735,6 +750,11 @@ impl Series {
         };
         Point { from, seconds, covered, mean, peak }
     }
+}
+
+/// The name in a key.
+fn name_of(key: &[u8]) -> &[u8] {
+    key.get(1..).and_then(|rest| rest.split(|byte| *byte == AFTER_NAME).next()).unwrap_or_default()
 }
 
 pub(super) fn hash(key: &[u8]) -> u32 {

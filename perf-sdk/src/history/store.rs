@@ -300,6 +300,11 @@ impl History {
         self.table.infos().collect()
     }
 
+    /// All series of this name.
+    pub(crate) fn series_of(&self, name: &str) -> impl Iterator<Item = SeriesInfo> {
+        self.table.infos_of(name)
+    }
+
     /// The series of this name and these labels, in the order in which they were given.
     pub(crate) fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<SeriesId> {
         self.table.find(name, labels.iter().copied())
