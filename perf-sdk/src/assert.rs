@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::base::sort;
 use crate::collect::{self, ScopeTotals};
 use crate::memory::{self, Tallies};
 use crate::snapshot::Totals;
@@ -118,7 +119,7 @@ impl Seen {
             })
             .filter(|(_, blocks, bytes)| *blocks > 0 || *bytes > 0)
             .collect();
-        parts.sort_by_key(|(_, blocks, bytes)| std::cmp::Reverse((*bytes, *blocks)));
+        sort::sort_by_key(&mut parts, |(_, blocks, bytes)| std::cmp::Reverse((*bytes, *blocks)));
         let (all_blocks, all_bytes) = figure(&totals(&self.total));
         let sum = |part: fn(&(String, i64, i64)) -> i64| parts.iter().map(part).sum::<i64>();
         let (blocks, bytes) = (all_blocks - sum(|part| part.1), all_bytes - sum(|part| part.2));

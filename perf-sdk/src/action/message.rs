@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alert::AlertSeverity;
+use crate::base::sort;
 
 /// Who tells of alerts.
 #[derive(Clone, Debug)]
@@ -21,12 +22,12 @@ pub(super) type Pairs = BTreeMap<&'static str, String>;
 impl Sender {
     /// Of a rule.
     pub(super) fn group_labels(&self, rule: &str) -> Pairs {
-        [("alertname", rule.to_owned()), ("service", self.service.clone())].into()
+        sort::map_of([("alertname", rule.to_owned()), ("service", self.service.clone())])
     }
 
     /// Of one alert. Those of the program do not replace them.
     pub(super) fn labels(&self, rule: &str, subject: &str, severity: AlertSeverity) -> BTreeMap<String, String> {
-        let mut labels: BTreeMap<String, String> = self.labels.iter().cloned().collect();
+        let mut labels = sort::map_of(self.labels.iter().cloned());
         let group = self.group_labels(rule).into_iter();
         labels.extend(group.map(|(name, value)| (name.to_owned(), value)));
         labels.insert("severity".to_owned(), severity.name().to_owned());
@@ -39,5 +40,5 @@ impl Sender {
 
 pub(super) fn annotations(summary: &str, evidence: &str, bundle: &str) -> Pairs {
     let all = [("summary", summary), ("evidence", evidence), ("bundle", bundle)];
-    all.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.to_owned())).collect()
+    sort::map_of(all.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.to_owned())))
 }

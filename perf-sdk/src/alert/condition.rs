@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::definition::WINDOW;
 use super::samples::{EVERY, Samples};
 use super::state::AlertSeverity;
+use crate::base::sort;
 use crate::detect::is_seasonal;
 use crate::expression::{
     Bound, CallFigure, Comparison, Condition, Dimension, Event, LEAK_VERDICTS, Limit, Metric, Quantity,
@@ -407,7 +408,7 @@ fn targets(status: &str, judgement: Option<&Judgement>) -> Truth {
 
 fn of_all(mut found: Vec<Sighting>) -> Truth {
     // Two of one name are one.
-    found.sort_by(|a, b| a.subject.cmp(&b.subject));
+    sort::sort_by(&mut found, |a, b| a.subject.cmp(&b.subject));
     found.dedup_by(|a, b| a.subject == b.subject);
     found.truncate(MOST_SUBJECTS);
     if found.is_empty() { Truth::Not } else { Truth::Holds(found) }

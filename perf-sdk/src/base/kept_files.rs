@@ -92,7 +92,7 @@ impl KeptFiles<'_> {
             }
         }
         let is_new = |path: &Path| new.iter().any(|name| path.file_name().is_some_and(|file| *file == **name));
-        files.sort_unstable_by(|a, b| (is_new(&b.2), b.0, &b.1).cmp(&(is_new(&a.2), a.0, &a.1)));
+        super::sort::sort_by(&mut files, |a, b| (is_new(&b.2), b.0, &b.1).cmp(&(is_new(&a.2), a.0, &a.1)));
         let mut bytes = 0_u64;
         let stay = files.iter().enumerate().take_while(|(at, (_, _, path, length))| {
             let all = bytes.saturating_add(*length);

@@ -8,7 +8,7 @@
 //! | `descriptors`, `sandbox`, `new_file`, `small_file` | what is open, what may still be asked of the kernel, files that are written or read whole |
 //! | `kept_files`, `stamp` | files of one program, of which the oldest go; times in their names |
 //! | `footprint`, `headroom`, `pages`, `prefetch` | memory: how much is held, whether there is more, where it comes from |
-//! | `hash` | a hasher for addresses |
+//! | `hash`, `sort` | a hasher for addresses; sorts that are compiled once |
 //! | `pattern`, `units`, `notice`, `calendar` | texts |
 //! | `loaded` | keeps a library that contains the profiler loaded |
 
@@ -54,6 +54,7 @@ pub(crate) mod sandbox;
 pub(crate) mod signals;
 #[cfg(feature = "enabled")]
 pub(crate) mod small_file;
+pub(crate) mod sort;
 #[cfg(any(feature = "flight", feature = "push"))]
 pub(crate) mod stamp;
 #[cfg(all(test, feature = "enabled"))]

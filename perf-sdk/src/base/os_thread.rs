@@ -33,6 +33,10 @@ impl OsThread {
 
     /// As [`spawn`](Self::spawn), with a stack of this many bytes.
     pub(crate) fn with_stack(name: &str, bytes: usize, run: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        Self::boxed(name, bytes, Box::new(run))
+    }
+
+    fn boxed(name: &str, bytes: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
         let run = move || {

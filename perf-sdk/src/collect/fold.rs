@@ -1,6 +1,6 @@
 //! Folds the records of all threads into one snapshot.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::ptr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,6 +9,7 @@ use super::measured::Measured;
 use super::threads::{self, NodeReading, ShardReader, ThreadReading};
 use crate::base::hash::FastMap;
 use crate::base::prefetch::prefetch;
+use crate::base::sort;
 use crate::clock;
 use crate::histogram::{Histogram, Scale};
 use crate::memory;
@@ -334,7 +335,7 @@ impl Fold {
         }
         let wall = clock::wall();
         let window_ns = wall.ns(wall.ticks().saturating_sub(record::began()));
-        let mut dropped: snapshot::Dropped = record::dropped_counts().map(|(r, n)| (r.to_owned(), n)).collect();
+        let mut dropped: snapshot::Dropped = sort::map_of(record::dropped_counts().map(|(r, n)| (r.to_owned(), n)));
         dropped.insert("shared".to_owned(), record::shared_calls());
         #[cfg(feature = "heap")]
         dropped.insert("heap".to_owned(), memory::lost_samples());
@@ -344,8 +345,7 @@ impl Fold {
         dropped.extend(stacks.iter().map(|stacks| ("stacks".to_owned(), stacks.dropped)));
         dropped.extend(clock::anomalies().map(|(r, n)| (r.to_owned(), n)));
         let reading = record::budget_reading();
-        let mut overhead_parts: BTreeMap<String, u64> =
-            record::account().map(|(part, ns)| (part.to_owned(), ns)).collect();
+        let mut overhead_parts = sort::map_of(record::account().map(|(part, ns)| (part.to_owned(), ns)));
         if overhead_parts.values().all(|ns| *ns == 0) {
             overhead_parts.clear();
         }

@@ -1,5 +1,6 @@
 //! Collects the profile of the live heap over time.
 
+use crate::base::sort;
 use crate::clock;
 use crate::memory;
 use crate::record::{self, Node};
@@ -47,7 +48,7 @@ impl HeapProfile {
                 path.live_bytes += held.bytes;
                 path.live_objects += held.objects;
             }
-            profile.paths.sort_by_key(|path| std::cmp::Reverse(path.total_bytes));
+            sort::sort_by_key(&mut profile.paths, |path| std::cmp::Reverse(path.total_bytes));
             Some(profile)
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::code::Names;
+use crate::base::sort;
 use crate::memory;
 use crate::record::Node;
 use crate::scope::Site;
@@ -59,7 +60,7 @@ impl HeapStacksNow {
                 HeapStack { scope: sites.into_iter().map(Frame::of).collect(), addresses, live }
             });
             let mut stacks: Vec<HeapStack> = stacks.collect();
-            stacks.sort_by(|a, b| (&a.scope, &a.addresses).cmp(&(&b.scope, &b.addresses)));
+            sort::sort_by(&mut stacks, |a, b| (&a.scope, &a.addresses).cmp(&(&b.scope, &b.addresses)));
             HeapStacks { stacks, code, lost: memory::lost_stacks() }
         })
     }

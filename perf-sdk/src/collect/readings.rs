@@ -24,7 +24,7 @@ fn public(reading: &reading::Reading) -> Reading {
     Reading {
         name: reading.description.name.into(),
         help: reading.description.help.into(),
-        labels: reading.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        labels: reading.labels.to_map(),
         unit: reading.description.unit,
         kind: reading.description.kind,
         value: reading.value,

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::code::Names;
 use super::sampled::{places, stack};
+use crate::base::sort;
 use crate::memory;
 use crate::snapshot::{Frame, OffCpu, SampledStack, Snapshot, WallProfile};
 use crate::stacks::{self, WallPicture, WallWanted, Wish};
@@ -94,6 +95,6 @@ fn off_cpu(recorded: &Snapshot) -> Vec<OffCpu> {
         })
     });
     let mut functions: Vec<OffCpu> = functions.collect();
-    functions.sort_unstable_by(|a, b| (b.own_ns, &a.scope).cmp(&(a.own_ns, &b.scope)));
+    sort::sort_by(&mut functions, |a, b| (b.own_ns, &a.scope).cmp(&(a.own_ns, &b.scope)));
     functions
 }

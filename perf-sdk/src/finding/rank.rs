@@ -6,6 +6,7 @@ use super::facts::{Facts, Past};
 use super::rules;
 use super::state::{Finding, Findings, Gain};
 use crate::base::hash::fnv1a;
+use crate::base::sort;
 use crate::snapshot::Snapshot;
 use crate::target::Figures;
 
@@ -47,7 +48,7 @@ fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>, accepted: &BTreeSet<Strin
             let all = found.len();
             found.retain(|finding| !accepted.contains(&fingerprint(name, &finding.subject)));
             number_accepted += (all - found.len()) as u64;
-            found.sort_by(|a, b| weight(&b.gain, &facts).total_cmp(&weight(&a.gain, &facts)));
+            sort::sort_by(&mut found, |a, b| weight(&b.gain, &facts).total_cmp(&weight(&a.gain, &facts)));
             found.truncate(MOST_OF_A_RULE);
             findings.extend(found.into_iter().map(|finding| Finding {
                 rule: (*name).to_owned(),
@@ -56,7 +57,7 @@ fn ranked(snapshot: &Snapshot, past: Option<Past<'_>>, accepted: &BTreeSet<Strin
             }));
         }
         let is_doubt = |finding: &Finding| finding.rule == rules::MEASUREMENT;
-        findings.sort_by(|a, b| {
+        sort::sort_by(&mut findings, |a, b| {
             let by_gain = weight(&b.gain, &facts).total_cmp(&weight(&a.gain, &facts));
             is_doubt(b).cmp(&is_doubt(a)).then(by_gain).then(b.confidence.cmp(&a.confidence))
         });

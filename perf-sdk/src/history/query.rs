@@ -3,6 +3,7 @@
 use super::columns::MOST_STEPS;
 use super::store::History;
 use crate::base::pattern;
+use crate::base::sort;
 use crate::error::Error;
 use crate::reading::{Kind, Unit};
 use crate::snapshot::{HistoryColumns, HistoryQuery, HistorySeries};
@@ -107,7 +108,7 @@ pub(crate) fn list(history: &History) -> Vec<HistorySeries> {
         })
     });
     let mut all: Vec<HistorySeries> = stored.chain(quantiles).collect();
-    all.sort_by(|a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
+    sort::sort_by(&mut all, |a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
     all.dedup_by(|a, b| (&a.name, &a.labels) == (&b.name, &b.labels));
     all
 }

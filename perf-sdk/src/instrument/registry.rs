@@ -51,8 +51,8 @@ impl<T> Entry<T> {
         more: &[(&str, &str)],
         histogram: Histogram,
     ) -> Option<Distribution> {
-        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
-        let labels = self.labels.pairs().map(owned).chain(more.iter().copied().map(owned)).collect();
+        let mut labels = self.labels.to_map();
+        labels.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         (histogram.count() > 0).then(|| Distribution { name: name.into(), help: help.into(), labels, histogram })
     }
 

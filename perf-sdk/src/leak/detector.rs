@@ -10,6 +10,7 @@ use super::rules::generations::{Judgement, Standing, is_tested, judge};
 use super::rules::retention::Retention;
 use super::series::Series;
 use super::settings::LeakSettings;
+use crate::base::sort;
 use crate::snapshot::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};
 
 /// The number of samples that must outlive a window before a place is tracked.
@@ -80,7 +81,7 @@ impl Detector {
         if let Some(bytes) = census.process {
             findings.extend(self.retention.observe(bytes, &self.rules));
         }
-        findings.sort_by(|a, b| {
+        sort::sort_by(&mut findings, |a, b| {
             b.verdict.cmp(&a.verdict).then(b.retained_bytes.cmp(&a.retained_bytes)).then(a.scopes.cmp(&b.scopes))
         });
         Leaks {

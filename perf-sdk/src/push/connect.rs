@@ -9,6 +9,7 @@ use prost::Message as _;
 use super::client::Request;
 use super::random;
 use super::windows::{Kind, Profile};
+use crate::base::sort;
 use crate::settings::{PushLabels, ServiceName};
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -54,7 +55,7 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
         .chain(labels.iter())
         .map(|(name, value)| Label { name: name.to_owned(), value: value.to_owned() })
         .collect();
-    labels.sort_by(|a, b| a.name.cmp(&b.name));
+    sort::sort_by(&mut labels, |a, b| a.name.cmp(&b.name));
     let sample = Sample { raw_profile: profile.body.clone(), id: random::uuid() };
     let message = PushRequest { series: vec![Series { labels, samples: vec![sample] }] };
     Request {

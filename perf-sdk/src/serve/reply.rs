@@ -77,9 +77,16 @@ fn check_headroom() -> Result<(), Refusal> {
 /// Runs work that takes milliseconds: on a blocking thread of a runtime that has some, or directly
 /// on a single-threaded runtime. Our own runtime is single-threaded, because it must respond even
 /// if the process cannot start another thread.
-pub(super) async fn work<T: Send + 'static>(
+pub(super) fn work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
+) -> impl Future<Output = Result<T, Refusal>> {
+    boxed_work(Box::new(work))
+}
+
+/// Boxed, the tasks of all routes are one type: tokio's part of a task is compiled once for each.
+type Work<T> = Box<dyn FnOnce() -> Result<T, Refusal> + Send>;
+
+async fn boxed_work<T: Send + 'static>(work: Work<T>) -> Result<T, Refusal> {
     check_headroom()?;
     let work = || record::own_work(work);
     if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
@@ -98,10 +105,10 @@ static LONG_WORK: LongWork =
 /// Runs work that takes up to a second and must not delay anything else, on a thread of its own. It
 /// waits for its turn.
 #[cfg(feature = "stacks")]
-pub(super) async fn long_work<T: Send + 'static>(
+pub(super) fn long_work<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-) -> Result<T, Refusal> {
-    LONG_WORK.run(work).await
+) -> impl Future<Output = Result<T, Refusal>> {
+    LONG_WORK.run(work)
 }
 
 /// The limits of long work.
@@ -116,10 +123,14 @@ struct LongWork {
 
 #[cfg(feature = "stacks")]
 impl LongWork {
-    async fn run<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         &'static self,
         work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
+    ) -> impl Future<Output = Result<T, Refusal>> {
+        self.run_boxed(Box::new(work))
+    }
+
+    async fn run_boxed<T: Send + 'static>(&'static self, work: Work<T>) -> Result<T, Refusal> {
         use std::sync::{Arc, Mutex};
         check_headroom()?;
         let place = match self.waiting.take() {
@@ -163,17 +174,16 @@ impl LongWork {
 }
 
 /// A response 200 with what `write` makes of a snapshot.
-pub(super) async fn written(
+pub(super) fn written(
     content_type: &'static str,
     snapshot: Snapshot,
     write: impl FnOnce(&Snapshot, &mut Vec<u8>) -> io::Result<()> + Send + 'static,
-) -> Result<Response, Refusal> {
+) -> impl Future<Output = Result<Response, Refusal>> {
     work(move || {
         let mut body = Vec::new();
         write(&snapshot, &mut body)?;
         Ok(of_bytes(content_type, body))
     })
-    .await
 }
 
 /// A response 200 with a body of any type, including an SVG.

@@ -47,22 +47,29 @@ impl Reader<'_> {
         };
         match entry {
             Entry::Value(value) if check(&value) => {
-                self.made.push(Made { key: setting.key, place, text: value.show() });
+                self.note(setting, place, value.show());
                 Ok(Some(value))
             }
-            Entry::Refused(Refusal { at, value, allowed }) => {
-                // The place of a value in a file has line and column already.
-                let place = match at.filter(|_| !place.contains(':')) {
-                    Some((line, column)) => format!("{place}:{line}:{column}"),
-                    None => place,
-                };
-                Err(Error::Setting { place, value, allowed })
-            }
+            Entry::Refused(refusal) => Err(refused(place, refusal)),
             wrong => Err(not_allowed(setting, place, wrong.show())),
         }
+    }
+
+    fn note(&mut self, setting: &'static Setting, place: String, text: String) {
+        self.made.push(Made { key: setting.key, place, text });
     }
 
     pub(super) fn take_made(&mut self) -> Vec<Made> {
         std::mem::take(&mut self.made)
     }
+}
+
+fn refused(place: String, refusal: Refusal) -> Error {
+    let Refusal { at, value, allowed } = refusal;
+    // The place of a value in a file has line and column already.
+    let place = match at.filter(|_| !place.contains(':')) {
+        Some((line, column)) => format!("{place}:{line}:{column}"),
+        None => place,
+    };
+    Error::Setting { place, value, allowed }
 }

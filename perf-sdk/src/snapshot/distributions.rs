@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::base::sort;
 use crate::histogram::Histogram;
 
 /// A histogram of an instrument, such as the access times of a cache.
@@ -35,7 +36,7 @@ impl Distribution {
 
 /// Sorts them by name and labels, and merges those with the same.
 pub(crate) fn sort_distributions(all: &mut Vec<Distribution>) {
-    all.sort_by(Distribution::order);
+    sort::sort_by(all, Distribution::order);
     all.dedup_by(|next, first| {
         let is_same = next.order(first) == Ordering::Equal && next.histogram.scale() == first.histogram.scale();
         if is_same {

@@ -3,6 +3,7 @@
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::base::sort;
 use crate::histogram::SECONDS_LE;
 
 /// A trace in which one call ran.
@@ -29,5 +30,5 @@ pub(crate) fn merge(into: &mut Vec<Exemplar>, new: impl Iterator<Item = Exemplar
             None => into.push(exemplar),
         }
     }
-    into.sort_by_key(|exemplar| exemplar.value_ns);
+    sort::sort_by_key(into, |exemplar| exemplar.value_ns);
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use struson::reader::{JsonReader as _, JsonStreamReader};
-use struson::serde::{DeserializerError, SerializerError};
+use struson::reader::{JsonReader as _, JsonStreamReader, ReaderError};
+use struson::serde::SerializerError;
 use struson::writer::{JsonStreamWriter, JsonWriter as _};
 
+use super::json::Json;
 use super::{FileError, ROOT, Snapshot};
 use crate::base::new_file::NewFile;
 
@@ -64,10 +65,7 @@ impl Snapshot {
 
     /// Reads the JSON form.
     pub(crate) fn of_json(from: impl io::Read) -> Result<Self, Unread> {
-        let snapshot: Self = read(from).map_err(|error| match error {
-            DeserializerError::ReaderError(struson::reader::ReaderError::IoError { error, .. }) => Unread::Io(error),
-            other => Unread::Format(other.to_string()),
-        })?;
+        let snapshot: Self = read(from)?;
         snapshot.check().map_err(Unread::Format)?;
         Ok(snapshot)
     }
@@ -92,6 +90,8 @@ impl Snapshot {
 /// Writes one JSON document and a line end. It does not use `serde_json`, whose comparisons with
 /// primitives break type inference in programs that only have it in their dependency tree.
 pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Result<()> {
+    // By a reference to a trait object, so that a type is compiled for one writer only.
+    let to: &mut dyn Write = to;
     let mut writer = JsonStreamWriter::new(&mut *to);
     writer.serialize_value(value).map_err(|error| match error {
         SerializerError::IoError(error) => error,
@@ -103,12 +103,23 @@ pub(crate) fn write_json(value: &impl Serialize, to: &mut impl Write) -> io::Res
 
 /// Reads what [`write_json`] wrote, or says why it cannot be read.
 pub(crate) fn read_json<T: DeserializeOwned>(from: impl io::Read) -> Result<T, String> {
-    read(from).map_err(|error| error.to_string())
+    read(from).map_err(|error| match error {
+        Unread::Io(error) => error.to_string(),
+        Unread::Format(problem) => problem,
+    })
 }
 
-fn read<T: DeserializeOwned>(from: impl io::Read) -> Result<T, DeserializerError> {
+fn read<T: DeserializeOwned>(mut from: impl io::Read) -> Result<T, Unread> {
+    let value = document(&mut from).map_err(|error| match error {
+        ReaderError::IoError { error, .. } => Unread::Io(error),
+        other => Unread::Format(other.to_string()),
+    })?;
+    T::deserialize(value).map_err(|error| Unread::Format(error.to_string()))
+}
+
+fn document(from: &mut dyn io::Read) -> Result<Json, ReaderError> {
     let mut reader = JsonStreamReader::new(from);
-    let value = reader.deserialize_next()?;
+    let value = Json::read(&mut reader)?;
     reader.consume_trailing_whitespace()?;
     Ok(value)
 }

@@ -27,6 +27,8 @@ mod heap_stacks;
 mod history;
 mod instrument_use;
 #[cfg(feature = "enabled")]
+mod json;
+#[cfg(feature = "enabled")]
 mod late;
 mod leaks;
 mod locks;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Delivery, SamplingState};
+use crate::base::sort;
 
 /// Counts of what could not be recorded, by reason. Reasons are lower-case words such as `depth`,
 /// `reentered`, `clock`.
@@ -105,7 +106,7 @@ impl ProfilerStats {
     pub(super) fn since(&self, earlier: &Self) -> Self {
         let since = |now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>| {
             let was = |name: &str| earlier.get(name).copied().unwrap_or(0);
-            now.iter().map(|(name, n)| (name.clone(), n.saturating_sub(was(name)))).collect()
+            sort::map_of(now.iter().map(|(name, n)| (name.clone(), n.saturating_sub(was(name)))))
         };
         Self {
             overhead_ns: self.overhead_ns.saturating_sub(earlier.overhead_ns),

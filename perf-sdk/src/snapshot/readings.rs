@@ -8,6 +8,8 @@ use std::fmt;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::base::sort;
+
 /// One figure that a monitor or an instrument read, at the time of its latest reading before the
 /// snapshot.
 ///
@@ -102,14 +104,14 @@ impl Reading {
 
 /// Sorts them by name and labels. Of several with the same name and labels the first is kept.
 pub(crate) fn sort_readings(readings: &mut Vec<Reading>) {
-    readings.sort_by(Reading::order);
+    sort::sort_by(readings, Reading::order);
     readings.dedup_by(|next, first| next.order(first) == Ordering::Equal);
 }
 
 /// The readings now, and of counters the increase since `earlier`.
 pub(in crate::snapshot) fn since(now: &[Reading], earlier: &[Reading]) -> Vec<Reading> {
     let earlier: BTreeMap<_, f64> =
-        earlier.iter().map(|reading| ((&reading.name, &reading.labels), reading.value)).collect();
+        sort::map_of(earlier.iter().map(|reading| ((&reading.name, &reading.labels), reading.value)));
     let mut window = now.to_vec();
     for (reading, now) in window.iter_mut().zip(now).filter(|(reading, _)| reading.kind == ReadingKind::Counter) {
         if let Some(was) = earlier.get(&(&now.name, &now.labels)) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 #[cfg(feature = "enabled")]
 use serde::{Deserialize, Serialize};
 
+use crate::base::sort;
 use crate::histogram::Histogram;
 
 /// The maximum number of callers that are kept of one statement.
@@ -112,7 +113,7 @@ impl StatementFigures {
 
 /// The costliest first.
 pub(crate) fn sort_statements(all: &mut [StatementFigures]) {
-    all.sort_by(StatementFigures::order);
+    sort::sort_by(all, StatementFigures::order);
 }
 
 /// What ran since `earlier`. Plans, callers and the slowest run are those of now.

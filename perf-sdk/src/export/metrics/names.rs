@@ -6,6 +6,8 @@ use std::collections::{HashMap, HashSet};
 use super::families;
 use super::family::{Family, Head, Kind};
 
+use crate::base::sort;
+
 /// The prefix for a name that is already used.
 const RENAMED: &str = "user_";
 
@@ -42,7 +44,7 @@ impl Names {
     pub(super) fn give(&mut self, readings: &mut Vec<Family<'_>>, families: &mut Vec<Family<'_>>) {
         self.begin();
         self.reserve(readings);
-        families.sort_by(|a, b| (&a.head.name, a.head.kind).cmp(&(&b.head.name, b.head.kind)));
+        sort::sort_by(families, |a, b| (&a.head.name, a.head.kind).cmp(&(&b.head.name, b.head.kind)));
         families.dedup_by(|next, first| {
             let is_same = (&next.head.name, next.head.kind) == (&first.head.name, first.head.kind);
             if is_same {

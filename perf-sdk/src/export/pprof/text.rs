@@ -10,6 +10,7 @@ use flate2::read::GzDecoder;
 use prost::Message as _;
 
 use super::wire;
+use crate::base::sort;
 use crate::export::safe;
 
 /// The form of Go's text that a profile has.
@@ -71,7 +72,7 @@ impl Text<'_> {
             Listing::Contention { .. } => 1,
             Listing::Count { .. } => 0,
         };
-        samples.sort_by_key(|sample| std::cmp::Reverse(value(sample, first)));
+        sort::sort_by_key(&mut samples, |sample| std::cmp::Reverse(value(sample, first)));
         for sample in samples {
             self.sample(sample, to)?;
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::base::sort;
 use crate::base::units::{bytes, count, time};
 use crate::export::safe;
 use crate::snapshot::{
@@ -110,7 +111,7 @@ fn write_targets(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
 fn write_functions(snapshot: &Snapshot, to: &mut impl Write) -> io::Result<()> {
     let names = telling_names(&snapshot.functions);
     let mut functions: Vec<(&Function, &String)> = snapshot.functions.iter().zip(&names).collect();
-    functions.sort_by_key(|(function, _)| std::cmp::Reverse(function.exclusive.wall_ns));
+    sort::sort_by_key(&mut functions, |(function, _)| std::cmp::Reverse(function.exclusive.wall_ns));
     functions.truncate(ROWS);
     let (shown, names): (Vec<&Function>, Vec<&String>) = functions.into_iter().unzip();
 
@@ -167,7 +168,7 @@ fn write_instruments(functions: &[&Function], names: &[&String], to: &mut impl W
         uses.into_iter().map(move |used| (used, name.clone())).collect::<Vec<_>>()
     };
     let mut all: Vec<(InstrumentUse, String)> = functions.iter().zip(names).flat_map(of).collect();
-    all.sort_by_key(|(used, _)| std::cmp::Reverse(used.wait_ns));
+    sort::sort_by_key(&mut all, |(used, _)| std::cmp::Reverse(used.wait_ns));
     let more = all.len().saturating_sub(INSTRUMENTS);
     for (used, name) in all.into_iter().take(INSTRUMENTS) {
         let (function, instrument) = (cut(&safe::line(&name)), cut(&safe::line(&used.name)));

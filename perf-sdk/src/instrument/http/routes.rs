@@ -249,7 +249,7 @@ impl Measured for Server {
         for route in entry.all() {
             for (durations, labels) in route.durations.iter().zip(&route.ended_labels) {
                 if let Some(durations) = durations.get() {
-                    let labels = labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                    let labels = labels.to_map();
                     let histogram = durations.read();
                     into.push(Distribution {
                         name: DISTRIBUTION.0.into(),

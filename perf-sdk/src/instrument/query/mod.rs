@@ -157,8 +157,7 @@ impl Measured for Database {
         for statement in entry.statements.all() {
             let histogram = statement.durations.read();
             if histogram.count() > 0 {
-                let labels =
-                    statement.labels.pairs().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                let labels = statement.labels.to_map();
                 into.push(Distribution { name: DISTRIBUTION.0.into(), help: DISTRIBUTION.1.into(), labels, histogram });
             }
         }

@@ -6,6 +6,7 @@ use super::allowance::{self, Allowance, Allowed, Load};
 use super::rest::{Limits, Resting};
 use crate::base::fork::Lock;
 use crate::base::hash::FastMap;
+use crate::base::sort;
 use crate::clock;
 use crate::event::{self, Event, RateChange, RateChanges};
 use crate::memory;
@@ -387,7 +388,7 @@ fn count(sites: &mut Sites) {
 fn dearest(sites: &[(&'static Site, f64)], share: impl Fn(f64) -> f64) -> Vec<(&'static Site, f64)> {
     let shares = sites.iter().map(|(site, part)| (*site, share(*part)));
     let mut sites: Vec<(&'static Site, f64)> = shares.filter(|(_, share)| *share >= NAMED_SHARE).collect();
-    sites.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sort::sort_by(&mut sites, |a, b| b.1.total_cmp(&a.1));
     sites.truncate(NAMED_SITES);
     sites
 }

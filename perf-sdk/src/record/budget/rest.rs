@@ -15,6 +15,7 @@ use super::estimate::{ESTIMATED, Estimate, Thread};
 use super::moments::{Moments, plain_ns};
 use crate::base::fork::{self, Hook, Lock};
 use crate::base::notice::say;
+use crate::base::sort;
 use crate::memory;
 use crate::record::entry;
 use crate::record::registry::records;
@@ -378,7 +379,7 @@ impl Drop for Resting {
 /// The smallest set of sites, the most expensive first, whose rest brings the cost down to what is
 /// allowed.
 fn who_rests(mut awake: Vec<(usize, f64)>, allowed_ns: f64) -> Vec<usize> {
-    awake.sort_by(|a, b| b.1.total_cmp(&a.1));
+    sort::sort_by(&mut awake, |a, b| b.1.total_cmp(&a.1));
     let mut left: f64 = awake.iter().map(|(_, ns)| ns).sum();
     let mut chosen = Vec::new();
     for (site, ns) in awake {

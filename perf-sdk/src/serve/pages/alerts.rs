@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::html::{self, escape};
 use crate::alert::{AlertChange, AlertEvent, AlertOutcome, AlertPhase, AlertRuleState, AlertState, AlertsReport};
+use crate::base::sort;
 use crate::base::units::count;
 use crate::target::duration;
 
@@ -63,7 +64,7 @@ fn rules(page: &mut String, report: &AlertsReport) {
         }
     }
     let rank = |alert: Option<&AlertState>| alert.map_or(0, |alert| class(alert.phase).1);
-    rows.sort_by_key(|(_, alert)| std::cmp::Reverse(rank(*alert)));
+    sort::sort_by_key(&mut rows, |(_, alert)| std::cmp::Reverse(rank(*alert)));
     rows.into_iter().for_each(|(rule, alert)| row(page, rule, alert, report.now.at_unix_ns));
     page.push_str("</tbody></table></div>");
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::accounts;
 use super::html::{self, escape, percent};
 use crate::alert::AlertPhase;
+use crate::base::sort;
 use crate::base::units::{bytes, count, time};
 use crate::collect;
 use crate::snapshot::{
@@ -191,7 +192,7 @@ fn table(page: &mut String, snapshot: &Snapshot) {
     }
     page.push_str("</tr></thead><tbody>");
     let mut functions: Vec<&Function> = snapshot.functions.iter().collect();
-    functions.sort_by_key(|function| std::cmp::Reverse(function.exclusive.wall_ns));
+    sort::sort_by_key(&mut functions, |function| std::cmp::Reverse(function.exclusive.wall_ns));
     let all: f64 = functions.iter().map(|f| f.exclusive.wall_ns.max(0) as f64).sum();
     for function in functions {
         row(page, function, columns(), all);
@@ -247,7 +248,7 @@ const MOST_INSTRUMENTS: usize = 4;
 /// The instruments that the function used, those for which it waited longest first.
 fn instruments(function: &Function) -> impl Iterator<Item = String> {
     let mut used: Vec<&InstrumentUse> = function.instruments.iter().collect();
-    used.sort_by_key(|used| std::cmp::Reverse(used.wait_ns));
+    sort::sort_by_key(&mut used, |used| std::cmp::Reverse(used.wait_ns));
     let more = used.len().saturating_sub(MOST_INSTRUMENTS);
     let shown = used.into_iter().take(MOST_INSTRUMENTS).map(|used| {
         let (kind, name, said) = (escape(&used.kind), escape(&used.name), used.said());

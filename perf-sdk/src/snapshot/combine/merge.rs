@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::base::sort;
 use crate::snapshot::distributions;
 use crate::snapshot::estimate;
 use crate::snapshot::readings;
@@ -134,5 +135,5 @@ fn add_by<T: Clone>(ours: &mut Vec<T>, theirs: &[T], name: fn(&T) -> &str, add: 
             None => ours.push(their.clone()),
         }
     }
-    ours.sort_by(|a, b| name(a).cmp(name(b)));
+    sort::sort_by(ours, |a, b| name(a).cmp(name(b)));
 }
