@@ -67,6 +67,7 @@ pub fn snapshot(bytes: &[u8]) {
             export::speedscope::write(snapshot, weight, None, &mut sink).expect("a sink takes everything");
         }
         export::table::write(snapshot, &mut sink).expect("a sink takes everything");
+        #[cfg(feature = "hdr")]
         export::hlog::write(snapshot, &mut sink).expect("a sink takes everything");
         #[cfg(feature = "stacks")]
         {

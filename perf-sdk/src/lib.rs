@@ -70,11 +70,10 @@
 //! Every other feature turns `enabled` on.
 //!
 //! What `enabled` alone provides has the same names and signatures without it, except what needs
-//! other crates: [`Histogram::to_hdr`], [`Histogram::from_hdr`], and serde's traits on a snapshot.
-//! [`Alloc`] and [`watch_runtime`] are there too. What a further feature provides is there with
-//! that feature only: [`router`], [`spawn`], [`pool`], [`tracing_layer`], [`opentelemetry_trace`],
-//! [`Builder::metrics_handle`], profiles of stacks and of the heap with the formats for them, and
-//! flamegraphs as SVG.
+//! other crates: serde's traits on a snapshot. [`watch_runtime`] is there too. What a further
+//! feature provides is there with that feature only: [`router`], [`spawn`], [`pool`],
+//! [`tracing_layer`], [`opentelemetry_trace`], [`Builder::metrics_handle`], [`Histogram::to_hdr`],
+//! profiles of stacks and of the heap with the formats for them, and flamegraphs as SVG.
 
 #![deny(unsafe_code)]
 #![cfg_attr(not(feature = "enabled"), allow(dead_code))]
@@ -171,10 +170,8 @@ pub use instrument::{io, lazy, watch_cache, watch_pool, watch_query, watch_queue
 pub use integration::opentelemetry_trace;
 #[cfg(feature = "tracing")]
 pub use integration::{TracingLayer, tracing_layer};
-#[cfg(feature = "jemalloc")]
-pub use memory::Alloc;
 #[cfg(feature = "enabled")]
-pub use memory::CountingAlloc;
+pub use memory::{Alloc, CountingAlloc};
 #[cfg(feature = "tokio")]
 pub use monitor::watch_runtime;
 #[cfg(feature = "enabled")]

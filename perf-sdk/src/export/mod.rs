@@ -10,7 +10,7 @@ mod report;
 pub(crate) mod safe;
 
 #[cfg(not(feature = "enabled"))]
-pub use crate::off::{Exposition, hlog, json, speedscope};
+pub use crate::off::{Exposition, json, speedscope};
 #[cfg(feature = "stacks")]
 pub use flame::WallWeight;
 #[cfg(feature = "svg")]
@@ -25,6 +25,8 @@ pub use metrics::Format;
 pub(crate) use metrics::Pieces;
 #[cfg(feature = "metrics")]
 pub(crate) use metrics::{UserHistogram, UserNative, UserSeries};
-pub use report::table;
+#[cfg(feature = "hdr")]
+pub use report::hlog;
 #[cfg(feature = "enabled")]
-pub use report::{hlog, json};
+pub use report::json;
+pub use report::table;

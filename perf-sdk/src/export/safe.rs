@@ -92,7 +92,7 @@ pub(in crate::export) fn frame(text: &str) -> String {
 }
 
 /// The tag of a histogram in a log. A tag ends at a comma or a space.
-#[cfg(feature = "enabled")]
+#[cfg(feature = "hdr")]
 pub(in crate::export) fn tag(text: &str) -> String {
     let tag = line(text).replace(|c: char| c == ',' || c.is_whitespace(), "_");
     if tag.is_empty() { "(unnamed)".to_owned() } else { tag }

@@ -9,10 +9,10 @@
 //! | `shared` | the histogram of one site for threads that have no shard of their own |
 //! | `merged` | the form that readers use: merge, subtract, quantiles |
 //! | `views` | the merged form as classic and as native buckets |
-//! | `hdr` | conversion to and from `hdrhistogram` |
+//! | `hdr` | conversion to and from `hdrhistogram`, with the feature `hdr` |
 
 mod buckets;
-#[cfg(feature = "enabled")]
+#[cfg(feature = "hdr")]
 mod hdr;
 mod merged;
 #[cfg(feature = "enabled")]

@@ -1,21 +1,20 @@
-//! jemalloc as a counting global allocator.
+//! The counting global allocator of programs that have no other one.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
 
-#[cfg(not(feature = "dhat"))]
-use tikv_jemallocator::Jemalloc;
-
 use super::counted::CountingAlloc;
 
 /// The allocator behind [`Alloc`].
-#[cfg(not(feature = "dhat"))]
-const INNER: CountingAlloc<Jemalloc> = CountingAlloc::new(Jemalloc);
+#[cfg(all(feature = "jemalloc", not(feature = "dhat")))]
+const INNER: CountingAlloc<tikv_jemallocator::Jemalloc> = CountingAlloc::new(tikv_jemallocator::Jemalloc);
+#[cfg(not(any(feature = "dhat", feature = "jemalloc")))]
+const INNER: CountingAlloc<std::alloc::System> = CountingAlloc::new(std::alloc::System);
 #[cfg(feature = "dhat")]
 const INNER: CountingAlloc<dhat::Alloc> = CountingAlloc::new(dhat::Alloc);
 
-/// jemalloc as the global allocator, with per-thread tallies: [`CountingAlloc`] over
-/// [`tikv_jemallocator::Jemalloc`].
+/// The system's allocator as the global allocator, with per-thread tallies: [`CountingAlloc`] over
+/// [`std::alloc::System`]. With the feature `jemalloc`, it is jemalloc instead.
 ///
 /// ```
 /// #[global_allocator]

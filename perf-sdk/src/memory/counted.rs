@@ -111,7 +111,7 @@ unsafe impl<A: GlobalAlloc + 'static> GlobalAlloc for CountingAlloc<A> {
         let was_sampled = is_sampled::<A>(block);
         // SAFETY: as the caller guarantees.
         let moved = unsafe { self.inner.realloc(block, layout, new_size) };
-        #[cfg(feature = "jemalloc")]
+        #[cfg(any(feature = "dhat", feature = "heap", feature = "jemalloc"))]
         if new_size == layout.size() {
             super::probe::note_probe::<A>();
         }

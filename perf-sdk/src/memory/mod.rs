@@ -1,19 +1,17 @@
 //! The global allocator and its per-thread tallies.
 
-#[cfg(feature = "jemalloc")]
 mod alloc;
 mod counted;
-#[cfg(feature = "heap")]
+#[cfg(any(feature = "dhat", feature = "heap", feature = "jemalloc"))]
 mod kind;
 #[cfg(feature = "heap")]
 mod live;
 #[cfg(feature = "jemalloc")]
 pub(crate) mod mallctl;
-#[cfg(feature = "jemalloc")]
+#[cfg(any(feature = "dhat", feature = "heap", feature = "jemalloc"))]
 mod probe;
 mod tallies;
 
-#[cfg(feature = "jemalloc")]
 pub use alloc::Alloc;
 pub use counted::CountingAlloc;
 #[cfg(all(feature = "heap", feature = "serve"))]
@@ -27,7 +25,7 @@ pub(crate) use live::{
 };
 #[cfg(feature = "dhat")]
 pub(crate) use probe::exact;
-#[cfg(feature = "jemalloc")]
+#[cfg(any(feature = "heap", feature = "jemalloc"))]
 pub(crate) use probe::is_global as is_jemalloc;
 pub(crate) use tallies::{Ours, Tallies, TallyCells, is_counting, uncounted};
 

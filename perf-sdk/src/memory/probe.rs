@@ -2,24 +2,22 @@
 #![allow(unsafe_code)]
 
 use std::alloc::Layout;
-use std::any::TypeId;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use tikv_jemallocator::Jemalloc;
-
-#[cfg(feature = "heap")]
 use super::kind;
 use super::tallies::uncounted;
 
 /// Set when a block of jemalloc's was reallocated to its own size.
+#[cfg(any(feature = "heap", feature = "jemalloc"))]
 static IS_GLOBAL: AtomicBool = AtomicBool::new(false);
 
-/// Called when a block was reallocated to its own size by an allocator of this type. Only
-/// [`is_global`] does that.
+/// Called when a block was reallocated to its own size by an allocator of this type. Only [`probe`]
+/// does that.
 #[cold]
 pub(super) fn note_probe<A: 'static>() {
-    if TypeId::of::<A>() == TypeId::of::<Jemalloc>() {
+    #[cfg(any(feature = "heap", feature = "jemalloc"))]
+    if kind::is_jemalloc::<A>() {
         IS_GLOBAL.store(true, Relaxed);
     }
     #[cfg(feature = "heap")]
@@ -27,7 +25,7 @@ pub(super) fn note_probe<A: 'static>() {
         COUNTS_DOWN.store(true, Relaxed);
     }
     #[cfg(feature = "dhat")]
-    if TypeId::of::<A>() == TypeId::of::<dhat::Alloc>() {
+    if kind::is_dhat::<A>() {
         IS_DHAT.store(true, Relaxed);
     }
 }
@@ -46,9 +44,10 @@ pub(crate) fn counts_down() -> bool {
 #[cfg(feature = "dhat")]
 static IS_DHAT: AtomicBool = AtomicBool::new(false);
 
-/// Whether the global allocator is [`Alloc`](super::Alloc), or
-/// [`CountingAlloc`](super::CountingAlloc) over jemalloc. A call of jemalloc would initialize it,
+/// Whether the global allocator is [`CountingAlloc`](super::CountingAlloc) over jemalloc, as
+/// [`Alloc`](super::Alloc) is with the feature `jemalloc`. A call of jemalloc would initialize it,
 /// which costs a program with another allocator some megabytes.
+#[cfg(any(feature = "heap", feature = "jemalloc"))]
 pub(crate) fn is_global() -> bool {
     probe();
     IS_GLOBAL.load(Relaxed)

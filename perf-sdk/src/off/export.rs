@@ -31,20 +31,6 @@ impl Exposition {
     }
 }
 
-pub mod hlog {
-    //! HDR logs.
-
-    use super::{Snapshot, Write, io};
-
-    /// Writes nothing.
-    ///
-    /// # Errors
-    /// None.
-    pub fn write(_snapshot: &Snapshot, _to: &mut impl Write) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 pub mod json {
     //! JSON.
 

@@ -47,12 +47,12 @@ impl Query {
 
     /// All parameters, in their order, each once.
     pub(super) fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Refusal> {
-        let pairs: axum::extract::Query<Vec<(String, String)>> = axum::extract::Query::try_from_uri(uri)
-            .map_err(|error| Refusal::bad(format!("the query cannot be read: {error}")))?;
+        let pairs: Vec<(String, String)> =
+            form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
         let mut known = HashSet::new();
-        match pairs.0.iter().find(|(name, _)| !known.insert(name)) {
+        match pairs.iter().find(|(name, _)| !known.insert(name)) {
             Some((name, _)) => Err(Refusal::bad(format!("parameter {name:?} is given twice; allowed: once"))),
-            None => Ok(pairs.0),
+            None => Ok(pairs),
         }
     }
 

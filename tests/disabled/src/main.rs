@@ -10,8 +10,10 @@ use perf_sdk::export::{self, Exposition, Format, Weight};
 use perf_sdk::snapshot::Snapshot;
 use perf_sdk::{FutureExt as _, Histogram, Outcome, Rate, Scale};
 
+// Without the feature `jemalloc`, the same as `CountingAlloc` over the system's allocator.
 #[global_allocator]
-static ALLOC: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
+static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
+const _: perf_sdk::CountingAlloc<System> = perf_sdk::CountingAlloc::new(System);
 
 #[perf_sdk::profiled]
 fn work() -> u64 {
@@ -155,7 +157,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Exposition::new().write(Format::negotiate(None), &snapshot, None, &mut out)?;
     export::folded::write(&snapshot, Weight::Wall, None, &mut out)?;
     export::table::write(&snapshot, &mut out)?;
-    export::hlog::write(&snapshot, &mut out)?;
     export::speedscope::write(&snapshot, Weight::Cpu, None, &mut out)?;
     export::json::write(&snapshot, &mut out)?;
     assert!(!export::has_function(&snapshot, "none"));

@@ -1,6 +1,6 @@
 //! Whole snapshots: as a table for people, as JSON for programs, and their histograms as a log.
 
-#[cfg(feature = "enabled")]
+#[cfg(feature = "hdr")]
 pub mod hlog;
 #[cfg(feature = "enabled")]
 pub mod json;

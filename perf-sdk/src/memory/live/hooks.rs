@@ -6,6 +6,7 @@
 use std::ffi::{c_uint, c_void};
 
 use super::sample;
+use super::unavailable::Unavailable;
 use crate::memory::mallctl;
 use crate::scope::CallPath;
 
@@ -23,16 +24,6 @@ static CONFIGURATION: Option<&'static std::ffi::c_char> = {
 type Backtrace = unsafe extern "C" fn(*mut *mut c_void, *mut c_uint, c_uint);
 type Picked = unsafe extern "C" fn(*const c_void, usize, *mut *mut c_void, c_uint, usize);
 type Freed = unsafe extern "C" fn(*const c_void, usize);
-
-/// Why the heap is not sampled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unavailable {
-    /// The program's own configuration of jemalloc says `prof:false`, or jemalloc was built without
-    /// profiling.
-    Off,
-    /// jemalloc reported an error.
-    Refused,
-}
 
 /// Samples one in 2^`lg_rate` bytes from now on. Further calls change the rate.
 ///

@@ -8,11 +8,13 @@
 //! − e^(−n / rate)) allocations. This weight is fixed when it is sampled.
 
 pub(super) mod countdown;
+#[cfg(feature = "jemalloc")]
 mod hooks;
 mod owners;
 mod sample;
 mod stacks;
 mod table;
+mod unavailable;
 #[cfg(feature = "stacks")]
 mod unloaded;
 
@@ -35,7 +37,7 @@ use crate::memory::is_jemalloc;
 use crate::memory::probe::counts_down;
 use crate::scope::CallPath;
 use crate::snapshot::SamplingState;
-use hooks::Unavailable;
+use unavailable::Unavailable;
 
 /// `OFF`, `ON`, or what comes after `ON` and is an index into [`REASONS`].
 static STATE: AtomicU8 = AtomicU8::new(OFF);
@@ -92,6 +94,7 @@ pub(crate) fn wanted_sample_bytes() -> Option<u64> {
 
 /// Samples from now on, one in 2^`lg_rate` bytes.
 fn start(lg_rate: u32) -> Result<(), Unavailable> {
+    #[cfg(feature = "jemalloc")]
     if is_jemalloc() {
         return hooks::start(lg_rate);
     }
@@ -101,7 +104,11 @@ fn start(lg_rate: u32) -> Result<(), Unavailable> {
 
 /// Stops or resumes sampling, once it was started.
 fn set_active(active: bool) {
-    if is_jemalloc() { hooks::set_active(active) } else { countdown::set_active(active) }
+    #[cfg(feature = "jemalloc")]
+    if is_jemalloc() {
+        return hooks::set_active(active);
+    }
+    countdown::set_active(active);
 }
 
 /// One live sampled allocation.

@@ -11,6 +11,7 @@ mod flight;
 mod format;
 mod healthz;
 mod history;
+#[cfg(feature = "hdr")]
 mod hlog;
 mod index;
 mod leaks;
@@ -65,6 +66,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/folded", get(profile::folded), Fold),
         ("/speedscope", get(profile::speedscope), Fold),
         ("/snapshot", get(snapshot::json), Fold),
+        #[cfg(feature = "hdr")]
         ("/hlog", get(hlog::hlog), Fold),
         ("/leaks", get(leaks::leaks), Fold),
         ("/api/v1/history", get(history::history), Fold),

@@ -147,12 +147,10 @@ enum Only {
 }
 
 /// What may differ with and without the feature `enabled`, and the reason. `*` matches any text.
-const DIFFERENCES: [(Only, &str, &str); 16] = [
+const DIFFERENCES: [(Only, &str, &str); 14] = [
     (Only::With, "*: impl serde::*", "serde is no dependency without it"),
     (Only::With, "fn export::json::write(&impl serde::Serialize, *", "serde is no dependency without it"),
     (Only::Without, "fn export::json::write(&impl Sized, *", "the same function"),
-    (Only::With, "Histogram: *fn to_hdr(*", "hdrhistogram is no dependency without it"),
-    (Only::With, "Histogram: *fn from_hdr(*", "hdrhistogram is no dependency without it"),
     (Only::With, "attribute macro profiled", "without it `unprofiled` has this name, which rustdoc does not show"),
     (Only::With, "module sync", "locks that record; without it the module is the standard library's"),
     (Only::With, "struct sync::*", "as above"),
@@ -169,9 +167,7 @@ const DIFFERENCES: [(Only, &str, &str); 16] = [
 #[test]
 fn public_surface_is_the_same_without_the_feature_enabled() {
     let Some(surfaces) = surfaces() else { return };
-    let mut with = promises(&surfaces.enabled);
-    // With `enabled`, `Alloc` needs the feature `jemalloc`; without `enabled`, it needs no feature.
-    with.extend(surfaces.all["Alloc"].promises("Alloc"));
+    let with = promises(&surfaces.enabled);
     let without = promises(&surfaces.off);
     let found = with.difference(&without).map(|promise| (Only::With, promise));
     let found: Vec<(Only, &String)> =
