@@ -7,7 +7,7 @@ use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::{Error, Expr, Ident, Lit, Path, Token};
 
 /// The allowed options, for the error at an unknown one.
-const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `sample = always | never | \"10%\" | \"1/64\"`, `hot = rest | count`, `cpu = false`, `alloc = false`, \
+const ALLOWED: &str = "`#[profiled]` takes `name = \"…\"`, `skip`, `root`, `sample = always | never | \"10%\" | \"1/64\"`, `hot = rest | count`, `cpu = false`, `alloc = false`, \
     `bounded = bytes`, `result = true | false`, `future = true | false`, `error = display`, `crate = path`";
 
 /// The maximum number of calls that one measured call may stand for.
@@ -45,6 +45,7 @@ pub(crate) enum Hot {
 pub(crate) struct Options {
     pub(crate) name: Option<Given<Expr>>,
     pub(crate) skip: Option<Given<()>>,
+    pub(crate) root: Option<Given<()>>,
     pub(crate) sample: Option<Given<Sample>>,
     pub(crate) hot: Option<Given<Hot>>,
     pub(crate) cpu: Option<Given<bool>>,
@@ -94,10 +95,11 @@ impl Options {
     fn parse_option(&mut self, key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
         match key.to_string().as_str() {
             "name" => set(&mut self.name, key, input, parse_name),
-            "skip" if input.peek(Token![=]) || input.peek(syn::token::Paren) => {
-                Err(Error::new(input.span(), "`skip` takes no value"))
+            "skip" | "root" if input.peek(Token![=]) || input.peek(syn::token::Paren) => {
+                Err(Error::new(input.span(), format!("`{key}` takes no value")))
             }
             "skip" => put(&mut self.skip, key, ()),
+            "root" => put(&mut self.root, key, ()),
             "sample" => set(&mut self.sample, key, input, parse_sample),
             "hot" => set(&mut self.hot, key, input, |input| {
                 choice(input, "`hot` takes `rest` or `count`", &[("rest", Hot::Rest), ("count", Hot::Count)])
@@ -134,8 +136,11 @@ impl Options {
                 *own = outer.map(|given| Given { inherited: true, ..given });
             }
         }
-        take(&mut self.sample, outer.sample);
-        take(&mut self.hot, outer.hot);
+        // Of a root each call is measured.
+        if self.root.is_none() {
+            take(&mut self.sample, outer.sample);
+            take(&mut self.hot, outer.hot);
+        }
         take(&mut self.cpu, outer.cpu);
         take(&mut self.alloc, outer.alloc);
         take(&mut self.error, outer.error);

@@ -39,6 +39,7 @@ use proc_macro2::TokenStream;
 /// |---|---|---|
 /// | `name = "…"` | the name to report, instead of `function` or `Type::method`; any constant expression | |
 /// | `skip` | do not measure; excludes one item of a measured `impl`, `trait` or `mod` | yes |
+/// | `root` | measure every call, and keep the slowest ones with what they did: see [roots](#roots) | |
 /// | `sample = always` | measure every call, regardless of settings | yes |
 /// | `sample = "10%"`, `sample = "1/64"` | measure a random share of the calls, at least one in 4096; measured calls are weighted to stand for the others | yes |
 /// | `sample = never` | count calls and outcomes, measure none | yes |
@@ -55,6 +56,14 @@ use proc_macro2::TokenStream;
 /// | `crate = path` | the path of perf-sdk, if it is renamed or re-exported | yes |
 ///
 /// A function's own options take precedence over those of its container.
+///
+/// # Roots
+///
+/// Of a function with `root`, the 8 slowest calls and the 8 slowest that failed in a minute are
+/// kept, each with the calls that it made, its polls, waits for locks, statements of databases and
+/// samples of stacks: `Handle::slowest`, `/slow`. It is for requests and jobs, of which there are
+/// thousands a second, not millions. `sample` other than `always`, and `hot = rest`, do not go
+/// together with it; those of a container do not apply to it.
 ///
 /// # Errors
 ///

@@ -58,9 +58,13 @@ fn settings(private: &TokenStream, options: &Options, is_lazy: bool) -> TokenStr
     let alloc = options.alloc.as_ref().is_none_or(|given| given.value);
     let sample = options.sample.as_ref().map(|given| given.value);
     let hot = options.hot.as_ref().map(|given| given.value);
+    let is_root = options.root.is_some();
     if cpu && alloc && sample.is_none() && hot.is_none() && options.bounded.is_none() {
         let default = quote_spanned!(span=> #private::Options::DEFAULT);
-        return if is_lazy { quote_spanned!(span=> #private::Options { lazy: true, ..#default }) } else { default };
+        return match (is_lazy, is_root) {
+            (false, false) => default,
+            _ => quote_spanned!(span=> #private::Options { lazy: #is_lazy, root: #is_root, ..#default }),
+        };
     }
     let sample = match sample {
         None => quote_spanned!(span=> Default),
@@ -87,6 +91,7 @@ fn settings(private: &TokenStream, options: &Options, is_lazy: bool) -> TokenStr
         alloc: #alloc,
         bounded: #bounded,
         lazy: #is_lazy,
+        root: #is_root,
     })
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::Group;
 use syn::Error;
 
 use crate::ast::{Item, Kind};
-use crate::attr::Options;
+use crate::attr::{Hot, Options, Sample};
 use crate::returns::{self, Returns};
 use crate::signature::Signature;
 
@@ -66,6 +66,7 @@ fn container_options(options: &Options) -> syn::Result<()> {
         ("result", options.result.as_ref().map(|given| given.span)),
         ("future", options.future.as_ref().map(|given| given.span)),
         ("bounded", options.bounded.as_ref().map(|given| given.span)),
+        ("root", options.root.as_ref().map(|given| given.span)),
     ];
     match single.iter().find_map(|(name, span)| span.map(|span| (name, span))) {
         Some((name, span)) => Err(Error::new(
@@ -88,6 +89,19 @@ fn function_options(
     let error = options.error.as_ref().filter(|given| !given.inherited);
     let result = options.result.as_ref().filter(|given| given.value);
     let future = options.future.as_ref().filter(|given| given.value);
+    if options.root.is_some() {
+        let sample = options.sample.as_ref().filter(|given| given.value != Sample::Always);
+        let hot = options.hot.as_ref().filter(|given| given.value != Hot::Count);
+        let wish = sample.map(|given| (given.span, "sample")).or(hot.map(|given| (given.span, "hot = rest")));
+        if let Some((span, option)) = wish {
+            return Err(Error::new(
+                span,
+                format!(
+                    "`{option}` does not fit `root`, of which each call is measured: a function has one of the two"
+                ),
+            ));
+        }
+    }
     if let Some(future) = future
         && signature.output.is_none()
         && !signature.is_async

@@ -28,6 +28,8 @@ mod queries {}
 mod servers {}
 #[doc = include_str!("../../docs/guide/targets.md")]
 mod targets {}
+#[doc = include_str!("../../docs/slow.md")]
+mod slow {}
 #[doc = include_str!("../../docs/guide/tests.md")]
 mod tests {}
 #[doc = include_str!("../../docs/guide/workers.md")]

@@ -3,7 +3,7 @@
 //! The total limit is `PERF_MEMORY`. Threads' own records take at most a half of it. Sampling takes
 //! a quarter for threads, of which copies of unwind tables take at most a half, an eighth for
 //! stacks, and an eighth for names of addresses. The history takes an eighth, and so
-//! does the flight recorder. Shared records may
+//! do the flight recorder and the calls that are recorded one by one. Shared records may
 //! use what is left, and a quarter is reserved for them: they take all calls that have no other
 //! place.
 
@@ -36,9 +36,11 @@ pub(crate) enum Part {
     /// The samples of the last minutes, and bundles of evidence in memory.
     #[cfg_attr(not(any(feature = "flight", feature = "stacks")), allow(dead_code))]
     Flight,
+    /// What is recorded of calls one by one.
+    Calls,
 }
 
-const PARTS: usize = 8;
+const PARTS: usize = 9;
 static HELD: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 static LIMIT_BYTES: AtomicU64 = AtomicU64::new(DEFAULT_LIMIT_BYTES);
 
@@ -93,7 +95,7 @@ fn fits(part: Part, more: u64) -> bool {
         Part::Threads => limit / 2,
         Part::Stacks => (limit / 4).saturating_sub(of(Part::Tables)),
         Part::Tables => (limit / 8).min((limit / 4).saturating_sub(of(Part::Stacks))),
-        Part::Samples | Part::Names | Part::History | Part::Flight => limit / 8,
+        Part::Samples | Part::Names | Part::History | Part::Flight | Part::Calls => limit / 8,
     };
     let kept = (limit / 4).saturating_sub(of(Part::Shared));
     own <= most && all.saturating_add(kept) <= limit

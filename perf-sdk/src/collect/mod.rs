@@ -38,6 +38,7 @@ mod sampled;
 mod scaling;
 #[cfg(feature = "serve")]
 mod scrape;
+mod slow;
 mod targets;
 mod threads;
 #[cfg(feature = "stacks")]
@@ -83,6 +84,7 @@ pub(crate) use recorded::{Recorded, recorded};
 pub(crate) use scaling::{scaling, set_scaling};
 #[cfg(feature = "serve")]
 pub(crate) use scrape::take_late;
+pub(crate) use slow::slow_calls;
 pub(crate) use targets::{set_targets, targets};
 #[cfg(feature = "stacks")]
 pub(crate) use wall_profile::WallWindow;

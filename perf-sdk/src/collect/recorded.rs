@@ -55,6 +55,42 @@ pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
     })
 }
 
+/// Samples of a time, with the profile that has their stacks.
+#[derive(Debug)]
+pub(super) struct Within {
+    pub(super) profile: CpuProfile,
+    /// Oldest first.
+    pub(super) samples: Vec<SampleAt>,
+}
+
+/// One sample.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SampleAt {
+    /// In ticks.
+    pub(super) at: u64,
+    /// The number of the thread in the kernel.
+    pub(super) thread: u32,
+    /// The CPU time for which it stands, nanoseconds.
+    pub(super) ns: u64,
+    /// An index into the stacks of the profile.
+    pub(super) stack: u32,
+}
+
+/// The samples between two times in ticks, as far as they are kept. `None` if they are not kept one
+/// by one.
+pub(super) fn within(first: u64, last: u64) -> Option<Within> {
+    let recent = stacks::recent(0)?;
+    let (from, end) = (recent.bound(first)?.max(recent.first()?), recent.end()?);
+    let (profile, numbers) = profile(&recent, (from, end), unix_ns())?;
+    let is_within = |sample: &&Timed| (first..=last).contains(&sample.at);
+    let sample = |sample: &Timed| {
+        let stack = *numbers.get(&sample.key)?;
+        Some(SampleAt { at: sample.at, thread: sample.thread, ns: sample.ns.into(), stack })
+    };
+    let samples = recent.samples(from, end).iter().filter(is_within).filter_map(sample).collect();
+    Some(Within { profile, samples })
+}
+
 /// The profile between two bounds, and the number of each of its stacks.
 fn profile(
     recent: &RecentPicture,

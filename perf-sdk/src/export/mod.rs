@@ -8,6 +8,7 @@ mod metrics;
 pub mod pprof;
 mod report;
 pub(crate) mod safe;
+pub mod slow;
 
 #[cfg(not(feature = "enabled"))]
 pub use crate::off::{Exposition, json, speedscope};

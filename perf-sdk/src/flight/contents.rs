@@ -10,6 +10,7 @@ use super::changes;
 use super::log::{self, LogLine};
 #[cfg(feature = "tracing")]
 use crate::base::calendar::time_of;
+use crate::base::units::time;
 use crate::collect;
 use crate::export;
 #[cfg(feature = "tracing")]
@@ -72,6 +73,7 @@ impl Contents {
         #[cfg(feature = "tracing")]
         contents.log(last);
         contents.snapshot(&snapshot);
+        contents.slowest();
         contents
     }
 
@@ -188,6 +190,22 @@ impl Contents {
     #[cfg(not(feature = "heap"))]
     fn heap(&mut self, _: &Snapshot) {
         self.missing.push(("heap.pb.gz", "the program is built without the feature heap".to_owned()));
+    }
+
+    /// The slowest calls. Absent if there are no roots.
+    fn slowest(&mut self) {
+        let calls = collect::slow_calls();
+        if calls.functions.is_empty() {
+            return;
+        }
+        let slowest = calls.functions.iter().filter_map(|of| Some((of, of.slowest.first()?)));
+        if let Some((function, call)) = slowest.max_by_key(|(_, call)| call.duration_ns) {
+            let (name, took) = (function.full_name(), time(call.duration_ns as f64));
+            self.summary.push(format!("The slowest call of the last minutes was one of {name}, of {took}."));
+        }
+        self.add("slow.txt", |to| export::slow::write_text(&calls, to).map_err(|error| error.to_string()));
+        self.add("slow.json", |to| export::json::write(&calls, to).map_err(|error| error.to_string()));
+        self.add("slow.pftrace", |to| export::slow::write_perfetto(&calls, to).map_err(|error| error.to_string()));
     }
 
     /// What was recorded since the start, and how it was judged.

@@ -126,6 +126,12 @@ impl Handle {
         None
     }
 
+    /// Nothing.
+    #[must_use]
+    pub fn slowest(&self) -> crate::snapshot::SlowCalls {
+        crate::snapshot::SlowCalls::default()
+    }
+
     /// An empty snapshot.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

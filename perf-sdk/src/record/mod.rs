@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store/` | what one thread records, and where; depends on nothing else of the recorder |
 //! | `calibration/` | the cost of recording on this machine |
+//! | `slowest/` | which calls of roots are kept |
 //! | `locks/` | waits for locks: who waited, and who held the lock |
 //! | `own`, `account` | the profiler's own threads, and their cost |
 //! | `registry` | all thread records, and how a thread gets one |
@@ -22,6 +23,7 @@ mod own;
 mod registry;
 mod running;
 mod sampling;
+mod slowest;
 mod store;
 mod switch;
 
@@ -45,6 +47,7 @@ pub(crate) use budget::estimate::estimated_calls;
 pub(crate) use budget::governor::{Governor, reading as budget_reading};
 #[cfg(feature = "tracing")]
 pub(crate) use call::future::{Call, OpenPoll};
+pub(crate) use call::root::note_query;
 pub(crate) use entry::{cost, current_or_new, refresh_cost};
 pub(crate) use locks::table::{Contended, Lock, LockKind};
 pub(crate) use locks::wait::{Holder, lock_contentions, lock_waits, wait_for};
@@ -58,6 +61,8 @@ pub(crate) use running::running_call;
 #[cfg(feature = "serve")]
 pub(crate) use sampling::rules;
 pub(crate) use sampling::{add as add_rules, set_rates_of_alerts};
+pub(crate) use slowest::admission::{set_window_length, window, window_length};
+pub(crate) use slowest::table::{KEPT as KEPT_CALLS, roots};
 pub(crate) use store::cost::Cost;
 pub(crate) use store::counter::Counter;
 pub(crate) use store::dropped::{counts as dropped_counts, no_room_for_instrument, refused_thread, torn_read};
@@ -68,6 +73,7 @@ pub(crate) use store::shard::{Parts, SiteShard};
 pub(crate) use store::shared::{SharedSite, shared_calls, shared_sites};
 pub(crate) use store::spread::Real;
 pub(crate) use store::thread::ThreadRecord;
+pub(crate) use store::trail::{Read as ReadTrail, Step, What, held_bytes as trail_bytes};
 pub(crate) use switch::{is_off, set_recording};
 
 #[cfg(test)]

@@ -10,11 +10,13 @@ use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::record::calibration::overhead;
 use crate::record::locks::wait;
+use crate::record::slowest::table;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::empty_call::EmptyCall;
 use crate::record::store::resting;
 use crate::record::store::shared;
 use crate::record::store::thread::ThreadRecord;
+use crate::record::store::trail;
 use crate::scope::Slot;
 
 static NEWEST: AtomicPtr<ThreadRecord> = AtomicPtr::new(ptr::null_mut());
@@ -176,6 +178,8 @@ fn forget_all() {
     own::after_fork();
     wait::after_fork();
     shared::forget_all();
+    trail::after_fork();
+    table::after_fork();
     if Slot::get().is_record() {
         Slot::NEW.set();
     }

@@ -17,15 +17,19 @@ static ADDING: Lock<()> = Lock::new(());
 /// The user's rules, the latest last.
 #[cfg(feature = "serve")]
 pub(crate) fn rules() -> Vec<Rule> {
-    rules::current().map(|rules| rules.user.clone()).unwrap_or_default()
+    rules::current().iter().flat_map(|rules| &rules.user).filter(|rule| !rule.is_root).cloned().collect()
 }
 
 /// The number of changes that one event names.
 const MOST_NAMED: usize = 20;
 
 fn emit(by: &str, rules: &[Rule]) {
+    let rules: Vec<&Rule> = rules.iter().filter(|rule| !rule.is_root).collect();
+    if rules.is_empty() {
+        return;
+    }
     let change =
-        |rule: &Rule| RateChange { function: rule.pattern.clone(), before: None, now: rule.rate.map(Rate::weight) };
+        |rule: &&Rule| RateChange { function: rule.pattern.clone(), before: None, now: rule.rate.map(Rate::weight) };
     event::emit(|| {
         Event::Rates(RateChanges {
             by: by.to_owned(),
@@ -44,7 +48,8 @@ pub(crate) fn add(new: &[Rule]) -> usize {
     emit("program", new);
     let _one_at_a_time = ADDING.lock();
     let mut rules = rules::current().map(|rules| Set::clone(&rules)).unwrap_or_default();
-    rules.user.retain(|old| new.iter().all(|new| new.pattern != old.pattern));
+    let is_replaced = |old: &Rule| new.iter().any(|new| (&new.pattern, new.is_root) == (&old.pattern, old.is_root));
+    rules.user.retain(|old| !is_replaced(old));
     rules.user.extend_from_slice(new);
     change(rules, rules::apply)
 }
@@ -73,9 +78,9 @@ pub(crate) fn set_rates_of_alerts(functions: BTreeMap<String, Rate>) {
 /// What is to be told of rates that go with alerts.
 fn changes(before: &BTreeMap<String, Rate>, now: &BTreeMap<String, Rate>) -> Vec<Rule> {
     let ended = before.keys().filter(|function| !now.contains_key(*function));
-    let ended = ended.map(|function| Rule { pattern: function.clone(), rate: None });
+    let ended = ended.map(|function| Rule::rate(function.clone(), None));
     let new = now.iter().filter(|(function, rate)| before.get(*function) != Some(rate));
-    ended.chain(new.map(|(function, rate)| Rule { pattern: function.clone(), rate: Some(*rate) })).collect()
+    ended.chain(new.map(|(function, rate)| Rule::rate(function.clone(), Some(*rate)))).collect()
 }
 
 /// Replaces the rules, and applies them to all sites that have run. How many call sites on how many
@@ -118,7 +123,7 @@ mod tests {
         measure(FREE, || ());
         measure(RULED, || ());
         let eighth = Rate::one_in(8);
-        add(&[Rule { pattern: format!("*{RULED}"), rate: eighth }]);
+        add(&[Rule::rate(format!("*{RULED}"), eighth)]);
         let free = rate(FREE);
         assert!(!free.1 && rate(RULED) == (8, true));
         let always = |name: &str| (name.to_owned(), Rate::ALWAYS);

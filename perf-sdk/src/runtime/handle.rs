@@ -73,7 +73,7 @@ impl Handle {
     ///
     /// Returns the number of annotated places whose rate changed at once.
     pub fn set_sampling(&self, pattern: &str, rate: Option<Rate>) -> usize {
-        crate::record::add_rules(&[Rule { pattern: pattern.to_owned(), rate }])
+        crate::record::add_rules(&[Rule::rate(pattern.to_owned(), rate)])
     }
 
     /// Switches recording off or on for the whole process. While it is off, calls that begin are
@@ -377,6 +377,31 @@ impl Handle {
     #[must_use]
     pub fn scaling(&self) -> Option<crate::snapshot::Scaling> {
         collect::scaling().filter(|_| self.running.process.is_current())
+    }
+
+    /// The slowest calls of functions that are marked as roots, and those that failed, each with
+    /// its tree of calls, polls, waits for locks, statements and samples of stacks. Requests of
+    /// `watch_http` are roots. The same is at `/slow` and `/api/v1/slow`.
+    ///
+    /// ```
+    /// #[perf_sdk::profiled(root)]
+    /// fn answer(question: &str) -> usize {
+    ///     question.len()
+    /// }
+    ///
+    /// # fn main() -> Result<(), perf_sdk::Error> {
+    /// let perf = perf_sdk::builder().listen("off").report(false).start()?;
+    /// answer("why");
+    /// let slow = perf.slowest();
+    /// assert_eq!(slow.functions[0].slowest.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// **Cost.** Some milliseconds, and more where stacks are sampled and addresses are new.
+    #[must_use]
+    pub fn slowest(&self) -> crate::snapshot::SlowCalls {
+        if self.running.process.is_current() { collect::slow_calls() } else { crate::snapshot::SlowCalls::default() }
     }
 
     /// Samples the stacks that take CPU time in the next `window`. `hz` is the number of samples

@@ -95,7 +95,7 @@ fn apply_one(remedy: &Remedy) -> Result<String, String> {
         Remedy::Purge => Err("the feature pool is off".to_owned()),
         Remedy::Sampling { pattern, one_in } => {
             let rate = Rate::one_in(*one_in).ok_or_else(|| format!("one in {one_in} is no rate"))?;
-            let places = record::add_rules(&[Rule { pattern: pattern.clone(), rate: Some(rate) }]);
+            let places = record::add_rules(&[Rule::rate(pattern.clone(), Some(rate))]);
             Ok(format!("{places} annotated places are measured at {rate}"))
         }
         Remedy::Flag(name) if flag::is_on(name) => Err(format!("the flag {name} is on already")),

@@ -217,6 +217,7 @@ fn prepare(settings: &Settings) -> Result<(), Error> {
         crate::memory::set_old_ns(u64::from(rules.old()[0]) * rules.window_ns);
     }
     crate::record::set_recording(settings.enabled);
+    crate::record::set_window_length(settings.slow_window);
     crate::record::add_rules(&sample_rules(settings));
     Ok(())
 }

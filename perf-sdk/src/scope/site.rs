@@ -79,12 +79,21 @@ pub struct Options {
     pub bounded: u64,
     /// Whether the returned value does its work later, unmeasured.
     pub lazy: bool,
+    /// Whether each call is measured, and the slowest ones are kept with all that they did.
+    pub root: bool,
 }
 
 impl Options {
     /// Everything is measured.
     pub const DEFAULT: Self =
-        Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0, lazy: false };
+        Self { sample: Sample::Default, hot: None, cpu: true, alloc: true, bounded: 0, lazy: false, root: false };
+
+    const fn rate(self) -> u32 {
+        match self.sample {
+            Sample::Default if self.root => Sample::Always.rate(),
+            sample => sample.rate(),
+        }
+    }
 }
 
 /// The name by which readers identify a site. Sites with equal labels are added up.
@@ -106,7 +115,12 @@ pub struct Site {
     label: OnceLock<Label>,
     last_error: LastText,
     shared: Shared,
+    /// 0: it is no root. [`ROOT`]: it is one. Above that: one whose place among roots is known.
+    root: AtomicU32,
 }
+
+/// See [`Site::root`].
+const ROOT: u32 = 1;
 
 /// The recorder's data for threads that have no record of their own for a site. Its type is unknown
 /// here.
@@ -117,7 +131,7 @@ impl Site {
     /// A site. It costs nothing until its first call.
     #[must_use]
     pub const fn new(source: Source, options: Options) -> Self {
-        let rate = AtomicU32::new(options.sample.rate());
+        let rate = AtomicU32::new(options.rate());
         Self {
             source,
             options,
@@ -126,6 +140,7 @@ impl Site {
             label: OnceLock::new(),
             last_error: LastText::new(),
             shared: Shared(AtomicPtr::new(ptr::null_mut())),
+            root: AtomicU32::new(if options.root { ROOT } else { 0 }),
         }
     }
 
@@ -141,13 +156,36 @@ impl Site {
     /// of which every call is measured never rests.
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
-            Some(own) => own == Hot::Rest && self.options.sample != Sample::Always,
+            Some(own) => own == Hot::Rest && self.options.sample != Sample::Always && !self.is_root(),
             None => configured == Hot::Rest && !self.is_pinned() && self.options.bounded == 0,
         }
     }
 
     pub(crate) fn set_rests(&self, rests: bool) {
         self.rests.store(rests, Relaxed);
+    }
+
+    /// Whether the slowest calls are kept.
+    #[inline]
+    pub(crate) fn is_root(&self) -> bool {
+        self.root.load(Relaxed) != 0
+    }
+
+    /// From now on it is a root. Each call is measured, unless its attribute or the user decided
+    /// the rate.
+    pub(crate) fn make_root(&self) {
+        let _ = self.root.compare_exchange(0, ROOT, Relaxed, Relaxed);
+        let _ = self.rate.fetch_update(Relaxed, Relaxed, |rate| (rate & PINNED == 0).then_some(Sample::Always.rate()));
+        self.set_rests(false);
+    }
+
+    /// The place of a root among all, if it was [set](Self::set_root_place).
+    pub(crate) fn root_place(&self) -> Option<usize> {
+        self.root.load(Relaxed).checked_sub(ROOT + 1).map(|place| place as usize)
+    }
+
+    pub(crate) fn set_root_place(&self, place: usize) {
+        self.root.store(ROOT + 1 + place as u32, Relaxed);
     }
 
     /// The number of calls that a measured one stands for now. 0: none is measured.
@@ -169,7 +207,7 @@ impl Site {
 
     /// Sets the user's rate; `None` restores that of the attribute. False if nothing changed.
     pub(crate) fn pin(&self, rate: Option<Rate>) -> bool {
-        let rate = rate.map_or(self.options.sample.rate(), |rate| rate.weight() | PINNED);
+        let rate = rate.map_or(self.options.rate(), |rate| rate.weight() | PINNED);
         if rate & PINNED == 0 && !self.is_pinned() {
             return false;
         }

@@ -116,6 +116,13 @@ impl Builder {
         self.with(|given| add(&mut given.allow_hosts, ',', &host.to_string()))
     }
 
+    /// Adds functions whose slowest calls are kept with what they did, as if they were marked with
+    /// `#[profiled(root)]`: those whose `module::function` matches `pattern`, in which `*` stands
+    /// for any text.
+    pub fn root(self, pattern: &str) -> Self {
+        self.with(|given| add(&mut given.roots, ',', pattern))
+    }
+
     /// Sets the upper bounds of the classic buckets for those of the program's own histograms
     /// (`metrics`) whose name matches `pattern`, in which `*` stands for any text. `bounds` are 1
     /// to 100 ascending numbers, from 0 on, in the unit of the histogram. If several patterns

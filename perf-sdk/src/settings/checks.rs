@@ -7,6 +7,7 @@ use super::values::{ByteSize, Pressure, Share, StackEngine};
 
 pub(super) const LEAK_WINDOW: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3_600);
 /// How long samples may be kept one by one.
+pub(super) const SLOW_WINDOW: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 pub(super) const FLIGHT: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(3_600);
 /// The allowed push intervals. The default, 15 s, is that of Pyroscope's clients and of Alloy.
 pub(super) const PUSH_INTERVAL: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "enabled")]
-use super::checks::{FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, is_heap_interval, is_stack_engine};
+use super::checks::{FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, SLOW_WINDOW, is_heap_interval, is_stack_engine};
 #[cfg(feature = "serve")]
 use super::in_force::InForce;
 #[cfg(feature = "serve")]
@@ -19,8 +19,8 @@ use super::value::Entry;
 use super::value::Value;
 use super::values::{
     AlertsFrom, BucketRules, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches,
-    Listen, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName, Share,
-    StackEngine, TargetsFrom, Tenant,
+    Listen, Patterns, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName,
+    Share, StackEngine, TargetsFrom, Tenant,
 };
 use crate::alert::AlertCommand;
 #[cfg(feature = "enabled")]

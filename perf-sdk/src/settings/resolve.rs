@@ -348,6 +348,7 @@ mod tests {
                     | "allow_hosts"
                     | "buckets"
                     | "sample"
+                    | "roots"
                     | "leak_horizon"
                     | "memory_limit"
                     | "push_name"

@@ -213,6 +213,24 @@ macro_rules! table {
                 changes: true,
             }
 
+            by_hand roots: Patterns = or(Patterns::default()) => {
+                variable: "PERF_ROOTS",
+                allowed: "patterns of module::function with * for any text, separated by commas",
+                default: "none",
+                meaning: "functions whose slowest calls are kept with what they did, besides those that are marked so and the requests of watch_http: see [the slowest calls](slow.md)",
+                changes: false,
+            }
+
+            /// The length of a window of the slowest calls: those of the window that goes on, and
+            /// of the one before, are at `/slow`.
+            method slow_window: Duration = or(Duration::from_secs(60)), if |time| SLOW_WINDOW.contains(&time) => {
+                variable: "PERF_SLOW_WINDOW",
+                allowed: "a duration from 1s to 1h: a whole number with ms, s, min or h",
+                default: "1min",
+                meaning: "the length of a window of the slowest calls, of which two are kept",
+                changes: false,
+            }
+
             /// The maximum cost of measuring, as a percentage of the process's CPU time such as
             /// `0.5%`; `off`: every call is measured.
             method budget: Option<Share> = or(Some(Share::percent(1.0))), if |share| share.is_none_or(|share| share.ratio() > 0.0 && share.ratio() <= 1.0) => {

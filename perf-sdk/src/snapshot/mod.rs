@@ -41,6 +41,7 @@ mod sampled_stack;
 mod sampling_state;
 mod scaling;
 mod shown;
+mod slow;
 mod stack_sampling;
 mod statement_figures;
 mod sums;
@@ -99,6 +100,7 @@ pub use sampled_stack::SampledStack;
 pub use sampling_state::SamplingState;
 pub use scaling::{Scaling, ScalingDirection, ScalingRule};
 pub(crate) use shown::{ESTIMATED_SAYS, Shown, WEAK_SAYS};
+pub use slow::{SlowCall, SlowCalls, SlowFunction, SlowPoll, SlowSample, SlowStep, SlowStepKind};
 pub use stack_sampling::StackSampling;
 pub use statement_figures::StatementFigures;
 #[cfg(feature = "enabled")]

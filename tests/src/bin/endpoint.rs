@@ -157,8 +157,13 @@ fn scrapes_are_as_snapshots() {
 }
 
 fn every_route_answers() {
+    #[perf_sdk::profiled(root)]
+    fn slow_request() {
+        work();
+    }
+
     let (_handle, address) = started();
-    work();
+    slow_request();
     for (route, content_type, part) in [
         ("/", "text/html; charset=utf-8", "outer"),
         ("/metrics", "text/plain; version=0.0.4", "function_calls_total"),
@@ -187,6 +192,10 @@ fn every_route_answers() {
         ("/folded?weight=offcpu_samples&seconds=0.1&hz=50&threads=*", "text/plain; charset=utf-8", ";"),
         ("/flamegraph?weight=wall_samples&seconds=0.1", "image/svg+xml", "Wall time of all threads"),
         ("/speedscope?weight=wall_samples&seconds=0.1", "application/json", "\"name\":\"wall_samples\""),
+        ("/slow", "text/html; charset=utf-8", "slow_request"),
+        ("/slow?format=text", "text/plain; charset=utf-8", "outer: "),
+        ("/slow?format=perfetto&function=slow_request", "application/octet-stream", "slow_request"),
+        ("/api/v1/slow", "application/json", "\"outcome\":\"ok\""),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
         ("/assets/style.css", "text/css; charset=utf-8", "table"),
         ("/assets/sort.js", "text/javascript; charset=utf-8", "sort"),

@@ -180,7 +180,8 @@ impl Route {
             template: template.into(),
             labels: entry.labels_and(&[("route", name)]),
             ended_labels: ENDS.map(ended),
-            site: intern(name, entry.name, file!(), line!(), Options::DEFAULT).or(Some(Site::other())),
+            site: intern(name, entry.name, file!(), line!(), Options { root: true, ..Options::DEFAULT })
+                .or(Some(Site::other())),
             durations: [const { OnceLock::new() }; ENDS.len()],
             sums: Counts::new(),
         }))

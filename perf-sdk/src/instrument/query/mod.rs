@@ -505,6 +505,7 @@ impl Statement {
     fn note(&self, ns: u64, outcome: Outcome) {
         let statement = self.known.statement;
         self.entry.charge(1, 0, ns);
+        record::note_query(&statement.shape, ns, outcome);
         if outcome == Outcome::Cancelled {
             return statement.count(Counter::Cancelled, 1);
         }

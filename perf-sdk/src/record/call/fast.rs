@@ -11,7 +11,7 @@ use crate::record::store::exemplar;
 use crate::record::store::home::Here;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
-use crate::record::store::ring::Finished;
+use crate::record::store::ring::{Ended, Finished};
 use crate::record::store::shard::SiteShard;
 use crate::record::store::stack::{Frame, Kind, on_cpu};
 use crate::record::store::thread::ThreadRecord;
@@ -74,7 +74,8 @@ pub(in crate::record) fn exit_plain(
             if has_tallies {
                 return Exit::Allocated(node, wall);
             }
-            if record.ring.push_plain(node.shard(), wall) { Exit::Full } else { Exit::Done }
+            let ended = Ended { node, at: ticks, outcome };
+            if record.ring.push_plain(ended, wall) { Exit::Full } else { Exit::Done }
         }
         Err(place) => Exit::Elsewhere(place),
     }
@@ -140,10 +141,17 @@ pub(in crate::record) fn add_tallies(record: &'static ThreadRecord, node: &'stat
 
 /// Adds a call in which memory was allocated or freed.
 #[inline(never)]
-pub(in crate::record) fn add_allocating(record: &'static ThreadRecord, node: &'static Node, wall: i64) {
+pub(in crate::record) fn add_allocating(
+    record: &'static ThreadRecord,
+    node: &'static Node,
+    wall: i64,
+    at: u64,
+    outcome: Outcome,
+) {
     let bytes = add_tallies(record, node);
     if let Some(shard) = node.shard() {
-        record.finish(&Finished { shard, wall, cpu: wall, bytes, weight: 1, cpu_weight: 1 });
+        let ended = Ended { node, at, outcome };
+        record.finish(ended, &Finished { shard, wall, cpu: wall, bytes, weight: 1, cpu_weight: 1 });
     }
     record.leave_busy();
 }
@@ -232,7 +240,8 @@ pub(in crate::record) fn exit(record: &'static ThreadRecord, place: Place, outco
         }
     }
     let bytes = tallies.map_or(0, |tallies| tallies.allocated_bytes);
-    record.finish(&Finished { shard, wall, cpu, bytes, weight, cpu_weight });
+    let ended = Ended { node, at: ticks, outcome };
+    record.finish(ended, &Finished { shard, wall, cpu, bytes, weight, cpu_weight });
     true
 }
 

@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 use super::absence;
 use super::fast::{self, Closed, Exit};
 use super::guard;
+use super::root;
 use super::slow::{self, leave_for_good, pop, push};
 use crate::outcome::Outcome;
 use crate::record::registry;
@@ -22,11 +23,12 @@ use crate::record::store::in_place_timing::Part;
 use crate::record::store::measured::Measured;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
-use crate::record::store::ring::Finished;
+use crate::record::store::ring::{Ended, Finished};
 use crate::record::store::shard::SiteShard;
 use crate::record::store::shared::SharedSite;
 use crate::record::store::stack::Kind;
 use crate::record::store::thread::ThreadRecord;
+use crate::record::store::trail::{Trail, Whole};
 use crate::record::switch;
 use crate::scope::{Site, Slot};
 
@@ -195,7 +197,12 @@ struct Started {
     /// Whether no caller is a call of the same function. Otherwise that call's busy and idle time
     /// already include this one's.
     is_outermost: bool,
+    /// What is recorded of it, if it is a call of a root.
+    trail: Option<Trail>,
 }
+
+/// A bit of the weight of a root's CPU figure, so that the path of most pieces does not apply.
+const ROOT: u32 = 1 << 31;
 
 impl Started {
     /// Of a call that stands for itself.
@@ -211,6 +218,7 @@ impl Started {
             weight: 1,
             cpu_weight: 1,
             is_outermost: true,
+            trail: None,
         }
     }
 
@@ -223,7 +231,16 @@ impl Started {
             future.started.add(1);
         }
         let is_outermost = !node.path().is_within_itself && !ptr::eq(node, record.top());
-        Self { record, node, began: 0, busy: 0, cpu: 0, allocated_bytes: 0, weight, cpu_weight, is_outermost }
+        let mut started = Self { is_outermost, weight, cpu_weight, ..Self::plain(record, node) };
+        if weight > 0 && site.is_root() {
+            started.trail = Trail::begin();
+            started.cpu_weight |= ROOT;
+        }
+        started
+    }
+
+    fn is_root(&self) -> bool {
+        self.cpu_weight & ROOT != 0
     }
 }
 
@@ -366,7 +383,10 @@ impl Call {
                 record.set_top(node);
                 return Some(OpenPoll { record, place: Place::passed(top) });
             }
-            let place = push(record, node, started.weight, Some(started.cpu_weight)).or_else(|| {
+            if started.is_root() {
+                root::resume(record, record.stack.depth() + 1, started.trail);
+            }
+            let place = push(record, node, started.weight, Some(started.cpu_weight & !ROOT)).or_else(|| {
                 dropped::count(Reason::Memory);
                 None
             })?;
@@ -493,10 +513,11 @@ impl Call {
             // A plain total is at most a second.
             future.idle.add(total.wrapping_sub(busy).max(0) as u64);
         }
+        let ended = Ended { node, at: ticks, outcome };
         let is_full = if total <= busy && cpu == busy && allocated_bytes == 0 {
-            record.ring.push_plain(node.shard(), busy)
+            record.ring.push_plain(ended, busy)
         } else {
-            push_finished(record, node, total.max(busy), cpu, allocated_bytes)
+            push_finished(record, &ended, total.max(busy), cpu, allocated_bytes)
         };
         if is_full { Exit::Full } else { Exit::Done }
     }
@@ -540,6 +561,9 @@ impl Call {
                 detour(record, node, measured);
             }
             let State::Started(started) = &mut self.state else { return leave_for_good(record) };
+            if started.is_root() {
+                root::pause(record, place.depth(), &measured);
+            }
             started.busy = started.busy.wrapping_add(measured.wall);
             started.cpu = started.cpu.wrapping_add(measured.cpu);
             if let Some(tallies) = &measured.tallies {
@@ -585,10 +609,11 @@ impl Call {
     fn complete(&mut self, record: &'static ThreadRecord, node: &'static Node, end: u64, outcome: Outcome) {
         let State::Started(call) = &self.state else { return };
         // PERF: what is used of it. Moving all of it takes longer.
-        let Started { began, busy, cpu, allocated_bytes, weight, cpu_weight, is_outermost, .. } = *call;
+        let Started { began, busy, cpu, allocated_bytes, weight, cpu_weight, is_outermost, trail, .. } = *call;
+        let is_root = call.is_root();
         self.state = State::Over;
         node.count(outcome);
-        let Some(shard) = node.shard() else { return };
+        let Some(shard) = node.shard() else { return trail.into_iter().for_each(Trail::forget) };
         let total = if weight > 0 { slow::elapsed(record, began, end) } else { 0 };
         if let Some(future) = shard.future_or_new(&record.arena) {
             future.finished.add(1);
@@ -600,16 +625,31 @@ impl Call {
             return;
         }
         node.count_sample();
-        let cpu_weight = cpu_weight * weight;
+        let cpu_weight = (cpu_weight & !ROOT) * weight;
         node.count_spread(&record.arena, cpu, cpu_weight);
         if record.cpu_sampled() {
             shard.note_duration(busy);
         }
-        record.finish(&Finished { shard, wall: total.max(busy), cpu, bytes: allocated_bytes, weight, cpu_weight });
+        let ended = Ended { node, at: end, outcome };
+        record
+            .finish(ended, &Finished { shard, wall: total.max(busy), cpu, bytes: allocated_bytes, weight, cpu_weight });
         if let Some(hook) = exemplar::hook() {
             record.leave_busy();
             slow::note_trace(record, node, total, end, hook);
             Slot::BUSY.set();
+        }
+        if is_root {
+            let thread = record.owner().unwrap_or(0);
+            let (wall, bytes) = (total.max(busy), allocated_bytes);
+            root::end(record, trail, &Whole { node, end, wall, cpu, bytes, weight, outcome, thread });
+        }
+    }
+
+    fn forget_trail(&mut self) {
+        if let State::Started(started) = &mut self.state
+            && let Some(trail) = started.trail.take()
+        {
+            trail.forget();
         }
     }
 
@@ -624,12 +664,13 @@ impl Call {
             }
             State::New { .. } | State::Over => return,
         };
-        let Some(record) = self.record() else { return };
+        let Some(record) = self.record() else { return self.forget_trail() };
         Slot::BUSY.set();
         if let Some(Started { node, .. }) = self.place(record) {
             let node = *node;
             self.complete(record, node, record.wall.ticks(), outcome);
         } else if let Some(shared) = site.and_then(SharedSite::of) {
+            self.forget_trail();
             self.state = State::Over;
             shared.begin();
             shared.count(outcome);
@@ -649,11 +690,14 @@ impl Drop for Call {
     }
 }
 
-/// As [`ThreadRecord::finish`], of a call of this node that stands for itself. True if the ring is
+/// As [`ThreadRecord::finish`], of a call that stands for itself. True if the ring is
 /// full and must be flushed.
 #[inline(never)]
-fn push_finished(record: &ThreadRecord, node: &'static Node, wall: i64, cpu: i64, bytes: u64) -> bool {
-    node.shard().is_some_and(|shard| record.ring.push(&Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))
+fn push_finished(record: &ThreadRecord, ended: &Ended, wall: i64, cpu: i64, bytes: u64) -> bool {
+    ended
+        .node
+        .shard()
+        .is_some_and(|shard| record.ring.push(*ended, &Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))
 }
 
 /// Called if another scope polls than the one of the first poll: the time belongs to the polling

@@ -248,7 +248,7 @@ fn end(record: &'static ThreadRecord, place: Place, outcome: Outcome) {
     match exit {
         Exit::Done => here.slot().set(record.slot()),
         Exit::Full => flush(record),
-        Exit::Allocated(node, wall) => fast::add_allocating(record, node, wall),
+        Exit::Allocated(node, wall) => fast::add_allocating(record, node, wall, ticks, outcome),
         Exit::Elsewhere(place) => {
             here.slot().set(record.slot());
             end_any(record, place, outcome, ticks);

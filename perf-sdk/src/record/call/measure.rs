@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::record::registry;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::measured::Measured;
-use crate::record::store::ring::Finished;
+use crate::record::store::ring::{Ended, Finished};
 use crate::record::store::shared::SharedSite;
 use crate::record::store::thread::ThreadRecord;
 use crate::record::switch;
@@ -80,7 +80,8 @@ pub fn record(name: &'static str, duration: Duration, outcome: Outcome) {
             node.sums.wall.add_signed(wall, 1);
             // Its CPU time is unknown.
             node.absent.add_signed(wall, 1);
-            record.finish(&Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
+            let ended = Ended { node, at: record.wall.ticks(), outcome };
+            record.finish(ended, &Finished { shard, wall, cpu: 0, bytes: 0, weight: 1, cpu_weight: 0 });
         }
         None => match SharedSite::of(site) {
             Some(shared) => {

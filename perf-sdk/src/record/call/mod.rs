@@ -10,5 +10,6 @@ pub(in crate::record) mod guard;
 pub(in crate::record) mod inherit;
 pub(in crate::record) mod labelled;
 pub(in crate::record) mod measure;
+pub(in crate::record) mod root;
 pub(in crate::record) mod slow;
 pub(in crate::record) mod timing;

@@ -4,6 +4,7 @@ use std::ptr;
 use std::thread;
 
 use super::absence::{note_absence, note_asked, note_switch};
+use super::root;
 use crate::clock::{self, ThreadCpu};
 use crate::memory::Tallies;
 use crate::outcome::Outcome;
@@ -14,10 +15,11 @@ use crate::record::store::exemplar;
 use crate::record::store::measured::Measured;
 use crate::record::store::node::Node;
 use crate::record::store::place::Place;
-use crate::record::store::ring::Finished;
+use crate::record::store::ring::{Ended, Finished};
 use crate::record::store::shared::SharedSite;
 use crate::record::store::stack::{Frame, on_cpu};
 use crate::record::store::thread::ThreadRecord;
+use crate::record::store::trail::Whole;
 use crate::scope::{Site, Slot};
 use crate::trace::TraceHook;
 
@@ -42,6 +44,8 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
                 note_switch(record, top);
                 record.set_top(node);
                 Some(Place::passed(top))
+            } else if weight > 0 && site.is_root() {
+                push_root(record, node, weight)
             } else {
                 push(record, node, weight, None)
             }
@@ -52,6 +56,20 @@ pub(in crate::record) fn begin(site: &'static Site, empty_call: EmptyCall) -> Op
     }
     record.leave_busy();
     place.map(|place| (record, place))
+}
+
+/// As [`push`], of a call of a root.
+#[cold]
+#[inline(never)]
+fn push_root(record: &'static ThreadRecord, node: &'static Node, weight: u32) -> Option<Place> {
+    let depth = record.stack.depth() + 1;
+    root::begin(record, depth);
+    let place = push(record, node, weight, None);
+    match record.stack.frame(depth) {
+        Some(frame) if place.is_some() => frame.note_root(),
+        _ => record.roots.forget_above(depth - 1),
+    }
+    place
 }
 
 /// Begins a call for which there is no room for a node.
@@ -99,6 +117,11 @@ pub(in crate::record) fn begin_without_record(site: &'static Site) -> Option<(&'
 
 /// The weight of the call of `site` that begins now. 0 if it is count-only. The slot is BUSY.
 pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'static Node, site: &'static Site) -> u32 {
+    let is_root = site.is_root();
+    // PERF: no block is needed to measure each call.
+    if is_root && site.rate() == 1 {
+        return 1;
+    }
     if node.blocks.skips() {
         return 0;
     }
@@ -106,7 +129,9 @@ pub(in crate::record) fn next_weight(record: &'static ThreadRecord, node: &'stat
         Some(weight) => weight,
         None => node.blocks.begin(|| site.rate(), record.random()),
     };
-    if weight > 0 {
+    if is_root {
+        node.blocks.begin_next();
+    } else if weight > 0 {
         node.blocks.next(site.rate(), || record.random());
     }
     weight
@@ -232,6 +257,7 @@ fn close_top_frame(record: &'static ThreadRecord) -> Option<()> {
     close_passed(record, frame.node()?);
     let counts = !frame.is_poll();
     let place = frame.place();
+    record.roots.forget_above(depth - 1);
     let (node, measured) = pop(record, place, record.wall.ticks())?;
     measured.add_to(record, node);
     if counts {
@@ -261,7 +287,7 @@ fn count(
         }
         None => {
             node.count(outcome);
-            measured.finish(record, node);
+            measured.finish(record, node, outcome);
         }
     }
 }
@@ -333,8 +359,21 @@ fn sampled_cpu(record: &ThreadRecord, frame: &Frame) -> i64 {
 }
 
 impl Measured {
+    fn whole(&self, record: &ThreadRecord, node: &'static Node, outcome: Outcome) -> Whole {
+        Whole {
+            node,
+            end: self.end,
+            wall: self.wall,
+            cpu: self.cpu,
+            bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
+            weight: self.weight,
+            outcome,
+            thread: record.owner().unwrap_or(0),
+        }
+    }
+
     /// Adds the whole call to its histograms.
-    fn finish(&self, record: &'static ThreadRecord, node: &'static Node) {
+    fn finish(&self, record: &'static ThreadRecord, node: &'static Node, outcome: Outcome) {
         if let Some(shard) = node.shard()
             && self.weight > 0
         {
@@ -347,14 +386,18 @@ impl Measured {
             if record.cpu_sampled() {
                 shard.note_duration(self.wall);
             }
-            record.finish(&Finished {
-                shard,
-                wall: self.wall,
-                cpu: self.cpu,
-                bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
-                weight: self.weight,
-                cpu_weight: self.cpu_weight,
-            });
+            let ended = Ended { node, at: self.end, outcome };
+            record.finish(
+                ended,
+                &Finished {
+                    shard,
+                    wall: self.wall,
+                    cpu: self.cpu,
+                    bytes: self.tallies.map_or(0, |tallies| tallies.allocated_bytes),
+                    weight: self.weight,
+                    cpu_weight: self.cpu_weight,
+                },
+            );
         }
     }
 
@@ -419,6 +462,9 @@ pub(in crate::record) fn end(record: &'static ThreadRecord, place: Place, outcom
     } else if let Some((node, measured)) = pop(record, place, ticks) {
         let outcome = outcome.unwrap_or_else(|| unnamed(record, place));
         let shared = shared_of(record, place);
+        let is_root = record.stack.frame(place.depth()).is_some_and(Frame::is_root);
+        // Before the call itself is in the ring.
+        let trail = if is_root { record.roots.close(&record.ring, place.depth()) } else { None };
         measured.add_to(record, node);
         count(record, node, shared, &measured, outcome);
         if measured.weight > 0
@@ -428,6 +474,9 @@ pub(in crate::record) fn end(record: &'static ThreadRecord, place: Place, outcom
             record.leave_busy();
             note_trace(record, node, measured.wall, measured.end, hook);
             Slot::BUSY.set();
+        }
+        if is_root {
+            root::end(record, trail, &measured.whole(record, node, outcome));
         }
     }
     leave_for_good(record);

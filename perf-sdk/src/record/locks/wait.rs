@@ -2,7 +2,9 @@
 
 use super::table::{Contended, Lock, Sums, Table};
 use crate::clock;
+use crate::record::call::root;
 use crate::record::store::dropped::{self, Reason};
+use crate::record::store::trail::What;
 use crate::record::switch;
 use crate::scope::{AtomicCallPath, current_path};
 
@@ -49,12 +51,14 @@ pub(crate) fn wait_for<R>(lock: Lock, holder: Option<&Holder>, block: impl FnOnc
     let waiter = WAITERS.sums(current_path(), lock);
     let holder = held_by.map(|scope| HOLDERS.sums(scope, lock));
     let result = block();
-    let delay_ns = wall.ns(wall.believed(start, wall.ticks()).max(0) as u64);
+    let delay = wall.believed(start, wall.ticks()).max(0) as u64;
+    let delay_ns = wall.ns(delay);
     waiter.0.add(delay_ns);
     if let Some((sums, _)) = holder {
         sums.add(delay_ns);
         ALL.add(delay_ns);
     }
+    root::note(delay, || What::Wait { holder: held_by.flatten(), kind: lock.kind as u8 });
     if !waiter.1 || holder.is_some_and(|(_, has_room)| !has_room) {
         dropped::count(Reason::Locks);
     }

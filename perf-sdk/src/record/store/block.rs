@@ -130,6 +130,15 @@ impl Blocks {
         self.weight.set(rate);
     }
 
+    /// Owner only, after a call began that may be measured: the next one begins a block, too. So
+    /// none [stays at one](Self::stays_at_one).
+    pub(crate) fn begin_next(&self) {
+        if self.weight.get() > 0 {
+            self.stale.store(true, Relaxed);
+            self.skip.store(0, Relaxed);
+        }
+    }
+
     /// From any thread: makes the next call begin a block. After a change of the rate,
     /// [`rates_changed`] comes before.
     pub(crate) fn abandon(&self) {

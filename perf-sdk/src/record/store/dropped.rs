@@ -23,6 +23,7 @@ reasons! {
     Locks "locks" "A wait for a lock whose scope and lock could not be told, for want of room.",
     Instruments "instruments" "An instrument for whose name there was no room, which counts as `(other)`; a use of one that could not be attributed to its function.",
     Threads "threads" "A thread of the profiler's own that the system refused: what it was for is left out.",
+    Roots "roots" "A call of a root that could not be kept though it was one of the slowest: no room for it, or too many roots.",
     TornRead "torn_read" "A reader gave up waiting for a thread that was flushing.",
 }
 

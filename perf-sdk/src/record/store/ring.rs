@@ -11,9 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::counter::Counter;
+use super::node::Node;
 use super::sequence::Sequence;
 use super::shard::SiteShard;
 use crate::base::atomic::{AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, size};
+use crate::outcome::Outcome;
 
 /// Calls in a batch.
 const CAPACITY: usize = size(64, 2);
@@ -34,19 +36,37 @@ pub(crate) struct Finished {
     pub(crate) cpu_weight: u32,
 }
 
+/// Which call ended, when, and how.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) node: &'static Node,
+    /// In ticks.
+    pub(crate) at: u64,
+    pub(crate) outcome: Outcome,
+}
+
 #[derive(Debug)]
 struct Entry {
-    shard: AtomicPtr<SiteShard>,
+    node: AtomicPtr<Node>,
     wall: Counter,
-    /// The weight, and from bit 32 on the weight of the CPU figure. [`PLAIN`]: the others are not
-    /// valid.
+    /// See [`Ended::at`].
+    end: Counter,
+    /// The outcome, from bit [`WEIGHT`] on the weight, and from bit [`CPU_WEIGHT`] on the weight of
+    /// the CPU figure. Without weights it [is plain](is_plain), and the others are not valid.
     weights: Counter,
     cpu: Counter,
     bytes: Counter,
 }
 
-/// Stands for itself, was on the CPU all of the time, and allocated nothing.
-const PLAIN: u64 = 0;
+const WEIGHT: u32 = 8;
+const CPU_WEIGHT: u32 = 32;
+
+/// Whether a call with these weights stands for itself, was on the CPU all of the time, and
+/// allocated nothing.
+#[inline(always)]
+const fn is_plain(weights: u64) -> bool {
+    weights < 1 << WEIGHT
+}
 
 /// The batch of one thread.
 #[derive(Debug)]
@@ -60,8 +80,9 @@ pub(crate) struct Ring {
 impl Entry {
     const fn new() -> Self {
         Self {
-            shard: AtomicPtr::new(ptr::null_mut()),
+            node: AtomicPtr::new(ptr::null_mut()),
             wall: Counter::new(),
+            end: Counter::new(),
             weights: Counter::new(),
             cpu: Counter::new(),
             bytes: Counter::new(),
@@ -69,21 +90,26 @@ impl Entry {
     }
 
     #[inline(always)]
+    fn node(&self) -> Option<&'static Node> {
+        // SAFETY: null, or a node in an arena, which is never freed.
+        unsafe { self.node.load(Relaxed).as_ref() }
+    }
+
+    #[inline(always)]
     fn shard(&self) -> Option<&'static SiteShard> {
-        // SAFETY: null, or a shard in an arena, which is never freed.
-        unsafe { self.shard.load(Relaxed).as_ref() }
+        self.node()?.shard()
     }
 
     /// Its time, if it is plain.
     #[inline(always)]
     fn plain(&self) -> Option<i64> {
-        (self.weights.get() == PLAIN).then(|| self.wall.get_signed())
+        is_plain(self.weights.get()).then(|| self.wall.get_signed())
     }
 
     #[inline]
     fn read(&self, shard: &'static SiteShard) -> Finished {
         let weights = self.weights.get();
-        if weights == PLAIN {
+        if is_plain(weights) {
             return Finished::plain(shard, self.wall.get_signed());
         }
         Finished {
@@ -91,9 +117,15 @@ impl Entry {
             wall: self.wall.get_signed(),
             cpu: self.cpu.get_signed(),
             bytes: self.bytes.get(),
-            weight: weights as u32,
-            cpu_weight: (weights >> 32) as u32,
+            weight: weights as u32 >> WEIGHT,
+            cpu_weight: (weights >> CPU_WEIGHT) as u32,
         }
+    }
+
+    fn ended(&self) -> Option<(Ended, Finished)> {
+        let node = self.node()?;
+        let outcome = Outcome::from_index(self.weights.get() as u8 as usize);
+        Some((Ended { node, at: self.end.get(), outcome }, self.read(node.shard()?)))
     }
 }
 
@@ -110,33 +142,37 @@ impl Ring {
         Self { sequence: Sequence::new(), pending: AtomicU32::new(0), entries: [const { Entry::new() }; CAPACITY] }
     }
 
-    /// Owner only: as [`push`](Self::push), of [such a call](Finished::plain). Without a shard it
-    /// is passed to nobody.
-    // PERF: an `Option`, which is stored as it is. Whoever reads it asks anyway.
+    /// Owner only: as [`push`](Self::push), of [such a call](Finished::plain). If its node has no
+    /// shard it is passed to nobody.
+    // PERF: the node, whose shard is loaded when the ring is flushed.
     #[inline(always)]
     #[must_use]
-    pub(crate) fn push_plain(&self, shard: Option<&'static SiteShard>, wall: i64) -> bool {
+    pub(crate) fn push_plain(&self, ended: Ended, wall: i64) -> bool {
         let at = self.pending.load(Relaxed) as usize;
         // PERF: it is less than that, which is a power of two.
         let entry = &self.entries[at % CAPACITY];
-        entry.shard.store(shard.map_or(ptr::null_mut(), |shard| ptr::from_ref(shard).cast_mut()), Relaxed);
+        entry.node.store(ptr::from_ref(ended.node).cast_mut(), Relaxed);
         entry.wall.set(wall as u64);
-        entry.weights.set(PLAIN);
+        entry.end.set(ended.at);
+        entry.weights.set(ended.outcome.index() as u64);
         self.pending.store(at as u32 + 1, Release);
         at + 1 >= CAPACITY
     }
 
-    /// Owner only. True if the ring is full and must be flushed.
+    /// Owner only: adds a call, with the readings of it. True if the ring is full and must be
+    /// flushed.
     #[inline]
     #[must_use]
-    pub(crate) fn push(&self, finished: &Finished) -> bool {
+    pub(crate) fn push(&self, ended: Ended, finished: &Finished) -> bool {
         let at = self.pending.load(Relaxed) as usize;
         if let Some(entry) = self.entries.get(at) {
-            entry.shard.store(ptr::from_ref(finished.shard).cast_mut(), Relaxed);
+            entry.node.store(ptr::from_ref(ended.node).cast_mut(), Relaxed);
             entry.wall.set(finished.wall as u64);
+            entry.end.set(ended.at);
             entry.cpu.set(finished.cpu as u64);
             entry.bytes.set(finished.bytes);
-            entry.weights.set(u64::from(finished.cpu_weight) << 32 | u64::from(finished.weight));
+            let weights = u64::from(finished.cpu_weight) << CPU_WEIGHT | u64::from(finished.weight) << WEIGHT;
+            entry.weights.set(weights | ended.outcome.index() as u64);
             self.pending.store(at as u32 + 1, Release);
         }
         at + 1 >= CAPACITY
@@ -145,6 +181,12 @@ impl Ring {
     /// Owner only: the number of calls in the ring.
     pub(crate) fn pending(&self) -> usize {
         self.pending.load(Relaxed) as usize
+    }
+
+    /// Owner only: the pending calls from this one on.
+    pub(crate) fn ended_since(&self, from: usize) -> impl Iterator<Item = (Ended, Finished)> {
+        let pending = self.pending().min(CAPACITY);
+        self.entries[from.min(pending)..pending].iter().filter_map(Entry::ended)
     }
 
     /// Owner only. Passes every pending call to `sink` and empties the ring. Of a plain one only

@@ -20,6 +20,14 @@ use crate::scope::Site;
 pub(crate) struct Rule {
     pub(crate) pattern: String,
     pub(crate) rate: Option<Rate>,
+    /// It says nothing of the rate: the sites are roots.
+    pub(crate) is_root: bool,
+}
+
+impl Rule {
+    pub(crate) fn rate(pattern: String, rate: Option<Rate>) -> Self {
+        Self { pattern, rate, is_root: false }
+    }
 }
 
 impl FromStr for Rule {
@@ -32,7 +40,7 @@ impl FromStr for Rule {
         if pattern.is_empty() {
             return Err(());
         }
-        Ok(Self { pattern: pattern.to_owned(), rate: Some(rate.parse().map_err(drop)?) })
+        Ok(Self::rate(pattern.to_owned(), Some(rate.parse().map_err(drop)?)))
     }
 }
 
@@ -69,12 +77,21 @@ impl Set {
         self.of_alerts(site).is_some() || self.of_user(site).is_some()
     }
 
-    /// The user's rule for a site.
+    /// The user's rule for the rate of a site.
     fn of_user(&self, site: &Site) -> Option<&Rule> {
+        self.latest(site, false)
+    }
+
+    /// Whether the user's rules make a site a root.
+    fn make_root(&self, site: &Site) -> bool {
+        self.latest(site, true).is_some()
+    }
+
+    fn latest(&self, site: &Site, is_root: bool) -> Option<&Rule> {
         let label = site.label();
         let path = format!("{}::{}", label.module, label.name);
         let path = path.strip_prefix("::").unwrap_or(&path);
-        self.user.iter().rev().find(|rule| matches(&rule.pattern, path))
+        self.user.iter().rev().find(|rule| rule.is_root == is_root && matches(&rule.pattern, path))
     }
 
     /// The rate that an alert wants for a site.
@@ -122,8 +139,13 @@ pub(in crate::record) fn configure(site: &'static Site) {
 /// Applies the rules. Returns whether that changed the site's rate.
 pub(in crate::record) fn apply(rules: &Rules, site: &Site) -> bool {
     let Some(rules) = rules else { return false };
-    if let Some(rate) = rules.of_alerts(site) {
-        return site.pin(Some(rate));
+    let is_new_root = !site.is_root() && rules.make_root(site);
+    if is_new_root {
+        site.make_root();
     }
-    rules.of_user(site).is_some_and(|rule| site.pin(rule.rate))
+    let is_pinned = match rules.of_alerts(site) {
+        Some(rate) => site.pin(Some(rate)),
+        None => rules.of_user(site).is_some_and(|rule| site.pin(rule.rate)),
+    };
+    is_pinned || is_new_root
 }

@@ -24,9 +24,11 @@ const SHARED: u32 = 1 << 30;
 const POLL: u32 = 1 << 29;
 /// Another one: the thread was unwinding when the call began.
 const PANICKING: u32 = 1 << 28;
+/// Another one: it is a call of a root, at whose end more is to be done.
+const ROOT: u32 = 1 << 27;
 /// These say nothing of how the call is counted.
 const NOTES: u32 = POLL | PANICKING;
-const CPU_BITS: u32 = ASKED | SHARED | NOTES;
+const CPU_BITS: u32 = ASKED | SHARED | ROOT | NOTES;
 /// No thread's own stack can hold that many calls; or the depths that fit into a place.
 const MAX_DEPTH: usize = if Place::MAX_DEPTH < FIRST << SEGMENTS { Place::MAX_DEPTH } else { FIRST << SEGMENTS };
 
@@ -215,6 +217,16 @@ impl Frame {
     /// Owner only.
     pub(crate) fn began_panicking(&self) -> bool {
         self.weights().cpu & PANICKING != 0
+    }
+
+    /// Owner only, after the beginning: it is a call of a root.
+    pub(in crate::record) fn note_root(&self) {
+        self.add_cpu_bit(ROOT);
+    }
+
+    /// Owner only.
+    pub(in crate::record) fn is_root(&self) -> bool {
+        self.weights().cpu & ROOT != 0
     }
 
     /// Owner only: marks it as one poll of a future, which is counted elsewhere. `call` is the same

@@ -16,8 +16,9 @@ use super::home::Home;
 use super::in_place_timing::InPlace;
 use super::index::Index;
 use super::node::Node;
+use super::open_roots::OpenRoots;
 use super::owner::Owner;
-use super::ring::{Finished, Ring};
+use super::ring::{Ended, Finished, Ring};
 use super::rules;
 use super::shard::{Missed, SiteShard};
 use super::shared::SharedSite;
@@ -55,6 +56,8 @@ pub(crate) struct ThreadRecord {
     serial: Cell<u32>,
     pub(in crate::record) in_place: InPlace,
     pub(crate) ring: Ring,
+    /// The calls of roots that run here. Owner only.
+    pub(in crate::record) roots: OpenRoots,
     pub(crate) stack: Stack,
     pub(crate) arena: Arena,
     root: &'static Node,
@@ -114,6 +117,7 @@ impl ThreadRecord {
                 serial: Cell::new(0),
                 in_place: InPlace::new(own.pair),
                 ring: Ring::new(),
+                roots: OpenRoots::new(),
                 stack: Stack::new(),
                 arena,
                 root,
@@ -159,12 +163,23 @@ impl ThreadRecord {
     /// Owner only.
     pub(in crate::record) fn set_labels(&self, labels: Option<&'static LabelSet>) {
         self.scopes.set_labels(labels);
+        if self.roots.any() {
+            self.roots.note_labels(labels);
+        }
+    }
+
+    /// Owner only: the trace and the span in effect.
+    pub(in crate::record) fn span(&self) -> Option<[u64; 3]> {
+        self.scopes.span.get()
     }
 
     /// Owner only: see [`SpanIds`](crate::scope::SpanIds).
     #[cfg(feature = "tracing")]
     pub(in crate::record) fn set_span(&self, words: Option<[u64; 3]>) {
         self.scopes.span.set(words);
+        if self.roots.any() {
+            self.roots.note_span(words);
+        }
     }
 
     /// The scopes, for a signal handler on the owner's thread.
@@ -308,6 +323,7 @@ impl ThreadRecord {
 
     /// Owner only: removes all open calls.
     pub(in crate::record) fn reset_stack(&self) {
+        self.roots.forget_above(0);
         self.stack.set_depth(0);
         self.set_top(self.root);
         self.scopes.set_labels(None);
@@ -468,8 +484,8 @@ impl ThreadRecord {
 
     /// Owner only: adds one finished call.
     #[inline]
-    pub(in crate::record) fn finish(&self, finished: &Finished) {
-        if self.ring.push(finished) {
+    pub(in crate::record) fn finish(&self, ended: Ended, finished: &Finished) {
+        if self.ring.push(ended, finished) {
             self.flush();
         }
     }
@@ -478,6 +494,9 @@ impl ThreadRecord {
     #[cold]
     #[inline(never)]
     pub(in crate::record) fn flush(&self) {
+        if self.roots.any() {
+            self.roots.take(&self.ring);
+        }
         self.in_place.timing_flush(self.wall, self.ring.pending(), || {
             let tick = self.wall.tick_length();
             let plain = |shard: &SiteShard, wall| shard.record_plain(wall, tick);

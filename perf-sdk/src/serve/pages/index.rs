@@ -107,7 +107,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     }
     page.push_str(
         "<b>also</b><a href=\"metrics\">metrics</a><a href=\"folded\">folded</a><a href=\"speedscope\">speedscope</a>\
-         <a href=\"snapshot\">snapshot</a>",
+         <a href=\"snapshot\">snapshot</a><a href=\"slow\">slow</a>",
     );
     if cfg!(feature = "hdr") {
         page.push_str("<a href=\"hlog\">hlog</a>");

@@ -11,4 +11,5 @@ pub(super) mod leaks;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 pub(super) mod profiles;
 pub(super) mod queries;
+pub(super) mod slow;
 pub(super) mod targets;

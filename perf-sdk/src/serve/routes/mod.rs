@@ -22,6 +22,7 @@ mod profile;
 mod queries;
 mod scaling;
 mod settings;
+mod slow;
 mod snapshot;
 mod targets;
 
@@ -76,6 +77,9 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/findings", get(findings::findings), Fold),
         ("/api/v1/scaling", get(scaling::scaling), Fold),
         ("/queries", get(queries::queries), Fold),
+        // Look up the names of the addresses in samples.
+        ("/slow", get(slow::slow), Cost::Capture),
+        ("/api/v1/slow", get(slow::json), Cost::Capture),
         #[cfg(feature = "flight")]
         ("/flight", get(flight::list), Fold),
         #[cfg(feature = "flight")]

@@ -24,7 +24,19 @@ mod arena {
 }
 
 mod node {
-    pub(crate) struct Node;
+    use super::shard::SiteShard;
+
+    /// The node of a site, with what was recorded of it.
+    #[derive(Debug, Default)]
+    pub(crate) struct Node {
+        pub(crate) shard: SiteShard,
+    }
+
+    impl Node {
+        pub(crate) fn shard(&'static self) -> Option<&'static SiteShard> {
+            Some(&self.shard)
+        }
+    }
 }
 
 /// Where shared records and their pages come from.

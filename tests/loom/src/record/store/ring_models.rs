@@ -2,10 +2,12 @@
 
 use loom::thread;
 
-use super::ring::{Finished, Ring};
+use super::node::Node;
+use super::ring::{Ended, Finished, Ring};
 use super::shard::SiteShard;
 use crate::Model;
 use crate::base::run::keep;
+use crate::outcome::Outcome;
 
 pub(crate) const MODELS: &[Model] = &[
     Model { name: "a call that moves to its cell is counted once", preemptions: Some(4), run: a_move },
@@ -17,28 +19,30 @@ pub(crate) const MODELS: &[Model] = &[
 /// One thread's ring and cells.
 struct Record {
     ring: Ring,
-    shard: SiteShard,
+    node: Node,
 }
 
 impl Record {
     fn new() -> &'static Self {
-        keep(Self { ring: Ring::new(), shard: SiteShard::default() })
+        keep(Self { ring: Ring::new(), node: Node::default() })
     }
 
     /// The owner's `n`th call; the second one is plain. True: the ring is full.
     fn call(&'static self, n: u32) -> bool {
         let times = i64::from(n);
+        let ended = Ended { node: &self.node, at: u64::from(n), outcome: Outcome::Error };
         if n == 2 {
-            return self.ring.push_plain(Some(&self.shard), times);
+            return self.ring.push_plain(ended, times);
         }
-        self.ring.push(&Finished {
-            shard: &self.shard,
+        let finished = Finished {
+            shard: &self.node.shard,
             wall: times,
             cpu: -times,
             bytes: u64::from(n),
             weight: n,
             cpu_weight: 2 * n,
-        })
+        };
+        self.ring.push(ended, &finished)
     }
 
     fn flush(&self) {
@@ -62,7 +66,7 @@ impl Record {
             assert!([(1, -1, 1, 1, 2), (2, 2, 0, 1, 1)].contains(&parts), "torn: {parts:?}");
         }
         let in_ring = pending.iter().fold((0, 0), |sum, one| (sum.0 + 1, sum.1 + one.wall as u64));
-        let in_cells = (self.shard.calls.get(), self.shard.wall.get());
+        let in_cells = (self.node.shard.calls.get(), self.node.shard.wall.get());
         self.ring.unchanged(sequence).then_some((in_ring.0 + in_cells.0, in_ring.1 + in_cells.1))
     }
 }

@@ -7,6 +7,7 @@ use super::measured::Measured;
 use super::node::Node;
 use super::reserve;
 use super::shared::{SharedSite, shared_calls, shared_sites};
+use crate::base::run::keep;
 use crate::Model;
 use crate::base::atomic::Ordering::Relaxed;
 use crate::clock;
@@ -66,7 +67,7 @@ fn listed_whole() {
 }
 
 fn measured(wall: i64, tallies: Option<Tallies>) -> Measured {
-    Measured { wall, cpu: 0, weight: 1, cpu_weight: 0, tallies, end: 0, below: &Node }
+    Measured { wall, cpu: 0, weight: 1, cpu_weight: 0, tallies, end: 0, below: keep(Node::default()) }
 }
 
 /// Two threads are the first ones to record a time of this cell.
