@@ -8,8 +8,8 @@ use crate::export::safe;
 use crate::snapshot::Exemplar;
 
 /// Writes the sample lines of metrics.
-// PERF: of a histogram there are dozens, so what they have in common is formatted once, and they are
-// written as one text. All of these are used again for the next metric.
+// PERF: of a histogram there are dozens, so what they have in common is formatted once, and they
+// are written as one text. All of these are used again for the next metric.
 #[derive(Default)]
 pub(super) struct Lines {
     text: String,
@@ -51,7 +51,7 @@ impl Lines {
                     bounds.iter().zip(histogram.classic()).map(|((bound, label), (_, count))| (*bound, *label, count));
                 for (bound, le, count) in finite.chain(infinite) {
                     self.bucket(le, count)?;
-                    // Exemplars are sorted. If two are in the same bucket, the later one is written.
+                    // Exemplars are sorted. Of two in the same bucket the later one is written.
                     let mut newest = None;
                     while let Some(exemplar) = exemplars.next_if(|exemplar| exemplar.value_ns <= bound) {
                         newest = Some(exemplar);
