@@ -86,8 +86,14 @@ fn who_asks_gets_a_bundle_and_a_mistake_is_named() {
     let path = file.0.join("bundle.tar.gz");
     let output = Command::new(EVIDENCE).arg("asks").arg(&path).output().expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let readme = text(&unpacked.unpack(&path), "README.md");
+    let folder = unpacked.unpack(&path);
+    let readme = text(&folder, "README.md");
     assert!(readme.contains(" UTC, request: HTTP\n"), "{readme}");
+    assert!(readme.contains("The slowest call of the last minutes was one of ") && readme.contains("`slow.pftrace`"));
+    let slow = text(&folder, "slow.json");
+    assert!(slow.contains("\"name\":\"asks::job\"") && slow.contains("\"evidence::burns\""), "{slow}");
+    assert!(text(&folder, "slow.txt").contains(" samples"));
+    assert!(fs::metadata(folder.join("slow.pftrace")).expect("a trace").len() > 0);
 }
 
 #[test]

@@ -194,7 +194,11 @@ fn every_route_answers() {
         ("/speedscope?weight=wall_samples&seconds=0.1", "application/json", "\"name\":\"wall_samples\""),
         ("/slow", "text/html; charset=utf-8", "slow_request"),
         ("/slow?format=text", "text/plain; charset=utf-8", "outer: "),
-        ("/slow?format=perfetto&function=slow_request", "application/octet-stream", "slow_request"),
+        (
+            "/slow?format=perfetto&function=every_route_answers::slow_request",
+            "application/octet-stream",
+            "slow_request",
+        ),
         ("/api/v1/slow", "application/json", "\"outcome\":\"ok\""),
         ("/healthz", "text/plain; charset=utf-8", "ok\n"),
         ("/assets/style.css", "text/css; charset=utf-8", "table"),

@@ -102,8 +102,17 @@ fn alarmed() {
 
 /// Of two that ask for the same at a time, one makes it and both get it.
 fn asks() {
+    #[perf_sdk::profiled(root)]
+    fn job() {
+        burns();
+    }
+
     let perf = start();
     let address = perf.address().expect("an address");
+    let working = std::thread::spawn(job);
+    until("samples", || perf.snapshot().stacks.is_some_and(|stacks| stacks.samples > 20));
+    DONE.store(true, Relaxed);
+    working.join().expect("it ends");
     let ask = || ok(address, "/api/v1/flight?last=20s");
     let answers = std::thread::scope(|scope| {
         let asked = [scope.spawn(ask), scope.spawn(ask)];

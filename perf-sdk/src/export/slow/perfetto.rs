@@ -149,7 +149,7 @@ impl Builder {
         if !call.samples.is_empty() {
             let track = self.child(of, "samples".to_owned(), Some(i32::MAX));
             for sample in &call.samples {
-                let stack = sample.frames.join("\n");
+                let stack = sample.frames.join(" > ");
                 self.event(
                     began + sample.after_ns,
                     Event {

@@ -513,11 +513,10 @@ impl Call {
             // A plain total is at most a second.
             future.idle.add(total.wrapping_sub(busy).max(0) as u64);
         }
-        let ended = Ended { node, at: ticks, outcome };
         let is_full = if total <= busy && cpu == busy && allocated_bytes == 0 {
-            record.ring.push_plain(ended, busy)
+            record.ring.push_plain(Ended { node, at: ticks, outcome }, busy)
         } else {
-            push_finished(record, &ended, total.max(busy), cpu, allocated_bytes)
+            push_finished(record, node, total.max(busy), cpu, allocated_bytes, ticks, outcome)
         };
         if is_full { Exit::Full } else { Exit::Done }
     }
@@ -692,12 +691,20 @@ impl Drop for Call {
 
 /// As [`ThreadRecord::finish`], of a call that stands for itself. True if the ring is
 /// full and must be flushed.
+// PERF: one by one, so that nothing of it is in memory if the other path is taken.
 #[inline(never)]
-fn push_finished(record: &ThreadRecord, ended: &Ended, wall: i64, cpu: i64, bytes: u64) -> bool {
-    ended
-        .node
-        .shard()
-        .is_some_and(|shard| record.ring.push(*ended, &Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))
+fn push_finished(
+    record: &ThreadRecord,
+    node: &'static Node,
+    wall: i64,
+    cpu: i64,
+    bytes: u64,
+    at: u64,
+    outcome: Outcome,
+) -> bool {
+    let ended = Ended { node, at, outcome };
+    node.shard()
+        .is_some_and(|shard| record.ring.push(ended, &Finished { shard, wall, cpu, bytes, weight: 1, cpu_weight: 1 }))
 }
 
 /// Called if another scope polls than the one of the first poll: the time belongs to the polling
