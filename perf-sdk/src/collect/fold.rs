@@ -68,6 +68,7 @@ pub(super) struct Later {
 }
 
 /// What one thread recorded of one function.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
 pub(super) struct LaterShard {
     pub(super) shard: &'static SiteShard,
     pub(super) function: u32,

@@ -27,6 +27,7 @@ mod leaks;
 mod lock_waits;
 mod locks;
 mod measured;
+mod names;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 mod names_ahead;
 mod own;
@@ -74,6 +75,7 @@ pub(crate) use heap_stacks::HeapStacksNow;
 pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use lock_waits::{LockMonitor, lock_descriptions};
+pub(crate) use names::function_names;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 pub(crate) use names_ahead::look_up_names;
 pub(crate) use own::{ScopeTotals, own_scopes};

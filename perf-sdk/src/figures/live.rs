@@ -1,6 +1,5 @@
 //! The figures of this process.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use super::past::Past;
@@ -19,9 +18,10 @@ pub(crate) struct Now<'a> {
     pub(crate) readings: &'a (Vec<Reading>, Vec<Absence>),
     /// Readings at the start, and how long ago that was. Absent before the first ones.
     pub(crate) first: Option<(&'a [Reading], Duration)>,
-    /// All since the start. It is there while the program is young, since the history lacks its
-    /// first second; and if a name is asked for that the history does not have.
+    /// All since the start, while the program is young: the history lacks its first second.
     pub(crate) whole: Option<&'a Whole>,
+    /// The names of all functions that ran, of which the history may lack some.
+    pub(crate) functions: fn() -> Vec<&'static str>,
     pub(crate) is_young: bool,
     pub(crate) baseline: Option<&'a Whole>,
 }
@@ -31,29 +31,17 @@ pub(crate) struct Now<'a> {
 pub(crate) struct Live<'a> {
     past: Option<Past<'a>>,
     now: Now<'a>,
-    lacks_whole: Cell<bool>,
 }
 
 impl<'a> Live<'a> {
     pub(crate) fn new(history: Option<&'a History>, now: Now<'a>) -> Self {
-        Self { past: history.map(Past::new), now, lacks_whole: Cell::new(false) }
+        Self { past: history.map(Past::new), now }
     }
 
     /// The latest second of the history, and how many calls ended after `second`: `None` if there
     /// is no function. `None` without a history.
     pub(crate) fn calls_after(&self, second: u32) -> Option<(u32, Option<f64>)> {
         self.past.as_ref().map(|past| (past.newest(), past.calls_after(second)))
-    }
-
-    /// Whether an answer is not certain without all since the start, which was not there.
-    pub(crate) fn lacks_whole(&self) -> bool {
-        self.lacks_whole.get()
-    }
-
-    /// All since the start, for a name that the history does not have.
-    fn whole(&self) -> Option<&Whole> {
-        self.lacks_whole.set(self.now.whole.is_none());
-        self.now.whole
     }
 
     /// The latest readings with these labels.
@@ -116,7 +104,7 @@ impl Figures for Live<'_> {
             }
             // `rate` takes functions and counters.
             Err(Missing::Unknown) if self.is_reading(function) => past,
-            Err(Missing::Unknown) => match self.whole().is_some_and(|whole| whole.has_function(function)) {
+            Err(Missing::Unknown) => match (self.now.functions)().contains(&function) {
                 true if self.now.is_young => Err(Missing::NoData),
                 true => Err(unavailable("it is not among the functions of which the history is kept")),
                 false => past,
@@ -205,7 +193,7 @@ impl Figures for Live<'_> {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut names = self.whole().map(Whole::names).unwrap_or_default();
+        let mut names: Vec<String> = (self.now.functions)().into_iter().map(str::to_owned).collect();
         names.extend(self.now.readings.0.iter().map(|reading| reading.description.name.to_owned()));
         for info in self.past.iter().flat_map(Past::series) {
             names.push(info.name.clone());

@@ -99,22 +99,26 @@ impl Program {
         })
     }
 
-    fn judge(&self, text: &str, whole: Option<&Whole>, is_young: bool) -> (Judgement, bool) {
+    fn judge(&self, text: &str, whole: Option<&Whole>, is_young: bool) -> Judgement {
         let live = Live::new(
             Some(&self.history),
             Now {
                 readings: &self.readings,
                 first: Some((&self.first, Duration::from_secs(self.second.saturating_sub(1)))),
                 whole,
+                functions,
                 is_young,
                 baseline: None,
             },
         );
         let targets = Targets::parse(text, "test").unwrap_or_else(|error| panic!("{error}"));
         let at_unix_ns = (START + self.second - 1) * 1_000_000_000;
-        let judgement = targets.judge(&live, Moment { at_unix_ns, traffic: Duration::from_secs(600) });
-        (judgement, live.lacks_whole())
+        targets.judge(&live, Moment { at_unix_ns, traffic: Duration::from_secs(600) })
     }
+}
+
+fn functions() -> Vec<&'static str> {
+    vec!["search", "rare"]
 }
 
 /// The value of each target, and the seconds that it is of.
@@ -148,18 +152,17 @@ fn values_are_those_of_a_window_of_the_history() {
         ("pool_utilization(db) < 70%", 0.45, 300.0),
     ];
     let text: Vec<&str> = expected.iter().map(|(text, ..)| *text).collect();
-    let (judgement, lacks_whole) = program.judge(&text.join("\n"), None, false);
+    let judgement = program.judge(&text.join("\n"), None, false);
     for ((text, value, covered), (found, found_covered)) in expected.into_iter().zip(values(&judgement)) {
         assert!((found / value - 1.0).abs() < 0.012, "{text}: {found}");
         assert!((found_covered - covered).abs() <= 10.0, "{text}: of {found_covered} s");
     }
-    assert!(!lacks_whole);
 }
 
 #[test]
 fn a_budget_says_what_the_history_covers() {
     let program = Program::new().run(400);
-    let (judgement, _) = program.judge("error_ratio(search) < 1%", None, false);
+    let judgement = program.judge("error_ratio(search) < 1%", None, false);
     let state = &judgement.targets[0];
     assert_eq!(state.status, Status::Missed);
     let budget = state.budget.as_ref().unwrap();
@@ -176,7 +179,7 @@ fn a_young_program_is_judged_by_all_since_its_start() {
     let program = Program::new().run(1);
     let text = "p95(search) < 1s; rate(search) > 1/s; growth(slow_queries) < 10; resident < 1GB; mean(resident) < 1GB";
     let whole = program.whole();
-    let (judgement, _) = program.judge(text, Some(&whole), true);
+    let judgement = program.judge(text, Some(&whole), true);
     let found = values(&judgement);
     let expected = [(0.019, 1.0), (20.0, 1.0), (0.0, 0.0), (5e6, 1.0), (5e6, 1.0)];
     for (at, (value, covered)) in expected.into_iter().enumerate() {
@@ -185,38 +188,29 @@ fn a_young_program_is_judged_by_all_since_its_start() {
     }
     // Counters grow from the first reading.
     let program = Program::new().run(31);
-    let (judgement, _) = program.judge("growth(slow_queries) < 100; rate(search) > 1/s", Some(&program.whole()), true);
+    let judgement = program.judge("growth(slow_queries) < 100; rate(search) > 1/s", Some(&program.whole()), true);
     assert_eq!(values(&judgement), [(60.0, 30.0), (20.0, 31.0)]);
     // A window that is younger is the history's.
-    let (judgement, _) = program.judge("rate(search) > 1/s over 10s", Some(&program.whole()), true);
+    let judgement = program.judge("rate(search) > 1/s over 10s", Some(&program.whole()), true);
     assert_eq!(values(&judgement), [(20.0, 10.0)]);
 }
 
 #[test]
 fn what_the_history_does_not_have_is_looked_for() {
     let program = Program::new().run(400);
-    let said = |text: &str, whole: Option<&Whole>| {
-        let (judgement, lacks_whole) = program.judge(text, whole, false);
-        let state = judgement.targets.into_iter().next().unwrap();
-        (state.status, state.reason, lacks_whole)
+    let said = |text: &str| {
+        let state = program.judge(text, None, false).targets.into_iter().next().unwrap();
+        (state.status, state.reason)
     };
-    let whole = program.whole();
-    assert!(said("p95(saerch) < 1s", None).2, "a snapshot may know it");
-    let (status, reason, lacks_whole) = said("p95(saerch) < 1s", Some(&whole));
-    assert_eq!((status, lacks_whole), (Status::NotEvaluable, false));
+    let (status, reason) = said("p95(saerch) < 1s");
+    assert_eq!(status, Status::NotEvaluable);
     assert_eq!(reason, "no function \"saerch\" in 10m of traffic; did you mean \"search\"?");
-    assert_eq!(
-        said("hit_ratio(resluts) > 1%", Some(&whole)).1,
-        "no cache \"resluts\" in 10m of traffic; did you mean \"results\"?"
-    );
-    assert!(said("rate(rare) < 1/s", Some(&whole)).1.contains("not among the functions"));
-    assert_eq!(said("container_memory_usage_bytes < 1GB", Some(&whole)).1, "there is no control group");
-    assert_eq!(
-        said("slow_queries_total < 5", Some(&whole)).1,
-        "several readings have this name; add one of the labels kind"
-    );
-    assert_eq!(said("live(search) < 1GB", Some(&whole)).1, "the live heap is not sampled");
-    assert!(said("mean(resident) < 1GB over 8d", Some(&whole)).1.contains("history covers at most 7d"));
+    assert_eq!(said("hit_ratio(resluts) > 1%").1, "no cache \"resluts\" in 10m of traffic; did you mean \"results\"?");
+    assert!(said("rate(rare) < 1/s").1.contains("not among the functions"));
+    assert_eq!(said("container_memory_usage_bytes < 1GB").1, "there is no control group");
+    assert_eq!(said("slow_queries_total < 5").1, "several readings have this name; add one of the labels kind");
+    assert_eq!(said("live(search) < 1GB").1, "the live heap is not sampled");
+    assert!(said("mean(resident) < 1GB over 8d").1.contains("history covers at most 7d"));
 }
 
 #[test]
@@ -230,6 +224,7 @@ fn without_a_history_only_the_start_is_known() {
                 readings: &program.readings,
                 first: Some((&program.first, Duration::from_secs(age))),
                 whole: Some(&whole),
+                functions,
                 is_young: age < 300,
                 baseline: None,
             },

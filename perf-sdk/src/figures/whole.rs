@@ -35,11 +35,6 @@ impl Whole {
         };
         self.0.readings.iter().find(is_same).map(|known| known.value)
     }
-
-    /// Whether a function of this name was called.
-    pub(super) fn has_function(&self, name: &str) -> bool {
-        self.named(name).next().is_some()
-    }
 }
 
 /// A reason why there is no value.

@@ -42,7 +42,14 @@ fn emit(run: AlertRun) {
 /// Why nothing should be begun now.
 pub(super) fn busy(moment: Moment) -> Option<String> {
     let readings = Default::default();
-    let now = Now { readings: &readings, first: None, whole: None, is_young: false, baseline: None };
+    let now = Now {
+        readings: &readings,
+        first: None,
+        whole: None,
+        functions: collect::function_names,
+        is_young: false,
+        baseline: None,
+    };
     history::ask(|history| too_busy(&Live::new(Some(history), now), moment.at_unix_ns)).flatten()
 }
 

@@ -98,38 +98,32 @@ impl Judge {
         if seen.first.is_none() && !readings.0.is_empty() {
             seen.first = Some((readings.0.clone(), Instant::now()));
         }
-        // Snapshots are taken while the history is not asked, since they may need its lock.
+        // It is taken while the history is not asked, since it may need its lock.
         let is_young = seen.first.as_ref().is_none_or(|(_, at)| at.elapsed() < YOUNG);
-        let mut whole = is_young.then(|| Whole(collect::take()));
-        loop {
-            let now = || Now {
+        let whole = is_young.then(|| Whole(collect::take()));
+        let judge = |history: Option<&History>| {
+            let now = Now {
                 readings: &readings,
                 first: seen.first.as_ref().map(|(first, at)| (first.as_slice(), at.elapsed())),
                 whole: whole.as_ref(),
+                functions: collect::function_names,
                 is_young,
                 baseline: self.baseline.as_deref(),
             };
-            let judge = |history: Option<&History>| {
-                let live = Live::new(history, now());
-                let (second, calls) = live.calls_after(seen.second).unwrap_or((seen.second, None));
-                // A program without functions is taken to be at work all the time.
-                let new = if calls.is_none_or(|calls| calls > 0.0) { seen.until.elapsed() } else { Duration::ZERO };
-                let at_unix_ns =
-                    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-                let traffic = seen.traffic + new;
-                (self.targets.judge(&live, Moment { at_unix_ns, traffic }), second, traffic, live.lacks_whole())
-            };
-            let judged = history::ask(|history| judge(Some(history)));
-            let (judgement, second, traffic, lacks_whole) = judged.unwrap_or_else(|| judge(None));
-            if lacks_whole {
-                whole = Some(Whole(collect::take()));
-                continue;
-            }
-            if second > seen.second || second == 0 {
-                (seen.second, seen.traffic, seen.until) = (second, traffic, Instant::now());
-            }
-            return judgement;
+            let live = Live::new(history, now);
+            let (second, calls) = live.calls_after(seen.second).unwrap_or((seen.second, None));
+            // A program without functions is taken to be at work all the time.
+            let new = if calls.is_none_or(|calls| calls > 0.0) { seen.until.elapsed() } else { Duration::ZERO };
+            let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
+            let traffic = seen.traffic + new;
+            (self.targets.judge(&live, Moment { at_unix_ns, traffic }), second, traffic)
+        };
+        let judged = history::ask(|history| judge(Some(history)));
+        let (judgement, second, traffic) = judged.unwrap_or_else(|| judge(None));
+        if second > seen.second || second == 0 {
+            (seen.second, seen.traffic, seen.until) = (second, traffic, Instant::now());
         }
+        judgement
     }
 }
 
