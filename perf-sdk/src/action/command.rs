@@ -12,6 +12,8 @@ use crate::base::descriptors::Kept;
 #[cfg(unix)]
 use crate::base::fork::Moment;
 use crate::base::sandbox;
+#[cfg(unix)]
+use crate::base::signals::Open;
 
 /// What is kept of the output.
 const MOST_OUTPUT: usize = 4 * 1024;
@@ -95,6 +97,9 @@ impl Running {
         };
         #[cfg(not(unix))]
         program.stdout(Stdio::null()).stderr(Stdio::null());
+        // It inherits the mask of this thread, which lets nothing through.
+        #[cfg(unix)]
+        let _open = Open::all();
         let child = program.spawn().map_err(cannot)?;
         Ok(Self {
             child,
@@ -140,8 +145,11 @@ impl Running {
 
     /// Ends it with all of its group.
     pub(super) fn kill(&mut self) {
+        if self.is_gone() {
+            return;
+        }
         #[cfg(unix)]
-        if !self.is_over && system::kill_group(self.child.id()).is_ok() {
+        if system::kill_group(self.child.id()).is_ok() {
             return;
         }
         let _ = self.child.kill();
@@ -164,6 +172,8 @@ impl Running {
 
     fn said(&self) -> String {
         let mut said = String::from_utf8_lossy(&self.output).into_owned();
+        let end = (0..=MOST_OUTPUT.min(said.len())).rev().find(|end| said.is_char_boundary(*end));
+        said.truncate(end.unwrap_or(0));
         if self.beyond > 0 {
             said.push_str(&format!("… and {} bytes more", self.beyond));
         }

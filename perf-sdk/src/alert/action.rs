@@ -83,6 +83,11 @@ impl AlertActionKind {
     pub fn is_remedy(self) -> bool {
         matches!(self, Self::Flag | Self::Command | Self::Trim | Self::Purge)
     }
+
+    /// Whether it is done so many times an hour at most.
+    pub(crate) fn is_counted(self) -> bool {
+        matches!(self, Self::Command | Self::Trim | Self::Purge)
+    }
 }
 
 impl fmt::Display for AlertActionKind {

@@ -6,8 +6,9 @@ use super::action::{AlertActionKind, Bounds};
 use super::state::{AlertActionTotal, AlertChange, AlertEvent, AlertOutcome, AlertRun};
 use super::watch::Moment;
 
-/// The number of runs that are remembered.
+/// The number of runs that are remembered, and of those with what they wrote.
 const MOST: usize = 1_000;
+const WITH_OUTPUT: usize = 100;
 const HOUR: u64 = 3_600;
 
 /// What came of a run.
@@ -46,13 +47,21 @@ struct Open {
 
 impl Runs {
     /// Takes up those of before a restart. What was not judged then is not judged any more.
-    pub(crate) fn restore(&mut self, before: Vec<AlertRun>) {
+    pub(crate) fn restore(&mut self, before: Vec<AlertRun>, moment: Moment) {
         self.latest = before.iter().map(|run| run.number).max().unwrap_or_default().max(self.latest);
         let is_open = |run: &AlertRun| matches!(run.outcome, AlertOutcome::Running);
         self.all = before.into_iter().take(MOST).collect();
         for run in self.all.iter_mut().filter(|run| is_open(run)) {
             run.outcome = AlertOutcome::Failed;
             "the program ended meanwhile".clone_into(&mut run.detail);
+        }
+        // A restart begins no new hour: it may be what the action is.
+        for run in self.all.iter().filter(|run| run.action.is_counted() && run.outcome != AlertOutcome::Skipped) {
+            let age = moment.at_unix_ns.saturating_sub(run.at_unix_ns) / 1_000_000_000;
+            if age < HOUR {
+                let times = self.recent.entry((run.rule.clone(), run.action)).or_default();
+                times.push_front(moment.second.saturating_sub(age));
+            }
         }
     }
 
@@ -79,6 +88,9 @@ impl Runs {
         };
         self.all.truncate(MOST - 1);
         self.all.push_front(run);
+        if let Some(old) = self.all.get_mut(WITH_OUTPUT) {
+            old.output = String::new();
+        }
         let number = self.latest;
         if let Err(why) = allowed {
             return match self.settle(number, AlertOutcome::Skipped, why, moment.at_unix_ns) {
@@ -151,9 +163,14 @@ impl Runs {
         if self.open.is_empty() {
             return Vec::new();
         }
-        for event in events.iter().filter(|event| event.change == AlertChange::Resolved) {
+        for event in events {
             let of_it = self.open.iter_mut().filter(|open| open.fingerprint == event.fingerprint);
-            of_it.for_each(|open| open.is_over = true);
+            match event.change {
+                AlertChange::Resolved => of_it.for_each(|open| open.is_over = true),
+                // It was over only while the action ran.
+                AlertChange::Fired => of_it.filter(|open| !open.has_ended).for_each(|open| open.is_over = false),
+                AlertChange::Escalated => {}
+            }
         }
         let mut judged = Vec::new();
         self.open.retain_mut(|open| {
@@ -333,8 +350,22 @@ mod tests {
         let mut before = Runs::default();
         let number = begin(&mut before, "a", AlertActionKind::Command, 0).unwrap();
         let mut runs = Runs::default();
-        runs.restore(before.all());
+        runs.restore(before.all(), at(1));
         assert_eq!(outcomes(&runs), [AlertOutcome::Failed]);
         assert!(begin(&mut runs, "a", AlertActionKind::Command, 1).unwrap() > number);
+        // Those of the last hour count as before.
+        let again = (2..10).filter(|second| begin(&mut runs, "a", AlertActionKind::Command, *second).is_ok());
+        assert_eq!(again.count(), 3);
+    }
+
+    #[test]
+    fn an_alert_that_fires_again_before_the_action_ended_did_not_recover() {
+        let mut runs = Runs::default();
+        let number = begin(&mut runs, "a", AlertActionKind::Command, 0).unwrap();
+        runs.turn(&[event("a", AlertChange::Resolved)], at(1));
+        runs.turn(&[event("a", AlertChange::Fired)], at(2));
+        runs.end(number, Ended::default(), 0);
+        assert!(runs.turn(&[], at(3)).is_empty());
+        assert_eq!(runs.turn(&[], at(3 + 360))[0].outcome, AlertOutcome::NoEffect);
     }
 }

@@ -1,6 +1,6 @@
 //! The latest judgement of alerts, what happened and what was done, for snapshots.
 
-use crate::alert::{AlertEvent, AlertRun, Alerts, AlertsReport, Runs};
+use crate::alert::{AlertEvent, AlertRun, Alerts, AlertsReport, Moment, Runs};
 use crate::base::fork::Lock;
 use crate::base::process_identity::Process;
 
@@ -36,8 +36,8 @@ pub(crate) fn note_alerts(now: Option<Alerts>, events: &[AlertEvent]) {
 }
 
 /// Takes up what was done before the program was started anew.
-pub(crate) fn restore_alert_runs(before: Vec<AlertRun>) {
-    alert_runs(|runs| runs.restore(before));
+pub(crate) fn restore_alert_runs(before: Vec<AlertRun>, moment: Moment) {
+    alert_runs(|runs| runs.restore(before, moment));
 }
 
 /// What was done about alerts. `None` before the first judgement.

@@ -180,6 +180,9 @@ impl LateFold {
 
     /// Adds what all threads recorded of a function, and prefetches what is read next.
     fn distribution(&mut self, at: usize, part: FunctionPart, function: &mut Function) {
+        if part == FunctionPart::Figures {
+            return;
+        }
         let Self { threads, shards, owners, begins, reader, .. } = self;
         let (begin, end) = (begins[at] as usize, begins[at + 1] as usize);
         for place in begin..end {

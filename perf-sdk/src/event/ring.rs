@@ -85,12 +85,20 @@ pub(crate) struct Opened {
 impl Opened {
     pub(crate) fn new() -> Self {
         let mut ring = RING.lock();
+        let is_inherited = ring.process.is_some_and(|process| !process.is_current());
         let former = std::mem::take(&mut ring.waiting);
         ring.kept.clear();
         (ring.process, ring.latest, ring.start) = (Some(Process::current()), 0, unix_ns().max(ring.start + 1));
         let start = ring.start;
         drop(ring);
-        wake(former);
+        if is_inherited {
+            // They are of a runtime of the parent's, which is not in this process: neither woken nor
+            // dropped.
+            std::mem::forget(former);
+            READERS.store(0, Relaxed);
+        } else {
+            wake(former);
+        }
         IS_OPEN.store(true, Relaxed);
         Self { start }
     }
@@ -175,6 +183,8 @@ impl Reader {
     /// The next event. Ready with `None` after the end of the profiler, once all was read.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<EventRecord>> {
         memory::uncounted(|| {
+            // Neither made nor dropped under the lock: it may be of the program.
+            let mut waker = context.waker().clone();
             let mut ring = RING.lock();
             if ring.start != self.start {
                 return Poll::Ready(None);
@@ -187,12 +197,15 @@ impl Reader {
             if !ring.is_current() {
                 return Poll::Ready(None);
             }
-            let waker = context.waker();
             match ring.waiting.iter_mut().find(|(id, _)| *id == self.id) {
-                Some((_, known)) if known.will_wake(waker) => {}
-                Some((_, known)) => known.clone_from(waker),
-                None => ring.waiting.push((self.id, waker.clone())),
+                Some((_, known)) => std::mem::swap(known, &mut waker),
+                None => {
+                    ring.waiting.push((self.id, waker));
+                    return Poll::Pending;
+                }
             }
+            drop(ring);
+            drop(waker);
             Poll::Pending
         })
     }
@@ -200,7 +213,8 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        READERS.fetch_sub(1, Relaxed);
+        // One of a parent's is not counted.
+        let _ = READERS.fetch_update(Relaxed, Relaxed, |readers| readers.checked_sub(1));
         let mut ring = RING.lock();
         let at = ring.waiting.iter().position(|(id, _)| *id == self.id);
         let waker = at.map(|at| ring.waiting.swap_remove(at));

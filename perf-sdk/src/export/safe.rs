@@ -141,6 +141,11 @@ mod tests {
         assert_eq!(label("a\nb\tc\rd\0"), "a\nb\tc\\u{d}d\\u{0}");
         assert_ne!(label("\u{1}"), label("\\u{1}"));
         assert_ne!(label("\\\u{1}"), label("\\\\u{1}"));
+    }
+
+    #[cfg(feature = "hdr")]
+    #[test]
+    fn tags_have_no_separators() {
         assert_eq!(tag("a, b\u{a0}c\u{1}"), "a__b_c\\u{1}");
         assert_eq!(tag(""), "(unnamed)");
     }

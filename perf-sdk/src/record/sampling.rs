@@ -57,7 +57,7 @@ pub(crate) fn add(new: &[Rule]) -> usize {
 /// The functions that are measured at rates of their own while alerts fire: these, and no others.
 /// The others have the rates again that the user or the attribute sets.
 pub(crate) fn set_rates_of_alerts(functions: BTreeMap<String, Rate>) {
-    let _one_at_a_time = ADDING.lock();
+    let one_at_a_time = ADDING.lock();
     let current = rules::current();
     // Mostly, there are none, and were none before.
     if current.as_ref().map_or(functions.is_empty(), |rules| rules.alerts == functions) {
@@ -65,7 +65,7 @@ pub(crate) fn set_rates_of_alerts(functions: BTreeMap<String, Rate>) {
     }
     let mut rules = current.map(|rules| Set::clone(&rules)).unwrap_or_default();
     let before = std::mem::replace(&mut rules.alerts, functions);
-    emit("alert", &changes(&before, &rules.alerts));
+    let changes = changes(&before, &rules.alerts);
     change(rules, |rules, site| {
         let had_one = before.contains_key(&site.label().name);
         let has_changed = rules::apply(rules, site);
@@ -73,6 +73,8 @@ pub(crate) fn set_rates_of_alerts(functions: BTreeMap<String, Rate>) {
         let is_free = had_one && !has_changed && rules.as_ref().is_none_or(|rules| !rules.has(site));
         has_changed || (is_free && site.pin(None))
     });
+    drop(one_at_a_time);
+    emit("alert", &changes);
 }
 
 /// What is to be told of rates that go with alerts.

@@ -191,7 +191,7 @@ impl Judging {
                     judging.watch.restore(&before.now, moment);
                     let events: Vec<AlertEvent> = before.events.into_iter().rev().collect();
                     collect::note_alerts(Some(judging.watch.alerts(moment)), &events);
-                    collect::restore_alert_runs(before.runs);
+                    collect::restore_alert_runs(before.runs, moment);
                 }
                 Ok(None) => {}
                 Err(why) => say(&format!("the alerts in {} are left out: {why}", path.display())),

@@ -147,7 +147,8 @@ fn figures(
                 let of = |snapshot: &Snapshot| {
                     let is_it = |path: String| crate::base::pattern::matches(pattern, &path);
                     let mut functions = snapshot.functions.iter();
-                    let found = functions.find(|of| is_it(format!("{}::{}", of.module, of.name)));
+                    let path = |of: &Function| format!("{}::{}", of.module, of.name).trim_start_matches("::").to_owned();
+                    let found = functions.find(|of| is_it(path(of)));
                     found.map(|function| f64::from(function.one_in))
                 };
                 figures.push(figure("one_in", pattern, of(before), of(after)));

@@ -207,7 +207,11 @@ impl Site {
 
     /// Sets the user's rate; `None` restores that of the attribute. False if nothing changed.
     pub(crate) fn pin(&self, rate: Option<Rate>) -> bool {
-        let rate = rate.map_or(self.options.rate(), |rate| rate.weight() | PINNED);
+        let own = match self.options.sample {
+            Sample::Default if self.is_root() => Sample::Always.rate(),
+            _ => self.options.rate(),
+        };
+        let rate = rate.map_or(own, |rate| rate.weight() | PINNED);
         if rate & PINNED == 0 && !self.is_pinned() {
             return false;
         }

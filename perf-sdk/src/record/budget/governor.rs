@@ -258,7 +258,8 @@ impl Governor {
             let Some(seen) = self.sites.get_mut(&key(site)) else { continue };
             let before = seen.allowed.one_in;
             seen.allowed = seen.allowed.after(*load, level);
-            if seen.allowed.one_in != before {
+            // It may have had a rate of the user's or of an alert's, which ended.
+            if seen.allowed.one_in != before || site.rate() != before {
                 site.allow(seen.allowed.one_in);
                 seen.begins_anew = true;
                 told.iter_mut().for_each(|told| note(told, site, before, seen.allowed.one_in));
