@@ -13,7 +13,7 @@ use crate::base::descriptors::Kept;
 use crate::base::fork::Moment;
 use crate::base::sandbox;
 #[cfg(unix)]
-use crate::base::signals::Open;
+use crate::base::signals::Blocked;
 
 /// What is kept of the output.
 const MOST_OUTPUT: usize = 4 * 1024;
@@ -99,7 +99,7 @@ impl Running {
         program.stdout(Stdio::null()).stderr(Stdio::null());
         // It inherits the mask of this thread, which lets nothing through.
         #[cfg(unix)]
-        let _open = Open::all();
+        let _unblocked = Blocked::none();
         let child = program.spawn().map_err(cannot)?;
         Ok(Self {
             child,

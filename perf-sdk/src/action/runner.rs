@@ -40,6 +40,12 @@ pub(crate) enum Work {
 #[derive(Debug)]
 struct Task {
     number: u64,
+    /// For which alert: its fingerprint.
+    alert: String,
+    /// It is for the end of the alert, which it waits for.
+    is_end: bool,
+    /// The alert ended meanwhile.
+    is_late: bool,
     work: Work,
     attempts: u32,
     retry: Retry,
@@ -48,6 +54,10 @@ struct Task {
 #[derive(Debug, Default)]
 struct Waiting {
     tasks: VecDeque<Task>,
+    /// The number of the latest task.
+    latest: u64,
+    /// Alerts that ended, each with the latest task at that time.
+    ended: Vec<(String, u64)>,
     /// Nothing is done any more.
     is_over: bool,
 }
@@ -79,7 +89,7 @@ impl Tasks {
 
     /// # Errors
     /// Why it is not done.
-    pub(crate) fn hand_over(&self, number: u64, work: Work) -> Result<(), String> {
+    pub(crate) fn hand_over(&self, number: u64, alert: &str, is_end: bool, work: Work) -> Result<(), String> {
         let mut waiting = self.waiting.lock().unpoisoned();
         if waiting.is_over {
             return Err("the profiler ends".to_owned());
@@ -87,10 +97,27 @@ impl Tasks {
         if waiting.tasks.len() >= MOST_WAITING {
             return Err(format!("{MOST_WAITING} actions wait already"));
         }
-        waiting.tasks.push_back(Task { number, work, attempts: 0, retry: Retry::default() });
+        waiting.latest = number;
+        let alert = alert.to_owned();
+        let task = Task { number, alert, is_end, is_late: false, work, attempts: 0, retry: Retry::default() };
+        waiting.tasks.push_back(task);
         drop(waiting);
         self.thread.unpark();
         Ok(())
+    }
+
+    /// What was to be done while this alert fires is not begun any more, nor tried again. Returns
+    /// what has not begun.
+    pub(crate) fn alert_ended(&self, alert: &str) -> Vec<u64> {
+        let mut waiting = self.waiting.lock().unpoisoned();
+        let latest = waiting.latest;
+        waiting.ended.push((alert.to_owned(), latest));
+        let tasks = std::mem::take(&mut waiting.tasks);
+        let (late, tasks): (VecDeque<_>, _) = tasks.into_iter().partition(|task| task.alert == alert && !task.is_end);
+        waiting.tasks = tasks;
+        drop(waiting);
+        self.thread.unpark();
+        late.into_iter().map(|task| task.number).collect()
     }
 }
 
@@ -162,6 +189,7 @@ impl Doing {
     /// Whether something began or ended.
     fn turn(&mut self, now: Instant) -> bool {
         let mut is_new = false;
+        self.alerts_ended();
         for (mut task, mut running) in std::mem::take(&mut self.running) {
             match running.poll(now) {
                 None => self.running.push((task, running)),
@@ -184,12 +212,34 @@ impl Doing {
         is_new
     }
 
-    /// The next task that is due.
+    /// What belongs to alerts that ended is not tried again.
+    fn alerts_ended(&mut self) {
+        let ended = std::mem::take(&mut self.waiting.lock().unpoisoned().ended);
+        if ended.is_empty() {
+            return;
+        }
+        let is_late = |task: &Task| {
+            let is_its = |(alert, latest): &(String, u64)| *alert == task.alert && task.number <= *latest;
+            !task.is_end && ended.iter().any(is_its)
+        };
+        self.running.iter_mut().for_each(|(task, _)| task.is_late |= is_late(task));
+        let (late, later): (Vec<_>, _) = std::mem::take(&mut self.later).into_iter().partition(|task| is_late(task));
+        self.later = later;
+        for task in late {
+            let detail = "it failed, and the alert ended before it was tried again".to_owned();
+            (self.told.0)(task.number, Ended { detail, attempts: task.attempts, has_failed: true, ..Ended::default() });
+        }
+    }
+
+    /// The next task that is due. What is for the end of an alert waits for what runs for it.
     fn next(&mut self, now: Instant) -> Option<Task> {
         if let Some(at) = self.later.iter().position(|task| task.retry.is_due(now)) {
             return Some(self.later.swap_remove(at));
         }
-        self.waiting.lock().unpoisoned().tasks.pop_front()
+        let mut waiting = self.waiting.lock().unpoisoned();
+        let runs = |task: &Task| self.running.iter().any(|(running, _)| running.alert == task.alert);
+        let at = waiting.tasks.iter().position(|task| !(task.is_end && runs(task)))?;
+        waiting.tasks.remove(at)
     }
 
     fn begin(&mut self, mut task: Task, now: Instant) {
@@ -217,7 +267,7 @@ impl Doing {
 
     /// A command ended, well or not. One that failed is tried again.
     fn ended(&mut self, mut task: Task, exit: Exit, now: Instant) {
-        if exit.result.is_err() && exit.may_retry && task.attempts < ATTEMPTS {
+        if exit.result.is_err() && exit.may_retry && !task.is_late && task.attempts < ATTEMPTS {
             task.retry.failed(now);
             self.later.push(task);
             return;
@@ -289,7 +339,7 @@ mod tests {
 
     fn run(runner: &Runner, number: u64, command: AlertCommand) -> Result<(), String> {
         let environment = vec![("PERF_ALERT_NAME", "many jobs".to_owned())];
-        runner.tasks().hand_over(number, Work::Command(command, environment))
+        runner.tasks().hand_over(number, "many jobs", false, Work::Command(command, environment))
     }
 
     fn file(name: &str) -> PathBuf {
@@ -319,6 +369,41 @@ mod tests {
         assert!(ended.output.starts_with("many jobs\nwrong\nxxx"), "{ended:?}");
         assert!(ended.output.ends_with("… and 5920 bytes more"), "{ended:?}");
         assert!(ended.detail.ends_with(": it ended well"), "{ended:?}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn signals_reach_a_command() {
+        let (runner, hear) = runner();
+        run(&runner, 1, shell("grep SigBlk /proc/self/status")).unwrap();
+        let (_, ended) = hear.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(ended.output.split_whitespace().last(), Some("0000000000000000"), "{ended:?}");
+    }
+
+    #[test]
+    fn what_is_for_the_end_of_an_alert_comes_last() {
+        let (runner, hear) = runner();
+        let go = file("go");
+        let command = |alert: &str, number, is_end, text: &str| {
+            let work = Work::Command(shell(text), Vec::new());
+            runner.tasks().hand_over(number, alert, is_end, work).unwrap();
+        };
+        let wait = format!("until test -e {}; do sleep 0.01; done; exit 1", go.display());
+        // Four hold all places, and the fifth has not begun.
+        (1..=4).for_each(|number| command("a", number, false, &wait));
+        until("all run", || runner.tasks().waiting.lock().unpoisoned().tasks.is_empty());
+        command("a", 5, false, "true");
+        command("b", 6, false, "true");
+        assert_eq!(runner.tasks().alert_ended("a"), [5]);
+        command("a", 7, true, "true");
+        std::fs::write(&go, "").unwrap();
+        let heard: Vec<(u64, u32)> = (0..6)
+            .map(|_| hear.recv_timeout(PATIENCE).map(|(number, ended)| (number, ended.attempts)).unwrap())
+            .collect();
+        std::fs::remove_file(&go).unwrap();
+        let at = |number| heard.iter().position(|(heard, _)| *heard == number).unwrap();
+        assert!((1..=4).all(|number| at(number) < at(7)), "{heard:?}");
+        assert!(heard.iter().all(|(_, attempts)| *attempts == 1), "not tried again: {heard:?}");
     }
 
     #[test]

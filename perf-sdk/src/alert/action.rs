@@ -24,9 +24,10 @@ pub enum AlertAction {
     /// whatever the budget says. Of `errors(burst)`: the function that fails.
     Sampling(Rate),
     /// Pools are trimmed, and jemalloc returns pages that were unused for long: as at high memory
-    /// pressure.
+    /// pressure. Needs the feature `pool`.
     Trim,
     /// Pools are trimmed, and jemalloc returns all unused pages: as at critical memory pressure.
+    /// Needs the feature `pool`.
     Purge,
 }
 

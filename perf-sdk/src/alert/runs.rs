@@ -135,6 +135,13 @@ impl Runs {
         Ok(())
     }
 
+    /// The run was not begun, since the alert ended before.
+    pub(crate) fn leave_out(&mut self, number: u64, at_unix_ns: u64) -> Option<AlertRun> {
+        let at = self.open.iter().position(|open| open.number == number)?;
+        self.open.swap_remove(at);
+        self.settle(number, AlertOutcome::Skipped, "the alert ended before it began".to_owned(), at_unix_ns)
+    }
+
     /// The run ended. What is not judged is done with.
     pub(crate) fn end(&mut self, number: u64, ended: Ended, at_unix_ns: u64) -> Option<AlertRun> {
         let at = self.open.iter().position(|open| open.number == number)?;

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 #[cfg(unix)]
-pub(crate) use unix::{Blocked, Open};
+pub(crate) use unix::Blocked;
 
 #[cfg(unix)]
 mod unix {
@@ -31,23 +31,19 @@ mod unix {
             };
             Self { before, _not_send: PhantomData }
         }
-    }
 
-    /// Lets all signals through on the calling thread until this drops, for programs that it starts
-    /// meanwhile.
-    pub(crate) struct Open(Blocked);
-
-    impl Open {
-        pub(crate) fn all() -> Self {
-            let blocked = Blocked::all();
+        /// Lets all signals through instead, for programs that are started meanwhile: they inherit
+        /// the mask too.
+        pub(crate) fn none() -> Self {
+            let blocked = Self::all();
             let mut none = MaybeUninit::<libc::sigset_t>::uninit();
             // SAFETY: all arguments are valid. `sigemptyset` initializes the set. Only the mask of
-            // the calling thread is changed.
+            // the calling thread is changed; the one of before is in `blocked`.
             unsafe {
                 libc::sigemptyset(none.as_mut_ptr());
                 libc::pthread_sigmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
             }
-            Self(blocked)
+            blocked
         }
     }
 

@@ -347,6 +347,8 @@ impl ShardReader {
 #[derive(Debug, Default)]
 pub(super) struct DistributionReader {
     pending: Vec<Finished>,
+    /// Records, by address, whose thread did not end a flush while it was waited for.
+    stuck: Vec<usize>,
     one: Histogram,
     spare: Vec<(u16, u64)>,
 }
@@ -360,12 +362,20 @@ impl DistributionReader {
         part: FunctionPart,
         sum: &mut Histogram,
     ) {
-        let Self { pending, one, spare } = self;
+        let Self { pending, stuck, one, spare } = self;
+        let place = ptr::from_ref(record).addr();
         if one.scale() != sum.scale() {
             *one = Histogram::new(sum.scale());
         }
         for look in 1.. {
-            let sequence = record.ring.read_of(shard, pending);
+            // A thread that was stopped in the middle of it is waited for once.
+            let sequence = match stuck.contains(&place) {
+                true => record.ring.read_of_at_once(shard, pending),
+                false => record.ring.read_of(shard, pending),
+            };
+            if sequence.is_none() && !stuck.contains(&place) {
+                stuck.push(place);
+            }
             one.clear();
             shard.fold_part_into(part, one);
             if sequence.is_some_and(|sequence| record.ring.unchanged(sequence)) {

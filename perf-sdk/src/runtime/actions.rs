@@ -111,15 +111,32 @@ impl Acting {
         for event in events.iter().filter(|event| event.explained_by.is_empty()) {
             let Some(rule) = watch.rule(&event.rule) else { continue };
             let bounds = rule.bounds();
+            if event.change == AlertChange::Resolved {
+                self.leave_out(event, moment);
+            }
             if let Some(flag) = rule.wanted_flag().filter(|_| fires(event)) {
                 let bounds = Bounds { runs: None, ..bounds };
                 let detail = format!("{flag} is on");
                 let ended = || Ended { detail, attempts: 1, ..Ended::default() };
                 done(event, AlertActionKind::Flag, bounds, Ok(()), moment, ended);
             }
-            rule.actions().iter().for_each(|action| self.act(event, action, bounds, busy, moment));
+            for action in rule.actions() {
+                // Each of several commands runs so often.
+                let alike = rule.actions().iter().filter(|other| other.kind() == action.kind()).count() as u32;
+                let bounds = Bounds { runs: bounds.runs.map(|runs| runs.saturating_mul(alike)), ..bounds };
+                self.act(event, action, bounds, busy, moment);
+            }
         }
         self.show();
+    }
+
+    /// What has not begun when its alert ends is not done.
+    fn leave_out(&self, event: &AlertEvent, moment: Moment) {
+        let late = self.tasks.as_ref().map(|tasks| tasks.alert_ended(&event.fingerprint)).unwrap_or_default();
+        for number in late {
+            let run = collect::alert_runs(|runs| runs.leave_out(number, moment.at_unix_ns)).flatten();
+            run.into_iter().for_each(emit);
+        }
     }
 
     fn act(&self, event: &AlertEvent, action: &AlertAction, bounds: Bounds, busy: Option<&str>, moment: Moment) {
@@ -155,7 +172,7 @@ impl Acting {
             Some(Err(skipped)) => return emit(*skipped),
             None => return,
         };
-        let handed = self.tasks.as_ref().map(|tasks| tasks.hand_over(number, work));
+        let handed = self.tasks.as_ref().map(|tasks| tasks.hand_over(number, &event.fingerprint, is_over, work));
         if let Some(Err(detail)) = handed {
             let ended = Ended { detail, has_failed: true, ..Ended::default() };
             let run = collect::alert_runs(|runs| runs.end(number, ended, moment.at_unix_ns)).flatten();

@@ -8,7 +8,7 @@ use crate::flag;
 use crate::memory;
 use crate::rate::Rate;
 use crate::record::{self, Rule};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Function, Snapshot};
 
 pub(super) fn optimize() -> Optimization {
     memory::uncounted(|| {
@@ -147,7 +147,8 @@ fn figures(
                 let of = |snapshot: &Snapshot| {
                     let is_it = |path: String| crate::base::pattern::matches(pattern, &path);
                     let mut functions = snapshot.functions.iter();
-                    let path = |of: &Function| format!("{}::{}", of.module, of.name).trim_start_matches("::").to_owned();
+                    let path =
+                        |of: &Function| format!("{}::{}", of.module, of.name).trim_start_matches("::").to_owned();
                     let found = functions.find(|of| is_it(path(of)));
                     found.map(|function| f64::from(function.one_in))
                 };

@@ -273,6 +273,7 @@ impl Governor {
         counting.extend(floor.iter().filter(may_rest).map(|(site, ns)| (*site, ns / UNCERTAINTY)));
         let may_take_ns = budget_ns * (1.0 - LEAST_PART);
         let limits = Limits { allowed_ns: may_take_ns, spent_ns, call_ns: cost.passed / UNCERTAINTY, is_early };
+        self.resting.wake_pinned();
         self.resting.look(counting, &limits);
         let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let floor_sites = dearest(floor, of_spent);

@@ -236,6 +236,13 @@ impl Resting {
         self.over + 1 == PATIENCE
     }
 
+    /// Those that must be measured at a rate of the user's or of an alert's do not rest.
+    pub(in crate::record) fn wake_pinned(&mut self) {
+        let pinned = self.sites.iter().filter(|(_, rest)| rest.site.is_pinned()).map(|(site, _)| *site);
+        let pinned: Vec<usize> = pinned.collect();
+        pinned.into_iter().for_each(|site| self.wake(site));
+    }
+
     /// Whether any function rests.
     pub(in crate::record) fn is_any(&self) -> bool {
         !self.sites.is_empty()

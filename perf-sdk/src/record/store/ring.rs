@@ -216,6 +216,11 @@ impl Ring {
         self.read_those(|other| ptr::eq(other, shard), into)
     }
 
+    /// As [`read_of`](Self::read_of), at once: `None` when the owner was flushing.
+    pub(crate) fn read_of_at_once(&self, shard: &SiteShard, into: &mut Vec<Finished>) -> Option<u32> {
+        self.read_once(|other| ptr::eq(other, shard), into)
+    }
+
     fn read_those(&self, are_meant: impl Fn(&SiteShard) -> bool, into: &mut Vec<Finished>) -> Option<u32> {
         let mut first_look = None;
         for look in 1u32.. {

@@ -2,10 +2,11 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::response::Response;
 use hyper::body::Frame;
 use tokio::time::{Interval, MissedTickBehavior, interval};
@@ -21,14 +22,22 @@ use crate::serve::reply::{self, Refusal};
 static READERS: Places = Places::new(8);
 /// A line is sent at this interval even if nothing happens, so that a peer that is gone is noticed.
 const ALIVE: Duration = Duration::from_secs(15);
+/// On a server of the program's own, which waits for its connections when it ends, a reader is sent
+/// away after this time. Browsers come again by themselves, and go on where they were.
+const LONGEST_VISIT: Duration = Duration::from_secs(15);
 /// The number of events that are sent at a time.
 const TOGETHER: usize = 32;
 /// The header in which a browser says where it was.
 const LAST: &str = "last-event-id";
 
+/// Marks requests to a server of the program's own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Visit;
+
 /// Goes on until the reader or the profiler ends.
-pub(super) async fn events(uri: Uri, headers: HeaderMap) -> Result<Response, Refusal> {
-    let query = Query::parse(&uri, &["last"])?;
+pub(super) async fn events(request: Request) -> Result<Response, Refusal> {
+    let (headers, is_visit) = (request.headers(), request.extensions().get::<Visit>().is_some());
+    let query = Query::parse(request.uri(), &["last"])?;
     let last = match query.get("last") {
         None => 0,
         Some(text) => text.parse().map_err(|_| {
@@ -49,7 +58,8 @@ pub(super) async fn events(uri: Uri, headers: HeaderMap) -> Result<Response, Ref
     };
     let mut alive = interval(ALIVE);
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let stream = Stream { events, alive, is_over: false, _place: place };
+    let end = is_visit.then(|| Instant::now() + LONGEST_VISIT);
+    let stream = Stream { events, alive, end, is_over: false, _place: place };
     Ok(reply::ok("text/event-stream", Body::new(stream)))
 }
 
@@ -63,6 +73,7 @@ fn parse_id(id: &str) -> Option<(u64, u64)> {
 struct Stream {
     events: Events,
     alive: Interval,
+    end: Option<Instant>,
     is_over: bool,
     _place: Place,
 }
@@ -111,7 +122,10 @@ impl HttpBody for Stream {
         if text.is_empty() && !self.is_over {
             // The first time at once, so that the reader knows that it is connected.
             match self.alive.poll_tick(context) {
-                Poll::Ready(_) => text.extend_from_slice(b":\n\n"),
+                Poll::Ready(_) => {
+                    text.extend_from_slice(b":\n\n");
+                    self.is_over = self.end.is_some_and(|end| Instant::now() >= end);
+                }
                 Poll::Pending => return Poll::Pending,
             }
         }

@@ -28,12 +28,12 @@ mod targets;
 
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::{OriginalUri, Request};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Router};
 
 pub(crate) use settings::SettingsHooks;
 
@@ -159,7 +159,8 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// prefix. Neither the Host header nor the token is checked here: this is your server's task.
 /// Captures that a page of another origin requests (`Sec-Fetch-Site`) are refused here too, where
 /// browsers send this header: on loopback and over TLS. `/debug/pprof/cmdline` returns the name of
-/// the program only. On a multi-threaded runtime, a response is made on one of its blocking
+/// the program only. A stream of events ends after half a minute, so that your server can end; a
+/// browser goes on where it was. On a multi-threaded runtime, a response is made on one of its blocking
 /// threads, not beside your tasks.
 ///
 /// With the feature `metrics`, the program's own `metrics` are in the scrape. This needs that no
@@ -168,7 +169,7 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 pub fn router() -> Router {
     #[cfg(feature = "metrics")]
     super::user_metrics::mount();
-    routes().layer(middleware::from_fn(encoding::encode))
+    routes().layer(Extension(events::Visit)).layer(middleware::from_fn(encoding::encode))
 }
 
 /// All routes that only read.
