@@ -45,7 +45,7 @@ impl AlertRules {
     ///     timeout = "10s"                  # of the command; 30s by default
     ///     at_end = true                    # the command is run once more when it is over
     ///     sampling = "always"              # of the functions in `that`, while it fires
-    ///     purge = true                     # or trim = true: unused memory is returned
+    ///     # purge = true                   # or trim: unused memory is returned; feature `pool`
     ///     runs = 5                         # of each action within an hour
     ///     judged_after = "5m"              # by then it must be over, or the action did not help
     ///     "#,
@@ -156,6 +156,7 @@ mod tests {
     const THAT: &str = "[[alert]]\nthat = 'p99(search) > 250ms'\n";
 
     #[test]
+    #[cfg(feature = "pool")]
     fn actions_are_read_and_have_defaults() {
         let text = format!(
             "{THAT}command = [\"/bin/drop\", \"a b\"]\ntimeout = \"1.5s\"\nat_end = true\nsampling = \"1/8\"\n\

@@ -92,8 +92,8 @@ impl Opened {
         let start = ring.start;
         drop(ring);
         if is_inherited {
-            // They are of a runtime of the parent's, which is not in this process: neither woken nor
-            // dropped.
+            // They are of a runtime of the parent's, which is not in this process: neither woken
+            // nor dropped.
             std::mem::forget(former);
             READERS.store(0, Relaxed);
         } else {

@@ -160,8 +160,8 @@ pub(super) fn is_capture(uri: &Uri) -> bool {
 /// Captures that a page of another origin requests (`Sec-Fetch-Site`) are refused here too, where
 /// browsers send this header: on loopback and over TLS. `/debug/pprof/cmdline` returns the name of
 /// the program only. A stream of events ends after half a minute, so that your server can end; a
-/// browser goes on where it was. On a multi-threaded runtime, a response is made on one of its blocking
-/// threads, not beside your tasks.
+/// browser goes on where it was. On a multi-threaded runtime, a response is made on one of its
+/// blocking threads, not beside your tasks.
 ///
 /// With the feature `metrics`, the program's own `metrics` are in the scrape. This needs that no
 /// recorder is installed when the profiler is running and the routes are mounted, whichever comes
