@@ -157,7 +157,7 @@ impl Site {
     pub(crate) fn may_rest(&self, configured: Hot) -> bool {
         match self.options.hot {
             Some(own) => own == Hot::Rest && self.options.sample != Sample::Always && !self.is_root(),
-            None => configured == Hot::Rest && !self.is_pinned() && self.options.bounded == 0,
+            None => configured == Hot::Rest && !self.is_pinned() && self.options.bounded == 0 && !self.is_root(),
         }
     }
 

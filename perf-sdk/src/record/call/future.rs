@@ -383,10 +383,12 @@ impl Call {
                 record.set_top(node);
                 return Some(OpenPoll { record, place: Place::passed(top) });
             }
+            let depth = record.stack.depth();
             if started.is_root() {
-                root::resume(record, record.stack.depth() + 1, started.trail);
+                root::resume(record, depth + 1, started.trail);
             }
             let place = push(record, node, started.weight, Some(started.cpu_weight & !ROOT)).or_else(|| {
+                record.roots.forget_above(depth);
                 dropped::count(Reason::Memory);
                 None
             })?;
@@ -559,7 +561,10 @@ impl Call {
                 // be in memory always.
                 detour(record, node, measured);
             }
-            let State::Started(started) = &mut self.state else { return leave_for_good(record) };
+            let State::Started(started) = &mut self.state else {
+                record.roots.forget_above(place.depth() - 1);
+                return leave_for_good(record);
+            };
             if started.is_root() {
                 root::pause(record, place.depth(), &measured);
             }
@@ -674,6 +679,7 @@ impl Call {
             shared.begin();
             shared.count(outcome);
         } else {
+            self.forget_trail();
             dropped::count(Reason::Memory);
         }
         leave_for_good(record);

@@ -23,14 +23,21 @@ pub(super) fn begin(record: &'static ThreadRecord, depth: usize) {
     }
 }
 
-/// A poll of a call begins in the frame at `depth`.
+/// A poll of a call begins in the frame at `depth`. It is recorded here if it is not recorded
+/// elsewhere at the same time.
 #[cold]
 #[inline(never)]
 pub(super) fn resume(record: &'static ThreadRecord, depth: usize, trail: Option<Trail>) {
-    let Some(trail) = trail else { return };
+    record.roots.forget_above(depth - 1);
+    // A span may be entered again before it is left. What it does is in its trail then.
+    let Some(trail) = trail.filter(|trail| !record.roots.has(*trail)) else { return };
+    if !trail.claim() {
+        return trail.note_dropped(1);
+    }
     if record.roots.open(&record.ring, depth, trail, true) {
         note_context(record, trail);
     } else {
+        trail.unclaim();
         trail.note_dropped(1);
     }
 }
@@ -47,6 +54,7 @@ pub(super) fn pause(record: &'static ThreadRecord, depth: usize, measured: &Meas
     if let Some(trail) = record.roots.close(&record.ring, depth) {
         let thread = record.owner().unwrap_or(0);
         trail.push(&Step { what: What::Poll { thread }, end: measured.end, wall: measured.wall });
+        trail.unclaim();
     }
 }
 
@@ -54,6 +62,7 @@ pub(super) fn pause(record: &'static ThreadRecord, depth: usize, measured: &Meas
 #[cold]
 #[inline(never)]
 pub(super) fn end(record: &'static ThreadRecord, trail: Option<Trail>, whole: &Whole) {
+    let trail = trail.and_then(Trail::over);
     let ns = record.wall.ns(whole.wall.max(0) as u64);
     let window = admission::window(record.wall, whole.end);
     let root = whole.node.site().and_then(table::of);
@@ -68,15 +77,14 @@ pub(super) fn end(record: &'static ThreadRecord, trail: Option<Trail>, whole: &W
         return;
     };
     // Without a trail its own figures are kept.
-    let trail = trail.or_else(|| Trail::begin().inspect(|trail| trail.note_dropped(1)));
+    let begin = || Trail::begin().inspect(|trail| trail.note_dropped(1));
+    let trail = trail.or_else(begin).or_else(|| {
+        admission::clear(window);
+        begin()
+    });
     let Some(trail) = trail else { return dropped::count(Reason::Roots) };
     note_trace(record, trail);
-    let keep = || trail.keep(whole, wanted.keepers());
-    let is_kept = keep() || {
-        admission::clear(window);
-        keep()
-    };
-    if is_kept {
+    if trail.keep(whole, wanted.keepers(), || admission::clear(window)) {
         root.keep(ns, wanted, window, trail);
     } else {
         trail.forget();
@@ -111,4 +119,94 @@ pub(in crate::record) fn note(wall_ticks: u64, what: impl FnOnce() -> What) {
 /// Notes a statement of a database that took so long: see [`note`].
 pub(crate) fn note_query(text: &'static str, ns: u64, outcome: Outcome) {
     note(clock::wall().ticks_of_ns(ns), || What::Query { text, outcome });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Barrier, Mutex};
+    use std::thread;
+
+    use super::super::future::Call;
+    use super::*;
+    use crate::record;
+    use crate::record::store::trail::Read;
+    use crate::scope::{Options, Sample, Site, Source};
+
+    static STEP: Site = site("step of a span", Options { sample: Sample::Always, ..Options::DEFAULT });
+
+    const fn root(name: &'static str) -> Site {
+        site(name, Options { root: true, ..Options::DEFAULT })
+    }
+
+    const fn site(name: &'static str, options: Options) -> Site {
+        let source = Source { name: Some(name), path: || "", ident: name, module: "root", file: file!(), line: 0 };
+        Site::new(source, options)
+    }
+
+    /// Enters the call, does so many steps, and leaves it.
+    fn piece(call: &Mutex<Call>, steps: usize, meanwhile: impl FnOnce()) {
+        let open = call.lock().unwrap().enter().unwrap();
+        meanwhile();
+        (0..steps).for_each(|_| drop(record::enter(&STEP)));
+        call.lock().unwrap().leave(open, None);
+    }
+
+    /// The only call of a root that is kept.
+    fn kept(site: &'static Site) -> Read {
+        let wall = clock::wall();
+        let mut kept = table::of(site).unwrap().read(admission::window(wall, wall.ticks())).slowest;
+        assert_eq!(kept.len(), 1);
+        kept.remove(0)
+    }
+
+    #[test]
+    fn of_a_span_that_threads_enter_at_once_one_entry_is_recorded() {
+        static ROOT: Site = root("a span on two threads");
+        const STEPS: usize = 200;
+        let (call, both) = (Mutex::new(Call::new(Some(&ROOT))), Barrier::new(2));
+        thread::scope(|threads| {
+            piece(&call, STEPS, || {
+                threads.spawn(|| {
+                    piece(&call, STEPS, || {
+                        both.wait();
+                    });
+                    both.wait();
+                    // Nobody else has entered it any more.
+                    both.wait();
+                    piece(&call, 3, || ());
+                });
+                both.wait();
+                // Entered again on the thread that records.
+                piece(&call, 2, || ());
+                both.wait();
+            });
+            both.wait();
+        });
+        call.lock().unwrap().finish(Outcome::Ok);
+        let Read { steps, dropped, .. } = kept(&ROOT);
+        let is_step = |step: &&Step| matches!(step.what, What::Call { node, .. } if node.is(&STEP));
+        let polls = steps.iter().filter(|step| matches!(step.what, What::Poll { .. })).count();
+        assert_eq!((steps.iter().filter(is_step).count(), polls, steps.len()), (STEPS + 5, 2, STEPS + 7));
+        assert_eq!(dropped, 1, "the entry beside");
+    }
+
+    #[test]
+    fn an_entry_that_never_ends_does_not_write_to_what_is_kept() {
+        static ROOT: Site = root("a span that is never left");
+        let (call, both) = (Mutex::new(Call::new(Some(&ROOT))), Barrier::new(2));
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                let open = call.lock().unwrap().enter();
+                assert!(open.is_some());
+                both.wait();
+                both.wait();
+                (0..200).for_each(|_| drop(record::enter(&STEP)));
+            });
+            both.wait();
+            call.lock().unwrap().finish(Outcome::Ok);
+            both.wait();
+        });
+        let Read { steps, dropped, .. } = kept(&ROOT);
+        assert_eq!((steps.len(), dropped), (0, 1), "only its own figures");
+    }
 }

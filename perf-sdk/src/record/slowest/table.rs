@@ -337,7 +337,7 @@ mod tests {
             return trail.into_iter().for_each(Trail::forget);
         };
         let whole = Whole { node, end: window, wall: ns as i64, cpu: 0, bytes: 0, weight: 1, outcome, thread: 0 };
-        assert!(trail.keep(&whole, wanted.keepers()), "there is room");
+        assert!(trail.keep(&whole, wanted.keepers(), || ()), "there is room");
         root.keep(ns, wanted, window, trail);
     }
 
@@ -416,7 +416,7 @@ mod tests {
                 let outcome = Outcome::Ok;
                 let whole = Whole { node, end: ns, wall: ns as i64, cpu: 0, bytes: ns, weight: 1, outcome, thread: 0 };
                 let wanted = ROOT.wants(ns, false, 2);
-                assert!(trail.keep(&whole, wanted.keepers()));
+                assert!(trail.keep(&whole, wanted.keepers(), || ()));
                 ROOT.keep(ns, wanted, 2, trail);
             }
         });

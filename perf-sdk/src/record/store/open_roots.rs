@@ -18,7 +18,7 @@ struct Open {
     depth: usize,
     /// The first call in the ring that is not in the trail.
     from: usize,
-    /// Whether it is one poll of a future, which owns the trail.
+    /// Whether it is one poll of a future, which owns the trail. The poll has claimed it.
     is_poll: bool,
 }
 
@@ -42,6 +42,11 @@ impl OpenRoots {
 
     fn each(&self) -> impl Iterator<Item = &Cell<Option<Open>>> {
         self.open[..self.number.get()].iter()
+    }
+
+    /// Whether what happens here is recorded in this trail.
+    pub(in crate::record) fn has(&self, trail: Trail) -> bool {
+        self.trails().any(|open| open == trail)
     }
 
     fn trails(&self) -> impl Iterator<Item = Trail> {
@@ -75,7 +80,9 @@ impl OpenRoots {
             && open.depth > depth
         {
             self.number.set(last);
-            if !open.is_poll {
+            if open.is_poll {
+                open.trail.unclaim();
+            } else {
                 open.trail.forget();
             }
         }

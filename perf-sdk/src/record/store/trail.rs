@@ -9,7 +9,8 @@
 use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::atomic::{
-    AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, fence,
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence,
 };
 
 use super::node::Node;
@@ -27,8 +28,6 @@ pub(in crate::record) const BLOCK_BYTES: u64 = 1024;
 const STEPS: usize = 20;
 /// The maximum number of steps of a trail.
 pub(crate) const MAX_STEPS: usize = 1_000;
-/// Blocks of trails that are kept; the others are for calls that run.
-const MAX_KEPT: u32 = BLOCKS as u32 / 4 * 3;
 
 const _: () = assert!(size_of::<Block>() <= BLOCK_BYTES as usize);
 
@@ -191,6 +190,13 @@ impl Entry {
     }
 }
 
+/// No piece of the call writes to the trail.
+const IDLE: u32 = 0;
+/// A piece of it does.
+const CLAIMED: u32 = 1;
+/// The call is over. If a piece of it still writes, that one makes the blocks free.
+const OVER: u32 = 2;
+
 /// The head is the first one of a trail. What is not of the head is not used in the others.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -207,6 +213,8 @@ struct Block {
     length: AtomicU32,
     /// Of a head: steps for which there was no room.
     dropped: AtomicU32,
+    /// Of a head: [`IDLE`], [`CLAIMED`] or [`OVER`].
+    writer: AtomicU32,
     node: AtomicPtr<Node>,
     labels: AtomicPtr<LabelSet>,
     /// All 0: none.
@@ -230,6 +238,7 @@ impl Block {
             last: AtomicU32::new(0),
             length: AtomicU32::new(0),
             dropped: AtomicU32::new(0),
+            writer: AtomicU32::new(IDLE),
             node: AtomicPtr::new(ptr::null_mut()),
             labels: AtomicPtr::new(ptr::null_mut()),
             span: [const { AtomicU64::new(0) }; 3],
@@ -250,6 +259,8 @@ static POOL: [Block; BLOCKS] = [const { Block::new() }; BLOCKS];
 static FREE: AtomicU64 = AtomicU64::new(0);
 /// Blocks that were ever used.
 static USED: AtomicU32 = AtomicU32::new(0);
+/// Whether there was no room for a block that was never used.
+static IS_FULL: AtomicBool = AtomicBool::new(false);
 /// Blocks of trails that are kept.
 static KEPT: AtomicU32 = AtomicU32::new(0);
 
@@ -273,7 +284,9 @@ fn take() -> Option<u32> {
 
 #[cold]
 fn take_new() -> Option<u32> {
-    if USED.load(Relaxed) as usize >= BLOCKS || !footprint::take(Part::Calls, BLOCK_BYTES) {
+    let has_room = (USED.load(Relaxed) as usize) < BLOCKS && footprint::take(Part::Calls, BLOCK_BYTES);
+    IS_FULL.store(!has_room, Relaxed);
+    if !has_room {
         return None;
     }
     let next = |used: u32| ((used as usize) < BLOCKS).then_some(used + 1);
@@ -319,6 +332,7 @@ impl Trail {
         head.last.store(number, Relaxed);
         head.length.store(0, Relaxed);
         head.dropped.store(0, Relaxed);
+        head.writer.store(IDLE, Relaxed);
         head.labels.store(ptr::null_mut(), Relaxed);
         head.span.iter().for_each(|word| word.store(0, Relaxed));
         NonZeroU32::new(generation << BLOCK_BITS | number).map(Self)
@@ -341,7 +355,29 @@ impl Trail {
         (head.generation.load(Relaxed) == self.0.get() >> BLOCK_BITS).then_some(head)
     }
 
-    /// Whoever runs the call only.
+    /// A piece of the call begins here: from now on this thread writes. False if another piece
+    /// does, since a span may be entered on several threads at once.
+    pub(in crate::record) fn claim(self) -> bool {
+        self.head().is_some_and(|head| head.writer.compare_exchange(IDLE, CLAIMED, Acquire, Relaxed).is_ok())
+    }
+
+    /// The piece that [claimed](Self::claim) it no longer writes.
+    pub(in crate::record) fn unclaim(self) {
+        if let Some(head) = self.head()
+            && head.writer.compare_exchange(CLAIMED, IDLE, Release, Relaxed) == Err(OVER)
+        {
+            self.free(head);
+        }
+    }
+
+    /// The call is over, which is said by whoever has the trail, and nobody else. `None` if a piece
+    /// of it never ended, and may still write: then it is not to be used again.
+    pub(in crate::record) fn over(self) -> Option<Self> {
+        let head = self.head()?;
+        (head.writer.swap(OVER, AcqRel) != CLAIMED).then_some(self)
+    }
+
+    /// Whoever runs the call only, and of its pieces the one that claimed it.
     pub(in crate::record) fn push(self, step: &Step) {
         let Some(head) = self.head() else { return };
         let length = head.length.load(Relaxed) as usize;
@@ -392,12 +428,17 @@ impl Trail {
         }
     }
 
-    /// Whoever ran the call only, when it has ended: from now on `keepers` places keep it. Where
-    /// there is no room for all of its steps, only the first ones are kept. False: there is none at
-    /// all.
-    pub(in crate::record) fn keep(self, whole: &Whole, keepers: u32) -> bool {
+    /// Whoever ran the call only, when it is [over](Self::over): from now on `keepers` places keep
+    /// it. If `make_room` does not make room for all of its steps, only the first ones are kept.
+    /// False: there is none at all.
+    pub(in crate::record) fn keep(self, whole: &Whole, keepers: u32, make_room: impl FnOnce()) -> bool {
         let Some(head) = self.head() else { return false };
-        if !keep_blocks(blocks_of(head)) {
+        let fits = || keep_blocks(blocks_of(head));
+        let has_room = fits() || {
+            make_room();
+            fits()
+        };
+        if !has_room {
             cut(self.number(), head);
             if !keep_blocks(1) {
                 return false;
@@ -423,11 +464,15 @@ impl Trail {
         }
     }
 
-    /// Whoever ran the call only: it is not kept.
+    /// Whoever ran the call only: it is over, and not kept.
     pub(in crate::record) fn forget(self) {
-        if let Some(head) = self.head() {
-            give(self.number(), head.last.load(Relaxed));
+        if let Some(head) = self.over().and_then(Self::head) {
+            self.free(head);
         }
+    }
+
+    fn free(self, head: &Block) {
+        give(self.number(), head.last.load(Relaxed));
     }
 
     /// The trail that is kept under this number. `None` if `is_kept` says afterwards that it no
@@ -491,8 +536,10 @@ fn blocks_of(head: &Block) -> u32 {
     head.length.load(Relaxed).div_ceil(STEPS as u32).max(1)
 }
 
+/// Three quarters of the blocks are for trails that are kept, the others for calls that run.
 fn keep_blocks(blocks: u32) -> bool {
-    KEPT.fetch_update(Relaxed, Relaxed, |kept| Some(kept + blocks).filter(|kept| *kept <= MAX_KEPT)).is_ok()
+    let all = if IS_FULL.load(Relaxed) { USED.load(Relaxed) } else { BLOCKS as u32 };
+    KEPT.fetch_update(Relaxed, Relaxed, |kept| Some(kept + blocks).filter(|kept| *kept <= all / 4 * 3)).is_ok()
 }
 
 /// Leaves only the first block of a trail.
