@@ -1,4 +1,5 @@
-//! What a process and a thread cost when they begin: `cargo bench -p perf-sdk --bench beginning`.
+//! What a process and a thread cost when they begin:
+//! `cargo bench -p perf-sdk --features jemalloc --bench beginning`.
 //!
 //! Each figure is the least of some processes, since whatever else runs adds to it. CPU time is that
 //! of the whole process, so what other threads of the profiler do counts too. Beside each figure

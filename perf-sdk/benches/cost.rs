@@ -1,6 +1,7 @@
 //! The cost of measuring, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench cost`; `PERF_CPU_CLOCK` selects the CPU clock.
+//! `cargo bench -p perf-sdk --features jemalloc --bench cost`; `PERF_CPU_CLOCK` selects the CPU
+//! clock.
 //!
 //! Rounds are interleaved, so that other load on the machine affects all rows alike. Where it does
 //! not, compare minima. Counter reads stall the processor, while other instructions compete for it.

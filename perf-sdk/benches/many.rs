@@ -1,8 +1,8 @@
 //! Many functions on many threads: the memory for each pair of them, and the cost of a scrape, as a
 //! snapshot that is written, and over HTTP.
 //!
-//! `cargo bench -p perf-sdk --bench many`; `PERF_MEMORY=512MiB` lets every thread have its own
-//! records.
+//! `cargo bench -p perf-sdk --features jemalloc --bench many`; `PERF_MEMORY=512MiB` lets every
+//! thread have its own records.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};

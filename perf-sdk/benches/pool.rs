@@ -1,7 +1,7 @@
 //! The cost of arenas and pools, as ratios within one run.
 //!
-//! `cargo bench -p perf-sdk --bench pool`. Rounds are interleaved, so that other load on the
-//! machine affects all rows alike.
+//! `cargo bench -p perf-sdk --features pool --bench pool`. Rounds are interleaved, so that other
+//! load on the machine affects all rows alike.
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -3,7 +3,7 @@
 //! 9,000 requests a second.
 //!
 //! ```text
-//! cargo bench -p perf-sdk --bench roots
+//! cargo bench -p perf-sdk --features jemalloc --bench roots
 //! ```
 
 use std::hint::black_box;
