@@ -58,6 +58,16 @@ struct Entry {
     bytes: Counter,
 }
 
+/// What a reader saw of an entry, which it believes once nothing changed meanwhile.
+#[derive(Clone, Copy)]
+struct Words {
+    node: *const Node,
+    wall: i64,
+    weights: u64,
+    cpu: i64,
+    bytes: u64,
+}
+
 const WEIGHT: u32 = 8;
 const CPU_WEIGHT: u32 = 32;
 
@@ -108,24 +118,43 @@ impl Entry {
 
     #[inline]
     fn read(&self, shard: &'static SiteShard) -> Finished {
-        let weights = self.weights.get();
-        if is_plain(weights) {
-            return Finished::plain(shard, self.wall.get_signed());
-        }
-        Finished {
-            shard,
-            wall: self.wall.get_signed(),
-            cpu: self.cpu.get_signed(),
-            bytes: self.bytes.get(),
-            weight: weights as u32 >> WEIGHT,
-            cpu_weight: (weights >> CPU_WEIGHT) as u32,
-        }
+        self.words(ptr::null()).of(shard)
+    }
+
+    #[inline]
+    fn words(&self, node: *const Node) -> Words {
+        let (wall, weights) = (self.wall.get_signed(), self.weights.get());
+        // The others are not valid.
+        let (cpu, bytes) = if is_plain(weights) { (wall, 0) } else { (self.cpu.get_signed(), self.bytes.get()) };
+        Words { node, wall, weights, cpu, bytes }
     }
 
     fn ended(&self) -> Option<(Ended, Finished)> {
         let node = self.node()?;
         let outcome = Outcome::from_index(self.weights.get() as u8 as usize);
         Some((Ended { node, at: self.end.get(), outcome }, self.read(node.shard()?)))
+    }
+}
+
+impl Words {
+    const NONE: Self = Self { node: ptr::null(), wall: 0, weights: 0, cpu: 0, bytes: 0 };
+
+    #[inline]
+    fn of(self, shard: &'static SiteShard) -> Finished {
+        let Self { wall, weights, cpu, bytes, .. } = self;
+        if is_plain(weights) {
+            return Finished::plain(shard, wall);
+        }
+        let (weight, cpu_weight) = (weights as u32 >> WEIGHT, (weights >> CPU_WEIGHT) as u32);
+        Finished { shard, wall, cpu, bytes, weight, cpu_weight }
+    }
+
+    /// # Safety
+    /// They are those of an entry that was pending.
+    unsafe fn shard(self) -> Option<&'static SiteShard> {
+        // SAFETY: null, or a node in an arena, which is never freed. The caller saw that the owner
+        // had finished with the entry.
+        unsafe { self.node.as_ref() }?.shard()
     }
 }
 
@@ -243,10 +272,21 @@ impl Ring {
     pub(super) fn read_once(&self, are_meant: impl Fn(&SiteShard) -> bool, into: &mut Vec<Finished>) -> Option<u32> {
         into.clear();
         let sequence = self.sequence.begin()?;
-        let pending = self.pending.load(Acquire) as usize;
-        let meant = |entry: &Entry| entry.shard().filter(|shard| are_meant(shard));
-        into.extend(self.entries.iter().take(pending).filter_map(|entry| Some(entry.read(meant(entry)?))));
-        self.unchanged(sequence).then_some(sequence)
+        let pending = (self.pending.load(Acquire) as usize).min(CAPACITY);
+        let mut all = [Words::NONE; CAPACITY];
+        all.iter_mut()
+            .zip(&self.entries[..pending])
+            .for_each(|(words, entry)| *words = entry.words(entry.node.load(Relaxed)));
+        if !self.unchanged(sequence) {
+            return None;
+        }
+        // Not before: the node of an entry that is used again may not be visible here yet.
+        into.extend(all[..pending].iter().filter_map(|words| {
+            // SAFETY: `pending` counted the entry, and it was not used again meanwhile.
+            let shard = unsafe { words.shard() }.filter(|shard| are_meant(shard))?;
+            Some(words.of(shard))
+        }));
+        Some(sequence)
     }
 
     /// Reader: whether cells and entries read since `sequence` belong together.
