@@ -494,10 +494,10 @@ impl ThreadRecord {
     #[cold]
     #[inline(never)]
     pub(in crate::record) fn flush(&self) {
-        if self.roots.any() {
-            self.roots.take(&self.ring);
-        }
         self.in_place.timing_flush(self.wall, self.ring.pending(), || {
+            if self.roots.any() {
+                self.roots.take(&self.ring);
+            }
             let tick = self.wall.tick_length();
             let plain = |shard: &SiteShard, wall| shard.record_plain(wall, tick);
             self.ring.flush(plain, |finished| {
