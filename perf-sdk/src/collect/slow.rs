@@ -37,26 +37,25 @@ pub(crate) fn slow_calls() -> SlowCalls {
     memory::uncounted(|| {
         let wall = clock::wall();
         let window = record::window(wall, wall.ticks());
-        let mut functions: Vec<(String, String, [Vec<Timed>; 2])> = Vec::new();
+        let mut found: Vec<(String, String, [Vec<record::ReadTrail>; 2])> = Vec::new();
         for root in record::roots() {
             let Some(site) = root.site() else { continue };
             let kept = root.read(window);
-            let lists = [kept.slowest, kept.failed].map(|calls| calls.iter().map(|read| timed(read, wall)).collect());
+            let lists = [kept.slowest, kept.failed];
             let Frame { name, module, .. } = Frame::of(site);
             // Sites of one name are one function.
-            match functions.iter_mut().find(|known| known.0 == name && known.1 == module) {
-                Some((.., known)) => {
-                    known.iter_mut().zip(lists).for_each(|(known, more): (_, Vec<_>)| known.extend(more))
-                }
-                None => functions.push((name, module, lists)),
+            match found.iter_mut().find(|known| known.0 == name && known.1 == module) {
+                Some((.., known)) => known.iter_mut().zip(lists).for_each(|(known, more)| known.extend(more)),
+                None => found.push((name, module, lists)),
             }
         }
-        for (.., lists) in &mut functions {
-            for calls in lists {
-                calls.sort_by_key(|timed| Reverse(timed.call.duration_ns));
-                calls.truncate(KEPT_CALLS);
-            }
-        }
+        // Trees are made of those only that are shown.
+        let shown = |mut calls: Vec<record::ReadTrail>| -> Vec<Timed> {
+            calls.sort_by_key(|read| Reverse(read.whole.wall));
+            calls.iter().take(KEPT_CALLS).map(|read| timed(read, wall)).collect()
+        };
+        let mut functions: Vec<_> =
+            found.into_iter().map(|(name, module, lists)| (name, module, lists.map(shown))).collect();
         #[cfg(all(feature = "flight", feature = "stacks"))]
         add_samples(functions.iter_mut().flat_map(|(.., lists)| lists).flatten(), wall);
         functions.retain(|(.., lists)| lists.iter().any(|calls| !calls.is_empty()));

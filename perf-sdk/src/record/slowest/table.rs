@@ -2,9 +2,7 @@
 //! of this window and of the one before.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{
-    AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
-};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
 use crate::base::fork::Lock;
 use crate::record::store::trail::{BLOCK_BITS, Read, Trail};
@@ -264,6 +262,9 @@ pub(in crate::record) fn of(site: &'static Site) -> Option<&'static Root> {
 #[cold]
 fn add(site: &'static Site) -> Option<&'static Root> {
     static ADDING: Lock<()> = Lock::new(());
+    if NUMBER.load(Relaxed) as usize >= ROOTS {
+        return None;
+    }
     // A signal handler may have interrupted the thread that holds it: then the next call is added.
     let _adding = ADDING.try_lock()?;
     if site.root_place().is_none() {
@@ -286,10 +287,9 @@ pub(in crate::record) fn forget_before(window: u64) {
     roots().for_each(|root| root.forget_before(window));
 }
 
-/// Removes everything: the numbers of windows begin again.
+/// Removes everything.
 pub(in crate::record) fn forget_all() {
     for bank in roots().flat_map(|root| &root.banks) {
-        bank.window.store(0, Release);
         bank.slowest.clear(|| true);
         bank.failed.clear(|| true);
     }
