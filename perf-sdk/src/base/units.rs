@@ -37,6 +37,12 @@ pub(crate) fn count(n: f64) -> String {
     grouped
 }
 
+/// A number of things, such as `1 poll` and `2 polls`.
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub(crate) fn counted(n: usize, one: &str) -> String {
+    format!("{} {one}{}", count(n as f64), if n == 1 { "" } else { "s" })
+}
+
 fn decimals(n: f64) -> usize {
     match n {
         _ if n < 10.0 => 2,

@@ -50,9 +50,11 @@ pub(crate) fn slow_calls() -> SlowCalls {
             }
         }
         // Trees are made of those only that are shown.
+        // One moment for all, so that a call that is in both lists is the same in both.
+        let now = (wall.ticks(), unix_ns());
         let shown = |mut calls: Vec<record::ReadTrail>| -> Vec<Timed> {
             calls.sort_by_key(|read| Reverse(read.whole.wall));
-            calls.iter().take(KEPT_CALLS).map(|read| timed(read, wall)).collect()
+            calls.iter().take(KEPT_CALLS).map(|read| timed(read, wall, now)).collect()
         };
         let mut functions: Vec<_> =
             found.into_iter().map(|(name, module, lists)| (name, module, lists.map(shown))).collect();
@@ -77,10 +79,10 @@ fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
-fn timed(read: &record::ReadTrail, wall: &Wall) -> Timed {
+/// `now` is in ticks, and in nanoseconds since the Unix epoch.
+fn timed(read: &record::ReadTrail, wall: &Wall, (now, now_unix_ns): (u64, u64)) -> Timed {
     let whole = &read.whole;
     let start = whole.end.wrapping_sub(whole.wall.max(0) as u64);
-    let (now, now_unix_ns) = (wall.ticks(), unix_ns());
     // Monotone, so that what is within something else stays so.
     let after = |ticks: u64| wall.ns((ticks.wrapping_sub(start) as i64).clamp(0, whole.wall.max(0)) as u64);
     let duration = |ticks: i64| wall.ns(ticks.max(0) as u64);

@@ -152,6 +152,14 @@ fn calls_that_fail_are_kept_beside() {
 }
 
 #[test]
+fn one_that_is_slow_and_failed_is_shown_once() {
+    static ROOT: Site = root("slow and failed");
+    record::enter(&ROOT).finish(Outcome::Error);
+    let function = function("slow and failed");
+    assert_eq!([function.slowest.len(), function.failed.len(), function.calls().count()], [1; 3]);
+}
+
+#[test]
 fn a_call_of_too_many_steps_says_how_many_are_missing() {
     static ROOT: Site = root("too many");
     static STEP: Site = site("small", Options { sample: Sample::Always, ..Options::DEFAULT });

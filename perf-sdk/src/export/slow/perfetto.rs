@@ -281,7 +281,7 @@ mod tests {
         }
         assert!(open.values().all(Vec::is_empty));
         slices.sort_unstable_by_key(|slice| (slice.2, slice.4, slice.3));
-        let first = "1. 1.00 us, error, 1 polls of 600 ns on 1 threads, 1 samples, tenant=acme";
+        let first = "1. 1.00 us, error, 1 poll of 600 ns on 1 thread, 1 sample, tenant=acme";
         let track = slices.iter().find(|slice| slice.1 == "shop::root").unwrap().0;
         assert!(track.starts_with("1. ") && track.ends_with("tenant=acme"), "{track} is not like {first}");
         let seen: Vec<_> = slices.iter().map(|slice| (slice.1, slice.2, slice.3, slice.4)).collect();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::base::units::{bytes, count, time};
+use crate::base::units::{bytes, count, counted, time};
 use crate::export::safe;
 use crate::outcome::Outcome;
 use crate::snapshot::{SlowCall, SlowCalls, SlowStep, SlowStepKind};
@@ -53,9 +53,9 @@ pub(super) fn facts(call: &SlowCall) -> String {
         let mut threads: Vec<u32> = call.polls.iter().map(|poll| poll.thread_id).collect();
         threads.sort_unstable();
         threads.dedup();
-        format!("{} polls of {} on {} threads", call.polls.len(), shown(busy), threads.len())
+        format!("{} of {} on {}", counted(call.polls.len(), "poll"), shown(busy), counted(threads.len(), "thread"))
     });
-    fact(!call.samples.is_empty(), &|| format!("{} samples", call.samples.len()));
+    fact(!call.samples.is_empty(), &|| counted(call.samples.len(), "sample"));
     fact(call.stands_for > 1, &|| format!("one of {} calls", call.stands_for));
     fact(!call.trace_id.is_empty(), &|| format!("trace {}", call.trace_id));
     for (name, value) in &call.labels {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::html::{self, escape};
-use crate::base::units::{bytes, count, time};
+use crate::base::units::{bytes, count, counted, time};
 use crate::export::safe;
 use crate::outcome::Outcome;
 use crate::snapshot::{SlowCall, SlowCalls, SlowFunction, SlowStep, SlowStepKind};
@@ -66,10 +66,10 @@ fn facts(call: &SlowCall) -> String {
         facts.push(format!("{} allocated", bytes(call.allocated_bytes as f64)));
     }
     if !call.polls.is_empty() {
-        facts.push(format!("{} polls", count(call.polls.len() as f64)));
+        facts.push(counted(call.polls.len(), "poll"));
     }
     if !call.samples.is_empty() {
-        facts.push(format!("{} samples", count(call.samples.len() as f64)));
+        facts.push(counted(call.samples.len(), "sample"));
     }
     if !call.trace_id.is_empty() {
         facts.push(format!("trace {}", escape(&call.trace_id)));
