@@ -184,8 +184,10 @@ impl Site {
         self.root.load(Relaxed).checked_sub(ROOT + 1).map(|place| place as usize)
     }
 
-    pub(crate) fn set_root_place(&self, place: usize) {
-        self.root.store(ROOT + 1 + place as u32, Relaxed);
+    /// Whether it had no place yet: otherwise it keeps the one that it has.
+    pub(crate) fn set_root_place(&self, place: usize) -> bool {
+        let place = ROOT + 1 + place as u32;
+        self.root.fetch_update(Relaxed, Relaxed, |now| (now <= ROOT).then_some(place)).is_ok()
     }
 
     /// The number of calls that a measured one stands for now. 0: none is measured.

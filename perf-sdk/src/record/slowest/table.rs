@@ -4,7 +4,6 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
 
-use crate::base::fork::Lock;
 use crate::record::store::trail::{BLOCK_BITS, Read, Trail};
 use crate::scope::Site;
 
@@ -259,27 +258,21 @@ pub(in crate::record) fn of(site: &'static Site) -> Option<&'static Root> {
     }
 }
 
+// Without a lock: whoever waited for one, or went without, would lose a call.
 #[cold]
 fn add(site: &'static Site) -> Option<&'static Root> {
-    static ADDING: Lock<()> = Lock::new(());
-    if NUMBER.load(Relaxed) as usize >= ROOTS {
-        return None;
-    }
-    // A signal handler may have interrupted the thread that holds it: then the next call is added.
-    let _adding = ADDING.try_lock()?;
-    if site.root_place().is_none() {
-        let place = NUMBER.load(Relaxed) as usize;
-        let root = ROOTS_TABLE.get(place)?;
-        root.site.set(site).ok()?;
-        site.set_root_place(place);
-        NUMBER.store(place as u32 + 1, Relaxed);
-    }
+    let next = |number: u32| ((number as usize) < ROOTS).then_some(number + 1);
+    let place = NUMBER.fetch_update(Relaxed, Relaxed, next).ok()? as usize;
+    ROOTS_TABLE.get(place)?.site.set(site).ok()?;
+    // If another thread was faster, there are two places for this site, and one stays empty.
+    site.set_root_place(place);
     ROOTS_TABLE.get(site.root_place()?)
 }
 
 /// All roots.
 pub(crate) fn roots() -> impl Iterator<Item = &'static Root> {
-    ROOTS_TABLE.iter().take_while(|root| root.site().is_some())
+    // One that is being added may stand before others.
+    ROOTS_TABLE.iter().take(NUMBER.load(Relaxed) as usize).filter(|root| root.site().is_some())
 }
 
 /// Removes what is older than the window before this one.
@@ -312,6 +305,7 @@ mod tests {
     use crate::outcome::Outcome;
     use crate::record::entry::current_or_new;
     use crate::record::store::trail::Whole;
+    use crate::scope::{Options, Source};
 
     const THREADS: u64 = 4;
     const WINDOWS: u64 = if cfg!(miri) { 3 } else { 50 };
@@ -400,6 +394,33 @@ mod tests {
     }
 
     /// While calls are replaced all the time, what is read is whole.
+    #[test]
+    fn roots_that_are_added_at_once_all_have_a_place() {
+        static SITES: [Site; 8] = [const { Site::new(SOURCE, Options { root: true, ..Options::DEFAULT }) }; 8];
+        const SOURCE: Source = Source {
+            name: Some("added at once"),
+            path: || "",
+            ident: "added at once",
+            module: "table",
+            file: file!(),
+            line: line!(),
+        };
+        let begin = Barrier::new(4);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    begin.wait();
+                    for site in &SITES {
+                        let root = of(site).expect("a place");
+                        assert!(root.site().is_some_and(|of| std::ptr::eq(of, site)));
+                    }
+                });
+            }
+        });
+        let places = SITES.each_ref().map(|site| site.root_place().expect("a place"));
+        assert!((1..8).all(|at| !places[..at].contains(&places[at])), "{places:?}");
+    }
+
     #[test]
     fn a_call_is_read_whole_while_others_take_its_place() {
         static ROOT: Root = Root::new();
