@@ -2,7 +2,7 @@
 
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
 
 use super::bounded::bounded;
 use super::last_text::LastText;
@@ -181,13 +181,14 @@ impl Site {
 
     /// The place of a root among all, if it was [set](Self::set_root_place).
     pub(crate) fn root_place(&self) -> Option<usize> {
-        self.root.load(Relaxed).checked_sub(ROOT + 1).map(|place| place as usize)
+        // What is at the place was written before.
+        self.root.load(Acquire).checked_sub(ROOT + 1).map(|place| place as usize)
     }
 
     /// Whether it had no place yet: otherwise it keeps the one that it has.
     pub(crate) fn set_root_place(&self, place: usize) -> bool {
         let place = ROOT + 1 + place as u32;
-        self.root.fetch_update(Relaxed, Relaxed, |now| (now <= ROOT).then_some(place)).is_ok()
+        self.root.fetch_update(Release, Acquire, |now| (now <= ROOT).then_some(place)).is_ok()
     }
 
     /// The number of calls that a measured one stands for now. 0: none is measured.
