@@ -79,16 +79,16 @@ fn cpu_time_is_that_of_the_threads_also_after_they_ended() {
     let cpu_seconds = || read("test cpu")["cpu_seconds_total"];
     assert_eq!(cpu_seconds(), 0.0);
     assert!(!read("test cpu").contains_key("parallel_efficiency_ratio"), "no task ran");
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            let queued = pool.queue();
-            scope.spawn(|| {
-                // Before its first task, a thread is not one of the pool.
-                burn(EACH_NS);
-                queued.run(|| burn(EACH_NS));
-            });
-        }
+    let threads = [(); 2].map(|()| {
+        let queued = pool.queue();
+        thread::spawn(|| {
+            // Before its first task, a thread is not one of the pool.
+            burn(EACH_NS);
+            queued.run(|| burn(EACH_NS));
+        })
     });
+    // The end of a scope would not wait for the destructors of the threads.
+    threads.map(|thread| thread.join().unwrap());
     let both = cpu_seconds();
     let expected = 2.0 * EACH_NS as f64 / 1e9;
     assert!((expected..1.9 * expected).contains(&both), "{both}");
