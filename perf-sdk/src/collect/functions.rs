@@ -456,6 +456,7 @@ impl FunctionFold {
             let function = &functions[*by_site.get(&ptr::from_ref(site))? as usize];
             function.place.filter(|_| is_read(function))
         };
+        times.begin();
         for record in record::records() {
             for shard in std::iter::successors(record.newest_shard(), |shard| shard.older()) {
                 if let Some(place) = place_of(shard.site) {

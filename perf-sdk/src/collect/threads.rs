@@ -354,6 +354,11 @@ pub(super) struct DistributionReader {
 }
 
 impl DistributionReader {
+    /// Another reading begins: each thread is waited for again.
+    pub(super) fn begin(&mut self) {
+        self.stuck.clear();
+    }
+
     /// Adds this part of `shard`, which must belong to the thread of `record`.
     pub(super) fn add_to(
         &mut self,

@@ -137,8 +137,6 @@ impl Entry {
 }
 
 impl Words {
-    const NONE: Self = Self { node: ptr::null(), wall: 0, weights: 0, cpu: 0, bytes: 0 };
-
     #[inline]
     fn of(self, shard: &'static SiteShard) -> Finished {
         let Self { wall, weights, cpu, bytes, .. } = self;
@@ -273,20 +271,19 @@ impl Ring {
         into.clear();
         let sequence = self.sequence.begin()?;
         let pending = (self.pending.load(Acquire) as usize).min(CAPACITY);
-        let mut all = [Words::NONE; CAPACITY];
-        all.iter_mut()
-            .zip(&self.entries[..pending])
-            .for_each(|(words, entry)| *words = entry.words(entry.node.load(Relaxed)));
-        if !self.unchanged(sequence) {
-            return None;
-        }
-        // Not before: the node of an entry that is used again may not be visible here yet.
-        into.extend(all[..pending].iter().filter_map(|words| {
+        for entry in &self.entries[..pending] {
+            let words = entry.words(entry.node.load(Relaxed));
+            // Before its node is looked at: that of an entry that is used again may not be visible
+            // here yet.
+            if !self.unchanged(sequence) {
+                return None;
+            }
             // SAFETY: `pending` counted the entry, and it was not used again meanwhile.
-            let shard = unsafe { words.shard() }.filter(|shard| are_meant(shard))?;
-            Some(words.of(shard))
-        }));
-        Some(sequence)
+            if let Some(shard) = unsafe { words.shard() }.filter(|shard| are_meant(shard)) {
+                into.push(words.of(shard));
+            }
+        }
+        self.unchanged(sequence).then_some(sequence)
     }
 
     /// Reader: whether cells and entries read since `sequence` belong together.
