@@ -23,14 +23,7 @@ pub(crate) fn findings(snapshot: &Snapshot) -> Findings {
     let accepted = ACCEPTED.lock().clone();
     let readings = reading::latest();
     let at_unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
-    let now = || Now {
-        readings: &readings,
-        first: None,
-        whole: None,
-        functions: super::names::function_names,
-        is_young: false,
-        baseline: None,
-    };
+    let now = || Now::new(&readings, super::names::function_names, None);
     let found = history::ask(|history| {
         let figures = Live::new(Some(history), now());
         finding::of_process(snapshot, Some((&figures, at_unix_ns)), &accepted)

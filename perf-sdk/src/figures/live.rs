@@ -26,6 +26,17 @@ pub(crate) struct Now<'a> {
     pub(crate) baseline: Option<&'a Whole>,
 }
 
+impl<'a> Now<'a> {
+    /// Without what is known of the start.
+    pub(crate) fn new(
+        readings: &'a (Vec<Reading>, Vec<Absence>),
+        functions: fn() -> Vec<&'static str>,
+        baseline: Option<&'a Whole>,
+    ) -> Self {
+        Self { readings, first: None, whole: None, functions, is_young: false, baseline }
+    }
+}
+
 /// Figures of the history. A window in which the process started is answered by all since the
 /// start, unless the history has what was before.
 pub(crate) struct Live<'a> {

@@ -42,14 +42,7 @@ fn emit(run: AlertRun) {
 /// Why nothing should be begun now.
 pub(super) fn busy(moment: Moment) -> Option<String> {
     let readings = Default::default();
-    let now = Now {
-        readings: &readings,
-        first: None,
-        whole: None,
-        functions: collect::function_names,
-        is_young: false,
-        baseline: None,
-    };
+    let now = Now::new(&readings, collect::function_names, None);
     history::ask(|history| too_busy(&Live::new(Some(history), now), moment.at_unix_ns)).flatten()
 }
 

@@ -214,14 +214,7 @@ impl Judging {
         let baseline = self.baseline.as_deref();
         let watch = &mut self.watch;
         let mut judge = |history: Option<&History>| {
-            let now = Now {
-                readings: &readings,
-                first: None,
-                whole: None,
-                functions: collect::function_names,
-                is_young: false,
-                baseline,
-            };
+            let now = Now::new(&readings, collect::function_names, baseline);
             let figures = Live::new(history, now);
             watch.turn(Facts { figures: &figures, leaks: leaks.as_deref(), targets: targets.as_ref() }, moment)
         };

@@ -132,7 +132,7 @@ impl Drop for Deciding {
 }
 
 fn now<'a>(readings: &'a (Vec<Reading>, Vec<Absence>), baseline: Option<&'a Whole>) -> Now<'a> {
-    Now { readings, first: None, whole: None, functions: collect::function_names, is_young: false, baseline }
+    Now::new(readings, collect::function_names, baseline)
 }
 
 fn load(
