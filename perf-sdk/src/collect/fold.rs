@@ -119,9 +119,24 @@ struct Fold {
 impl Fold {
     fn thread(&mut self, record: &'static ThreadRecord) {
         let reading = threads::read(record);
+        self.expect_those_of(record, &reading);
         self.nodes(&reading);
         self.measured_calls += record.rehearsals.get();
         self.shards(record);
+    }
+
+    /// Threads have much the same functions and nodes. A vector that grows takes up to thrice of
+    /// what is in it, for a moment.
+    fn expect_those_of(&mut self, record: &'static ThreadRecord, reading: &ThreadReading) {
+        if self.tree.is_empty() {
+            self.tree.reserve_exact(reading.nodes.len());
+            self.detours.reserve_exact(reading.nodes.len());
+        }
+        if self.functions.is_empty() {
+            let sites = std::iter::successors(record.newest_shard(), |shard| shard.older()).count();
+            self.functions.reserve_exact(sites);
+            self.sites.reserve_exact(sites);
+        }
     }
 
     /// PERF: with many functions on many threads, nothing is in the caches. So some shards ahead,
