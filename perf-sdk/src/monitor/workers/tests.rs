@@ -88,7 +88,7 @@ fn cpu_time_is_that_of_the_threads_also_after_they_ended() {
         })
     });
     // The end of a scope would not wait for the destructors of the threads.
-    threads.map(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let both = cpu_seconds();
     let expected = 2.0 * EACH_NS as f64 / 1e9;
     assert!((expected..1.9 * expected).contains(&both), "{both}");
