@@ -2,7 +2,7 @@
 //! snapshot that is written, and over HTTP.
 //!
 //! `cargo bench -p perf-sdk --features jemalloc --bench many`; `PERF_MEMORY=512MiB` lets every
-//! thread have its own records.
+//! thread have its own records. `… --bench many -- 100` takes another number of functions.
 
 use std::hint::black_box;
 use std::io::{self, Read, Write};
@@ -17,6 +17,7 @@ use perf_sdk::export::{Exposition, Format};
 #[global_allocator]
 static ALLOC: perf_sdk::Alloc = perf_sdk::Alloc::new();
 
+/// The number of functions, unless the command line says another.
 const SITES: usize = 10_000;
 const THREADS: usize = 16;
 const CALLS: usize = 3;
@@ -104,7 +105,7 @@ fn over_http(address: SocketAddr) {
     let held = allocated_mib() - before;
     drain(waiting);
     println!(
-        "over HTTP: {:.1} MB in {:.0} ms, at least {:.0}; a scrape that waits for its reader holds {held:.1} MiB",
+        "over HTTP: {:.2} MB in {:.1} ms, at least {:.1}; a scrape that waits for its reader holds {held:.1} MiB",
         bytes as f64 / 1e6,
         times[SCRAPES / 2],
         times[0],
@@ -113,7 +114,8 @@ fn over_http(address: SocketAddr) {
 
 fn main() {
     let perf = perf_sdk::builder().listen("127.0.0.1:0").report(false).budget("off").start().expect("a profiler");
-    let sites: Vec<&'static Site> = (0..SITES).map(site).collect();
+    let functions = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(SITES);
+    let sites: Vec<&'static Site> = (0..functions).map(site).collect();
     let (ready, done) = (Barrier::new(THREADS + 1), Barrier::new(THREADS + 1));
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -148,13 +150,13 @@ fn main() {
         let resident = resident_bytes();
         let seen = perf_sdk::snapshot();
         println!("a snapshot made {:.1} MiB more resident", (resident_bytes() - resident) / f64::from(1 << 20));
-        let pairs = (SITES * THREADS) as f64;
+        let pairs = (functions * THREADS) as f64;
         let held = seen.profiler.memory_bytes - before;
-        println!("{SITES} functions × {THREADS} threads, limit {} MiB", seen.profiler.memory_limit_bytes >> 20);
+        println!("{functions} functions × {THREADS} threads, limit {} MiB", seen.profiler.memory_limit_bytes >> 20);
         println!("held {:.1} MiB, {:.0} bytes a pair", held as f64 / f64::from(1 << 20), held as f64 / pairs);
         let calls: u64 = seen.functions.iter().map(|function| function.calls.total()).sum();
         let durations: u64 = seen.functions.iter().map(|function| function.wall.count()).sum();
-        let expected = (SITES * THREADS * CALLS) as u64;
+        let expected = (functions * THREADS * CALLS) as u64;
         println!(
             "calls {calls} and running {}, durations {durations} of {expected}",
             seen.functions.iter().map(|f| f.running).sum::<u64>()
@@ -178,7 +180,7 @@ fn main() {
                 times.sort_by(f64::total_cmp);
             }
             println!(
-                "{format:?}: {:.1} MB in {:.0} ms (of it folding {:.0} ms), at least {:.0}",
+                "{format:?}: {:.2} MB in {:.1} ms (of it folding {:.1} ms), at least {:.1}",
                 bytes as f64 / 1e6,
                 whole[SCRAPES / 2],
                 fold[SCRAPES / 2],

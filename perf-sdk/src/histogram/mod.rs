@@ -36,7 +36,7 @@ pub use scale::Scale;
 #[cfg(feature = "enabled")]
 pub(crate) use shard::{Located, Shard};
 #[cfg(feature = "enabled")]
-pub(crate) use shared::{SharedPage, SharedShard};
+pub(crate) use shared::{OwnedShard, SharedPage, SharedShard};
 #[cfg(feature = "enabled")]
 pub(crate) use views::runs;
 pub use views::{BucketSpan, NativeBuckets};

@@ -1,4 +1,5 @@
-//! The histogram of one site for threads that have no shard of their own.
+//! Histograms that several threads may write: of one site for threads that have no shard of their
+//! own, and of an instrument's stripe.
 #![allow(unsafe_code)]
 
 use std::ptr;
@@ -7,7 +8,14 @@ use super::buckets::{Cell, SLOTS};
 use super::merged::Histogram;
 use super::scale::Scale;
 use super::shard::{Located, sum_of_differences};
-use crate::base::atomic::{AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed};
+use crate::base::atomic::{
+    AtomicPtr, AtomicU8, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed, Ordering::Release,
+};
+
+/// The number of pages that the owner of a stripe finds without a search. Neighbouring octaves
+/// never share a place.
+const NEAR: usize = 11;
+const NO_OCTAVE: u8 = u8::MAX;
 
 /// Cells of one octave, written by any thread. All zeros is the empty state.
 #[derive(Debug)]
@@ -24,6 +32,18 @@ pub(crate) struct SharedShard {
     zero: AtomicU64,
     sum: AtomicU64,
     newest: AtomicPtr<SharedPage>,
+}
+
+/// A histogram that one thread owns, which finds its pages without a search. Other threads may
+/// write to it too.
+///
+/// PERF: pages are in no cache when a request comes, and a list of them is a cache miss for each.
+#[derive(Debug)]
+pub(crate) struct OwnedShard {
+    shard: SharedShard,
+    /// Written by the owner only. `near_octaves` says which octave each place holds.
+    near: [AtomicPtr<SharedPage>; NEAR],
+    near_octaves: [AtomicU8; NEAR],
 }
 
 impl SharedPage {
@@ -86,26 +106,6 @@ impl SharedShard {
         true
     }
 
-    /// As [`record`](Self::record), where no other thread records: without atomic additions.
-    #[allow(dead_code, reason = "not in tests/loom")]
-    pub(crate) fn record_alone(
-        &self,
-        at: Located,
-        weight: u64,
-        pages: impl Fn() -> Option<&'static SharedPage>,
-    ) -> bool {
-        let add = |to: &AtomicU64, n: u64| to.store(to.load(Relaxed).wrapping_add(n), Relaxed);
-        if at.is_zero() {
-            add(&self.zero, weight);
-        } else {
-            let Some(page) = self.page(at.cell().octave(), pages) else { return false };
-            let Some(cell) = page.cells.get(usize::from(at.cell().slot())) else { return false };
-            add(cell, weight);
-        }
-        add(&self.sum, at.value().wrapping_mul(weight));
-        true
-    }
-
     fn page(&self, octave: u8, pages: impl Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
         let existing = || self.pages().find(|page| page.octave.load(Relaxed) == octave);
         if let Some(page) = existing() {
@@ -152,6 +152,60 @@ impl SharedShard {
     }
 }
 
+#[allow(dead_code, reason = "not in tests/loom")]
+impl OwnedShard {
+    /// An empty histogram.
+    pub(crate) fn new() -> Self {
+        Self {
+            shard: SharedShard::new(),
+            near: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())),
+            near_octaves: std::array::from_fn(|_| AtomicU8::new(NO_OCTAVE)),
+        }
+    }
+
+    /// As a histogram that all threads write.
+    pub(crate) fn shared(&self) -> &SharedShard {
+        &self.shard
+    }
+
+    /// Owner only. As [`SharedShard::record`], while no other thread records: without atomic
+    /// additions.
+    #[inline]
+    pub(crate) fn record_alone(&self, at: Located, pages: impl Fn() -> Option<&'static SharedPage>) -> bool {
+        let add = |to: &AtomicU64, n: u64| to.store(to.load(Relaxed).wrapping_add(n), Relaxed);
+        if at.is_zero() {
+            add(&self.shard.zero, 1);
+        } else {
+            let Some(page) = self.page(at.cell().octave(), pages) else { return false };
+            let Some(cell) = page.cells.get(usize::from(at.cell().slot())) else { return false };
+            add(cell, 1);
+        }
+        add(&self.shard.sum, at.value());
+        true
+    }
+
+    #[inline]
+    fn page(&self, octave: u8, pages: impl Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
+        let place = usize::from(octave) % NEAR;
+        if self.near_octaves[place].load(Relaxed) == octave {
+            // SAFETY: null, or stored by `far` from a `&'static SharedPage`. `Acquire` pairs with that
+            // store, whichever thread made it.
+            return unsafe { self.near[place].load(Acquire).as_ref() };
+        }
+        self.far(octave, &pages)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn far(&self, octave: u8, pages: &dyn Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
+        let page = self.shard.page(octave, pages)?;
+        let place = usize::from(octave) % NEAR;
+        self.near[place].store(ptr::from_ref(page).cast_mut(), Release);
+        self.near_octaves[place].store(octave, Relaxed);
+        Some(page)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,6 +237,19 @@ mod tests {
             expected.record(value * 37, 12);
         }
         assert_eq!(shard.read(Scale::Seconds), expected);
+    }
+
+    #[test]
+    fn an_owner_records_as_others_do() {
+        let (owned, mut expected) = (OwnedShard::new(), Histogram::new(Scale::Seconds));
+        // Octaves that share a place, in turn with their neighbours.
+        for value in (0..2_000).map(|n: i64| n * n * n % (1 << (n % 40))) {
+            let at = Located::of_difference(Scale::Seconds, value);
+            assert!(if value % 3 == 0 { owned.shared().record(at, 1, page) } else { owned.record_alone(at, page) });
+            expected.record(value as u64, 1);
+        }
+        assert_eq!(owned.shared().read(Scale::Seconds), expected);
+        assert!(!OwnedShard::new().record_alone(Located::new(Scale::Bytes, 7), || None));
     }
 
     #[test]

@@ -1,18 +1,19 @@
 //! Durations that many threads record.
 
 use super::stripes::Stripes;
+use crate::base::prefetch::prefetch;
 use crate::clock;
-use crate::histogram::{Histogram, Located, Scale, SharedPage, SharedShard};
+use crate::histogram::{Histogram, Located, OwnedShard, Scale, SharedPage, SharedShard};
 use crate::memory;
 
 /// A histogram of durations. A page of 272 bytes for each factor of two that occurs, in each
 /// stripe, is never freed.
 #[derive(Debug)]
-pub(crate) struct Durations(Stripes<SharedShard>);
+pub(crate) struct Durations(Stripes<OwnedShard>);
 
 impl Durations {
     pub(crate) fn new() -> Self {
-        Self(Stripes::new(SharedShard::new))
+        Self(Stripes::new(OwnedShard::new))
     }
 
     /// It allocates when a duration of a new order of magnitude is recorded.
@@ -21,30 +22,40 @@ impl Durations {
         let page = || Some(memory::uncounted(|| &*Box::leak(Box::new(SharedPage::new()))));
         let (at, (stripe, is_owned)) = (Located::new(Scale::Seconds, ns), self.0.own());
         if is_owned {
-            stripe.record_alone(at, 1, page);
+            stripe.record_alone(at, page);
         } else {
-            stripe.record(at, 1, page);
+            stripe.shared().record(at, 1, page);
         }
+    }
+
+    /// Prefetches what [`record`](Self::record) of this thread reads first.
+    #[inline]
+    pub(crate) fn expect(&self) {
+        prefetch(self.0.own().0);
+    }
+
+    fn stripes(&self) -> impl Iterator<Item = &SharedShard> {
+        self.0.iter().map(OwnedShard::shared)
     }
 
     /// The sum in nanoseconds.
     pub(crate) fn sum_ns(&self) -> u64 {
-        self.0.iter().map(SharedShard::sum).sum()
+        self.stripes().map(SharedShard::sum).sum()
     }
 
     pub(crate) fn read(&self) -> Histogram {
         let mut all = Histogram::new(Scale::Seconds);
-        self.0.iter().for_each(|stripe| all.merge(&stripe.read(Scale::Seconds)));
+        self.stripes().for_each(|stripe| all.merge(&stripe.read(Scale::Seconds)));
         all
     }
 
     /// The number of durations.
     pub(crate) fn count(&self) -> u64 {
-        self.0.iter().map(SharedShard::count).sum()
+        self.stripes().map(SharedShard::count).sum()
     }
 
     pub(crate) fn reset(&self) {
-        self.0.iter().for_each(SharedShard::reset);
+        self.stripes().for_each(SharedShard::reset);
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use crate::base::prefetch::prefetch;
+
 const SETS: usize = 1 << 10;
 const WAYS: usize = 8;
 /// The low bits of an entry are its count, the others belong to its key.
@@ -27,11 +29,22 @@ impl Parents {
         Self([const { Set { entries: [const { AtomicU64::new(0) }; WAYS], hand: AtomicU32::new(0) } }; SETS])
     }
 
+    /// Prefetches what [`count`](Self::count) of this key reads.
+    #[inline]
+    pub(super) fn expect(&self, key: u64) {
+        prefetch(self.set(key));
+    }
+
+    #[inline]
+    fn set(&self, key: u64) -> &Set {
+        // The bits that choose the set need not be stored.
+        &self.0[(key & COUNT) as usize % SETS]
+    }
+
     /// Counts one, and returns the number with it.
     #[inline]
     pub(super) fn count(&self, key: u64) -> u64 {
-        // The bits that choose the set need not be stored.
-        let set = &self.0[(key & COUNT) as usize % SETS];
+        let set = self.set(key);
         let stored = key & !COUNT;
         for entry in &set.entries {
             let mut now = entry.load(Relaxed);

@@ -349,21 +349,37 @@ pub struct Statement {
 /// A statement that runs. If it is dropped, it is cancelled or panics.
 struct Open {
     statement: Statement,
+    beneath: Option<Beneath>,
     watch: Stopwatch,
 }
 
+/// The running call that runs a statement, as keys of [`PARENTS`].
+#[derive(Clone, Copy)]
+struct Beneath {
+    shape: u64,
+    /// `None` if what the statement asks for is not known.
+    question: Option<u64>,
+}
+
 impl Open {
+    fn note(&self, outcome: Outcome) {
+        let ns = self.watch.elapsed_ns();
+        // What drops a future may be another function than the one that awaited it.
+        if outcome != Outcome::Cancelled {
+            self.statement.compare(self.beneath);
+        }
+        self.statement.note(ns, outcome);
+    }
+
     fn end(self, is_ok: bool) {
-        let outcome = if is_ok { Outcome::Ok } else { Outcome::Error };
-        self.statement.note(self.watch.elapsed_ns(), outcome);
+        self.note(if is_ok { Outcome::Ok } else { Outcome::Error });
         std::mem::forget(self);
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let outcome = if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled };
-        self.statement.note(self.watch.elapsed_ns(), outcome);
+        self.note(if std::thread::panicking() { Outcome::Panic } else { Outcome::Cancelled });
     }
 }
 
@@ -418,7 +434,7 @@ impl Statement {
     /// just ended on this thread.
     pub fn record(&self, duration: Duration, outcome: Outcome) {
         if !record::is_off() {
-            self.compare();
+            self.compare(self.beneath());
             self.note(ns(duration), outcome);
         }
     }
@@ -476,28 +492,40 @@ impl Statement {
 
     #[inline]
     fn begin(&self) -> Open {
-        self.compare();
-        Open { statement: *self, watch: Stopwatch::start() }
+        let beneath = self.beneath();
+        // PERF: while the statement runs, what its end reads comes into the caches.
+        if let Some(Beneath { shape, question }) = beneath {
+            PARENTS.expect(shape);
+            question.into_iter().for_each(|question| PARENTS.expect(question));
+        }
+        self.known.statement.durations.expect();
+        Open { statement: *self, beneath, watch: Stopwatch::start() }
+    }
+
+    #[inline]
+    fn beneath(&self) -> Option<Beneath> {
+        let Known { statement, literals, has_parameters, control } = self.known;
+        if control.is_some() {
+            return None;
+        }
+        let call = record::running_call(self.entry.through.load(Relaxed))?;
+        let shape = mixed(call.key(), statement.key);
+        let is_known = !has_parameters || self.values.is_some();
+        let question = is_known.then(|| mixed(shape, mixed(literals ^ 1, self.values.unwrap_or(0))));
+        Some(Beneath { shape, question })
     }
 
     /// Counts it beneath the call that runs it.
     #[inline]
-    fn compare(&self) {
-        let Known { statement, literals, has_parameters, control } = self.known;
-        if control.is_some() {
-            return;
-        }
-        let Some(call) = record::running_call(self.entry.through.load(Relaxed)) else { return };
-        let key = mixed(call.key(), statement.key);
-        if PARENTS.count(key) == u64::from(self.entry.n_plus_one.load(Relaxed)) {
+    fn compare(&self, beneath: Option<Beneath>) {
+        let Some(Beneath { shape, question }) = beneath else { return };
+        let statement = self.known.statement;
+        if PARENTS.count(shape) == u64::from(self.entry.n_plus_one.load(Relaxed)) {
             statement.count(Counter::NPlusOne, 1);
             details::note_caller(statement);
         }
-        if !has_parameters || self.values.is_some() {
-            let values = mixed(literals ^ 1, self.values.unwrap_or(0));
-            if PARENTS.count(mixed(key, values)) > 1 {
-                statement.count(Counter::Duplicates, 1);
-            }
+        if question.is_some_and(|question| PARENTS.count(question) > 1) {
+            statement.count(Counter::Duplicates, 1);
         }
     }
 
