@@ -341,7 +341,7 @@ pub fn snapshot() -> snapshot::Snapshot {
 #[doc(hidden)]
 #[cfg(feature = "enabled")]
 pub fn __readings() -> Vec<snapshot::Reading> {
-    collect::described(monitor::descriptions().chain(instrument::descriptions()).chain(history::descriptions()))
+    collect::described(runtime::descriptions())
 }
 
 /// A histogram of each that an instrument may record, for the lists in the documents.

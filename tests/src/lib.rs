@@ -2,6 +2,7 @@
 //! process.
 
 mod allocating;
+pub mod dashboards;
 #[cfg(doctest)]
 mod guide;
 mod host;

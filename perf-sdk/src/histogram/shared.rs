@@ -188,8 +188,8 @@ impl OwnedShard {
     fn page(&self, octave: u8, pages: impl Fn() -> Option<&'static SharedPage>) -> Option<&'static SharedPage> {
         let place = usize::from(octave) % NEAR;
         if self.near_octaves[place].load(Relaxed) == octave {
-            // SAFETY: null, or stored by `far` from a `&'static SharedPage`. `Acquire` pairs with that
-            // store, whichever thread made it.
+            // SAFETY: null, or stored by `far` from a `&'static SharedPage`. `Acquire` pairs with
+            // that store, whichever thread made it.
             return unsafe { self.near[place].load(Acquire).as_ref() };
         }
         self.far(octave, &pages)

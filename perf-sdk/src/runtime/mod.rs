@@ -43,3 +43,4 @@ mod without;
 mod worker;
 
 pub use handle::Handle;
+pub(crate) use readings::descriptions;

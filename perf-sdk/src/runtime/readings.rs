@@ -4,14 +4,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use super::actions;
 use super::idleness::Idleness;
 use super::scheduler::Job;
 use crate::base::headroom;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::clock::ThreadCpu;
 use crate::memory;
-use crate::reading::{Place, Producer, Renew, Sheet};
+use crate::reading::{Description, Place, Producer, Renew, Sheet};
 use crate::record::Part;
+use crate::{collect, flag, history, instrument, monitor, scaling};
 
 /// Memory that a turn may need at most. Most turns allocate nothing.
 const TURN_BYTES: usize = 1 << 20;
@@ -25,6 +27,16 @@ const TIME_SHARE: u32 = 100;
 
 /// Pauses of an idle process are longer by this factor at most.
 const IDLE_FACTOR: u32 = 4;
+
+/// All readings that there may be on some machine.
+pub(crate) fn descriptions() -> impl Iterator<Item = &'static Description> {
+    let all = monitor::descriptions().chain(instrument::descriptions()).chain(history::descriptions());
+    let all = all.chain(collect::lock_descriptions()).chain(flag::descriptions());
+    let all = all.chain(actions::descriptions()).chain(scaling::descriptions());
+    #[cfg(feature = "flight")]
+    let all = all.chain(crate::flight::descriptions());
+    all
+}
 
 /// Takes the first readings at once, and further ones at the interval, or less often if they take
 /// long.

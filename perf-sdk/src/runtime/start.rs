@@ -42,7 +42,7 @@ use crate::error::Error;
 use crate::event;
 use crate::finding;
 use crate::flag;
-use crate::instrument::{self, Instruments};
+use crate::instrument::Instruments;
 use crate::leak::LeakSettings;
 use crate::monitor;
 #[cfg(feature = "push")]
@@ -321,15 +321,9 @@ fn jobs(
     jobs.push(pressure::job(settings, worker.clone()));
     if settings.monitors {
         jobs.push(readings::job(Part::Instruments, Duration::from_secs(1), Box::new(Instruments::default())));
-        reading::reserve(crate::flag::descriptions());
-        reading::reserve(actions::descriptions());
-        reading::reserve(crate::scaling::descriptions());
-        #[cfg(feature = "flight")]
-        reading::reserve(crate::flight::descriptions());
-        reading::reserve(monitor::descriptions().chain(instrument::descriptions()));
+        reading::reserve(readings::descriptions());
         let mut producers = monitor::producers();
         producers.push((Duration::from_secs(2), Box::new(collect::LockMonitor)));
-        reading::reserve(collect::lock_descriptions());
         #[cfg(feature = "jemalloc")]
         producers.push((Duration::from_secs(2), Box::new(collect::AllocatorMonitor)));
         let producers = producers.into_iter();

@@ -1,5 +1,6 @@
 //! The lists in the documents agree with the code. `UPDATE_DOCUMENTS=1` rewrites the lists.
 
+mod grafana;
 mod house;
 mod prose;
 mod surface;

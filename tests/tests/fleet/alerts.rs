@@ -69,10 +69,10 @@ fn a_webhook_that_fails_is_told_later_and_one_that_refuses_is_not() {
 }
 
 /// A server that is ended when this drops.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     folder: PathBuf,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Server {
@@ -106,7 +106,7 @@ impl Server {
         })
     }
 
-    fn prometheus(target: SocketAddr, rules: &str) -> Self {
+    pub(crate) fn prometheus(target: SocketAddr, rules: &str) -> Self {
         let config = format!(
             "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}}\n\
              rule_files: [rules.yml]\n\

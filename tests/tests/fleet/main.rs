@@ -1,8 +1,9 @@
 //! Delivery in a fleet: profiles are fetched by collectors, pushed to a server, written to a
-//! folder; alerts are posted.
+//! folder; alerts are posted, and dashboards ask for what is there.
 
 mod alerts;
 mod collectors;
+mod dashboards;
 mod files;
 mod push;
 mod receiver;
