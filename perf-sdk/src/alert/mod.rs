@@ -32,6 +32,8 @@ mod definition;
 mod file;
 #[cfg(test)]
 mod healthy;
+#[cfg(test)]
+mod labelled;
 mod list;
 #[cfg(feature = "enabled")]
 mod machine;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::detect::{Shift, Usual, shift};
+use crate::detect::{Shift, Usual, recurs, shift};
 
 /// Seconds between two of them.
 pub(super) const EVERY: u64 = 10;
@@ -43,7 +43,7 @@ impl Samples {
         let all: Vec<f64> = self.all.iter().copied().collect();
         let (usual, recent) = all.split_at(all.len().saturating_sub(LOOKED_AT));
         match Usual::of(usual) {
-            Some(usual) => Ok(shift(&usual, recent)),
+            Some(usual_now) => Ok(shift(&usual_now, recent).filter(|_| !recurs(&usual_now, usual, recent))),
             None => {
                 let known = all.iter().filter(|value| value.is_finite()).count() as u64 * EVERY / 60;
                 Err(match known < NEEDED_MINUTES {

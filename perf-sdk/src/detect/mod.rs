@@ -9,7 +9,8 @@
 //! | `trend` | whether a series grows |
 //! | `recent` | k of the last n |
 //!
-//! All of them were tuned on `simulated`, whose series were there before.
+//! All of them were tuned on `simulated`, whose series were there before. `alert/labelled` measures
+//! what they find in labelled series.
 
 mod recent;
 mod robust;
@@ -22,6 +23,6 @@ mod usual;
 
 pub(crate) use recent::Recent;
 pub(crate) use season::is_seasonal;
-pub(crate) use shift::{Shift, shift};
+pub(crate) use shift::{Shift, recurs, shift};
 pub(crate) use trend::trend;
 pub(crate) use usual::Usual;

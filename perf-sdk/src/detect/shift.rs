@@ -45,6 +45,53 @@ pub(crate) fn shift(usual: &Usual, samples: &[f64]) -> Option<Shift> {
     Some(Shift { samples: samples.len() - since, factor: value / usual.value, distance })
 }
 
+/// Whether the shift of the recent samples is like three at least among those before them, which
+/// are usual then: a job that runs each ten minutes. It is one that lasts no longer than the longest
+/// of those and deviates no further than the farthest of them, up to a half more.
+pub(crate) fn recurs(usual: &Usual, before: &[f64], recent: &[f64]) -> bool {
+    const TIMES: usize = 3;
+    const MORE: f64 = 1.5;
+    [1.0, -1.0].into_iter().any(|direction| {
+        let Some(now) = excursions(usual, recent, direction).pop().filter(|last| last.is_open) else { return false };
+        let earlier = excursions(usual, before, direction);
+        let longest = earlier.iter().map(|one| one.samples).max().unwrap_or_default();
+        let farthest = earlier.iter().map(|one| one.distance).fold(0.0, f64::max);
+        earlier.len() >= TIMES && now.samples as f64 <= MORE * longest as f64 && now.distance <= MORE * farthest
+    })
+}
+
+/// The cumulative sum left 0, and became a shift.
+struct Excursion {
+    /// From its first sample to the last that deviates by more than the allowance.
+    samples: usize,
+    /// The largest distance.
+    distance: f64,
+    /// It was not over at the last sample.
+    is_open: bool,
+}
+
+/// All of one direction, which is 1 or -1.
+fn excursions(usual: &Usual, samples: &[f64], direction: f64) -> Vec<Excursion> {
+    let mut all = Vec::new();
+    let (mut sum, mut is_shift) = (Sum::default(), false);
+    let mut now = Excursion { samples: 0, distance: 0.0, is_open: true };
+    for (at, value) in samples.iter().copied().enumerate().filter(|(_, value)| value.is_finite()) {
+        let distance = direction * usual.distance(value);
+        sum.add(distance.clamp(-MOST_DISTANCE, MOST_DISTANCE), at);
+        is_shift |= sum.sum >= THRESHOLD;
+        if distance > ALLOWANCE {
+            (now.samples, now.distance) = (at + 1 - sum.since, now.distance.max(distance));
+        }
+        if sum.sum == 0.0 {
+            let over = std::mem::replace(&mut now, Excursion { samples: 0, distance: 0.0, is_open: true });
+            all.extend(is_shift.then_some(Excursion { is_open: false, ..over }));
+            is_shift = false;
+        }
+    }
+    all.extend(is_shift.then_some(now));
+    all
+}
+
 #[derive(Clone, Copy, Default)]
 struct Sum {
     sum: f64,
@@ -84,6 +131,22 @@ mod tests {
             samples.extend([100.0; 9]);
             assert_eq!(shift(&usual, &samples), None, "it is over");
         }
+    }
+
+    #[test]
+    fn what_happened_three_times_before_is_usual() {
+        let usual = usual();
+        let burst = |number: usize, level: f64| {
+            (0..number * 40).map(|at| if at % 40 < 3 { level } else { 100.0 }).collect::<Vec<f64>>()
+        };
+        let recent = |samples: usize, level: f64| [vec![100.0; 10], vec![level; samples]].concat();
+        assert!(recurs(&usual, &burst(3, 300.0), &recent(3, 300.0)));
+        assert!(recurs(&usual, &burst(3, 20.0), &recent(3, 20.0)));
+        assert!(!recurs(&usual, &burst(2, 300.0), &recent(3, 300.0)), "twice is not yet usual");
+        assert!(!recurs(&usual, &burst(3, 300.0), &recent(8, 300.0)), "it lasts longer");
+        assert!(!recurs(&usual, &burst(3, 300.0), &recent(3, 900.0)), "it is more");
+        assert!(!recurs(&usual, &burst(3, 300.0), &recent(3, 20.0)), "it is the other way round");
+        assert!(!recurs(&usual, &burst(9, 300.0), &[100.0; 30]), "it is none");
     }
 
     #[test]
