@@ -124,6 +124,10 @@ pub struct RateChange {
     pub before: Option<u32>,
     /// One call in so many is measured; 0: none. `None`: as the attribute and the budget say.
     pub now: Option<u32>,
+    /// From now on it rests, with the rate 0: it has so many calls that they are estimated, and
+    /// counted in short moments only.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub rests: bool,
 }
 
 /// A flag that was switched.

@@ -28,8 +28,12 @@ fn emit(by: &str, rules: &[Rule]) {
     if rules.is_empty() {
         return;
     }
-    let change =
-        |rule: &&Rule| RateChange { function: rule.pattern.clone(), before: None, now: rule.rate.map(Rate::weight) };
+    let change = |rule: &&Rule| RateChange {
+        function: rule.pattern.clone(),
+        before: None,
+        now: rule.rate.map(Rate::weight),
+        rests: false,
+    };
     event::emit(|| {
         Event::Rates(RateChanges {
             by: by.to_owned(),

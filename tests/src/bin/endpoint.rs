@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use perf_sdk::Handle;
+use perf_sdk::event::{Event, RateChange};
 use perf_sdk_tests::http::{self, exchange, get};
 use perf_sdk_tests::{PATIENCE, eventually, function, until};
 
@@ -1314,11 +1315,25 @@ fn counted_all_the_same() {
     std::hint::black_box(());
 }
 
+/// The next event of this function that begins to rest, or is counted again.
+fn next_rest(events: &mut perf_sdk::event::Events, name: &str) -> RateChange {
+    loop {
+        let record = events.next_within(PATIENCE).expect("an event");
+        let Event::Rates(rates) = record.event else { continue };
+        let is_it = |change: &RateChange| change.function == name && (change.rests || change.before == Some(0));
+        if let Some(change) = rates.changes.into_iter().find(is_it) {
+            assert_eq!(rates.by, "budget");
+            return change;
+        }
+    }
+}
+
 /// A function that is called too often to be counted gets estimated call counts, until it is called
 /// less often.
 fn rests() {
     let handle = perf_sdk::builder().listen("127.0.0.1:0").start().expect("a start");
     let address = handle.address().expect("an address");
+    let mut events = handle.events();
     let (calls, is_hot, done) = (AtomicU64::new(0), AtomicBool::new(true), AtomicBool::new(false));
     thread::scope(|threads| {
         threads.spawn(|| {
@@ -1342,6 +1357,8 @@ fn rests() {
         };
         let _end = End(&done);
         until("the page to say so", || get(address, "/").text().contains("calls estimated"));
+        let began = next_rest(&mut events, "next_to_nothing");
+        assert!(began.rests && began.now == Some(0) && began.before.is_some_and(|rate| rate > 0), "{began:?}");
         // From one estimate to the sixth after it. Each consists of many short moments, and on a
         // loaded machine the thread may be off the CPU in some.
         let next = |before: u64| {
@@ -1360,6 +1377,8 @@ fn rests() {
         assert!((real / 10..real * 3).contains(&estimated), "{estimated} of {real} calls");
         is_hot.store(false, Relaxed);
         until("it to be counted again", || !seen().1);
+        let ended = next_rest(&mut events, "next_to_nothing");
+        assert!(!ended.rests && ended.before == Some(0) && ended.now.is_some_and(|rate| rate > 0), "{ended:?}");
         let snapshot = handle.snapshot();
         let all = function(&snapshot, "counted_all_the_same");
         assert_eq!((all.estimated_calls, all.rests), (0, false));

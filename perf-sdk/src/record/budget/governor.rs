@@ -265,7 +265,6 @@ impl Governor {
                 told.iter_mut().for_each(|told| note(told, site, before, seen.allowed.one_in));
             }
         }
-        emit(told);
         begin_anew(&self.sites);
         // The calls of a resting site are no longer counted exactly. So sites rest only if counting
         // takes too much by the most favourable calibration.
@@ -275,6 +274,10 @@ impl Governor {
         let limits = Limits { allowed_ns: may_take_ns, spent_ns, call_ns: cost.passed / UNCERTAINTY, is_early };
         self.resting.wake_pinned();
         self.resting.look(counting, &limits);
+        for (site, rests) in self.resting.take_changes() {
+            told.iter_mut().for_each(|told| note_rest(told, site, rests));
+        }
+        emit(told);
         let of_spent = |ns: f64| (ns / spent_ns).min(1.0);
         let floor_sites = dearest(floor, of_spent);
         self.thin_out_heap(budget_ns * HEAP_PART);
@@ -343,12 +346,23 @@ impl Drop for Governor {
 
 /// For those who read what happens.
 fn note(told: &mut RateChanges, site: &'static Site, before: u32, now: u32) {
+    let function = site.label().name.clone();
+    tell(told, RateChange { function, before: Some(before), now: Some(now), rests: false });
+}
+
+/// A site began to rest, or to be counted again.
+fn note_rest(told: &mut RateChanges, site: &'static Site, rests: bool) {
+    let (function, rate) = (site.label().name.clone(), site.rate());
+    let (before, now) = if rests { (rate, 0) } else { (0, rate) };
+    tell(told, RateChange { function, before: Some(before), now: Some(now), rests });
+}
+
+fn tell(told: &mut RateChanges, change: RateChange) {
     if told.changes.len() == MOST_TOLD {
         told.further += 1;
         return;
     }
-    let function = site.label().name.clone();
-    told.changes.push(RateChange { function, before: Some(before), now: Some(now) });
+    told.changes.push(change);
 }
 
 fn emit(told: Option<RateChanges>) {

@@ -75,6 +75,8 @@ pub(in crate::record) struct Resting {
     is_new: bool,
     over: u8,
     noticed: HashSet<usize>,
+    /// Sites that began to rest, or to be counted again, in their order.
+    changes: Vec<(&'static Site, bool)>,
 }
 
 #[derive(Debug)]
@@ -156,6 +158,11 @@ impl Resting {
         memory::uncounted(|| self.find_threads());
     }
 
+    /// The sites that began to rest since the last call, and those that are counted again.
+    pub(in crate::record) fn take_changes(&mut self) -> Vec<(&'static Site, bool)> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// Puts a site to rest whose counting takes this share of the CPU time.
     fn rest(&mut self, site: &'static Site, share: f64) {
         self.sites.insert(key(site), Rest { site, estimated: 0.0, is_roof: false });
@@ -164,6 +171,7 @@ impl Resting {
         fork::register(&HOOK);
         resting::set_any(true);
         site.set_rests(true);
+        self.changes.push((site, true));
         // Only once for each site, however often it wakes.
         if self.noticed.len() < NOTICES && self.noticed.insert(key(site)) {
             say(&format!(
@@ -178,6 +186,7 @@ impl Resting {
     fn wake(&mut self, site: usize) {
         if let Some(rest) = self.sites.remove(&site) {
             rest.site.set_rests(false);
+            self.changes.push((rest.site, false));
             RESTING.lock().retain(|site| !ptr::eq(*site, rest.site));
             resting::set_any(!self.sites.is_empty());
             let paths = self.threads.iter().flat_map(|caller| &caller.paths).filter(|path| path.node.is(rest.site));
