@@ -6,7 +6,7 @@ use super::past::Past;
 use super::whole::{Whole, telling, unavailable};
 use crate::expression::{Aggregate, CallFigure};
 use crate::history::History;
-use crate::reading::{Absence, Kind, Reading};
+use crate::reading::{Kind, Reading, Readings};
 use crate::target::{Figure, Figures, Missing, Window};
 
 /// So long a program is young: then the second that the history lacks does not matter any more.
@@ -15,7 +15,7 @@ pub(crate) const YOUNG: Duration = Duration::from_secs(300);
 /// What is known besides the history.
 pub(crate) struct Now<'a> {
     /// The latest readings, and what cannot be read.
-    pub(crate) readings: &'a (Vec<Reading>, Vec<Absence>),
+    pub(crate) readings: &'a Readings,
     /// Readings at the start, and how long ago that was. Absent before the first ones.
     pub(crate) first: Option<(&'a [Reading], Duration)>,
     /// All since the start, while the program is young: the history lacks its first second.
@@ -29,7 +29,7 @@ pub(crate) struct Now<'a> {
 impl<'a> Now<'a> {
     /// Without what is known of the start.
     pub(crate) fn new(
-        readings: &'a (Vec<Reading>, Vec<Absence>),
+        readings: &'a Readings,
         functions: fn() -> Vec<&'static str>,
         baseline: Option<&'a Whole>,
     ) -> Self {

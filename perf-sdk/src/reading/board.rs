@@ -15,9 +15,15 @@ struct Board {
     /// The process whose readings they are: a forked child begins without any.
     process: Option<Process>,
     entries: Vec<Entry>,
-    /// Counts what was published.
+    /// Counts what was published and removed.
     version: u64,
+    /// The latest copy, and of which version it is: what judges readings does so in one turn of the
+    /// scheduler, mostly.
+    copy: Option<(u64, Arc<Readings>)>,
 }
+
+/// Readings of all producers, and what cannot be read.
+pub(crate) type Readings = (Vec<Reading>, Vec<Absence>);
 
 #[derive(Debug)]
 struct Entry {
@@ -43,7 +49,7 @@ impl fmt::Debug for Renew {
 }
 
 impl Board {
-    const EMPTY: Self = Self { process: None, entries: Vec::new(), version: 0 };
+    const EMPTY: Self = Self { process: None, entries: Vec::new(), version: 0, copy: None };
 
     /// Removes what another process published.
     fn of_this_process(&mut self) -> &mut Self {
@@ -102,7 +108,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        BOARD.lock().of_this_process().entries.retain(|entry| entry.place != self.number);
+        let mut board = BOARD.lock();
+        let board = board.of_this_process();
+        board.version += 1;
+        board.entries.retain(|entry| entry.place != self.number);
     }
 }
 
@@ -131,21 +140,46 @@ pub(crate) fn visit(mut each: impl FnMut(&'static str, u64, &[Reading])) {
     }
 }
 
-/// The latest readings of all producers.
-#[cfg_attr(not(test), allow(dead_code))]
-pub(crate) fn latest() -> (Vec<Reading>, Vec<Absence>) {
-    latest_except("")
+/// The latest readings of all producers: one copy for all who ask before there are newer ones.
+pub(crate) fn latest() -> Arc<Readings> {
+    let mut board = BOARD.lock();
+    let Board { entries, version, copy, .. } = board.of_this_process();
+    if let Some((_, known)) = copy.as_ref().filter(|(of, _)| of == version) {
+        return Arc::clone(known);
+    }
+    let mut all = copy.take().map_or_else(Arc::default, |(_, former)| former);
+    match Arc::get_mut(&mut all) {
+        // The memory of the former one is used again.
+        Some(all) => copy_to(all, entries.iter()),
+        None => {
+            let mut new = Readings::default();
+            copy_to(&mut new, entries.iter());
+            all = Arc::new(new);
+        }
+    }
+    *copy = Some((*version, Arc::clone(&all)));
+    all
 }
 
 /// The latest readings of all producers except the named one.
-pub(crate) fn latest_except(producer: &str) -> (Vec<Reading>, Vec<Absence>) {
+pub(crate) fn latest_except(producer: &str) -> Readings {
     let mut board = BOARD.lock();
-    let entries: Vec<&Entry> =
-        board.of_this_process().entries.iter().filter(|entry| entry.producer != producer).collect();
+    let entries = board.of_this_process().entries.iter().filter(|entry| entry.producer != producer);
+    let mut all = Readings::default();
+    copy_to(&mut all, entries);
+    all
+}
+
+fn copy_to<'a>(all: &mut Readings, entries: impl Iterator<Item = &'a Entry> + Clone) {
+    let (readings, absences) = all;
+    readings.clear();
+    absences.clear();
     // PERF: their number is known, so they are not moved while more of them come.
-    let mut readings = Vec::with_capacity(entries.iter().map(|entry| entry.sheet.readings().len()).sum());
-    entries.iter().for_each(|entry| readings.extend_from_slice(entry.sheet.readings()));
-    (readings, entries.iter().flat_map(|entry| entry.sheet.absences().iter().copied()).collect())
+    readings.reserve(entries.clone().map(|entry| entry.sheet.readings().len()).sum());
+    for entry in entries {
+        readings.extend_from_slice(entry.sheet.readings());
+        absences.extend_from_slice(entry.sheet.absences());
+    }
 }
 
 /// Says which readings may appear from now on, so that nothing else takes their names before.
@@ -183,7 +217,25 @@ mod tests {
 
     fn value_of(description: &Description) -> Option<f64> {
         let is_it = |reading: &Reading| reading.description.name == description.name;
-        latest().0.into_iter().find(is_it).map(|reading| reading.value)
+        latest().0.iter().find(|reading| is_it(reading)).map(|reading| reading.value)
+    }
+
+    /// Other tests may publish in between.
+    #[test]
+    fn who_asks_at_the_same_time_shares_one_copy() {
+        static SHARED: Description = Description::gauge("test_shared", Unit::Count, "It is there.");
+        let place = place("test shared");
+        place.publish(sheet(&SHARED, 1.0), Duration::MAX);
+        assert!((0..10_000).any(|_| Arc::ptr_eq(&latest(), &latest())), "they are never shared");
+        let before = latest();
+        place.publish(sheet(&SHARED, 2.0), Duration::MAX);
+        let of = |all: &Readings| {
+            let is_it = |reading: &&Reading| reading.description.name == SHARED.name;
+            all.0.iter().find(is_it).map(|reading| reading.value)
+        };
+        assert_eq!((of(&before), of(&latest())), (Some(1.0), Some(2.0)), "a copy does not change");
+        drop(place);
+        assert_eq!(of(&latest()), None);
     }
 
     #[test]

@@ -13,11 +13,9 @@ mod description;
 mod labels;
 mod sheet;
 
-#[cfg_attr(not(test), allow(unused_imports))]
-pub(crate) use board::latest;
 #[cfg(feature = "serve")]
 pub(crate) use board::reserved;
-pub(crate) use board::{Place, Renew, latest_except, renew, reserve, visit};
+pub(crate) use board::{Place, Readings, Renew, latest, latest_except, renew, reserve, visit};
 pub(crate) use description::Kind;
 pub(crate) use description::{Description, Unit};
 pub(crate) use labels::Labels;

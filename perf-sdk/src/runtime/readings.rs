@@ -135,7 +135,7 @@ mod tests {
 
     fn value_of(description: &Description) -> Option<f64> {
         let is_it = |reading: &reading::Reading| reading.description.name == description.name;
-        reading::latest().0.into_iter().find(is_it).map(|reading| reading.value)
+        reading::latest().0.iter().find(|reading| is_it(reading)).map(|reading| reading.value)
     }
 
     impl Producer for Counts {

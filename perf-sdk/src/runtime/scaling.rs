@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::figures::{Live, Now, Whole};
 use crate::history::{self, History};
 use crate::memory;
-use crate::reading::{self, Absence, Reading};
+use crate::reading::{self, Readings};
 use crate::record::Part;
 use crate::scaling::{Absent, Decider, Forecast, Load, Past, Shown};
 use crate::settings::Settings;
@@ -131,7 +131,7 @@ impl Drop for Deciding {
     }
 }
 
-fn now<'a>(readings: &'a (Vec<Reading>, Vec<Absence>), baseline: Option<&'a Whole>) -> Now<'a> {
+fn now<'a>(readings: &'a Readings, baseline: Option<&'a Whole>) -> Now<'a> {
     Now::new(readings, collect::function_names, baseline)
 }
 
