@@ -14,7 +14,7 @@ use crate::clock::{self, ThreadCpu, Wall};
 pub use crate::flag::Flag;
 use crate::histogram::{Located, Page, Scale, Shard};
 pub use crate::outcome::Outcome;
-use crate::record::note_error;
+use crate::record::{self, note_error};
 pub use crate::record::{Guard, Judge, Judged, Profiled, Returned, enter};
 pub use crate::scope::{Hot, Options, Sample, Site, Source};
 
@@ -175,6 +175,12 @@ impl Clocks {
     pub fn cpu(&mut self) -> u64 {
         let (ticks, offset) = self.cpu.enter(self.wall);
         ticks.wrapping_add(offset)
+    }
+
+    /// The number of the window of the slowest calls that goes on.
+    #[must_use]
+    pub fn slow_window(&self) -> u64 {
+        record::window(self.wall, self.wall.ticks())
     }
 }
 

@@ -36,6 +36,7 @@ fn main() {
         record::store::ring_models::MODELS,
         record::store::shared_models::MODELS,
         record::locks::models::MODELS,
+        record::slowest::models::MODELS,
         stacks::ring_models::MODELS,
         stacks::linux::gate_models::MODELS,
         stacks::linux::slot_models::MODELS,

@@ -8,26 +8,28 @@
 
 use std::num::NonZeroU32;
 use std::ptr;
-use std::sync::atomic::{
-    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
-    Ordering::Release, fence,
-};
 
 use super::node::Node;
+use crate::base::atomic::{
+    AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Acquire, Ordering::Relaxed,
+    Ordering::Release, fence, size,
+};
 use crate::base::footprint::{self, Part};
 use crate::outcome::Outcome;
 use crate::scope::{CallPath, LabelSet};
 
 /// The number of blocks, of which those that were never used take no memory.
-const BLOCKS: usize = if cfg!(miri) { 256 } else { 1 << BLOCK_BITS };
+const BLOCKS: usize = size(if cfg!(miri) { 256 } else { 1 << BLOCK_BITS }, 4);
 /// Bits of the number of a block.
 pub(in crate::record) const BLOCK_BITS: u32 = 13;
 /// Memory of a block.
 pub(in crate::record) const BLOCK_BYTES: u64 = 1024;
 /// Steps in a block.
-const STEPS: usize = 20;
+const STEPS: usize = size(20, 1);
 /// The maximum number of steps of a trail.
-pub(crate) const MAX_STEPS: usize = 1_000;
+pub(crate) const MAX_STEPS: usize = size(1_000, 3);
+/// All bits of a generation, which is above the number of a block.
+const GENERATIONS: u32 = u32::MAX >> BLOCK_BITS;
 
 const _: () = assert!(size_of::<Block>() <= BLOCK_BYTES as usize);
 
@@ -203,7 +205,7 @@ const OVER: u32 = 2;
 struct Block {
     /// The next block of the trail, or of those that are free; 0: none, otherwise its number and 1.
     next: AtomicU32,
-    /// Of a head: changes each time that the block is taken, and is never 0.
+    /// Of a head: changes each time that the block is taken. See [`generation`](Self::generation).
     generation: AtomicU32,
     /// Of a head: the number of places that keep the trail.
     keepers: AtomicU32,
@@ -251,6 +253,12 @@ impl Block {
             entries: [const { Entry::new() }; STEPS],
         }
     }
+
+    /// Which use of the block it is, among those of all processes that had it. Never 0 while it is
+    /// the head of a trail.
+    fn generation(&self) -> u32 {
+        self.generation.load(Relaxed).wrapping_add(FORKS.load(Relaxed)) & GENERATIONS
+    }
 }
 
 static POOL: [Block; BLOCKS] = [const { Block::new() }; BLOCKS];
@@ -263,6 +271,9 @@ static USED: AtomicU32 = AtomicU32::new(0);
 static IS_FULL: AtomicBool = AtomicBool::new(false);
 /// Blocks of trails that are kept.
 static KEPT: AtomicU32 = AtomicU32::new(0);
+/// How often this process and those before it were forked from one. It is a part of each block's
+/// generation, so that a child need not change the blocks, which would give it a copy of them.
+static FORKS: AtomicU32 = AtomicU32::new(0);
 
 fn block(number: u32) -> &'static Block {
     &POOL[number as usize % BLOCKS]
@@ -319,11 +330,9 @@ impl Trail {
     pub(in crate::record) fn begin() -> Option<Self> {
         let number = take()?;
         let head = block(number);
-        let generation = match head.generation.load(Relaxed).wrapping_add(1) << BLOCK_BITS >> BLOCK_BITS {
-            0 => 1,
-            generation => generation,
-        };
-        head.generation.store(generation, Relaxed);
+        // One more, and two if that would be 0.
+        let more = 1 + u32::from(head.generation() == GENERATIONS);
+        head.generation.store(head.generation.load(Relaxed).wrapping_add(more), Relaxed);
         // A reader that sees anything of what is written from here on finds that the block is no
         // longer kept where it found it.
         fence(Release);
@@ -335,7 +344,7 @@ impl Trail {
         head.writer.store(IDLE, Relaxed);
         head.labels.store(ptr::null_mut(), Relaxed);
         head.span.iter().for_each(|word| word.store(0, Relaxed));
-        NonZeroU32::new(generation << BLOCK_BITS | number).map(Self)
+        Self::kept(number)
     }
 
     /// Its number, which [`kept`](Self::kept) takes.
@@ -345,14 +354,13 @@ impl Trail {
 
     /// The trail that is kept under this number.
     fn kept(number: u32) -> Option<Self> {
-        let generation = block(number).generation.load(Relaxed);
-        NonZeroU32::new(generation << BLOCK_BITS | number).map(Self)
+        NonZeroU32::new(block(number).generation() << BLOCK_BITS | number).map(Self)
     }
 
     /// The first block. `None` if it is used otherwise by now: after a fork.
     fn head(self) -> Option<&'static Block> {
         let head = block(self.number());
-        (head.generation.load(Relaxed) == self.0.get() >> BLOCK_BITS).then_some(head)
+        (head.generation() == self.0.get() >> BLOCK_BITS).then_some(head)
     }
 
     /// A piece of the call begins here: from now on this thread writes. False if another piece
@@ -559,14 +567,11 @@ pub(crate) fn held_bytes() -> u64 {
     u64::from(USED.load(Relaxed)) * BLOCK_BYTES
 }
 
-/// Called in a forked child: whoever had a trail does not have it there.
+/// Called in a forked child: whoever had a trail does not have it there, and no block was used.
 pub(in crate::record) fn after_fork() {
-    let used = USED.load(Relaxed);
+    FORKS.fetch_add(1, Relaxed);
     KEPT.store(0, Relaxed);
     FREE.store(0, Relaxed);
-    for number in 0..used {
-        let head = block(number);
-        head.generation.store(head.generation.load(Relaxed).wrapping_add(1), Relaxed);
-        give(number, number);
-    }
+    IS_FULL.store(false, Relaxed);
+    footprint::give(Part::Calls, u64::from(USED.swap(0, Relaxed)) * BLOCK_BYTES);
 }

@@ -118,6 +118,21 @@ impl<T: Word> Atomic<T> {
     pub(crate) fn compare_exchange_weak(&self, now: T, new: T, success: Ordering, failure: Ordering) -> Result<T, T> {
         self.compare_exchange(now, new, success, failure)
     }
+
+    pub(crate) fn fetch_update(
+        &self,
+        set: Ordering,
+        fetch: Ordering,
+        mut next: impl FnMut(T) -> Option<T>,
+    ) -> Result<T, T> {
+        loop {
+            let now = self.load(fetch);
+            let Some(new) = next(now) else { return Err(now) };
+            if self.compare_exchange(now, new, set, fetch).is_ok() {
+                return Ok(now);
+            }
+        }
+    }
 }
 
 impl<T: Word + Add + Sub> Atomic<T> {

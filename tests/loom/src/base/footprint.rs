@@ -2,6 +2,7 @@
 
 pub(crate) enum Part {
     Stacks,
+    Calls,
 }
 
 pub(crate) fn take(_: Part, _: u64) -> bool {

@@ -14,6 +14,8 @@ mod ring;
 mod sequence;
 #[path = "../../../../../perf-sdk/src/record/store/shared.rs"]
 mod shared;
+#[path = "../../../../../perf-sdk/src/record/store/trail.rs"]
+pub(in crate::record) mod trail;
 
 pub(crate) mod owner_models;
 pub(crate) mod ring_models;
@@ -23,7 +25,7 @@ mod arena {
     pub(crate) unsafe trait Zeroed {}
 }
 
-mod node {
+pub(in crate::record) mod node {
     use super::shard::SiteShard;
 
     /// The node of a site, with what was recorded of it.
