@@ -145,6 +145,17 @@ impl Profile {
         sums
     }
 
+    /// The sum of each value over the samples that have this label.
+    #[must_use]
+    pub fn sums_with(&self, name: &str, value: &str) -> Vec<i64> {
+        let mut sums = vec![0; self.types.len()];
+        let has = |label: &Label| self.text(label.key) == name && self.text(label.text) == value;
+        for sample in self.samples.iter().filter(|sample| sample.labels.iter().any(has)) {
+            sums.iter_mut().zip(&sample.values).for_each(|(sum, value)| *sum += value);
+        }
+        sums
+    }
+
     /// Checks that Go's reader, Alloy and Parca accept the profile: ids are consecutive from 1,
     /// references are valid, each location has a different address, and each value, label and
     /// function has a name. A profile without samples is valid, because a window may contain no

@@ -50,7 +50,7 @@ pub(crate) struct RecentPicture {
     pub(super) engine: Engine,
     pub(super) hz: u32,
     pub(super) images: Vec<Image>,
-    /// Without stacks: scopes, threads and labels.
+    /// Without stacks: scopes, threads and labels, and the samples within spans.
     pub(super) tables: Stacks,
     /// Sorted by time.
     pub(super) samples: Vec<Timed>,
@@ -198,6 +198,7 @@ impl RecentPicture {
         let of = |bound: u64| self.totals.iter().find(|(at, _)| *at == bound).map(|(_, totals)| *totals);
         let (before, after) = (of(from)?, of(until)?);
         let mut stacks = self.tables.clone();
+        stacks.in_spans.retain(|sample| (from..until).contains(&sample.at));
         for sample in self.samples(from, until) {
             stacks.stacks.entry(Arc::clone(&sample.key)).or_default().add(Seen::once(sample.ns.into()));
         }
@@ -277,6 +278,26 @@ mod tests {
         recent.bound(6, || sums(5));
         let all = picture(&recent, 0);
         assert_eq!((all.end(), all.samples(0, 6).len()), (Some(6), 5));
+    }
+
+    #[test]
+    fn a_window_has_the_spans_of_its_own_samples() {
+        use super::super::stack_counts::InSpan;
+
+        let mut recent = Recent::new(100, 10);
+        recent.note(0, || sums(0));
+        let mut all = Stacks::default();
+        for at in 1..=40 {
+            recent.add(timed(at));
+            recent.note(at, || sums(at));
+            let (key, span) = (key(at % 2), [1, 2, at]);
+            all.in_spans.push(InSpan { serial: at, at, key, span, seen: Seen::once(10) });
+        }
+        let picture = RecentPicture { tables: all, ..picture(&recent, 0) };
+        let window = picture.window(10, 30).unwrap();
+        let spans: Vec<u64> = window.stacks.in_spans.iter().map(|sample| sample.span[2]).collect();
+        assert_eq!(spans, (10..30).collect::<Vec<_>>());
+        assert!(window.stacks.in_spans.iter().all(|sample| window.stacks.stacks.contains_key(&sample.key)));
     }
 
     #[test]

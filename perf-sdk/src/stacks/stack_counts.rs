@@ -56,6 +56,8 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug)]
 pub(crate) struct InSpan {
     pub(super) serial: u64,
+    /// In wall ticks.
+    pub(super) at: u64,
     pub(crate) key: Arc<Key>,
     /// The trace, in two words, and the span.
     pub(crate) span: [u64; 3],

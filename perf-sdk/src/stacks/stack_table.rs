@@ -112,11 +112,11 @@ impl Table {
                 self.fold(&Key::nowhere(), seen)
             }
         };
-        self.note_span(&key, seen, facts.span);
+        self.note_span(&key, seen, (facts.span, facts.at));
         key
     }
 
-    fn note_span(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
+    fn note_span(&mut self, key: &Arc<Key>, seen: Seen, (span, at): (Option<[u64; 3]>, u64)) {
         let Some(span) = span else { return };
         let is_full = self.in_spans.len() == self.in_spans.capacity();
         if self.in_spans.len() == MAX_IN_SPANS || (is_full && !self.has_room_for_spans()) {
@@ -125,7 +125,7 @@ impl Table {
                 return;
             }
         }
-        self.in_spans.push_back(InSpan { serial: self.serial, key: Arc::clone(key), span, seen });
+        self.in_spans.push_back(InSpan { serial: self.serial, at, key: Arc::clone(key), span, seen });
         self.serial += 1;
     }
 
@@ -144,9 +144,9 @@ impl Table {
         self.threads.get(thread as usize).map_or(OTHER, String::as_str)
     }
 
-    /// Counts the same stack again.
+    /// Counts the same stack again: of wall time, whose windows do not need the time of a sample.
     pub(super) fn again(&mut self, key: &Arc<Key>, seen: Seen, span: Option<[u64; 3]>) {
-        self.note_span(key, seen, span);
+        self.note_span(key, seen, (span, 0));
         // It may have been folded meanwhile.
         match self.stacks.get_mut(key) {
             Some(sum) => sum.add(seen),
@@ -275,21 +275,18 @@ impl Table {
     }
 
     pub(super) fn copy(&self) -> Stacks {
-        Stacks {
-            stacks: self.stacks.clone(),
-            in_spans: self.in_spans.iter().cloned().collect(),
-            serial: self.serial,
-            ..self.tables()
-        }
+        Stacks { stacks: self.stacks.clone(), ..self.tables() }
     }
 
-    /// That to which stacks refer, without the stacks.
+    /// That to which stacks refer, and the samples within spans, without the stacks.
     pub(super) fn tables(&self) -> Stacks {
         Stacks {
+            stacks: HashMap::new(),
             scopes: self.scopes.clone(),
             threads: self.threads.clone(),
             labels: self.labels.clone(),
-            ..Stacks::default()
+            in_spans: self.in_spans.iter().cloned().collect(),
+            serial: self.serial,
         }
     }
 }
