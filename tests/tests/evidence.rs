@@ -112,6 +112,22 @@ fn warnings_and_errors_of_the_program_are_in_a_bundle() {
 }
 
 #[test]
+fn samples_in_a_bundle_have_the_trace_in_which_they_were_taken() {
+    let (file, unpacked) = (Folder::new("traced"), Folder::new("traced-unpacked"));
+    let path = file.0.join("bundle.tar.gz");
+    let output = Command::new(EVIDENCE).arg("traced").arg(&path).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = unpacked.unpack(&path);
+    let profile = Profile::read(&fs::read(folder.join("cpu.pb.gz")).expect("a profile"));
+    profile.assert_collectable("cpu.pb.gz");
+    let (of_trace, of_span) =
+        (profile.sums_with("trace_id", &"ab".repeat(16)), profile.sums_with("span_id", &"cd".repeat(8)));
+    let all = profile.sums_of("evidence::burns");
+    assert!(of_trace == of_span && of_trace[0] > 10 && of_trace[0] <= all[0], "{of_trace:?} {of_span:?} {all:?}");
+    assert!(text(&folder, "timeline.speedscope.json").contains("evidence::burns"));
+}
+
+#[test]
 fn a_panic_keeps_evidence_and_calls_the_hook_of_before() {
     run(EVIDENCE, "panics", &[("PERF_EVIDENCE_PANIC", "true")]);
 }
@@ -127,6 +143,14 @@ fn what_the_folder_does_not_take_is_in_memory() {
     let output = run(EVIDENCE, "loses_its_folder", &[("PERF_EVIDENCE", folder.path())]);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("evidence of alert \"many jobs\"") && said.contains("cannot be written: "), "{said}");
+}
+
+#[test]
+fn a_capture_that_could_not_be_kept_has_failed() {
+    let folder = Folder::new("no-place");
+    let output = run(EVIDENCE, "has_no_place", &[("PERF_EVIDENCE", folder.path()), ("PERF_MEMORY", "1MiB")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("evidence of alert \"many jobs\"") && said.contains("memory has no room for"), "{said}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `trigger` | why a bundle is made |
 //! | `recorder` | the one way to a bundle: who joins which, quotas, the thread that makes it |
+//! | `making` | a bundle that is being made, and who waits for it |
 //! | `contents` | the files of a bundle |
 //! | `changes` | which functions take CPU time, and how much before |
 //! | `log` | warnings and errors that the program logged through `tracing` |
@@ -19,6 +20,7 @@ mod changes;
 mod contents;
 #[cfg(feature = "tracing")]
 mod log;
+mod making;
 mod readings;
 mod readme;
 mod recorder;
@@ -29,7 +31,7 @@ mod trigger;
 pub(crate) use log::{LogLine, note as note_log};
 pub(crate) use readings::descriptions;
 pub use recorder::Bundle;
-pub(crate) use recorder::{Answer, Opened, Plan, request, wait, wait_until_over};
+pub(crate) use recorder::{Answer, Opened, Plan, request, wait, wait_until_over, when_over};
 #[cfg(feature = "serve")]
 pub(crate) use recorder::{bundles, fetch};
 pub(crate) use trigger::Trigger;

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::archive;
 use super::contents::Contents;
+use super::making::{Made, Making, Told};
 use super::readings::{Counts, Shown};
 use super::readme;
 use super::shelf::{Folder, Memory, Names, folder_of};
@@ -19,7 +20,6 @@ use crate::base::headroom;
 use crate::base::notice::say;
 use crate::base::process_identity::Process;
 use crate::base::stamp::Stamp;
-use crate::base::unpoisoned::Unpoisoned as _;
 use crate::event::{self, Event};
 use crate::memory;
 use crate::record::{OwnThread, Part};
@@ -40,6 +40,8 @@ const MOST_STATES: usize = 100;
 const BUNDLE_BYTES: usize = 32 << 20;
 /// A bundle's place without a folder.
 const MEMORY: &str = "memory";
+/// Why there is none.
+const ENDED: &str = "the profiler ended meanwhile";
 
 /// Evidence of the last minutes: one `.tar.gz`, whose `README.md` says what is in it.
 #[derive(Clone, Debug)]
@@ -93,66 +95,6 @@ impl Answer {
     }
 }
 
-/// A bundle that is being made, or the latest one.
-#[derive(Debug)]
-struct Making {
-    /// The recorder's.
-    number: u64,
-    folder: Option<Folder>,
-    name: String,
-    /// The time in its name.
-    stamp: Stamp,
-    last: Duration,
-    trigger: Trigger,
-    began: Instant,
-    joined: Mutex<Vec<Trigger>>,
-    result: Mutex<Option<Made>>,
-    is_over: Condvar,
-}
-
-/// What became of a bundle. One that is kept is read where it is.
-#[derive(Clone, Debug)]
-enum Made {
-    Kept,
-    /// There is no place for it. Who waits gets it nevertheless.
-    NotKept(Arc<[u8]>),
-    Failed(String),
-}
-
-impl Making {
-    fn is_over(&self) -> bool {
-        self.result.lock().unpoisoned().is_some()
-    }
-
-    fn is_not_kept(&self) -> bool {
-        matches!(&*self.result.lock().unpoisoned(), Some(Made::NotKept(_)))
-    }
-
-    fn has_failed(&self) -> bool {
-        matches!(&*self.result.lock().unpoisoned(), Some(Made::Failed(_)))
-    }
-
-    fn end(&self, made: Made) {
-        *self.result.lock().unpoisoned() = Some(made);
-        self.is_over.notify_all();
-    }
-
-    /// `None` if it is not over by then.
-    fn wait(&self, time: Duration) -> Option<Made> {
-        let result = self.result.lock().unpoisoned();
-        let (result, _) = self.is_over.wait_timeout_while(result, time, |result| result.is_none()).unpoisoned();
-        result.clone()
-    }
-
-    /// Nobody waits any more for one that is not kept.
-    fn forget(&self) {
-        let mut result = self.result.lock().unpoisoned();
-        if matches!(&*result, Some(Made::NotKept(_))) {
-            *result = Some(Made::Failed("it is not kept".to_owned()));
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Recorder {
     /// Tells it from one that was started later.
@@ -189,26 +131,8 @@ impl Opened {
     /// The folder cannot be written to.
     pub(crate) fn new(plan: Plan) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let names = Names::new(&plan.service);
-        let folder = plan.folder.map(|(folder, most)| Folder::new(names.clone(), folder, most));
-        if let Some(folder) = &folder {
-            folder.probe()?;
-        }
         let number = NEXT.fetch_add(1, Relaxed);
-        let recorder = Recorder {
-            number,
-            process: Process::current(),
-            names,
-            last: plan.last,
-            folder,
-            memory: Memory::default(),
-            latest: None,
-            thread: None,
-            recent: BTreeMap::new(),
-            states: VecDeque::new(),
-            counts: Counts::default(),
-            shown: Shown::new(),
-        };
+        let recorder = Recorder::new(plan, number)?;
         recorder.shown.publish(recorder.counts);
         let former = RECORDER.lock().replace(recorder);
         close(former);
@@ -306,6 +230,36 @@ pub(crate) fn wait_until_over(name: &str, time: Duration) {
     }
 }
 
+/// Calls `told` once the bundle is over, or at once if it is: with its name, and what did not go as
+/// it should; or with the reason why it is not kept.
+pub(crate) fn when_over(name: &str, told: impl FnOnce(Result<String, String>) + Send + 'static) {
+    let result = {
+        let recorder = RECORDER.lock();
+        let latest = recorder.as_ref().and_then(|recorder| recorder.latest.as_ref());
+        if let Some(making) = latest.filter(|making| making.name == name && !making.is_settled()) {
+            making.tell(Told(Box::new(told)));
+            return;
+        }
+        let states = recorder.as_ref().map(|recorder| &recorder.states);
+        match states.and_then(|states| states.iter().find(|state| state.name == name)) {
+            Some(state) => result_of(name, &state.kept, &state.error),
+            None => Err(ENDED.to_owned()),
+        }
+    };
+    told(result);
+}
+
+/// What is to be said of a bundle that is over.
+fn result_of(name: &str, kept: &str, error: &str) -> Result<String, String> {
+    match (kept, error) {
+        ("", "") => Err("it was handed out to who asked for it, and is not kept".to_owned()),
+        ("", why) => Err(why.to_owned()),
+        (_, "") => Ok(name.to_owned()),
+        (MEMORY, why) => Ok(format!("{name}, in memory: {why}")),
+        (_, why) => Ok(format!("{name}; {why}")),
+    }
+}
+
 /// A bundle that is kept.
 pub(crate) fn fetch(name: &str) -> io::Result<Bundle> {
     let (bytes, folder, file) = {
@@ -346,6 +300,30 @@ pub(crate) fn bundles() -> Vec<BundleState> {
 }
 
 impl Recorder {
+    /// # Errors
+    /// The folder cannot be written to.
+    fn new(plan: Plan, number: u64) -> io::Result<Self> {
+        let names = Names::new(&plan.service);
+        let folder = plan.folder.map(|(folder, most)| Folder::new(names.clone(), folder, most));
+        if let Some(folder) = &folder {
+            folder.probe()?;
+        }
+        Ok(Self {
+            number,
+            process: Process::current(),
+            names,
+            last: plan.last,
+            folder,
+            memory: Memory::default(),
+            latest: None,
+            thread: None,
+            recent: BTreeMap::new(),
+            states: VecDeque::new(),
+            counts: Counts::default(),
+            shown: Shown::new(),
+        })
+    }
+
     /// Also returns the thread of the bundle before, which is to be dropped without the lock.
     fn request(&mut self, trigger: Trigger, last: Option<Duration>) -> (Answer, Option<Background>) {
         let last = last.unwrap_or(self.last).min(LONGEST);
@@ -377,17 +355,18 @@ impl Recorder {
     /// The bundle that has what is asked for, or was just made.
     fn join(&mut self, trigger: &Trigger, last: Duration) -> Option<String> {
         let latest = self.latest.as_ref()?;
-        let (age, is_over) = (latest.began.elapsed(), latest.is_over());
+        let (age, is_settled) = (latest.began.elapsed(), latest.is_settled());
         let joins = match trigger.is_asked_for() {
-            true => latest.last == last && (!is_over || age < SAME),
-            // What somebody asked for before is not of this, but one that is being made is.
-            false => !is_over || (latest.last >= last && age < APART && !latest.trigger.is_asked_for()),
+            true => latest.last == last && (!is_settled || age < SAME),
+            // What somebody asked for before is not of this, but one that is being made is: from
+            // then on it is kept.
+            false => !is_settled || (latest.last >= last && age < APART && latest.evidence_of().is_some()),
         };
         if !joins || latest.has_failed() {
             return None;
         }
-        if !is_over {
-            latest.joined.lock().unpoisoned().push(trigger.clone());
+        if !is_settled {
+            latest.join(trigger.clone());
         }
         let name = latest.name.clone();
         if let Some(state) = self.states.iter_mut().find(|state| state.name == name)
@@ -408,7 +387,7 @@ impl Recorder {
 
     /// Returns the name of the bundle, and the thread of the one before.
     fn begin(&mut self, trigger: Trigger, last: Duration) -> Result<(String, Option<Background>), String> {
-        if self.latest.as_ref().is_some_and(|latest| !latest.is_over()) {
+        if self.latest.as_ref().is_some_and(|latest| !latest.is_settled()) {
             return Err("another one is being made, of another length".to_owned());
         }
         if !headroom::is_there(BUNDLE_BYTES) {
@@ -420,18 +399,7 @@ impl Recorder {
             stamp = stamp.next();
         }
         let name = self.names.of(stamp);
-        let making = Arc::new(Making {
-            number: self.number,
-            folder: self.folder.clone(),
-            name: name.clone(),
-            stamp,
-            last,
-            trigger: trigger.clone(),
-            began: Instant::now(),
-            joined: Mutex::default(),
-            result: Mutex::default(),
-            is_over: Condvar::new(),
-        });
+        let making = self.new_making((name.clone(), stamp), &trigger, last);
         let made = Arc::clone(&making);
         let thread = Background::start("perf-sdk-flight", move |pauses| {
             let _own = OwnThread::enter(Part::Flight);
@@ -444,17 +412,25 @@ impl Recorder {
         });
         let thread = thread.map_err(|error| format!("no thread can be started: {error}"))?;
         let former = self.thread.replace(thread);
-        self.latest = Some(making);
+        self.note_making(making, trigger);
+        Ok((name, former))
+    }
+
+    fn new_making(&self, named: (String, Stamp), trigger: &Trigger, last: Duration) -> Arc<Making> {
+        Arc::new(Making::new(self.number, self.folder.clone(), named, trigger.clone(), last))
+    }
+
+    fn note_making(&mut self, making: Arc<Making>, trigger: Trigger) {
         self.states.truncate(MOST_STATES - 1);
         self.states.push_front(BundleState {
-            name: name.clone(),
+            name: making.name.clone(),
             at_unix_ns: trigger.at_unix_ns,
             trigger: trigger.kind,
             what: trigger.what,
             evidence: trigger.evidence,
             ..BundleState::default()
         });
-        Ok((name, former))
+        self.latest = Some(making);
     }
 }
 
@@ -465,32 +441,42 @@ fn make(making: &Making) {
     impl Drop for Ends<'_> {
         fn drop(&mut self) {
             if !self.0.is_over() {
-                let why = "making it panicked".to_owned();
-                note(self.0, &Err(why.clone()), None);
-                self.0.end(Made::Failed(why));
+                self.0.end(&keep(&RECORDER, self.0, &Err("making it panicked".to_owned())));
             }
         }
     }
     let ends = Ends(making);
     let contents = Contents::gather(making.last);
-    let joined = making.joined.lock().unpoisoned().clone();
+    let joined = making.joined();
     let folder = folder_of(&making.name);
     let text = readme::write(folder, &making.trigger, &joined, &contents);
     let mut files = contents.files;
     files.insert(0, ("README.md", text.into_bytes()));
     let packed = archive::pack(folder, &files, making.trigger.at_unix_ns / 1_000_000_000);
     let packed = packed.map(Arc::from).map_err(|error| format!("it cannot be packed: {error}"));
-    // The disk may stand still: not under the lock, for which alerts wait. What somebody asked for
-    // is handed out, and pushes out no evidence of alerts.
-    let keeps = packed.as_ref().ok().filter(|_| !making.trigger.is_asked_for());
-    let written = keeps.and_then(|bytes| write(making, bytes));
-    let is_kept = note(making, &packed, written);
-    making.end(match packed {
-        Ok(_) if is_kept => Made::Kept,
-        Ok(bytes) => Made::NotKept(bytes),
-        Err(why) => Made::Failed(why),
-    });
+    let result = keep(&RECORDER, making, &packed);
+    making.end(&result);
     drop(ends);
+}
+
+/// Keeps it where it belongs. What somebody asked for is handed out, and pushes out no evidence of
+/// alerts, unless an alert came while it was made.
+fn keep(
+    recorder: &'static Lock<Option<Recorder>>,
+    making: &Making,
+    packed: &Result<Arc<[u8]>, String>,
+) -> Result<String, String> {
+    loop {
+        let evidence_of = making.evidence_of();
+        // The disk may stand still: not under the lock, for which alerts wait.
+        let written = match packed {
+            Ok(bytes) if evidence_of.is_some() => write(making, bytes),
+            _ => None,
+        };
+        if let Some(result) = note(recorder, making, packed, evidence_of.as_ref(), written) {
+            return result;
+        }
+    }
 }
 
 /// A file that was written: its path, and the bytes of all bundles in the folder.
@@ -512,21 +498,37 @@ fn write(making: &Making, bytes: &[u8]) -> Option<Result<Written, String>> {
     })
 }
 
-/// Notes what became of it, and keeps it in memory if it is in no file. Returns whether it is kept.
-fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Result<Written, String>>) -> bool {
+/// Notes what became of it, and keeps it in memory if it is in no file. `None` if it became
+/// evidence meanwhile, and is to be written first.
+fn note(
+    recorder: &'static Lock<Option<Recorder>>,
+    making: &Making,
+    packed: &Result<Arc<[u8]>, String>,
+    evidence_of: Option<&Trigger>,
+    written: Option<Result<Written, String>>,
+) -> Option<Result<String, String>> {
     let (kept, error, state) = {
-        let mut recorder = RECORDER.lock();
+        let mut recorder = recorder.lock();
+        if evidence_of.is_none() && packed.is_ok() && making.evidence_of().is_some() {
+            return None;
+        }
+        let settled = |is_kept: bool| match packed {
+            Ok(_) if is_kept => Made::Kept,
+            Ok(bytes) => Made::NotKept(Arc::clone(bytes)),
+            Err(why) => Made::Failed(why.clone()),
+        };
         let Some(recorder) = recorder.as_mut().filter(|recorder| recorder.number == making.number) else {
+            making.settle(settled(false));
             drop(recorder);
-            let Trigger { kind, what, .. } = &making.trigger;
-            let place = match &written {
-                Some(Ok(Written { path, .. })) => path,
-                _ => "none, since the profiler ended",
+            let result = match written {
+                Some(Ok(Written { path, .. })) => Ok(path),
+                _ => Err(ENDED.to_owned()),
             };
-            if !making.trigger.is_asked_for() {
+            if let Some(Trigger { kind, what, .. }) = evidence_of {
+                let place = result.as_deref().unwrap_or("none, since the profiler ended");
                 say(&format!("evidence of {kind} {what:?}: {place}"));
             }
-            return false;
+            return Some(result);
         };
         let mut in_folder = None;
         let (kept, error) = match (packed, written) {
@@ -535,7 +537,7 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
                 in_folder = all_bytes.as_ref().ok().copied();
                 (path, all_bytes.err().unwrap_or_default())
             }
-            (Ok(_), None) if making.trigger.is_asked_for() => (String::new(), String::new()),
+            (Ok(_), None) if evidence_of.is_none() => (String::new(), String::new()),
             (Ok(bytes), written) => {
                 let has_room = recorder.memory.keep(&making.name, bytes);
                 let why = written.and_then(Result::err);
@@ -544,6 +546,7 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
                 (if has_room { MEMORY.to_owned() } else { String::new() }, whys.join("; "))
             }
         };
+        making.settle(settled(!kept.is_empty()));
         let counts = &mut recorder.counts;
         if kept.is_empty() && !error.is_empty() {
             counts.failed += 1;
@@ -563,19 +566,114 @@ fn note(making: &Making, packed: &Result<Arc<[u8]>, String>, written: Option<Res
     };
     state.into_iter().for_each(|state| event::emit(|| Event::Bundle(state)));
     // Without the lock: who reads it may not do so.
-    let Trigger { kind, what, .. } = &making.trigger;
+    let Trigger { kind, what, .. } = evidence_of.unwrap_or(&making.trigger);
     if !error.is_empty() {
         say(&format!("evidence of {kind} {what:?}, {}: {error}", making.name));
-    } else if !making.trigger.is_asked_for() {
+    } else if evidence_of.is_some() {
         let place = if kept == MEMORY { &making.name } else { &kept };
         say(&format!("evidence of {kind} {what:?}: {place}"));
     }
-    !kept.is_empty()
+    Some(result_of(&making.name, &kept, &error))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LAST: Duration = Duration::from_secs(60);
+
+    fn trigger(kind: TriggerKind, what: &str) -> Trigger {
+        Trigger::now(kind, what.to_owned(), String::new())
+    }
+
+    /// A recorder whose bundles are made by hand, with one that somebody asked for.
+    fn asked(folder: Option<PathBuf>) -> (&'static Lock<Option<Recorder>>, Arc<Making>) {
+        let plan = Plan { service: "t".to_owned(), last: LAST, folder: folder.map(|folder| (folder, 1 << 20)) };
+        let mut recorder = Recorder::new(plan, 7).unwrap();
+        let (trigger, stamp) = (trigger(TriggerKind::Request, "HTTP"), Stamp::of_unix_ns(1_700_000_000_000_000_000));
+        let making = recorder.new_making((recorder.names.of(stamp), stamp), &trigger, LAST);
+        recorder.note_making(Arc::clone(&making), trigger);
+        (Box::leak(Box::new(Lock::new(Some(recorder)))), making)
+    }
+
+    fn join(recorder: &'static Lock<Option<Recorder>>, kind: TriggerKind, what: &str) -> Option<String> {
+        recorder.lock().as_mut().unwrap().join(&trigger(kind, what), LAST)
+    }
+
+    fn state(recorder: &'static Lock<Option<Recorder>>) -> BundleState {
+        recorder.lock().as_ref().unwrap().states[0].clone()
+    }
+
+    fn packed(bytes: usize) -> Result<Arc<[u8]>, String> {
+        Ok(vec![7; bytes].into())
+    }
+
+    #[test]
+    fn what_only_somebody_asked_for_is_not_kept() {
+        let (recorder, making) = asked(None);
+        assert!(join(recorder, TriggerKind::Request, "code").is_some());
+        assert!(keep(recorder, &making, &packed(9)).is_err());
+        assert!(making.is_settled() && making.is_not_kept());
+        assert_eq!((state(recorder).kept, state(recorder).error), (String::new(), String::new()));
+        assert_eq!(join(recorder, TriggerKind::Alert, "slow"), None, "it is not evidence of it");
+        assert!(join(recorder, TriggerKind::Request, "code").is_some());
+    }
+
+    #[test]
+    fn an_alert_that_joins_what_somebody_asked_for_has_it_as_evidence() {
+        let (recorder, making) = asked(None);
+        assert_eq!(join(recorder, TriggerKind::Alert, "slow"), Some(making.name.clone()));
+        assert_eq!(keep(recorder, &making, &packed(9)), Ok(making.name.clone()));
+        assert_eq!((state(recorder).kept.as_str(), state(recorder).bytes), (MEMORY, 9));
+        assert_eq!(state(recorder).joined, ["alert: slow"]);
+        assert_eq!(join(recorder, TriggerKind::Alert, "another"), Some(making.name.clone()));
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "writes files")]
+    fn an_alert_that_comes_while_the_bundle_is_handed_out_has_it_in_the_folder() {
+        let folder = std::env::temp_dir().join(format!("perf-sdk-test-{}-joined", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (recorder, making) = asked(Some(folder.clone()));
+        let (none, packed) = (making.evidence_of(), packed(9));
+        assert!(none.is_none());
+        join(recorder, TriggerKind::Alert, "slow");
+        assert_eq!(note(recorder, &making, &packed, none.as_ref(), None), None, "it is to be written");
+        assert!(keep(recorder, &making, &packed).is_ok());
+        let kept = state(recorder).kept;
+        assert_eq!(std::fs::read(&kept).unwrap(), [7; 9]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "writes files")]
+    fn what_has_no_place_is_an_error_with_all_its_reasons() {
+        let folder = std::env::temp_dir().join(format!("perf-sdk-test-{}-gone", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (recorder, making) = asked(Some(folder.clone()));
+        std::fs::remove_dir_all(folder).unwrap();
+        join(recorder, TriggerKind::Alert, "slow");
+        let why = keep(recorder, &making, &packed(64 << 20)).unwrap_err();
+        assert!(why.contains("cannot be written: ") && why.ends_with("memory has no room for its 67108864 bytes"));
+        assert_eq!((state(recorder).kept, state(recorder).error), (String::new(), why));
+        assert_eq!(recorder.lock().as_ref().unwrap().counts.failed, 1);
+    }
+
+    #[test]
+    fn who_waits_is_told_what_became_of_a_bundle() {
+        use std::sync::Mutex;
+
+        let (recorder, making) = asked(None);
+        join(recorder, TriggerKind::Alert, "slow");
+        let heard: Arc<Mutex<Vec<Result<String, String>>>> = Arc::default();
+        let hear = Arc::clone(&heard);
+        making.tell(Told(Box::new(move |result| hear.lock().unwrap().push(result))));
+        let result = keep(recorder, &making, &Err("it cannot be packed".to_owned()));
+        assert!(making.has_failed() && !making.is_over() && heard.lock().unwrap().is_empty());
+        making.end(&result);
+        assert!(making.is_over() && making.wait(Duration::ZERO).is_some());
+        assert_eq!(*heard.lock().unwrap(), [Err("it cannot be packed".to_owned())]);
+    }
 
     #[test]
     fn a_panic_under_the_lock_does_not_wait_for_itself() {

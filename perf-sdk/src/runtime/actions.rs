@@ -2,6 +2,8 @@
 
 use std::io;
 use std::sync::Arc;
+#[cfg(feature = "flight")]
+use std::time::Instant;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::action::{Runner, Tasks, Work, environment, too_busy};
@@ -9,6 +11,8 @@ use crate::alert::{AlertAction, AlertActionKind, AlertChange, AlertEvent, AlertR
 use crate::collect;
 use crate::event::{self, Event};
 use crate::figures::{Live, Now};
+#[cfg(feature = "flight")]
+use crate::flight;
 use crate::history;
 use crate::reading::{Description, Place, Renew, Sheet, Unit};
 
@@ -51,18 +55,35 @@ pub(super) fn fires(event: &AlertEvent) -> bool {
     event.change == AlertChange::Fired && event.explained_by.is_empty()
 }
 
-/// Notes that a bundle was asked for, or why there is none.
+/// Notes that a bundle is made, or why there is none. Calls `settled` once it is known whether it
+/// was kept.
 #[cfg(feature = "flight")]
-pub(super) fn captured(event: &AlertEvent, made: Result<String, String>, moment: Moment) {
+pub(super) fn capturing(
+    event: &AlertEvent,
+    made: Result<String, String>,
+    moment: Moment,
+    settled: impl FnOnce() + Send + 'static,
+) {
     let bounds = Bounds { runs: None, judged_after: None };
-    let (detail, may_run) = match made {
+    let (name, may_run) = match made {
         Ok(name) => (name, Ok(())),
         Err(why) => (String::new(), Err(why)),
     };
-    done(event, AlertActionKind::Capture, bounds, may_run, moment, || Ended {
-        detail,
-        attempts: 1,
-        ..Ended::default()
+    let begun = collect::alert_runs(|runs| runs.begin(event, AlertActionKind::Capture, bounds, may_run, moment));
+    let number = match begun {
+        Some(Ok(number)) => number,
+        Some(Err(skipped)) => return emit(*skipped),
+        None => return,
+    };
+    let began = Instant::now();
+    flight::when_over(&name, move |kept| {
+        let has_failed = kept.is_err();
+        let (Ok(detail) | Err(detail)) = kept;
+        let took_seconds = began.elapsed().as_secs_f64();
+        let ended = Ended { detail, attempts: 1, took_seconds, has_failed, ..Ended::default() };
+        let run = collect::alert_runs(|runs| runs.end(number, ended, unix_ns())).flatten();
+        run.into_iter().for_each(emit);
+        settled();
     });
 }
 

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::actions::{self, Acting};
@@ -162,6 +163,8 @@ struct Judging {
     file: Option<PathBuf>,
     begin: Instant,
     acting: Acting,
+    /// Whether what became of a capture is not in the file yet.
+    has_news: Arc<AtomicBool>,
     callback: Option<Telling<AlertEvent>>,
     #[cfg(feature = "tracing")]
     logger: Option<Telling<AlertEvent>>,
@@ -178,6 +181,7 @@ impl Judging {
             file,
             begin: Instant::now(),
             acting: Acting::new(told.tasks),
+            has_news: Arc::default(),
             callback: told.callback.map(|(callback, worker)| Telling::new(callback, worker)),
             #[cfg(feature = "tracing")]
             logger: told.logger.map(|worker| Telling::new(Callback(Arc::new(log)), worker)),
@@ -238,11 +242,13 @@ impl Judging {
         collect::note_alerts(Some(now), &events);
         #[cfg(feature = "flight")]
         for (event, made) in events.iter().zip(captures) {
-            made.into_iter().for_each(|made| actions::captured(event, made, moment));
+            let has_news = Arc::clone(&self.has_news);
+            let settled = move || has_news.store(true, Relaxed);
+            made.into_iter().for_each(|made| actions::capturing(event, made, moment, settled.clone()));
         }
         self.acting.turn(&self.watch, &events, busy.as_deref(), moment);
         self.say(&events);
-        if !events.is_empty() {
+        if self.has_news.swap(false, Relaxed) || !events.is_empty() {
             self.keep();
         }
         if let Some(callback) = &self.callback {

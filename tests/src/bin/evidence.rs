@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use perf_sdk::Handle;
-use perf_sdk::alert::{AlertChange, AlertRule};
+use perf_sdk::alert::{AlertActionKind, AlertChange, AlertOutcome, AlertRule, AlertRun};
 use perf_sdk_tests::http::{Answer, get};
 use perf_sdk_tests::{exit_now, fork, until, wait_for};
 
@@ -26,9 +26,11 @@ fn main() -> ExitCode {
         "panics" => panics(),
         "signalled" => signalled(),
         "loses_its_folder" => loses_its_folder(),
+        "has_no_place" => has_no_place(),
         "ends" => ends(),
         "forks" => forks(),
         "logs" => logs(),
+        "traced" => traced(),
         "off" => off(),
         other => panic!("no scenario {other:?}"),
     }
@@ -193,6 +195,42 @@ fn loses_its_folder() {
     DEPTH.store(9, Relaxed);
     let list = until_kept(address);
     assert!(list.contains("\"kept\":\"memory\"") && list.contains("cannot be written: "), "{list}");
+    let run = capture(&perf);
+    assert!(run.outcome == AlertOutcome::Done && run.detail.contains(", in memory: "), "{run:?}");
+}
+
+/// What became of the capture of an alert, once that is known.
+fn capture(perf: &Handle) -> AlertRun {
+    let run = || {
+        let runs = perf.alerts().unwrap_or_default().runs;
+        runs.into_iter().find(|run| run.action == AlertActionKind::Capture && run.outcome != AlertOutcome::Running)
+    };
+    until("the capture to end", || run().is_some());
+    run().expect("a run")
+}
+
+/// With a folder that is deleted meanwhile, and no memory for a bundle.
+fn has_no_place() {
+    let (perf, _jobs) = with_alert();
+    let address = perf.address().expect("an address");
+    std::fs::remove_dir(std::env::var("PERF_EVIDENCE").expect("a folder")).expect("it was empty");
+    // What a bundle has of each function is more than memory has room for.
+    for at in 0..3_000_u64 {
+        let name: &'static str = format!("function {:x}", at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).leak();
+        perf_sdk::measure(name, || ());
+    }
+    DEPTH.store(9, Relaxed);
+    let run = capture(&perf);
+    assert_eq!(run.outcome, AlertOutcome::Failed, "{run:?}");
+    assert!(run.detail.contains("cannot be written: ") && run.detail.contains("memory has no room for"), "{run:?}");
+    let list = bundles(address);
+    assert!(list.contains("\"kept\":\"\"") && list.contains("memory has no room for"), "{list}");
+    let scrape = ok(address, "/metrics").text();
+    for line in
+        ["alert_actions_total{action=\"capture\",outcome=\"failed\"} 1", "evidence_bundles_total{outcome=\"failed\"} 1"]
+    {
+        assert!(scrape.contains(line), "{line}: {scrape}");
+    }
 }
 
 /// The bundle of an alert that has just fired is complete when the program has ended.
@@ -232,6 +270,25 @@ fn logs() {
         tracing::info!("nothing happened");
     });
     let bundle = perf.evidence(Duration::from_secs(60)).expect("a bundle");
+    std::fs::write(std::env::args().nth(2).expect("a file"), bundle.bytes()).expect("a file");
+}
+
+/// What runs within a span has its trace in the bundle.
+fn traced() {
+    use tracing_subscriber::layer::SubscriberExt as _;
+
+    fn hook() -> Option<perf_sdk::TraceContext> {
+        Some(perf_sdk::TraceContext { trace_id: [0xab; 16], span_id: [0xcd; 8] })
+    }
+    let perf = start();
+    perf_sdk::set_trace_hook(hook);
+    let subscriber = tracing_subscriber::registry().with(perf_sdk::tracing_layer());
+    tracing::subscriber::set_global_default(subscriber).expect("the only one");
+    let working = std::thread::spawn(|| tracing::info_span!("request").in_scope(burns));
+    until("samples", || perf.snapshot().stacks.is_some_and(|stacks| stacks.samples > 20));
+    let bundle = perf.evidence(Duration::from_secs(60)).expect("a bundle");
+    DONE.store(true, Relaxed);
+    working.join().expect("it ends");
     std::fs::write(std::env::args().nth(2).expect("a file"), bundle.bytes()).expect("a file");
 }
 
