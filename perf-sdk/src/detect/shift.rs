@@ -46,8 +46,8 @@ pub(crate) fn shift(usual: &Usual, samples: &[f64]) -> Option<Shift> {
 }
 
 /// Whether the shift of the recent samples is like three at least among those before them, which
-/// are usual then: a job that runs each ten minutes. It is one that lasts no longer than the longest
-/// of those and deviates no further than the farthest of them, up to a half more.
+/// are usual then, as a job that runs each ten minutes is. Like them is what lasts no longer than
+/// the longest of them, and deviates no further than the farthest, up to a half more.
 pub(crate) fn recurs(usual: &Usual, before: &[f64], recent: &[f64]) -> bool {
     const TIMES: usize = 3;
     const MORE: f64 = 1.5;

@@ -186,7 +186,7 @@ fn compare(kept: &[SlowCall], log: &[&Logged], window: u64, found: &mut Found) -
             return Err(format!("a call of {ns} ns is kept; the nearest one took {least_ns} to {most_ns} ns"));
         }
     }
-    if kept.len() < KEPT && left.iter().any(|logged| surely(&&logged)) {
+    if kept.len() < KEPT && left.iter().any(|logged| surely(&logged)) {
         return Err(format!("only {} are kept, and there are more", kept.len()));
     }
     let least_ns = kept.last().map_or(0, |call| call.duration_ns);
