@@ -100,10 +100,15 @@ install_tools() {
 }
 
 install_packages_of_npm() {
-    if ! node -e "require('ajv'); require('pprof-format'); require('speedscope/package.json'); require('ts-json-schema-generator'); require('@grafana/schema/package.json')" 2> /dev/null; then
-        mkdir -p "$TARGET/npm"
-        npm install --prefix "$TARGET/npm" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error ajv@8.20.0 pprof-format@2.3.2 speedscope@1.25.0 ts-json-schema-generator@2.10.0 @grafana/schema@13.2.3 > /dev/null
-    fi
+    local packages=(ajv@8.20.0 axe-core@4.14.1 playwright-core@1.65.1 pprof-format@2.3.2 speedscope@1.25.0
+        ts-json-schema-generator@2.10.0 @grafana/schema@13.2.3) package
+    for package in "${packages[@]}"; do
+        if ! node -e "require('${package%@*}/package.json')" 2> /dev/null; then
+            mkdir -p "$TARGET/npm"
+            npm install --prefix "$TARGET/npm" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error "${packages[@]}" > /dev/null
+            return
+        fi
+    done
 }
 
 # What users get without asking: few crates, and none that breaks type inference.

@@ -27,6 +27,7 @@ mod leaks;
 mod lock_waits;
 mod locks;
 mod measured;
+mod moment;
 mod names;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 mod names_ahead;
@@ -82,6 +83,8 @@ pub(crate) use own::{ScopeTotals, own_scopes};
 pub(crate) use readings::described;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 pub(crate) use recorded::{Recorded, recorded};
+#[cfg(all(feature = "flight", feature = "stacks", feature = "serve"))]
+pub(crate) use recorded::{RecordedRange, recorded_between};
 #[cfg_attr(not(feature = "serve"), allow(unused_imports))]
 pub(crate) use scaling::{scaling, set_scaling};
 #[cfg(feature = "serve")]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::code::Names;
 use super::cpu_profile::unix_ns;
+use super::moment::moment;
 use super::sampled::{keyed, stack};
 use crate::clock;
 use crate::memory;
@@ -33,7 +34,7 @@ pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
     memory::uncounted(|| {
         let wall = clock::wall();
         let recent = stacks::recent(0)?;
-        let (now, now_unix_ns) = (wall.ticks(), unix_ns());
+        let (now, now_unix_ns) = moment(wall);
         let unix_of = |ticks: u64| now_unix_ns.saturating_sub(wall.ns(now.saturating_sub(ticks)));
         let (first, end) = (recent.first()?, recent.end()?);
         let wanted = recent.bound(end.saturating_sub(wall.ticks_of_ns(last.as_nanos() as u64)))?;
@@ -41,17 +42,52 @@ pub(crate) fn recorded(last: Duration) -> Option<Recorded> {
         let before = Some(first).filter(|first| wall.ns(from - first) >= LEAST_BEFORE.as_nanos() as u64);
         let before = before.and_then(|first| Some(profile(&recent, (first, from), unix_of(from))?.0));
         let (last, numbers) = profile(&recent, (from, end), unix_of(end))?;
-        let sample = |sample: &Timed| {
-            Some(TimelineSample {
-                at_unix_ns: unix_of(sample.at),
-                thread_id: sample.thread,
-                stack: *numbers.get(&sample.key)?,
-                time_ns: sample.ns.into(),
-            })
-        };
-        let samples = recent.samples(from, end).iter().filter_map(sample).collect();
+        let timeline = timeline(recent.samples(from, end), &numbers, unix_of);
         let is_incomplete = from > wanted;
-        Some(Recorded { last, before, timeline: Timeline { samples }, is_incomplete })
+        Some(Recorded { last, before, timeline, is_incomplete })
+    })
+}
+
+fn timeline(samples: &[Timed], numbers: &HashMap<Arc<Key>, u32>, unix_of: impl Fn(u64) -> u64) -> Timeline {
+    let sample = |sample: &Timed| {
+        Some(TimelineSample {
+            at_unix_ns: unix_of(sample.at),
+            thread_id: sample.thread,
+            stack: *numbers.get(&sample.key)?,
+            time_ns: sample.ns.into(),
+        })
+    };
+    Timeline { samples: samples.iter().filter_map(sample).collect() }
+}
+
+/// What ran in a part of the last minutes.
+#[cfg(feature = "serve")]
+#[derive(Debug)]
+pub(crate) struct RecordedRange {
+    pub(crate) profile: CpuProfile,
+    /// Its samples in their order.
+    pub(crate) timeline: Timeline,
+    /// The first moment of which all samples are kept, and the last one, since the Unix epoch.
+    pub(crate) kept_unix_ns: (u64, u64),
+}
+
+/// The samples between two times since the Unix epoch; without one of them, from the first that is
+/// kept, or to the last. Sums are kept once a second: the range begins and ends with one. `None` if
+/// samples are not kept one by one. If none is in the range, its profile is empty.
+#[cfg(feature = "serve")]
+pub(crate) fn recorded_between(from: Option<u64>, until: Option<u64>) -> Option<RecordedRange> {
+    memory::uncounted(|| {
+        let wall = clock::wall();
+        let recent = stacks::recent(0)?;
+        let (now, now_unix_ns) = moment(wall);
+        let unix_of = |ticks: u64| now_unix_ns.saturating_sub(wall.ns(now.saturating_sub(ticks)));
+        let ticks_of = |unix_ns: u64| now.saturating_sub(wall.ticks_of_ns(now_unix_ns.saturating_sub(unix_ns)));
+        let (first, end) = (recent.first()?, recent.end()?);
+        let begin = from.map_or(first, |from| recent.bound(ticks_of(from)).unwrap_or(first)).max(first);
+        let until = until.map_or(end, |until| recent.bound_after(ticks_of(until)).unwrap_or(end)).max(begin);
+        let (profile, numbers) = profile(&recent, (begin, until), unix_of(until))?;
+        let timeline = timeline(recent.samples(begin, until), &numbers, unix_of);
+        Some(RecordedRange { profile, timeline, kept_unix_ns: (unix_of(first), unix_of(end)) })
     })
 }
 

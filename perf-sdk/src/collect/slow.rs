@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ptr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::moment::moment;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 use super::recorded::{Within, within};
 use crate::clock::{self, Wall};
@@ -51,7 +51,7 @@ pub(crate) fn slow_calls() -> SlowCalls {
         }
         // Trees are made of those only that are shown.
         // One moment for all, so that a call that is in both lists is the same in both.
-        let now = (wall.ticks(), unix_ns());
+        let now = moment(wall);
         let shown = |mut calls: Vec<record::ReadTrail>| -> Vec<Timed> {
             calls.sort_by_key(|read| Reverse(read.whole.wall));
             calls.iter().take(KEPT_CALLS).map(|read| timed(read, wall, now)).collect()
@@ -67,16 +67,12 @@ pub(crate) fn slow_calls() -> SlowCalls {
             SlowFunction { name, module, slowest, failed }
         };
         SlowCalls {
-            at_unix_ns: unix_ns(),
+            at_unix_ns: now.1,
             window_ns: record::window_length().as_nanos() as u64,
             memory_bytes: record::trail_bytes(),
             functions: functions.into_iter().map(function).collect(),
         }
     })
-}
-
-fn unix_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// `now` is in ticks, and in nanoseconds since the Unix epoch.

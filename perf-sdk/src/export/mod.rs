@@ -18,7 +18,9 @@ pub use flame::WallWeight;
 pub use flame::flamegraph;
 #[cfg(feature = "enabled")]
 pub use flame::speedscope;
-pub use flame::{UnknownWeight, Weight, folded, has_function};
+pub use flame::{FlameDocument, UnknownWeight, Weight, folded, has_function};
+#[cfg(feature = "serve")]
+pub(crate) use flame::{VIEWER_FILE, VIEWER_STYLE, viewer_script};
 #[cfg(feature = "enabled")]
 pub use metrics::Exposition;
 pub use metrics::Format;

@@ -96,11 +96,14 @@ impl Access {
             }
         }
         let is_capture = routes::is_capture(request.uri());
-        foreign::check_site(headers, is_capture)?;
-        foreign::check_origin(headers, host.as_ref(), &self.hosts)?;
+        if !routes::is_asset(request.uri()) {
+            foreign::check_site(headers, is_capture)?;
+            foreign::check_origin(headers, host.as_ref(), &self.hosts)?;
+        }
         let offered = header_text(headers, header::AUTHORIZATION)?.and_then(bearer);
         let bore_token = offered.is_some_and(|offered| self.token.matches(offered));
-        let is_guarded = self.guarded || self.guard == Guard::All || (self.guard == Guard::Captures && is_capture);
+        let is_guarded = !routes::is_static(request.uri())
+            && (self.guarded || self.guard == Guard::All || (self.guard == Guard::Captures && is_capture));
         // A route that only reads rejects other methods itself, so they are not checked here.
         let is_change = is_change(request.method()) && !routes::only_reads(request.uri());
         if !bore_token && (is_guarded || is_change) {
@@ -350,7 +353,9 @@ mod tests {
                 assert_eq!(ask(uri, &[("origin", origin)]), 200, "{uri} {origin}");
             }
         }
-        for uri in ["/", "/metrics", "/flamegraph", "/folded?weight=calls&seconds="] {
+        for uri in
+            ["/", "/metrics", "/flamegraph", "/folded?weight=calls&seconds=", "/flame?weight=cpu_samples&seconds=1"]
+        {
             assert!(!routes::is_capture(&uri.parse().unwrap()), "{uri}");
             assert_eq!(ask(uri, &[("sec-fetch-site", "cross-site")]), 403, "{uri}");
             let link = [&navigation[..], &[("sec-fetch-site", "cross-site")]].concat();
@@ -359,6 +364,8 @@ mod tests {
                 [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "iframe"), ("sec-fetch-site", "cross-site")];
             assert_eq!(ask(uri, &frame), 403, "{uri}");
         }
+        // A file says nothing of the program.
+        assert_eq!(ask("/assets/flame.js", &[("sec-fetch-site", "cross-site"), ("origin", "null")]), 200);
         let changes = |headers: &[(&str, &str)]| {
             status(
                 &access,
@@ -385,6 +392,10 @@ mod tests {
                 ("/metrics", read),
                 ("/flamegraph?weight=cpu", read),
                 ("/healthz", read),
+                ("/api/v1/flame", read),
+                ("/api/v1/flame?seconds=1", capture),
+                ("/flame?weight=cpu_samples&seconds=10", 200),
+                ("/assets/flame.js", 200),
                 ("/debug/fgprof", capture),
                 ("/folded?seconds=1", capture),
             ] {

@@ -61,6 +61,15 @@ impl Query {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a parameter is given that has no value, such as `download`.
+    pub(super) fn is_set(&self, name: &str) -> Result<bool, Refusal> {
+        match self.0.get(name).map(String::as_str) {
+            None | Some("false") => Ok(false),
+            Some("" | "true") => Ok(true),
+            Some(other) => Err(Refusal::bad(format!("{name} is {other:?}; allowed: no value, true, false"))),
+        }
+    }
+
     /// `seconds`: the length of the capture, if there is one.
     fn seconds(&self) -> Result<Option<Duration>, Refusal> {
         let Some(text) = self.get("seconds") else { return Ok(None) };

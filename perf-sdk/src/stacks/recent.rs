@@ -173,6 +173,14 @@ impl RecentPicture {
         known.map(|(at, _)| *at)
     }
 
+    /// The bound at which a window that ends at `end` ends: no earlier than that, if so much is
+    /// kept.
+    #[cfg(feature = "serve")]
+    pub(crate) fn bound_after(&self, end: u64) -> Option<u64> {
+        let known = self.totals.iter().find(|(at, _)| *at >= end).or(self.totals.last());
+        known.map(|(at, _)| *at)
+    }
+
     /// The end of the last window.
     pub(crate) fn end(&self) -> Option<u64> {
         self.totals.last().map(|(at, _)| *at)
@@ -262,6 +270,11 @@ mod tests {
         assert_eq!((window.totals.samples, window.totals.process_ns), (10, 1_000));
         assert_eq!(window.stacks.stacks.values().map(|seen| seen.ns).sum::<u64>(), 100);
         assert_eq!(window.stacks.stacks.len(), 2);
+        #[cfg(feature = "serve")]
+        assert_eq!(
+            (all.bound_after(291), all.bound_after(290), all.bound_after(999)),
+            (Some(300), Some(290), Some(300))
+        );
         // What is asked for is not kept any more: what is kept.
         assert_eq!((all.bound(3), all.first()), (Some(190), Some(190)));
         assert!(all.window(291, 300).is_none());

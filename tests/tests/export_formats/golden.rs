@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use perf_sdk::export::{self, Exposition, Format, Weight};
+use perf_sdk::export::{self, Exposition, FlameDocument, Format, Weight};
 use perf_sdk::snapshot::Snapshot;
 
 use super::sample::{self, USER};
@@ -65,6 +65,14 @@ fn speedscope() {
     let mut file = Vec::new();
     export::speedscope::write(&sample::snapshot(), Weight::Bytes, None, &mut file).unwrap();
     check("profile.speedscope.json", &file);
+}
+
+#[test]
+fn flame_json() {
+    let mut file = Vec::new();
+    let document = FlameDocument::of_calls(&sample::snapshot());
+    document.clone().against(document.titled("before")).write_json(&mut file).unwrap();
+    check("flame.json", &file);
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     if let Some(but) = profiler.stacks.but() {
         let _ = write!(page, " · <span class=\"bad\">samples of stacks: {}</span>", escape(but));
     }
-    page.push_str("</span></header><nav>");
+    page.push_str("</span></header><nav><a href=\"flame\">flamegraphs</a>");
     if cfg!(feature = "svg") {
         page.push_str("<b>flamegraph</b>");
         let allocations: &[&str] = if snapshot.has_allocations { &["bytes", "allocations"] } else { &[] };

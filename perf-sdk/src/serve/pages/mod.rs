@@ -3,6 +3,7 @@
 pub(super) mod accounts;
 pub(super) mod alerts;
 pub(super) mod findings;
+pub(super) mod flame;
 #[cfg(feature = "flight")]
 pub(super) mod flight;
 pub(super) mod html;

@@ -6,6 +6,7 @@ mod assets;
 mod dhat;
 mod events;
 mod findings;
+mod flame;
 #[cfg(feature = "flight")]
 mod flight;
 mod format;
@@ -55,6 +56,9 @@ enum Cost {
 /// The route that names addresses. They may be posted, because a query is too short for them.
 const SYMBOL: &str = "/debug/pprof/symbol";
 
+/// The page of the flamegraph viewer, which has no data.
+const VIEWER: &str = "/flame";
+
 /// All routes that only read, with their cost.
 fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     use Cost::Fold;
@@ -64,6 +68,14 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/metrics", get(metrics::metrics), Fold),
         #[cfg(feature = "svg")]
         ("/flamegraph", get(profile::flamegraph), Fold),
+        (VIEWER, get(flame::viewer), Fold),
+        ("/api/v1/flame", get(flame::calls), Fold),
+        #[cfg(feature = "stacks")]
+        ("/api/v1/flame/cpu", get(flame::cpu), Cost::Capture),
+        #[cfg(feature = "stacks")]
+        ("/api/v1/flame/wall", get(flame::wall), Cost::Capture),
+        #[cfg(all(feature = "heap", feature = "stacks"))]
+        ("/api/v1/flame/heap", get(flame::heap), Cost::Capture),
         ("/folded", get(profile::folded), Fold),
         ("/speedscope", get(profile::speedscope), Fold),
         ("/snapshot", get(snapshot::json), Fold),
@@ -116,6 +128,9 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/healthz", get(healthz::ok), Fold),
         ("/assets/style.css", get(assets::style), Fold),
         ("/assets/sort.js", get(assets::sort), Fold),
+        ("/assets/flame.css", get(assets::flame_style), Fold),
+        ("/assets/flame.js", get(assets::flame_script), Fold),
+        ("/assets/flame-file.html", get(assets::flame_file), Fold),
     ];
     #[cfg(any(feature = "heap", feature = "stacks"))]
     table.extend(pprof::MISSING.iter().map(|(path, _)| (*path, get(pprof::missing), Fold)));
@@ -130,6 +145,17 @@ fn is_at(path: &str, uri: &Uri) -> bool {
     }
 }
 
+/// Whether a response is the same whatever the program does: pages whose scripts ask for data, and
+/// files. These need no token.
+pub(super) fn is_static(uri: &Uri) -> bool {
+    uri.path() == VIEWER || is_asset(uri)
+}
+
+/// Whether it is a file that pages load. Pages of other origins may load it too.
+pub(super) fn is_asset(uri: &Uri) -> bool {
+    is_at("/assets/{name}", uri)
+}
+
 /// Whether no method at this path changes anything.
 pub(super) fn only_reads(uri: &Uri) -> bool {
     static PATHS: LazyLock<Vec<&'static str>> =
@@ -139,6 +165,10 @@ pub(super) fn only_reads(uri: &Uri) -> bool {
 
 /// Whether a request takes long or changes how the process runs.
 pub(super) fn is_capture(uri: &Uri) -> bool {
+    // A weight or a window in its address is for its script, which asks for the data.
+    if uri.path() == VIEWER {
+        return false;
+    }
     static CAPTURES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
         table().into_iter().filter(|(_, _, cost)| *cost == Cost::Capture).map(|(path, _, _)| path).collect()
     });

@@ -1,0 +1,11 @@
+//! The page of the flamegraph viewer: without data, which its script asks for.
+
+use super::html;
+
+pub(in crate::serve) fn viewer() -> String {
+    html::begin("perf-sdk: flamegraph", None)
+        .replace("assets/style.css", "assets/flame.css")
+        .replace("<body>", "<body class=\"flame\">")
+        + "<noscript>The viewer needs JavaScript. <a href=\"flamegraph\">The same as SVG</a>.</noscript>\
+           <script src=\"assets/flame.js\"></script></body></html>"
+}
