@@ -110,6 +110,14 @@ impl Contents {
         self.add("timeline.speedscope.json", |to| {
             export::speedscope::write_timeline(last, timeline, to).map_err(|error| error.to_string())
         });
+        self.add("flame.html", |to| {
+            let document = export::FlameDocument::of_cpu(last).with_times(timeline);
+            let document = match before {
+                Some(before) => document.against(export::FlameDocument::of_cpu(before).titled("the time before")),
+                None => document,
+            };
+            document.write_html(to).map_err(|error| error.to_string())
+        });
         #[cfg(feature = "svg")]
         {
             self.add("cpu.svg", |to| export::flamegraph::write_cpu(last, None, to).map_err(|error| error.to_string()));

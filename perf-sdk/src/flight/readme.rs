@@ -10,6 +10,10 @@ use crate::base::calendar::time_of;
 const FILES: &[(&str, &str)] = &[
     ("cpu.pb.gz", "CPU time by stack: `go tool pprof -http=: cpu.pb.gz`, or any reader of pprof"),
     ("cpu.svg", "the same as a flamegraph: a browser"),
+    (
+        "flame.html",
+        "the same to zoom, to search and to compare with the time before, with the time of each sample: a browser",
+    ),
     ("cpu-difference.svg", "the same against the time before it: red takes more, blue takes less"),
     (
         "timeline.speedscope.json",
