@@ -394,6 +394,8 @@ const scenarios = {
       assert.equal(await page.locator("[role=alert]:visible").count(), 0, `${data}: ${await page.locator("[role=alert]").innerText()}`);
     }
     await accessible(page, "served");
+    await page.goto(`http://${address}/flame?weight=time`);
+    assert.match(await page.locator("[role=alert]:visible").innerText(), /"time"[\s\S]*Allowed: cpu_samples/);
   },
 
   // With a guard: the page is there, its data need the token.

@@ -64,9 +64,13 @@
 
   const start = () => {
     build();
-    if (!source.isFile() && !source.of(state.weight)) state.weight = "cpu_samples";
-    const first = source.of(state.weight);
+    const first = source.of(state.weight) ?? "cpu";
     fill(pick.data, Object.entries(source.SOURCES).map(([name, { title }]) => [name, title]), first === "cpu" && state.from === "start" ? "start" : first);
+    if (!source.isFile() && !source.of(state.weight)) {
+      const known = Object.values(source.SOURCES).flatMap(({ weights }) => weights);
+      if (state.weight) return app.fail(new source.Failure(`The weight is ${JSON.stringify(state.weight)}.`, `Allowed: ${[...new Set(known)].join(", ")}.`));
+      state.weight = "cpu_samples";
+    }
     if (source.isFile()) {
       return app.attempt(() => {
         const document = models.parse(source.embedded().textContent);
