@@ -74,6 +74,8 @@ fn an_alert_keeps_what_ran_before_it() {
     assert!(wall.sums_of("evidence::burns")[1] > 0);
     let timeline = text(&folder, "timeline.speedscope.json");
     assert!(timeline.contains("\"name\":\"burner (") && timeline.contains("evidence::burns"), "{timeline}");
+    let flame = text(&folder, "flame.html");
+    assert!(flame.starts_with("<!doctype html>") && flame.contains("evidence::burns") && flame.contains("\"times\":{"));
     assert!(text(&folder, "history.json").contains("process_cpu_seconds_total"));
     assert!(text(&folder, "snapshot.json").contains("\"functions\""));
     assert!(text(&folder, "alerts.json").contains("many jobs"));

@@ -25,7 +25,7 @@ async function opened({ width = 1400, height = 900, theme = "light", ...more } =
   context.setDefaultTimeout(WAIT);
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(String(error.stack)));
-  page.on("console", (message) => ["error", "warning"].includes(message.type()) && !message.text().includes("401") && complaints.push(message.text()));
+  page.on("console", (message) => ["error", "warning"].includes(message.type()) && !message.text().includes("401") && !message.location().url.endsWith("/favicon.ico") && complaints.push(message.text()));
   return page;
 }
 
@@ -231,7 +231,13 @@ const scenarios = {
     await chooser.setFiles(new URL(file("base", documents.calls(1))).pathname);
     await page.waitForFunction(() => document.querySelector("main > p[role=status]").innerText.includes("Before: "));
     assert.equal(await is("shop::search"), "more");
-    // And one that is none.
+    // Of another kind, and one that is none.
+    await page.mouse.click(5, 5);
+    const [other] = await Promise.all([page.waitForEvent("filechooser"), control(page, "compare with").selectOption("file")]);
+    await other.setFiles(new URL(file("other", documents.timed())).pathname);
+    await page.locator("[role=alert]:visible").waitFor();
+    assert.match(await page.locator("[role=alert]").innerText(), /other weights[\s\S]*same kind/);
+    assert.match(await status(page), /^Wall time: [^B]*$/);
     fs.writeFileSync(path.join(folder, "none.json"), "{}");
     await page.mouse.click(5, 5);
     const [again] = await Promise.all([page.waitForEvent("filechooser"), control(page, "compare with").selectOption("file")]);
@@ -362,6 +368,8 @@ const scenarios = {
     await page.waitForFunction(() => document.querySelector("main > p[role=status]").innerText.includes("samples"));
     assert.ok(await page.locator(".heat canvas").isVisible(), "samples have times");
     assert.ok(await row(page, (await table(page))[0][0]));
+    const to = process.env.PERF_TEST_PICTURES;
+    if (to) await page.screenshot({ path: path.join(to, "served.png"), fullPage: true });
     await select(page, "data", "calls");
     await page.waitForFunction(() => document.querySelector("main > p[role=status]").innerText.startsWith("Wall time"));
     assert.ok((await table(page)).some(([name]) => name.endsWith("::search")), JSON.stringify(await table(page)));

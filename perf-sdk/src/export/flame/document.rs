@@ -176,7 +176,8 @@ impl FlameDocument {
                 continue;
             }
             let (samples, of) = match weight {
-                Weight::Calls => (None, None),
+                // Time off the CPU is counted, also where few calls are measured.
+                Weight::Calls | Weight::OffCpu => (None, None),
                 _ if weight.needs_heap() => (heap, None),
                 _ => (Some(0), Some(1)),
             };

@@ -3,9 +3,7 @@
 use super::html;
 
 pub(in crate::serve) fn viewer() -> String {
-    html::begin("perf-sdk: flamegraph", None)
-        .replace("assets/style.css", "assets/flame.css")
-        .replace("<body>", "<body class=\"flame\">")
+    html::begin("perf-sdk: flamegraph", None).replace("assets/style.css", "assets/flame.css")
         + "<noscript>The viewer needs JavaScript. <a href=\"flamegraph\">The same as SVG</a>.</noscript>\
            <script src=\"assets/flame.js\"></script></body></html>"
 }

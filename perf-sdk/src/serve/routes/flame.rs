@@ -9,7 +9,7 @@ use crate::serve::pages::flame as page;
 use crate::serve::reply::{self, Refusal};
 
 /// Parameters that the page reads from its own address.
-const OF_PAGE: [&str; 17] = [
+const OF_PAGE: [&str; 15] = [
     "weight",
     "colour",
     "from",
@@ -25,8 +25,6 @@ const OF_PAGE: [&str; 17] = [
     "slow",
     "per",
     "width",
-    "zoom",
-    "order",
 ];
 
 /// The page, without any data: its script asks for them.

@@ -9,17 +9,24 @@ Flame.controls = (() => {
       else if (name in element && !name.includes("-")) element[name] = value;
       else element.setAttribute(name, value);
     }
-    element.append(...children.filter((child) => child !== null && child !== undefined));
+    element.append(...children.filter(child => child !== null && child !== undefined));
     return element;
   };
 
   // A control beneath its name.
-  const named = (name, control, title) => el("label", { className: "control", title }, el("span", {}, name), control);
+  const named = (name, control, title) =>
+    el("label", { className: "control", title }, el("span", {}, name), control);
 
   // `options`: pairs of a value and a text, or triples with the reason why it is off.
   const fill = (select, options, value) => {
-    const is = options.some(([known, , off]) => known === value && !off) ? value : options.find(([, , off]) => !off)?.[0];
-    select.replaceChildren(...options.map(([value, text, off]) => el("option", { value, disabled: Boolean(off), title: off || "" }, off ? `${text} (${off})` : text)));
+    const is = options.some(([known, , off]) => known === value && !off)
+      ? value
+      : options.find(([, , off]) => !off)?.[0];
+    select.replaceChildren(
+      ...options.map(([value, text, off]) =>
+        el("option", { value, disabled: Boolean(off), title: off || "" }, off ? `${text} (${off})` : text)
+      )
+    );
     select.value = is ?? "";
     return select.value;
   };

@@ -3,11 +3,17 @@
 Flame.derive = (() => {
   const { Builder } = Flame.model;
 
-  const plain = (tree) => ({ frame: tree.frame, parent: tree.parent, size: tree.size, into: Int32Array.from(tree.frame, (_, at) => at) });
+  const plain = tree => ({
+    frame: tree.frame,
+    parent: tree.parent,
+    size: tree.size,
+    into: Int32Array.from(tree.frame, (_, at) => at)
+  });
 
   // A call of a function that runs already is part of that call.
-  const recursion = (tree) => {
-    const builder = new Builder(), into = new Int32Array(tree.size);
+  const recursion = tree => {
+    const builder = new Builder(),
+      into = new Int32Array(tree.size);
     for (let i = 1; i < tree.size; i++) {
       const frame = tree.frame[i];
       let at = into[tree.parent[i]];
@@ -19,7 +25,8 @@ Flame.derive = (() => {
 
   // What a function calls, from its outermost call of each stack: so each sample counts once.
   const callees = (tree, frame) => {
-    const builder = new Builder(), into = new Int32Array(tree.size).fill(-1);
+    const builder = new Builder(),
+      into = new Int32Array(tree.size).fill(-1);
     for (let i = 1; i < tree.size; i++) {
       const above = into[tree.parent[i]];
       if (above >= 0) into[i] = builder.child(above, tree.frame[i]);
@@ -30,14 +37,16 @@ Flame.derive = (() => {
 
   // Who calls it: the same calls, with callers as children.
   const callers = (tree, frame) => {
-    const builder = new Builder(), into = new Int32Array(tree.size).fill(-1);
+    const builder = new Builder(),
+      into = new Int32Array(tree.size).fill(-1);
     for (let i = 1; i < tree.size; i++) {
       const above = into[tree.parent[i]];
       if (above >= 0) {
         into[i] = above;
       } else if (tree.frame[i] === frame) {
         let at = builder.child(0, frame);
-        for (let caller = tree.parent[i]; caller > 0; caller = tree.parent[caller]) at = builder.child(at, tree.frame[caller]);
+        for (let caller = tree.parent[i]; caller > 0; caller = tree.parent[caller])
+          at = builder.child(at, tree.frame[caller]);
         into[i] = at;
       }
     }
@@ -45,7 +54,10 @@ Flame.derive = (() => {
   };
 
   // One after the other.
-  const after = (first, second) => ({ ...second, into: first.into.map((at) => (at < 0 ? -1 : second.into[at])) });
+  const after = (first, second) => ({
+    ...second,
+    into: first.into.map(at => (at < 0 ? -1 : second.into[at]))
+  });
 
   return { plain, recursion, callees, callers, after };
 })();

@@ -18,13 +18,13 @@ Flame.Graph = class {
     this.pictures = this.drawn = 0;
     this.pointers = new Map();
     canvas.tabIndex = 0;
-    canvas.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", (event) => this.#up(event));
-    canvas.addEventListener("pointercancel", (event) => this.#release(event));
+    canvas.addEventListener("wheel", event => this.#wheel(event), { passive: false });
+    canvas.addEventListener("pointerdown", event => this.#down(event));
+    canvas.addEventListener("pointermove", event => this.#move(event));
+    canvas.addEventListener("pointerup", event => this.#up(event));
+    canvas.addEventListener("pointercancel", event => this.#release(event));
     canvas.addEventListener("pointerleave", () => this.#hover(-1));
-    canvas.addEventListener("keydown", (event) => this.#key(event));
+    canvas.addEventListener("keydown", event => this.#key(event));
     new ResizeObserver(() => this.#fit()).observe(canvas);
   }
 
@@ -50,7 +50,8 @@ Flame.Graph = class {
 
   // The innermost node that takes all of the view.
   zoomed() {
-    const { x, width, levels } = this.data.layout, { from, to } = this.view;
+    const { x, width, levels } = this.data.layout,
+      { from, to } = this.view;
     let found = 0;
     for (const level of levels) {
       const at = level[this.#first(level, from, 0)];
@@ -62,11 +63,13 @@ Flame.Graph = class {
 
   #fit() {
     if (!this.data) return;
-    const { canvas } = this, levels = this.data.layout.levels.length;
+    const { canvas } = this,
+      levels = this.data.layout.levels.length;
     const most = Math.max(160, Math.round(innerHeight * 0.62));
     const height = Math.max(Flame.Graph.ROW * 2, Math.min(levels * Flame.Graph.ROW, most));
     canvas.style.height = `${height}px`;
-    const ratio = devicePixelRatio || 1, wide = Math.max(1, canvas.clientWidth);
+    const ratio = devicePixelRatio || 1,
+      wide = Math.max(1, canvas.clientWidth);
     this.width = wide;
     this.height = height;
     if (canvas.width !== Math.round(wide * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -79,7 +82,8 @@ Flame.Graph = class {
   }
 
   #clamp() {
-    const view = this.view, most = Math.max(0, this.data.layout.levels.length * Flame.Graph.ROW - this.height);
+    const view = this.view,
+      most = Math.max(0, this.data.layout.levels.length * Flame.Graph.ROW - this.height);
     const size = Math.min(1, Math.max(1e-9, view.to - view.from));
     view.from = Math.min(1 - size, Math.max(0, view.from));
     view.to = view.from + size;
@@ -99,7 +103,8 @@ Flame.Graph = class {
   // The first node of a level that ends behind a place, from an index on.
   #first(level, place, from) {
     const { x, width } = this.data.layout;
-    let low = from, high = level.length;
+    let low = from,
+      high = level.length;
     while (low < high) {
       const middle = (low + high) >> 1;
       if (x[level[middle]] + width[level[middle]] <= place) low = middle + 1;
@@ -110,19 +115,31 @@ Flame.Graph = class {
 
   #draw() {
     const { context: c, data, view, width: wide, height } = this;
-    const { layout: { x, width, levels }, tree, names, colour, mark, palette } = data;
-    const { ROW, LEAST } = Flame.Graph, scale = wide / (view.to - view.from);
+    const {
+      layout: { x, width, levels },
+      tree,
+      names,
+      colour,
+      mark,
+      palette
+    } = data;
+    const { ROW, LEAST } = Flame.Graph,
+      scale = wide / (view.to - view.from);
     c.fillStyle = palette.back;
     c.fillRect(0, 0, wide, height);
     c.font = "12px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace";
     c.textBaseline = "middle";
     this.letter ??= c.measureText("MMMMMMMMMM").width / 10;
-    let drawn = 0, fill = -1;
-    const texts = [], marks = [];
-    const first = Math.max(0, Math.floor(view.top / ROW)), last = Math.min(levels.length - 1, Math.floor((view.top + height) / ROW));
+    let drawn = 0,
+      fill = -1;
+    const texts = [],
+      marks = [];
+    const first = Math.max(0, Math.floor(view.top / ROW)),
+      last = Math.min(levels.length - 1, Math.floor((view.top + height) / ROW));
     for (let depth = first; depth <= last; depth++) {
-      const level = levels[depth], y = this.#y(depth);
-      for (let i = this.#first(level, view.from, 0); i < level.length; ) {
+      const level = levels[depth],
+        y = this.#y(depth);
+      for (let i = this.#first(level, view.from, 0); i < level.length;) {
         const node = level[i];
         const left = Math.max(0, (x[node] - view.from) * scale);
         if (left >= wide) break;
@@ -144,10 +161,19 @@ Flame.Graph = class {
     this.#hatch(marks);
     c.fillStyle = palette.text;
     for (let i = 0; i < texts.length; i += 4) {
-      const node = texts[i], said = node === 0 ? data.all : (mark && mark[node] ? "gone: " : "") + names[tree.frame[node]];
-      c.fillText(Flame.format.short(said, Math.floor((texts[i + 2] - 8) / this.letter)), texts[i + 1] + 4, texts[i + 3] + ROW / 2);
+      const node = texts[i],
+        said = node === 0 ? data.all : (mark && mark[node] ? "gone: " : "") + names[tree.frame[node]];
+      c.fillText(
+        Flame.format.short(said, Math.floor((texts[i + 2] - 8) / this.letter)),
+        texts[i + 1] + 4,
+        texts[i + 3] + ROW / 2
+      );
     }
-    for (const [node, size] of [[this.hovered, 1], [this.chosen, 2]]) if (node >= 0) this.#outline(node, size);
+    for (const [node, size] of [
+      [this.hovered, 1],
+      [this.chosen, 2]
+    ])
+      if (node >= 0) this.#outline(node, size);
     this.pictures++;
     this.drawn = drawn;
   }
@@ -159,7 +185,8 @@ Flame.Graph = class {
 
   // Frames that are there before only.
   #hatch(marks) {
-    const { context: c } = this, { ROW } = Flame.Graph;
+    const { context: c } = this,
+      { ROW } = Flame.Graph;
     if (marks.length === 0) return;
     c.save();
     c.strokeStyle = this.data.palette.soft;
@@ -178,9 +205,13 @@ Flame.Graph = class {
   }
 
   #outline(node, size) {
-    const { context: c, view, data } = this, { x, width } = data.layout, { ROW } = Flame.Graph;
-    const scale = this.width / (view.to - view.from), depth = this.depth(node);
-    const left = (x[node] - view.from) * scale, wide = Math.max(2, width[node] * scale - 0.75);
+    const { context: c, view, data } = this,
+      { x, width } = data.layout,
+      { ROW } = Flame.Graph;
+    const scale = this.width / (view.to - view.from),
+      depth = this.depth(node);
+    const left = (x[node] - view.from) * scale,
+      wide = Math.max(2, width[node] * scale - 0.75);
     if (!(width[node] > 0)) return;
     c.strokeStyle = data.palette.line;
     c.lineWidth = size;
@@ -195,7 +226,8 @@ Flame.Graph = class {
 
   // The node at a place of the canvas.
   at(left, top) {
-    const { data, view } = this, { ROW } = Flame.Graph;
+    const { data, view } = this,
+      { ROW } = Flame.Graph;
     if (!data) return -1;
     const depth = Math.floor((this.isUp ? this.height - top + view.top : top + view.top) / ROW);
     const level = data.layout.levels[depth];
@@ -222,16 +254,22 @@ Flame.Graph = class {
 
   // Moves the view so that a node is in it.
   #reveal(node) {
-    const { view, data } = this, { x, width } = data.layout, { ROW } = Flame.Graph, top = this.depth(node) * ROW;
+    const { view, data } = this,
+      { x, width } = data.layout,
+      { ROW } = Flame.Graph,
+      top = this.depth(node) * ROW;
     if (top < view.top) view.top = top;
     if (top + ROW > view.top + this.height) view.top = top + ROW - this.height;
-    const size = view.to - view.from, middle = x[node] + width[node] / 2;
-    if (x[node] + width[node] <= view.from || x[node] >= view.to) [view.from, view.to] = [middle - size / 2, middle + size / 2];
+    const size = view.to - view.from,
+      middle = x[node] + width[node] / 2;
+    if (x[node] + width[node] <= view.from || x[node] >= view.to)
+      [view.from, view.to] = [middle - size / 2, middle + size / 2];
     this.#clamp();
   }
 
   #magnify(factor, left) {
-    const { view } = this, place = view.from + (left / this.width) * (view.to - view.from);
+    const { view } = this,
+      place = view.from + (left / this.width) * (view.to - view.from);
     const size = Math.min(1, Math.max(1e-9, (view.to - view.from) * factor));
     view.from = place - (left / this.width) * size;
     view.to = view.from + size;
@@ -240,7 +278,9 @@ Flame.Graph = class {
   }
 
   #pan(left, top) {
-    const { view } = this, by = (left / this.width) * (view.to - view.from), before = [view.from, view.top];
+    const { view } = this,
+      by = (left / this.width) * (view.to - view.from),
+      before = [view.from, view.top];
     view.from += by;
     view.to += by;
     view.top += this.isUp ? -top : top;
@@ -269,7 +309,8 @@ Flame.Graph = class {
   }
 
   #move(event) {
-    const before = this.pointers.get(event.pointerId), now = [event.offsetX, event.offsetY];
+    const before = this.pointers.get(event.pointerId),
+      now = [event.offsetX, event.offsetY];
     if (!before) return this.#hover(this.at(...now));
     if (this.pointers.size === 2) {
       const other = [...this.pointers].find(([id]) => id !== event.pointerId)[1];
@@ -299,11 +340,13 @@ Flame.Graph = class {
 
   #key(event) {
     if (!this.data || event.ctrlKey || event.altKey || event.metaKey) return;
-    const { tree, layout } = this.data, at = this.chosen < 0 ? this.zoomed() : this.chosen;
-    const shown = (node) => layout.width[node] > 0;
-    const children = (node) => layout.children.subarray(layout.starts[node], layout.starts[node + 1]);
-    const sideways = (by) => {
-      const level = layout.levels[this.depth(at)] ?? [], found = level[level.indexOf(at) + by];
+    const { tree, layout } = this.data,
+      at = this.chosen < 0 ? this.zoomed() : this.chosen;
+    const shown = node => layout.width[node] > 0;
+    const children = node => layout.children.subarray(layout.starts[node], layout.starts[node + 1]);
+    const sideways = by => {
+      const level = layout.levels[this.depth(at)] ?? [],
+        found = level[level.indexOf(at) + by];
       return found === undefined ? at : found;
     };
     const [inner, outer] = this.isUp ? ["ArrowUp", "ArrowDown"] : ["ArrowDown", "ArrowUp"];
@@ -317,7 +360,7 @@ Flame.Graph = class {
       "+": () => this.#magnify(0.8, this.width / 2),
       "=": () => this.#magnify(0.8, this.width / 2),
       "-": () => this.#magnify(1.25, this.width / 2),
-      s: () => this.on.open(at),
+      s: () => this.on.open(at)
     };
     if (!steps[event.key] || layout.levels.length === 0) return;
     event.preventDefault();

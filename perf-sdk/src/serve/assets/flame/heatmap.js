@@ -8,9 +8,9 @@ Flame.Heatmap = class {
     this.canvas = canvas;
     this.mark = mark;
     this.ranges = [null, null];
-    canvas.addEventListener("pointerdown", (event) => this.#down(event));
-    canvas.addEventListener("pointermove", (event) => this.#move(event));
-    canvas.addEventListener("pointerup", (event) => this.#up(event));
+    canvas.addEventListener("pointerdown", event => this.#down(event));
+    canvas.addEventListener("pointermove", event => this.#move(event));
+    canvas.addEventListener("pointerup", event => this.#up(event));
     canvas.addEventListener("pointercancel", () => this.#stop());
     new ResizeObserver(() => this.draw()).observe(canvas.parentElement);
   }
@@ -32,8 +32,10 @@ Flame.Heatmap = class {
 
   draw() {
     if (!this.cells) return;
-    const { CELL, ROWS } = Flame.Heatmap, { canvas, palette } = this;
-    const ratio = devicePixelRatio || 1, room = canvas.parentElement.clientWidth;
+    const { CELL, ROWS } = Flame.Heatmap,
+      { canvas, palette } = this;
+    const ratio = devicePixelRatio || 1,
+      room = canvas.parentElement.clientWidth;
     this.cellWidth = Math.max(1, Math.min(12, Math.floor(room / this.columns)));
     this.cellHeight = 3;
     const [wide, high] = [this.columns * this.cellWidth, ROWS * this.cellHeight];
@@ -49,20 +51,30 @@ Flame.Heatmap = class {
     c.globalAlpha = 1;
     const gap = this.cellWidth > 3 ? 1 : 0;
     // Ranges as cells. What is in none is pale, and each has a bar below with its letter.
-    const ranges = this.ranges.map((range) => range?.map((us) => Math.min(this.cells.length, Math.max(0, Math.round((us - this.start) / CELL)))));
+    const ranges = this.ranges.map(range =>
+      range?.map(us => Math.min(this.cells.length, Math.max(0, Math.round((us - this.start) / CELL))))
+    );
     const isPale = ranges.some(Boolean);
     for (let cell = 0; cell < this.cells.length; cell++) {
       if (!this.cells[cell]) continue;
-      c.globalAlpha = isPale && !ranges.some((range) => range && cell >= range[0] && cell < range[1]) ? 0.3 : 1;
+      c.globalAlpha = isPale && !ranges.some(range => range && cell >= range[0] && cell < range[1]) ? 0.3 : 1;
       c.fillStyle = palette.fills[Flame.colours.ofPart(Math.sqrt(this.cells[cell] / this.highest))];
-      c.fillRect(Math.floor(cell / ROWS) * this.cellWidth, (cell % ROWS) * this.cellHeight, this.cellWidth - gap, this.cellHeight);
+      c.fillRect(
+        Math.floor(cell / ROWS) * this.cellWidth,
+        (cell % ROWS) * this.cellHeight,
+        this.cellWidth - gap,
+        this.cellHeight
+      );
     }
     c.globalAlpha = 1;
     c.font = "bold 11px system-ui, sans-serif";
     ranges.forEach((range, isBase) => {
       if (!range) return;
-      const left = Math.floor(range[0] / ROWS) * this.cellWidth, right = Math.ceil(range[1] / ROWS) * this.cellWidth, y = high + 2 + isBase * 14;
-      c.fillStyle = palette.fills[(isBase ? Flame.colours.BLUE : Flame.colours.RED) + Flame.colours.STEPS - 1];
+      const left = Math.floor(range[0] / ROWS) * this.cellWidth,
+        right = Math.ceil(range[1] / ROWS) * this.cellWidth,
+        y = high + 2 + isBase * 14;
+      c.fillStyle =
+        palette.fills[(isBase ? Flame.colours.BLUE : Flame.colours.RED) + Flame.colours.STEPS - 1];
       c.fillRect(left, y, Math.max(11, right - left), 12);
       c.fillStyle = palette.text;
       c.fillText("AB"[isBase], left + 2, y + 10);
@@ -91,7 +103,8 @@ Flame.Heatmap = class {
 
   #move(event) {
     if (this.began === undefined) return;
-    const { CELL } = Flame.Heatmap, at = this.#cell(event);
+    const { CELL } = Flame.Heatmap,
+      at = this.#cell(event);
     const [first, last] = [Math.min(this.began, at), Math.max(this.began, at)];
     this.setRange(this.isBase, [this.start + first * CELL, this.start + (last + 1) * CELL]);
   }

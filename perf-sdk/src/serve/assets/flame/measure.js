@@ -2,7 +2,8 @@
 Flame.measure = (() => {
   // Own and inclusive figures, of sums of the tree from which `derived` was made.
   const totals = (derived, { value, variance }) => {
-    const own = new Float64Array(derived.size), spread = new Float64Array(derived.size);
+    const own = new Float64Array(derived.size),
+      spread = new Float64Array(derived.size);
     for (let i = 0; i < value.length; i++) {
       const at = derived.into[i];
       if (at >= 0) {
@@ -18,19 +19,26 @@ Flame.measure = (() => {
     return { own, total, variance: spread };
   };
 
-  const SAME = 0, NOISE = 1, MORE = 2, LESS = 3;
+  const SAME = 0,
+    NOISE = 1,
+    MORE = 2,
+    LESS = 3;
 
   // Whether the change of a figure is more than two standard errors. A number of independent
   // samples has itself as its variance (Poisson); those of both sides add up.
   const judge = (now, base, variance, scale, baseVariance) => {
-    const apart = now - base * scale, change = Math.abs(apart) < 1e-9 * now ? 0 : apart, error = 2 * Math.sqrt(variance + baseVariance * scale * scale);
+    const apart = now - base * scale,
+      change = Math.abs(apart) < 1e-9 * now ? 0 : apart,
+      error = 2 * Math.sqrt(variance + baseVariance * scale * scale);
     const is = change === 0 ? SAME : Math.abs(change) <= error ? NOISE : change > 0 ? MORE : LESS;
     return { change, error, is };
   };
 
   // Of each node: what the difference is.
   const difference = (now, base, scale) => {
-    const is = new Uint8Array(now.total.length), change = new Float64Array(is.length), error = new Float64Array(is.length);
+    const is = new Uint8Array(now.total.length),
+      change = new Float64Array(is.length),
+      error = new Float64Array(is.length);
     for (let i = 0; i < is.length; i++) {
       const judged = judge(now.total[i], base.total[i], now.variance[i], scale, base.variance[i]);
       is[i] = judged.is;
@@ -42,25 +50,26 @@ Flame.measure = (() => {
 
   // Places from 0 to 1, and the nodes of each level from left to right. What has no width has no
   // place.
-  const layout = (derived, own, order) => {
+  const layout = (derived, own) => {
     const { parent, frame, size } = derived;
     const width = own.slice();
     for (let i = size - 1; i > 0; i--) width[parent[i]] += width[i];
     const starts = new Int32Array(size + 1);
     for (let i = 1; i < size; i++) starts[parent[i] + 1]++;
     for (let i = 0; i < size; i++) starts[i + 1] += starts[i];
-    const children = new Int32Array(Math.max(0, size - 1)), next = starts.slice();
+    const children = new Int32Array(Math.max(0, size - 1)),
+      next = starts.slice();
     for (let i = 1; i < size; i++) children[next[parent[i]]++] = i;
     const x = new Float64Array(size);
     const all = width[0] || 1;
     for (let i = 0; i < size; i++) width[i] /= all;
     const levels = [];
-    for (let level = width[0] > 0 ? [0] : []; level.length > 0; ) {
+    for (let level = width[0] > 0 ? [0] : []; level.length > 0;) {
       levels.push(Int32Array.from(level));
       const below = [];
       for (const node of level) {
         const of = children.subarray(starts[node], starts[node + 1]);
-        if (of.length > 1) of.sort(order ? (a, b) => order(frame[a], frame[b]) : (a, b) => width[b] - width[a] || frame[a] - frame[b]);
+        if (of.length > 1) of.sort((a, b) => width[b] - width[a] || frame[a] - frame[b]);
         let at = x[node];
         for (const child of of) {
           if (!(width[child] > 0)) continue;
@@ -84,8 +93,10 @@ Flame.measure = (() => {
       while (at > 0 && frame[at] !== frame[i]) at = parent[at];
       outermost[i] = at > 0 ? 0 : 1;
     }
-    return sides.map((side) => {
-      const own = new Float64Array(count), total = new Float64Array(count), variance = new Float64Array(count);
+    return sides.map(side => {
+      const own = new Float64Array(count),
+        total = new Float64Array(count),
+        variance = new Float64Array(count);
       for (let i = 1; i < size; i++) {
         own[frame[i]] += side.own[i];
         if (outermost[i]) {

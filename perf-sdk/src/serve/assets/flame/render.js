@@ -4,12 +4,13 @@
   const { fill } = Flame.controls;
   const { model: models, derive, measure, colours, format } = Flame;
   const { state, shown, say, pick, parts, titles } = app;
-  app.render = (keepsView) => {
+  app.render = keepsView => {
     if (!shown.model) return;
     const { model } = shown;
     app.options();
     app.restoreCompare();
-    const [nowSide, baseSide] = model.sides, [nowFilter, baseFilter] = app.filters();
+    const [nowSide, baseSide] = model.sides,
+      [nowFilter, baseFilter] = app.filters();
     const weight = models.weightOf(nowSide, state.weight);
     if (!weight) {
       say.status.textContent = "There are no data.";
@@ -21,25 +22,31 @@
     let scale = 1;
     if (baseSide) {
       const all = app.scales();
-      state.per = fill(pick.per, all.map(({ name, title, off }) => [name, title, off]), state.per || "cpu");
+      state.per = fill(
+        pick.per,
+        all.map(({ name, title, off }) => [name, title, off]),
+        state.per || "cpu"
+      );
       scale = all.find(({ name }) => name === state.per)?.scale ?? 1;
     }
     const tinted = state.colour ? models.sums(model, nowSide, state.colour, nowFilter) : null;
     const plain = state.recursion ? derive.recursion(model) : derive.plain(model);
     const search = app.expression();
-    const matches = search ? Uint8Array.from(model.names, (name) => (search.test(name) ? 1 : 0)) : null;
-    const order = state.order === "name" ? ((places) => (a, b) => places[a] - places[b])(ranks(model.names)) : null;
+    const matches = search ? Uint8Array.from(model.names, name => (search.test(name) ? 1 : 0)) : null;
     const hues = (shown.hues ??= new Map()).get(model) ?? colours.ofNames(model.names);
     shown.hues = new Map([[model, hues]]);
 
     // One graph: figures, places and colours of a tree.
     const graph = (which, tree) => {
-      const sides = sums.map((of) => measure.totals(tree, of));
+      const sides = sums.map(of => measure.totals(tree, of));
       const difference = sides[1] ? measure.difference(sides[0], sides[1], scale) : null;
-      const own = !difference || state.width === "now" ? sides[0].own
-        : state.width === "before" ? sides[1].own.map((own) => own * scale)
-          : sides[0].own.map((own, i) => Math.max(own, sides[1].own[i] * scale));
-      const layout = measure.layout(tree, own, order);
+      const own =
+        !difference || state.width === "now"
+          ? sides[0].own
+          : state.width === "before"
+            ? sides[1].own.map(own => own * scale)
+            : sides[0].own.map((own, i) => Math.max(own, sides[1].own[i] * scale));
+      const layout = measure.layout(tree, own);
       const colour = new Uint8Array(tree.size).fill(colours.GREY);
       const mark = difference ? new Uint8Array(tree.size) : null;
       const tint = tinted ? measure.totals(tree, tinted).total : null;
@@ -47,11 +54,26 @@
       for (let i = 1; i < tree.size; i++) {
         if (matches?.[tree.frame[i]]) colour[i] = colours.MATCH;
         else if (difference) colour[i] = colours.ofChange(difference.is[i], difference.change[i], highest);
-        else if (tint) colour[i] = colours.ofPart(highest > 0 && sides[0].total[i] > 0 ? tint[i] / sides[0].total[i] / highest : 0);
+        else if (tint)
+          colour[i] = colours.ofPart(
+            highest > 0 && sides[0].total[i] > 0 ? tint[i] / sides[0].total[i] / highest : 0
+          );
         else colour[i] = hues[tree.frame[i]];
         if (mark && sides[0].total[i] === 0 && sides[1].total[i] > 0) mark[i] = 1;
       }
-      const data = { tree, layout, names: model.names, colour, mark, palette: app.palette, all: "all", sides, difference, tint, highest };
+      const data = {
+        tree,
+        layout,
+        names: model.names,
+        colour,
+        mark,
+        palette: app.palette,
+        all: "all",
+        sides,
+        difference,
+        tint,
+        highest
+      };
       app.graphs[which].show(data, keepsView);
       return data;
     };
@@ -60,7 +82,7 @@
     parts.main.hidden = isSandwich;
     parts.sandwich.hidden = !isSandwich;
     app.graphs.main.isUp = state.view === "flame";
-    const whole = { sides: sums.map((of) => measure.totals(plain, of)) };
+    const whole = { sides: sums.map(of => measure.totals(plain, of)) };
     let main;
     if (isSandwich) {
       const callers = graph("callers", derive.after(plain, derive.callers(plain, frame)));
@@ -80,16 +102,11 @@
     app.details(app.graphs[isSandwich ? "callees" : "main"], -1);
   };
 
-  const ranks = (names) => {
-    const places = new Int32Array(names.length);
-    names.map((_, i) => i).sort((a, b) => (names[a] < names[b] ? -1 : 1)).forEach((of, at) => (places[of] = at));
-    return places;
-  };
-
   // The highest proportion, without the frames of which there is little.
   const ratio = (tint, total) => {
     let highest = 0;
-    for (let i = 1; i < total.length; i++) if (total[i] > total[0] / 500) highest = Math.max(highest, tint[i] / total[i]);
+    for (let i = 1; i < total.length; i++)
+      if (total[i] > total[0] / 500) highest = Math.max(highest, tint[i] / total[i]);
     return highest;
   };
   const strongest = ({ is, change }) => {

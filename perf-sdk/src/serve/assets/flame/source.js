@@ -5,12 +5,41 @@ Flame.source = (() => {
   // Which route has which weights, and for how long it samples.
   const SOURCES = {
     cpu: { title: "CPU samples", path: "api/v1/flame/cpu", weights: ["cpu_samples", "samples"] },
-    start: { title: "CPU samples since the start", path: "api/v1/flame/cpu", weights: ["cpu_samples", "samples"] },
-    calls: { title: "profiled calls", path: "api/v1/flame", weights: ["wall", "cpu", "offcpu", "bytes", "allocations", "calls", "live", "live_objects", "retained_old", "live_growth"] },
-    wall: { title: "wall time samples", path: "api/v1/flame/wall", seconds: 10, weights: ["wall_samples", "offcpu_samples"] },
-    heap: { title: "live heap by stack", path: "api/v1/flame/heap", instant: true, weights: ["heap_live", "heap_objects", "heap_allocated", "heap_allocations"] },
+    start: {
+      title: "CPU samples since the start",
+      path: "api/v1/flame/cpu",
+      weights: ["cpu_samples", "samples"]
+    },
+    calls: {
+      title: "profiled calls",
+      path: "api/v1/flame",
+      weights: [
+        "wall",
+        "cpu",
+        "offcpu",
+        "bytes",
+        "allocations",
+        "calls",
+        "live",
+        "live_objects",
+        "retained_old",
+        "live_growth"
+      ]
+    },
+    wall: {
+      title: "wall time samples",
+      path: "api/v1/flame/wall",
+      seconds: 10,
+      weights: ["wall_samples", "offcpu_samples"]
+    },
+    heap: {
+      title: "live heap by stack",
+      path: "api/v1/flame/heap",
+      instant: true,
+      weights: ["heap_live", "heap_objects", "heap_allocated", "heap_allocations"]
+    }
   };
-  const of = (weight) => Object.keys(SOURCES).find((name) => SOURCES[name].weights.includes(weight));
+  const of = weight => Object.keys(SOURCES).find(name => SOURCES[name].weights.includes(weight));
 
   const embedded = () => document.querySelector("#flame-data");
   const isFile = () => embedded() !== null;
@@ -24,18 +53,32 @@ Flame.source = (() => {
   }
 
   const token = {
-    get: () => { try { return sessionStorage.getItem(KEY); } catch { return null; } },
-    set: (value) => { try { sessionStorage.setItem(KEY, value); } catch { /* It holds until the page is left. */ } token.last = value; },
+    get: () => {
+      try {
+        return sessionStorage.getItem(KEY);
+      } catch {
+        return null;
+      }
+    },
+    set: value => {
+      try {
+        sessionStorage.setItem(KEY, value);
+      } catch {
+        /* It holds until the page is left. */
+      }
+      token.last = value;
+    }
   };
 
-  const advice = (status) => ({
-    0: "Is the program running? Look at the address, then try again.",
-    401: "Enter the token: the program's start prints the path of its file.",
-    403: "Open the page at the endpoint's own address.",
-    404: "Choose other data above.",
-    429: "Try again when another capture has ended.",
-    503: "Try again in a moment.",
-  })[status] ?? "Try again.";
+  const advice = status =>
+    ({
+      0: "Is the program running? Look at the address, then try again.",
+      401: "Enter the token: the program's start prints the path of its file.",
+      403: "Open the page at the endpoint's own address.",
+      404: "Choose other data above.",
+      429: "Try again when another capture has ended.",
+      503: "Try again in a moment."
+    })[status] ?? "Try again.";
 
   // Text of a path relative to the page.
   const get = async (path, seconds) => {
@@ -47,7 +90,10 @@ Flame.source = (() => {
       response = await fetch(path, { headers, signal: AbortSignal.timeout(limit), cache: "no-store" });
       text = await response.text();
     } catch (error) {
-      const why = error.name === "TimeoutError" ? `no answer within ${limit / 1000} s` : "the endpoint cannot be reached";
+      const why =
+        error.name === "TimeoutError"
+          ? `no answer within ${limit / 1000} s`
+          : "the endpoint cannot be reached";
       throw new Failure(`${path}: ${why}.`, advice(0), 0);
     }
     if (!response.ok) throw new Failure(text.trim(), advice(response.status), response.status);
@@ -55,7 +101,8 @@ Flame.source = (() => {
   };
 
   const load = async (name, { seconds }) => {
-    const source = SOURCES[name], wait = source.instant ? 0 : Number(seconds) || source.seconds || 0;
+    const source = SOURCES[name],
+      wait = source.instant ? 0 : Number(seconds) || source.seconds || 0;
     const query = new URLSearchParams();
     if (wait > 0) query.set("seconds", wait);
     else if (name === "start") query.set("from", "start");
@@ -65,51 +112,65 @@ Flame.source = (() => {
   // The state is in the query of the page, and behind # in a file.
   const state = () => {
     const own = new URLSearchParams(isFile() ? location.hash.slice(1) : location.search);
-    const kept = isFile() ? new URLSearchParams(JSON.parse(embedded().textContent).state ?? "") : new URLSearchParams();
+    const kept = isFile()
+      ? new URLSearchParams(JSON.parse(embedded().textContent).state ?? "")
+      : new URLSearchParams();
     return Object.fromEntries([...kept, ...own]);
   };
-  const query = (state) => new URLSearchParams(Object.entries(state).filter(([, value]) => value !== "" && value !== undefined && value !== null && value !== false)).toString();
-  const remember = (state) => {
+  const query = state =>
+    new URLSearchParams(
+      Object.entries(state).filter(
+        ([, value]) => value !== "" && value !== undefined && value !== null && value !== false
+      )
+    ).toString();
+  const remember = state => {
     const text = query(state);
     try {
       history.replaceState(null, "", isFile() ? `#${text}` : text ? `?${text}` : location.pathname);
-    } catch { /* Some browsers keep addresses of files as they are. */ }
+    } catch {
+      /* Some browsers keep addresses of files as they are. */
+    }
   };
 
   // A range such as 1700000000.25..1700000010, -30s..now or before, in microseconds.
   const moment = (text, endUs) => {
     const match = /^(?:(now)|-(\d+(?:\.\d+)?)(s|m|min|h)|(\d+(?:\.\d+)?))$/.exec(text ?? "");
-    if (!match) throw new Failure(`${JSON.stringify(text)} is no time.`, "Allowed: now, a time before the end such as -30s (s, m, h), or seconds since 1970.", 400);
+    if (!match)
+      throw new Failure(
+        `${JSON.stringify(text)} is no time.`,
+        "Allowed: now, a time before the end such as -30s (s, m, h), or seconds since 1970.",
+        400
+      );
     if (match[1]) return endUs;
     if (match[2]) return endUs - Number(match[2]) * { s: 1e6, m: 6e7, min: 6e7, h: 3.6e9 }[match[3]];
     return Number(match[4]) * 1e6;
   };
 
-  // One HTML file of what is shown.
+  // The file as it was read, before anything is added to it.
+  const original = isFile() ? `<!doctype html>${document.documentElement.outerHTML}` : "";
+
+  // One HTML file of what is shown: of this file with other data, or of the endpoint's parts.
   const file = async (now, base, state) => {
-    const parts = isFile() ? null : await Promise.all(["assets/flame-file.html", "assets/flame.css", "assets/flame.js"].map((path) => get(path, 0)));
-    const data = JSON.stringify({ ...now, base: base ?? undefined, state: query(state) }).replaceAll("<", "\\u003c");
-    if (!parts) {
-      // The file itself, with other data.
-      const copy = document.implementation.createHTMLDocument(document.title);
-      const element = (tag, text, attributes) => {
-        const made = copy.createElement(tag);
-        Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
-        made.textContent = text;
-        return made;
-      };
-      const [policy, style, script] = ["meta[http-equiv]", "style", "script[nonce]"].map((of) => document.querySelector(of));
-      copy.head.append(element("meta", "", { charset: "utf-8" }), element("meta", "", { name: "viewport", content: "width=device-width" }));
-      copy.head.append(element("meta", "", { "http-equiv": "Content-Security-Policy", content: policy.content }));
-      copy.head.append(element("style", style.textContent, { nonce: style.nonce }));
-      copy.body.className = "flame";
-      copy.body.append(element("script", data, { id: "flame-data", type: "application/json" }), element("script", script.textContent, { nonce: script.nonce }));
-      return `<!doctype html>${copy.documentElement.outerHTML}`;
-    }
-    const [template, style, script] = parts;
-    const nonce = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const data = JSON.stringify({ ...now, base: base ?? undefined, state: query(state) }).replaceAll(
+      "<",
+      "\\u003c"
+    );
+    if (original)
+      return original.replace(
+        /(<script id="flame-data"[^>]*>)[^]*?(?=<\/script>)/,
+        (_, begin) => begin + data
+      );
+    const [template, style, script] = await Promise.all(
+      ["assets/flame-file.html", "assets/flame.css", "assets/flame.js"].map(path => get(path, 0))
+    );
+    const nonce = [...crypto.getRandomValues(new Uint8Array(16))]
+      .map(byte => byte.toString(16).padStart(2, "0"))
+      .join("");
     const marks = { "@NONCE@": nonce, "@STYLE@": style, "@SCRIPT@": script, "@DATA@": data };
-    return template.split(/(@[A-Z]+@)/).map((part) => marks[part] ?? part).join("");
+    return template
+      .split(/(@[A-Z]+@)/)
+      .map(part => marks[part] ?? part)
+      .join("");
   };
 
   return { SOURCES, Failure, of, isFile, embedded, token, load, state, remember, moment, file };
