@@ -72,11 +72,7 @@
     },
     "a call of a function that runs already is part of that call"
   );
-  const record = button(
-    "Record",
-    () => app.open(pick.data.value, { seconds: pick.seconds.value }),
-    "data of the next seconds"
-  );
+  const record = button("Record", () => app.open(pick.data.value, { seconds: pick.seconds.value }));
   const again = button("Load again", () => app.open(pick.data.value, {}));
   const marks = ["A", "B"].map((name, at) => {
     const radio = el("input", {

@@ -35,7 +35,7 @@
             },
             "a file of the viewer, its JSON, or a snapshot"
           ),
-          button("Save", () => app.save(), "one HTML file with what is shown")
+          button("Save", () => app.save())
         ),
         parts.heat,
         el(
