@@ -100,8 +100,8 @@ install_tools() {
 }
 
 install_packages_of_npm() {
-    local packages=(ajv@8.20.0 axe-core@4.14.1 playwright-core@1.65.1 pprof-format@2.3.2 speedscope@1.25.0
-        ts-json-schema-generator@2.10.0 @grafana/schema@13.2.3) package
+    local packages=(ajv@8.20.0 axe-core@4.14.1 pixelmatch@7.1.0 playwright-core@1.65.1 pngjs@7.0.0 pprof-format@2.3.2
+        speedscope@1.25.0 ts-json-schema-generator@2.10.0 @grafana/schema@13.2.3) package
     for package in "${packages[@]}"; do
         if ! node -e "require('${package%@*}/package.json')" 2> /dev/null; then
             mkdir -p "$TARGET/npm"

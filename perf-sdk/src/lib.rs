@@ -183,7 +183,7 @@ pub use record::spawn;
 #[cfg(feature = "enabled")]
 pub use record::{FutureExt, Labelled, Profiled, Scope, measure, record, set_trace_hook, with_labels};
 #[cfg(feature = "enabled")]
-pub use runtime::Handle;
+pub use runtime::{Handle, mark};
 #[cfg(feature = "serve")]
 pub use serve::router;
 
@@ -195,7 +195,7 @@ pub use off::private as __private;
 #[cfg(not(feature = "enabled"))]
 pub use off::{
     Alloc, CountingAlloc, FutureExt, Handle, Labelled, Profiled, QueuedTask, RunningTask, Scope, Workers,
-    assert_allocations, assert_no_leak, measure, ready, record, set_trace_hook, watch_runtime, watch_workers,
+    assert_allocations, assert_no_leak, mark, measure, ready, record, set_trace_hook, watch_runtime, watch_workers,
     with_labels,
 };
 #[cfg(not(feature = "enabled"))]

@@ -34,6 +34,12 @@ pub(crate) fn findings(snapshot: &Snapshot) -> Findings {
 /// Their number, without asking the history.
 #[cfg(feature = "serve")]
 pub(crate) fn number_of_findings(snapshot: &Snapshot) -> usize {
+    findings_of(snapshot).findings.len()
+}
+
+/// Those that need no history.
+#[cfg(feature = "serve")]
+pub(crate) fn findings_of(snapshot: &Snapshot) -> Findings {
     let accepted = ACCEPTED.lock().clone();
-    finding::of_process(snapshot, None, &accepted).findings.len()
+    finding::of_process(snapshot, None, &accepted)
 }

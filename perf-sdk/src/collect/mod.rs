@@ -9,6 +9,8 @@ mod code;
 mod cpu_profile;
 #[cfg(feature = "push")]
 mod deliveries;
+#[cfg(feature = "serve")]
+mod entries;
 mod evictions;
 mod exclusive;
 mod findings;
@@ -61,12 +63,14 @@ pub(crate) use cpu_profile::names_of;
 #[cfg(feature = "push")]
 pub(crate) use deliveries::{deliveries, set_delivery};
 #[cfg(feature = "serve")]
+pub(crate) use entries::{Labelled, entries};
+#[cfg(feature = "serve")]
 pub(crate) use evictions::count_eviction;
 #[cfg(all(test, feature = "serve"))]
 pub(crate) use evictions::evictions;
-#[cfg(feature = "serve")]
-pub(crate) use findings::number_of_findings;
 pub(crate) use findings::{accept_findings, findings};
+#[cfg(feature = "serve")]
+pub(crate) use findings::{findings_of, number_of_findings};
 pub(crate) use fold::take;
 pub(crate) use functions::FunctionFold;
 pub(crate) use futures::open_futures;
@@ -76,6 +80,8 @@ pub(crate) use heap_stacks::HeapStacksNow;
 pub(crate) use instruments::statements;
 pub(crate) use leaks::{leaks, set_leaks};
 pub(crate) use lock_waits::{LockMonitor, lock_descriptions};
+#[cfg(feature = "serve")]
+pub(crate) use names::function_labels;
 pub(crate) use names::function_names;
 #[cfg(all(feature = "flight", feature = "stacks"))]
 pub(crate) use names_ahead::look_up_names;

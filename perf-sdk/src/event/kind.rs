@@ -45,6 +45,8 @@ pub enum Event {
     Action(AlertRun),
     /// A flag was switched.
     Flag(FlagChange),
+    /// The program said something, such as that it was deployed: see [`mark`](crate::mark).
+    Mark(Mark),
     /// The reader was slow: so many events before this one are lost to it. The number and the time
     /// of the record are those of the last of them.
     Lost(u64),
@@ -52,7 +54,7 @@ pub enum Event {
 
 impl Event {
     /// Its kind, as in JSON: `alert`, `alert_phase`, `leak`, `pressure`, `relief`, `rates`,
-    /// `bundle`, `action`, `flag`, `lost`.
+    /// `bundle`, `action`, `flag`, `mark`, `lost`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -65,6 +67,7 @@ impl Event {
             Self::Bundle(_) => "bundle",
             Self::Action(_) => "action",
             Self::Flag(_) => "flag",
+            Self::Mark(_) => "mark",
             Self::Lost(_) => "lost",
         }
     }
@@ -141,4 +144,13 @@ pub struct FlagChange {
     pub on: bool,
     /// Who switched it: `program` or `alert`.
     pub by: String,
+}
+
+/// What the program said.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
+#[non_exhaustive]
+pub struct Mark {
+    /// The text: one line.
+    pub text: String,
 }

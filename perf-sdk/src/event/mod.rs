@@ -1,5 +1,5 @@
 //! Everything that happens, as it happens: alerts, leaks, memory pressure, sampling rates, actions,
-//! bundles of evidence, flags.
+//! bundles of evidence, flags, marks.
 //!
 //! ```
 //! use perf_sdk::event::Event;
@@ -32,10 +32,10 @@ mod stream;
 
 #[cfg(not(feature = "enabled"))]
 pub use crate::off::Events;
-pub use kind::{Event, EventRecord, FlagChange, PressureChange, RateChange, RateChanges, Relief};
-#[cfg(feature = "serve")]
-pub(crate) use ring::is_open;
+pub use kind::{Event, EventRecord, FlagChange, Mark, PressureChange, RateChange, RateChanges, Relief};
 #[cfg(feature = "enabled")]
 pub(crate) use ring::{Opened, emit, is_listened};
+#[cfg(feature = "serve")]
+pub(crate) use ring::{is_open, start};
 #[cfg(feature = "enabled")]
 pub use stream::Events;

@@ -51,14 +51,10 @@ impl Contents {
         let wall = WallWindow::open(WALL_HZ, "*").map(|window| (window, std::time::Instant::now()));
         let snapshot = collect::take();
         let step = Duration::from_secs(last.as_secs().div_ceil(STEPS).max(1));
-        contents.add("history.json", |to| {
-            let answer =
-                history::ask(|history| history::columns_of(history, &HistoryQuery::new("*").last(last).step(step)));
-            match answer {
-                Some(Ok(columns)) => export::json::write(&columns, to).map_err(|error| error.to_string()),
-                Some(Err(error)) => Err(error.to_string()),
-                None => Err("PERF_HISTORY is false".to_owned()),
-            }
+        contents.add("history.json", |to| match history::answer(&HistoryQuery::new("*").last(last).step(step)) {
+            Some(Ok(columns)) => export::json::write(&columns, to).map_err(|error| error.to_string()),
+            Some(Err(error)) => Err(error.to_string()),
+            None => Err("PERF_HISTORY is false".to_owned()),
         });
         #[cfg(feature = "stacks")]
         {

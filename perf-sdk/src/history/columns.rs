@@ -40,7 +40,8 @@ impl Steps {
     }
 }
 
-pub(super) fn columns(points: &[Point], window: (u32, u32), step: u32) -> Columns {
+/// The points at a step.
+pub(crate) fn columns(points: &[Point], window: (u32, u32), step: u32) -> Columns {
     let coarsest = points.iter().map(|point| point.seconds).max().unwrap_or(1);
     let steps = Steps::new(window, step, coarsest);
     let number = steps.number as usize;

@@ -522,11 +522,13 @@ impl Functions {
 
     /// The intervals that overlap `[from, to)` and in which a function was watched, oldest first:
     /// when each begins, its seconds, and the cells, of which there are none if it was not called.
+    /// Resolutions below the `finest` are left out.
     pub(super) fn visit(
         &self,
         table: &SeriesTable,
         name: &str,
         (from, to): (u32, u32),
+        finest: usize,
         mut each: impl FnMut(u32, u32, &[u8]),
     ) -> Option<Scale> {
         let at = self.find(table, name)?;
@@ -534,6 +536,7 @@ impl Functions {
         let starts = std::array::from_fn(|level| {
             let start = self.rings[level].start()? * TIMES_SECONDS[level];
             match level {
+                _ if level < finest => None,
                 0 if slot.fine_since == NEVER => None,
                 0 => Some(start.max(slot.fine_since)),
                 _ => Some(start),

@@ -11,6 +11,9 @@ pub(super) const POINTS: [u32; LEVELS] = [900, 2_160, 10_080];
 pub(super) const TIMES_LEVELS: usize = 6;
 /// Seconds that a difference of histograms stands for.
 pub(super) const TIMES_SECONDS: [u32; TIMES_LEVELS] = [1, 10, 60, 600, 3_600, 21_600];
+/// The resolution of whole minutes.
+#[cfg(feature = "serve")]
+pub(super) const TIMES_MINUTES: usize = 2;
 /// Differences, at most: 15 minutes, 6 hours, and 7 days of each coarser one. Memory may end
 /// before.
 pub(super) const TIMES_POINTS: [u32; TIMES_LEVELS] = [900, 2_160, 10_080, 1_008, 168, 28];

@@ -9,6 +9,7 @@
 //! | `lane`, `predictor`, `bits`, `grid` | points of a series in some bits each |
 //! | `blocks`, `memory` | where they are kept |
 //! | `functions`, `sparse`, `ring` | differences of histograms |
+//! | `marks` | what the program said, and when |
 //! | `answers`, `columns` | what is asked of a window: pure |
 //! | `file/` | the history outlives the process |
 //! | `counts` | what was lost |
@@ -28,6 +29,7 @@ mod functions;
 mod grid;
 mod lane;
 mod levels;
+mod marks;
 mod memory;
 mod of_process;
 mod own;
@@ -41,11 +43,16 @@ mod store;
 mod tests;
 
 pub(crate) use answers::{Answer, Coverage};
+#[cfg(feature = "serve")]
+pub(crate) use columns::columns;
 pub(crate) use file::FileCounts;
 pub(crate) use functions::Pace;
+pub(crate) use marks::LONGEST_MARK;
+#[cfg(feature = "serve")]
+pub(crate) use marks::Mark;
 pub(crate) use of_process::{ask, close, fill, keep};
 pub(crate) use own::{OwnReadings, descriptions};
-pub(crate) use query::{columns as columns_of, list};
+pub(crate) use query::{answer, list};
 pub(crate) use series::{Point, SeriesId, SeriesInfo};
 pub(crate) use store::FUNCTION_SERIES;
 pub(crate) use store::{DEFAULT_BYTES, FunctionReading, History};

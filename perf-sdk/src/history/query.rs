@@ -1,6 +1,10 @@
 //! Questions of users: series by name, in columns.
 
-use super::columns::MOST_STEPS;
+use std::cmp::Reverse;
+
+use super::columns::{self, MOST_STEPS};
+use super::of_process;
+use super::series::{SeriesId, SeriesInfo};
 use super::store::History;
 use crate::base::pattern;
 use crate::base::sort;
@@ -89,85 +93,119 @@ fn selectors(names: &str) -> Option<Vec<Selector>> {
     (!all.is_empty()).then_some(all)
 }
 
-/// All series, without values, sorted by name and labels.
-pub(crate) fn list(history: &History) -> Vec<HistorySeries> {
-    let stored = history.series().into_iter().map(|series| HistorySeries {
-        name: series.name,
-        labels: series.labels.into_iter().collect(),
-        kind: series.kind,
-        unit: series.unit,
-        ..HistorySeries::default()
+/// One series of the history, and where its values come from.
+struct Listed {
+    series: HistorySeries,
+    /// `None` of a quantile.
+    id: Option<SeriesId>,
+}
+
+/// What is asked of the history. Each question takes its lock once, and copies.
+type Question<'a> = &'a mut dyn FnMut(&History);
+
+/// What is listed, in no order.
+fn copied(history: &History) -> (Vec<SeriesInfo>, Vec<String>) {
+    (history.series(), history.functions().collect())
+}
+
+/// All series, sorted by name and labels.
+fn sorted((mut stored, functions): (Vec<SeriesInfo>, Vec<String>)) -> Vec<Listed> {
+    // Of two that differ in their unit, the later one is kept.
+    sort::sort_by_key(&mut stored, |info| Reverse(info.seen));
+    let stored = stored.into_iter().map(|info| {
+        let (name, kind, unit, labels) = (info.name, info.kind, info.unit, info.labels.into_iter().collect());
+        Listed { series: HistorySeries { name, labels, kind, unit, ..HistorySeries::default() }, id: Some(info.id) }
     });
-    let quantiles = history.functions().flat_map(|function| {
-        QUANTILES.map(|(name, _)| HistorySeries {
-            name: name.to_owned(),
-            labels: [("function".to_owned(), function.clone())].into(),
-            kind: Kind::Gauge,
-            unit: Unit::Seconds,
-            ..HistorySeries::default()
+    let quantiles = functions.into_iter().flat_map(|function| {
+        QUANTILES.map(|(name, _)| {
+            let labels = [("function".to_owned(), function.clone())].into();
+            let (name, kind, unit) = (name.to_owned(), Kind::Gauge, Unit::Seconds);
+            Listed { series: HistorySeries { name, labels, kind, unit, ..HistorySeries::default() }, id: None }
         })
     });
-    let mut all: Vec<HistorySeries> = stored.chain(quantiles).collect();
-    sort::sort_by(&mut all, |a, b| (&a.name, &a.labels).cmp(&(&b.name, &b.labels)));
-    all.dedup_by(|a, b| (&a.name, &a.labels) == (&b.name, &b.labels));
+    let mut all: Vec<Listed> = stored.chain(quantiles).collect();
+    sort::sort_by(&mut all, |a, b| (&a.series.name, &a.series.labels).cmp(&(&b.series.name, &b.series.labels)));
+    all.dedup_by(|a, b| (&a.series.name, &a.series.labels) == (&b.series.name, &b.series.labels));
     all
 }
 
-/// The answer to a question.
+/// All series, without values, sorted by name and labels. `None` without a history.
+pub(crate) fn list() -> Option<Vec<HistorySeries>> {
+    let all = sorted(of_process::ask(copied)?);
+    Some(all.into_iter().map(|listed| listed.series).collect())
+}
+
+/// The answer of the history of this process. `None` without one. Names are matched, and steps
+/// are made, while nobody waits for the history.
 ///
 /// # Errors
 /// A parameter has a value that is not allowed.
-pub(crate) fn columns(history: &History, query: &HistoryQuery) -> Result<HistoryColumns, Error> {
+pub(crate) fn answer(query: &HistoryQuery) -> Option<Result<HistoryColumns, Error>> {
+    of_process::ask(|_| ())?;
+    let ask = |question: Question<'_>| {
+        of_process::ask(question);
+    };
+    Some(columns(&ask, query))
+}
+
+fn columns(ask: &dyn Fn(Question<'_>), query: &HistoryQuery) -> Result<HistoryColumns, Error> {
     let selectors = selectors(&query.names).ok_or_else(|| wrong("names", &query.names, NAMES))?;
-    let all = list(history);
-    if let Some(none) = selectors.iter().find(|one| one.is_exact() && !all.iter().any(|series| one.is_for(series))) {
+    let (mut all, mut newest) = ((Vec::new(), Vec::new()), 0);
+    ask(&mut |history| (all, newest) = (copied(history), history.newest()));
+    let all = sorted(all);
+    let is_none = |one: &&Selector| one.is_exact() && !all.iter().any(|listed| one.is_for(&listed.series));
+    if let Some(none) = selectors.iter().find(is_none) {
         return Err(wrong("names", &none.name, "series of the history, which are listed without names"));
     }
-    let to = query.to.unwrap_or(u64::from(history.newest()) + 1);
+    let to = query.to.unwrap_or(u64::from(newest) + 1);
     let from = query.from.unwrap_or(to.saturating_sub(USUAL_WINDOW));
     if from >= to {
         return Err(wrong("from", &from.to_string(), &format!("a time before to, which is {to}")));
     }
     let step = query.step.unwrap_or((to - from).div_ceil(USUAL_STEPS)).clamp(1, u64::from(u32::MAX / 2)) as u32;
     let window = [from, to].map(|time| u32::try_from(time).unwrap_or(u32::MAX - 8_000));
-    let mut series: Vec<HistorySeries> =
-        all.into_iter().filter(|series| selectors.iter().any(|one| one.is_for(series))).collect();
+    let mut wanted: Vec<Listed> =
+        all.into_iter().filter(|listed| selectors.iter().any(|one| one.is_for(&listed.series))).collect();
     let steps = (u64::from(window[1].saturating_sub(window[0])) / u64::from(step)).min(u64::from(MOST_STEPS)) as usize;
-    if series.len().saturating_mul(steps) > MOST_VALUES {
-        let many = format!("{} for {} series", step, series.len());
+    if wanted.len().saturating_mul(steps) > MOST_VALUES {
+        let many = format!("{} for {} series", step, wanted.len());
         return Err(wrong("step", &many, &format!("at most {MOST_VALUES} values: a longer step, or fewer names")));
     }
     // All have the step of the coarsest.
     let (mut step, mut from) = (step, window[0]);
     loop {
         let mut longest = step;
-        for one in &mut series {
-            (from, longest) = fill(history, one, (window[0], window[1]), longest);
+        for one in &mut wanted {
+            (from, longest) = fill(ask, one, (window[0], window[1]), longest);
         }
         if longest == step {
             break;
         }
         step = longest;
     }
+    let series: Vec<HistorySeries> = wanted.into_iter().map(|listed| listed.series).collect();
     let number = series.iter().map(|one| one.mean.len()).max().unwrap_or(0) as u32;
     let times = (0..number).map(|at| from.saturating_add(at.saturating_mul(step))).collect();
     Ok(HistoryColumns { step, times, series })
 }
 
 /// Fills in the values. Returns when the first step begins, and the seconds of a step.
-fn fill(history: &History, series: &mut HistorySeries, (from, to): (u32, u32), step: u32) -> (u32, u32) {
-    if let Some((_, q)) = QUANTILES.iter().find(|(name, _)| *name == series.name) {
-        let function = series.labels.get("function").map_or("", String::as_str);
-        let (from, step, all) = history.times_columns(function, from, to, step);
-        let seconds = |ns: f64| ns * 1e-9;
-        series.mean = all.iter().map(|times| times.as_ref()?.quantile(*q).map(seconds)).collect();
-        return (from, step);
+fn fill(ask: &dyn Fn(Question<'_>), one: &mut Listed, (from, to): (u32, u32), step: u32) -> (u32, u32) {
+    let Listed { series, id } = one;
+    if let Some(id) = *id {
+        let mut points = Vec::new();
+        ask(&mut |history| points = history.points(id, from, to).collect());
+        let columns = columns::columns(&points, (from, to), step);
+        (series.mean, series.peak) = (columns.mean, columns.peak);
+        return (columns.from, columns.step);
     }
-    let labels: Vec<(&str, &str)> = series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let Some(id) = history.find_any_order(&series.name, &labels) else { return (from, step) };
-    let columns = history.columns(id, from, to, step);
-    (series.mean, series.peak) = (columns.mean, columns.peak);
-    (columns.from, columns.step)
+    let Some((_, q)) = QUANTILES.iter().find(|(name, _)| *name == series.name) else { return (from, step) };
+    let function = series.labels.get("function").map_or("", String::as_str);
+    let mut found = (from, step, Vec::new());
+    ask(&mut |history| found = history.times_columns(function, from, to, step));
+    let seconds = |ns: f64| ns * 1e-9;
+    series.mean = found.2.iter().map(|times| times.as_ref()?.quantile(*q).map(seconds)).collect();
+    (found.0, found.1)
 }
 
 #[cfg(test)]

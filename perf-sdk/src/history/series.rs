@@ -34,6 +34,8 @@ pub(crate) struct SeriesInfo {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) kind: Kind,
     pub(crate) unit: Unit,
+    /// When there was a reading.
+    pub(super) seen: u32,
 }
 
 /// The values of a series over some seconds.
@@ -108,7 +110,7 @@ fn parse(id: u16, key: &[u8]) -> Option<SeriesInfo> {
         let middle = part.iter().position(|byte| *byte == AFTER_LABEL)?;
         labels.push((text(&part[..middle])?, text(&part[middle + 1..])?));
     }
-    Some(SeriesInfo { id: SeriesId(id), name, labels, kind, unit })
+    Some(SeriesInfo { id: SeriesId(id), name, labels, kind, unit, seen: 0 })
 }
 
 /// An interval that goes on.
@@ -205,6 +207,18 @@ impl SeriesTable {
         self.newest
     }
 
+    /// The first second of which there are points.
+    #[cfg(feature = "serve")]
+    pub(super) fn oldest(&self) -> Option<u32> {
+        let of_level = |series: &Series, level: usize| {
+            let first = series.lanes[level].start(&self.blocks)?;
+            let kept = (self.newest / SECONDS[level] + 1).saturating_sub(POINTS[level]);
+            Some(first.max(kept) * SECONDS[level])
+        };
+        let all = self.series.iter().filter(|series| series.key != NONE);
+        all.flat_map(|series| (0..LEVELS).filter_map(|level| of_level(series, level))).min()
+    }
+
     pub(super) fn keep_closed(&mut self) {
         self.keeps_closed = true;
     }
@@ -240,7 +254,8 @@ impl SeriesTable {
     }
 
     fn info(&self, id: u16) -> Option<SeriesInfo> {
-        parse(id, &self.key_of(id).collect::<Vec<_>>())
+        let info = parse(id, &self.key_of(id).collect::<Vec<_>>())?;
+        Some(SeriesInfo { seen: self.series[usize::from(id)].seen, ..info })
     }
 
     /// The series of this name and these labels. If its unit was changed, the latest one.

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use super::answers::{self, Answer, Coverage};
-use super::columns::{self, Columns, Steps};
+use super::columns::Steps;
+#[cfg(test)]
+use super::columns::{self, Columns};
 use super::counts::Counts;
 use super::file::{self, FILE_MEMORY, FileCounts, FileError, Journal, WAITED_FOR};
 use super::functions::{Functions, LONGEST_NAME, Pace};
+use super::marks::{Mark, Marks};
 use super::series::{Point, SeriesId, SeriesInfo, SeriesTable, TEN_STANDS_FOR};
 use super::sparse;
 use crate::base::footprint::{self, Part};
@@ -56,6 +59,7 @@ pub(crate) const FUNCTION_SERIES: [(&str, Kind, Unit); 6] = [
 pub(crate) struct History {
     table: SeriesTable,
     functions: Functions,
+    marks: Marks,
     file: Option<Journal>,
     /// The 10 seconds of the latest write.
     written: u32,
@@ -117,11 +121,12 @@ impl History {
     }
 
     pub(super) fn with(reserved: Reserved, for_file: usize) -> Option<Self> {
-        let bytes = reserved.bytes.checked_sub(for_file)?;
+        let bytes = reserved.bytes.checked_sub(for_file + Marks::BYTES)?;
         let functions = Functions::new(bytes / 16 * FOR_TIMES)?;
         let series = MOST_SERIES * bytes / DEFAULT_BYTES;
         let table = SeriesTable::new(series, bytes - functions.bytes())?;
-        Some(Self { table, functions, file: None, written: 0, ten: 0, is_waiting: false, reserved })
+        let marks = Marks::new();
+        Some(Self { table, functions, marks, file: None, written: 0, ten: 0, is_waiting: false, reserved })
     }
 
     /// A history with what a file has, which goes on in that file. `Ok(None)` if there is no
@@ -137,8 +142,8 @@ impl History {
 
     pub(super) fn open_with(reserved: Reserved, path: &Path) -> Result<Option<Self>, FileError> {
         let Some(mut new) = Self::with(reserved, FILE_MEMORY) else { return Ok(None) };
-        let (table, functions) = (&mut new.table, &mut new.functions);
-        let journal = Journal::open(path, |kind, payload| file::restore(kind, payload, table, functions))?;
+        let (table, functions, marks) = (&mut new.table, &mut new.functions, &mut new.marks);
+        let journal = Journal::open(path, |kind, payload| file::restore(kind, payload, table, functions, marks))?;
         table.restore_open();
         table.forget_values();
         functions.forget_values();
@@ -174,6 +179,7 @@ impl History {
             self.table.counts.clock_steps_back += 1;
             self.table.cut(now);
             self.functions.cut(now);
+            self.marks.cut(now);
             self.written = now / WRITTEN_EVERY;
             self.ten = self.ten.min((now / WRITTEN_EVERY).saturating_sub(1));
         }
@@ -207,10 +213,10 @@ impl History {
         if !file.is_ours() {
             return;
         }
-        file::append(file, &mut self.table, &mut self.functions, times_from);
+        file::append(file, &mut self.table, &mut self.functions, &mut self.marks, times_from);
         file.flush();
         if file.is_long() {
-            file.rewrite(|file| file::checkpoint(file, &self.table, &self.functions));
+            file.rewrite(|file| file::checkpoint(file, &self.table, &self.functions, &self.marks));
         }
     }
 
@@ -220,7 +226,7 @@ impl History {
         let times_from = self.functions.end(1);
         self.table.close_all();
         self.functions.close_all(&mut self.table);
-        file::append(file, &mut self.table, &mut self.functions, times_from);
+        file::append(file, &mut self.table, &mut self.functions, &mut self.marks, times_from);
         file.flush();
     }
 
@@ -291,6 +297,22 @@ impl History {
         self.table.newest()
     }
 
+    /// Notes what the program says at a time, in seconds since 1970.
+    pub(crate) fn mark(&mut self, at: u64, text: &str) {
+        self.marks.add(u32::try_from(at).unwrap_or(u32::MAX), text);
+    }
+
+    /// What the program said, the oldest first.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = &Mark> {
+        self.marks.all()
+    }
+
+    /// The first second of which there are points. `None` if there are none.
+    #[cfg(feature = "serve")]
+    pub(crate) fn oldest(&self) -> Option<u32> {
+        self.table.oldest()
+    }
+
     pub(crate) fn number_of_series(&self) -> usize {
         self.table.ids().count()
     }
@@ -310,17 +332,6 @@ impl History {
         self.table.find(name, labels.iter().copied())
     }
 
-    /// The same, where the order of the labels is not known.
-    pub(crate) fn find_any_order(&self, name: &str, labels: &[(&str, &str)]) -> Option<SeriesId> {
-        self.find(name, labels).or_else(|| {
-            let has = |series: &SeriesInfo| {
-                let is_among = |(label, value): &(String, String)| labels.contains(&(label.as_str(), value.as_str()));
-                series.name == name && series.labels.len() == labels.len() && series.labels.iter().all(is_among)
-            };
-            self.table.infos().find(has).map(|series| series.id)
-        })
-    }
-
     /// The names of all functions.
     pub(crate) fn functions(&self) -> impl Iterator<Item = String> {
         self.functions.numbers().filter_map(|number| {
@@ -335,8 +346,8 @@ impl History {
         self.table.points(series, from, to)
     }
 
-    /// The points at a step, for a chart.
-    pub(crate) fn columns(&self, series: SeriesId, from: u32, to: u32, step: u32) -> Columns {
+    #[cfg(test)]
+    pub(super) fn columns(&self, series: SeriesId, from: u32, to: u32, step: u32) -> Columns {
         let points: Vec<Point> = self.points(series, from, to).collect();
         columns::columns(&points, (from, to), step)
     }
@@ -351,10 +362,10 @@ impl History {
         step: u32,
     ) -> (u32, u32, Vec<Option<Histogram>>) {
         let mut coarsest = 1;
-        self.functions.visit(&self.table, function, (from, to), |_, seconds, _| coarsest = coarsest.max(seconds));
+        self.functions.visit(&self.table, function, (from, to), 0, |_, seconds, _| coarsest = coarsest.max(seconds));
         let steps = Steps::new((from, to), step, coarsest);
         let mut all: Vec<Option<Histogram>> = vec![None; steps.number as usize];
-        self.functions.visit(&self.table, function, (from, to), |start, _, cells| {
+        self.functions.visit(&self.table, function, (from, to), 0, |start, _, cells| {
             if let Some(place) = steps.place(start.max(steps.from)) {
                 add_cells(all[place].get_or_insert_default(), cells);
             }
@@ -383,9 +394,19 @@ impl History {
 
     /// The distribution of a function's calls that ended in a window.
     pub(crate) fn times(&self, function: &str, from: u32, to: u32) -> Answer<Histogram> {
+        self.times_from(0, function, (from, to))
+    }
+
+    /// The same of whole minutes, which is cheap: minutes that go on are not part of it.
+    #[cfg(feature = "serve")]
+    pub(crate) fn times_of_minutes(&self, function: &str, from: u32, to: u32) -> Answer<Histogram> {
+        self.times_from(super::levels::TIMES_MINUTES, function, (from, to))
+    }
+
+    fn times_from(&self, finest: usize, function: &str, (from, to): (u32, u32)) -> Answer<Histogram> {
         let mut coverage = Coverage::default();
         let mut histogram = Histogram::default();
-        let scale = self.functions.visit(&self.table, function, (from, to), |start, seconds, cells| {
+        let scale = self.functions.visit(&self.table, function, (from, to), finest, |start, seconds, cells| {
             coverage.add(start, seconds, seconds);
             add_cells(&mut histogram, cells);
         });

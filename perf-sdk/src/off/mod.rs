@@ -22,5 +22,5 @@ pub use export::{Exposition, json, speedscope, write_perfetto};
 pub use finding::of as findings_of;
 pub use future::{FutureExt, Labelled, Profiled, Scope};
 pub use handle::Handle;
-pub use record::{measure, ready, record, set_trace_hook, with_labels};
+pub use record::{mark, measure, ready, record, set_trace_hook, with_labels};
 pub use watch::{QueuedTask, RunningTask, Workers, watch_runtime, watch_workers};

@@ -186,13 +186,13 @@ impl Handle {
     /// # }
     /// ```
     pub fn history(&self, query: &HistoryQuery) -> Result<Option<HistoryColumns>, Error> {
-        memory::uncounted(|| history::ask(|history| history::columns_of(history, query)).transpose())
+        memory::uncounted(|| history::answer(query)).transpose()
     }
 
     /// The series of the history, without values. Empty without a history.
     #[must_use]
     pub fn history_series(&self) -> Vec<HistorySeries> {
-        memory::uncounted(|| history::ask(history::list).unwrap_or_default())
+        memory::uncounted(|| history::list().unwrap_or_default())
     }
 
     /// Makes a bundle of evidence of the last time: what ran and waited, who holds memory, the

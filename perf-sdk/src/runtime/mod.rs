@@ -13,6 +13,7 @@
 //! | `evidence` | bundles of evidence: settings, panics and signals that ask for one |
 //! | `ending` | the end at exits and signals |
 //! | `without` | what is missing if the system provides no thread |
+//! | `mark` | what the program says goes to the history and to who reads events |
 //! | `handle` | the handle that keeps the profiler running |
 
 mod actions;
@@ -29,6 +30,7 @@ mod history;
 mod idleness;
 mod latest;
 mod leaks;
+mod mark;
 mod optimize;
 #[cfg(feature = "pool")]
 mod pressure;
@@ -43,4 +45,5 @@ mod without;
 mod worker;
 
 pub use handle::Handle;
+pub use mark::mark;
 pub(crate) use readings::descriptions;

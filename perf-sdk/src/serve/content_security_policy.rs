@@ -4,7 +4,9 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 /// For pages. Styles and scripts are separate files, so an inline one is never executed.
-const PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
+const PAGE: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
+/// For the dashboard and the viewer, whose scripts ask this endpoint for data.
+pub(super) const ASKING: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'none'";
 /// For data that a browser may display.
 const DATA: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

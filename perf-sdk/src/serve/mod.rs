@@ -1,6 +1,7 @@
 //! The endpoint: routes, access control, and the server thread.
 
 mod access;
+mod api;
 mod bearer;
 mod capture;
 mod concurrency_limit;

@@ -26,6 +26,14 @@ pub(super) fn ok(content_type: &str, body: impl Into<Body>) -> Response {
     with_status(StatusCode::OK, content_type, body)
 }
 
+/// A page whose scripts ask this endpoint for data.
+pub(super) fn asking(page: impl Into<Body>) -> Response {
+    let mut response = ok("text/html; charset=utf-8", page);
+    let policy = HeaderValue::from_static(content_security_policy::ASKING);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
+
 /// A request that is rejected, and why.
 #[derive(Debug)]
 pub(super) struct Refusal {

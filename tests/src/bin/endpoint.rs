@@ -166,7 +166,13 @@ fn every_route_answers() {
     let (_handle, address) = started();
     slow_request();
     for (route, content_type, part) in [
-        ("/", "text/html; charset=utf-8", "outer"),
+        ("/", "text/html; charset=utf-8", "assets/app.js"),
+        ("/pages", "text/html; charset=utf-8", "outer"),
+        ("/api/v1/overview?status=on", "application/json", "\"is_started\":true"),
+        ("/api/v1/functions?q=INNER&sort=p99", "application/json", "\"name\":\"inner\""),
+        ("/api/v1/function?name=inner", "application/json", "\"callers\":[{\"name\":\"outer\""),
+        ("/assets/app.js", "text/javascript; charset=utf-8", "import"),
+        ("/assets/icon.svg", "image/svg+xml", "<svg"),
         ("/metrics", "text/plain; version=0.0.4", "function_calls_total"),
         ("/flamegraph", "image/svg+xml", "inner"),
         ("/flamegraph?weight=bytes&function=inner", "image/svg+xml", "bytes of inner"),
@@ -224,7 +230,7 @@ fn every_route_answers() {
         assert!(head.body.is_empty(), "{route}: {}", head.head);
     }
     // All links of the page must exist.
-    let page = get(address, "/").text();
+    let page = get(address, "/pages").text();
     for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
         if !link.contains("seconds=") {
             let answer = get(address, &format!("/{}", link.replace("&amp;", "&")));
@@ -725,7 +731,7 @@ fn compressed() {
     for (target, more, part) in [
         ("/metrics", "", "function_calls_total"),
         ("/metrics", "Accept: application/openmetrics-text;version=1.0.0\r\n", "# EOF"),
-        ("/", "", "function 199 of many"),
+        ("/pages", "", "function 199 of many"),
         ("/flamegraph?weight=wall", "", "<svg"),
         ("/folded?weight=calls", "", "outer;"),
         ("/speedscope", "", "speedscope.app"),
@@ -830,6 +836,14 @@ fn bad_requests() {
         ("/healthz?seconds=1", 400, &["seconds", "allowed: none"]),
         ("/assets/style.css?v=1", 400, &["allowed: none"]),
         ("/assets/sort.js?v=1", 400, &["allowed: none"]),
+        ("/assets/nothing.js", 404, &["nothing.js", "app.js"]),
+        ("/api/v1/functions?sort=speed", 400, &["speed", "self_cpu"]),
+        ("/api/v1/functions?limit=1000", 400, &["1000", "0 to 500"]),
+        ("/api/v1/functions?from=20&to=10", 400, &["from is 20", "10"]),
+        ("/api/v1/function", 400, &["name is missing"]),
+        ("/api/v1/function?name=nobody", 404, &["nobody", "there are: "]),
+        ("/api/v1/overview?status=maybe", 400, &["maybe", "on, off"]),
+        ("/api/v1/events?tick=0", 400, &["tick is", "1 to 60"]),
         ("/debug/pprof/?format=text", 400, &["format", "allowed: debug"]),
     ] {
         let answer = get(address, target);
@@ -1017,7 +1031,7 @@ fn ambiguous_requests() {
 fn policies() {
     let (_handle, address) = started();
     work();
-    for route in ["/", "/leaks", "/debug/pprof/"] {
+    for route in ["/", "/pages", "/leaks", "/debug/pprof/"] {
         let (page, policy) = with_policy(address, route);
         assert!(policy.contains("style-src 'self'; script-src 'self';"), "{route}: {policy}");
         assert!(!policy.contains("unsafe"), "{route}: {policy}");
@@ -1072,7 +1086,7 @@ fn hostile_names() {
         (c.is_control() && c != '\n') || c == '\u{2028}' || u32::from(c) & 0xfffe == 0xfffe || c == '\u{202e}'
     };
     for route in [
-        "/",
+        "/pages",
         "/leaks",
         "/debug/pprof/",
         "/folded?weight=calls",
@@ -1091,7 +1105,7 @@ fn hostile_names() {
         let text = text.replace('\t', " ");
         assert!(!text.contains(is_hostile), "{route}: {:?}", text.lines().find(|line| line.contains(is_hostile)));
     }
-    let page = get(address, "/").text();
+    let page = get(address, "/pages").text();
     for part in ["start\\u{1}of", "null\\u{0}end", "&quot; onclick=&quot;x()&quot;", "&lt;/title&gt;&lt;script&gt;"] {
         assert!(page.contains(part), "{part}: {page}");
     }
@@ -1099,7 +1113,7 @@ fn hostile_names() {
         // A page is well-formed: every opened element is closed. Scripts are the page's own, and no
         // element has an event handler.
         const HTML: &str = "import sys\nfrom html.parser import HTMLParser\nopen_ = []\nclass P(HTMLParser):\n  def handle_starttag(self, tag, attrs):\n    assert all(not a.startswith('on') for a, _ in attrs), attrs\n    assert tag != 'script' or dict(attrs) == {'src': 'assets/sort.js'}, attrs\n    if tag not in ('meta', 'link', 'base', 'br'): open_.append(tag)\n  def handle_endtag(self, tag):\n    assert open_.pop() == tag, tag\nP().feed(sys.stdin.read())\nassert not open_, open_\nprint('fine')";
-        for route in ["/", "/leaks", "/debug/pprof/"] {
+        for route in ["/pages", "/leaks", "/debug/pprof/"] {
             let mut python = std::process::Command::new("python3")
                 .args(["-c", HTML])
                 .stdin(std::process::Stdio::piped())
@@ -1131,7 +1145,7 @@ fn browser() {
     work();
     let folder = std::env::temp_dir().join(format!("perf-sdk-browser-{}", std::process::id()));
     for (route, parts) in [
-        ("/", &["<svg class=\"bar\"", "outer"][..]),
+        ("/pages", &["<svg class=\"bar\"", "outer"][..]),
         ("/leaks", &["leak"]),
         ("/debug/pprof/", &["allocs"]),
         // The script finds the matches of the search, and writes the search into the address.
@@ -1280,7 +1294,7 @@ fn over_budget() {
         until("the page to say so", || {
             // On a loaded machine, one page after the other would take more than the calls.
             thread::sleep(Duration::from_secs(1));
-            get(address, "/").text().contains("leave #[profiled] off nothing")
+            get(address, "/pages").text().contains("leave #[profiled] off nothing")
         });
         until("its attribute to override the setting", || function(&handle.snapshot(), "may_rest").rests);
         for part in ["counting", "budget", "server"] {
@@ -1356,7 +1370,7 @@ fn rests() {
             (function.estimated_calls, function.rests)
         };
         let _end = End(&done);
-        until("the page to say so", || get(address, "/").text().contains("calls estimated"));
+        until("the page to say so", || get(address, "/pages").text().contains("calls estimated"));
         let began = next_rest(&mut events, "next_to_nothing");
         assert!(began.rests && began.now == Some(0) && began.before.is_some_and(|rate| rate > 0), "{began:?}");
         // From one estimate to the sixth after it. Each consists of many short moments, and on a

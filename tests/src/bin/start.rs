@@ -108,8 +108,17 @@ fn allows_changes() {
         fs::read_to_string(&files[0]).expect("the token").trim().to_owned()
     });
     assert_eq!(switch_off(address, "").status, 401);
-    let routes =
-        ["/", "/metrics", "/snapshot", "/leaks", "/leaks?format=json", "/debug/pprof/", "/debug/pprof/cmdline"];
+    let routes = [
+        "/",
+        "/pages",
+        "/api/v1/overview?status=on",
+        "/metrics",
+        "/snapshot",
+        "/leaks",
+        "/leaks?format=json",
+        "/debug/pprof/",
+        "/debug/pprof/cmdline",
+    ];
     for route in routes {
         let answer = get(address, route);
         assert!(answer.status == 200 && !answer.text().contains(&token), "{route}: {}", answer.text());

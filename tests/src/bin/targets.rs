@@ -151,7 +151,7 @@ fn alarmed() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert!(text(address, "/").contains("<a href=\"alerts\">alerts</a><span class=\"bad\">1 firing</span>"));
+    assert!(text(address, "/pages").contains("<a href=\"alerts\">alerts</a><span class=\"bad\">1 firing</span>"));
     let scrape = text(address, "/metrics");
     let line = "alerts{alertname=\"many jobs\",alertstate=\"firing\",severity=\"critical\"} 1";
     assert!(scrape.contains(line), "{line}: {scrape}");
@@ -240,7 +240,7 @@ fn calm() {
     let address = perf.address().expect("an address");
     until("the budget to be evaluated", || perf.snapshot().profiler.budget.is_some());
     assert!(perf.alerts().is_none() && text(address, "/alerts").contains("PERF_ALERTS="));
-    assert!(!text(address, "/").contains("href=\"alerts\""));
+    assert!(!text(address, "/pages").contains("href=\"alerts\""));
 }
 
 /// Ends while an alert fires. Prints since when it does.
@@ -339,7 +339,7 @@ fn serves() {
     }
     let page = text(address, "/targets");
     assert!(page.contains("<span class=\"bad\">missed</span>") && page.contains("p95(&quot;slow&quot;)"), "{page}");
-    let index = text(address, "/");
+    let index = text(address, "/pages");
     assert!(index.contains("<a href=\"targets\">targets</a><span class=\"bad\">1 missed</span>"), "{index}");
     let scrape = text(address, "/metrics");
     for line in [
@@ -362,7 +362,7 @@ fn without() {
     assert!(perf.targets().is_none() && perf.snapshot().targets.is_none());
     assert_eq!(text(address, "/targets?format=json").trim(), "{\"at_unix_ns\":0,\"targets\":[]}");
     assert!(text(address, "/targets").contains("PERF_TARGETS="));
-    assert!(!text(address, "/").contains("href=\"targets\""));
+    assert!(!text(address, "/pages").contains("href=\"targets\""));
     let scrape = text(address, "/metrics");
     assert!(!scrape.contains("target_status"), "{scrape}");
     let spent = scrape.lines().find(|line| line.starts_with("perf_overhead_seconds_total{part=\"targets\"}"));

@@ -78,7 +78,7 @@ fn delivery_resumes_after_the_folder_was_removed() {
     until("a profile", || names(&folder).iter().any(|name| name.ends_with(".pb.gz")));
     fs::remove_dir_all(&folder).unwrap();
     until("the loss to be shown", || {
-        let page = perf_sdk_tests::http::get(service.address, "/").text();
+        let page = perf_sdk_tests::http::get(service.address, "/pages").text();
         page.contains(" lost: cannot write a profile: No such file")
     });
     fs::create_dir(&folder).unwrap();

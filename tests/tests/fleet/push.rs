@@ -93,7 +93,7 @@ fn every_window_is_ingested_once() {
             ["cpu", "inuse_space"].iter().all(|kind| profiles(&receiver.requests(), kind).len() >= 3)
         });
         let metrics = get(service.address, "/metrics").text();
-        let page = get(service.address, "/").text();
+        let page = get(service.address, "/pages").text();
         assert!(
             metrics.contains("perf_push_total{result=\"ok\",to=\"") && metrics.contains("perf_push_waiting{to=\""),
             "{metrics}"
@@ -288,7 +288,9 @@ fn a_hanging_server_does_not_delay_the_end() {
 fn an_unreachable_server_is_reported() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let service = start(&format!("http://{free}"), &[]);
-    until("an error on the page", || get(service.address, "/").text().contains("no connection: Connection refused"));
+    until("an error on the page", || {
+        get(service.address, "/pages").text().contains("no connection: Connection refused")
+    });
     until("waiting profiles to be counted", || {
         let metrics = get(service.address, "/metrics").text();
         let waits = metrics.lines().find(|line| line.starts_with("perf_push_waiting{")).unwrap_or_default();

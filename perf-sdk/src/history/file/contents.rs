@@ -3,6 +3,7 @@
 use super::super::functions::{Functions, LONGEST_NAME};
 use super::super::lane::Stored;
 use super::super::levels::{LEVELS, SECONDS, TIMES_LEVELS};
+use super::super::marks::{LONGEST_MARK, Mark, Marks};
 use super::super::memory::{BODY, Head};
 use super::super::series::{Closed, SeriesTable};
 use super::journal::Journal;
@@ -23,6 +24,8 @@ const BLOCK: u8 = 5;
 const ENTRY: u8 = 6;
 /// The end of a checkpoint: nothing
 const END: u8 = 7;
+/// What the program said: time (4), text
+const MARK: u8 = 8;
 
 const POINT: usize = 7;
 /// The clock was set back if a record is this much earlier than one before.
@@ -33,8 +36,10 @@ pub(in crate::history) fn append(
     journal: &mut Journal,
     table: &mut SeriesTable,
     functions: &mut Functions,
+    marks: &mut Marks,
     times_from: u32,
 ) {
+    marks.take_unwritten().for_each(|mark| write_mark(journal, mark));
     if journal.take_lost() {
         table.ids().for_each(|id| write_series(journal, table, id));
         functions.numbers().for_each(|number| write_function(journal, table, functions, number));
@@ -77,7 +82,8 @@ pub(in crate::history) fn append(
 }
 
 /// Writes all that there is, but for single seconds: these would end at the checkpoint.
-pub(in crate::history) fn checkpoint(journal: &mut Journal, table: &SeriesTable, functions: &Functions) {
+pub(in crate::history) fn checkpoint(journal: &mut Journal, table: &SeriesTable, functions: &Functions, marks: &Marks) {
+    marks.all().for_each(|mark| write_mark(journal, mark));
     for id in table.ids() {
         write_series(journal, table, id);
         for level in 1..LEVELS {
@@ -110,6 +116,13 @@ pub(in crate::history) fn checkpoint(journal: &mut Journal, table: &SeriesTable,
     journal.record(END, |_| ());
 }
 
+fn write_mark(journal: &mut Journal, mark: &Mark) {
+    journal.record(MARK, |into| {
+        into.extend_from_slice(&mark.at.to_le_bytes());
+        into.extend_from_slice(mark.text.as_bytes());
+    });
+}
+
 fn write_series(journal: &mut Journal, table: &SeriesTable, id: u16) {
     journal.record(SERIES, |into| {
         into.extend_from_slice(&id.to_le_bytes());
@@ -132,11 +145,18 @@ pub(in crate::history) fn restore(
     payload: &[u8],
     table: &mut SeriesTable,
     functions: &mut Functions,
+    marks: &mut Marks,
 ) -> bool {
-    restored(kind, payload, table, functions).is_some()
+    restored(kind, payload, table, functions, marks).is_some()
 }
 
-fn restored(kind: u8, payload: &[u8], table: &mut SeriesTable, functions: &mut Functions) -> Option<()> {
+fn restored(
+    kind: u8,
+    payload: &[u8],
+    table: &mut SeriesTable,
+    functions: &mut Functions,
+    marks: &mut Marks,
+) -> Option<()> {
     let mut fields = Fields(payload);
     match kind {
         SERIES => {
@@ -153,7 +173,7 @@ fn restored(kind: u8, payload: &[u8], table: &mut SeriesTable, functions: &mut F
         }
         POINTS => {
             let index = fields.u32()?;
-            turn_back(index, table, functions)?;
+            turn_back(index, table, functions, marks)?;
             for point in fields.0.chunks_exact(POINT) {
                 let mut fields = Fields(point);
                 let id = fields.u16()?;
@@ -164,7 +184,7 @@ fn restored(kind: u8, payload: &[u8], table: &mut SeriesTable, functions: &mut F
         }
         TIMES => {
             let index = fields.u32()?;
-            turn_back(index, table, functions)?;
+            turn_back(index, table, functions, marks)?;
             functions.restore(table, 1, index, fields.0, true);
             Some(())
         }
@@ -194,16 +214,23 @@ fn restored(kind: u8, payload: &[u8], table: &mut SeriesTable, functions: &mut F
             table.restore_open();
             Some(())
         }
+        MARK => {
+            let at = fields.u32()?;
+            let text = std::str::from_utf8(fields.0).ok().filter(|text| text.len() <= LONGEST_MARK)?;
+            marks.restore(at, text);
+            Some(())
+        }
         _ => None,
     }
 }
 
 /// If the clock was set back before this record, what is later goes.
-fn turn_back(index: u32, table: &mut SeriesTable, functions: &mut Functions) -> Option<()> {
+fn turn_back(index: u32, table: &mut SeriesTable, functions: &mut Functions, marks: &mut Marks) -> Option<()> {
     let start = index.checked_mul(SECONDS[1])?;
     if start.checked_add(SECONDS[1] + WAITED_FOR)? < table.newest() {
         table.cut(start);
         functions.cut(start);
+        marks.cut(start);
     }
     Some(())
 }

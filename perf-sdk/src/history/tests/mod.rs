@@ -3,6 +3,7 @@
 mod figures;
 mod files;
 mod kills;
+mod marks;
 mod memory;
 mod oracle;
 mod paces;

@@ -103,6 +103,14 @@ fn quantiles_are_those_of_a_sorted_list() {
         assert_eq!(times.as_ref().unwrap().count(), calls as u64);
     }
     assert_eq!(history.times("nobody", now - 60, now), Answer::NotCovered);
+    // Whole minutes have the same calls, and the minute that goes on is not part of them.
+    #[cfg(feature = "serve")]
+    {
+        let to = now / 60 * 60;
+        let Answer::Found(times, coverage) = history.times_of_minutes("function1", to - 600, now) else { panic!() };
+        let calls = all[1].calls.iter().filter(|call| (to - 600..to).contains(&call.0)).count();
+        assert_eq!((times.count(), coverage.from, coverage.to), (calls as u64, to - 600, to));
+    }
 }
 
 #[test]

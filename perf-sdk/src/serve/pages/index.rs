@@ -64,9 +64,9 @@ const BYTES: Column = Column {
     show: bytes,
 };
 
-/// The functions with the highest cost come first. Links are relative to `folder`, if there is one.
-pub(in crate::serve) fn index(snapshot: &Snapshot, folder: Option<&str>) -> String {
-    let mut page = html::begin("perf-sdk", folder);
+/// The functions with the highest cost come first.
+pub(in crate::serve) fn index(snapshot: &Snapshot) -> String {
+    let mut page = html::begin("perf-sdk: functions", None);
     head(&mut page, snapshot);
     if snapshot.functions.is_empty() {
         page.push_str("<p class=\"empty\">No profiled function was called yet. Put <code>#[perf_sdk::profiled]</code> on one.</p>");
@@ -83,7 +83,7 @@ fn head(page: &mut String, snapshot: &Snapshot) {
     let profiler = &snapshot.profiler;
     let _ = write!(
         page,
-        "<header><h1>perf-sdk</h1><span class=\"facts\">{} functions · {} threads · recording for {} · CPU clock {}",
+        "<header><h1><a href=\".\">perf-sdk</a></h1><span class=\"facts\">{} functions · {} threads · recording for {} · CPU clock {}",
         snapshot.functions.len(),
         profiler.threads,
         time(snapshot.window_ns as f64),
@@ -340,7 +340,7 @@ mod tests {
         let name = "<script>alert(\"1\")</script>&'".to_owned();
         let function = Function { name, last_error: Some("\"><b>".into()), ..Function::default() };
         snapshot.functions.push(function);
-        let page = index(&snapshot, None);
+        let page = index(&snapshot);
         assert!(!page.contains("<script>alert") && !page.contains("\"><b>"), "{page}");
         assert!(page.contains("%3Cscript%3E"));
     }

@@ -1,8 +1,10 @@
 //! `/api/v1/events`: what happens, as it happens, as server-sent events.
+//!
+//! With `tick` there is an event of this name at each such interval, with the time of the server.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
@@ -37,7 +39,8 @@ pub(super) struct Visit;
 /// Goes on until the reader or the profiler ends.
 pub(super) async fn events(request: Request) -> Result<Response, Refusal> {
     let (headers, is_visit) = (request.headers(), request.extensions().get::<Visit>().is_some());
-    let query = Query::parse(request.uri(), &["last"])?;
+    let query = Query::parse(request.uri(), &["last", "tick"])?;
+    let tick = tick(&query)?;
     let last = match query.get("last") {
         None => 0,
         Some(text) => text.parse().map_err(|_| {
@@ -56,11 +59,18 @@ pub(super) async fn events(request: Request) -> Result<Response, Refusal> {
         Some(place) => Events::after(place.unwrap_or_default()),
         None => Events::new().with_last(last),
     };
-    let mut alive = interval(ALIVE);
+    let mut alive = interval(tick.unwrap_or(ALIVE));
     alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let end = is_visit.then(|| Instant::now() + LONGEST_VISIT);
-    let stream = Stream { events, alive, end, is_over: false, _place: place };
+    let stream = Stream { events, alive, has_ticks: tick.is_some(), end, is_over: false, _place: place };
     Ok(reply::ok("text/event-stream", Body::new(stream)))
+}
+
+/// The seconds between two ticks.
+fn tick(query: &Query) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = query.get("tick") else { return Ok(None) };
+    let seconds = text.parse().ok().filter(|seconds| (1..=60).contains(seconds)).map(Duration::from_secs);
+    seconds.map(Some).ok_or_else(|| Refusal::bad(format!("tick is {text:?}; allowed: whole seconds from 1 to 60")))
 }
 
 /// Of which profiler, and which of its events.
@@ -73,6 +83,7 @@ fn parse_id(id: &str) -> Option<(u64, u64)> {
 struct Stream {
     events: Events,
     alive: Interval,
+    has_ticks: bool,
     end: Option<Instant>,
     is_over: bool,
     _place: Place,
@@ -123,7 +134,10 @@ impl HttpBody for Stream {
             // The first time at once, so that the reader knows that it is connected.
             match self.alive.poll_tick(context) {
                 Poll::Ready(_) => {
-                    text.extend_from_slice(b":\n\n");
+                    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+                    let line =
+                        if self.has_ticks { format!("event: tick\ndata: {now}\n\n") } else { ":\n\n".to_owned() };
+                    text.extend_from_slice(line.as_bytes());
                     self.is_over = self.end.is_some_and(|end| Instant::now() >= end);
                 }
                 Poll::Pending => return Poll::Pending,

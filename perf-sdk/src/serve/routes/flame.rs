@@ -30,7 +30,7 @@ const OF_PAGE: [&str; 15] = [
 /// The page, without any data: its script asks for them.
 pub(super) async fn viewer(uri: Uri) -> Result<Response, Refusal> {
     Query::parse(&uri, &OF_PAGE)?;
-    Ok(reply::ok("text/html; charset=utf-8", page::viewer()))
+    Ok(reply::asking(page::viewer()))
 }
 
 /// The calls of profiled functions, by all weights.

@@ -27,10 +27,10 @@ pub(super) async fn history(uri: Uri) -> Result<Response, Refusal> {
     };
     reply::work(move || {
         let answer = memory::uncounted(|| {
-            history::ask(|history| match names {
-                Some(_) => history::columns_of(history, &query),
-                None => Ok(HistoryColumns { series: history::list(history), ..HistoryColumns::default() }),
-            })
+            if names.is_some() {
+                return history::answer(&query);
+            }
+            Some(Ok(HistoryColumns { series: history::list()?, ..HistoryColumns::default() }))
         });
         let answer = answer.ok_or_else(|| {
             let text = "there is no history: the profiler does not run, or PERF_HISTORY is false";
@@ -45,7 +45,7 @@ pub(super) async fn history(uri: Uri) -> Result<Response, Refusal> {
 }
 
 /// A time in seconds since 1970.
-fn time(query: &Query, name: &str, now: u64) -> Result<Option<u64>, Refusal> {
+pub(super) fn time(query: &Query, name: &str, now: u64) -> Result<Option<u64>, Refusal> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let found = match text.strip_prefix('-') {
         Some(ago) => seconds(ago).map(|ago| now.saturating_sub(ago)),
@@ -57,7 +57,7 @@ fn time(query: &Query, name: &str, now: u64) -> Result<Option<u64>, Refusal> {
     found.map(Some).ok_or_else(|| Refusal::bad(format!("{name} is {text:?}; {allowed}")))
 }
 
-fn step(query: &Query) -> Result<Option<u64>, Refusal> {
+pub(super) fn step(query: &Query) -> Result<Option<u64>, Refusal> {
     let Some(text) = query.get("step") else { return Ok(None) };
     let found = text.parse().ok().or_else(|| seconds(text)).filter(|step| *step > 0);
     let allowed = "allowed: a whole number of seconds above 0, or with a unit such as 5m (s, m, h, d)";

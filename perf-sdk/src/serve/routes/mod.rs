@@ -10,6 +10,8 @@ mod flame;
 #[cfg(feature = "flight")]
 mod flight;
 mod format;
+mod function;
+mod functions;
 mod healthz;
 mod history;
 #[cfg(feature = "hdr")]
@@ -17,6 +19,8 @@ mod hlog;
 mod index;
 mod leaks;
 mod metrics;
+mod overview;
+mod pages;
 #[cfg(any(feature = "heap", feature = "stacks"))]
 mod pprof;
 mod profile;
@@ -56,15 +60,20 @@ enum Cost {
 /// The route that names addresses. They may be posted, because a query is too short for them.
 const SYMBOL: &str = "/debug/pprof/symbol";
 
-/// The page of the flamegraph viewer, which has no data.
+/// The dashboard, which has no data in it.
+const SHELL: &str = "/";
+/// The page of the flamegraph viewer, which has none either.
 const VIEWER: &str = "/flame";
+/// Files that the pages load, which are the same in each process of a version.
+const ASSETS: &str = "/assets/{name}";
 
 /// All routes that only read, with their cost.
 fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
     use Cost::Fold;
     #[cfg_attr(not(any(feature = "heap", feature = "stacks")), allow(unused_mut))]
     let mut table: Vec<(&'static str, MethodRouter, Cost)> = vec![
-        ("/", get(index::page), Fold),
+        (SHELL, get(index::shell), Fold),
+        ("/pages", get(pages::page), Fold),
         ("/metrics", get(metrics::metrics), Fold),
         #[cfg(feature = "svg")]
         ("/flamegraph", get(profile::flamegraph), Fold),
@@ -83,6 +92,9 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         ("/hlog", get(hlog::hlog), Fold),
         ("/leaks", get(leaks::leaks), Fold),
         ("/api/v1/history", get(history::history), Fold),
+        ("/api/v1/overview", get(overview::overview), Fold),
+        ("/api/v1/functions", get(functions::functions), Fold),
+        ("/api/v1/function", get(function::function), Fold),
         ("/targets", get(targets::targets), Fold),
         ("/alerts", get(alerts::alerts), Fold),
         ("/api/v1/events", get(events::events), Fold),
@@ -126,8 +138,7 @@ fn table() -> Vec<(&'static str, MethodRouter, Cost)> {
         #[cfg(feature = "heap")]
         ("/dhat", get(dhat::dhat), Fold),
         ("/healthz", get(healthz::ok), Fold),
-        ("/assets/style.css", get(assets::style), Fold),
-        ("/assets/sort.js", get(assets::sort), Fold),
+        (ASSETS, get(assets::asset), Fold),
         ("/assets/flame.css", get(assets::flame_style), Fold),
         ("/assets/flame.js", get(assets::flame_script), Fold),
         ("/assets/flame-file.html", get(assets::flame_file), Fold),
@@ -148,12 +159,12 @@ fn is_at(path: &str, uri: &Uri) -> bool {
 /// Whether a response is the same whatever the program does: pages whose scripts ask for data, and
 /// files. These need no token.
 pub(super) fn is_static(uri: &Uri) -> bool {
-    uri.path() == VIEWER || is_asset(uri)
+    [SHELL, VIEWER].contains(&uri.path()) || is_asset(uri)
 }
 
 /// Whether it is a file that pages load. Pages of other origins may load it too.
 pub(super) fn is_asset(uri: &Uri) -> bool {
-    is_at("/assets/{name}", uri)
+    is_at(ASSETS, uri)
 }
 
 /// Whether no method at this path changes anything.

@@ -37,7 +37,14 @@ pub(super) fn everything() -> bool {
     busy(Duration::from_millis(1));
     let held = keep_small();
     let is_counted = function(&own.snapshot(), "busy").calls.ok > 0;
-    let pages = ["/metrics", "/", "/leaks", "/debug/pprof/profile?seconds=0.2", "/debug/pprof/heap?seconds=0.1"];
+    let pages = [
+        "/metrics",
+        "/pages",
+        "/api/v1/functions",
+        "/leaks",
+        "/debug/pprof/profile?seconds=0.2",
+        "/debug/pprof/heap?seconds=0.1",
+    ];
     let all = pages.iter().all(|page| get(address, page).status == 200);
     own.set_sampling("*", None);
     own.set_heap("1MiB").unwrap();

@@ -119,7 +119,8 @@ pub(super) fn seccomp_kills() {
             for page in [
                 "/debug/pprof/profile?seconds=0.3&hz=1000",
                 "/metrics",
-                "/",
+                "/pages",
+                "/api/v1/overview?status=on",
                 "/debug/fgprof?seconds=0.2",
                 "/debug/pprof/heap",
                 "/debug/pprof/goroutine",

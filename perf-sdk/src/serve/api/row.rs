@@ -1,0 +1,119 @@
+//! The figures of one function.
+
+use serde::Serialize;
+
+use super::trend::{Change, Recent};
+use crate::snapshot::{Function, Shown};
+
+/// One function in a table. What does not exist is absent, never 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(in crate::serve) struct Row {
+    pub(super) name: String,
+    /// Absent of a window if functions of several modules have this name: the figures are of all.
+    pub(super) module: Option<String>,
+    pub(super) file: String,
+    pub(super) line: u32,
+    pub(super) calls: Option<f64>,
+    /// Errors and panics.
+    pub(super) errors: Option<f64>,
+    pub(super) cancelled: Option<f64>,
+    pub(super) running: Option<u64>,
+    pub(super) p50_ns: Option<f64>,
+    pub(super) p95_ns: Option<f64>,
+    pub(super) p99_ns: Option<f64>,
+    /// Including callees.
+    pub(super) total_ns: Option<f64>,
+    /// Excluding profiled callees.
+    pub(super) self_ns: Option<f64>,
+    /// CPU time including callees; of a window, excluding them.
+    pub(super) cpu_ns: Option<f64>,
+    pub(super) self_cpu_ns: Option<f64>,
+    pub(super) bytes_per_call: Option<f64>,
+    pub(super) live_bytes: Option<f64>,
+    /// Calls that were measured; times rest on them.
+    pub(super) samples: Option<u64>,
+    /// One call in so many is measured; 0: none.
+    pub(super) one_in: Option<u32>,
+    /// Standard errors.
+    pub(super) total_error_ns: Option<f64>,
+    pub(super) self_error_ns: Option<f64>,
+    /// 95 % intervals, where not every call was measured.
+    pub(super) p50_band_ns: Option<[f64; 2]>,
+    pub(super) p95_band_ns: Option<[f64; 2]>,
+    pub(super) p99_band_ns: Option<[f64; 2]>,
+    /// Columns that may be off by more than a fifth.
+    pub(super) weak: Vec<&'static str>,
+    pub(super) estimated_calls: u64,
+    pub(super) rests: bool,
+    pub(super) is_lazy: bool,
+    pub(super) last_error: Option<String>,
+    /// Calls per second lately. Absent without a place in the history.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recent: Option<Recent>,
+    /// Absent if an hour ago is not covered.
+    pub(super) change: Option<Change>,
+}
+
+impl Row {
+    /// Since recording began.
+    pub(super) fn of(function: &Function) -> Self {
+        let calls = function.calls;
+        let is_sampled = function.samples < calls.total();
+        let band = |q: f64| {
+            let quantile = function.quantile(q).filter(|_| is_sampled)?;
+            Some([quantile.low, quantile.high])
+        };
+        let quantile = |q: f64| function.quantile(q).map(|quantile| quantile.ns);
+        let has_cpu = function.cpu.is_some();
+        let own = function.exclusive;
+        Self {
+            name: function.name.clone(),
+            module: Some(function.module.clone()),
+            file: function.file.clone(),
+            line: function.line,
+            calls: Some(calls.total() as f64),
+            errors: Some((calls.error + calls.panic) as f64),
+            cancelled: Some(calls.cancelled as f64),
+            running: Some(function.running),
+            p50_ns: quantile(0.5),
+            p95_ns: quantile(0.95),
+            p99_ns: quantile(0.99),
+            total_ns: Some(function.inclusive.wall_ns.max(0) as f64),
+            self_ns: Some(own.wall_ns.max(0) as f64),
+            cpu_ns: has_cpu.then_some(function.inclusive.cpu_ns.max(0) as f64),
+            self_cpu_ns: has_cpu.then_some(own.cpu_ns.max(0) as f64),
+            bytes_per_call: function.bytes.as_ref().and_then(|bytes| bytes.mean()),
+            live_bytes: function.live.map(|live| live.bytes as f64),
+            samples: Some(function.samples),
+            one_in: Some(function.one_in),
+            total_error_ns: is_sampled.then_some(function.inclusive_error_ns as f64),
+            self_error_ns: is_sampled.then_some(function.exclusive_error_ns as f64),
+            p50_band_ns: band(0.5),
+            p95_band_ns: band(0.95),
+            p99_band_ns: band(0.99),
+            weak: weak(function),
+            estimated_calls: function.estimated_calls,
+            rests: function.rests,
+            is_lazy: function.is_lazy,
+            last_error: function.last_error.clone(),
+            recent: None,
+            change: None,
+        }
+    }
+}
+
+fn weak(function: &Function) -> Vec<&'static str> {
+    let is_weak = |shown: Option<Shown>| shown.is_some_and(|shown| shown.is_weak);
+    [
+        ("p50", Shown::quantile(function, 0.5)),
+        ("p95", Shown::quantile(function, 0.95)),
+        ("p99", Shown::quantile(function, 0.99)),
+        ("total", Some(Shown::total(function))),
+        ("self", Some(Shown::own(function))),
+        ("cpu", function.cpu.as_ref().map(|_| Shown::cpu(function))),
+    ]
+    .into_iter()
+    .filter(|(_, shown)| is_weak(*shown))
+    .map(|(column, _)| column)
+    .collect()
+}

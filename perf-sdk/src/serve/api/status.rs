@@ -1,0 +1,169 @@
+//! Targets, alerts, findings and leaks in short, and the state of the measurement.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::alert::{AlertPhase, AlertRuleState, AlertState};
+use crate::collect;
+use crate::finding::Finding;
+use crate::snapshot::{Budget, Leaks, Snapshot};
+use crate::target::TargetState;
+
+/// Entries of a list, at most. The pages of each have all.
+const MOST: usize = 12;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(in crate::serve) struct Status {
+    /// Whether allocations are counted.
+    has_allocations: bool,
+    functions: usize,
+    threads: u64,
+    window_ns: u64,
+    cpu_ns: u64,
+    /// Absent without targets, and before the first judgement.
+    targets: Option<List<Target>>,
+    /// Absent without rules, and before the first judgement.
+    alerts: Option<List<Alert>>,
+    /// Those that need no history; the page has all.
+    findings: List<Finding>,
+    /// Absent before the first evaluation.
+    leaks: Option<List<Leak>>,
+    measurement: Measurement,
+}
+
+/// The first ones, and how many there are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+struct List<T> {
+    all: usize,
+    first: Vec<T>,
+}
+
+impl<T> List<T> {
+    fn of(all: impl Iterator<Item = T>) -> Self {
+        let mut first: Vec<T> = all.collect();
+        let all = first.len();
+        first.truncate(MOST);
+        Self { all, first }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Target {
+    name: String,
+    metric: String,
+    target: String,
+    status: &'static str,
+    shown: String,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Alert {
+    rule: String,
+    subject: String,
+    phase: &'static str,
+    severity: &'static str,
+    evidence: String,
+    summary: String,
+    since_unix_ns: u64,
+    bundle: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Leak {
+    verdict: &'static str,
+    subject: &'static str,
+    function: String,
+    module: String,
+    bytes: u64,
+    objects: u64,
+    bytes_per_hour: f64,
+    evidence: String,
+}
+
+/// How well the profiler measures, and what is missing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+struct Measurement {
+    overhead_ns: u64,
+    budget: Option<Budget>,
+    /// What could not be recorded, by reason, if anything.
+    dropped: BTreeMap<String, u64>,
+    over_budget: Option<String>,
+    cpu_clock: String,
+    heap: String,
+    stacks: String,
+}
+
+/// **Cost.** That of a snapshot.
+pub(super) fn status() -> Status {
+    let snapshot = collect::take();
+    let findings = collect::findings_of(&snapshot).findings;
+    Status {
+        has_allocations: snapshot.has_allocations,
+        functions: snapshot.functions.len(),
+        threads: snapshot.profiler.threads,
+        window_ns: snapshot.window_ns,
+        cpu_ns: snapshot.cpu_ns,
+        targets: snapshot.targets.as_ref().map(|judged| List::of(judged.targets.iter().map(target))),
+        alerts: snapshot.alerts.as_ref().map(|alerts| {
+            let is_so = |(_, state): &(&AlertRuleState, &AlertState)| state.phase != AlertPhase::Inactive;
+            let all = alerts.rules.iter().flat_map(|rule| rule.alerts.iter().map(move |state| (rule, state)));
+            List::of(all.filter(is_so).map(alert))
+        }),
+        findings: List::of(findings.into_iter()),
+        leaks: snapshot.leaks.as_ref().map(leaks),
+        measurement: measurement(&snapshot),
+    }
+}
+
+fn target(state: &TargetState) -> Target {
+    Target {
+        name: state.name.clone(),
+        metric: state.metric.clone(),
+        target: state.target.clone(),
+        status: state.status.name(),
+        shown: state.shown.clone(),
+        reason: state.reason.clone(),
+    }
+}
+
+fn alert((rule, state): (&AlertRuleState, &AlertState)) -> Alert {
+    Alert {
+        rule: rule.name.clone(),
+        subject: state.subject.clone(),
+        phase: state.phase.name(),
+        severity: state.severity.name(),
+        evidence: state.evidence.clone(),
+        summary: rule.summary.clone(),
+        since_unix_ns: state.since_unix_ns,
+        bundle: state.bundle.clone(),
+    }
+}
+
+fn leaks(leaks: &Leaks) -> List<Leak> {
+    List::of(leaks.findings.iter().map(|finding| Leak {
+        verdict: finding.verdict.name(),
+        subject: finding.watched.name(),
+        function: finding.function.clone(),
+        module: finding.module.clone(),
+        bytes: finding.bytes,
+        objects: finding.objects,
+        bytes_per_hour: finding.bytes_per_hour,
+        evidence: finding.evidence.clone(),
+    }))
+}
+
+fn measurement(snapshot: &Snapshot) -> Measurement {
+    let profiler = &snapshot.profiler;
+    let dropped = profiler.dropped.iter().filter(|(_, number)| **number > 0);
+    Measurement {
+        overhead_ns: profiler.overhead_ns,
+        budget: profiler.budget,
+        dropped: dropped.map(|(reason, number)| (reason.clone(), *number)).collect(),
+        over_budget: profiler.over_budget(snapshot.window_ns),
+        cpu_clock: profiler.cpu_clock.clone(),
+        heap: profiler.heap.to_string(),
+        stacks: profiler.stacks.to_string(),
+    }
+}

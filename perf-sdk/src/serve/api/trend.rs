@@ -1,0 +1,68 @@
+//! The last calls of a function, and its change against an hour ago.
+
+use serde::Serialize;
+
+use super::line::{points_of, rounded, values};
+use super::range::{Kept, Range};
+use crate::histogram::Histogram;
+use crate::history::{self, Answer, Coverage};
+
+/// What is compared: whole minutes, which are cheap to read.
+const COMPARED: u32 = 600;
+const HOUR: u32 = 3_600;
+/// The part of a window that must be known.
+const LEAST_SHARE: f64 = 0.5;
+/// Calls below which a quantile is no more than a few calls.
+const LEAST_CALLS: u64 = 20;
+/// Steps of the small chart in a row.
+const STEPS: u32 = 30;
+
+/// Calls per second of the last time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(in crate::serve) struct Recent {
+    from: u32,
+    step: u32,
+    values: Vec<Option<f64>>,
+}
+
+/// The last ten minutes against the same ten minutes of an hour ago.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(in crate::serve) struct Change {
+    p95_ns: f64,
+    p95_before_ns: f64,
+    calls: u64,
+    calls_before: u64,
+}
+
+pub(super) fn recent(name: &str, kept: Kept, window: u32) -> Option<Recent> {
+    let from = kept.to.saturating_sub(window).max(kept.from);
+    let range = Range { from, to: kept.to, step: (kept.to - from).div_ceil(STEPS).max(1), is_clamped: false };
+    let points = points_of("function_calls_total", ("function", name), range);
+    let (from, step, values) = values(&points, range)?;
+    Some(Recent { from, step, values: values.into_iter().map(|one| one.map(rounded)).collect() })
+}
+
+/// `None` if one of both is not covered, or had next to no calls.
+pub(super) fn change(name: &str, kept: Kept) -> Option<Change> {
+    // The minute that goes on is not closed yet.
+    let to = kept.to / 60 * 60;
+    let (now, before) = (of_minutes(name, to)?, of_minutes(name, to.checked_sub(HOUR)?)?);
+    Some(Change {
+        p95_ns: now.quantile(0.95)?,
+        p95_before_ns: before.quantile(0.95)?,
+        calls: now.count(),
+        calls_before: before.count(),
+    })
+}
+
+fn of_minutes(name: &str, to: u32) -> Option<Histogram> {
+    let from = to.checked_sub(COMPARED)?;
+    let answer = history::ask(|history| history.times_of_minutes(name, from, to))?;
+    let Answer::Found(times, coverage) = answer else { return None };
+    let is_near = |Coverage { from: begin, to: end, .. }: Coverage| {
+        // Where only hours are kept, it is another time.
+        begin + COMPARED >= from && end <= to + COMPARED
+    };
+    let is_known = coverage.share(from, to) >= LEAST_SHARE && is_near(coverage);
+    Some(times).filter(|times| is_known && times.count() >= LEAST_CALLS)
+}
