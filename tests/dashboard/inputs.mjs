@@ -27,6 +27,17 @@ step("new points come by the stream, and what is old goes", async (page) => {
   check(/from=\d+&step=5/.test(since), `only new points are asked for: ${since}`);
 });
 
+step("a line without newer values does not make the page ask for more", async (page) => {
+  program.silent = "errors";
+  for (let tick = 0; tick < 4; tick += 1) {
+    program.pass(20);
+    await until(page, (now) => globalThis.perfDashboard.view().to >= now, program.now);
+  }
+  const since = Number(/from=(\d+)&step/.exec(program.asked.filter((one) => one.includes("overview")).at(-1))[1]);
+  check(program.now - since <= 40, `it asks for ${program.now - since} s`);
+  program.silent = null;
+});
+
 step("pausing stops the time, and going on resumes it", async (page) => {
   await page.locator("#live").click();
   await until(page, () => document.querySelector("#connection").textContent === "paused");

@@ -47,6 +47,8 @@ export class Program {
   start = "17";
   marks = [{ at: START + 8 * 3600 - 300, text: "deploy 1.2" }];
   events = [];
+  /** A chart whose lines have no newer values, so that they are left out. */
+  silent = null;
   asked = [];
   #server = null;
   #streams = new Set();
@@ -142,7 +144,7 @@ export class Program {
 
   charts(range, names) {
     if (!this.kept || range.from >= range.to || !this.functions) return [];
-    return Object.entries(LINES).map(([id, [title, unit, of]]) => {
+    return Object.entries(LINES).filter(([id]) => id !== this.silent || range.to - range.from > 600).map(([id, [title, unit, of]]) => {
       const own = ["rate", "errors", "p50", "p99"].includes(id) ? names : ["process"];
       const lines = own.map((name, n) => this.line(name, `${id}|${name}`, range, (at) => of(at, n)));
       if (id === "cpu") lines.push(this.line("limit", "cpu|limit", range, () => 2, "limit"));

@@ -214,7 +214,7 @@ async function whole(signal, what) {
     charts.set(overview.charts);
   } else {
     look();
-    if (!charts.add(overview.charts, charts.view.from) || is_other) awaitAll();
+    if (!charts.add(overview.charts, charts.view.from, overview.range.to) || is_other) awaitAll();
   }
   table.set(functions);
   status.show(byId("status"), overview.status);
@@ -231,7 +231,7 @@ async function tick(signal) {
     step = overview.range.step;
     shown = overview;
     charts.set(overview.charts);
-  } else if (!charts.add(overview.charts, charts.view.from) || is_other) awaitAll();
+  } else if (!charts.add(overview.charts, charts.view.from, overview.range.to) || is_other) awaitAll();
 }
 
 let wholeAt = 0;
@@ -264,7 +264,7 @@ function beat() {
 follow({
   event: (record) => {
     const kind = marks.hear(record);
-    if (["alert", "leak", "mark"].includes(kind) && answered !== null && record.at_unix_ns / 1e9 > answered) {
+    if (["alert", "leak", "mark"].includes(kind) && answered !== null && record.at_unix_ns / 1e9 > newest - 5) {
       due.slow = Math.min(due.slow, performance.now() + 1000);
     }
     clearTimeout(awaits);
@@ -272,13 +272,20 @@ follow({
   },
   tick: beat,
   state: (error) => {
-    if (error && (error.status === 0 || error.status >= 502)) failed(error);
+    // A profiler that was not started has no events; that is said elsewhere.
+    const is_unstarted = error?.status === 503 && program !== null && !program.is_started;
+    if (error && !is_unstarted && (error.status === 0 || error.status >= 502)) failed(error);
     else if (!error && failure && failure.status !== 401) load("slow");
   },
 });
 // Where there is no stream, such as before the profiler was started.
 setInterval(beat, 2 * TICK_MS);
-document.addEventListener("visibilitychange", () => !document.hidden && beat());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  // After a long time all is asked for again, at the step of the range.
+  if (isLive() && !paused && now() - newest > 300) load("all");
+  else beat();
+});
 
 listen((state, before) => {
   const is_other = state.f !== before.f || state.m !== before.m;

@@ -51,9 +51,10 @@ export class Charts {
     return ends.length ? Math.min(...ends.filter((end) => end > this.view.newest - 900), this.view.newest - 2) : null;
   }
 
-  /** Adds newer points. Returns `false` if all must be asked for again. */
-  add(charts, from) {
+  /** Adds newer points, up to `to`. Returns `false` if all must be asked for again. */
+  add(charts, from, to) {
     let is_whole = true;
+    const seen = new Set();
     for (const chart of charts) {
       const known = this.#charts.get(chart.id);
       if (!known) {
@@ -63,8 +64,14 @@ export class Charts {
       for (const line of chart.lines) {
         const mine = known.lines.find((one) => one.id === line.id);
         if (!mine || mine.step !== line.step || !merge(mine, line)) is_whole = false;
-        else drop(mine, from);
+        else seen.add(mine);
       }
+    }
+    for (const line of [...this.#charts.values()].flatMap((chart) => chart.lines)) {
+      // A line that is not in the answer has no newer value.
+      const length = Math.floor((to - line.from) / line.step);
+      if (!seen.has(line)) while (line.values.length < length) line.values.push(null);
+      drop(line, from);
     }
     this.redraw();
     return is_whole;

@@ -49,7 +49,7 @@ const UNITS = {
   count_per_second: (n) => `${number(n)}/s`,
   seconds,
   seconds_per_second: (n) => `${seconds(n)}/s`,
-  cores: (n) => `${number(n)} cores`,
+  cores: (n) => (Math.abs(n) < 0.1 ? `${percent(n)} of a core` : `${number(n)} cores`),
   bytes,
   bytes_per_second: (n) => `${bytes(n)}/s`,
   ratio: percent,
