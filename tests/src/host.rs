@@ -235,6 +235,17 @@ pub fn refuse_threads() -> bool {
     refused == 0
 }
 
+/// Limits the number of descriptors that this process may have open.
+///
+/// # Panics
+/// If the system refuses.
+pub fn limit_descriptors(number: u64) {
+    let limit = libc::rlimit { rlim_cur: number, rlim_max: number };
+    // SAFETY: `limit` is valid.
+    let refused = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
+    assert_eq!(refused, 0, "{}", std::io::Error::last_os_error());
+}
+
 /// Locks a file (`flock`) until it is closed. Returns `false` if the file is locked already.
 #[must_use]
 pub fn lock_file(file: &std::fs::File) -> bool {

@@ -8,6 +8,7 @@ mod guide;
 mod host;
 pub mod http;
 pub mod live;
+pub mod past;
 mod patience;
 pub mod pprof;
 
@@ -15,9 +16,9 @@ use std::process::{Command, Output};
 
 pub use allocating::allocating_work;
 pub use host::{
-    at_exit, at_key_destruction, burn, change_root, default_signals, exit_now, fork, is_asleep, lock_file, on_signal,
-    on_signal_before, on_timer, process_cpu, refuse_threads, stop_timer, switches, thread_cpu, thread_id, wait_for,
-    without_proc,
+    at_exit, at_key_destruction, burn, change_root, default_signals, exit_now, fork, is_asleep, limit_descriptors,
+    lock_file, on_signal, on_signal_before, on_timer, process_cpu, refuse_threads, stop_timer, switches, thread_cpu,
+    thread_id, wait_for, without_proc,
 };
 pub use patience::{PATIENCE, eventually, until};
 

@@ -442,7 +442,7 @@ impl Fold {
     /// The live heap by scope. `None` if the heap is not sampled.
     #[cfg(feature = "heap")]
     fn heap(&mut self) -> Option<Heap> {
-        use crate::snapshot::Live;
+        use crate::snapshot::{LargeBlocks, Live};
         let sample_bytes = memory::sample_bytes()?;
         let mut heap = Heap { sample_bytes, old_ns: memory::old_ns(), ..Heap::default() };
         let old = memory::old_bytes();
@@ -465,6 +465,19 @@ impl Fold {
                     }
                 }
                 None => heap.unowned.add(&live),
+            }
+        }
+        for blocks in memory::large_blocks() {
+            if let Some(at) = self.by_site.get(&blocks.site) {
+                let one = LargeBlocks {
+                    class_bytes: 1 << blocks.class,
+                    largest_bytes: blocks.largest_bytes,
+                    samples: blocks.samples,
+                    allocations: blocks.allocated.round() as u64,
+                    frees: blocks.freed.round() as u64,
+                    most_living: blocks.most_living.round() as u64,
+                };
+                snapshot::add_blocks(&mut self.functions[*at as usize].large_blocks, std::iter::once(one));
             }
         }
         Some(heap)
@@ -496,7 +509,7 @@ impl Fold {
         })
     }
 
-    /// Waits for locks, by waiter and by holder.
+    /// Waits for locks, by waiter and by holder, and futures that were suspended with one.
     fn locks(&mut self) -> Locks {
         let (waiters, holders) = record::lock_contentions();
         // A wait at a condition variable is a wait for an event, not for a lock.
@@ -508,7 +521,10 @@ impl Fold {
             }
         }
         // Each thread has its own paths, and a lock's location may have several addresses.
-        Locks::of(waiters.iter().map(LockContention::of), holders.iter().map(LockContention::of))
+        let suspended = record::lock_suspensions();
+        let [waiters, holders, suspended] =
+            [&waiters, &holders, &suspended].map(|contended| contended.iter().map(LockContention::of));
+        Locks::of(waiters, holders, suspended)
     }
 
     /// The use that functions made of instruments.

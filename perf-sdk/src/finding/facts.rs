@@ -41,8 +41,17 @@ impl Past<'_> {
 
     /// The mean of a reading in the window that ends now.
     pub(super) fn mean(&self, name: &str, label: (&str, &str), length: Duration) -> Option<Figure> {
-        let labels = [(label.0.to_owned(), label.1.to_owned())];
-        self.figures.reading(name, &labels, Aggregate::Mean, self.window(Duration::ZERO, length)).ok()
+        self.reading(name, label, Aggregate::Mean, length)
+    }
+
+    /// The highest value of a reading in the window that ends now.
+    pub(super) fn peak(&self, name: &str, label: (&str, &str), length: Duration) -> Option<Figure> {
+        self.reading(name, label, Aggregate::Peak, length)
+    }
+
+    fn reading(&self, name: &str, (label, value): (&str, &str), of: Aggregate, length: Duration) -> Option<Figure> {
+        let labels = [(label.to_owned(), value.to_owned())];
+        self.figures.reading(name, &labels, of, self.window(Duration::ZERO, length)).ok()
     }
 }
 

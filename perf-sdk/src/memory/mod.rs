@@ -20,8 +20,8 @@ pub(crate) use live::wanted_sample_bytes;
 pub(crate) use live::{at_stacks, lost_stacks, note_unloaded};
 #[cfg(feature = "heap")]
 pub(crate) use live::{
-    born, by_owner, coarsest_bytes, held_bytes, holding, living, look_for_peak, lost_samples, note_drawn, old_bytes,
-    old_ns, past, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
+    born, by_owner, coarsest_bytes, held_bytes, holding, large_blocks, living, look_for_peak, lost_samples, note_drawn,
+    old_bytes, old_ns, past, pause_heap, sample_bytes, sample_heap, sampling_ns, state as heap_state, thin_out_heap,
 };
 #[cfg(feature = "dhat")]
 pub(crate) use probe::exact;

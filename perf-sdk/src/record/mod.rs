@@ -49,6 +49,7 @@ pub(crate) use budget::governor::{Governor, reading as budget_reading};
 pub(crate) use call::future::{Call, OpenPoll};
 pub(crate) use call::root::note_query;
 pub(crate) use entry::{cost, current_or_new, refresh_cost};
+pub(crate) use locks::holding::{Holding, lock_suspensions};
 pub(crate) use locks::table::{Contended, Lock, LockKind};
 pub(crate) use locks::wait::{Holder, lock_contentions, lock_waits, wait_for};
 pub(crate) use own::OwnThread;

@@ -9,7 +9,7 @@ use super::own;
 use crate::clock::{self, ThreadCpu};
 use crate::memory;
 use crate::record::calibration::overhead;
-use crate::record::locks::wait;
+use crate::record::locks::{holding, wait};
 use crate::record::slowest::table;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::empty_call::EmptyCall;
@@ -176,6 +176,7 @@ fn forget_all() {
     overhead::after_fork();
     account::after_fork();
     own::after_fork();
+    holding::after_fork();
     wait::after_fork();
     shared::forget_all();
     trail::after_fork();

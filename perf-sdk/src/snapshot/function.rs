@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exemplars::{self, Exemplar};
 use super::instrument_use::{InstrumentUse, add_uses, uses_since};
+use super::large_blocks::{LargeBlocks, add_blocks, since as blocks_since};
 use super::{Live, Totals};
 use crate::histogram::Histogram;
 
@@ -120,6 +121,10 @@ pub struct Function {
     /// sampled.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub live: Option<Live>,
+    /// Large blocks that were allocated here, excluding profiled callees, sorted by size. Empty if
+    /// the live heap is not sampled.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub large_blocks: Vec<LargeBlocks>,
     /// Stack samples in which this was the innermost profiled function.
     #[cfg_attr(feature = "enabled", serde(default))]
     pub stack_samples: u64,
@@ -195,6 +200,7 @@ impl Function {
                     longest_poll_ns: now.longest_poll_ns,
                 }
             }),
+            large_blocks: blocks_since(&self.large_blocks, &earlier.large_blocks),
             stack_samples: self.stack_samples.saturating_sub(earlier.stack_samples),
             sampled_cpu_ns: self.sampled_cpu_ns.saturating_sub(earlier.sampled_cpu_ns),
             lock_contentions: self.lock_contentions.saturating_sub(earlier.lock_contentions),
@@ -230,6 +236,7 @@ impl Function {
         if let Some(theirs) = &other.live {
             self.live.get_or_insert_default().add(theirs);
         }
+        add_blocks(&mut self.large_blocks, other.large_blocks.iter().copied());
         if let Some(theirs) = other.future {
             let ours = self.future.get_or_insert_default();
             ours.polls += theirs.polls;

@@ -46,6 +46,13 @@ pub struct Locks {
     /// The same waits by the scope that held the lock when the wait began. Waits at a condition
     /// variable are not included, because it has no holder.
     pub holders: Vec<LockContention>,
+    /// Futures that were suspended while they held a [`Mutex`](crate::sync::Mutex), or an
+    /// [`RwLock`](crate::sync::RwLock) for writing, by the future's scope. Of these,
+    /// [`contentions`](LockContention::contentions) is how often a lock was held when its future
+    /// was suspended, and [`delay_ns`](LockContention::delay_ns) for how long it was held from then
+    /// on, of those that were released since. Only futures that are measured are seen.
+    #[cfg_attr(feature = "enabled", serde(default))]
+    pub suspended: Vec<LockContention>,
 }
 
 /// Keyed by scope, file, line and lock.
@@ -57,16 +64,25 @@ impl Locks {
     pub(crate) fn of(
         waiters: impl Iterator<Item = LockContention>,
         holders: impl Iterator<Item = LockContention>,
+        suspended: impl Iterator<Item = LockContention>,
     ) -> Self {
-        Self { waiters: entries(sums(waiters)), holders: entries(sums(holders)) }
+        Self { waiters: entries(sums(waiters)), holders: entries(sums(holders)), suspended: entries(sums(suspended)) }
     }
 
     pub(super) fn since(&self, earlier: &Self) -> Self {
-        Self { waiters: since(&self.waiters, &earlier.waiters), holders: since(&self.holders, &earlier.holders) }
+        Self {
+            waiters: since(&self.waiters, &earlier.waiters),
+            holders: since(&self.holders, &earlier.holders),
+            suspended: since(&self.suspended, &earlier.suspended),
+        }
     }
 
     pub(super) fn add(&mut self, other: &Self) {
-        for (ours, theirs) in [(&mut self.waiters, &other.waiters), (&mut self.holders, &other.holders)] {
+        for (ours, theirs) in [
+            (&mut self.waiters, &other.waiters),
+            (&mut self.holders, &other.holders),
+            (&mut self.suspended, &other.suspended),
+        ] {
             *ours = entries(sums(ours.drain(..).chain(theirs.iter().cloned())));
         }
     }
@@ -122,7 +138,7 @@ mod tests {
     }
 
     fn locks(waiters: &[LockContention]) -> Locks {
-        Locks { waiters: waiters.to_vec(), holders: Vec::new() }
+        Locks { waiters: waiters.to_vec(), ..Locks::default() }
     }
 
     #[test]

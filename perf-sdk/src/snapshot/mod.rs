@@ -28,6 +28,7 @@ mod history;
 mod instrument_use;
 #[cfg(feature = "enabled")]
 mod json;
+mod large_blocks;
 #[cfg(feature = "enabled")]
 mod late;
 mod leaks;
@@ -85,6 +86,9 @@ pub use history::{HistoryColumns, HistoryQuery, HistorySeries};
 pub use instrument_use::InstrumentUse;
 #[cfg(feature = "enabled")]
 pub(crate) use instrument_use::add_uses;
+pub use large_blocks::LargeBlocks;
+#[cfg(feature = "heap")]
+pub(crate) use large_blocks::add_blocks;
 #[cfg(feature = "enabled")]
 pub(crate) use late::{FunctionPart, LateFunctions};
 pub use leaks::{AgeBand, LeakFinding, LeakSubject, Leaks, Verdict};

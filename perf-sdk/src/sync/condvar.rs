@@ -33,8 +33,8 @@ impl Condvar {
     /// # Panics
     /// May panic if it is used with more than one mutex, as in std.
     pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        let (guard, holder) = guard.into_parts();
-        map(self.record(|| self.inner.wait(guard)), |guard| MutexGuard::new(guard, holder))
+        let (guard, holding) = guard.into_parts();
+        map(self.record(|| self.inner.wait(guard)), |guard| MutexGuard::again(guard, holding))
     }
 
     /// As [`wait`](Self::wait), until `condition` is false; returns at once if it is false. It
@@ -54,8 +54,8 @@ impl Condvar {
         }
         self.record(|| {
             loop {
-                let (inner, holder) = guard.into_parts();
-                guard = map(self.inner.wait(inner), |inner| MutexGuard::new(inner, holder))?;
+                let (inner, holding) = guard.into_parts();
+                guard = map(self.inner.wait(inner), |inner| MutexGuard::again(inner, holding))?;
                 if !condition(&mut guard) {
                     return Ok(guard);
                 }
@@ -75,9 +75,9 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         duration: Duration,
     ) -> LockResult<(MutexGuard<'a, T>, WaitTimeoutResult)> {
-        let (guard, holder) = guard.into_parts();
+        let (guard, holding) = guard.into_parts();
         let result = self.record(|| self.inner.wait_timeout(guard, duration));
-        map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
+        map(result, |(guard, timeout)| (MutexGuard::again(guard, holding), timeout))
     }
 
     /// As [`wait_while`](Self::wait_while), with a timeout.
@@ -100,16 +100,16 @@ impl Condvar {
         // std's loop, which asks again, because only std can make a `WaitTimeoutResult`.
         let mut first = Some(condition(&mut guard));
         let is_wait = first == Some(true);
-        let (guard, holder) = guard.into_parts();
+        let (guard, holding) = guard.into_parts();
         let condition = |value: &mut T| {
             first.take().unwrap_or_else(|| {
-                holder.note();
+                holding.note_again();
                 condition(value)
             })
         };
         let wait = || self.inner.wait_timeout_while(guard, duration, condition);
         let result = if is_wait { self.record(wait) } else { wait() };
-        map(result, |(guard, timeout)| (MutexGuard::new(guard, holder), timeout))
+        map(result, |(guard, timeout)| (MutexGuard::again(guard, holding), timeout))
     }
 
     /// Wakes one waiting thread.

@@ -19,7 +19,9 @@
 //! clock. A thread that has to wait reads the clock before and after. The delay is charged to the
 //! scope that waited ([`Locks::waiters`](crate::snapshot::Locks::waiters), `/debug/pprof/block`)
 //! and to the scope that held the lock when the wait began
-//! ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). A wait at a
+//! ([`Locks::holders`](crate::snapshot::Locks::holders), `/debug/pprof/mutex`). Measured futures
+//! that are suspended while they hold a lock are counted
+//! ([`Locks::suspended`](crate::snapshot::Locks::suspended)). A wait at a
 //! [`Condvar`] is charged only to the scope that waits.
 //!
 //! **Blind spots.** Waits that have not ended yet. If several threads read an [`RwLock`] at the
@@ -65,5 +67,7 @@ fn or_wait<G>(attempt: TryLockResult<G>, block: impl FnOnce() -> LockResult<G>) 
     }
 }
 
+#[cfg(test)]
+mod suspended;
 #[cfg(test)]
 mod tests;

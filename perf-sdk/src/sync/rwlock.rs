@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::sync::{LockResult, TryLockResult};
 
 use super::{map, or_wait, try_map};
-use crate::record::{Holder, Lock, LockKind, wait_for};
+use crate::record::{Holder, Holding, Lock, LockKind, wait_for};
 
 /// [`std::sync::RwLock`], whose waits are recorded.
 ///
@@ -63,7 +63,7 @@ impl<T: ?Sized> RwLock<T> {
     #[inline]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
         let wait = || wait_for(self.lock(), Some(&self.holder), || self.inner.write());
-        map(or_wait(self.inner.try_write(), wait), |inner| RwLockWriteGuard::new(inner, &self.holder))
+        map(or_wait(self.inner.try_write(), wait), |inner| self.write_guard(inner))
     }
 
     /// Locks for reading if there is no writer. A failed attempt is not a wait, and is not
@@ -83,7 +83,7 @@ impl<T: ?Sized> RwLock<T> {
     /// The lock is held, or poisoned.
     #[inline]
     pub fn try_write(&self) -> TryLockResult<RwLockWriteGuard<'_, T>> {
-        try_map(self.inner.try_write(), |inner| RwLockWriteGuard::new(inner, &self.holder))
+        try_map(self.inner.try_write(), |inner| self.write_guard(inner))
     }
 
     /// Whether a thread panicked while it wrote.
@@ -106,6 +106,11 @@ impl<T: ?Sized> RwLock<T> {
 
     fn lock(&self) -> Lock {
         Lock { kind: LockKind::RwLock, place: self.place }
+    }
+
+    #[inline]
+    fn write_guard<'a>(&'a self, inner: std::sync::RwLockWriteGuard<'a, T>) -> RwLockWriteGuard<'a, T> {
+        RwLockWriteGuard { inner, _holding: Holding::new(self.lock(), &self.holder) }
     }
 }
 
@@ -164,14 +169,10 @@ impl<T: ?Sized + fmt::Display> fmt::Display for RwLockReadGuard<'_, T> {
 
 /// Write access to the value in an [`RwLock`], which is unlocked when this drops.
 #[must_use = "if unused the RwLock will immediately unlock"]
-pub struct RwLockWriteGuard<'a, T: ?Sized>(std::sync::RwLockWriteGuard<'a, T>);
-
-impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
-    #[inline]
-    fn new(inner: std::sync::RwLockWriteGuard<'a, T>, holder: &Holder) -> Self {
-        holder.note();
-        Self(inner)
-    }
+pub struct RwLockWriteGuard<'a, T: ?Sized> {
+    // First, so that the lock is free before the rest is done.
+    inner: std::sync::RwLockWriteGuard<'a, T>,
+    _holding: Holding<'a>,
 }
 
 impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
@@ -179,25 +180,25 @@ impl<T: ?Sized> Deref for RwLockWriteGuard<'_, T> {
 
     #[inline]
     fn deref(&self) -> &T {
-        &self.0
+        &self.inner
     }
 }
 
 impl<T: ?Sized> DerefMut for RwLockWriteGuard<'_, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
+        &mut self.inner
     }
 }
 
 impl<T: ?Sized + fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.inner.fmt(f)
     }
 }
 
 impl<T: ?Sized + fmt::Display> fmt::Display for RwLockWriteGuard<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.inner.fmt(f)
     }
 }

@@ -8,11 +8,18 @@ use crate::snapshot::Function;
 
 /// Of the calls that were dropped, this share matters.
 const DROPPED: f64 = 0.01;
+/// What the budget says is that of the latest moment, in which somebody may have asked for a page.
+/// It matters if the profiler also took this part of a core in all of the time, of which the start
+/// is a small part.
+const LEAST_CORES: f64 = 0.01;
+const SETTLED_SECONDS: f64 = 30.0;
 
 pub(super) fn doubts(facts: &Facts<'_>) -> Vec<Finding> {
     let profiler = &facts.snapshot.profiler;
     let mut found = Vec::new();
-    if let Some(said) = profiler.over_budget(facts.snapshot.window_ns) {
+    let taken: u64 = profiler.overhead_parts.values().sum();
+    let takes_much = facts.seconds >= SETTLED_SECONDS && taken as f64 * 1e-9 > LEAST_CORES * facts.seconds;
+    if let Some(said) = profiler.over_budget(facts.snapshot.window_ns).filter(|_| takes_much) {
         found.push(Finding {
             subject: "budget".into(),
             claim: "The profiler takes more than its budget".into(),

@@ -2,6 +2,7 @@
 
 mod allocations;
 mod blocking;
+mod blocks;
 mod caches;
 mod descriptors;
 mod fragmentation;
@@ -14,6 +15,7 @@ mod pools;
 mod slower;
 mod startup;
 mod statements;
+mod suspended;
 #[cfg(test)]
 mod tests;
 mod throttling;
@@ -33,15 +35,18 @@ pub(super) const ALL: &[(&str, Rule)] = &[
     ("hot_function", hot::functions),
     ("allocations", allocations::many),
     ("reallocations", allocations::growing),
+    ("large_blocks", blocks::worth_a_pool),
     ("blocking_poll", blocking::in_polls),
     ("long_poll", blocking::long_polls),
     ("lock_contention", locks::held),
+    ("lock_across_await", suspended::with_a_lock),
     ("n_plus_one", statements::repeated),
     ("slow_statement", statements::slow),
     ("full_scan", statements::scanning),
     ("cache_misses", caches::missing),
     ("pool_waits", pools::waited_for),
     ("pool_full", pools::full),
+    ("pool_oversized", pools::oversized),
     ("slower", slower::than_before),
     ("leak", leaks::verdicts),
     ("retention", leaks::retained),

@@ -1,4 +1,4 @@
-//! Pools of connections in which somebody waits, or soon will.
+//! Pools of connections in which somebody waits, or soon will, or never would.
 
 use std::time::Duration;
 
@@ -61,6 +61,44 @@ pub(super) fn full(facts: &Facts<'_>) -> Vec<Finding> {
             confidence: Confidence::Medium,
             next_step: "Look who keeps connections without using them, or allow more of them.".into(),
             refuted_by: "Connections are returned soon, and the pool is meant to be that small.".into(),
+            ..Finding::default()
+        })
+    };
+    facts.subjects("connection_pool_in_use", "pool").iter().filter_map(of).collect()
+}
+
+/// At most this share of a pool's connections was ever in use at once, in that time, of which so
+/// much must be known. A pool of fewer connections is small enough.
+const FEW: f64 = 0.25;
+const LEAST_CONNECTIONS: f64 = 10.0;
+const LONG: Duration = Duration::from_secs(3_600);
+const LEAST_OF_LONG: Duration = Duration::from_secs(300);
+
+pub(super) fn oversized(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(past) = &facts.past else { return Vec::new() };
+    let of = |pool: &&str| {
+        let sum = |name| facts.sum_of(name, "pool", pool);
+        let mean = |name| past.mean(name, ("pool", pool), LONG);
+        let most = past.peak("connection_pool_in_use", ("pool", pool), LONG)?;
+        // Those that are open: a pool that may have more costs nothing.
+        let open = mean("connection_pool_idle")?.value + mean("connection_pool_in_use")?.value;
+        let has_waited = sum("connection_pool_timeouts_total") > 0.0 || sum("connection_pool_waiting") > 0.0;
+        let is_too_large = open >= LEAST_CONNECTIONS && most.value < FEW * open && most.covered >= LEAST_OF_LONG;
+        (is_too_large && !has_waited).then(|| Finding {
+            subject: (*pool).to_owned(),
+            claim: format!("The pool {pool} keeps many more connections than are used"),
+            evidence: format!(
+                "at most {} of {open:.0} open connections were in use at once in the last {}; it may have {}",
+                count(most.value.ceil()),
+                time(most.covered.as_nanos() as f64),
+                count(sum("connection_pool_size")),
+            ),
+            confidence: Confidence::Medium,
+            next_step: format!(
+                "Allow fewer: {} are twice what was used. Each one takes memory here and a process or a thread there.",
+                count((most.value * 2.0).ceil().max(2.0)),
+            ),
+            refuted_by: "There are peaks between two readings, a second apart, or less often than once an hour.".into(),
             ..Finding::default()
         })
     };

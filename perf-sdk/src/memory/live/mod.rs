@@ -7,6 +7,7 @@
 //! countdown takes the samples (`countdown.rs`). A sampled allocation of n bytes stands for 1 / (1
 //! − e^(−n / rate)) allocations. This weight is fixed when it is sampled.
 
+mod blocks;
 pub(super) mod countdown;
 #[cfg(feature = "jemalloc")]
 mod hooks;
@@ -23,6 +24,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+pub(crate) use blocks::large_blocks;
 pub(crate) use owners::{Held, Past, born, by_owner, held_bytes};
 pub(crate) use sample::{coarsest_bytes, note_drawn, sample_bytes, sampling_ns};
 #[cfg(feature = "stacks")]

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::blocks;
 use super::owners::{self, NOBODY, PARTS};
 use super::stacks::{self, FRAMES};
 use super::table::{self, Sampled};
@@ -120,6 +121,7 @@ pub(super) fn take(block: usize, bytes: usize) -> bool {
     let is_kept = table::insert(block, sampled);
     if is_kept {
         owners::allocated(sampled.owner, sampled.class, sampled.bytes, sampled.parts);
+        blocks::allocated(sampled.owner, sampled.class, bytes, sampled.parts);
         stacks::allocated(sampled.stack, sampled.bytes, sampled.parts);
     }
     spent(BEGAN.with(Cell::get));
@@ -130,7 +132,8 @@ pub(super) fn take(block: usize, bytes: usize) -> bool {
 pub(super) fn end(block: usize) -> bool {
     let ended = clock::wall().ticks();
     let sampled = table::remove(block);
-    if let Some(Sampled { owner, bytes, parts, born, .. }) = sampled {
+    if let Some(Sampled { owner, class, bytes, parts, born, .. }) = sampled {
+        blocks::freed(owner, class, parts);
         owners::freed(owner, bytes, parts, clock::wall().ns(ended.saturating_sub(born)) / 1_000);
     }
     spent(ended);

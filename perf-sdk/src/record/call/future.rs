@@ -15,6 +15,7 @@ use super::guard;
 use super::root;
 use super::slow::{self, leave_for_good, pop, push};
 use crate::outcome::Outcome;
+use crate::record::locks::holding;
 use crate::record::registry;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::exemplar;
@@ -136,7 +137,12 @@ impl Entered<'_> {
     fn leave(self, outcome: Option<Outcome>) {
         let mut this = ManuallyDrop::new(self);
         match (this.open.take(), outcome) {
-            (Some(open), outcome) => this.call.leave(open, outcome),
+            (Some(open), outcome) => {
+                if outcome.is_none() && open.record.held.is_any_fresh() {
+                    this.call.note_suspension(open.record);
+                }
+                this.call.leave(open, outcome);
+            }
             (None, Some(outcome)) => this.call.finish(outcome),
             (None, None) => {}
         }
@@ -403,6 +409,14 @@ impl Call {
         }
         record.leave_busy();
         open
+    }
+
+    /// A poll ends that did not complete it, while its thread holds locks.
+    #[cold]
+    fn note_suspension(&self, record: &'static ThreadRecord) {
+        if let State::Started(started) = &self.state {
+            holding::note_suspension(record, started.node);
+        }
     }
 
     /// There is no room for a call that begins: it is counted, not measured.

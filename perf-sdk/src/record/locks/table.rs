@@ -47,6 +47,16 @@ impl Sums {
         self.delay_ns.fetch_add(delay_ns, Relaxed);
     }
 
+    /// Something began whose time comes later.
+    pub(in crate::record) fn count(&self) {
+        self.contentions.fetch_add(1, Relaxed);
+    }
+
+    /// The time of what was counted.
+    pub(in crate::record) fn spend(&self, delay_ns: u64) {
+        self.delay_ns.fetch_add(delay_ns, Relaxed);
+    }
+
     pub(in crate::record) fn reset(&self) {
         self.contentions.store(0, Relaxed);
         self.delay_ns.store(0, Relaxed);

@@ -6,7 +6,7 @@ use crate::record::call::root;
 use crate::record::store::dropped::{self, Reason};
 use crate::record::store::trail::What;
 use crate::record::switch;
-use crate::scope::{AtomicCallPath, current_path};
+use crate::scope::{AtomicCallPath, CallPath, current_path};
 
 /// The number of pairs of scope and lock in each of the two tables. It is 320 KiB of address space,
 /// of which only used pages take memory.
@@ -26,10 +26,13 @@ impl Holder {
         Self(AtomicCallPath::none())
     }
 
-    /// Called on the thread that has taken the lock. Costs two loads and a store.
+    /// Called on the thread that has taken the lock. Costs two loads and a store. Returns the scope
+    /// that holds it now.
     #[inline]
-    pub(crate) fn note(&self) {
-        self.0.store(current_path());
+    pub(crate) fn note(&self) -> Option<CallPath> {
+        let scope = current_path();
+        self.0.store(scope);
+        scope
     }
 }
 

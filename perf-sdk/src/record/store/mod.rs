@@ -9,6 +9,7 @@ pub(in crate::record) mod counter;
 pub(in crate::record) mod dropped;
 pub(in crate::record) mod empty_call;
 pub(in crate::record) mod exemplar;
+pub(in crate::record) mod held;
 pub(in crate::record) mod home;
 pub(in crate::record) mod in_place_timing;
 pub(in crate::record) mod index;

@@ -12,6 +12,7 @@ use super::arena::Arena;
 use super::cost::OwnPart;
 use super::counter::Counter;
 use super::dropped::{self, Reason};
+use super::held::HeldLocks;
 use super::home::Home;
 use super::in_place_timing::InPlace;
 use super::index::Index;
@@ -58,6 +59,8 @@ pub(crate) struct ThreadRecord {
     pub(crate) ring: Ring,
     /// The calls of roots that run here. Owner only.
     pub(in crate::record) roots: OpenRoots,
+    /// Owner only.
+    pub(in crate::record) held: HeldLocks,
     pub(crate) stack: Stack,
     pub(crate) arena: Arena,
     root: &'static Node,
@@ -118,6 +121,7 @@ impl ThreadRecord {
                 in_place: InPlace::new(own.pair),
                 ring: Ring::new(),
                 roots: OpenRoots::new(),
+                held: HeldLocks::new(),
                 stack: Stack::new(),
                 arena,
                 root,
@@ -324,6 +328,7 @@ impl ThreadRecord {
     /// Owner only: removes all open calls.
     pub(in crate::record) fn reset_stack(&self) {
         self.roots.forget_above(0);
+        self.held.forget();
         self.stack.set_depth(0);
         self.set_top(self.root);
         self.scopes.set_labels(None);
