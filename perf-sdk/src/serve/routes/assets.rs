@@ -73,20 +73,38 @@ pub(super) async fn asset(Path(name): Path<String>, uri: Uri, headers: HeaderMap
     Ok(response)
 }
 
+pub(super) async fn flame_style(uri: Uri) -> Result<Response, Refusal> {
+    Query::parse(&uri, &[])?;
+    Ok(reply::ok("text/css; charset=utf-8", export::VIEWER_STYLE))
+}
+
+pub(super) async fn flame_script(uri: Uri) -> Result<Response, Refusal> {
+    Query::parse(&uri, &[])?;
+    Ok(reply::ok("text/javascript; charset=utf-8", export::viewer_script()))
+}
+
+/// The file of the viewer without its data, of which the page makes a file of what it shows. It is
+/// no page: it has marks where its parts go.
+pub(super) async fn flame_file(uri: Uri) -> Result<Response, Refusal> {
+    Query::parse(&uri, &[])?;
+    Ok(reply::ok("text/plain; charset=utf-8", export::VIEWER_FILE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The bodies of the dashboard, compressed as they are sent.
+    /// The bodies of the dashboard and of the viewer, compressed as they are sent.
     #[test]
-    fn the_dashboard_has_at_most_60_kb() {
+    fn the_pages_that_ask_have_at_most_60_kb() {
         use flate2::Compression;
         use flate2::write::GzEncoder;
         use std::io::Write as _;
 
         let shell = include_str!("../assets/dashboard.html");
         let files = FILES.iter().filter(|(name, ..)| !matches!(*name, "sort.js" | "style.css"));
-        let bodies = files.map(|(.., contents)| *contents).chain([shell]);
+        let viewer = [export::VIEWER_STYLE, export::viewer_script(), export::VIEWER_FILE];
+        let bodies = files.map(|(.., contents)| *contents).chain([shell]).chain(viewer);
         let compressed = bodies.map(|body| {
             let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
             encoder.write_all(body.as_bytes()).unwrap();
@@ -108,21 +126,4 @@ mod tests {
             }
         }
     }
-}
-
-pub(super) async fn flame_style(uri: Uri) -> Result<Response, Refusal> {
-    Query::parse(&uri, &[])?;
-    Ok(reply::ok("text/css; charset=utf-8", export::VIEWER_STYLE))
-}
-
-pub(super) async fn flame_script(uri: Uri) -> Result<Response, Refusal> {
-    Query::parse(&uri, &[])?;
-    Ok(reply::ok("text/javascript; charset=utf-8", export::viewer_script()))
-}
-
-/// The file of the viewer without its data, of which the page makes a file of what it shows. It is
-/// no page: it has marks where its parts go.
-pub(super) async fn flame_file(uri: Uri) -> Result<Response, Refusal> {
-    Query::parse(&uri, &[])?;
-    Ok(reply::ok("text/plain; charset=utf-8", export::VIEWER_FILE))
 }
