@@ -396,6 +396,12 @@ mod tests {
                 ("/api/v1/flame?seconds=1", capture),
                 ("/flame?weight=cpu_samples&seconds=10", 200),
                 ("/assets/flame.js", 200),
+                ("/pages", read),
+                ("/api/v1/overview", read),
+                // The same for everybody.
+                ("/", 200),
+                ("/assets/app.js", 200),
+                ("/assets/app.js/more", read),
                 ("/debug/fgprof", capture),
                 ("/folded?seconds=1", capture),
             ] {

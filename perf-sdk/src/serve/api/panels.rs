@@ -19,7 +19,8 @@ pub(super) struct Panel {
 
 /// Where lines come from: all series of a name, which are told apart by their labels.
 pub(super) enum Source {
-    /// Of a gauge its mean, of a counter its growth per second; and what it is called beside others.
+    /// Of a gauge its mean, of a counter its growth per second; and what it is called beside
+    /// others.
     Values(&'static str, &'static str),
     /// The same as a limit.
     Limit(&'static str, &'static str),
