@@ -24,6 +24,8 @@ const BESIDE: usize = 8;
 const WATCHED: Duration = Duration::from_secs(5);
 /// From one question to the next. Each takes CPU time of the program.
 const BETWEEN: Duration = Duration::from_secs(1);
+/// From then on they are fewer.
+const SOON: Duration = Duration::from_secs(8);
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A problem, and what the finding is about: the beginning of its subject, and its end.
@@ -127,7 +129,7 @@ fn is_found(case: &Case, environment: &[(&str, &str)]) {
             break found;
         }
         assert!(start.elapsed() < PATIENCE, "there is no finding after {window:?}");
-        thread::sleep(BETWEEN);
+        thread::sleep(if window < SOON { BETWEEN } else { BETWEEN * 3 });
     };
     assert_eq!(found.len(), 1, "{found:#?}");
     let text = |key: &str| found[0][key].as_str().expect("a text");

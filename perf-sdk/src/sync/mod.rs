@@ -68,6 +68,4 @@ fn or_wait<G>(attempt: TryLockResult<G>, block: impl FnOnce() -> LockResult<G>) 
 }
 
 #[cfg(test)]
-mod suspended;
-#[cfg(test)]
 mod tests;

@@ -10,17 +10,25 @@ const LONG_NS: u64 = 50_000_000;
 const BLOCKED: f64 = 0.5;
 /// In a poll, on average.
 const BLOCKED_SECONDS: f64 = 1e-3;
+/// A poll that computes for longer than a time slice is preempted where others want the processor.
+/// Then it blocks only if it is off the CPU for nearly all of the time.
+const SLICE_SECONDS: f64 = 3e-3;
+const NEARLY_ALL: f64 = 0.9;
+/// Of fewer polls, one that was preempted for long is most of the time.
+const LEAST_POLLS: u64 = 20;
 /// Of the recorded time.
 const MUCH: f64 = 0.05;
 
 /// Polls that wait: what is within a poll should compute.
 pub(super) fn in_polls(facts: &Facts<'_>) -> Vec<Finding> {
     let of = |function: &crate::snapshot::Function| {
-        let future = function.future.as_ref()?;
+        let future = function.future.as_ref().filter(|future| future.polls >= LEAST_POLLS)?;
         function.cpu.as_ref()?;
         let own = function.exclusive;
         let off = seconds(own.off_cpu_ns());
-        let is_much = off > BLOCKED * seconds(own.wall_ns) && off > MUCH * facts.seconds;
+        let may_be_preempted = seconds(own.cpu_ns) > SLICE_SECONDS * future.polls as f64;
+        let blocked = if may_be_preempted { NEARLY_ALL } else { BLOCKED };
+        let is_much = off > blocked * seconds(own.wall_ns) && off > MUCH * facts.seconds;
         // What preemption takes is not the function's doing. It is short on average.
         let is_long = off >= BLOCKED_SECONDS * future.polls as f64;
         (is_much && is_long).then(|| Finding {

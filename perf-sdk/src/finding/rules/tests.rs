@@ -187,12 +187,27 @@ fn a_healthy_program_has_no_findings() {
 
 #[test]
 fn threads_that_are_preempted_do_not_block() {
+    fn handler(snapshot: &mut Snapshot) -> &mut Function {
+        &mut snapshot.functions[0]
+    }
+
     let mut snapshot = healthy();
-    let handler = &mut snapshot.functions[0];
-    handler.exclusive.wall_ns += 6 * SECOND as i64;
-    let future = handler.future.as_mut().unwrap();
+    handler(&mut snapshot).exclusive.wall_ns += 6 * SECOND as i64;
+    let future = handler(&mut snapshot).future.as_mut().unwrap();
     (future.polls, future.longest_poll_ns) = (50_000, 9_000_000);
     assert!(of(&snapshot).findings.is_empty());
+    // 40 polls that compute for 100 ms each, on a processor that two others want.
+    handler(&mut snapshot).exclusive.wall_ns = 12 * SECOND as i64;
+    let future = handler(&mut snapshot).future.as_mut().unwrap();
+    (future.polls, future.longest_poll_ns) = (40, 900_000_000);
+    let rules = |snapshot: &Snapshot| -> Vec<String> {
+        of(snapshot).findings.into_iter().map(|finding| finding.rule).collect()
+    };
+    assert_eq!(rules(&snapshot), ["long_poll"]);
+    // Two polls, of which one had no processor for seconds.
+    handler(&mut snapshot).exclusive.wall_ns = 90 * SECOND as i64;
+    handler(&mut snapshot).future.as_mut().unwrap().polls = 2;
+    assert_eq!(rules(&snapshot), ["long_poll"]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn hot_function(run: &Run) {
     }
     // Without pauses, on more threads than there are processors.
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 let mut request = 0;
                 while run.goes_on() {

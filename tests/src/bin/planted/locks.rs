@@ -17,7 +17,7 @@ static TOTAL: Mutex<u64> = Mutex::new(0);
 
 /// Computes while it holds the lock; corrected, before.
 fn lock_contention(run: &Run) {
-    const WORK: u64 = 8;
+    const WORK: u64 = 16;
 
     #[profiled]
     fn update_with_work(number: u64) {

@@ -70,7 +70,8 @@ fn retention(run: &Run) {
     drop(perf);
 }
 
-/// Keeps every fourth of many small objects, so that no page is free; corrected, it loads no others.
+/// Keeps every fourth of many small objects, so that no page is free; corrected, it
+/// loads no others.
 fn fragmentation(run: &Run) {
     const OBJECTS: usize = 128 << 10;
     const BYTES: usize = 1 << 10;

@@ -133,8 +133,8 @@ fn panics(run: &Run) {
     });
 }
 
-/// Is ready after what it depends on, which takes some seconds; corrected, that is waited for beside
-/// the requests.
+/// Is ready after what it depends on, which takes some seconds; corrected, it waits for that beside
+/// its requests.
 fn startup(run: &Run) {
     const TAKES: Duration = Duration::from_millis(5_200);
 
