@@ -105,7 +105,8 @@ fn request(clocks: &Clocks, random: &mut Random, logged: &mut Logged) -> Result<
             while Instant::now() < until {}
         }
     }
-    logged.has_failed = random.next().is_multiple_of(40);
+    // Every other one that takes longer fails, so that those that failed are well apart.
+    logged.has_failed = random.next().is_multiple_of(if drawn.is_multiple_of(50) { 2 } else { 100 });
     logged.windows[0] = clocks.slow_window();
     logged.least_ns = begin.elapsed().as_nanos() as u64;
     if logged.has_failed { Err(Refused) } else { Ok(sum) }
