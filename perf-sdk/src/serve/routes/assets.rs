@@ -106,7 +106,7 @@ mod tests {
         let viewer = [export::VIEWER_STYLE, export::viewer_script(), export::VIEWER_FILE];
         let bodies = files.map(|(.., contents)| *contents).chain([shell]).chain(viewer);
         let compressed = bodies.map(|body| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
             encoder.write_all(body.as_bytes()).unwrap();
             encoder.finish().unwrap().len()
         });
