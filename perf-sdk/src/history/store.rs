@@ -303,6 +303,7 @@ impl History {
     }
 
     /// What the program said, the oldest first.
+    #[cfg_attr(not(feature = "serve"), allow(dead_code))]
     pub(crate) fn marks(&self) -> impl Iterator<Item = &Mark> {
         self.marks.all()
     }
