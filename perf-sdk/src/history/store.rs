@@ -121,9 +121,10 @@ impl History {
     }
 
     pub(super) fn with(reserved: Reserved, for_file: usize) -> Option<Self> {
-        let bytes = reserved.bytes.checked_sub(for_file + Marks::BYTES)?;
+        let with_marks = reserved.bytes.checked_sub(for_file)?;
+        let bytes = with_marks.checked_sub(Marks::BYTES)?;
         let functions = Functions::new(bytes / 16 * FOR_TIMES)?;
-        let series = MOST_SERIES * bytes / DEFAULT_BYTES;
+        let series = MOST_SERIES * with_marks / DEFAULT_BYTES;
         let table = SeriesTable::new(series, bytes - functions.bytes())?;
         let marks = Marks::new();
         Some(Self { table, functions, marks, file: None, written: 0, ten: 0, is_waiting: false, reserved })
