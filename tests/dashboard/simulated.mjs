@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SOURCES = join(dirname(fileURLToPath(import.meta.url)), "../../perf-sdk/src/serve");
-const POLICY = /DASHBOARD: &str = "([^"]+)"/.exec(readFileSync(join(SOURCES, "content_security_policy.rs"), "utf8"))[1];
+const POLICY = /ASKING: &str = "([^"]+)"/.exec(readFileSync(join(SOURCES, "content_security_policy.rs"), "utf8"))[1];
 const TYPES = { js: "text/javascript; charset=utf-8", css: "text/css; charset=utf-8", svg: "image/svg+xml" };
 /** A Monday in 2026. */
 const START = 1795003200;
