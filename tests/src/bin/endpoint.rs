@@ -229,10 +229,12 @@ fn every_route_answers() {
         });
         assert!(head.body.is_empty(), "{route}: {}", head.head);
     }
-    // All links of the page must exist.
-    let page = get(address, "/pages").text();
-    for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+    // All links of the pages must exist.
+    let pages = ["/", "/pages"].map(|page| get(address, page).text()).concat();
+    for link in pages.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
         if !link.contains("seconds=") {
+            // This folder, of which they all are.
+            let link = link.strip_prefix('.').unwrap_or(link);
             let answer = get(address, &format!("/{}", link.replace("&amp;", "&")));
             let is_empty = ["no profiled call", "no sample"].iter().any(|text| answer.text().contains(text));
             assert!(answer.status == 200 || is_empty, "{link}: {}", answer.text());

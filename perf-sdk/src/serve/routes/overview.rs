@@ -32,5 +32,12 @@ pub(super) async fn overview(uri: Uri) -> Result<Response, Refusal> {
 /// The window that a request names.
 pub(super) fn asked(query: &Query) -> Result<Asked, Refusal> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Ok(Asked { from: time(query, "from", now)?, to: time(query, "to", now)?, step: step(query)? })
+    let asked = Asked { from: time(query, "from", now)?, to: time(query, "to", now)?, step: step(query)? };
+    // Whatever is kept.
+    match asked {
+        Asked { from: Some(from), to: Some(to), .. } if from >= to => {
+            Err(Refusal::bad(format!("from is {from}; allowed: a time before to, which is {to}")))
+        }
+        asked => Ok(asked),
+    }
 }
