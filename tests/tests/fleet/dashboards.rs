@@ -19,10 +19,18 @@ const ABSENT: &[&str] = &["container_cpu_cfs_throttled_seconds_total"];
 struct Example(Child, SocketAddr);
 
 impl Example {
-    /// `examples/service`, which `cargo test --workspace` builds.
+    /// `examples/service`. `cargo test` builds its tests, not the program.
     fn start() -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_fleet")).parent().unwrap().join("examples/service");
-        assert!(program.exists(), "{}: build it with cargo build --workspace --examples", program.display());
+        let profile = Path::new(env!("CARGO_BIN_EXE_fleet")).parent().unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace", "--examples"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        build.current_dir(workspace).env("CARGO_TARGET_DIR", profile.parent().unwrap());
+        assert!(build.status().unwrap().success(), "the examples do not build");
+        let program = profile.join("examples/service");
         let mut child = Command::new(program)
             .args(["--seconds", "600", "--users", "4"])
             .env("PERF_LISTEN", "127.0.0.1:0")
