@@ -1,5 +1,6 @@
 //! Charts of the process, marks, and what the profiler takes.
 
+use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -82,8 +83,9 @@ pub(in crate::serve) fn overview(asked: Asked, has_status: bool) -> Result<Overv
 }
 
 fn program() -> Program {
-    let path = std::env::current_exe().ok();
-    let name = path.as_deref().and_then(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+    // Without a system call, which a later filter may not allow.
+    let called = std::env::args_os().next().unwrap_or_default();
+    let name = Path::new(&called).file_name().map(|name| name.to_string_lossy().into_owned());
     Program {
         name: name.unwrap_or_default(),
         pid: std::process::id(),
