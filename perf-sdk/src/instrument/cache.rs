@@ -373,6 +373,7 @@ impl Cache {
     #[inline]
     fn lookup(&self, event: Event) {
         if !record::is_off() {
+            let _operation = record::operation();
             self.tier.counts.add(event as usize, 1);
             self.entry.charge(1, 0, 0);
         }
@@ -381,6 +382,7 @@ impl Cache {
     #[inline]
     fn note(&self, is_hit: bool, watch: Stopwatch) {
         let ns = watch.elapsed_ns();
+        let _operation = record::operation();
         self.tier.accesses[usize::from(!is_hit)].record(ns);
         self.entry.charge(1, 0, ns);
     }

@@ -157,6 +157,7 @@ impl<R> Counted<R> {
     #[inline]
     fn note(&self, direction: usize, watch: Stopwatch, result: Result<usize, &io::Error>) {
         let ns = watch.elapsed_ns();
+        let _operation = record::operation();
         let bytes = result.map_or(0, |bytes| bytes as u64);
         if bytes > 0 {
             self.entry.counts.add(direction, bytes);

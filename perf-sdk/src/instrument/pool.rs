@@ -223,6 +223,7 @@ impl Wait {
         if record::is_off() {
             return;
         }
+        let _operation = record::operation();
         if let Err(error) = got {
             self.entry.counts.add(if is_timeout(error) { TIMED_OUT } else { FAILED }, 1);
         }

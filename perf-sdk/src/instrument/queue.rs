@@ -284,6 +284,7 @@ impl Queue {
             return;
         }
         let ns = since.elapsed_ns();
+        let _operation = record::operation();
         if is_sent {
             self.entry.counts.add(SENT_COUNT, 1);
         }
@@ -297,6 +298,7 @@ impl Queue {
             return;
         }
         let ns = since.until_ns(now);
+        let _operation = record::operation();
         self.entry.counts.add(RECEIVE_NS, ns);
         self.entry.charge(1, 0, ns);
     }

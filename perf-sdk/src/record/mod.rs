@@ -7,6 +7,7 @@
 //! | `slowest/` | which calls of roots are kept |
 //! | `locks/` | waits for locks: who waited, and who held the lock |
 //! | `own`, `account` | the profiler's own threads, and their cost |
+//! | `operations` | the cost of what instruments record |
 //! | `registry` | all thread records, and how a thread gets one |
 //! | `call/` | the begin and the end of calls: `fast` for most calls, `slow` for all cases |
 //! | `running` | which call runs on this thread |
@@ -19,6 +20,7 @@ mod calibration;
 mod call;
 mod entry;
 mod locks;
+mod operations;
 mod own;
 mod registry;
 mod running;
@@ -52,6 +54,7 @@ pub(crate) use entry::{cost, current_or_new, refresh_cost};
 pub(crate) use locks::holding::{Holding, lock_suspensions};
 pub(crate) use locks::table::{Contended, Lock, LockKind};
 pub(crate) use locks::wait::{Holder, lock_contentions, lock_waits, wait_for};
+pub(crate) use operations::operation;
 pub(crate) use own::OwnThread;
 #[cfg(feature = "serve")]
 pub(crate) use own::own_work;

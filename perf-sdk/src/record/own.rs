@@ -32,7 +32,7 @@ static OWN_THREADS: [Place; 8] = [const { Place::free() }; 8];
 /// another part, by other threads that work for the profiler, and by signal handlers.
 static CHARGED_NS: [AtomicU64; PARTS] = [const { AtomicU64::new(0) }; PARTS];
 
-fn charge(part: Part, ns: u64) {
+pub(super) fn charge(part: Part, ns: u64) {
     CHARGED_NS[part as usize].fetch_add(ns, Relaxed);
 }
 

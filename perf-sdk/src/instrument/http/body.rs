@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use super::routes::{Ended, Route, Sum};
 use crate::instrument::durations::Stopwatch;
+use crate::record;
 
 /// What the layer before a compression tells the one behind it, in the response's extensions.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +60,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let _operation = record::operation();
         let route = self.route;
         route.add(Sum::ResponseBytes, self.bytes);
         if let Some(Uncompressed(before)) = &self.uncompressed {

@@ -181,6 +181,7 @@ where
 
 impl HttpLayer {
     fn begin<A: Body>(&self, server: &'static Entry<Server>, request: &Request<A>) -> (Option<&'static Site>, Kind) {
+        let _operation = record::operation();
         let template = self.route.as_ref().and_then(|route| route(request.extensions()));
         let route = Server::route(server, request.method().as_str(), template);
         if let Some(connection) = self.connection.as_ref().and_then(|of| of(request.extensions())) {
@@ -234,6 +235,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut result = ready!(this.inner.poll(context));
+        let _operation = record::operation();
         let counting = match (&mut result, std::mem::replace(this.kind, Kind::Nothing)) {
             (Ok(response), Kind::Request { running, is_head }) => Counting::of_request(running, is_head, response),
             (Ok(response), Kind::Size) => Counting::of_size(response.extensions_mut()),

@@ -364,6 +364,7 @@ struct Beneath {
 impl Open {
     fn note(&self, outcome: Outcome) {
         let ns = self.watch.elapsed_ns();
+        let _operation = record::operation();
         // What drops a future may be another function than the one that awaited it.
         if outcome != Outcome::Cancelled {
             self.statement.compare(self.beneath);
@@ -434,6 +435,7 @@ impl Statement {
     /// just ended on this thread.
     pub fn record(&self, duration: Duration, outcome: Outcome) {
         if !record::is_off() {
+            let _operation = record::operation();
             self.compare(self.beneath());
             self.note(ns(duration), outcome);
         }
