@@ -94,7 +94,8 @@ install_tools() {
         apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" > /dev/null
     fi
-    python3 -c 'import prometheus_client, hdrh' 2> /dev/null || python3 -m pip install --quiet prometheus_client hdrhistogram
+    python3 -c 'import prometheus_client, hdrh, opentelemetry.proto' 2> /dev/null ||
+        python3 -m pip install --quiet prometheus_client hdrhistogram opentelemetry-proto
     install_packages_of_npm
     promtool --version 2>&1 | head -1
 }

@@ -150,10 +150,10 @@ impl Place {
         if write_json(body, &mut bytes).is_err() {
             return true;
         }
-        let headers = vec![("Content-Type", "application/json".to_owned())];
-        let request = Request { path: self.path.to_owned(), headers, body: bytes };
+        let headers = vec![("Content-Type".into(), "application/json".to_owned())];
+        let request = Request { path: self.path.to_owned(), headers, body: bytes, read_bytes: 0 };
         match post(&self.server, &request, deadline) {
-            Ok(()) => {
+            Ok(_) => {
                 self.account.ok(changes);
                 self.retry.succeeded();
                 true

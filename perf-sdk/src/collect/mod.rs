@@ -40,7 +40,7 @@ mod recorded;
 #[cfg(feature = "stacks")]
 mod sampled;
 mod scaling;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 mod scrape;
 mod slow;
 mod targets;
@@ -93,7 +93,7 @@ pub(crate) use recorded::{Recorded, recorded};
 pub(crate) use recorded::{RecordedRange, recorded_between};
 #[cfg_attr(not(feature = "serve"), allow(unused_imports))]
 pub(crate) use scaling::{scaling, set_scaling};
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 pub(crate) use scrape::take_late;
 pub(crate) use slow::slow_calls;
 pub(crate) use targets::{set_targets, targets};

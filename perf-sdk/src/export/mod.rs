@@ -24,10 +24,14 @@ pub(crate) use flame::{VIEWER_FILE, VIEWER_STYLE, viewer_script};
 #[cfg(feature = "enabled")]
 pub use metrics::Exposition;
 pub use metrics::Format;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 pub(crate) use metrics::Pieces;
+#[cfg(any(feature = "metrics", feature = "otlp"))]
+pub(crate) use metrics::UserHistogram;
+#[cfg(feature = "otlp")]
+pub(crate) use metrics::otlp;
 #[cfg(feature = "metrics")]
-pub(crate) use metrics::{UserHistogram, UserNative, UserSeries};
+pub(crate) use metrics::{UserNative, UserSeries};
 #[cfg(feature = "hdr")]
 pub use report::hlog;
 #[cfg(feature = "enabled")]

@@ -76,12 +76,12 @@ impl Histogram {
     /// The buckets of the native histogram.
     #[must_use]
     pub fn native(&self) -> NativeBuckets {
-        let (spans, deltas) = runs(self.buckets());
+        let (spans, deltas) = runs(self.schema_buckets());
         NativeBuckets { zero_count: self.zero_count(), spans, deltas }
     }
 
     /// The buckets as (schema index, count). The two parts of a split bucket are added.
-    fn buckets(&self) -> Vec<(i32, i64)> {
+    pub(crate) fn schema_buckets(&self) -> Vec<(i32, i64)> {
         let mut buckets: Vec<(i32, i64)> = Vec::new();
         for (cell, count) in self.iter() {
             let index = cell.schema_index(self.scale());

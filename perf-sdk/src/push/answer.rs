@@ -1,5 +1,7 @@
 //! Parses a server's response, as far as needed: the status, and some text if it is an error.
 
+use std::time::Duration;
+
 /// The maximum size of a response's head, and the maximum that is read of an error's body.
 pub(super) const HEAD_BYTES: usize = 16 << 10;
 pub(super) const TEXT_BYTES: usize = 1 << 10;
@@ -12,10 +14,21 @@ const TOLD: usize = 200;
 pub(super) enum Head {
     /// More must be read.
     Partial,
-    /// The status, and the index at which the body begins.
-    Complete { status: u16, body: usize },
+    Complete(Answer),
     /// Not HTTP.
     Nonsense,
+}
+
+/// What a head says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The index at which the body begins.
+    pub(super) body: usize,
+    /// The length of the body, if it is declared.
+    pub(super) length: Option<usize>,
+    /// When to try again, if it says so in seconds.
+    pub(super) retry_after: Option<Duration>,
 }
 
 /// Parses the head at the beginning of `bytes`. Heads with a 1xx status are skipped.
@@ -29,7 +42,18 @@ pub(super) fn head(bytes: &[u8]) -> Head {
             _ if from > HEAD_BYTES => return Head::Nonsense,
             Ok(httparse::Status::Complete(length)) => match response.code {
                 Some(100..200) => from += length,
-                Some(status @ 200..600) => return Head::Complete { status, body: from + length },
+                Some(status @ 200..600) => {
+                    let number = |name: &str| {
+                        let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+                        std::str::from_utf8(found.value).ok()?.trim().parse::<u32>().ok()
+                    };
+                    return Head::Complete(Answer {
+                        status,
+                        body: from + length,
+                        length: number("content-length").map(|length| length as usize),
+                        retry_after: number("retry-after").map(|seconds| Duration::from_secs(seconds.into())),
+                    });
+                }
                 _ => return Head::Nonsense,
             },
             Ok(httparse::Status::Partial) if bytes.len() - from <= HEAD_BYTES => return Head::Partial,
@@ -51,13 +75,20 @@ mod tests {
 
     #[test]
     fn heads_are_read_as_they_come_in() {
+        let complete = |status, body| Head::Complete(Answer { status, body, ..Answer::default() });
         let whole = b"HTTP/1.1 204 No Content\r\nA: b\r\n\r\nbody";
-        assert_eq!(head(whole), Head::Complete { status: 204, body: whole.len() - 4 });
+        assert_eq!(head(whole), complete(204, whole.len() - 4));
         for length in 0..whole.len() - 4 {
             assert_eq!(head(&whole[..length]), Head::Partial, "{length}");
         }
         let after = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200\r\n\r\n";
-        assert_eq!(head(after), Head::Complete { status: 200, body: after.len() });
+        assert_eq!(head(after), complete(200, after.len()));
+        let later = b"HTTP/1.1 503 \r\nretry-after: 7\r\nContent-Length: 12\r\n\r\n";
+        let expected =
+            Answer { status: 503, body: later.len(), length: Some(12), retry_after: Some(Duration::from_secs(7)) };
+        assert_eq!(head(later), Head::Complete(expected));
+        let never = b"HTTP/1.1 503 \r\nRetry-After: Fri, 07 Nov 2036 23:59:59 GMT\r\n\r\n";
+        assert_eq!(head(never), complete(503, never.len()));
         for nonsense in ["SSH-2.0-x\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 abc\r\n\r\n", "HTTP/1.1 99 \r\n\r\n"] {
             assert_eq!(head(nonsense.as_bytes()), Head::Nonsense, "{nonsense}");
         }

@@ -4,12 +4,13 @@
 //! This is a small client of our own, on the standard library. A full client would need more crates
 //! than the default dependency tree may have.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use super::answer::{self, Head};
+use super::answer::{self, Answer, Head};
 use crate::base::descriptors::Held;
 use crate::settings::PushServer;
 
@@ -24,8 +25,10 @@ pub(crate) struct Request {
     /// The path within the server's prefix, and the query.
     pub(crate) path: String,
     /// In addition to the headers that each request has.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     pub(crate) body: Vec<u8>,
+    /// How many bytes of a successful response's body are read, if their number is declared.
+    pub(crate) read_bytes: usize,
 }
 
 /// Why a request failed.
@@ -34,7 +37,7 @@ pub(crate) enum Failure {
     /// No response, or one that is not HTTP. The request may be retried.
     Broken(String),
     /// The server rejected the request.
-    Refused { status: u16, words: String },
+    Refused { status: u16, words: String, retry_after: Option<Duration> },
 }
 
 impl Failure {
@@ -47,6 +50,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// When to try again, if the server said so.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Broken(_) => None,
+            Self::Refused { retry_after, .. } => *retry_after,
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -54,14 +67,15 @@ impl fmt::Display for Failure {
             Self::Refused { status: status @ 300..400, .. } => {
                 write!(f, "answered {status}: redirects are not followed")
             }
-            Self::Refused { status, words } if words.is_empty() => write!(f, "answered {status}"),
-            Self::Refused { status, words } => write!(f, "answered {status}: {words}"),
+            Self::Refused { status, words, .. } if words.is_empty() => write!(f, "answered {status}"),
+            Self::Refused { status, words, .. } => write!(f, "answered {status}: {words}"),
         }
     }
 }
 
 /// Sends `request`. `deadline` is called repeatedly, because the deadline may become earlier.
-pub(crate) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<(), Failure> {
+/// Returns what was read of the body, for which the request says how much it needs.
+pub(crate) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -> Instant) -> Result<Vec<u8>, Failure> {
     let broken = |what: &'static str| move |error: io::Error| Failure::Broken(format!("{what}: {error}"));
     let addresses = (target.host.as_str(), target.port).to_socket_addrs().map_err(broken("no address"))?;
     let mut stream = connect(addresses, deadline).map_err(broken("no connection"))?;
@@ -81,13 +95,15 @@ pub(crate) fn post(target: &PushServer, request: &Request, deadline: &dyn Fn() -
     let sent = [head.as_bytes(), &request.body].into_iter().try_for_each(|part| send(&mut stream, part, deadline));
     // A server that rejects a request may respond before it has read it all. Its response says more
     // than the broken connection.
-    let (answer, at) = match receive(&mut stream, deadline) {
-        Ok((answer, at)) => (answer, at),
+    let (mut answer, head) = match receive(&mut stream, request.read_bytes, deadline) {
+        Ok((answer, head)) => (answer, head),
         Err(error) => return Err(broken("no answer")(sent.err().unwrap_or(error))),
     };
-    match at {
-        (200..300, _) => Ok(()),
-        (status, body) => Err(Failure::Refused { status, words: answer::words(&answer[body..]) }),
+    match head {
+        Answer { status: 200..300, body, .. } => Ok(answer.split_off(body)),
+        Answer { status, body, retry_after, .. } => {
+            Err(Failure::Refused { status, words: answer::words(&answer[body..]), retry_after })
+        }
     }
 }
 
@@ -130,29 +146,34 @@ fn send(stream: &mut TcpStream, mut bytes: &[u8], deadline: &dyn Fn() -> Instant
     Ok(())
 }
 
-/// What was read, the status, and the index at which the body begins. Of an error's body, it reads
-/// what arrives at once and a little more.
-fn receive(stream: &mut TcpStream, deadline: &dyn Fn() -> Instant) -> io::Result<(Vec<u8>, (u16, usize))> {
+/// What was read, and what its head says. Of an error's body, it reads what arrives at once and a
+/// little more; of another one `wanted` bytes at most.
+fn receive(stream: &mut TcpStream, wanted: usize, deadline: &dyn Fn() -> Instant) -> io::Result<(Vec<u8>, Answer)> {
     let (mut answer, mut block) = (Vec::new(), [0; 1_024]);
-    let mut status = None;
+    let mut known = None;
     loop {
         match answer::head(&answer) {
-            Head::Complete { status: got @ 200..300, body } => return Ok((answer, (got, body))),
-            Head::Complete { status: got, body } if answer.len() - body >= answer::TEXT_BYTES => {
-                return Ok((answer, (got, body)));
+            Head::Complete(head) => {
+                let most = match head.status {
+                    200..300 => head.length.filter(|length| *length <= wanted).unwrap_or(0),
+                    _ => answer::TEXT_BYTES,
+                };
+                if answer.len() - head.body >= most {
+                    return Ok((answer, head));
+                }
+                known = Some(head);
             }
-            Head::Complete { status: got, body } => status = Some((got, body)),
             Head::Partial => {}
             Head::Nonsense => return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP/1.1")),
         }
-        // Once the status is known, a failure to read the error's text is ignored.
-        match (left(deadline), status) {
-            (Err(_), Some(at)) => return Ok((answer, at)),
+        // Once the status is known, a failure to read the rest is ignored.
+        match (left(deadline), known) {
+            (Err(_), Some(head)) => return Ok((answer, head)),
             (Err(over), None) => return Err(over),
             (Ok(_), _) => {}
         }
-        match (stream.read(&mut block), status) {
-            (Ok(0) | Err(_), Some(at)) => return Ok((answer, at)),
+        match (stream.read(&mut block), known) {
+            (Ok(0) | Err(_), Some(head)) => return Ok((answer, head)),
             (Ok(0), None) => return Err(io::ErrorKind::UnexpectedEof.into()),
             (Ok(read), _) => answer.extend_from_slice(&block[..read]),
             (Err(error), None) if is_pause(&error) => {}

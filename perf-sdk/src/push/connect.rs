@@ -60,7 +60,11 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
     let message = PushRequest { series: vec![Series { labels, samples: vec![sample] }] };
     Request {
         path: "/push.v1.PusherService/Push".to_owned(),
-        headers: vec![("Content-Type", "application/proto".to_owned()), ("Connect-Protocol-Version", "1".to_owned())],
+        headers: vec![
+            ("Content-Type".into(), "application/proto".to_owned()),
+            ("Connect-Protocol-Version".into(), "1".to_owned()),
+        ],
+        read_bytes: 0,
         body: message.encode_to_vec(),
     }
 }

@@ -20,7 +20,8 @@ pub(super) fn request(name: &ServiceName, labels: &PushLabels, profile: &Profile
             seconds(profile.from_unix_ns),
             seconds(profile.until_unix_ns).max(seconds(profile.from_unix_ns) + 1)
         ),
-        headers: vec![("Content-Type", "application/octet-stream".to_owned())],
+        headers: vec![("Content-Type".into(), "application/octet-stream".to_owned())],
+        read_bytes: 0,
         body: profile.body.clone(),
     }
 }

@@ -122,7 +122,7 @@ struct Sender<'a> {
     name: &'a ServiceName,
     /// The timeout of one request.
     time: Duration,
-    backlog: Backlog,
+    backlog: Backlog<Profile>,
     account: Account,
 }
 
@@ -138,7 +138,7 @@ impl<'a> Sender<'a> {
             self.account.error(missing.join("; "));
         }
         for profile in profiles {
-            self.account.failed(self.backlog.add(profile, Instant::now()));
+            self.account.failed(self.backlog.add(profile, Instant::now()).len() as u64);
         }
         self.account.waiting(self.backlog.len());
         self.account.publish();
@@ -159,7 +159,7 @@ impl<'a> Sender<'a> {
             let request = self.request(profile);
             let result = client::post(&self.push.target, &request, &deadline);
             let goes_on = match result {
-                Ok(()) => {
+                Ok(_) => {
                     self.account.ok(1);
                     self.backlog.pop();
                     true
@@ -167,7 +167,7 @@ impl<'a> Sender<'a> {
                 Err(failure) => {
                     self.account.error(failure.to_string());
                     if failure.is_passing() {
-                        self.backlog.postpone(Instant::now(), random::half_to_one());
+                        self.backlog.postpone(Instant::now(), random::half_to_one(), failure.retry_after());
                         false
                     } else {
                         self.backlog.pop();
@@ -191,8 +191,8 @@ impl<'a> Sender<'a> {
         };
         request
             .headers
-            .extend(self.push.token.iter().map(|token| ("Authorization", format!("Bearer {}", token.reveal()))));
-        request.headers.extend(self.push.tenant.iter().map(|tenant| ("X-Scope-OrgID", tenant.clone())));
+            .extend(self.push.token.iter().map(|token| ("Authorization".into(), format!("Bearer {}", token.reveal()))));
+        request.headers.extend(self.push.tenant.iter().map(|tenant| ("X-Scope-OrgID".into(), tenant.clone())));
         request
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::backlog::Item;
 use crate::collect::Window;
 #[cfg(feature = "heap")]
 use crate::collect::{HeapStacksNow, Names};
@@ -39,6 +40,12 @@ pub(super) struct Profile {
     pub(super) until_unix_ns: u64,
     /// As `profile.proto`, gzipped.
     pub(super) body: Vec<u8>,
+}
+
+impl Item for Profile {
+    fn bytes(&self) -> usize {
+        self.body.len()
+    }
 }
 
 /// The window that is open now.

@@ -193,7 +193,7 @@ pub(crate) fn reserve(descriptions: impl Iterator<Item = &'static Description>) 
 }
 
 /// The names of the readings that may appear.
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 pub(crate) fn reserved() -> Vec<&'static str> {
     NAMES.lock().clone()
 }

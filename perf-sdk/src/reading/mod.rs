@@ -13,7 +13,7 @@ mod description;
 mod labels;
 mod sheet;
 
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 pub(crate) use board::reserved;
 pub(crate) use board::{Place, Readings, Renew, latest, latest_except, renew, reserve, visit};
 pub(crate) use description::Kind;

@@ -1,6 +1,6 @@
 //! What operations of instruments cost: some are timed where they happen, in whatever state the
-//! program leaves the caches. Reading the clock for this stands for the operation's own reading when
-//! it began, which is not timed.
+//! program leaves the caches. Reading the clock for this stands for the operation's own reading
+//! when it began, which is not timed.
 
 use std::cell::Cell;
 

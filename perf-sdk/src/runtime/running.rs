@@ -28,6 +28,8 @@ use crate::flag;
 #[cfg(feature = "flight")]
 use crate::flight::Opened;
 use crate::history;
+#[cfg(feature = "otlp")]
+use crate::push::OtlpExporter;
 #[cfg(feature = "push")]
 use crate::push::Pusher;
 #[cfg(feature = "serve")]
@@ -48,6 +50,8 @@ pub(super) struct Running {
     pub(super) threads: Mutex<Vec<Background>>,
     #[cfg(feature = "push")]
     pub(super) pusher: Mutex<Option<Pusher>>,
+    #[cfg(feature = "otlp")]
+    pub(super) otlp: Mutex<Option<OtlpExporter>>,
     #[cfg(feature = "push")]
     pub(super) notifier: Mutex<Option<Notifier>>,
     pub(super) runner: Mutex<Option<Runner>>,
@@ -171,6 +175,8 @@ impl Running {
         // Before the sampler ends, so that the last window is delivered as well.
         #[cfg(feature = "push")]
         drop(self.pusher.lock().unpoisoned().take());
+        #[cfg(feature = "otlp")]
+        drop(self.otlp.lock().unpoisoned().take());
         // While all of its sources are there.
         #[cfg(feature = "flight")]
         if let Some(flight) = self.flight.lock().unpoisoned().take() {
@@ -245,6 +251,10 @@ impl Drop for Running {
             #[cfg(feature = "push")]
             if let Some(pusher) = self.pusher.lock().unpoisoned().take() {
                 pusher.forget();
+            }
+            #[cfg(feature = "otlp")]
+            if let Some(otlp) = self.otlp.lock().unpoisoned().take() {
+                otlp.forget();
             }
             #[cfg(feature = "push")]
             if let Some(notifier) = self.notifier.lock().unpoisoned().take() {

@@ -47,6 +47,8 @@ use crate::leak::LeakSettings;
 use crate::monitor;
 #[cfg(feature = "push")]
 use crate::push::{self, Plan, Pusher};
+#[cfg(feature = "otlp")]
+use crate::push::{OtlpExporter, OtlpPlan, UserMetrics};
 use crate::reading;
 use crate::record::{Allowance, Part};
 use crate::scope::Hot;
@@ -154,6 +156,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
     // After the sampler, whose samples it delivers.
     #[cfg(feature = "push")]
     let pusher = pusher(&settings, &mut without)?;
+    #[cfg(feature = "otlp")]
+    let otlp = otlp(&settings, &mut without)?;
     #[cfg(target_os = "linux")]
     let asked = if settings.report_signals {
         without.unless_asked("signals", settings.named(&["report_signals"]), Asked::listen(running::end_latest))?
@@ -166,6 +170,8 @@ fn start(settings: Settings, builder: Builder) -> Result<Handle, Error> {
         threads: Mutex::new(threads),
         #[cfg(feature = "push")]
         pusher: Mutex::new(pusher),
+        #[cfg(feature = "otlp")]
+        otlp: Mutex::new(otlp),
         #[cfg(feature = "push")]
         notifier: Mutex::new(notifier),
         runner: Mutex::new(runner),
@@ -343,6 +349,20 @@ fn pusher(settings: &Settings, without: &mut Without) -> Result<Option<Pusher>, 
         say(&warning);
     }
     without.unless_asked("profiles", settings.named(&["push", "profiles"]), Pusher::start(plan))
+}
+
+/// The thread that sends metrics as OTLP. There is none unless it was asked for.
+#[cfg(feature = "otlp")]
+fn otlp(settings: &Settings, without: &mut Without) -> Result<Option<OtlpExporter>, Error> {
+    #[cfg(feature = "metrics")]
+    let user: UserMetrics = crate::serve::user_metrics;
+    #[cfg(not(feature = "metrics"))]
+    let user: UserMetrics = || (None, Vec::new());
+    let Some(plan) = OtlpPlan::of(settings) else { return Ok(None) };
+    if let Some(warning) = plan.warning() {
+        say(&warning);
+    }
+    without.unless_asked("metrics by OTLP", settings.named(&["otlp"]), OtlpExporter::start(plan, user))
 }
 
 /// The thread that samples stacks.

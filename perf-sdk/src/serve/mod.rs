@@ -31,6 +31,14 @@ mod user_histograms;
 #[cfg(feature = "metrics")]
 mod user_metrics;
 
+#[cfg(feature = "metrics")]
+use crate::export::UserHistogram;
 pub(crate) use routes::SettingsHooks;
 pub use routes::router;
 pub(crate) use server::Server;
+
+/// The program's own metrics: text of a Prometheus recorder, and the histograms of this crate's.
+#[cfg(feature = "metrics")]
+pub(crate) fn user_metrics() -> (Option<String>, Vec<UserHistogram>) {
+    (user_metrics::render(), user_histograms::histograms())
+}

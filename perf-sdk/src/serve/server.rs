@@ -79,7 +79,7 @@ impl Server {
         #[cfg(feature = "metrics")]
         super::user_metrics::start(
             builder.metrics_handle.as_ref(),
-            settings.listen != Listen::Off,
+            settings.listen != Listen::Off || settings.otlp.is_some(),
             settings.buckets.rules(),
         );
         #[cfg(not(feature = "metrics"))]

@@ -25,10 +25,10 @@ static IS_STARTED: AtomicBool = AtomicBool::new(false);
 /// Held while samples are moved.
 static MOVING: Lock<()> = Lock::new(());
 
-/// Called when the profiler starts. Installs a recorder if its metrics can be read, through an
-/// endpoint or through routes that the program mounted. If the program passed a recorder in, that
-/// one is used.
-pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: &[BucketRule]) {
+/// Called when the profiler starts. Installs a recorder if its metrics are read: through an
+/// endpoint or a server of OTLP, or through routes that the program mounted. If the program passed
+/// a recorder in, that one is used.
+pub(super) fn start(given: Option<&MetricsHandle>, is_read: bool, buckets: &[BucketRule]) {
     user_histograms::set_rules(buckets);
     IS_STARTED.store(true, Relaxed);
     match given {
@@ -40,7 +40,7 @@ pub(super) fn start(given: Option<&MetricsHandle>, has_endpoint: bool, buckets: 
             }
             IS_GIVEN.fetch_or(HANDLE.set(handle.clone()).is_ok(), Relaxed);
         }
-        None if has_endpoint || IS_MOUNTED.load(Relaxed) => install(),
+        None if is_read || IS_MOUNTED.load(Relaxed) => install(),
         None => {}
     }
 }

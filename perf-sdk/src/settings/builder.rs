@@ -18,8 +18,8 @@ use super::table::table;
 use super::value::{Entry, IntoSetting, Value};
 use super::values::{
     AlertsFrom, BucketRule, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, HotFunctions, LeakCaches, Listen,
-    Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom,
-    Tenant,
+    OtlpAttributes, OtlpHeaders, OtlpTemporality, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret,
+    ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };
 use crate::alert::{AlertCommand, AlertEvent, AlertRule};
 use crate::rate::Rate;

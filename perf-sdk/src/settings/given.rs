@@ -19,8 +19,8 @@ use super::value::Entry;
 use super::value::Value;
 use super::values::{
     AlertsFrom, BucketRules, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, Hosts, HotFunctions, LeakCaches,
-    Listen, Patterns, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, SampleRules, Secret, ServiceName,
-    Share, StackEngine, TargetsFrom, Tenant,
+    Listen, OtlpAttributes, OtlpHeaders, OtlpTemporality, Patterns, Pressure, ProfilesKeep, PushLabels, PushProtocol,
+    PushServer, SampleRules, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };
 use crate::alert::AlertCommand;
 #[cfg(feature = "enabled")]

@@ -61,6 +61,7 @@ pub(crate) use values::DEFAULT_ADDRESS;
 pub(crate) use values::SampleRule;
 pub use values::{
     AlertsFrom, ByteSize, CpuClock, EvidenceSignal, Guard, HistoryStore, HotFunctions, LeakCaches, Listen,
-    ParseByteSizeError, ParseListenError, ParsePressureError, ParsePushServerError, ParseShareError, Pressure,
-    ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret, ServiceName, Share, StackEngine, TargetsFrom, Tenant,
+    OtlpAttributes, OtlpHeaders, OtlpTemporality, ParseByteSizeError, ParseListenError, ParsePressureError,
+    ParsePushServerError, ParseShareError, Pressure, ProfilesKeep, PushLabels, PushProtocol, PushServer, Secret,
+    ServiceName, Share, StackEngine, TargetsFrom, Tenant,
 };

@@ -23,8 +23,8 @@ pub(crate) struct Reader<'a> {
 /// Whether a value must be hidden: tokens, and addresses, in which a user may have put a password.
 /// Such an address is refused, and the refusal must not print it. So may arguments of a command.
 pub(super) fn is_secret(key: &str, value: &str) -> bool {
-    matches!(key, "token" | "push_token")
-        || (key == "push" && value.contains('@'))
+    matches!(key, "token" | "push_token" | "otlp_headers")
+        || (matches!(key, "push" | "otlp") && value.contains('@'))
         || (key == "alert_command" && value.trim().contains(char::is_whitespace))
 }
 

@@ -103,7 +103,10 @@ impl Settings {
         match key {
             "config" => true,
             "push_interval" => self.push.is_none() && self.profiles.is_none(),
-            "push_name" => self.push.is_none() && self.profiles.is_none() && !self.tells(),
+            "otlp_interval" | "otlp_temporality" | "otlp_attributes" | "otlp_headers" | "otlp_profiles" => {
+                self.otlp.is_none()
+            }
+            "push_name" => self.push.is_none() && self.profiles.is_none() && self.otlp.is_none() && !self.tells(),
             "push_labels" => self.push.is_none() && !self.tells(),
             "push_protocol" | "push_token" | "push_tenant" => self.push.is_none(),
             "profiles_keep" => self.profiles.is_none(),
@@ -355,6 +358,8 @@ mod tests {
                     | "push_labels"
                     | "push_token"
                     | "push_tenant"
+                    | "otlp_attributes"
+                    | "otlp_headers"
                     | "cpu_clock"
             );
             let needs = |key: &str, feature: bool| setting.key != key || feature;

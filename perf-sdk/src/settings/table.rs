@@ -1,8 +1,8 @@
 //! The table of settings. An entry contains everything about a setting, except for its use.
 //!
 //! ```text
-//! /// The documentation of the builder's method.
-//! method KEY: TYPE = or(DEFAULT), if CHECK => { variable: …, allowed: …, default: …, meaning: …, changes: … }
+//! /// The documentation of the builder's method. method KEY: TYPE = or(DEFAULT), if CHECK => {
+//! variable: …, allowed: …, default: …, meaning: …, changes: … }
 //! ```
 //!
 //! `none` instead of `or(…)`: there is no default, and the field is an `Option`. `by_hand`: the
@@ -398,12 +398,12 @@ macro_rules! table {
                 changes: false,
             }
 
-            /// The name of the service, in pushed profiles and in file names.
+            /// The name of the service, in pushed profiles, in metrics of OTLP and in file names.
             method push_name: ServiceName = none => {
                 variable: "PERF_PUSH_NAME",
                 allowed: "1 to 128 letters, digits, dots, dashes, underscores and slashes",
                 default: "the executable's name",
-                meaning: "the name of the service, in pushed profiles and in file names",
+                meaning: "the name of the service, in pushed profiles, in metrics of OTLP and in file names",
                 changes: false,
             }
 
@@ -432,6 +432,65 @@ macro_rules! table {
                 allowed: "1 to 150 letters, digits and !-_.*'()",
                 default: "none",
                 meaning: "the tenant that is sent to the server as X-Scope-OrgID",
+                changes: false,
+            }
+
+            /// The server of OTLP to which metrics are sent, such as `http://collector:4318`, or
+            /// `off`. `/v1/metrics` is added to the path. Plain HTTP only: for TLS, send to a
+            /// Collector on the same machine.
+            method otlp: Option<PushServer> = or(None), if |server| cfg!(feature = "otlp") || server.is_none() => {
+                variable: "PERF_OTLP",
+                allowed: "http://HOST, with :PORT and /PREFIX if needed, without user and password, or off; not https: TLS is not supported, a Collector on the same machine can forward by TLS; without the feature otlp only off",
+                default: "off",
+                meaning: "the server to which metrics are sent as OTLP by HTTP, at /v1/metrics: see [OTLP](otlp.md)",
+                changes: false,
+            }
+
+            /// The interval from one set of metrics that is sent to the next, such as `60s`.
+            method otlp_interval: Duration = or(Duration::from_secs(60)), if |interval| PUSH_INTERVAL.contains(interval) => {
+                variable: "PERF_OTLP_INTERVAL",
+                allowed: "a duration from 1s to 1h: a whole number with ms, s, min or h",
+                default: "60s",
+                meaning: "the interval from one set of metrics that is sent to the next",
+                changes: false,
+            }
+
+            /// What sums count: `cumulative`, all since the start, or `delta`, what came since the
+            /// request before.
+            method otlp_temporality: OtlpTemporality = or(OtlpTemporality::Cumulative) => {
+                variable: "PERF_OTLP_TEMPORALITY",
+                allowed: "cumulative or delta",
+                default: "cumulative",
+                meaning: "what sums count: all since the start, or what came since the request before",
+                changes: false,
+            }
+
+            /// Attributes of the process that are sent with its metrics, as `name=value,…`. They
+            /// override those in `OTEL_RESOURCE_ATTRIBUTES`.
+            method otlp_attributes: OtlpAttributes = or(OtlpAttributes::default()) => {
+                variable: "PERF_OTLP_ATTRIBUTES",
+                allowed: "NAME=VALUE, up to 64 separated by commas: a name of letters, digits and ._-/, a value without commas",
+                default: "none",
+                meaning: "attributes of the process that are sent with its metrics; they override those in OTEL_RESOURCE_ATTRIBUTES",
+                changes: false,
+            }
+
+            /// Headers of each request, as `name=value,…`, such as a token.
+            method otlp_headers: OtlpHeaders = or(OtlpHeaders::default()) => {
+                variable: "PERF_OTLP_HEADERS",
+                allowed: "NAME=VALUE, up to 64 separated by commas: a name of letters, digits, - and _, not one that each request has, a value of printable ASCII without commas",
+                default: "none",
+                meaning: "headers of each request, such as a token",
+                changes: false,
+            }
+
+            /// Whether profiles of CPU time are sent too, at `/v1development/profiles`. Their
+            /// protocol is in development.
+            method otlp_profiles: bool = or(false), if |on| cfg!(feature = "otlp-profiles") || !on => {
+                variable: "PERF_OTLP_PROFILES",
+                allowed: "true or false; without the feature otlp-profiles only false",
+                default: "false",
+                meaning: "whether profiles of CPU time are sent too, at /v1development/profiles, by a protocol in development",
                 changes: false,
             }
 

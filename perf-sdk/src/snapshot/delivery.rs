@@ -19,10 +19,12 @@ pub enum DeliveryKind {
     Webhook,
     /// Alerts, posted to an Alertmanager.
     Alertmanager,
+    /// Data points of metrics, sent to a server of OTLP.
+    Otlp,
 }
 
 impl DeliveryKind {
-    /// `push`, `files`, `webhook` or `alertmanager`.
+    /// `push`, `files`, `webhook`, `alertmanager` or `otlp`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -30,6 +32,7 @@ impl DeliveryKind {
             Self::Files => "files",
             Self::Webhook => "webhook",
             Self::Alertmanager => "alertmanager",
+            Self::Otlp => "otlp",
         }
     }
 }
@@ -40,8 +43,8 @@ impl fmt::Display for DeliveryKind {
     }
 }
 
-/// The state of one delivery: profiles that are pushed to a server or written to a folder, and
-/// alerts.
+/// The state of one delivery: profiles that are pushed to a server or written to a folder, alerts,
+/// and metrics.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "enabled", derive(Serialize, Deserialize))]
 #[non_exhaustive]
@@ -50,11 +53,11 @@ pub struct Delivery {
     pub by: DeliveryKind,
     /// The server's address or the folder.
     pub to: String,
-    /// The number of delivered profiles or changes of alerts.
+    /// The number of delivered profiles, changes of alerts or data points.
     pub ok: u64,
     /// The number of lost ones.
     pub failed: u64,
-    /// The number of those that wait for another attempt.
+    /// The number of those that wait for another attempt; of OTLP, the number of requests.
     pub waiting: u64,
     /// The last error, if nothing was delivered since; otherwise empty.
     pub last_error: String,

@@ -65,6 +65,7 @@ fn busy() -> u64 {
 
 #[profiled]
 fn keep() -> Vec<Vec<u8>> {
+    metrics::counter!("kept_total").increment(100);
     (0..100).map(|_| vec![1; 64 << 10]).collect()
 }
 
@@ -150,6 +151,7 @@ fn deliver() {
     // thread.
     unsafe {
         std::env::remove_var("PERF_PUSH");
+        std::env::remove_var("PERF_OTLP");
         std::env::remove_var("PERF_PROFILES");
     }
     let handle = perf_sdk::builder().listen("off").report(false).start().unwrap();

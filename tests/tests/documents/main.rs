@@ -103,7 +103,7 @@ fn metrics_of_the_scrape() {
     call.estimated_calls = 1;
     (call.stack_samples, call.sampled_cpu_ns, call.exclusive.cpu_ns) = (100, 1, 1);
     snapshot.profiler.counted.push(CountingCost::default());
-    for by in [DeliveryKind::Push, DeliveryKind::Files, DeliveryKind::Webhook] {
+    for by in [DeliveryKind::Push, DeliveryKind::Files, DeliveryKind::Webhook, DeliveryKind::Otlp] {
         let mut delivery = Delivery::default();
         delivery.by = by;
         snapshot.profiler.deliveries.push(delivery);

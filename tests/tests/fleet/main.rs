@@ -5,6 +5,7 @@ mod alerts;
 mod collectors;
 mod dashboards;
 mod files;
+mod otlp;
 mod push;
 mod receiver;
 mod service;

@@ -10,6 +10,8 @@ use super::floors::{Floor, Floors, Places};
 use super::names::Names;
 use super::negotiate::Format;
 use super::openmetrics::OpenMetrics;
+#[cfg(feature = "otlp")]
+use super::otlp::Otlp;
 use super::prometheus::Prometheus;
 use super::protobuf::Protobuf;
 use super::row::{Of, Source};
@@ -60,7 +62,7 @@ impl Exposition {
 
     /// Reserves names of readings that may appear in later scrapes: the user's metrics do not take
     /// them meanwhile.
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "otlp", feature = "serve"))]
     pub(crate) fn expect(&self, names: &[&str]) {
         self.names.lock().unpoisoned().expect(names.iter().copied());
     }
@@ -84,8 +86,8 @@ impl Exposition {
         user: Option<&str>,
         to: &mut impl Write,
     ) -> io::Result<()> {
-        let mut pieces = self.pieces(format, snapshot, None, user, Vec::new());
-        while pieces.write_next(to)? {}
+        let mut pieces = self.pieces(snapshot, None, user, Vec::new());
+        while pieces.write_next(format, to)? {}
         Ok(())
     }
 
@@ -93,7 +95,6 @@ impl Exposition {
     /// user's. The functions are those of the snapshot, or `late` ones.
     pub(crate) fn pieces<S: Borrow<Snapshot>, U: AsRef<str>>(
         &self,
-        format: Format,
         snapshot: S,
         late: Option<Box<dyn LateFunctions>>,
         user: Option<U>,
@@ -112,7 +113,6 @@ impl Exposition {
             (places, floors.raise_overhead(snapshot.borrow().profiler.overhead_ns, process))
         };
         Pieces {
-            format,
             snapshot,
             late,
             read: Vec::new(),
@@ -134,7 +134,6 @@ impl Exposition {
 /// A scrape in progress.
 #[derive(Debug)]
 pub(crate) struct Pieces<S, U> {
-    format: Format,
     snapshot: S,
     late: Option<Box<dyn LateFunctions>>,
     /// Late functions that were read for the latest piece.
@@ -158,13 +157,20 @@ pub(crate) struct Pieces<S, U> {
 }
 
 impl<S: Borrow<Snapshot>, U: AsRef<str>> Pieces<S, U> {
-    /// Writes the next piece, which may be empty. False if there was none left.
-    pub(crate) fn write_next(&mut self, to: &mut dyn Write) -> io::Result<bool> {
-        match self.format {
+    /// Writes the next piece, in the same format as the others, which may be empty. False if there
+    /// was none left.
+    pub(crate) fn write_next(&mut self, format: Format, to: &mut dyn Write) -> io::Result<bool> {
+        match format {
             Format::Text => self.encode_next(&mut Prometheus::new(to), PIECE),
             Format::OpenMetrics => self.encode_next(&mut OpenMetrics::new(to), PIECE),
             Format::Protobuf => self.encode_next(&mut Protobuf::new(to), usize::MAX),
         }
+    }
+
+    /// As [`write_next`](Self::write_next), as messages of OTLP.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn encode_otlp(&mut self, to: &mut Otlp<'_>) -> io::Result<bool> {
+        self.encode_next(to, PIECE)
     }
 
     /// `most`: the maximum number of functions in one piece.

@@ -13,6 +13,8 @@ mod names;
 mod negotiate;
 #[cfg(feature = "enabled")]
 mod openmetrics;
+#[cfg(feature = "otlp")]
+pub(crate) mod otlp;
 #[cfg(feature = "enabled")]
 mod prometheus;
 #[cfg(feature = "enabled")]
@@ -28,10 +30,12 @@ mod user_histogram;
 
 #[cfg(feature = "enabled")]
 pub use exposition::Exposition;
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "otlp", feature = "serve"))]
 pub(crate) use exposition::Pieces;
 #[cfg(feature = "metrics")]
 pub(crate) use family::UserNative;
 pub use negotiate::Format;
+#[cfg(any(feature = "metrics", feature = "otlp"))]
+pub(crate) use user_histogram::UserHistogram;
 #[cfg(feature = "metrics")]
-pub(crate) use user_histogram::{UserHistogram, UserSeries};
+pub(crate) use user_histogram::UserSeries;

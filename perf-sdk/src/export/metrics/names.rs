@@ -83,7 +83,7 @@ impl Names {
 
     /// Reserves the names of readings that may appear later, so that no other series takes one and
     /// is renamed then.
-    #[cfg(any(feature = "serve", test))]
+    #[cfg(any(feature = "otlp", feature = "serve", test))]
     pub(super) fn expect<'n>(&mut self, names: impl Iterator<Item = &'n str>) {
         self.begin();
         let of_no_row: Vec<&str> =

@@ -12,6 +12,8 @@ mod heap;
 #[cfg(feature = "stacks")]
 mod labels;
 mod locks;
+#[cfg(feature = "otlp-profiles")]
+mod otlp;
 mod running;
 #[cfg(feature = "stacks")]
 mod sampled;
@@ -31,6 +33,8 @@ pub(crate) use heap::{Allocated, write_heap_window};
 #[cfg(feature = "heap")]
 pub use heap::{Opens, write_heap};
 pub use locks::{write_block, write_mutex};
+#[cfg(feature = "otlp-profiles")]
+pub(crate) use otlp::otlp;
 pub use running::write_running;
 #[cfg(feature = "serve")]
 pub(crate) use scopes::names_of_scopes;

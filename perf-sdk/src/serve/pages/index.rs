@@ -317,6 +317,7 @@ fn foot(page: &mut String, snapshot: &Snapshot) {
         let what = match delivery.by {
             DeliveryKind::Push => "profiles pushed",
             DeliveryKind::Files => "profiles written",
+            DeliveryKind::Otlp => "data points sent",
             DeliveryKind::Webhook | DeliveryKind::Alertmanager => "changes of alerts posted",
         };
         let _ = write!(page, " · {} {what} to {}", delivery.ok, escape(&delivery.to));

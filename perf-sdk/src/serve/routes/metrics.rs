@@ -47,14 +47,14 @@ pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Re
     let format = Format::negotiate(Some(&accepted.join(",")));
     let mut response = reply::work(move || {
         #[cfg(feature = "metrics")]
-        let (user, histograms) = (crate::serve::user_metrics::render(), crate::serve::user_histograms::histograms());
+        let (user, histograms) = crate::serve::user_metrics();
         #[cfg(not(feature = "metrics"))]
         let (user, histograms): (Option<String>, _) = (None, Vec::new());
         let exposition = exposition();
         exposition.expect(&reading::reserved());
         let (snapshot, functions) = collect::take_late();
-        let pieces = exposition.pieces(format, snapshot, Some(Box::new(functions)), user, histograms);
-        Ok(reply::ok(format.content_type(), Body::new(Scrape { pieces, is_over: false })))
+        let pieces = exposition.pieces(snapshot, Some(Box::new(functions)), user, histograms);
+        Ok(reply::ok(format.content_type(), Body::new(Scrape { format, pieces, is_over: false })))
     })
     .await?;
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("Accept"));
@@ -64,6 +64,7 @@ pub(super) async fn metrics(uri: Uri, headers: HeaderMap) -> Result<Response, Re
 /// A body that is written at the speed at which it is read. So only one chunk of a large scrape is
 /// in memory.
 struct Scrape {
+    format: Format,
     pieces: Pieces<Snapshot, String>,
     is_over: bool,
 }
@@ -77,7 +78,7 @@ impl HttpBody for Scrape {
         let mut chunk = Vec::with_capacity(CHUNK);
         let written = record::own_work(|| -> io::Result<()> {
             while !this.is_over && chunk.len() < CHUNK {
-                this.is_over = !this.pieces.write_next(&mut chunk)?;
+                this.is_over = !this.pieces.write_next(this.format, &mut chunk)?;
             }
             Ok(())
         });

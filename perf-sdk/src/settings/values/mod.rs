@@ -7,6 +7,7 @@ mod history_store;
 mod hosts;
 mod listen;
 mod named;
+mod otlp;
 mod patterns;
 mod pressure;
 mod profiles_keep;
@@ -26,7 +27,10 @@ pub(super) use hosts::Hosts;
 #[cfg(feature = "serve")]
 pub(crate) use listen::DEFAULT_ADDRESS;
 pub use listen::{Listen, ParseListenError};
-pub use named::{CpuClock, EvidenceSignal, Guard, HotFunctions, LeakCaches, PushProtocol, StackEngine};
+pub use named::{
+    CpuClock, EvidenceSignal, Guard, HotFunctions, LeakCaches, OtlpTemporality, PushProtocol, StackEngine,
+};
+pub use otlp::{OtlpAttributes, OtlpHeaders};
 pub(super) use patterns::Patterns;
 pub use pressure::{ParsePressureError, Pressure};
 pub use profiles_keep::ProfilesKeep;

@@ -132,3 +132,13 @@ named! {
         Push = "push",
     }
 }
+
+named! {
+    /// What sums of OTLP count.
+    pub enum OtlpTemporality {
+        /// All since the start, as Prometheus and most servers expect it.
+        Cumulative = "cumulative",
+        /// What came since the request before.
+        Delta = "delta",
+    }
+}

@@ -110,6 +110,22 @@ pub(super) const ROWS: &[Row] = &[
         metrics: |source| delivered(source, |by| by == DeliveryKind::Files),
     },
     Row {
+        name: "perf_otlp_points_total",
+        help: "Data points sent to a server of OTLP: ok, or failed and lost. One that is retried counts once.",
+        unit: "",
+        kind: Kind::Counter,
+        of: Of::Process,
+        metrics: |source| delivered(source, |by| by == DeliveryKind::Otlp),
+    },
+    Row {
+        name: "perf_otlp_requests_waiting",
+        help: "Requests with data points that wait for another attempt to send them.",
+        unit: "",
+        kind: Kind::Gauge,
+        of: Of::Process,
+        metrics: |source| waiting(source, |by| by == DeliveryKind::Otlp),
+    },
+    Row {
         name: "alert_notifications_total",
         help: "Changes of alerts posted to a webhook or an Alertmanager: ok, or failed and lost.",
         unit: "",
