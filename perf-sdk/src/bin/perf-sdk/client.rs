@@ -14,9 +14,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 
-use crate::endpoint::{Address, Place};
+use crate::address::Address;
 use crate::failure::{Failure, said};
 use crate::paint::safe;
+use crate::place::Place;
 use crate::token::Token;
 
 /// How long a connection may take, and an answer beyond the time for which it waits.

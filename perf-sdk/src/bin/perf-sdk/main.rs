@@ -3,7 +3,8 @@
 //! | file | job |
 //! |---|---|
 //! | `client` | requests to an endpoint, by TCP or a Unix socket |
-//! | `endpoint`, `process` | what names an endpoint; the endpoint of a process |
+//! | `address`, `process` | where an endpoint listens; the endpoint of a process |
+//! | `place`, `endpoint` | what names an endpoint; the arguments for it |
 //! | `token` | which token is sent, and to whom |
 //! | `failure` | exit statuses, and errors that say what to do |
 //! | `output`, `paint`, `progress` | files and stdout; colours; progress bars |
@@ -12,12 +13,14 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod client;
 mod completions;
 mod endpoint;
 mod failure;
 mod output;
 mod paint;
+mod place;
 mod process;
 mod progress;
 mod snapshot;

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use crate::endpoint::{Address, USUAL};
+use crate::address::{Address, USUAL};
 use crate::failure::{Failure, said};
 
 /// The endpoint of the process `pid`: what its `PERF_LISTEN` says, else the usual address, else the

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::endpoint::Place;
 use crate::failure::{Failure, said};
+use crate::place::Place;
 
 /// A token, which is in no message.
 #[derive(Clone)]
@@ -94,7 +94,7 @@ fn read_generated(path: &Path) -> Option<Token> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Address;
+    use crate::address::Address;
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("perf-sdk-cli-token-{name}-{}", std::process::id()));
