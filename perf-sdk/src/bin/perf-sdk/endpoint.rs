@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::token::Token;
 
-/// Which endpoint is asked.
+// Which endpoint is asked. Not a doc comment, which would be the help of each subcommand.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Asked {
     /// HOST:PORT, :PORT on this machine, unix:/path/to/socket, or a process id [default:
@@ -19,12 +19,12 @@ pub(crate) struct Asked {
     pub(crate) access: Access,
 }
 
-/// What is sent with requests, whatever the endpoint.
+// What is sent with requests, whatever the endpoint.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Access {
     /// The profiler's token, or @FILE that has it; sent wherever the endpoint is. Without this
     /// option PERF_TOKEN is sent, to loopback addresses and Unix sockets only
-    #[arg(long, value_name = "TOKEN", global = false)]
+    #[arg(long, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
 }
 

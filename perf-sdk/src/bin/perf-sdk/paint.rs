@@ -16,6 +16,12 @@ impl Paint {
         Self { is_on: stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb }
     }
 
+    /// None, for tests of texts.
+    #[cfg(test)]
+    pub(crate) fn off() -> Self {
+        Self { is_on: false }
+    }
+
     fn with(self, code: &str, text: &str) -> String {
         if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

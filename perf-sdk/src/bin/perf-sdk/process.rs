@@ -58,7 +58,8 @@ fn sockets(folder: &Path) -> io::Result<BTreeSet<u64>> {
     let mut inodes = BTreeSet::new();
     for entry in fs::read_dir(folder.join("fd"))? {
         let Ok(target) = entry.and_then(|entry| fs::read_link(entry.path())) else { continue };
-        let inode = target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+        let inode: Option<u64> =
+            target.to_str().and_then(|text| text.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
         inodes.extend(inode);
     }
     Ok(inodes)
