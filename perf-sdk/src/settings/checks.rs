@@ -1,6 +1,7 @@
 //! Restrictions of single settings beyond their type, and longer defaults.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::values::{ByteSize, Pressure, Share, StackEngine};
@@ -18,6 +19,12 @@ pub(super) const HEAP: RangeInclusive<u64> = 1 << 12..=1 << 30;
 pub(super) fn is_heap_interval(size: &Option<ByteSize>) -> bool {
     let fits = |bytes: u64| bytes.is_power_of_two() && HEAP.contains(&bytes);
     size.is_none_or(|size| cfg!(feature = "heap") && fits(size.as_bytes()))
+}
+
+/// Whether it may be the name of a file in a folder that is there.
+pub(super) fn is_file_in_a_folder(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    path.file_name().is_some() && folder.is_dir() && !path.is_dir()
 }
 
 /// Whether this build supports the engine.

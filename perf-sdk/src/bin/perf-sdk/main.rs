@@ -41,6 +41,7 @@ mod statistics;
 mod status;
 mod targets;
 mod token;
+mod top;
 mod units;
 mod versions;
 mod window;
@@ -77,6 +78,7 @@ struct Line {
 #[derive(Subcommand)]
 enum Command {
     Status(status::Arguments),
+    Top(top::Arguments),
     Functions(functions::Arguments),
     History(history::Arguments),
     Memory(memory::Arguments),
@@ -93,6 +95,7 @@ impl Command {
     fn run(self) -> Outcome {
         match self {
             Self::Status(arguments) => status::run(&arguments),
+            Self::Top(arguments) => top::run(&arguments),
             Self::Functions(arguments) => functions::run(&arguments),
             Self::History(arguments) => history::run(&arguments),
             Self::Memory(arguments) => memory::run(&arguments),
