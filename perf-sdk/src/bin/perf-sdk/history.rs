@@ -15,7 +15,7 @@ use crate::units::reading;
 use crate::window::{self, Moment, Range};
 
 /// Values of a line.
-const WIDTH: u64 = 60;
+const WIDTH: u64 = 40;
 
 /// Say since when something is as it is: p99, CPU, memory, any reading
 #[derive(Args)]

@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     match &memory.why_unknown {
         Some(why) => text += &format!("who holds it is not known: {}\n", safe(why)),
+        None if memory.owners.is_empty() => text += "no profiled function holds memory that was sampled\n",
         None => {
             let mut grid = Grid::new(&["allocated by", "module", "at", "live"], 3);
             for owner in &memory.owners {

@@ -30,6 +30,9 @@ pub(crate) fn bytes(n: f64) -> String {
 /// Three significant digits, without an exponent.
 pub(crate) fn digits(n: f64) -> String {
     let decimals = match n.abs() {
+        0.0 => 0,
+        size if size < 0.01 => 4,
+        size if size < 0.1 => 3,
         size if size < 10.0 => 2,
         size if size < 100.0 => 1,
         _ => 0,
@@ -85,5 +88,6 @@ mod tests {
         );
         assert_eq!((rate(0.5), rate(250.0), percent(0.123)), ("0.50".into(), "250".into(), "12.3 %".into()));
         assert_eq!(reading(0.5, "seconds", true), "500 ms/s");
+        assert_eq!((digits(0.0), digits(0.012_34), digits(0.004)), ("0".into(), "0.012".into(), "0.0040".into()));
     }
 }

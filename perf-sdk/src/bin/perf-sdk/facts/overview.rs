@@ -144,7 +144,7 @@ pub(crate) fn ask(client: &Client) -> Result<Process, Failure> {
         memory_limit_bytes: limit("memory"),
         counts_allocations: status.is_some_and(|status| status.has_allocations),
         profiler: Profiler {
-            cpu_seconds: overview.profiler.cpu_seconds.iter().map(|(_, seconds)| seconds).sum(),
+            cpu_seconds: overview.profiler.cpu_seconds.iter().fold(0.0, |sum, (_, seconds)| sum + seconds),
             memory_bytes: overview.profiler.memory_bytes,
             over_budget: measurement.and_then(|measurement| measurement.over_budget.clone()),
             dropped: measurement.map(|measurement| measurement.dropped.clone()).unwrap_or_default(),

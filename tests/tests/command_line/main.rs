@@ -1,0 +1,7 @@
+//! The command line `perf-sdk`, beside real programs.
+
+mod answers;
+mod bundles;
+mod endpoints;
+mod terminal;
+mod watched;
