@@ -50,6 +50,10 @@ fn the_questions_of_a_new_user_are_answered_by_the_address_alone() {
         (&"answer".into(), &1.into(), &2.into())
     );
     // Since when is p99 up?
+    let said = ask(&["history", place, "--function", "nobody"]);
+    assert!(said.status == Some(3) && said.err.contains("history --list"), "{said:?}");
+    let said = ask(&["history", place, "--of", "nothing"]);
+    assert!(said.status == Some(2) && said.err.contains("\"nothing\""), "{said:?}");
     let said = ask(&["history", place]);
     assert!(said.status == Some(0) && said.out.contains("search") && said.out.contains("answer"), "{said:?}");
     let names = ask(&["history", "--list", "--json", place]).json();

@@ -67,6 +67,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let found = history::ask(&client, &names, of, WIDTH, arguments.limit)?;
     if arguments.json {
         output::print_json(&found)?;
+    } else if found.series.is_empty() {
+        eprintln!("nothing is known of {names} in this time; perf-sdk history --list has what there is");
     } else {
         let paint = Paint::of_stdout();
         let mut grid = Grid::new(&["series", "over time", "now", "lowest", "highest", "since", "before"], 2);

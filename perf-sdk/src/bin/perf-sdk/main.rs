@@ -28,6 +28,8 @@ mod flame;
 mod functions;
 mod grid;
 mod history;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod memory;
 mod output;
 mod paint;
@@ -88,6 +90,8 @@ enum Command {
     Flame(flame::Arguments),
     Record(record::Arguments),
     Snapshot(snapshot::Arguments),
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Arguments),
     Completions(completions::Arguments),
 }
 
@@ -105,6 +109,8 @@ impl Command {
             Self::Flame(arguments) => flame::run(&arguments),
             Self::Record(arguments) => record::run(&arguments),
             Self::Snapshot(arguments) => snapshot::run(&arguments),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(arguments) => mcp::run(&arguments),
             Self::Completions(arguments) => {
                 completions::run(&arguments, &mut <Line as clap::CommandFactory>::command())
             }

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+
+use rustix::net::sockopt::socket_peercred;
 
 use crate::address::{Address, USUAL};
 use crate::failure::{Failure, said};
@@ -28,6 +32,10 @@ pub(crate) fn endpoint_of(pid: u32) -> Result<Address, Failure> {
     let namespace = |folder: &Path| fs::read_link(folder.join("ns/net")).ok();
     let is_elsewhere = namespace(&folder) != namespace(Path::new("/proc/self"));
     let listening = listening(&folder, &inodes);
+    let told = fs::read(folder.join("environ")).ok().and_then(|environment| listen_of(&environment));
+    if let Some(path) = own_socket(pid, &listening, told.as_deref()) {
+        return Ok(Address::Unix(path));
+    }
     let reachable: Vec<&Address> =
         listening.iter().filter(|address| !is_elsewhere || matches!(address, Address::Unix(_))).collect();
     if reachable.is_empty() {
@@ -39,7 +47,6 @@ pub(crate) fn endpoint_of(pid: u32) -> Result<Address, Failure> {
             None => said(format!("process {pid} listens nowhere: it has no perf-sdk, or PERF_LISTEN is off there")),
         };
     }
-    let told = fs::read(folder.join("environ")).ok().and_then(|environment| listen_of(&environment));
     let usual = || USUAL.to_owned();
     let is_it = |wanted: &str| reachable.iter().find(|address| address.to_string() == wanted);
     match told.and_then(|told| is_it(&told)).or_else(|| is_it(&usual())) {
@@ -47,6 +54,34 @@ pub(crate) fn endpoint_of(pid: u32) -> Result<Address, Failure> {
         None if reachable.len() == 1 => Ok(reachable[0].clone()),
         None => said(format!("process {pid} listens on {}; name the address of its profiler", list(&reachable))),
     }
+}
+
+/// The profiler's Unix socket, under the name that it got after it was bound in a folder of its own:
+/// the kernel knows the first one only. Of the sockets beside it, it is the one of this process.
+fn own_socket(pid: u32, listening: &[Address], told: Option<&str>) -> Option<PathBuf> {
+    const MOST_ENTRIES: usize = 10_000;
+    let told = told.and_then(|told| told.strip_prefix("unix:")).map(PathBuf::from);
+    let bound = listening.iter().find_map(|address| match address {
+        Address::Unix(path) => folder_of(pid, path),
+        Address::Tcp { .. } => None,
+    });
+    let beside = bound.and_then(|folder| fs::read_dir(folder).ok());
+    let beside = beside.into_iter().flatten().take(MOST_ENTRIES).flatten().map(|entry| entry.path());
+    told.into_iter().chain(beside).find(|path| is_socket_of(pid, path))
+}
+
+/// The folder beside which the profiler of this process bound a socket.
+fn folder_of(pid: u32, bound: &Path) -> Option<PathBuf> {
+    let private = bound.parent()?;
+    let is_ours = private.file_name()?.to_str()?.starts_with(&format!(".perf-sdk-{pid}-"));
+    is_ours.then(|| private.parent().map(Path::to_owned)).flatten()
+}
+
+/// Whether this process listens at the socket. Nothing is sent.
+fn is_socket_of(pid: u32, path: &Path) -> bool {
+    let is_socket = fs::metadata(path).is_ok_and(|there| there.file_type().is_socket());
+    let peer = || socket_peercred(UnixStream::connect(path).ok()?).ok();
+    is_socket && peer().is_some_and(|peer| peer.pid.as_raw_nonzero().get().unsigned_abs() == pid)
 }
 
 fn list(addresses: &[&Address]) -> String {

@@ -31,6 +31,7 @@ pub(crate) enum Sort {
 }
 
 impl Sort {
+    #[cfg(feature = "mcp")]
     pub(crate) const ALL: [Self; 11] = [
         Self::SelfCpu,
         Self::Own,
@@ -62,6 +63,7 @@ impl Sort {
         }
     }
 
+    #[cfg(feature = "mcp")]
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|sort| sort.name() == name)
     }

@@ -81,13 +81,14 @@ const SHORT: [(&str, &str); 9] = [
     ("memory", "process_resident_memory_bytes"),
 ];
 
-/// The names of series, of a short name and perhaps one function.
+/// The names of series, of a short name and perhaps one function. Short ones become patterns: that
+/// a program has none of them yet is no mistake.
 pub(crate) fn names(of: &str, function: Option<&str>) -> String {
     let known = SHORT.iter().find(|(short, _)| *short == of);
-    let name = known.map_or(of, |(_, name)| *name);
+    let name = known.map_or_else(|| of.to_owned(), |(_, name)| format!("{name}*"));
     match function {
         Some(function) => format!("{name}{{function=\"{function}\"}}"),
-        None => name.to_owned(),
+        None => name,
     }
 }
 
@@ -196,7 +197,7 @@ mod tests {
 
     #[test]
     fn short_names_are_series_of_functions() {
-        assert_eq!(names("p99", Some("search")), "function_p99_seconds{function=\"search\"}");
+        assert_eq!(names("p99", Some("search")), "function_p99_seconds*{function=\"search\"}");
         assert_eq!(names("queue_depth", None), "queue_depth");
     }
 }
