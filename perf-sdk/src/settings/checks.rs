@@ -21,10 +21,10 @@ pub(super) fn is_heap_interval(size: &Option<ByteSize>) -> bool {
     size.is_none_or(|size| cfg!(feature = "heap") && fits(size.as_bytes()))
 }
 
-/// Whether it may be the name of a file in a folder that is there.
-pub(super) fn is_file_in_a_folder(path: &Path) -> bool {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    path.file_name().is_some() && folder.is_dir() && !path.is_dir()
+/// Whether it may be a file. Whether its folder is there is seen at the end: the variable goes to
+/// programs that are started later, too.
+pub(super) fn may_be_file(path: &Path) -> bool {
+    path.file_name().is_some() && !path.is_dir()
 }
 
 /// Whether this build supports the engine.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(feature = "enabled")]
 use super::checks::{
-    FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, SLOW_WINDOW, is_file_in_a_folder, is_heap_interval, is_stack_engine,
+    FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, SLOW_WINDOW, is_heap_interval, is_stack_engine, may_be_file,
 };
 #[cfg(feature = "serve")]
 use super::in_force::InForce;

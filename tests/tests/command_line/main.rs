@@ -1,5 +1,6 @@
 //! The command line `perf-sdk`, beside real programs.
 
+mod agents;
 mod answers;
 mod bundles;
 mod endpoints;

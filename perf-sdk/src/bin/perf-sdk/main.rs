@@ -3,7 +3,7 @@
 //! | file | job |
 //! |---|---|
 //! | `client` | requests to an endpoint, by TCP or a Unix socket |
-//! | `address`, `process` | where an endpoint listens; the endpoint of a process |
+//! | `address`, `process` | where an endpoint listens; the endpoint of a process, on Linux |
 //! | `place`, `endpoint` | what names an endpoint; the arguments for it |
 //! | `source` | what may be an endpoint or the file of a snapshot |
 //! | `token` | which token is sent, and to whom |
@@ -34,6 +34,7 @@ mod memory;
 mod output;
 mod paint;
 mod place;
+#[cfg_attr(not(target_os = "linux"), path = "no_process.rs")]
 mod process;
 mod progress;
 mod record;

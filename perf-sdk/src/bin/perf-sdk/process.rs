@@ -17,9 +17,6 @@ use crate::failure::{Failure, said};
 /// The endpoint of the process `pid`: what its `PERF_LISTEN` says, else the usual address, else the
 /// only socket on which it listens.
 pub(crate) fn endpoint_of(pid: u32) -> Result<Address, Failure> {
-    if !cfg!(target_os = "linux") {
-        return said("a process id names an endpoint on Linux only; name its address");
-    }
     let folder = PathBuf::from(format!("/proc/{pid}"));
     let inodes = sockets(&folder).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
