@@ -127,6 +127,33 @@ fn settings_of_the_program_stay_and_its_children_have_files_of_their_own() {
     assert!(has(&files(&fs::read(&file).expect("a file")), "snapshot.json", "\"search\""));
 }
 
+#[test]
+fn a_program_keeps_its_snapshot_at_its_end() {
+    let folder = Folder::new("snapshot-file");
+    let run = |file: &str| {
+        let mut child = Command::new(WATCHED)
+            .env("PERF_SNAPSHOT_FILE", folder.path(file))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let pid = child.id();
+        child.stdin.take().expect("a pipe").write_all(b"work 10\n").expect("a reader");
+        (pid, child.wait_with_output().expect("an end"))
+    };
+    let (pid, output) = run("run-{pid}.json");
+    assert!(output.status.success());
+    let said = ask(&["flame", &folder.path(&format!("run-{pid}.json")), "--weight", "calls", "--format", "folded"]);
+    assert!(said.out.contains("watched::answer;watched::search 10"), "{said:?}");
+    let (_, output) = run("nowhere/run.json");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("(PERF_SNAPSHOT_FILE): ") && said.contains("run.json"), "{said}");
+    let (_, output) = run("");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("allowed: the path of a file, not of a folder"), "{said}");
+}
+
 /// Waits until the program says where it listens.
 fn started(child: &mut Child) -> BufReader<std::process::ChildStdout> {
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));

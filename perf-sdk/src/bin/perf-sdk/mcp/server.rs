@@ -28,13 +28,16 @@ const INSTRUCTIONS: &str = "Answers about one running program that has the profi
 pub(super) fn serve(client: Client) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot wait for requests: {error}")))?;
-    let server = Server { client: Arc::new(client) };
+    // Its own runtime must not be dropped within this one, so one of both owners is here.
+    let client = Arc::new(client);
+    let server = Server { client: Arc::clone(&client) };
     let served = runtime.block_on(async {
         let running = server.serve(rmcp::transport::stdio()).await.map_err(|error| error.to_string())?;
         running.waiting().await.map_err(|error| error.to_string())
     });
     // A read of stdin may go on, which nothing can end.
     runtime.shutdown_background();
+    drop(client);
     served.map_err(|error| Failure::new(format!("the session with the agent failed: {error}")))?;
     Ok(Status::Well)
 }
