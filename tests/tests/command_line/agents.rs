@@ -121,7 +121,7 @@ fn each_tool_answers_about_a_real_program() {
     assert_eq!((functions["rows"].as_array().map(Vec::len), &functions["sorted_by"]), (Some(1), &"calls".into()));
     let targets = session.said("targets", &json!({}));
     assert_eq!(targets["targets"][0]["status"], "met");
-    assert!(session.said("alerts", &json!({}))["rules"].as_u64() > Some(5));
+    assert!(session.said("alerts", &json!({}))["alerts"].is_array());
     assert!(session.said("findings", &json!({}))["findings"].is_array());
     let slowest = session.said("slowest_calls", &json!({"limit": 2}));
     assert_eq!(

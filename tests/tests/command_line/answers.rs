@@ -12,7 +12,7 @@ fn going_on() -> Watched {
     program.obey("goes-on");
     let place = program.place.clone();
     eventually(|| {
-        let said = ask(&["history", "--json", &place, "--of", "calls", "--function", "search"]);
+        let said = ask(&["history", "--json", &place, "--of", "calls", "--function", "search", "--last", "40s"]);
         let values = said.json()["series"][0]["values"].as_array().map_or(0, |values| values.iter().flatten_known());
         if values >= 10 { Ok(()) } else { Err(format!("{values} values: {said:?}")) }
     });

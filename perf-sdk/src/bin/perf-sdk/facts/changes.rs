@@ -79,12 +79,16 @@ impl Known {
 /// Between two ranges of time.
 pub(crate) fn between(client: &Client, names: &str, was: Range, now: Range) -> Result<Changes, Failure> {
     let step = was.seconds().min(now.seconds()).div_ceil(STEPS).max(1);
-    let a = history::columns(client, names, Of::Range(was), step)?;
-    let b = history::columns(client, names, Of::Range(now), step)?;
+    let a = history::columns_of(client, names, Of::Range(was), step)?;
+    let b = history::columns_of(client, names, Of::Range(now), step)?;
     // Of a time that is kept in longer steps only, both have these.
     let longest = a.step.max(b.step);
     let again = |columns: Columns, range| {
-        if columns.step == longest { Ok(columns) } else { history::columns(client, names, Of::Range(range), longest) }
+        if columns.step == longest {
+            Ok(columns)
+        } else {
+            history::columns_of(client, names, Of::Range(range), longest)
+        }
     };
     let (a, b) = (again(a, was)?, again(b, now)?);
     let compare = |a: &Known, b: &Known| {
@@ -104,7 +108,7 @@ pub(crate) fn by_label(
     range: Range,
 ) -> Result<Changes, Failure> {
     let step = range.seconds().div_ceil(STEPS).max(1);
-    let columns = history::columns(client, names, Of::Range(range), step)?;
+    let columns = history::columns_of(client, names, Of::Range(range), step)?;
     let compare = |a: &Known, b: &Known| {
         let both: Vec<f64> = a.values.iter().zip(&b.values).filter_map(|(a, b)| Some((*b)? - (*a)?)).collect();
         Difference::paired(&both)

@@ -8,6 +8,7 @@ use super::functions::Of;
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::statistics::latest_shift;
+use crate::window::{Moment, Range};
 
 /// Series in steps of the same times.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -92,7 +93,7 @@ pub(crate) fn names(of: &str, function: Option<&str>) -> String {
     }
 }
 
-pub(crate) fn columns(client: &Client, names: &str, of: Of, step_seconds: u64) -> Result<Columns, Failure> {
+pub(crate) fn columns_of(client: &Client, names: &str, of: Of, step_seconds: u64) -> Result<Columns, Failure> {
     let step = step_seconds.max(1).to_string();
     let (from, to) = match of {
         Of::Last(seconds) => (format!("-{seconds}s"), "now".to_owned()),
@@ -116,7 +117,13 @@ impl Of {
 }
 
 pub(crate) fn ask(client: &Client, names: &str, of: Of, steps: u64, limit: usize) -> Result<History, Failure> {
-    let columns = columns(client, names, of, of.seconds().div_ceil(steps.max(1)))?;
+    let step = |of: Of| of.seconds().div_ceil(steps.max(1));
+    let mut columns = columns_of(client, names, of, step(of))?;
+    // Of a young program, in shorter steps.
+    if let Some(known) = known(&columns).filter(|known| known.seconds() * 2 < of.seconds()) {
+        let known = Of::Range(known);
+        columns = columns_of(client, names, known, step(known))?;
+    }
     let mut series: Vec<Series> = columns.series.iter().filter_map(|column| summed(column, &columns.times)).collect();
     let matching = series.len();
     let change = |series: &Series| series.since.map_or(0.0, |since| ratio(since.before, since.after));
@@ -131,6 +138,14 @@ pub(crate) fn ask(client: &Client, names: &str, of: Of, steps: u64, limit: usize
         matching,
         series,
     })
+}
+
+/// The time of which something is known. `None` if nothing is.
+fn known(columns: &Columns) -> Option<Range> {
+    let is_known = |at: usize| columns.series.iter().any(|series| series.mean.get(at).is_some_and(Option::is_some));
+    let first = (0..columns.times.len()).find(|at| is_known(*at))?;
+    let (from, last) = (columns.times[first], columns.times.last()?);
+    Some(Range { from: Moment(from), to: Moment(last + columns.step) })
 }
 
 /// How much higher or lower, as a number that is higher for more.
