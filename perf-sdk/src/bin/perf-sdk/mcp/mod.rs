@@ -1,4 +1,5 @@
-//! `mcp`: what the command line says, for agents, by the Model Context Protocol on stdin and stdout.
+//! `mcp`: what the command line says, for agents, by the Model Context Protocol on stdin and
+//! stdout.
 //!
 //! | file | job |
 //! |---|---|

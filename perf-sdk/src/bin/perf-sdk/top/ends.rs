@@ -34,8 +34,8 @@ impl Ends {
         }
     }
 
-    /// Whether nobody is at the other end of the terminal. SIGHUP says so too, unless it is ignored,
-    /// as nohup has it.
+    /// Whether nobody is at the other end of the terminal. SIGHUP says so too, unless it is
+    /// ignored, as nohup has it.
     pub(super) fn is_hung_up(&self) -> bool {
         let stdin = io::stdin();
         let mut terminal = [PollFd::new(&stdin, PollFlags::empty())];

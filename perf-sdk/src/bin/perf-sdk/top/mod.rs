@@ -117,8 +117,8 @@ fn watch(mut view: View, place: &str, feed: &Feed, ends: &Ends, screen: &mut Scr
     }
 }
 
-/// Keys and changes of the size. They are read on a thread of their own: where the terminal is gone,
-/// crossterm reads for ever, and only the end of the process ends that.
+/// Keys and changes of the size. They are read on a thread of their own: where the terminal is
+/// gone, crossterm reads for ever, and only the end of the process ends that.
 fn events() -> Receiver<Event> {
     let (send, events) = mpsc::channel();
     thread::spawn(move || {
