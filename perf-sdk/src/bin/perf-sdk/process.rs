@@ -54,7 +54,8 @@ pub(crate) fn endpoint_of(pid: u32) -> Result<Address, Failure> {
 }
 
 /// The profiler's Unix socket, under the name that it got after it was bound in a folder of its
-/// own: the kernel knows the first one only. Of the sockets beside it, it is the one of this process.
+/// own: the kernel knows the first one only. Of the sockets beside it, it is the one of this
+/// process.
 fn own_socket(pid: u32, listening: &[Address], told: Option<&str>) -> Option<PathBuf> {
     const MOST_ENTRIES: usize = 10_000;
     let told = told.and_then(|told| told.strip_prefix("unix:")).map(PathBuf::from);
