@@ -86,6 +86,7 @@ install_tools() {
     command -v redis-server > /dev/null || missing+=(redis-server)
     command -v strace > /dev/null || missing+=(strace)
     command -v objcopy > /dev/null || missing+=(binutils)
+    command -v tmux > /dev/null || missing+=(tmux)
     command -v node > /dev/null || missing+=(nodejs)
     command -v npm > /dev/null || missing+=(npm)
     # Its server is in a folder that is not in the path.

@@ -1,6 +1,7 @@
 //! The running profiler, and its end.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 #[cfg(unix)]
 use std::sync::mpsc;
@@ -20,6 +21,7 @@ use crate::base::notice::say;
 #[cfg(unix)]
 use crate::base::os_thread::OsThread;
 use crate::base::process_identity::{AtomicProcess, Process};
+use crate::base::sandbox;
 use crate::base::unpoisoned::Unpoisoned as _;
 use crate::collect;
 use crate::event;
@@ -35,6 +37,7 @@ use crate::push::Pusher;
 #[cfg(feature = "serve")]
 use crate::serve::Server;
 use crate::settings::Settings;
+use crate::snapshot::Snapshot;
 use crate::target::Judgement;
 
 #[derive(Debug)]
@@ -145,7 +148,7 @@ fn end_at_exit() {
     if !RUNS_IN.load(Relaxed).is_some_and(Process::is_current) {
         return;
     }
-    if crate::base::sandbox::is_tighter() {
+    if sandbox::is_tighter() {
         return end_latest();
     }
     let (ended, ends) = mpsc::sync_channel(1);
@@ -189,7 +192,8 @@ impl Running {
             self.end_targets(&judge.judge());
         }
         // Before the budget ends, because the report contains it.
-        let report = self.settings.report.then(collect::take);
+        let file = self.settings.snapshot_file.as_deref();
+        let report = (self.settings.report || file.is_some()).then(collect::take);
         if lived < AT_ONCE && report.as_ref().is_some_and(|report| report.functions.is_empty()) {
             say(&format!(
                 "the handle was dropped {lived:.1?} after the start, and with it the profiler ended, before anything was recorded; \
@@ -219,10 +223,27 @@ impl Running {
             // It panics if stderr is closed.
             let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(exact)));
         }
-        if let Some(report) = report {
+        if let (Some(path), Some(snapshot)) = (file, &report) {
+            write_snapshot(snapshot, path);
+        }
+        if let Some(report) = report.filter(|_| self.settings.report) {
             // If stderr is closed, the error cannot be reported.
             let _ = export::table::write(&report, &mut io::stderr().lock());
         }
+    }
+}
+
+/// Where `{pid}` is this process. An error is said: at the end of a program nobody can return it.
+fn write_snapshot(snapshot: &Snapshot, path: &Path) {
+    let path = match path.to_str() {
+        Some(path) => PathBuf::from(path.replace("{pid}", &std::process::id().to_string())),
+        None => path.to_owned(),
+    };
+    if sandbox::is_tighter() {
+        return say("the snapshot is not written: since the start, system calls were restricted (PERF_SNAPSHOT_FILE)");
+    }
+    if let Err(error) = snapshot.write_to(path) {
+        say(&format!("the snapshot is not written (PERF_SNAPSHOT_FILE): {error}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Restrictions of single settings beyond their type, and longer defaults.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::values::{ByteSize, Pressure, Share, StackEngine};
@@ -18,6 +19,12 @@ pub(super) const HEAP: RangeInclusive<u64> = 1 << 12..=1 << 30;
 pub(super) fn is_heap_interval(size: &Option<ByteSize>) -> bool {
     let fits = |bytes: u64| bytes.is_power_of_two() && HEAP.contains(&bytes);
     size.is_none_or(|size| cfg!(feature = "heap") && fits(size.as_bytes()))
+}
+
+/// Whether it may be a file. Whether its folder is there is seen at the end: the variable goes to
+/// programs that are started later, too.
+pub(super) fn may_be_file(path: &Path) -> bool {
+    path.file_name().is_some() && !path.is_dir()
 }
 
 /// Whether this build supports the engine.

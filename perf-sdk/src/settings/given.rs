@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[cfg(feature = "enabled")]
-use super::checks::{FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, SLOW_WINDOW, is_heap_interval, is_stack_engine};
+use super::checks::{
+    FLIGHT, LEAK_WINDOW, PRESSURE, PUSH_INTERVAL, SLOW_WINDOW, is_heap_interval, is_stack_engine, may_be_file,
+};
 #[cfg(feature = "serve")]
 use super::in_force::InForce;
 #[cfg(feature = "serve")]

@@ -346,6 +346,7 @@ mod tests {
                     | "token"
                     | "token_file"
                     | "findings_accepted"
+                    | "snapshot_file"
                     | "evidence"
                     | "evidence_signal"
                     | "allow_hosts"

@@ -102,6 +102,17 @@ macro_rules! table {
                 changes: false,
             }
 
+            /// The file to which all that was recorded is written when the profiler ends, as
+            /// [`Snapshot::write_to`](crate::snapshot::Snapshot::write_to) does. `{pid}` in its
+            /// name stands for the process id, so that processes do not share a file.
+            method snapshot_file: PathBuf = none, if |path| may_be_file(path) => {
+                variable: "PERF_SNAPSHOT_FILE",
+                allowed: "the path of a file, not of a folder; {pid} in it stands for the process id",
+                default: "none",
+                meaning: "the file to which the snapshot is written when the profiler ends, for perf-sdk diff, flame and advise",
+                changes: false,
+            }
+
             /// Whether the process, the host and the control group are read at intervals.
             method monitors: bool = or(true) => {
                 variable: "PERF_MONITORS",

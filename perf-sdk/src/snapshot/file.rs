@@ -1,6 +1,6 @@
 //! Snapshot files.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
@@ -12,6 +12,7 @@ use struson::writer::{JsonStreamWriter, JsonWriter as _};
 
 use super::json::Json;
 use super::{FileError, ROOT, Snapshot};
+use crate::base::descriptors::Kept;
 use crate::base::new_file::NewFile;
 
 /// Why something could not be read as a snapshot, from any source.
@@ -24,7 +25,8 @@ pub(crate) enum Unread {
 impl Snapshot {
     /// Writes the snapshot as JSON, in the same form as `/snapshot`. An existing file is replaced
     /// atomically: a reader of `path` finds either the old or the new one, however many processes
-    /// write it. Only this user can read it.
+    /// write it. Only this user can read it. What is no file, such as `/dev/stdout` or a pipe, is
+    /// written into.
     ///
     /// ```
     /// # let path = std::env::temp_dir().join(format!("perf-sdk-doc-{}.json", std::process::id()));
@@ -43,6 +45,14 @@ impl Snapshot {
     }
 
     fn write_file(&self, path: &Path) -> io::Result<()> {
+        // Root could replace a device. A link in /dev leads to what is open.
+        let is_device = fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir());
+        if is_device || path.starts_with("/dev") {
+            let file = Kept::open(|| OpenOptions::new().write(true).open(path))?;
+            let mut buffer = BufWriter::new(&*file);
+            write_json(self, &mut buffer)?;
+            return buffer.flush();
+        }
         let mut file = BufWriter::new(NewFile::beside(path, ".", ".tmp")?);
         write_json(self, &mut file)?;
         file.into_inner()?.replace(path)
@@ -253,6 +263,24 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left, ["one.json"], "no temporary file is left");
         std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[cfg(all(unix, not(miri)))]
+    #[test]
+    fn a_device_and_a_pipe_are_written_into() {
+        use std::os::unix::fs::FileTypeExt as _;
+        snapshot().write_to("/dev/null").unwrap();
+        assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
+        let pipe = path("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = {
+            let pipe = pipe.clone();
+            std::thread::spawn(move || Snapshot::read_from(pipe).unwrap())
+        };
+        snapshot().write_to(&pipe).unwrap();
+        assert_eq!(reader.join().unwrap(), snapshot());
+        assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+        fs::remove_file(&pipe).unwrap();
     }
 
     #[test]

@@ -1,0 +1,77 @@
+//! A table for terminals: texts on the left, numbers on the right.
+
+use crate::paint::{Paint, safe};
+
+/// Characters of a cell at most.
+const MOST: usize = 60;
+
+/// Rows of cells under a head.
+pub(crate) struct Grid {
+    head: Vec<&'static str>,
+    /// Columns that are texts.
+    texts: usize,
+    rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// The first `texts` columns are texts, the others numbers.
+    pub(crate) fn new(head: &[&'static str], texts: usize) -> Self {
+        Self { head: head.to_vec(), texts, rows: Vec::new() }
+    }
+
+    /// What is missing is a dash.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Option<String>>) {
+        let cell = |cell: Option<String>| cell.map_or_else(|| "–".to_owned(), |cell| cut(&safe(&cell), MOST));
+        self.rows.push(cells.into_iter().map(cell).collect());
+    }
+
+    pub(crate) fn shown(&self, paint: Paint) -> String {
+        let length = |text: &str| text.chars().count();
+        let width = |at: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(at)).map(|cell| length(cell));
+            cells.chain([length(self.head[at])]).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.head.len()).map(width).collect();
+        // A column in which nothing is known is left out.
+        let is_shown = |at: &usize| {
+            self.rows.is_empty() || self.rows.iter().any(|row| row.get(*at).is_some_and(|cell| cell != "–"))
+        };
+        let columns: Vec<usize> = (0..self.head.len()).filter(is_shown).collect();
+        let line = |cells: &dyn Fn(usize) -> String| {
+            let padded = columns.iter().map(|at| {
+                let (cell, width) = (cells(*at), widths[*at]);
+                let space = " ".repeat(width.saturating_sub(length(&cell)));
+                if *at < self.texts { format!("{cell}{space}") } else { format!("{space}{cell}") }
+            });
+            padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        let mut shown = paint.dim(&line(&|at| self.head[at].to_owned())) + "\n";
+        for row in &self.rows {
+            shown += &line(&|at| row.get(at).cloned().unwrap_or_default());
+            shown.push('\n');
+        }
+        shown
+    }
+}
+
+/// The begin of a text, with an ellipsis if it is longer.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_left_and_numbers_right() {
+        let mut grid = Grid::new(&["name", "calls", "errors"], 1);
+        grid.row([Some("é".to_owned()), Some("7".to_owned()), None]);
+        grid.row([Some("search\n".to_owned()), Some("12345".to_owned()), None]);
+        assert_eq!(grid.shown(Paint::off()), "name     calls\né            7\nsearch   12345\n");
+        assert_eq!((cut("abcdef", 4), cut("abc", 4)), ("abc…".to_owned(), "abc".to_owned()));
+    }
+}
