@@ -69,11 +69,7 @@ mod tests {
             (path.path.iter().map(last).collect::<Vec<_>>().join(" > "), path.calls)
         };
         let seen: Vec<_> = counts.tree.iter().map(name).collect();
-        let expected = [
-            ("counting, inner", 10),
-            ("counting, outer", 10),
-            ("counting, outer > counting, inner", 30),
-        ];
+        let expected = [("counting, inner", 10), ("counting, outer", 10), ("counting, outer > counting, inner", 30)];
         assert_eq!(seen, expected.map(|(name, calls)| (name.to_owned(), calls)));
         assert_eq!(counts.iterations, 10);
     }

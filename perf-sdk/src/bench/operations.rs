@@ -182,7 +182,8 @@ impl<'a> Bench<'a> {
         if self.operations.is_empty() {
             return "no operation: add some with Bench::operation\n".to_owned();
         }
-        let mut text = String::from("operation, and what each takes; `perf-sdk check` compares it with another version\n");
+        let mut text =
+            String::from("operation, and what each takes; `perf-sdk check` compares it with another version\n");
         for operation in &mut self.operations {
             text += &row(operation.name, &operation.count(WARM_UP, ITERATIONS));
         }

@@ -70,9 +70,8 @@ fn long_enough(mut run: impl FnMut(u32) -> u64, batch_ns: u64) -> u32 {
 }
 
 fn tree(window: &Snapshot, name: &str, iterations: f64) -> Vec<PathTime> {
-    let time = |(path, node): (Vec<String>, &CallNode)| {
-        PathTime { path, wall_ns: node.exclusive.wall_ns as f64 / iterations }
-    };
+    let time =
+        |(path, node): (Vec<String>, &CallNode)| PathTime { path, wall_ns: node.exclusive.wall_ns as f64 / iterations };
     paths(window, name).into_iter().map(time).collect()
 }
 

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
-use std::{fs, io};
 
 use perf_sdk::bench::Counts;
 use toml_span::value::{Table, ValueInner};
@@ -21,7 +21,7 @@ const HEAD: &str = "\
 # `perf-sdk bench --write` writes this file, `perf-sdk check` compares with it.
 ";
 
-/// A sum over all counted operations, in the round with the least and in that with the most: the
+/// A sum over all counted operations, in the process with the least and in that with the most: the
 /// same where an operation does the same each time.
 pub(super) type Sum = [u64; 2];
 
@@ -86,6 +86,27 @@ impl Operation {
         }
     }
 
+    /// With a further look at the same operation: sums become wider where it differs.
+    pub(super) fn widened(mut self, other: &Self) -> Self {
+        let wider = |sum: &mut Sum, other: Sum| *sum = [sum[0].min(other[0]), sum[1].max(other[1])];
+        if let (Some(ours), Some(theirs)) = (&mut self.memory, &other.memory) {
+            ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| wider(ours, *theirs));
+        }
+        let absent = Function { calls: [0, 0], own: Some([[0, 0]; 2]) };
+        for path in other.functions.keys() {
+            self.functions.entry(path.clone()).or_insert(absent);
+        }
+        for (path, ours) in &mut self.functions {
+            let theirs = other.functions.get(path).copied().unwrap_or(absent);
+            wider(&mut ours.calls, theirs.calls);
+            ours.own = ours.own.zip(theirs.own).map(|(mut ours, theirs)| {
+                ours.iter_mut().zip(theirs).for_each(|(ours, theirs)| wider(ours, theirs));
+                ours
+            });
+        }
+        self
+    }
+
     pub(super) fn each(&self, sum: u64) -> f64 {
         sum as f64 / f64::from(self.iterations.max(1))
     }
@@ -136,10 +157,6 @@ impl Baseline {
             }
         }
         text
-    }
-
-    pub(crate) fn write(&self, path: &Path) -> io::Result<()> {
-        fs::write(path, self.to_toml())
     }
 
     /// Reads a file, and says what is wrong with it and where.
@@ -320,5 +337,12 @@ mod tests {
         let baseline = Baseline { operations };
         assert_eq!(baseline.unsteady(), ["unsteady"]);
         assert_eq!(baseline.operations["unsteady"].memory.unwrap()[0], [8, 9]);
+        assert_eq!(of(8, 8).widened(&of(6, 9)).memory.unwrap()[0], [6, 9]);
+        let called = Function { calls: [4, 4], own: None };
+        let mut other = of(8, 8);
+        other.functions.insert("a".to_owned(), called);
+        assert_eq!(of(8, 8).widened(&other).functions["a"].calls, [0, 4]);
+        assert_eq!(other.clone().widened(&of(8, 8)).functions["a"].calls, [0, 4]);
+        assert_eq!(other.clone().widened(&other), other);
     }
 }

@@ -12,7 +12,7 @@
 //! | `paired`, `holm` | statistics: the median of pairs, several tests at once |
 //! | `verdict` | what was compared, and what it says |
 //! | `difference` | both call trees in one drawing |
-//! | `report/` | text, Markdown, JUnit, JSON |
+//! | `report/` | text, Markdown, JUnit |
 
 mod baseline;
 mod callgrind;
@@ -30,9 +30,7 @@ mod series;
 mod times;
 mod verdict;
 
-pub(crate) use baseline::Baseline;
 pub(crate) use check::{check, measure};
 pub(crate) use options::{Instructions, Options, Subject, Time};
 pub(crate) use program::Program;
-pub(crate) use report::{json, junit, markdown, text};
-pub(crate) use verdict::Report;
+pub(crate) use report::{junit, markdown, text};
