@@ -65,15 +65,15 @@ impl Operation {
             sum(one.bytes, other.bytes),
             sum(one.reallocations, other.reallocations),
         ];
-        let path = |path: &[String]| path.iter().map(|name| name.replace(ARROW, " -> ")).collect::<Vec<_>>().join(ARROW);
+        let path =
+            |path: &[String]| path.iter().map(|name| name.replace(ARROW, " -> ")).collect::<Vec<_>>().join(ARROW);
         let [one_tree, other_tree] = rounds.each_ref().map(|counts| -> BTreeMap<String, _> {
             counts.tree.iter().map(|counts| (path(&counts.path), (counts.calls, counts.own))).collect()
         });
         let paths: BTreeSet<&String> = one_tree.keys().chain(other_tree.keys()).collect();
         let functions = paths.into_iter().map(|path| {
             let absent = (0, Some((0, 0)));
-            let of = |tree: &BTreeMap<String, (u64, Option<(u64, u64)>)>| tree.get(path).copied().unwrap_or(absent);
-            let (one, other) = (of(&one_tree), of(&other_tree));
+            let [one, other] = [&one_tree, &other_tree].map(|tree| tree.get(path).copied().unwrap_or(absent));
             let own = one.1.zip(other.1).map(|(one, other)| [sum(one.0, other.0), sum(one.1, other.1)]);
             (path.clone(), Function { calls: sum(one.0, other.0), own })
         });
@@ -115,9 +115,10 @@ impl Operation {
     fn is_steady(&self) -> bool {
         let is_one = |sum: &Sum| sum[0] == sum[1];
         self.memory.iter().flatten().all(is_one)
-            && self.functions.values().all(|function| {
-                is_one(&function.calls) && function.own.iter().flatten().all(is_one)
-            })
+            && self
+                .functions
+                .values()
+                .all(|function| is_one(&function.calls) && function.own.iter().flatten().all(is_one))
     }
 }
 

@@ -1,30 +1,44 @@
 //! What callgrind writes: <https://valgrind.org/docs/manual/cl-format.html>.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 /// Instructions in one file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Profile {
     pub(super) total: u64,
-    /// Without callees, by function.
-    pub(super) functions: BTreeMap<String, u64>,
+    /// With callees, by caller and callee.
+    calls: BTreeMap<(String, String), u64>,
 }
+
+/// Functions by which more is taken, each called by the one before.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Growth {
+    pub(super) path: Vec<String>,
+    /// What the last one takes, with callees.
+    pub(super) was: u64,
+    pub(super) now: u64,
+}
+
+/// A callee is followed if so much of the growth is in it.
+const FOLLOWED: f64 = 0.5;
+/// Callees of the last function that is followed are named with so much of the growth.
+const NAMED: f64 = 0.1;
 
 impl Profile {
     /// Reads a file with one event, `Ir`.
     pub(super) fn of(text: &str) -> Result<Self, String> {
         let mut profile = Self::default();
         let mut names: HashMap<&str, &str> = HashMap::new();
-        let mut function = String::new();
+        let (mut function, mut callee) = (String::new(), String::new());
         // The line behind `calls=` has what the callee took.
         let mut is_of_callee = false;
         let mut total = None;
         for line in text.lines() {
-            if let Some(name) = line.strip_prefix("fn=").or_else(|| line.strip_prefix("cfn=")) {
-                let name = named(name, &mut names);
-                if line.starts_with("fn=") {
-                    function = without_hash(name).to_owned();
-                }
+            if let Some(name) = line.strip_prefix("fn=") {
+                without_hash(named(name, &mut names)).clone_into(&mut function);
+            } else if let Some(name) = line.strip_prefix("cfn=") {
+                without_hash(named(name, &mut names)).clone_into(&mut callee);
             } else if line.starts_with("calls=") {
                 is_of_callee = true;
             } else if let Some(sum) = line.strip_prefix("totals: ").or_else(|| line.strip_prefix("summary: ")) {
@@ -32,8 +46,8 @@ impl Profile {
             } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
                 let cost = line.split_ascii_whitespace().nth(1);
                 let cost: u64 = cost.map_or(Ok(0), str::parse).map_err(|_| format!("no line of costs: {line:?}"))?;
-                if !std::mem::take(&mut is_of_callee) && cost > 0 {
-                    *profile.functions.entry(function.clone()).or_default() += cost;
+                if std::mem::take(&mut is_of_callee) {
+                    *profile.calls.entry((function.clone(), callee.clone())).or_default() += cost;
                 }
             }
         }
@@ -41,16 +55,41 @@ impl Profile {
         Ok(profile)
     }
 
-    /// The functions that take more than in `base`, by how many, the most first.
-    pub(super) fn growth(&self, base: &Self) -> Vec<(&str, u64, u64)> {
-        let mut grown: Vec<(&str, u64, u64)> = self
-            .functions
-            .iter()
-            .map(|(name, now)| (name.as_str(), base.functions.get(name).copied().unwrap_or(0), *now))
+    /// What each callee of a function takes more than in `base`, the most first.
+    fn callees<'a>(&'a self, caller: &str, base: &Self) -> Vec<(&'a str, u64, u64)> {
+        let of_caller = self.calls.iter().filter(|((from, _), _)| from == caller);
+        let mut all: Vec<(&str, u64, u64)> = of_caller
+            .map(|(edge, now)| (edge.1.as_str(), base.calls.get(edge).copied().unwrap_or(0), *now))
             .filter(|(_, was, now)| now > was)
             .collect();
-        grown.sort_by_key(|(_, was, now)| std::cmp::Reverse(now - was));
-        grown
+        all.sort_by_key(|(_, was, now)| Reverse(now - was));
+        all
+    }
+
+    /// Where more is taken than in `base`: the way down to where half of it is, and if it parts
+    /// there, what it parts into.
+    pub(super) fn growth(&self, base: &Self) -> Vec<Growth> {
+        let is_called = |function: &str| self.calls.keys().any(|(_, callee)| callee == function);
+        let top = self.calls.keys().map(|(caller, _)| caller).find(|caller| !is_called(caller));
+        let whole = self.total.saturating_sub(base.total) as f64;
+        let mut path: Vec<String> = Vec::new();
+        let (mut at, mut taken) = (top.map_or("", String::as_str), (base.total, self.total));
+        let mut parts = self.callees(at, base);
+        while let Some((callee, was, now)) = parts.first().copied()
+            && (now - was) as f64 >= FOLLOWED * whole
+            && !path.iter().any(|known| known == callee)
+        {
+            path.push(callee.to_owned());
+            (at, taken) = (callee, (was, now));
+            parts = self.callees(at, base);
+        }
+        let below = parts.iter().filter(|(_, was, now)| (now - was) as f64 >= NAMED * whole);
+        let below = below.map(|(callee, was, now)| {
+            let path = path.iter().cloned().chain([(*callee).to_owned()]).collect();
+            Growth { path, was: *was, now: *now }
+        });
+        let last = (!path.is_empty()).then(|| Growth { path: path.clone(), was: taken.0, now: taken.1 });
+        last.into_iter().chain(below).collect()
     }
 }
 
@@ -112,21 +151,44 @@ totals: 161
 ";
 
     #[test]
-    fn own_costs_are_summed_by_function() {
+    fn what_callees_take_is_summed_by_caller() {
         let profile = Profile::of(FILE).unwrap();
         assert_eq!(profile.total, 161);
-        let expected = [("app::inner".to_owned(), 130), ("app::outer".to_owned(), 31)];
-        assert_eq!(profile.functions, expected.into());
-        assert_eq!(profile.functions.values().sum::<u64>(), profile.total);
+        let call = ("app::outer".to_owned(), "app::inner".to_owned());
+        assert_eq!(profile.calls, [(call, 120)].into());
     }
 
     #[test]
-    fn what_grew_is_named_the_most_first() {
-        let base = Profile::of(FILE).unwrap();
-        let more = FILE.replace("\n7 100\n", "\n7 150\n").replace("\n16 20\n", "\n16 21\n");
-        let head = Profile::of(&more).unwrap();
-        assert_eq!(head.growth(&base), [("app::inner", 130, 180), ("app::outer", 31, 32)]);
-        assert!(base.growth(&head).is_empty());
+    fn the_way_to_what_grew_is_named() {
+        let profile = |costs: &[(&str, &str, u64)]| {
+            let calls =
+                costs.iter().map(|(caller, callee, cost)| (((*caller).to_owned(), (*callee).to_owned()), *cost));
+            Profile { total: costs[0].2, calls: calls.collect(), ..Profile::default() }
+        };
+        let of = |a: u64, b: u64, c: u64| {
+            let sum = a + b + c;
+            profile(&[
+                ("counted", "order", sum),
+                ("order", "find", a + b),
+                ("find", "a", a),
+                ("find", "b", b),
+                ("order", "c", c),
+            ])
+        };
+        let seen = |now: &Profile, base: &Profile| {
+            let text = |growth: Growth| format!("{} {} {}", growth.path.join(" > "), growth.was, growth.now);
+            now.growth(base).into_iter().map(text).collect::<Vec<_>>()
+        };
+        let base = of(100, 100, 100);
+        assert_eq!(seen(&of(190, 105, 100), &base), ["order > find > a 100 190"]);
+        assert_eq!(
+            seen(&of(140, 140, 140), &base),
+            ["order > find 200 280", "order > find > a 100 140", "order > find > b 100 140"]
+        );
+        assert!(seen(&base, &of(190, 105, 100)).is_empty());
+        // A recursion ends.
+        let deep = |cost| profile(&[("counted", "a", cost), ("a", "b", cost), ("b", "a", cost)]);
+        assert_eq!(seen(&deep(20), &deep(10)), ["a > b 10 20", "a > b > a 10 20"]);
         assert_eq!(Profile::of("events: Ir\n"), Err("it has no total".to_owned()));
     }
 }

@@ -116,7 +116,11 @@ fn scratch() -> Result<Scratch, String> {
 fn wanted(all: Vec<String>, options: &Options) -> Result<Vec<String>, String> {
     let wanted: Vec<String> = all.iter().filter(|name| options.wants(name)).cloned().collect();
     if wanted.is_empty() {
-        return Err(format!("no operation has {:?} in its name; there are {}", options.only.join(", "), all.join(", ")));
+        return Err(format!(
+            "no operation has {:?} in its name; there are {}",
+            options.only.join(", "),
+            all.join(", ")
+        ));
     }
     Ok(wanted)
 }

@@ -18,14 +18,14 @@ pub(super) fn compare(name: &str, base: &Operation, head: &Operation, options: &
     match (&base.memory, &head.memory) {
         (Some(was), Some(now)) => {
             let figures = MEMORY.into_iter().zip(was.iter().zip(now));
-            all.extend(figures.map(|(figure, (was, now))| {
-                judged(name, None, figure, [base, head], [*was, *now], options)
-            }));
+            all.extend(
+                figures.map(|(figure, (was, now))| judged(name, None, figure, [base, head], [*was, *now], options)),
+            );
         }
-        (None, None) => all.push(Comparison::new(name, MEMORY[0], None, None).with(
-            Verdict::Pass,
-            "not counted: the global allocator is none of perf-sdk's",
-        )),
+        (None, None) => all.push(
+            Comparison::new(name, MEMORY[0], None, None)
+                .with(Verdict::Pass, "not counted: the global allocator is none of perf-sdk's"),
+        ),
         (was, _) => {
             let side = if was.is_some() { "head" } else { "the base" };
             let note = format!("not counted in {side}: its global allocator is none of perf-sdk's");
@@ -151,7 +151,8 @@ mod tests {
     fn another_shape_of_the_call_tree_is_a_change() {
         let base = operation([8, 8], &[("a", 4, 0), ("a → b", 4, 0)]);
         let head = operation([8, 8], &[("a", 4, 0), ("b", 4, 0)]);
-        let expected = ["a → b: calls 1 0 improved no longer in the call tree", "b: calls 0 1 regression new in the call tree"];
+        let expected =
+            ["a → b: calls 1 0 improved no longer in the call tree", "b: calls 0 1 regression new in the call tree"];
         assert_eq!(seen(&base, &head, &Options::default()), expected);
     }
 

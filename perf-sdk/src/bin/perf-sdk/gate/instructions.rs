@@ -6,6 +6,7 @@ use std::process::Command;
 
 use perf_sdk::bench::{COUNTED, Request, Task};
 
+use super::baseline::ARROW;
 use super::callgrind::Profile;
 use super::options::Options;
 use super::program::Program;
@@ -18,9 +19,7 @@ const COUNTED_OPERATIONS: (u32, u32) = (4, 16);
 /// Where a count is too high, the least of so many processes is taken on both sides.
 const PROCESSES: usize = 3;
 /// At most so many functions are named.
-const NAMED: usize = 3;
-/// Of the growth of the operation, at least such a part is a named function's.
-const PART: f64 = 0.1;
+const NAMED: usize = 4;
 
 /// Why instructions cannot be counted on this machine. `None`: they can.
 pub(super) fn unavailable() -> Option<String> {
@@ -118,12 +117,11 @@ fn judge(name: &str, was: Option<&Profile>, base: f64, now: &Profile, options: &
     }
     let mut all = vec![comparison.with(verdict(None), "")];
     let Some(was) = was else { return all };
-    let growth = now.total.saturating_sub(was.total) as f64;
-    let grown = now.growth(was).into_iter().filter(|(_, was, now)| (now - was) as f64 >= PART * growth);
-    all.extend(grown.take(NAMED).map(|(function, was, now)| {
-        let comparison = Comparison::new(name, "instructions", Some(each(was)), Some(each(now)));
-        let note = "without callees".to_owned();
-        Comparison { function: Some(function.to_owned()), ..comparison.with(verdict(Some(function)), note) }
+    all.extend(now.growth(was).into_iter().take(NAMED).map(|growth| {
+        let path = growth.path.join(ARROW);
+        let comparison = Comparison::new(name, "instructions", Some(each(growth.was)), Some(each(growth.now)));
+        let verdict = verdict(Some(&path));
+        Comparison { function: Some(path), ..comparison.with(verdict, "with callees") }
     }));
     all
 }
@@ -132,9 +130,13 @@ fn judge(name: &str, was: Option<&Profile>, base: f64, now: &Profile, options: &
 mod tests {
     use super::*;
 
-    fn profile(functions: &[(&str, u64)]) -> Profile {
-        let total = functions.iter().map(|(_, count)| count).sum();
-        Profile { total, functions: functions.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect() }
+    fn profile(parse: u64, print: u64) -> Profile {
+        let (both, parse, print) = (parse + print, parse, print);
+        let file = format!(
+            "events: Ir\nfn=(1) counted\ncfn=(2) parse\ncalls=1 1\n1 {parse}\ncfn=(3) print\ncalls=1 1\n1 {print}\n\
+             fn=(2)\n1 {parse}\nfn=(3)\n1 {print}\ntotals: {both}\n"
+        );
+        Profile::of(&file).unwrap()
     }
 
     fn seen(was: &Profile, now: &Profile) -> Vec<(String, Verdict)> {
@@ -144,8 +146,7 @@ mod tests {
 
     #[test]
     fn the_function_that_takes_more_is_named() {
-        let base = profile(&[("parse", 1_000), ("print", 15_000), ("memcpy", 100)]);
-        let head = profile(&[("parse", 1_900), ("print", 15_010), ("memcpy", 100)]);
+        let (base, head) = (profile(1_000, 15_000), profile(1_900, 15_010));
         let whole = ("the operation".to_owned(), Verdict::Regression);
         assert_eq!(seen(&base, &head), [whole, ("parse".to_owned(), Verdict::Regression)]);
         assert_eq!(seen(&head, &base), [("the operation".to_owned(), Verdict::Improved)]);
@@ -153,9 +154,8 @@ mod tests {
 
     #[test]
     fn the_tolerance_is_no_regression() {
-        let (base, head) = (profile(&[("parse", 10_000)]), profile(&[("parse", 10_100)]));
-        assert_eq!(seen(&base, &head), [("the operation".to_owned(), Verdict::Pass)]);
-        let more = profile(&[("parse", 10_101)]);
-        assert_eq!(seen(&base, &more)[0].1, Verdict::Regression);
+        let base = profile(10_000, 0);
+        assert_eq!(seen(&base, &profile(10_100, 0)), [("the operation".to_owned(), Verdict::Pass)]);
+        assert_eq!(seen(&base, &profile(10_101, 0))[0].1, Verdict::Regression);
     }
 }

@@ -46,11 +46,7 @@ impl Program {
         self.ask(scratch, request)?.counts.ok_or_else(|| self.odd("no counts"))
     }
 
-    pub(super) fn times(
-        &self,
-        scratch: &Scratch,
-        request: impl Fn(&Path) -> Request,
-    ) -> Result<Times, String> {
+    pub(super) fn times(&self, scratch: &Scratch, request: impl Fn(&Path) -> Request) -> Result<Times, String> {
         self.ask(scratch, request)?.times.ok_or_else(|| self.odd("no times"))
     }
 

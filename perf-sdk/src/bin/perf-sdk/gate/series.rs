@@ -72,9 +72,8 @@ impl Series {
         let whole = self.operation().medians()[0];
         let pairs = all.into_iter().map(|(function, ns)| Pairs { function: Some(function), ns });
         // One that is not on both sides has no ratio; that it is new is said by its calls.
-        let is_compared = |pairs: &Pairs| {
-            pairs.ns.iter().flatten().all(|ns| *ns > 0.0) && pairs.medians()[0] >= PART * whole
-        };
+        let is_compared =
+            |pairs: &Pairs| pairs.ns.iter().flatten().all(|ns| *ns > 0.0) && pairs.medians()[0] >= PART * whole;
         pairs.filter(is_compared).collect()
     }
 

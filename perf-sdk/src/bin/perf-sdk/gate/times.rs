@@ -128,9 +128,10 @@ fn of_operation(
     let smallest_visible = subject.paired.smallest_visible(limit, level).map(f64::exp_m1);
     let comparison = Comparison { smallest_visible, ..compared(subject, options) };
     let upper = comparison.interval.map_or(f64::INFINITY, |[_, upper]| upper);
-    let visible = smallest_visible.map_or("no change could have been seen: more --pairs are needed".to_owned(), |part| {
-        format!("the smallest change that could have been seen is {:.1} %", part * 100.0)
-    });
+    let visible = smallest_visible
+        .map_or("no change could have been seen: more --pairs are needed".to_owned(), |part| {
+            format!("the smallest change that could have been seen is {:.1} %", part * 100.0)
+        });
     if let Some(noise) = noise {
         let note = format!("the base differs from itself by {:+.1} %; {visible}", noise * 100.0);
         return comparison.with(Verdict::Inconclusive, note);
@@ -247,9 +248,11 @@ mod tests {
         let mut failed = 0;
         for _ in 0..200 {
             let measured = machine.measured(BASE, BASE);
-            failed += usize::from(judge(&[measured], &Options::default()).iter().any(|comparison| {
-                comparison.verdict == Verdict::Regression
-            }));
+            failed += usize::from(
+                judge(&[measured], &Options::default())
+                    .iter()
+                    .any(|comparison| comparison.verdict == Verdict::Regression),
+            );
         }
         assert!(failed <= 2, "{failed} of 200");
     }

@@ -16,9 +16,10 @@ use crate::gate::verdict::{Comparison, Report, Tier, Verdict};
 /// None: it is written to memory.
 pub(crate) fn junit(report: &Report) -> io::Result<String> {
     let mut writer = Writer::new_with_indent(Vec::new(), b' ', 2);
-    writer.create_element("testsuites").with_attribute(("name", "perf-sdk check")).write_inner_content(|writer| {
-        report.tiers.iter().try_for_each(|tier| suite(writer, tier))
-    })?;
+    writer
+        .create_element("testsuites")
+        .with_attribute(("name", "perf-sdk check"))
+        .write_inner_content(|writer| report.tiers.iter().try_for_each(|tier| suite(writer, tier)))?;
     let body = String::from_utf8(writer.into_inner()).map_err(io::Error::other)?;
     Ok(format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n"))
 }
@@ -90,7 +91,8 @@ fn said(writer: &mut Writer<Vec<u8>>, comparisons: &[&Comparison], is_failed: bo
         writer.create_element("system-out").write_text_content(BytesText::new(&text))?;
         return Ok(());
     }
-    let kind = if comparisons.iter().any(|one| one.verdict == Verdict::Regression) { "regression" } else { "inconclusive" };
+    let kind =
+        if comparisons.iter().any(|one| one.verdict == Verdict::Regression) { "regression" } else { "inconclusive" };
     // The most telling one names the function.
     let of_kind = comparisons.iter().filter(|one| one.verdict.name() == kind);
     let message = of_kind.clone().find(|one| one.function.is_some()).or(of_kind.clone().next()).map(line);
@@ -125,7 +127,12 @@ mod tests {
         let tiers = vec![
             Tier { name: "counts", blocks: true, skipped: None, comparisons },
             Tier::skipped("instructions", true, "no valgrind"),
-            Tier { name: "time", blocks: false, skipped: None, comparisons: vec![comparison(None, Verdict::Regression)] },
+            Tier {
+                name: "time",
+                blocks: false,
+                skipped: None,
+                comparisons: vec![comparison(None, Verdict::Regression)],
+            },
         ];
         let text = junit(&Report::new("a".to_owned(), "b".to_owned(), tiers, Vec::new())).unwrap();
         for part in [
