@@ -275,3 +275,33 @@ fn a_program_that_nobody_asks_shows_its_counts() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("  order: 7 profiled calls, "), "{text}");
 }
+
+/// The options of `perf-sdk check` and `bench` in a text, with those of lines that go on.
+fn options_in(text: &str) -> Vec<(String, String)> {
+    let joined = text.replace("\\\n", " ");
+    let mut found = Vec::new();
+    for line in joined.lines() {
+        for command in ["check", "bench"] {
+            let Some((_, rest)) = line.split_once(&format!("perf-sdk {command} ")) else { continue };
+            // Behind `--` are arguments of the program, behind a backtick is prose.
+            let rest = rest.split('`').next().unwrap_or("").split(" -- ").next().unwrap_or("");
+            let options = rest.split_whitespace().filter(|word| word.starts_with("--"));
+            found.extend(options.map(|option| (command.to_owned(), option.to_owned())));
+        }
+    }
+    found
+}
+
+#[test]
+fn options_in_the_documents_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    for document in ["docs/gate.md", "docs/guide/gate.md", "docs/gate/workflow.yml"] {
+        let text = fs::read_to_string(root.join(document)).expect("a document");
+        let options = options_in(&text);
+        assert!(!options.is_empty(), "{document} has no options");
+        for (command, option) in options {
+            let help = say(&[&command, "--help"]).out;
+            assert!(help.contains(&format!("{option} ")), "{document}: perf-sdk {command} {option}");
+        }
+    }
+}

@@ -18,6 +18,8 @@ use super::verdict::{Comparison, Verdict};
 const COUNTED_OPERATIONS: (u32, u32) = (4, 16);
 /// Where a count is too high, the least of so many processes is taken on both sides.
 const PROCESSES: usize = 3;
+/// A change by exactly the tolerance is within it, whatever its quotient is rounded to.
+const ROUNDING: f64 = 1e-9;
 /// At most so many functions are named.
 const NAMED: usize = 4;
 
@@ -109,10 +111,11 @@ fn judge(name: &str, was: Option<&Profile>, base: f64, now: &Profile, options: &
         true => Verdict::Accepted,
         false => Verdict::Regression,
     };
-    if change < -options.instruction_tolerance {
+    let tolerance = options.instruction_tolerance + ROUNDING;
+    if change < -tolerance {
         return vec![comparison.with(Verdict::Improved, "")];
     }
-    if change <= options.instruction_tolerance {
+    if change <= tolerance {
         return vec![comparison];
     }
     let mut all = vec![comparison.with(verdict(None), "")];
